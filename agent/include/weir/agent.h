@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exporter: one thread in the host that reads the segment and answers consoles (gRPC on a unix
+ * socket beside the segment) and, where asked, Prometheus (HTTP). It blocks all signals, takes no
+ * lock that a hook takes, and whatever a peer sends it never aborts, blocks or grows without bound.
+ */
+#ifndef WEIR_AGENT_H
+#define WEIR_AGENT_H
+
+#include "weir/weir.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How to serve. Zero means the default; the environment wins over what stands here. */
+struct weir_agent_options {
+    size_t size;      /* sizeof(struct weir_agent_options) */
+    const char *http; /* "ADDRESS:PORT" for /metrics and /healthz; NULL: off; port 0: the kernel
+                         chooses, `weir list` shows it. Loopback only. WEIR_HTTP */
+    const char *http_hosts; /* further Host names to accept, comma-separated. WEIR_HTTP_HOSTS */
+    bool without_process_metrics; /* the host exports process_* itself */
+};
+#define WEIR_AGENT_OPTIONS_INIT {sizeof(struct weir_agent_options), 0, 0, false}
+
+/*
+ * Starts the exporter thread. Call after weir_start, and again in a forked child after its
+ * weir_start.
+ * Owns: copies the options.
+ * Fails: WEIR_OFF when hooks are switched off; WEIR_E_STATE before weir_start or when it runs
+ * already; WEIR_DEGRADED when it serves but not all that was asked (a port in use, a directory that
+ * takes no socket): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
+ * The host goes on in every case.
+ * Threads: any one.
+ */
+WEIR_EXPORT enum weir_status weir_agent_start(const struct weir_agent_options *options,
+                                              struct weir_error *ret_error);
+
+/* Ends the thread: open streams get status UNAVAILABLE, at most 500 ms are spent on farewells.
+ * Does nothing when it does not run. Threads: any one; not from a signal handler; blocks till then. */
+WEIR_EXPORT void weir_agent_stop(void);
+
+/* The port that HTTP listens on; 0 when it does not. Threads: any. */
+WEIR_EXPORT unsigned weir_agent_http_port(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

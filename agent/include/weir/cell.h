@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of weir that is compiled into the application: the layout of a slot's first line, of a
+ * thread's cell, and the inline path of the hooks. Include weir/weir.h, never this file.
+ *
+ * Everything here is versioned ABI (WEIR_ABI): a field may be added only by raising it. Nothing
+ * here is meant to be read or written by an application.
+ *
+ * Why one instruction: a counter of a cell is written by its own thread only, so it needs no lock;
+ * but a signal handler of that thread may run a hook between a load and a store. `add` to memory is
+ * one instruction, so nothing is lost. Other processors, and builds under ThreadSanitizer, use the
+ * C11-style twin: relaxed load, release store.
+ */
+#ifndef WEIR_CELL_H
+#define WEIR_CELL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever a compiled-in hook and the library could disagree. */
+#define WEIR_ABI 1
+
+#if defined(__GNUC__) || defined(__clang__)
+#define WEIR_EXPORT      __attribute__((visibility("default")))
+#define WEIR_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define WEIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define WEIR_INLINE      static inline __attribute__((always_inline, unused))
+#define WEIR_THREAD      __thread
+#define WEIR_TLS_MODEL   __attribute__((tls_model("initial-exec")))
+#else
+#error "weir needs GCC or clang"
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define WEIR_TWIN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_TWIN 1
+#endif
+#endif
+#if !defined(WEIR_TWIN) && !defined(__x86_64__)
+#define WEIR_TWIN 1
+#endif
+
+/* A message's time of sending and the number of messages it stands for: 52 bits of clock ticks, 12
+ * bits of weight. 0 means that this message is not measured. */
+typedef uint64_t weir_ticket;
+
+#define WEIR_TICKET_TICK_BITS 52
+#define WEIR_TICKET_TICKS     ((UINT64_C(1) << WEIR_TICKET_TICK_BITS) - 1)
+
+/* Cells of a thread lie in chunks of 16, so one line of the index covers 16 handles that were
+ * opened one after the other. */
+#define WEIR_CHUNK_CELLS 16
+#define WEIR_CHUNK_SHIFT 4
+#define WEIR_LINE        64
+
+enum weir_sampling { WEIR_SAMPLING_OFF = 0, WEIR_SAMPLING_GAPS = 1, WEIR_SAMPLING_ALL = 2 };
+
+/* One thread's counts of one channel, semaphore, task kind or counter: one cache line, one writer. */
+struct weir_cell {
+    union {
+        struct {
+            uint64_t sent, received, bytes_in, bytes_out;
+            uint32_t check;     /* receives until the high-water mark is looked at again */
+            uint32_t histogram; /* this thread's own wait histogram, in lines; 0: none */
+        } channel;
+        struct {
+            uint64_t acquired, released, acquires;
+        } semaphore;
+        struct {
+            uint64_t spawned, begun, ended, ok, error, cancelled;
+        } task;
+        struct {
+            uint64_t added;
+        } counter;
+        uint64_t word[6];
+    } u;
+    uint32_t left;    /* sends until the next sample */
+    uint16_t gap;     /* the gap that `left` began with: the weight of that sample */
+    uint8_t level;    /* log2 of the mean gap */
+    uint8_t reserved; /* 0 */
+    uint64_t last;    /* ticks of the last sample */
+};
+
+/* The first line of a slot, which the hooks read: written when it opens, seldom after. */
+struct weir_slot_head {
+    uint32_t state;      /* enum wi_slot_state */
+    uint32_t generation; /* odd steps: bumped at open and at close */
+    uint32_t id;         /* index of the slot; WEIR_ID_SHARED set: no thread cells */
+    uint8_t kind;        /* enum wi_kind */
+    uint8_t flags;       /* WI_SLOT_... */
+    uint8_t sampling;    /* enum weir_sampling */
+    uint8_t flavor;      /* enum weir_channel_kind, for a channel */
+    uint64_t capacity;   /* messages or permits; UINT64_MAX: unbounded */
+    uint64_t opened_at;  /* nanoseconds of CLOCK_REALTIME */
+    uint32_t name;       /* offset in lines; 0: none */
+    uint32_t source;     /* offset in lines of the source file's name; 0: none */
+    uint32_t source_line;
+    uint32_t histogram[2]; /* shared histograms, in lines; 0: none yet */
+    uint32_t reserved[3];
+};
+
+#define WEIR_ID_SHARED UINT32_C(0x80000000)
+
+struct weir_channel {
+    struct weir_slot_head head;
+};
+struct weir_semaphore {
+    struct weir_slot_head head;
+};
+struct weir_task_kind {
+    struct weir_slot_head head;
+};
+struct weir_counter {
+    struct weir_slot_head head;
+};
+struct weir_gauge {
+    struct weir_slot_head head;
+};
+
+/* What a thread knows of its own shard. All zero (n_chunks 0) in a thread that has none: every hook
+ * then takes the slow path, which decides between a new shard, the shared cell and nothing. */
+struct weir_thread {
+    unsigned char *base;   /* the segment */
+    const uint32_t *index; /* chunk number -> offset in lines, 0: not touched */
+    uint32_t n_chunks;
+    uint32_t shard; /* 1 + the shard's number; 0: none */
+};
+
+WEIR_EXPORT extern WEIR_THREAD struct weir_thread weir_self WEIR_TLS_MODEL;
+
+/* How ticks become nanoseconds: nanos = ticks * multiplier >> 32. */
+struct weir_clock {
+    uint64_t multiplier;
+    uint32_t has_tsc; /* 1: ticks are the processor's time stamp counter, 0: nanoseconds */
+    uint32_t reserved;
+};
+
+WEIR_EXPORT extern struct weir_clock weir_clock;
+
+/* The out-of-line halves of the hooks. Any thread; never block; allocate from the segment only. */
+WEIR_EXPORT weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes);
+WEIR_EXPORT void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
+                                           size_t bytes);
+WEIR_EXPORT weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell);
+WEIR_EXPORT void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigned which,
+                                weir_ticket ticket, uint64_t now);
+WEIR_EXPORT void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cell);
+WEIR_EXPORT void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n);
+WEIR_EXPORT uint64_t weir_ticks_slow(void);
+
+#ifdef WEIR_TWIN
+WEIR_INLINE void weir_cell_add(uint64_t *word, uint64_t n)
+{
+    __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n, __ATOMIC_RELEASE);
+}
+
+WEIR_INLINE uint32_t weir_cell_countdown(uint32_t *word)
+{
+    uint32_t left = __atomic_load_n(word, __ATOMIC_RELAXED) - 1;
+    __atomic_store_n(word, left, __ATOMIC_RELAXED);
+    return left;
+}
+#else
+/* The memory clobber keeps the compiler's order; the processor keeps its stores in order. */
+WEIR_INLINE void weir_cell_add(uint64_t *word, uint64_t n)
+{
+    __asm__ volatile("addq %1, %0" : "+m"(*word) : "er"(n) : "memory", "cc");
+}
+
+WEIR_INLINE uint32_t weir_cell_countdown(uint32_t *word)
+{
+    return --*word;
+}
+#endif
+
+/* The calling thread's cell of a handle, or NULL: take the slow path. */
+WEIR_INLINE struct weir_cell *weir_cell_find(uint32_t id)
+{
+    uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
+    if (WEIR_LIKELY(chunk < weir_self.n_chunks)) {
+        uint32_t line = weir_self.index[chunk];
+        if (WEIR_LIKELY(line != 0)) {
+            return (struct weir_cell *)(void *)(weir_self.base + (size_t)line * WEIR_LINE) +
+                   (id & (WEIR_CHUNK_CELLS - 1));
+        }
+    }
+    return NULL;
+}
+
+WEIR_INLINE uint64_t weir_ticks(void)
+{
+#if defined(__x86_64__)
+    if (WEIR_LIKELY(weir_clock.has_tsc)) {
+        return __builtin_ia32_rdtsc();
+    }
+#endif
+    return weir_ticks_slow();
+}
+
+WEIR_INLINE weir_ticket weir_ticket_make(uint64_t ticks, uint32_t weight)
+{
+    return (ticks & WEIR_TICKET_TICKS) | ((uint64_t)weight << WEIR_TICKET_TICK_BITS);
+}
+
+/* One step towards the next sample: the ticket when this message is it, else 0. */
+WEIR_INLINE weir_ticket weir_sample(struct weir_slot_head *head, struct weir_cell *cell)
+{
+    if (WEIR_LIKELY(weir_cell_countdown(&cell->left) != 0)) {
+        return 0;
+    }
+    if (head->sampling == WEIR_SAMPLING_ALL) {
+        cell->left = 1;
+        return weir_ticket_make(weir_ticks(), 1);
+    }
+    return weir_sample_slow(head, cell);
+}
+
+/*
+ * Log-linear buckets of nanoseconds: bucket 0 is below 1,024 ns, then four to the octave up to
+ * 2^37 ns (137 s), then the rest. A value taken as its bucket's middle is at most 11 % off.
+ */
+#define WEIR_HISTOGRAM_BUCKETS   110
+#define WEIR_HISTOGRAM_MIN_SHIFT 10
+
+struct weir_histogram {
+    uint64_t bucket[WEIR_HISTOGRAM_BUCKETS];
+    uint64_t sum; /* nanoseconds, weighted */
+    uint64_t max; /* nanoseconds */
+};
+
+WEIR_INLINE unsigned weir_histogram_bucket(uint64_t nanos)
+{
+    if (nanos < (UINT64_C(1) << WEIR_HISTOGRAM_MIN_SHIFT)) {
+        return 0;
+    }
+    unsigned octave = 63U - (unsigned)__builtin_clzll(nanos);
+    unsigned quarter = (unsigned)(nanos >> (octave - 2)) & 3U;
+    unsigned bucket = 1U + (octave - WEIR_HISTOGRAM_MIN_SHIFT) * 4U + quarter;
+    return bucket < WEIR_HISTOGRAM_BUCKETS ? bucket : WEIR_HISTOGRAM_BUCKETS - 1U;
+}
+
+WEIR_INLINE uint64_t weir_ticks_to_nanos(uint64_t ticks)
+{
+    __extension__ typedef unsigned __int128 weir_wide;
+    return (uint64_t)(((weir_wide)ticks * weir_clock.multiplier) >> 32);
+}
+
+/* Ticks from the ticket to now. A stamp that lies ahead, which two cores can show each other by a
+ * few ticks, counts as 0. */
+WEIR_INLINE uint64_t weir_ticket_age(weir_ticket ticket, uint64_t now)
+{
+    uint64_t age = (now - ticket) & WEIR_TICKET_TICKS;
+    return age >> (WEIR_TICKET_TICK_BITS - 1) ? 0 : age;
+}
+
+/* Counts a measured wait. In sampling "all" the cell has a histogram of its own, so that no two
+ * threads meet; else the slow path adds to the shared one. */
+WEIR_INLINE void weir_channel_wait(struct weir_channel *channel, struct weir_cell *cell,
+                                   weir_ticket ticket)
+{
+    uint64_t now = weir_ticks();
+    if (WEIR_UNLIKELY(cell->u.channel.histogram == 0)) {
+        weir_wait_slow(&channel->head, cell, 0, ticket, now);
+        return;
+    }
+    uint64_t nanos = weir_ticks_to_nanos(weir_ticket_age(ticket, now));
+    uint64_t weight = ticket >> WEIR_TICKET_TICK_BITS;
+    struct weir_histogram *histogram =
+        (struct weir_histogram *)(void *)(weir_self.base +
+                                          (size_t)cell->u.channel.histogram * WEIR_LINE);
+    weir_cell_add(&histogram->bucket[weir_histogram_bucket(nanos)], weight);
+    weir_cell_add(&histogram->sum, nanos * weight);
+    if (WEIR_UNLIKELY(nanos > histogram->max)) {
+        __atomic_store_n(&histogram->max, nanos, __ATOMIC_RELAXED);
+    }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

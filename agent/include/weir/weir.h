@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * weir: live queues of a C server, in one memory-mapped file.
+ *
+ * Start with weir_start(), open a handle for each channel, semaphore, task kind, counter and gauge
+ * that matters, and put one hook where a message is sent, received or refused. A console, a scrape
+ * or a post-mortem reads the file; nothing in a hook waits for them.
+ *
+ * True of every hook (weir_channel_send and its like):
+ *   - it cannot fail, and it takes no lock, allocates no heap memory and makes no system call once
+ *     the calling thread has touched the handle (weir_thread_start pays that first touch);
+ *   - it may be called from any thread, from a signal handler, before weir_start, after weir_stop
+ *     and in a forked child, where it counts nothing until weir_start is called there;
+ *   - with a NULL handle it does nothing. Opening never fails the host: it gives NULL.
+ * A handle must not be used after it was closed, as with free().
+ *
+ * After a raw clone(), vfork() or posix_spawn() the child must not call hooks.
+ */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include "weir/cell.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WEIR_VERSION "0.1.0"
+
+/* Longest name, in bytes, without the terminator. Longer ones are cut at a whole character;
+ * control characters and bytes that are not UTF-8 become '?'. */
+#define WEIR_NAME_MAX 127
+
+/* What a call came to. The numbers are ABI: append only. */
+enum weir_status {
+    WEIR_OK = 0,
+    WEIR_OFF = 1,         /* WEIR_OFF=1 is set: hooks do nothing */
+    WEIR_DEGRADED = 2,    /* works, but not as asked: see the error's text */
+    WEIR_E_ARGUMENT = 3,  /* a NULL or a number out of range */
+    WEIR_E_STATE = 4,     /* called twice, or before weir_start */
+    WEIR_E_MEMORY = 5,    /* no memory, or the segment is at its limit */
+    WEIR_E_SYSTEM = 6,    /* the kernel refused: see the error's text */
+    WEIR_E_DENIED = 7,    /* another user's, or not permitted */
+    WEIR_E_NOT_FOUND = 8, /* no such process, file, topic or name */
+    WEIR_E_CORRUPT = 9,   /* a file or message that breaks its format */
+    WEIR_E_VERSION = 10,  /* a format of another version */
+    WEIR_E_PROTOCOL = 11, /* a peer broke the protocol */
+    WEIR_E_LIMIT = 12,    /* a fixed limit was reached */
+    WEIR_E_CLOSED = 13    /* the other side has gone */
+};
+
+/* The name of a status, for logs. Owns: static. Threads: any. */
+WEIR_EXPORT const char *weir_status_name(enum weir_status status);
+
+/* One line that says what is wrong and what to do. The caller's; NULL where it is not wanted. */
+struct weir_error {
+    char text[256];
+};
+
+/* Receives one line at a time, without a newline. Called from the thread that met the event, never
+ * from a hook, and never while weir holds a lock. */
+typedef void (*weir_log_fn)(void *context, const char *line);
+
+/* Which messages are timed from send to receive. */
+enum weir_latency {
+    WEIR_LATENCY_DEFAULT = 0, /* sampled */
+    WEIR_LATENCY_OFF = 1,
+    WEIR_LATENCY_SAMPLED = 2, /* at random gaps that follow the rate */
+    WEIR_LATENCY_FULL = 3     /* every message */
+};
+
+/* Where a handle's counts are kept. */
+enum weir_storage {
+    WEIR_STORAGE_DEFAULT = 0, /* thread shard */
+    WEIR_STORAGE_SHARD = 1,   /* 64 bytes for each thread that touches it; no shared writes */
+    WEIR_STORAGE_SHARED = 2   /* one atomic cell: for many handles that are seldom used */
+};
+
+/* How to start. Zero means the default; the environment wins over what stands here, so that the
+ * person who runs the server has the last word. */
+struct weir_options {
+    size_t size;               /* sizeof(struct weir_options) */
+    const char *name;          /* service name; NULL: the program's. WEIR_NAME */
+    const char *dir;           /* where segments lie; NULL: see docs/architecture.md. WEIR_DIR */
+    uint64_t limit_bytes;      /* cap of the segment, 1 MiB to 4 GiB; 0: 16 MiB. WEIR_LIMIT */
+    enum weir_latency latency; /* WEIR_LATENCY */
+    weir_log_fn log;           /* NULL: silent */
+    void *log_context;
+};
+#define WEIR_OPTIONS_INIT {sizeof(struct weir_options), 0, 0, 0, WEIR_LATENCY_DEFAULT, 0, 0}
+
+/*
+ * Creates the segment and turns the hooks on. Call again in a child of fork() that wants to be seen:
+ * handles stay valid and counts start at 0, or go on where they stood when the parent has gone, as
+ * after daemon(3).
+ * Owns: copies the options.
+ * Fails: WEIR_OFF when switched off; WEIR_DEGRADED when no file could be made: the hooks count in
+ * memory that only this process can read; WEIR_E_STATE when started already; WEIR_E_ARGUMENT;
+ * WEIR_E_MEMORY when not even that memory was to be had: hooks then do nothing.
+ * Threads: any one; before the threads that use hooks where possible.
+ */
+WEIR_EXPORT enum weir_status weir_start(const struct weir_options *options,
+                                        struct weir_error *ret_error);
+
+/*
+ * Takes the segment's name away, so that it is found no more. Hooks may still run, in other
+ * threads too: they count on, unseen, and handles stay valid for a later weir_start. Stop the agent
+ * first (weir_agent_stop). Threads: any one. Also done at exit().
+ */
+WEIR_EXPORT void weir_stop(void);
+
+/* Whether hooks count now. Threads: any. */
+WEIR_EXPORT bool weir_is_on(void);
+
+/* Gives the calling thread its shard and its cells of all handles that are open now, so that no
+ * later hook on them takes a slow path. Optional. Fails: silently; hooks then count in shared cells. */
+WEIR_EXPORT void weir_thread_start(void);
+
+/* What the library itself came to. Threads: any; takes no lock. */
+struct weir_health {
+    size_t size;               /* in: sizeof(struct weir_health) */
+    uint64_t segment_bytes;    /* reserved now */
+    uint64_t limit_bytes;      /* the cap */
+    uint64_t handles_refused;  /* opens that gave NULL */
+    uint64_t cells_refused;    /* first touches that found no room: counted in shared cells */
+    uint64_t samples_lost;     /* waits that found no room for a histogram */
+    uint64_t threads;          /* shards in use */
+    char path[256];            /* the segment's file; "" when it has none */
+};
+WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
+
+/* ---- channels ---------------------------------------------------------------------------- */
+
+#define WEIR_UNBOUNDED UINT64_MAX
+
+/* What sort of channel, for the reader's eye; no hook behaves differently. */
+enum weir_channel_kind {
+    WEIR_CHANNEL_OTHER = 0,
+    WEIR_CHANNEL_SPSC = 1,
+    WEIR_CHANNEL_MPSC = 2,
+    WEIR_CHANNEL_SPMC = 3,
+    WEIR_CHANNEL_MPMC = 4
+};
+
+/* Why a channel refused a message that therefore never entered it. */
+enum weir_reject {
+    WEIR_REJECT_FULL = 0,
+    WEIR_REJECT_CLOSED = 1,
+    WEIR_REJECT_TIMEOUT = 2,
+    WEIR_REJECT_SHED = 3 /* by policy, before the channel was full */
+};
+
+/* Why a message that had entered was thrown away unread. */
+enum weir_discard {
+    WEIR_DISCARD_OVERWRITE = 0,
+    WEIR_DISCARD_CLOSED = 1,
+    WEIR_DISCARD_EXPIRED = 2
+};
+
+struct weir_channel_options {
+    size_t size;           /* sizeof(struct weir_channel_options) */
+    const char *name;      /* required, copied */
+    uint64_t capacity;     /* messages; WEIR_UNBOUNDED */
+    enum weir_channel_kind kind;
+    bool is_unordered;     /* not first in, first out: no oldest age */
+    enum weir_latency latency;
+    enum weir_storage storage;
+    const char *source_file; /* copied; WEIR_CHANNEL_INIT fills both */
+    uint32_t source_line;
+};
+#define WEIR_CHANNEL_INIT(channel_name, channel_capacity)                                          \
+    {sizeof(struct weir_channel_options),                                                          \
+     (channel_name),                                                                               \
+     (channel_capacity),                                                                           \
+     WEIR_CHANNEL_OTHER,                                                                           \
+     false,                                                                                        \
+     WEIR_LATENCY_DEFAULT,                                                                         \
+     WEIR_STORAGE_DEFAULT,                                                                         \
+     __FILE__,                                                                                     \
+     __LINE__}
+
+/* Enters a channel in the segment. Owns: close it, or leave it to the end of the process.
+ * Fails: NULL, counted and logged once. Threads: any; takes a lock; not from a signal handler. */
+WEIR_EXPORT struct weir_channel *weir_channel_open(const struct weir_channel_options *options);
+
+/* Takes a channel out; what is still queued is forgotten. NULL is fine. Threads: as open. */
+WEIR_EXPORT void weir_channel_close(struct weir_channel *channel);
+
+/* Changes the capacity that is shown; `messages` may be WEIR_UNBOUNDED. Threads: any. */
+WEIR_EXPORT void weir_channel_resize(struct weir_channel *channel, uint64_t messages);
+
+/*
+ * Counts a message in. Call it BEFORE the push, so that no reader ever sees more received than sent.
+ * Units: bytes as the caller reckons them; 0 where unknown. Give the same to receive.
+ * Owns: keep the ticket in the message for weir_channel_receive, or drop it: then this message's
+ * wait is not measured.
+ */
+WEIR_INLINE weir_ticket weir_channel_send(struct weir_channel *channel, size_t bytes)
+{
+    if (WEIR_UNLIKELY(!channel)) {
+        return 0;
+    }
+    struct weir_cell *cell = weir_cell_find(channel->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        return weir_channel_send_slow(channel, bytes);
+    }
+    weir_cell_add(&cell->u.channel.sent, 1);
+    weir_cell_add(&cell->u.channel.bytes_in, bytes);
+    return weir_sample(&channel->head, cell);
+}
+
+/* Counts a message out. Call it AFTER the pop, with send's ticket (0: none) and bytes. */
+WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket ticket,
+                                      size_t bytes)
+{
+    if (WEIR_UNLIKELY(!channel)) {
+        return;
+    }
+    struct weir_cell *cell = weir_cell_find(channel->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_channel_receive_slow(channel, ticket, bytes);
+        return;
+    }
+    if (WEIR_UNLIKELY(weir_cell_countdown(&cell->u.channel.check) == 0)) {
+        weir_channel_check_slow(channel, cell);
+    }
+    weir_cell_add(&cell->u.channel.received, 1);
+    weir_cell_add(&cell->u.channel.bytes_out, bytes);
+    if (ticket) {
+        weir_channel_wait(channel, cell, ticket);
+    }
+}
+
+/* Counts a message that was refused and never entered. Cost: one shared atomic add. */
+WEIR_EXPORT void weir_channel_reject(struct weir_channel *channel, enum weir_reject why);
+
+/* Takes a send back whose push failed after all: it counts as refused, not as sent. */
+WEIR_EXPORT void weir_channel_unsend(struct weir_channel *channel, size_t bytes,
+                                     enum weir_reject why);
+
+/* Counts `messages` that had been sent and are thrown away unread, of `bytes` in all. After they
+ * were removed. Cost: two shared atomic adds. */
+WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages,
+                                      size_t bytes, enum weir_discard why);
+
+/* ---- semaphores -------------------------------------------------------------------------- */
+
+/* Why an acquire was refused. */
+enum weir_semaphore_reject {
+    WEIR_SEMAPHORE_EXHAUSTED = 0,
+    WEIR_SEMAPHORE_TIMEOUT = 1,
+    WEIR_SEMAPHORE_CLOSED = 2
+};
+
+struct weir_semaphore_options {
+    size_t size;      /* sizeof(struct weir_semaphore_options) */
+    const char *name; /* required, copied */
+    uint64_t permits; /* all permits, taken or not */
+    enum weir_latency latency;
+    enum weir_storage storage;
+    const char *source_file;
+    uint32_t source_line;
+};
+#define WEIR_SEMAPHORE_INIT(semaphore_name, semaphore_permits)                                     \
+    {sizeof(struct weir_semaphore_options),                                                        \
+     (semaphore_name),                                                                             \
+     (semaphore_permits),                                                                          \
+     WEIR_LATENCY_DEFAULT,                                                                         \
+     WEIR_STORAGE_DEFAULT,                                                                         \
+     __FILE__,                                                                                     \
+     __LINE__}
+
+/* As weir_channel_open, weir_channel_close and weir_channel_resize. */
+WEIR_EXPORT struct weir_semaphore *
+weir_semaphore_open(const struct weir_semaphore_options *options);
+WEIR_EXPORT void weir_semaphore_close(struct weir_semaphore *semaphore);
+WEIR_EXPORT void weir_semaphore_resize(struct weir_semaphore *semaphore, uint64_t permits);
+
+/* The caller is about to wait for a permit: waiters + 1. Every wait is timed. Owns: give the ticket
+ * to weir_semaphore_waited, whether or not the permit was had. Cost: an atomic add and a clock. */
+WEIR_EXPORT weir_ticket weir_semaphore_wait(struct weir_semaphore *semaphore);
+
+/* The wait is over: waiters - 1, and its length goes into the histogram. Follow it by
+ * weir_semaphore_acquire or weir_semaphore_reject. */
+WEIR_EXPORT void weir_semaphore_waited(struct weir_semaphore *semaphore, weir_ticket waiting);
+
+/* Counts `n` permits taken. Call it AFTER the acquire has succeeded; for one that has failed call
+ * weir_semaphore_reject instead. */
+WEIR_INLINE void weir_semaphore_acquire(struct weir_semaphore *semaphore, uint32_t n)
+{
+    if (WEIR_UNLIKELY(!semaphore)) {
+        return;
+    }
+    struct weir_cell *cell = weir_cell_find(semaphore->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&semaphore->head, 2, 1);
+        weir_add_slow(&semaphore->head, 0, n);
+        return;
+    }
+    weir_cell_add(&cell->u.semaphore.acquires, 1);
+    weir_cell_add(&cell->u.semaphore.acquired, n);
+}
+
+/* Counts `n` permits given back. Call it BEFORE the release, so that no reader sees more taken than
+ * there are. */
+WEIR_INLINE void weir_semaphore_release(struct weir_semaphore *semaphore, uint32_t n)
+{
+    if (WEIR_UNLIKELY(!semaphore)) {
+        return;
+    }
+    struct weir_cell *cell = weir_cell_find(semaphore->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&semaphore->head, 1, n);
+        return;
+    }
+    weir_cell_add(&cell->u.semaphore.released, n);
+}
+
+/* Counts an acquire that was refused. Cost: one shared atomic add. */
+WEIR_EXPORT void weir_semaphore_reject(struct weir_semaphore *semaphore,
+                                       enum weir_semaphore_reject why);
+
+/* ---- task kinds -------------------------------------------------------------------------- */
+
+/* How a task ended. */
+enum weir_outcome { WEIR_OUTCOME_OK = 0, WEIR_OUTCOME_ERROR = 1, WEIR_OUTCOME_CANCELLED = 2 };
+
+struct weir_task_options {
+    size_t size;      /* sizeof(struct weir_task_options) */
+    const char *name; /* required, copied: the kind's, never one task's */
+    enum weir_latency latency;
+    enum weir_storage storage;
+    const char *source_file;
+    uint32_t source_line;
+};
+#define WEIR_TASK_INIT(task_name)                                                                  \
+    {sizeof(struct weir_task_options),                                                             \
+     (task_name),                                                                                  \
+     WEIR_LATENCY_DEFAULT,                                                                         \
+     WEIR_STORAGE_DEFAULT,                                                                         \
+     __FILE__,                                                                                     \
+     __LINE__}
+
+/* As weir_channel_open and weir_channel_close. A kind is a place that spawns tasks. */
+WEIR_EXPORT struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options);
+WEIR_EXPORT void weir_task_kind_close(struct weir_task_kind *kind);
+
+/* A task is pending from spawn, running from begin to end (as often as it is resumed), and gone
+ * with finish: pending = spawned - finished - running. Keep the ticket in the job: spawn gives it,
+ * begin takes it (time pending) and gives the next, end takes that one (time running). */
+WEIR_INLINE weir_ticket weir_task_spawn(struct weir_task_kind *kind)
+{
+    if (WEIR_UNLIKELY(!kind)) {
+        return 0;
+    }
+    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&kind->head, 0, 1);
+        return 0;
+    }
+    weir_cell_add(&cell->u.task.spawned, 1);
+    return weir_sample(&kind->head, cell);
+}
+
+WEIR_INLINE weir_ticket weir_task_begin(struct weir_task_kind *kind, weir_ticket pending)
+{
+    if (WEIR_UNLIKELY(!kind)) {
+        return 0;
+    }
+    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&kind->head, 1, 1);
+        return 0;
+    }
+    weir_cell_add(&cell->u.task.begun, 1);
+    if (WEIR_LIKELY(!pending)) {
+        return 0;
+    }
+    uint64_t now = weir_ticks();
+    weir_wait_slow(&kind->head, cell, 0, pending, now);
+    return weir_ticket_make(now, (uint32_t)(pending >> WEIR_TICKET_TICK_BITS));
+}
+
+WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
+{
+    if (WEIR_UNLIKELY(!kind)) {
+        return;
+    }
+    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&kind->head, 2, 1);
+        return;
+    }
+    weir_cell_add(&cell->u.task.ended, 1);
+    if (WEIR_UNLIKELY(running != 0)) {
+        weir_wait_slow(&kind->head, cell, 1, running, weir_ticks());
+    }
+}
+
+/* Counts a task as gone: after weir_task_end, or instead of weir_task_begin when it never ran. */
+WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome outcome)
+{
+    if (WEIR_UNLIKELY(!kind)) {
+        return;
+    }
+    unsigned word = 3U + ((unsigned)outcome <= WEIR_OUTCOME_CANCELLED ? (unsigned)outcome : 1U);
+    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&kind->head, word, 1);
+        return;
+    }
+    weir_cell_add(&cell->u.word[word], 1);
+}
+
+/* ---- counters and gauges ----------------------------------------------------------------- */
+
+struct weir_value_options {
+    size_t size;      /* sizeof(struct weir_value_options) */
+    const char *name; /* required, copied */
+    enum weir_storage storage; /* gauges are always shared */
+    const char *source_file;
+    uint32_t source_line;
+};
+#define WEIR_VALUE_INIT(value_name)                                                                \
+    {sizeof(struct weir_value_options), (value_name), WEIR_STORAGE_DEFAULT, __FILE__, __LINE__}
+
+/* As weir_channel_open and weir_channel_close. */
+WEIR_EXPORT struct weir_counter *weir_counter_open(const struct weir_value_options *options);
+WEIR_EXPORT void weir_counter_close(struct weir_counter *counter);
+
+/* Adds to a counter, which only grows. */
+WEIR_INLINE void weir_counter_add(struct weir_counter *counter, uint64_t n)
+{
+    if (WEIR_UNLIKELY(!counter)) {
+        return;
+    }
+    struct weir_cell *cell = weir_cell_find(counter->head.id);
+    if (WEIR_UNLIKELY(!cell)) {
+        weir_add_slow(&counter->head, 0, n);
+        return;
+    }
+    weir_cell_add(&cell->u.counter.added, n);
+}
+
+/* As weir_channel_open and weir_channel_close. */
+WEIR_EXPORT struct weir_gauge *weir_gauge_open(const struct weir_value_options *options);
+WEIR_EXPORT void weir_gauge_close(struct weir_gauge *gauge);
+
+/* Sets, or moves, a gauge. Cost: one shared atomic store, or add. */
+WEIR_EXPORT void weir_gauge_set(struct weir_gauge *gauge, int64_t value);
+WEIR_EXPORT void weir_gauge_add(struct weir_gauge *gauge, int64_t n);
+
+/* ---- the same hooks as functions, for other languages and for dlsym ------------------------ */
+
+WEIR_EXPORT weir_ticket weir_call_channel_send(struct weir_channel *channel, size_t bytes);
+WEIR_EXPORT void weir_call_channel_receive(struct weir_channel *channel, weir_ticket ticket,
+                                           size_t bytes);
+WEIR_EXPORT void weir_call_semaphore_acquire(struct weir_semaphore *semaphore, uint32_t n);
+WEIR_EXPORT void weir_call_semaphore_release(struct weir_semaphore *semaphore, uint32_t n);
+WEIR_EXPORT weir_ticket weir_call_task_spawn(struct weir_task_kind *kind);
+WEIR_EXPORT weir_ticket weir_call_task_begin(struct weir_task_kind *kind, weir_ticket pending);
+WEIR_EXPORT void weir_call_task_end(struct weir_task_kind *kind, weir_ticket running);
+WEIR_EXPORT void weir_call_task_finish(struct weir_task_kind *kind, enum weir_outcome outcome);
+WEIR_EXPORT void weir_call_counter_add(struct weir_counter *counter, uint64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

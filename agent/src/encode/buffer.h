@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* A growable byte buffer with a cap and a sticky failure: append freely, ask once at the end. */
+#ifndef WI_ENCODE_BUFFER_H
+#define WI_ENCODE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wi_buffer {
+    uint8_t *bytes;
+    size_t length;
+    size_t room;
+    size_t limit; /* never grows past it */
+    bool has_failed;
+};
+
+void wi_buffer_init(struct wi_buffer *buffer, size_t limit);
+void wi_buffer_finish(struct wi_buffer *buffer);
+
+/* Empties it and forgets the failure; keeps the memory. */
+void wi_buffer_clear(struct wi_buffer *buffer);
+
+/* Room for `n` more bytes at the end, or NULL and has_failed. */
+uint8_t *wi_buffer_reserve(struct wi_buffer *buffer, size_t n);
+
+void wi_buffer_append(struct wi_buffer *buffer, const void *bytes, size_t n);
+void wi_buffer_text(struct wi_buffer *buffer, const char *text);
+void wi_buffer_u64(struct wi_buffer *buffer, uint64_t number);
+
+/* Shortest form that reads back as the same double; "NaN", "+Inf", "-Inf". */
+void wi_buffer_f64(struct wi_buffer *buffer, double number);
+
+#endif

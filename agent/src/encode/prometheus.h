@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exposition for Prometheus: text 0.0.4 and OpenMetrics 1.0, from the rows of a world. Names
+ * come from the metric tables. Rows of one name are summed, so that no series stands twice; past
+ * 256 names of a kind the rest is folded into "other". No I/O; the world's thread.
+ */
+#ifndef WI_ENCODE_PROMETHEUS_H
+#define WI_ENCODE_PROMETHEUS_H
+
+#include "encode/buffer.h"
+#include "snapshot/world.h"
+
+enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
+
+/* Chooses by the Accept header's q values; NULL or nothing known: text. */
+enum wi_format wi_prometheus_negotiate(const char *accept);
+
+/* The Content-Type of a format. Owns: static. */
+const char *wi_prometheus_content_type(enum wi_format format);
+
+/* Appends a whole exposition. Fails: WEIR_E_MEMORY: the buffer's content is void. */
+enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
+                                      bool without_process, struct wi_buffer *buffer);
+
+#endif

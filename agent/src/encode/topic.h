@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Topics: DOMAIN/KIND/FIELD[/NAME] with `+` for one level and `#` for the rest. Parsed against the
+ * metric tables, matched against the rows of a world. No I/O; any thread.
+ */
+#ifndef WI_ENCODE_TOPIC_H
+#define WI_ENCODE_TOPIC_H
+
+#include "snapshot/world.h"
+
+struct wi_topic {
+    uint32_t kinds;                  /* bit set of enum wi_kind */
+    uint32_t fields[WI_N_KINDS];     /* bit set of metric indices for each kind */
+    char name[WEIR_NAME_MAX + 1];    /* the NAME pattern; "" when absent: every row */
+    bool has_name;
+    char text[512];                  /* as it was asked for */
+    char field_as_asked[64];         /* "size" stays "size" in the lines */
+};
+
+/* Parses a topic for a service of this name. Fails: WEIR_E_NOT_FOUND for an unknown DOMAIN, KIND or
+ * FIELD: the error names the nearest topics ("did you mean game/channel/size?"); WEIR_E_ARGUMENT
+ * for one that is no topic at all. */
+enum weir_status wi_topic_parse(const char *text, const char *domain, struct wi_topic *ret_topic,
+                                struct weir_error *ret_error);
+
+/* Whether a row's metric belongs to the topic. */
+bool wi_topic_matches(const struct wi_topic *topic, enum wi_kind kind, int metric,
+                      const char *name);
+
+/* Writes the full topic of a row's metric ("game/channel/size/moves") and returns its length. */
+size_t wi_topic_write(const struct wi_topic *topic, const char *domain, enum wi_kind kind,
+                      int metric, const char *name, char *ret_text, size_t room);
+
+/* Glob with * and ?, or, without either, a part of the text. Linear time, no recursion. */
+bool wi_glob_matches(const char *pattern, const char *text);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a world and
+ * replaces its warnings. No I/O; the world's thread.
+ */
+#ifndef WI_FINDING_FINDING_H
+#define WI_FINDING_FINDING_H
+
+#include "snapshot/world.h"
+
+/* What must be remembered between two looks (depth floors and ceilings, how long permits have been
+ * gone). Opaque, one for each world. */
+struct wi_finding;
+
+enum weir_status wi_finding_create(struct wi_finding **ret_finding);
+void wi_finding_destroy(struct wi_finding *finding);
+
+/* Called by wi_world_refresh each time that its rates have moved on (about once a second). */
+void wi_finding_update(struct wi_finding *finding, struct wi_world *world);
+
+#endif

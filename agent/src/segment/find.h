@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where segments lie and who owns them: for the writer that starts, and for readers that look.
+ * Plain functions on paths; any thread; no state.
+ */
+#ifndef WI_SEGMENT_FIND_H
+#define WI_SEGMENT_FIND_H
+
+#include "weir/weir.h"
+
+#include <sys/types.h>
+
+#define WI_PATH_MAX 256
+
+/* Whether the process that counts is still there. */
+enum wi_state {
+    WI_STATE_RUNNING,
+    WI_STATE_DEAD,
+    WI_STATE_ORPHANED, /* the owner is dead, a forked child holds its lock */
+    WI_STATE_UNKNOWN   /* it lives in another pid namespace */
+};
+
+/* "running", "dead", "orphaned", "unknown". Owns: static. */
+const char *wi_state_name(enum wi_state state);
+
+/* One segment that was found. */
+struct wi_found {
+    char path[WI_PATH_MAX];   /* of the segment */
+    char socket[WI_PATH_MAX]; /* of the exporter's socket; "" when there is none */
+    uint32_t pid;
+    uint64_t start_ticks;
+    uid_t uid;
+    enum wi_state state;
+    int64_t opened_unix_nanos;
+    uint64_t bytes; /* that it holds */
+    char name[WEIR_NAME_MAX + 1];
+    enum weir_status status; /* not WEIR_OK: the file could not be read; `problem` says why */
+    char problem[128];
+};
+
+/*
+ * Lists this user's segments in WEIR_DIR, XDG_RUNTIME_DIR/weir, /run/user/UID/weir and
+ * /dev/shm/weir-UID, and root's view of all users'; newest first. Segments of living processes that
+ * lie elsewhere are found through /proc/PID/maps.
+ * Owns: ret_found is the caller's, free().
+ * Fails: WEIR_E_MEMORY; WEIR_OK with 0 entries when there is nothing.
+ */
+enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
+
+/* Reads one segment's header. Fails: status and problem are also in ret_found. */
+enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
+
+#endif

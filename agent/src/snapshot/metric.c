@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The metric tables, built from the .def files. */
+#include "snapshot/metric.h"
+
+#include <string.h>
+
+#define WEIR_METRIC(symbol, type, unit, field, json, family, label, summary, help)                 \
+    {WI_TYPE_##type, WI_UNIT_##unit, field, json, family, label, summary, help},
+
+static const struct wi_metric channel_metrics[] = {
+#include "channel.def"
+};
+static const struct wi_metric semaphore_metrics[] = {
+#include "semaphore.def"
+};
+static const struct wi_metric task_metrics[] = {
+#include "task.def"
+};
+static const struct wi_metric counter_metrics[] = {
+#include "counter.def"
+};
+static const struct wi_metric gauge_metrics[] = {
+#include "gauge.def"
+};
+static const struct wi_metric process_metrics[] = {
+#include "process.def"
+};
+static const struct wi_metric agent_metrics[] = {
+#include "agent.def"
+};
+static const struct wi_metric warning_metrics[] = {
+#include "warning.def"
+};
+#undef WEIR_METRIC
+
+#define TABLE(kind, name, metrics)                                                                 \
+    {                                                                                              \
+        kind, name, metrics, sizeof(metrics) / sizeof((metrics)[0])                                \
+    }
+
+static const struct wi_metric_table tables[WI_N_KINDS] = {
+    TABLE(WI_CHANNEL, "channel", channel_metrics),
+    TABLE(WI_SEMAPHORE, "semaphore", semaphore_metrics),
+    TABLE(WI_TASK, "task", task_metrics),
+    TABLE(WI_COUNTER, "counter", counter_metrics),
+    TABLE(WI_GAUGE, "gauge", gauge_metrics),
+    TABLE(WI_PROCESS, "process", process_metrics),
+    TABLE(WI_AGENT, "agent", agent_metrics),
+    TABLE(WI_WARNING, "warning", warning_metrics),
+};
+
+_Static_assert(sizeof(channel_metrics) / sizeof(channel_metrics[0]) <= WI_MAX_METRICS,
+               "WI_MAX_METRICS bounds every table");
+
+const struct wi_metric_table *wi_metric_table(enum wi_kind kind)
+{
+    return (unsigned)kind < WI_N_KINDS ? &tables[kind] : NULL;
+}
+
+int wi_metric_find(enum wi_kind kind, const char *field)
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    if (!table) {
+        return -1;
+    }
+    if (kind == WI_CHANNEL && strcmp(field, "size") == 0) {
+        return WI_CHANNEL_DEPTH;
+    }
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        if (strcmp(table->metrics[i].field, field) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+const char *wi_unit_name(enum wi_unit unit)
+{
+    static const char *const names[] = {"",        "count",      "messages",         "bytes", "seconds",
+                                        "permits", "tasks", "per_second", "bytes_per_second", "ratio"};
+    return (unsigned)unit < sizeof(names) / sizeof(names[0]) ? names[unit] : "";
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world: what the exporter knows of one process, refreshed from its segment. Rows of all kinds,
+ * each value one metric of the tables, with what must be remembered between two readings (rates,
+ * ages, peaks, growth). No I/O but through its source; one thread at a time.
+ *
+ *     source (live mapping, or a file read by pread) -> wi_world_refresh -> rows -> encoders
+ */
+#ifndef WI_SNAPSHOT_WORLD_H
+#define WI_SNAPSHOT_WORLD_H
+
+#include "segment/find.h"
+#include "snapshot/metric.h"
+#include "weir/weir.h"
+
+/* One value of a row. */
+enum wi_value_type { WI_ABSENT, WI_U64, WI_I64, WI_F64, WI_TEXT };
+
+struct wi_value {
+    enum wi_value_type type;
+    union {
+        uint64_t u64;
+        int64_t i64;
+        double f64;
+        const char *text; /* borrowed until the next refresh */
+    } u;
+};
+
+/* One open channel, semaphore, ...; the process; the agent; a warning. */
+struct wi_row {
+    uint64_t id; /* never used again for another handle of this process */
+    const char *name; /* valid UTF-8 without control characters; borrowed until the next refresh */
+    struct wi_value value[WI_MAX_METRICS];
+};
+
+/* What does not change while a process lives. Strings live as long as the world. */
+struct wi_facts {
+    char name[WEIR_NAME_MAX + 1]; /* the service's */
+    char program[256];
+    char version[32];
+    char path[256]; /* of the segment; "" for an anonymous one */
+    uint32_t pid;
+    uint64_t start_ticks;       /* field 22 of /proc/PID/stat */
+    int64_t started_unix_nanos; /* of the process */
+    int64_t opened_unix_nanos;  /* of the segment */
+};
+
+/* The exporter's own numbers, kept by the wire and shown as kind WI_AGENT. Plain fields: one
+ * thread. */
+struct wi_self {
+    uint64_t clients, clients_rejected;
+    uint64_t updates_sent, updates_skipped;
+    uint64_t protocol_errors;
+    uint64_t scrapes, http_rejected;
+    uint64_t heap_bytes; /* of the wire: buffers and sessions */
+};
+
+struct wi_world;
+
+/* Opens the segment of this very process. Fails: WEIR_E_STATE before weir_start. */
+enum weir_status wi_world_open_self(struct wi_world **ret_world, struct weir_error *ret_error);
+
+/* Opens a segment's file, of a living or a dead process. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED
+ * (another user's), WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY, each with one line of text. */
+enum weir_status wi_world_open_file(const char *path, struct wi_world **ret_world,
+                                    struct weir_error *ret_error);
+
+/* NULL is fine. */
+void wi_world_close(struct wi_world *world);
+
+/*
+ * Reads the segment and, while the process lives, its /proc facts, and derives everything. Rates,
+ * ages and growth move on when at least 900 ms have passed since they last did (`now_nanos` of
+ * CLOCK_MONOTONIC); reading more often refreshes counts and depths only.
+ * Fails: WEIR_E_CORRUPT, WEIR_E_MEMORY, WEIR_E_SYSTEM: the rows are as they were.
+ */
+enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
+                                  struct weir_error *ret_error);
+
+const struct wi_facts *wi_world_facts(const struct wi_world *world);
+enum wi_state wi_world_state(const struct wi_world *world);
+int64_t wi_world_unix_nanos(const struct wi_world *world);      /* of the last refresh */
+uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last refresh */
+
+/* The numbers that the wire adds to. Owns: the world's. */
+struct wi_self *wi_world_self(struct wi_world *world);
+
+/* Rows of a kind, in the order in which they were opened. Borrowed until the next refresh. */
+size_t wi_world_count(const struct wi_world *world, enum wi_kind kind);
+const struct wi_row *wi_world_row(const struct wi_world *world, enum wi_kind kind, size_t i);
+
+/* The merged histogram behind a metric of type WI_TYPE_HISTOGRAM, since the start; NULL when
+ * nothing was measured yet. Borrowed until the next call or refresh. */
+const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
+                                                const struct wi_row *row, int metric);
+
+/* The upper bound of a bucket in nanoseconds; UINT64_MAX for the last. */
+uint64_t wi_histogram_bound(unsigned bucket);
+
+/* The value at quantile q (0 to 1) in nanoseconds, the middle of its bucket; 0 when empty. */
+uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q);
+
+/*
+ * Findings: replaces the rows of kind WI_WARNING. Called by wi_world_refresh through
+ * finding/finding.h; texts are copied.
+ */
+void wi_world_clear_warnings(struct wi_world *world);
+enum weir_status wi_world_add_warning(struct wi_world *world, const char *severity,
+                                      const char *subject, const char *text);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exporter's thread: one world, one reactor, its sockets. Started by weir_agent_start in a
+ * host, and by the console for a segment that nobody serves.
+ */
+#ifndef WI_WIRE_EXPORTER_H
+#define WI_WIRE_EXPORTER_H
+
+#include "snapshot/world.h"
+
+struct wi_exporter;
+
+struct wi_exporter_options {
+    const char *socket_path; /* a unix socket to listen on, mode 0600; NULL: none */
+    int taken_fd;            /* one connected stream socket to serve; -1: none. Closed at the end */
+    const char *http;        /* as WEIR_HTTP; NULL: none */
+    const char *http_hosts;
+    bool without_process_metrics;
+    weir_log_fn log;
+    void *log_context;
+};
+
+/*
+ * Starts the thread. Owns: the exporter closes the world, also when this fails.
+ * Fails: WEIR_DEGRADED when it runs without one of the sockets, and says which; WEIR_E_SYSTEM,
+ * WEIR_E_MEMORY: nothing runs.
+ */
+enum weir_status wi_exporter_start(struct wi_world *taken_world,
+                                   const struct wi_exporter_options *options,
+                                   struct wi_exporter **ret_exporter, struct weir_error *ret_error);
+
+/* Says farewell (at most 500 ms), joins and frees. NULL is fine. */
+void wi_exporter_stop(struct wi_exporter *exporter);
+
+unsigned wi_exporter_http_port(const struct wi_exporter *exporter);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP for Prometheus: /metrics and /healthz by libmicrohttpd, driven from the reactor's epoll set.
+ * Limits, deadlines and the Host check are here. The exporter's thread only.
+ */
+#ifndef WI_WIRE_HTTP_H
+#define WI_WIRE_HTTP_H
+
+#include "snapshot/world.h"
+
+struct wi_http;
+
+struct wi_http_options {
+    const char *address; /* "127.0.0.1:9464", "[::1]:0", "localhost:9464" */
+    const char *hosts;   /* further Host names, comma-separated; NULL: none */
+    bool without_process_metrics;
+};
+
+/* Binds and listens. Fails: WEIR_E_ARGUMENT (no such address, or one beyond loopback), WEIR_E_SYSTEM
+ * (port in use): one line that says what to do. */
+enum weir_status wi_http_create(const struct wi_http_options *options, struct wi_world *world,
+                                struct wi_http **ret_http, struct weir_error *ret_error);
+void wi_http_destroy(struct wi_http *http);
+
+/* The descriptor to poll for input. */
+int wi_http_fd(const struct wi_http *http);
+
+/* Does what is due; never blocks. Returns the milliseconds until it must be called again, -1: when
+ * the descriptor is readable. */
+int wi_http_run(struct wi_http *http, uint64_t now_nanos);
+
+/* "127.0.0.1:9464" as bound. Owns: the http's. */
+const char *wi_http_address(const struct wi_http *http);
+unsigned wi_http_port(const struct wi_http *http);
+
+#endif
