@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A world with rows that a test sets: stands in for snapshot/world.c, so that encoders, sessions
+ * and HTTP are tested without a segment. Link it before the exporter's library; it defines every
+ * function of snapshot/world.h. Lack of memory ends the test program.
+ */
+#ifndef FAKE_WORLD_H
+#define FAKE_WORLD_H
+
+#include "snapshot/world.h"
+
+/* An empty world of a running process "name", pid 4821, both clocks at a fixed time. It has one row
+ * of WI_PROCESS and one of WI_AGENT, all values absent. Owns: wi_world_close. */
+struct wi_world *fake_world_create(const char *name);
+
+/* Adds a row at the end of its kind, all values absent. The row stays where it is until it is
+ * removed. Owns: the world's; the name is copied. */
+struct wi_row *fake_world_add(struct wi_world *world, enum wi_kind kind, const char *name);
+void fake_world_remove(struct wi_world *world, struct wi_row *row);
+void fake_world_clear(struct wi_world *world, enum wi_kind kind);
+
+/* Adds a channel as a real world would: counts consistent, all reasons 0, unbounded when `capacity`
+ * is UINT64_MAX, FLAVOR and SOURCE set, rates 0, no wait measured. */
+struct wi_row *fake_world_add_channel(struct wi_world *world, const char *name, uint64_t sent,
+                                      uint64_t received, uint64_t capacity);
+struct wi_row *fake_world_add_semaphore(struct wi_world *world, const char *name, uint64_t permits,
+                                        uint64_t available);
+struct wi_row *fake_world_add_task(struct wi_world *world, const char *name, uint64_t pending,
+                                   uint64_t running, uint64_t finished);
+
+/* Sets a value. Text is copied and lives as long as the world. */
+void fake_world_set_u64(struct wi_row *row, int metric, uint64_t number);
+void fake_world_set_i64(struct wi_row *row, int metric, int64_t number);
+void fake_world_set_f64(struct wi_row *row, int metric, double number);
+void fake_world_set_text(struct wi_world *world, struct wi_row *row, int metric, const char *text);
+void fake_world_set_absent(struct wi_row *row, int metric);
+
+/* What wi_world_histogram gives for a row's metric; copied. NULL takes it away. */
+void fake_world_set_histogram(struct wi_world *world, struct wi_row *row, int metric,
+                              const struct weir_histogram *histogram);
+
+/* To be changed in place. */
+struct wi_facts *fake_world_facts(struct wi_world *world);
+
+void fake_world_set_state(struct wi_world *world, enum wi_state state);
+void fake_world_set_unix_nanos(struct wi_world *world, int64_t nanos);
+/* A refresh sets it, too. */
+void fake_world_set_monotonic_nanos(struct wi_world *world, uint64_t nanos);
+
+/* Makes every refresh fail with this status and text; WEIR_OK: succeed again. */
+void fake_world_fail_refresh(struct wi_world *world, enum weir_status status, const char *text);
+size_t fake_world_refreshes(const struct wi_world *world);
+
+/* Called in each refresh that succeeds, before it returns; may change rows. NULL: nothing. */
+void fake_world_on_refresh(struct wi_world *world,
+                           void (*function)(struct wi_world *world, uint64_t now_nanos,
+                                            void *context),
+                           void *context);
+
+/* The world that the next wi_world_open_self or wi_world_open_file gives away; without one they
+ * fail with WEIR_E_STATE and WEIR_E_NOT_FOUND. */
+void fake_world_offer(struct wi_world *taken_world);
+
+#endif
