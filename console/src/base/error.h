@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the console ends with: the exit codes, and an error as one line of text that says what to do.
+ * Functions that can fail return an enum wc_exit and write ret_error only when it is not WC_OK.
+ */
+#ifndef WC_BASE_ERROR_H
+#define WC_BASE_ERROR_H
+
+/* Documented in README.md: scripts rely on them. */
+enum wc_exit {
+    WC_OK = 0,
+    WC_FOUND = 1,         /* a check found something */
+    WC_USAGE = 2,         /* usage, unknown topic, ambiguous target */
+    WC_NO_TARGET = 3,     /* no such target, or cannot connect */
+    WC_MISMATCH = 4,      /* another version or protocol, a corrupt file */
+    WC_DENIED = 5,        /* another user's */
+    WC_ENDED = 6,         /* the target ended */
+    WC_INCOMPLETE = 7,    /* not all the data could be had */
+    WC_TIMED_OUT = 124,   /* -W ran out */
+    WC_INTERRUPTED = 130  /* SIGINT */
+};
+
+struct wc_error {
+    enum wc_exit code;
+    char text[1024]; /* one line, without control characters, without "weir: " */
+};
+
+/* Fills the error (NULL is fine) and returns its code. Control characters become '?'. */
+enum wc_exit wc_error_set(struct wc_error *ret_error, enum wc_exit code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

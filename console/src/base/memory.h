@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that is there, or the program ends with one line: for the console, which serves nobody. */
+#ifndef WC_BASE_MEMORY_H
+#define WC_BASE_MEMORY_H
+
+#include <stddef.h>
+
+void *wc_alloc(size_t bytes); /* zeroed */
+void *wc_resize(void *memory, size_t n, size_t size);
+char *wc_copy(const char *text);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TARGET as a person names it: a pid, a service's name, unix:/path, file:///path or the path of a
+ * segment; resolved to one process and the ways to reach it. Reads directories and segment headers,
+ * connects to nothing.
+ */
+#ifndef WC_TARGET_TARGET_H
+#define WC_TARGET_TARGET_H
+
+#include "base/error.h"
+#include "segment/find.h"
+
+/* At least one of `socket` and `path` is not "". Plain data: copy it freely. */
+struct wc_target {
+    char socket[WI_PATH_MAX]; /* of a living exporter; "": none */
+    char path[WI_PATH_MAX];   /* of the segment; "": unknown (unix:/path) */
+    uint32_t pid;             /* 0: unknown before Describe */
+    enum wi_state state;
+    char name[WEIR_NAME_MAX + 1]; /* "": unknown before Describe */
+};
+
+/*
+ * Resolves `text`; NULL or "": the environment's WEIR_TARGET, else the only running process.
+ * Fails: WC_USAGE when several processes fit: the text lists them; WC_NO_TARGET, WC_DENIED,
+ * WC_MISMATCH.
+ */
+enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
+                               struct wc_error *ret_error);
+
+/* As wc_target_resolve without a text, but when several run and one of them has this service name,
+ * that one is taken: for a topic's DOMAIN. */
+enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_target,
+                                     struct wc_error *ret_error);
+
+/* Looks again whether the process lives, by its segment's header; WI_STATE_DEAD when the file has
+ * gone, WI_STATE_UNKNOWN when its path is not known. */
+enum wi_state wc_target_state(const struct wc_target *target);
+
+#endif
