@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A growable byte buffer with a cap and a sticky failure: append freely, ask once at the end. */
+/* A growable byte buffer with a cap and a sticky failure: append freely, ask once at the end. What
+ * does not fit is left out whole, and so is all that follows. */
 #ifndef WI_ENCODE_BUFFER_H
 #define WI_ENCODE_BUFFER_H
 
@@ -21,14 +22,16 @@ void wi_buffer_finish(struct wi_buffer *buffer);
 /* Empties it and forgets the failure; keeps the memory. */
 void wi_buffer_clear(struct wi_buffer *buffer);
 
-/* Room for `n` more bytes at the end, or NULL and has_failed. */
+/* Room for `n` more bytes at the end, or NULL and has_failed. The caller fills it and adds what it
+ * wrote to `length`. */
 uint8_t *wi_buffer_reserve(struct wi_buffer *buffer, size_t n);
 
 void wi_buffer_append(struct wi_buffer *buffer, const void *bytes, size_t n);
 void wi_buffer_text(struct wi_buffer *buffer, const char *text);
 void wi_buffer_u64(struct wi_buffer *buffer, uint64_t number);
 
-/* Shortest form that reads back as the same double; "NaN", "+Inf", "-Inf". */
+/* Shortest form that reads back as the same double, whatever the host's locale; "NaN", "+Inf",
+ * "-Inf". A whole number below 1e15 has no decimal point; -0 is 0 with its sign lost. */
 void wi_buffer_f64(struct wi_buffer *buffer, double number);
 
 #endif
