@@ -21,7 +21,10 @@ struct weir_agent_options {
     const char *http_hosts; /* further Host names to accept, comma-separated. WEIR_HTTP_HOSTS */
     bool without_process_metrics; /* the host exports process_* itself */
 };
-#define WEIR_AGENT_OPTIONS_INIT {sizeof(struct weir_agent_options), 0, 0, false}
+#define WEIR_AGENT_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct weir_agent_options), 0, 0, false                                             \
+    }
 
 /*
  * Starts the exporter thread. Call after weir_start, and again in a forked child after its

@@ -66,7 +66,7 @@ struct weir_cell {
     union {
         struct {
             uint64_t sent, received, bytes_in, bytes_out;
-            uint32_t check;     /* receives until the high-water mark is looked at again */
+            uint32_t check;     /* receives to pass before the next look at the high-water mark */
             uint32_t histogram; /* this thread's own wait histogram, in lines; 0: none */
         } channel;
         struct {
@@ -80,8 +80,8 @@ struct weir_cell {
         } counter;
         uint64_t word[6];
     } u;
-    uint32_t left;    /* sends until the next sample */
-    uint16_t gap;     /* the gap that `left` began with: the weight of that sample */
+    uint32_t left;    /* sends to pass before the next sample */
+    uint16_t gap;     /* messages that the next sample stands for; 0 is 1 */
     uint8_t level;    /* log2 of the mean gap */
     uint8_t reserved; /* 0 */
     uint64_t last;    /* ticks of the last sample */
@@ -160,11 +160,11 @@ WEIR_INLINE void weir_cell_add(uint64_t *word, uint64_t n)
     __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n, __ATOMIC_RELEASE);
 }
 
-WEIR_INLINE uint32_t weir_cell_countdown(uint32_t *word)
+WEIR_INLINE int weir_cell_countdown(uint32_t *word)
 {
-    uint32_t left = __atomic_load_n(word, __ATOMIC_RELAXED) - 1;
-    __atomic_store_n(word, left, __ATOMIC_RELAXED);
-    return left;
+    uint32_t left = __atomic_load_n(word, __ATOMIC_RELAXED);
+    __atomic_store_n(word, left - 1, __ATOMIC_RELAXED);
+    return left == 0;
 }
 #else
 /* The memory clobber keeps the compiler's order; the processor keeps its stores in order. */
@@ -173,11 +173,14 @@ WEIR_INLINE void weir_cell_add(uint64_t *word, uint64_t n)
     __asm__ volatile("addq %1, %0" : "+m"(*word) : "er"(n) : "memory", "cc");
 }
 
-WEIR_INLINE uint32_t weir_cell_countdown(uint32_t *word)
+WEIR_INLINE int weir_cell_countdown(uint32_t *word)
 {
-    return --*word;
+    return (*word)-- == 0;
 }
 #endif
+
+/* weir_cell_countdown: takes one off, and says whether there was none left. A cell of zeroes is
+ * therefore a cell at its start. */
 
 /* The calling thread's cell of a handle, or NULL: take the slow path. */
 WEIR_INLINE struct weir_cell *weir_cell_find(uint32_t id)
@@ -211,11 +214,11 @@ WEIR_INLINE weir_ticket weir_ticket_make(uint64_t ticks, uint32_t weight)
 /* One step towards the next sample: the ticket when this message is it, else 0. */
 WEIR_INLINE weir_ticket weir_sample(struct weir_slot_head *head, struct weir_cell *cell)
 {
-    if (WEIR_LIKELY(weir_cell_countdown(&cell->left) != 0)) {
+    if (WEIR_LIKELY(!weir_cell_countdown(&cell->left))) {
         return 0;
     }
     if (head->sampling == WEIR_SAMPLING_ALL) {
-        cell->left = 1;
+        cell->left = 0;
         return weir_ticket_make(weir_ticks(), 1);
     }
     return weir_sample_slow(head, cell);
@@ -248,7 +251,9 @@ WEIR_INLINE unsigned weir_histogram_bucket(uint64_t nanos)
 WEIR_INLINE uint64_t weir_ticks_to_nanos(uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 weir_wide;
-    return (uint64_t)(((weir_wide)ticks * weir_clock.multiplier) >> 32);
+    return (
+        uint64_t)(((weir_wide)ticks * __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED)) >>
+                  32);
 }
 
 /* Ticks from the ticket to now. A stamp that lies ahead, which two cores can show each other by a

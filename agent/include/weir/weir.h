@@ -89,7 +89,10 @@ struct weir_options {
     weir_log_fn log;           /* NULL: silent */
     void *log_context;
 };
-#define WEIR_OPTIONS_INIT {sizeof(struct weir_options), 0, 0, 0, WEIR_LATENCY_DEFAULT, 0, 0}
+#define WEIR_OPTIONS_INIT                                                                          \
+    {                                                                                              \
+        sizeof(struct weir_options), 0, 0, 0, WEIR_LATENCY_DEFAULT, 0, 0                           \
+    }
 
 /*
  * Creates the segment and turns the hooks on. Call again in a child of fork() that wants to be seen:
@@ -120,14 +123,14 @@ WEIR_EXPORT void weir_thread_start(void);
 
 /* What the library itself came to. Threads: any; takes no lock. */
 struct weir_health {
-    size_t size;               /* in: sizeof(struct weir_health) */
-    uint64_t segment_bytes;    /* reserved now */
-    uint64_t limit_bytes;      /* the cap */
-    uint64_t handles_refused;  /* opens that gave NULL */
-    uint64_t cells_refused;    /* first touches that found no room: counted in shared cells */
-    uint64_t samples_lost;     /* waits that found no room for a histogram */
-    uint64_t threads;          /* shards in use */
-    char path[256];            /* the segment's file; "" when it has none */
+    size_t size;              /* in: sizeof(struct weir_health) */
+    uint64_t segment_bytes;   /* reserved now */
+    uint64_t limit_bytes;     /* the cap */
+    uint64_t handles_refused; /* opens that gave NULL */
+    uint64_t cells_refused;   /* first touches that found no room: counted in shared cells */
+    uint64_t samples_lost;    /* waits that found no room for a histogram */
+    uint64_t threads;         /* shards in use */
+    char path[256];           /* the segment's file; "" when it has none */
 };
 WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
 
@@ -153,33 +156,25 @@ enum weir_reject {
 };
 
 /* Why a message that had entered was thrown away unread. */
-enum weir_discard {
-    WEIR_DISCARD_OVERWRITE = 0,
-    WEIR_DISCARD_CLOSED = 1,
-    WEIR_DISCARD_EXPIRED = 2
-};
+enum weir_discard { WEIR_DISCARD_OVERWRITE = 0, WEIR_DISCARD_CLOSED = 1, WEIR_DISCARD_EXPIRED = 2 };
 
 struct weir_channel_options {
-    size_t size;           /* sizeof(struct weir_channel_options) */
-    const char *name;      /* required, copied */
-    uint64_t capacity;     /* messages; WEIR_UNBOUNDED */
+    size_t size;       /* sizeof(struct weir_channel_options) */
+    const char *name;  /* required, copied */
+    uint64_t capacity; /* messages; WEIR_UNBOUNDED */
     enum weir_channel_kind kind;
-    bool is_unordered;     /* not first in, first out: no oldest age */
+    bool is_unordered; /* not first in, first out: no oldest age */
     enum weir_latency latency;
     enum weir_storage storage;
     const char *source_file; /* copied; WEIR_CHANNEL_INIT fills both */
     uint32_t source_line;
 };
 #define WEIR_CHANNEL_INIT(channel_name, channel_capacity)                                          \
-    {sizeof(struct weir_channel_options),                                                          \
-     (channel_name),                                                                               \
-     (channel_capacity),                                                                           \
-     WEIR_CHANNEL_OTHER,                                                                           \
-     false,                                                                                        \
-     WEIR_LATENCY_DEFAULT,                                                                         \
-     WEIR_STORAGE_DEFAULT,                                                                         \
-     __FILE__,                                                                                     \
-     __LINE__}
+    {                                                                                              \
+        sizeof(struct weir_channel_options), (channel_name), (channel_capacity),                   \
+            WEIR_CHANNEL_OTHER, false, WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__,       \
+            __LINE__                                                                               \
+    }
 
 /* Enters a channel in the segment. Owns: close it, or leave it to the end of the process.
  * Fails: NULL, counted and logged once. Threads: any; takes a lock; not from a signal handler. */
@@ -223,7 +218,7 @@ WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket 
         weir_channel_receive_slow(channel, ticket, bytes);
         return;
     }
-    if (WEIR_UNLIKELY(weir_cell_countdown(&cell->u.channel.check) == 0)) {
+    if (WEIR_UNLIKELY(weir_cell_countdown(&cell->u.channel.check))) {
         weir_channel_check_slow(channel, cell);
     }
     weir_cell_add(&cell->u.channel.received, 1);
@@ -242,8 +237,8 @@ WEIR_EXPORT void weir_channel_unsend(struct weir_channel *channel, size_t bytes,
 
 /* Counts `messages` that had been sent and are thrown away unread, of `bytes` in all. After they
  * were removed. Cost: two shared atomic adds. */
-WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages,
-                                      size_t bytes, enum weir_discard why);
+WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
+                                      enum weir_discard why);
 
 /* ---- semaphores -------------------------------------------------------------------------- */
 
@@ -264,17 +259,14 @@ struct weir_semaphore_options {
     uint32_t source_line;
 };
 #define WEIR_SEMAPHORE_INIT(semaphore_name, semaphore_permits)                                     \
-    {sizeof(struct weir_semaphore_options),                                                        \
-     (semaphore_name),                                                                             \
-     (semaphore_permits),                                                                          \
-     WEIR_LATENCY_DEFAULT,                                                                         \
-     WEIR_STORAGE_DEFAULT,                                                                         \
-     __FILE__,                                                                                     \
-     __LINE__}
+    {                                                                                              \
+        sizeof(struct weir_semaphore_options), (semaphore_name), (semaphore_permits),              \
+            WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__, __LINE__                         \
+    }
 
 /* As weir_channel_open, weir_channel_close and weir_channel_resize. */
-WEIR_EXPORT struct weir_semaphore *
-weir_semaphore_open(const struct weir_semaphore_options *options);
+WEIR_EXPORT struct weir_semaphore *weir_semaphore_open(
+    const struct weir_semaphore_options *options);
 WEIR_EXPORT void weir_semaphore_close(struct weir_semaphore *semaphore);
 WEIR_EXPORT void weir_semaphore_resize(struct weir_semaphore *semaphore, uint64_t permits);
 
@@ -336,12 +328,10 @@ struct weir_task_options {
     uint32_t source_line;
 };
 #define WEIR_TASK_INIT(task_name)                                                                  \
-    {sizeof(struct weir_task_options),                                                             \
-     (task_name),                                                                                  \
-     WEIR_LATENCY_DEFAULT,                                                                         \
-     WEIR_STORAGE_DEFAULT,                                                                         \
-     __FILE__,                                                                                     \
-     __LINE__}
+    {                                                                                              \
+        sizeof(struct weir_task_options), (task_name), WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, \
+            __FILE__, __LINE__                                                                     \
+    }
 
 /* As weir_channel_open and weir_channel_close. A kind is a place that spawns tasks. */
 WEIR_EXPORT struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options);
@@ -417,14 +407,16 @@ WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome
 /* ---- counters and gauges ----------------------------------------------------------------- */
 
 struct weir_value_options {
-    size_t size;      /* sizeof(struct weir_value_options) */
-    const char *name; /* required, copied */
+    size_t size;               /* sizeof(struct weir_value_options) */
+    const char *name;          /* required, copied */
     enum weir_storage storage; /* gauges are always shared */
     const char *source_file;
     uint32_t source_line;
 };
 #define WEIR_VALUE_INIT(value_name)                                                                \
-    {sizeof(struct weir_value_options), (value_name), WEIR_STORAGE_DEFAULT, __FILE__, __LINE__}
+    {                                                                                              \
+        sizeof(struct weir_value_options), (value_name), WEIR_STORAGE_DEFAULT, __FILE__, __LINE__  \
+    }
 
 /* As weir_channel_open and weir_channel_close. */
 WEIR_EXPORT struct weir_counter *weir_counter_open(const struct weir_value_options *options);

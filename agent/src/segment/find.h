@@ -50,4 +50,20 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
 /* Reads one segment's header. Fails: status and problem are also in ret_found. */
 enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
 
+/* Opens a segment for reading: a regular file of this user, or of anybody when root asks; no link is
+ * followed. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_SYSTEM. */
+enum weir_status wi_find_open(const char *path, int *ret_fd, struct weir_error *ret_error);
+
+/* Whether the owner lives, by the lock on the open file and by /proc. */
+enum wi_state wi_find_state(int fd, uint32_t pid, uint64_t start_ticks, uint64_t pid_namespace);
+
+/* Whether the first `length` bytes of a file are a header that this version reads. */
+struct wi_header;
+enum weir_status wi_find_check_header(const struct wi_header *header, size_t length,
+                                      struct weir_error *ret_error);
+
+/* Removes dead segments of this user in a directory until, with the one about to be made, at most 4
+ * and 64 MiB are left; and leavings of processes that are gone. Quiet. */
+void wi_find_prune(const char *dir);
+
 #endif

@@ -76,7 +76,8 @@ int wi_metric_find(enum wi_kind kind, const char *field)
 
 const char *wi_unit_name(enum wi_unit unit)
 {
-    static const char *const names[] = {"",        "count",      "messages",         "bytes", "seconds",
-                                        "permits", "tasks", "per_second", "bytes_per_second", "ratio"};
+    static const char *const names[] = {
+        "",      "count",      "messages",         "bytes", "seconds", "permits",
+        "tasks", "per_second", "bytes_per_second", "ratio"};
     return (unsigned)unit < sizeof(names) / sizeof(names[0]) ? names[unit] : "";
 }

@@ -6,21 +6,10 @@
 #ifndef WI_SNAPSHOT_METRIC_H
 #define WI_SNAPSHOT_METRIC_H
 
+#include "segment/kind.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-/* As Kind in proto/weir/v1/agent.proto, and as weir_slot_head.kind. Append only. */
-enum wi_kind {
-    WI_CHANNEL,
-    WI_SEMAPHORE,
-    WI_TASK,
-    WI_COUNTER,
-    WI_GAUGE,
-    WI_PROCESS,
-    WI_AGENT,
-    WI_WARNING,
-    WI_N_KINDS
-};
 
 enum wi_metric_type { WI_TYPE_COUNTER, WI_TYPE_GAUGE, WI_TYPE_TEXT, WI_TYPE_HISTOGRAM };
 

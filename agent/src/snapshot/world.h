@@ -28,7 +28,7 @@ struct wi_value {
 
 /* One open channel, semaphore, ...; the process; the agent; a warning. */
 struct wi_row {
-    uint64_t id; /* never used again for another handle of this process */
+    uint64_t id;      /* never used again for another handle of this process */
     const char *name; /* valid UTF-8 without control characters; borrowed until the next refresh */
     struct wi_value value[WI_MAX_METRICS];
 };
@@ -79,7 +79,7 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
 
 const struct wi_facts *wi_world_facts(const struct wi_world *world);
 enum wi_state wi_world_state(const struct wi_world *world);
-int64_t wi_world_unix_nanos(const struct wi_world *world);      /* of the last refresh */
+int64_t wi_world_unix_nanos(const struct wi_world *world);       /* of the last refresh */
 uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last refresh */
 
 /* The numbers that the wire adds to. Owns: the world's. */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Channels: open, close, and the halves of the hooks that are not inline. */
+#include "hook/thread.h"
+#include "segment/kind.h"
+
+#include <string.h>
+
+#define CHANNEL_CHECK_LEAST 16U
+#define CHANNEL_CHECK_SHIFT 4 /* one sixteenth of the mark: 6.25 % */
+
+static struct wi_slot *channel_slot(struct weir_channel *channel)
+{
+    return (struct wi_slot *)(void *)channel;
+}
+
+struct weir_channel *weir_channel_open(const struct weir_channel_options *options)
+{
+    struct weir_channel_options asked = WEIR_CHANNEL_INIT(NULL, WEIR_UNBOUNDED);
+    if (!options) {
+        return NULL;
+    }
+    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    const struct wi_opening opening = {
+        .kind = WI_CHANNEL,
+        .flags = asked.is_unordered ? WI_SLOT_UNORDERED : 0,
+        .flavor = (unsigned)asked.kind <= WEIR_CHANNEL_MPMC ? (uint8_t)asked.kind : 0,
+        .name = asked.name,
+        .capacity = asked.capacity,
+        .latency = asked.latency,
+        .storage = asked.storage,
+        .source_file = asked.source_file,
+        .source_line = asked.source_line,
+    };
+    return (struct weir_channel *)wi_slot_open(&opening);
+}
+
+void weir_channel_close(struct weir_channel *channel)
+{
+    wi_slot_close(channel ? &channel->head : NULL);
+}
+
+void weir_channel_resize(struct weir_channel *channel, uint64_t messages)
+{
+    if (channel && wi_segment_counts()) {
+        __atomic_store_n(&channel->head.capacity, messages, __ATOMIC_RELAXED);
+    }
+}
+
+weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
+{
+    struct weir_cell *cell = wi_thread_touch(&channel->head);
+    if (cell) {
+        weir_cell_add(&cell->u.channel.sent, 1);
+        weir_cell_add(&cell->u.channel.bytes_in, bytes);
+        return weir_sample(&channel->head, cell);
+    }
+    if (!wi_segment_counts()) {
+        return 0;
+    }
+    struct wi_slot *slot = channel_slot(channel);
+    uint64_t sent = __atomic_fetch_add(wi_slot_word(slot, 0), 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(wi_slot_word(slot, 2), bytes, __ATOMIC_RELAXED);
+    bool is_sample = channel->head.sampling == WEIR_SAMPLING_ALL ||
+                     (channel->head.sampling == WEIR_SAMPLING_GAPS && sent % 64 == 0);
+    return is_sample ? weir_ticket_make(weir_ticks(),
+                                        channel->head.sampling == WEIR_SAMPLING_ALL ? 1 : 64)
+                     : 0;
+}
+
+static void channel_mark(struct wi_slot *slot, uint64_t depth)
+{
+    uint64_t mark = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED);
+    while (depth > mark && !__atomic_compare_exchange_n(&slot->out.other, &mark, depth, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
+static uint64_t channel_left(const struct wi_slot *slot)
+{
+    uint64_t left = __atomic_load_n(&slot->out.shared[0], __ATOMIC_ACQUIRE) +
+                    __atomic_load_n(&slot->in.other, __ATOMIC_ACQUIRE);
+    for (int i = 0; i < 3; i++) {
+        left += __atomic_load_n(&slot->out.discarded[i], __ATOMIC_ACQUIRE);
+    }
+    return left;
+}
+
+/* Depth as the hooks see it: everything that left first, then everything that entered. */
+static uint64_t channel_depth(const struct wi_slot *slot)
+{
+    const struct wi_shard *shards = wi_segment_shards();
+    uint32_t id = slot->head.id & ~WEIR_ID_SHARED;
+    uint32_t n_shards = __atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_ACQUIRE);
+    uint64_t left = channel_left(slot);
+    uint64_t entered = 0;
+    for (uint32_t s = 0; s < n_shards; s++) {
+        const struct weir_cell *cell = wi_thread_cell(&shards[s], id);
+        left += cell ? __atomic_load_n(&cell->u.channel.received, __ATOMIC_ACQUIRE) : 0;
+    }
+    for (uint32_t s = 0; s < n_shards; s++) {
+        const struct weir_cell *cell = wi_thread_cell(&shards[s], id);
+        entered += cell ? __atomic_load_n(&cell->u.channel.sent, __ATOMIC_ACQUIRE) : 0;
+    }
+    entered += __atomic_load_n(&slot->in.shared[0], __ATOMIC_ACQUIRE);
+    return entered > left ? entered - left : 0;
+}
+
+/* Depth only falls by receives, so its peak is seen just before one: look before every K-th. */
+void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cell)
+{
+    if (!wi_segment_counts()) {
+        return;
+    }
+    struct wi_slot *slot = channel_slot(channel);
+    channel_mark(slot, channel_depth(slot));
+    uint64_t pause = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED) >> CHANNEL_CHECK_SHIFT;
+    uint64_t threads =
+        2 * (uint64_t)__atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_RELAXED);
+    pause = pause > threads ? pause : threads;
+    pause = pause > CHANNEL_CHECK_LEAST ? pause : CHANNEL_CHECK_LEAST;
+    cell->u.channel.check = (uint32_t)(pause < UINT32_MAX ? pause - 1 : UINT32_MAX - 1);
+}
+
+void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket, size_t bytes)
+{
+    struct weir_cell *cell = wi_thread_touch(&channel->head);
+    if (cell) {
+        weir_channel_receive(channel, ticket, bytes);
+        return;
+    }
+    if (!wi_segment_counts()) {
+        return;
+    }
+    struct wi_slot *slot = channel_slot(channel);
+    if (channel->head.id & WEIR_ID_SHARED) {
+        channel_mark(slot,
+                     __atomic_load_n(wi_slot_word(slot, 0), __ATOMIC_ACQUIRE) - channel_left(slot));
+    }
+    __atomic_fetch_add(wi_slot_word(slot, 1), 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
+    if (ticket) {
+        weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
+    }
+}
+
+static unsigned channel_reason(enum weir_reject why)
+{
+    return (unsigned)why <= WEIR_REJECT_SHED ? (unsigned)why : WEIR_REJECT_FULL;
+}
+
+void weir_channel_reject(struct weir_channel *channel, enum weir_reject why)
+{
+    if (channel && wi_segment_counts()) {
+        __atomic_fetch_add(&channel_slot(channel)->in.rejects[channel_reason(why)], 1,
+                           __ATOMIC_RELAXED);
+    }
+}
+
+void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_reject why)
+{
+    if (channel && wi_segment_counts()) {
+        struct wi_slot *slot = channel_slot(channel);
+        __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&slot->in.rejects[channel_reason(why)], 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&slot->in.other, 1, __ATOMIC_RELEASE);
+    }
+}
+
+void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
+                          enum weir_discard why)
+{
+    if (channel && wi_segment_counts()) {
+        struct wi_slot *slot = channel_slot(channel);
+        unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
+        __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&slot->out.discarded[reason], messages, __ATOMIC_RELEASE);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ticks: the processor's time stamp counter where the kernel itself trusts it as its clock, else
+ * CLOCK_MONOTONIC. Histograms hold nanoseconds, so that bounds are the same on every host.
+ */
+#ifndef WI_HOOK_CLOCK_H
+#define WI_HOOK_CLOCK_H
+
+#include "weir/weir.h"
+
+/* Chooses the source and measures its rate for 2 ms. Once, from weir_start. */
+void wi_clock_start(void);
+
+/* Measures the rate again over the whole time since the start, at most once a second. Any thread. */
+void wi_clock_refine(uint64_t ticks);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t wi_clock_monotonic(void);
+
+/* A duration in ticks. */
+uint64_t wi_clock_ticks_of(uint64_t nanos);
+
+#endif

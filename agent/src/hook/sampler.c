@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which messages are timed, and where their waits go. The gap between two samples is random, because
+ * a fixed one falls in step with batches; its mean follows the rate, so that a thread takes about
+ * 4,000 samples a second on a busy channel and every message on a slow one.
+ */
+#include "hook/clock.h"
+#include "hook/thread.h"
+#include "segment/kind.h"
+
+#define SAMPLER_INTERVAL_NANOS 250000
+#define SAMPLER_MAX_LEVEL      9 /* mean gap 512, so a weight fits in 10 bits */
+
+/* xorshift64, one state for each thread. */
+static uint64_t sampler_random(uint64_t seed)
+{
+    static WEIR_THREAD uint64_t state;
+    uint64_t x = state ? state : seed | 1;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    state = x;
+    return x;
+}
+
+weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell)
+{
+    if (head->sampling == WEIR_SAMPLING_OFF) {
+        cell->left = UINT32_MAX;
+        return 0;
+    }
+    uint64_t now = weir_ticks();
+    uint32_t weight = cell->gap ? cell->gap : 1;
+    uint64_t elapsed = now - cell->last;
+    uint64_t interval = wi_clock_ticks_of(SAMPLER_INTERVAL_NANOS);
+    cell->last = now;
+    if (elapsed < interval / 2 && cell->level < SAMPLER_MAX_LEVEL) {
+        cell->level++;
+    } else if (elapsed > interval * 2 && cell->level > 0) {
+        cell->level--;
+    }
+    /* Uniform from 1 to 2 * mean - 1. */
+    uint32_t span = (2U << cell->level) - 1;
+    cell->gap = (uint16_t)(cell->level ? 1 + sampler_random(now) % span : 1);
+    cell->left = cell->gap - 1U;
+    wi_clock_refine(now);
+    return weir_ticket_make(now, weight);
+}
+
+/* The shared histogram of a handle, made if need be; NULL: no room, or not this time. */
+static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsigned which)
+{
+    uint32_t line = __atomic_load_n(&head->histogram[which], __ATOMIC_ACQUIRE);
+    if (line) {
+        return wi_segment_line(line);
+    }
+    if (pthread_mutex_trylock(&wi_segment.lock) != 0) {
+        return NULL;
+    }
+    line = head->histogram[which];
+    if (!line && head->state == WI_SLOT_READY) {
+        line = wi_segment_take_histogram();
+        __atomic_store_n(&head->histogram[which], line, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&wi_segment.lock);
+    return line ? wi_segment_line(line) : NULL;
+}
+
+/* A histogram of the cell's own, so that the inline path needs no atomic add from now on. */
+static void sampler_own(struct weir_cell *cell)
+{
+    if (pthread_mutex_trylock(&wi_segment.lock) == 0) {
+        uint32_t line = wi_segment_take_histogram();
+        __atomic_store_n(&cell->u.channel.histogram, line, __ATOMIC_RELEASE);
+        pthread_mutex_unlock(&wi_segment.lock);
+    }
+}
+
+static void sampler_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight)
+{
+    uint64_t *bucket = &histogram->bucket[weir_histogram_bucket(nanos)];
+    __atomic_fetch_add(bucket, weight, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&histogram->sum, nanos * weight, __ATOMIC_RELAXED);
+    uint64_t max = __atomic_load_n(&histogram->max, __ATOMIC_RELAXED);
+    while (nanos > max && !__atomic_compare_exchange_n(&histogram->max, &max, nanos, true,
+                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
+void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigned which,
+                    weir_ticket ticket, uint64_t now)
+{
+    if (!wi_segment_counts()) {
+        return;
+    }
+    struct weir_histogram *histogram = sampler_shared(head, which);
+    if (!histogram) {
+        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    sampler_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
+                ticket >> WEIR_TICKET_TICK_BITS);
+    if (cell && head->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL) {
+        sampler_own(cell);
+    }
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Semaphores: open, close, waits and refusals. Acquire and release are inline. */
+#include "hook/thread.h"
+#include "segment/kind.h"
+
+#include <string.h>
+
+struct weir_semaphore *weir_semaphore_open(const struct weir_semaphore_options *options)
+{
+    struct weir_semaphore_options asked = WEIR_SEMAPHORE_INIT(NULL, 0);
+    if (!options) {
+        return NULL;
+    }
+    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    const struct wi_opening opening = {
+        .kind = WI_SEMAPHORE,
+        .name = asked.name,
+        .capacity = asked.permits,
+        .latency = asked.latency,
+        .storage = asked.storage,
+        .source_file = asked.source_file,
+        .source_line = asked.source_line,
+    };
+    return (struct weir_semaphore *)wi_slot_open(&opening);
+}
+
+void weir_semaphore_close(struct weir_semaphore *semaphore)
+{
+    wi_slot_close(semaphore ? &semaphore->head : NULL);
+}
+
+void weir_semaphore_resize(struct weir_semaphore *semaphore, uint64_t permits)
+{
+    if (semaphore && wi_segment_counts()) {
+        __atomic_store_n(&semaphore->head.capacity, permits, __ATOMIC_RELAXED);
+    }
+}
+
+weir_ticket weir_semaphore_wait(struct weir_semaphore *semaphore)
+{
+    if (!semaphore || !wi_segment_counts()) {
+        return 0;
+    }
+    struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
+    __atomic_fetch_add(&slot->in.other, 1, __ATOMIC_RELEASE);
+    return weir_ticket_make(weir_ticks(), 1);
+}
+
+void weir_semaphore_waited(struct weir_semaphore *semaphore, weir_ticket waiting)
+{
+    if (!semaphore || !waiting || !wi_segment_counts()) {
+        return;
+    }
+    struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
+    __atomic_fetch_add(&slot->out.other, 1, __ATOMIC_RELEASE);
+    if (semaphore->head.sampling != WEIR_SAMPLING_OFF) {
+        weir_wait_slow(&semaphore->head, NULL, 0, waiting, weir_ticks());
+    }
+}
+
+void weir_semaphore_reject(struct weir_semaphore *semaphore, enum weir_semaphore_reject why)
+{
+    if (semaphore && wi_segment_counts()) {
+        struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
+        unsigned reason = (unsigned)why <= WEIR_SEMAPHORE_CLOSED ? (unsigned)why : 0;
+        __atomic_fetch_add(&slot->in.rejects[reason], 1, __ATOMIC_RELAXED);
+    }
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads and their shards. A thread claims a shard at its first touch and gives it back, counts and
+ * all, when it ends; the next thread goes on from there. What a thread counts after that, in another
+ * destructor, goes to the shared cells.
+ */
+#ifndef WI_HOOK_THREAD_H
+#define WI_HOOK_THREAD_H
+
+#include "segment/segment.h"
+
+/* Makes the key whose destructor gives a shard back. Once. */
+void wi_thread_register(void);
+
+/* The calling thread, which may be in a forked child, has no shard any more. Stores only. */
+void wi_thread_forget(void);
+
+/* The calling thread's cell of a handle, made if need be; NULL: use the shared cell. Never blocks:
+ * when the segment's lock is taken, by another thread or by the code that this signal handler has
+ * interrupted, the answer is NULL this time. */
+struct weir_cell *wi_thread_touch(const struct weir_slot_head *head);
+
+/* A cell as its thread finds it first. */
+void wi_cell_reset(struct weir_cell *cell);
+
+/* The cell of an id in a shard, NULL where that thread has none. For the lock's holder and for the
+ * high-water check; the shard may belong to a running thread. */
+struct weir_cell *wi_thread_cell(const struct wi_shard *shard, uint32_t id);
+
+#endif

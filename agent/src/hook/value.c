@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Task kinds, counters and gauges: open, close, and what is not inline. */
+#include "hook/thread.h"
+#include "segment/kind.h"
+
+#include <string.h>
+
+void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
+{
+    struct weir_cell *cell = wi_thread_touch(head);
+    if (cell) {
+        weir_cell_add(&cell->u.word[word], n);
+    } else if (wi_segment_counts()) {
+        __atomic_fetch_add(wi_slot_word((struct wi_slot *)(void *)head, word), n, __ATOMIC_RELEASE);
+    }
+}
+
+struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options)
+{
+    struct weir_task_options asked = WEIR_TASK_INIT(NULL);
+    if (!options) {
+        return NULL;
+    }
+    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    const struct wi_opening opening = {
+        .kind = WI_TASK,
+        .name = asked.name,
+        .latency = asked.latency,
+        .storage = asked.storage,
+        .source_file = asked.source_file,
+        .source_line = asked.source_line,
+    };
+    return (struct weir_task_kind *)wi_slot_open(&opening);
+}
+
+void weir_task_kind_close(struct weir_task_kind *kind)
+{
+    wi_slot_close(kind ? &kind->head : NULL);
+}
+
+static struct weir_slot_head *value_open(enum wi_kind kind,
+                                         const struct weir_value_options *options)
+{
+    struct weir_value_options asked = WEIR_VALUE_INIT(NULL);
+    if (!options) {
+        return NULL;
+    }
+    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    const struct wi_opening opening = {
+        .kind = (uint8_t)kind,
+        .name = asked.name,
+        .latency = WEIR_LATENCY_OFF,
+        .storage = kind == WI_GAUGE ? WEIR_STORAGE_SHARED : asked.storage,
+        .source_file = asked.source_file,
+        .source_line = asked.source_line,
+    };
+    return wi_slot_open(&opening);
+}
+
+struct weir_counter *weir_counter_open(const struct weir_value_options *options)
+{
+    return (struct weir_counter *)value_open(WI_COUNTER, options);
+}
+
+void weir_counter_close(struct weir_counter *counter)
+{
+    wi_slot_close(counter ? &counter->head : NULL);
+}
+
+struct weir_gauge *weir_gauge_open(const struct weir_value_options *options)
+{
+    return (struct weir_gauge *)value_open(WI_GAUGE, options);
+}
+
+void weir_gauge_close(struct weir_gauge *gauge)
+{
+    wi_slot_close(gauge ? &gauge->head : NULL);
+}
+
+void weir_gauge_set(struct weir_gauge *gauge, int64_t value)
+{
+    if (gauge && wi_segment_counts()) {
+        struct wi_slot *slot = (struct wi_slot *)(void *)gauge;
+        __atomic_store_n(&slot->in.other, (uint64_t)value, __ATOMIC_RELAXED);
+    }
+}
+
+void weir_gauge_add(struct weir_gauge *gauge, int64_t n)
+{
+    if (gauge && wi_segment_counts()) {
+        struct wi_slot *slot = (struct wi_slot *)(void *)gauge;
+        __atomic_fetch_add(&slot->in.other, (uint64_t)n, __ATOMIC_RELAXED);
+    }
+}

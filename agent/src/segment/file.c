@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file under a segment. Complete before it has a name, read-only afterwards: nobody of the same
+ * user can truncate it under the host by accident. Pages are reserved and touched in slow paths,
+ * because a store to a page that tmpfs cannot give is a SIGBUS in somebody's server.
+ */
+#include "segment/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void wi_error_set(struct weir_error *ret_error, const char *format, ...)
+{
+    if (!ret_error) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ret_error->text, sizeof(ret_error->text), format, arguments);
+    va_end(arguments);
+}
+
+static enum weir_status file_dir_check(const char *dir, bool is_asked, struct weir_error *ret_error)
+{
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        int why = errno;
+        wi_error_set(ret_error, "cannot make the directory %.140s: %s%s", dir, strerror(why),
+                     is_asked ? "; set WEIR_DIR to one of yours, mode 0700, on tmpfs" : "");
+        return WEIR_E_SYSTEM;
+    }
+    struct stat facts;
+    if (lstat(dir, &facts) != 0) {
+        wi_error_set(ret_error, "cannot read the directory %.140s: %s", dir, strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    if (!S_ISDIR(facts.st_mode) || facts.st_uid != geteuid() || (facts.st_mode & 077) != 0) {
+        wi_error_set(
+            ret_error,
+            "%.140s must be a directory of this user with mode 0700; set WEIR_DIR or chmod it",
+            dir);
+        return WEIR_E_DENIED;
+    }
+    if (access(dir, W_OK | X_OK) != 0) {
+        wi_error_set(ret_error, "cannot write to %.140s: %s; set WEIR_DIR to a directory of yours",
+                     dir, strerror(errno));
+        return WEIR_E_DENIED;
+    }
+    return WEIR_OK;
+}
+
+enum weir_status wi_file_dir(const char *asked, char *ret_dir, size_t room,
+                             struct weir_error *ret_error)
+{
+    char dir[256];
+    if (asked && asked[0]) {
+        if (asked[0] != '/' || strlen(asked) >= sizeof(dir) || strlen(asked) >= room) {
+            wi_error_set(ret_error, "WEIR_DIR must be an absolute path of at most %zu bytes",
+                         sizeof(dir) - 1);
+            return WEIR_E_ARGUMENT;
+        }
+        enum weir_status status = file_dir_check(asked, true, ret_error);
+        if (status == WEIR_OK) {
+            snprintf(ret_dir, room, "%s", asked);
+        }
+        return status;
+    }
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    if (runtime && runtime[0] == '/' && strlen(runtime) + sizeof("/weir") <= sizeof(dir)) {
+        snprintf(dir, sizeof(dir), "%s/weir", runtime);
+        if (file_dir_check(dir, false, NULL) == WEIR_OK) {
+            snprintf(ret_dir, room, "%s", dir);
+            return WEIR_OK;
+        }
+    }
+    snprintf(dir, sizeof(dir), "/dev/shm/weir-%u", (unsigned)geteuid());
+    enum weir_status status = file_dir_check(dir, false, ret_error);
+    if (status == WEIR_OK) {
+        snprintf(ret_dir, room, "%s", dir);
+    }
+    return status;
+}
+
+static bool file_size_is_allowed(uint64_t bytes)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+           bytes <= limit.rlim_cur;
+}
+
+enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, char *ret_temporary,
+                                size_t room, struct weir_error *ret_error)
+{
+    /* Past RLIMIT_FSIZE the kernel does not refuse, it kills with SIGXFSZ. */
+    if (!file_size_is_allowed(bytes)) {
+        wi_error_set(ret_error,
+                     "RLIMIT_FSIZE is below the segment's %llu bytes; raise it or lower WEIR_LIMIT",
+                     (unsigned long long)bytes);
+        return WEIR_E_SYSTEM;
+    }
+    ret_temporary[0] = '\0';
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)) {
+        char path[512];
+        snprintf(ret_temporary, room, ".%ld.new", (long)getpid());
+        snprintf(path, sizeof(path), "%s/%s", dir, ret_temporary);
+        unlink(path);
+        fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    if (fd < 0) {
+        wi_error_set(ret_error,
+                     "cannot create a file in %.140s: %s; set WEIR_DIR to a directory on tmpfs",
+                     dir, strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    if (ftruncate(fd, (off_t)bytes) != 0) {
+        wi_error_set(ret_error, "cannot size the segment in %.140s: %s", dir, strerror(errno));
+        close(fd);
+        return WEIR_E_SYSTEM;
+    }
+    *ret_fd = fd;
+    return WEIR_OK;
+}
+
+enum weir_status wi_file_publish(int fd, const char *dir, const char *temporary, const char *name,
+                                 struct weir_error *ret_error)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    char path[512];
+    char from[512];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0 || fchmod(fd, 0400) != 0) {
+        wi_error_set(ret_error, "cannot lock the segment in %.140s: %s", dir, strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    int failed;
+    if (temporary[0]) {
+        snprintf(from, sizeof(from), "%s/%s", dir, temporary);
+        failed = rename(from, path);
+    } else {
+        /* A leftover of the same pid and start time can only be our own. */
+        unlink(path);
+        snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+        failed = linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    }
+    if (failed) {
+        wi_error_set(ret_error, "cannot name the segment %.140s: %s", path, strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    return WEIR_OK;
+}
+
+static void file_touch(unsigned char *from, uint64_t bytes)
+{
+    for (uint64_t i = 0; i < bytes; i += 4096) {
+        __atomic_fetch_add(from + i, 0, __ATOMIC_RELAXED);
+    }
+}
+
+bool wi_file_reserve(int fd, unsigned char *base, uint64_t offset, uint64_t bytes)
+{
+    if (fd >= 0) {
+        int failed;
+        do {
+            failed = fallocate(fd, 0, (off_t)offset, (off_t)bytes);
+        } while (failed != 0 && errno == EINTR);
+        if (failed && errno != EOPNOTSUPP) {
+            return false;
+        }
+        if (failed) {
+            /* A file system without fallocate: only the kernel's own populate can refuse. */
+            return madvise(base + offset, bytes, MADV_POPULATE_WRITE) == 0;
+        }
+    }
+    if (madvise(base + offset, bytes, MADV_POPULATE_WRITE) != 0) {
+        if (errno == ENOMEM || errno == EFAULT) {
+            return false;
+        }
+        file_touch(base + offset, bytes); /* a kernel before 5.14 */
+    }
+    return true;
+}
+
+bool wi_file_is_tmpfs(int fd)
+{
+    struct statfs facts;
+    return fstatfs(fd, &facts) == 0 && facts.f_type == TMPFS_MAGIC;
+}
+
+void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode)
+{
+    char path[512];
+    struct stat facts;
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (lstat(path, &facts) == 0 && facts.st_dev == device && facts.st_ino == inode) {
+        unlink(path);
+    }
+}
+
+void wi_file_stem(uint32_t pid, uint64_t start_ticks, char *ret_stem, size_t room)
+{
+    snprintf(ret_stem, room, "%u-%llu", (unsigned)pid, (unsigned long long)start_ticks);
+}
+
+ssize_t wi_file_read(const char *path, char *ret_text, size_t room)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return -1;
+    }
+    size_t length = 0;
+    ssize_t n = 0;
+    while (length < room - 1 && (n = read(fd, ret_text + length, room - 1 - length)) != 0) {
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            break;
+        }
+        length += (size_t)n;
+    }
+    int why = errno;
+    close(fd);
+    errno = why;
+    ret_text[length] = '\0';
+    return n < 0 ? -1 : (ssize_t)length;
+}
+
+uint64_t wi_file_start_ticks(uint32_t pid)
+{
+    char path[64];
+    char text[1024];
+    if (pid) {
+        snprintf(path, sizeof(path), "/proc/%u/stat", (unsigned)pid);
+    } else {
+        snprintf(path, sizeof(path), "/proc/self/stat");
+    }
+    if (wi_file_read(path, text, sizeof(text)) <= 0) {
+        return 0;
+    }
+    /* The program's name may hold anything, also ')': count the fields from its last one. */
+    const char *at = strrchr(text, ')');
+    if (at && at[1] && (at[2] == 'Z' || at[2] == 'X')) {
+        return 0;
+    }
+    for (int field = 2; at && field < 22; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+/* One level of the cgroup tree: its limit, its usage, and the file pages that could be dropped. */
+static bool file_cgroup_level_has_room(const char *dir, bool is_v2, uint64_t bytes)
+{
+    char path[768];
+    char text[8192];
+    snprintf(path, sizeof(path), "%s/%s", dir, is_v2 ? "memory.max" : "memory.limit_in_bytes");
+    if (wi_file_read(path, text, sizeof(text)) <= 0 || text[0] < '0' || text[0] > '9') {
+        return true;
+    }
+    uint64_t limit = strtoull(text, NULL, 10);
+    snprintf(path, sizeof(path), "%s/%s", dir, is_v2 ? "memory.current" : "memory.usage_in_bytes");
+    if (limit >= (UINT64_C(1) << 62) || wi_file_read(path, text, sizeof(text)) <= 0) {
+        return true;
+    }
+    uint64_t usage = strtoull(text, NULL, 10);
+    snprintf(path, sizeof(path), "%s/memory.stat", dir);
+    const char *key = is_v2 ? "\ninactive_file " : "\ntotal_inactive_file ";
+    if (wi_file_read(path, text, sizeof(text)) > 0) {
+        const char *at = strstr(text, key);
+        uint64_t droppable = at ? strtoull(at + strlen(key), NULL, 10) : 0;
+        usage = usage > droppable ? usage - droppable : 0;
+    }
+    return usage + bytes <= limit / 10 * 9;
+}
+
+bool wi_file_cgroup_has_room(uint64_t bytes)
+{
+    char text[4096];
+    if (wi_file_read("/proc/self/cgroup", text, sizeof(text)) <= 0) {
+        return true;
+    }
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        bool is_v2 = strncmp(line, "0::", 3) == 0;
+        char *at = strstr(line, ":memory:");
+        if (!is_v2 && !at) {
+            continue;
+        }
+        const char *mount = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        const char *own = is_v2 ? line + 3 : at + strlen(":memory:");
+        char dir[512];
+        snprintf(dir, sizeof(dir), "%s%s", mount, own);
+        for (;;) {
+            if (!file_cgroup_level_has_room(dir, is_v2, bytes)) {
+                return false;
+            }
+            char *slash = strrchr(dir, '/');
+            if (!slash || (size_t)(slash - dir) < strlen(mount)) {
+                break;
+            }
+            *slash = '\0';
+        }
+    }
+    return true;
+}

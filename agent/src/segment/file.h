@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file under a segment: its directory, its creation, its pages. Plain functions; no state.
+ */
+#ifndef WI_SEGMENT_FILE_H
+#define WI_SEGMENT_FILE_H
+
+#include "weir/weir.h"
+
+#include <sys/types.h>
+
+/* Chooses the directory for a new segment: `asked` if it is given, else $XDG_RUNTIME_DIR/weir, else
+ * /dev/shm/weir-UID; makes it (0700) and checks that it is ours alone.
+ * Fails: WEIR_E_DENIED, WEIR_E_SYSTEM, WEIR_E_ARGUMENT with one line. */
+enum weir_status wi_file_dir(const char *asked, char *ret_dir, size_t room,
+                             struct weir_error *ret_error);
+
+/* Creates a nameless file of `bytes` in a directory, sparse. ret_temporary is "" or the name that it
+ * has meanwhile, where the file system knows no nameless ones. */
+enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, char *ret_temporary,
+                                size_t room, struct weir_error *ret_error);
+
+/* Locks the file for its life (OFD lock on byte 0), makes it read-only and gives it its name. */
+enum weir_status wi_file_publish(int fd, const char *dir, const char *temporary, const char *name,
+                                 struct weir_error *ret_error);
+
+/* Reserves a range and makes its pages present, so that no later store can fault. fd -1: anonymous.
+ * Returns false when there is no room; the range is then as it was. */
+bool wi_file_reserve(int fd, unsigned char *base, uint64_t offset, uint64_t bytes);
+
+/* Whether this process's memory cgroup has room for `bytes` more: below nine tenths of each limit on
+ * the way up, reclaimable file pages left out. True when there is none. */
+bool wi_file_cgroup_has_room(uint64_t bytes);
+
+/* Whether a directory lies on tmpfs: on a disk, write-back stalls the hooks. */
+bool wi_file_is_tmpfs(int fd);
+
+/* Removes a name if it still means this file. */
+void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode);
+
+/* "PID-STARTTICKS": the stem of all file names of a process. */
+void wi_file_stem(uint32_t pid, uint64_t start_ticks, char *ret_stem, size_t room);
+
+/* Reads a small file whole, with a terminator. Returns its length, -1: errno. */
+ssize_t wi_file_read(const char *path, char *ret_text, size_t room);
+
+/* Field 22 of /proc/PID/stat, 0 when there is no such process or it has ended and only waits to be
+ * reaped. pid 0: self. */
+uint64_t wi_file_start_ticks(uint32_t pid);
+
+/* Copies a text into room bytes: cut at a whole character, control characters and what is not UTF-8
+ * as '?'. Returns its length. */
+size_t wi_text_clean(char *ret_text, size_t room, const char *text);
+
+/* Writes a line into an error, which may be NULL. */
+__attribute__((format(printf, 2, 3))) void wi_error_set(struct weir_error *ret_error,
+                                                        const char *format, ...);
+
+#endif

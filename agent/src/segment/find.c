@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding segments: the places where they lie, whether their owners live, and the end of old ones.
+ * Whether a process lives is the kernel's word: a lock that goes with it. A forked child may hold
+ * that lock too, so the header's pid and start time decide where this pid namespace can see them.
+ */
+#include "segment/find.h"
+
+#include "segment/file.h"
+#include "segment/layout.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIND_KEEP       4
+#define FIND_KEEP_BYTES (UINT64_C(64) << 20)
+#define FIND_MAX        4096 /* segments in one listing */
+
+const char *wi_state_name(enum wi_state state)
+{
+    static const char *const names[] = {"running", "dead", "orphaned", "unknown"};
+    return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+/* "PID-START.suffix" -> true. */
+static bool find_parse_name(const char *name, const char *suffix, uint32_t *ret_pid,
+                            uint64_t *ret_start)
+{
+    unsigned pid;
+    unsigned long long start;
+    int length = 0;
+    if (sscanf(name, "%10u-%20llu%n", &pid, &start, &length) != 2 || length <= 0 ||
+        strcmp(name + length, suffix) != 0) {
+        return false;
+    }
+    *ret_pid = pid;
+    *ret_start = start;
+    return true;
+}
+
+enum wi_state wi_find_state(int fd, uint32_t pid, uint64_t start_ticks, uint64_t pid_namespace)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    struct stat own;
+    if (fcntl(fd, F_OFD_GETLK, &lock) != 0) {
+        return WI_STATE_UNKNOWN;
+    }
+    if (lock.l_type == F_UNLCK) {
+        return WI_STATE_DEAD;
+    }
+    if (stat("/proc/self/ns/pid", &own) != 0 || own.st_ino != pid_namespace) {
+        return WI_STATE_UNKNOWN;
+    }
+    return wi_file_start_ticks(pid) == start_ticks ? WI_STATE_RUNNING : WI_STATE_ORPHANED;
+}
+
+static enum weir_status find_fail(struct wi_found *found, enum weir_status status, const char *why)
+{
+    found->status = status;
+    snprintf(found->problem, sizeof(found->problem), "%s", why);
+    return status;
+}
+
+enum weir_status wi_find_open(const char *path, int *ret_fd, struct weir_error *ret_error)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        int why = errno;
+        bool is_denied = why == EACCES || why == EPERM;
+        wi_error_set(ret_error, "%.160s: %s%s", path, strerror(why),
+                     is_denied ? "; only its own user and root may read a segment" : "");
+        return is_denied ? WEIR_E_DENIED : why == ENOENT ? WEIR_E_NOT_FOUND : WEIR_E_SYSTEM;
+    }
+    struct stat facts;
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+        close(fd);
+        wi_error_set(ret_error, "%.160s is not a segment: not a regular file", path);
+        return WEIR_E_CORRUPT;
+    }
+    if (geteuid() != 0 && facts.st_uid != geteuid()) {
+        close(fd);
+        wi_error_set(ret_error, "%.160s belongs to another user", path);
+        return WEIR_E_DENIED;
+    }
+    *ret_fd = fd;
+    return WEIR_OK;
+}
+
+enum weir_status wi_find_check_header(const struct wi_header *header, size_t length,
+                                      struct weir_error *ret_error)
+{
+    if (length < sizeof(*header) || header->magic != WI_MAGIC) {
+        wi_error_set(ret_error, "not a weir segment, or cut off at its start");
+        return WEIR_E_CORRUPT;
+    }
+    if (header->layout != WI_LAYOUT_VERSION) {
+        wi_error_set(
+            ret_error,
+            "layout version %u, this weir reads %u: use the weir that came with the server",
+            (unsigned)header->layout, (unsigned)WI_LAYOUT_VERSION);
+        return WEIR_E_VERSION;
+    }
+    if (header->header_bytes != WI_HEADER_BYTES || header->slot_bytes != sizeof(struct wi_slot) ||
+        header->cell_bytes != sizeof(struct weir_cell) ||
+        header->histogram_bytes != sizeof(struct weir_histogram) ||
+        header->max_shards != WI_MAX_SHARDS || header->max_slabs != WI_MAX_SLABS ||
+        header->shards != WI_SHARDS_LINE || header->slabs != WI_SLABS_LINE) {
+        wi_error_set(ret_error, "corrupt: the header's sizes do not fit its version");
+        return WEIR_E_CORRUPT;
+    }
+    return WEIR_OK;
+}
+
+/* The socket that lies beside a segment; "" when there is none. */
+static void find_socket(struct wi_found *found)
+{
+    struct stat facts;
+    size_t length = strlen(found->path);
+    size_t stem = length > 5 ? length - 5 : 0;
+    if (stem + sizeof(".sock") <= sizeof(found->socket)) {
+        snprintf(found->socket, sizeof(found->socket), "%.*s.sock", (int)stem, found->path);
+    }
+    if (lstat(found->socket, &facts) != 0 || !S_ISSOCK(facts.st_mode)) {
+        found->socket[0] = '\0';
+    }
+}
+
+enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
+{
+    struct wi_found found = {.status = WEIR_OK, .state = WI_STATE_UNKNOWN};
+    struct weir_error error = {""};
+    struct stat facts;
+    struct wi_header header;
+    const char *base = strrchr(path, '/');
+    snprintf(found.path, sizeof(found.path), "%s", path);
+    find_parse_name(base ? base + 1 : path, ".weir", &found.pid, &found.start_ticks);
+    int fd = -1;
+    enum weir_status status = wi_find_open(path, &fd, &error);
+    if (status != WEIR_OK) {
+        status = find_fail(&found, status, error.text);
+        goto done;
+    }
+    if (fstat(fd, &facts) == 0) {
+        found.uid = facts.st_uid;
+        found.bytes = (uint64_t)facts.st_blocks * 512;
+    }
+    ssize_t n = pread(fd, &header, sizeof(header), 0);
+    status = wi_find_check_header(&header, n > 0 ? (size_t)n : 0, &error);
+    if (status != WEIR_OK) {
+        /* The lock tells even of a file that makes no sense. */
+        found.state = wi_find_state(fd, found.pid, found.start_ticks, 0);
+        status = find_fail(&found, status, error.text);
+        goto done;
+    }
+    found.pid = header.pid;
+    found.start_ticks = header.start_ticks;
+    found.opened_unix_nanos = header.opened_unix_nanos;
+    header.name[WEIR_NAME_MAX] = '\0';
+    wi_text_clean(found.name, sizeof(found.name), header.name);
+    found.state = wi_find_state(fd, header.pid, header.start_ticks, header.pid_namespace);
+    find_socket(&found);
+done:
+    if (fd >= 0) {
+        close(fd);
+    }
+    *ret_found = found;
+    return status;
+}
+
+/* ---- listing ------------------------------------------------------------------------------- */
+
+struct find_list {
+    struct wi_found *items;
+    size_t n, room;
+    bool has_failed;
+};
+
+static bool find_list_has(const struct find_list *list, uint32_t pid, uint64_t start)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->items[i].pid == pid && list->items[i].start_ticks == start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_list_add(struct find_list *list, const char *path)
+{
+    if (list->n == FIND_MAX || list->has_failed) {
+        return;
+    }
+    if (list->n == list->room) {
+        size_t room = list->room ? 2 * list->room : 16;
+        struct wi_found *items = realloc(list->items, room * sizeof(*items));
+        if (!items) {
+            list->has_failed = true;
+            return;
+        }
+        list->items = items;
+        list->room = room;
+    }
+    struct wi_found found;
+    if (wi_find_one(path, &found) != WEIR_E_NOT_FOUND &&
+        !find_list_has(list, found.pid, found.start_ticks)) {
+        list->items[list->n++] = found;
+    }
+}
+
+static void find_in_dir(struct find_list *list, const char *dir)
+{
+    DIR *entries = opendir(dir);
+    if (!entries) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        uint32_t pid;
+        uint64_t start;
+        char path[WI_PATH_MAX];
+        if (find_parse_name(entry->d_name, ".weir", &pid, &start) &&
+            snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < (int)sizeof(path)) {
+            find_list_add(list, path);
+        }
+    }
+    closedir(entries);
+}
+
+/* Every directory PARENT/CHILD[/weir] whose child begins with a prefix: root's view of all users. */
+static void find_in_all(struct find_list *list, const char *parent, const char *prefix,
+                        const char *below)
+{
+    DIR *entries = opendir(parent);
+    if (!entries) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        char dir[WI_PATH_MAX];
+        if (entry->d_name[0] != '.' && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+            snprintf(dir, sizeof(dir), "%s/%s%s", parent, entry->d_name, below) <
+                (int)sizeof(dir)) {
+            find_in_dir(list, dir);
+        }
+    }
+    closedir(entries);
+}
+
+/* A mapping of a segment in /proc/PID/maps: "... /dir/PID-START.weir". Directories that only that
+ * process sees are reached through its root. */
+static void find_in_maps(struct find_list *list, const char *pid_name)
+{
+    char path[WI_PATH_MAX];
+    char line[1024];
+    snprintf(path, sizeof(path), "/proc/%.20s/maps", pid_name);
+    FILE *maps = fopen(path, "re");
+    if (!maps) {
+        return;
+    }
+    while (fgets(line, sizeof(line), maps)) {
+        char *file = strchr(line, '/');
+        uint32_t pid;
+        uint64_t start;
+        if (!file) {
+            continue;
+        }
+        file[strcspn(file, "\n")] = '\0';
+        if (!find_parse_name(strrchr(file, '/') + 1, ".weir", &pid, &start) ||
+            find_list_has(list, pid, start)) {
+            continue;
+        }
+        size_t before = list->n;
+        if (strlen(file) < sizeof(path)) {
+            find_list_add(list, file);
+        }
+        if (list->n == before && snprintf(path, sizeof(path), "/proc/%.20s/root%s", pid_name,
+                                          file) < (int)sizeof(path)) {
+            find_list_add(list, path);
+        }
+        break;
+    }
+    fclose(maps);
+}
+
+static void find_in_processes(struct find_list *list)
+{
+    DIR *entries = opendir("/proc");
+    if (!entries) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat facts;
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+            fstatat(dirfd(entries), entry->d_name, &facts, 0) == 0 &&
+            (geteuid() == 0 || facts.st_uid == geteuid())) {
+            find_in_maps(list, entry->d_name);
+        }
+    }
+    closedir(entries);
+}
+
+static int find_newer(const void *a, const void *b)
+{
+    const struct wi_found *left = a;
+    const struct wi_found *right = b;
+    return (left->opened_unix_nanos < right->opened_unix_nanos) -
+           (left->opened_unix_nanos > right->opened_unix_nanos);
+}
+
+enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
+{
+    struct find_list list = {0};
+    char dir[WI_PATH_MAX];
+    const char *asked = secure_getenv("WEIR_DIR");
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    if (asked && asked[0] == '/') {
+        find_in_dir(&list, asked);
+    }
+    if (runtime && runtime[0] == '/' &&
+        snprintf(dir, sizeof(dir), "%s/weir", runtime) < (int)sizeof(dir)) {
+        find_in_dir(&list, dir);
+    }
+    if (geteuid() == 0) {
+        find_in_all(&list, "/run/user", "", "/weir");
+        find_in_all(&list, "/dev/shm", "weir-", "");
+    } else {
+        snprintf(dir, sizeof(dir), "/run/user/%u/weir", (unsigned)geteuid());
+        find_in_dir(&list, dir);
+        snprintf(dir, sizeof(dir), "/dev/shm/weir-%u", (unsigned)geteuid());
+        find_in_dir(&list, dir);
+    }
+    find_in_processes(&list);
+    if (list.has_failed) {
+        free(list.items);
+        return WEIR_E_MEMORY;
+    }
+    if (list.n) {
+        qsort(list.items, list.n, sizeof(*list.items), find_newer);
+    }
+    *ret_found = list.items;
+    *ret_n = list.n;
+    return WEIR_OK;
+}
+
+/* ---- pruning ------------------------------------------------------------------------------- */
+
+/* Removes DIR/STEM.suffix for each file that one process leaves. */
+static void find_remove(const char *dir, uint32_t pid, uint64_t start)
+{
+    static const char *const suffixes[] = {"weir", "sock", "history"};
+    char stem[48];
+    char path[WI_PATH_MAX + 64];
+    wi_file_stem(pid, start, stem, sizeof(stem));
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s.%s", dir, stem, suffixes[i]);
+        unlink(path);
+    }
+}
+
+/* Sockets and stopped segments whose process has gone mean nothing to anybody. */
+static void find_sweep(const char *dir)
+{
+    DIR *entries = opendir(dir);
+    if (!entries) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        uint32_t pid;
+        uint64_t start;
+        bool is_stopped = find_parse_name(entry->d_name + (entry->d_name[0] == '.'),
+                                          ".weir.stopped", &pid, &start);
+        if ((is_stopped || find_parse_name(entry->d_name, ".sock", &pid, &start)) &&
+            wi_file_start_ticks(pid) != start) {
+            unlinkat(dirfd(entries), entry->d_name, 0);
+        }
+    }
+    closedir(entries);
+}
+
+void wi_find_prune(const char *dir)
+{
+    struct find_list list = {0};
+    find_in_dir(&list, dir);
+    if (list.n) {
+        qsort(list.items, list.n, sizeof(*list.items), find_newer);
+    }
+    size_t kept = 1; /* the one about to be made */
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < list.n; i++) {
+        const struct wi_found *found = &list.items[i];
+        if (found->state != WI_STATE_DEAD || found->uid != geteuid()) {
+            continue;
+        }
+        bytes += found->bytes;
+        if (kept < FIND_KEEP && bytes <= FIND_KEEP_BYTES) {
+            kept++;
+        } else {
+            find_remove(dir, found->pid, found->start_ticks);
+        }
+    }
+    free(list.items);
+    find_sweep(dir);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room in the segment: blocks of lines handed out one after the other, their pages reserved first;
+ * histograms and strings that come back are given out again. The segment's lock is held.
+ */
+#include "segment/segment.h"
+
+#include "segment/file.h"
+
+#include <string.h>
+
+#define POOL_CGROUP_STEP (UINT64_C(1) << 20)
+
+/* Reserves up to `needed` bytes, in granules. */
+static bool pool_reserve(uint64_t needed)
+{
+    struct wi_header *header = wi_segment_header();
+    uint64_t reserved = header->reserved_bytes;
+    uint64_t wanted = (needed + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
+    if (wanted > wi_segment.map_bytes) {
+        return false;
+    }
+    if (wanted - wi_segment.checked_bytes >= POOL_CGROUP_STEP) {
+        if (!wi_file_cgroup_has_room(POOL_CGROUP_STEP)) {
+            return false;
+        }
+        wi_segment.checked_bytes = wanted;
+    }
+    if (!wi_file_reserve(wi_segment.fd, wi_segment.base, reserved, wanted - reserved)) {
+        return false;
+    }
+    __atomic_store_n(&header->reserved_bytes, wanted, __ATOMIC_RELEASE);
+    return true;
+}
+
+uint32_t wi_segment_take(size_t n_lines)
+{
+    struct wi_header *header = wi_segment_header();
+    uint64_t offset = header->used_bytes;
+    uint64_t end = offset + (uint64_t)n_lines * WEIR_LINE;
+    if (end > header->reserved_bytes && !pool_reserve(end)) {
+        return 0;
+    }
+    __atomic_store_n(&header->used_bytes, end, __ATOMIC_RELEASE);
+    return (uint32_t)(offset / WEIR_LINE);
+}
+
+/* Returned blocks are chained through their first word, which readers see as a bucket or as text:
+ * neither is looked at without a READY slot that names the block. */
+static uint32_t pool_pop(uint32_t *head, size_t bytes)
+{
+    uint32_t line = *head;
+    if (line) {
+        memcpy(head, wi_segment_line(line), sizeof(*head));
+        memset(wi_segment_line(line), 0, bytes);
+    }
+    return line;
+}
+
+static void pool_push(uint32_t *head, uint32_t line)
+{
+    memcpy(wi_segment_line(line), head, sizeof(*head));
+    *head = line;
+}
+
+uint32_t wi_segment_take_histogram(void)
+{
+    uint32_t line = pool_pop(&wi_segment.free_histogram, sizeof(struct weir_histogram));
+    return line ? line : wi_segment_take(WI_HISTOGRAM_LINES);
+}
+
+void wi_segment_return_histogram(uint32_t line)
+{
+    if (line) {
+        pool_push(&wi_segment.free_histogram, line);
+    }
+}
+
+/* Strings take 1, 2 or 4 lines, terminator included; the class follows from the length. */
+static unsigned pool_string_class(size_t length)
+{
+    if (length < WEIR_LINE) {
+        return 0;
+    }
+    return length < 2 * WEIR_LINE ? 1 : 2;
+}
+
+uint32_t wi_segment_take_string(const char *text)
+{
+    char clean[WEIR_NAME_MAX + 1];
+    size_t length = wi_text_clean(clean, sizeof(clean), text);
+    unsigned class = pool_string_class(length);
+    size_t lines = (size_t)1 << class;
+    uint32_t line = pool_pop(&wi_segment.free_strings[class], lines * WEIR_LINE);
+    if (!line) {
+        line = wi_segment_take(lines);
+    }
+    if (line) {
+        memcpy(wi_segment_line(line), clean, length + 1);
+    }
+    return line;
+}
+
+void wi_segment_return_string(uint32_t line)
+{
+    if (line) {
+        size_t length = strnlen(wi_segment_line(line), WEIR_NAME_MAX);
+        pool_push(&wi_segment.free_strings[pool_string_class(length)], line);
+    }
+}

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of the segment: start, stop, fork. The mapping is made once and never taken away, since
+ * a hook may be running in any thread; a child of fork lays its own file over the same addresses, so
+ * that every handle stays valid.
+ */
+#include "segment/segment.h"
+
+#include "hook/clock.h"
+#include "hook/thread.h"
+#include "segment/file.h"
+#include "segment/find.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct wi_segment wi_segment = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+
+/* What weir_start was asked for, after the environment had its say. */
+struct segment_wish {
+    char name[WEIR_NAME_MAX + 1];
+    char program[WI_PROGRAM_MAX];
+    const char *dir;
+    uint64_t limit_bytes;
+    uint32_t sampling;
+    bool is_off;
+    struct weir_error problem; /* a value that could not be used */
+};
+
+static void segment_note(struct segment_wish *wish, const char *variable, const char *value,
+                         const char *remedy)
+{
+    wi_error_set(&wish->problem, "%s=%.60s is not understood; %s", variable, value, remedy);
+}
+
+static uint64_t segment_limit(struct segment_wish *wish, uint64_t asked)
+{
+    uint64_t limit = asked ? asked : WI_DEFAULT_LIMIT;
+    const char *text = secure_getenv("WEIR_LIMIT");
+    if (text && text[0]) {
+        char *end;
+        errno = 0;
+        unsigned long long number = strtoull(text, &end, 10);
+        unsigned shift = *end == 'k' || *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+        const char *rest = shift ? end + 1 : end;
+        if (errno || end == text || text[0] == '-' || *rest || number > WI_MAX_LIMIT >> shift ||
+            number << shift < WI_MIN_LIMIT) {
+            segment_note(wish, "WEIR_LIMIT", text, "give 1M to 4G; 16M is used");
+            return WI_DEFAULT_LIMIT;
+        }
+        limit = (uint64_t)number << shift;
+    }
+    if (limit < WI_MIN_LIMIT || limit > WI_MAX_LIMIT) {
+        limit = limit < WI_MIN_LIMIT ? WI_MIN_LIMIT : WI_MAX_LIMIT;
+    }
+    return limit / WI_GRANULE * WI_GRANULE;
+}
+
+static uint32_t segment_sampling(struct segment_wish *wish, enum weir_latency asked)
+{
+    static const struct {
+        const char *word;
+        uint32_t sampling;
+    } words[] = {
+        {"off", WEIR_SAMPLING_OFF}, {"sampled", WEIR_SAMPLING_GAPS}, {"full", WEIR_SAMPLING_ALL}};
+    const char *text = secure_getenv("WEIR_LATENCY");
+    if (text && text[0]) {
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if (strcmp(text, words[i].word) == 0) {
+                return words[i].sampling;
+            }
+        }
+        segment_note(wish, "WEIR_LATENCY", text, "give off, sampled or full; sampled is used");
+        return WEIR_SAMPLING_GAPS;
+    }
+    return asked == WEIR_LATENCY_OFF    ? WEIR_SAMPLING_OFF
+           : asked == WEIR_LATENCY_FULL ? WEIR_SAMPLING_ALL
+                                        : WEIR_SAMPLING_GAPS;
+}
+
+static void segment_wish_read(struct segment_wish *wish, const struct weir_options *options)
+{
+    memset(wish, 0, sizeof(*wish));
+    const char *off = secure_getenv("WEIR_OFF");
+    wish->is_off = off && strcmp(off, "1") == 0;
+    const char *dir = secure_getenv("WEIR_DIR");
+    wish->dir = dir && dir[0] ? dir : options->dir;
+    ssize_t n = readlink("/proc/self/exe", wish->program, sizeof(wish->program) - 1);
+    wish->program[n > 0 ? n : 0] = '\0';
+    const char *name = secure_getenv("WEIR_NAME");
+    if (!name || !name[0]) {
+        name = options->name && options->name[0] ? options->name : program_invocation_short_name;
+    }
+    if (wi_text_clean(wish->name, sizeof(wish->name), name) == 0) {
+        snprintf(wish->name, sizeof(wish->name), "server");
+    }
+    /* The name is one level of a topic, and topics use these three characters. */
+    for (char *at = wish->name; *at; at++) {
+        if (*at == '/' || *at == '+' || *at == '#') {
+            *at = '-';
+        }
+    }
+    wish->limit_bytes = segment_limit(wish, options->limit_bytes);
+    wish->sampling = segment_sampling(wish, options->latency);
+}
+
+uint64_t wi_segment_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int64_t segment_process_started(uint64_t start_ticks)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    long hertz = sysconf(_SC_CLK_TCK);
+    int64_t age =
+        (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
+        (int64_t)(start_ticks * (UINT64_C(1000000000) / (uint64_t)(hertz > 0 ? hertz : 100)));
+    return (int64_t)wi_segment_now() - (age > 0 ? age : 0);
+}
+
+/* Fills what a header says of its process. */
+static void segment_header_owner(struct wi_header *header)
+{
+    struct stat facts;
+    header->pid = (uint32_t)getpid();
+    header->uid = (uint32_t)geteuid();
+    header->start_ticks = wi_file_start_ticks(0);
+    header->pid_namespace = stat("/proc/self/ns/pid", &facts) == 0 ? facts.st_ino : 0;
+    header->started_unix_nanos = segment_process_started(header->start_ticks);
+    header->opened_unix_nanos = (int64_t)wi_segment_now();
+}
+
+static void segment_header_fill(struct wi_header *header, const struct segment_wish *wish,
+                                uint64_t limit, uint64_t reserved)
+{
+    header->layout = WI_LAYOUT_VERSION;
+    header->header_bytes = WI_HEADER_BYTES;
+    header->slot_bytes = sizeof(struct wi_slot);
+    header->cell_bytes = sizeof(struct weir_cell);
+    header->histogram_bytes = sizeof(struct weir_histogram);
+    header->max_shards = WI_MAX_SHARDS;
+    header->max_slabs = WI_MAX_SLABS;
+    header->shards = WI_SHARDS_LINE;
+    header->slabs = WI_SLABS_LINE;
+    header->limit_bytes = limit;
+    header->reserved_bytes = reserved;
+    header->used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
+    memcpy(header->name, wish->name, sizeof(header->name));
+    wi_text_clean(header->program, sizeof(header->program), wish->program);
+    snprintf(header->version, sizeof(header->version), "%s", WEIR_VERSION);
+    segment_header_owner(header);
+    header->magic = WI_MAGIC;
+}
+
+/* Maps `bytes` of the file, or of nothing; under RLIMIT_AS with as much as there is, down to 1 MiB. */
+static unsigned char *segment_map(int fd, uint64_t bytes, uint64_t *ret_bytes)
+{
+    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
+    for (; bytes >= WI_MIN_LIMIT; bytes = bytes / 2 / WI_GRANULE * WI_GRANULE) {
+        void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+        if (base != MAP_FAILED) {
+            *ret_bytes = bytes;
+            return base;
+        }
+    }
+    return NULL;
+}
+
+static void segment_remember_name(const struct wi_header *header)
+{
+    char stem[48];
+    wi_file_stem(header->pid, header->start_ticks, stem, sizeof(stem));
+    snprintf(wi_segment.file, sizeof(wi_segment.file), "%s.weir", stem);
+}
+
+static void segment_remember_file(int fd, const char *dir)
+{
+    struct stat facts;
+    wi_segment.fd = fd;
+    wi_segment.file[0] = '\0';
+    if (fd >= 0 && fstat(fd, &facts) == 0) {
+        wi_segment.device = facts.st_dev;
+        wi_segment.inode = facts.st_ino;
+        snprintf(wi_segment.dir, sizeof(wi_segment.dir), "%s", dir);
+    }
+}
+
+/* A file of this size, mapped and its first pages reserved. On failure nothing is left. */
+static enum weir_status segment_build_file(const struct segment_wish *wish, const char *dir,
+                                           struct weir_error *ret_error)
+{
+    int fd;
+    char temporary[64];
+    enum weir_status status =
+        wi_file_create(dir, wish->limit_bytes, &fd, temporary, sizeof(temporary), ret_error);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    uint64_t bytes = 0;
+    unsigned char *base = segment_map(fd, wish->limit_bytes, &bytes);
+    if (!base || !wi_file_cgroup_has_room(WI_FIRST_RESERVE) ||
+        !wi_file_reserve(fd, base, 0, WI_FIRST_RESERVE)) {
+        wi_error_set(
+            ret_error, "no room for the segment in %.120s: %s; free some, or set WEIR_DIR", dir,
+            base ? "the file system or the memory cgroup is full" : "address space is limited");
+        status = WEIR_E_MEMORY;
+        goto failed;
+    }
+    segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
+    struct wi_header *header = (struct wi_header *)(void *)base;
+    segment_remember_file(fd, dir);
+    segment_remember_name(header);
+    status = wi_file_publish(fd, dir, temporary, wi_segment.file, ret_error);
+    if (status != WEIR_OK) {
+        wi_segment.fd = -1;
+        wi_segment.file[0] = '\0';
+        goto failed;
+    }
+    wi_segment.base = base;
+    wi_segment.map_bytes = bytes;
+    return WEIR_OK;
+failed:
+    if (base) {
+        munmap(base, bytes);
+    }
+    if (temporary[0]) {
+        char path[512];
+        snprintf(path, sizeof(path), "%s/%s", dir, temporary);
+        unlink(path);
+    }
+    close(fd);
+    return status;
+}
+
+/* Memory that only this process can read: the last resort. */
+static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
+{
+    uint64_t bytes = 0;
+    unsigned char *base = segment_map(-1, wish->limit_bytes, &bytes);
+    if (!base) {
+        return WEIR_E_MEMORY;
+    }
+    if (!wi_file_reserve(-1, base, 0, WI_FIRST_RESERVE)) {
+        munmap(base, bytes);
+        return WEIR_E_MEMORY;
+    }
+    segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
+    wi_segment.base = base;
+    wi_segment.map_bytes = bytes;
+    wi_segment.fd = -1;
+    return WEIR_OK;
+}
+
+static enum weir_status segment_build(const struct segment_wish *wish, struct weir_error *ret_error)
+{
+    char dir[sizeof(wi_segment.dir)];
+    enum weir_status status = wi_file_dir(wish->dir, dir, sizeof(dir), ret_error);
+    if (status == WEIR_OK) {
+        wi_find_prune(dir);
+        status = segment_build_file(wish, dir, ret_error);
+    }
+    if (status == WEIR_OK && !wi_file_is_tmpfs(wi_segment.fd)) {
+        wi_error_set(ret_error, "%.150s is not on tmpfs: write-back can stall hooks; set WEIR_DIR",
+                     dir);
+        return WEIR_DEGRADED;
+    }
+    if (status == WEIR_OK) {
+        return WEIR_OK;
+    }
+    if (segment_build_anonymous(wish) != WEIR_OK) {
+        wi_error_set(ret_error, "no memory for the segment; hooks count nothing");
+        return WEIR_E_MEMORY;
+    }
+    return WEIR_DEGRADED;
+}
+
+/* ---- stop, and start again ---------------------------------------------------------------- */
+
+static void segment_hidden_name(char *ret_name, size_t room)
+{
+    snprintf(ret_name, room, ".%.56s.stopped", wi_segment.file);
+}
+
+/* While stopped the file keeps a hidden name: a file without any cannot be given one again. */
+static void segment_hide(bool is_hidden)
+{
+    char hidden[96];
+    char from[512];
+    char to[512];
+    segment_hidden_name(hidden, sizeof(hidden));
+    snprintf(from, sizeof(from), "%s/%s", wi_segment.dir, is_hidden ? wi_segment.file : hidden);
+    snprintf(to, sizeof(to), "%s/%s", wi_segment.dir, is_hidden ? hidden : wi_segment.file);
+    struct stat facts;
+    if (lstat(from, &facts) == 0 && facts.st_dev == wi_segment.device &&
+        facts.st_ino == wi_segment.inode) {
+        rename(from, to);
+    }
+}
+
+void weir_stop(void)
+{
+    pthread_mutex_lock(&wi_segment.lock);
+    if (wi_segment.state == WI_SEGMENT_ON) {
+        if (wi_segment.file[0]) {
+            segment_hide(true);
+        }
+        __atomic_store_n(&wi_segment.state, WI_SEGMENT_STOPPED, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&wi_segment.lock);
+}
+
+/* A clean exit leaves no file. A forked child that ends must not take its parent's away. */
+__attribute__((destructor)) static void segment_exit(void)
+{
+    if (wi_segment_counts() && wi_segment.pid == getpid() && wi_segment.file[0]) {
+        char hidden[96];
+        segment_hidden_name(hidden, sizeof(hidden));
+        wi_file_unlink(wi_segment.dir, wi_segment.file, wi_segment.device, wi_segment.inode);
+        wi_file_unlink(wi_segment.dir, hidden, wi_segment.device, wi_segment.inode);
+    }
+}
+
+/* ---- fork --------------------------------------------------------------------------------- */
+
+/* Stores only: the child may have been forked from any point of any thread. */
+static void segment_after_fork(void)
+{
+    if (wi_segment.state == WI_SEGMENT_NONE) {
+        return;
+    }
+    __atomic_store_n(&wi_segment.state, WI_SEGMENT_FORKED, __ATOMIC_RELEASE);
+    wi_thread_forget();
+    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+    memcpy(&wi_segment.lock, &fresh, sizeof(fresh));
+}
+
+/* daemon(3): the parent leaves by _exit while the child already runs. A child that leads its session
+ * is one of these, and waits for its parent a little; a prefork worker does not. */
+static bool segment_parent_has_gone(const struct wi_header *header)
+{
+    const struct timespec step = {.tv_nsec = 1000000};
+    int patience = getsid(0) == getpid() ? 200 : 0;
+    for (;;) {
+        if (wi_file_start_ticks(header->pid) != header->start_ticks) {
+            return true;
+        }
+        if (patience-- <= 0) {
+            return false;
+        }
+        nanosleep(&step, NULL);
+    }
+}
+
+static void segment_cells_zero(struct wi_header *header)
+{
+    struct wi_shard *shards = wi_segment_shards();
+    for (uint32_t s = 0; s < header->n_shards; s++) {
+        const uint32_t *index = wi_segment_line(shards[s].index);
+        for (uint32_t c = 0; c < shards[s].n_chunks; c++) {
+            struct weir_cell *cells = index[c] ? wi_segment_line(index[c]) : NULL;
+            for (int i = 0; cells && i < WEIR_CHUNK_CELLS; i++) {
+                wi_cell_reset(&cells[i]);
+            }
+        }
+    }
+}
+
+static void segment_slots_zero(struct wi_header *header)
+{
+    for (uint32_t id = 0; id < header->n_slots; id++) {
+        struct wi_slot *slot = wi_segment_slot(id);
+        memset(&slot->in, 0, sizeof(slot->in));
+        memset(&slot->out, 0, sizeof(slot->out));
+        for (int which = 0; which < 2; which++) {
+            if (slot->head.histogram[which]) {
+                memset(wi_segment_line(slot->head.histogram[which]), 0,
+                       sizeof(struct weir_histogram));
+            }
+        }
+    }
+}
+
+/* Lays a copy of the inherited segment over it, in a file of this child's own or, without one, in
+ * anonymous memory. */
+static enum weir_status segment_move(int fd)
+{
+    struct wi_header *old = wi_segment_header();
+    uint64_t reserved = old->reserved_bytes;
+    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
+    unsigned char *base = mmap(NULL, wi_segment.map_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (base == MAP_FAILED) {
+        return WEIR_E_MEMORY;
+    }
+    if (!wi_file_reserve(fd, base, 0, reserved)) {
+        munmap(base, wi_segment.map_bytes);
+        return WEIR_E_MEMORY;
+    }
+    memcpy(base, wi_segment.base, reserved);
+    segment_header_owner((struct wi_header *)(void *)base);
+    if (mremap(base, wi_segment.map_bytes, wi_segment.map_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+               wi_segment.base) == MAP_FAILED) {
+        munmap(base, wi_segment.map_bytes);
+        return WEIR_E_SYSTEM;
+    }
+    return WEIR_OK;
+}
+
+/* The copy has one thread, and its private lists may be older than what was copied. */
+static void segment_settle(bool has_adopted)
+{
+    struct wi_header *header = wi_segment_header();
+    struct wi_shard *shards = wi_segment_shards();
+    for (uint32_t s = 0; s < header->n_shards; s++) {
+        shards[s].state = WI_SHARD_FREE;
+    }
+    if (!has_adopted) {
+        segment_cells_zero(header);
+        segment_slots_zero(header);
+        header->handles_refused = header->cells_refused = header->samples_lost = 0;
+        memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
+        memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
+        wi_segment.free_histogram = 0;
+    }
+}
+
+static enum weir_status segment_restart(const struct segment_wish *wish,
+                                        struct weir_error *ret_error)
+{
+    const struct wi_header parent = *wi_segment_header();
+    struct wi_segment before = wi_segment;
+    bool has_gone = segment_parent_has_gone(&parent);
+    char dir[sizeof(wi_segment.dir)];
+    char temporary[64] = "";
+    int fd = -1;
+    enum weir_status why = wi_file_dir(wish->dir, dir, sizeof(dir), ret_error);
+    if (why == WEIR_OK) {
+        wi_find_prune(dir);
+        why =
+            wi_file_create(dir, wi_segment.map_bytes, &fd, temporary, sizeof(temporary), ret_error);
+    }
+    enum weir_status status = segment_move(why == WEIR_OK ? fd : -1);
+    if (status != WEIR_OK) {
+        wi_error_set(ret_error, "no room for the child's own segment; its hooks count nothing");
+        if (fd >= 0) {
+            close(fd);
+        }
+        return WEIR_E_MEMORY;
+    }
+    segment_remember_file(fd, dir);
+    segment_settle(has_gone);
+    if (fd >= 0) {
+        segment_remember_name(wi_segment_header());
+        why = wi_file_publish(fd, dir, temporary, wi_segment.file, ret_error);
+        if (why != WEIR_OK) {
+            wi_segment.file[0] = '\0';
+        }
+    }
+    if (has_gone && before.file[0]) {
+        wi_file_unlink(before.dir, before.file, before.device, before.inode);
+    }
+    if (before.fd >= 0) {
+        close(before.fd);
+    }
+    return why == WEIR_OK ? WEIR_OK : WEIR_DEGRADED;
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static pthread_once_t segment_once = PTHREAD_ONCE_INIT;
+
+static void segment_register(void)
+{
+    pthread_atfork(NULL, NULL, segment_after_fork);
+    wi_thread_register();
+    wi_clock_start();
+}
+
+static enum weir_status segment_start(const struct segment_wish *wish, struct weir_error *ret_error)
+{
+    enum weir_status status = WEIR_OK;
+    switch (wi_segment.state) {
+    case WI_SEGMENT_ON:
+        wi_error_set(ret_error, "weir_start was called already");
+        return WEIR_E_STATE;
+    case WI_SEGMENT_STOPPED:
+        if (wi_segment.file[0]) {
+            segment_hide(false);
+        }
+        break;
+    case WI_SEGMENT_FORKED:
+        status = segment_restart(wish, ret_error);
+        break;
+    default:
+        status = segment_build(wish, ret_error);
+        break;
+    }
+    if (status != WEIR_OK && status != WEIR_DEGRADED) {
+        return status;
+    }
+    wi_segment.pid = getpid();
+    wi_segment.sampling = wish->sampling;
+    __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
+    return status;
+}
+
+enum weir_status weir_start(const struct weir_options *options, struct weir_error *ret_error)
+{
+    struct weir_options asked = WEIR_OPTIONS_INIT;
+    struct weir_error error = {""};
+    if (options) {
+        memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    }
+    struct segment_wish wish;
+    segment_wish_read(&wish, &asked);
+    if (wish.is_off) {
+        wi_error_set(ret_error, "WEIR_OFF=1 is set: hooks do nothing");
+        return WEIR_OFF;
+    }
+    pthread_once(&segment_once, segment_register);
+    pthread_mutex_lock(&wi_segment.lock);
+    enum weir_status status = segment_start(&wish, &error);
+    if (status == WEIR_OK || status == WEIR_DEGRADED) {
+        wi_segment.log = asked.log;
+        wi_segment.log_context = asked.log_context;
+    }
+    pthread_mutex_unlock(&wi_segment.lock);
+    if (status == WEIR_OK && wish.problem.text[0]) {
+        error = wish.problem;
+        status = WEIR_DEGRADED;
+    }
+    if (status != WEIR_OK) {
+        wi_error_set(ret_error, "%s", error.text);
+        if (asked.log && error.text[0]) {
+            asked.log(asked.log_context, error.text);
+        }
+    }
+    return status;
+}
+
+bool weir_is_on(void)
+{
+    return __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE) == WI_SEGMENT_ON;
+}
+
+void wi_segment_log(const char *line)
+{
+    if (wi_segment.log) {
+        wi_segment.log(wi_segment.log_context, line);
+    }
+}
+
+void weir_health_read(struct weir_health *ret_health)
+{
+    struct weir_health health = {.size = ret_health->size};
+    if (wi_segment_counts()) {
+        const struct wi_header *header = wi_segment_header();
+        const struct wi_shard *shards = wi_segment_shards();
+        health.segment_bytes = __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED);
+        health.limit_bytes = header->limit_bytes;
+        health.handles_refused = __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED);
+        health.cells_refused = __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED);
+        health.samples_lost = __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED);
+        uint32_t n_shards = __atomic_load_n(&header->n_shards, __ATOMIC_ACQUIRE);
+        for (uint32_t s = 0; s < n_shards; s++) {
+            health.threads += __atomic_load_n(&shards[s].state, __ATOMIC_RELAXED) == WI_SHARD_USED;
+        }
+        if (wi_segment.file[0]) {
+            snprintf(health.path, sizeof(health.path), "%.190s/%s", wi_segment.dir,
+                     wi_segment.file);
+        }
+    }
+    size_t size = ret_health->size < sizeof(health) ? ret_health->size : sizeof(health);
+    memcpy(ret_health, &health, size);
+}
+
+const char *weir_status_name(enum weir_status status)
+{
+    static const char *const names[] = {"ok",
+                                        "off",
+                                        "degraded",
+                                        "bad argument",
+                                        "wrong state",
+                                        "no memory",
+                                        "system error",
+                                        "denied",
+                                        "not found",
+                                        "corrupt",
+                                        "wrong version",
+                                        "protocol error",
+                                        "limit reached",
+                                        "closed"};
+    return (unsigned)status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown";
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The live segment of this process: created, grown, copied after fork, taken away. There is one; it
+ * is mapped once, at one address, until the process ends, because hooks may run in any thread at any
+ * time. Its lock guards opening, closing and growing; a hook only ever tries it.
+ */
+#ifndef WI_SEGMENT_SEGMENT_H
+#define WI_SEGMENT_SEGMENT_H
+
+#include "segment/layout.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+enum wi_segment_state {
+    WI_SEGMENT_NONE, /* never started: there are no handles */
+    WI_SEGMENT_ON,
+    WI_SEGMENT_STOPPED, /* nameless; hooks count on */
+    WI_SEGMENT_FORKED   /* a child that has not started anew: hooks do nothing */
+};
+
+/* Source files whose names are kept once; a server has a handful that open handles. */
+#define WI_N_SOURCES 256
+
+struct wi_segment {
+    uint32_t state; /* atomic */
+    pthread_mutex_t lock;
+    unsigned char *base; /* set once */
+    size_t map_bytes;
+    int fd; /* -1: anonymous */
+    pid_t pid;
+    dev_t device;
+    ino_t inode;
+    char dir[256];
+    char file[64];                  /* its name in dir; "" when it has none */
+    uint64_t checked_bytes;         /* reservation at which the memory cgroup was looked at last */
+    uint32_t free_slots[2];         /* first and last of the closed ones, 1 + id; oldest first */
+    uint32_t free_histogram;        /* offset in lines */
+    uint32_t free_strings[3];       /* of 1, 2 and 4 lines */
+    uint32_t sources[WI_N_SOURCES]; /* offsets in lines */
+    uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
+    uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
+    weir_log_fn log;
+    void *log_context;
+    bool has_logged_limit;
+};
+
+extern struct wi_segment wi_segment;
+
+static inline bool wi_segment_counts(void)
+{
+    uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
+    return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED;
+}
+
+static inline struct wi_header *wi_segment_header(void)
+{
+    return (struct wi_header *)(void *)wi_segment.base;
+}
+
+static inline void *wi_segment_line(uint32_t line)
+{
+    return wi_segment.base + (size_t)line * WEIR_LINE;
+}
+
+static inline struct wi_shard *wi_segment_shards(void)
+{
+    return wi_segment_line(WI_SHARDS_LINE);
+}
+
+/* A block of whole lines, zeroed, its pages reserved and present. Returns its offset; 0: at the
+ * limit. The lock is held. */
+uint32_t wi_segment_take(size_t n_lines);
+
+/* A histogram, zeroed; and its return. The lock is held. */
+uint32_t wi_segment_take_histogram(void);
+void wi_segment_return_histogram(uint32_t line);
+
+/* A copy of a text as valid UTF-8 without control characters, cut at WEIR_NAME_MAX; 0: no room. The
+ * lock is held. */
+uint32_t wi_segment_take_string(const char *text);
+void wi_segment_return_string(uint32_t line);
+
+/* The slot of an id below n_slots. */
+struct wi_slot *wi_segment_slot(uint32_t id);
+
+/* What all opens have in common, taken out of their options. */
+struct wi_opening {
+    uint8_t kind;  /* enum wi_kind */
+    uint8_t flags; /* WI_SLOT_... */
+    uint8_t flavor;
+    const char *name;
+    uint64_t capacity;
+    enum weir_latency latency;
+    enum weir_storage storage;
+    const char *source_file;
+    uint32_t source_line;
+};
+
+/* Enters a handle; NULL when that cannot be: counted, and logged once. Takes the lock. */
+struct weir_slot_head *wi_slot_open(const struct wi_opening *opening);
+
+/* Takes it out. NULL is fine. Takes the lock. */
+void wi_slot_close(struct weir_slot_head *head);
+
+/* CLOCK_REALTIME in nanoseconds. */
+uint64_t wi_segment_now(void);
+
+/* Logs one line. The lock is not held. */
+void wi_segment_log(const char *line);
+
+#endif
