@@ -12,22 +12,26 @@
 
 #define BUFFER_FIRST_ROOM 256
 
-void wi_buffer_init(struct wi_buffer *buffer, size_t limit) {
+void wi_buffer_init(struct wi_buffer *buffer, size_t limit)
+{
     memset(buffer, 0, sizeof(*buffer));
     buffer->limit = limit;
 }
 
-void wi_buffer_finish(struct wi_buffer *buffer) {
+void wi_buffer_finish(struct wi_buffer *buffer)
+{
     free(buffer->bytes);
     wi_buffer_init(buffer, buffer->limit);
 }
 
-void wi_buffer_clear(struct wi_buffer *buffer) {
+void wi_buffer_clear(struct wi_buffer *buffer)
+{
     buffer->length = 0;
     buffer->has_failed = false;
 }
 
-static bool buffer_grow(struct wi_buffer *buffer, size_t n) {
+static bool buffer_grow(struct wi_buffer *buffer, size_t n)
+{
     if (buffer->has_failed || n > buffer->limit || buffer->length > buffer->limit - n) {
         return false;
     }
@@ -48,7 +52,8 @@ static bool buffer_grow(struct wi_buffer *buffer, size_t n) {
     return true;
 }
 
-uint8_t *wi_buffer_reserve(struct wi_buffer *buffer, size_t n) {
+uint8_t *wi_buffer_reserve(struct wi_buffer *buffer, size_t n)
+{
     if (buffer->has_failed || n > buffer->room - buffer->length || !buffer->bytes) {
         if (!buffer_grow(buffer, n ? n : 1)) {
             buffer->has_failed = true;
@@ -58,7 +63,8 @@ uint8_t *wi_buffer_reserve(struct wi_buffer *buffer, size_t n) {
     return buffer->bytes + buffer->length;
 }
 
-void wi_buffer_append(struct wi_buffer *buffer, const void *bytes, size_t n) {
+void wi_buffer_append(struct wi_buffer *buffer, const void *bytes, size_t n)
+{
     if (n == 0) {
         return;
     }
@@ -69,12 +75,14 @@ void wi_buffer_append(struct wi_buffer *buffer, const void *bytes, size_t n) {
     }
 }
 
-void wi_buffer_text(struct wi_buffer *buffer, const char *text) {
+void wi_buffer_text(struct wi_buffer *buffer, const char *text)
+{
     wi_buffer_append(buffer, text, strlen(text));
 }
 
 /* Writes the digits so that they end at `end`, and returns where they begin. */
-static char *buffer_digits(char *end, uint64_t number) {
+static char *buffer_digits(char *end, uint64_t number)
+{
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
@@ -94,7 +102,8 @@ static char *buffer_digits(char *end, uint64_t number) {
     return end;
 }
 
-void wi_buffer_u64(struct wi_buffer *buffer, uint64_t number) {
+void wi_buffer_u64(struct wi_buffer *buffer, uint64_t number)
+{
     char text[20];
     char *end = text + sizeof(text);
     char *begin = buffer_digits(end, number);
@@ -107,7 +116,8 @@ void wi_buffer_u64(struct wi_buffer *buffer, uint64_t number) {
  * reader rounds the decimal, so equality proves that it reads back; and among decimals of fifteen
  * digits no two read back as one double, so none is shorter.
  */
-static size_t buffer_decimal(char *ret_text, double number) {
+static size_t buffer_decimal(char *ret_text, double number)
+{
     const double billion = 1e9;
     if (!(number >= 1e-4 && number < 1e6)) {
         return 0;
@@ -133,7 +143,8 @@ static size_t buffer_decimal(char *ret_text, double number) {
 
 /* Any finite number: the fewest digits that printf and strtod, both under the host's locale, bring
  * back to the same double; then whatever stands for the decimal point becomes a point. */
-static size_t buffer_general(char *ret_text, size_t room, double number) {
+static size_t buffer_general(char *ret_text, size_t room, double number)
+{
     char text[64];
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, number);
@@ -155,7 +166,8 @@ static size_t buffer_general(char *ret_text, size_t room, double number) {
     return length;
 }
 
-void wi_buffer_f64(struct wi_buffer *buffer, double number) {
+void wi_buffer_f64(struct wi_buffer *buffer, double number)
+{
     if (isnan(number)) {
         wi_buffer_append(buffer, "NaN", 3);
         return;

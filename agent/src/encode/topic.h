@@ -9,12 +9,12 @@
 #include "snapshot/world.h"
 
 struct wi_topic {
-    uint32_t kinds;                  /* bit set of enum wi_kind */
-    uint32_t fields[WI_N_KINDS];     /* bit set of metric indices for each kind */
-    char name[WEIR_NAME_MAX + 1];    /* the NAME pattern; "" when absent: every row */
+    uint32_t kinds;               /* bit set of enum wi_kind */
+    uint32_t fields[WI_N_KINDS];  /* bit set of metric indices for each kind */
+    char name[WEIR_NAME_MAX + 1]; /* the NAME pattern; "" when absent: every row */
     bool has_name;
-    char text[512];                  /* as it was asked for */
-    char field_as_asked[64];         /* "size" stays "size" in the lines */
+    char text[512];          /* as it was asked for */
+    char field_as_asked[64]; /* "size" stays "size" in the lines */
 };
 
 /* Parses a topic for a service of this name. Fails: WEIR_E_NOT_FOUND for an unknown DOMAIN, KIND or

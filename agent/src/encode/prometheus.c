@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exposition, kind by kind:
+ *
+ *     rows of a kind -> groups (one for each name, at most 256, the rest "other") -> families
+ *
+ * Rows of one name are summed, because a series must not stand twice; peaks and ages take the
+ * highest. The first 256 names in the order of opening keep their own series, so that a name does
+ * not wander into "other" because another one grew. A histogram appears with the first value that
+ * was measured for it: thirty series of zeros for each channel that nobody times are a scrape's
+ * largest part. Counters are there from the start, at 0, so that the first burst is seen.
+ *
+ * There is no gzip: the exporter listens on loopback only, where compressing costs the host more
+ * than sending.
+ */
+#include "encode/prometheus.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROMETHEUS_MAX_NAMES 256
+#define PROMETHEUS_SLOTS     1024 /* a power of two, well above the names */
+#define PROMETHEUS_NO_GROUP  UINT16_MAX
+#define PROMETHEUS_OTHER     "other"
+/* The bounds that are shown: one for each octave, 1,024 ns to 137 s. */
+#define PROMETHEUS_OCTAVES ((WEIR_HISTOGRAM_BUCKETS - 2) / 4 + 1)
+
+/* All rows of one name. */
+struct prometheus_group {
+    const char *name;
+    const char *flavor; /* of channels; "other" when they differ */
+    size_t labels_at, labels_length;
+    uint64_t instances, deepest;
+    bool is_unbounded; /* one of them is */
+    struct wi_value value[WI_MAX_METRICS];
+};
+
+struct prometheus_histogram {
+    uint64_t count[PROMETHEUS_OCTAVES + 1]; /* not cumulative; the last: above all bounds */
+    uint64_t sum;
+    bool is_measured;
+};
+
+struct prometheus_encoder {
+    struct wi_world *world;
+    struct wi_buffer *out;
+    bool is_openmetrics;
+    bool without_process;
+    bool has_failed;                     /* a label or a bound found no memory */
+    const struct wi_metric_table *table; /* of the kind at hand */
+    struct wi_buffer labels;             /* `{channel="moves"` of each group */
+    uint16_t *group_of_row;
+    size_t n_groups;
+    uint16_t slot[PROMETHEUS_SLOTS];
+    char bound[PROMETHEUS_OCTAVES][32]; /* the values of le */
+    struct prometheus_group group[PROMETHEUS_MAX_NAMES + 1];
+    struct prometheus_histogram histogram[PROMETHEUS_MAX_NAMES + 1];
+};
+
+/* ---- from rows to groups ------------------------------------------------------------------- */
+
+static uint32_t prometheus_hash(const char *text)
+{
+    uint32_t hash = UINT32_C(2166136261);
+    for (; *text; text++) {
+        hash = (hash ^ (uint8_t)*text) * UINT32_C(16777619);
+    }
+    return hash ^ (hash >> 15);
+}
+
+/* The group of a name: its own, or a new one, or "other" once there are too many. */
+static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const char *name)
+{
+    uint32_t at = prometheus_hash(name) % PROMETHEUS_SLOTS;
+    while (encoder->slot[at] != PROMETHEUS_NO_GROUP) {
+        if (strcmp(encoder->group[encoder->slot[at]].name, name) == 0) {
+            return encoder->slot[at];
+        }
+        at = (at + 1) % PROMETHEUS_SLOTS;
+    }
+    bool is_other = strcmp(name, PROMETHEUS_OTHER) == 0;
+    if (encoder->n_groups >= PROMETHEUS_MAX_NAMES && !is_other) {
+        return prometheus_group_find(encoder, PROMETHEUS_OTHER);
+    }
+    uint16_t group = (uint16_t)encoder->n_groups++;
+    encoder->slot[at] = group;
+    memset(&encoder->group[group], 0, sizeof(encoder->group[group]));
+    encoder->group[group].name = name;
+    return group;
+}
+
+static double prometheus_as_double(const struct wi_value *value)
+{
+    switch (value->type) {
+    case WI_U64:
+        return (double)value->u.u64;
+    case WI_I64:
+        return (double)value->u.i64;
+    case WI_F64:
+        return value->u.f64;
+    default:
+        return 0;
+    }
+}
+
+/* sum += value, or the higher of the two. */
+static void prometheus_add(struct wi_value *sum, const struct wi_value *value, bool is_peak)
+{
+    if (value->type == WI_ABSENT || value->type == WI_TEXT) {
+        return;
+    }
+    if (sum->type == WI_ABSENT) {
+        *sum = *value;
+    } else if (is_peak) {
+        if (prometheus_as_double(value) > prometheus_as_double(sum)) {
+            *sum = *value;
+        }
+    } else if (sum->type == WI_U64 && value->type == WI_U64) {
+        if (__builtin_add_overflow(sum->u.u64, value->u.u64, &sum->u.u64)) {
+            sum->u.u64 = UINT64_MAX;
+        }
+    } else if (sum->type == WI_I64 && value->type == WI_I64) {
+        if (__builtin_add_overflow(sum->u.i64, value->u.i64, &sum->u.i64)) {
+            sum->u.i64 = value->u.i64 < 0 ? INT64_MIN : INT64_MAX;
+        }
+    } else {
+        double total = prometheus_as_double(sum) + prometheus_as_double(value);
+        sum->type = WI_F64;
+        sum->u.f64 = total;
+    }
+}
+
+static bool prometheus_is_exposed(const struct prometheus_encoder *encoder,
+                                  const struct wi_metric *metric)
+{
+    if (metric->family[0] == 0 || metric->type == WI_TYPE_TEXT) {
+        return false;
+    }
+    return !encoder->without_process || strncmp(metric->family, "process_", 8) != 0;
+}
+
+static bool prometheus_is_peak(enum wi_kind kind, size_t metric)
+{
+    return kind == WI_CHANNEL &&
+           (metric == WI_CHANNEL_HIGH_WATER || metric == WI_CHANNEL_OLDEST_AGE);
+}
+
+static void prometheus_row_add(struct prometheus_encoder *encoder, struct prometheus_group *group,
+                               const struct wi_row *row)
+{
+    enum wi_kind kind = encoder->table->kind;
+    group->instances++;
+    for (size_t i = 0; i < encoder->table->n_metrics; i++) {
+        if (prometheus_is_exposed(encoder, &encoder->table->metrics[i])) {
+            prometheus_add(&group->value[i], &row->value[i], prometheus_is_peak(kind, i));
+        }
+    }
+    if (kind != WI_CHANNEL) {
+        return;
+    }
+    const struct wi_value *depth = &row->value[WI_CHANNEL_DEPTH];
+    if (depth->type == WI_U64 && depth->u.u64 > group->deepest) {
+        group->deepest = depth->u.u64;
+    }
+    group->is_unbounded |= row->value[WI_CHANNEL_CAPACITY].type == WI_ABSENT;
+    const struct wi_value *flavor = &row->value[WI_CHANNEL_FLAVOR];
+    const char *name = flavor->type == WI_TEXT ? flavor->u.text : "other";
+    if (group->flavor && strcmp(group->flavor, name) != 0) {
+        name = "other";
+    }
+    group->flavor = name;
+}
+
+/* A label's value or, without quotes, a help text. */
+static void prometheus_escape(struct wi_buffer *buffer, const char *text, bool with_quotes)
+{
+    const char *stops = with_quotes ? "\\\n\"" : "\\\n";
+    for (;;) {
+        size_t plain = strcspn(text, stops);
+        wi_buffer_append(buffer, text, plain);
+        text += plain;
+        if (*text == 0) {
+            return;
+        }
+        char escaped[2] = {'\\', *text == '\n' ? 'n' : *text};
+        wi_buffer_append(buffer, escaped, 2);
+        text++;
+    }
+}
+
+/* The label that a kind's rows are told apart by; NULL: there is one row. */
+static const char *prometheus_label(enum wi_kind kind)
+{
+    switch (kind) {
+    case WI_CHANNEL:
+    case WI_SEMAPHORE:
+    case WI_TASK:
+    case WI_COUNTER:
+    case WI_GAUGE:
+        return wi_metric_table(kind)->name;
+    default:
+        return NULL;
+    }
+}
+
+static void prometheus_labels_write(struct prometheus_encoder *encoder,
+                                    struct prometheus_group *group, const char *label)
+{
+    group->labels_at = encoder->labels.length;
+    wi_buffer_text(&encoder->labels, label);
+    wi_buffer_append(&encoder->labels, "=\"", 2);
+    prometheus_escape(&encoder->labels, group->name, true);
+    wi_buffer_append(&encoder->labels, "\"", 1);
+    group->labels_length = encoder->labels.length - group->labels_at;
+}
+
+static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind)
+{
+    const char *label = prometheus_label(kind);
+    size_t n_rows = wi_world_count(encoder->world, kind);
+    encoder->table = wi_metric_table(kind);
+    encoder->n_groups = 0;
+    memset(encoder->slot, 0xff, sizeof(encoder->slot));
+    wi_buffer_clear(&encoder->labels);
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct wi_row *row = wi_world_row(encoder->world, kind, i);
+        uint16_t group = prometheus_group_find(encoder, label ? row->name : "");
+        encoder->group_of_row[i] = group;
+        prometheus_row_add(encoder, &encoder->group[group], row);
+    }
+    for (size_t i = 0; i < encoder->n_groups; i++) {
+        struct prometheus_group *group = &encoder->group[i];
+        if (label) {
+            prometheus_labels_write(encoder, group, label);
+            encoder->has_failed |= encoder->labels.has_failed;
+        }
+        if (kind == WI_CHANNEL) {
+            group->value[WI_CHANNEL_INSTANCES] =
+                (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
+            group->value[WI_CHANNEL_DEEPEST] =
+                (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
+            if (group->is_unbounded) {
+                group->value[WI_CHANNEL_CAPACITY].type = WI_ABSENT;
+            }
+        }
+    }
+}
+
+/* ---- from groups to text ------------------------------------------------------------------- */
+
+static void prometheus_value_write(struct wi_buffer *out, const struct wi_value *value)
+{
+    if (value->type == WI_U64) {
+        wi_buffer_u64(out, value->u.u64);
+    } else if (value->type == WI_I64) {
+        uint64_t magnitude = (uint64_t)value->u.i64;
+        if (value->u.i64 < 0) {
+            wi_buffer_append(out, "-", 1);
+            magnitude = 0 - magnitude;
+        }
+        wi_buffer_u64(out, magnitude);
+    } else {
+        wi_buffer_f64(out, value->u.f64);
+    }
+}
+
+static void prometheus_comment(struct prometheus_encoder *encoder, const char *what,
+                               const char *family, const char *suffix, const char *text)
+{
+    wi_buffer_text(encoder->out, what);
+    wi_buffer_text(encoder->out, family);
+    wi_buffer_text(encoder->out, suffix);
+    wi_buffer_append(encoder->out, " ", 1);
+    prometheus_escape(encoder->out, text, encoder->is_openmetrics);
+    wi_buffer_append(encoder->out, "\n", 1);
+}
+
+/* The name of a unit that the family's name ends with, as OpenMetrics wants it; else NULL. */
+static const char *prometheus_unit(const struct wi_metric *metric)
+{
+    if (metric->unit != WI_UNIT_SECONDS && metric->unit != WI_UNIT_BYTES) {
+        return NULL;
+    }
+    const char *unit = wi_unit_name(metric->unit);
+    size_t family = strlen(metric->family);
+    size_t length = strlen(unit);
+    bool is_suffix = family > length && metric->family[family - length - 1] == '_' &&
+                     strcmp(metric->family + family - length, unit) == 0;
+    return is_suffix ? unit : NULL;
+}
+
+static void prometheus_header(struct prometheus_encoder *encoder, const struct wi_metric *metric)
+{
+    static const char *const types[] = {"counter", "gauge", "unknown", "histogram"};
+    const char *type = types[metric->type];
+    const char *unit = prometheus_unit(metric);
+    if (encoder->is_openmetrics) {
+        prometheus_comment(encoder, "# TYPE ", metric->family, "", type);
+        if (unit) {
+            prometheus_comment(encoder, "# UNIT ", metric->family, "", unit);
+        }
+        prometheus_comment(encoder, "# HELP ", metric->family, "", metric->help);
+        return;
+    }
+    const char *suffix = metric->type == WI_TYPE_COUNTER ? "_total" : "";
+    prometheus_comment(encoder, "# HELP ", metric->family, suffix, metric->help);
+    prometheus_comment(encoder, "# TYPE ", metric->family, suffix, type);
+}
+
+/* `family_suffix{labels,extra} ` */
+static void prometheus_series(struct prometheus_encoder *encoder, const char *family,
+                              const char *suffix, const struct prometheus_group *group,
+                              const char *extra)
+{
+    struct wi_buffer *out = encoder->out;
+    wi_buffer_text(out, family);
+    wi_buffer_text(out, suffix);
+    if (group->labels_length > 0 || *extra) {
+        wi_buffer_append(out, "{", 1);
+        if (encoder->labels.bytes) {
+            wi_buffer_append(out, encoder->labels.bytes + group->labels_at, group->labels_length);
+        }
+        if (group->labels_length > 0 && *extra) {
+            wi_buffer_append(out, ",", 1);
+        }
+        wi_buffer_text(out, extra);
+        wi_buffer_append(out, "}", 1);
+    }
+    wi_buffer_append(out, " ", 1);
+}
+
+/* Whether a value may stand: a counter is a number and never negative. */
+static bool prometheus_is_shown(const struct wi_metric *metric, const struct wi_value *value)
+{
+    if (value->type == WI_ABSENT || value->type == WI_TEXT) {
+        return false;
+    }
+    if (metric->type != WI_TYPE_COUNTER) {
+        return true;
+    }
+    double number = prometheus_as_double(value);
+    return isfinite(number) && number >= 0;
+}
+
+static void prometheus_family(struct prometheus_encoder *encoder, size_t first)
+{
+    const struct wi_metric *metrics = encoder->table->metrics;
+    const char *family = metrics[first].family;
+    const char *suffix = metrics[first].type == WI_TYPE_COUNTER ? "_total" : "";
+    bool has_header = false;
+    for (size_t g = 0; g < encoder->n_groups; g++) {
+        const struct prometheus_group *group = &encoder->group[g];
+        for (size_t i = first; i < encoder->table->n_metrics; i++) {
+            bool is_member = i == first || strcmp(metrics[i].family, family) == 0;
+            if (!is_member || !prometheus_is_shown(&metrics[i], &group->value[i])) {
+                continue;
+            }
+            if (!has_header) {
+                prometheus_header(encoder, &metrics[first]);
+                has_header = true;
+            }
+            prometheus_series(encoder, family, suffix, group, metrics[i].label);
+            prometheus_value_write(encoder->out, &group->value[i]);
+            wi_buffer_append(encoder->out, "\n", 1);
+        }
+    }
+}
+
+static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t metric)
+{
+    enum wi_kind kind = encoder->table->kind;
+    size_t n_rows = wi_world_count(encoder->world, kind);
+    memset(encoder->histogram, 0, sizeof(encoder->histogram));
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct wi_row *row = wi_world_row(encoder->world, kind, i);
+        const struct weir_histogram *from =
+            wi_world_histogram(encoder->world, kind, row, (int)metric);
+        if (!from) {
+            continue;
+        }
+        struct prometheus_histogram *to = &encoder->histogram[encoder->group_of_row[i]];
+        to->is_measured = true;
+        to->sum += from->sum;
+        for (size_t bucket = 0; bucket < WEIR_HISTOGRAM_BUCKETS; bucket++) {
+            size_t octave = (bucket + 3) / 4; /* bucket 0; then 1 to 4, 5 to 8, ... */
+            to->count[octave] += from->bucket[bucket];
+        }
+    }
+}
+
+static void prometheus_histogram_write(struct prometheus_encoder *encoder,
+                                       const struct wi_metric *metric, size_t g)
+{
+    const struct prometheus_group *group = &encoder->group[g];
+    const struct prometheus_histogram *histogram = &encoder->histogram[g];
+    struct wi_buffer *out = encoder->out;
+    uint64_t count = 0;
+    char le[48];
+    for (size_t i = 0; i <= PROMETHEUS_OCTAVES; i++) {
+        const char *bound = i < PROMETHEUS_OCTAVES ? encoder->bound[i] : "+Inf";
+        size_t length = strlen(bound);
+        count += histogram->count[i];
+        memcpy(le, "le=\"", 4);
+        memcpy(le + 4, bound, length);
+        memcpy(le + 4 + length, "\"", 2);
+        prometheus_series(encoder, metric->family, "_bucket", group, le);
+        wi_buffer_u64(out, count);
+        wi_buffer_append(out, "\n", 1);
+    }
+    prometheus_series(encoder, metric->family, "_sum", group, "");
+    wi_buffer_f64(out, (double)histogram->sum / 1e9);
+    wi_buffer_append(out, "\n", 1);
+    prometheus_series(encoder, metric->family, "_count", group, "");
+    wi_buffer_u64(out, count);
+    wi_buffer_append(out, "\n", 1);
+}
+
+static void prometheus_histogram_family(struct prometheus_encoder *encoder, size_t metric)
+{
+    bool has_header = false;
+    prometheus_histograms_add(encoder, metric);
+    for (size_t g = 0; g < encoder->n_groups; g++) {
+        if (!encoder->histogram[g].is_measured) {
+            continue;
+        }
+        if (!has_header) {
+            prometheus_header(encoder, &encoder->table->metrics[metric]);
+            has_header = true;
+        }
+        prometheus_histogram_write(encoder, &encoder->table->metrics[metric], g);
+    }
+}
+
+static bool prometheus_is_first_of_family(const struct wi_metric_table *table, size_t metric)
+{
+    for (size_t i = 0; i < metric; i++) {
+        if (strcmp(table->metrics[i].family, table->metrics[metric].family) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An info family: a type of its own in OpenMetrics, a gauge of 1 in the text. */
+static void prometheus_info_header(struct prometheus_encoder *encoder, const char *family,
+                                   const char *help)
+{
+    if (encoder->is_openmetrics) {
+        prometheus_comment(encoder, "# TYPE ", family, "", "info");
+        prometheus_comment(encoder, "# HELP ", family, "", help);
+    } else {
+        prometheus_comment(encoder, "# HELP ", family, "_info", help);
+        prometheus_comment(encoder, "# TYPE ", family, "_info", "gauge");
+    }
+}
+
+static void prometheus_build_info(struct prometheus_encoder *encoder)
+{
+    const char *version = wi_world_facts(encoder->world)->version;
+    prometheus_info_header(encoder, "weir_build", "The version of weir that counts; always 1.");
+    wi_buffer_text(encoder->out, "weir_build_info{version=\"");
+    prometheus_escape(encoder->out, version[0] ? version : WEIR_VERSION, true);
+    wi_buffer_text(encoder->out, "\"} 1\n");
+}
+
+static void prometheus_channel_info(struct prometheus_encoder *encoder)
+{
+    for (size_t g = 0; g < encoder->n_groups; g++) {
+        const struct prometheus_group *group = &encoder->group[g];
+        if (g == 0) {
+            prometheus_info_header(
+                encoder, "weir_channel",
+                "What sort of channel it is and whether it is bounded; always 1.");
+        }
+        char extra[64] = "kind=\"";
+        strncat(extra, group->flavor ? group->flavor : "other", 16);
+        strcat(extra, group->is_unbounded ? "\",bounded=\"false\"" : "\",bounded=\"true\"");
+        prometheus_series(encoder, "weir_channel", "_info", group, extra);
+        wi_buffer_append(encoder->out, "1\n", 2);
+    }
+}
+
+static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kind)
+{
+    prometheus_groups_make(encoder, kind);
+    if (kind == WI_CHANNEL) {
+        prometheus_channel_info(encoder);
+    }
+    for (size_t i = 0; i < encoder->table->n_metrics; i++) {
+        const struct wi_metric *metric = &encoder->table->metrics[i];
+        if (!prometheus_is_exposed(encoder, metric) ||
+            !prometheus_is_first_of_family(encoder->table, i)) {
+            continue;
+        }
+        if (metric->type == WI_TYPE_HISTOGRAM) {
+            prometheus_histogram_family(encoder, i);
+        } else {
+            prometheus_family(encoder, i);
+        }
+    }
+}
+
+static void prometheus_bounds_write(struct prometheus_encoder *encoder)
+{
+    for (unsigned i = 0; i < PROMETHEUS_OCTAVES; i++) {
+        wi_buffer_clear(&encoder->labels);
+        wi_buffer_f64(&encoder->labels, (double)wi_histogram_bound(4 * i) / 1e9);
+        size_t length = encoder->labels.length;
+        if (encoder->labels.has_failed || length >= sizeof(encoder->bound[i])) {
+            encoder->has_failed = true;
+            return;
+        }
+        memcpy(encoder->bound[i], encoder->labels.bytes, length);
+    }
+}
+
+static struct prometheus_encoder *prometheus_encoder_create(struct wi_world *world)
+{
+    size_t most_rows = 1;
+    for (int kind = 0; kind < WI_WARNING; kind++) {
+        size_t n_rows = wi_world_count(world, (enum wi_kind)kind);
+        most_rows = n_rows > most_rows ? n_rows : most_rows;
+    }
+    struct prometheus_encoder *encoder = calloc(1, sizeof(*encoder));
+    if (!encoder) {
+        return NULL;
+    }
+    encoder->group_of_row = calloc(most_rows, sizeof(*encoder->group_of_row));
+    if (!encoder->group_of_row) {
+        free(encoder);
+        return NULL;
+    }
+    encoder->world = world;
+    /* The longest label of each name, every character escaped. */
+    wi_buffer_init(&encoder->labels, (PROMETHEUS_MAX_NAMES + 1) * (2 * WEIR_NAME_MAX + 32));
+    return encoder;
+}
+
+enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
+                                      bool without_process, struct wi_buffer *buffer)
+{
+    struct prometheus_encoder *encoder = prometheus_encoder_create(world);
+    if (!encoder) {
+        buffer->has_failed = true;
+        return WEIR_E_MEMORY;
+    }
+    encoder->out = buffer;
+    encoder->is_openmetrics = format == WI_FORMAT_OPENMETRICS;
+    encoder->without_process = without_process;
+    prometheus_bounds_write(encoder);
+    prometheus_build_info(encoder);
+    for (int kind = 0; kind < WI_WARNING && !encoder->has_failed && !buffer->has_failed; kind++) {
+        prometheus_kind(encoder, (enum wi_kind)kind);
+    }
+    if (encoder->is_openmetrics) {
+        wi_buffer_text(buffer, "# EOF\n");
+    }
+    buffer->has_failed |= encoder->has_failed;
+    wi_buffer_finish(&encoder->labels);
+    free(encoder->group_of_row);
+    free(encoder);
+    return buffer->has_failed ? WEIR_E_MEMORY : WEIR_OK;
+}
