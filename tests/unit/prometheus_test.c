@@ -423,11 +423,8 @@ static void accept_header_chooses(void **state)
                         "text/plain; version=0.0.4; charset=utf-8");
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc == 4 && strcmp(argv[1], "--dump") == 0) {
-        return dump(argv[2], argv[3]);
-    }
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(channel_shows_its_numbers),
