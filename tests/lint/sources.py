@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Rules for sources that a program can check: lengths, licence lines, words that do not belong in a
+folder, and what may stand at the top level. ctest: parallel"""
+
+import os
+import re
+import subprocess
+import sys
+
+SOURCE = os.environ["WEIR_SOURCE"]
+FOLDERS = ("agent", "console", "proto", "server-example", "tests", "docs")
+TOP = {"CMakeLists.txt", "README.md", "LICENSE", *FOLDERS}
+FILE_LINES = 800
+FUNCTION_LINES = 80
+
+# What must not happen in someone else's process: ending it, or writing to its terminal.
+AGENT_BANNED = re.compile(
+    r"\b(abort|exit|_exit|_Exit|quick_exit|printf|fprintf|vprintf|puts|fputs|putchar|perror"
+    r"|strcpy|strcat|sprintf|gets|alloca|system|popen|setenv|putenv|err|errx|warn|warnx)\s*\("
+)
+SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|clock_nanosleep|thrd_sleep)\b\s*(\(|[0-9.])")
+SLEEP_PYTHON = re.compile(r"\btime\.sleep\(")
+
+problems = []
+
+
+def complain(path, line, text):
+    where = f"{path}:{line}" if line else path
+    problems.append(f"{where}: {text}")
+
+
+def sources(*suffixes):
+    for folder in FOLDERS:
+        for root, dirs, names in os.walk(os.path.join(SOURCE, folder)):
+            dirs[:] = sorted(d for d in dirs if not d.startswith("build") and d != "__pycache__")
+            for name in sorted(names):
+                if not suffixes or name.endswith(suffixes):
+                    yield os.path.relpath(os.path.join(root, name), SOURCE)
+
+
+def read(path):
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+        return file.read().split("\n")
+
+
+def without_comments(lines):
+    """The same lines with comments and string literals blanked, so that words in them do not count."""
+    text = "\n".join(lines)
+    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+    blank = lambda match: re.sub(r"[^\n]", " ", match.group(0))
+    return re.sub(pattern, blank, text, flags=re.DOTALL).split("\n")
+
+
+def check_c(path):
+    lines = read(path)
+    if not lines[0].startswith("/* SPDX-License-Identifier: MIT */"):
+        complain(path, 1, "does not begin with its SPDX line")
+    if len(lines) - 1 > FILE_LINES:
+        complain(path, 0, f"{len(lines) - 1} lines; {FILE_LINES} are the limit")
+    start = None
+    for number, line in enumerate(lines, 1):
+        if line.rstrip("\r") != line.rstrip():
+            complain(path, number, "white space at the end of the line")
+        if "\t" in line:
+            complain(path, number, "a tab")
+        if line == "{":
+            start = number
+        elif line == "}" and start:
+            if number - start + 1 > FUNCTION_LINES:
+                complain(path, start, f"a function of {number - start + 1} lines; {FUNCTION_LINES} are the limit")
+            start = None
+    code = without_comments(lines)
+    for number, line in enumerate(code, 1):
+        if path.startswith("agent/"):
+            banned = AGENT_BANNED.search(line)
+            if banned:
+                complain(path, number, f"{banned.group(1)}() has no place in the agent")
+        if path.startswith("tests/") and SLEEP.search(line):
+            complain(path, number, "a test waits for a condition with a deadline, not for time")
+        if re.match(r"\s*typedef\s+struct\b", line):
+            complain(path, number, "structs are not typedef'd")
+
+
+def check_script(path):
+    lines = read(path)
+    if not any("SPDX-License-Identifier: MIT" in line for line in lines[:3]):
+        complain(path, 1, "does not begin with its SPDX line")
+    for number, line in enumerate(lines, 1):
+        code = line.split("#")[0]
+        if path.startswith("tests/") and (
+            SLEEP_PYTHON.search(code) if path.endswith(".py") else SLEEP.search(code)
+        ):
+            complain(path, number, "a test waits for a condition with a deadline, not for time")
+
+
+def check_top():
+    """The top level holds what is agreed and dot files. Without git: whatever is no build folder."""
+    command = ["git", "-C", SOURCE, "ls-files"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+        names = {name.split("/")[0] for name in listed if name}
+    except (OSError, subprocess.CalledProcessError):
+        names = {name for name in os.listdir(SOURCE) if not name.startswith("build")}
+    for name in sorted(names - TOP):
+        if not name.startswith("."):
+            complain(name, 0, "does not belong at the top level")
+
+
+for source in sources(".c", ".h"):
+    check_c(source)
+for source in sources(".py", ".sh"):
+    check_script(source)
+check_top()
+print("\n".join(problems), file=sys.stderr)
+sys.exit(1 if problems else 0)

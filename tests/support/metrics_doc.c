@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Prints docs/metrics.md from the metric tables, or with --list their order, which is wire identity.
+ * tests/lint/metrics.sh compares both with what is committed.
+ */
+#include "snapshot/metric.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const kind_labels[WI_N_KINDS] = {"channel", "semaphore", "task", "counter",
+                                                    "gauge",   "",          "",     ""};
+
+static const char *const kind_titles[WI_N_KINDS] = {"Channels",
+                                                    "Semaphores",
+                                                    "Task kinds",
+                                                    "Counters of the application",
+                                                    "Gauges of the application",
+                                                    "The process",
+                                                    "The exporter itself",
+                                                    "Warnings"};
+
+static const char *type_name(const struct wi_metric *metric)
+{
+    static const char *const names[] = {"counter", "gauge", "text", "histogram"};
+    return names[metric->type];
+}
+
+static void print_list(void)
+{
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
+        for (size_t i = 0; i < table->n_metrics; i++) {
+            const struct wi_metric *metric = &table->metrics[i];
+            printf("%s %zu %s %s %s\n", table->name, i, metric->field, type_name(metric),
+                   metric->json);
+        }
+    }
+}
+
+/* The series as a scrape shows it: `weir_channel_rejects_total{channel="NAME",reason="full"}`. */
+static void print_family(enum wi_kind kind, const struct wi_metric *metric)
+{
+    if (!*metric->family) {
+        printf("| ");
+        return;
+    }
+    const char *label = kind_labels[kind];
+    printf("| `%s%s", metric->family, metric->type == WI_TYPE_COUNTER ? "_total" : "");
+    if (*label || *metric->label) {
+        printf("{%s%s%s%s}", label, *label ? "=\"NAME\"" : "", *label && *metric->label ? "," : "",
+               metric->label);
+    }
+    printf("` ");
+}
+
+static void print_table(const struct wi_metric_table *table)
+{
+    printf("\n## %s (topic `DOMAIN/%s/FIELD/NAME`)\n\n", kind_titles[table->kind], table->name);
+    printf("| field | type | unit | in JSON | Prometheus | meaning |\n");
+    printf("|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        const struct wi_metric *metric = &table->metrics[i];
+        const char *unit = wi_unit_name(metric->unit);
+        printf("| `%s` | %s | %s%s| `%s` ", metric->field, type_name(metric), unit,
+               *unit ? " " : "", metric->json);
+        print_family(table->kind, metric);
+        printf("| %s |\n", metric->help);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--list") == 0) {
+        print_list();
+        return 0;
+    }
+    printf("<!-- Made from agent/metrics/*.def by tests/support/metrics_doc.c; a test keeps it "
+           "true. -->\n"
+           "# What is measured\n\n"
+           "One table for each kind of thing. A field is a topic's FIELD in `weir subscribe` and a "
+           "column's\nname on the screen; the dotted path is where `weir snapshot -o json` has it; "
+           "the family is what\nPrometheus scrapes. Durations are seconds, sizes bytes; a number "
+           "that there is not (the capacity\nof an unbounded channel) is `null` in JSON and no "
+           "series in a scrape. `size` is a second name of\na channel's `depth`.\n");
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        print_table(wi_metric_table((enum wi_kind)kind));
+    }
+    return 0;
+}
