@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Topics. A topic is cut into DOMAIN, KIND, FIELD and the rest, each of which is a word of a known
+ * list or a wildcard, so that matching a row is two bits and a comparison of names. Only the domain
+ * and the NAME may hold slashes. What is asked for may come from a peer: it is never trusted to be
+ * short, printable or UTF-8, and is shown in errors with its unprintable bytes as '?'.
+ */
+#include "encode/topic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TOPIC_WORD_MAX   48 /* longer words are near to none */
+#define TOPIC_SHOWN_MAX  64 /* of what was asked for, in errors */
+#define TOPIC_ALL_FIELDS UINT32_MAX
+
+/* A part of the text, not terminated. */
+struct topic_part {
+    const char *at;
+    size_t length;
+};
+
+/* The cut text: parts that are not there have `at` NULL. */
+struct topic_parts {
+    struct topic_part domain, kind, field, name;
+};
+
+static bool topic_part_is(struct topic_part part, const char *word)
+{
+    return part.at && strlen(word) == part.length && memcmp(part.at, word, part.length) == 0;
+}
+
+static bool topic_part_is_wild(struct topic_part part)
+{
+    return topic_part_is(part, "+") || topic_part_is(part, "#");
+}
+
+/* ---- what is near -------------------------------------------------------------------------- */
+
+/* Letters of either case are one: the lists are in small letters. */
+static char topic_small(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter + 'a' - 'A') : letter;
+}
+
+/* The number of single changes that turn one word into the other; a word that begins like the other
+ * counts as one change away. */
+static unsigned topic_distance(struct topic_part asked, const char *word)
+{
+    size_t length = strlen(word);
+    if (asked.length == 0 || asked.length > TOPIC_WORD_MAX || length > TOPIC_WORD_MAX) {
+        return TOPIC_WORD_MAX;
+    }
+    size_t shorter = asked.length < length ? asked.length : length;
+    if (shorter >= 3 && asked.length != length && memcmp(asked.at, word, shorter) == 0) {
+        return 1;
+    }
+    uint8_t row[TOPIC_WORD_MAX + 1];
+    for (size_t j = 0; j <= length; j++) {
+        row[j] = (uint8_t)j;
+    }
+    for (size_t i = 1; i <= asked.length; i++) {
+        uint8_t diagonal = row[0];
+        row[0] = (uint8_t)i;
+        for (size_t j = 1; j <= length; j++) {
+            uint8_t change = (uint8_t)(diagonal + (topic_small(asked.at[i - 1]) != word[j - 1]));
+            uint8_t insert = (uint8_t)(row[j - 1] + 1);
+            uint8_t remove = (uint8_t)(row[j] + 1);
+            diagonal = row[j];
+            row[j] = change < insert ? change : insert;
+            row[j] = row[j] < remove ? row[j] : remove;
+        }
+    }
+    return row[length];
+}
+
+/* Whether a distance is small enough to be a slip of the hand. */
+static bool topic_is_near(struct topic_part asked, unsigned distance)
+{
+    return distance <= 1 || distance * 2 <= asked.length;
+}
+
+/* The index of the kind whose name is nearest, or -1. */
+static int topic_nearest_kind(struct topic_part asked)
+{
+    int best = -1;
+    unsigned least = TOPIC_WORD_MAX;
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        unsigned distance = topic_distance(asked, wi_metric_table((enum wi_kind)kind)->name);
+        if (distance < least && topic_is_near(asked, distance)) {
+            best = kind;
+            least = distance;
+        }
+    }
+    return best;
+}
+
+/* The nearest field of the kinds in the set, or NULL; ret_kind: the kind that has it. */
+static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
+                                       enum wi_kind *ret_kind)
+{
+    const char *best = NULL;
+    unsigned least = TOPIC_WORD_MAX;
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
+        if (!(kinds >> kind & 1U)) {
+            continue;
+        }
+        for (size_t i = 0; i <= table->n_metrics; i++) {
+            bool is_size = i == table->n_metrics;
+            if (is_size && kind != WI_CHANNEL) {
+                continue;
+            }
+            const char *field = is_size ? "size" : table->metrics[i].field;
+            unsigned distance = topic_distance(asked, field);
+            if (distance < least && topic_is_near(asked, distance)) {
+                best = field;
+                least = distance;
+                *ret_kind = (enum wi_kind)kind;
+            }
+        }
+    }
+    return best;
+}
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+/* Makes a part fit to be shown: short, printable ASCII. */
+static const char *topic_show(struct topic_part part, char ret_text[TOPIC_SHOWN_MAX + 4])
+{
+    size_t n = part.length < TOPIC_SHOWN_MAX ? part.length : TOPIC_SHOWN_MAX;
+    for (size_t i = 0; i < n; i++) {
+        ret_text[i] = part.at[i] >= ' ' && part.at[i] <= '~' ? part.at[i] : '?';
+    }
+    memcpy(ret_text + n, part.length > n ? "..." : "", part.length > n ? 4 : 1);
+    return ret_text;
+}
+
+static enum weir_status topic_malformed(struct weir_error *ret_error, const char *domain,
+                                        const char *what)
+{
+    if (ret_error) {
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "%s: a topic is DOMAIN/KIND/FIELD[/NAME], as %.64s/channel/size or "
+                 "%.64s/channel/#",
+                 what, domain, domain);
+    }
+    return WEIR_E_ARGUMENT;
+}
+
+/* The words of a list that were to be had, for errors without a near one. */
+static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fields)
+{
+    size_t length = 0;
+    ret_text[0] = 0;
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
+        if (!(kinds >> kind & 1U)) {
+            continue;
+        }
+        for (size_t i = 0; i < (of_fields ? table->n_metrics : 1); i++) {
+            const char *word = of_fields ? table->metrics[i].field : table->name;
+            if (length + strlen(word) + 3 > room) {
+                return;
+            }
+            snprintf(ret_text + length, room - length, "%s%s", length ? ", " : "", word);
+            length += strlen(ret_text + length);
+        }
+    }
+}
+
+/* Writes "problem; did you mean DOMAIN/KIND/FIELD[/NAME]?", correcting each part that is wrong. */
+static enum weir_status topic_unknown(struct weir_error *ret_error, const char *domain,
+                                      const struct topic_parts *parts, const char *problem,
+                                      uint32_t kinds)
+{
+    char kind_text[TOPIC_SHOWN_MAX + 4] = "+";
+    char field_text[TOPIC_SHOWN_MAX + 4] = "#";
+    char name_text[TOPIC_SHOWN_MAX + 4] = "";
+    char list[128] = "";
+    if (!ret_error) {
+        return WEIR_E_NOT_FOUND;
+    }
+    const char *kind = topic_show(parts->kind, kind_text);
+    if (kinds == 0) {
+        int nearest = topic_nearest_kind(parts->kind);
+        kinds = nearest < 0 ? 0 : UINT32_C(1) << nearest;
+        kind = nearest < 0 ? NULL : wi_metric_table((enum wi_kind)nearest)->name;
+    }
+    const char *field = parts->field.at ? topic_show(parts->field, field_text) : "#";
+    bool is_known = topic_part_is_wild(parts->field);
+    for (int i = 0; i < WI_N_KINDS; i++) {
+        is_known |= (kinds >> i & 1U) && wi_metric_find((enum wi_kind)i, field) >= 0;
+    }
+    if (kind && parts->field.at && !is_known) {
+        enum wi_kind owner = WI_CHANNEL;
+        field = topic_nearest_field(parts->field, kinds, &owner);
+        kind = field && topic_part_is(parts->kind, "+") ? wi_metric_table(owner)->name : kind;
+    }
+    if (kind && field) {
+        topic_show(parts->name, name_text);
+        snprintf(ret_error->text, sizeof(ret_error->text), "%s; did you mean %.64s/%s/%s%s%s?",
+                 problem, domain, kind, field, parts->name.at ? "/" : "", name_text);
+    } else {
+        topic_list(list, sizeof(list), kind ? kinds : (1U << WI_N_KINDS) - 1, kind != NULL);
+        snprintf(ret_error->text, sizeof(ret_error->text), "%s; there are %s", problem, list);
+    }
+    return WEIR_E_NOT_FOUND;
+}
+
+/* ---- parsing ------------------------------------------------------------------------------- */
+
+static struct topic_part topic_next(const char **at)
+{
+    if (!*at) {
+        return (struct topic_part){NULL, 0};
+    }
+    struct topic_part part = {*at, strcspn(*at, "/")};
+    *at = part.at[part.length] ? part.at + part.length + 1 : NULL;
+    return part;
+}
+
+static struct topic_parts topic_cut(const char *text, const char *domain)
+{
+    struct topic_parts parts = {0};
+    size_t length = strlen(domain);
+    const char *at = text;
+    if (length > 0 && strncmp(text, domain, length) == 0 &&
+        (text[length] == '/' || text[length] == 0)) {
+        parts.domain = (struct topic_part){text, length};
+        at = text[length] ? text + length + 1 : NULL;
+    } else {
+        parts.domain = topic_next(&at);
+    }
+    parts.kind = topic_next(&at);
+    parts.field = topic_next(&at);
+    if (at) {
+        parts.name = (struct topic_part){at, strlen(at)};
+    }
+    return parts;
+}
+
+/* Whether `#` stands where something follows it. */
+static bool topic_has_early_hash(const char *text)
+{
+    const char *at = text;
+    while (at) {
+        struct topic_part part = topic_next(&at);
+        if (topic_part_is(part, "#") && at) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is wrong with the shape, or NULL. */
+static const char *topic_shape_problem(const char *text, const struct topic_parts *parts)
+{
+    bool has_rest = topic_part_is(parts->domain, "#") || topic_part_is(parts->kind, "#");
+    if (text[0] == 0) {
+        return "the topic is empty";
+    }
+    if (strlen(text) >= sizeof(((struct wi_topic *)0)->text)) {
+        return "the topic is longer than 511 bytes";
+    }
+    if (topic_has_early_hash(text)) {
+        return "# stands for the rest and comes last";
+    }
+    if (parts->domain.length == 0 || (parts->kind.at && parts->kind.length == 0) ||
+        (parts->field.at && parts->field.length == 0) ||
+        (parts->name.at && parts->name.length == 0)) {
+        return "a level of the topic is empty";
+    }
+    if (!has_rest && (!parts->kind.at || !parts->field.at)) {
+        return "the topic has no FIELD";
+    }
+    if (parts->name.length > WEIR_NAME_MAX) {
+        return "NAME is longer than any name, 127 bytes";
+    }
+    return NULL;
+}
+
+static uint32_t topic_kinds(struct topic_part part)
+{
+    if (!part.at || topic_part_is_wild(part)) {
+        return (UINT32_C(1) << WI_N_KINDS) - 1;
+    }
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        if (topic_part_is(part, wi_metric_table((enum wi_kind)kind)->name)) {
+            return UINT32_C(1) << kind;
+        }
+    }
+    return 0;
+}
+
+static void topic_copy(char *ret_text, size_t room, struct topic_part part)
+{
+    size_t n = part.length < room - 1 ? part.length : room - 1;
+    memcpy(ret_text, part.at, n);
+    ret_text[n] = 0;
+}
+
+/* Fills the fields of the topic's kinds; kinds that have no such field fall out. */
+static void topic_fields(struct wi_topic *topic, struct topic_part part)
+{
+    if (!part.at || topic_part_is_wild(part)) {
+        for (int kind = 0; kind < WI_N_KINDS; kind++) {
+            topic->fields[kind] = topic->kinds >> kind & 1U ? TOPIC_ALL_FIELDS : 0;
+        }
+        return;
+    }
+    if (part.length >= sizeof(topic->field_as_asked)) {
+        topic->kinds = 0;
+        return;
+    }
+    topic_copy(topic->field_as_asked, sizeof(topic->field_as_asked), part);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        int metric = topic->kinds >> kind & 1U
+                         ? wi_metric_find((enum wi_kind)kind, topic->field_as_asked)
+                         : -1;
+        if (metric < 0) {
+            topic->kinds &= ~(UINT32_C(1) << kind);
+        } else {
+            topic->fields[kind] = UINT32_C(1) << metric;
+        }
+    }
+}
+
+/* Whether the topic begins with its KIND, as if there were no domain. */
+static bool topic_has_no_domain(const struct topic_parts *parts)
+{
+    return parts->kind.at && !topic_part_is_wild(parts->domain) && topic_kinds(parts->domain) &&
+           topic_kinds(parts->kind) == 0;
+}
+
+static enum weir_status topic_unknown_domain(struct weir_error *ret_error, const char *domain,
+                                             const struct topic_parts *parts)
+{
+    char shown[TOPIC_SHOWN_MAX + 4];
+    char problem[192];
+    snprintf(problem, sizeof(problem), "no topics of \"%s\" here, this is \"%.64s\"",
+             topic_show(parts->domain, shown), domain);
+    if (topic_has_no_domain(parts)) {
+        struct topic_parts moved = {.kind = parts->domain, .field = parts->kind};
+        if (parts->field.at) {
+            moved.name = (struct topic_part){parts->field.at, strlen(parts->field.at)};
+        }
+        return topic_unknown(ret_error, domain, &moved, problem, topic_kinds(parts->domain));
+    }
+    return topic_unknown(ret_error, domain, parts, problem, topic_kinds(parts->kind));
+}
+
+enum weir_status wi_topic_parse(const char *text, const char *domain, struct wi_topic *ret_topic,
+                                struct weir_error *ret_error)
+{
+    struct topic_parts parts = topic_cut(text, domain);
+    char shown[TOPIC_SHOWN_MAX + 4];
+    char problem[192];
+    struct wi_topic topic = {0};
+    bool is_here = topic_part_is(parts.domain, domain) || topic_part_is_wild(parts.domain);
+    const char *malformed = topic_shape_problem(text, &parts);
+    if (malformed && (is_here || !topic_has_no_domain(&parts))) {
+        return topic_malformed(ret_error, domain, malformed);
+    }
+    if (!is_here) {
+        return topic_unknown_domain(ret_error, domain, &parts);
+    }
+    topic.kinds = topic_kinds(parts.kind);
+    if (topic.kinds == 0) {
+        snprintf(problem, sizeof(problem), "no kind \"%s\"", topic_show(parts.kind, shown));
+        return topic_unknown(ret_error, domain, &parts, problem, 0);
+    }
+    uint32_t kinds = topic.kinds;
+    topic_fields(&topic, parts.field);
+    if (topic.kinds == 0) {
+        snprintf(problem, sizeof(problem), "no field \"%s\"", topic_show(parts.field, shown));
+        return topic_unknown(ret_error, domain, &parts, problem, kinds);
+    }
+    if (parts.name.at) {
+        topic.has_name = true;
+        topic_copy(topic.name, sizeof(topic.name), parts.name);
+    }
+    memcpy(topic.text, text, strlen(text) + 1);
+    *ret_topic = topic;
+    return WEIR_OK;
+}
+
+/* ---- matching and writing ------------------------------------------------------------------ */
+
+static bool topic_name_matches(const char *pattern, const char *name)
+{
+    while (pattern && name) {
+        struct topic_part wanted = topic_next(&pattern);
+        if (topic_part_is(wanted, "#")) {
+            return true;
+        }
+        struct topic_part level = topic_next(&name);
+        if (!topic_part_is(wanted, "+") &&
+            (wanted.length != level.length || memcmp(wanted.at, level.at, level.length) != 0)) {
+            return false;
+        }
+    }
+    return !name && (!pattern || strcmp(pattern, "#") == 0);
+}
+
+bool wi_topic_matches(const struct wi_topic *topic, enum wi_kind kind, int metric, const char *name)
+{
+    if ((unsigned)kind >= WI_N_KINDS || (unsigned)metric >= WI_MAX_METRICS ||
+        (size_t)metric >= wi_metric_table(kind)->n_metrics) {
+        return false;
+    }
+    if (!(topic->kinds >> kind & 1U) || !(topic->fields[kind] >> metric & 1U)) {
+        return false;
+    }
+    return !topic->has_name || topic_name_matches(topic->name, name);
+}
+
+size_t wi_topic_write(const struct wi_topic *topic, const char *domain, enum wi_kind kind,
+                      int metric, const char *name, char *ret_text, size_t room)
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    const char *field = topic->field_as_asked;
+    bool has_name = kind != WI_PROCESS && kind != WI_AGENT;
+    if (room == 0) {
+        return 0;
+    }
+    if (!field[0] && table && metric >= 0 && (size_t)metric < table->n_metrics) {
+        field = table->metrics[metric].field;
+    }
+    int length = snprintf(ret_text, room, "%s/%s/%s%s%s", domain, table ? table->name : "", field,
+                          has_name ? "/" : "", has_name ? name : "");
+    return length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
+}
