@@ -141,7 +141,7 @@ static void unknown_words_are_answered_with_the_nearest_topic(void **state)
         {"channel/size", "did you mean game/channel/size?"},
         {"channel/size/moves", "did you mean game/channel/size/moves?"},
         {"channel/depth/a/b", "did you mean game/channel/depth/a/b?"},
-        {"gmae/#", "did you mean game/+/#?"},
+        {"gmae/#", "did you mean game/#?"},
         {"tokio/task/pending/handle", "did you mean game/task/pending/handle?"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

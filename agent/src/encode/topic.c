@@ -197,7 +197,10 @@ static enum weir_status topic_unknown(struct weir_error *ret_error, const char *
         field = topic_nearest_field(parts->field, kinds, &owner);
         kind = field && topic_part_is(parts->kind, "+") ? wi_metric_table(owner)->name : kind;
     }
-    if (kind && field) {
+    if (topic_part_is(parts->kind, "#")) {
+        snprintf(ret_error->text, sizeof(ret_error->text), "%s; did you mean %.64s/#?", problem,
+                 domain);
+    } else if (kind && field) {
         topic_show(parts->name, name_text);
         snprintf(ret_error->text, sizeof(ret_error->text), "%s; did you mean %.64s/%s/%s%s%s?",
                  problem, domain, kind, field, parts->name.at ? "/" : "", name_text);
