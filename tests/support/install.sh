@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# What the install tests share. Sourced by bash with set -eu.
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export WEIR_DIR=$dir/run
+mkdir -m 0700 "$WEIR_DIR"
+[ -z "$WEIR_SANITIZE" ] || exit 77
+
+# Installs the build into $dir/stage and moves it to $dir/prefix, so that nothing may hold on to the
+# place where it was installed first.
+install_and_move() {
+    cmake --install "$WEIR_BUILD" --prefix "$dir/stage" >"$dir/install.log" ||
+        { cat "$dir/install.log"; exit 1; }
+    mv "$dir/stage" "$dir/prefix"
+    lib=$(dirname "$(find "$dir/prefix" -name libweir.so.0)")
+}
+
+# Runs programs that must work by themselves.
+run_all() {
+    local program
+    for program in "$@"; do
+        "$program" >"$dir/out" 2>&1 || { echo "$program failed:" >&2; cat "$dir/out" >&2; exit 1; }
+    done
+}
