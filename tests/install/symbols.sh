@@ -11,14 +11,14 @@ exported() {
     nm -D --defined-only --with-symbol-versions "$1" | awk '$2 != "A" { print $3 }' | sed 's/@@*/ /'
 }
 
-exported "$lib/libweir.so.0" | awk '$2 !~ /^WEIR_PRIVATE_/ { print $1 }' | sort >"$dir/weir"
-exported "$lib/libweir-agent.so.0" | awk '{ print $1 }' | sort >"$dir/weir-agent"
-exported "$lib/libweir.so.0" | awk '$2 ~ /^WEIR_PRIVATE_/ { print $1 }' | sort >"$dir/private"
+exported "$lib/libweir.so.0" | awk '$2 !~ /^WEIR_PRIVATE_/ { print $1 }' | LC_ALL=C sort >"$dir/weir"
+exported "$lib/libweir-agent.so.0" | awk '{ print $1 }' | LC_ALL=C sort >"$dir/weir-agent"
+exported "$lib/libweir.so.0" | awk '$2 ~ /^WEIR_PRIVATE_/ { print $1 }' | LC_ALL=C sort >"$dir/private"
 if grep -v '^weir_' "$dir/weir" || grep -v '^weir_agent_' "$dir/weir-agent" || grep -v '^wi_' "$dir/private"; then
     echo "names that a library must not show" >&2
     status=1
 fi
-if ! sort "$dir/weir" "$dir/weir-agent" | diff -u "$WEIR_SOURCE/tests/install/symbols.list" -; then
+if ! LC_ALL=C sort "$dir/weir" "$dir/weir-agent" | diff -u "$WEIR_SOURCE/tests/install/symbols.list" -; then
     echo "the public names differ from tests/install/symbols.list: never take one away" >&2
     status=1
 fi
