@@ -45,21 +45,30 @@ uint32_t wi_segment_take(size_t n_lines)
     return (uint32_t)(offset / WEIR_LINE);
 }
 
+/* Readers may be looking at any time, so even what means nothing to them is stored whole. */
+void wi_words_zero(void *at, size_t bytes)
+{
+    uint64_t *words = at;
+    for (size_t i = 0; i < bytes / sizeof(*words); i++) {
+        __atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
+    }
+}
+
 /* Returned blocks are chained through their first word, which readers see as a bucket or as text:
  * neither is looked at without a READY slot that names the block. */
 static uint32_t pool_pop(uint32_t *head, size_t bytes)
 {
     uint32_t line = *head;
     if (line) {
-        memcpy(head, wi_segment_line(line), sizeof(*head));
-        memset(wi_segment_line(line), 0, bytes);
+        *head = __atomic_load_n((uint32_t *)wi_segment_line(line), __ATOMIC_RELAXED);
+        wi_words_zero(wi_segment_line(line), bytes);
     }
     return line;
 }
 
 static void pool_push(uint32_t *head, uint32_t line)
 {
-    memcpy(wi_segment_line(line), head, sizeof(*head));
+    __atomic_store_n((uint32_t *)wi_segment_line(line), *head, __ATOMIC_RELAXED);
     *head = line;
 }
 
@@ -96,7 +105,10 @@ uint32_t wi_segment_take_string(const char *text)
         line = wi_segment_take(lines);
     }
     if (line) {
-        memcpy(wi_segment_line(line), clean, length + 1);
+        char *to = wi_segment_line(line);
+        for (size_t i = 0; i <= length; i++) {
+            __atomic_store_n(&to[i], clean[i], __ATOMIC_RELAXED);
+        }
     }
     return line;
 }

@@ -72,6 +72,9 @@ static inline struct wi_shard *wi_segment_shards(void)
  * limit. The lock is held. */
 uint32_t wi_segment_take(size_t n_lines);
 
+/* Zeroes whole words, each by an atomic store. */
+void wi_words_zero(void *at, size_t bytes);
+
 /* A histogram, zeroed; and its return. The lock is held. */
 uint32_t wi_segment_take_histogram(void);
 void wi_segment_return_histogram(uint32_t line);

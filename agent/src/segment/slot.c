@@ -113,24 +113,28 @@ static uint32_t slot_source(const char *file)
     return 0;
 }
 
+/* A reader may still be looking at what the slot was before. */
+#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
+
 static void slot_fill(struct wi_slot *slot, uint32_t id, uint32_t name,
                       const struct wi_opening *opening)
 {
     struct weir_slot_head *head = &slot->head;
-    memset(&slot->in, 0, sizeof(slot->in));
-    memset(&slot->out, 0, sizeof(slot->out));
-    head->id = opening->storage == WEIR_STORAGE_SHARED ? id | WEIR_ID_SHARED : id;
-    head->kind = opening->kind;
-    head->flags = opening->flags;
-    head->flavor = opening->flavor;
-    head->sampling = slot_sampling(opening->latency);
-    head->capacity = opening->capacity;
-    head->opened_at = wi_segment_now();
-    head->name = name;
-    head->source = slot_source(opening->source_file);
-    head->source_line = opening->source_line;
-    head->histogram[0] = head->histogram[1] = 0;
-    memset(head->reserved, 0, sizeof(head->reserved));
+    wi_words_zero(&slot->in, sizeof(slot->in));
+    wi_words_zero(&slot->out, sizeof(slot->out));
+    STORE(head->id, opening->storage == WEIR_STORAGE_SHARED ? id | WEIR_ID_SHARED : id);
+    STORE(head->kind, opening->kind);
+    STORE(head->flags, opening->flags);
+    STORE(head->flavor, opening->flavor);
+    STORE(head->sampling, slot_sampling(opening->latency));
+    STORE(head->capacity, opening->capacity);
+    STORE(head->opened_at, wi_segment_now());
+    STORE(head->name, name);
+    STORE(head->source, slot_source(opening->source_file));
+    STORE(head->source_line, opening->source_line);
+    STORE(head->histogram[0], 0);
+    STORE(head->histogram[1], 0);
+    STORE(head->reserved[0], 0);
 }
 
 /* The lock is held. */
@@ -190,7 +194,9 @@ void wi_slot_close(struct weir_slot_head *head)
         wi_segment_return_histogram(head->histogram[0]);
         wi_segment_return_histogram(head->histogram[1]);
         wi_segment_return_string(head->name);
-        head->histogram[0] = head->histogram[1] = head->name = 0;
+        STORE(head->histogram[0], 0);
+        STORE(head->histogram[1], 0);
+        STORE(head->name, 0);
         __atomic_store_n(&head->state, WI_SLOT_FREE, __ATOMIC_RELEASE);
         slot_give_back(head->id & ~WEIR_ID_SHARED);
         __atomic_fetch_sub(&wi_segment_header()->n_handles, 1, __ATOMIC_RELAXED);

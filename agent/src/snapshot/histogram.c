@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading histograms: bounds and quantiles. */
+#include "snapshot/world.h"
+
+uint64_t wi_histogram_bound(unsigned bucket)
+{
+    if (bucket >= WEIR_HISTOGRAM_BUCKETS - 1) {
+        return UINT64_MAX;
+    }
+    unsigned octave = WEIR_HISTOGRAM_MIN_SHIFT + bucket / 4;
+    return (UINT64_C(1) << octave) + ((uint64_t)(bucket % 4) << (octave - 2));
+}
+
+uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q)
+{
+    uint64_t total = 0;
+    for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
+        total += histogram->bucket[b];
+    }
+    if (total == 0) {
+        return 0;
+    }
+    uint64_t rank = (uint64_t)(q * (double)total);
+    rank = rank < total ? rank : total - 1;
+    unsigned found = 0;
+    for (uint64_t seen = 0; found < WEIR_HISTOGRAM_BUCKETS; found++) {
+        seen += histogram->bucket[found];
+        if (seen > rank) {
+            break;
+        }
+    }
+    uint64_t low = found ? wi_histogram_bound(found - 1) : 0;
+    uint64_t high = wi_histogram_bound(found);
+    uint64_t middle = high == UINT64_MAX ? low : low + (high - low) / 2;
+    return histogram->max && middle > histogram->max ? histogram->max : middle;
+}

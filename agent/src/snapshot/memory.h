@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a world remembers of one handle between two readings: rates, peaks, the age ring and the
+ * histogram window. Pure: counts and `now` in, numbers out.
+ */
+#ifndef WI_SNAPSHOT_MEMORY_H
+#define WI_SNAPSHOT_MEMORY_H
+
+#include "weir/weir.h"
+
+/* Moments at which so many messages had been sent; when full every second one is dropped, so that it
+ * reaches back as long as the channel has not been empty. */
+#define WI_AGE_SAMPLES 64
+
+struct wi_age {
+    size_t n;
+    uint64_t every; /* keep one sample of so many */
+    uint64_t seen;
+    uint64_t nanos[WI_AGE_SAMPLES];
+    uint64_t sent[WI_AGE_SAMPLES];
+};
+
+/* Adds the moment at which `sent` stood at this. */
+void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent);
+
+/* Nanoseconds since `sent` stood at `left`, between two samples by a straight line; the last sample
+ * is (now_nanos, sent). Returns false when that lies before the first sample. */
+bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint64_t left,
+               uint64_t *ret_nanos);
+
+/* Two older copies of a histogram, turned every 10 s: what came since the older one is the last 10 to
+ * 20 seconds. */
+#define WI_WINDOW_NANOS UINT64_C(10000000000)
+
+struct wi_window {
+    uint64_t turned_at;
+    struct weir_histogram older, newer;
+};
+
+/* Turns the copies when it is time. */
+void wi_window_turn(struct wi_window *window, uint64_t now_nanos,
+                    const struct weir_histogram *current);
+
+/* What came since the older copy. */
+void wi_window_recent(const struct wi_window *window, const struct weir_histogram *current,
+                      struct weir_histogram *ret_recent);
+
+#endif

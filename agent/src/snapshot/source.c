@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of a segment: this process's mapping, or a private copy of a file. */
+#include "snapshot/source.h"
+
+#include "segment/file.h"
+#include "segment/segment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct wi_source {
+    int fd; /* -1: this process */
+    char path[WI_PATH_MAX];
+    unsigned char *copy;
+    size_t room;
+    enum wi_state state;
+};
+
+static struct wi_source *source_new(struct weir_error *ret_error)
+{
+    struct wi_source *source = calloc(1, sizeof(*source));
+    if (!source) {
+        wi_error_set(ret_error, "out of memory");
+        return NULL;
+    }
+    source->fd = -1;
+    return source;
+}
+
+enum weir_status wi_source_open_self(struct wi_source **ret_source, struct weir_error *ret_error)
+{
+    if (!wi_segment_counts()) {
+        wi_error_set(ret_error, "weir_start has not been called");
+        return WEIR_E_STATE;
+    }
+    struct wi_source *source = source_new(ret_error);
+    if (!source) {
+        return WEIR_E_MEMORY;
+    }
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    snprintf(source->path, sizeof(source->path), "%s", health.path);
+    source->state = WI_STATE_RUNNING;
+    *ret_source = source;
+    return WEIR_OK;
+}
+
+enum weir_status wi_source_open_file(const char *path, struct wi_source **ret_source,
+                                     struct weir_error *ret_error)
+{
+    int fd;
+    if (strlen(path) >= WI_PATH_MAX) {
+        wi_error_set(ret_error, "the path is longer than %d bytes", WI_PATH_MAX - 1);
+        return WEIR_E_ARGUMENT;
+    }
+    enum weir_status status = wi_find_open(path, &fd, ret_error);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct wi_source *source = source_new(ret_error);
+    if (!source) {
+        close(fd);
+        return WEIR_E_MEMORY;
+    }
+    source->fd = fd;
+    source->state = WI_STATE_UNKNOWN;
+    snprintf(source->path, sizeof(source->path), "%s", path);
+    *ret_source = source;
+    return WEIR_OK;
+}
+
+void wi_source_close(struct wi_source *source)
+{
+    if (source) {
+        if (source->fd >= 0) {
+            close(source->fd);
+        }
+        free(source->copy);
+        free(source);
+    }
+}
+
+static enum weir_status source_read_all(struct wi_source *source, size_t length,
+                                        struct weir_error *ret_error)
+{
+    if (length > source->room) {
+        unsigned char *copy = realloc(source->copy, length);
+        if (!copy) {
+            wi_error_set(ret_error, "no memory for a copy of %zu bytes", length);
+            return WEIR_E_MEMORY;
+        }
+        source->copy = copy;
+        source->room = length;
+    }
+    for (size_t done = 0; done < length;) {
+        ssize_t n = pread(source->fd, source->copy + done, length - done, (off_t)done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            wi_error_set(ret_error, "%.160s: %s", source->path, strerror(errno));
+            return WEIR_E_SYSTEM;
+        }
+        if (n == 0) {
+            wi_error_set(ret_error, "%.140s is cut off: it ends at byte %zu of %zu", source->path,
+                         done, length);
+            return WEIR_E_CORRUPT;
+        }
+        done += (size_t)n;
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status source_read_file(struct wi_source *source, struct wi_view *ret_view,
+                                         struct weir_error *ret_error)
+{
+    struct stat facts;
+    struct weir_error why = {""};
+    size_t head = sizeof(struct wi_header);
+    if (fstat(source->fd, &facts) != 0 || (uint64_t)facts.st_size < WI_FIRST_LINE * WEIR_LINE) {
+        wi_error_set(ret_error, "%.140s is not a weir segment, or cut off at its start",
+                     source->path);
+        return WEIR_E_CORRUPT;
+    }
+    enum weir_status status = source_read_all(source, head, ret_error);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct wi_header header;
+    memcpy(&header, source->copy, head);
+    status = wi_find_check_header(&header, head, &why);
+    if (status != WEIR_OK) {
+        wi_error_set(ret_error, "%.100s: %.140s", source->path, why.text);
+        return status;
+    }
+    if (header.used_bytes < WI_FIRST_LINE * WEIR_LINE || header.used_bytes > header.limit_bytes ||
+        header.limit_bytes > WI_MAX_LIMIT) {
+        wi_error_set(ret_error, "%.140s is corrupt: its size in use makes no sense", source->path);
+        return WEIR_E_CORRUPT;
+    }
+    if (header.used_bytes > (uint64_t)facts.st_size) {
+        wi_error_set(ret_error, "%.140s is cut off: it ends at byte %lld of %llu", source->path,
+                     (long long)facts.st_size, (unsigned long long)header.used_bytes);
+        return WEIR_E_CORRUPT;
+    }
+    source->state = wi_find_state(source->fd, header.pid, header.start_ticks, header.pid_namespace);
+    status = source_read_all(source, header.used_bytes, ret_error);
+    if (status == WEIR_OK) {
+        *ret_view =
+            (struct wi_view){source->copy, header.used_bytes, source->state == WI_STATE_DEAD};
+    }
+    return status;
+}
+
+enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_view,
+                                struct weir_error *ret_error)
+{
+    if (source->fd >= 0) {
+        return source_read_file(source, ret_view, ret_error);
+    }
+    if (!wi_segment_counts()) {
+        wi_error_set(ret_error, "this process has no segment");
+        return WEIR_E_STATE;
+    }
+    uint64_t used = __atomic_load_n(&wi_segment_header()->used_bytes, __ATOMIC_ACQUIRE);
+    *ret_view = (struct wi_view){wi_segment.base, used, false};
+    return WEIR_OK;
+}
+
+enum wi_state wi_source_state(const struct wi_source *source)
+{
+    return source->state;
+}
+
+bool wi_source_is_self(const struct wi_source *source)
+{
+    return source->fd < 0;
+}
+
+const char *wi_source_path(const struct wi_source *source)
+{
+    return source->path;
+}
+
+size_t wi_source_memory(const struct wi_source *source)
+{
+    return sizeof(*source) + source->room;
+}
+
+const void *wi_view_at(const struct wi_view *view, uint32_t line, size_t bytes)
+{
+    uint64_t offset = (uint64_t)line * WEIR_LINE;
+    return line && offset + bytes <= view->length ? view->bytes + offset : NULL;
+}

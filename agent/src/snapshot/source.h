@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a world's bytes come from: the mapping of this very process, or a file that is read by
+ * pread, so that nothing can change or vanish under a check. One thread at a time.
+ */
+#ifndef WI_SNAPSHOT_SOURCE_H
+#define WI_SNAPSHOT_SOURCE_H
+
+#include "segment/find.h"
+#include "segment/layout.h"
+
+/* Bytes to read from: borrowed until the source is read again. */
+struct wi_view {
+    const unsigned char *bytes;
+    size_t length;
+    bool is_still; /* its process is dead: what points outside is corrupt, not merely new */
+};
+
+struct wi_source;
+
+enum weir_status wi_source_open_self(struct wi_source **ret_source, struct weir_error *ret_error);
+enum weir_status wi_source_open_file(const char *path, struct wi_source **ret_source,
+                                     struct weir_error *ret_error);
+void wi_source_close(struct wi_source *source);
+
+/* Reads the segment as it is now. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY,
+ * WEIR_E_SYSTEM. */
+enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_view,
+                                struct weir_error *ret_error);
+
+/* Of the last read. */
+enum wi_state wi_source_state(const struct wi_source *source);
+bool wi_source_is_self(const struct wi_source *source);
+const char *wi_source_path(const struct wi_source *source);
+
+/* Bytes of memory that it holds. */
+size_t wi_source_memory(const struct wi_source *source);
+
+/* `bytes` at an offset in lines; NULL when they do not lie within the view, or the line is 0. */
+const void *wi_view_at(const struct wi_view *view, uint32_t line, size_t bytes);
+
+#endif
