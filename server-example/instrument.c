@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* The game's handles and hooks. */
+#include "instrument.h"
+
+#include <weir/agent.h>
+#include <weir/weir.h>
+
+#include <stdio.h>
+
+static struct weir_channel *moves;
+static struct weir_semaphore *permits;
+static struct weir_task_kind *handler;
+static struct weir_counter *backpressure_rejects;
+static struct weir_counter *events[EVENT_COUNT];
+static struct weir_gauge *players;
+static struct weir_gauge *sessions;
+
+static void instrument_log(void *context, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "weir: %s\n", line);
+}
+
+static void instrument_open(uint64_t queue_bound, uint64_t n_permits)
+{
+    struct weir_channel_options channel = WEIR_CHANNEL_INIT("moves", queue_bound);
+    channel.kind = WEIR_CHANNEL_MPSC;
+    moves = weir_channel_open(&channel);
+    permits = weir_semaphore_open(
+        &(struct weir_semaphore_options)WEIR_SEMAPHORE_INIT("move_permits", n_permits));
+    handler = weir_task_kind_open(&(struct weir_task_options)WEIR_TASK_INIT("handler"));
+
+    struct weir_value_options value = WEIR_VALUE_INIT("backpressure_rejects");
+    backpressure_rejects = weir_counter_open(&value);
+    static const char *const names[EVENT_COUNT] = {"joins", "leaves", "timeouts", "stale_moves"};
+    for (int i = 0; i < EVENT_COUNT; i++) {
+        value.name = names[i];
+        events[i] = weir_counter_open(&value);
+    }
+    value.name = "players";
+    players = weir_gauge_open(&value);
+    value.name = "sessions"; /* more than players: queued moves keep the sessions of those gone */
+    sessions = weir_gauge_open(&value);
+}
+
+void instrument_start(uint64_t queue_bound, uint64_t n_permits)
+{
+    struct weir_error error = {""};
+    struct weir_options options = WEIR_OPTIONS_INIT;
+    options.name = "game";
+    options.log = instrument_log;
+    enum weir_status status = weir_start(&options, &error);
+    if (status != WEIR_OK && status != WEIR_DEGRADED) {
+        if (status != WEIR_OFF) {
+            instrument_log(NULL, error.text);
+        }
+        return;
+    }
+    if (status == WEIR_DEGRADED) {
+        instrument_log(NULL, error.text);
+    }
+    instrument_open(queue_bound, n_permits);
+
+    struct weir_agent_options agent = WEIR_AGENT_OPTIONS_INIT;
+    if (weir_agent_start(&agent, &error) != WEIR_OK) {
+        instrument_log(NULL, error.text);
+    }
+    if (weir_agent_http_port() != 0) {
+        printf("metrics on http://127.0.0.1:%u/metrics\n", weir_agent_http_port());
+    }
+}
+
+void instrument_stop(void)
+{
+    weir_agent_stop();
+    weir_stop();
+}
+
+void instrument_thread(void)
+{
+    weir_thread_start();
+}
+
+uint64_t instrument_move_enters(size_t bytes)
+{
+    return weir_channel_send(moves, bytes);
+}
+
+void instrument_move_taken(uint64_t ticket, size_t bytes)
+{
+    weir_channel_receive(moves, ticket, bytes);
+}
+
+void instrument_move_refused_full(void)
+{
+    weir_channel_reject(moves, WEIR_REJECT_FULL);
+    weir_counter_add(backpressure_rejects, 1);
+}
+
+void instrument_moves_discarded(uint64_t n, size_t bytes)
+{
+    weir_channel_discard(moves, n, bytes, WEIR_DISCARD_CLOSED);
+}
+
+void instrument_queue_bound(uint64_t bound)
+{
+    weir_channel_resize(moves, bound);
+}
+
+void instrument_permits_taken(uint32_t n)
+{
+    weir_semaphore_acquire(permits, n);
+}
+
+void instrument_permits_given(uint32_t n)
+{
+    weir_semaphore_release(permits, n);
+}
+
+uint64_t instrument_permit_waits(void)
+{
+    return weir_semaphore_wait(permits);
+}
+
+void instrument_permit_waited(uint64_t ticket)
+{
+    weir_semaphore_waited(permits, ticket);
+}
+
+void instrument_move_refused_permit(void)
+{
+    weir_semaphore_reject(permits, WEIR_SEMAPHORE_EXHAUSTED);
+    weir_counter_add(backpressure_rejects, 1);
+}
+
+uint64_t instrument_handler_spawned(void)
+{
+    return weir_task_spawn(handler);
+}
+
+uint64_t instrument_handler_begins(uint64_t pending)
+{
+    return weir_task_begin(handler, pending);
+}
+
+void instrument_handler_ends(uint64_t running)
+{
+    weir_task_end(handler, running);
+    weir_task_finish(handler, WEIR_OUTCOME_OK);
+}
+
+void instrument_handler_dropped(void)
+{
+    weir_task_finish(handler, WEIR_OUTCOME_CANCELLED);
+}
+
+void instrument_count(enum instrument_event event)
+{
+    weir_counter_add(events[event], 1);
+}
+
+void instrument_players(size_t n)
+{
+    weir_gauge_set(players, (int64_t)n);
+}
+
+void instrument_session_opened(void)
+{
+    weir_gauge_add(sessions, 1);
+}
+
+void instrument_session_freed(void)
+{
+    weir_gauge_add(sessions, -1);
+}
