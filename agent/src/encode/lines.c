@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Subscriptions: the lines that match some topics, in the order of the topics, each line once. With
+ * changes_only a table of fingerprints says what the peer has; it is bounded, and when rows come and
+ * go for long enough to fill it, it is emptied and every line is sent once more.
+ */
+#include "encode/pack.h"
+#include "encode/weir.h"
+
+#include <string.h>
+
+#define LINES_SEEN_FIRST 64
+#define LINES_SEEN_MAX   ((size_t)1 << 18)
+#define LINES_TAIL_ROOM  ((size_t)40 << 10)
+#define LINES_TOPIC_ROOM 640
+
+struct wi_seen_entry {
+    uint64_t key; /* 0: free */
+    uint64_t value;
+};
+
+static uint64_t lines_mix(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= UINT64_C(0xd6e8feb86659fd93);
+    x ^= x >> 32;
+    x *= UINT64_C(0xd6e8feb86659fd93);
+    return x ^ x >> 32;
+}
+
+static uint64_t lines_fingerprint(const struct wi_value *value)
+{
+    uint64_t bits = 0;
+    if (value->type == WI_TEXT) {
+        bits = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+        for (const char *c = value->u.text ? value->u.text : ""; *c; c++) {
+            bits = (bits ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+        }
+    } else if (value->type != WI_ABSENT) {
+        memcpy(&bits, &value->u, sizeof(bits));
+    }
+    return lines_mix(bits) + value->type;
+}
+
+static struct wi_seen_entry *lines_seen_find(const struct wi_seen *seen, uint64_t key)
+{
+    size_t i = (size_t)lines_mix(key) & (seen->room - 1);
+    while (seen->entries[i].key != 0 && seen->entries[i].key != key) {
+        i = (i + 1) & (seen->room - 1);
+    }
+    return &seen->entries[i];
+}
+
+static enum weir_status lines_seen_grow(struct wi_lines *lines)
+{
+    struct wi_seen *seen = &lines->seen;
+    if (seen->room >= LINES_SEEN_MAX) {
+        if (seen->was_cleared) {
+            return WEIR_E_LIMIT;
+        }
+        memset(seen->entries, 0, seen->room * sizeof(*seen->entries));
+        seen->n_entries = 0;
+        seen->was_cleared = true;
+        return WEIR_OK;
+    }
+    struct wi_seen larger = *seen;
+    larger.room = seen->room ? 2 * seen->room : LINES_SEEN_FIRST;
+    larger.entries = wi_memory_take_zeroed(lines->memory, larger.room * sizeof(*larger.entries));
+    if (!larger.entries) {
+        return WEIR_E_MEMORY;
+    }
+    for (size_t i = 0; i < seen->room; i++) {
+        if (seen->entries[i].key != 0) {
+            *lines_seen_find(&larger, seen->entries[i].key) = seen->entries[i];
+        }
+    }
+    wi_memory_return(lines->memory, seen->entries);
+    *seen = larger;
+    return WEIR_OK;
+}
+
+/* Whether a value differs from what the peer has; remembers it. */
+static enum weir_status lines_seen_note(struct wi_lines *lines, enum wi_kind kind, uint64_t id,
+                                        int metric, const struct wi_value *value, bool *ret_is_new)
+{
+    struct wi_seen *seen = &lines->seen;
+    if (4 * (seen->n_entries + 1) > 3 * seen->room) {
+        enum weir_status status = lines_seen_grow(lines);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    uint64_t key = lines_mix(id) ^ ((uint64_t)kind << 8 | (uint64_t)metric) << 40;
+    struct wi_seen_entry *entry = lines_seen_find(seen, key ? key : 1);
+    uint64_t fingerprint = lines_fingerprint(value);
+    *ret_is_new = entry->key == 0 || entry->value != fingerprint;
+    if (entry->key == 0) {
+        entry->key = key ? key : 1;
+        seen->n_entries++;
+    }
+    entry->value = fingerprint;
+    return WEIR_OK;
+}
+
+static bool lines_any_matches(const struct wi_topic *topics, size_t n_topics, enum wi_kind kind,
+                              int metric, const char *name)
+{
+    for (size_t i = 0; i < n_topics; i++) {
+        if (wi_topic_matches(&topics[i], kind, metric, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void lines_write(const struct wi_world *world, const struct wi_topic *topic,
+                        enum wi_kind kind, const struct wi_row *row, int metric,
+                        struct wi_buffer *buffer)
+{
+    char text[LINES_TOPIC_ROOM];
+    size_t n = wi_topic_write(topic, wi_world_facts(world)->name, kind, metric, row->name, text,
+                              sizeof(text));
+    size_t mark = wi_pack_begin(buffer, 2);
+    wi_pack_bytes_always(buffer, 1, text, n < sizeof(text) ? n : sizeof(text) - 1);
+    wi_weir_value(buffer, 2, &row->value[metric]);
+    wi_pack_text(buffer, 3, wi_unit_name(wi_metric_table(kind)->metrics[metric].unit));
+    wi_pack_end(buffer, mark);
+}
+
+/* One row's lines for the topic under way. */
+static enum weir_status lines_row(const struct wi_world *world, struct wi_lines *lines,
+                                  const struct wi_row *row, struct wi_buffer *buffer,
+                                  size_t *ret_n_lines)
+{
+    const struct wi_topic *topic = &lines->topics[lines->topic];
+    enum wi_kind kind = (enum wi_kind)lines->kind;
+    uint32_t fields = topic->fields[kind];
+    for (int metric = 0; fields != 0; metric++, fields >>= 1) {
+        if (!(fields & 1)) {
+            continue;
+        }
+        if (!wi_topic_matches(topic, kind, metric, row->name)) {
+            return WEIR_OK; /* the name is the same for all fields */
+        }
+        lines->has_matched = true;
+        if (lines_any_matches(lines->topics, lines->topic, kind, metric, row->name) ||
+            lines_any_matches(lines->except, lines->n_except, kind, metric, row->name)) {
+            continue;
+        }
+        bool is_new = true;
+        if (lines->changes_only) {
+            enum weir_status status =
+                lines_seen_note(lines, kind, row->id, metric, &row->value[metric], &is_new);
+            if (status != WEIR_OK) {
+                return status;
+            }
+        }
+        if (is_new) {
+            lines_write(world, topic, kind, row, metric, buffer);
+            ++*ret_n_lines;
+        }
+    }
+    return WEIR_OK;
+}
+
+static bool lines_has_room(const struct wi_buffer *buffer)
+{
+    return buffer->length + WI_ROW_ROOM + LINES_TAIL_ROOM <= WI_MESSAGE_MAX;
+}
+
+/* Goes on with the topic under way; *ret_is_full: the message holds no more. */
+static enum weir_status lines_topic(const struct wi_world *world, struct wi_lines *lines,
+                                    struct wi_buffer *buffer, size_t *ret_n_lines,
+                                    bool *ret_is_full)
+{
+    const struct wi_topic *topic = &lines->topics[lines->topic];
+    for (; lines->kind < WI_N_KINDS; lines->kind++) {
+        enum wi_kind kind = (enum wi_kind)lines->kind;
+        size_t n = topic->kinds >> kind & 1 ? wi_world_count(world, kind) : 0;
+        for (size_t i = wi_place_find(world, kind, &lines->place); i < n; i++) {
+            if (!lines_has_room(buffer)) {
+                *ret_is_full = true;
+                return WEIR_OK;
+            }
+            const struct wi_row *row = wi_world_row(world, kind, i);
+            enum weir_status status = lines_row(world, lines, row, buffer, ret_n_lines);
+            if (status != WEIR_OK) {
+                return status;
+            }
+            lines->place.index = i + 1;
+            lines->place.last_id = row->id;
+        }
+        memset(&lines->place, 0, sizeof(lines->place));
+    }
+    *ret_is_full = false;
+    return WEIR_OK;
+}
+
+enum weir_status wi_weir_lines(const struct wi_world *world, struct wi_lines *lines,
+                               struct wi_buffer *buffer, size_t *ret_n_lines)
+{
+    uint8_t waiting[64] = {0};
+    size_t n_lines = 0;
+    bool is_full = false;
+    wi_pack_u64(buffer, 1, (uint64_t)wi_world_unix_nanos(world));
+    while (lines->topic < lines->n_topics) {
+        enum weir_status status = lines_topic(world, lines, buffer, &n_lines, &is_full);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        if (is_full) {
+            break;
+        }
+        if (!lines->has_matched && lines->topic < sizeof(waiting)) {
+            waiting[lines->topic] = 1;
+        }
+        lines->topic++;
+        lines->kind = 0;
+        lines->has_matched = false;
+    }
+    for (size_t i = 0; i < sizeof(waiting) && i < lines->n_topics; i++) {
+        if (waiting[i]) {
+            wi_pack_text(buffer, 3, lines->topics[i].text);
+            n_lines++;
+        }
+    }
+    lines->is_under_way = is_full;
+    if (!is_full) {
+        lines->topic = 0;
+        lines->seen.was_cleared = false;
+    }
+    if (buffer->has_failed) {
+        return WEIR_E_MEMORY;
+    }
+    *ret_n_lines = n_lines;
+    return buffer->length <= WI_MESSAGE_MAX ? WEIR_OK : WEIR_E_LIMIT;
+}
+
+void wi_lines_finish(struct wi_lines *lines)
+{
+    wi_memory_return(lines->memory, lines->seen.entries);
+    memset(&lines->seen, 0, sizeof(lines->seen));
+}

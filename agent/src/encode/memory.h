@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Heap memory with a limit and a count of its bytes: what the exporter holds for its peers. A part
+ * (one session) draws on the whole, so that neither one peer nor all together grow past a limit.
+ * One thread.
+ */
+#ifndef WI_ENCODE_MEMORY_H
+#define WI_ENCODE_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct wi_memory {
+    struct wi_memory *parent; /* what is taken here is taken there, too; NULL: none */
+    uint64_t bytes;           /* held now */
+    uint64_t limit;
+    uint64_t refusals;  /* so far */
+    uint64_t countdown; /* 1: the next call is refused, 2: the one after it, ...; 0: none is */
+};
+
+/* Each of these gives NULL past the limit. Blocks are aligned for any type; wi_memory_resize with
+ * NULL takes, wi_memory_return of NULL does nothing. */
+void *wi_memory_take(struct wi_memory *memory, size_t n);
+void *wi_memory_take_zeroed(struct wi_memory *memory, size_t n);
+void *wi_memory_resize(struct wi_memory *memory, void *block, size_t n);
+void wi_memory_return(struct wi_memory *memory, void *block);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which rows of a world a query asks for: filtered, sorted, cut. A screen of 40 rows costs one walk
+ * over the rows and a heap of 40. No I/O; the world's thread.
+ */
+#ifndef WI_ENCODE_SELECT_H
+#define WI_ENCODE_SELECT_H
+
+#include "encode/memory.h"
+#include "snapshot/world.h"
+
+/* The most rows that one query gets. */
+#define WI_ROWS_MAX 10000
+
+/* One table of a Watch. */
+struct wi_query {
+    enum wi_kind kind;
+    uint8_t columns[WI_MAX_METRICS]; /* metric indices, in the order wanted */
+    size_t n_columns;
+    const char *filter; /* as wi_glob_matches; "": all. Borrowed */
+    int sort;           /* metric index; -1: by name */
+    bool is_descending;
+    uint32_t limit; /* 1 to WI_ROWS_MAX */
+    uint32_t offset;
+};
+
+struct wi_selection {
+    const struct wi_row **rows; /* `limit` of them at most, in order */
+    size_t n_rows;
+    size_t total;    /* rows of the kind */
+    size_t matching; /* of them, those that pass the filter */
+};
+
+/* Rows without a value for the sort column come last either way; equal ones as they were opened.
+ * Owns: ret_selection->rows is the caller's, wi_memory_return; borrowed rows as the world's.
+ * Fails: WEIR_E_MEMORY. */
+enum weir_status wi_select(const struct wi_world *world, const struct wi_query *query,
+                           struct wi_memory *memory, struct wi_selection *ret_selection);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Description, Update and the pages of a snapshot. Numbers here are field numbers of agent.proto. */
+#include "encode/weir.h"
+
+#include "encode/pack.h"
+
+#include <string.h>
+
+/* Texts are cut here, so that 32 of them in a row stay below WI_ROW_ROOM. */
+#define WEIR_TEXT_MAX 2048
+
+/* What follows the rows of an Update: further tables without rows, state, counters. */
+#define WEIR_TAIL_ROOM ((size_t)8 << 10)
+
+_Static_assert(WI_ROW_ROOM >= WI_MAX_METRICS * (WEIR_TEXT_MAX + 640), "a row or its lines fit");
+
+/* Cuts a text at a whole character. */
+static size_t weir_text_length(const char *text)
+{
+    size_t n = strnlen(text, WEIR_TEXT_MAX + 1);
+    if (n > WEIR_TEXT_MAX) {
+        n = WEIR_TEXT_MAX;
+        while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) {
+            n--;
+        }
+    }
+    return n;
+}
+
+void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_value *value)
+{
+    size_t mark = wi_pack_begin(buffer, field);
+    switch (value->type) {
+    case WI_ABSENT:
+        break;
+    case WI_U64:
+        wi_pack_u64_always(buffer, 1, value->u.u64);
+        break;
+    case WI_I64:
+        wi_pack_i64_zigzag_always(buffer, 2, value->u.i64);
+        break;
+    case WI_F64:
+        wi_pack_f64_always(buffer, 3, value->u.f64);
+        break;
+    case WI_TEXT: {
+        const char *text = value->u.text ? value->u.text : "";
+        wi_pack_bytes_always(buffer, 4, text, weir_text_length(text));
+        break;
+    }
+    }
+    wi_pack_end(buffer, mark);
+}
+
+static void weir_row(struct wi_buffer *buffer, const struct wi_row *row, const uint8_t *columns,
+                     size_t n_columns)
+{
+    size_t mark = wi_pack_begin(buffer, 5);
+    wi_pack_u64(buffer, 1, row->id);
+    size_t n_name = weir_text_length(row->name);
+    if (n_name > 0) {
+        wi_pack_bytes_always(buffer, 2, row->name, n_name);
+    }
+    for (size_t i = 0; i < n_columns; i++) {
+        wi_weir_value(buffer, 3, &row->value[columns[i]]);
+    }
+    wi_pack_end(buffer, mark);
+}
+
+/* All of a table but its rows. */
+static void weir_table_head(struct wi_buffer *buffer, enum wi_kind kind, size_t total,
+                            size_t matching, const uint8_t *columns, size_t n_columns)
+{
+    wi_pack_u64(buffer, 1, kind);
+    wi_pack_u64(buffer, 2, total);
+    wi_pack_u64(buffer, 3, matching);
+    if (n_columns > 0) {
+        size_t mark = wi_pack_begin(buffer, 4);
+        for (size_t i = 0; i < n_columns; i++) {
+            wi_pack_varint(buffer, columns[i]);
+        }
+        wi_pack_end(buffer, mark);
+    }
+}
+
+static bool weir_has_room(const struct wi_buffer *buffer)
+{
+    return buffer->length + WI_ROW_ROOM + WEIR_TAIL_ROOM <= WI_MESSAGE_MAX;
+}
+
+static enum weir_status weir_result(const struct wi_buffer *buffer)
+{
+    if (buffer->has_failed) {
+        return WEIR_E_MEMORY;
+    }
+    return buffer->length <= WI_MESSAGE_MAX ? WEIR_OK : WEIR_E_LIMIT;
+}
+
+static void weir_metric(struct wi_buffer *buffer, enum wi_kind kind, size_t index,
+                        const struct wi_metric *metric)
+{
+    size_t mark = wi_pack_begin(buffer, 9);
+    wi_pack_u64(buffer, 1, kind);
+    wi_pack_u64(buffer, 2, index);
+    wi_pack_u64(buffer, 3, metric->type);
+    wi_pack_text(buffer, 4, wi_unit_name(metric->unit));
+    wi_pack_text(buffer, 5, metric->field);
+    wi_pack_text(buffer, 6, metric->json);
+    wi_pack_text(buffer, 7, metric->summary);
+    wi_pack_text(buffer, 8, metric->help);
+    wi_pack_end(buffer, mark);
+}
+
+enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
+                                     const char *notice, struct wi_buffer *buffer)
+{
+    const struct wi_facts *facts = wi_world_facts(world);
+    wi_pack_u64(buffer, 1, WI_PROTOCOL_VERSION);
+    wi_pack_text(buffer, 2, facts->version);
+    wi_pack_text(buffer, 3, facts->name);
+    wi_pack_u64(buffer, 4, facts->pid);
+    wi_pack_text(buffer, 5, wi_state_name(wi_world_state(world)));
+    wi_pack_text(buffer, 6, facts->program);
+    wi_pack_u64(buffer, 7, (uint64_t)facts->started_unix_nanos);
+    wi_pack_text(buffer, 8, http_address);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
+        for (size_t i = 0; i < table->n_metrics; i++) {
+            weir_metric(buffer, (enum wi_kind)kind, i, &table->metrics[i]);
+        }
+    }
+    wi_pack_text(buffer, 10, facts->path);
+    wi_pack_text(buffer, 11, notice);
+    return weir_result(buffer);
+}
+
+static enum weir_status weir_query_table(const struct wi_world *world, const struct wi_query *query,
+                                         struct wi_memory *memory, struct wi_buffer *buffer)
+{
+    struct wi_selection selection;
+    enum weir_status status = wi_select(world, query, memory, &selection);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    size_t mark = wi_pack_begin(buffer, 2);
+    weir_table_head(buffer, query->kind, selection.total, selection.matching, query->columns,
+                    query->n_columns);
+    for (size_t i = 0; i < selection.n_rows && weir_has_room(buffer); i++) {
+        weir_row(buffer, selection.rows[i], query->columns, query->n_columns);
+    }
+    wi_pack_end(buffer, mark);
+    wi_memory_return(memory, selection.rows);
+    return WEIR_OK;
+}
+
+static void weir_update_tail(const struct wi_world *world, uint64_t skipped,
+                             struct wi_buffer *buffer)
+{
+    wi_pack_text(buffer, 3, wi_state_name(wi_world_state(world)));
+    wi_pack_u64(buffer, 4, skipped);
+    wi_pack_u64(buffer, 5, wi_world_monotonic_nanos(world));
+}
+
+enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_query *queries,
+                                size_t n_queries, uint64_t skipped, struct wi_memory *memory,
+                                struct wi_buffer *buffer)
+{
+    wi_pack_u64(buffer, 1, (uint64_t)wi_world_unix_nanos(world));
+    for (size_t i = 0; i < n_queries; i++) {
+        enum weir_status status = weir_query_table(world, &queries[i], memory, buffer);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    weir_update_tail(world, skipped, buffer);
+    return weir_result(buffer);
+}
+
+size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const struct wi_place *place)
+{
+    size_t n = wi_world_count(world, kind);
+    size_t i = place->index < n ? place->index : n;
+    /* Rows before the place may have gone, so it can only have moved to the front. */
+    for (size_t j = i; j > 0; j--) {
+        uint64_t id = wi_world_row(world, kind, j - 1)->id;
+        if (id == place->last_id) {
+            return j;
+        }
+    }
+    /* The last row has gone itself. As many rows passed as before: at worst some are left out. */
+    return i;
+}
+
+static bool weir_any_matches(const char *const *globs, size_t n_globs, const char *name)
+{
+    for (size_t i = 0; i < n_globs; i++) {
+        if (wi_glob_matches(globs[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool weir_snapshot_has(const struct wi_snapshot *snapshot, int kind, const char *name)
+{
+    if (kind == WI_PROCESS || kind == WI_AGENT) {
+        return true;
+    }
+    if (snapshot->n_include > 0 &&
+        !weir_any_matches(snapshot->include, snapshot->n_include, name)) {
+        return false;
+    }
+    return !weir_any_matches(snapshot->exclude, snapshot->n_exclude, name);
+}
+
+/* Writes a kind's rows from where the snapshot stands; true when the kind is done. */
+static bool weir_page_table(const struct wi_world *world, struct wi_snapshot *snapshot,
+                            struct wi_buffer *buffer)
+{
+    enum wi_kind kind = (enum wi_kind)snapshot->kind;
+    uint8_t columns[WI_MAX_METRICS];
+    size_t n_columns = wi_metric_table(kind)->n_metrics;
+    for (size_t i = 0; i < n_columns; i++) {
+        columns[i] = (uint8_t)i;
+    }
+    size_t total = wi_world_count(world, kind);
+    size_t matching = 0;
+    for (size_t i = 0; i < total; i++) {
+        matching += weir_snapshot_has(snapshot, kind, wi_world_row(world, kind, i)->name);
+    }
+    size_t mark = wi_pack_begin(buffer, 2);
+    weir_table_head(buffer, kind, total, matching, columns, n_columns);
+    size_t i = wi_place_find(world, kind, &snapshot->place);
+    for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
+        const struct wi_row *row = wi_world_row(world, kind, i);
+        if (weir_snapshot_has(snapshot, kind, row->name)) {
+            weir_row(buffer, row, columns, n_columns);
+        }
+        snapshot->place.last_id = row->id;
+        snapshot->place.index = i + 1;
+    }
+    wi_pack_end(buffer, mark);
+    return i >= total;
+}
+
+enum weir_status wi_weir_page(const struct wi_world *world, struct wi_snapshot *snapshot,
+                              struct wi_buffer *buffer)
+{
+    wi_pack_u64(buffer, 1, (uint64_t)wi_world_unix_nanos(world));
+    while (snapshot->kind < WI_N_KINDS && weir_has_room(buffer) && !buffer->has_failed) {
+        if (weir_page_table(world, snapshot, buffer)) {
+            snapshot->kind++;
+            memset(&snapshot->place, 0, sizeof(snapshot->place));
+        }
+    }
+    weir_update_tail(world, 0, buffer);
+    return weir_result(buffer);
+}

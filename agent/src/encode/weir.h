@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The messages of weir.v1.Agent (proto/weir/v1/agent.proto), written from the rows of a world. None
+ * is longer than WI_MESSAGE_MAX: what does not fit is left out of an Update, and goes into the next
+ * page of a snapshot or the next Lines. No I/O; the world's thread.
+ */
+#ifndef WI_ENCODE_WEIR_H
+#define WI_ENCODE_WEIR_H
+
+#include "encode/buffer.h"
+#include "encode/select.h"
+#include "encode/topic.h"
+
+/* gRPC clients take 4 MiB by default. */
+#define WI_MESSAGE_MAX ((size_t)3 << 20)
+
+/* The limit that a buffer for these messages needs. */
+#define WI_MESSAGE_ROOM (WI_MESSAGE_MAX + ((size_t)64 << 10))
+
+#define WI_PROTOCOL_VERSION 1
+
+/* All of these append one message to an empty buffer. Fail: WEIR_E_MEMORY, also when the buffer's
+ * limit is too low; WEIR_E_LIMIT: the message would be too long, which none ever should. */
+enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
+                                     const char *notice, struct wi_buffer *buffer);
+enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_query *queries,
+                                size_t n_queries, uint64_t skipped, struct wi_memory *memory,
+                                struct wi_buffer *buffer);
+
+/* A place between two rows of a kind that survives a refresh. All 0: before the first. */
+struct wi_place {
+    size_t index;     /* rows passed */
+    uint64_t last_id; /* of the last of them */
+};
+
+/* The row to go on with after a refresh. */
+size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const struct wi_place *place);
+
+/* A snapshot under way. */
+struct wi_snapshot {
+    const char *const *include; /* globs on names, borrowed; none: all. The process and the agent */
+    size_t n_include;           /* are in it always. */
+    const char *const *exclude;
+    size_t n_exclude;
+    int kind; /* the next one; WI_N_KINDS: done */
+    struct wi_place place;
+};
+
+/* Writes the next page and moves on. */
+enum weir_status wi_weir_page(const struct wi_world *world, struct wi_snapshot *snapshot,
+                              struct wi_buffer *buffer);
+
+/* What was sent last for each line: a fingerprint of the value by (kind, row, metric). */
+struct wi_seen {
+    struct wi_seen_entry *entries;
+    size_t n_entries;
+    size_t room;      /* a power of two, or 0 */
+    bool was_cleared; /* in this round */
+};
+
+/* A subscription: topics by the order in which they were asked for. */
+struct wi_lines {
+    const struct wi_topic *topics;
+    size_t n_topics;
+    const struct wi_topic *except;
+    size_t n_except;
+    bool changes_only;
+    struct wi_memory *memory;
+    struct wi_seen seen;
+    /* Where the round stands: the next row, by topic and kind. */
+    size_t topic;
+    int kind;
+    struct wi_place place;
+    bool has_matched;  /* the topic under way */
+    bool is_under_way; /* a round, that goes on in the next message */
+};
+
+/*
+ * Writes the next Lines message of a round and moves on. *ret_n_lines: lines and waiting topics in
+ * it.
+ * Fails: WEIR_E_LIMIT also when there are more lines than changes_only can remember.
+ */
+enum weir_status wi_weir_lines(const struct wi_world *world, struct wi_lines *lines,
+                               struct wi_buffer *buffer, size_t *ret_n_lines);
+
+/* Frees what a subscription remembers. */
+void wi_lines_finish(struct wi_lines *lines);
+
+/* The value of a row as a Value message's field, shared by rows and lines. */
+void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_value *value);
+
+/* Room that one row may need: so much is left free before it is begun. */
+#define WI_ROW_ROOM ((size_t)96 << 10)
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam between what is said and how it travels: a call makes the next message for its peer, or
+ * says that there is none yet. It knows nothing of HTTP/2, sockets or other calls; a session knows
+ * nothing of what the messages mean. One thread.
+ *
+ *     request -> wi_method.start -> wi_call: next, next, ... (one message in flight) -> end
+ */
+#ifndef WI_SESSION_CALL_H
+#define WI_SESSION_CALL_H
+
+#include "encode/buffer.h"
+#include "encode/memory.h"
+#include "session/rpc.h"
+#include "snapshot/world.h"
+
+/* What calls work on; shared by all sessions of an exporter. */
+struct wi_call_context {
+    struct wi_world *world;
+    struct wi_memory *memory;  /* of the whole exporter; sessions draw on it */
+    struct wi_buffer *scratch; /* where messages are made */
+    const char *http_address;  /* "" without HTTP */
+    const char *notice;        /* what does not work as asked; "" */
+};
+
+enum wi_call_next {
+    WI_CALL_MESSAGE, /* the buffer holds one */
+    WI_CALL_QUIET,   /* none now; due_nanos has moved on */
+    WI_CALL_END      /* over: ret_fault says how, WI_RPC_OK included */
+};
+
+struct wi_call;
+
+struct wi_call_type {
+    /* Makes the next message in an empty buffer. */
+    enum wi_call_next (*next)(struct wi_call *call, uint64_t now_nanos, struct wi_buffer *buffer,
+                              struct wi_fault *ret_fault);
+    /* A message was due and the one before it has not been taken: leaves it out, and moves on.
+     * NULL: messages wait. */
+    void (*skip)(struct wi_call *call, uint64_t now_nanos);
+    void (*destroy)(struct wi_call *call);
+};
+
+struct wi_call {
+    const struct wi_call_type *type;
+    uint64_t due_nanos; /* when the next message is to be made; 0: as soon as it can leave */
+};
+
+/* A method and how its calls begin. */
+struct wi_method {
+    const char *path; /* "/package.Service/Method" */
+    /* Owns: ret_call is the caller's, type->destroy. False: ret_fault says why. */
+    bool (*start)(const struct wi_call_context *context, struct wi_memory *memory,
+                  const uint8_t *request, size_t n, uint64_t now_nanos, struct wi_call **ret_call,
+                  struct wi_fault *ret_fault);
+};
+
+#endif

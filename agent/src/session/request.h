@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request as it arrives: header fields, then the gRPC frame (flag, four bytes of length,
+ * message). Knows the limits and nothing of nghttp2. The first thing wrong sticks, and from then on
+ * bytes are thrown away.
+ */
+#ifndef WI_SESSION_REQUEST_H
+#define WI_SESSION_REQUEST_H
+
+#include "encode/memory.h"
+#include "session/rpc.h"
+
+#define WI_REQUEST_MESSAGE_MAX ((size_t)64 << 10)
+#define WI_REQUEST_HEADER_MAX  ((size_t)16 << 10) /* as HTTP/2 reckons: 32 more for each field */
+
+/* Flag and length before each gRPC message, in either direction. */
+#define WI_RPC_PREFIX 5
+
+struct wi_request {
+    struct wi_memory *memory;
+    char path[128]; /* of the method; "" when absent or too long */
+    bool is_post;
+    bool is_rpc; /* by its content-type */
+    size_t header_bytes;
+    uint64_t timeout_nanos; /* 0: none */
+    uint8_t *body;          /* prefix and message so far */
+    size_t n_body;
+    size_t room;
+    unsigned http_status;  /* not 200: answer with that and nothing else */
+    bool is_compressed;    /* refused: the answer names what is accepted */
+    struct wi_fault fault; /* code not 0: answer with that */
+};
+
+void wi_request_init(struct wi_request *request, struct wi_memory *memory);
+void wi_request_finish(struct wi_request *request);
+
+/* Takes one header field; the name in lower case, as HTTP/2 has it. */
+void wi_request_add_header(struct wi_request *request, const char *name, size_t n_name,
+                           const char *value, size_t n_value);
+
+/* Says that the header is complete. These three return false when something is wrong by now. */
+bool wi_request_end_header(struct wi_request *request);
+bool wi_request_add_body(struct wi_request *request, const uint8_t *bytes, size_t n);
+
+/* Says that the body is complete: there must be one message. Borrowed until wi_request_finish. */
+bool wi_request_end(struct wi_request *request, const uint8_t **ret_message, size_t *ret_n);
+
+#endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Describe, Watch, Subscribe and Snapshot: requests checked against their limits, then one message
+ * after the other from the world as it stands. Each call keeps its unpacked request.
+ */
+#include "session/service.h"
+
+#include "encode/weir.h"
+
+#include "weir/v1/agent.pb-c.h"
+
+#include <string.h>
+
+#define SERVICE_NANOS_PER_MILLI UINT64_C(1000000)
+#define SERVICE_LIMIT_DEFAULT   1000
+#define SERVICE_FILTER_MAX      256
+
+struct service_call {
+    struct wi_call call; /* first */
+    const struct wi_call_context *context;
+    struct wi_memory *memory;
+    ProtobufCMessage *request;
+    uint64_t interval_nanos;
+    uint64_t skipped;
+    bool has_answered; /* Describe */
+    struct wi_query queries[WI_QUERIES_MAX];
+    size_t n_queries;
+    struct wi_topic *topics; /* then the excepted ones */
+    struct wi_lines lines;
+    struct wi_snapshot snapshot;
+};
+
+static void *service_alloc(void *memory, size_t n)
+{
+    return wi_memory_take(memory, n);
+}
+
+static void service_free(void *memory, void *block)
+{
+    wi_memory_return(memory, block);
+}
+
+static struct service_call *service_self(struct wi_call *call)
+{
+    return (struct service_call *)(void *)call;
+}
+
+static void service_destroy(struct wi_call *call)
+{
+    struct service_call *self = service_self(call);
+    struct wi_memory *memory = self->memory;
+    ProtobufCAllocator allocator = {service_alloc, service_free, memory};
+    wi_lines_finish(&self->lines);
+    wi_memory_return(memory, self->topics);
+    if (self->request) {
+        protobuf_c_message_free_unpacked(self->request, &allocator);
+    }
+    wi_memory_return(memory, self);
+}
+
+/* A new call with its request unpacked. */
+static struct service_call *service_create(const struct wi_call_context *context,
+                                           struct wi_memory *memory,
+                                           const struct wi_call_type *type,
+                                           const ProtobufCMessageDescriptor *descriptor,
+                                           const uint8_t *request, size_t n,
+                                           struct wi_fault *ret_fault)
+{
+    struct service_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
+    if (!self) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
+        return NULL;
+    }
+    self->call.type = type;
+    self->context = context;
+    self->memory = memory;
+    self->lines.memory = memory;
+    ProtobufCAllocator allocator = {service_alloc, service_free, memory};
+    uint64_t refusals = memory->refusals;
+    self->request = protobuf_c_message_unpack(descriptor, &allocator, n, request);
+    if (!self->request) {
+        if (memory->refusals != refusals) {
+            wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the request");
+        } else {
+            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is no %s",
+                         descriptor->name);
+        }
+        service_destroy(&self->call);
+        return NULL;
+    }
+    return self;
+}
+
+/* A status of the encoders as a call's end. */
+static enum wi_call_next service_fail(enum weir_status status, struct wi_fault *ret_fault)
+{
+    if (status == WEIR_E_MEMORY) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+    } else if (status == WEIR_E_LIMIT) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "the answer is too long: ask for less");
+    } else {
+        wi_fault_set(ret_fault, WI_RPC_INTERNAL, "the answer cannot be made");
+    }
+    return WI_CALL_END;
+}
+
+static bool service_interval(uint32_t millis, uint64_t *ret_nanos, struct wi_fault *ret_fault)
+{
+    if (millis == 0) {
+        millis = WI_INTERVAL_DEFAULT_MILLIS;
+    }
+    if (millis < WI_INTERVAL_MIN_MILLIS || millis > WI_INTERVAL_MAX_MILLIS) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT,
+                     "interval_millis is %u: give %d to %d, or 0 for %d", (unsigned)millis,
+                     WI_INTERVAL_MIN_MILLIS, WI_INTERVAL_MAX_MILLIS, WI_INTERVAL_DEFAULT_MILLIS);
+        return false;
+    }
+    *ret_nanos = millis * SERVICE_NANOS_PER_MILLI;
+    return true;
+}
+
+/* Sets the time of the next message: the schedule's, or, when that has passed, one interval on.
+ * Returns how many were missed. */
+static uint64_t service_advance(struct service_call *self, uint64_t now_nanos)
+{
+    uint64_t interval = self->interval_nanos;
+    uint64_t due = self->call.due_nanos ? self->call.due_nanos : now_nanos;
+    uint64_t late = now_nanos > due ? now_nanos - due : 0;
+    uint64_t missed = late / interval;
+    self->call.due_nanos = due + (missed + 1) * interval;
+    return missed;
+}
+
+static void service_skip(struct wi_call *call, uint64_t now_nanos)
+{
+    struct service_call *self = service_self(call);
+    self->skipped += 1 + service_advance(self, now_nanos);
+}
+
+/* ---- Describe ---------------------------------------------------------------------------- */
+
+static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t now_nanos,
+                                               struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    (void)now_nanos;
+    struct service_call *self = service_self(call);
+    if (self->has_answered) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    self->has_answered = true;
+    enum weir_status status = wi_weir_description(self->context->world, self->context->http_address,
+                                                  self->context->notice, buffer);
+    return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
+}
+
+static bool service_describe(const struct wi_call_context *context, struct wi_memory *memory,
+                             const uint8_t *request, size_t n, uint64_t now_nanos,
+                             struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {service_describe_next, NULL, service_destroy};
+    (void)now_nanos;
+    struct service_call *self = service_create(
+        context, memory, &type, &weir__v1__describe_request__descriptor, request, n, ret_fault);
+    if (!self) {
+        return false;
+    }
+    *ret_call = &self->call;
+    return true;
+}
+
+/* ---- Watch ------------------------------------------------------------------------------- */
+
+static bool service_query_columns(const Weir__V1__Query *asked, size_t n_metrics,
+                                  struct wi_query *query, struct wi_fault *ret_fault)
+{
+    if (asked->n_columns > WI_MAX_METRICS) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "%zu columns: at most %d",
+                     asked->n_columns, WI_MAX_METRICS);
+        return false;
+    }
+    query->n_columns = asked->n_columns ? asked->n_columns : n_metrics;
+    for (size_t i = 0; i < query->n_columns; i++) {
+        uint32_t column = asked->n_columns ? asked->columns[i] : (uint32_t)i;
+        if (column >= n_metrics) {
+            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no column %u",
+                         (unsigned)column);
+            return false;
+        }
+        query->columns[i] = (uint8_t)column;
+    }
+    return true;
+}
+
+static bool service_query(const Weir__V1__Query *asked, struct wi_query *query,
+                          struct wi_fault *ret_fault)
+{
+    const struct wi_metric_table *table =
+        (unsigned)asked->kind < WI_N_KINDS ? wi_metric_table((enum wi_kind)asked->kind) : NULL;
+    if (!table) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no kind %d", (int)asked->kind);
+        return false;
+    }
+    if (strlen(asked->filter) > SERVICE_FILTER_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a filter is longer than %d bytes",
+                     SERVICE_FILTER_MAX);
+        return false;
+    }
+    if (!asked->sort_by_name && asked->sort >= table->n_metrics) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no column %u to sort by",
+                     (unsigned)asked->sort);
+        return false;
+    }
+    if (asked->limit > WI_ROWS_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "limit %u: at most %d rows",
+                     (unsigned)asked->limit, WI_ROWS_MAX);
+        return false;
+    }
+    query->kind = table->kind;
+    query->filter = asked->filter;
+    query->sort = asked->sort_by_name ? -1 : (int)asked->sort;
+    query->is_descending = asked->descending;
+    query->limit = asked->limit ? asked->limit : SERVICE_LIMIT_DEFAULT;
+    query->offset = asked->offset;
+    return service_query_columns(asked, table->n_metrics, query, ret_fault);
+}
+
+static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_nanos,
+                                            struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct service_call *self = service_self(call);
+    self->skipped += service_advance(self, now_nanos);
+    enum weir_status status = wi_weir_update(self->context->world, self->queries, self->n_queries,
+                                             self->skipped, self->memory, buffer);
+    return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
+}
+
+static bool service_watch(const struct wi_call_context *context, struct wi_memory *memory,
+                          const uint8_t *request, size_t n, uint64_t now_nanos,
+                          struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy};
+    (void)now_nanos;
+    struct service_call *self = service_create(
+        context, memory, &type, &weir__v1__watch_request__descriptor, request, n, ret_fault);
+    if (!self) {
+        return false;
+    }
+    const Weir__V1__WatchRequest *asked = (const Weir__V1__WatchRequest *)(void *)self->request;
+    bool is_good = service_interval(asked->interval_millis, &self->interval_nanos, ret_fault);
+    if (is_good && asked->n_queries > WI_QUERIES_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "%zu queries: at most %d",
+                     asked->n_queries, WI_QUERIES_MAX);
+        is_good = false;
+    }
+    for (size_t i = 0; is_good && i < asked->n_queries; i++) {
+        is_good = service_query(asked->queries[i], &self->queries[i], ret_fault);
+    }
+    if (!is_good) {
+        service_destroy(&self->call);
+        return false;
+    }
+    self->n_queries = asked->n_queries;
+    *ret_call = &self->call;
+    return true;
+}
+
+/* ---- Subscribe --------------------------------------------------------------------------- */
+
+static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t now_nanos,
+                                                struct wi_buffer *buffer,
+                                                struct wi_fault *ret_fault)
+{
+    struct service_call *self = service_self(call);
+    bool is_first = !self->has_answered;
+    size_t n_lines = 0;
+    enum weir_status status = wi_weir_lines(self->context->world, &self->lines, buffer, &n_lines);
+    if (status != WEIR_OK) {
+        return service_fail(status, ret_fault);
+    }
+    self->has_answered = true;
+    if (self->lines.is_under_way) {
+        call->due_nanos = 0;
+    } else {
+        self->skipped += service_advance(self, now_nanos);
+    }
+    bool is_said = n_lines > 0 || is_first || !self->lines.changes_only;
+    return is_said ? WI_CALL_MESSAGE : WI_CALL_QUIET;
+}
+
+static bool service_topics(struct service_call *self, char **texts, size_t n_texts,
+                           struct wi_topic *ret_topics, struct wi_fault *ret_fault)
+{
+    const char *domain = wi_world_facts(self->context->world)->name;
+    for (size_t i = 0; i < n_texts; i++) {
+        struct weir_error error = {""};
+        if (!wi_rpc_is_utf8(texts[i])) {
+            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a topic is not UTF-8");
+            return false;
+        }
+        enum weir_status status = wi_topic_parse(texts[i], domain, &ret_topics[i], &error);
+        if (status != WEIR_OK) {
+            wi_fault_set(ret_fault,
+                         status == WEIR_E_NOT_FOUND ? WI_RPC_NOT_FOUND : WI_RPC_INVALID_ARGUMENT,
+                         "%s", error.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool service_subscribe_fill(struct service_call *self, struct wi_fault *ret_fault)
+{
+    const Weir__V1__SubscribeRequest *asked =
+        (const Weir__V1__SubscribeRequest *)(void *)self->request;
+    if (!service_interval(asked->interval_millis, &self->interval_nanos, ret_fault)) {
+        return false;
+    }
+    if (asked->n_topics == 0) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "no topic is asked for");
+        return false;
+    }
+    if (asked->n_topics > WI_TOPICS_MAX || asked->n_except > WI_TOPICS_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "more than %d topics", WI_TOPICS_MAX);
+        return false;
+    }
+    self->topics = wi_memory_take_zeroed(self->memory, (asked->n_topics + asked->n_except) *
+                                                           sizeof(struct wi_topic));
+    if (!self->topics) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the topics");
+        return false;
+    }
+    struct wi_topic *except = self->topics + asked->n_topics;
+    if (!service_topics(self, asked->topics, asked->n_topics, self->topics, ret_fault) ||
+        !service_topics(self, asked->except, asked->n_except, except, ret_fault)) {
+        return false;
+    }
+    self->lines.topics = self->topics;
+    self->lines.n_topics = asked->n_topics;
+    self->lines.except = except;
+    self->lines.n_except = asked->n_except;
+    self->lines.changes_only = asked->changes_only;
+    return true;
+}
+
+static bool service_subscribe(const struct wi_call_context *context, struct wi_memory *memory,
+                              const uint8_t *request, size_t n, uint64_t now_nanos,
+                              struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy};
+    (void)now_nanos;
+    struct service_call *self = service_create(
+        context, memory, &type, &weir__v1__subscribe_request__descriptor, request, n, ret_fault);
+    if (!self) {
+        return false;
+    }
+    if (!service_subscribe_fill(self, ret_fault)) {
+        service_destroy(&self->call);
+        return false;
+    }
+    *ret_call = &self->call;
+    return true;
+}
+
+/* ---- Snapshot ---------------------------------------------------------------------------- */
+
+static enum wi_call_next service_snapshot_next(struct wi_call *call, uint64_t now_nanos,
+                                               struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    (void)now_nanos;
+    struct service_call *self = service_self(call);
+    if (self->snapshot.kind == WI_N_KINDS) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    enum weir_status status = wi_weir_page(self->context->world, &self->snapshot, buffer);
+    return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
+}
+
+static bool service_globs_fit(char **globs, size_t n_globs, struct wi_fault *ret_fault)
+{
+    if (n_globs > WI_GLOBS_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "more than %d globs", WI_GLOBS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < n_globs; i++) {
+        if (strlen(globs[i]) > SERVICE_FILTER_MAX) {
+            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a glob is longer than %d bytes",
+                         SERVICE_FILTER_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool service_snapshot(const struct wi_call_context *context, struct wi_memory *memory,
+                             const uint8_t *request, size_t n, uint64_t now_nanos,
+                             struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {service_snapshot_next, NULL, service_destroy};
+    (void)now_nanos;
+    struct service_call *self = service_create(
+        context, memory, &type, &weir__v1__snapshot_request__descriptor, request, n, ret_fault);
+    if (!self) {
+        return false;
+    }
+    const Weir__V1__SnapshotRequest *asked =
+        (const Weir__V1__SnapshotRequest *)(void *)self->request;
+    if (!service_globs_fit(asked->include, asked->n_include, ret_fault) ||
+        !service_globs_fit(asked->exclude, asked->n_exclude, ret_fault)) {
+        service_destroy(&self->call);
+        return false;
+    }
+    self->snapshot.include = (const char *const *)asked->include;
+    self->snapshot.n_include = asked->n_include;
+    self->snapshot.exclude = (const char *const *)asked->exclude;
+    self->snapshot.n_exclude = asked->n_exclude;
+    *ret_call = &self->call;
+    return true;
+}
+
+const struct wi_method wi_service_methods[] = {
+    {"/weir.v1.Agent/Describe", service_describe},
+    {"/weir.v1.Agent/Watch", service_watch},
+    {"/weir.v1.Agent/Subscribe", service_subscribe},
+    {"/weir.v1.Agent/Snapshot", service_snapshot},
+};
+const size_t wi_service_n_methods = sizeof(wi_service_methods) / sizeof(wi_service_methods[0]);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The methods of weir.v1.Agent as calls. No I/O; the exporter's thread. */
+#ifndef WI_SESSION_SERVICE_H
+#define WI_SESSION_SERVICE_H
+
+#include "session/call.h"
+
+#define WI_QUERIES_MAX 16
+#define WI_TOPICS_MAX  64
+#define WI_GLOBS_MAX   64
+
+#define WI_INTERVAL_MIN_MILLIS     100
+#define WI_INTERVAL_MAX_MILLIS     60000
+#define WI_INTERVAL_DEFAULT_MILLIS 1000
+
+/* Describe, Watch, Subscribe, Snapshot. Owns: static. */
+extern const struct wi_method wi_service_methods[];
+extern const size_t wi_service_n_methods;
+
+#endif
