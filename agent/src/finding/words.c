@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers for people, in whole-number arithmetic. */
+#include "finding/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define WORDS_SECOND UINT64_C(1000000000)
+
+const char *wi_words_count(char ret_text[WI_WORDS_MAX], uint64_t number)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof(digits), "%" PRIu64, number);
+    char *to = ret_text;
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0) {
+            *to++ = ',';
+        }
+        *to++ = digits[i];
+    }
+    *to = 0;
+    return ret_text;
+}
+
+const char *wi_words_rate(char ret_text[WI_WORDS_MAX], double per_second)
+{
+    if (!(per_second > 0)) {
+        return wi_words_count(ret_text, 0);
+    }
+    if (per_second >= 9.95) {
+        double whole = per_second + 0.5;
+        return wi_words_count(ret_text, whole < 1e18 ? (uint64_t)whole : UINT64_C(1) << 60);
+    }
+    unsigned tenths = (unsigned)(per_second * 10 + 0.5);
+    snprintf(ret_text, WI_WORDS_MAX, "%u.%u", tenths / 10, tenths % 10);
+    return ret_text;
+}
+
+const char *wi_words_bytes(char ret_text[WI_WORDS_MAX], uint64_t bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    uint64_t unit = 1000;
+    size_t i = 0;
+    if (bytes < 1000) {
+        snprintf(ret_text, WI_WORDS_MAX, "%u B", (unsigned)bytes);
+        return ret_text;
+    }
+    /* 999,950 would be shown as 1000.0 kB. */
+    while (i + 1 < sizeof(units) / sizeof(units[0]) &&
+           bytes / unit * 10 + bytes % unit / (unit / 10) >= 9999) {
+        unit *= 1000;
+        i++;
+    }
+    uint64_t tenths = bytes / (unit / 10) + (bytes % (unit / 10) >= unit / 20);
+    snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 ".%u %s", tenths / 10, (unsigned)(tenths % 10),
+             units[i]);
+    return ret_text;
+}
+
+const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos)
+{
+    uint64_t seconds = nanos / WORDS_SECOND;
+    if (seconds < 120) {
+        snprintf(ret_text, WI_WORDS_MAX, "%u s", (unsigned)seconds);
+    } else if (seconds < 7200) {
+        snprintf(ret_text, WI_WORDS_MAX, "%u min", (unsigned)(seconds / 60));
+    } else if (seconds < 172800) {
+        snprintf(ret_text, WI_WORDS_MAX, "%u h", (unsigned)(seconds / 3600));
+    } else {
+        snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 " d", seconds / 86400);
+    }
+    return ret_text;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers for people: "90,000", "18.7 MB", "12 s". Plain functions, any thread; the host's locale
+ * plays no part. Each writes into `ret_text` and returns it.
+ */
+#ifndef WI_FINDING_WORDS_H
+#define WI_FINDING_WORDS_H
+
+#include <stdint.h>
+
+#define WI_WORDS_MAX 40
+
+/* "4,096" */
+const char *wi_words_count(char ret_text[WI_WORDS_MAX], uint64_t number);
+
+/* "6,000", and below ten with one decimal: "0.4". Negative and NaN: "0". */
+const char *wi_words_rate(char ret_text[WI_WORDS_MAX], double per_second);
+
+/* "999 B", "18.7 MB": powers of 1,000, one decimal. */
+const char *wi_words_bytes(char ret_text[WI_WORDS_MAX], uint64_t bytes);
+
+/* "12 s", "3 min", "2 h", "5 d", cut and not rounded. */
+const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos);
+
+#endif
