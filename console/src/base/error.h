@@ -9,15 +9,15 @@
 /* Documented in README.md: scripts rely on them. */
 enum wc_exit {
     WC_OK = 0,
-    WC_FOUND = 1,         /* a check found something */
-    WC_USAGE = 2,         /* usage, unknown topic, ambiguous target */
-    WC_NO_TARGET = 3,     /* no such target, or cannot connect */
-    WC_MISMATCH = 4,      /* another version or protocol, a corrupt file */
-    WC_DENIED = 5,        /* another user's */
-    WC_ENDED = 6,         /* the target ended */
-    WC_INCOMPLETE = 7,    /* not all the data could be had */
-    WC_TIMED_OUT = 124,   /* -W ran out */
-    WC_INTERRUPTED = 130  /* SIGINT */
+    WC_FOUND = 1,        /* a check found something */
+    WC_USAGE = 2,        /* usage, unknown topic, ambiguous target */
+    WC_NO_TARGET = 3,    /* no such target, or cannot connect */
+    WC_MISMATCH = 4,     /* another version or protocol, a corrupt file */
+    WC_DENIED = 5,       /* another user's */
+    WC_ENDED = 6,        /* the target ended */
+    WC_INCOMPLETE = 7,   /* not all the data could be had */
+    WC_TIMED_OUT = 124,  /* -W ran out */
+    WC_INTERRUPTED = 130 /* SIGINT */
 };
 
 struct wc_error {

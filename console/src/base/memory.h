@@ -9,4 +9,7 @@ void *wc_alloc(size_t bytes); /* zeroed */
 void *wc_resize(void *memory, size_t n, size_t size);
 char *wc_copy(const char *text);
 
+/* For lack of memory that a library needed. Does not return. */
+_Noreturn void wc_give_up(void);
+
 #endif

@@ -22,11 +22,11 @@ enum wc_option_type {
 };
 
 struct wc_option {
-    int id;            /* the command's own; not 0 */
-    char letter;       /* 0: none */
-    const char *word;  /* "interval" for --interval; NULL: none */
+    int id;           /* the command's own; not 0 */
+    char letter;      /* 0: none */
+    const char *word; /* "interval" for --interval; NULL: none */
     enum wc_option_type type;
-    const char *value; /* its name in the usage: "SECS"; NULL for a flag */
+    const char *value;   /* its name in the usage: "SECS"; NULL for a flag */
     const char *choices; /* "human|json|ndjson|csv" */
     bool is_repeatable;
     const char *help;

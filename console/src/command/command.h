@@ -36,7 +36,13 @@ const struct wc_command *wc_command_at(size_t i);
 /* The whole program: argv as main has it. A first word that is no command is a TARGET for top. */
 enum wc_exit wc_command_main(int argc, char *const *argv);
 
-/* Writes "weir: TEXT" to stderr and returns the error's code. */
+/* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
 enum wc_exit wc_command_fail(const struct wc_error *error);
+
+/* Writes a remark to stderr that is no error: "weir: TEXT". */
+void wc_command_note(const char *text);
+
+/* What `weir help NAME` prints. */
+void wc_command_print_help(const struct wc_command *command, FILE *out);
 
 #endif

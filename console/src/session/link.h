@@ -29,6 +29,10 @@ struct wc_link;
 enum wc_exit wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
                           struct wc_error *ret_error);
 
+/* As wc_link_open, within that many nanoseconds. */
+enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
+                                 struct wc_link **ret_link, struct wc_error *ret_error);
+
 /* NULL is fine. Blocks for at most 500 ms, when it ran an exporter. */
 void wc_link_close(struct wc_link *link);
 
@@ -40,6 +44,9 @@ const struct wc_target *wc_link_target(const struct wc_link *link);
 
 /* One line on how the process is read when that is not the usual way, and "" else. Borrowed. */
 const char *wc_link_notice(const struct wc_link *link);
+
+/* Whether the link reads the segment itself: then the process's end is not the link's end. */
+bool wc_link_is_own(const struct wc_link *link);
 
 /* The index of a kind's metric by its FIELD as the Description has it, or -1. */
 int wc_link_metric(const struct wc_link *link, Weir__V1__Kind kind, const char *field);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The only place where the console gives up for lack of memory. */
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void wc_give_up(void)
+{
+    fputs("weir: out of memory: ask for less (-I, -X, --filter) or raise the limit\n", stderr);
+    exit(7);
+}
+
+void *wc_alloc(size_t bytes)
+{
+    void *memory = calloc(1, bytes ? bytes : 1);
+    if (!memory) {
+        wc_give_up();
+    }
+    return memory;
+}
+
+void *wc_resize(void *memory, size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / size) {
+        wc_give_up();
+    }
+    void *resized = realloc(memory, n && size ? n * size : 1);
+    if (!resized) {
+        wc_give_up();
+    }
+    return resized;
+}
+
+char *wc_copy(const char *text)
+{
+    size_t n = strlen(text) + 1;
+    return memcpy(wc_alloc(n), text, n);
+}

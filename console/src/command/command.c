@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of commands, how one is chosen, and how errors are told. */
+#include "command/command.h"
+
+#include "command/report.h"
+#include "emit/json.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct wc_command *const commands[] = {
+    &wc_command_top,       &wc_command_list,    &wc_command_snapshot,
+    &wc_command_subscribe, &wc_command_version, &wc_command_help,
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Errors go to stderr as JSON once -o json or -o ndjson has been seen. */
+static bool command_reports_json;
+
+const struct wc_command *wc_command_at(size_t i)
+{
+    return i < N_COMMANDS ? commands[i] : NULL;
+}
+
+const struct wc_command *wc_command_find(const char *name)
+{
+    if (strcmp(name, "attach") == 0) {
+        return &wc_command_top;
+    }
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(name, commands[i]->name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+enum wc_exit wc_command_fail(const struct wc_error *error)
+{
+    if (command_reports_json) {
+        wc_report_error(error, stderr);
+    } else {
+        fprintf(stderr, "weir: %s\n", error->text);
+    }
+    return error->code;
+}
+
+void wc_command_note(const char *text)
+{
+    struct wc_error note;
+    wc_error_set(&note, WC_OK, "%s", text);
+    fprintf(stderr, "weir: %s\n", note.text);
+}
+
+/* Whether the arguments ask for JSON, even where they cannot be parsed: their error is told so. */
+static bool command_wants_json(int argc, char *const *argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *format = NULL;
+        if (strncmp(argv[i], "--output=", strlen("--output=")) == 0) {
+            format = argv[i] + strlen("--output=");
+        } else if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0) {
+            format = i + 1 < argc ? argv[i + 1] : NULL;
+        } else if (strncmp(argv[i], "-o", 2) == 0) {
+            format = argv[i] + 2;
+        }
+        if (format) {
+            return strcmp(format, "json") == 0 || strcmp(format, "ndjson") == 0;
+        }
+    }
+    return false;
+}
+
+/* The command that argv names and the number of words before its own arguments. */
+static const struct wc_command *command_choose(int argc, char *const *argv, int *ret_skip)
+{
+    *ret_skip = 1;
+    if (argc < 2) {
+        return &wc_command_top;
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        *ret_skip = argc;
+        return &wc_command_help;
+    }
+    if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
+        *ret_skip = argc;
+        return &wc_command_version;
+    }
+    const struct wc_command *command = wc_command_find(argv[1]);
+    if (command) {
+        *ret_skip = 2;
+    }
+    return command ? command : &wc_command_top;
+}
+
+enum wc_exit wc_command_main(int argc, char *const *argv)
+{
+    /* Characters only: numbers stay as every script expects them. */
+    setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN);
+    command_reports_json = command_wants_json(argc, argv);
+
+    int skip = 1;
+    const struct wc_command *command = command_choose(argc, argv, &skip);
+    struct wc_args args;
+    struct wc_error error;
+    enum wc_exit code = wc_args_parse(command->options, command->n_options, command->max_words,
+                                      argc - skip, argv + skip, &args, &error);
+    if (code != WC_OK) {
+        struct wc_error whole;
+        wc_error_set(&whole, code, "%s: %s: see `weir help %s`", command->name, error.text,
+                     command->name);
+        return wc_command_fail(&whole);
+    }
+    if (args.wants_help) {
+        wc_command_print_help(command, stdout);
+        return WC_OK;
+    }
+    return command->run(&args);
+}

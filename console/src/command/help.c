@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* `weir help [COMMAND]` and `weir version`: printed from the tables. */
+#include "command/command.h"
+
+#include "weir/weir.h"
+
+#include <stdio.h>
+
+static enum wc_exit help_end(void)
+{
+    return fflush(stdout) == 0 ? WC_OK : WC_INCOMPLETE;
+}
+
+void wc_command_print_help(const struct wc_command *command, FILE *out)
+{
+    fprintf(out, "usage: weir %s %s\n\n%s\n", command->name, command->usage, command->summary);
+    if (command->details) {
+        fprintf(out, "%s\n", command->details);
+    }
+    if (command->n_options > 0) {
+        fputs("\noptions:\n", out);
+        wc_args_print_help(command->options, command->n_options, out);
+    }
+}
+
+static void help_overview(void)
+{
+    puts("weir: live queues of C servers\n\n"
+         "usage: weir [TARGET]             the screen of a running server\n"
+         "       weir COMMAND [OPTIONS]\n\ncommands:");
+    const struct wc_command *command = NULL;
+    for (size_t i = 0; (command = wc_command_at(i)) != NULL; i++) {
+        printf("  %-10s %s\n", command->name, command->summary);
+    }
+    puts("\nTARGET: a pid, a service's name, unix:/path, file:///path or the path of a segment.\n"
+         "        None given: $WEIR_TARGET, else the only running process.\n\n"
+         "exit codes: 0 fine, 2 usage or unknown topic, 3 no such target or cannot connect,\n"
+         "        4 other version or corrupt file, 5 denied, 6 target ended, 7 data incomplete,\n"
+         "        124 -W ran out\n\n"
+         "`weir help COMMAND` says more.");
+}
+
+static enum wc_exit help_run(const struct wc_args *args)
+{
+    if (args->n_words == 0) {
+        help_overview();
+        return help_end();
+    }
+    const struct wc_command *command = wc_command_find(args->words[0]);
+    if (!command) {
+        struct wc_error error;
+        wc_error_set(&error, WC_USAGE, "%s: no such command: `weir help` lists them",
+                     args->words[0]);
+        return wc_command_fail(&error);
+    }
+    wc_command_print_help(command, stdout);
+    return help_end();
+}
+
+static enum wc_exit version_run(const struct wc_args *args)
+{
+    (void)args;
+    puts("weir " WEIR_VERSION);
+    return help_end();
+}
+
+const struct wc_command wc_command_help = {
+    .name = "help",
+    .usage = "[COMMAND]",
+    .summary = "how to use weir, or one command of it",
+    .max_words = 1,
+    .run = help_run,
+};
+
+const struct wc_command wc_command_version = {
+    .name = "version",
+    .usage = "",
+    .summary = "the version of this weir",
+    .run = version_run,
+};

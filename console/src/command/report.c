@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The envelope that all JSON of weir comes in. */
+#include "command/report.h"
+
+#include "command/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define REPORT_NANOS INT64_C(1000000000)
+
+int64_t wc_report_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * REPORT_NANOS + now.tv_nsec;
+}
+
+void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t unix_nanos,
+                    const struct wc_target *target)
+{
+    struct wc_value time = wc_value_time(unix_nanos);
+    wc_json_init(json, out);
+    wc_json_open(json, NULL, '{');
+    wc_json_text(json, "schema", schema);
+    wc_json_value(json, "ts", &time);
+    if (target) {
+        struct wc_value pid = wc_value_u64(target->pid);
+        wc_json_open(json, "target", '{');
+        wc_json_text(json, "name", target->name);
+        wc_json_value(json, "pid", &pid);
+        wc_json_text(json, "state", wi_state_name(target->state));
+        wc_json_close(json, '}');
+    } else {
+        wc_json_null(json, "target");
+    }
+}
+
+void wc_report_close(struct wc_json *json)
+{
+    wc_json_close(json, '}');
+    putc('\n', json->out);
+}
+
+void wc_report_error(const struct wc_error *error, FILE *out)
+{
+    struct wc_json json;
+    struct wc_value code = wc_value_u64((uint64_t)error->code);
+    wc_report_open(&json, out, "weir.error/1", wc_report_now(), NULL);
+    wc_json_open(&json, "data", '{');
+    wc_json_value(&json, "code", &code);
+    wc_json_text(&json, "text", error->text);
+    wc_json_close(&json, '}');
+    wc_report_close(&json);
+}
+
+enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        *ret_is_closed = false;
+        return WC_OK;
+    }
+    if (errno == EPIPE || errno == 0) {
+        *ret_is_closed = true;
+        return WC_OK;
+    }
+    return wc_error_set(ret_error, WC_INCOMPLETE, "standard output: %s", strerror(errno));
+}
+
+enum wc_exit wc_report_end(void)
+{
+    struct wc_error error;
+    bool is_closed = false;
+    enum wc_exit code = wc_report_flush(&is_closed, &error);
+    return code == WC_OK ? WC_OK : wc_command_fail(&error);
+}

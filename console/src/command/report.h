@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the commands that print have in common: the forms of output, the envelope, and the end of a
+ * stream that nobody reads any more.
+ */
+#ifndef WC_COMMAND_REPORT_H
+#define WC_COMMAND_REPORT_H
+
+#include "base/error.h"
+#include "emit/json.h"
+#include "target/target.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* As in WC_FORMAT_CHOICES. */
+enum wc_format { WC_FORMAT_HUMAN, WC_FORMAT_JSON, WC_FORMAT_NDJSON, WC_FORMAT_CSV };
+#define WC_FORMAT_CHOICES "human|json|ndjson|csv"
+
+/* Opens {"schema":"weir.NAME/1","ts":...,"target":...,"data": and leaves "data" to the caller.
+ * Without a target it is null. */
+void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t unix_nanos,
+                    const struct wc_target *target);
+/* Closes the envelope and ends the line. */
+void wc_report_close(struct wc_json *json);
+
+/* The error's envelope, one line. */
+void wc_report_error(const struct wc_error *error, FILE *out);
+
+/* CLOCK_REALTIME in nanoseconds. */
+int64_t wc_report_now(void);
+
+/* Flushes stdout. WC_OK; *ret_is_closed when its reader has gone, which is nobody's error.
+ * Fails: WC_INCOMPLETE when it cannot be written (a full disk). */
+enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error);
+
+/* The last flush of a command: its exit code, with the error told. */
+enum wc_exit wc_report_end(void);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Values and their exact written forms; for people see view/format.h. */
+#include "emit/value.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define VALUE_NANOS  INT64_C(1000000000)
+#define VALUE_MILLIS INT64_C(1000000)
+
+struct wc_value wc_value_of(const Weir__V1__Value *value)
+{
+    struct wc_value result = {.type = WC_ABSENT};
+    if (!value) {
+        return result;
+    }
+    switch (value->value_case) {
+    case WEIR__V1__VALUE__VALUE_U64:
+        result.type = WC_U64;
+        result.u.u64 = value->u64;
+        break;
+    case WEIR__V1__VALUE__VALUE_I64:
+        result.type = WC_I64;
+        result.u.i64 = value->i64;
+        break;
+    case WEIR__V1__VALUE__VALUE_F64:
+        result.type = isfinite(value->f64) ? WC_F64 : WC_ABSENT;
+        result.u.f64 = value->f64;
+        break;
+    case WEIR__V1__VALUE__VALUE_TEXT:
+        result.type = WC_TEXT;
+        result.u.text = value->text ? value->text : "";
+        break;
+    default:
+        break;
+    }
+    return result;
+}
+
+struct wc_value wc_value_text(const char *text)
+{
+    struct wc_value value = {.type = text && text[0] ? WC_TEXT : WC_ABSENT};
+    value.u.text = text;
+    return value;
+}
+
+struct wc_value wc_value_u64(uint64_t number)
+{
+    struct wc_value value = {.type = WC_U64};
+    value.u.u64 = number;
+    return value;
+}
+
+struct wc_value wc_value_time(int64_t unix_nanos)
+{
+    struct wc_value value = {.type = unix_nanos > 0 ? WC_TIME : WC_ABSENT};
+    value.u.i64 = unix_nanos;
+    return value;
+}
+
+double wc_value_number(const struct wc_value *value)
+{
+    switch (value->type) {
+    case WC_U64:
+        return (double)value->u.u64;
+    case WC_I64:
+    case WC_TIME:
+        return (double)value->u.i64;
+    case WC_F64:
+        return value->u.f64;
+    default:
+        return 0;
+    }
+}
+
+void wc_value_write_f64(double number, char ret_text[WC_VALUE_TEXT])
+{
+    ret_text[0] = '\0';
+    if (!isfinite(number)) {
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(ret_text, WC_VALUE_TEXT, "%.*g", digits, number);
+        if (strtod(ret_text, NULL) == number) {
+            return;
+        }
+    }
+}
+
+void wc_value_write_time(int64_t unix_nanos, char ret_text[WC_VALUE_TEXT])
+{
+    time_t seconds = (time_t)(unix_nanos / VALUE_NANOS);
+    int64_t rest = unix_nanos % VALUE_NANOS;
+    if (rest < 0) {
+        rest += VALUE_NANOS;
+        seconds--;
+    }
+    struct tm parts;
+    ret_text[0] = '\0';
+    if (gmtime_r(&seconds, &parts)) {
+        size_t n = strftime(ret_text, WC_VALUE_TEXT, "%Y-%m-%dT%H:%M:%S", &parts);
+        snprintf(ret_text + n, WC_VALUE_TEXT - n, ".%03dZ", (int)(rest / VALUE_MILLIS));
+    }
+}
+
+const char *wc_value_plain(const struct wc_value *value, char room[WC_VALUE_TEXT])
+{
+    room[0] = '\0';
+    switch (value->type) {
+    case WC_U64:
+        snprintf(room, WC_VALUE_TEXT, "%" PRIu64, value->u.u64);
+        break;
+    case WC_I64:
+        snprintf(room, WC_VALUE_TEXT, "%" PRId64, value->u.i64);
+        break;
+    case WC_F64:
+        wc_value_write_f64(value->u.f64, room);
+        break;
+    case WC_TIME:
+        wc_value_write_time(value->u.i64, room);
+        break;
+    case WC_TEXT:
+        return value->u.text;
+    case WC_ABSENT:
+        break;
+    }
+    return room;
+}

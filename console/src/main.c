@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The program `weir`: everything is in command/. */
+#include "command/command.h"
+
+int main(int argc, char **argv)
+{
+    return (int)wc_command_main(argc, argv);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A gRPC client as an engine: bytes in, bytes out, messages and ends by callback. It knows HTTP/2
+ * and gRPC's framing, not what the messages mean, and does no I/O. One thread.
+ */
+#ifndef WC_SESSION_CLIENT_H
+#define WC_SESSION_CLIENT_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A message longer than this ends its call; nothing is allocated for it. */
+#define WC_CLIENT_MESSAGE_LIMIT (64u << 20)
+
+/* Of gRPC's status codes, those that are told apart here. */
+enum wc_grpc_status {
+    WC_GRPC_OK = 0,
+    WC_GRPC_CANCELLED = 1,
+    WC_GRPC_UNKNOWN = 2,
+    WC_GRPC_INVALID_ARGUMENT = 3,
+    WC_GRPC_NOT_FOUND = 5,
+    WC_GRPC_PERMISSION_DENIED = 7,
+    WC_GRPC_RESOURCE_EXHAUSTED = 8,
+    WC_GRPC_UNIMPLEMENTED = 12,
+    WC_GRPC_INTERNAL = 13,
+    WC_GRPC_UNAVAILABLE = 14,
+    WC_GRPC_DATA_LOSS = 15,
+    WC_GRPC_UNAUTHENTICATED = 16
+};
+
+/* Called from wc_client_feed and wc_client_output. They may start and cancel calls, and must not
+ * destroy the client. */
+struct wc_client_events {
+    void *context;
+    /* A whole message; borrowed for the call. */
+    void (*on_message)(void *context, int32_t call, const uint8_t *bytes, size_t n);
+    /* The call's last event, not sent for one that was cancelled. The text is "" or the server's. */
+    void (*on_end)(void *context, int32_t call, int grpc_status, const char *text);
+};
+
+struct wc_client;
+
+/* Owns: wc_client_destroy. Never NULL. */
+struct wc_client *wc_client_create(const struct wc_client_events *events);
+void wc_client_destroy(struct wc_client *client);
+
+/* Starts a call with one request message (copied). The method is "/weir.v1.Agent/Watch".
+ * Fails: WC_ENDED when the connection takes no more calls. */
+enum wc_exit wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
+                            size_t n, int32_t *ret_call, struct wc_error *ret_error);
+
+/* No event of this call comes any more. */
+void wc_client_cancel(struct wc_client *client, int32_t call);
+
+/* Takes bytes from the peer. Fails: WC_MISMATCH: what came is no HTTP/2, the connection is over. */
+enum wc_exit wc_client_feed(struct wc_client *client, const uint8_t *bytes, size_t n,
+                            struct wc_error *ret_error);
+
+/* The next bytes for the peer; 0: none now. They must all be written before the next call. */
+size_t wc_client_output(struct wc_client *client, const uint8_t **ret_bytes);
+bool wc_client_wants_output(const struct wc_client *client);
+
+/* Nothing is left to be said or heard: the peer said farewell, or broke the protocol. */
+bool wc_client_is_over(const struct wc_client *client);
+
+/* What was wrong with the peer's bytes, and "" after a farewell. Borrowed. */
+const char *wc_client_problem(const struct wc_client *client);
+
+/* Undoes gRPC's percent-encoding into at most `room` bytes, terminated; malformed escapes stay. */
+void wc_client_decode_text(const uint8_t *encoded, size_t n, char *ret_text, size_t room);
+
+#endif

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link's I/O: one non-blocking stream socket, read in pieces while fewer than a few messages
+ * wait to be taken, so that a fast server is held back by its window and not by our memory.
+ */
+#include "session/link.h"
+
+#include "base/memory.h"
+#include "session/client.h"
+#include "wire/exporter.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINK_PROTOCOL         1u
+#define LINK_QUEUE            16u /* messages that wait before reading stops */
+#define LINK_READ_BYTES       (64u << 10)
+#define LINK_READ_ROUNDS      16u
+#define LINK_PATIENCE_NANOS   (UINT64_C(5) * 1000000000)
+#define LINK_RETRY_MILLIS     20
+#define LINK_NANOS_PER_MILLI  UINT64_C(1000000)
+#define LINK_NANOS_PER_SECOND UINT64_C(1000000000)
+
+enum link_kind { LINK_NONE, LINK_UPDATES, LINK_LINES };
+
+struct link_message {
+    struct link_message *next;
+    Weir__V1__Update *update;
+    Weir__V1__Lines *lines;
+};
+
+struct wc_link {
+    struct wc_target target;
+    char notice[256];
+    int fd;
+    struct wi_exporter *exporter; /* ours, for a bare segment */
+    struct wc_client *client;
+    Weir__V1__Description *description;
+    int32_t describe_call;
+    int32_t stream_call; /* 0: none */
+    enum link_kind stream_kind;
+    bool is_complete;
+    struct wc_error stream_error; /* code WC_OK: none */
+    struct wc_error error;        /* of the connection: for ever */
+    struct link_message *first, **last;
+    size_t n_messages;
+    const uint8_t *output; /* not yet written */
+    size_t n_output;
+    uint64_t heard_nanos;
+    uint8_t input[LINK_READ_BYTES];
+};
+
+static uint64_t link_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * LINK_NANOS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* ---- what the server says ---------------------------------------------------------------- */
+
+static enum wc_exit link_exit_of(int grpc_status)
+{
+    switch (grpc_status) {
+    case WC_GRPC_OK:
+        return WC_OK;
+    case WC_GRPC_INVALID_ARGUMENT:
+    case WC_GRPC_NOT_FOUND:
+        return WC_USAGE;
+    case WC_GRPC_PERMISSION_DENIED:
+    case WC_GRPC_UNAUTHENTICATED:
+        return WC_DENIED;
+    case WC_GRPC_UNAVAILABLE:
+    case WC_GRPC_CANCELLED:
+        return WC_ENDED;
+    case WC_GRPC_RESOURCE_EXHAUSTED:
+        return WC_NO_TARGET;
+    default:
+        return WC_MISMATCH;
+    }
+}
+
+static void link_drop_messages(struct wc_link *link)
+{
+    for (struct link_message *message = link->first; message;) {
+        struct link_message *next = message->next;
+        weir__v1__update__free_unpacked(message->update, NULL);
+        weir__v1__lines__free_unpacked(message->lines, NULL);
+        free(message);
+        message = next;
+    }
+    link->first = NULL;
+    link->last = &link->first;
+    link->n_messages = 0;
+}
+
+static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, size_t n)
+{
+    struct link_message *message = wc_alloc(sizeof(*message));
+    if (link->stream_kind == LINK_UPDATES) {
+        message->update = weir__v1__update__unpack(NULL, n, bytes);
+    } else {
+        message->lines = weir__v1__lines__unpack(NULL, n, bytes);
+    }
+    if (!message->update && !message->lines) {
+        free(message);
+        wc_client_cancel(link->client, link->stream_call);
+        link->stream_call = 0;
+        wc_error_set(&link->stream_error, WC_MISMATCH,
+                     "the server sent a message that cannot be read: is it another version?");
+        return;
+    }
+    *link->last = message;
+    link->last = &message->next;
+    link->n_messages++;
+}
+
+static void link_on_message(void *context, int32_t call, const uint8_t *bytes, size_t n)
+{
+    struct wc_link *link = context;
+    if (call == link->describe_call && !link->description) {
+        link->description = weir__v1__description__unpack(NULL, n, bytes);
+        if (!link->description) {
+            wc_error_set(&link->error, WC_MISMATCH,
+                         "the server's description cannot be read: is it another version?");
+        }
+    } else if (call == link->stream_call) {
+        link_on_stream_message(link, bytes, n);
+    }
+}
+
+static void link_on_end(void *context, int32_t call, int status, const char *text)
+{
+    struct wc_link *link = context;
+    enum wc_exit code = link_exit_of(status);
+    if (call == link->describe_call) {
+        link->describe_call = 0;
+        if (code != WC_OK || !link->description) {
+            wc_error_set(&link->error, code ? code : WC_MISMATCH,
+                         "the server does not describe itself: %s",
+                         text[0] ? text : "it sent no description");
+        }
+    } else if (call == link->stream_call) {
+        link->stream_call = 0;
+        link->is_complete = code == WC_OK;
+        if (code != WC_OK) {
+            wc_error_set(&link->stream_error, code, "%s",
+                         text[0] ? text : "the server ended the stream and does not say why");
+        }
+    }
+}
+
+/* ---- bytes ------------------------------------------------------------------------------- */
+
+/* The connection is gone: why, as far as it can be told. */
+static void link_lose(struct wc_link *link, const char *what)
+{
+    if (link->error.code != WC_OK) {
+        return;
+    }
+    const char *problem = wc_client_problem(link->client);
+    if (problem[0]) {
+        wc_error_set(&link->error, WC_MISMATCH, "the server does not speak weir's protocol (%s)",
+                     problem);
+    } else if (!link->heard_nanos) {
+        wc_error_set(&link->error, WC_NO_TARGET,
+                     "the server closed the connection unheard (%s): it is ending, is another "
+                     "user's, or has too many consoles",
+                     what);
+    } else if (link->target.pid) {
+        wc_error_set(&link->error, WC_ENDED, "the connection to %s (pid %u) is gone: %s",
+                     link->target.name[0] ? link->target.name : "the server", link->target.pid,
+                     wc_target_state(&link->target) == WI_STATE_RUNNING
+                         ? "it closed it; attach again"
+                         : "the process has ended");
+    } else {
+        wc_error_set(&link->error, WC_ENDED, "the connection is gone: attach again");
+    }
+}
+
+static void link_write(struct wc_link *link)
+{
+    while (link->error.code == WC_OK) {
+        if (link->n_output == 0) {
+            link->n_output = wc_client_output(link->client, &link->output);
+            if (link->n_output == 0) {
+                return;
+            }
+        }
+        ssize_t n = send(link->fd, link->output, link->n_output, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        }
+        if (n < 0) {
+            /* What the server said before it closed can still be read. */
+            link->n_output = 0;
+            return;
+        }
+        link->output += n;
+        link->n_output -= (size_t)n;
+    }
+}
+
+static void link_read(struct wc_link *link)
+{
+    for (unsigned round = 0;
+         round < LINK_READ_ROUNDS && link->n_messages < LINK_QUEUE && link->error.code == WC_OK;
+         round++) {
+        ssize_t n = recv(link->fd, link->input, sizeof(link->input), MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        }
+        if (n <= 0) {
+            link_lose(link, n < 0 ? strerror(errno) : "end of file");
+            return;
+        }
+        link->heard_nanos = link_now();
+        if (wc_client_feed(link->client, link->input, (size_t)n, &link->error) != WC_OK) {
+            return;
+        }
+        link_write(link);
+        if (wc_client_is_over(link->client)) {
+            link_lose(link, "farewell");
+            return;
+        }
+    }
+}
+
+enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
+{
+    if (link->error.code == WC_OK) {
+        link_write(link);
+        link_read(link);
+        link_write(link);
+    }
+    const struct wc_error *error =
+        link->stream_error.code != WC_OK ? &link->stream_error : &link->error;
+    if (error->code != WC_OK && ret_error) {
+        *ret_error = *error;
+    }
+    return error->code;
+}
+
+int wc_link_fd(const struct wc_link *link)
+{
+    return link->fd;
+}
+
+short wc_link_events(const struct wc_link *link)
+{
+    if (link->error.code != WC_OK) {
+        return 0;
+    }
+    bool wants_output = link->n_output > 0 || wc_client_wants_output(link->client);
+    return (short)((link->n_messages < LINK_QUEUE ? POLLIN : 0) | (wants_output ? POLLOUT : 0));
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static enum wc_exit link_connect_failed(const char *path, int error, struct wc_error *ret_error)
+{
+    if (error == EACCES || error == EPERM) {
+        return wc_error_set(ret_error, WC_DENIED, "%s: permission denied: it is another user's",
+                            path);
+    }
+    if (error == ECONNREFUSED || error == ENOENT) {
+        return wc_error_set(ret_error, WC_NO_TARGET,
+                            "%s: nobody answers there: `weir list` shows who does", path);
+    }
+    return wc_error_set(ret_error, WC_NO_TARGET, "%s: cannot connect: %s", path, strerror(error));
+}
+
+static enum wc_exit link_connect(const char *path, uint64_t deadline, int *ret_fd,
+                                 struct wc_error *ret_error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return wc_error_set(ret_error, WC_NO_TARGET,
+                            "%s: too long for a socket's path: set WEIR_DIR to a shorter one",
+                            path);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return wc_error_set(ret_error, WC_NO_TARGET, "no socket: %s", strerror(errno));
+    }
+    while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        int error = errno;
+        /* EAGAIN: the server's backlog is full. */
+        if ((error != EAGAIN && error != EINTR) || link_now() >= deadline) {
+            close(fd);
+            return link_connect_failed(path, error, ret_error);
+        }
+        poll(NULL, 0, LINK_RETRY_MILLIS);
+    }
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ||
+        (peer.uid != geteuid() && peer.uid != 0 && geteuid() != 0)) {
+        close(fd);
+        return wc_error_set(ret_error, WC_DENIED, "%s: served by another user: not to be trusted",
+                            path);
+    }
+    *ret_fd = fd;
+    return WC_OK;
+}
+
+/* Starts an exporter thread of our own over the segment. */
+static enum wc_exit link_serve(struct wc_link *link, struct wc_error *ret_error)
+{
+    struct wi_world *world = NULL;
+    struct weir_error error = {{0}};
+    enum weir_status status = wi_world_open_file(link->target.path, &world, &error);
+    if (status != WEIR_OK) {
+        enum wc_exit code = status == WEIR_E_DENIED                                ? WC_DENIED
+                            : status == WEIR_E_CORRUPT || status == WEIR_E_VERSION ? WC_MISMATCH
+                                                                                   : WC_NO_TARGET;
+        return wc_error_set(ret_error, code, "%s", error.text);
+    }
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+        wi_world_close(world);
+        return wc_error_set(ret_error, WC_NO_TARGET, "no socketpair: %s", strerror(errno));
+    }
+    struct wi_exporter_options options = {.taken_fd = pair[1]};
+    status = wi_exporter_start(world, &options, &link->exporter, &error);
+    if (status != WEIR_OK && status != WEIR_DEGRADED) {
+        close(pair[0]);
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
+    }
+    link->fd = pair[0];
+    return WC_OK;
+}
+
+static enum wc_exit link_describe(struct wc_link *link, uint64_t deadline,
+                                  struct wc_error *ret_error)
+{
+    enum wc_exit code = wc_client_call(link->client, "/weir.v1.Agent/Describe", NULL, 0,
+                                       &link->describe_call, ret_error);
+    while (code == WC_OK) {
+        code = wc_link_step(link, ret_error);
+        if (code != WC_OK || (link->description && link->describe_call == 0)) {
+            break;
+        }
+        uint64_t now = link_now();
+        if (now >= deadline) {
+            return wc_error_set(ret_error, WC_NO_TARGET,
+                                "no answer from %s: the process is stopped or hangs",
+                                link->target.socket);
+        }
+        struct pollfd wait = {.fd = link->fd, .events = wc_link_events(link)};
+        poll(&wait, 1, (int)((deadline - now) / LINK_NANOS_PER_MILLI) + 1);
+    }
+    if (code == WC_OK && link->description->protocol != LINK_PROTOCOL) {
+        return wc_error_set(ret_error, WC_MISMATCH,
+                            "the server speaks protocol %u and this weir %u: use the weir of its "
+                            "version (%s)",
+                            link->description->protocol, LINK_PROTOCOL, link->description->version);
+    }
+    return code;
+}
+
+static struct wc_link *link_create(const struct wc_target *target)
+{
+    struct wc_link *link = wc_alloc(sizeof(*link));
+    link->target = *target;
+    link->fd = -1;
+    link->last = &link->first;
+    struct wc_client_events events = {link, link_on_message, link_on_end};
+    link->client = wc_client_create(&events);
+    return link;
+}
+
+/* Adds what the Description knows to the target, and says how it is read. */
+static void link_settle(struct wc_link *link, bool has_fallen_back)
+{
+    const Weir__V1__Description *description = link->description;
+    struct wc_target *target = &link->target;
+    target->pid = description->pid;
+    snprintf(target->name, sizeof(target->name), "%s", description->name);
+    if (!target->path[0] && strlen(description->segment_path) < sizeof(target->path)) {
+        snprintf(target->path, sizeof(target->path), "%s", description->segment_path);
+    }
+    target->state = WI_STATE_UNKNOWN;
+    for (int state = WI_STATE_RUNNING; state <= WI_STATE_UNKNOWN; state++) {
+        if (strcmp(wi_state_name((enum wi_state)state), description->state) == 0) {
+            target->state = (enum wi_state)state;
+        }
+    }
+    if (target->state == WI_STATE_DEAD || target->state == WI_STATE_ORPHANED) {
+        snprintf(link->notice, sizeof(link->notice), "pid %u is dead: these are its last numbers",
+                 target->pid);
+    } else if (has_fallen_back) {
+        snprintf(link->notice, sizeof(link->notice),
+                 "pid %u does not answer: its numbers come from its segment", target->pid);
+    }
+}
+
+static enum wc_exit link_try(const struct wc_target *target, bool is_by_socket, uint64_t deadline,
+                             struct wc_link **ret_link, struct wc_error *ret_error)
+{
+    struct wc_link *link = link_create(target);
+    enum wc_exit code = is_by_socket ? link_connect(target->socket, deadline, &link->fd, ret_error)
+                                     : link_serve(link, ret_error);
+    if (code == WC_OK) {
+        code = link_describe(link, deadline, ret_error);
+    }
+    if (code != WC_OK) {
+        wc_link_close(link);
+        return code;
+    }
+    *ret_link = link;
+    return WC_OK;
+}
+
+enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
+                                 struct wc_link **ret_link, struct wc_error *ret_error)
+{
+    bool has_path = target->path[0] != '\0';
+    bool has_fallen_back = false;
+    uint64_t deadline = link_now() + patience_nanos;
+    enum wc_exit code = WC_NO_TARGET;
+    if (target->socket[0]) {
+        /* With a segment to fall back on, an answer is not waited for to the end. */
+        uint64_t first = has_path ? deadline - patience_nanos / 2 : deadline;
+        code = link_try(target, true, first, ret_link, ret_error);
+        has_fallen_back = true;
+    }
+    if (has_path && (code == WC_NO_TARGET || code == WC_ENDED)) {
+        code = link_try(target, false, deadline, ret_link, ret_error);
+    } else {
+        has_fallen_back = false;
+    }
+    if (code == WC_OK) {
+        link_settle(*ret_link, has_fallen_back);
+    }
+    return code;
+}
+
+enum wc_exit wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
+                          struct wc_error *ret_error)
+{
+    return wc_link_open_within(target, LINK_PATIENCE_NANOS, ret_link, ret_error);
+}
+
+void wc_link_close(struct wc_link *link)
+{
+    if (!link) {
+        return;
+    }
+    if (link->fd >= 0) {
+        close(link->fd);
+    }
+    wi_exporter_stop(link->exporter);
+    wc_client_destroy(link->client);
+    link_drop_messages(link);
+    weir__v1__description__free_unpacked(link->description, NULL);
+    free(link);
+}
+
+/* ---- streams ----------------------------------------------------------------------------- */
+
+static enum wc_exit link_start(struct wc_link *link, const char *method, enum link_kind kind,
+                               const ProtobufCMessage *request, struct wc_error *ret_error)
+{
+    if (link->stream_call) {
+        wc_client_cancel(link->client, link->stream_call);
+        link->stream_call = 0;
+    }
+    link_drop_messages(link);
+    link->is_complete = false;
+    link->stream_error.code = WC_OK;
+    if (link->error.code != WC_OK) {
+        if (ret_error) {
+            *ret_error = link->error;
+        }
+        return link->error.code;
+    }
+    size_t n = protobuf_c_message_get_packed_size(request);
+    uint8_t *bytes = wc_alloc(n);
+    protobuf_c_message_pack(request, bytes);
+    link->stream_kind = kind;
+    enum wc_exit code =
+        wc_client_call(link->client, method, bytes, n, &link->stream_call, ret_error);
+    free(bytes);
+    return code;
+}
+
+enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
+                           struct wc_error *ret_error)
+{
+    return link_start(link, "/weir.v1.Agent/Watch", LINK_UPDATES, &request->base, ret_error);
+}
+
+enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
+                               struct wc_error *ret_error)
+{
+    return link_start(link, "/weir.v1.Agent/Subscribe", LINK_LINES, &request->base, ret_error);
+}
+
+enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
+                              struct wc_error *ret_error)
+{
+    return link_start(link, "/weir.v1.Agent/Snapshot", LINK_UPDATES, &request->base, ret_error);
+}
+
+static struct link_message *link_take(struct wc_link *link)
+{
+    struct link_message *message = link->first;
+    if (message) {
+        link->first = message->next;
+        if (!link->first) {
+            link->last = &link->first;
+        }
+        link->n_messages--;
+    }
+    return message;
+}
+
+Weir__V1__Update *wc_link_take_update(struct wc_link *link)
+{
+    struct link_message *message = link->stream_kind == LINK_UPDATES ? link_take(link) : NULL;
+    Weir__V1__Update *update = message ? message->update : NULL;
+    free(message);
+    return update;
+}
+
+Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
+{
+    struct link_message *message = link->stream_kind == LINK_LINES ? link_take(link) : NULL;
+    Weir__V1__Lines *lines = message ? message->lines : NULL;
+    free(message);
+    return lines;
+}
+
+bool wc_link_is_complete(const struct wc_link *link)
+{
+    return link->is_complete && link->n_messages == 0;
+}
+
+/* ---- what is known ----------------------------------------------------------------------- */
+
+const Weir__V1__Description *wc_link_description(const struct wc_link *link)
+{
+    return link->description;
+}
+
+const struct wc_target *wc_link_target(const struct wc_link *link)
+{
+    return &link->target;
+}
+
+const char *wc_link_notice(const struct wc_link *link)
+{
+    return link->notice;
+}
+
+bool wc_link_is_own(const struct wc_link *link)
+{
+    return link->exporter != NULL;
+}
+
+int wc_link_metric(const struct wc_link *link, Weir__V1__Kind kind, const char *field)
+{
+    const Weir__V1__Description *description = link->description;
+    for (size_t i = 0; i < description->n_metrics; i++) {
+        const Weir__V1__Metric *metric = description->metrics[i];
+        if (metric->kind == kind && strcmp(metric->field, field) == 0) {
+            return (int)metric->index;
+        }
+    }
+    return -1;
+}
+
+uint64_t wc_link_heard_nanos(const struct wc_link *link)
+{
+    return link->heard_nanos;
+}

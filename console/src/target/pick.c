@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* The rules of picking, apart from the directories, so that a test can go through them. */
+#include "target/pick.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PICK_LISTED 8u /* processes named in one error */
+
+static bool pick_is_alive(const struct wi_found *found)
+{
+    return found->status == WEIR_OK &&
+           (found->state == WI_STATE_RUNNING || found->state == WI_STATE_UNKNOWN);
+}
+
+static bool pick_is_pid(const char *text)
+{
+    return text && text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+static bool pick_fits(const struct wi_found *found, const char *text)
+{
+    if (!text) {
+        return true;
+    }
+    if (pick_is_pid(text) && strtoull(text, NULL, 10) == found->pid) {
+        return true;
+    }
+    return found->status == WEIR_OK && strcmp(found->name, text) == 0;
+}
+
+/* "game (4821), lobby (4822)" of those that fit. */
+static void pick_list(const struct wi_found *found, size_t n, const char *text, bool is_alive,
+                      char *ret_text, size_t room)
+{
+    size_t length = 0, listed = 0, left = 0;
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        if (pick_is_alive(&found[i]) != is_alive || found[i].status != WEIR_OK ||
+            !pick_fits(&found[i], text)) {
+            continue;
+        }
+        if (listed == PICK_LISTED || length + sizeof(found[i].name) + 32 > room) {
+            left++;
+            continue;
+        }
+        length += (size_t)snprintf(ret_text + length, room - length, "%s%s (%u)",
+                                   listed ? ", " : "", found[i].name, found[i].pid);
+        listed++;
+    }
+    if (left > 0 && length + 48 < room) {
+        snprintf(ret_text + length, room - length, " and %zu more (`weir list`)", left);
+    }
+}
+
+static enum wc_exit pick_nothing(const struct wi_found *found, size_t n, const char *text,
+                                 struct wc_error *ret_error)
+{
+    char list[512];
+    if (text && pick_is_pid(text)) {
+        return wc_error_set(ret_error, WC_NO_TARGET,
+                            "%s: no process of this pid has weir: `weir list` shows those that do",
+                            text);
+    }
+    if (text) {
+        pick_list(found, n, NULL, true, list, sizeof(list));
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: no such target; running: %s", text,
+                            list[0] ? list : "none");
+    }
+    pick_list(found, n, NULL, false, list, sizeof(list));
+    return wc_error_set(ret_error, WC_NO_TARGET,
+                        list[0] ? "no process with weir is running; dead ones that can be read by "
+                                  "pid: %s"
+                                : "no process with weir is running: start one that calls "
+                                  "weir_start, as server-example/demo does",
+                        list);
+}
+
+enum wc_exit wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
+                     size_t *ret_picked, struct wc_error *ret_error)
+{
+    size_t n_alive = 0, alive = n, dead = n;
+    size_t n_named = 0, named = n;
+    for (size_t i = 0; i < n; i++) {
+        bool is_alive = pick_is_alive(&found[i]);
+        bool fits = pick_fits(&found[i], is_preference ? NULL : text);
+        if (is_alive && fits) {
+            n_alive++;
+            alive = alive < n ? alive : i;
+        } else if (fits && dead == n && text && !is_preference) {
+            dead = i;
+        }
+        if (is_alive && is_preference && text && strcmp(found[i].name, text) == 0) {
+            n_named++;
+            named = named < n ? named : i;
+        }
+    }
+    if (n_alive == 1 || (n_alive == 0 && dead < n)) {
+        *ret_picked = n_alive == 1 ? alive : dead;
+        return WC_OK;
+    }
+    if (n_alive > 1 && n_named == 1) {
+        *ret_picked = named;
+        return WC_OK;
+    }
+    if (n_alive == 0) {
+        return pick_nothing(found, n, is_preference ? NULL : text, ret_error);
+    }
+    char list[512];
+    pick_list(found, n, is_preference ? NULL : text, true, list, sizeof(list));
+    return wc_error_set(ret_error, WC_USAGE, "several processes fit: %s: name one by its pid",
+                        list);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Which of the segments that were found a person means. No I/O. */
+#ifndef WC_TARGET_PICK_H
+#define WC_TARGET_PICK_H
+
+#include "base/error.h"
+#include "segment/find.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Picks by pid (all digits) or service name; NULL: the only running one. With is_preference the
+ * name decides only when several run. `found` is newest first.
+ * Fails: WC_USAGE when several fit: the text lists them; WC_NO_TARGET.
+ */
+enum wc_exit wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
+                     size_t *ret_picked, struct wc_error *ret_error);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resolving a TARGET. A living process is preferred to a dead one, a newer to an older; between two
+ * living ones of one name nobody chooses but the person.
+ */
+#include "target/target.h"
+
+#include "target/pick.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void target_fill(const struct wi_found *found, struct wc_target *ret_target)
+{
+    struct wc_target target = {.pid = found->pid, .state = found->state};
+    snprintf(target.path, sizeof(target.path), "%s", found->path);
+    snprintf(target.name, sizeof(target.name), "%s", found->name);
+    if (found->state == WI_STATE_RUNNING || found->state == WI_STATE_UNKNOWN) {
+        snprintf(target.socket, sizeof(target.socket), "%s", found->socket);
+    }
+    *ret_target = target;
+}
+
+static enum wc_exit target_exit_of(enum weir_status status)
+{
+    switch (status) {
+    case WEIR_E_DENIED:
+        return WC_DENIED;
+    case WEIR_E_CORRUPT:
+    case WEIR_E_VERSION:
+        return WC_MISMATCH;
+    default:
+        return WC_NO_TARGET;
+    }
+}
+
+static enum wc_exit target_take(const struct wi_found *found, struct wc_target *ret_target,
+                                struct wc_error *ret_error)
+{
+    if (found->status != WEIR_OK) {
+        return wc_error_set(ret_error, target_exit_of(found->status), "%s: %s", found->path,
+                            found->problem[0] ? found->problem : weir_status_name(found->status));
+    }
+    target_fill(found, ret_target);
+    return WC_OK;
+}
+
+static enum wc_exit target_by_path(const char *path, struct wc_target *ret_target,
+                                   struct wc_error *ret_error)
+{
+    if (strlen(path) >= WI_PATH_MAX) {
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: longer than any segment's path", path);
+    }
+    struct wi_found found;
+    memset(&found, 0, sizeof(found));
+    enum weir_status status = wi_find_one(path, &found);
+    if (status == WEIR_E_NOT_FOUND) {
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: no such file: see `weir list`", path);
+    }
+    snprintf(found.path, sizeof(found.path), "%s", path);
+    found.status = status;
+    return target_take(&found, ret_target, ret_error);
+}
+
+/* The socket alone, and the segment beside it where the names are weir's own. */
+static enum wc_exit target_by_socket(const char *path, struct wc_target *ret_target,
+                                     struct wc_error *ret_error)
+{
+    struct wc_target target = {.state = WI_STATE_UNKNOWN};
+    if (path[0] == '\0' || strlen(path) >= sizeof(target.socket)) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "unix:%s: give the path of a socket, as unix:/path", path);
+    }
+    snprintf(target.socket, sizeof(target.socket), "%s", path);
+    static const char ending[] = ".sock";
+    size_t n = strlen(path);
+    if (n > strlen(ending) && strcmp(path + n - strlen(ending), ending) == 0) {
+        snprintf(target.path, sizeof(target.path), "%.*s.weir", (int)(n - strlen(ending)), path);
+        if (access(target.path, F_OK) != 0) {
+            target.path[0] = '\0';
+        }
+    }
+    *ret_target = target;
+    return WC_OK;
+}
+
+static const char *target_after(const char *text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+/* Whether it looks like a path rather than a name. */
+static bool target_is_path(const char *text)
+{
+    static const char ending[] = ".weir";
+    size_t n = strlen(text);
+    return text[0] == '/' || target_after(text, "./") || target_after(text, "../") ||
+           (n > strlen(ending) && strcmp(text + n - strlen(ending), ending) == 0);
+}
+
+/* "host:port" with a port of digits, or a URL. */
+static bool target_is_remote(const char *text)
+{
+    if (target_after(text, "http://") || target_after(text, "https://")) {
+        return true;
+    }
+    const char *colon = strrchr(text, ':');
+    return colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+}
+
+static enum wc_exit target_among(const char *text, bool is_preference, struct wc_target *ret_target,
+                                 struct wc_error *ret_error)
+{
+    struct wi_found *found = NULL;
+    size_t n = 0;
+    enum weir_status status = wi_find_all(&found, &n);
+    if (status != WEIR_OK) {
+        return wc_error_set(ret_error, WC_NO_TARGET, "cannot look for segments: %s",
+                            weir_status_name(status));
+    }
+    size_t picked = 0;
+    enum wc_exit code = wc_pick(found, n, text, is_preference, &picked, ret_error);
+    if (code == WC_OK) {
+        code = target_take(&found[picked], ret_target, ret_error);
+    } else if (code == WC_NO_TARGET && text && !is_preference && target_is_remote(text)) {
+        code = wc_error_set(ret_error, WC_NO_TARGET,
+                            "%s: this version attaches over unix sockets only: run weir on that "
+                            "host (ssh HOST weir), or forward its socket with ssh -L",
+                            text);
+    } else if (code == WC_NO_TARGET && text && !is_preference && access(text, F_OK) == 0) {
+        code = target_by_path(text, ret_target, ret_error);
+    }
+    free(found);
+    return code;
+}
+
+enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
+                               struct wc_error *ret_error)
+{
+    if (!text || text[0] == '\0') {
+        text = getenv("WEIR_TARGET");
+    }
+    if (!text || text[0] == '\0') {
+        return target_among(NULL, false, ret_target, ret_error);
+    }
+    const char *path = target_after(text, "unix://");
+    if (path || (path = target_after(text, "unix:")) != NULL) {
+        return target_by_socket(path, ret_target, ret_error);
+    }
+    path = target_after(text, "file://");
+    if (path || target_is_path(text)) {
+        return target_by_path(path ? path : text, ret_target, ret_error);
+    }
+    return target_among(text, false, ret_target, ret_error);
+}
+
+enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_target,
+                                     struct wc_error *ret_error)
+{
+    const char *text = getenv("WEIR_TARGET");
+    if (text && text[0]) {
+        return wc_target_resolve(text, ret_target, ret_error);
+    }
+    return target_among(domain, true, ret_target, ret_error);
+}
+
+enum wi_state wc_target_state(const struct wc_target *target)
+{
+    if (!target->path[0]) {
+        return WI_STATE_UNKNOWN;
+    }
+    struct wi_found found;
+    memset(&found, 0, sizeof(found));
+    if (wi_find_one(target->path, &found) != WEIR_OK || (target->pid && found.pid != target->pid)) {
+        return WI_STATE_DEAD;
+    }
+    return found.state;
+}
