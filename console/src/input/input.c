@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keys: while a prompt is open they are text, else actions of the table. A key that means nothing
+ * changes nothing.
+ */
+#include "input/input.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "view/grid.h"
+
+static const uint32_t intervals[] = {100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000};
+#define N_INTERVALS ((int)(sizeof(intervals) / sizeof(intervals[0])))
+
+static void input_move(struct wc_ui *ui, const struct wc_model *model, int64_t by)
+{
+    struct wc_list *list = &ui->list[ui->tab];
+    int64_t last = (int64_t)wc_ui_matching(model, ui->tab) - 1;
+    int64_t to = (int64_t)list->cursor + by;
+
+    to = to > last ? last : to;
+    list->cursor = to < 0 ? 0 : (uint32_t)to;
+    const Weir__V1__Row *row = wc_ui_selected(ui, model, ui->tab);
+    list->has_selected = row != NULL;
+    list->selected_id = row ? row->id : 0;
+}
+
+static void input_top(struct wc_ui *ui)
+{
+    struct wc_list *list = &ui->list[ui->tab];
+    list->cursor = list->top = 0;
+    list->has_selected = false; /* the first row, whichever it is */
+}
+
+static void input_tab(struct wc_ui *ui, enum wc_tab tab)
+{
+    if (tab != ui->tab) {
+        ui->tab_before = ui->tab;
+        ui->tab = tab;
+    }
+    ui->is_detail = false;
+    ui->locate = 0;
+}
+
+/* The gauges' tab is left out while there are none. */
+static void input_next_tab(struct wc_ui *ui, const struct wc_model *model, int step)
+{
+    int n = wc_ui_total(model, WC_TAB_GAUGES) > 0 ? WC_N_TABS : WC_TAB_GAUGES;
+    input_tab(ui, (enum wc_tab)(((int)ui->tab + step + n) % n));
+}
+
+/* To the neighbour among the columns that are shown and can be sorted by. */
+static void input_sort(struct wc_ui *ui, const struct wc_model *model,
+                       const struct wc_layout *layout, int step)
+{
+    const struct wc_column_table *table = wc_column_table(ui->tab);
+    struct wc_list *list = &ui->list[ui->tab];
+    struct wc_columns columns;
+    int at = 0;
+
+    if (ui->tab == WC_TAB_WARNINGS) {
+        return; /* the worst stands first, always */
+    }
+    wc_columns_fit(ui->tab, layout->cols, wc_ui_name_width(model), &columns);
+    for (int i = 0; i < columns.n; i++) {
+        if (columns.at[i].index == list->sort) {
+            at = i;
+        }
+    }
+    do {
+        at = (at + step + columns.n) % columns.n;
+    } while (table->columns[columns.at[at].index].type == WC_COLUMN_TREND);
+    list->sort = columns.at[at].index;
+    enum wc_column_type type = table->columns[list->sort].type;
+    list->is_descending = type != WC_COLUMN_NAME && type != WC_COLUMN_TEXT;
+    input_top(ui);
+}
+
+static void input_detail(struct wc_ui *ui, const struct wc_model *model)
+{
+    const Weir__V1__Row *row = wc_ui_selected(ui, model, ui->tab);
+    if (!row || ui->tab == WC_TAB_WARNINGS) {
+        return;
+    }
+    ui->is_detail = true;
+    ui->detail_id = row->id;
+    snprintf(ui->detail_name, sizeof(ui->detail_name), "%s", row->name);
+}
+
+static void input_interval(struct wc_ui *ui, int step)
+{
+    int at = 0;
+    while (at + 1 < N_INTERVALS && intervals[at] < ui->interval_millis) {
+        at++;
+    }
+    if (step > 0 && intervals[at] > ui->interval_millis) {
+        step = 0; /* between two: the next greater one */
+    }
+    at += step;
+    if (at >= 0 && at < N_INTERVALS) {
+        ui->interval_millis = intervals[at];
+    }
+}
+
+static void input_search(struct wc_ui *ui, int direction, bool is_here)
+{
+    if (!ui->search[0]) {
+        snprintf(ui->message, sizeof(ui->message), "nothing to search for yet: type / and a name");
+        return;
+    }
+    if (ui->tab == WC_TAB_WARNINGS) {
+        return;
+    }
+    ui->locate = direction;
+    ui->locate_here = is_here;
+}
+
+static void input_filter(struct wc_ui *ui, const char *filter)
+{
+    snprintf(ui->filter, sizeof(ui->filter), "%s", filter);
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        ui->list[tab].cursor = ui->list[tab].top = 0;
+        ui->list[tab].has_selected = false;
+    }
+}
+
+static void input_back(struct wc_ui *ui)
+{
+    if (ui->is_detail) {
+        ui->is_detail = false;
+    } else if (ui->filter[0]) {
+        input_filter(ui, "");
+    } else if (ui->tab == WC_TAB_WARNINGS) {
+        input_tab(ui, ui->tab_before);
+    }
+}
+
+static void prompt_open(struct wc_ui *ui, enum wc_prompt prompt)
+{
+    ui->prompt = prompt;
+    ui->is_detail = false;
+    snprintf(ui->typed, sizeof(ui->typed), "%s", prompt == WC_PROMPT_FILTER ? ui->filter : "");
+}
+
+static void prompt_accept(struct wc_ui *ui)
+{
+    enum wc_prompt prompt = ui->prompt;
+    ui->prompt = WC_PROMPT_NONE;
+    if (prompt == WC_PROMPT_FILTER) {
+        input_filter(ui, ui->typed);
+    } else if (ui->typed[0]) {
+        snprintf(ui->search, sizeof(ui->search), "%s", ui->typed);
+        input_search(ui, 1, true);
+    }
+}
+
+static void prompt_key(struct wc_ui *ui, uint32_t key)
+{
+    size_t length = strlen(ui->typed);
+
+    switch (key) {
+    case WC_KEY_ENTER:
+    case '\r':
+        prompt_accept(ui);
+        return;
+    case WC_KEY_ESCAPE:
+    case WC_CTRL('c'):
+        ui->prompt = WC_PROMPT_NONE;
+        return;
+    case WC_CTRL('u'):
+        ui->typed[0] = '\0';
+        return;
+    case WC_KEY_BACKSPACE:
+    case WC_CTRL('h'):
+        while (length > 0 && ((unsigned char)ui->typed[length - 1] & 0xc0) == 0x80) {
+            length--;
+        }
+        ui->typed[length > 0 ? length - 1 : 0] = '\0';
+        return;
+    default:
+        break;
+    }
+    if (key >= ' ' && key < WC_KEY_FIRST && length + 4 < sizeof(ui->typed)) {
+        char bytes[4];
+        size_t n = wc_utf8_put(key, bytes);
+        memcpy(ui->typed + length, bytes, n);
+        ui->typed[length + n] = '\0';
+    }
+}
+
+/* What moves the cursor; false for any other action. */
+static bool input_cursor(struct wc_ui *ui, const struct wc_model *model,
+                         const struct wc_layout *layout, enum wc_action action)
+{
+    int page = layout->n_sections > 0 ? wc_layout_section(layout, ui->tab)->n_rows : 1;
+    page = page > 1 ? page - 1 : 1;
+    switch (action) {
+    case WC_ACTION_UP:
+        input_move(ui, model, -1);
+        return true;
+    case WC_ACTION_DOWN:
+        input_move(ui, model, 1);
+        return true;
+    case WC_ACTION_PAGE_UP:
+        input_move(ui, model, -page);
+        return true;
+    case WC_ACTION_PAGE_DOWN:
+        input_move(ui, model, page);
+        return true;
+    case WC_ACTION_TOP:
+        input_top(ui);
+        return true;
+    case WC_ACTION_BOTTOM:
+        input_move(ui, model, INT32_MAX);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_layout *layout,
+                      enum wc_action action, uint32_t key)
+{
+    struct wc_list *list = &ui->list[ui->tab];
+
+    switch (action) {
+    case WC_ACTION_DETAIL:
+        input_detail(ui, model);
+        break;
+    case WC_ACTION_BACK:
+        input_back(ui);
+        break;
+    case WC_ACTION_TAB:
+        input_tab(ui, (enum wc_tab)(key - '1'));
+        break;
+    case WC_ACTION_NEXT_TAB:
+        input_next_tab(ui, model, 1);
+        break;
+    case WC_ACTION_PREVIOUS_TAB:
+        input_next_tab(ui, model, -1);
+        break;
+    case WC_ACTION_SEARCH:
+        prompt_open(ui, WC_PROMPT_SEARCH);
+        break;
+    case WC_ACTION_NEXT_MATCH:
+        input_search(ui, 1, false);
+        break;
+    case WC_ACTION_PREVIOUS_MATCH:
+        input_search(ui, -1, false);
+        break;
+    case WC_ACTION_FILTER:
+        prompt_open(ui, WC_PROMPT_FILTER);
+        break;
+    case WC_ACTION_SORT_LEFT:
+        input_sort(ui, model, layout, -1);
+        break;
+    case WC_ACTION_SORT_RIGHT:
+        input_sort(ui, model, layout, 1);
+        break;
+    case WC_ACTION_INVERT:
+        list->is_descending = !list->is_descending;
+        input_top(ui);
+        break;
+    case WC_ACTION_FREEZE:
+        wc_model_freeze(model, !model->is_frozen);
+        break;
+    case WC_ACTION_SLOWER:
+        input_interval(ui, 1);
+        break;
+    case WC_ACTION_FASTER:
+        input_interval(ui, -1);
+        break;
+    case WC_ACTION_WARNINGS:
+        input_tab(ui, ui->tab == WC_TAB_WARNINGS ? ui->tab_before : WC_TAB_WARNINGS);
+        break;
+    case WC_ACTION_HELP:
+        ui->is_help = true;
+        break;
+    case WC_ACTION_QUIT:
+        ui->wants_quit = true;
+        break;
+    default:
+        break;
+    }
+}
+
+void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layout *layout,
+                  uint32_t key)
+{
+    ui->message[0] = '\0';
+    if (ui->prompt != WC_PROMPT_NONE) {
+        prompt_key(ui, key);
+        return;
+    }
+    bool is_second_g = key == 'g' && ui->is_g_typed;
+    ui->is_g_typed = key == 'g' && !is_second_g;
+    enum wc_action action = is_second_g ? WC_ACTION_TOP : wc_key_action(key);
+    if (ui->is_help) {
+        ui->is_help = false; /* any key closes it, and only that; but to quit is to quit */
+        ui->wants_quit = action == WC_ACTION_QUIT;
+        return;
+    }
+    if (!input_cursor(ui, model, layout, action)) {
+        input_act(ui, model, layout, action, key);
+    } else if (ui->is_detail) {
+        input_detail(ui, model); /* the details follow the cursor */
+    }
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of keys. */
+#include "input/key.h"
+
+static const struct wc_key_row rows[] = {
+    {WC_ACTION_UP, {WC_KEY_UP, 'k'}, "up k", "one row up", NULL, NULL},
+    {WC_ACTION_DOWN, {WC_KEY_DOWN, 'j'}, "down j", "one row down", NULL, NULL},
+    {WC_ACTION_PAGE_UP, {WC_KEY_PAGE_UP, WC_CTRL('b')}, "PgUp", "one page up", NULL, NULL},
+    {WC_ACTION_PAGE_DOWN, {WC_KEY_PAGE_DOWN, WC_CTRL('f')}, "PgDn", "one page down", NULL, NULL},
+    {WC_ACTION_TOP, {WC_KEY_HOME}, "Home gg", "first row", NULL, NULL},
+    {WC_ACTION_BOTTOM, {WC_KEY_END, 'G'}, "End G", "last row", NULL, NULL},
+    {WC_ACTION_DETAIL, {WC_KEY_ENTER, '\r'}, "Enter", "all numbers of the row", "detail", "Enter"},
+    {WC_ACTION_BACK, {WC_KEY_ESCAPE}, "Esc", "back, or drop the filter", NULL, NULL},
+    {WC_ACTION_TAB, {'1', '2', '3', '4', '5'}, "1 .. 5", "that table (6: gauges)", NULL, NULL},
+    {WC_ACTION_TAB, {'6'}, NULL, NULL, NULL, NULL},
+    {WC_ACTION_NEXT_TAB, {WC_KEY_TAB}, "Tab", "next table", "table", "Tab"},
+    {WC_ACTION_PREVIOUS_TAB, {WC_KEY_BACK_TAB}, "Shift-Tab", "previous table", NULL, NULL},
+    {WC_ACTION_SEARCH, {'/', WC_KEY_F3}, "/ F3", "search for a part of a name", "search", "/"},
+    {WC_ACTION_NEXT_MATCH, {'n'}, "n", "next match", NULL, NULL},
+    {WC_ACTION_PREVIOUS_MATCH, {'N'}, "N", "previous match", NULL, NULL},
+    {WC_ACTION_FILTER,
+     {'f', '\\', WC_KEY_F4},
+     "f \\ F4",
+     "show only names that match",
+     "filter",
+     "f"},
+    {WC_ACTION_SORT_LEFT,
+     {'<', 'h', WC_KEY_LEFT},
+     "< h",
+     "sort by column on the left",
+     "sort",
+     "< >"},
+    {WC_ACTION_SORT_RIGHT,
+     {'>', 'l', WC_KEY_RIGHT},
+     "> l",
+     "sort by column on the right",
+     NULL,
+     NULL},
+    {WC_ACTION_INVERT, {'i', 'I'}, "i I", "turn the order round", NULL, NULL},
+    {WC_ACTION_FREEZE, {' '}, "Space", "freeze what is shown", "freeze", "Space"},
+    {WC_ACTION_FASTER, {'-'}, "-", "look more often", NULL, NULL},
+    {WC_ACTION_SLOWER, {'+', '='}, "+", "look less often", NULL, NULL},
+    {WC_ACTION_WARNINGS, {'w'}, "w", "warnings only, and back", "warnings", "w"},
+    {WC_ACTION_HELP, {'?', WC_KEY_F1}, "? F1", "this help", "help", "?"},
+    {WC_ACTION_QUIT, {'q', WC_KEY_F10, WC_CTRL('c')}, "q F10 ^C", "quit", "quit", "q"},
+};
+
+const struct wc_key_row *wc_key_row(size_t i)
+{
+    return i < sizeof(rows) / sizeof(rows[0]) ? &rows[i] : NULL;
+}
+
+enum wc_action wc_key_action(uint32_t key)
+{
+    const struct wc_key_row *row;
+    for (size_t i = 0; key && (row = wc_key_row(i)) != NULL; i++) {
+        for (int k = 0; k < WC_KEYS_PER_ROW && row->keys[k]; k++) {
+            if (row->keys[k] == key) {
+                return row->action;
+            }
+        }
+    }
+    return WC_ACTION_NONE;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keys and what they do, as one table: input/ acts by it, the footer and the help are made from it.
+ */
+#ifndef WC_INPUT_KEY_H
+#define WC_INPUT_KEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A key is a character (with Ctrl: 1 to 26) or one of these. */
+enum wc_key {
+    WC_KEY_NONE = 0,
+    WC_KEY_TAB = 9,
+    WC_KEY_ENTER = 10,
+    WC_KEY_ESCAPE = 27,
+    WC_KEY_BACKSPACE = 127,
+    WC_KEY_FIRST = 0x200000, /* beyond Unicode */
+    WC_KEY_UP,
+    WC_KEY_DOWN,
+    WC_KEY_LEFT,
+    WC_KEY_RIGHT,
+    WC_KEY_PAGE_UP,
+    WC_KEY_PAGE_DOWN,
+    WC_KEY_HOME,
+    WC_KEY_END,
+    WC_KEY_BACK_TAB,
+    WC_KEY_F1,
+    WC_KEY_F3,
+    WC_KEY_F4,
+    WC_KEY_F10
+};
+
+#define WC_CTRL(letter) ((letter)&0x1f)
+
+enum wc_action {
+    WC_ACTION_NONE,
+    WC_ACTION_UP,
+    WC_ACTION_DOWN,
+    WC_ACTION_PAGE_UP,
+    WC_ACTION_PAGE_DOWN,
+    WC_ACTION_TOP,
+    WC_ACTION_BOTTOM,
+    WC_ACTION_DETAIL,
+    WC_ACTION_BACK,
+    WC_ACTION_TAB,
+    WC_ACTION_NEXT_TAB,
+    WC_ACTION_PREVIOUS_TAB,
+    WC_ACTION_SEARCH,
+    WC_ACTION_NEXT_MATCH,
+    WC_ACTION_PREVIOUS_MATCH,
+    WC_ACTION_FILTER,
+    WC_ACTION_SORT_LEFT,
+    WC_ACTION_SORT_RIGHT,
+    WC_ACTION_INVERT,
+    WC_ACTION_FREEZE,
+    WC_ACTION_SLOWER,
+    WC_ACTION_FASTER,
+    WC_ACTION_WARNINGS,
+    WC_ACTION_HELP,
+    WC_ACTION_QUIT
+};
+
+#define WC_KEYS_PER_ROW 5
+
+struct wc_key_row {
+    enum wc_action action;
+    uint32_t keys[WC_KEYS_PER_ROW]; /* 0 ends them */
+    const char *shown;              /* the keys, as the help writes them */
+    const char *does;
+    const char *footer; /* what the footer says after `footer_key`, or NULL */
+    const char *footer_key;
+};
+
+/* The i-th row, or NULL. Owns: static. */
+const struct wc_key_row *wc_key_row(size_t i);
+
+enum wc_action wc_key_action(uint32_t key);
+
+#endif

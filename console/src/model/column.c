@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The column tables, and how they share a line. A line is: mark, blank, NAME, and the columns with a
+ * blank before each. NAME, BAR and TREND are measured once, on the channels' table, and taken over
+ * by the others.
+ */
+#include "model/column.h"
+
+#include <string.h>
+
+#include "weir/v1/agent.pb-c.h"
+
+#define MARK_WIDTH     2
+#define NAME_MIN_WIDTH 11
+#define NAME_MAX_WIDTH 40
+#define BAR_MAX_WIDTH  12
+#define TEXT_MAX_WIDTH 28
+
+/* The widths of a trend that cut a minute into whole seconds. */
+static const int trend_widths[] = {10, 12, 15, 20, 30, 60};
+#define N_TREND_WIDTHS (sizeof(trend_widths) / sizeof(trend_widths[0]))
+
+static const struct wc_column channel_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
+    {"DEPTH", "depth", WC_COLUMN_COUNT, 7, 0},
+    {"CAP", "capacity", WC_COLUMN_CAPACITY, 9, 0},
+    {"FILL", "fill", WC_COLUMN_BAR, 5, 4},
+    {"TREND 60s", "depth", WC_COLUMN_TREND, 10, 0},
+    {"IN/S", "in_rate", WC_COLUMN_RATE, 5, 0},
+    {"OUT/S", "out_rate", WC_COLUMN_RATE, 5, 0},
+    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 1},
+    {"OLDEST", "oldest_age", WC_COLUMN_DURATION, 7, 3},
+    {"P99", "wait_p99", WC_COLUMN_DURATION, 5, 2},
+    {"HIGH", "high_water", WC_COLUMN_COUNT, 6, 5},
+    {"QUEUED", "queued_bytes", WC_COLUMN_BYTES, 7, 6},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
+};
+
+static const struct wc_column semaphore_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
+    {"AVAIL", "available", WC_COLUMN_COUNT, 7, 0},
+    {"PERMITS", "permits", WC_COLUMN_COUNT, 9, 0},
+    {"TAKEN", "saturation", WC_COLUMN_BAR, 5, 4},
+    {"TREND 60s", "saturation", WC_COLUMN_TREND, 10, 0},
+    {"ACQ/S", "acquire_rate", WC_COLUMN_RATE, 5, 0},
+    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 0},
+    {"WAITERS", "waiters", WC_COLUMN_COUNT, 7, 3},
+    {"EMPTY", "exhausted_seconds", WC_COLUMN_DURATION, 5, 2},
+    {"P99", "wait_p99", WC_COLUMN_DURATION, 5, 2},
+    {"LOW", "low_water", WC_COLUMN_COUNT, 6, 5},
+    {"REJECTS", "rejects", WC_COLUMN_ALARM, 7, 6},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
+};
+
+static const struct wc_column task_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
+    {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0},
+    {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0},
+    {"ERROR", "finished_error", WC_COLUMN_ALARM, 5, 4},
+    {"TREND 60s", "pending", WC_COLUMN_TREND, 10, 0},
+    {"SPAWN/S", "spawn_rate", WC_COLUMN_RATE, 7, 0},
+    {"DONE/S", "finish_rate", WC_COLUMN_RATE, 6, 0},
+    {"WAIT P99", "wait_p99", WC_COLUMN_DURATION, 8, 3},
+    {"RUN P99", "run_p99", WC_COLUMN_DURATION, 7, 2},
+    {"RUNS", "runs", WC_COLUMN_COUNT, 6, 5},
+    {"DONE", "finished", WC_COLUMN_COUNT, 7, 6},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
+};
+
+static const struct wc_column counter_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
+    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
+    {"PER S", "rate", WC_COLUMN_RATE, 5, 0},
+    {"TREND 60s", "rate", WC_COLUMN_TREND, 10, 0},
+};
+
+static const struct wc_column gauge_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
+    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
+    {"TREND 60s", "value", WC_COLUMN_TREND, 10, 0},
+};
+
+static const struct wc_column warning_columns[] = {
+    {"SEVERITY", "severity", WC_COLUMN_TEXT, 8, 0},
+    {"SUBJECT", "subject", WC_COLUMN_TEXT, 12, 0},
+    {"WHAT", "text", WC_COLUMN_TEXT, 30, 0},
+};
+
+#define COLUMNS(columns) columns, sizeof(columns) / sizeof((columns)[0])
+
+static const struct wc_column_table tables[WC_N_TABS] = {
+    [WC_TAB_CHANNELS] = {WEIR__V1__KIND__KIND_CHANNEL, "Channels", "depth", true,
+                         COLUMNS(channel_columns)},
+    [WC_TAB_SEMAPHORES] = {WEIR__V1__KIND__KIND_SEMAPHORE, "Semaphores", "saturation", true,
+                           COLUMNS(semaphore_columns)},
+    [WC_TAB_TASKS] = {WEIR__V1__KIND__KIND_TASK, "Tasks", "pending", true, COLUMNS(task_columns)},
+    [WC_TAB_COUNTERS] = {WEIR__V1__KIND__KIND_COUNTER, "Counters", NULL, false,
+                         COLUMNS(counter_columns)},
+    [WC_TAB_WARNINGS] = {WEIR__V1__KIND__KIND_WARNING, "Warnings", "severity", false,
+                         COLUMNS(warning_columns)},
+    [WC_TAB_GAUGES] = {WEIR__V1__KIND__KIND_GAUGE, "Gauges", NULL, false, COLUMNS(gauge_columns)},
+};
+
+const struct wc_column_table *wc_column_table(enum wc_tab tab)
+{
+    return &tables[tab < WC_N_TABS ? tab : WC_TAB_CHANNELS];
+}
+
+int wc_column_tab(int kind)
+{
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        if (tables[tab].kind == kind) {
+            return tab;
+        }
+    }
+    return -1;
+}
+
+int wc_column_find(enum wc_tab tab, const char *field)
+{
+    const struct wc_column_table *table = wc_column_table(tab);
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const struct wc_column *column = &table->columns[i];
+        if (column->type != WC_COLUMN_TREND &&
+            strcmp(column->field ? column->field : "name", field) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* What all tabs have in common on one screen. */
+struct measure {
+    int name, bar, trend;
+};
+
+static int column_width(const struct wc_column *column, const struct measure *measure)
+{
+    switch (column->type) {
+    case WC_COLUMN_NAME:
+        return measure->name;
+    case WC_COLUMN_BAR:
+        return measure->bar;
+    case WC_COLUMN_TREND:
+        return measure->trend;
+    default:
+        return column->width;
+    }
+}
+
+/* Chooses the columns that fit, the least rank first; returns the columns left over. */
+static int columns_choose(const struct wc_column_table *table, int screen_cols,
+                          const struct measure *measure, bool is_chosen[WC_MAX_COLUMNS])
+{
+    int left = screen_cols - MARK_WIDTH + 1; /* NAME has no blank before it */
+    for (int rank = 0; rank < 8; rank++) {
+        for (size_t i = 0; i < table->n_columns; i++) {
+            const struct wc_column *column = &table->columns[i];
+            if (column->rank != rank) {
+                continue;
+            }
+            int width = column_width(column, measure) + 1;
+            is_chosen[i] = width <= left;
+            if (!is_chosen[i]) {
+                return left; /* nothing of a higher rank instead: the order is a promise */
+            }
+            left -= width;
+        }
+    }
+    return left;
+}
+
+static int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Gives what is left on the channels' line to names, bars and trends, in this order. */
+static struct measure measure_take(int screen_cols, int name_width)
+{
+    struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};
+    bool is_chosen[WC_MAX_COLUMNS] = {false};
+    int left = columns_choose(&tables[WC_TAB_CHANNELS], screen_cols, &measure, is_chosen);
+
+    int more = min(left, min(name_width, NAME_MAX_WIDTH) - measure.name);
+    if (more > 0) {
+        measure.name += more;
+        left -= more;
+    }
+    size_t trend = 0;
+    while (trend + 1 < N_TREND_WIDTHS && trend_widths[trend + 1] <= 20 &&
+           trend_widths[trend + 1] - trend_widths[0] <= left) {
+        trend++;
+    }
+    left -= trend_widths[trend] - trend_widths[0];
+    more = is_chosen[3] ? min(left, BAR_MAX_WIDTH - measure.bar) : 0;
+    measure.bar += more;
+    left -= more;
+    while (trend + 1 < N_TREND_WIDTHS && trend_widths[trend + 1] - trend_widths[trend] <= left) {
+        left -= trend_widths[trend + 1] - trend_widths[trend];
+        trend++;
+    }
+    measure.trend = trend_widths[trend];
+    if (left > 0 && screen_cols < 100) {
+        measure.name += min(left, NAME_MAX_WIDTH - measure.name);
+    }
+    return measure;
+}
+
+static void warning_columns_fit(int screen_cols, int name_width, struct wc_columns *to)
+{
+    int subject = min(name_width > 12 ? name_width : 12, 32);
+    int left = screen_cols - MARK_WIDTH - 8 - 1 - subject - 1;
+    to->n = 3;
+    to->at[0].index = 0;
+    to->at[0].col = MARK_WIDTH;
+    to->at[0].width = 8;
+    to->at[1].index = 1;
+    to->at[1].col = MARK_WIDTH + 9;
+    to->at[1].width = subject;
+    to->at[2].index = 2;
+    to->at[2].col = MARK_WIDTH + 9 + subject + 1;
+    to->at[2].width = left > 1 ? left : 1;
+}
+
+void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
+                    struct wc_columns *ret_columns)
+{
+    if (tab == WC_TAB_WARNINGS) {
+        warning_columns_fit(screen_cols, name_width, ret_columns);
+        return;
+    }
+    const struct wc_column_table *table = wc_column_table(tab);
+    struct measure measure = measure_take(screen_cols, name_width);
+    bool is_chosen[WC_MAX_COLUMNS] = {false};
+    int left = columns_choose(table, screen_cols, &measure, is_chosen);
+    int col = MARK_WIDTH;
+
+    ret_columns->n = 0;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!is_chosen[i]) {
+            continue;
+        }
+        int width = column_width(&table->columns[i], &measure);
+        if (table->columns[i].type == WC_COLUMN_TEXT) {
+            int more = min(left, TEXT_MAX_WIDTH - width);
+            width += more > 0 ? more : 0;
+        }
+        ret_columns->at[ret_columns->n].index = (int)i;
+        ret_columns->at[ret_columns->n].col = col;
+        ret_columns->at[ret_columns->n].width = width;
+        ret_columns->n++;
+        col += width + 1;
+    }
+}

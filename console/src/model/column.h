@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The columns of each tab as a table: which metric, how wide, what goes first when the screen is
+ * narrow. The first columns of all tabs have the same widths, so that tables below each other line
+ * up. What a column means is not said here but in the Description. Constant; no I/O.
+ */
+#ifndef WC_MODEL_COLUMN_H
+#define WC_MODEL_COLUMN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* In the order of the keys 1, 2, ... */
+enum wc_tab {
+    WC_TAB_CHANNELS,
+    WC_TAB_SEMAPHORES,
+    WC_TAB_TASKS,
+    WC_TAB_COUNTERS,
+    WC_TAB_WARNINGS,
+    WC_TAB_GAUGES,
+    WC_N_TABS
+};
+
+enum wc_column_type {
+    WC_COLUMN_NAME,
+    WC_COLUMN_COUNT,
+    WC_COLUMN_EXACT,    /* all digits */
+    WC_COLUMN_CAPACITY, /* a count, or the word "unbounded" when there is none */
+    WC_COLUMN_RATE,
+    WC_COLUMN_ALARM_RATE, /* a rate that is bad unless 0 */
+    WC_COLUMN_ALARM,      /* a count that is bad unless 0 */
+    WC_COLUMN_DURATION,
+    WC_COLUMN_BYTES,
+    WC_COLUMN_BAR,   /* a ratio */
+    WC_COLUMN_TREND, /* the row's history */
+    WC_COLUMN_TEXT
+};
+
+struct wc_column {
+    const char *caption;
+    const char *field; /* NULL: the name */
+    enum wc_column_type type;
+    int width; /* the least; of NAME, BAR, TREND and TEXT more is given where there is room */
+    int rank;  /* the greatest goes first when the screen is narrow */
+};
+
+struct wc_column_table {
+    int kind;          /* as Weir__V1__Kind */
+    const char *title; /* of the tab */
+    const char *sort;  /* the FIELD that sorts at first; NULL: the name */
+    bool is_descending;
+    const struct wc_column *columns;
+    size_t n_columns;
+};
+
+#define WC_MAX_COLUMNS 16
+
+/* Never NULL for a tab. Owns: static. */
+const struct wc_column_table *wc_column_table(enum wc_tab tab);
+
+/* The tab that lists a kind, or -1. */
+int wc_column_tab(int kind);
+
+/* A tab's columns on a screen of that width. */
+struct wc_columns {
+    int n;
+    struct {
+        int index; /* in the table */
+        int col, width;
+    } at[WC_MAX_COLUMNS];
+};
+
+/* Lays the columns out; `name_width` is what the longest name shown would like. */
+void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
+                    struct wc_columns *ret_columns);
+
+/* The index of a tab's column by its FIELD ("name" for the name), or -1. */
+int wc_column_find(enum wc_tab tab, const char *field);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sharing of the body's lines. First everything that there is; then, where that is too much, the
+ * tab in use in full and a few lines of each other; then the tab alone.
+ */
+#include "model/layout.h"
+
+#define HEAD_ROWS      3
+#define FOOT_ROWS      3
+#define TALL_BODY_ROWS 34 /* a screen of 40 rows: the others keep more lines */
+#define GRAPH_MIN_ROWS 6
+#define GRAPH_MAX_ROWS 18
+
+static const enum wc_tab stack[] = {WC_TAB_CHANNELS, WC_TAB_SEMAPHORES, WC_TAB_TASKS,
+                                    WC_TAB_COUNTERS, WC_TAB_GAUGES};
+#define N_STACK ((int)(sizeof(stack) / sizeof(stack[0])))
+
+struct share {
+    enum wc_tab tab;
+    int need; /* rows of data, at least 1 */
+    int rows;
+};
+
+static int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int shares_sum(const struct share *share, int n)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += share[i].rows + 1;
+    }
+    return sum;
+}
+
+/* The tabs that have rows, and the one in use. */
+static int shares_collect(struct share *share, enum wc_tab tab, const uint32_t counts[WC_N_TABS])
+{
+    int n = 0;
+    for (int i = 0; i < N_STACK; i++) {
+        uint32_t count = counts[stack[i]];
+        if (count > 0 || stack[i] == tab) {
+            int need = count > 10000 ? 10000 : count > 0 ? (int)count : 1;
+            share[n++] = (struct share){stack[i], need, need};
+        }
+    }
+    return n;
+}
+
+/* Gives each section its rows; returns how many sections there are. */
+static int shares_divide(struct share *share, int n, enum wc_tab tab, int body)
+{
+    if (shares_sum(share, n) <= body) {
+        return n;
+    }
+    int others = body >= TALL_BODY_ROWS ? 4 : 2;
+    int in_use = 0;
+    for (int i = 0; i < n; i++) {
+        if (share[i].tab == tab) {
+            in_use = i;
+        } else {
+            share[i].rows = min(share[i].need, others);
+        }
+    }
+    share[in_use].rows = 0;
+    int left = body - shares_sum(share, n);
+    if (left < min(share[in_use].need, body / 2)) {
+        share[0] = (struct share){tab, share[in_use].need, min(share[in_use].need, body - 1)};
+        return 1;
+    }
+    share[in_use].rows = min(share[in_use].need, left);
+    left -= share[in_use].rows;
+    for (int i = 0; i < n && left > 0; i++) {
+        int more = min(left, share[i].need - share[i].rows);
+        share[i].rows += more;
+        left -= more;
+    }
+    return n;
+}
+
+void wc_layout_make(int rows, int cols, enum wc_tab tab, const uint32_t counts[WC_N_TABS],
+                    bool is_whole, struct wc_layout *ret_layout)
+{
+    struct wc_layout layout = {.rows = rows, .cols = cols};
+    layout.is_too_small = rows < WC_MIN_ROWS || cols < WC_MIN_COLS;
+    layout.body_row = HEAD_ROWS;
+    layout.body_rows = rows - HEAD_ROWS - FOOT_ROWS;
+    layout.info_row = rows - 3;
+    layout.warning_row = rows - 2;
+    layout.footer_row = rows - 1;
+    if (layout.is_too_small || is_whole) {
+        *ret_layout = layout;
+        return;
+    }
+    if (tab == WC_TAB_WARNINGS) {
+        layout.n_sections = 1;
+        layout.section[0] = (struct wc_section){tab, HEAD_ROWS, layout.body_rows - 1};
+        *ret_layout = layout;
+        return;
+    }
+    struct share share[WC_N_TABS];
+    int n = shares_collect(share, tab, counts);
+    n = shares_divide(share, n, tab, layout.body_rows);
+
+    int left = layout.body_rows - shares_sum(share, n);
+    int gap = left >= n - 1 ? 1 : 0;
+    int row = HEAD_ROWS;
+    for (int i = 0; i < n; i++) {
+        layout.section[i] = (struct wc_section){share[i].tab, row, share[i].rows};
+        row += share[i].rows + 1 + (i + 1 < n ? gap : 0);
+    }
+    layout.n_sections = n;
+    left = HEAD_ROWS + layout.body_rows - row - gap;
+    if (left >= GRAPH_MIN_ROWS) {
+        layout.graph_rows = min(left, GRAPH_MAX_ROWS);
+        layout.graph_row = row + gap;
+    }
+    *ret_layout = layout;
+}
+
+const struct wc_section *wc_layout_section(const struct wc_layout *layout, enum wc_tab tab)
+{
+    for (int i = 0; i < layout->n_sections; i++) {
+        if (layout->section[i].tab == tab) {
+            return &layout->section[i];
+        }
+    }
+    return &layout->section[0];
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where everything stands on a screen of a given size. Tables stand below each other while they fit;
+ * else the tab in use has the room. No I/O.
+ *
+ *     0        process
+ *     1        rejects, filter, banners
+ *     2        tabs
+ *     body     tables, and the selected row's graph in what is left
+ *     rows-3   what the column means
+ *     rows-2   the worst warning
+ *     rows-1   keys
+ */
+#ifndef WC_MODEL_LAYOUT_H
+#define WC_MODEL_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/column.h"
+
+#define WC_MIN_ROWS 12
+#define WC_MIN_COLS 60
+
+struct wc_section {
+    enum wc_tab tab;
+    int row;    /* of its captions; the rows of data follow */
+    int n_rows; /* of data */
+};
+
+struct wc_layout {
+    int rows, cols;
+    bool is_too_small;
+    int body_row, body_rows;
+    int n_sections;
+    struct wc_section section[WC_N_TABS];
+    int graph_row, graph_rows; /* 0 rows: no graph */
+    int info_row, warning_row, footer_row;
+};
+
+/* `counts`: the rows of each tab. `is_whole`: one thing has the whole body (a row's details). */
+void wc_layout_make(int rows, int cols, enum wc_tab tab, const uint32_t counts[WC_N_TABS],
+                    bool is_whole, struct wc_layout *ret_layout);
+
+/* The section of a tab; the first one when it has none. */
+const struct wc_section *wc_layout_section(const struct wc_layout *layout, enum wc_tab tab);
+
+#endif

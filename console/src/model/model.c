@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pictures and histories. An Update is kept as it came; a table only notes where in its rows the
+ * metrics stand.
+ */
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define NANOS            INT64_C(1000000000)
+#define STALE_MIN_NANOS  (3 * NANOS)
+#define DEFAULT_INTERVAL 1000
+
+void wc_model_init(struct wc_model *model)
+{
+    *model = (struct wc_model){0};
+    wc_histories_init(&model->histories);
+    wc_histories_init(&model->frozen_histories);
+    model->plan.interval_millis = DEFAULT_INTERVAL;
+}
+
+static void picture_finish(struct wc_picture *picture)
+{
+    if (picture->update) {
+        weir__v1__update__free_unpacked(picture->update, NULL);
+    }
+    *picture = (struct wc_picture){0};
+}
+
+static void model_forget(struct wc_model *model)
+{
+    picture_finish(&model->live);
+    picture_finish(&model->frozen);
+    wc_histories_finish(&model->histories);
+    wc_histories_finish(&model->frozen_histories);
+    model->is_frozen = false;
+    model->heard_nanos = 0;
+}
+
+void wc_model_finish(struct wc_model *model)
+{
+    model_forget(model);
+    if (model->description) {
+        weir__v1__description__free_unpacked(model->description, NULL);
+        model->description = NULL;
+    }
+}
+
+static Weir__V1__Description *description_copy(const Weir__V1__Description *from)
+{
+    size_t size = weir__v1__description__get_packed_size(from);
+    uint8_t *bytes = wc_alloc(size ? size : 1);
+    weir__v1__description__pack(from, bytes);
+    Weir__V1__Description *copy = weir__v1__description__unpack(NULL, size, bytes);
+    free(bytes);
+    return copy;
+}
+
+void wc_model_describe(struct wc_model *model, const Weir__V1__Description *description,
+                       const char *notice, int64_t unix_nanos)
+{
+    Weir__V1__Description *copy = description_copy(description);
+    if (!copy) {
+        return;
+    }
+    if (model->description) {
+        if (model->description->pid != copy->pid ||
+            model->description->started_unix_nanos != copy->started_unix_nanos) {
+            model_forget(model);
+        }
+        weir__v1__description__free_unpacked(model->description, NULL);
+    }
+    model->description = copy;
+    snprintf(model->notice, sizeof(model->notice), "%s", notice && *notice ? notice : copy->notice);
+    wc_model_connection(model, strcmp(copy->state, "dead") == 0 ? WC_DEAD : WC_LIVE, unix_nanos);
+}
+
+void wc_model_connection(struct wc_model *model, enum wc_connection connection, int64_t unix_nanos)
+{
+    if (model->connection != connection) {
+        model->connection = connection;
+        model->connection_unix_nanos = unix_nanos;
+    }
+}
+
+void wc_model_watch(struct wc_model *model, const struct wc_plan *plan)
+{
+    model->plan = *plan;
+}
+
+static void table_bind(struct wc_table *to, const Weir__V1__Table *table, uint32_t offset)
+{
+    to->table = table;
+    to->offset = offset;
+    memset(to->position, -1, sizeof(to->position));
+    for (size_t i = 0; i < table->n_columns && i < INT8_MAX; i++) {
+        if (table->columns[i] < WC_MAX_METRICS) {
+            to->position[table->columns[i]] = (int8_t)i;
+        }
+    }
+}
+
+/* Whether the update has a table for each query, of its kind. */
+static bool model_fits(const struct wc_model *model, const Weir__V1__Update *update)
+{
+    if (update->n_tables != model->plan.n) {
+        return false;
+    }
+    for (size_t i = 0; i < update->n_tables; i++) {
+        if ((int)update->tables[i]->kind != model->plan.query[i].kind) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void model_record(struct wc_model *model, int64_t second)
+{
+    int64_t span = (model->plan.interval_millis + 999) / 1000;
+    for (int kind = 0; kind < WC_N_KINDS; kind++) {
+        const struct wc_table *list = &model->live.list[kind];
+        const char *field = wc_model_trend_field(kind);
+        if (!list->table || !field) {
+            continue;
+        }
+        for (size_t i = 0; i < list->table->n_rows; i++) {
+            const Weir__V1__Row *row = list->table->rows[i];
+            double value;
+            if (wc_model_number(model, list, row, field, &value)) {
+                wc_histories_add(&model->histories, kind, row->id, second, span, value);
+            }
+        }
+    }
+}
+
+void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int64_t now_nanos)
+{
+    if (!model_fits(model, taken_update)) {
+        weir__v1__update__free_unpacked(taken_update, NULL);
+        return;
+    }
+    struct wc_picture *live = &model->live;
+    picture_finish(live);
+    live->update = taken_update;
+    live->second = taken_update->read_nanos / NANOS;
+    for (size_t i = 0; i < taken_update->n_tables; i++) {
+        struct wc_table *to =
+            model->plan.query[i].is_detail ? &live->detail : &live->list[model->plan.query[i].kind];
+        table_bind(to, taken_update->tables[i], model->plan.query[i].offset);
+    }
+    model->heard_nanos = now_nanos;
+    model_record(model, live->second);
+    if (strcmp(taken_update->state, "dead") == 0) {
+        wc_model_connection(model, WC_DEAD, taken_update->unix_nanos);
+    }
+}
+
+/* A deep copy of the live picture, for the time that it stands still. */
+static void picture_copy(struct wc_picture *to, const struct wc_picture *from)
+{
+    picture_finish(to);
+    if (!from->update) {
+        return;
+    }
+    size_t size = weir__v1__update__get_packed_size(from->update);
+    uint8_t *bytes = wc_alloc(size ? size : 1);
+    weir__v1__update__pack(from->update, bytes);
+    Weir__V1__Update *copy = weir__v1__update__unpack(NULL, size, bytes);
+    free(bytes);
+    if (!copy) {
+        return;
+    }
+    *to = *from;
+    to->update = copy;
+    for (size_t i = 0; i < copy->n_tables; i++) {
+        const Weir__V1__Table *old = from->update->tables[i];
+        for (int kind = 0; kind < WC_N_KINDS; kind++) {
+            if (to->list[kind].table == old) {
+                to->list[kind].table = copy->tables[i];
+            }
+        }
+        if (to->detail.table == old) {
+            to->detail.table = copy->tables[i];
+        }
+    }
+}
+
+void wc_model_freeze(struct wc_model *model, bool is_frozen)
+{
+    if (is_frozen == model->is_frozen) {
+        return;
+    }
+    wc_histories_finish(&model->frozen_histories);
+    if (is_frozen) {
+        picture_copy(&model->frozen, &model->live);
+        wc_histories_copy(&model->frozen_histories, &model->histories);
+    } else {
+        picture_finish(&model->frozen);
+    }
+    model->is_frozen = is_frozen;
+}
+
+const struct wc_picture *wc_model_picture(const struct wc_model *model)
+{
+    return model->is_frozen ? &model->frozen : &model->live;
+}
+
+const struct wc_history *wc_model_history(const struct wc_model *model, int kind, uint64_t id)
+{
+    return wc_histories_find(model->is_frozen ? &model->frozen_histories : &model->histories, kind,
+                             id);
+}
+
+double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos)
+{
+    if (model->connection != WC_LIVE || model->heard_nanos == 0) {
+        return 0;
+    }
+    int64_t patience = (int64_t)model->plan.interval_millis * 2500000;
+    int64_t age = now_nanos - model->heard_nanos;
+    if (age <= (patience > STALE_MIN_NANOS ? patience : STALE_MIN_NANOS)) {
+        return 0;
+    }
+    return (double)age / (double)NANOS;
+}
+
+const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, const char *field)
+{
+    const Weir__V1__Description *description = model->description;
+    for (size_t i = 0; description && i < description->n_metrics; i++) {
+        const Weir__V1__Metric *metric = description->metrics[i];
+        if ((int)metric->kind == kind && strcmp(metric->field, field) == 0) {
+            return metric;
+        }
+    }
+    return NULL;
+}
+
+const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kind, uint32_t index)
+{
+    const Weir__V1__Description *description = model->description;
+    for (size_t i = 0; description && i < description->n_metrics; i++) {
+        const Weir__V1__Metric *metric = description->metrics[i];
+        if ((int)metric->kind == kind && metric->index == index) {
+            return metric;
+        }
+    }
+    return NULL;
+}
+
+const char *wc_model_trend_field(int kind)
+{
+    static const char *const fields[WC_N_KINDS] = {
+        [WEIR__V1__KIND__KIND_CHANNEL] = "depth", [WEIR__V1__KIND__KIND_SEMAPHORE] = "saturation",
+        [WEIR__V1__KIND__KIND_TASK] = "pending",  [WEIR__V1__KIND__KIND_COUNTER] = "rate",
+        [WEIR__V1__KIND__KIND_GAUGE] = "value",
+    };
+    return kind >= 0 && kind < WC_N_KINDS ? fields[kind] : NULL;
+}
+
+const Weir__V1__Value *wc_model_value(const struct wc_table *table, const Weir__V1__Row *row,
+                                      const Weir__V1__Metric *metric)
+{
+    if (!metric || !table->table || metric->index >= WC_MAX_METRICS) {
+        return NULL;
+    }
+    int at = table->position[metric->index];
+    if (at < 0 || (size_t)at >= row->n_values ||
+        row->values[at]->value_case == WEIR__V1__VALUE__VALUE__NOT_SET) {
+        return NULL;
+    }
+    return row->values[at];
+}
+
+bool wc_value_number(const Weir__V1__Value *value, double *ret_number)
+{
+    switch (value ? value->value_case : WEIR__V1__VALUE__VALUE__NOT_SET) {
+    case WEIR__V1__VALUE__VALUE_U64:
+        *ret_number = (double)value->u64;
+        return true;
+    case WEIR__V1__VALUE__VALUE_I64:
+        *ret_number = (double)value->i64;
+        return true;
+    case WEIR__V1__VALUE__VALUE_F64:
+        if (!isfinite(value->f64)) {
+            return false;
+        }
+        *ret_number = value->f64;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool wc_model_number(const struct wc_model *model, const struct wc_table *table,
+                     const Weir__V1__Row *row, const char *field, double *ret_number)
+{
+    int kind = table->table ? (int)table->table->kind : -1;
+    return wc_value_number(wc_model_value(table, row, wc_model_metric(model, kind, field)),
+                           ret_number);
+}
+
+const char *wc_model_text(const struct wc_model *model, const struct wc_table *table,
+                          const Weir__V1__Row *row, const char *field)
+{
+    int kind = table->table ? (int)table->table->kind : -1;
+    const Weir__V1__Value *value = wc_model_value(table, row, wc_model_metric(model, kind, field));
+    return value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT ? value->text : "";
+}
+
+bool wc_model_process(const struct wc_model *model, const char *field, double *ret_number)
+{
+    const struct wc_table *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_PROCESS];
+    return table->table && table->table->n_rows > 0 &&
+           wc_model_number(model, table, table->table->rows[0], field, ret_number);
+}
+
+const Weir__V1__Row *wc_model_detail(const struct wc_model *model, uint64_t id)
+{
+    const Weir__V1__Table *table = wc_model_picture(model)->detail.table;
+    for (size_t i = 0; table && i < table->n_rows; i++) {
+        if (table->rows[i]->id == id) {
+            return table->rows[i];
+        }
+    }
+    return NULL;
+}
+
+enum wc_severity wc_model_severity(const struct wc_model *model, const Weir__V1__Row *warning)
+{
+    const struct wc_table *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
+    const char *severity = wc_model_text(model, table, warning, "severity");
+    return strcmp(severity, "critical") == 0  ? WC_SEVERE
+           : strcmp(severity, "warning") == 0 ? WC_WARNING
+                                              : WC_INFO;
+}
+
+size_t wc_model_warnings(const struct wc_model *model, const Weir__V1__Row **ret_rows, size_t room)
+{
+    const Weir__V1__Table *table =
+        wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING].table;
+    size_t n = 0;
+    for (int severity = WC_SEVERE; severity >= WC_INFO; severity--) {
+        for (size_t i = 0; table && i < table->n_rows && n < room; i++) {
+            if ((int)wc_model_severity(model, table->rows[i]) == severity) {
+                ret_rows[n++] = table->rows[i];
+            }
+        }
+    }
+    return n;
+}
+
+/* A subject is a name, or KIND/name where names of several kinds could be meant. */
+static bool subject_is(const char *subject, int kind, const char *name)
+{
+    static const char *const kinds[WC_N_KINDS] = {"channel", "semaphore", "task",  "counter",
+                                                  "gauge",   "process",   "agent", "warning"};
+    if (strcmp(subject, name) == 0) {
+        return true;
+    }
+    size_t length = strlen(kinds[kind]);
+    return strncmp(subject, kinds[kind], length) == 0 &&
+           (subject[length] == '/' || subject[length] == ' ') &&
+           strcmp(subject + length + 1, name) == 0;
+}
+
+enum wc_severity wc_model_severity_of(const struct wc_model *model, int kind, const char *name)
+{
+    const struct wc_table *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
+    enum wc_severity worst = WC_FINE;
+    for (size_t i = 0; table->table && i < table->table->n_rows; i++) {
+        const Weir__V1__Row *row = table->table->rows[i];
+        enum wc_severity severity = wc_model_severity(model, row);
+        if (severity > worst &&
+            subject_is(wc_model_text(model, table, row, "subject"), kind, name)) {
+            worst = severity;
+        }
+    }
+    return worst;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the screen knows of one process: fed with Updates and with what becomes of the link, asked
+ * by view/. Every number is found by its metric's FIELD in the Description, so that the console
+ * needs no knowledge of metrics. No I/O; time is given. The console's one thread.
+ *
+ *     Update -> wc_model_update -> pictures (live, frozen) and histories -> view/
+ */
+#ifndef WC_MODEL_MODEL_H
+#define WC_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/history.h"
+#include "weir/v1/agent.pb-c.h"
+
+#define WC_N_KINDS     8 /* as Weir__V1__Kind has */
+#define WC_MAX_QUERIES 16
+#define WC_MAX_METRICS 64 /* of a kind; a later exporter may have more: they are not shown */
+
+enum wc_connection { WC_CONNECTING, WC_LIVE, WC_LOST, WC_DEAD };
+
+/* How bad a row is, by its warnings. */
+enum wc_severity { WC_FINE, WC_INFO, WC_WARNING, WC_SEVERE };
+
+/* What the tables of an Update answer: the queries of the Watch that runs. */
+struct wc_plan {
+    size_t n;
+    struct {
+        int kind;
+        bool is_detail; /* all of one row, beside the kind's list */
+        uint32_t offset;
+    } query[WC_MAX_QUERIES];
+    uint32_t interval_millis;
+};
+
+/* One table of an Update with its columns found. */
+struct wc_table {
+    const Weir__V1__Table *table; /* NULL: not asked for, or not there yet */
+    uint32_t offset;
+    int8_t position[WC_MAX_METRICS]; /* of a metric in a row's values, or -1 */
+};
+
+/* Everything as it was at one moment. */
+struct wc_picture {
+    Weir__V1__Update *update; /* owned; NULL before the first */
+    struct wc_table list[WC_N_KINDS];
+    struct wc_table detail;
+    int64_t second; /* of the watched host's monotonic clock */
+};
+
+struct wc_model {
+    Weir__V1__Description *description; /* owned; NULL before the first connection */
+    struct wc_plan plan;
+    struct wc_picture live;
+    struct wc_picture frozen; /* what is shown while is_frozen */
+    struct wc_histories histories, frozen_histories;
+    bool is_frozen;
+    enum wc_connection connection;
+    int64_t connection_unix_nanos; /* since when */
+    int64_t heard_nanos;           /* of the console's clock, when the last Update came */
+    char notice[256];              /* one line about the link, or "" */
+};
+
+void wc_model_init(struct wc_model *model);
+void wc_model_finish(struct wc_model *model);
+
+/* A connection stands: what the process says of itself, copied. Another process than before, or
+ * another start of it: all that was known of the old one is forgotten. */
+void wc_model_describe(struct wc_model *model, const Weir__V1__Description *description,
+                       const char *notice, int64_t unix_nanos);
+
+void wc_model_connection(struct wc_model *model, enum wc_connection connection, int64_t unix_nanos);
+
+/* A Watch with this plan was started: the Updates to come answer it. */
+void wc_model_watch(struct wc_model *model, const struct wc_plan *plan);
+
+/* Owns: the model keeps the update until the next. Ignores one that does not fit the plan. */
+void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int64_t now_nanos);
+
+/* Freezes or thaws what is shown; Updates and histories go on being kept. */
+void wc_model_freeze(struct wc_model *model, bool is_frozen);
+
+/* What is to be drawn. Borrowed until the next change of the model. */
+const struct wc_picture *wc_model_picture(const struct wc_model *model);
+const struct wc_history *wc_model_history(const struct wc_model *model, int kind, uint64_t id);
+
+/* Seconds since the last Update, when that is longer than the interval explains; else 0. */
+double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos);
+
+/* A kind's metric by its FIELD, or by its index; NULL when this process has none such. */
+const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, const char *field);
+const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kind, uint32_t index);
+
+/* The FIELD whose history a kind keeps ("depth" for channels), or NULL. */
+const char *wc_model_trend_field(int kind);
+
+/* The value of a metric in a row; NULL when absent. */
+const Weir__V1__Value *wc_model_value(const struct wc_table *table, const Weir__V1__Row *row,
+                                      const Weir__V1__Metric *metric);
+/* The same by FIELD; false, "" when absent. */
+bool wc_model_number(const struct wc_model *model, const struct wc_table *table,
+                     const Weir__V1__Row *row, const char *field, double *ret_number);
+const char *wc_model_text(const struct wc_model *model, const struct wc_table *table,
+                          const Weir__V1__Row *row, const char *field);
+bool wc_value_number(const Weir__V1__Value *value, double *ret_number);
+
+/* The process's only row and numbers. */
+bool wc_model_process(const struct wc_model *model, const char *field, double *ret_number);
+
+/* The detail's row by id; NULL when it is not (or no longer) there. */
+const Weir__V1__Row *wc_model_detail(const struct wc_model *model, uint64_t id);
+
+/* Warnings from the worst to the least, as rows of their table: returns their number, at most
+ * `room`. */
+size_t wc_model_warnings(const struct wc_model *model, const Weir__V1__Row **ret_rows, size_t room);
+enum wc_severity wc_model_severity(const struct wc_model *model, const Weir__V1__Row *warning);
+/* The worst that is said of a row of this kind and name. */
+enum wc_severity wc_model_severity_of(const struct wc_model *model, int kind, const char *name);
+
+#endif

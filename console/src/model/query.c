@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Watch request of a screen: one query for each list, one for the process, one for warnings,
+ * and one for the row whose details are open.
+ */
+#include "model/query.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SMALL_WINDOW                                                                               \
+    8 /* rows asked for of a list that is not in use, so that it can come into view */
+
+static Weir__V1__Query *query_add(struct wc_query *query, int kind, uint32_t offset, bool is_detail)
+{
+    size_t at = query->plan.n++;
+    Weir__V1__Query *to = &query->query[at];
+    weir__v1__query__init(to);
+    to->kind = (Weir__V1__Kind)kind;
+    to->columns = query->columns[at];
+    to->filter = query->filter[at];
+    to->offset = offset;
+    query->filter[at][0] = '\0';
+    query->pointer[at] = to;
+    query->plan.query[at].kind = kind;
+    query->plan.query[at].offset = offset;
+    query->plan.query[at].is_detail = is_detail;
+    return to;
+}
+
+static void query_column(const struct wc_model *model, Weir__V1__Query *to, const char *field)
+{
+    const Weir__V1__Metric *metric = wc_model_metric(model, (int)to->kind, field);
+    if (!metric || to->n_columns >= WC_MAX_METRICS) {
+        return;
+    }
+    for (size_t i = 0; i < to->n_columns; i++) {
+        if (to->columns[i] == metric->index) {
+            return;
+        }
+    }
+    to->columns[to->n_columns++] = metric->index;
+}
+
+static void query_sort(const struct wc_model *model, Weir__V1__Query *to,
+                       const struct wc_list *list, const struct wc_column_table *table)
+{
+    const char *field = table->columns[list->sort].field;
+    const Weir__V1__Metric *metric = field ? wc_model_metric(model, (int)to->kind, field) : NULL;
+    to->sort_by_name = metric == NULL;
+    to->sort = metric ? metric->index : 0;
+    to->descending = list->is_descending;
+}
+
+/* The window: whole blocks around what is visible, so that scrolling seldom changes it. */
+static void query_window(const struct wc_list *list, uint32_t page, uint32_t *ret_offset,
+                         uint32_t *ret_limit)
+{
+    uint32_t block = page / 2 > 4 ? page / 2 : 4;
+    uint32_t at = list->top / block;
+    *ret_offset = at > 0 ? (at - 1) * block : 0;
+    *ret_limit = page + 3 * block;
+}
+
+static void query_list(const struct wc_model *model, const struct wc_ui *ui,
+                       const struct wc_layout *layout, enum wc_tab tab, struct wc_query *query)
+{
+    const struct wc_column_table *table = wc_column_table(tab);
+    const struct wc_list *list = &ui->list[tab];
+    const struct wc_section *section = wc_layout_section(layout, tab);
+    uint32_t offset = 0, limit = SMALL_WINDOW;
+
+    if (layout->n_sections > 0 && section->tab == tab) {
+        uint32_t page = tab == ui->tab ? (uint32_t)layout->body_rows : (uint32_t)section->n_rows;
+        query_window(list, page > SMALL_WINDOW ? page : SMALL_WINDOW, &offset, &limit);
+    }
+    bool is_searching = ui->locate && tab == ui->tab;
+    if (is_searching) {
+        offset = 0;
+        limit = WC_QUERY_SEARCH_ROWS;
+    }
+    Weir__V1__Query *to = query_add(query, table->kind, offset, false);
+    to->limit = limit;
+    snprintf(to->filter, sizeof(query->filter[0]), "%s", ui->filter);
+    query_sort(model, to, list, table);
+
+    struct wc_columns columns;
+    wc_columns_fit(tab, layout->cols, wc_ui_name_width(model), &columns);
+    for (int i = 0; i < columns.n && !is_searching; i++) {
+        const char *field = table->columns[columns.at[i].index].field;
+        if (field) {
+            query_column(model, to, field);
+        }
+    }
+    query_column(model, to, wc_model_trend_field(table->kind));
+}
+
+static void query_whole(struct wc_query *query, int kind, uint32_t limit)
+{
+    Weir__V1__Query *to = query_add(query, kind, 0, false);
+    to->limit = limit;
+}
+
+void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
+                   const struct wc_layout *layout, struct wc_query *ret_query)
+{
+    memset(ret_query, 0, sizeof(*ret_query));
+    weir__v1__watch_request__init(&ret_query->request);
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        if (tab != WC_TAB_WARNINGS) {
+            query_list(model, ui, layout, (enum wc_tab)tab, ret_query);
+        }
+    }
+    query_whole(ret_query, WEIR__V1__KIND__KIND_PROCESS, 1);
+    query_whole(ret_query, WEIR__V1__KIND__KIND_WARNING, WC_QUERY_WARNINGS);
+    if (ui->is_detail) {
+        /* All rows of that name; the one with the id is picked out. */
+        Weir__V1__Query *to = query_add(ret_query, wc_column_table(ui->tab)->kind, 0, true);
+        snprintf(to->filter, sizeof(ret_query->filter[0]), "%s", ui->detail_name);
+        to->sort_by_name = true;
+    }
+    ret_query->request.n_queries = ret_query->plan.n;
+    ret_query->request.queries = ret_query->pointer;
+    ret_query->request.interval_millis = ui->interval_millis;
+    ret_query->plan.interval_millis = ui->interval_millis;
+}
+
+bool wc_query_is_same(const struct wc_query *a, const struct wc_query *b)
+{
+    if (a->plan.n != b->plan.n || a->request.interval_millis != b->request.interval_millis) {
+        return false;
+    }
+    for (size_t i = 0; i < a->plan.n; i++) {
+        const Weir__V1__Query *x = &a->query[i], *y = &b->query[i];
+        if (x->kind != y->kind || x->sort != y->sort || x->sort_by_name != y->sort_by_name ||
+            x->descending != y->descending || x->limit != y->limit || x->offset != y->offset ||
+            x->n_columns != y->n_columns || strcmp(x->filter, y->filter) != 0 ||
+            memcmp(x->columns, y->columns, x->n_columns * sizeof(*x->columns)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What to ask the server for, so that it sends what the screen shows and no more: columns, sort,
+ * filter, and a window of rows somewhat larger than the screen, so that a step of the cursor does
+ * not need a new Watch. No I/O.
+ */
+#ifndef WC_MODEL_QUERY_H
+#define WC_MODEL_QUERY_H
+
+#include "model/layout.h"
+#include "model/model.h"
+#include "model/ui.h"
+
+#define WC_QUERY_WARNINGS    64     /* warnings asked for */
+#define WC_QUERY_SEARCH_ROWS 20000U /* names that a search looks through */
+
+/* A request with room for all that it points to. */
+struct wc_query {
+    Weir__V1__WatchRequest request;
+    struct wc_plan plan;
+    Weir__V1__Query query[WC_MAX_QUERIES];
+    Weir__V1__Query *pointer[WC_MAX_QUERIES];
+    uint32_t columns[WC_MAX_QUERIES][WC_MAX_METRICS];
+    char filter[WC_MAX_QUERIES][256];
+};
+
+/* Fills ret_query, which must stay where it is. */
+void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
+                   const struct wc_layout *layout, struct wc_query *ret_query);
+
+/* Whether both ask for the same. */
+bool wc_query_is_same(const struct wc_query *a, const struct wc_query *b);
+
+#endif

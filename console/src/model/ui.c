@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cursors that stay on their rows. The rows fetched are a window of the list that the server has
+ * sorted; a row that leaves the window leaves the cursor where it was.
+ */
+#include "model/ui.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "model/query.h"
+
+void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis)
+{
+    *ui = (struct wc_ui){.interval_millis = interval_millis};
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+        int sort = wc_column_find((enum wc_tab)tab, table->sort ? table->sort : "name");
+        ui->list[tab].sort = sort >= 0 ? sort : 0;
+        ui->list[tab].is_descending = table->is_descending;
+    }
+}
+
+bool wc_ui_sort(struct wc_ui *ui, const char *field)
+{
+    bool is_found = false;
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        int sort = wc_column_find((enum wc_tab)tab, field);
+        if (sort >= 0 && tab != WC_TAB_WARNINGS) {
+            ui->list[tab].sort = sort;
+            ui->list[tab].is_descending = strcmp(field, "name") != 0;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
+static const struct wc_table *ui_table(const struct wc_model *model, enum wc_tab tab)
+{
+    return &wc_model_picture(model)->list[wc_column_table(tab)->kind];
+}
+
+uint32_t wc_ui_matching(const struct wc_model *model, enum wc_tab tab)
+{
+    const Weir__V1__Table *table = ui_table(model, tab)->table;
+    return table ? table->matching : 0;
+}
+
+uint32_t wc_ui_total(const struct wc_model *model, enum wc_tab tab)
+{
+    const Weir__V1__Table *table = ui_table(model, tab)->table;
+    return table ? table->total : 0;
+}
+
+const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, uint32_t at)
+{
+    const struct wc_table *list = ui_table(model, tab);
+    if (!list->table || at < list->offset || at - list->offset >= list->table->n_rows) {
+        return NULL;
+    }
+    if (tab == WC_TAB_WARNINGS) {
+        const Weir__V1__Row *rows[WC_QUERY_WARNINGS];
+        size_t n = wc_model_warnings(model, rows, WC_QUERY_WARNINGS);
+        return at < n ? rows[at] : NULL;
+    }
+    return list->table->rows[at - list->offset];
+}
+
+const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_model *model,
+                                    enum wc_tab tab)
+{
+    return wc_ui_row(model, tab, ui->list[tab].cursor);
+}
+
+int wc_ui_name_width(const struct wc_model *model)
+{
+    size_t longest = 0;
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const Weir__V1__Table *table = ui_table(model, (enum wc_tab)tab)->table;
+        for (size_t i = 0; table && tab != WC_TAB_WARNINGS && i < table->n_rows; i++) {
+            size_t length = strlen(table->rows[i]->name); /* bytes: near enough for a width */
+            longest = length > longest ? length : longest;
+        }
+    }
+    return longest > 1000 ? 1000 : (int)longest;
+}
+
+void wc_ui_layout(const struct wc_ui *ui, const struct wc_model *model, int rows, int cols,
+                  struct wc_layout *ret_layout)
+{
+    uint32_t counts[WC_N_TABS];
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        counts[tab] = wc_ui_matching(model, (enum wc_tab)tab);
+    }
+    wc_layout_make(rows, cols, ui->tab, counts, ui->is_detail, ret_layout);
+}
+
+/* Whether `name` holds `part`, without regard to the case of ASCII letters. */
+static bool text_holds(const char *name, const char *part)
+{
+    size_t length = strlen(part);
+    for (; *name; name++) {
+        if (strncasecmp(name, part, length) == 0) {
+            return true;
+        }
+    }
+    return length == 0;
+}
+
+/* Goes to the next match once all the rows are there. */
+static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
+{
+    struct wc_list *list = &ui->list[ui->tab];
+    const struct wc_table *table = ui_table(model, ui->tab);
+    if (!table->table || table->offset != 0 ||
+        (table->table->n_rows < table->table->matching &&
+         table->table->n_rows < WC_QUERY_SEARCH_ROWS)) {
+        return;
+    }
+    uint32_t n = (uint32_t)table->table->n_rows;
+    int step = ui->locate > 0 ? 1 : -1;
+    uint32_t first = ui->locate_here ? 0 : 1;
+    ui->locate = 0;
+    for (uint32_t i = first; n > 0 && i < n + first; i++) {
+        uint32_t at = (uint32_t)(((int64_t)list->cursor + (int64_t)step * i) % n + n) % n;
+        const Weir__V1__Row *row = wc_ui_row(model, ui->tab, at);
+        if (row && text_holds(row->name, ui->search)) {
+            list->cursor = at;
+            list->has_selected = true;
+            list->selected_id = row->id;
+            return;
+        }
+    }
+    snprintf(ui->message, sizeof(ui->message), "no name holds \"%s\"", ui->search);
+}
+
+static void list_settle(struct wc_list *list, const struct wc_model *model, enum wc_tab tab,
+                        int n_rows)
+{
+    const struct wc_table *table = ui_table(model, tab);
+    uint32_t matching = wc_ui_matching(model, tab);
+
+    if (!table->table) {
+        return;
+    }
+    for (size_t i = 0; list->has_selected && i < table->table->n_rows; i++) {
+        const Weir__V1__Row *row = wc_ui_row(model, tab, table->offset + (uint32_t)i);
+        if (row && row->id == list->selected_id) {
+            list->cursor = table->offset + (uint32_t)i;
+            break;
+        }
+    }
+    if (list->cursor >= matching) {
+        list->cursor = matching > 0 ? matching - 1 : 0;
+    }
+    uint32_t page = n_rows > 0 ? (uint32_t)n_rows : 1;
+    if (list->cursor < list->top) {
+        list->top = list->cursor;
+    } else if (list->cursor >= list->top + page) {
+        list->top = list->cursor - page + 1;
+    }
+    if (list->top + page > matching) {
+        list->top = matching > page ? matching - page : 0;
+    }
+}
+
+void wc_ui_settle(struct wc_ui *ui, const struct wc_model *model, const struct wc_layout *layout)
+{
+    if (ui->locate) {
+        ui_locate(ui, model);
+    }
+    for (int i = 0; i < layout->n_sections; i++) {
+        const struct wc_section *section = &layout->section[i];
+        list_settle(&ui->list[section->tab], model, section->tab, section->n_rows);
+    }
+}

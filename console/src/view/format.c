@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers as people read them. All widths are bounded: a count takes at most 5 columns, a duration
+ * 5, bytes 7.
+ */
+#include "view/format.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Three significant digits with a prefix of 1,000: 18.2k. The rounding may reach the next prefix:
+ * 999,960 is 1.00M, not 1000k. */
+static void format_scaled(char to[WC_FORMAT_SIZE], double value, const char *gap,
+                          const char *const prefixes[], int n_prefixes)
+{
+    int i = 0;
+    while (value >= 999.5 && i + 1 < n_prefixes) {
+        value /= 1000;
+        i++;
+    }
+    int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+    snprintf(to, WC_FORMAT_SIZE, "%.*f%s%s", i == 0 ? 0 : digits, value, gap, prefixes[i]);
+}
+
+static void format_si(char to[WC_FORMAT_SIZE], double value)
+{
+    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+    format_scaled(to, value, "", prefixes, 7);
+}
+
+void wc_format_count(char to[WC_FORMAT_SIZE], double value)
+{
+    const char *sign = value < 0 ? "-" : "";
+    double size = fabs(value);
+    char text[WC_FORMAT_SIZE];
+
+    if (size < 9999.5) {
+        bool is_whole = size == floor(size) || size >= 100; /* a gauge may hold parts */
+        snprintf(to, WC_FORMAT_SIZE, "%s%.*f", sign, is_whole ? 0 : 1, size);
+        return;
+    }
+    format_si(text, size);
+    snprintf(to, WC_FORMAT_SIZE, "%s%.*s", sign, WC_FORMAT_SIZE - 2, text);
+}
+
+void wc_format_rate(char to[WC_FORMAT_SIZE], double per_second)
+{
+    if (per_second > 0 && per_second < 9.95) {
+        snprintf(to, WC_FORMAT_SIZE, per_second < 0.05 ? "<0.1" : "%.1f", per_second);
+        return;
+    }
+    if (per_second < 999.5) {
+        snprintf(to, WC_FORMAT_SIZE, "%.0f", per_second > 0 ? per_second : 0.0);
+        return;
+    }
+    format_si(to, per_second);
+}
+
+void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds)
+{
+    if (!(seconds > 0)) {
+        snprintf(to, WC_FORMAT_SIZE, "0");
+    } else if (seconds < 0.001) {
+        snprintf(to, WC_FORMAT_SIZE, "<1ms");
+    } else if (seconds < 0.00995) {
+        snprintf(to, WC_FORMAT_SIZE, "%.1fms", seconds * 1e3);
+    } else if (seconds < 0.9995) {
+        snprintf(to, WC_FORMAT_SIZE, "%.0fms", seconds * 1e3);
+    } else if (seconds < 59.95) {
+        snprintf(to, WC_FORMAT_SIZE, "%.1fs", seconds);
+    } else if (seconds < 3600) {
+        snprintf(to, WC_FORMAT_SIZE, "%.0fm", floor(seconds / 60));
+    } else {
+        wc_format_uptime(to, seconds);
+    }
+}
+
+void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds)
+{
+    if (!(seconds >= 0) || seconds > 1e12) {
+        seconds = 0;
+    }
+    uint64_t s = (uint64_t)seconds;
+    if (s < 60) {
+        snprintf(to, WC_FORMAT_SIZE, "%" PRIu64 "s", s);
+    } else if (s < 3600) {
+        snprintf(to, WC_FORMAT_SIZE, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+    } else if (s < 86400) {
+        snprintf(to, WC_FORMAT_SIZE, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
+    } else {
+        snprintf(to, WC_FORMAT_SIZE, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s / 3600 % 24);
+    }
+}
+
+void wc_format_bytes(char to[WC_FORMAT_SIZE], double bytes)
+{
+    static const char *const prefixes[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    format_scaled(to, bytes > 0 ? bytes : 0, " ", prefixes, 7);
+}
+
+void wc_format_growth(char to[WC_FORMAT_SIZE], double bytes_per_second)
+{
+    char text[WC_FORMAT_SIZE];
+    wc_format_bytes(text, fabs(bytes_per_second));
+    const char *sign = fabs(bytes_per_second) < 0.5 ? "" : bytes_per_second < 0 ? "-" : "+";
+    snprintf(to, WC_FORMAT_SIZE, "%s%.30s/s", sign, text);
+}
+
+void wc_format_percent(char to[WC_FORMAT_SIZE], double ratio)
+{
+    if (ratio > 0 && ratio < 0.01) {
+        snprintf(to, WC_FORMAT_SIZE, "<1%%");
+        return;
+    }
+    /* Rounded down: 100 % is said of what is full, and of nothing else. */
+    snprintf(to, WC_FORMAT_SIZE, "%.0f%%", floor(ratio * 100 + 1e-9));
+}
+
+void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof(digits), "%" PRIu64, value);
+    int at = 0;
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0) {
+            to[at++] = ',';
+        }
+        to[at++] = digits[i];
+    }
+    to[at] = '\0';
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers as people read them: 18.2k, 812ms, 1.20 MB. No locale, no I/O; the console's one thread.
+ */
+#ifndef WC_VIEW_FORMAT_H
+#define WC_VIEW_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room for every text made here. */
+#define WC_FORMAT_SIZE 40
+
+/* "9999", "18.2k", "1.31M": exact below 10,000, three digits from there. */
+void wc_format_count(char to[WC_FORMAT_SIZE], double value);
+
+/* "0", "0.4", "212", "5.98k": per second, the unit is the caption's. */
+void wc_format_rate(char to[WC_FORMAT_SIZE], double per_second);
+
+/* "0", "<1ms", "812ms", "2.1s", "14.2s", "14m", "3h05m", "3d04h". */
+void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds);
+
+/* "32s", "14m05s", "2h14m", "3d04h". */
+void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds);
+
+/* "0 B", "812 MB", "1.20 GB": decimal, three digits. */
+void wc_format_bytes(char to[WC_FORMAT_SIZE], double bytes);
+
+/* "+1.20 MB/s", "-300 kB/s", "0 B/s". */
+void wc_format_growth(char to[WC_FORMAT_SIZE], double bytes_per_second);
+
+/* "41%", "<1%" for what is not quite nothing. */
+void wc_format_percent(char to[WC_FORMAT_SIZE], double ratio);
+
+/* "1,234,567". */
+void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value);
+
+#endif

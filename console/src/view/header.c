@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first three lines: the process, its backpressure rejects with the state of the link, the tabs.
+ * A line is made of pieces; the least important go first when the screen is narrow.
+ */
+#include "view/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "weir/weir.h"
+
+#define MAX_PIECES 12
+#define PIECE_SIZE 96
+
+struct piece {
+    char text[PIECE_SIZE];
+    enum wc_style style;
+    int rank;       /* the greatest goes first */
+    bool is_joined; /* one blank before it, not two */
+};
+
+struct line {
+    struct piece piece[MAX_PIECES];
+    int n;
+};
+
+/* The next piece to fill; the last one again when there are too many. */
+static struct piece *line_piece(struct line *line, int rank, enum wc_style style)
+{
+    struct piece *piece = &line->piece[line->n < MAX_PIECES ? line->n++ : MAX_PIECES - 1];
+    *piece = (struct piece){.rank = rank, .style = style};
+    return piece;
+}
+
+static int line_width(const struct line *line, bool ascii)
+{
+    int width = 0;
+    for (int i = 0; i < line->n; i++) {
+        int gap = i == 0 ? 0 : line->piece[i].is_joined ? 1 : 2;
+        width += gap + wc_text_width(line->piece[i].text, ascii);
+    }
+    return width;
+}
+
+static void line_draw(struct wc_grid *grid, int row, int width, struct line *line)
+{
+    while (line->n > 1 && line_width(line, grid->ascii) > width) {
+        int worst = 0;
+        for (int i = 1; i < line->n; i++) {
+            worst = line->piece[i].rank >= line->piece[worst].rank ? i : worst;
+        }
+        memmove(&line->piece[worst], &line->piece[worst + 1],
+                (size_t)(line->n - worst - 1) * sizeof(line->piece[0]));
+        line->n--;
+    }
+    int col = 0;
+    for (int i = 0; i < line->n; i++) {
+        const struct piece *piece = &line->piece[i];
+        col += i == 0 ? 0 : piece->is_joined ? 1 : 2;
+        col += wc_grid_text(grid, row, col, width - col, piece->style, piece->text);
+    }
+}
+
+void wc_view_clock(char to[16], int64_t unix_nanos)
+{
+    time_t seconds = (time_t)(unix_nanos / 1000000000);
+    struct tm tm;
+    if (!localtime_r(&seconds, &tm) || strftime(to, 16, "%H:%M:%S", &tm) == 0) {
+        to[0] = '\0';
+    }
+}
+
+static void header_memory(const struct wc_view *view, struct line *line)
+{
+    double rss, growth, window;
+    char text[WC_FORMAT_SIZE];
+
+    if (wc_model_process(view->model, "rss", &rss)) {
+        wc_format_bytes(text, rss);
+        snprintf(line_piece(line, 1, WC_PLAIN)->text, PIECE_SIZE, "RSS %s", text);
+    }
+    if (!wc_model_process(view->model, "growth", &growth)) {
+        return;
+    }
+    wc_format_growth(text, growth);
+    enum wc_style style = growth >= 100e3 ? WC_WARN : WC_PLAIN;
+    snprintf(line_piece(line, 2, style)->text, PIECE_SIZE, "%s", text);
+    if (wc_model_process(view->model, "window", &window) && window > 0) {
+        struct piece *piece = line_piece(line, 3, WC_LABEL);
+        piece->is_joined = true;
+        snprintf(piece->text, PIECE_SIZE,
+                 view->layout->cols >= 100 ? "(window %.0f s)" : "(%.0f s)", window);
+    }
+}
+
+static void header_load(const struct wc_view *view, struct line *line)
+{
+    double value, most;
+    char text[WC_FORMAT_SIZE], limit[WC_FORMAT_SIZE];
+
+    if (wc_model_process(view->model, "cpu_ratio", &value)) {
+        snprintf(line_piece(line, 3, WC_PLAIN)->text, PIECE_SIZE, "CPU %.0f%%", value * 100);
+    }
+    if (wc_model_process(view->model, "threads", &value)) {
+        wc_format_count(text, value);
+        snprintf(line_piece(line, 7, WC_PLAIN)->text, PIECE_SIZE, "threads %s", text);
+    }
+    if (wc_model_process(view->model, "fds", &value)) {
+        wc_format_count(text, value);
+        bool has_limit = wc_model_process(view->model, "max_fds", &most) && most > 0;
+        wc_format_count(limit, has_limit ? most : 0);
+        struct piece *piece =
+            line_piece(line, 8, has_limit && value >= 0.85 * most ? WC_WARN : WC_PLAIN);
+        snprintf(piece->text, PIECE_SIZE, has_limit ? "fds %s/%s" : "fds %s", text, limit);
+    }
+}
+
+/* weir 0.1.0  game[4821]  up 3d04h  RSS 812 MB  +1.20 MB/s (30 s)  CPU 212% ... 12:04:31 */
+static void header_process(const struct wc_view *view)
+{
+    const Weir__V1__Description *description = view->model->description;
+    struct line line = {.n = 0};
+    char text[WC_FORMAT_SIZE], clock[16];
+    double uptime;
+
+    snprintf(line_piece(&line, 6, WC_LABEL)->text, PIECE_SIZE, "weir %s", WEIR_VERSION);
+    if (description) {
+        struct piece *piece = line_piece(&line, 0, WC_STRONG);
+        snprintf(piece->text, PIECE_SIZE, "%.60s[%u]", description->name, description->pid);
+    }
+    if (wc_model_process(view->model, "uptime", &uptime)) {
+        wc_format_uptime(text, uptime);
+        snprintf(line_piece(&line, 4, WC_PLAIN)->text, PIECE_SIZE, "up %s", text);
+    }
+    header_memory(view, &line);
+    header_load(view, &line);
+    wc_view_clock(clock, view->model->is_frozen && view->model->frozen.update
+                             ? view->model->frozen.update->unix_nanos
+                             : view->now_unix_nanos);
+    int width = view->grid->cols - (int)strlen(clock) - 1;
+    line_draw(view->grid, 0, width, &line);
+    wc_grid_text(view->grid, 0, width + 1, (int)strlen(clock), WC_LABEL, clock);
+}
+
+/* Where the rejects come from, in the process's own words; "counter" means one of its counters. */
+static const char *rejects_source(const struct wc_view *view)
+{
+    const struct wc_table *table =
+        &wc_model_picture(view->model)->list[WEIR__V1__KIND__KIND_PROCESS];
+    return table->table && table->table->n_rows > 0
+               ? wc_model_text(view->model, table, table->table->rows[0], "rejects_source")
+               : "";
+}
+
+static void header_rejects(const struct wc_view *view, struct line *line)
+{
+    double rejects, rate;
+    char text[WC_FORMAT_SIZE], source[64];
+
+    if (!wc_model_process(view->model, "rejects", &rejects)) {
+        return;
+    }
+    bool has_rate = wc_model_process(view->model, "reject_rate", &rate);
+    enum wc_style style = has_rate && rate > 0 ? WC_CRITICAL : WC_STRONG;
+
+    wc_text_clean(source, sizeof(source), rejects_source(view), view->grid->ascii);
+    snprintf(line_piece(line, 1, WC_PLAIN)->text, PIECE_SIZE, "backpressure rejects");
+    struct piece *piece = line_piece(line, 0, style);
+    piece->is_joined = true;
+    wc_format_exact(text, rejects > 0 ? (uint64_t)rejects : 0);
+    snprintf(piece->text, PIECE_SIZE, "%s", text);
+    wc_format_rate(text, has_rate ? rate : 0);
+    piece = line_piece(line, 0, has_rate && rate > 0 ? WC_CRITICAL : WC_PLAIN);
+    piece->is_joined = true;
+    snprintf(piece->text, PIECE_SIZE, "%s/s", has_rate ? text : "-");
+    if (source[0]) {
+        piece = line_piece(line, 4, WC_LABEL);
+        piece->is_joined = true;
+        snprintf(piece->text, PIECE_SIZE, "(%s)", source);
+    }
+}
+
+/* What is not as it should be with what is shown; "" when all is well. */
+static void header_banner(const struct wc_view *view, char *to, size_t size)
+{
+    const struct wc_model *model = view->model;
+    char clock[16] = "", text[48] = "";
+    double stale = wc_model_stale_seconds(model, view->now_nanos);
+
+    wc_view_clock(clock, model->connection_unix_nanos);
+    if (model->connection == WC_DEAD) {
+        snprintf(text, sizeof(text), model->connection_unix_nanos ? " DEAD since %s " : " DEAD ",
+                 clock);
+    } else if (model->connection == WC_LOST) {
+        snprintf(text, sizeof(text), " LOST: reconnecting ");
+    } else if (model->connection == WC_CONNECTING) {
+        snprintf(text, sizeof(text), " CONNECTING ");
+    } else if (stale > 0) {
+        snprintf(text, sizeof(text), " STALE %.0fs ", stale);
+    }
+    snprintf(to, size, "%s%s", text, model->is_frozen ? " PAUSED " : "");
+}
+
+static void header_state(const struct wc_view *view)
+{
+    const struct wc_picture *picture = wc_model_picture(view->model);
+    struct line line = {.n = 0};
+    char banner[96], text[WC_FORMAT_SIZE];
+
+    header_rejects(view, &line);
+    wc_format_duration(text, view->ui->interval_millis / 1000.0);
+    snprintf(line_piece(&line, 6, WC_LABEL)->text, PIECE_SIZE, "every %s", text);
+    if (picture->update && picture->update->skipped > 0) {
+        wc_format_count(text, (double)picture->update->skipped);
+        snprintf(line_piece(&line, 3, WC_WARN)->text, PIECE_SIZE, "skipped %s", text);
+    }
+    if (view->ui->filter[0]) {
+        snprintf(line_piece(&line, 2, WC_ACCENT)->text, PIECE_SIZE, "filter %.80s",
+                 view->ui->filter);
+    }
+    header_banner(view, banner, sizeof(banner));
+    int width = wc_text_width(banner, view->grid->ascii);
+    int col = view->grid->cols - width;
+    line_draw(view->grid, 1, col - (width > 0 ? 1 : 0), &line);
+    wc_grid_text(view->grid, 1, col, width, WC_CRITICAL, banner);
+    wc_grid_flag(view->grid, 1, col, width, WC_REVERSE);
+}
+
+/* The tab in use stands in brackets, so that it is seen without colour too. */
+static void tab_text(const struct wc_view *view, enum wc_tab tab, bool is_short, char *to,
+                     size_t size)
+{
+    char count[WC_FORMAT_SIZE];
+    bool is_used = tab == view->ui->tab;
+    const char *title = wc_column_table(tab)->title;
+
+    wc_format_count(count, wc_ui_matching(view->model, tab));
+    snprintf(to, size, "%c%d %.*s %s%c", is_used ? '[' : ' ', (int)tab + 1,
+             is_short && !is_used ? 4 : 20, title, count, is_used ? ']' : ' ');
+}
+
+static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, bool is_short)
+{
+    char text[64];
+    bool is_used = tab == view->ui->tab;
+    bool is_alarm = tab == WC_TAB_WARNINGS && wc_ui_matching(view->model, tab) > 0;
+
+    tab_text(view, tab, is_short, text, sizeof(text));
+    int width = wc_grid_text(view->grid, 2, col, view->grid->cols - col,
+                             is_used    ? WC_ACCENT
+                             : is_alarm ? WC_WARN
+                                        : WC_LABEL,
+                             text);
+    if (is_used) {
+        wc_grid_flag(view->grid, 2, col, width, WC_REVERSE);
+    }
+    return width;
+}
+
+/* Which rows of the tab in use are shown, when not all are. */
+static void header_position(const struct wc_view *view, int col)
+{
+    const struct wc_ui *ui = view->ui;
+    uint32_t matching = wc_ui_matching(view->model, ui->tab);
+    uint32_t total = wc_ui_total(view->model, ui->tab);
+    char text[64] = "";
+    int n_rows =
+        view->layout->n_sections > 0 ? wc_layout_section(view->layout, ui->tab)->n_rows : 0;
+
+    if (n_rows > 0 && matching > (uint32_t)n_rows) {
+        uint32_t top = ui->list[ui->tab].top;
+        snprintf(text, sizeof(text), "%u-%u of %u", top + 1, top + (uint32_t)n_rows, matching);
+    } else if (matching < total) {
+        snprintf(text, sizeof(text), "%u of %u", matching, total);
+    }
+    int room = view->grid->cols - col;
+    if ((int)strlen(text) <= room) {
+        wc_grid_text_right(view->grid, 2, col, room, WC_LABEL, text);
+    }
+}
+
+static bool tab_is_shown(const struct wc_view *view, enum wc_tab tab)
+{
+    return tab != WC_TAB_GAUGES || view->ui->tab == tab || wc_ui_total(view->model, tab) > 0;
+}
+
+static void header_tabs(const struct wc_view *view)
+{
+    int width = 0, col = 0;
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        char text[64];
+        tab_text(view, (enum wc_tab)tab, false, text, sizeof(text));
+        width += tab_is_shown(view, (enum wc_tab)tab) ? (int)strlen(text) : 0;
+    }
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        if (tab_is_shown(view, (enum wc_tab)tab)) {
+            col += header_tab(view, (enum wc_tab)tab, col, width > view->grid->cols);
+        }
+    }
+    header_position(view, col + 1);
+}
+
+void wc_view_header(const struct wc_view *view)
+{
+    header_process(view);
+    header_state(view);
+    header_tabs(view);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Small pictures of numbers in three tiers: eighths of blocks, braille dots, ASCII. A gap (NaN) is
+ * blank, a zero is not. Draws into a grid; no I/O.
+ */
+#ifndef WC_VIEW_SPARK_H
+#define WC_VIEW_SPARK_H
+
+#include "view/grid.h"
+
+enum wc_tier { WC_TIER_BLOCK, WC_TIER_BRAILLE, WC_TIER_ASCII };
+
+/* The values that one cell shows beside each other: 2 in braille, else 1. */
+int wc_spark_per_cell(enum wc_tier tier);
+
+/* One line of `n` values, as far as `max` high. */
+void wc_spark_line(struct wc_grid *grid, int row, int col, enum wc_tier tier, const double *values,
+                   int n, double max, enum wc_style style);
+
+/* A filled graph of `rows` lines. */
+void wc_spark_graph(struct wc_grid *grid, int row, int col, int rows, enum wc_tier tier,
+                    const double *values, int n, double max, enum wc_style style);
+
+/* A bar of `width` cells, filled to `ratio` (0 to 1). */
+void wc_spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
+                  double ratio, enum wc_style style);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A value by its metric's unit: for lists of any metric, also of one that this console never heard
+ * of. */
+#include "view/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
+                   const Weir__V1__Value *value)
+{
+    double number;
+
+    if (value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT) {
+        snprintf(to, WC_FORMAT_SIZE, "%.*s", WC_FORMAT_SIZE - 1, value->text);
+        return;
+    }
+    if (!wc_value_number(value, &number)) {
+        snprintf(to, WC_FORMAT_SIZE, "-");
+    } else if (strcmp(metric->unit, "seconds") == 0) {
+        wc_format_duration(to, number);
+    } else if (strcmp(metric->unit, "bytes") == 0) {
+        wc_format_bytes(to, number);
+    } else if (strcmp(metric->unit, "bytes_per_second") == 0) {
+        wc_format_growth(to, number);
+    } else if (strcmp(metric->unit, "per_second") == 0) {
+        wc_format_rate(to, number);
+    } else if (strcmp(metric->unit, "ratio") == 0) {
+        wc_format_percent(to, number);
+    } else if (value->value_case == WEIR__V1__VALUE__VALUE_U64) {
+        wc_format_exact(to, value->u64);
+    } else {
+        wc_format_count(to, number);
+    }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The screen as cells: header, tabs, tables, graph, details, help, footer. Reads model and ui,
+ * writes the grid; no I/O. The console's one thread.
+ */
+#ifndef WC_VIEW_VIEW_H
+#define WC_VIEW_VIEW_H
+
+#include "model/layout.h"
+#include "model/model.h"
+#include "model/ui.h"
+#include "view/format.h"
+#include "view/grid.h"
+#include "view/spark.h"
+
+/* All that a drawing needs. */
+struct wc_view {
+    struct wc_grid *grid;
+    const struct wc_model *model;
+    const struct wc_ui *ui;
+    const struct wc_layout *layout;
+    enum wc_tier tier;
+    int64_t now_nanos;      /* the console's monotonic clock, as the model's */
+    int64_t now_unix_nanos; /* for the clock */
+};
+
+/* Draws the whole screen; the grid has the layout's size. */
+void wc_view_draw(const struct wc_view *view);
+
+/* Parts of it, each in a file of its own. */
+void wc_view_header(const struct wc_view *view); /* lines 0 to 2 */
+void wc_view_section(const struct wc_view *view, const struct wc_section *section);
+void wc_view_graph(const struct wc_view *view, int row, int rows, int kind,
+                   const Weir__V1__Row *of);
+void wc_view_detail(const struct wc_view *view);
+void wc_view_help(const struct wc_view *view);
+
+/* Local time of day, "12:04:31". */
+void wc_view_clock(char to[16], int64_t unix_nanos);
+
+/* A value by its metric's unit, with all digits where they are counts; "-" when absent. */
+void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
+                   const Weir__V1__Value *value);
+
+#endif
