@@ -98,8 +98,8 @@ struct weir_slot_head {
     uint8_t flavor;      /* enum weir_channel_kind, for a channel */
     uint64_t capacity;   /* messages or permits; UINT64_MAX: unbounded */
     uint64_t opened_at;  /* nanoseconds of CLOCK_REALTIME */
-    uint32_t name;       /* offset in lines; 0: none */
-    uint32_t source;     /* offset in lines of the source file's name; 0: none */
+    uint32_t name;       /* offset in half lines; 0: none */
+    uint32_t source;     /* offset in half lines of the source file's name; 0: none */
     uint32_t source_line;
     uint32_t histogram[2]; /* shared histograms, in lines; 0: none yet */
     uint32_t reserved[3];

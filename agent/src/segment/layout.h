@@ -24,6 +24,7 @@
 #define WI_MIN_LIMIT       (UINT64_C(1) << 20)
 #define WI_DEFAULT_LIMIT   (UINT64_C(16) << 20)
 #define WI_MAX_LIMIT       (UINT64_C(4) << 30)
+#define WI_STRING_UNIT     32 /* bytes; strings' offsets count these */
 #define WI_PROGRAM_MAX     256
 #define WI_HISTOGRAM_LINES (sizeof(struct weir_histogram) / WEIR_LINE)
 

@@ -85,38 +85,58 @@ void wi_segment_return_histogram(uint32_t line)
     }
 }
 
-/* Strings take 1, 2 or 4 lines, terminator included; the class follows from the length. */
+/* Strings take 1, 2 or 4 half lines, terminator included; the class follows from the length. Their
+ * offsets count half lines, so that a short name costs 32 bytes. */
 static unsigned pool_string_class(size_t length)
 {
-    if (length < WEIR_LINE) {
+    if (length < WI_STRING_UNIT) {
         return 0;
     }
-    return length < 2 * WEIR_LINE ? 1 : 2;
+    return length < 2 * WI_STRING_UNIT ? 1 : 2;
+}
+
+static char *pool_string(uint32_t unit)
+{
+    return (char *)wi_segment.base + (size_t)unit * WI_STRING_UNIT;
+}
+
+/* A string's units are chained through their first word. */
+static void pool_push_string(unsigned class, uint32_t unit)
+{
+    __atomic_store_n((uint32_t *)(void *)pool_string(unit), wi_segment.free_strings[class],
+                     __ATOMIC_RELAXED);
+    wi_segment.free_strings[class] = unit;
+}
+
+static uint32_t pool_take_units(unsigned class)
+{
+    uint32_t unit = wi_segment.free_strings[class];
+    if (unit) {
+        wi_segment.free_strings[class] =
+            __atomic_load_n((uint32_t *)(void *)pool_string(unit), __ATOMIC_RELAXED);
+        return unit;
+    }
+    uint32_t line = wi_segment_take(class == 2 ? 2 : 1);
+    if (line && class == 0) {
+        pool_push_string(0, 2 * line + 1);
+    }
+    return 2 * line;
 }
 
 uint32_t wi_segment_take_string(const char *text)
 {
     char clean[WEIR_NAME_MAX + 1];
     size_t length = wi_text_clean(clean, sizeof(clean), text);
-    unsigned class = pool_string_class(length);
-    size_t lines = (size_t)1 << class;
-    uint32_t line = pool_pop(&wi_segment.free_strings[class], lines * WEIR_LINE);
-    if (!line) {
-        line = wi_segment_take(lines);
+    uint32_t unit = pool_take_units(pool_string_class(length));
+    for (size_t i = 0; unit && i <= length; i++) {
+        __atomic_store_n(pool_string(unit) + i, clean[i], __ATOMIC_RELAXED);
     }
-    if (line) {
-        char *to = wi_segment_line(line);
-        for (size_t i = 0; i <= length; i++) {
-            __atomic_store_n(&to[i], clean[i], __ATOMIC_RELAXED);
-        }
-    }
-    return line;
+    return unit;
 }
 
-void wi_segment_return_string(uint32_t line)
+void wi_segment_return_string(uint32_t unit)
 {
-    if (line) {
-        size_t length = strnlen(wi_segment_line(line), WEIR_NAME_MAX);
-        pool_push(&wi_segment.free_strings[pool_string_class(length)], line);
+    if (unit) {
+        pool_push_string(pool_string_class(strnlen(pool_string(unit), WEIR_NAME_MAX)), unit);
     }
 }

@@ -37,7 +37,7 @@ struct wi_segment {
     uint32_t free_slots[2];         /* first and last of the closed ones, 1 + id; oldest first */
     uint32_t free_histogram;        /* offset in lines */
     uint32_t free_strings[3];       /* of 1, 2 and 4 lines */
-    uint32_t sources[WI_N_SOURCES]; /* offsets in lines */
+    uint32_t sources[WI_N_SOURCES]; /* strings */
     uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
     uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
     weir_log_fn log;
@@ -79,10 +79,10 @@ void wi_words_zero(void *at, size_t bytes);
 uint32_t wi_segment_take_histogram(void);
 void wi_segment_return_histogram(uint32_t line);
 
-/* A copy of a text as valid UTF-8 without control characters, cut at WEIR_NAME_MAX; 0: no room. The
- * lock is held. */
+/* A copy of a text as valid UTF-8 without control characters, cut at WEIR_NAME_MAX; its offset in
+ * WI_STRING_UNIT bytes, 0: no room. The lock is held. */
 uint32_t wi_segment_take_string(const char *text);
-void wi_segment_return_string(uint32_t line);
+void wi_segment_return_string(uint32_t unit);
 
 /* The slot of an id below n_slots. */
 struct wi_slot *wi_segment_slot(uint32_t id);

@@ -100,7 +100,8 @@ static uint32_t slot_source(const char *file)
     char clean[WEIR_NAME_MAX + 1];
     wi_text_clean(clean, sizeof(clean), base);
     for (size_t i = 0; i < WI_N_SOURCES && wi_segment.sources[i]; i++) {
-        if (strcmp(wi_segment_line(wi_segment.sources[i]), clean) == 0) {
+        if (strcmp((const char *)wi_segment.base + (size_t)wi_segment.sources[i] * WI_STRING_UNIT,
+                   clean) == 0) {
             return wi_segment.sources[i];
         }
     }

@@ -24,95 +24,12 @@ static const struct wi_header *collect_header(const struct wi_view *view)
     return (const struct wi_header *)(const void *)view->bytes;
 }
 
-/* Calls each with every slab's slots. */
-typedef void collect_slot_fn(struct wi_raw *raw, const struct wi_slot *slot);
-
-static enum weir_status collect_slots(struct wi_collection *collection, const struct wi_view *view,
-                                      collect_slot_fn *each, struct weir_error *ret_error)
-{
-    const uint32_t *slabs = wi_view_at(view, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
-    for (size_t first = 0; first < collection->n; first += WI_SLAB_SLOTS) {
-        size_t number = first / WI_SLAB_SLOTS;
-        const struct wi_slot *slab =
-            wi_view_at(view, LOAD(slabs[number]), WI_SLAB_SLOTS * sizeof(struct wi_slot));
-        if (!slab) {
-            if (view->is_still) {
-                return collect_corrupt("slab", (unsigned)number, ret_error);
-            }
-            collection->n = first;
-            return WEIR_OK;
-        }
-        size_t n = collection->n - first < WI_SLAB_SLOTS ? collection->n - first : WI_SLAB_SLOTS;
-        for (size_t i = 0; i < n; i++) {
-            each(&collection->raws[first + i], &slab[i]);
-        }
-    }
-    return WEIR_OK;
-}
-
-/* Calls each with the 16 cells of every chunk. */
-typedef void collect_chunk_fn(struct wi_raw *raws, const struct weir_cell *cells, size_t n);
-
-static enum weir_status collect_shard(struct wi_collection *collection, const struct wi_view *view,
-                                      const struct wi_shard *shard, collect_chunk_fn *each,
-                                      struct weir_error *ret_error)
-{
-    uint32_t n_chunks = LOAD(shard->n_chunks);
-    if (n_chunks == 0) {
-        return WEIR_OK;
-    }
-    const uint32_t *index = n_chunks > WI_MAX_CHUNKS
-                                ? NULL
-                                : wi_view_at(view, LOAD(shard->index), n_chunks * sizeof(uint32_t));
-    if (!index) {
-        return view->is_still ? collect_corrupt("index of thread", LOAD(shard->tid), ret_error)
-                              : WEIR_OK;
-    }
-    for (size_t first = 0; first < collection->n; first += WEIR_CHUNK_CELLS) {
-        size_t number = first / WEIR_CHUNK_CELLS;
-        uint32_t line = number < n_chunks ? LOAD(index[number]) : 0;
-        if (!line) {
-            continue;
-        }
-        const struct weir_cell *cells =
-            wi_view_at(view, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
-        if (!cells) {
-            if (view->is_still) {
-                return collect_corrupt("chunk", (unsigned)number, ret_error);
-            }
-            continue;
-        }
-        size_t n = collection->n - first;
-        each(&collection->raws[first], cells, n < WEIR_CHUNK_CELLS ? n : WEIR_CHUNK_CELLS);
-    }
-    return WEIR_OK;
-}
-
-static enum weir_status collect_chunks(struct wi_collection *collection, const struct wi_view *view,
-                                       collect_chunk_fn *each, struct weir_error *ret_error)
-{
-    const struct wi_shard *shards =
-        wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    uint32_t n_shards = LOAD(collect_header(view)->n_shards);
-    if (n_shards > WI_MAX_SHARDS) {
-        return collect_corrupt("thread", n_shards, ret_error);
-    }
-    enum weir_status status = WEIR_OK;
-    for (uint32_t s = 0; s < n_shards && status == WEIR_OK; s++) {
-        status = collect_shard(collection, view, &shards[s], each, ret_error);
-    }
-    return status;
-}
-
-/* ---- what each pass takes ------------------------------------------------------------------ */
-
 static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
-    memset(raw, 0, sizeof(*raw));
     if (LOAD(slot->head.state) != WI_SLOT_READY) {
         return;
     }
-    raw->first_generation = LOAD(slot->head.generation);
+    raw->leaving[0] = LOAD(slot->head.generation);
     raw->leaving[1] = LOAD(slot->out.shared[0]);
     raw->leaving[2] = LOAD(slot->in.shared[1]);
     raw->leaving[3] = LOAD(slot->out.shared[1]);
@@ -125,7 +42,7 @@ static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
     raw->out_other = LOAD(slot->out.other);
 }
 
-static void collect_leaving_chunk(struct wi_raw *raws, const struct weir_cell *cells, size_t n)
+static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         for (int w = 1; w < 6; w++) {
@@ -137,22 +54,14 @@ static void collect_leaving_chunk(struct wi_raw *raws, const struct weir_cell *c
 static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
     const struct weir_slot_head *head = &slot->head;
-    raw->generation = 0;
     if (LOAD(head->state) != WI_SLOT_READY) {
         return;
     }
     uint32_t generation = LOAD(head->generation);
-    raw->kind = LOAD(head->kind);
-    raw->flags = LOAD(head->flags);
-    raw->flavor = LOAD(head->flavor);
-    raw->sampling = LOAD(head->sampling);
+    /* kind, flags, sampling and flavor lie in one word. */
+    uint32_t word = LOAD(*(const uint32_t *)(const void *)&head->kind);
+    memcpy(&raw->kind, &word, sizeof(word));
     raw->capacity = LOAD(head->capacity);
-    raw->opened_at = (int64_t)LOAD(head->opened_at);
-    raw->name = LOAD(head->name);
-    raw->source = LOAD(head->source);
-    raw->source_line = LOAD(head->source_line);
-    raw->histogram[0] = LOAD(head->histogram[0]);
-    raw->histogram[1] = LOAD(head->histogram[1]);
     for (int i = 0; i < 3; i++) {
         raw->entering[i] = LOAD(*(i & 1 ? &slot->out.shared[i >> 1] : &slot->in.shared[i >> 1]));
     }
@@ -162,18 +71,17 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     if (raw->kind != WI_CHANNEL) {
         raw->in_other = LOAD(slot->in.other);
     }
-    if (LOAD(head->state) != WI_SLOT_READY || LOAD(head->generation) != generation ||
-        raw->kind > WI_GAUGE) {
+    if (LOAD(head->generation) != generation || raw->kind > WI_GAUGE) {
         return;
     }
     raw->generation = generation;
-    if (raw->first_generation != generation) {
+    if (raw->leaving[0] != generation) {
         memset(raw->leaving, 0, sizeof(raw->leaving));
         memset(raw->discarded, 0, sizeof(raw->discarded));
     }
 }
 
-static void collect_entering_chunk(struct wi_raw *raws, const struct weir_cell *cells, size_t n)
+static void collect_entering_cells(struct wi_raw *raws, const struct weir_cell *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         for (int w = 0; w < 3; w++) {
@@ -187,10 +95,12 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
 {
     uint32_t n = LOAD(collect_header(view)->n_slots);
     uint32_t n_slabs = LOAD(collect_header(view)->n_slabs);
-    if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS ||
+    uint32_t n_shards = LOAD(collect_header(view)->n_shards);
+    if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS || n_shards > WI_MAX_SHARDS ||
         (view->is_still && n > n_slabs * WI_SLAB_SLOTS)) {
         return collect_corrupt("slot", n, ret_error);
     }
+    n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
         size_t room = collection->room ? collection->room : 64;
         while (room < n) {
@@ -209,32 +119,132 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     return WEIR_OK;
 }
 
+/* Every shard's index, checked once for a reading. NULL where a thread has touched nothing. */
+struct collect_indices {
+    const uint32_t *index[WI_MAX_SHARDS];
+    uint32_t n_chunks[WI_MAX_SHARDS];
+    uint32_t n;
+};
+
+static enum weir_status collect_indices_read(struct collect_indices *indices,
+                                             const struct wi_view *view,
+                                             struct weir_error *ret_error)
+{
+    const struct wi_shard *shards =
+        wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    indices->n = LOAD(collect_header(view)->n_shards);
+    if (indices->n > WI_MAX_SHARDS) {
+        return collect_corrupt("thread", indices->n, ret_error);
+    }
+    for (uint32_t s = 0; s < indices->n; s++) {
+        uint32_t n_chunks = LOAD(shards[s].n_chunks);
+        const uint32_t *index =
+            n_chunks == 0 || n_chunks > 2 * WI_MAX_CHUNKS
+                ? NULL
+                : wi_view_at(view, LOAD(shards[s].index), n_chunks * sizeof(uint32_t));
+        if (n_chunks && !index && view->is_still) {
+            return collect_corrupt("index of thread", LOAD(shards[s].tid), ret_error);
+        }
+        indices->index[s] = index;
+        indices->n_chunks[s] = index ? n_chunks : 0;
+    }
+    return WEIR_OK;
+}
+
+/* Adds what one pass takes from every thread's cells of one chunk. */
+typedef void collect_cells_fn(struct wi_raw *raws, const struct weir_cell *cells, size_t n);
+
+static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chunk,
+                                      const struct wi_view *view,
+                                      const struct collect_indices *indices, collect_cells_fn *take,
+                                      struct weir_error *ret_error)
+{
+    for (uint32_t s = 0; s < indices->n; s++) {
+        uint32_t line = chunk < indices->n_chunks[s] ? LOAD(indices->index[s][chunk]) : 0;
+        if (!line) {
+            continue;
+        }
+        const struct weir_cell *cells =
+            wi_view_at(view, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
+        if (cells) {
+            take(raws, cells, n);
+        } else if (view->is_still) {
+            return collect_corrupt("chunk", (unsigned)chunk, ret_error);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* The slots of one chunk; NULL where they are not there yet. */
+static const struct wi_slot *collect_slots(const struct wi_view *view, size_t first)
+{
+    const uint32_t *slabs = wi_view_at(view, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
+    const struct wi_slot *slab = wi_view_at(view, LOAD(slabs[first / WI_SLAB_SLOTS]),
+                                            WI_SLAB_SLOTS * sizeof(struct wi_slot));
+    return slab ? &slab[first % WI_SLAB_SLOTS] : NULL;
+}
+
+/* More out than in can only come from a receive hook that ran before its send hook. */
+static bool collect_is_negative(const struct wi_raw *raw)
+{
+    uint64_t left =
+        raw->leaving[1] + raw->in_other + raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
+    return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[0];
+}
+
+/* Sixteen handles at a time, so that the second pass finds the lines in the cache: for each, all
+ * that leaves from every thread, then all that enters. `before` was read before `after`; for a live
+ * mapping they are the same. */
+static enum weir_status collect_blocks(struct wi_collection *collection,
+                                       const struct wi_view *before, const struct wi_view *after,
+                                       struct weir_error *ret_error)
+{
+    struct collect_indices leaving;
+    struct collect_indices entering;
+    enum weir_status status = collect_indices_read(&leaving, before, ret_error);
+    if (status == WEIR_OK) {
+        status = collect_indices_read(&entering, after, ret_error);
+    }
+    for (size_t first = 0; first < collection->n && status == WEIR_OK; first += WEIR_CHUNK_CELLS) {
+        struct wi_raw *raws = &collection->raws[first];
+        size_t n = collection->n - first;
+        n = n < WEIR_CHUNK_CELLS ? n : WEIR_CHUNK_CELLS;
+        const struct wi_slot *slots = collect_slots(before, first);
+        const struct wi_slot *slots_after = collect_slots(after, first);
+        if (!slots_after) {
+            return after->is_still ? collect_corrupt("slab", (unsigned)first, ret_error) : WEIR_OK;
+        }
+        memset(raws, 0, n * sizeof(*raws));
+        for (size_t i = 0; slots && i < n; i++) {
+            collect_leaving_slot(&raws[i], &slots[i]);
+        }
+        status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, before, &leaving,
+                               collect_leaving_cells, ret_error);
+        for (size_t i = 0; i < n; i++) {
+            collect_entering_slot(&raws[i], &slots_after[i]);
+        }
+        if (status == WEIR_OK) {
+            status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, after, &entering,
+                                   collect_entering_cells, ret_error);
+        }
+        for (size_t i = 0; i < n; i++) {
+            collection->clamped += collect_is_negative(&raws[i]);
+        }
+    }
+    return status;
+}
+
 enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
                             struct weir_error *ret_error)
 {
-    struct wi_view view;
-    enum weir_status status = wi_source_read(source, &view, ret_error);
+    struct wi_view before;
+    struct wi_view after;
+    enum weir_status status = wi_source_read(source, &before, &after, ret_error);
     if (status == WEIR_OK) {
-        status = collect_make_room(collection, &view, ret_error);
+        collection->view = after;
+        status = collect_make_room(collection, &after, ret_error);
     }
-    if (status == WEIR_OK) {
-        status = collect_slots(collection, &view, collect_leaving_slot, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = collect_chunks(collection, &view, collect_leaving_chunk, ret_error);
-    }
-    /* A dead segment does not change, and a live one is read again: leaving before entering. */
-    if (status == WEIR_OK && !view.is_still) {
-        status = wi_source_read(source, &view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = collect_slots(collection, &view, collect_entering_slot, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = collect_chunks(collection, &view, collect_entering_chunk, ret_error);
-    }
-    collection->view = view;
-    return status;
+    return status == WEIR_OK ? collect_blocks(collection, &before, &after, ret_error) : status;
 }
 
 void wi_collection_finish(struct wi_collection *collection)
@@ -260,13 +270,20 @@ static bool collect_add(const struct wi_view *view, uint32_t line, struct weir_h
     return true;
 }
 
+const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection, size_t id)
+{
+    const struct wi_slot *slots = collect_slots(&collection->view, id);
+    return slots ? &slots->head : NULL;
+}
+
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
                           struct weir_histogram *ret_histogram)
 {
     const struct wi_view *view = &collection->view;
     const struct wi_raw *raw = &collection->raws[id];
+    const struct weir_slot_head *head = wi_collect_head(collection, id);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
-    bool has_any = collect_add(view, raw->histogram[which], ret_histogram);
+    bool has_any = head && collect_add(view, LOAD(head->histogram[which]), ret_histogram);
     if (raw->kind != WI_CHANNEL || raw->sampling != WEIR_SAMPLING_ALL || which != 0) {
         return has_any;
     }
@@ -289,22 +306,23 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
     return has_any;
 }
 
-enum weir_status wi_collect_string(const struct wi_view *view, uint32_t line, char *ret_text,
+enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, char *ret_text,
                                    size_t room, struct weir_error *ret_error)
 {
     char text[WEIR_NAME_MAX + 2] = "";
-    const char *at = wi_view_at(view, line, 1);
-    if (line && !at) {
-        return view->is_still ? collect_corrupt("name at line", line, ret_error) : WEIR_OK;
+    uint64_t offset = (uint64_t)unit * WI_STRING_UNIT;
+    if (unit && offset >= view->length) {
+        return view->is_still ? collect_corrupt("name at", unit, ret_error) : WEIR_OK;
     }
-    if (at) {
-        size_t most = view->length - (size_t)line * WEIR_LINE;
+    if (unit) {
+        const char *at = (const char *)view->bytes + offset;
+        size_t most = view->length - offset;
         most = most < WEIR_NAME_MAX + 1 ? most : WEIR_NAME_MAX + 1;
         for (size_t i = 0; i < most; i++) {
             text[i] = __atomic_load_n(&at[i], __ATOMIC_RELAXED);
         }
         if (strnlen(text, most) == most) {
-            return view->is_still ? collect_corrupt("end of the name at line", line, ret_error)
+            return view->is_still ? collect_corrupt("end of the name at", unit, ret_error)
                                   : WEIR_OK;
         }
     }

@@ -13,25 +13,22 @@
 /* What was found for one slot. Words as in struct weir_cell; which pass a word is taken from depends
  * on the kind. */
 struct wi_raw {
-    uint64_t leaving[6];  /* words 1 to 5; [0] unused */
+    uint64_t leaving[6];  /* words 1 to 5; [0] is the generation that the first pass saw */
     uint64_t entering[3]; /* words 0 to 2 */
     uint64_t rejects[4];
     uint64_t discarded[3];
     uint64_t in_other, out_other; /* as in struct wi_slot; a channel's in_other of the first pass */
     uint64_t capacity;
-    int64_t opened_at;
-    uint32_t generation;       /* 0: not open */
-    uint32_t first_generation; /* that the first pass saw */
-    uint32_t name, source, source_line;
-    uint32_t histogram[2];
-    uint8_t kind, flags, flavor, sampling;
+    uint32_t generation; /* 0: not open */
+    uint8_t kind, flags, sampling, flavor;
 };
 
 /* Raws by slot. All zero at first. */
 struct wi_collection {
     struct wi_raw *raws;
     size_t n, room;
-    struct wi_view view; /* of the second pass */
+    uint64_t clamped;    /* times that a channel had more out than in */
+    struct wi_view view; /* that the entering counts are of */
 };
 
 void wi_collection_finish(struct wi_collection *collection);
@@ -44,8 +41,11 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
                           struct weir_histogram *ret_histogram);
 
-/* A string of the segment, cleaned; "" for none. Fails: WEIR_E_CORRUPT. */
-enum weir_status wi_collect_string(const struct wi_view *view, uint32_t line, char *ret_text,
+/* The slot's own line, for what is seldom wanted; NULL where it does not lie within the view. */
+const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection, size_t id);
+
+/* A string of the segment by its offset in WI_STRING_UNIT bytes, cleaned; "" for none. Fails: WEIR_E_CORRUPT. */
+enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, char *ret_text,
                                    size_t room, struct weir_error *ret_error);
 
 #endif

@@ -15,8 +15,10 @@
 struct wi_source {
     int fd; /* -1: this process */
     char path[WI_PATH_MAX];
-    unsigned char *copy;
-    size_t room;
+    struct {
+        unsigned char *bytes;
+        size_t room;
+    } copies[2];
     enum wi_state state;
 };
 
@@ -79,25 +81,27 @@ void wi_source_close(struct wi_source *source)
         if (source->fd >= 0) {
             close(source->fd);
         }
-        free(source->copy);
+        free(source->copies[0].bytes);
+        free(source->copies[1].bytes);
         free(source);
     }
 }
 
-static enum weir_status source_read_all(struct wi_source *source, size_t length,
+static enum weir_status source_read_all(struct wi_source *source, int which, size_t length,
                                         struct weir_error *ret_error)
 {
-    if (length > source->room) {
-        unsigned char *copy = realloc(source->copy, length);
-        if (!copy) {
+    if (length > source->copies[which].room) {
+        unsigned char *bytes = realloc(source->copies[which].bytes, length);
+        if (!bytes) {
             wi_error_set(ret_error, "no memory for a copy of %zu bytes", length);
             return WEIR_E_MEMORY;
         }
-        source->copy = copy;
-        source->room = length;
+        source->copies[which].bytes = bytes;
+        source->copies[which].room = length;
     }
+    unsigned char *copy = source->copies[which].bytes;
     for (size_t done = 0; done < length;) {
-        ssize_t n = pread(source->fd, source->copy + done, length - done, (off_t)done);
+        ssize_t n = pread(source->fd, copy + done, length - done, (off_t)done);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -115,8 +119,8 @@ static enum weir_status source_read_all(struct wi_source *source, size_t length,
     return WEIR_OK;
 }
 
-static enum weir_status source_read_file(struct wi_source *source, struct wi_view *ret_view,
-                                         struct weir_error *ret_error)
+static enum weir_status source_read_file(struct wi_source *source, int which,
+                                         struct wi_view *ret_view, struct weir_error *ret_error)
 {
     struct stat facts;
     struct weir_error why = {""};
@@ -126,12 +130,12 @@ static enum weir_status source_read_file(struct wi_source *source, struct wi_vie
                      source->path);
         return WEIR_E_CORRUPT;
     }
-    enum weir_status status = source_read_all(source, head, ret_error);
+    enum weir_status status = source_read_all(source, which, head, ret_error);
     if (status != WEIR_OK) {
         return status;
     }
     struct wi_header header;
-    memcpy(&header, source->copy, head);
+    memcpy(&header, source->copies[which].bytes, head);
     status = wi_find_check_header(&header, head, &why);
     if (status != WEIR_OK) {
         wi_error_set(ret_error, "%.100s: %.140s", source->path, why.text);
@@ -148,27 +152,34 @@ static enum weir_status source_read_file(struct wi_source *source, struct wi_vie
         return WEIR_E_CORRUPT;
     }
     source->state = wi_find_state(source->fd, header.pid, header.start_ticks, header.pid_namespace);
-    status = source_read_all(source, header.used_bytes, ret_error);
+    status = source_read_all(source, which, header.used_bytes, ret_error);
     if (status == WEIR_OK) {
-        *ret_view =
-            (struct wi_view){source->copy, header.used_bytes, source->state == WI_STATE_DEAD};
+        *ret_view = (struct wi_view){source->copies[which].bytes, header.used_bytes,
+                                     source->state == WI_STATE_DEAD};
     }
     return status;
 }
 
-enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_view,
-                                struct weir_error *ret_error)
+enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_before,
+                                struct wi_view *ret_after, struct weir_error *ret_error)
 {
-    if (source->fd >= 0) {
-        return source_read_file(source, ret_view, ret_error);
+    if (source->fd < 0) {
+        if (!wi_segment_counts()) {
+            wi_error_set(ret_error, "this process has no segment");
+            return WEIR_E_STATE;
+        }
+        *ret_before = *ret_after = (struct wi_view){wi_segment.base, wi_segment.map_bytes, false};
+        return WEIR_OK;
     }
-    if (!wi_segment_counts()) {
-        wi_error_set(ret_error, "this process has no segment");
-        return WEIR_E_STATE;
+    struct wi_view before;
+    enum weir_status status = source_read_file(source, 0, &before, ret_error);
+    if (status != WEIR_OK || before.is_still) {
+        *ret_before = *ret_after = before;
+        return status;
     }
-    uint64_t used = __atomic_load_n(&wi_segment_header()->used_bytes, __ATOMIC_ACQUIRE);
-    *ret_view = (struct wi_view){wi_segment.base, used, false};
-    return WEIR_OK;
+    status = source_read_file(source, 1, ret_after, ret_error);
+    *ret_before = before;
+    return status;
 }
 
 enum wi_state wi_source_state(const struct wi_source *source)
@@ -188,7 +199,7 @@ const char *wi_source_path(const struct wi_source *source)
 
 size_t wi_source_memory(const struct wi_source *source)
 {
-    return sizeof(*source) + source->room;
+    return sizeof(*source) + source->copies[0].room + source->copies[1].room;
 }
 
 const void *wi_view_at(const struct wi_view *view, uint32_t line, size_t bytes)

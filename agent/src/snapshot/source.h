@@ -23,10 +23,11 @@ enum weir_status wi_source_open_file(const char *path, struct wi_source **ret_so
                                      struct weir_error *ret_error);
 void wi_source_close(struct wi_source *source);
 
-/* Reads the segment as it is now. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY,
- * WEIR_E_SYSTEM. */
-enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_view,
-                                struct weir_error *ret_error);
+/* Reads the segment twice: everything in `ret_after` is from after everything in `ret_before`. They
+ * are the same where that makes no difference: a live mapping, whose reader sees to it himself, and
+ * the file of a dead process. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY, WEIR_E_SYSTEM. */
+enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_before,
+                                struct wi_view *ret_after, struct weir_error *ret_error);
 
 /* Of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);

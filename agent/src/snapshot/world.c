@@ -28,9 +28,13 @@
 /* Counters whose rates are kept. */
 enum { RATE_IN, RATE_OUT, RATE_REJECTS, N_RATES };
 
-/* What is remembered of one slot; void when the generation is another. */
+/* A measure's quantiles as of the last tick, in nanoseconds; p99 of the last 10 to 20 seconds. */
+struct world_waits {
+    uint64_t count, p50, p99, max;
+};
+
+/* What is remembered of one handle. */
 struct world_slot {
-    uint32_t generation;
     bool has_rates;
     uint64_t last[N_RATES];
     double rate[N_RATES];
@@ -41,6 +45,7 @@ struct world_slot {
     const char *source;
     struct wi_age *age;
     struct wi_window *window[2];
+    struct world_waits waits[2];
     struct wi_row *row;
     uint64_t built; /* the refresh that the row is of */
 };
@@ -53,6 +58,7 @@ struct wi_world {
     struct wi_process process;
     struct wi_finding *finding;
     struct world_slot *slots;
+    uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
     uint32_t *order[WI_PROCESS]; /* ids by kind */
     size_t n_order[WI_PROCESS];
@@ -61,7 +67,6 @@ struct wi_world {
     uint64_t refreshes;
     uint64_t now_nanos, tick_nanos, tick_before;
     int64_t unix_nanos;
-    uint64_t clamped;
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_ticked, has_rates, has_counter;
@@ -85,8 +90,9 @@ static enum weir_status world_create(struct wi_source *taken_source, struct wi_w
         return WEIR_E_MEMORY;
     }
     world->source = taken_source;
+    struct wi_view before;
     struct wi_view view;
-    enum weir_status status = wi_source_read(taken_source, &view, ret_error);
+    enum weir_status status = wi_source_read(taken_source, &before, &view, ret_error);
     if (status != WEIR_OK) {
         wi_world_close(world);
         return status;
@@ -152,6 +158,7 @@ void wi_world_close(struct wi_world *world)
         free(world->order[kind]);
     }
     free(world->slots);
+    free(world->generations);
     wi_finding_destroy(world->finding);
     wi_collection_finish(&world->collection);
     wi_source_close(world->source);
@@ -220,6 +227,12 @@ static enum weir_status world_make_room(struct wi_world *world, struct weir_erro
         }
         memset(slots + world->n_slots, 0, (n - world->n_slots) * sizeof(*slots));
         world->slots = slots;
+        uint32_t *generations = realloc(world->generations, n * sizeof(*generations));
+        if (!generations) {
+            goto failed;
+        }
+        memset(generations + world->n_slots, 0, (n - world->n_slots) * sizeof(*generations));
+        world->generations = generations;
         world->n_slots = n;
     }
     for (int kind = 0; kind < WI_PROCESS && n > world->room_order; kind++) {
@@ -241,15 +254,15 @@ static enum weir_status world_slot_meet(struct wi_world *world, size_t id,
                                         struct weir_error *ret_error)
 {
     struct world_slot *slot = &world->slots[id];
-    const struct wi_raw *raw = &world->collection.raws[id];
+    const struct weir_slot_head *head = wi_collect_head(&world->collection, id);
     char name[WEIR_NAME_MAX + 1];
     char file[WEIR_NAME_MAX + 1];
-    world_slot_forget(world, slot);
-    enum weir_status status =
-        wi_collect_string(&world->collection.view, raw->name, name, sizeof(name), ret_error);
+    enum weir_status status = wi_collect_string(&world->collection.view, head ? head->name : 0,
+                                                name, sizeof(name), ret_error);
     if (status == WEIR_OK) {
-        status =
-            wi_collect_string(&world->collection.view, raw->source, file, sizeof(file), ret_error);
+        status = wi_collect_string(&world->collection.view,
+                                   head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,
+                                   file, sizeof(file), ret_error);
     }
     if (status != WEIR_OK) {
         return status;
@@ -262,23 +275,20 @@ static enum weir_status world_slot_meet(struct wi_world *world, size_t id,
         return WEIR_E_MEMORY;
     }
     memcpy(slot->name, name, length);
-    if (file[0]) {
-        snprintf(slot->name + length, room - length, "%s:%" PRIu32, file, raw->source_line);
+    if (file[0] && head) {
+        snprintf(slot->name + length, room - length, "%s:%" PRIu32, file,
+                 __atomic_load_n(&head->source_line, __ATOMIC_RELAXED));
         slot->source = slot->name + length;
     }
-    slot->generation = raw->generation;
     return WEIR_OK;
 }
 
-/* What must be looked at every time, not only on the tick. */
-static void world_slot_watch(struct wi_world *world, struct world_slot *slot,
-                             const struct wi_raw *raw)
+/* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
+static void world_slot_watch(struct world_slot *slot, const struct wi_raw *raw)
 {
     if (raw->kind == WI_CHANNEL) {
         uint64_t depth = world_channel_depth(raw);
-        uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
         uint64_t sent = world_minus(raw->entering[0], raw->in_other);
-        world->clamped += left > raw->entering[0];
         slot->peak = depth > slot->peak ? depth : slot->peak;
         slot->peak = raw->out_other > slot->peak ? raw->out_other : slot->peak;
         slot->sent_shown = sent > slot->sent_shown ? sent : slot->sent_shown;
@@ -288,26 +298,34 @@ static void world_slot_watch(struct wi_world *world, struct world_slot *slot,
     }
 }
 
+/* Meets new handles, forgets closed ones. Touches little where nothing has changed. */
 static enum weir_status world_sort_slots(struct wi_world *world, struct weir_error *ret_error)
 {
-    memset(world->n_order, 0, sizeof(world->n_order));
+    bool has_changed = world->refreshes == 0;
     for (size_t id = 0; id < world->n_slots; id++) {
-        struct world_slot *slot = &world->slots[id];
-        const struct wi_raw *raw = id < world->collection.n ? &world->collection.raws[id] : NULL;
-        if (!raw || raw->generation == 0) {
-            if (slot->generation) {
-                world_slot_forget(world, slot);
-            }
+        uint32_t generation = id < world->collection.n ? world->collection.raws[id].generation : 0;
+        if (world->generations[id] == generation) {
             continue;
         }
-        if (slot->generation != raw->generation) {
+        has_changed = true;
+        world->generations[id] = 0;
+        world_slot_forget(world, &world->slots[id]);
+        if (generation) {
             enum weir_status status = world_slot_meet(world, id, ret_error);
             if (status != WEIR_OK) {
                 return status;
             }
+            world->generations[id] = generation;
         }
-        world_slot_watch(world, slot, raw);
-        world->order[raw->kind][world->n_order[raw->kind]++] = (uint32_t)id;
+    }
+    if (has_changed) {
+        memset(world->n_order, 0, sizeof(world->n_order));
+        for (size_t id = 0; id < world->n_slots; id++) {
+            if (world->generations[id]) {
+                uint8_t kind = world->collection.raws[id].kind;
+                world->order[kind][world->n_order[kind]++] = (uint32_t)id;
+            }
+        }
     }
     return WEIR_OK;
 }
@@ -337,19 +355,30 @@ static void world_tick_age(struct wi_world *world, struct world_slot *slot,
     }
 }
 
-static void world_tick_window(struct wi_world *world, size_t id, unsigned which)
+static void world_tick_waits(struct wi_world *world, size_t id, unsigned which)
 {
     struct world_slot *slot = &world->slots[id];
-    if (!wi_collect_histogram(&world->collection, id, which, &world->scratch)) {
+    struct weir_histogram *all = &world->scratch;
+    if (!wi_collect_histogram(&world->collection, id, which, all)) {
         return;
     }
     if (!slot->window[which] && world->n_windows < WORLD_MAX_WINDOWS) {
         slot->window[which] = calloc(1, sizeof(*slot->window[which]));
         world->n_windows += slot->window[which] != NULL;
     }
+    struct weir_histogram recent = *all;
     if (slot->window[which]) {
-        wi_window_turn(slot->window[which], world->now_nanos, &world->scratch);
+        wi_window_turn(slot->window[which], world->now_nanos, all);
+        wi_window_recent(slot->window[which], all, &recent);
     }
+    struct world_waits *waits = &slot->waits[which];
+    waits->count = 0;
+    for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
+        waits->count += all->bucket[b];
+    }
+    waits->p50 = wi_histogram_quantile(all, 0.5);
+    waits->p99 = wi_histogram_quantile(&recent, 0.99);
+    waits->max = all->max;
 }
 
 static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
@@ -358,6 +387,7 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
     const struct wi_raw *raw = &world->collection.raws[id];
     uint64_t counts[N_RATES];
     uint64_t before = slot->last[RATE_IN];
+    world_slot_watch(slot, raw);
     world_rated(raw, counts);
     for (int r = 0; r < N_RATES; r++) {
         slot->rate[r] = seconds > 0 ? (double)world_minus(counts[r], slot->last[r]) / seconds : 0;
@@ -374,10 +404,10 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
         slot->limit_seconds += seconds;
     }
     if (raw->kind <= WI_TASK) {
-        world_tick_window(world, id, 0);
+        world_tick_waits(world, id, 0);
     }
     if (raw->kind == WI_TASK) {
-        world_tick_window(world, id, 1);
+        world_tick_waits(world, id, 1);
     }
     slot->has_rates = slot->has_rates || world->has_ticked;
 }
@@ -441,7 +471,9 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
         status = world_sort_slots(world, ret_error);
     }
     if (status != WEIR_OK) {
+        /* What was collected is half new: show nothing rather than a mixture. */
         memset(world->n_order, 0, sizeof(world->n_order));
+        memset(world->generations, 0, world->n_slots * sizeof(*world->generations));
         return status;
     }
     clock_gettime(CLOCK_REALTIME, &now);
@@ -480,32 +512,15 @@ static void put_rate(struct wi_row *row, int metric, const struct world_slot *sl
 }
 
 /* Four rows of the table follow each other: count, p50, p99, max. */
-static void put_waits(struct wi_world *world, struct wi_row *row, int first, size_t id,
-                      unsigned which)
+static void put_waits(struct wi_row *row, int first, const struct world_waits *waits)
 {
-    struct weir_histogram *all = &world->scratch;
-    if (!wi_collect_histogram(&world->collection, id, which, all)) {
-        put_u64(row, first, 0);
-        return;
+    put_u64(row, first, waits->count);
+    if (waits->count) {
+        put_f64(row, first + 1, (double)waits->p50 / 1e9);
+        put_f64(row, first + 3, (double)waits->max / 1e9);
     }
-    uint64_t count = 0;
-    for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
-        count += all->bucket[b];
-    }
-    put_u64(row, first, count);
-    if (count == 0) {
-        return;
-    }
-    put_f64(row, first + 1, (double)wi_histogram_quantile(all, 0.5) / 1e9);
-    put_f64(row, first + 3, (double)all->max / 1e9);
-    struct weir_histogram recent = *all;
-    const struct wi_window *window = world->slots[id].window[which];
-    if (window) {
-        wi_window_recent(window, all, &recent);
-    }
-    uint64_t p99 = wi_histogram_quantile(&recent, 0.99);
-    if (p99) {
-        put_f64(row, first + 2, (double)p99 / 1e9);
+    if (waits->p99) {
+        put_f64(row, first + 2, (double)waits->p99 / 1e9);
     }
 }
 
@@ -542,7 +557,7 @@ static void world_build_channel(struct wi_world *world, size_t id, struct wi_row
         wi_age_of(slot->age ? slot->age : &none, world->now_nanos, raw->entering[0], left, &age)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)age / 1e9);
     }
-    put_waits(world, row, WI_CHANNEL_WAIT, id, 0);
+    put_waits(row, WI_CHANNEL_WAIT, &slot->waits[0]);
     put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
     put_u64(row, WI_CHANNEL_INSTANCES, 1);
     put_u64(row, WI_CHANNEL_DEEPEST, depth);
@@ -573,7 +588,7 @@ static void world_build_semaphore(struct wi_world *world, size_t id, struct wi_r
     put_rate(row, WI_SEMAPHORE_ACQUIRE_RATE, slot, RATE_IN);
     put_rate(row, WI_SEMAPHORE_REJECT_RATE, slot, RATE_REJECTS);
     put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
-    put_waits(world, row, WI_SEMAPHORE_WAIT, id, 0);
+    put_waits(row, WI_SEMAPHORE_WAIT, &slot->waits[0]);
     if (slot->source) {
         put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
     }
@@ -597,8 +612,8 @@ static void world_build_task(struct wi_world *world, size_t id, struct wi_row *r
     }
     put_rate(row, WI_TASK_SPAWN_RATE, slot, RATE_IN);
     put_rate(row, WI_TASK_FINISH_RATE, slot, RATE_OUT);
-    put_waits(world, row, WI_TASK_WAIT, id, 0);
-    put_waits(world, row, WI_TASK_RUN, id, 1);
+    put_waits(row, WI_TASK_WAIT, &slot->waits[0]);
+    put_waits(row, WI_TASK_RUN, &slot->waits[1]);
     if (slot->source) {
         put_text(row, WI_TASK_SOURCE, slot->source);
     }
@@ -607,6 +622,7 @@ static void world_build_task(struct wi_world *world, size_t id, struct wi_row *r
 static void world_build(struct wi_world *world, size_t id, struct wi_row *row)
 {
     const struct wi_raw *raw = &world->collection.raws[id];
+    world_slot_watch(&world->slots[id], raw);
     memset(row, 0, sizeof(*row));
     row->id = (uint64_t)raw->generation << 32 | id;
     row->name = world->slots[id].name;
@@ -689,7 +705,7 @@ static void world_build_agent(struct wi_world *world, struct wi_row *row)
             __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_CELLS_REFUSED, __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_SAMPLES_LOST, __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_CLAMPED, world->clamped);
+    put_u64(row, WI_AGENT_CLAMPED, world->collection.clamped);
     put_u64(row, WI_AGENT_MEMORY, world_memory(world));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
     put_f64(row, WI_AGENT_CPU, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
@@ -783,8 +799,7 @@ const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_
 {
     size_t id = (size_t)(row->id & UINT32_MAX);
     bool is_run = kind == WI_TASK && metric == WI_TASK_RUN;
-    if (kind > WI_TASK || id >= world->collection.n ||
-        world->slots[id].generation != row->id >> 32 ||
+    if (kind > WI_TASK || id >= world->collection.n || world->generations[id] != row->id >> 32 ||
         !wi_collect_histogram(&world->collection, id, is_run, &world->scratch)) {
         return NULL;
     }
