@@ -54,8 +54,10 @@ struct wi_finding {
     uint32_t n_memories;
     uint32_t room;
     uint32_t look;
-    uint32_t shallowest; /* of the memories: who goes first */
-    bool has_replaced;   /* one has gone at this look */
+    struct {
+        uint64_t id, depth;
+        enum wi_kind kind;
+    } newcomer; /* the deepest of this look for which there was no room */
     uint16_t slot[FINDING_SLOTS];
     struct finding_entry entry[FINDING_MAX];
     uint32_t n_entries;
@@ -124,9 +126,8 @@ static void finding_enter(struct wi_finding *finding, uint32_t memory)
     finding->slot[at] = (uint16_t)memory;
 }
 
-/* Room for one more memory, or the number of the shallowest where a deeper queue may take its
- * place, at most once a look; FINDING_MAX_MEMORIES when there is none. */
-static uint32_t finding_place(struct wi_finding *finding, uint64_t depth)
+/* Room for one more memory; NULL when there is none. */
+static struct finding_memory *finding_place(struct wi_finding *finding)
 {
     if (finding->n_memories == finding->room && finding->room < FINDING_MAX_MEMORIES) {
         uint32_t room = finding->room ? 2 * finding->room : 16;
@@ -137,15 +138,7 @@ static uint32_t finding_place(struct wi_finding *finding, uint64_t depth)
             finding->room = room;
         }
     }
-    if (finding->n_memories < finding->room) {
-        return finding->n_memories++;
-    }
-    if (finding->has_replaced || finding->shallowest >= finding->n_memories ||
-        finding->memories[finding->shallowest].depth >= depth / 2) {
-        return FINDING_MAX_MEMORIES;
-    }
-    finding->has_replaced = true;
-    return finding->shallowest;
+    return finding->n_memories < finding->room ? &finding->memories[finding->n_memories] : NULL;
 }
 
 static void finding_index(struct wi_finding *finding)
@@ -163,15 +156,19 @@ static struct finding_memory *finding_remember(struct wi_finding *finding, enum 
 {
     struct finding_memory *memory = finding_find(finding, kind, row->id);
     if (!memory && is_in_use) {
-        uint32_t place = finding_place(finding, depth);
-        if (place == FINDING_MAX_MEMORIES) {
+        memory = finding_place(finding);
+        if (!memory) {
+            if (depth > finding->newcomer.depth) {
+                finding->newcomer.id = row->id;
+                finding->newcomer.depth = depth;
+                finding->newcomer.kind = kind;
+            }
             return NULL;
         }
-        memory = &finding->memories[place];
         memset(memory, 0, sizeof(*memory));
         memory->id = row->id;
         memory->kind = kind;
-        finding_index(finding);
+        finding_enter(finding, finding->n_memories++);
     }
     if (memory) {
         memory->look = finding->look;
@@ -181,7 +178,29 @@ static struct finding_memory *finding_remember(struct wi_finding *finding, enum 
     return memory;
 }
 
-/* Forgets rows that have gone or have long been idle, and looks who would go next. */
+/* Lets the deepest newcomer have the place of the shallowest. One at a look: they come in the order
+ * of their depth. */
+static void finding_replace(struct wi_finding *finding)
+{
+    struct finding_memory *shallowest = finding->memories;
+    if (finding->n_memories < finding->room || finding->newcomer.depth == 0) {
+        return;
+    }
+    for (uint32_t i = 1; i < finding->n_memories; i++) {
+        if (finding->memories[i].depth < shallowest->depth) {
+            shallowest = &finding->memories[i];
+        }
+    }
+    if (finding->n_memories > 0 && shallowest->depth < finding->newcomer.depth / 2) {
+        memset(shallowest, 0, sizeof(*shallowest));
+        shallowest->id = finding->newcomer.id;
+        shallowest->kind = finding->newcomer.kind;
+        shallowest->depth = finding->newcomer.depth;
+        shallowest->look = finding->look;
+    }
+}
+
+/* Forgets rows that have gone or have long been idle. */
 static void finding_sweep(struct wi_finding *finding)
 {
     uint32_t kept = 0;
@@ -195,12 +214,7 @@ static void finding_sweep(struct wi_finding *finding)
         }
     }
     finding->n_memories = kept;
-    finding->shallowest = 0;
-    for (uint32_t i = 1; i < kept; i++) {
-        if (finding->memories[i].depth < finding->memories[finding->shallowest].depth) {
-            finding->shallowest = i;
-        }
-    }
+    finding_replace(finding);
     finding_index(finding);
 }
 
@@ -473,7 +487,7 @@ void wi_finding_update(struct wi_finding *finding, struct wi_world *world)
     uint64_t now = wi_world_monotonic_nanos(world);
     finding->look++;
     finding->n_entries = 0;
-    finding->has_replaced = false;
+    finding->newcomer.depth = 0;
     for (size_t i = 0; i < wi_world_count(world, WI_CHANNEL); i++) {
         finding_channel(finding, wi_world_row(world, WI_CHANNEL, i), now);
     }

@@ -67,7 +67,9 @@ static bool trail_grows_fast(const struct wi_trail *trail)
     }
     trail_range(trail, 0, TRAIL_RECENT, &floor, &ignored);
     trail_range(trail, TRAIL_RECENT, n, &ignored, &ceiling);
-    return floor > ceiling && trail_depth(trail, 0) - ceiling >= TRAIL_LEAST_GROWTH;
+    /* Noise now and then stays above all before it, but not by much. */
+    return floor > ceiling && floor - ceiling >= ceiling / 8 &&
+           trail_depth(trail, 0) - ceiling >= TRAIL_LEAST_GROWTH;
 }
 
 static bool trail_grows_steadily(const struct wi_trail *trail)

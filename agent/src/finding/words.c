@@ -39,19 +39,18 @@ const char *wi_words_rate(char ret_text[WI_WORDS_MAX], double per_second)
 const char *wi_words_bytes(char ret_text[WI_WORDS_MAX], uint64_t bytes)
 {
     static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
-    uint64_t unit = 1000;
-    size_t i = 0;
     if (bytes < 1000) {
         snprintf(ret_text, WI_WORDS_MAX, "%u B", (unsigned)bytes);
         return ret_text;
     }
-    /* 999,950 would be shown as 1000.0 kB. */
-    while (i + 1 < sizeof(units) / sizeof(units[0]) &&
-           bytes / unit * 10 + bytes % unit / (unit / 10) >= 9999) {
-        unit *= 1000;
+    size_t i = 0;
+    uint64_t tenth = 100; /* of the unit */
+    uint64_t tenths = bytes / tenth + (bytes % tenth >= tenth / 2);
+    while (tenths >= 10000 && i + 1 < sizeof(units) / sizeof(units[0])) {
+        tenth *= 1000;
+        tenths = bytes / tenth + (bytes % tenth >= tenth / 2);
         i++;
     }
-    uint64_t tenths = bytes / (unit / 10) + (bytes % (unit / 10) >= unit / 20);
     snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 ".%u %s", tenths / 10, (unsigned)(tenths % 10),
              units[i]);
     return ret_text;

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/* Findings: what is named, how soon, in which words, and what is not. */
+#include "fake_world.h"
+#include "finding/finding.h"
+#include "finding/words.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+
+static struct wi_world *world;
+static struct wi_finding *finding;
+static uint64_t now;
+
+static int setup(void **state)
+{
+    (void)state;
+    world = fake_world_create("game");
+    now = 1000 * SECOND;
+    return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    wi_finding_destroy(finding);
+    wi_world_close(world);
+    return 0;
+}
+
+/* Lets a second pass and looks. */
+static void look(void)
+{
+    now += SECOND;
+    fake_world_set_monotonic_nanos(world, now);
+    wi_finding_update(finding, world);
+}
+
+static void set_depth(struct wi_row *row, uint64_t depth, uint64_t received)
+{
+    fake_world_set_u64(row, WI_CHANNEL_DEPTH, depth);
+    fake_world_set_u64(row, WI_CHANNEL_RECEIVED, received);
+    fake_world_set_u64(row, WI_CHANNEL_SENT, received + depth);
+    fake_world_set_u64(row, WI_CHANNEL_QUEUED_BYTES, depth * 208);
+}
+
+static size_t n_warnings(void)
+{
+    return wi_world_count(world, WI_WARNING);
+}
+
+static const char *warning(size_t i, int metric)
+{
+    return wi_world_row(world, WI_WARNING, i)->value[metric].u.text;
+}
+
+static void assert_text(const char *severity, const char *text)
+{
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(warning(0, WI_WARNING_TEXT), text);
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), severity);
+}
+
+static void leak_is_named_within_ten_seconds(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    unsigned named_at = 0;
+    for (unsigned i = 1; i <= 12; i++) {
+        set_depth(moves, 6000 * i, 6000 * i);
+        look();
+        if (n_warnings() && !named_at) {
+            named_at = i;
+        }
+    }
+
+    assert_in_range(named_at, 4, 8);
+    assert_text("warning", "moves: unbounded and growing, +6,000 messages/s for 11 s, "
+                           "72,000 queued (15.0 MB)");
+    assert_string_equal(warning(0, WI_WARNING_SUBJECT), "moves");
+}
+
+static void leak_after_quiet_traffic_is_named_within_five_seconds(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 1; i <= 40; i++) {
+        set_depth(moves, i % 3, 6000 * i);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+    unsigned named_at = 0;
+    for (unsigned i = 1; i <= 8 && !named_at; i++) {
+        set_depth(moves, 6000 * i, 6000 * (40 + i));
+        look();
+        named_at = n_warnings() ? i : 0;
+    }
+
+    assert_in_range(named_at, 3, 5);
+}
+
+static void bursts_that_are_worked_off_are_no_leak(void **state)
+{
+    (void)state;
+    for (unsigned period = 2; period <= 9; period++) {
+        struct wi_row *bursty = fake_world_add_channel(world, "bursty", 0, 0, WEIR_UNBOUNDED);
+        for (unsigned i = 0; i < 200; i++) {
+            unsigned jitter = i * 2654435761U >> 22;
+            set_depth(bursty, 5000 * (i % period) + jitter, 6000 * i);
+            look();
+            if (i >= 2 * period && n_warnings()) {
+                fail_msg("period %u, second %u: %s", period, i, warning(0, WI_WARNING_TEXT));
+            }
+        }
+        fake_world_remove(world, bursty);
+    }
+}
+
+static void noise_is_no_leak(void **state)
+{
+    (void)state;
+    struct wi_row *noisy = fake_world_add_channel(world, "noisy", 0, 0, WEIR_UNBOUNDED);
+    unsigned random = 99;
+    unsigned false_alarms = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        random = random * 1664525U + 1013904223U;
+        set_depth(noisy, (random >> 8) % 1000, 6000 * (i + 1));
+        look();
+        false_alarms += n_warnings() > 0;
+    }
+
+    assert_int_equal(false_alarms, 0);
+}
+
+static void slow_leak_under_noise_is_named_within_two_minutes(void **state)
+{
+    (void)state;
+    struct wi_row *slow = fake_world_add_channel(world, "slow", 0, 0, WEIR_UNBOUNDED);
+    unsigned random = 5;
+    unsigned named_at = 0;
+    for (unsigned i = 1; i <= 120 && !named_at; i++) {
+        random = random * 1664525U + 1013904223U;
+        set_depth(slow, 20 * i + (random >> 8) % 300, 100 * i);
+        look();
+        named_at = n_warnings() ? i : 0;
+    }
+
+    assert_in_range(named_at, 1, 120);
+}
+
+static void step_that_stays_is_not_growth(void **state)
+{
+    (void)state;
+    struct wi_row *step = fake_world_add_channel(world, "step", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 0; i < 200; i++) {
+        set_depth(step, i < 20 ? 0 : 10000, 100 * i);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+}
+
+static void growth_that_ended_drains_and_goes(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    uint64_t depth = 0;
+    uint64_t received = 0;
+    for (unsigned i = 1; i <= 15; i++) {
+        set_depth(moves, depth += 6000, received += 6000);
+        look();
+    }
+    for (unsigned i = 1; i <= 8; i++) {
+        set_depth(moves, depth -= 6000, received += 12000);
+        look();
+    }
+    assert_text("info", "moves: draining, -6,000 messages/s, 42,000 queued (8.7 MB)");
+    while (depth > 0) {
+        set_depth(moves, depth -= 6000, received += 12000);
+        look();
+    }
+    assert_int_equal(n_warnings(), 0);
+    for (unsigned i = 1; i <= 100; i++) {
+        set_depth(moves, i % 50, received += 6000);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+}
+
+static void growth_that_stops_is_said_and_forgotten(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 1; i <= 15; i++) {
+        set_depth(moves, 1000 * i, 6000 * i);
+        look();
+    }
+    for (unsigned i = 16; i <= 30; i++) {
+        set_depth(moves, 15000, 6000 * i);
+        look();
+    }
+    assert_text("info", "moves: unbounded, no longer growing, 15,000 queued (3.1 MB)");
+    for (unsigned i = 31; i <= 100; i++) {
+        set_depth(moves, 15000, 6000 * i);
+        look();
+    }
+    assert_int_equal(n_warnings(), 0);
+}
+
+static void second_leak_below_an_old_peak_is_named(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    uint64_t received = 0;
+    for (unsigned i = 1; i <= 15; i++) {
+        set_depth(moves, 6000 * i, received += 6000);
+        look();
+    }
+    set_depth(moves, 10, received += 90000);
+    look();
+    unsigned named_at = 0;
+    for (unsigned i = 1; i <= 20 && !named_at; i++) {
+        set_depth(moves, 1000 * i, received += 6000);
+        look();
+        named_at = n_warnings() ? i : 0;
+    }
+
+    assert_in_range(named_at, 5, 14);
+}
+
+static void growth_for_a_minute_is_critical(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 1; i <= 70; i++) {
+        set_depth(moves, 6000 * i, 6000 * i);
+        look();
+    }
+
+    assert_text("critical", "moves: unbounded and growing, +6,000 messages/s for 69 s, "
+                            "420,000 queued (87.4 MB)");
+}
+
+static void bounded_channel_is_never_growing_but_full(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
+    for (unsigned i = 1; i <= 12; i++) {
+        set_depth(moves, i < 8 ? 1000 * i : 9200, 6000 * i);
+        look();
+    }
+
+    assert_text("warning", "moves: 92 % full, 9,200 of 10,000");
+}
+
+static void full_at_one_look_is_nothing(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
+    for (unsigned i = 1; i <= 60; i++) {
+        set_depth(moves, i % 3 ? 10000 : 0, 6000 * i);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+}
+
+static void nobody_receives(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
+    set_depth(moves, 0, 500);
+    look();
+    for (unsigned i = 0; i <= 7; i++) {
+        set_depth(moves, 4096, 500);
+        look();
+        if (i < 5) {
+            assert_int_equal(n_warnings(), 0);
+        }
+    }
+    assert_text("critical", "moves: stalled, nothing received for 7 s, 4,096 queued (852.0 kB)");
+
+    set_depth(moves, 4095, 501);
+    look();
+    assert_int_equal(n_warnings(), 0);
+}
+
+static void discarding_is_not_stalling(void **state)
+{
+    (void)state;
+    struct wi_row *ring = fake_world_add_channel(world, "ring", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 0; i <= 20; i++) {
+        set_depth(ring, 100, 0);
+        fake_world_set_u64(ring, WI_CHANNEL_DISCARDED, 10 * i);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+}
+
+static void refusals_are_weighed_against_what_was_offered(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 10, 10, 10000);
+    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 9970);
+    fake_world_set_f64(moves, WI_CHANNEL_REJECT_RATE, 30);
+    look();
+    assert_int_equal(n_warnings(), 0);
+
+    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 9500);
+    fake_world_set_f64(moves, WI_CHANNEL_REJECT_RATE, 500);
+    fake_world_set_u64(moves, WI_CHANNEL_REJECTS_FULL, 500);
+    look();
+    look();
+    assert_text("warning", "moves: 5 % of messages refused, 500/s for 1 s: full");
+
+    fake_world_set_f64(moves, WI_CHANNEL_REJECT_RATE, 6012);
+    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 6000);
+    fake_world_set_u64(moves, WI_CHANNEL_REJECTS_SHED, 5);
+    look();
+    assert_text("critical", "moves: 50 % of messages refused, 6,012/s for 2 s");
+}
+
+static void exhausted_permits_with_refusals(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 0);
+    look();
+    assert_int_equal(n_warnings(), 0);
+    fake_world_set_f64(slots, WI_SEMAPHORE_REJECT_RATE, 6012);
+    for (unsigned i = 0; i < 8; i++) {
+        look();
+    }
+    assert_text("warning", "slots: no permit free for 8 s, 6,012 refused/s");
+
+    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 12);
+    look();
+    assert_text("warning", "slots: no permit free for 9 s, 6,012 refused/s, waiting: 12");
+
+    fake_world_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 1);
+    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 0);
+    look();
+    assert_text("warning", "slots: permits run out, for 9 s, 6,012 refused/s");
+
+    fake_world_set_f64(slots, WI_SEMAPHORE_REJECT_RATE, 0);
+    look();
+    assert_int_equal(n_warnings(), 0);
+}
+
+static void what_the_agent_lost_is_said(void **state)
+{
+    (void)state;
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
+    fake_world_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
+    fake_world_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
+    fake_world_set_u64(agent, WI_AGENT_SAMPLES_LOST, 7000);
+    look();
+
+    assert_int_equal(n_warnings(), 2);
+    assert_string_equal(warning(0, WI_WARNING_TEXT),
+                        "agent: 12 opens refused, the segment's limit of 16.8 MB is reached; "
+                        "raise WEIR_LIMIT");
+    assert_string_equal(warning(1, WI_WARNING_SEVERITY), "info");
+}
+
+static void worst_stand_first_and_at_most_64(void **state)
+{
+    (void)state;
+    char name[32];
+    struct wi_row *rows[3000];
+    for (unsigned i = 0; i < 3000; i++) {
+        snprintf(name, sizeof(name), "room-%u", i);
+        rows[i] = fake_world_add_channel(world, name, 0, 0, 100);
+    }
+    fake_world_set_f64(rows[17], WI_CHANNEL_REJECT_RATE, 5);
+    fake_world_set_f64(rows[17], WI_CHANNEL_IN_RATE, 95);
+    for (unsigned second = 0; second < 7; second++) {
+        for (unsigned i = 0; i < 3000; i++) {
+            set_depth(rows[i], i == 17 ? 1 : 10 + i % 20, i == 17 ? second : 0);
+        }
+        look();
+    }
+
+    assert_int_equal(n_warnings(), 64);
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "critical");
+    assert_non_null(strstr(warning(0, WI_WARNING_TEXT), "29 queued"));
+    assert_string_equal(warning(63, WI_WARNING_SEVERITY), "critical");
+}
+
+static void deep_newcomer_is_seen_among_too_many(void **state)
+{
+    (void)state;
+    char name[32];
+    struct wi_row *rows[2000];
+    uint64_t received = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof(name), "room-%u", i);
+        rows[i] = fake_world_add_channel(world, name, 0, 0, WEIR_UNBOUNDED);
+    }
+    for (unsigned second = 0; second < 15; second++) {
+        received += 10;
+        for (unsigned i = 0; i < 2000; i++) {
+            set_depth(rows[i], i == 1999 ? 5000 * (second + 1) : 1 + i % 7, received);
+        }
+        look();
+    }
+
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(warning(0, WI_WARNING_SUBJECT), "room-1999");
+}
+
+static void closed_channels_are_forgotten(void **state)
+{
+    (void)state;
+    char name[32];
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "room-%u", i);
+        struct wi_row *row = fake_world_add_channel(world, name, 10, 0, WEIR_UNBOUNDED);
+        look();
+        fake_world_remove(world, row);
+    }
+    struct wi_row *stalled = fake_world_add_channel(world, "last", 10, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 0; i < 7; i++) {
+        look();
+    }
+
+    assert_int_equal(n_warnings(), 1);
+    (void)stalled;
+}
+
+static void empty_rows_are_no_trouble(void **state)
+{
+    (void)state;
+    fake_world_add(world, WI_CHANNEL, "nothing known");
+    fake_world_add(world, WI_SEMAPHORE, "nothing known");
+    struct wi_row *odd = fake_world_add(world, WI_CHANNEL, "odd");
+    fake_world_set_f64(odd, WI_CHANNEL_DEPTH, NAN);
+    fake_world_set_f64(odd, WI_CHANNEL_REJECT_RATE, NAN);
+    fake_world_set_f64(odd, WI_CHANNEL_CAPACITY, -1);
+    for (unsigned i = 0; i < 10; i++) {
+        look();
+    }
+
+    assert_int_equal(n_warnings(), 0);
+}
+
+static void numbers_are_for_people(void **state)
+{
+    (void)state;
+    char text[WI_WORDS_MAX];
+    assert_string_equal(wi_words_count(text, 0), "0");
+    assert_string_equal(wi_words_count(text, 999), "999");
+    assert_string_equal(wi_words_count(text, 1000), "1,000");
+    assert_string_equal(wi_words_count(text, UINT64_MAX), "18,446,744,073,709,551,615");
+    assert_string_equal(wi_words_rate(text, 0.04), "0.0");
+    assert_string_equal(wi_words_rate(text, 9.94), "9.9");
+    assert_string_equal(wi_words_rate(text, 9.96), "10");
+    assert_string_equal(wi_words_rate(text, 5999.6), "6,000");
+    assert_string_equal(wi_words_rate(text, NAN), "0");
+    assert_string_equal(wi_words_rate(text, INFINITY), "1,152,921,504,606,846,976");
+    assert_string_equal(wi_words_bytes(text, 999), "999 B");
+    assert_string_equal(wi_words_bytes(text, 1000), "1.0 kB");
+    assert_string_equal(wi_words_bytes(text, 18720000), "18.7 MB");
+    assert_string_equal(wi_words_bytes(text, 999949), "999.9 kB");
+    assert_string_equal(wi_words_bytes(text, 999999), "1.0 MB");
+    assert_string_equal(wi_words_bytes(text, UINT64_MAX), "18.4 EB");
+    assert_string_equal(wi_words_duration(text, 12 * SECOND + 999), "12 s");
+    assert_string_equal(wi_words_duration(text, 119 * SECOND), "119 s");
+    assert_string_equal(wi_words_duration(text, 125 * SECOND), "2 min");
+    assert_string_equal(wi_words_duration(text, 7300 * SECOND), "2 h");
+    assert_string_equal(wi_words_duration(text, 5 * 86400 * SECOND), "5 d");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(leak_is_named_within_ten_seconds),
+        TEST(leak_after_quiet_traffic_is_named_within_five_seconds),
+        TEST(bursts_that_are_worked_off_are_no_leak),
+        TEST(noise_is_no_leak),
+        TEST(slow_leak_under_noise_is_named_within_two_minutes),
+        TEST(step_that_stays_is_not_growth),
+        TEST(growth_that_ended_drains_and_goes),
+        TEST(growth_that_stops_is_said_and_forgotten),
+        TEST(second_leak_below_an_old_peak_is_named),
+        TEST(growth_for_a_minute_is_critical),
+        TEST(bounded_channel_is_never_growing_but_full),
+        TEST(full_at_one_look_is_nothing),
+        TEST(nobody_receives),
+        TEST(discarding_is_not_stalling),
+        TEST(refusals_are_weighed_against_what_was_offered),
+        TEST(exhausted_permits_with_refusals),
+        TEST(what_the_agent_lost_is_said),
+        TEST(worst_stand_first_and_at_most_64),
+        TEST(deep_newcomer_is_seen_among_too_many),
+        TEST(closed_channels_are_forgotten),
+        TEST(empty_rows_are_no_trouble),
+        TEST(numbers_are_for_people),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
