@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The README's server, as it stands there, builds against the installed package and is seen by weir.
+set -eu
+. "$WEIR_SOURCE/tests/support/install.sh"
+
+install_and_move
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
+sed -n '/^```c$/,/^```$/p' "$WEIR_SOURCE/README.md" | sed '/^```/d' >"$dir/server.c"
+# shellcheck disable=SC2046 # a list of words
+cc -std=gnu11 -Wall -Wextra -Werror -o "$dir/server" "$dir/server.c" -pthread $(pkg-config --cflags --libs weir-agent)
+
+mkfifo "$dir/jobs"
+"$dir/server" <"$dir/jobs" >"$dir/done" &
+server=$!
+exec 3>"$dir/jobs"
+printf 'one\ntwo\nthree\n' >&3
+deadline=$((SECONDS + 20))
+until [ "$(wc -l <"$dir/done")" -eq 3 ]; do
+    [ $SECONDS -lt $deadline ] || { echo "the server did not do its jobs" >&2; exit 1; }
+done
+"$dir/prefix/bin/weir" snapshot "$server" -o json >"$dir/snapshot.json"
+exec 3>&-
+wait "$server"
+python3 - "$dir/snapshot.json" <<'PYTHON'
+import json, sys
+channel = json.load(open(sys.argv[1]))["data"]["channels"][0]
+seen = {key: channel[key] for key in ("name", "sent", "received", "depth", "capacity")}
+assert seen == {"name": "jobs", "sent": 3, "received": 3, "depth": 0, "capacity": None}, seen
+PYTHON
