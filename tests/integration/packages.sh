@@ -7,7 +7,7 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 for tool in bash sed cut xargs dirname head sort env echo; do
-    ln -s "$(command -v $tool)" "$dir/$tool"
+    ln -s "$(type -P $tool)" "$dir/$tool"
 done
 
 # Runs weir_need_packages with only the tools above, and what else lies in $dir.
