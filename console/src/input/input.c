@@ -56,7 +56,7 @@ static void input_sort(struct wc_ui *ui, const struct wc_model *model,
 {
     const struct wc_column_table *table = wc_column_table(ui->tab);
     struct wc_list *list = &ui->list[ui->tab];
-    struct wc_columns columns;
+    struct wc_screen_columns columns;
     int at = 0;
 
     if (ui->tab == WC_TAB_WARNINGS) {

@@ -20,7 +20,7 @@
 static const int trend_widths[] = {10, 12, 15, 20, 30, 60};
 #define N_TREND_WIDTHS (sizeof(trend_widths) / sizeof(trend_widths[0]))
 
-static const struct wc_column channel_columns[] = {
+static const struct wc_screen_column channel_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"DEPTH", "depth", WC_COLUMN_COUNT, 7, 0},
     {"CAP", "capacity", WC_COLUMN_CAPACITY, 9, 0},
@@ -36,7 +36,7 @@ static const struct wc_column channel_columns[] = {
     {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
 };
 
-static const struct wc_column semaphore_columns[] = {
+static const struct wc_screen_column semaphore_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"AVAIL", "available", WC_COLUMN_COUNT, 7, 0},
     {"PERMITS", "permits", WC_COLUMN_COUNT, 9, 0},
@@ -52,7 +52,7 @@ static const struct wc_column semaphore_columns[] = {
     {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
 };
 
-static const struct wc_column task_columns[] = {
+static const struct wc_screen_column task_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0},
     {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0},
@@ -67,20 +67,20 @@ static const struct wc_column task_columns[] = {
     {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
 };
 
-static const struct wc_column counter_columns[] = {
+static const struct wc_screen_column counter_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
     {"PER S", "rate", WC_COLUMN_RATE, 5, 0},
     {"TREND 60s", "rate", WC_COLUMN_TREND, 10, 0},
 };
 
-static const struct wc_column gauge_columns[] = {
+static const struct wc_screen_column gauge_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
     {"TREND 60s", "value", WC_COLUMN_TREND, 10, 0},
 };
 
-static const struct wc_column warning_columns[] = {
+static const struct wc_screen_column warning_columns[] = {
     {"SEVERITY", "severity", WC_COLUMN_TEXT, 8, 0},
     {"SUBJECT", "subject", WC_COLUMN_TEXT, 12, 0},
     {"WHAT", "text", WC_COLUMN_TEXT, 30, 0},
@@ -120,7 +120,7 @@ int wc_column_find(enum wc_tab tab, const char *field)
 {
     const struct wc_column_table *table = wc_column_table(tab);
     for (size_t i = 0; i < table->n_columns; i++) {
-        const struct wc_column *column = &table->columns[i];
+        const struct wc_screen_column *column = &table->columns[i];
         if (column->type != WC_COLUMN_TREND &&
             strcmp(column->field ? column->field : "name", field) == 0) {
             return (int)i;
@@ -134,7 +134,7 @@ struct measure {
     int name, bar, trend;
 };
 
-static int column_width(const struct wc_column *column, const struct measure *measure)
+static int column_width(const struct wc_screen_column *column, const struct measure *measure)
 {
     switch (column->type) {
     case WC_COLUMN_NAME:
@@ -155,7 +155,7 @@ static int columns_choose(const struct wc_column_table *table, int screen_cols,
     int left = screen_cols - MARK_WIDTH + 1; /* NAME has no blank before it */
     for (int rank = 0; rank < 8; rank++) {
         for (size_t i = 0; i < table->n_columns; i++) {
-            const struct wc_column *column = &table->columns[i];
+            const struct wc_screen_column *column = &table->columns[i];
             if (column->rank != rank) {
                 continue;
             }
@@ -207,7 +207,7 @@ static struct measure measure_take(int screen_cols, int name_width)
     return measure;
 }
 
-static void warning_columns_fit(int screen_cols, int name_width, struct wc_columns *to)
+static void warning_columns_fit(int screen_cols, int name_width, struct wc_screen_columns *to)
 {
     int subject = min(name_width > 12 ? name_width : 12, 32);
     int left = screen_cols - MARK_WIDTH - 8 - 1 - subject - 1;
@@ -224,7 +224,7 @@ static void warning_columns_fit(int screen_cols, int name_width, struct wc_colum
 }
 
 void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
-                    struct wc_columns *ret_columns)
+                    struct wc_screen_columns *ret_columns)
 {
     if (tab == WC_TAB_WARNINGS) {
         warning_columns_fit(screen_cols, name_width, ret_columns);

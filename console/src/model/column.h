@@ -36,7 +36,7 @@ enum wc_column_type {
     WC_COLUMN_TEXT
 };
 
-struct wc_column {
+struct wc_screen_column {
     const char *caption;
     const char *field; /* NULL: the name */
     enum wc_column_type type;
@@ -49,7 +49,7 @@ struct wc_column_table {
     const char *title; /* of the tab */
     const char *sort;  /* the FIELD that sorts at first; NULL: the name */
     bool is_descending;
-    const struct wc_column *columns;
+    const struct wc_screen_column *columns;
     size_t n_columns;
 };
 
@@ -62,7 +62,7 @@ const struct wc_column_table *wc_column_table(enum wc_tab tab);
 int wc_column_tab(int kind);
 
 /* A tab's columns on a screen of that width. */
-struct wc_columns {
+struct wc_screen_columns {
     int n;
     struct {
         int index; /* in the table */
@@ -72,7 +72,7 @@ struct wc_columns {
 
 /* Lays the columns out; `name_width` is what the longest name shown would like. */
 void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
-                    struct wc_columns *ret_columns);
+                    struct wc_screen_columns *ret_columns);
 
 /* The index of a tab's column by its FIELD ("name" for the name), or -1. */
 int wc_column_find(enum wc_tab tab, const char *field);

@@ -93,7 +93,7 @@ void wc_model_watch(struct wc_model *model, const struct wc_plan *plan)
     model->plan = *plan;
 }
 
-static void table_bind(struct wc_table *to, const Weir__V1__Table *table, uint32_t offset)
+static void table_bind(struct wc_rows *to, const Weir__V1__Table *table, uint32_t offset)
 {
     to->table = table;
     to->offset = offset;
@@ -123,7 +123,7 @@ static void model_record(struct wc_model *model, int64_t second)
 {
     int64_t span = (model->plan.interval_millis + 999) / 1000;
     for (int kind = 0; kind < WC_N_KINDS; kind++) {
-        const struct wc_table *list = &model->live.list[kind];
+        const struct wc_rows *list = &model->live.list[kind];
         const char *field = wc_model_trend_field(kind);
         if (!list->table || !field) {
             continue;
@@ -149,7 +149,7 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
     live->update = taken_update;
     live->second = taken_update->read_nanos / NANOS;
     for (size_t i = 0; i < taken_update->n_tables; i++) {
-        struct wc_table *to =
+        struct wc_rows *to =
             model->plan.query[i].is_detail ? &live->detail : &live->list[model->plan.query[i].kind];
         table_bind(to, taken_update->tables[i], model->plan.query[i].offset);
     }
@@ -263,7 +263,7 @@ const char *wc_model_trend_field(int kind)
     return kind >= 0 && kind < WC_N_KINDS ? fields[kind] : NULL;
 }
 
-const Weir__V1__Value *wc_model_value(const struct wc_table *table, const Weir__V1__Row *row,
+const Weir__V1__Value *wc_model_value(const struct wc_rows *table, const Weir__V1__Row *row,
                                       const Weir__V1__Metric *metric)
 {
     if (!metric || !table->table || metric->index >= WC_MAX_METRICS) {
@@ -277,7 +277,7 @@ const Weir__V1__Value *wc_model_value(const struct wc_table *table, const Weir__
     return row->values[at];
 }
 
-bool wc_value_number(const Weir__V1__Value *value, double *ret_number)
+bool wc_model_as_number(const Weir__V1__Value *value, double *ret_number)
 {
     switch (value ? value->value_case : WEIR__V1__VALUE__VALUE__NOT_SET) {
     case WEIR__V1__VALUE__VALUE_U64:
@@ -297,15 +297,15 @@ bool wc_value_number(const Weir__V1__Value *value, double *ret_number)
     }
 }
 
-bool wc_model_number(const struct wc_model *model, const struct wc_table *table,
+bool wc_model_number(const struct wc_model *model, const struct wc_rows *table,
                      const Weir__V1__Row *row, const char *field, double *ret_number)
 {
     int kind = table->table ? (int)table->table->kind : -1;
-    return wc_value_number(wc_model_value(table, row, wc_model_metric(model, kind, field)),
-                           ret_number);
+    return wc_model_as_number(wc_model_value(table, row, wc_model_metric(model, kind, field)),
+                              ret_number);
 }
 
-const char *wc_model_text(const struct wc_model *model, const struct wc_table *table,
+const char *wc_model_text(const struct wc_model *model, const struct wc_rows *table,
                           const Weir__V1__Row *row, const char *field)
 {
     int kind = table->table ? (int)table->table->kind : -1;
@@ -315,7 +315,7 @@ const char *wc_model_text(const struct wc_model *model, const struct wc_table *t
 
 bool wc_model_process(const struct wc_model *model, const char *field, double *ret_number)
 {
-    const struct wc_table *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_PROCESS];
+    const struct wc_rows *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_PROCESS];
     return table->table && table->table->n_rows > 0 &&
            wc_model_number(model, table, table->table->rows[0], field, ret_number);
 }
@@ -333,7 +333,7 @@ const Weir__V1__Row *wc_model_detail(const struct wc_model *model, uint64_t id)
 
 enum wc_severity wc_model_severity(const struct wc_model *model, const Weir__V1__Row *warning)
 {
-    const struct wc_table *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
+    const struct wc_rows *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
     const char *severity = wc_model_text(model, table, warning, "severity");
     return strcmp(severity, "critical") == 0  ? WC_SEVERE
            : strcmp(severity, "warning") == 0 ? WC_WARNING
@@ -371,7 +371,7 @@ static bool subject_is(const char *subject, int kind, const char *name)
 
 enum wc_severity wc_model_severity_of(const struct wc_model *model, int kind, const char *name)
 {
-    const struct wc_table *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
+    const struct wc_rows *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
     enum wc_severity worst = WC_FINE;
     for (size_t i = 0; table->table && i < table->table->n_rows; i++) {
         const Weir__V1__Row *row = table->table->rows[i];

@@ -37,7 +37,7 @@ struct wc_plan {
 };
 
 /* One table of an Update with its columns found. */
-struct wc_table {
+struct wc_rows {
     const Weir__V1__Table *table; /* NULL: not asked for, or not there yet */
     uint32_t offset;
     int8_t position[WC_MAX_METRICS]; /* of a metric in a row's values, or -1 */
@@ -46,8 +46,8 @@ struct wc_table {
 /* Everything as it was at one moment. */
 struct wc_picture {
     Weir__V1__Update *update; /* owned; NULL before the first */
-    struct wc_table list[WC_N_KINDS];
-    struct wc_table detail;
+    struct wc_rows list[WC_N_KINDS];
+    struct wc_rows detail;
     int64_t second; /* of the watched host's monotonic clock */
 };
 
@@ -98,14 +98,14 @@ const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kin
 const char *wc_model_trend_field(int kind);
 
 /* The value of a metric in a row; NULL when absent. */
-const Weir__V1__Value *wc_model_value(const struct wc_table *table, const Weir__V1__Row *row,
+const Weir__V1__Value *wc_model_value(const struct wc_rows *table, const Weir__V1__Row *row,
                                       const Weir__V1__Metric *metric);
 /* The same by FIELD; false, "" when absent. */
-bool wc_model_number(const struct wc_model *model, const struct wc_table *table,
+bool wc_model_number(const struct wc_model *model, const struct wc_rows *table,
                      const Weir__V1__Row *row, const char *field, double *ret_number);
-const char *wc_model_text(const struct wc_model *model, const struct wc_table *table,
+const char *wc_model_text(const struct wc_model *model, const struct wc_rows *table,
                           const Weir__V1__Row *row, const char *field);
-bool wc_value_number(const Weir__V1__Value *value, double *ret_number);
+bool wc_model_as_number(const Weir__V1__Value *value, double *ret_number);
 
 /* The process's only row and numbers. */
 bool wc_model_process(const struct wc_model *model, const char *field, double *ret_number);

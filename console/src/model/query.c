@@ -84,7 +84,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     snprintf(to->filter, sizeof(query->filter[0]), "%s", ui->filter);
     query_sort(model, to, list, table);
 
-    struct wc_columns columns;
+    struct wc_screen_columns columns;
     wc_columns_fit(tab, layout->cols, wc_ui_name_width(model), &columns);
     for (int i = 0; i < columns.n && !is_searching; i++) {
         const char *field = table->columns[columns.at[i].index].field;

@@ -36,7 +36,7 @@ bool wc_ui_sort(struct wc_ui *ui, const char *field)
     return is_found;
 }
 
-static const struct wc_table *ui_table(const struct wc_model *model, enum wc_tab tab)
+static const struct wc_rows *ui_table(const struct wc_model *model, enum wc_tab tab)
 {
     return &wc_model_picture(model)->list[wc_column_table(tab)->kind];
 }
@@ -55,7 +55,7 @@ uint32_t wc_ui_total(const struct wc_model *model, enum wc_tab tab)
 
 const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, uint32_t at)
 {
-    const struct wc_table *list = ui_table(model, tab);
+    const struct wc_rows *list = ui_table(model, tab);
     if (!list->table || at < list->offset || at - list->offset >= list->table->n_rows) {
         return NULL;
     }
@@ -112,7 +112,7 @@ static bool text_holds(const char *name, const char *part)
 static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
 {
     struct wc_list *list = &ui->list[ui->tab];
-    const struct wc_table *table = ui_table(model, ui->tab);
+    const struct wc_rows *table = ui_table(model, ui->tab);
     if (!table->table || table->offset != 0 ||
         (table->table->n_rows < table->table->matching &&
          table->table->n_rows < WC_QUERY_SEARCH_ROWS)) {
@@ -138,7 +138,7 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
 static void list_settle(struct wc_list *list, const struct wc_model *model, enum wc_tab tab,
                         int n_rows)
 {
-    const struct wc_table *table = ui_table(model, tab);
+    const struct wc_rows *table = ui_table(model, tab);
     uint32_t matching = wc_ui_matching(model, tab);
 
     if (!table->table) {

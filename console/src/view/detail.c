@@ -34,8 +34,8 @@ static void detail_field(const struct wc_view *view, int row, int col, int width
     char text[WC_FORMAT_SIZE];
     wc_view_value(text, metric, value);
     double number;
-    bool is_dim = !value || (wc_value_number(value, &number) && number == 0);
-    int need = wc_text_width(text, view->grid->ascii);
+    bool is_dim = !value || (wc_model_as_number(value, &number) && number == 0);
+    int need = wc_grid_width(text, view->grid->ascii);
 
     need = need > width / 2 ? width / 2 : need;
     const char *label =
@@ -60,7 +60,7 @@ static int detail_columns(const struct wc_view *view, int n_fields, int rows)
 void wc_view_detail(const struct wc_view *view)
 {
     const struct wc_layout *layout = view->layout;
-    const struct wc_table *table = &wc_model_picture(view->model)->detail;
+    const struct wc_rows *table = &wc_model_picture(view->model)->detail;
     const Weir__V1__Row *row = wc_model_detail(view->model, view->ui->detail_id);
     int kind = wc_column_table(view->ui->tab)->kind;
 

@@ -126,7 +126,7 @@ int wc_grid_fill(struct wc_grid *grid, int row, int col, int width, uint32_t ch,
     return filled;
 }
 
-int wc_text_width(const char *text, bool ascii)
+int wc_grid_width(const char *text, bool ascii)
 {
     int sum = 0;
     while (*text) {
@@ -137,7 +137,7 @@ int wc_text_width(const char *text, bool ascii)
     return sum;
 }
 
-void wc_text_clean(char *to, size_t size, const char *text, bool ascii)
+void wc_grid_clean(char *to, size_t size, const char *text, bool ascii)
 {
     size_t n = 0;
     while (*text && size > 0) {
@@ -164,7 +164,7 @@ int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_styl
     if (width <= 0 || col < 0) {
         return 0;
     }
-    bool fits = wc_text_width(text, grid->ascii) <= width;
+    bool fits = wc_grid_width(text, grid->ascii) <= width;
     int used = 0;
     int room = fits ? width : width - 1;
 
@@ -190,7 +190,7 @@ int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_styl
 int wc_grid_text_right(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                        const char *text)
 {
-    int need = wc_text_width(text, grid->ascii);
+    int need = wc_grid_width(text, grid->ascii);
     int pad = need < width ? width - need : 0;
     return pad + wc_grid_text(grid, row, col + pad, width - pad, style, text);
 }

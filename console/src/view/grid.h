@@ -62,10 +62,10 @@ int wc_grid_text_right(struct wc_grid *grid, int row, int col, int width, enum w
 void wc_grid_flag(struct wc_grid *grid, int row, int col, int width, uint8_t flags);
 
 /* The columns that text takes when drawn. */
-int wc_text_width(const char *text, bool ascii);
+int wc_grid_width(const char *text, bool ascii);
 
 /* Copies text as it would be drawn: harmless and valid. Always ends in a zero. */
-void wc_text_clean(char *to, size_t size, const char *text, bool ascii);
+void wc_grid_clean(char *to, size_t size, const char *text, bool ascii);
 
 /* One row as UTF-8 without blanks at its end, for tests. Returns its length, as snprintf. */
 size_t wc_grid_row_text(const struct wc_grid *grid, int row, char *to, size_t size);

@@ -40,7 +40,7 @@ static int line_width(const struct line *line, bool ascii)
     int width = 0;
     for (int i = 0; i < line->n; i++) {
         int gap = i == 0 ? 0 : line->piece[i].is_joined ? 1 : 2;
-        width += gap + wc_text_width(line->piece[i].text, ascii);
+        width += gap + wc_grid_width(line->piece[i].text, ascii);
     }
     return width;
 }
@@ -148,7 +148,7 @@ static void header_process(const struct wc_view *view)
 /* Where the rejects come from, in the process's own words; "counter" means one of its counters. */
 static const char *rejects_source(const struct wc_view *view)
 {
-    const struct wc_table *table =
+    const struct wc_rows *table =
         &wc_model_picture(view->model)->list[WEIR__V1__KIND__KIND_PROCESS];
     return table->table && table->table->n_rows > 0
                ? wc_model_text(view->model, table, table->table->rows[0], "rejects_source")
@@ -166,7 +166,7 @@ static void header_rejects(const struct wc_view *view, struct line *line)
     bool has_rate = wc_model_process(view->model, "reject_rate", &rate);
     enum wc_style style = has_rate && rate > 0 ? WC_CRITICAL : WC_STRONG;
 
-    wc_text_clean(source, sizeof(source), rejects_source(view), view->grid->ascii);
+    wc_grid_clean(source, sizeof(source), rejects_source(view), view->grid->ascii);
     snprintf(line_piece(line, 1, WC_PLAIN)->text, PIECE_SIZE, "backpressure rejects");
     struct piece *piece = line_piece(line, 0, style);
     piece->is_joined = true;
@@ -222,7 +222,7 @@ static void header_state(const struct wc_view *view)
                  view->ui->filter);
     }
     header_banner(view, banner, sizeof(banner));
-    int width = wc_text_width(banner, view->grid->ascii);
+    int width = wc_grid_width(banner, view->grid->ascii);
     int col = view->grid->cols - width;
     line_draw(view->grid, 1, col - (width > 0 ? 1 : 0), &line);
     wc_grid_text(view->grid, 1, col, width, WC_CRITICAL, banner);

@@ -37,7 +37,7 @@ static void caption_title(const char *title, char to[32])
 }
 
 static void section_captions(const struct wc_view *view, const struct wc_section *section,
-                             const struct wc_columns *columns)
+                             const struct wc_screen_columns *columns)
 {
     const struct wc_column_table *table = wc_column_table(section->tab);
     const struct wc_list *list = &view->ui->list[section->tab];
@@ -47,7 +47,7 @@ static void section_captions(const struct wc_view *view, const struct wc_section
 
     wc_grid_fill(grid, section->row, 0, grid->cols, ' ', WC_HEADING);
     for (int i = 0; i < columns->n; i++) {
-        const struct wc_column *column = &table->columns[columns->at[i].index];
+        const struct wc_screen_column *column = &table->columns[columns->at[i].index];
         int col = columns->at[i].col, width = columns->at[i].width;
         bool is_sorted =
             columns->at[i].index == list->sort && is_used && section->tab != WC_TAB_WARNINGS;
@@ -75,13 +75,13 @@ static void section_captions(const struct wc_view *view, const struct wc_section
 }
 
 static void draw_number(const struct wc_view *view, const struct place *place,
-                        const struct wc_column *column, const Weir__V1__Value *value)
+                        const struct wc_screen_column *column, const Weir__V1__Value *value)
 {
     char text[WC_FORMAT_SIZE];
     double number = 0;
     enum wc_style style = place->style;
 
-    if (!wc_value_number(value, &number)) {
+    if (!wc_model_as_number(value, &number)) {
         bool is_unbounded = column->type == WC_COLUMN_CAPACITY;
         wc_grid_text_right(view->grid, place->row, place->col, place->width,
                            is_unbounded ? style : WC_LABEL, is_unbounded ? "unbounded" : "-");
@@ -122,7 +122,7 @@ static void draw_bar(const struct wc_view *view, const struct place *place,
                      const Weir__V1__Value *value)
 {
     double ratio;
-    if (!wc_value_number(value, &ratio)) {
+    if (!wc_model_as_number(value, &ratio)) {
         return; /* an unbounded channel is never full */
     }
     enum wc_style style = ratio >= 1 ? WC_CRITICAL : ratio >= HIGH_RATIO ? WC_WARN : WC_GOOD;
@@ -130,7 +130,7 @@ static void draw_bar(const struct wc_view *view, const struct place *place,
 }
 
 static void draw_trend(const struct wc_view *view, const struct place *place, int kind,
-                       const struct wc_column *column, const Weir__V1__Row *row)
+                       const struct wc_screen_column *column, const Weir__V1__Row *row)
 {
     double values[2 * MINUTE];
     int per_cell = wc_spark_per_cell(view->tier);
@@ -149,7 +149,7 @@ static void draw_trend(const struct wc_view *view, const struct place *place, in
 }
 
 static void draw_cell(const struct wc_view *view, const struct place *place,
-                      const struct wc_table *list, const struct wc_column *column,
+                      const struct wc_rows *list, const struct wc_screen_column *column,
                       const Weir__V1__Row *row)
 {
     int kind = (int)list->table->kind;
@@ -180,19 +180,19 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
 }
 
 /* Only what the severity is about is coloured: the name, the first number, the bound, the trend. */
-static bool column_is_marked(const struct wc_column *column)
+static bool column_is_marked(const struct wc_screen_column *column)
 {
     return column->type == WC_COLUMN_NAME || column->type == WC_COLUMN_CAPACITY ||
            column->type == WC_COLUMN_TREND || column->rank == 0;
 }
 
 static void section_row(const struct wc_view *view, const struct wc_section *section,
-                        const struct wc_columns *columns, const Weir__V1__Row *row, int at)
+                        const struct wc_screen_columns *columns, const Weir__V1__Row *row, int at)
 {
     static const enum wc_style styles[] = {WC_PLAIN, WC_PLAIN, WC_WARN, WC_CRITICAL};
     static const char marks[] = {' ', 'i', 'W', 'C'};
     const struct wc_column_table *table = wc_column_table(section->tab);
-    const struct wc_table *list = &wc_model_picture(view->model)->list[table->kind];
+    const struct wc_rows *list = &wc_model_picture(view->model)->list[table->kind];
     bool is_warning = section->tab == WC_TAB_WARNINGS;
     enum wc_severity severity = is_warning
                                     ? wc_model_severity(view->model, row)
@@ -200,7 +200,7 @@ static void section_row(const struct wc_view *view, const struct wc_section *sec
 
     wc_grid_put(view->grid, at, 0, (uint32_t)marks[severity], styles[severity]);
     for (int i = 0; i < columns->n; i++) {
-        const struct wc_column *column = &table->columns[columns->at[i].index];
+        const struct wc_screen_column *column = &table->columns[columns->at[i].index];
         bool is_marked = is_warning ? i < 2 : column_is_marked(column) && i < 5;
         struct place place = {at, columns->at[i].col, columns->at[i].width,
                               is_marked ? styles[severity] : WC_PLAIN};
@@ -236,7 +236,7 @@ static void section_empty(const struct wc_view *view, const struct wc_section *s
 void wc_view_section(const struct wc_view *view, const struct wc_section *section)
 {
     const struct wc_list *list = &view->ui->list[section->tab];
-    struct wc_columns columns;
+    struct wc_screen_columns columns;
 
     wc_columns_fit(section->tab, view->grid->cols, wc_ui_name_width(view->model), &columns);
     section_captions(view, section, &columns);

@@ -15,7 +15,7 @@ void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
         snprintf(to, WC_FORMAT_SIZE, "%.*s", WC_FORMAT_SIZE - 1, value->text);
         return;
     }
-    if (!wc_value_number(value, &number)) {
+    if (!wc_model_as_number(value, &number)) {
         snprintf(to, WC_FORMAT_SIZE, "-");
     } else if (strcmp(metric->unit, "seconds") == 0) {
         wc_format_duration(to, number);

@@ -14,7 +14,7 @@ static void view_info(const struct wc_view *view)
 {
     const struct wc_ui *ui = view->ui;
     const struct wc_column_table *table = wc_column_table(ui->tab);
-    const struct wc_column *column = &table->columns[ui->list[ui->tab].sort];
+    const struct wc_screen_column *column = &table->columns[ui->list[ui->tab].sort];
     struct wc_grid *grid = view->grid;
     int row = view->layout->info_row, col = 2;
 
@@ -39,7 +39,7 @@ static void view_info(const struct wc_view *view)
 static void view_warning(const struct wc_view *view)
 {
     const Weir__V1__Row *rows[2];
-    const struct wc_table *table =
+    const struct wc_rows *table =
         &wc_model_picture(view->model)->list[WEIR__V1__KIND__KIND_WARNING];
     size_t n = wc_model_warnings(view->model, rows, 2);
     int row = view->layout->warning_row, width = view->grid->cols - 2;

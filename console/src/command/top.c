@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `weir [TARGET]`: the screen. A loop over keyboard, signals and link; everything that is decided
+ * lies in model/, input/ and view/. When the process ends, its last numbers stay, read once more
+ * from what it left behind.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command/command.h"
+#include "command/dial.h"
+#include "input/input.h"
+#include "model/query.h"
+#include "session/link.h"
+#include "term/term.h"
+#include "view/view.h"
+
+#define NANOS        INT64_C(1000000000)
+#define REDIAL_NANOS NANOS
+
+enum { TOP_INTERVAL = 1, TOP_SORT, TOP_FILTER, TOP_ASCII, TOP_BRAILLE, TOP_COLOR, TOP_FOR };
+
+static const struct wc_option top_options[] = {
+    {TOP_INTERVAL, 'i', "interval", WC_OPTION_SECONDS, "SECS", NULL, false,
+     "time between two looks, 0.1 to 60 (1)"},
+    {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false,
+     "sort by a metric: depth, in_rate, wait_p99, ...; or name"},
+    {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false,
+     "only names that hold or match it"},
+    {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"},
+    {TOP_BRAILLE, 0, "braille", WC_OPTION_FLAG, NULL, NULL, false,
+     "draw graphs with braille dots: twice as fine, where the font has them"},
+    {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false,
+     "colours; auto: where the terminal has them and NO_COLOR is not set"},
+    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
+};
+
+struct top {
+    struct wc_model model;
+    struct wc_ui ui;
+    struct wc_layout layout;
+    struct wc_grid grid;
+    struct wc_query query, sent;
+    struct wc_target target;
+    struct wc_link *link; /* NULL while there is none */
+    struct wc_dial *dial; /* an attempt to get one */
+    int64_t redial_nanos; /* when to try again; 0: not */
+    enum wc_tier tier;
+    bool ascii;
+    bool has_sent;
+    bool has_ended; /* the process ended while it was watched */
+};
+
+static int64_t top_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec * NANOS + now.tv_nsec;
+}
+
+static void top_connected(struct top *top)
+{
+    const Weir__V1__Description *description = wc_link_description(top->link);
+    /* Of a process that was dead already nobody has seen when it died. */
+    bool is_dead = strcmp(description->state, "dead") == 0;
+    int64_t since = is_dead && !top->has_ended ? 0 : top_clock(CLOCK_REALTIME);
+
+    wc_model_describe(&top->model, description, wc_link_notice(top->link), since);
+    top->has_sent = false;
+}
+
+/* The link broke: a process that lives is dialled again, one that has ended is read once more. */
+static void top_lost(struct top *top)
+{
+    enum wi_state state = wc_target_state(&top->target);
+
+    wc_link_close(top->link);
+    top->link = NULL;
+    top->redial_nanos = 0;
+    if (state != WI_STATE_DEAD) {
+        wc_model_connection(&top->model, WC_LOST, top_clock(CLOCK_REALTIME));
+        top->redial_nanos = top_clock(CLOCK_MONOTONIC) + REDIAL_NANOS;
+        return;
+    }
+    bool was_read = top->target.state == WI_STATE_DEAD;
+    top->has_ended = true;
+    wc_model_connection(&top->model, WC_DEAD, top_clock(CLOCK_REALTIME));
+    if (top->target.path[0] && !was_read) {
+        top->target.state = WI_STATE_DEAD;
+        top->target.socket[0] = '\0';
+        top->redial_nanos = top_clock(CLOCK_MONOTONIC);
+    }
+}
+
+static void top_dialled(struct top *top)
+{
+    struct wc_error error;
+    enum wc_exit code = wc_dial_finish(top->dial, &top->link, &error);
+
+    top->dial = NULL;
+    if (code == WC_OK) {
+        top_connected(top);
+        return;
+    }
+    top->link = NULL;
+    top_lost(top);
+}
+
+static void top_dial(struct top *top, int64_t now)
+{
+    if (!top->dial && !top->link && top->redial_nanos && now >= top->redial_nanos) {
+        top->dial = wc_dial_start(&top->target);
+        top->redial_nanos = top->dial ? 0 : now + REDIAL_NANOS;
+    }
+}
+
+/* Reads what has come, and asks anew when the screen shows something else. */
+static void top_step(struct top *top, int64_t now)
+{
+    struct wc_error error;
+    Weir__V1__Update *update;
+
+    if (!top->link) {
+        return;
+    }
+    enum wc_exit code = wc_link_step(top->link, &error);
+    while ((update = wc_link_take_update(top->link)) != NULL) {
+        wc_model_update(&top->model, update, now);
+    }
+    if (code != WC_OK) {
+        top_lost(top);
+    }
+}
+
+static void top_watch(struct top *top)
+{
+    struct wc_error error;
+
+    if (!top->link) {
+        return;
+    }
+    wc_query_make(&top->model, &top->ui, &top->layout, &top->query);
+    if (top->has_sent && wc_query_is_same(&top->query, &top->sent)) {
+        return;
+    }
+    if (wc_link_watch(top->link, &top->query.request, &error) != WC_OK) {
+        top_lost(top);
+        return;
+    }
+    wc_model_watch(&top->model, &top->query.plan);
+    wc_query_make(&top->model, &top->ui, &top->layout, &top->sent);
+    top->has_sent = true;
+}
+
+static void top_draw(struct top *top)
+{
+    int rows, cols;
+
+    wc_term_size(&rows, &cols);
+    if (rows != top->grid.rows || cols != top->grid.cols) {
+        wc_grid_finish(&top->grid);
+        wc_grid_init(&top->grid, rows, cols, top->ascii);
+    }
+    wc_ui_layout(&top->ui, &top->model, rows, cols, &top->layout);
+    wc_ui_settle(&top->ui, &top->model, &top->layout);
+    struct wc_view view = {&top->grid,
+                           &top->model,
+                           &top->ui,
+                           &top->layout,
+                           top->tier,
+                           top_clock(CLOCK_MONOTONIC),
+                           top_clock(CLOCK_REALTIME)};
+    wc_view_draw(&view);
+    wc_term_show(&top->grid);
+}
+
+/* Takes all keys and signals that are there. False: it is over. */
+static bool top_input(struct top *top)
+{
+    for (;;) {
+        uint32_t key = 0;
+        switch (wc_term_take(&key)) {
+        case WC_TERM_NONE:
+            return !top->ui.wants_quit;
+        case WC_TERM_HUNG_UP:
+        case WC_TERM_TOLD:
+            return false;
+        case WC_TERM_RESIZED:
+            break;
+        case WC_TERM_KEY:
+            wc_input_key(&top->ui, &top->model, &top->layout, key);
+            /* The next key acts on what this one has made of the screen. */
+            wc_ui_layout(&top->ui, &top->model, top->grid.rows, top->grid.cols, &top->layout);
+            wc_ui_settle(&top->ui, &top->model, &top->layout);
+            break;
+        }
+        if (top->ui.wants_quit) {
+            return false;
+        }
+    }
+}
+
+/* Milliseconds until something changes by itself: the clock on the screen, a dial, the end. */
+static int top_patience(const struct top *top, int64_t now, int64_t deadline)
+{
+    int64_t wait = NANOS - top_clock(CLOCK_REALTIME) % NANOS;
+    if (top->redial_nanos && top->redial_nanos - now < wait) {
+        wait = top->redial_nanos - now;
+    }
+    if (deadline - now < wait) {
+        wait = deadline - now;
+    }
+    return wait > 0 ? (int)(wait / 1000000) + 1 : 0;
+}
+
+static void top_wait(const struct top *top, int timeout)
+{
+    struct pollfd fds[4] = {{.fd = wc_term_key_fd(), .events = POLLIN},
+                            {.fd = wc_term_signal_fd(), .events = POLLIN},
+                            {.fd = -1},
+                            {.fd = -1}};
+    if (top->link) {
+        fds[2].fd = wc_link_fd(top->link);
+        fds[2].events = wc_link_events(top->link);
+    }
+    if (top->dial) {
+        fds[3].fd = wc_dial_fd(top->dial);
+        fds[3].events = POLLIN;
+    }
+    poll(fds, 4, timeout);
+}
+
+static bool top_dial_is_over(const struct top *top)
+{
+    struct pollfd fd = {.fd = top->dial ? wc_dial_fd(top->dial) : -1, .events = POLLIN};
+    return top->dial && poll(&fd, 1, 0) > 0;
+}
+
+static void top_run(struct top *top, int64_t deadline)
+{
+    for (;;) {
+        int64_t now = top_clock(CLOCK_MONOTONIC);
+        if (!top_input(top) || now >= deadline) {
+            return;
+        }
+        if (top_dial_is_over(top)) {
+            top_dialled(top);
+        }
+        top_dial(top, now);
+        top_step(top, now);
+        top_draw(top);
+        top_watch(top);
+        top_wait(top, top_patience(top, top_clock(CLOCK_MONOTONIC), deadline));
+    }
+}
+
+/* What the options say about the choices. */
+static enum wc_exit top_choose(struct top *top, const struct wc_args *args,
+                               struct wc_error *ret_error)
+{
+    double interval = wc_args_number(args, TOP_INTERVAL, 1);
+    const char *sort = wc_args_text(args, TOP_SORT, NULL);
+
+    if (interval < 0.1 || interval > 60) {
+        return wc_error_set(ret_error, WC_USAGE, "-i takes 0.1 to 60 seconds");
+    }
+    wc_ui_init(&top->ui, (uint32_t)(interval * 1000 + 0.5));
+    if (sort && !wc_ui_sort(&top->ui, sort)) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "no table has a column \"%s\": name, depth, in_rate, out_rate, "
+                            "reject_rate, oldest_age, wait_p99, pending, available, ...",
+                            sort);
+    }
+    snprintf(top->ui.filter, sizeof(top->ui.filter), "%s", wc_args_text(args, TOP_FILTER, ""));
+    return WC_OK;
+}
+
+static void top_finish(struct top *top)
+{
+    struct wc_link *late = NULL;
+    wc_term_stop();
+    if (top->dial && wc_dial_finish(top->dial, &late, NULL) == WC_OK) {
+        wc_link_close(late);
+    }
+    wc_link_close(top->link);
+    wc_grid_finish(&top->grid);
+    wc_model_finish(&top->model);
+    free(top);
+}
+
+static enum wc_exit top_start(struct top *top, const struct wc_args *args,
+                              struct wc_error *ret_error)
+{
+    enum wc_exit code = top_choose(top, args, ret_error);
+    if (code == WC_OK) {
+        code = wc_term_check(ret_error);
+    }
+    if (code == WC_OK) {
+        code =
+            wc_target_resolve(args->n_words > 0 ? args->words[0] : NULL, &top->target, ret_error);
+    }
+    if (code == WC_OK) {
+        code = wc_link_open(&top->target, &top->link, ret_error);
+    }
+    if (code != WC_OK) {
+        return code;
+    }
+    top->target = *wc_link_target(top->link);
+    top_connected(top);
+    code = wc_term_start((enum wc_color)wc_args_number(args, TOP_COLOR, WC_COLOR_AUTO), ret_error);
+    if (code == WC_OK) {
+        bool is_plain = wc_args_has(args, TOP_ASCII) || !wc_term_is_unicode();
+        top->ascii = is_plain;
+        top->tier = is_plain                         ? WC_TIER_ASCII
+                    : wc_args_has(args, TOP_BRAILLE) ? WC_TIER_BRAILLE
+                                                     : WC_TIER_BLOCK;
+    }
+    return code;
+}
+
+static enum wc_exit top_command(const struct wc_args *args)
+{
+    struct top *top = calloc(1, sizeof(*top));
+    struct wc_error error;
+
+    if (!top) {
+        wc_error_set(&error, WC_INCOMPLETE, "out of memory");
+        return wc_command_fail(&error);
+    }
+    wc_model_init(&top->model);
+    enum wc_exit code = top_start(top, args, &error);
+    if (code != WC_OK) {
+        top_finish(top);
+        return wc_command_fail(&error);
+    }
+    double seconds = wc_args_number(args, TOP_FOR, 0);
+    int64_t deadline =
+        seconds > 0 ? top_clock(CLOCK_MONOTONIC) + (int64_t)(seconds * 1e9) : INT64_MAX;
+    top_run(top, deadline);
+    bool is_by_time = top_clock(CLOCK_MONOTONIC) >= deadline;
+    code = top->has_ended && !is_by_time ? WC_ENDED : WC_OK;
+    top_finish(top);
+    return code;
+}
+
+const struct wc_command wc_command_top = {
+    .name = "top",
+    .usage = "[TARGET] [-i SECS] [-s FIELD] [-f GLOB] [--ascii|--braille] [--color WHEN] "
+             "[--for SECS]",
+    .summary = "the live screen: queues, permits, tasks, memory and what is wrong",
+    .details = "`weir TARGET` and `weir attach TARGET` are the same. Press ? on the screen for its "
+               "keys.",
+    .options = top_options,
+    .n_options = sizeof(top_options) / sizeof(top_options[0]),
+    .max_words = 1,
+    .run = top_command,
+};

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ncurses, and the ways out of it. Signals come through a signalfd, so that nothing runs inside a
+ * handler but what a crash needs: the terminal's modes by tcsetattr, and strings that were taken
+ * from terminfo beforehand, by write.
+ */
+#include "term/term.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define NCURSES_WIDECHAR 1
+#include <curses.h>
+#include <term.h>
+
+#include "base/memory.h"
+#include "input/key.h"
+
+#define ESCAPE_MILLIS 25
+#define RESTORE_SIZE  256
+
+static struct {
+    bool is_started;
+    SCREEN *screen;
+    int signal_fd;
+    int signal; /* that told to end */
+    sigset_t mask_before;
+    struct termios modes_before;
+    char restore[RESTORE_SIZE]; /* what a crash writes */
+    size_t restore_length;
+    struct wc_cell *shown; /* the grid that stands on the screen */
+    int shown_rows, shown_cols;
+} term;
+
+static const int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
+#define N_CRASHES (sizeof(crashes) / sizeof(crashes[0]))
+
+/* Async-signal-safe: the modes and the strings, then the signal's own end. */
+static void term_crash(int signal)
+{
+    ssize_t written = write(STDOUT_FILENO, term.restore, term.restore_length);
+    (void)written;
+    tcsetattr(STDIN_FILENO, TCSANOW, &term.modes_before);
+    raise(signal); /* SA_RESETHAND: this time for good */
+}
+
+static void term_add_restore(const char *capability)
+{
+    const char *text = tigetstr(capability);
+    if (!text || text == (const char *)-1) {
+        return;
+    }
+    size_t length = strlen(text);
+    if (term.restore_length + length <= sizeof(term.restore)) {
+        memcpy(term.restore + term.restore_length, text, length);
+        term.restore_length += length;
+    }
+}
+
+static void term_guard(void)
+{
+    struct sigaction action = {.sa_handler = term_crash, .sa_flags = (int)SA_RESETHAND};
+    sigset_t mask;
+
+    term.restore_length = 0;
+    term_add_restore("sgr0");
+    term_add_restore("rmcup");
+    term_add_restore("rmkx");
+    term_add_restore("cnorm");
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < N_CRASHES; i++) {
+        sigaction(crashes[i], &action, NULL);
+    }
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGQUIT);
+    sigaddset(&mask, SIGTSTP);
+    sigaddset(&mask, SIGCONT);
+    sigaddset(&mask, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &mask, &term.mask_before);
+    term.signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+bool wc_term_is_unicode(void)
+{
+    const char *name = getenv("TERM");
+    bool is_plain = !name || strcmp(name, "linux") == 0 || strcmp(name, "dumb") == 0 ||
+                    strncmp(name, "vt1", 3) == 0 || strncmp(name, "vt2", 3) == 0;
+    return !is_plain && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* NO_COLOR goes before what the terminal can do, --color before both. */
+static bool term_wants_color(enum wc_color color)
+{
+    const char *no_color = getenv("NO_COLOR");
+    if (color == WC_COLOR_AUTO && no_color && *no_color) {
+        return false;
+    }
+    return color != WC_COLOR_NEVER && has_colors();
+}
+
+static short term_colors[WC_N_STYLES];
+
+static void term_start_colors(enum wc_color color)
+{
+    memset(term_colors, 0, sizeof(term_colors));
+    if (!term_wants_color(color) || start_color() == ERR) {
+        return;
+    }
+    bool has_default = use_default_colors() == OK;
+    short background = has_default ? -1 : COLOR_BLACK;
+    const short foreground[WC_N_STYLES] = {
+        [WC_ACCENT] = COLOR_CYAN, [WC_HEADING] = COLOR_CYAN, [WC_GOOD] = COLOR_GREEN,
+        [WC_WARN] = COLOR_YELLOW, [WC_CRITICAL] = COLOR_RED, [WC_GRAPH] = COLOR_BLUE,
+    };
+    for (short style = 0; style < WC_N_STYLES; style++) {
+        bool is_bright = style == WC_GRAPH && COLORS >= 256;
+        if (foreground[style] &&
+            init_pair(style + 1, is_bright ? 75 : foreground[style], background) == OK) {
+            term_colors[style] = style + 1;
+        }
+    }
+}
+
+enum wc_exit wc_term_check(struct wc_error *ret_error)
+{
+    const char *name = getenv("TERM");
+    int problem = 0;
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "the screen needs a terminal: `weir snapshot` and `weir subscribe` "
+                            "write to files and pipes");
+    }
+    if (setupterm(NULL, STDOUT_FILENO, &problem) == ERR || !cursor_address) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "the terminal \"%s\" cannot show a screen: set TERM, or use "
+                            "`weir snapshot`",
+                            name ? name : "");
+    }
+    return WC_OK;
+}
+
+enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error)
+{
+    enum wc_exit code = wc_term_check(ret_error);
+
+    if (code != WC_OK || tcgetattr(STDIN_FILENO, &term.modes_before) != 0) {
+        return code != WC_OK ? code
+                             : wc_error_set(ret_error, WC_USAGE, "the terminal has no modes");
+    }
+    term_guard();
+    term.screen = newterm(NULL, stdout, stdin);
+    if (!term.screen) {
+        sigprocmask(SIG_SETMASK, &term.mask_before, NULL);
+        return wc_error_set(ret_error, WC_USAGE,
+                            "the terminal cannot show a screen: set TERM, or use `weir snapshot`");
+    }
+    term.is_started = true;
+    atexit(wc_term_stop);
+    cbreak();
+    noecho();
+    nonl();
+    nodelay(stdscr, TRUE);
+    keypad(stdscr, TRUE);
+    set_escdelay(ESCAPE_MILLIS);
+    curs_set(0);
+    term_start_colors(color);
+    return WC_OK;
+}
+
+void wc_term_stop(void)
+{
+    if (!term.is_started) {
+        return;
+    }
+    term.is_started = false;
+    endwin();
+    delscreen(term.screen);
+    term.screen = NULL;
+    free(term.shown);
+    term.shown = NULL;
+    close(term.signal_fd);
+    sigprocmask(SIG_SETMASK, &term.mask_before, NULL);
+    for (size_t i = 0; i < N_CRASHES; i++) {
+        signal(crashes[i], SIG_DFL);
+    }
+}
+
+void wc_term_size(int *ret_rows, int *ret_cols)
+{
+    getmaxyx(stdscr, *ret_rows, *ret_cols);
+}
+
+static attr_t term_attributes(const struct wc_cell *cell)
+{
+    static const attr_t attributes[WC_N_STYLES] = {
+        [WC_LABEL] = A_DIM,      [WC_STRONG] = A_BOLD,   [WC_ACCENT] = A_BOLD,
+        [WC_HEADING] = A_NORMAL, [WC_CRITICAL] = A_BOLD, [WC_WARN] = A_BOLD,
+    };
+    attr_t attribute = attributes[cell->style];
+    if (cell->style == WC_HEADING) {
+        attribute = A_UNDERLINE;
+    }
+    if (cell->flags & WC_REVERSE) {
+        attribute = (attribute & ~(attr_t)A_DIM) | A_REVERSE;
+    }
+    return attribute;
+}
+
+static void term_put(int row, int col, const struct wc_cell *cell)
+{
+    wchar_t text[2] = {(wchar_t)cell->ch, 0};
+    cchar_t out;
+    if (cell->ch == 0) {
+        return; /* the character to the left covers it */
+    }
+    if (setcchar(&out, text, term_attributes(cell), term_colors[cell->style], NULL) == OK) {
+        mvadd_wch(row, col, &out);
+    }
+}
+
+/* Whether a cell stands on the screen as it is. */
+static bool term_has(int at, const struct wc_cell *cell)
+{
+    const struct wc_cell *shown = &term.shown[at];
+    return shown->ch == cell->ch && shown->style == cell->style && shown->flags == cell->flags;
+}
+
+void wc_term_show(const struct wc_grid *grid)
+{
+    int n = grid->rows * grid->cols;
+    bool is_new = !term.shown || term.shown_rows != grid->rows || term.shown_cols != grid->cols;
+    bool is_changed = is_new;
+
+    if (is_new) {
+        free(term.shown);
+        term.shown = wc_alloc((size_t)n * sizeof(*term.shown));
+        term.shown_rows = grid->rows;
+        term.shown_cols = grid->cols;
+        erase();
+    }
+    for (int i = 0; i < n; i++) {
+        /* A wide character and its right half are written together. */
+        bool is_pair = i + 1 < n && grid->cells[i + 1].ch == 0;
+        if (is_new || !term_has(i, &grid->cells[i]) ||
+            (is_pair && !term_has(i + 1, &grid->cells[i + 1]))) {
+            term_put(i / grid->cols, i % grid->cols, &grid->cells[i]);
+            is_changed = true;
+        }
+    }
+    if (is_changed) {
+        memcpy(term.shown, grid->cells, (size_t)n * sizeof(*term.shown));
+        refresh();
+    }
+}
+
+int wc_term_key_fd(void)
+{
+    return STDIN_FILENO;
+}
+
+int wc_term_signal_fd(void)
+{
+    return term.signal_fd;
+}
+
+int wc_term_signal(void)
+{
+    return term.signal;
+}
+
+/* The size as the kernel has it now; everything is drawn anew. */
+static void term_resize(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        resizeterm(size.ws_row, size.ws_col);
+    }
+    free(term.shown);
+    term.shown = NULL;
+    clearok(curscr, TRUE);
+}
+
+/* Ctrl-Z: the shell gets its terminal as it was. SIGCONT brings us back. */
+static void term_suspend(void)
+{
+    def_prog_mode();
+    endwin();
+    kill(getpid(), SIGSTOP);
+    reset_prog_mode();
+    term_resize();
+    refresh();
+}
+
+static enum wc_term_event term_take_signal(void)
+{
+    struct signalfd_siginfo info;
+    if (read(term.signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+        return WC_TERM_NONE;
+    }
+    switch (info.ssi_signo) {
+    case SIGTSTP:
+        term_suspend();
+        return WC_TERM_RESIZED;
+    case SIGCONT:
+    case SIGWINCH:
+        term_resize();
+        return WC_TERM_RESIZED;
+    default:
+        term.signal = (int)info.ssi_signo;
+        return WC_TERM_TOLD;
+    }
+}
+
+static uint32_t term_function_key(wint_t key)
+{
+    static const struct {
+        wint_t curses;
+        uint32_t key;
+    } keys[] = {
+        {KEY_UP, WC_KEY_UP},
+        {KEY_DOWN, WC_KEY_DOWN},
+        {KEY_LEFT, WC_KEY_LEFT},
+        {KEY_RIGHT, WC_KEY_RIGHT},
+        {KEY_PPAGE, WC_KEY_PAGE_UP},
+        {KEY_NPAGE, WC_KEY_PAGE_DOWN},
+        {KEY_HOME, WC_KEY_HOME},
+        {KEY_END, WC_KEY_END},
+        {KEY_BTAB, WC_KEY_BACK_TAB},
+        {KEY_ENTER, WC_KEY_ENTER},
+        {KEY_BACKSPACE, WC_KEY_BACKSPACE},
+        {KEY_F(1), WC_KEY_F1},
+        {KEY_F(3), WC_KEY_F3},
+        {KEY_F(4), WC_KEY_F4},
+        {KEY_F(10), WC_KEY_F10},
+    };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (keys[i].curses == key) {
+            return keys[i].key;
+        }
+    }
+    return WC_KEY_NONE;
+}
+
+enum wc_term_event wc_term_take(uint32_t *ret_key)
+{
+    enum wc_term_event event = term_take_signal();
+    if (event != WC_TERM_NONE) {
+        return event;
+    }
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    wint_t key;
+    int type = get_wch(&key);
+    if (type == ERR) {
+        /* Nothing to read although the terminal is said to be readable: it has gone. */
+        bool is_gone = poll(&input, 1, 0) > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL));
+        return is_gone ? WC_TERM_HUNG_UP : WC_TERM_NONE;
+    }
+    if (type == KEY_CODE_YES && key == KEY_RESIZE) {
+        return WC_TERM_RESIZED;
+    }
+    *ret_key = type == KEY_CODE_YES ? term_function_key(key)
+               : key == '\r'        ? WC_KEY_ENTER
+                                    : (uint32_t)key;
+    return WC_TERM_KEY;
+}

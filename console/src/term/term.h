@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The terminal: the only file that knows ncurses. Whatever ends the program, the terminal is put
+ * back as it was. One per program; one thread.
+ */
+#ifndef WC_TERM_TERM_H
+#define WC_TERM_TERM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "view/grid.h"
+
+enum wc_color { WC_COLOR_AUTO, WC_COLOR_ALWAYS, WC_COLOR_NEVER };
+
+/* Why the terminal wants to be looked at. */
+enum wc_term_event {
+    WC_TERM_NONE,
+    WC_TERM_KEY,
+    WC_TERM_RESIZED, /* also after a stop: everything is drawn anew */
+    WC_TERM_HUNG_UP, /* the terminal has gone */
+    WC_TERM_TOLD     /* SIGTERM, SIGINT or SIGHUP: end */
+};
+
+/* Whether this is a terminal that a screen can be drawn on. Changes nothing. Fails: WC_USAGE. */
+enum wc_exit wc_term_check(struct wc_error *ret_error);
+
+/* Takes the terminal. The locale is set by then. Fails: as wc_term_check. */
+enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error);
+
+/* Puts the terminal back; more than once is fine. */
+void wc_term_stop(void);
+
+/* Whether characters beyond ASCII can be shown, by locale and TERM. */
+bool wc_term_is_unicode(void);
+
+void wc_term_size(int *ret_rows, int *ret_cols);
+
+/* Shows the grid: only what differs from the last one is written. */
+void wc_term_show(const struct wc_grid *grid);
+
+/* What to poll for POLLIN: the keyboard, and a descriptor for signals. */
+int wc_term_key_fd(void);
+int wc_term_signal_fd(void);
+
+/* The next event that is there already; of WC_TERM_KEY the key. Never waits. */
+enum wc_term_event wc_term_take(uint32_t *ret_key);
+
+/* The signal that WC_TERM_TOLD was about; 0: none. */
+int wc_term_signal(void);
+
+#endif
