@@ -142,6 +142,7 @@ static void players_handle_signals(void)
     struct sigaction action = {.sa_handler = players_on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
 }
 
 static int players_play(const struct crowd_options *options, bool is_json)

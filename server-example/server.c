@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <linux/sock_diag.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define SOCKET_BUFFER        (4 * 1024 * 1024)
 #define SILENCE_MILLISECONDS 10000
 #define EXPIRE_MILLISECONDS  500
+#define TRIM_BYTES           (1024 * 1024)
 #define NANOS_PER_MILLI      UINT64_C(1000000)
 
 struct server {
@@ -33,7 +35,7 @@ struct server {
     uv_loop_t loop;
     uv_udp_t udp;
     uv_timer_t expire, then, until;
-    uv_signal_t interrupted, terminated;
+    uv_signal_t signals[3];
     int socket;
     unsigned char *room; /* for received datagrams */
     struct outbox outbox;
@@ -46,6 +48,7 @@ struct server {
     struct gameloop gameloop;
     bool is_paused;
     uint64_t started_at;
+    uint64_t most_bytes; /* queued, since the heap was last trimmed */
     uint64_t n_refused, n_unknown, n_ignored, n_malformed, n_joins, n_leaves, n_timeouts;
 };
 
@@ -309,6 +312,17 @@ static void server_on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer,
     server_on_message(server, &message, &address);
 }
 
+/* Gives the pages of a drained queue back: the sessions that lie between its moves would keep them. */
+static void server_trim(struct server *server)
+{
+    uint64_t bytes = moves_count(&server->moves).bytes;
+    if (server->most_bytes > TRIM_BYTES && bytes < server->most_bytes / 2) {
+        malloc_trim(0);
+        server->most_bytes = bytes;
+    }
+    server->most_bytes = bytes > server->most_bytes ? bytes : server->most_bytes;
+}
+
 static void server_on_expire(uv_timer_t *timer)
 {
     struct server *server = timer->data;
@@ -319,6 +333,7 @@ static void server_on_expire(uv_timer_t *timer)
         instrument_count(EVENT_TIMEOUT);
     }
     instrument_players(server->sessions.n_open);
+    server_trim(server);
 }
 
 static void server_on_then(uv_timer_t *timer)
@@ -381,10 +396,11 @@ static void server_start_timers(struct server *server)
     if (options->for_nanos > 0) {
         uv_timer_start(&server->until, server_on_end, options->for_nanos / NANOS_PER_MILLI, 0);
     }
-    uv_signal_init(&server->loop, &server->interrupted);
-    uv_signal_init(&server->loop, &server->terminated);
-    uv_signal_start(&server->interrupted, server_on_signal, SIGINT);
-    uv_signal_start(&server->terminated, server_on_signal, SIGTERM);
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uv_signal_init(&server->loop, &server->signals[i]);
+        uv_signal_start(&server->signals[i], server_on_signal, numbers[i]);
+    }
 }
 
 static void server_start(struct server *server)
