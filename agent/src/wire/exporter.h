@@ -16,7 +16,8 @@ struct wi_exporter_options {
     const char *http;        /* as WEIR_HTTP; NULL: none */
     const char *http_hosts;
     bool without_process_metrics;
-    weir_log_fn log;
+    const char *notice; /* what does not work as asked, known before; NULL: all does */
+    weir_log_fn log;    /* from the exporter's thread */
     void *log_context;
 };
 
@@ -33,5 +34,13 @@ enum weir_status wi_exporter_start(struct wi_world *taken_world,
 void wi_exporter_stop(struct wi_exporter *exporter);
 
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter);
+
+/* Whether the calling thread is the exporter's own, which cannot stop it. */
+bool wi_exporter_is_self(const struct wi_exporter *exporter);
+
+/* In a forked child, where the thread is not: closes the descriptors that came along, so that the
+ * parent's peers and ports are the parent's alone. Frees nothing: the fork may have caught the
+ * thread halfway. */
+void wi_exporter_abandon(struct wi_exporter *exporter);
 
 #endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * weir_agent_start and weir_agent_stop: reads the environment, opens this process's own segment and
+ * hands both to an exporter. State is one atomic word and the pid that set it, with no lock: a child
+ * of fork() may find it in any state and starts over.
+ */
+#include "weir/agent.h"
+
+#include "segment/file.h"
+#include "segment/segment.h"
+#include "snapshot/world.h"
+#include "wire/exporter.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum agent_state {
+    AGENT_STOPPED,
+    AGENT_BUSY, /* one thread starts or stops it */
+    AGENT_RUNNING
+};
+
+static struct {
+    int state;                    /* atomic */
+    pid_t pid;                    /* atomic: whose state it is; 0: nobody's yet */
+    struct wi_exporter *exporter; /* of the thread that made the state busy, while it is */
+    unsigned http_port;           /* atomic */
+} agent;
+
+static pthread_once_t agent_once = PTHREAD_ONCE_INIT;
+
+static void agent_register(void)
+{
+    /* The socket's name goes with the process; after a crash the next one's start removes it. */
+    atexit(weir_agent_stop);
+}
+
+static bool agent_enter(int from)
+{
+    return __atomic_compare_exchange_n(&agent.state, &from, AGENT_BUSY, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+static void agent_leave(int state)
+{
+    __atomic_store_n(&agent.state, state, __ATOMIC_RELEASE);
+}
+
+/* In a forked child: the parent's exporter is not here, only its descriptors are. */
+static void agent_forget_parent(void)
+{
+    pid_t pid = getpid();
+    pid_t owner = __atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE);
+    if (owner == pid) {
+        return;
+    }
+    if (owner != 0 && agent.exporter) {
+        wi_exporter_abandon(agent.exporter);
+    }
+    agent.exporter = NULL;
+    __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
+    agent_leave(AGENT_STOPPED);
+    __atomic_store_n(&agent.pid, pid, __ATOMIC_RELEASE);
+}
+
+static void agent_log(void *context, const char *line)
+{
+    (void)context;
+    wi_segment_log(line);
+}
+
+static const char *agent_environment(const char *name, const char *otherwise)
+{
+    const char *value = secure_getenv(name);
+    return value ? value : otherwise;
+}
+
+/* The socket lies beside the segment: PID-START.sock. False: there is no file to lie beside. */
+static bool agent_socket_path(char *ret_path, size_t room)
+{
+    static const char suffix[] = ".weir";
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    size_t n = strlen(health.path);
+    size_t n_suffix = sizeof(suffix) - 1;
+    if (n <= n_suffix || strcmp(health.path + n - n_suffix, suffix) != 0) {
+        return false;
+    }
+    int written = snprintf(ret_path, room, "%.*s.sock", (int)(n - n_suffix), health.path);
+    return written > 0 && (size_t)written < room;
+}
+
+static enum weir_status agent_start(const struct weir_agent_options *asked,
+                                    struct weir_error *ret_error)
+{
+    struct wi_world *world;
+    enum weir_status status = wi_world_open_self(&world, ret_error);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    char path[WI_PATH_MAX];
+    char notice[160] = "";
+    bool has_path = agent_socket_path(path, sizeof(path));
+    if (!has_path) {
+        snprintf(notice, sizeof(notice),
+                 "the segment has no file, so there is no socket for consoles");
+    }
+    if (agent_environment("WEIR_GRPC", "")[0]) {
+        size_t n = strlen(notice);
+        snprintf(notice + n, sizeof(notice) - n,
+                 "%sWEIR_GRPC is not served here: TCP gRPC comes with `weir serve`", n ? "; " : "");
+    }
+    struct wi_exporter_options options = {
+        .socket_path = has_path ? path : NULL,
+        .taken_fd = -1,
+        .http = agent_environment("WEIR_HTTP", asked->http),
+        .http_hosts = agent_environment("WEIR_HTTP_HOSTS", asked->http_hosts),
+        .without_process_metrics = asked->without_process_metrics,
+        .notice = notice[0] ? notice : NULL,
+        .log = agent_log,
+    };
+    struct wi_exporter *exporter;
+    status = wi_exporter_start(world, &options, &exporter, ret_error);
+    if (status == WEIR_OK || status == WEIR_DEGRADED) {
+        agent.exporter = exporter;
+        __atomic_store_n(&agent.http_port, wi_exporter_http_port(exporter), __ATOMIC_RELAXED);
+    }
+    return status;
+}
+
+enum weir_status weir_agent_start(const struct weir_agent_options *options,
+                                  struct weir_error *ret_error)
+{
+    struct weir_agent_options asked = WEIR_AGENT_OPTIONS_INIT;
+    struct weir_error error = {""};
+    if (options) {
+        memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    }
+    const char *off = secure_getenv("WEIR_OFF");
+    if (off && strcmp(off, "1") == 0) {
+        wi_error_set(ret_error, "WEIR_OFF=1 is set: nothing is served");
+        return WEIR_OFF;
+    }
+    agent_forget_parent();
+    if (!agent_enter(AGENT_STOPPED)) {
+        wi_error_set(ret_error, "the agent runs already: call weir_agent_stop first");
+        return WEIR_E_STATE;
+    }
+    pthread_once(&agent_once, agent_register);
+    enum weir_status status = agent_start(&asked, &error);
+    agent_leave(status == WEIR_OK || status == WEIR_DEGRADED ? AGENT_RUNNING : AGENT_STOPPED);
+    if (status != WEIR_OK) {
+        wi_error_set(ret_error, "%s", error.text);
+        char line[sizeof(error.text) + 16];
+        snprintf(line, sizeof(line), "weir: %s", error.text);
+        wi_segment_log(line);
+    }
+    return status;
+}
+
+void weir_agent_stop(void)
+{
+    /* In a forked child there is nothing to stop: the thread and the socket are the parent's. */
+    if (__atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE) != getpid() || !agent_enter(AGENT_RUNNING)) {
+        return;
+    }
+    if (wi_exporter_is_self(agent.exporter)) {
+        agent_leave(AGENT_RUNNING); /* exit() in the host's log callback: nobody could be joined */
+        return;
+    }
+    __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
+    wi_exporter_stop(agent.exporter);
+    agent.exporter = NULL;
+    agent_leave(AGENT_STOPPED);
+}
+
+unsigned weir_agent_http_port(void)
+{
+    return __atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE) == getpid()
+               ? __atomic_load_n(&agent.http_port, __ATOMIC_RELAXED)
+               : 0;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The unix socket. */
+#include "wire/listener.h"
+
+#include "segment/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LISTENER_MODE        0600
+#define LISTENER_BACKLOG     64
+#define LISTENER_ACCEPTS_MAX 16 /* at a time, so that connected peers get their turn */
+#define LISTENER_PAUSE_NANOS UINT64_C(250000000)
+#define LISTENER_SEND_BYTES  (256 << 10)
+
+_Static_assert(sizeof(((struct wi_listener *)0)->path) ==
+                   sizeof(((struct sockaddr_un *)0)->sun_path),
+               "the kernel's limit");
+
+static void listener_address(const struct wi_listener *listener, struct sockaddr_un *ret_address)
+{
+    memset(ret_address, 0, sizeof(*ret_address));
+    ret_address->sun_family = AF_UNIX;
+    memcpy(ret_address->sun_path, listener->path, sizeof(ret_address->sun_path));
+}
+
+static int listener_socket(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* Removes a socket that nobody listens at. */
+static enum weir_status listener_clear(const struct wi_listener *listener,
+                                       struct weir_error *ret_error)
+{
+    struct stat found;
+    if (lstat(listener->path, &found) != 0) {
+        return WEIR_OK; /* nothing there, or bind() will say what is wrong */
+    }
+    if (!S_ISSOCK(found.st_mode)) {
+        wi_error_set(ret_error, "%s is no socket: move it away", listener->path);
+        return WEIR_E_SYSTEM;
+    }
+    int fd = listener_socket();
+    if (fd < 0) {
+        wi_error_set(ret_error, "no socket: %s", strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    struct sockaddr_un address;
+    listener_address(listener, &address);
+    bool is_stale = connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 &&
+                    (errno == ECONNREFUSED || errno == ENOENT);
+    close(fd);
+    if (!is_stale) {
+        wi_error_set(ret_error, "%s is served by somebody else: stop that first", listener->path);
+        return WEIR_E_STATE;
+    }
+    unlink(listener->path);
+    return WEIR_OK;
+}
+
+/* Binds and listens; nobody can connect before the mode is right. */
+static bool listener_bind(struct wi_listener *listener, int fd)
+{
+    struct sockaddr_un address;
+    struct stat made;
+    listener_address(listener, &address);
+    /* The mode of a socket's own inode is what bind() gives the name, less the umask. */
+    if (fchmod(fd, LISTENER_MODE) != 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        return false;
+    }
+    if (lstat(listener->path, &made) != 0 || !S_ISSOCK(made.st_mode)) {
+        return false;
+    }
+    listener->device = made.st_dev;
+    listener->inode = made.st_ino;
+    if ((made.st_mode & 0777) != LISTENER_MODE && chmod(listener->path, LISTENER_MODE) != 0) {
+        return false;
+    }
+    return listen(fd, LISTENER_BACKLOG) == 0;
+}
+
+static void listener_unlink(struct wi_listener *listener)
+{
+    struct stat found;
+    if (listener->inode != 0 && lstat(listener->path, &found) == 0 &&
+        found.st_dev == listener->device && found.st_ino == listener->inode) {
+        unlink(listener->path);
+    }
+    listener->inode = 0;
+}
+
+static void listener_pause(struct wi_listener *listener, int error, uint64_t now)
+{
+    if (listener->resume_nanos == 0) {
+        listener->on_shortage(listener->context, error);
+    }
+    wi_reactor_ask(listener->reactor, &listener->source, 0);
+    listener->resume_nanos = now + LISTENER_PAUSE_NANOS;
+}
+
+static void listener_admit(struct wi_listener *listener, int fd, uint64_t now)
+{
+    struct ucred peer;
+    socklen_t n = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0) {
+        peer.uid = (uid_t)-1;
+    }
+    if (peer.uid != geteuid() && peer.uid != 0) {
+        close(fd);
+        listener->on_refuse(listener->context, peer.uid);
+        return;
+    }
+    int bytes = LISTENER_SEND_BYTES;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if (!listener->on_accept(listener->context, fd, now)) {
+        listener->on_refuse(listener->context, peer.uid);
+    }
+}
+
+static void listener_on_ready(struct wi_source *source, uint32_t events, uint64_t now)
+{
+    (void)events;
+    struct wi_listener *listener = (struct wi_listener *)(void *)source;
+    for (int i = 0; i < LISTENER_ACCEPTS_MAX; i++) {
+        int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            listener->resume_nanos = 0;
+            listener_admit(listener, fd, now);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* The connection stays in the backlog and the descriptor readable: without a pause the
+             * loop would spin until the host closes something. */
+            listener_pause(listener, errno, now);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+void wi_listener_tick(struct wi_listener *listener, uint64_t now_nanos)
+{
+    if (listener->resume_nanos != 0 && now_nanos >= listener->resume_nanos) {
+        listener->resume_nanos = UINT64_MAX; /* until an accept succeeds, it is the same shortage */
+        wi_reactor_ask(listener->reactor, &listener->source, EPOLLIN);
+    }
+}
+
+enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reactor *reactor,
+                                  const char *path, struct weir_error *ret_error)
+{
+    size_t n = strlen(path);
+    listener->source.fd = -1;
+    listener->inode = 0;
+    if (n >= sizeof(listener->path)) {
+        wi_error_set(ret_error,
+                     "a socket's path has at most %zu bytes and this one %zu: set WEIR_DIR to a "
+                     "shorter directory",
+                     sizeof(listener->path) - 1, n);
+        return WEIR_E_ARGUMENT;
+    }
+    memset(listener->path, 0, sizeof(listener->path));
+    memcpy(listener->path, path, n);
+    enum weir_status status = listener_clear(listener, ret_error);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    int fd = listener_socket();
+    if (fd < 0 || !listener_bind(listener, fd)) {
+        wi_error_set(ret_error, "%s cannot be served: %s", path, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        listener_unlink(listener);
+        return WEIR_E_SYSTEM;
+    }
+    listener->reactor = reactor;
+    listener->source.fd = fd;
+    listener->source.on_ready = listener_on_ready;
+    listener->resume_nanos = 0;
+    status = wi_reactor_add(reactor, &listener->source, EPOLLIN);
+    if (status != WEIR_OK) {
+        wi_error_set(ret_error, "%s cannot be watched: %s", path, strerror(errno));
+        listener_unlink(listener);
+    }
+    return status;
+}
+
+void wi_listener_close(struct wi_listener *listener)
+{
+    if (listener->source.fd < 0) {
+        return;
+    }
+    /* The name first: a client that finds it can connect. */
+    listener_unlink(listener);
+    wi_reactor_remove(listener->reactor, &listener->source);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The unix socket: made with mode 0600 before anybody can connect, its peers' uid looked at before a
+ * byte of theirs is. The exporter's thread, but for wi_listener_open.
+ */
+#ifndef WI_WIRE_LISTENER_H
+#define WI_WIRE_LISTENER_H
+
+#include "wire/reactor.h"
+
+#include <sys/types.h>
+
+struct wi_listener {
+    struct wi_source source; /* first */
+    struct wi_reactor *reactor;
+    /* Takes a connection and its descriptor; false: none more wanted, and closes it. */
+    bool (*on_accept)(void *context, int taken_fd, uint64_t now_nanos);
+    void (*on_refuse)(void *context, uid_t uid);
+    void (*on_shortage)(void *context, int error); /* once for each time that it begins */
+    void *context;
+    uint64_t resume_nanos; /* no descriptors left: when to try again; 0: listening */
+    dev_t device;
+    ino_t inode;
+    char path[108];
+};
+
+/* Makes the socket and listens. A stale one, that nobody answers at, is replaced; anything else at
+ * that path is left alone. Callbacks and context are set by the caller before.
+ * Fails: WEIR_E_ARGUMENT (path too long), WEIR_E_STATE (somebody serves there), WEIR_E_SYSTEM: one
+ * line that says what to do. */
+enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reactor *reactor,
+                                  const char *path, struct weir_error *ret_error);
+
+/* Takes the name away when it is still ours. */
+void wi_listener_close(struct wi_listener *listener);
+
+/* Listens again after a shortage, when it is time. */
+void wi_listener_tick(struct wi_listener *listener, uint64_t now_nanos);
+
+#endif
