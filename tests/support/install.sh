@@ -2,9 +2,9 @@
 # What the install tests share. Sourced by bash with set -eu.
 
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-export WEIR_DIR=$dir/run
-mkdir -m 0700 "$WEIR_DIR"
+run_dir=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)/weir-install-XXXXXX")
+trap 'rm -rf "$dir" "$run_dir"' EXIT
+export WEIR_DIR=$run_dir
 [ -z "$WEIR_SANITIZE" ] || exit 77
 
 # Installs the build into $dir/stage and moves it to $dir/prefix, so that nothing may hold on to the
