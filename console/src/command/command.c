@@ -109,6 +109,10 @@ enum wc_exit wc_command_main(int argc, char *const *argv)
     struct wc_error error;
     enum wc_exit code = wc_args_parse(command->options, command->n_options, command->max_words,
                                       argc - skip, argv + skip, &args, &error);
+    if (code != WC_OK && skip == 1 && argc > 2 && argv[1][0] != '-') {
+        wc_error_set(&error, WC_USAGE, "%s: no such command: `weir help` lists them", argv[1]);
+        return wc_command_fail(&error);
+    }
     if (code != WC_OK) {
         struct wc_error whole;
         wc_error_set(&whole, code, "%s: %s: see `weir help %s`", command->name, error.text,
@@ -117,7 +121,7 @@ enum wc_exit wc_command_main(int argc, char *const *argv)
     }
     if (args.wants_help) {
         wc_command_print_help(command, stdout);
-        return WC_OK;
+        return wc_report_end();
     }
     return command->run(&args);
 }

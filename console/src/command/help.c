@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* `weir help [COMMAND]` and `weir version`: printed from the tables. */
 #include "command/command.h"
+#include "command/report.h"
 
 #include "weir/weir.h"
 
 #include <stdio.h>
-
-static enum wc_exit help_end(void)
-{
-    return fflush(stdout) == 0 ? WC_OK : WC_INCOMPLETE;
-}
 
 void wc_command_print_help(const struct wc_command *command, FILE *out)
 {
@@ -44,7 +40,7 @@ static enum wc_exit help_run(const struct wc_args *args)
 {
     if (args->n_words == 0) {
         help_overview();
-        return help_end();
+        return wc_report_end();
     }
     const struct wc_command *command = wc_command_find(args->words[0]);
     if (!command) {
@@ -54,14 +50,14 @@ static enum wc_exit help_run(const struct wc_args *args)
         return wc_command_fail(&error);
     }
     wc_command_print_help(command, stdout);
-    return help_end();
+    return wc_report_end();
 }
 
 static enum wc_exit version_run(const struct wc_args *args)
 {
     (void)args;
     puts("weir " WEIR_VERSION);
-    return help_end();
+    return wc_report_end();
 }
 
 const struct wc_command wc_command_help = {

@@ -275,10 +275,14 @@ static enum wc_exit subscribe_request(struct subscription *subscription, const s
     return wc_link_subscribe(subscription->link, &request, ret_error);
 }
 
-/* SIGINT as something to poll; it stays the default's where it was ignored. */
+/* SIGINT as something to poll; -1 where it is ignored, as in a shell's background. */
 static int subscribe_catch_interrupt(void)
 {
     sigset_t set;
+    struct sigaction action;
+    if (sigaction(SIGINT, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+        return -1;
+    }
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);

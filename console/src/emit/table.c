@@ -11,6 +11,7 @@
 
 #define TABLE_TEXT_MAX    512u /* of one cell, for people */
 #define TABLE_MAX_COLUMNS 48u
+#define TABLE_GAP         2u /* between two columns */
 
 struct wc_table {
     const struct wc_column *columns;
@@ -130,34 +131,35 @@ static bool table_is_left(const struct wc_column *column)
     return column->shape == WC_SHAPE_TEXT || column->shape == WC_SHAPE_TIME;
 }
 
-static void table_print_cell(FILE *out, const char *text, size_t width, bool is_left, bool is_last,
-                             bool is_first)
+/* Writes one cell. Blanks are held back until something follows them, so no line ends in blanks. */
+static void table_print_cell(FILE *out, const char *text, size_t width, bool is_left,
+                             size_t *blanks)
 {
     size_t own = wc_text_width(text);
-    int pad = own < width ? (int)(width - own) : 0;
-    if (!is_first) {
-        fputs("  ", out);
+    size_t pad = own < width ? width - own : 0;
+    if (!is_left) {
+        *blanks += pad;
+    }
+    if (text[0]) {
+        fprintf(out, "%*s%s", (int)*blanks, "", text);
+        *blanks = 0;
     }
     if (is_left) {
-        fprintf(out, "%s%*s", text, is_last ? 0 : pad, "");
-    } else {
-        fprintf(out, "%*s%s", pad, "", text);
+        *blanks += pad;
     }
+    *blanks += TABLE_GAP;
 }
 
 void wc_table_print_human(const struct wc_table *table, FILE *out)
 {
     size_t widths[TABLE_MAX_COLUMNS] = {0};
     bool shown[TABLE_MAX_COLUMNS] = {false};
-    size_t last = 0, first = table->n_columns;
     char text[TABLE_TEXT_MAX];
     for (size_t i = 0; i < table->n_columns; i++) {
         shown[i] = table_is_shown(table, i);
         if (!shown[i]) {
             continue;
         }
-        last = i;
-        first = first < i ? first : i;
         widths[i] = wc_text_width(table->columns[i].title);
         for (size_t row = 0; row < table->n_rows; row++) {
             table_write(&table->columns[i], &table->cells[row * table->n_columns + i], text);
@@ -166,6 +168,7 @@ void wc_table_print_human(const struct wc_table *table, FILE *out)
         }
     }
     for (size_t line = 0; line <= table->n_rows; line++) {
+        size_t blanks = 0;
         for (size_t i = 0; i < table->n_columns; i++) {
             if (!shown[i]) {
                 continue;
@@ -176,7 +179,7 @@ void wc_table_print_human(const struct wc_table *table, FILE *out)
             } else {
                 table_write(column, &table->cells[(line - 1) * table->n_columns + i], text);
             }
-            table_print_cell(out, text, widths[i], table_is_left(column), i == last, i == first);
+            table_print_cell(out, text, widths[i], table_is_left(column), &blanks);
         }
         putc('\n', out);
     }
@@ -204,18 +207,18 @@ void wc_table_print_json(const struct wc_table *table, struct wc_json *json, con
 
 void wc_csv_line(FILE *out, const struct wc_value *values, size_t n)
 {
-    char room[WC_VALUE_TEXT];
+    char room[WC_VALUE_TEXT], clean[TABLE_TEXT_MAX];
     for (size_t i = 0; i < n; i++) {
-        const char *text = wc_value_plain(&values[i], room);
+        wc_text_clean(wc_value_plain(&values[i], room), clean, sizeof(clean));
         if (i > 0) {
             putc(',', out);
         }
-        if (!text[strcspn(text, ",\"\r\n")]) {
-            fputs(text, out);
+        if (!clean[strcspn(clean, ",\"")]) {
+            fputs(clean, out);
             continue;
         }
         putc('"', out);
-        for (; *text; text++) {
+        for (const char *text = clean; *text; text++) {
             if (*text == '"') {
                 putc('"', out);
             }

@@ -50,7 +50,7 @@ void wc_table_print_json(const struct wc_table *table, struct wc_json *json, con
 void wc_table_print_members(const struct wc_table *table, struct wc_json *json, size_t i);
 void wc_table_print_csv(const struct wc_table *table, FILE *out);
 
-/* One line of CSV (RFC 4180, but ended by a newline alone). */
+/* One line of CSV (RFC 4180, but ended by a newline alone; control characters become '?'). */
 void wc_csv_line(FILE *out, const struct wc_value *values, size_t n);
 
 #endif

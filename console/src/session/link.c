@@ -150,7 +150,11 @@ static void link_on_end(void *context, int32_t call, int status, const char *tex
     } else if (call == link->stream_call) {
         link->stream_call = 0;
         link->is_complete = code == WC_OK;
-        if (code != WC_OK) {
+        if (code == WC_ENDED) {
+            wc_error_set(&link->stream_error, code, "%s (pid %u) ended the stream: %s",
+                         link->target.name, link->target.pid,
+                         text[0] ? text : "it does not say why");
+        } else if (code != WC_OK) {
             wc_error_set(&link->stream_error, code, "%s",
                          text[0] ? text : "the server ended the stream and does not say why");
         }
