@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP for Prometheus. libmicrohttpd parses and answers, without a thread and without a listening
+ * socket of its own: it is given connections that are accepted here, so that this file decides who
+ * goes when there are too many. Its limits alone would let 600 half-sent requests keep an honest
+ * scraper waiting until they time out.
+ *
+ *     epoll { listening socket, MHD's epoll } --> wi_http_run --> accept --> MHD_run --> answer
+ *
+ * A connection holds one of 32 places. When all are taken the oldest one that is not being answered
+ * loses its place to the newcomer; failing that the oldest answer that nobody has fetched for a
+ * second. An answer is rendered at most once in 250 ms and shared by all who ask meanwhile.
+ *
+ * MHD calls a process-wide function when it finds itself broken, and relies on its never returning;
+ * by default that ends the process. Here it jumps back out of MHD, which is then never called again
+ * (and leaked): HTTP ends, the host goes on.
+ */
+#include "wire/http.h"
+
+#include "encode/buffer.h"
+#include "encode/prometheus.h"
+#include "wire/address.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HTTP_MILLI          UINT64_C(1000000)
+#define HTTP_SECOND         UINT64_C(1000000000)
+#define HTTP_MAX_CLIENTS    32U
+#define HTTP_IDLE_SECONDS   5U
+#define HTTP_DEADLINE       (10 * HTTP_SECOND) /* from a request's begin to its answer's end */
+#define HTTP_STUCK          (1 * HTTP_SECOND)
+#define HTTP_FRESH          (250 * HTTP_MILLI)
+#define HTTP_KEEP_RENDER    (5 * HTTP_SECOND)
+#define HTTP_ACCEPT_PAUSE   (100 * HTTP_MILLI)
+#define HTTP_ACCEPT_BATCH   8U
+#define HTTP_BATCHES        8U
+#define HTTP_CLIENT_BYTES   (16U * 1024) /* of MHD, for a request's head and an answer's */
+#define HTTP_MAX_EXPOSITION (32U << 20)
+
+/* What a connection's place is used for. */
+enum http_client_state {
+    HTTP_CLIENT_FREE,
+    HTTP_CLIENT_READING,  /* no whole request yet, or idle after an answer */
+    HTTP_CLIENT_ANSWERING /* the head of a request was read */
+};
+
+struct http_client {
+    enum http_client_state state;
+    int fd;
+    uint64_t since;  /* the state, or the request, began */
+    bool is_evicted; /* shut down; MHD closes it at its next run */
+    bool has_asked;  /* at least one whole request */
+};
+
+/* One rendering, shared by all answers that are under way. */
+struct http_render {
+    struct MHD_Response *response; /* NULL: none */
+    uint64_t at;
+    size_t length;
+};
+
+enum http_page { HTTP_OK, HTTP_NOT_FOUND, HTTP_METHOD, HTTP_HOST, HTTP_UNREADABLE, HTTP_N_PAGES };
+
+struct wi_http {
+    struct wi_world *world;
+    struct MHD_Daemon *daemon;
+    struct MHD_Response *page[HTTP_N_PAGES];
+    struct http_render render[2]; /* by enum wi_format */
+    struct http_client client[HTTP_MAX_CLIENTS];
+    char *hosts; /* NULL: none */
+    int epoll;
+    int listener;
+    bool without_process;
+    bool is_broken; /* MHD panicked: not to be called again */
+    bool is_paused; /* the listener is out of the epoll set */
+    uint64_t paused_until;
+    uint64_t now;
+    struct wi_address address;
+};
+
+/* Where a panic of MHD in this thread goes; NULL outside of calls to MHD. */
+static __thread jmp_buf *http_escape;
+
+/* ---- MHD, fenced in ------------------------------------------------------------------------ */
+
+static void http_panic(void *context, const char *file, unsigned line, const char *reason)
+{
+    (void)context;
+    (void)file;
+    (void)line;
+    (void)reason;
+    if (http_escape) {
+        longjmp(*http_escape, 1);
+    }
+    /* A daemon of the host's own. MHD goes on into undefined behaviour when this returns, so the
+     * host gets what it would get without weir. */
+    __builtin_trap();
+}
+
+/* Calls a function that may call MHD. False when MHD is broken, now or already. */
+static bool http_guarded(struct wi_http *http, void (*function)(struct wi_http *http))
+{
+    jmp_buf escape;
+    if (http->is_broken) {
+        return false;
+    }
+    if (setjmp(escape) != 0) {
+        http_escape = NULL;
+        http->is_broken = true;
+        return false;
+    }
+    http_escape = &escape;
+    function(http);
+    http_escape = NULL;
+    return true;
+}
+
+/* ---- who may ask --------------------------------------------------------------------------- */
+
+struct http_hosts {
+    const struct wi_http *http;
+    unsigned n_hosts, n_passed;
+};
+
+static enum MHD_Result http_host_visit(void *context, enum MHD_ValueKind kind, const char *key,
+                                       const char *value)
+{
+    struct http_hosts *hosts = context;
+    (void)kind;
+    if (strcasecmp(key, "Host") == 0) {
+        hosts->n_hosts++;
+        hosts->n_passed += value && wi_host_passes(value, hosts->http->hosts);
+    }
+    return MHD_YES;
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+static enum MHD_Result http_answer(struct MHD_Connection *connection, unsigned status,
+                                   struct MHD_Response *response)
+{
+    return response ? MHD_queue_response(connection, status, response) : MHD_NO;
+}
+
+/* Brings the world up to date. False when it cannot be read. */
+static bool http_refresh(struct wi_http *http)
+{
+    uint64_t read_at = wi_world_monotonic_nanos(http->world);
+    if (read_at && http->now >= read_at && http->now - read_at <= HTTP_FRESH) {
+        return true;
+    }
+    return wi_world_refresh(http->world, http->now, NULL) == WEIR_OK;
+}
+
+static struct MHD_Response *http_response_make(const char *type, void *bytes, size_t length,
+                                               enum MHD_ResponseMemoryMode mode)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, mode);
+    if (!response) {
+        if (mode == MHD_RESPMEM_MUST_FREE) {
+            free(bytes);
+        }
+        return NULL;
+    }
+    if (MHD_add_response_header(response, "Content-Type", type) != MHD_YES ||
+        MHD_add_response_header(response, "Cache-Control", "no-store") != MHD_YES ||
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") != MHD_YES) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
+}
+
+static void http_render_drop(struct http_render *render)
+{
+    if (render->response) {
+        MHD_destroy_response(render->response);
+        render->response = NULL;
+    }
+}
+
+/* The exposition of now, or of up to 250 ms ago; NULL without memory. */
+static struct MHD_Response *http_rendered(struct wi_http *http, enum wi_format format)
+{
+    struct http_render *render = &http->render[format];
+    if (render->response && http->now - render->at <= HTTP_FRESH) {
+        return render->response;
+    }
+    struct wi_buffer buffer;
+    wi_buffer_init(&buffer, HTTP_MAX_EXPOSITION);
+    if (render->length > 0) {
+        wi_buffer_reserve(&buffer, render->length + render->length / 16);
+        wi_buffer_clear(&buffer);
+    }
+    if (wi_prometheus_encode(http->world, format, http->without_process, &buffer) != WEIR_OK) {
+        wi_buffer_finish(&buffer);
+        return NULL;
+    }
+    struct MHD_Response *response = http_response_make(
+        wi_prometheus_content_type(format), buffer.bytes, buffer.length, MHD_RESPMEM_MUST_FREE);
+    if (!response || MHD_add_response_header(response, "Vary", "Accept") != MHD_YES) {
+        if (response) {
+            MHD_destroy_response(response);
+        }
+        return NULL;
+    }
+    http_render_drop(render);
+    render->response = response;
+    render->at = http->now;
+    render->length = buffer.length;
+    return response;
+}
+
+static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection *connection)
+{
+    const char *accept =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+    struct MHD_Response *response = NULL;
+    if (http_refresh(http)) {
+        response = http_rendered(http, wi_prometheus_negotiate(accept));
+    }
+    if (!response) {
+        return http_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->page[HTTP_UNREADABLE]);
+    }
+    wi_world_self(http->world)->scrapes++;
+    return http_answer(connection, MHD_HTTP_OK, response);
+}
+
+/* Called by MHD when a request's head has been read. It is answered at once: a body that may follow
+ * is never looked at, and makes MHD close the connection. */
+static enum MHD_Result http_request(void *context, struct MHD_Connection *connection,
+                                    const char *url, const char *method, const char *version,
+                                    const char *upload, size_t *upload_size, void **request)
+{
+    struct wi_http *http = context;
+    struct http_hosts hosts = {.http = http};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_client *client = info ? info->socket_context : NULL;
+    (void)upload;
+    (void)upload_size;
+    *request = http;
+    if (client) {
+        client->state = HTTP_CLIENT_ANSWERING;
+        client->has_asked = true;
+        if (client->is_evicted) {
+            return MHD_NO;
+        }
+    }
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, http_host_visit, &hosts);
+    bool is_old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    if (hosts.n_hosts != hosts.n_passed || hosts.n_hosts > 1 || (hosts.n_hosts == 0 && !is_old)) {
+        wi_world_self(http->world)->http_rejected++;
+        return http_answer(connection, MHD_HTTP_FORBIDDEN, http->page[HTTP_HOST]);
+    }
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+        return http_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->page[HTTP_METHOD]);
+    }
+    if (strcmp(url, "/metrics") == 0) {
+        return http_metrics(http, connection);
+    }
+    if (strcmp(url, "/healthz") == 0) {
+        bool is_well = http_refresh(http);
+        return http_answer(connection, is_well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+                           http->page[is_well ? HTTP_OK : HTTP_UNREADABLE]);
+    }
+    return http_answer(connection, MHD_HTTP_NOT_FOUND, http->page[HTTP_NOT_FOUND]);
+}
+
+/* ---- connections --------------------------------------------------------------------------- */
+
+static void http_completed(void *context, struct MHD_Connection *connection, void **request,
+                           enum MHD_RequestTerminationCode code)
+{
+    struct wi_http *http = context;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_client *client = info ? info->socket_context : NULL;
+    (void)request;
+    (void)code;
+    if (client) {
+        client->state = HTTP_CLIENT_READING;
+        client->since = http->now;
+    }
+}
+
+/* Whether the peer has sent anything on this socket. */
+static bool http_has_sent(int fd)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+    memset(&info, 0, sizeof(info));
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+           info.tcpi_bytes_received > 0;
+}
+
+static void http_client_closed(struct wi_http *http, struct http_client *client)
+{
+    struct wi_self *self = wi_world_self(http->world);
+    if (!client->is_evicted && !client->has_asked && http_has_sent(client->fd)) {
+        if (http->now - client->since >= (HTTP_IDLE_SECONDS - 1) * HTTP_SECOND) {
+            self->http_rejected++; /* MHD's own limit of idle time */
+        } else {
+            self->protocol_errors++;
+        }
+    }
+    client->state = HTTP_CLIENT_FREE;
+    client->fd = -1;
+}
+
+static void http_notify(void *context, struct MHD_Connection *connection, void **socket_context,
+                        enum MHD_ConnectionNotificationCode code)
+{
+    struct wi_http *http = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*socket_context) {
+            http_client_closed(http, *socket_context);
+            *socket_context = NULL;
+        }
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    for (size_t i = 0; info && i < HTTP_MAX_CLIENTS; i++) {
+        struct http_client *client = &http->client[i];
+        if (client->state != HTTP_CLIENT_FREE && client->fd == info->connect_fd) {
+            *socket_context = client;
+            return;
+        }
+    }
+}
+
+/* MHD sees the end of the stream at its next run and closes the connection. */
+static void http_client_evict(struct wi_http *http, struct http_client *client)
+{
+    client->is_evicted = true;
+    wi_world_self(http->world)->http_rejected++;
+    shutdown(client->fd, SHUT_RDWR);
+}
+
+/* The one that gives way to a newcomer; NULL when all are being answered. */
+static struct http_client *http_client_weakest(struct wi_http *http)
+{
+    struct http_client *reading = NULL;
+    struct http_client *stuck = NULL;
+    for (size_t i = 0; i < HTTP_MAX_CLIENTS; i++) {
+        struct http_client *client = &http->client[i];
+        if (client->is_evicted || client->state == HTTP_CLIENT_FREE) {
+            continue;
+        }
+        if (client->state == HTTP_CLIENT_READING) {
+            reading = !reading || client->since < reading->since ? client : reading;
+        } else if (http->now - client->since >= HTTP_STUCK) {
+            stuck = !stuck || client->since < stuck->since ? client : stuck;
+        }
+    }
+    return reading ? reading : stuck;
+}
+
+static struct http_client *http_client_place(struct wi_http *http)
+{
+    for (size_t i = 0; i < HTTP_MAX_CLIENTS; i++) {
+        if (http->client[i].state == HTTP_CLIENT_FREE) {
+            return &http->client[i];
+        }
+    }
+    return NULL;
+}
+
+static void http_client_add(struct wi_http *http, int fd, const struct sockaddr *address,
+                            socklen_t length)
+{
+    struct http_client *place = http_client_place(http);
+    if (!place) {
+        struct http_client *weakest = http_client_weakest(http);
+        if (weakest) {
+            http_client_evict(http, weakest);
+            MHD_run(http->daemon);
+            place = http_client_place(http);
+        }
+    }
+    if (!place) {
+        wi_world_self(http->world)->http_rejected++;
+        close(fd);
+        return;
+    }
+    memset(place, 0, sizeof(*place));
+    place->state = HTTP_CLIENT_READING;
+    place->fd = fd;
+    place->since = http->now;
+    if (MHD_add_connection(http->daemon, fd, address, length) != MHD_YES) {
+        place->state = HTTP_CLIENT_FREE; /* MHD has closed it */
+    }
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static void http_listen(struct wi_http *http, bool is_on)
+{
+    struct epoll_event event = {.events = is_on ? EPOLLIN : 0, .data.fd = http->listener};
+    epoll_ctl(http->epoll, EPOLL_CTL_MOD, http->listener, &event);
+    http->is_paused = !is_on;
+}
+
+/* Accepts a few; false when no more are waiting. */
+static bool http_accept(struct wi_http *http)
+{
+    for (unsigned i = 0; i < HTTP_ACCEPT_BATCH; i++) {
+        struct sockaddr_storage address;
+        socklen_t length = sizeof(address);
+        int fd = accept4(http->listener, (struct sockaddr *)&address, &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            http_client_add(http, fd, (struct sockaddr *)&address, length);
+            continue;
+        }
+        if (errno == EINTR || errno == ECONNABORTED) {
+            continue;
+        }
+        if (errno != EAGAIN && errno != EWOULDBLOCK) {
+            /* No descriptors or no memory: the waiting ones would wake us without end. */
+            wi_world_self(http->world)->http_rejected++;
+            http->paused_until = http->now + HTTP_ACCEPT_PAUSE;
+            http_listen(http, false);
+        }
+        return false;
+    }
+    return true;
+}
+
+static void http_deadlines(struct wi_http *http)
+{
+    for (size_t i = 0; i < HTTP_MAX_CLIENTS; i++) {
+        struct http_client *client = &http->client[i];
+        if (client->state != HTTP_CLIENT_FREE && !client->is_evicted &&
+            http->now - client->since >= HTTP_DEADLINE) {
+            http_client_evict(http, client);
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (http->render[i].response && http->now - http->render[i].at >= HTTP_KEEP_RENDER) {
+            http_render_drop(&http->render[i]);
+        }
+    }
+}
+
+static void http_work(struct wi_http *http)
+{
+    http_deadlines(http);
+    MHD_run(http->daemon);
+    for (unsigned i = 0; i < HTTP_BATCHES && !http->is_paused; i++) {
+        bool has_more = http_accept(http);
+        MHD_run(http->daemon);
+        if (!has_more) {
+            return;
+        }
+    }
+}
+
+/* The milliseconds until something of ours or of MHD's is due; -1: nothing is. */
+static int http_timeout(struct wi_http *http)
+{
+    MHD_UNSIGNED_LONG_LONG theirs = 0;
+    uint64_t due = UINT64_MAX;
+    for (size_t i = 0; i < HTTP_MAX_CLIENTS; i++) {
+        struct http_client *client = &http->client[i];
+        if (client->state != HTTP_CLIENT_FREE && client->since + HTTP_DEADLINE < due) {
+            due = client->since + HTTP_DEADLINE;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (http->render[i].response && http->render[i].at + HTTP_KEEP_RENDER < due) {
+            due = http->render[i].at + HTTP_KEEP_RENDER;
+        }
+    }
+    if (http->is_paused && http->paused_until < due) {
+        due = http->paused_until;
+    }
+    uint64_t wait = due == UINT64_MAX ? UINT64_MAX
+                    : due > http->now ? (due - http->now + HTTP_MILLI - 1) / HTTP_MILLI
+                                      : 0;
+    if (MHD_get_timeout(http->daemon, &theirs) == MHD_YES && theirs < wait) {
+        wait = theirs;
+    }
+    return wait == UINT64_MAX ? -1 : wait > 60000 ? 60000 : (int)wait;
+}
+
+int wi_http_run(struct wi_http *http, uint64_t now_nanos)
+{
+    http->now = now_nanos;
+    if (http->is_paused && now_nanos >= http->paused_until && !http->is_broken) {
+        http_listen(http, true);
+    }
+    if (!http_guarded(http, http_work)) {
+        if (http->listener >= 0) {
+            close(http->listener);
+            http->listener = -1;
+        }
+        return -1;
+    }
+    return http_timeout(http);
+}
+
+int wi_http_fd(const struct wi_http *http)
+{
+    return http->epoll;
+}
+
+const char *wi_http_address(const struct wi_http *http)
+{
+    return http->address.text;
+}
+
+unsigned wi_http_port(const struct wi_http *http)
+{
+    return http->address.port;
+}
+
+/* ---- begin and end -------------------------------------------------------------------------- */
+
+/* `what`: what could not be had; NULL: memory. */
+static enum weir_status http_fail(enum weir_status status, struct weir_error *ret_error,
+                                  const char *what)
+{
+    if (ret_error) {
+        snprintf(ret_error->text, sizeof(ret_error->text), "no HTTP: %s%s%s",
+                 what ? what : "there is no memory", what ? ": " : "", what ? strerror(errno) : "");
+    }
+    return status;
+}
+
+static void http_daemon_start(struct wi_http *http)
+{
+    static const char *const pages[HTTP_N_PAGES] = {
+        [HTTP_OK] = "ok\n",
+        [HTTP_NOT_FOUND] = "There are two pages here: /metrics and /healthz.\n",
+        [HTTP_METHOD] = "Only GET and HEAD are answered here.\n",
+        [HTTP_HOST] = "This Host is not answered: ask for localhost or an IP address, or name the "
+                      "host in WEIR_HTTP_HOSTS.\n",
+        [HTTP_UNREADABLE] = "The numbers cannot be read now.\n",
+    };
+    for (size_t i = 0; i < HTTP_N_PAGES; i++) {
+        http->page[i] = http_response_make("text/plain; charset=utf-8", (void *)(uintptr_t)pages[i],
+                                           strlen(pages[i]), MHD_RESPMEM_PERSISTENT);
+        if (!http->page[i]) {
+            return;
+        }
+    }
+    if (MHD_add_response_header(http->page[HTTP_METHOD], MHD_HTTP_HEADER_ALLOW, "GET, HEAD") !=
+        MHD_YES) {
+        return;
+    }
+    /* MHD's own limit is never met: it counts those that are evicted until its next run. */
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, http_request, http,
+        MHD_OPTION_CONNECTION_LIMIT, HTTP_MAX_CLIENTS + 8U, MHD_OPTION_CONNECTION_TIMEOUT,
+        HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CLIENT_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, http_completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, http_notify, http, MHD_OPTION_END);
+}
+
+static void http_daemon_stop(struct wi_http *http)
+{
+    for (size_t i = 0; i < 2; i++) {
+        http_render_drop(&http->render[i]);
+    }
+    if (http->daemon) {
+        MHD_stop_daemon(http->daemon);
+        http->daemon = NULL;
+    }
+    for (size_t i = 0; i < HTTP_N_PAGES; i++) {
+        if (http->page[i]) {
+            MHD_destroy_response(http->page[i]);
+            http->page[i] = NULL;
+        }
+    }
+}
+
+static enum weir_status http_watch(struct wi_http *http, struct weir_error *ret_error)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct epoll_event listener = {.events = EPOLLIN, .data.fd = http->listener};
+    struct epoll_event daemon = {.events = EPOLLIN};
+    http->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (http->epoll < 0 || !info ||
+        epoll_ctl(http->epoll, EPOLL_CTL_ADD, http->listener, &listener) != 0 ||
+        epoll_ctl(http->epoll, EPOLL_CTL_ADD, info->epoll_fd, &daemon) != 0) {
+        return http_fail(WEIR_E_SYSTEM, ret_error, "no epoll");
+    }
+    return WEIR_OK;
+}
+
+enum weir_status wi_http_create(const struct wi_http_options *options, struct wi_world *world,
+                                struct wi_http **ret_http, struct weir_error *ret_error)
+{
+    struct wi_http *http = calloc(1, sizeof(*http));
+    if (!http) {
+        return http_fail(WEIR_E_MEMORY, ret_error, NULL);
+    }
+    http->world = world;
+    http->without_process = options->without_process_metrics;
+    http->epoll = -1;
+    http->listener = -1;
+    enum weir_status status =
+        wi_address_listen(options->address, &http->address, &http->listener, ret_error);
+    if (status == WEIR_OK && options->hosts) {
+        http->hosts = strdup(options->hosts);
+        status = http->hosts ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
+    }
+    if (status == WEIR_OK) {
+        MHD_set_panic_func(http_panic, NULL);
+        if (!http_guarded(http, http_daemon_start) || !http->daemon) {
+            status = http_fail(WEIR_E_SYSTEM, ret_error, "libmicrohttpd does not start");
+        }
+    }
+    if (status == WEIR_OK) {
+        status = http_watch(http, ret_error);
+    }
+    if (status != WEIR_OK) {
+        wi_http_destroy(http);
+        return status;
+    }
+    *ret_http = http;
+    return WEIR_OK;
+}
+
+void wi_http_destroy(struct wi_http *http)
+{
+    if (!http) {
+        return;
+    }
+    http_guarded(http, http_daemon_stop);
+    if (http->epoll >= 0) {
+        close(http->epoll);
+    }
+    if (http->listener >= 0) {
+        close(http->listener);
+    }
+    free(http->hosts);
+    free(http);
+}
