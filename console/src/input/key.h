@@ -70,6 +70,7 @@ struct wc_key_row {
     const char *does;
     const char *footer; /* what the footer says after `footer_key`, or NULL */
     const char *footer_key;
+    int footer_rank; /* the greatest goes first when the screen is narrow */
 };
 
 /* The i-th row, or NULL. Owns: static. */

@@ -33,7 +33,7 @@ static const struct wc_screen_column channel_columns[] = {
     {"P99", "wait_p99", WC_COLUMN_DURATION, 5, 2},
     {"HIGH", "high_water", WC_COLUMN_COUNT, 6, 5},
     {"QUEUED", "queued_bytes", WC_COLUMN_BYTES, 7, 6},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7},
 };
 
 static const struct wc_screen_column semaphore_columns[] = {
@@ -49,7 +49,7 @@ static const struct wc_screen_column semaphore_columns[] = {
     {"P99", "wait_p99", WC_COLUMN_DURATION, 5, 2},
     {"LOW", "low_water", WC_COLUMN_COUNT, 6, 5},
     {"REJECTS", "rejects", WC_COLUMN_ALARM, 7, 6},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7},
 };
 
 static const struct wc_screen_column task_columns[] = {
@@ -64,7 +64,7 @@ static const struct wc_screen_column task_columns[] = {
     {"RUN P99", "run_p99", WC_COLUMN_DURATION, 7, 2},
     {"RUNS", "runs", WC_COLUMN_COUNT, 6, 5},
     {"DONE", "finished", WC_COLUMN_COUNT, 7, 6},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 12, 7},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7},
 };
 
 static const struct wc_screen_column counter_columns[] = {

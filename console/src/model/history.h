@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WC_HISTORY_SECONDS 300
+#define WC_HISTORY_SECONDS 600
 #define WC_HISTORY_ROWS    2048 /* the row not seen for longest makes room */
 
 struct wc_history {

@@ -6,10 +6,11 @@
 #include "model/layout.h"
 
 #define HEAD_ROWS      3
-#define FOOT_ROWS      3
+#define FOOT_ROWS      2 /* and the warnings */
+#define FULL_ROWS      24
 #define TALL_BODY_ROWS 34 /* a screen of 40 rows: the others keep more lines */
 #define GRAPH_MIN_ROWS 6
-#define GRAPH_MAX_ROWS 18
+#define GRAPH_MAX_ROWS 30
 
 static const enum wc_tab stack[] = {WC_TAB_CHANNELS, WC_TAB_SEMAPHORES, WC_TAB_TASKS,
                                     WC_TAB_COUNTERS, WC_TAB_GAUGES};
@@ -86,9 +87,10 @@ void wc_layout_make(int rows, int cols, enum wc_tab tab, const uint32_t counts[W
     struct wc_layout layout = {.rows = rows, .cols = cols};
     layout.is_too_small = rows < WC_MIN_ROWS || cols < WC_MIN_COLS;
     layout.body_row = HEAD_ROWS;
-    layout.body_rows = rows - HEAD_ROWS - FOOT_ROWS;
-    layout.info_row = rows - 3;
-    layout.warning_row = rows - 2;
+    layout.warning_rows = rows >= FULL_ROWS ? 2 : 1;
+    layout.body_rows = rows - HEAD_ROWS - FOOT_ROWS - layout.warning_rows;
+    layout.warning_row = rows - 1 - layout.warning_rows;
+    layout.info_row = layout.warning_row - 1;
     layout.footer_row = rows - 1;
     if (layout.is_too_small || is_whole) {
         *ret_layout = layout;

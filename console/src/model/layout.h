@@ -7,8 +7,8 @@
  *     1        rejects, filter, banners
  *     2        tabs
  *     body     tables, and the selected row's graph in what is left
- *     rows-3   what the column means
- *     rows-2   the worst warning
+ *     info     what the column means
+ *     warning  the worst warnings: two lines on 24 rows and more
  *     rows-1   keys
  */
 #ifndef WC_MODEL_LAYOUT_H
@@ -35,7 +35,7 @@ struct wc_layout {
     int n_sections;
     struct wc_section section[WC_N_TABS];
     int graph_row, graph_rows; /* 0 rows: no graph */
-    int info_row, warning_row, footer_row;
+    int info_row, warning_row, warning_rows, footer_row;
 };
 
 /* `counts`: the rows of each tab. `is_whole`: one thing has the whole body (a row's details). */

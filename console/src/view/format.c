@@ -70,6 +70,10 @@ void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds)
         snprintf(to, WC_FORMAT_SIZE, "%.0fms", seconds * 1e3);
     } else if (seconds < 59.95) {
         snprintf(to, WC_FORMAT_SIZE, "%.1fs", seconds);
+    } else if (seconds < 120) {
+        snprintf(to, WC_FORMAT_SIZE, "%.0fs", floor(seconds));
+    } else if (seconds < 600) {
+        wc_format_uptime(to, seconds);
     } else if (seconds < 3600) {
         snprintf(to, WC_FORMAT_SIZE, "%.0fm", floor(seconds / 60));
     } else {

@@ -17,7 +17,7 @@ void wc_format_count(char to[WC_FORMAT_SIZE], double value);
 /* "0", "0.4", "212", "5.98k": per second, the unit is the caption's. */
 void wc_format_rate(char to[WC_FORMAT_SIZE], double per_second);
 
-/* "0", "<1ms", "812ms", "2.1s", "14.2s", "14m", "3h05m", "3d04h". */
+/* "0", "<1ms", "812ms", "2.1s", "14.2s", "92s", "4m05s", "14m", "3h05m", "3d04h". */
 void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds);
 
 /* "32s", "14m05s", "2h14m", "3d04h". */

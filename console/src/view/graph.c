@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define AXIS_WIDTH 8
-#define MAX_COLS   1024
-#define TICK_EVERY 15 /* columns between two marks, at least */
+#define AXIS_WIDTH    8
+#define SHORT_SECONDS 60  /* shown beside the tables, at least */
+#define LONG_SECONDS  300 /* in the details */
+#define MAX_COLS      1024
+#define TICK_EVERY    15 /* columns between two marks, at least */
 
 /* "-75s", "-2m30s". */
 static void tick_text(char to[WC_FORMAT_SIZE], int seconds)
@@ -24,25 +26,52 @@ static void tick_text(char to[WC_FORMAT_SIZE], int seconds)
     snprintf(to, WC_FORMAT_SIZE, "-%.30s", text);
 }
 
+/* How time is laid out: a value of `step` seconds takes `repeat` slots, a cell has one or two. */
+struct scale {
+    int width; /* cells */
+    int per_cell;
+    int step, repeat;
+    int n; /* values */
+};
+
+static struct scale scale_take(const struct wc_view *view, int seconds)
+{
+    struct scale scale = {.width = view->grid->cols - AXIS_WIDTH - 1};
+    scale.width = scale.width > MAX_COLS ? MAX_COLS : scale.width;
+    scale.per_cell = wc_spark_per_cell(view->tier);
+    int slots = scale.width * scale.per_cell;
+    scale.step = slots > 0 ? (seconds + slots - 1) / slots : 1;
+    scale.repeat = slots / seconds > 1 ? slots / seconds : 1;
+    scale.n = slots / scale.repeat;
+    return scale;
+}
+
+/* The cell in which a moment so many seconds ago stands, from the right. */
+static int scale_cell(const struct scale *scale, int seconds)
+{
+    return seconds * scale->repeat / (scale->step * scale->per_cell);
+}
+
 /* The line under the graph: how long ago each part was. */
-static void graph_axis(const struct wc_view *view, int row, int col, int width, int step)
+static void graph_axis(const struct wc_view *view, int row, int col, const struct scale *scale)
 {
     static const int units[] = {5, 10, 15, 30, 60, 120, 300};
     int unit = units[0];
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         unit = units[i];
-        if (unit >= TICK_EVERY * step) {
+        if (scale_cell(scale, unit) >= TICK_EVERY) {
             break;
         }
     }
-    wc_grid_text_right(view->grid, row, col + width - 3, 3, WC_LABEL, "now");
-    for (int seconds = unit; seconds < width * step; seconds += unit) {
+    int right = col + scale->width;
+    wc_grid_text_right(view->grid, row, right - 3, 3, WC_LABEL, "now");
+    for (int seconds = unit; scale_cell(scale, seconds) < scale->width; seconds += unit) {
         char text[WC_FORMAT_SIZE];
         tick_text(text, seconds);
         int length = (int)strlen(text);
-        int at = col + width - 1 - seconds / step;
-        if (at - length / 2 >= col && at + length < col + width - 3) {
-            wc_grid_text(view->grid, row, at - length / 2, length, WC_LABEL, text);
+        int at = right - 1 - scale_cell(scale, seconds) - length / 2;
+        if (at >= col && at + length < right - 4) {
+            wc_grid_text(view->grid, row, at, length, WC_LABEL, text);
         }
     }
 }
@@ -90,39 +119,43 @@ static void graph_title(const struct wc_view *view, int row, const Weir__V1__Row
     wc_grid_text(view->grid, row, col, view->grid->cols - col, WC_LABEL, text);
 }
 
-void wc_view_graph(const struct wc_view *view, int row, int rows, int kind, const Weir__V1__Row *of)
+static void graph_frame(const struct wc_view *view, int row, int height, double max, bool is_ratio)
 {
-    double values[2 * MAX_COLS];
-    const char *field = wc_model_trend_field(kind);
-    const Weir__V1__Metric *metric = field ? wc_model_metric(view->model, kind, field) : NULL;
-    int width = view->grid->cols - AXIS_WIDTH - 1;
-    int height = rows - 2;
-
-    if (!metric || height < 2 || width < 20) {
-        return;
-    }
-    width = width > MAX_COLS ? MAX_COLS : width;
-    int per_cell = wc_spark_per_cell(view->tier);
-    int step = view->ui->is_detail ? (WC_HISTORY_SECONDS + width - 1) / width : 1;
-    step = per_cell > 1 && step == 1 && view->ui->is_detail ? 2 : step; /* of a cell */
-    int value_step = step >= per_cell ? step / per_cell : 1;
-    int n = width * per_cell;
-    step = value_step * per_cell;
-    double max = wc_history_columns(wc_model_history(view->model, kind, of->id),
-                                    wc_model_picture(view->model)->second, value_step, n, values);
-    bool is_ratio = strcmp(metric->unit, "ratio") == 0;
-    double scale = is_ratio ? 1 : graph_scale(max);
-
-    graph_title(view, row, of, metric, value_step);
     for (int i = 0; i < height; i++) {
-        wc_grid_put(view->grid, row + 1 + i, AXIS_WIDTH - 1, view->grid->ascii ? '|' : 0x2502,
+        wc_grid_put(view->grid, row + i, AXIS_WIDTH - 1, view->grid->ascii ? '|' : 0x2502,
                     WC_LABEL);
     }
-    graph_label(view, row + 1, scale, is_ratio);
+    graph_label(view, row, max, is_ratio);
     if (height >= 5) {
-        graph_label(view, row + 1 + height / 2, scale * (height - height / 2) / height, is_ratio);
+        graph_label(view, row + height / 2, max * (height - height / 2) / height, is_ratio);
     }
-    graph_label(view, row + height, 0, is_ratio);
-    wc_spark_graph(view->grid, row + 1, AXIS_WIDTH, height, view->tier, values, n, scale, WC_GRAPH);
-    graph_axis(view, row + 1 + height, AXIS_WIDTH, width, step);
+    graph_label(view, row + height - 1, 0, is_ratio);
+}
+
+void wc_view_graph(const struct wc_view *view, int row, int rows, int kind, const Weir__V1__Row *of)
+{
+    double values[2 * MAX_COLS], slots[2 * MAX_COLS];
+    const char *field = wc_model_trend_field(kind);
+    const Weir__V1__Metric *metric = field ? wc_model_metric(view->model, kind, field) : NULL;
+    struct scale scale = scale_take(view, view->ui->is_detail ? LONG_SECONDS : SHORT_SECONDS);
+    int height = rows - 2;
+
+    if (!metric || height < 2 || scale.width < 20) {
+        return;
+    }
+    double max =
+        wc_history_columns(wc_model_history(view->model, kind, of->id),
+                           wc_model_picture(view->model)->second, scale.step, scale.n, values);
+    int n_slots = scale.width * scale.per_cell;
+    int first = n_slots - scale.n * scale.repeat; /* the newest is flush with the right end */
+    for (int i = 0; i < n_slots; i++) {
+        slots[i] = i < first ? NAN : values[(i - first) / scale.repeat];
+    }
+    bool is_ratio = strcmp(metric->unit, "ratio") == 0;
+    max = is_ratio ? 1 : graph_scale(max);
+    graph_title(view, row, of, metric, scale.step);
+    graph_frame(view, row + 1, height, max, is_ratio);
+    wc_spark_graph(view->grid, row + 1, AXIS_WIDTH, height, view->tier, slots, n_slots, max,
+                   WC_GRAPH);
+    graph_axis(view, row + 1 + height, AXIS_WIDTH, &scale);
 }

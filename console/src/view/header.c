@@ -174,7 +174,6 @@ static void header_rejects(const struct wc_view *view, struct line *line)
     snprintf(piece->text, PIECE_SIZE, "%s", text);
     wc_format_rate(text, has_rate ? rate : 0);
     piece = line_piece(line, 0, has_rate && rate > 0 ? WC_CRITICAL : WC_PLAIN);
-    piece->is_joined = true;
     snprintf(piece->text, PIECE_SIZE, "%s/s", has_rate ? text : "-");
     if (source[0]) {
         piece = line_piece(line, 4, WC_LABEL);
@@ -211,8 +210,8 @@ static void header_state(const struct wc_view *view)
     char banner[96], text[WC_FORMAT_SIZE];
 
     header_rejects(view, &line);
-    wc_format_duration(text, view->ui->interval_millis / 1000.0);
-    snprintf(line_piece(&line, 6, WC_LABEL)->text, PIECE_SIZE, "every %s", text);
+    snprintf(line_piece(&line, 6, WC_LABEL)->text, PIECE_SIZE, "every %g s",
+             view->ui->interval_millis / 1000.0);
     if (picture->update && picture->update->skipped > 0) {
         wc_format_count(text, (double)picture->update->skipped);
         snprintf(line_piece(&line, 3, WC_WARN)->text, PIECE_SIZE, "skipped %s", text);
@@ -238,8 +237,8 @@ static void tab_text(const struct wc_view *view, enum wc_tab tab, bool is_short,
     const char *title = wc_column_table(tab)->title;
 
     wc_format_count(count, wc_ui_matching(view->model, tab));
-    snprintf(to, size, "%c%d %.*s %s%c", is_used ? '[' : ' ', (int)tab + 1,
-             is_short && !is_used ? 4 : 20, title, count, is_used ? ']' : ' ');
+    snprintf(to, size, is_used ? "[%d %.*s %s]" : " %d %.*s %s", (int)tab + 1,
+             is_short && !is_used ? 4 : 20, title, count);
 }
 
 static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, bool is_short)

@@ -159,9 +159,7 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
 
     switch (column->type) {
     case WC_COLUMN_NAME:
-        wc_grid_text(view->grid, place->row, place->col, place->width,
-                     place->style == WC_PLAIN ? WC_STRONG : place->style, row->name);
-        break;
+        break; /* drawn last */
     case WC_COLUMN_TEXT:
         wc_grid_text(view->grid, place->row, place->col, place->width,
                      place->style == WC_PLAIN ? WC_LABEL : place->style,
@@ -184,6 +182,20 @@ static bool column_is_marked(const struct wc_screen_column *column)
 {
     return column->type == WC_COLUMN_NAME || column->type == WC_COLUMN_CAPACITY ||
            column->type == WC_COLUMN_TREND || column->rank == 0;
+}
+
+/* The name comes last: it runs on over what its neighbour leaves blank. */
+static void section_name(const struct wc_view *view, const struct wc_screen_columns *columns,
+                         const Weir__V1__Row *row, int at, enum wc_style style)
+{
+    const struct wc_cell *cells = &view->grid->cells[at * view->grid->cols];
+    int col = columns->at[0].col, width = columns->at[0].width;
+
+    while (col + width + 1 < view->grid->cols && cells[col + width].ch == ' ' &&
+           cells[col + width + 1].ch == ' ') {
+        width++;
+    }
+    wc_grid_text(view->grid, at, col, width, style == WC_PLAIN ? WC_STRONG : style, row->name);
 }
 
 static void section_row(const struct wc_view *view, const struct wc_section *section,
@@ -210,6 +222,9 @@ static void section_row(const struct wc_view *view, const struct wc_section *sec
             continue;
         }
         draw_cell(view, &place, list, column, row);
+    }
+    if (!is_warning) {
+        section_name(view, columns, row, at, styles[severity]);
     }
 }
 

@@ -25,7 +25,7 @@ static void view_info(const struct wc_view *view)
     const Weir__V1__Metric *metric =
         column->field ? wc_model_metric(view->model, table->kind, column->field) : NULL;
     const Weir__V1__Row *selected = wc_ui_selected(ui, view->model, ui->tab);
-    if (ui->tab == WC_TAB_WARNINGS) {
+    if (ui->tab == WC_TAB_WARNINGS || ui->is_detail) {
         return;
     }
     col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, column->caption) + 1;
@@ -36,50 +36,121 @@ static void view_info(const struct wc_view *view)
     }
 }
 
-static void view_warning(const struct wc_view *view)
+/* Where to break a line of at most `width` columns: at its last blank; 0: nowhere. */
+static int text_break(const char *text, int width)
 {
-    const Weir__V1__Row *rows[2];
+    int at = 0;
+    for (int i = 0; text[i] && i <= width; i++) {
+        at = text[i] == ' ' ? i : at;
+    }
+    return at;
+}
+
+static const struct {
+    char mark;
+    enum wc_style style;
+} severities[] = {[WC_FINE] = {' ', WC_PLAIN},
+                  [WC_INFO] = {'i', WC_PLAIN},
+                  [WC_WARNING] = {'W', WC_WARN},
+                  [WC_SEVERE] = {'C', WC_CRITICAL}};
+
+/* One warning in as many lines as it takes, at most `rows`; returns how many that were. `more`
+ * stands behind it in the last one. */
+static int warning_text(const struct wc_view *view, const Weir__V1__Row *warning, int row, int rows,
+                        const char *more)
+{
     const struct wc_rows *table =
         &wc_model_picture(view->model)->list[WEIR__V1__KIND__KIND_WARNING];
+    const char *subject = wc_model_text(view->model, table, warning, "subject");
+    const char *text = wc_model_text(view->model, table, warning, "text");
+    enum wc_severity severity = wc_model_severity(view->model, warning);
+    int width = view->grid->cols - 2;
+    char line[1024];
+
+    bool has_subject = !subject[0] || strstr(text, subject);
+    snprintf(line, sizeof(line), "%.200s%s%.700s", has_subject ? "" : subject,
+             has_subject ? "" : ": ", text);
+    wc_grid_put(view->grid, row, 0, (uint32_t)severities[severity].mark,
+                severities[severity].style);
+    const char *rest = line;
+    int used = 1, col = 2;
+    int first = rows > 1 && wc_grid_width(line, view->grid->ascii) > width - (int)strlen(more)
+                    ? text_break(line, width)
+                    : 0;
+    if (first > 0) {
+        char head[1024];
+        snprintf(head, sizeof(head), "%.*s", first, line);
+        wc_grid_text(view->grid, row, col, width, severities[severity].style, head);
+        rest = line + first + 1;
+        used = 2;
+    }
+    row += used - 1;
+    col += wc_grid_text(view->grid, row, col, width - (int)strlen(more), severities[severity].style,
+                        rest);
+    wc_grid_text(view->grid, row, col, (int)strlen(more), WC_LABEL, more);
+    return used;
+}
+
+/* The worst warning, in full where that takes two lines; else the next one below it. */
+static void view_warnings(const struct wc_view *view)
+{
+    const struct wc_layout *layout = view->layout;
+    const Weir__V1__Row *rows[2];
     size_t n = wc_model_warnings(view->model, rows, 2);
-    int row = view->layout->warning_row, width = view->grid->cols - 2;
+    uint32_t all = wc_ui_matching(view->model, WC_TAB_WARNINGS);
     struct wc_grid *grid = view->grid;
+    char more[WC_FORMAT_SIZE] = "";
 
     if (n == 0) {
         bool has_notice = view->model->notice[0] != '\0';
-        wc_grid_text(grid, row, 2, width, has_notice ? WC_WARN : WC_LABEL,
-                     has_notice                              ? view->model->notice
-                     : wc_model_picture(view->model)->update ? "no warnings"
-                                                             : "");
+        bool is_known = wc_model_picture(view->model)->update != NULL;
+        wc_grid_text(grid, layout->warning_row, 2, grid->cols - 2, has_notice ? WC_WARN : WC_LABEL,
+                     has_notice ? view->model->notice
+                     : is_known ? "no warnings"
+                                : "");
         return;
     }
-    enum wc_severity severity = wc_model_severity(view->model, rows[0]);
-    enum wc_style style = severity == WC_SEVERE    ? WC_CRITICAL
-                          : severity == WC_WARNING ? WC_WARN
-                                                   : WC_PLAIN;
-    char more[WC_FORMAT_SIZE] = "";
-    uint32_t all = wc_ui_matching(view->model, WC_TAB_WARNINGS);
-    if (all > 1) {
-        snprintf(more, sizeof(more), " (w: %u more)", all - 1);
+    if (layout->warning_rows > 1 && n > 1) {
+        snprintf(more, sizeof(more), all > 2 ? " (w: %u more)" : "", all - 2);
+        warning_text(view, rows[0], layout->warning_row, 1, "");
+        warning_text(view, rows[1], layout->warning_row + 1, 1, more);
+        return;
     }
-    int room = width - (int)strlen(more);
-    wc_grid_put(grid, row, 0,
-                severity == WC_SEVERE    ? 'C'
-                : severity == WC_WARNING ? 'W'
-                                         : 'i',
-                style);
-    const char *subject = wc_model_text(view->model, table, rows[0], "subject");
-    const char *text = wc_model_text(view->model, table, rows[0], "text");
-    int col = 2;
-    if (subject[0] && !strstr(text, subject)) {
-        col += wc_grid_text(grid, row, col, room / 2, style, subject);
-        col += wc_grid_text(grid, row, col, 2, style, ": ");
+    snprintf(more, sizeof(more), all > 1 ? " (w: %u more)" : "", all - 1);
+    warning_text(view, rows[0], layout->warning_row, layout->warning_rows, more);
+}
+
+static int footer_width(int rank, int gap)
+{
+    const struct wc_key_row *key;
+    int width = 1 - gap;
+    for (size_t i = 0; (key = wc_key_row(i)) != NULL; i++) {
+        if (key->footer && key->footer_rank <= rank) {
+            width += (int)strlen(key->footer_key) + 1 + (int)strlen(key->footer) + gap;
+        }
     }
-    col += wc_grid_text(grid, row, col, room - (col - 2), style, text);
-    wc_grid_text(grid, row, col, (int)strlen(more), WC_LABEL, more);
+    return width;
 }
 
 /* The keys that matter, in the order of their table, as far as there is room. */
+static void footer_keys(const struct wc_view *view, int row, int col)
+{
+    struct wc_grid *grid = view->grid;
+    const struct wc_key_row *key;
+    int gap = grid->cols >= 100 ? 3 : 2;
+    int rank = 9;
+
+    while (rank > 0 && footer_width(rank, gap) > grid->cols) {
+        rank--;
+    }
+    for (size_t i = 0; (key = wc_key_row(i)) != NULL; i++) {
+        if (key->footer && key->footer_rank <= rank) {
+            col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, key->footer_key) + 1;
+            col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, key->footer) + gap;
+        }
+    }
+}
+
 static void view_footer(const struct wc_view *view)
 {
     const struct wc_ui *ui = view->ui;
@@ -99,19 +170,7 @@ static void view_footer(const struct wc_view *view)
                      "Esc back   up down: the next row   Space freeze   ? help   q quit");
         return;
     }
-    const struct wc_key_row *key;
-    for (size_t i = 0; (key = wc_key_row(i)) != NULL; i++) {
-        if (!key->footer) {
-            continue;
-        }
-        int need = (int)strlen(key->footer_key) + 1 + (int)strlen(key->footer);
-        if (col + need > grid->cols) {
-            break;
-        }
-        col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, key->footer_key) + 1;
-        col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, key->footer);
-        col += grid->cols >= 100 ? 3 : 2;
-    }
+    footer_keys(view, row, col);
 }
 
 static void view_too_small(const struct wc_view *view)
@@ -146,7 +205,7 @@ void wc_view_draw(const struct wc_view *view)
                       wc_column_table(view->ui->tab)->kind, selected);
     }
     view_info(view);
-    view_warning(view);
+    view_warnings(view);
     view_footer(view);
     if (view->ui->is_help) {
         wc_view_help(view);
