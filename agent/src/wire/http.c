@@ -237,34 +237,56 @@ static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection 
     return http_answer(connection, MHD_HTTP_OK, response);
 }
 
-/* Called by MHD when a request's head has been read. It is answered at once: a body that may follow
- * is never looked at, and makes MHD close the connection. */
+/* Whether the request's head has a Host that is answered. */
+static bool http_has_good_host(struct wi_http *http, struct MHD_Connection *connection,
+                               const char *version)
+{
+    struct http_hosts hosts = {.http = http};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, http_host_visit, &hosts);
+    if (hosts.n_hosts == 0) {
+        return strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    }
+    return hosts.n_hosts == 1 && hosts.n_passed == 1;
+}
+
+static bool http_has_body(struct MHD_Connection *connection)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length") ||
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+static bool http_is_get(const char *method)
+{
+    return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
+/* Called by MHD when a request's head has been read, and again when all of it has. An answer to the
+ * first call makes MHD close the connection afterwards, without reading what may follow: right for
+ * what has a body, wrong for a scraper that comes again. */
 static enum MHD_Result http_request(void *context, struct MHD_Connection *connection,
                                     const char *url, const char *method, const char *version,
                                     const char *upload, size_t *upload_size, void **request)
 {
     struct wi_http *http = context;
-    struct http_hosts hosts = {.http = http};
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct http_client *client = info ? info->socket_context : NULL;
     (void)upload;
     (void)upload_size;
-    *request = http;
-    if (client) {
-        client->state = HTTP_CLIENT_ANSWERING;
-        client->has_asked = true;
-        if (client->is_evicted) {
-            return MHD_NO;
-        }
+    if (!client || client->is_evicted) {
+        return MHD_NO;
     }
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, http_host_visit, &hosts);
-    bool is_old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
-    if (hosts.n_hosts != hosts.n_passed || hosts.n_hosts > 1 || (hosts.n_hosts == 0 && !is_old)) {
+    client->state = HTTP_CLIENT_ANSWERING;
+    client->has_asked = true;
+    if (!*request && http_is_get(method) && !http_has_body(connection)) {
+        *request = http;
+        return MHD_YES;
+    }
+    if (!http_has_good_host(http, connection, version)) {
         wi_world_self(http->world)->http_rejected++;
         return http_answer(connection, MHD_HTTP_FORBIDDEN, http->page[HTTP_HOST]);
     }
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+    if (!http_is_get(method)) {
         return http_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->page[HTTP_METHOD]);
     }
     if (strcmp(url, "/metrics") == 0) {
