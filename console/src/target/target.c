@@ -41,8 +41,10 @@ static enum wc_exit target_take(const struct wi_found *found, struct wc_target *
                                 struct wc_error *ret_error)
 {
     if (found->status != WEIR_OK) {
-        return wc_error_set(ret_error, target_exit_of(found->status), "%s: %s", found->path,
-                            found->problem[0] ? found->problem : weir_status_name(found->status));
+        const char *problem = found->problem[0] ? found->problem : weir_status_name(found->status);
+        bool names_itself = strncmp(problem, found->path, strlen(found->path)) == 0;
+        return wc_error_set(ret_error, target_exit_of(found->status), "%s%s%s",
+                            names_itself ? "" : found->path, names_itself ? "" : ": ", problem);
     }
     target_fill(found, ret_target);
     return WC_OK;

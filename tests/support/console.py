@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The program weir as a test runs it, and a host for it to look at."""
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.environ["WEIR_BUILD"]
+WEIR = os.path.join(BUILD, "console", "weir")
+HOST = os.path.join(BUILD, "tests", "host")
+DEADLINE = 30  # seconds; generous, for sanitizers on a busy machine
+
+for program in (WEIR, HOST):
+    if not os.access(program, os.X_OK):
+        print("skipped: no", program)
+        sys.exit(77)
+
+scratch = tempfile.mkdtemp(prefix="weir-test-", dir="/dev/shm")
+os.chmod(scratch, 0o700)
+atexit.register(shutil.rmtree, scratch, True)
+
+environment = {name: value for name, value in os.environ.items()
+               if not (name.startswith("WEIR_") and name not in ("WEIR_BUILD", "WEIR_SOURCE"))}
+environment.update(WEIR_DIR=scratch, LC_ALL="C.UTF-8")
+
+
+def wait_for(condition, what):
+    """Polls until the condition holds and returns what it gives."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+    raise AssertionError("never came about: " + what)
+
+
+class Host:
+    """A process with weir, from tests/support/host.c."""
+
+    def __init__(self, *arguments, **more):
+        self.log = tempfile.TemporaryFile(mode="w+")
+        self.process = subprocess.Popen(
+            [HOST, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+            env={**environment, **more}, text=True)
+        atexit.register(self.kill)
+        self.pid = self.process.pid
+        line = self.process.stdout.readline()
+        assert line == "ready %d\n" % self.pid, line
+
+    def command(self, *words):
+        self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer == "ok\n", (words, answer)
+
+    def shows(self, kind, name, field, value):
+        """Waits until the exporter, which reads the segment ten times a second at most, shows it."""
+        def row():
+            rows = weir("snapshot", self.pid, "-o", "json").json()["data"][kind]
+            return any(row["name"] == name and row[field] == value for row in rows)
+        wait_for(row, "%s %s %s of %s" % (kind, field, value, name))
+
+    def path(self, ending=".weir"):
+        names = [name for name in os.listdir(scratch)
+                 if name.startswith("%d-" % self.pid) and name.endswith(ending)]
+        assert len(names) == 1, os.listdir(scratch)
+        return os.path.join(scratch, names[0])
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(DEADLINE)
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+    def end(self):
+        """Ends it in good order."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(DEADLINE) == 0
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    def json(self):
+        return json.loads(self.out)
+
+    def lines(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def __repr__(self):
+        return "exit %s\nout: %r\nerr: %r" % (self.code, self.out, self.err)
+
+
+def weir(*arguments, expect=0, **more):
+    """Runs weir to its end and checks its exit code; an error must be one line."""
+    done = subprocess.run([WEIR, *[str(argument) for argument in arguments]],
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE,
+                          env={**environment, **more}, check=False)
+    result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert result.code == expect, (arguments, result)
+    if result.code not in (0, 124):
+        assert result.err.count("\n") == 1, (arguments, result)
+    for text in (result.out, result.err):
+        assert all(byte >= " " or byte == "\n" for byte in text), (arguments, result)
+    return result
+
+
+def start(*arguments, **more):
+    """Starts weir and leaves it running."""
+    process = subprocess.Popen([WEIR, *[str(argument) for argument in arguments]],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env={**environment, **more}, text=True)
+    atexit.register(process.kill)
+    return process
+
+
+def finish(process):
+    """The code, output and errors of a weir that was started."""
+    out, err = process.communicate(timeout=DEADLINE)
+    return Result(process.returncode, out, err)
+
+
+def run(tests):
+    """Runs functions one after the other; their names say what they show."""
+    for test in tests:
+        print(test.__name__.replace("_", " "), flush=True)
+        test()
