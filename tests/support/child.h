@@ -16,6 +16,7 @@
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
+            fflush(stdout);                                                                        \
             fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);          \
             _exit(1);                                                                              \
         }                                                                                          \

@@ -118,7 +118,8 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
         2 * (uint64_t)__atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_RELAXED);
     pause = pause > threads ? pause : threads;
     pause = pause > CHANNEL_CHECK_LEAST ? pause : CHANNEL_CHECK_LEAST;
-    cell->u.channel.check = (uint32_t)(pause < UINT32_MAX ? pause - 1 : UINT32_MAX - 1);
+    uint32_t check = (uint32_t)(pause < UINT32_MAX ? pause - 1 : UINT32_MAX - 1);
+    __atomic_store_n(&cell->u.channel.check, check, __ATOMIC_RELAXED);
 }
 
 void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket, size_t bytes)

@@ -68,8 +68,9 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     for (int i = 0; i < 4; i++) {
         raw->rejects[i] = LOAD(slot->in.rejects[i]);
     }
+    raw->unsent = LOAD(slot->in.other);
     if (raw->kind != WI_CHANNEL) {
-        raw->in_other = LOAD(slot->in.other);
+        raw->in_other = raw->unsent;
     }
     if (LOAD(head->generation) != generation || raw->kind > WI_GAUGE) {
         return;
@@ -119,57 +120,52 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     return WEIR_OK;
 }
 
-/* Every shard's index, checked once for a reading. NULL where a thread has touched nothing. */
-struct collect_indices {
-    const uint32_t *index[WI_MAX_SHARDS];
-    uint32_t n_chunks[WI_MAX_SHARDS];
-    uint32_t n;
-};
-
-static enum weir_status collect_indices_read(struct collect_indices *indices,
-                                             const struct wi_view *view,
-                                             struct weir_error *ret_error)
+/* A thread's cells of one chunk; NULL where it has touched none of them. Looked up anew for each pass:
+ * an index from before the leaving pass would miss the sends of a thread that has come since. */
+static enum weir_status collect_cells(const struct wi_view *view, const struct wi_shard *shard,
+                                      size_t chunk, const struct weir_cell **ret_cells,
+                                      struct weir_error *ret_error)
 {
-    const struct wi_shard *shards =
-        wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    indices->n = LOAD(collect_header(view)->n_shards);
-    if (indices->n > WI_MAX_SHARDS) {
-        return collect_corrupt("thread", indices->n, ret_error);
+    *ret_cells = NULL;
+    uint32_t n_chunks = LOAD(shard->n_chunks);
+    if (chunk >= n_chunks) {
+        return WEIR_OK;
     }
-    for (uint32_t s = 0; s < indices->n; s++) {
-        uint32_t n_chunks = LOAD(shards[s].n_chunks);
-        const uint32_t *index =
-            n_chunks == 0 || n_chunks > 2 * WI_MAX_CHUNKS
-                ? NULL
-                : wi_view_at(view, LOAD(shards[s].index), n_chunks * sizeof(uint32_t));
-        if (n_chunks && !index && view->is_still) {
-            return collect_corrupt("index of thread", LOAD(shards[s].tid), ret_error);
-        }
-        indices->index[s] = index;
-        indices->n_chunks[s] = index ? n_chunks : 0;
+    const uint32_t *index = n_chunks > 2 * WI_MAX_CHUNKS
+                                ? NULL
+                                : wi_view_at(view, LOAD(shard->index), n_chunks * sizeof(uint32_t));
+    if (!index) {
+        return view->is_still ? collect_corrupt("index of thread", LOAD(shard->tid), ret_error)
+                              : WEIR_OK;
     }
-    return WEIR_OK;
+    uint32_t line = LOAD(index[chunk]);
+    *ret_cells = wi_view_at(view, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
+    return line && !*ret_cells && view->is_still
+               ? collect_corrupt("chunk", (unsigned)chunk, ret_error)
+               : WEIR_OK;
 }
 
 /* Adds what one pass takes from every thread's cells of one chunk. */
 typedef void collect_cells_fn(struct wi_raw *raws, const struct weir_cell *cells, size_t n);
 
 static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chunk,
-                                      const struct wi_view *view,
-                                      const struct collect_indices *indices, collect_cells_fn *take,
+                                      const struct wi_view *view, collect_cells_fn *take,
                                       struct weir_error *ret_error)
 {
-    for (uint32_t s = 0; s < indices->n; s++) {
-        uint32_t line = chunk < indices->n_chunks[s] ? LOAD(indices->index[s][chunk]) : 0;
-        if (!line) {
-            continue;
+    const struct wi_shard *shards =
+        wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    uint32_t n_shards = LOAD(collect_header(view)->n_shards);
+    if (n_shards > WI_MAX_SHARDS) {
+        return collect_corrupt("thread", n_shards, ret_error);
+    }
+    for (uint32_t s = 0; s < n_shards; s++) {
+        const struct weir_cell *cells;
+        enum weir_status status = collect_cells(view, &shards[s], chunk, &cells, ret_error);
+        if (status != WEIR_OK) {
+            return status;
         }
-        const struct weir_cell *cells =
-            wi_view_at(view, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
         if (cells) {
             take(raws, cells, n);
-        } else if (view->is_still) {
-            return collect_corrupt("chunk", (unsigned)chunk, ret_error);
         }
     }
     return WEIR_OK;
@@ -199,12 +195,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
                                        const struct wi_view *before, const struct wi_view *after,
                                        struct weir_error *ret_error)
 {
-    struct collect_indices leaving;
-    struct collect_indices entering;
-    enum weir_status status = collect_indices_read(&leaving, before, ret_error);
-    if (status == WEIR_OK) {
-        status = collect_indices_read(&entering, after, ret_error);
-    }
+    enum weir_status status = WEIR_OK;
     for (size_t first = 0; first < collection->n && status == WEIR_OK; first += WEIR_CHUNK_CELLS) {
         struct wi_raw *raws = &collection->raws[first];
         size_t n = collection->n - first;
@@ -218,14 +209,14 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
         for (size_t i = 0; slots && i < n; i++) {
             collect_leaving_slot(&raws[i], &slots[i]);
         }
-        status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, before, &leaving,
-                               collect_leaving_cells, ret_error);
+        status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, before, collect_leaving_cells,
+                               ret_error);
         for (size_t i = 0; i < n; i++) {
             collect_entering_slot(&raws[i], &slots_after[i]);
         }
         if (status == WEIR_OK) {
-            status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, after, &entering,
-                                   collect_entering_cells, ret_error);
+            status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, after, collect_entering_cells,
+                                   ret_error);
         }
         for (size_t i = 0; i < n; i++) {
             collection->clamped += collect_is_negative(&raws[i]);
@@ -290,15 +281,10 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
     const struct wi_shard *shards =
         wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
     uint32_t n_shards = LOAD(collect_header(view)->n_shards);
-    uint32_t chunk = (uint32_t)id >> WEIR_CHUNK_SHIFT;
     for (uint32_t s = 0; s < n_shards && s < WI_MAX_SHARDS; s++) {
-        uint32_t n_chunks = LOAD(shards[s].n_chunks);
-        const uint32_t *index =
-            chunk < n_chunks ? wi_view_at(view, LOAD(shards[s].index), n_chunks * sizeof(uint32_t))
-                             : NULL;
-        const struct weir_cell *cells =
-            index ? wi_view_at(view, LOAD(index[chunk]), WEIR_CHUNK_CELLS * sizeof(*cells)) : NULL;
-        if (cells) {
+        const struct weir_cell *cells;
+        if (collect_cells(view, &shards[s], id >> WEIR_CHUNK_SHIFT, &cells, NULL) == WEIR_OK &&
+            cells) {
             const struct weir_cell *cell = &cells[id & (WEIR_CHUNK_CELLS - 1)];
             has_any |= collect_add(view, LOAD(cell->u.channel.histogram), ret_histogram);
         }

@@ -18,6 +18,8 @@ struct wi_raw {
     uint64_t rejects[4];
     uint64_t discarded[3];
     uint64_t in_other, out_other; /* as in struct wi_slot; a channel's in_other of the first pass */
+    uint64_t
+        unsent; /* a channel's in_other of the second pass: what was really sent is without it */
     uint64_t capacity;
     uint32_t generation; /* 0: not open */
     uint8_t kind, flags, sampling, flavor;

@@ -40,8 +40,7 @@ struct world_slot {
     double rate[N_RATES];
     uint64_t peak; /* channel: highest depth; semaphore: most permits taken */
     double limit_seconds;
-    uint64_t sent_shown; /* a counter never goes back, though a send may be taken back */
-    char *name;          /* its own, with the source place behind it */
+    char *name; /* its own, with the source place behind it */
     const char *source;
     struct wi_age *age;
     struct wi_window *window[2];
@@ -206,7 +205,7 @@ static void world_rated(const struct wi_raw *raw, uint64_t ret_counts[N_RATES])
     ret_counts[RATE_OUT] = 0;
     ret_counts[RATE_REJECTS] = world_rejects(raw);
     if (raw->kind == WI_CHANNEL) {
-        ret_counts[RATE_IN] = world_minus(raw->entering[0], raw->in_other);
+        ret_counts[RATE_IN] = world_minus(raw->entering[0], raw->unsent);
         ret_counts[RATE_OUT] = raw->leaving[1];
     } else if (raw->kind == WI_SEMAPHORE) {
         ret_counts[RATE_IN] = raw->entering[2];
@@ -288,10 +287,8 @@ static void world_slot_watch(struct world_slot *slot, const struct wi_raw *raw)
 {
     if (raw->kind == WI_CHANNEL) {
         uint64_t depth = world_channel_depth(raw);
-        uint64_t sent = world_minus(raw->entering[0], raw->in_other);
         slot->peak = depth > slot->peak ? depth : slot->peak;
         slot->peak = raw->out_other > slot->peak ? raw->out_other : slot->peak;
-        slot->sent_shown = sent > slot->sent_shown ? sent : slot->sent_shown;
     } else if (raw->kind == WI_SEMAPHORE) {
         uint64_t taken = world_permits_taken(raw);
         slot->peak = taken > slot->peak ? taken : slot->peak;
@@ -394,7 +391,7 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
         slot->last[r] = counts[r];
     }
     if (raw->kind == WI_CHANNEL) {
-        world_tick_age(world, slot, raw, slot->has_rates ? before + raw->in_other : 0);
+        world_tick_age(world, slot, raw, slot->has_rates ? before + raw->unsent : 0);
         if (slot->has_rates && raw->capacity != WEIR_UNBOUNDED &&
             world_channel_depth(raw) >= raw->capacity) {
             slot->limit_seconds += seconds;
@@ -536,7 +533,7 @@ static void world_build_channel(struct wi_world *world, size_t id, struct wi_row
         put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    put_u64(row, WI_CHANNEL_SENT, slot->sent_shown);
+    put_u64(row, WI_CHANNEL_SENT, world_minus(raw->entering[0], raw->unsent));
     put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[1]);
     put_u64(row, WI_CHANNEL_DISCARDED, world_discarded(raw));
     for (int i = 0; i < 3; i++) {
