@@ -10,19 +10,29 @@ struct memory_block {
     _Alignas(max_align_t) size_t n;
 };
 
+/* A refusal counts for the part that asked and for all that it draws on. */
+static void memory_refuse(struct wi_memory *memory)
+{
+    for (struct wi_memory *m = memory; m; m = m->parent) {
+        m->refusals++;
+    }
+}
+
 static bool memory_admit(struct wi_memory *memory, size_t n)
 {
-    if (memory->countdown > 0 && --memory->countdown == 0) {
-        memory->refusals++;
-        return false;
-    }
+    bool has_room = true;
     for (struct wi_memory *m = memory; m; m = m->parent) {
+        if (m->countdown > 0 && --m->countdown == 0) {
+            has_room = false;
+        }
         if (m->bytes > m->limit || n > m->limit - m->bytes) {
-            memory->refusals++;
-            return false;
+            has_room = false;
         }
     }
-    return true;
+    if (!has_room) {
+        memory_refuse(memory);
+    }
+    return has_room;
 }
 
 static void memory_account(struct wi_memory *memory, size_t added, size_t removed)
@@ -38,7 +48,7 @@ void *wi_memory_resize(struct wi_memory *memory, void *block, size_t n)
     struct memory_block *old = block ? (struct memory_block *)block - 1 : NULL;
     size_t held = old ? sizeof(*old) + old->n : 0;
     if (n > SIZE_MAX / 2) {
-        memory->refusals++;
+        memory_refuse(memory);
         return NULL;
     }
     size_t wanted = sizeof(*old) + n;
@@ -47,7 +57,7 @@ void *wi_memory_resize(struct wi_memory *memory, void *block, size_t n)
     }
     struct memory_block *new = realloc(old, wanted);
     if (!new) {
-        memory->refusals++;
+        memory_refuse(memory);
         return NULL;
     }
     new->n = n;

@@ -14,7 +14,7 @@ struct wi_memory {
     struct wi_memory *parent; /* what is taken here is taken there, too; NULL: none */
     uint64_t bytes;           /* held now */
     uint64_t limit;
-    uint64_t refusals;  /* so far */
+    uint64_t refusals;  /* so far, of the parts as well */
     uint64_t countdown; /* 1: the next call is refused, 2: the one after it, ...; 0: none is */
 };
 

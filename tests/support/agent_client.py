@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""The exporter as seen by python3-grpcio: stubs made from the .proto when a test runs, and a host to
+talk to. Also raw HTTP/2 frames, for what no good client sends."""
+
+import atexit
+import glob
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.environ.get("WEIR_SOURCE") or os.path.dirname(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("WEIR_BUILD", os.path.join(SOURCE, "build"))
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(77)
+
+
+try:
+    import grpc
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+except ImportError as error:
+    skip("python3-grpcio and python3-protobuf are needed: %s" % error)
+if not shutil.which("protoc"):
+    skip("protoc is needed (protobuf-compiler)")
+
+scratch = tempfile.mkdtemp(prefix="weir-test-")
+atexit.register(shutil.rmtree, scratch, True)
+
+
+def messages():
+    """The message classes of weir.v1, by name."""
+    out = os.path.join(scratch, "agent.pb")
+    subprocess.run(["protoc", "-I", os.path.join(SOURCE, "proto"), "--descriptor_set_out=" + out,
+                    "weir/v1/agent.proto"], check=True)
+    files = descriptor_pb2.FileDescriptorSet()
+    with open(out, "rb") as f:
+        files.ParseFromString(f.read())
+    pool = descriptor_pool.DescriptorPool()
+    factory = message_factory.MessageFactory(pool)
+    classes = {}
+    for file in files.file:
+        pool.Add(file)
+        for message in file.message_type:
+            name = file.package + "." + message.name
+            classes[message.name] = factory.GetPrototype(pool.FindMessageTypeByName(name))
+    return classes
+
+
+M = messages()
+CHANNEL, SEMAPHORE, TASK, COUNTER, GAUGE, PROCESS, AGENT, WARNING = range(8)
+
+
+class Host:
+    """A host of tests/support/host.c with arguments and environment of the test."""
+
+    def __init__(self, *arguments, directory=None, preexec=None, **environment):
+        self.directory = directory or tempfile.mkdtemp(prefix="d", dir=scratch)
+        os.chmod(self.directory, 0o700)
+        env = dict(os.environ, WEIR_DIR=self.directory, **environment)
+        for name in ("WEIR_NAME", "WEIR_HTTP", "WEIR_GRPC", "WEIR_OFF", "WEIR_TARGET"):
+            if name not in environment:
+                env.pop(name, None)
+        program = os.path.join(BUILD, "tests", "host")
+        self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, env=env, text=True,
+                                        preexec_fn=preexec)
+        atexit.register(self.kill)
+        line = self.process.stdout.readline()
+        assert line.startswith("ready"), "the host says %r" % line
+        self.pid = self.process.pid
+        names = glob.glob(os.path.join(self.directory, "*.sock"))
+        self.socket = names[0] if names else None
+
+    def say(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        assert answer == "ok", "%s: %s" % (command, answer)
+
+    def fds(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+    def rss(self):
+        with open("/proc/%d/status" % self.pid) as f:
+            for line in f:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    def stop(self):
+        """Ends it as a person would; a sanitizer's report fails the test."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=20)
+        assert code == 0, "the host ended with %d" % code
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def channel_to(path, **options):
+    limits = [("grpc.max_receive_message_length", 4 << 20), ("grpc.use_local_subchannel_pool", 1)]
+    return grpc.insecure_channel("unix:" + path, options=limits + list(options.items()))
+
+
+class Agent:
+    """The four methods of weir.v1.Agent."""
+
+    def __init__(self, path, **options):
+        self.channel = channel_to(path, **options)
+
+        def method(kind, name, request, answer):
+            return getattr(self.channel, kind)("/weir.v1.Agent/" + name,
+                                               request_serializer=M[request].SerializeToString,
+                                               response_deserializer=M[answer].FromString)
+        self.describe = method("unary_unary", "Describe", "DescribeRequest", "Description")
+        self.watch = method("unary_stream", "Watch", "WatchRequest", "Update")
+        self.subscribe = method("unary_stream", "Subscribe", "SubscribeRequest", "Lines")
+        self.snapshot = method("unary_stream", "Snapshot", "SnapshotRequest", "Update")
+
+    def close(self):
+        self.channel.close()
+
+    def columns(self):
+        """(kind, field) -> metric index"""
+        metrics = self.describe(M["DescribeRequest"](), timeout=10).metrics
+        return {(m.kind, m.field): m.index for m in metrics}
+
+    def numbers(self):
+        """The exporter's own numbers, by field."""
+        query = M["Query"](kind=AGENT)
+        update = next(iter(self.watch(M["WatchRequest"](queries=[query]), timeout=10)))
+        by_index = {i: f for (k, f), i in self.columns().items() if k == AGENT}
+        values = update.tables[0].rows[0].values
+        return {by_index[c]: number(v) for c, v in zip(update.tables[0].columns, values)}
+
+
+def number(value):
+    which = value.WhichOneof("value")
+    return getattr(value, which) if which else None
+
+
+def eventually(condition, what, seconds=10):
+    """Waits until a condition holds; fails by name when it does not."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError("not within %g s: %s" % (seconds, what))
+        # Another process's state offers no descriptor to wait on, so it is polled.
+        select.select([], [], [], 0.02)
+
+
+def fails(code, call):
+    """Runs a call that must end with a status, and gives its text."""
+    try:
+        answer = call()
+        if hasattr(answer, "__next__"):
+            for _ in answer:
+                pass
+    except grpc.RpcError as error:
+        assert error.code() == code, "%s instead of %s: %s" % (error.code(), code, error.details())
+        return error.details()
+    raise AssertionError("no status %s" % code)
+
+
+# ---- raw HTTP/2 ----------------------------------------------------------------------------------
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, \
+    CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+
+def frame(kind, flags, stream, payload=b"", length=None):
+    size = len(payload) if length is None else length
+    return struct.pack(">I", size)[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def field(name, value):
+    """A header field, literal, without indexing, without Huffman."""
+    def text(t):
+        t = t if isinstance(t, bytes) else t.encode()
+        n = len(t)
+        if n < 127:
+            return bytes([n]) + t
+        out, n = bytes([127]), n - 127
+        while n >= 128:
+            out, n = out + bytes([n % 128 + 128]), n // 128
+        return out + bytes([n]) + t
+    return b"\0" + text(name) + text(value)
+
+
+def request_header(path, **extra):
+    fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost",
+              "te": "trailers", "content-type": "application/grpc"}
+    fields.update({k.replace("_", "-"): v for k, v in extra.items()})
+    return b"".join(field(k, v) for k, v in fields.items() if v is not None)
+
+
+def message(payload=b"", flag=0, length=None):
+    return bytes([flag]) + struct.pack(">I", len(payload) if length is None else length) + payload
+
+
+class Raw:
+    """A connection that sends what it is told."""
+
+    def __init__(self, path, preface=True):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(15)
+        self.socket.connect(path)
+        self.got = b""
+        if preface:
+            self.send(PREFACE + frame(SETTINGS, 0, 0))
+
+    def send(self, octets):
+        """Sends; False when the peer has closed."""
+        try:
+            self.socket.sendall(octets)
+            return True
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
+    def frames(self):
+        """Frames until the peer closes: (kind, flags, stream, payload)."""
+        while True:
+            while len(self.got) < 9 or len(self.got) < 9 + int.from_bytes(self.got[:3], "big"):
+                try:
+                    more = self.socket.recv(65536)
+                except ConnectionResetError:
+                    more = b""
+                if not more:
+                    return
+                self.got += more
+            n = int.from_bytes(self.got[:3], "big")
+            kind, flags = self.got[3], self.got[4]
+            stream = int.from_bytes(self.got[5:9], "big") & 0x7FFFFFFF
+            payload, self.got = self.got[9:9 + n], self.got[9 + n:]
+            yield kind, flags, stream, payload
+
+    def wait_for(self, kind, stream=None):
+        for found in self.frames():
+            if found[0] == kind and stream in (None, found[2]):
+                return found
+        return None
+
+    def call(self, stream, path, body=message(), **extra):
+        self.send(frame(HEADERS, END_HEADERS, stream, request_header(path, **extra)) +
+                  frame(DATA, END_STREAM, stream, body))
+
+    def close(self):
+        self.socket.close()
