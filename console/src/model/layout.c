@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The sharing of the body's lines. First everything that there is; then, where that is too much, the
- * tab in use in full and a few lines of each other; then the tab alone.
+ * tab in use in full and a few lines of each other, as many others as leave it three fifths.
  */
 #include "model/layout.h"
 
@@ -67,9 +67,13 @@ static int shares_divide(struct share *share, int n, enum wc_tab tab, int body)
     }
     share[in_use].rows = 0;
     int left = body - shares_sum(share, n);
-    if (left < min(share[in_use].need, body / 2)) {
-        share[0] = (struct share){tab, share[in_use].need, min(share[in_use].need, body - 1)};
-        return 1;
+    while (n > 1 && left < min(share[in_use].need, body * 3 / 5)) {
+        n--; /* the last goes first, but the tab in use stays */
+        if (n == in_use) {
+            share[n - 1] = share[n];
+            in_use--;
+        }
+        left = body - shares_sum(share, n);
     }
     share[in_use].rows = min(share[in_use].need, left);
     left -= share[in_use].rows;

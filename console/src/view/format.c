@@ -135,3 +135,14 @@ void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value)
     }
     to[at] = '\0';
 }
+
+void wc_format_whole(char to[WC_FORMAT_SIZE], double value)
+{
+    char digits[WC_FORMAT_SIZE];
+    if (value != floor(value) || fabs(value) >= 9e15) {
+        wc_format_count(to, value);
+        return;
+    }
+    wc_format_exact(digits, (uint64_t)fabs(value));
+    snprintf(to, WC_FORMAT_SIZE, "%s%.30s", value < 0 ? "-" : "", digits);
+}

@@ -35,4 +35,7 @@ void wc_format_percent(char to[WC_FORMAT_SIZE], double ratio);
 /* "1,234,567". */
 void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value);
 
+/* The same of a number that may be negative; as wc_format_count when it is not whole. */
+void wc_format_whole(char to[WC_FORMAT_SIZE], double value);
+
 #endif

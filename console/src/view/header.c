@@ -228,26 +228,39 @@ static void header_state(const struct wc_view *view)
     wc_grid_flag(view->grid, 1, col, width, WC_REVERSE);
 }
 
+/* How much room the tabs take: with blanks around them, without, and with short titles. */
+enum fit { FIT_WIDE, FIT_CLOSE, FIT_SHORT };
+
 /* The tab in use stands in brackets, so that it is seen without colour too. */
-static void tab_text(const struct wc_view *view, enum wc_tab tab, bool is_short, char *to,
+static void tab_text(const struct wc_view *view, enum wc_tab tab, enum fit fit, char *to,
                      size_t size)
 {
     char count[WC_FORMAT_SIZE];
     bool is_used = tab == view->ui->tab;
-    const char *title = wc_column_table(tab)->title;
+    const char *format = is_used           ? "[%d %.*s %s]"
+                         : fit == FIT_WIDE ? " %d %.*s %s "
+                                           : " %d %.*s %s";
 
     wc_format_count(count, wc_ui_matching(view->model, tab));
-    snprintf(to, size, is_used ? "[%d %.*s %s]" : " %d %.*s %s", (int)tab + 1,
-             is_short && !is_used ? 4 : 20, title, count);
+    snprintf(to, size, format, (int)tab + 1, fit == FIT_SHORT && !is_used ? 4 : 20,
+             wc_column_table(tab)->title, count);
 }
 
-static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, bool is_short)
+static bool tab_is_shown(const struct wc_view *view, enum wc_tab tab)
+{
+    return tab != WC_TAB_GAUGES || view->ui->tab == tab || wc_ui_total(view->model, tab) > 0;
+}
+
+static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, enum fit fit)
 {
     char text[64];
     bool is_used = tab == view->ui->tab;
     bool is_alarm = tab == WC_TAB_WARNINGS && wc_ui_matching(view->model, tab) > 0;
 
-    tab_text(view, tab, is_short, text, sizeof(text));
+    if (!tab_is_shown(view, tab)) {
+        return 0;
+    }
+    tab_text(view, tab, fit, text, sizeof(text));
     int width = wc_grid_text(view->grid, 2, col, view->grid->cols - col,
                              is_used    ? WC_ACCENT
                              : is_alarm ? WC_WARN
@@ -259,47 +272,49 @@ static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, bool
     return width;
 }
 
+static int header_tabs_width(const struct wc_view *view, enum fit fit)
+{
+    int width = 0;
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        char text[64];
+        tab_text(view, (enum wc_tab)tab, fit, text, sizeof(text));
+        width += tab_is_shown(view, (enum wc_tab)tab) ? (int)strlen(text) : 0;
+    }
+    return width;
+}
+
 /* Which rows of the tab in use are shown, when not all are. */
-static void header_position(const struct wc_view *view, int col)
+static void position_text(const struct wc_view *view, char *to, size_t size)
 {
     const struct wc_ui *ui = view->ui;
     uint32_t matching = wc_ui_matching(view->model, ui->tab);
     uint32_t total = wc_ui_total(view->model, ui->tab);
-    char text[64] = "";
     int n_rows =
         view->layout->n_sections > 0 ? wc_layout_section(view->layout, ui->tab)->n_rows : 0;
 
+    to[0] = '\0';
     if (n_rows > 0 && matching > (uint32_t)n_rows) {
         uint32_t top = ui->list[ui->tab].top;
-        snprintf(text, sizeof(text), "%u-%u of %u", top + 1, top + (uint32_t)n_rows, matching);
+        snprintf(to, size, " %u-%u of %u", top + 1, top + (uint32_t)n_rows, matching);
     } else if (matching < total) {
-        snprintf(text, sizeof(text), "%u of %u", matching, total);
+        snprintf(to, size, " %u of %u", matching, total);
     }
-    int room = view->grid->cols - col;
-    if ((int)strlen(text) <= room) {
-        wc_grid_text_right(view->grid, 2, col, room, WC_LABEL, text);
-    }
-}
-
-static bool tab_is_shown(const struct wc_view *view, enum wc_tab tab)
-{
-    return tab != WC_TAB_GAUGES || view->ui->tab == tab || wc_ui_total(view->model, tab) > 0;
 }
 
 static void header_tabs(const struct wc_view *view)
 {
-    int width = 0, col = 0;
+    char position[64];
+    int col = 0;
+
+    position_text(view, position, sizeof(position));
+    int room = view->grid->cols - (int)strlen(position);
+    enum fit fit = header_tabs_width(view, FIT_WIDE) <= room    ? FIT_WIDE
+                   : header_tabs_width(view, FIT_CLOSE) <= room ? FIT_CLOSE
+                                                                : FIT_SHORT;
     for (int tab = 0; tab < WC_N_TABS; tab++) {
-        char text[64];
-        tab_text(view, (enum wc_tab)tab, false, text, sizeof(text));
-        width += tab_is_shown(view, (enum wc_tab)tab) ? (int)strlen(text) : 0;
+        col += header_tab(view, (enum wc_tab)tab, col, fit);
     }
-    for (int tab = 0; tab < WC_N_TABS; tab++) {
-        if (tab_is_shown(view, (enum wc_tab)tab)) {
-            col += header_tab(view, (enum wc_tab)tab, col, width > view->grid->cols);
-        }
-    }
-    header_position(view, col + 1);
+    wc_grid_text_right(view->grid, 2, col, view->grid->cols - col, WC_LABEL, position);
 }
 
 void wc_view_header(const struct wc_view *view)

@@ -48,7 +48,6 @@ void wc_view_help(const struct wc_view *view)
     }
     if (height >= half + 4) {
         wc_grid_text(grid, top + height - 1, left + 2, width - 4, WC_LABEL,
-                     "C critical, W warning, i info stand before a row; weir changes nothing in "
-                     "the process");
+                     "C critical, W warning, i info stand before a row. weir only looks.");
     }
 }

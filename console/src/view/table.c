@@ -99,11 +99,7 @@ static void draw_number(const struct wc_view *view, const struct place *place,
         wc_format_bytes(text, number);
         break;
     case WC_COLUMN_EXACT:
-        if (value->value_case == WEIR__V1__VALUE__VALUE_U64) {
-            wc_format_exact(text, value->u64);
-            break;
-        }
-        wc_format_count(text, number);
+        wc_format_whole(text, number);
         break;
     default:
         wc_format_count(text, number);

@@ -32,6 +32,6 @@ void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
     } else if (value->value_case == WEIR__V1__VALUE__VALUE_U64) {
         wc_format_exact(to, value->u64);
     } else {
-        wc_format_count(to, number);
+        wc_format_whole(to, number);
     }
 }
