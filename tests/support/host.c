@@ -407,14 +407,19 @@ static void host_log(void *context, const char *line)
     fprintf(stderr, "host: %s\n", line);
 }
 
-static void host_run(double seconds)
+/* The signals that end the host, as something to poll. */
+static int host_catch_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void host_run(int signals, double seconds)
+{
     uint64_t start = host_now(), last = start;
     bool is_open = true;
     for (;;) {
@@ -426,7 +431,6 @@ static void host_run(double seconds)
         last = now;
         if (waits[0].revents || (seconds > 0 && (double)(now - start) >= seconds * 1e9) ||
             (waits[1].revents && !host_read(&is_open))) {
-            close(signals);
             return;
         }
     }
@@ -498,6 +502,7 @@ int main(int argc, char **argv)
     struct weir_error error = {{0}};
     setup.options.log = host_log;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int signals = host_catch_signals();
     host_parse(argc, argv, true, &setup);
     enum weir_status status = weir_start(&setup.options, &error);
     if (status != WEIR_OK) {
@@ -513,9 +518,10 @@ int main(int argc, char **argv)
     }
     printf("ready %d\n", (int)getpid());
     fflush(stdout);
-    host_run(setup.seconds);
+    host_run(signals, setup.seconds);
     weir_agent_stop();
     weir_stop();
+    close(signals);
     for (size_t i = 0; i < n_things; i++) {
         free(things[i].tickets);
     }

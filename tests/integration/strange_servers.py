@@ -1,0 +1,280 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Servers that no exporter would be: other versions, nonsense, silence, floods. weir answers each
+with one line and the documented exit code, within its deadlines. ctest: timeout=180"""
+
+import atexit
+import concurrent.futures
+import os
+import socket
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from agent_client import CHANNEL, M, grpc  # noqa: E402
+from console import finish, run, scratch, start, weir  # noqa: E402
+
+count = 0
+
+
+def new_path():
+    global count
+    count += 1
+    return os.path.join(scratch, "strange%d.sock" % count)
+
+
+class Raw:
+    """A socket whose connections are given to a function, each in a thread."""
+
+    def __init__(self, function):
+        self.path = new_path()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        self.function = function
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            self.function(connection)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
+
+
+METRICS = [M["Metric"](kind=CHANNEL, index=0, type=1, unit="messages", field="depth", json="depth"),
+           M["Metric"](kind=CHANNEL, index=1, type=1, field="new\x1b", json="deep.er.and.deep.er.x"),
+           M["Metric"](kind=CHANNEL, index=7, type=2, field="text", json="deep.text"),
+           M["Metric"](kind=CHANNEL, index=8, type=9, field="odd", json="")]
+
+
+class Strange:
+    """A gRPC server by another hand. Each method gives bytes, or an iterator of them, or aborts."""
+
+    def __init__(self, **methods):
+        self.path = new_path()
+        self.methods = {"Describe": lambda request, context: self.description(), **methods}
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        self.server.add_generic_rpc_handlers((self,))
+        self.server.add_insecure_port("unix:" + self.path)
+        self.server.start()
+
+    def service(self, call):
+        name = call.method.split("/")[-1]
+        if name not in self.methods:
+            return None
+        if name == "Describe":
+            return grpc.unary_unary_rpc_method_handler(self.methods[name])
+        return grpc.unary_stream_rpc_method_handler(self.methods[name])
+
+    @staticmethod
+    def description(**more):
+        fields = {"protocol": 1, "version": "9.9", "name": "strange", "pid": 4821,
+                  "state": "running", "metrics": METRICS, **more}
+        return M["Description"](**fields).SerializeToString()
+
+    def close(self):
+        self.server.stop(None)
+
+
+def u64(value):
+    return M["Value"](u64=value)
+
+
+def update(name="moves", values=(), columns=(), kind=CHANNEL):
+    row = M["Row"](id=1, name=name, values=values)
+    table = M["Table"](kind=kind, total=1, matching=1, rows=[row], columns=columns)
+    return M["Update"](unix_nanos=10**18, tables=[table]).SerializeToString()
+
+
+def lines(topic, value, **more):
+    line = M["Line"](topic=topic, value=value, unit="messages")
+    return M["Lines"](unix_nanos=10**18, lines=[line], **more).SerializeToString()
+
+
+def silence_ends_within_its_deadline():
+    server = Raw(lambda connection: connection.recv(1 << 20) and threading.Event().wait(60))
+    begin = time.monotonic()
+    result = weir("snapshot", "unix:" + server.path, expect=3)
+    assert "no answer" in result.err, result
+    assert 4 < time.monotonic() - begin < 15
+    server.close()
+
+
+def nonsense_is_told_from_a_server():
+    answers = {b"HTTP/1.1 400 Bad Request\r\n\r\n": 4, b"\xff" * 4096: 4, b"\0" * 65536: 4,
+               b"SSH-2.0-OpenSSH\r\n": 4, b"": 3}
+    for answer, code in answers.items():
+        def serve(connection, answer=answer):
+            connection.recv(1 << 16)
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1 << 16)
+            connection.close()
+        server = Raw(serve)
+        weir("snapshot", "unix:" + server.path, expect=code)
+        weir("subscribe", "game/channel/depth", "-t", "unix:" + server.path, expect=code)
+        server.close()
+
+
+def endless_settings_and_pings_do_not_hang_it():
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    ping = b"\0\0\x08\6\0\0\0\0\0" + b"12345678"
+
+    def serve(connection):
+        connection.sendall(settings)
+        while True:
+            connection.sendall(ping * 1000)
+    server = Raw(serve)
+    begin = time.monotonic()
+    result = weir("snapshot", "unix:" + server.path, expect=None)
+    assert result.code in (3, 4, 6) and time.monotonic() - begin < 20, result
+    server.close()
+
+
+def another_protocol_is_4():
+    for description in (Strange.description(protocol=2), Strange.description(protocol=0), b"",
+                        b"\xff\xff\xff\xff", b"\x0a\xff\xff\xff\xff\x0f"):
+        server = Strange(Describe=lambda request, context, answer=description: answer)
+        weir("snapshot", "unix:" + server.path, expect=4)
+        server.close()
+
+
+def status_of_a_refusal_is_the_exit_code():
+    codes = {grpc.StatusCode.NOT_FOUND: 2, grpc.StatusCode.INVALID_ARGUMENT: 2,
+             grpc.StatusCode.PERMISSION_DENIED: 5, grpc.StatusCode.UNAUTHENTICATED: 5,
+             grpc.StatusCode.UNAVAILABLE: 6, grpc.StatusCode.UNIMPLEMENTED: 4,
+             grpc.StatusCode.INTERNAL: 4, grpc.StatusCode.RESOURCE_EXHAUSTED: 3}
+    for status, code in codes.items():
+        def refuse(request, context, status=status):
+            context.abort(status, "why \u20ac\n\x1b[31m%")
+            yield b""
+        server = Strange(Subscribe=refuse, Snapshot=refuse)
+        for arguments in (("subscribe", "a/b/c", "-t"), ("snapshot",)):
+            result = weir(*arguments, "unix:" + server.path, expect=code)
+            assert "why \u20ac??[31m%" in result.err, result
+        server.close()
+
+
+def method_that_is_not_there_is_4():
+    server = Strange()
+    weir("snapshot", "unix:" + server.path, expect=4)
+    server.close()
+
+
+def numbers_and_names_of_every_sort_are_written_safely():
+    values = [u64(2**64 - 1), M["Value"](f64=float("nan")), M["Value"](text="t\x1b[2J\"\u20ac"),
+              u64(1), u64(2), M["Value"]()]
+
+    def snapshot(request, context):
+        yield update("n\x1b\r\n\x07\u009b", values, [0, 1, 7, 8, 99, 4000000000])
+        yield update("no columns", values)
+        yield update("", [], [0, 1, 7])
+        yield update("future", values, kind=77)
+        yield M["Update"]().SerializeToString()
+    server = Strange(Snapshot=snapshot, Describe=lambda request, context: Strange.description(
+        name="s\x1b[31m", state="no such state", pid=2**32 - 1))
+    target = "unix:" + server.path
+    for form in ("human", "csv", "ndjson"):
+        weir("snapshot", target, "-o", form)
+    rows = weir("snapshot", target, "-o", "json").json()["data"]["channels"]
+    assert [row["name"] for row in rows] == ["n\x1b\r\n\x07\u009b", "no columns", ""], rows
+    assert rows[0]["depth"] == "18446744073709551615", rows
+    assert rows[0]["deep"]["text"] == "t\x1b[2J\"\u20ac", rows
+    assert rows[0]["deep"]["er"]["and"]["deep"]["er.x"] is None, rows
+    server.close()
+
+
+def lines_of_every_sort_are_written_safely():
+    def subscribe(request, context):
+        for value in (u64(5), M["Value"](f64=0.1), M["Value"](text="x\x1b[2J\n"), M["Value"]()):
+            yield lines("a/b\x1b/c\n", value, waiting=["z\x1b", "", "a/b/c"])
+        context.abort(grpc.StatusCode.UNAVAILABLE, "bye")
+    server = Strange(Subscribe=subscribe)
+    for form in ("human", "csv", "ndjson"):
+        process = start("subscribe", "a/b/c", "d/e/f", "-v", "-o", form, "-t",
+                        "unix:" + server.path)
+        result = finish(process)
+        assert result.code == 6 and len(result.out.splitlines()) in (4, 5), result
+        assert all(c >= " " or c == "\n" for c in result.out + result.err), result
+        assert result.err.count("nothing of that name yet") == 1, result
+    server.close()
+
+
+def stream_that_stops_or_ends_early_is_told():
+    def few(request, context):
+        yield update("moves", [u64(1)], [0])
+        context.abort(grpc.StatusCode.DATA_LOSS, "the segment is corrupt")
+    server = Strange(Snapshot=few)
+    weir("snapshot", "unix:" + server.path, expect=4)
+    server.close()
+
+    def bad(request, context):
+        yield b"\xff\xff\xff"
+        threading.Event().wait(1)
+    server = Strange(Snapshot=bad, Subscribe=bad)
+    weir("snapshot", "unix:" + server.path, expect=4)
+    weir("subscribe", "a/b/c", "-t", "unix:" + server.path, expect=4)
+    server.close()
+
+    release = threading.Event()
+
+    def stall(request, context):
+        yield update("moves", [u64(1)], [0])
+        release.wait(60)
+    server = Strange(Snapshot=stall)
+    weir("snapshot", "unix:" + server.path, expect=7)
+    release.set()
+    server.close()
+
+
+def huge_message_is_refused_unread():
+    def huge(request, context):
+        yield b"\0" * ((64 << 20) + 1)
+    server = Strange(Snapshot=huge)
+    weir("snapshot", "unix:" + server.path, expect=4)
+    server.close()
+
+
+def slow_reader_is_not_flooded():
+    """The server pushes as fast as it can; what is not taken is not read into memory."""
+    sent = [0]
+
+    def flood(request, context):
+        while context.is_active():
+            sent[0] += 1
+            yield lines("a/b/c", M["Value"](text="x" * 400))
+    server = Strange(Subscribe=flood)
+    process = start("subscribe", "a/b/c", "-t", "unix:" + server.path)
+    # Nobody reads its output: the pipe fills, then the socket, then the server stops.
+    last = -1
+    while sent[0] != last:
+        last = sent[0]
+        threading.Event().wait(1)
+    with open("/proc/%d/status" % process.pid, encoding="utf-8") as file:
+        (peak,) = [int(line.split()[1]) for line in file if line.startswith("VmHWM:")]
+    process.kill()
+    assert os.environ.get("WEIR_SANITIZE") or peak < 64 << 10, peak
+    server.close()
+
+
+run([silence_ends_within_its_deadline, nonsense_is_told_from_a_server,
+     endless_settings_and_pings_do_not_hang_it, another_protocol_is_4,
+     status_of_a_refusal_is_the_exit_code, method_that_is_not_there_is_4,
+     numbers_and_names_of_every_sort_are_written_safely, lines_of_every_sort_are_written_safely,
+     stream_that_stops_or_ends_early_is_told, huge_message_is_refused_unread,
+     slow_reader_is_not_flooded])
+atexit._run_exitfuncs()
+os._exit(0)  # daemon threads may wait for ever
