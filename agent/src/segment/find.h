@@ -35,7 +35,7 @@ struct wi_found {
     uint64_t bytes; /* that it holds */
     char name[WEIR_NAME_MAX + 1];
     enum weir_status status; /* not WEIR_OK: the file could not be read; `problem` says why */
-    char problem[128];
+    char problem[256];
 };
 
 /*

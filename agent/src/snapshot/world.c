@@ -470,7 +470,9 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
     if (status != WEIR_OK) {
         /* What was collected is half new: show nothing rather than a mixture. */
         memset(world->n_order, 0, sizeof(world->n_order));
-        memset(world->generations, 0, world->n_slots * sizeof(*world->generations));
+        for (size_t id = 0; id < world->n_slots; id++) {
+            world->generations[id] = 0;
+        }
         return status;
     }
     clock_gettime(CLOCK_REALTIME, &now);
@@ -659,7 +661,7 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         put_u64(row, WI_PROCESS_MAX_FDS, process->max_fds);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
         put_f64(row, WI_PROCESS_UPTIME,
-                (double)(world->unix_nanos - world->facts.started_unix_nanos) / 1e9);
+                ((double)world->unix_nanos - (double)world->facts.started_unix_nanos) / 1e9);
         if (world->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, world->cpu_ratio);
         }

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reader trusts nothing: a segment with any byte changed, cut off anywhere, of another version or
+ * no segment at all is read or refused with one line, and never crashes the reader.
+ */
+#include "child.h"
+#include "segment/file.h"
+#include "segment/layout.h"
+#include "snapshot/world.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char dir[64];
+static char path[256]; /* a copy that the tests may write to */
+static unsigned char *good;
+static size_t good_bytes;
+
+/* Leaves a segment with something of everything in it. */
+static void die_with_everything(const char *unused)
+{
+    (void)unused;
+    struct weir_error error;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    for (int i = 0; i < 20; i++) {
+        char name[100];
+        snprintf(name, sizeof(name), "channel %d %s", i,
+                 i % 2 ? "" : "with a name of more than 32 bytes");
+        struct weir_channel_options options = WEIR_CHANNEL_INIT(name, i % 3 ? 100 : WEIR_UNBOUNDED);
+        options.latency = i % 2 ? WEIR_LATENCY_FULL : WEIR_LATENCY_SAMPLED;
+        struct weir_channel *channel = weir_channel_open(&options);
+        for (int k = 0; k < 10; k++) {
+            weir_channel_receive(channel, weir_channel_send(channel, 8), 8);
+            weir_channel_send(channel, 8);
+        }
+    }
+    struct weir_semaphore_options semaphore = WEIR_SEMAPHORE_INIT("slots", 10);
+    weir_semaphore_acquire(weir_semaphore_open(&semaphore), 3);
+    struct weir_task_options task = WEIR_TASK_INIT("handler");
+    struct weir_task_kind *kind = weir_task_kind_open(&task);
+    weir_task_end(kind, weir_task_begin(kind, weir_task_spawn(kind)));
+    struct weir_value_options value = WEIR_VALUE_INIT("backpressure_rejects");
+    weir_counter_add(weir_counter_open(&value), 5);
+    weir_gauge_set(weir_gauge_open(&value), -5);
+    raise(SIGKILL);
+}
+
+static void write_at(size_t offset, const void *bytes, size_t n)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || pwrite(fd, bytes, n, (off_t)offset) != (ssize_t)n) {
+        fail_msg("cannot write the copy: %s", strerror(errno));
+    }
+    close(fd);
+}
+
+static int make_copy(void **state)
+{
+    (void)state;
+    char original[256];
+    child_dir_make(dir, sizeof(dir));
+    if (child_run_in(dir, die_with_everything) != 128 + SIGKILL ||
+        child_count(dir, ".weir", original, sizeof(original)) != 1) {
+        return -1;
+    }
+    int fd = open(original, O_RDONLY | O_CLOEXEC);
+    struct wi_header header;
+    if (fd < 0 || pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header)) {
+        return -1;
+    }
+    good_bytes = header.used_bytes;
+    good = malloc(good_bytes);
+    if (!good || pread(fd, good, good_bytes, 0) != (ssize_t)good_bytes) {
+        return -1;
+    }
+    close(fd);
+    snprintf(path, sizeof(path), "%s/copy", dir);
+    int copy = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    close(copy);
+    write_at(0, good, good_bytes);
+    return 0;
+}
+
+static int drop_copy(void **state)
+{
+    (void)state;
+    free(good);
+    child_dir_remove(dir);
+    return 0;
+}
+
+/* Reads everything there is; whatever comes out, every text of it is looked at. */
+static enum weir_status read_all(struct weir_error *ret_error)
+{
+    struct wi_world *world;
+    ret_error->text[0] = '\0';
+    enum weir_status status = wi_world_open_file(path, &world, ret_error);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    status = wi_world_refresh(world, 1, ret_error);
+    size_t seen = strlen(wi_world_facts(world)->name) + strlen(wi_world_facts(world)->program);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        for (size_t i = 0; i < wi_world_count(world, kind); i++) {
+            const struct wi_row *row = wi_world_row(world, kind, i);
+            seen += strlen(row->name);
+            for (size_t m = 0; m < wi_metric_table(kind)->n_metrics; m++) {
+                seen += row->value[m].type == WI_TEXT ? strlen(row->value[m].u.text) : 0;
+            }
+        }
+    }
+    wi_world_close(world);
+    return seen < SIZE_MAX ? status : WEIR_E_MEMORY;
+}
+
+static void expect_answer(size_t offset)
+{
+    struct weir_error error;
+    enum weir_status status = read_all(&error);
+    bool is_fine = status == WEIR_OK || ((status == WEIR_E_CORRUPT || status == WEIR_E_VERSION) &&
+                                         error.text[0] && !strchr(error.text, '\n'));
+    if (!is_fine) {
+        fail_msg("byte %zu: status %d, text <%s>", offset, status, error.text);
+    }
+}
+
+/* Every byte that means something, or every n-th of them. */
+static void change_every_byte(size_t step)
+{
+    static const unsigned char masks[] = {0x81, 0xff};
+    /* The unused ends of the tables are zero and are not looked at. */
+    size_t shards_end = WI_HEADER_BYTES + 4 * sizeof(struct wi_shard);
+    size_t slabs_at = WI_SLABS_LINE * WEIR_LINE;
+    size_t first = WI_FIRST_LINE * WEIR_LINE;
+    for (size_t offset = 0; offset < good_bytes; offset += step) {
+        if ((offset >= sizeof(struct wi_header) && offset < WI_HEADER_BYTES) ||
+            (offset >= shards_end && offset < slabs_at) ||
+            (offset >= slabs_at + 16 && offset < first) ||
+            (offset > first + 26 * sizeof(struct wi_slot) && offset % 61 != 0 &&
+             good[offset] == 0)) {
+            continue;
+        }
+        for (size_t m = 0; m < sizeof(masks); m++) {
+            unsigned char byte = good[offset] ^ masks[m];
+            write_at(offset, &byte, 1);
+            expect_answer(offset);
+        }
+        write_at(offset, &good[offset], 1);
+    }
+}
+
+static void any_byte_may_be_wrong_in_a_dead_segment(void **state)
+{
+    (void)state;
+    struct weir_error error;
+    assert_int_equal(read_all(&error), WEIR_OK);
+    change_every_byte(1);
+}
+
+static void any_byte_may_be_wrong_in_a_living_one(void **state)
+{
+    (void)state;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    struct wi_header header;
+    struct stat facts;
+    memcpy(&header, good, sizeof(header));
+    header.pid = (uint32_t)getpid();
+    header.start_ticks = wi_file_start_ticks(0);
+    assert_int_equal(stat("/proc/self/ns/pid", &facts), 0);
+    header.pid_namespace = facts.st_ino;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    unsigned char *dead = malloc(sizeof(header));
+    memcpy(dead, good, sizeof(header));
+    memcpy(good, &header, sizeof(header));
+    write_at(0, good, sizeof(header));
+    struct wi_found found;
+    assert_int_equal(wi_find_one(path, &found), WEIR_OK);
+    assert_int_equal(found.state, WI_STATE_RUNNING);
+
+    change_every_byte(5);
+
+    memcpy(good, dead, sizeof(header));
+    write_at(0, good, sizeof(header));
+    free(dead);
+    close(fd);
+}
+
+static void a_cut_off_segment_is_refused(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length < good_bytes; length += length < 8192 ? 512 : 4096) {
+        struct weir_error error;
+        assert_int_equal(truncate(path, (off_t)length), 0);
+        if (read_all(&error) != WEIR_E_CORRUPT || !error.text[0]) {
+            fail_msg("cut at %zu: <%s>", length, error.text);
+        }
+    }
+    write_at(0, good, good_bytes);
+}
+
+static uint64_t is_done;
+
+static void *keep_cutting(void *unused)
+{
+    (void)unused;
+    while (!__atomic_load_n(&is_done, __ATOMIC_ACQUIRE)) {
+        if (truncate(path, 4096) != 0) {
+            break;
+        }
+        write_at(0, good, good_bytes);
+    }
+    return NULL;
+}
+
+static void a_segment_may_be_cut_off_while_it_is_read(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, keep_cutting, NULL), 0);
+    for (int i = 0; i < 500; i++) {
+        expect_answer(0);
+    }
+    __atomic_store_n(&is_done, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    write_at(0, good, good_bytes);
+}
+
+static void what_is_no_segment_is_said_to_be_none(void **state)
+{
+    (void)state;
+    struct weir_error error;
+    struct wi_world *world;
+    uint32_t layout = WI_LAYOUT_VERSION + 1;
+    write_at(offsetof(struct wi_header, layout), &layout, sizeof(layout));
+    assert_int_equal(read_all(&error), WEIR_E_VERSION);
+    assert_non_null(strstr(error.text, "version 2"));
+    write_at(0, good, sizeof(struct wi_header));
+    assert_int_equal(wi_world_open_file("/etc/passwd", &world, &error), WEIR_E_CORRUPT);
+    assert_int_equal(wi_world_open_file("/dev/zero", &world, &error), WEIR_E_CORRUPT);
+    assert_int_equal(wi_world_open_file("/dev/shm", &world, &error), WEIR_E_CORRUPT);
+    assert_int_equal(wi_world_open_file("/nowhere", &world, &error), WEIR_E_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_byte_may_be_wrong_in_a_dead_segment),
+        cmocka_unit_test(any_byte_may_be_wrong_in_a_living_one),
+        cmocka_unit_test(a_cut_off_segment_is_refused),
+        cmocka_unit_test(a_segment_may_be_cut_off_while_it_is_read),
+        cmocka_unit_test(what_is_no_segment_is_said_to_be_none),
+    };
+    return cmocka_run_group_tests(tests, make_copy, drop_copy);
+}
