@@ -64,6 +64,10 @@ void wi_conn_destroy(struct wi_conn *conn)
     if (!conn) {
         return;
     }
+    if (conn->source.fd >= 0) {
+        /* The peer is to see the end also while a forked child holds a copy of the descriptor. */
+        shutdown(conn->source.fd, SHUT_RDWR);
+    }
     wi_reactor_remove(conn->reactor, &conn->source);
     wi_session_destroy(conn->session);
     wi_memory_return(conn->memory, conn);

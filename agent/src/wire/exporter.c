@@ -427,4 +427,5 @@ bool wi_exporter_is_self(const struct wi_exporter *exporter)
 void wi_exporter_abandon(struct wi_exporter *exporter)
 {
     wi_reactor_abandon(&exporter->reactor);
+    wi_http_abandon(exporter->http);
 }

@@ -9,7 +9,7 @@
  *
  * A connection holds one of 32 places. When all are taken the oldest one that is not being answered
  * loses its place to the newcomer; failing that the oldest answer that nobody has fetched for a
- * second. An answer is rendered at most once in 250 ms and shared by all who ask meanwhile.
+ * second; failing that the newcomer waits in the kernel's queue. An answer is rendered at most once in 250 ms and shared by all who ask meanwhile.
  *
  * MHD calls a process-wide function when it finds itself broken, and relies on its never returning;
  * by default that ends the process. Here it jumps back out of MHD, which is then never called again
@@ -25,6 +25,7 @@
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +59,10 @@ enum http_client_state {
 struct http_client {
     enum http_client_state state;
     int fd;
-    uint64_t since;  /* the state, or the request, began */
-    bool is_evicted; /* shut down; MHD closes it at its next run */
-    bool has_asked;  /* at least one whole request */
+    uint64_t since;          /* it was accepted, or its last answer was sent */
+    uint64_t answered_since; /* the head of the request was read */
+    bool is_evicted;         /* shut down; MHD closes it at its next run */
+    bool has_asked;          /* at least one whole request */
 };
 
 /* One rendering, shared by all answers that are under way. */
@@ -276,8 +278,11 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
     if (!client || client->is_evicted) {
         return MHD_NO;
     }
-    client->state = HTTP_CLIENT_ANSWERING;
-    client->has_asked = true;
+    if (client->state != HTTP_CLIENT_ANSWERING) {
+        client->state = HTTP_CLIENT_ANSWERING;
+        client->answered_since = http->now;
+        client->has_asked = true;
+    }
     if (!*request && http_is_get(method) && !http_has_body(connection)) {
         *request = http;
         return MHD_YES;
@@ -383,8 +388,8 @@ static struct http_client *http_client_weakest(struct wi_http *http)
         }
         if (client->state == HTTP_CLIENT_READING) {
             reading = !reading || client->since < reading->since ? client : reading;
-        } else if (http->now - client->since >= HTTP_STUCK) {
-            stuck = !stuck || client->since < stuck->since ? client : stuck;
+        } else if (http->now - client->answered_since >= HTTP_STUCK) {
+            stuck = !stuck || client->answered_since < stuck->answered_since ? client : stuck;
         }
     }
     return reading ? reading : stuck;
@@ -400,23 +405,22 @@ static struct http_client *http_client_place(struct wi_http *http)
     return NULL;
 }
 
-static void http_client_add(struct wi_http *http, int fd, const struct sockaddr *address,
-                            socklen_t length)
+/* A place for a newcomer, taken from the weakest where there is no other; NULL: all are busy. */
+static struct http_client *http_client_make_room(struct wi_http *http)
 {
     struct http_client *place = http_client_place(http);
-    if (!place) {
-        struct http_client *weakest = http_client_weakest(http);
-        if (weakest) {
-            http_client_evict(http, weakest);
-            MHD_run(http->daemon);
-            place = http_client_place(http);
-        }
+    struct http_client *weakest = place ? NULL : http_client_weakest(http);
+    if (weakest) {
+        http_client_evict(http, weakest);
+        MHD_run(http->daemon);
+        place = http_client_place(http);
     }
-    if (!place) {
-        wi_world_self(http->world)->http_rejected++;
-        close(fd);
-        return;
-    }
+    return place;
+}
+
+static void http_client_add(struct wi_http *http, struct http_client *place, int fd,
+                            const struct sockaddr *address, socklen_t length)
+{
     memset(place, 0, sizeof(*place));
     place->state = HTTP_CLIENT_READING;
     place->fd = fd;
@@ -435,28 +439,46 @@ static void http_listen(struct wi_http *http, bool is_on)
     http->is_paused = !is_on;
 }
 
-/* Accepts a few; false when no more are waiting. */
+/* Whether somebody waits to be accepted. */
+static bool http_has_newcomer(struct wi_http *http)
+{
+    struct pollfd listener = {.fd = http->listener, .events = POLLIN};
+    return poll(&listener, 1, 0) > 0;
+}
+
+static void http_pause(struct wi_http *http)
+{
+    http->paused_until = http->now + HTTP_ACCEPT_PAUSE;
+    http_listen(http, false);
+}
+
+/* Accepts a few; false when no more are waiting, or must. */
 static bool http_accept(struct wi_http *http)
 {
     for (unsigned i = 0; i < HTTP_ACCEPT_BATCH; i++) {
         struct sockaddr_storage address;
         socklen_t length = sizeof(address);
+        if (!http_has_newcomer(http)) {
+            return false;
+        }
+        struct http_client *place = http_client_make_room(http);
+        if (!place) {
+            /* All are being answered: newcomers wait in the kernel's queue. */
+            http_pause(http);
+            return false;
+        }
         int fd = accept4(http->listener, (struct sockaddr *)&address, &length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            http_client_add(http, fd, (struct sockaddr *)&address, length);
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED) {
-            continue;
-        }
-        if (errno != EAGAIN && errno != EWOULDBLOCK) {
-            /* No descriptors or no memory: the waiting ones would wake us without end. */
+            http_client_add(http, place, fd, (struct sockaddr *)&address, length);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return false;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            /* No descriptors or no memory: those who wait would wake us without end. */
             wi_world_self(http->world)->http_rejected++;
-            http->paused_until = http->now + HTTP_ACCEPT_PAUSE;
-            http_listen(http, false);
+            http_pause(http);
+            return false;
         }
-        return false;
     }
     return true;
 }
@@ -671,4 +693,23 @@ void wi_http_destroy(struct wi_http *http)
     }
     free(http->hosts);
     free(http);
+}
+
+void wi_http_abandon(struct wi_http *http)
+{
+    if (!http) {
+        return;
+    }
+    /* Not MHD_stop_daemon, which would shut down the parent's connections. */
+    const union MHD_DaemonInfo *info =
+        http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (info && info->epoll_fd >= 0) {
+        close(info->epoll_fd);
+    }
+    if (http->epoll >= 0) {
+        close(http->epoll);
+    }
+    if (http->listener >= 0) {
+        close(http->listener);
+    }
 }
