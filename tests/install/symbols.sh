@@ -35,7 +35,7 @@ for file in include/weir/weir.h include/weir/agent.h include/weir/cell.h bin/wei
     "${lib#"$dir/prefix/"}/cmake/weir/weir-config.cmake" "${lib#"$dir/prefix/"}/libweir.a"; do
     [ -e "$dir/prefix/$file" ] || { echo "not installed: $file" >&2; status=1; }
 done
-if grep -rlF -e "$dir/stage" -e "$WEIR_SOURCE" "$lib/cmake" "$lib/pkgconfig"; then
+if grep -rlF -e "$dir/stage" -e "$WEIR_BUILD" "$lib/cmake" "$lib/pkgconfig"; then
     echo "absolute paths in the package files" >&2
     status=1
 fi

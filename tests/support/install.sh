@@ -23,3 +23,7 @@ run_all() {
         "$program" >"$dir/out" 2>&1 || { echo "$program failed:" >&2; cat "$dir/out" >&2; exit 1; }
     done
 }
+
+# Consumers are built with what the build itself uses: there may be no other.
+CMAKE_GENERATOR=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$WEIR_BUILD/CMakeCache.txt")
+export CMAKE_GENERATOR
