@@ -151,6 +151,7 @@ WEIR_EXPORT weir_ticket weir_sample_slow(struct weir_slot_head *head, struct wei
 WEIR_EXPORT void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigned which,
                                 weir_ticket ticket, uint64_t now);
 WEIR_EXPORT void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cell);
+WEIR_EXPORT weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind);
 WEIR_EXPORT void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n);
 WEIR_EXPORT uint64_t weir_ticks_slow(void);
 

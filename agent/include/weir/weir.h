@@ -347,8 +347,7 @@ WEIR_INLINE weir_ticket weir_task_spawn(struct weir_task_kind *kind)
     }
     struct weir_cell *cell = weir_cell_find(kind->head.id);
     if (WEIR_UNLIKELY(!cell)) {
-        weir_add_slow(&kind->head, 0, 1);
-        return 0;
+        return weir_task_spawn_slow(kind);
     }
     weir_cell_add(&cell->u.task.spawned, 1);
     return weir_sample(&kind->head, cell);
@@ -360,11 +359,11 @@ WEIR_INLINE weir_ticket weir_task_begin(struct weir_task_kind *kind, weir_ticket
         return 0;
     }
     struct weir_cell *cell = weir_cell_find(kind->head.id);
-    if (WEIR_UNLIKELY(!cell)) {
+    if (WEIR_LIKELY(cell != NULL)) {
+        weir_cell_add(&cell->u.task.begun, 1);
+    } else {
         weir_add_slow(&kind->head, 1, 1);
-        return 0;
     }
-    weir_cell_add(&cell->u.task.begun, 1);
     if (WEIR_LIKELY(!pending)) {
         return 0;
     }
@@ -379,11 +378,11 @@ WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
         return;
     }
     struct weir_cell *cell = weir_cell_find(kind->head.id);
-    if (WEIR_UNLIKELY(!cell)) {
+    if (WEIR_LIKELY(cell != NULL)) {
+        weir_cell_add(&cell->u.task.ended, 1);
+    } else {
         weir_add_slow(&kind->head, 2, 1);
-        return;
     }
-    weir_cell_add(&cell->u.task.ended, 1);
     if (WEIR_UNLIKELY(running != 0)) {
         weir_wait_slow(&kind->head, cell, 1, running, weir_ticks());
     }

@@ -60,11 +60,7 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
     struct wi_slot *slot = channel_slot(channel);
     uint64_t sent = __atomic_fetch_add(wi_slot_word(slot, 0), 1, __ATOMIC_RELEASE);
     __atomic_fetch_add(wi_slot_word(slot, 2), bytes, __ATOMIC_RELAXED);
-    bool is_sample = channel->head.sampling == WEIR_SAMPLING_ALL ||
-                     (channel->head.sampling == WEIR_SAMPLING_GAPS && sent % 64 == 0);
-    return is_sample ? weir_ticket_make(weir_ticks(),
-                                        channel->head.sampling == WEIR_SAMPLING_ALL ? 1 : 64)
-                     : 0;
+    return wi_sample_shared(&channel->head, sent);
 }
 
 static void channel_mark(struct wi_slot *slot, uint64_t depth)

@@ -47,6 +47,22 @@ weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell
     return weir_ticket_make(now, weight);
 }
 
+#define SAMPLER_SHARED_GAP 64
+
+/* The first ones all, then each one that ends a gap: a sample stands for what came before it. */
+weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count)
+{
+    if (head->sampling == WEIR_SAMPLING_OFF) {
+        return 0;
+    }
+    if (head->sampling == WEIR_SAMPLING_ALL || count < SAMPLER_SHARED_GAP) {
+        return weir_ticket_make(weir_ticks(), 1);
+    }
+    return (count + 1) % SAMPLER_SHARED_GAP == 0
+               ? weir_ticket_make(weir_ticks(), SAMPLER_SHARED_GAP)
+               : 0;
+}
+
 /* The shared histogram of a handle, made if need be; NULL: no room, or not this time. */
 static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsigned which)
 {

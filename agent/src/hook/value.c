@@ -15,6 +15,20 @@ void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
     }
 }
 
+weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
+{
+    struct weir_cell *cell = wi_thread_touch(&kind->head);
+    if (cell) {
+        weir_cell_add(&cell->u.task.spawned, 1);
+        return weir_sample(&kind->head, cell);
+    }
+    if (!wi_segment_counts()) {
+        return 0;
+    }
+    uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, 0);
+    return wi_sample_shared(&kind->head, __atomic_fetch_add(word, 1, __ATOMIC_RELEASE));
+}
+
 struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options)
 {
     struct weir_task_options asked = WEIR_TASK_INIT(NULL);

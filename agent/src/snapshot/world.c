@@ -36,6 +36,7 @@ struct world_waits {
 /* What is remembered of one handle. */
 struct world_slot {
     bool has_rates;
+    bool was_there; /* at the tick before */
     uint64_t last[N_RATES];
     double rate[N_RATES];
     uint64_t peak; /* channel: highest depth; semaphore: most permits taken */
@@ -392,11 +393,11 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
     }
     if (raw->kind == WI_CHANNEL) {
         world_tick_age(world, slot, raw, slot->has_rates ? before + raw->unsent : 0);
-        if (slot->has_rates && raw->capacity != WEIR_UNBOUNDED &&
+        if (slot->was_there && raw->capacity != WEIR_UNBOUNDED &&
             world_channel_depth(raw) >= raw->capacity) {
             slot->limit_seconds += seconds;
         }
-    } else if (raw->kind == WI_SEMAPHORE && slot->has_rates && raw->capacity > 0 &&
+    } else if (raw->kind == WI_SEMAPHORE && slot->was_there && raw->capacity > 0 &&
                world_permits_taken(raw) >= raw->capacity) {
         slot->limit_seconds += seconds;
     }
@@ -407,6 +408,7 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
         world_tick_waits(world, id, 1);
     }
     slot->has_rates = slot->has_rates || world->has_ticked;
+    slot->was_there = true;
 }
 
 /* The number in the screen's header: one refusal counted once, where it happens. */

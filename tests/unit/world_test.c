@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of the world: what is derived from counts, with time given. */
+#include "child.h"
+#include "snapshot/memory.h"
+#include "snapshot/process.h"
+#include "snapshot/world.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+
+static struct weir_error error;
+static struct wi_world *world;
+static uint64_t now;
+
+/* Time moves by so many nanoseconds, and the world looks again. */
+static void step(uint64_t nanos)
+{
+    now += nanos;
+    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+}
+
+static void start(void)
+{
+    now = 1000 * SECOND;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+}
+
+static const struct wi_value *value(enum wi_kind kind, int metric)
+{
+    return &wi_world_row(world, kind, 0)->value[metric];
+}
+
+static uint64_t u64(enum wi_kind kind, int metric)
+{
+    CHECK(value(kind, metric)->type == WI_U64);
+    return value(kind, metric)->u.u64;
+}
+
+static bool is_near(enum wi_kind kind, int metric, double expected)
+{
+    const struct wi_value *got = value(kind, metric);
+    CHECK(got->type == WI_F64);
+    if (fabs(got->u.f64 - expected) > 1e-6 * fabs(expected) + 1e-9) {
+        fprintf(stderr, "metric %d: %g, not %g\n", metric, got->u.f64, expected);
+        return false;
+    }
+    return true;
+}
+
+static void send(struct weir_channel *channel, int n, size_t bytes)
+{
+    for (int i = 0; i < n; i++) {
+        weir_channel_send(channel, bytes);
+    }
+}
+
+static void receive(struct weir_channel *channel, int n, size_t bytes)
+{
+    for (int i = 0; i < n; i++) {
+        weir_channel_receive(channel, 0, bytes);
+    }
+}
+
+static void shows_a_channel(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", 200);
+    options.kind = WEIR_CHANNEL_MPSC;
+    struct weir_channel *channel = weir_channel_open(&options);
+    step(SECOND);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_IN_RATE)->type == WI_ABSENT);
+    send(channel, 100, 208);
+    receive(channel, 30, 208);
+    weir_channel_discard(channel, 5, 5 * 208, WEIR_DISCARD_EXPIRED);
+    send(channel, 2, 208);
+    weir_channel_unsend(channel, 208, WEIR_REJECT_FULL);
+    weir_channel_unsend(channel, 208, WEIR_REJECT_CLOSED);
+    weir_channel_reject(channel, WEIR_REJECT_SHED);
+    step(2 * SECOND);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_SENT) == 100);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_RECEIVED) == 30);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_DISCARDED) == 5);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_DISCARDED_EXPIRED) == 5);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_DEPTH) == 65);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_QUEUED_BYTES) == UINT64_C(65) * 208);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_REJECTS) == 3);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_REJECTS_FULL) == 1);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_REJECTS_SHED) == 1);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_HIGH_WATER) == 100);
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_FILL, 0.325));
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_IN_RATE, 50));
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OUT_RATE, 15));
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_REJECT_RATE, 1.5));
+    CHECK(strcmp(value(WI_CHANNEL, WI_CHANNEL_FLAVOR)->u.text, "mpsc") == 0);
+    CHECK(strncmp(value(WI_CHANNEL, WI_CHANNEL_SOURCE)->u.text, "world_test.c:", 13) == 0);
+    /* One refusal counted once: without a counter of the application's own, channels' rejects. */
+    CHECK(u64(WI_PROCESS, WI_PROCESS_REJECTS) == 3);
+    weir_channel_resize(channel, WEIR_UNBOUNDED);
+    step(1000);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_CAPACITY)->type == WI_ABSENT);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_FILL)->type == WI_ABSENT);
+    wi_world_close(world);
+}
+
+static void a_channel_is_shown_as_it_is(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(shows_a_channel), 0);
+}
+
+static void counts_a_reject_once(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_semaphore_options options = WEIR_SEMAPHORE_INIT("slots", 10);
+    struct weir_semaphore *slots = weir_semaphore_open(&options);
+    struct weir_value_options value_options = WEIR_VALUE_INIT("backpressure_rejects");
+    struct weir_counter *rejects = weir_counter_open(&value_options);
+    weir_semaphore_acquire(slots, 10);
+    step(SECOND);
+    for (int i = 0; i < 4; i++) {
+        weir_semaphore_reject(slots, WEIR_SEMAPHORE_EXHAUSTED);
+        weir_counter_add(rejects, 1);
+    }
+    weir_ticket waiting = weir_semaphore_wait(slots);
+    step(SECOND);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 0);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_WAITERS) == 1);
+    CHECK(is_near(WI_SEMAPHORE, WI_SEMAPHORE_EXHAUSTED_SECONDS, 1));
+    weir_semaphore_release(slots, 4);
+    weir_semaphore_waited(slots, waiting);
+    weir_semaphore_acquire(slots, 1);
+    step(SECOND);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 3);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRES) == 2);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_WAITERS) == 0);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_WAIT) == 1);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_LOW_WATER) == 0);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_REJECTS_EXHAUSTED) == 4);
+    CHECK(u64(WI_COUNTER, WI_COUNTER_VALUE) == 4);
+    CHECK(u64(WI_PROCESS, WI_PROCESS_REJECTS) == 4);
+    CHECK(strcmp(value(WI_PROCESS, WI_PROCESS_REJECTS_SOURCE)->u.text, "counter") == 0);
+    wi_world_close(world);
+}
+
+static void a_refusal_is_counted_once_and_permits_add_up(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(counts_a_reject_once), 0);
+}
+
+static void follows_tasks(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_task_options options = WEIR_TASK_INIT("handler");
+    options.latency = WEIR_LATENCY_FULL;
+    struct weir_task_kind *kind = weir_task_kind_open(&options);
+    struct weir_value_options value_options = WEIR_VALUE_INIT("players");
+    struct weir_gauge *players = weir_gauge_open(&value_options);
+    weir_ticket tickets[5];
+    for (int i = 0; i < 5; i++) {
+        tickets[i] = weir_task_spawn(kind);
+    }
+    tickets[0] = weir_task_begin(kind, tickets[0]);
+    tickets[1] = weir_task_begin(kind, tickets[1]);
+    weir_task_end(kind, tickets[0]);
+    weir_task_finish(kind, WEIR_OUTCOME_ERROR);
+    weir_task_finish(kind, WEIR_OUTCOME_CANCELLED); /* the fifth never ran */
+    weir_gauge_set(players, 7);
+    weir_gauge_add(players, -10);
+    step(SECOND);
+    CHECK(u64(WI_TASK, WI_TASK_RUNNING) == 1);
+    CHECK(u64(WI_TASK, WI_TASK_PENDING) == 2);
+    CHECK(u64(WI_TASK, WI_TASK_FINISHED) == 2);
+    CHECK(u64(WI_TASK, WI_TASK_FINISHED_ERROR) == 1);
+    CHECK(u64(WI_TASK, WI_TASK_FINISHED_CANCELLED) == 1);
+    CHECK(u64(WI_TASK, WI_TASK_WAIT) >= 1 && u64(WI_TASK, WI_TASK_RUN) >= 1);
+    CHECK(value(WI_GAUGE, WI_GAUGE_VALUE)->u.i64 == -3);
+    CHECK(wi_world_histogram(world, WI_TASK, wi_world_row(world, WI_TASK, 0), WI_TASK_RUN));
+    wi_world_close(world);
+}
+
+static void tasks_are_pending_then_running_then_gone(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(follows_tasks), 0);
+}
+
+static void tells_the_age(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    struct weir_channel *channel = weir_channel_open(&options);
+    step(SECOND);
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE, 0));
+    /* 10 messages come each second, 5 go: after 200 s the oldest is 100 s old. */
+    for (int s = 0; s < 200; s++) {
+        send(channel, 10, 1);
+        receive(channel, 5, 1);
+        step(SECOND);
+    }
+    double age = value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64;
+    CHECK(age > 96 && age < 104);
+    receive(channel, 1000, 1);
+    step(SECOND);
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE, 0));
+    wi_world_close(world);
+}
+
+static void the_oldest_message_has_an_age(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(tells_the_age), 0);
+}
+
+static void weighs_samples(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    struct weir_channel *sampled = weir_channel_open(&options);
+    const uint64_t n = 2000000;
+    for (uint64_t i = 0; i < n; i++) {
+        weir_channel_receive(sampled, weir_channel_send(sampled, 1), 1);
+    }
+    step(SECOND);
+    uint64_t count = u64(WI_CHANNEL, WI_CHANNEL_WAIT);
+    /* Each sample stands for the gap before it, so all but the last gap is accounted for. */
+    CHECK(count <= n && count > n - 1024);
+    wi_world_close(world);
+}
+
+static void a_sample_stands_for_all_since_the_one_before(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(weighs_samples), 0);
+}
+
+static void quantiles_are_eleven_percent_off_at_most(void **state)
+{
+    (void)state;
+    struct weir_histogram histogram = {{0}, 0, 0};
+    for (uint64_t nanos = 2000; nanos < UINT64_C(100) * SECOND; nanos += nanos / 3) {
+        memset(&histogram, 0, sizeof(histogram));
+        histogram.bucket[weir_histogram_bucket(nanos)] = 5;
+        double got = (double)wi_histogram_quantile(&histogram, 0.99);
+        assert_true(fabs(got - (double)nanos) <= 0.112 * (double)nanos);
+    }
+    for (unsigned b = 0; b + 1 < WEIR_HISTOGRAM_BUCKETS; b++) {
+        assert_int_equal(weir_histogram_bucket(wi_histogram_bound(b) - 1), b);
+        assert_int_equal(weir_histogram_bucket(wi_histogram_bound(b)), b + 1);
+    }
+    assert_true(wi_histogram_bound(WEIR_HISTOGRAM_BUCKETS - 1) == UINT64_MAX);
+}
+
+static void growth_is_a_slope_with_its_window(void **state)
+{
+    (void)state;
+    struct wi_process process = {.is_known = true};
+    double slope;
+    double window;
+    assert_false(wi_process_growth(&process, &slope, &window));
+    for (uint64_t i = 0; i < 30; i++) {
+        process.growth.nanos[i] = i * SECOND;
+        process.growth.bytes[i] = 1000000 + i * 1250000;
+    }
+    process.growth.n = 30;
+    assert_true(wi_process_growth(&process, &slope, &window));
+    assert_true(fabs(slope - 1250000) < 1);
+    assert_true(fabs(window - 29) < 1e-9);
+}
+
+static void an_old_peak_leaves_the_window(void **state)
+{
+    (void)state;
+    struct wi_window recent = {0};
+    struct weir_histogram all = {{0}, 0, 0};
+    struct weir_histogram last;
+    uint64_t at = SECOND;
+    all.bucket[90] = 1000;
+    for (int s = 0; s < 25; s++, at += SECOND) {
+        all.bucket[10] += 10;
+        wi_window_turn(&recent, at, &all);
+    }
+    wi_window_recent(&recent, &all, &last);
+    assert_int_equal(last.bucket[90], 0);
+    assert_in_range(last.bucket[10], 100, 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_channel_is_shown_as_it_is),
+        cmocka_unit_test(a_refusal_is_counted_once_and_permits_add_up),
+        cmocka_unit_test(tasks_are_pending_then_running_then_gone),
+        cmocka_unit_test(the_oldest_message_has_an_age),
+        cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),
+        cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),
+        cmocka_unit_test(growth_is_a_slope_with_its_window),
+        cmocka_unit_test(an_old_peak_leaves_the_window),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
