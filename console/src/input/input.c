@@ -68,11 +68,12 @@ static void input_sort(struct wc_ui *ui, const struct wc_model *model,
             at = i;
         }
     }
+    enum wc_column_type type;
     do {
         at = (at + step + columns.n) % columns.n;
-    } while (table->columns[columns.at[at].index].type == WC_COLUMN_TREND);
+        type = table->columns[columns.at[at].index].type;
+    } while (type == WC_COLUMN_TREND || type == WC_COLUMN_BLANK);
     list->sort = columns.at[at].index;
-    enum wc_column_type type = table->columns[list->sort].type;
     list->is_descending = type != WC_COLUMN_NAME && type != WC_COLUMN_TEXT;
     input_top(ui);
 }

@@ -56,7 +56,7 @@ static const struct wc_screen_column task_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0},
     {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0},
-    {"ERROR", "finished_error", WC_COLUMN_ALARM, 5, 4},
+    {"ERROR", "finished_error", WC_COLUMN_ALARM, 0, 4},
     {"TREND 60s", "pending", WC_COLUMN_TREND, 10, 0},
     {"SPAWN/S", "spawn_rate", WC_COLUMN_RATE, 7, 0},
     {"DONE/S", "finish_rate", WC_COLUMN_RATE, 6, 0},
@@ -70,13 +70,14 @@ static const struct wc_screen_column task_columns[] = {
 static const struct wc_screen_column counter_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
-    {"PER S", "rate", WC_COLUMN_RATE, 5, 0},
+    {"PER S", "rate", WC_COLUMN_RATE, 0, 0},
     {"TREND 60s", "rate", WC_COLUMN_TREND, 10, 0},
 };
 
 static const struct wc_screen_column gauge_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
     {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
+    {"", "value", WC_COLUMN_BLANK, 0, 4},
     {"TREND 60s", "value", WC_COLUMN_TREND, 10, 0},
 };
 
@@ -121,7 +122,7 @@ int wc_column_find(enum wc_tab tab, const char *field)
     const struct wc_column_table *table = wc_column_table(tab);
     for (size_t i = 0; i < table->n_columns; i++) {
         const struct wc_screen_column *column = &table->columns[i];
-        if (column->type != WC_COLUMN_TREND &&
+        if (column->type != WC_COLUMN_TREND && column->type != WC_COLUMN_BLANK &&
             strcmp(column->field ? column->field : "name", field) == 0) {
             return (int)i;
         }
@@ -144,7 +145,7 @@ static int column_width(const struct wc_screen_column *column, const struct meas
     case WC_COLUMN_TREND:
         return measure->trend;
     default:
-        return column->width;
+        return column->width > 0 ? column->width : measure->bar;
     }
 }
 

@@ -33,14 +33,15 @@ enum wc_column_type {
     WC_COLUMN_BYTES,
     WC_COLUMN_BAR,   /* a ratio */
     WC_COLUMN_TREND, /* the row's history */
-    WC_COLUMN_TEXT
+    WC_COLUMN_TEXT,
+    WC_COLUMN_BLANK /* keeps a place, so that what follows lines up */
 };
 
 struct wc_screen_column {
     const char *caption;
     const char *field; /* NULL: the name */
     enum wc_column_type type;
-    int width; /* the least; of NAME, BAR, TREND and TEXT more is given where there is room */
+    int width; /* the least; NAME, BAR, TREND and TEXT get more where there is room; 0: a BAR's */
     int rank;  /* the greatest goes first when the screen is narrow */
 };
 

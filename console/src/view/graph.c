@@ -46,6 +46,24 @@ static struct scale scale_take(const struct wc_view *view, int seconds)
     return scale;
 }
 
+/* In the details the long view, once there is more to see than in the short one. */
+static struct scale scale_choose(const struct wc_view *view, const struct wc_history *history,
+                                 double *values)
+{
+    struct scale near = scale_take(view, SHORT_SECONDS);
+    struct scale far = scale_take(view, LONG_SECONDS);
+    if (!view->ui->is_detail || far.n <= 0) {
+        return near;
+    }
+    wc_history_columns(history, wc_model_picture(view->model)->second, far.step, far.n, values);
+    for (int i = 0; i < far.n - near.n * near.step / far.step; i++) {
+        if (!isnan(values[i])) {
+            return far;
+        }
+    }
+    return near;
+}
+
 /* The cell in which a moment so many seconds ago stands, from the right. */
 static int scale_cell(const struct scale *scale, int seconds)
 {
@@ -137,15 +155,15 @@ void wc_view_graph(const struct wc_view *view, int row, int rows, int kind, cons
     double values[2 * MAX_COLS], slots[2 * MAX_COLS];
     const char *field = wc_model_trend_field(kind);
     const Weir__V1__Metric *metric = field ? wc_model_metric(view->model, kind, field) : NULL;
-    struct scale scale = scale_take(view, view->ui->is_detail ? LONG_SECONDS : SHORT_SECONDS);
+    const struct wc_history *history = wc_model_history(view->model, kind, of->id);
+    struct scale scale = scale_choose(view, history, values);
     int height = rows - 2;
 
     if (!metric || height < 2 || scale.width < 20) {
         return;
     }
-    double max =
-        wc_history_columns(wc_model_history(view->model, kind, of->id),
-                           wc_model_picture(view->model)->second, scale.step, scale.n, values);
+    double max = wc_history_columns(history, wc_model_picture(view->model)->second, scale.step,
+                                    scale.n, values);
     int n_slots = scale.width * scale.per_cell;
     int first = n_slots - scale.n * scale.repeat; /* the newest is flush with the right end */
     for (int i = 0; i < n_slots; i++) {

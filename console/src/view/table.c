@@ -154,8 +154,9 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
                       : NULL;
 
     switch (column->type) {
-    case WC_COLUMN_NAME:
-        break; /* drawn last */
+    case WC_COLUMN_NAME: /* drawn last */
+    case WC_COLUMN_BLANK:
+        break;
     case WC_COLUMN_TEXT:
         wc_grid_text(view->grid, place->row, place->col, place->width,
                      place->style == WC_PLAIN ? WC_LABEL : place->style,

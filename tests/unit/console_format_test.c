@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers and small pictures as people read them. */
+#include "view/format.h"
+#include "view/spark.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef void (*format_fn)(char to[WC_FORMAT_SIZE], double value);
+
+static void assert_format(format_fn format, double value, const char *expected)
+{
+    char text[WC_FORMAT_SIZE];
+    format(text, value);
+    assert_string_equal(text, expected);
+}
+
+static void counts_are_exact_below_ten_thousand(void **state)
+{
+    (void)state;
+    assert_format(wc_format_count, 0, "0");
+    assert_format(wc_format_count, 9999, "9999");
+    assert_format(wc_format_count, 10000, "10.0k");
+    assert_format(wc_format_count, 18249, "18.2k");
+    assert_format(wc_format_count, 99949, "99.9k");
+    assert_format(wc_format_count, 99951, "100k");
+    assert_format(wc_format_count, 999499, "999k");
+    assert_format(wc_format_count, 999960, "1.00M");
+    assert_format(wc_format_count, 1310000, "1.31M");
+    assert_format(wc_format_count, 1.8446744073709552e19, "18.4E");
+    assert_format(wc_format_count, -20000, "-20.0k");
+    assert_format(wc_format_count, 2.5, "2.5");
+}
+
+static void rates_keep_what_is_small(void **state)
+{
+    (void)state;
+    assert_format(wc_format_rate, 0, "0");
+    assert_format(wc_format_rate, 0.01, "<0.1");
+    assert_format(wc_format_rate, 0.4, "0.4");
+    assert_format(wc_format_rate, 212.4, "212");
+    assert_format(wc_format_rate, 5984, "5.98k");
+    assert_format(wc_format_rate, -3, "0");
+}
+
+static void durations_have_one_unit(void **state)
+{
+    (void)state;
+    assert_format(wc_format_duration, 0, "0");
+    assert_format(wc_format_duration, 0.0005, "<1ms");
+    assert_format(wc_format_duration, 0.0047, "4.7ms");
+    assert_format(wc_format_duration, 0.8121, "812ms");
+    assert_format(wc_format_duration, 0.9996, "1.0s");
+    assert_format(wc_format_duration, 2.1, "2.1s");
+    assert_format(wc_format_duration, 92.5, "92s");
+    assert_format(wc_format_duration, 245, "4m05s");
+    assert_format(wc_format_duration, 14 * 60 + 59, "14m");
+    assert_format(wc_format_duration, 11100, "3h05m");
+    assert_format(wc_format_duration, 3 * 86400 + 4 * 3600, "3d04h");
+    assert_format(wc_format_duration, NAN, "0");
+}
+
+static void bytes_are_decimal(void **state)
+{
+    (void)state;
+    assert_format(wc_format_bytes, 0, "0 B");
+    assert_format(wc_format_bytes, 999, "999 B");
+    assert_format(wc_format_bytes, 1000, "1.00 kB");
+    assert_format(wc_format_bytes, 812e6, "812 MB");
+    assert_format(wc_format_bytes, 1.2e9, "1.20 GB");
+    assert_format(wc_format_growth, 1.2e6, "+1.20 MB/s");
+    assert_format(wc_format_growth, -3e5, "-300 kB/s");
+    assert_format(wc_format_growth, 0, "0 B/s");
+}
+
+static void full_is_said_of_what_is_full(void **state)
+{
+    (void)state;
+    assert_format(wc_format_percent, 0, "0%");
+    assert_format(wc_format_percent, 0.001, "<1%");
+    assert_format(wc_format_percent, 0.999, "99%");
+    assert_format(wc_format_percent, 1, "100%");
+}
+
+static void whole_numbers_have_all_digits(void **state)
+{
+    (void)state;
+    char text[WC_FORMAT_SIZE];
+    wc_format_exact(text, UINT64_MAX);
+    assert_string_equal(text, "18,446,744,073,709,551,615");
+    assert_format(wc_format_whole, -1234567, "-1,234,567");
+    assert_format(wc_format_whole, 0.5, "0.5");
+}
+
+static void assert_spark(enum wc_tier tier, const double *values, int n, double max,
+                         const char *expected)
+{
+    struct wc_grid grid;
+    char text[128];
+    wc_grid_init(&grid, 1, 20, tier == WC_TIER_ASCII);
+    wc_spark_line(&grid, 0, 0, tier, values, n, max, WC_GRAPH);
+    wc_grid_row_text(&grid, 0, text, sizeof(text));
+    assert_string_equal(text, expected);
+    wc_grid_finish(&grid);
+}
+
+static void sparklines_tell_nothing_from_zero(void **state)
+{
+    (void)state;
+    const double values[] = {NAN, 0, 1, 50, 100, NAN, 100, 0};
+    assert_spark(WC_TIER_BLOCK, values, 8, 100,
+                 " \xe2\x96\x81\xe2\x96\x82\xe2\x96\x85\xe2\x96\x88 \xe2\x96\x88\xe2\x96\x81");
+    assert_spark(WC_TIER_ASCII, values, 8, 100, " .:+@ @.");
+    /* Two values in a cell: gap and zero, one and half, full and gap, full and zero. */
+    assert_spark(WC_TIER_BRAILLE, values, 8, 100,
+                 "\xe2\xa2\x80\xe2\xa3\xb4\xe2\xa1\x87\xe2\xa3\x87");
+}
+
+static void bars_show_the_least_and_the_most(void **state)
+{
+    (void)state;
+    struct wc_grid grid;
+    char text[64];
+    wc_grid_init(&grid, 1, 5, true);
+    wc_spark_bar(&grid, 0, 0, 5, WC_TIER_ASCII, 0.01, WC_GOOD);
+    wc_grid_row_text(&grid, 0, text, sizeof(text));
+    assert_string_equal(text, "#....");
+    wc_spark_bar(&grid, 0, 0, 5, WC_TIER_ASCII, 7, WC_GOOD);
+    wc_grid_row_text(&grid, 0, text, sizeof(text));
+    assert_string_equal(text, "#####");
+    wc_grid_finish(&grid);
+}
+
+int main(void)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_are_exact_below_ten_thousand),
+        cmocka_unit_test(rates_keep_what_is_small),
+        cmocka_unit_test(durations_have_one_unit),
+        cmocka_unit_test(bytes_are_decimal),
+        cmocka_unit_test(full_is_said_of_what_is_full),
+        cmocka_unit_test(whole_numbers_have_all_digits),
+        cmocka_unit_test(sparklines_tell_nothing_from_zero),
+        cmocka_unit_test(bars_show_the_least_and_the_most),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys: what each does to what is shown. */
+#include "input/input.h"
+#include "screen.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static struct screen screen;
+
+static int setup(void **state)
+{
+    (void)state;
+    char name[32];
+    screen_init(&screen);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "%s-%02d", i % 10 == 7 ? "Rare" : "often", i);
+        screen_set(&screen, WI_CHANNEL, name, "depth", i);
+    }
+    screen_set(&screen, WI_SEMAPHORE, "permits", "available", 1);
+    screen_set(&screen, WI_TASK, "handler", "pending", 1);
+    screen_set(&screen, WI_COUNTER, "joins", "value", 1);
+    screen_show(&screen, 24, 80);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    screen_finish(&screen);
+    return 0;
+}
+
+/* Presses a key, and lets the screen catch up. */
+static void press(uint32_t key)
+{
+    wc_input_key(&screen.ui, &screen.model, &screen.layout, key);
+    screen_show(&screen, 24, 80);
+}
+
+static void type(const char *text)
+{
+    while (*text) {
+        press((uint32_t)(unsigned char)*text++);
+    }
+}
+
+static struct wc_list *list(void)
+{
+    return &screen.ui.list[screen.ui.tab];
+}
+
+static void arrows_move_and_stop_at_the_ends(void **state)
+{
+    (void)state;
+    press(WC_KEY_UP);
+    assert_int_equal(list()->cursor, 0);
+    press('j');
+    press(WC_KEY_DOWN);
+    assert_int_equal(list()->cursor, 2);
+    press('k');
+    assert_int_equal(list()->cursor, 1);
+    press('G');
+    assert_int_equal(list()->cursor, 99);
+    press(WC_KEY_DOWN);
+    assert_int_equal(list()->cursor, 99);
+    assert_true(list()->top > 50);
+    type("gg");
+    assert_int_equal(list()->cursor, 0);
+    press(WC_KEY_PAGE_DOWN);
+    assert_in_range(list()->cursor, 5, 20);
+    press(WC_KEY_PAGE_UP);
+    assert_int_equal(list()->cursor, 0);
+    press(WC_KEY_END);
+    press(WC_KEY_HOME);
+    assert_int_equal(list()->cursor, 0);
+    assert_int_equal(list()->top, 0);
+}
+
+static void one_g_alone_does_nothing(void **state)
+{
+    (void)state;
+    press('G');
+    press('g');
+    press('j');
+    press('g');
+    assert_int_equal(list()->cursor, 99);
+}
+
+static void the_cursor_stays_on_its_row(void **state)
+{
+    (void)state;
+    press('j');
+    struct screen_row first = screen.row[0];
+    screen.row[0] = screen.row[1];
+    screen.row[1] = first; /* the row chosen is now the first */
+    screen_show(&screen, 24, 80);
+    assert_int_equal(list()->cursor, 0);
+}
+
+static void tabs_go_round(void **state)
+{
+    (void)state;
+    press('3');
+    assert_int_equal(screen.ui.tab, WC_TAB_TASKS);
+    press(WC_KEY_TAB);
+    press(WC_KEY_TAB);
+    assert_int_equal(screen.ui.tab, WC_TAB_WARNINGS);
+    press(WC_KEY_TAB); /* no gauges, no tab of them */
+    assert_int_equal(screen.ui.tab, WC_TAB_CHANNELS);
+    press(WC_KEY_BACK_TAB);
+    assert_int_equal(screen.ui.tab, WC_TAB_WARNINGS);
+    screen_set(&screen, WI_GAUGE, "players", "value", 3);
+    press('1');
+    press(WC_KEY_BACK_TAB);
+    assert_int_equal(screen.ui.tab, WC_TAB_GAUGES);
+}
+
+static void w_shows_warnings_and_goes_back(void **state)
+{
+    (void)state;
+    press('2');
+    press('w');
+    assert_int_equal(screen.ui.tab, WC_TAB_WARNINGS);
+    press('w');
+    assert_int_equal(screen.ui.tab, WC_TAB_SEMAPHORES);
+    press('w');
+    press(WC_KEY_ESCAPE);
+    assert_int_equal(screen.ui.tab, WC_TAB_SEMAPHORES);
+}
+
+static void sorting_goes_over_the_columns_shown(void **state)
+{
+    (void)state;
+    int first = list()->sort;
+    press('j');
+    press('>');
+    assert_string_equal(wc_column_table(WC_TAB_CHANNELS)->columns[list()->sort].field, "capacity");
+    assert_int_equal(list()->cursor, 0);
+    press('l');
+    press(WC_KEY_RIGHT); /* over the trend */
+    assert_string_equal(wc_column_table(WC_TAB_CHANNELS)->columns[list()->sort].field, "in_rate");
+    press('<');
+    press('h');
+    press(WC_KEY_LEFT);
+    assert_int_equal(list()->sort, first);
+    press('<');
+    assert_false(list()->is_descending); /* names from A to Z */
+    press('<');
+    assert_string_equal(wc_column_table(WC_TAB_CHANNELS)->columns[list()->sort].field, "wait_p99");
+    assert_true(list()->is_descending);
+    press('i');
+    assert_false(list()->is_descending);
+    assert_false(screen.query.query[0].descending);
+    assert_int_equal(screen.query.query[0].sort, WI_CHANNEL_WAIT_P99);
+}
+
+static void search_finds_rows_that_were_not_fetched(void **state)
+{
+    (void)state;
+    press('/');
+    type("rare-8");
+    press(WC_KEY_ENTER);
+    assert_int_equal(list()->cursor, 87);
+    press('n'); /* the only one: round to itself */
+    assert_int_equal(list()->cursor, 87);
+    press('/');
+    type("RARE");
+    press(WC_KEY_ENTER);
+    assert_int_equal(list()->cursor, 87);
+    press('n');
+    assert_int_equal(list()->cursor, 97);
+    press('n');
+    assert_int_equal(list()->cursor, 7);
+    press('N');
+    press('N');
+    assert_int_equal(list()->cursor, 87);
+    press('/');
+    type("nowhere");
+    press(WC_KEY_ENTER);
+    assert_int_equal(list()->cursor, 87);
+    assert_non_null(strstr(screen.ui.message, "nowhere"));
+    assert_true(screen.query.query[0].limit < 60); /* the window is small again */
+}
+
+static void filter_is_the_servers(void **state)
+{
+    (void)state;
+    press('f');
+    type("Rarx");
+    press(WC_KEY_BACKSPACE);
+    press('e');
+    press(WC_KEY_ENTER);
+    assert_string_equal(screen.ui.filter, "Rare");
+    assert_string_equal(screen.query.query[0].filter, "Rare");
+    assert_int_equal(wc_ui_matching(&screen.model, WC_TAB_CHANNELS), 10);
+    assert_int_equal(wc_ui_total(&screen.model, WC_TAB_CHANNELS), 100);
+    press(WC_KEY_ESCAPE);
+    assert_string_equal(screen.ui.filter, "");
+    press('\\');
+    type("x");
+    press(WC_KEY_ESCAPE); /* changed one's mind */
+    assert_string_equal(screen.ui.filter, "");
+}
+
+static void keys_are_text_while_a_prompt_is_open(void **state)
+{
+    (void)state;
+    press('/');
+    type("q ?");
+    press(0xe9); /* e with an accent */
+    assert_false(screen.ui.wants_quit);
+    assert_string_equal(screen.ui.typed, "q ?\xc3\xa9");
+    press(WC_KEY_BACKSPACE);
+    assert_string_equal(screen.ui.typed, "q ?");
+    press(WC_CTRL('u'));
+    assert_string_equal(screen.ui.typed, "");
+    press(WC_KEY_BACKSPACE);
+    for (int i = 0; i < 500; i++) {
+        press('x');
+    }
+    assert_true(strlen(screen.ui.typed) < sizeof(screen.ui.typed));
+    press(WC_CTRL('c'));
+    assert_int_equal(screen.ui.prompt, WC_PROMPT_NONE);
+    assert_false(screen.ui.wants_quit);
+}
+
+static void details_open_follow_and_close(void **state)
+{
+    (void)state;
+    press(WC_KEY_ENTER);
+    assert_true(screen.ui.is_detail);
+    assert_string_equal(screen.ui.detail_name, "often-00");
+    assert_non_null(wc_model_detail(&screen.model, screen.ui.detail_id));
+    press('j');
+    assert_string_equal(screen.ui.detail_name, "often-01");
+    press(WC_KEY_ESCAPE);
+    assert_false(screen.ui.is_detail);
+    assert_int_equal(list()->cursor, 1);
+    press('5');
+    press(WC_KEY_ENTER);
+    assert_false(screen.ui.is_detail); /* no warning is there */
+}
+
+static void space_freezes_and_thaws(void **state)
+{
+    (void)state;
+    press(' ');
+    assert_true(screen.model.is_frozen);
+    press(' ');
+    assert_false(screen.model.is_frozen);
+}
+
+static void plus_and_minus_change_the_interval(void **state)
+{
+    (void)state;
+    press('+');
+    assert_int_equal(screen.query.request.interval_millis, 2000);
+    press('-');
+    press('-');
+    assert_int_equal(screen.query.request.interval_millis, 500);
+    for (int i = 0; i < 20; i++) {
+        press('-');
+    }
+    assert_int_equal(screen.ui.interval_millis, 100);
+    for (int i = 0; i < 20; i++) {
+        press('+');
+    }
+    assert_int_equal(screen.ui.interval_millis, 60000);
+    screen.ui.interval_millis = 3000;
+    press('+');
+    assert_int_equal(screen.ui.interval_millis, 5000);
+}
+
+static void any_key_closes_the_help_and_q_quits(void **state)
+{
+    (void)state;
+    press('?');
+    assert_true(screen.ui.is_help);
+    press('G');
+    assert_false(screen.ui.is_help);
+    assert_int_equal(list()->cursor, 0);
+    press(WC_KEY_F1);
+    press('q');
+    assert_true(screen.ui.wants_quit);
+}
+
+static void no_key_stands_twice_in_the_table(void **state)
+{
+    (void)state;
+    const struct wc_key_row *a, *b;
+    for (size_t i = 0; (a = wc_key_row(i)) != NULL; i++) {
+        for (size_t k = i + 1; (b = wc_key_row(k)) != NULL; k++) {
+            for (int x = 0; x < WC_KEYS_PER_ROW && a->keys[x]; x++) {
+                for (int y = 0; y < WC_KEYS_PER_ROW && b->keys[y]; y++) {
+                    assert_int_not_equal(a->keys[x], b->keys[y]);
+                }
+            }
+        }
+    }
+}
+
+static void any_keys_in_any_order_do_no_harm(void **state)
+{
+    (void)state;
+    static const uint32_t keys[] = {'j',
+                                    'k',
+                                    'G',
+                                    'g',
+                                    '1',
+                                    '2',
+                                    '3',
+                                    '4',
+                                    '5',
+                                    '6',
+                                    '/',
+                                    'n',
+                                    'N',
+                                    'f',
+                                    'x',
+                                    '*',
+                                    '<',
+                                    '>',
+                                    'i',
+                                    ' ',
+                                    '+',
+                                    '-',
+                                    'w',
+                                    '?',
+                                    WC_KEY_ENTER,
+                                    WC_KEY_ESCAPE,
+                                    9,
+                                    127,
+                                    0,
+                                    0xe9,
+                                    '~',
+                                    WC_KEY_PAGE_DOWN,
+                                    WC_KEY_PAGE_UP,
+                                    WC_KEY_END,
+                                    WC_KEY_HOME,
+                                    0x10ffff,
+                                    WC_KEY_F4};
+    uint32_t seed = 1;
+    for (int i = 0; i < 4000; i++) {
+        seed = seed * 1664525U + 1013904223U;
+        uint32_t key = keys[(seed >> 8) % (sizeof(keys) / sizeof(keys[0]))];
+        wc_input_key(&screen.ui, &screen.model, &screen.layout, key);
+        int rows = 8 + (int)(seed >> 20 & 63), cols = 50 + (int)(seed >> 16 & 127);
+        screen_draw(&screen, rows, cols);
+        if (seed & 0x8000) {
+            screen.second++;
+            screen_update(&screen);
+        }
+        assert_false(screen.ui.wants_quit);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(arrows_move_and_stop_at_the_ends),
+        TEST(one_g_alone_does_nothing),
+        TEST(the_cursor_stays_on_its_row),
+        TEST(tabs_go_round),
+        TEST(w_shows_warnings_and_goes_back),
+        TEST(sorting_goes_over_the_columns_shown),
+        TEST(search_finds_rows_that_were_not_fetched),
+        TEST(filter_is_the_servers),
+        TEST(keys_are_text_while_a_prompt_is_open),
+        TEST(details_open_follow_and_close),
+        TEST(space_freezes_and_thaws),
+        TEST(plus_and_minus_change_the_interval),
+        TEST(any_key_closes_the_help_and_q_quits),
+        TEST(no_key_stands_twice_in_the_table),
+        TEST(any_keys_in_any_order_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* What the screen knows and asks for: pictures, histories, staleness, queries, layouts. */
+#include "screen.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+
+static struct screen screen;
+
+static int setup(void **state)
+{
+    (void)state;
+    screen_init(&screen);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    screen_finish(&screen);
+    return 0;
+}
+
+static void channels_set(int n)
+{
+    char name[32];
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "c%03d", i);
+        screen_set(&screen, WI_CHANNEL, name, "depth", i);
+    }
+}
+
+static const struct wc_history *history_of(const char *name)
+{
+    return wc_model_history(&screen.model, WI_CHANNEL, screen_find(&screen, WI_CHANNEL, name)->id);
+}
+
+static void history_keeps_the_greatest_of_a_second(void **state)
+{
+    (void)state;
+    double columns[4];
+    channels_set(1);
+    const double depths[] = {5, 9, 2};
+    for (int i = 0; i < 3; i++) {
+        screen_set(&screen, WI_CHANNEL, "c000", "depth", depths[i]);
+        screen_draw(&screen, 24, 80);
+        screen_update(&screen);
+    }
+    int64_t second = wc_model_picture(&screen.model)->second;
+    assert_true(wc_history_columns(history_of("c000"), second, 1, 4, columns) == 9);
+    assert_true(isnan(columns[2]));
+    assert_true(columns[3] == 9);
+}
+
+static void history_has_gaps_where_nothing_was_seen(void **state)
+{
+    (void)state;
+    double columns[5];
+    channels_set(1);
+    screen_show(&screen, 24, 80);
+    screen.second += 3; /* two seconds are missed: more than an interval */
+    screen_show(&screen, 24, 80);
+    wc_history_columns(history_of("c000"), wc_model_picture(&screen.model)->second, 1, 5, columns);
+    assert_true(isnan(columns[0]) && columns[1] == 0 && isnan(columns[2]) && isnan(columns[3]) &&
+                columns[4] == 0);
+}
+
+static void history_of_a_slow_watch_has_no_gaps(void **state)
+{
+    (void)state;
+    double columns[6];
+    screen.ui.interval_millis = 5000;
+    channels_set(1);
+    screen_show(&screen, 24, 80);
+    screen.second += 5;
+    screen_set(&screen, WI_CHANNEL, "c000", "depth", 7);
+    screen_show(&screen, 24, 80);
+    wc_history_columns(history_of("c000"), wc_model_picture(&screen.model)->second, 1, 6, columns);
+    assert_true(columns[0] == 0 && columns[1] == 7 && columns[5] == 7);
+}
+
+static void history_outlives_sorting_scrolling_and_filters(void **state)
+{
+    (void)state;
+    double columns[10];
+    channels_set(100);
+    for (int i = 0; i < 9; i++) {
+        screen.second++;
+        screen.ui.list[WC_TAB_CHANNELS].sort = i % 3;
+        screen.ui.list[WC_TAB_CHANNELS].top = (uint32_t)i % 2;
+        snprintf(screen.ui.filter, sizeof(screen.ui.filter), "%s", i % 2 ? "c00" : "");
+        screen_show(&screen, 24, 80);
+    }
+    wc_history_columns(history_of("c003"), wc_model_picture(&screen.model)->second, 1, 10, columns);
+    assert_true(isnan(columns[0]));
+    for (int i = 1; i < 10; i++) {
+        assert_true(columns[i] == 3);
+    }
+}
+
+static void histories_are_bounded(void **state)
+{
+    (void)state;
+    struct wc_histories histories;
+    wc_histories_init(&histories);
+    for (uint64_t id = 1; id <= WC_HISTORY_ROWS + 500; id++) {
+        wc_histories_add(&histories, 0, id, (int64_t)id, 1, 1);
+    }
+    assert_int_equal(histories.n_rows, WC_HISTORY_ROWS);
+    assert_null(wc_histories_find(&histories, 0, 1));
+    assert_non_null(wc_histories_find(&histories, 0, WC_HISTORY_ROWS + 500));
+    assert_null(wc_histories_find(&histories, 1, WC_HISTORY_ROWS + 500));
+    wc_histories_finish(&histories);
+}
+
+static void another_process_starts_from_nothing(void **state)
+{
+    (void)state;
+    channels_set(1);
+    screen_show(&screen, 24, 80);
+    screen_describe(&screen, 4821, "running");
+    assert_non_null(history_of("c000"));
+    screen_describe(&screen, 4822, "running");
+    assert_null(history_of("c000"));
+    assert_null(wc_model_picture(&screen.model)->update);
+}
+
+static void frozen_picture_stands_while_updates_go_on(void **state)
+{
+    (void)state;
+    double columns[2];
+    channels_set(2);
+    screen_show(&screen, 24, 80);
+    wc_model_freeze(&screen.model, true);
+    screen.second++;
+    screen_set(&screen, WI_CHANNEL, "c000", "depth", 500);
+    screen_show(&screen, 24, 80);
+    char line[256];
+    wc_grid_row_text(&screen.grid, 4, line, sizeof(line));
+    assert_null(strstr(line, "500"));
+    wc_model_freeze(&screen.model, false);
+    screen_draw(&screen, 24, 80);
+    wc_grid_row_text(&screen.grid, 4, line, sizeof(line));
+    assert_non_null(strstr(line, "500"));
+    wc_history_columns(history_of("c000"), wc_model_picture(&screen.model)->second, 1, 2, columns);
+    assert_true(columns[0] == 0 && columns[1] == 500);
+}
+
+static void silence_is_stale_after_a_while(void **state)
+{
+    (void)state;
+    channels_set(1);
+    screen_show(&screen, 24, 80);
+    int64_t now = screen_now(&screen);
+    assert_true(wc_model_stale_seconds(&screen.model, now + 2 * SCREEN_NANOS) == 0);
+    assert_true(wc_model_stale_seconds(&screen.model, now + 7 * SCREEN_NANOS) == 7);
+    screen.ui.interval_millis = 10000;
+    screen_show(&screen, 24, 80);
+    assert_true(wc_model_stale_seconds(&screen.model, now + 20 * SCREEN_NANOS) == 0);
+    wc_model_connection(&screen.model, WC_LOST, now);
+    assert_true(wc_model_stale_seconds(&screen.model, now + 99 * SCREEN_NANOS) == 0);
+}
+
+static void an_update_that_does_not_fit_is_dropped(void **state)
+{
+    (void)state;
+    channels_set(1);
+    screen_show(&screen, 24, 80);
+    const Weir__V1__Update *before = wc_model_picture(&screen.model)->update;
+    Weir__V1__Update *update = malloc(sizeof(*update));
+    weir__v1__update__init(update);
+    wc_model_update(&screen.model, update, 0);
+    assert_ptr_equal(wc_model_picture(&screen.model)->update, before);
+}
+
+static void the_state_dead_comes_with_an_update(void **state)
+{
+    (void)state;
+    screen_show(&screen, 24, 80);
+    Weir__V1__Update *update = screen_answer(&screen);
+    free(update->state);
+    update->state = strdup("dead");
+    wc_model_update(&screen.model, update, 0);
+    assert_int_equal(screen.model.connection, WC_DEAD);
+}
+
+static void a_query_asks_for_what_is_shown(void **state)
+{
+    (void)state;
+    channels_set(300);
+    screen_show(&screen, 24, 80);
+    const Weir__V1__Query *query = &screen.query.query[0];
+    assert_int_equal(query->kind, WI_CHANNEL);
+    assert_in_range(query->limit, 17, 50);
+    assert_int_equal(query->offset, 0);
+    assert_true(query->descending);
+    assert_int_equal(query->sort, WI_CHANNEL_DEPTH);
+    for (size_t i = 0; i < query->n_columns; i++) {
+        assert_int_not_equal(query->columns[i], WI_CHANNEL_SOURCE);
+    }
+    screen.ui.list[WC_TAB_CHANNELS].cursor = 200;
+    screen_show(&screen, 24, 80);
+    query = &screen.query.query[0];
+    assert_in_range(query->offset, 100, 200);
+    assert_in_range(query->limit, 17, 50);
+    assert_int_equal(screen.ui.list[WC_TAB_CHANNELS].cursor, 200);
+}
+
+static void a_step_of_the_cursor_asks_nothing_new(void **state)
+{
+    (void)state;
+    static struct wc_query before;
+    channels_set(300);
+    screen.ui.list[WC_TAB_CHANNELS].cursor = 100;
+    screen_show(&screen, 24, 80);
+    wc_query_make(&screen.model, &screen.ui, &screen.layout, &before);
+    screen.ui.list[WC_TAB_CHANNELS].cursor = 101;
+    screen_draw(&screen, 24, 80);
+    wc_query_make(&screen.model, &screen.ui, &screen.layout, &screen.query);
+    assert_true(wc_query_is_same(&before, &screen.query));
+    screen.ui.list[WC_TAB_CHANNELS].is_descending = false;
+    wc_query_make(&screen.model, &screen.ui, &screen.layout, &screen.query);
+    assert_false(wc_query_is_same(&before, &screen.query));
+}
+
+static int layout_rows(const struct wc_layout *layout, enum wc_tab tab)
+{
+    const struct wc_section *section = wc_layout_section(layout, tab);
+    return section->tab == tab ? section->n_rows : 0;
+}
+
+static void tables_share_the_screen(void **state)
+{
+    (void)state;
+    struct wc_layout layout;
+    const uint32_t few[WC_N_TABS] = {1, 1, 1, 2, 1, 0};
+    const uint32_t many[WC_N_TABS] = {214, 9, 31, 2, 3, 0};
+
+    wc_layout_make(24, 80, WC_TAB_CHANNELS, few, false, &layout);
+    assert_int_equal(layout.n_sections, 4);
+    wc_layout_make(24, 80, WC_TAB_CHANNELS, many, false, &layout);
+    assert_true(layout_rows(&layout, WC_TAB_CHANNELS) >= 10);
+    assert_int_equal(layout_rows(&layout, WC_TAB_SEMAPHORES), 2);
+    wc_layout_make(24, 80, WC_TAB_TASKS, many, false, &layout);
+    assert_true(layout_rows(&layout, WC_TAB_TASKS) >= 10);
+    wc_layout_make(50, 80, WC_TAB_CHANNELS, many, false, &layout);
+    assert_int_equal(layout.n_sections, 4);
+    wc_layout_make(12, 60, WC_TAB_CHANNELS, many, false, &layout);
+    assert_int_equal(layout.n_sections, 1);
+    wc_layout_make(12, 60, WC_TAB_COUNTERS, few, false, &layout);
+    assert_int_equal(layout_rows(&layout, WC_TAB_COUNTERS), 2);
+    wc_layout_make(11, 60, WC_TAB_COUNTERS, few, false, &layout);
+    assert_true(layout.is_too_small);
+}
+
+static void no_layout_leaves_its_body(void **state)
+{
+    (void)state;
+    struct wc_layout layout;
+    uint32_t counts[WC_N_TABS];
+
+    for (int rows = WC_MIN_ROWS; rows < 80; rows++) {
+        for (unsigned seed = 0; seed < 200; seed++) {
+            for (unsigned tab = 0; tab < WC_N_TABS; tab++) {
+                counts[tab] = seed * 2654435761U >> (tab * 3) & 31;
+            }
+            enum wc_tab tab = (enum wc_tab)(seed % WC_N_TABS);
+            wc_layout_make(rows, 80, tab, counts, false, &layout);
+            int end = layout.body_row;
+            for (int i = 0; i < layout.n_sections; i++) {
+                assert_true(layout.section[i].row >= end);
+                assert_true(layout.section[i].n_rows >= 1);
+                end = layout.section[i].row + 1 + layout.section[i].n_rows;
+            }
+            assert_true(layout_rows(&layout, tab) > 0);
+            assert_true(end <= layout.info_row);
+            assert_true(layout.graph_rows == 0 ||
+                        (layout.graph_row >= end &&
+                         layout.graph_row + layout.graph_rows <= layout.info_row));
+        }
+    }
+}
+
+static void columns_fit_and_line_up(void **state)
+{
+    (void)state;
+    for (int cols = WC_MIN_COLS; cols < 300; cols++) {
+        int trend = -1;
+        for (int tab = 0; tab < WC_N_TABS; tab++) {
+            struct wc_screen_columns columns;
+            const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+            wc_columns_fit((enum wc_tab)tab, cols, 12, &columns);
+            int end = 0;
+            for (int i = 0; i < columns.n; i++) {
+                assert_true(columns.at[i].col > end);
+                end = columns.at[i].col + columns.at[i].width;
+                bool is_trend = table->columns[columns.at[i].index].type == WC_COLUMN_TREND;
+                bool has_bar = cols >= 80; /* below, the bar goes first */
+                if (is_trend && has_bar) {
+                    assert_true(trend < 0 || trend == columns.at[i].col);
+                    trend = columns.at[i].col;
+                }
+            }
+            assert_true(end <= cols);
+        }
+    }
+}
+
+static void every_column_has_its_metric(void **state)
+{
+    (void)state;
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+        for (size_t i = 0; i < table->n_columns; i++) {
+            const char *field = table->columns[i].field;
+            assert_true(!field || wi_metric_find((enum wi_kind)table->kind, field) >= 0);
+        }
+    }
+}
+
+static void numbers_that_are_none_are_absent(void **state)
+{
+    (void)state;
+    double number = 5;
+    Weir__V1__Value value = WEIR__V1__VALUE__INIT;
+    value.value_case = WEIR__V1__VALUE__VALUE_F64;
+    value.f64 = NAN;
+    assert_false(wc_model_as_number(&value, &number));
+    value.f64 = INFINITY;
+    assert_false(wc_model_as_number(&value, &number));
+    assert_false(wc_model_as_number(NULL, &number));
+    value.value_case = WEIR__V1__VALUE__VALUE_I64;
+    value.i64 = -3;
+    assert_true(wc_model_as_number(&value, &number));
+    assert_true(number == -3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(history_keeps_the_greatest_of_a_second),
+        TEST(history_has_gaps_where_nothing_was_seen),
+        TEST(history_of_a_slow_watch_has_no_gaps),
+        TEST(history_outlives_sorting_scrolling_and_filters),
+        TEST(histories_are_bounded),
+        TEST(another_process_starts_from_nothing),
+        TEST(frozen_picture_stands_while_updates_go_on),
+        TEST(silence_is_stale_after_a_while),
+        TEST(an_update_that_does_not_fit_is_dropped),
+        TEST(the_state_dead_comes_with_an_update),
+        TEST(a_query_asks_for_what_is_shown),
+        TEST(a_step_of_the_cursor_asks_nothing_new),
+        TEST(tables_share_the_screen),
+        TEST(no_layout_leaves_its_body),
+        TEST(columns_fit_and_line_up),
+        TEST(every_column_has_its_metric),
+        TEST(numbers_that_are_none_are_absent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
