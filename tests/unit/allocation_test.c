@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Every allocation of the encoders, the findings and HTTP fails once: each ends in a status. */
+#include "encode/prometheus.h"
+#include "failing_malloc.h"
+#include "fake_world.h"
+#include "finding/finding.h"
+#include "wire/http.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_ALLOCATIONS 10000
+
+static struct wi_world *world;
+
+static int setup(void **state)
+{
+    char name[32];
+    (void)state;
+    struct weir_histogram histogram = {.sum = 5000};
+    histogram.bucket[9] = 3;
+    world = fake_world_create("game");
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "room-%u", i);
+        struct wi_row *row = fake_world_add_channel(world, name, 100, 5, WEIR_UNBOUNDED);
+        fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+    }
+    fake_world_add_semaphore(world, "slots", 64, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    wi_world_close(world);
+    return 0;
+}
+
+static void exposition_is_whole_or_refused(void **state)
+{
+    (void)state;
+    for (int format = WI_FORMAT_TEXT; format <= WI_FORMAT_OPENMETRICS; format++) {
+        for (int once = 0; once < 2; once++) {
+            struct wi_buffer whole;
+            wi_buffer_init(&whole, 64 << 20);
+            assert_int_equal(wi_prometheus_encode(world, (enum wi_format)format, false, &whole),
+                             WEIR_OK);
+            long blocks = failing_malloc_blocks();
+            bool has_failed = true;
+            for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
+                struct wi_buffer buffer;
+                wi_buffer_init(&buffer, 64 << 20);
+                (once ? failing_malloc_arm_once : failing_malloc_arm)(n);
+                enum weir_status status =
+                    wi_prometheus_encode(world, (enum wi_format)format, false, &buffer);
+                has_failed = failing_malloc_disarm();
+                assert_int_equal(status, has_failed ? WEIR_E_MEMORY : WEIR_OK);
+                assert_int_equal(buffer.has_failed, has_failed);
+                if (!has_failed) {
+                    assert_int_equal(buffer.length, whole.length);
+                    assert_memory_equal(buffer.bytes, whole.bytes, whole.length);
+                }
+                wi_buffer_finish(&buffer);
+                assert_int_equal(failing_malloc_blocks(), blocks);
+            }
+            assert_false(has_failed);
+            wi_buffer_finish(&whole);
+        }
+    }
+}
+
+/* Eight seconds of a stall in every channel. Whether the findings could be made at all. */
+static bool look_for_eight_seconds(void)
+{
+    struct wi_finding *finding = NULL;
+    if (wi_finding_create(&finding) != WEIR_OK) {
+        assert_null(finding);
+        return false;
+    }
+    for (unsigned second = 1; second <= 8; second++) {
+        fake_world_set_monotonic_nanos(world, second * UINT64_C(1000000000));
+        wi_finding_update(finding, world);
+    }
+    wi_finding_destroy(finding);
+    return true;
+}
+
+static void findings_do_with_what_they_get(void **state)
+{
+    (void)state;
+    bool has_failed = true;
+    for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
+        failing_malloc_arm(n);
+        look_for_eight_seconds();
+        has_failed = failing_malloc_disarm();
+        wi_world_clear_warnings(world);
+
+        failing_malloc_arm_once(n);
+        bool is_made = look_for_eight_seconds();
+        has_failed |= failing_malloc_disarm();
+        assert_int_equal(wi_world_count(world, WI_WARNING), is_made ? 64 : 0);
+        wi_world_clear_warnings(world);
+    }
+    assert_false(has_failed);
+}
+
+/* One scrape on a connection of its own; its status, or 0 when it was closed without one. */
+static int scrape(struct wi_http *http, uint64_t now)
+{
+    char text[64] = "";
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_port = htons((uint16_t)wi_http_port(http));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    static const char request[] = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    assert_int_equal(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), sizeof(request) - 1);
+    ssize_t n = -1;
+    for (time_t end = time(NULL) + 20; n < 0 && time(NULL) < end;) {
+        wi_http_run(http, now);
+        n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+    }
+    close(fd);
+    wi_http_run(http, now);
+    return n > 12 ? (text[9] - '0') * 100 + (text[10] - '0') * 10 + text[11] - '0' : 0;
+}
+
+static void http_answers_503_and_then_200(void **state)
+{
+    (void)state;
+    struct wi_http_options options = {.address = "127.0.0.1:0", .hosts = "game.test"};
+    struct wi_http *http = NULL;
+    uint64_t now = UINT64_C(1000000000);
+    bool has_failed = true;
+    for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
+        failing_malloc_arm_once(n);
+        enum weir_status status = wi_http_create(&options, world, &http, NULL);
+        has_failed = failing_malloc_disarm();
+        assert_int_equal(status, has_failed ? WEIR_E_MEMORY : WEIR_OK);
+    }
+    assert_false(has_failed);
+    has_failed = true;
+    for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
+        now += UINT64_C(1000000000);
+        failing_malloc_arm_once(n);
+        int status = scrape(http, now);
+        has_failed = failing_malloc_disarm();
+        assert_int_equal(status, has_failed ? 503 : 200);
+    }
+    assert_false(has_failed);
+    assert_int_equal(scrape(http, now), 200);
+    wi_http_destroy(http);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(exposition_is_whole_or_refused),
+        TEST(findings_do_with_what_they_get),
+        TEST(http_answers_503_and_then_200),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
