@@ -61,11 +61,11 @@ static size_t bench_find(const struct bench_case *cases, size_t n_cases, const c
     return n_cases;
 }
 
-static void bench_print(const struct bench_case *bench, const double *times, const double *baseline,
-                        unsigned n_rounds)
+static void bench_print(const struct bench_case *bench, const double *times, double least,
+                        const double *baseline, unsigned n_rounds)
 {
     printf("{\"name\":\"%s\",\"ns_median\":%.3f,\"ns_min\":%.3f,", bench->name,
-           bench_median(times, n_rounds), bench_min(times, n_rounds));
+           bench_median(times, n_rounds), least);
     if (baseline) {
         double ratios[MAX_ROUNDS];
         for (unsigned i = 0; i < n_rounds; i++) {
@@ -79,10 +79,30 @@ static void bench_print(const struct bench_case *bench, const double *times, con
     fflush(stdout);
 }
 
+static double times[BENCH_MAX_CASES][MAX_ROUNDS];
+
+/* Takes the loop's cost off: of each round in that round, of the fastest round in the fastest. */
+static void bench_report(const struct bench_case *cases, size_t n_cases, size_t loop,
+                         unsigned n_rounds)
+{
+    double least[BENCH_MAX_CASES];
+    double least_loop = loop < n_cases ? bench_min(times[loop], n_rounds) : 0;
+    for (size_t i = 0; i < n_cases; i++) {
+        least[i] = bench_min(times[i], n_rounds) - (cases[i].is_bare ? least_loop : 0);
+        for (unsigned round = 0; loop < n_cases && cases[i].is_bare && round < n_rounds; round++) {
+            times[i][round] -= times[loop][round];
+        }
+    }
+    for (size_t i = 0; i < n_cases; i++) {
+        size_t baseline = bench_find(cases, n_cases, cases[i].baseline);
+        bench_print(&cases[i], times[i], least[i], baseline < n_cases ? times[baseline] : NULL,
+                    n_rounds);
+    }
+}
+
 void bench_run(const struct bench_case *cases, size_t n_cases, const char *loop, uint64_t n,
                unsigned n_rounds)
 {
-    static double times[BENCH_MAX_CASES][MAX_ROUNDS];
     const char *wanted = getenv("BENCH_ROUNDS");
     if (wanted && atoi(wanted) > 0) {
         n_rounds = (unsigned)atoi(wanted);
@@ -105,14 +125,5 @@ void bench_run(const struct bench_case *cases, size_t n_cases, const char *loop,
             times[i][round] = (double)took / things;
         }
     }
-    size_t empty = bench_find(cases, n_cases, loop);
-    for (size_t i = 0; i < n_cases; i++) {
-        for (unsigned round = 0; empty < n_cases && cases[i].is_bare && round < n_rounds; round++) {
-            times[i][round] -= times[empty][round];
-        }
-    }
-    for (size_t i = 0; i < n_cases; i++) {
-        size_t baseline = bench_find(cases, n_cases, cases[i].baseline);
-        bench_print(&cases[i], times[i], baseline < n_cases ? times[baseline] : NULL, n_rounds);
-    }
+    bench_report(cases, n_cases, bench_find(cases, n_cases, loop), n_rounds);
 }
