@@ -17,6 +17,7 @@ import time
 
 SOURCE = os.environ.get("WEIR_SOURCE") or os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 BUILD = os.environ.get("WEIR_BUILD", os.path.join(SOURCE, "build"))
 
 
@@ -33,7 +34,7 @@ except ImportError as error:
 if not shutil.which("protoc"):
     skip("protoc is needed (protobuf-compiler)")
 
-scratch = tempfile.mkdtemp(prefix="weir-test-")
+scratch = tempfile.mkdtemp(prefix="weir-test-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 atexit.register(shutil.rmtree, scratch, True)
 
 
