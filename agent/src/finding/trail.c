@@ -198,7 +198,13 @@ void wi_trail_add(struct wi_trail *trail, uint64_t now_nanos, uint64_t depth, ui
 double wi_trail_slope(const struct wi_trail *trail)
 {
     uint32_t n = trail_n(trail);
-    uint32_t back = n > 2 * TRAIL_RECENT ? 2 * TRAIL_RECENT : n;
+    uint32_t back = 1;
+    /* What was before the growth ended says nothing of how it drains. */
+    while (back < n && back < 2 * TRAIL_RECENT &&
+           (trail->phase != WI_TRAIL_SETTLING || back < 2 ||
+            trail_at(trail, back) >= trail->settling_since)) {
+        back++;
+    }
     if (back < 2 || trail_at(trail, 0) <= trail_at(trail, back - 1)) {
         return 0;
     }
