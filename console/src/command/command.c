@@ -52,7 +52,11 @@ void wc_command_note(const char *text)
 {
     struct wc_error note;
     wc_error_set(&note, WC_OK, "%s", text);
-    fprintf(stderr, "weir: %s\n", note.text);
+    if (command_reports_json) {
+        wc_report_error(&note, stderr);
+    } else {
+        fprintf(stderr, "weir: %s\n", note.text);
+    }
 }
 
 /* Whether the arguments ask for JSON, even where they cannot be parsed: their error is told so. */

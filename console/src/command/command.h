@@ -39,7 +39,7 @@ enum wc_exit wc_command_main(int argc, char *const *argv);
 /* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
 enum wc_exit wc_command_fail(const struct wc_error *error);
 
-/* Writes a remark to stderr that is no error: "weir: TEXT". */
+/* Writes a remark to stderr that is no error, in the same forms. */
 void wc_command_note(const char *text);
 
 /* What `weir help NAME` prints. */

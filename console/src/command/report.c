@@ -47,9 +47,12 @@ void wc_report_error(const struct wc_error *error, FILE *out)
 {
     struct wc_json json;
     struct wc_value code = wc_value_u64((uint64_t)error->code);
-    wc_report_open(&json, out, "weir.error/1", wc_report_now(), NULL);
+    bool is_note = error->code == WC_OK;
+    wc_report_open(&json, out, is_note ? "weir.note/1" : "weir.error/1", wc_report_now(), NULL);
     wc_json_open(&json, "data", '{');
-    wc_json_value(&json, "code", &code);
+    if (!is_note) {
+        wc_json_value(&json, "code", &code);
+    }
     wc_json_text(&json, "text", error->text);
     wc_json_close(&json, '}');
     wc_report_close(&json);

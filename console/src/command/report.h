@@ -24,7 +24,7 @@ void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t
 /* Closes the envelope and ends the line. */
 void wc_report_close(struct wc_json *json);
 
-/* The error's envelope, one line. */
+/* The error's envelope, one line; with the code WC_OK it is a note's. */
 void wc_report_error(const struct wc_error *error, FILE *out);
 
 /* CLOCK_REALTIME in nanoseconds. */

@@ -17,26 +17,42 @@ void wc_json_init(struct wc_json *json, FILE *out)
     json->needs_comma = false;
 }
 
+/* The bytes from `text` on that stand in JSON as they are. */
+static size_t json_plain(const char *text)
+{
+    size_t length = 0;
+    for (;;) {
+        unsigned char byte = (unsigned char)text[length];
+        size_t n = byte ? wc_text_length(text + length) : 0;
+        bool is_c1 = n == 2 && byte == 0xc2 && (unsigned char)text[length + 1] < 0xa0;
+        if (n == 0 || byte == '"' || byte == '\\' || byte < 0x20 || byte == 0x7f || is_c1) {
+            return length;
+        }
+        length += n;
+    }
+}
+
 static void json_string(struct wc_json *json, const char *text)
 {
     putc('"', json->out);
-    while (*text) {
-        char clean[8];
+    for (;;) {
+        size_t plain = json_plain(text);
+        fwrite(text, 1, plain, json->out);
+        text += plain;
         unsigned char byte = (unsigned char)*text;
-        size_t n = wc_text_length(text);
+        if (byte == '\0') {
+            break;
+        }
         if (byte == '"' || byte == '\\') {
             fprintf(json->out, "\\%c", byte);
-        } else if (byte < 0x20 || byte == 0x7f) {
+        } else if (byte < 0x80) {
             fprintf(json->out, "\\u%04x", byte);
-        } else if (n == 2 && byte == 0xc2 && (unsigned char)text[1] < 0xa0) {
-            fprintf(json->out, "\\u%04x", (unsigned char)text[1]);
-        } else if (n == 0) {
+        } else if (wc_text_length(text) == 0) {
             fputs("\\ufffd", json->out);
         } else {
-            memcpy(clean, text, n);
-            fwrite(clean, 1, n, json->out);
+            fprintf(json->out, "\\u%04x", (unsigned char)*++text);
         }
-        text += n ? n : 1;
+        text++;
     }
     putc('"', json->out);
 }
