@@ -53,7 +53,8 @@ static void handlers_finish(struct handlers *handlers, struct move *taken_move,
     outbox_add(outbox, &moved, &taken_move->from);
     instrument_handler_ends(taken_move->ticket);
     move_free(taken_move);
-    atomic_fetch_add_explicit(&handlers->n_served, 1, memory_order_relaxed);
+    /* Release: who sees it served sees it taken, see server_report. */
+    atomic_fetch_add_explicit(&handlers->n_served, 1, memory_order_release);
     permits_leave(handlers->permits, true);
 }
 

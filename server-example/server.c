@@ -91,9 +91,11 @@ static double server_cpu_seconds(void)
 
 static size_t server_report(struct server *server, const char *state, char *ret_text, size_t n)
 {
-    struct moves_count moves = moves_count(&server->moves);
-    struct permits_count permits = permits_count(&server->permits);
     struct handlers *handlers = &server->handlers;
+    /* What leaves before what enters: no report has more moves served than taken. */
+    uint64_t n_served = atomic_load_explicit(&handlers->n_served, memory_order_acquire);
+    struct permits_count permits = permits_count(&server->permits);
+    struct moves_count moves = moves_count(&server->moves);
     const struct report report = {
         .mode = server->mode,
         .state = state,
@@ -106,7 +108,7 @@ static size_t server_report(struct server *server, const char *state, char *ret_
         .permits = permits.n_all,
         .permits_taken = permits.n_taken,
         .handling = permits.n_in_pool,
-        .served = atomic_load_explicit(&handlers->n_served, memory_order_relaxed),
+        .served = n_served,
         .stale = atomic_load_explicit(&handlers->n_stale, memory_order_relaxed),
         .refused = server->n_refused,
         .unknown = server->n_unknown,

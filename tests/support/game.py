@@ -124,4 +124,6 @@ def check_report(report):
 def check_status(status):
     """The game's account is complete."""
     assert status["sent"] == status["taken"] + status["queued"], status
-    assert status["taken"] >= status["served"] + status["handling"], status
+    assert status["taken"] >= status["served"], status
+    if status["state"] == "resting":
+        assert status["handling"] == 0 and status["taken"] == status["served"], status
