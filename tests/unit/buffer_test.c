@@ -13,20 +13,23 @@
 
 static struct wi_buffer buffer;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     wi_buffer_init(&buffer, 1 << 20);
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     wi_buffer_finish(&buffer);
     return 0;
 }
 
 /* What one number becomes; valid until the next call. */
-static const char *f64_text(double number) {
+static const char *f64_text(double number)
+{
     static char text[64];
     wi_buffer_clear(&buffer);
     wi_buffer_f64(&buffer, number);
@@ -37,14 +40,16 @@ static const char *f64_text(double number) {
     return text;
 }
 
-static void assert_reads_back(double number) {
+static void assert_reads_back(double number)
+{
     const char *text = f64_text(number);
     if (strtod(text, NULL) != number) {
         fail_msg("%.17g was written as %s", number, text);
     }
 }
 
-static void appended_bytes_stand_one_after_the_other(void **state) {
+static void appended_bytes_stand_one_after_the_other(void **state)
+{
     (void)state;
     wi_buffer_text(&buffer, "depth ");
     wi_buffer_u64(&buffer, 4096);
@@ -54,7 +59,8 @@ static void appended_bytes_stand_one_after_the_other(void **state) {
     assert_string_equal((const char *)buffer.bytes, "depth 4096");
 }
 
-static void limit_is_never_passed_and_failure_stays(void **state) {
+static void limit_is_never_passed_and_failure_stays(void **state)
+{
     (void)state;
     buffer.limit = 1000;
     for (int i = 0; i < 300; i++) {
@@ -72,7 +78,8 @@ static void limit_is_never_passed_and_failure_stays(void **state) {
     assert_int_equal(buffer.length, 1);
 }
 
-static void limit_can_be_filled_to_the_last_byte(void **state) {
+static void limit_can_be_filled_to_the_last_byte(void **state)
+{
     (void)state;
     buffer.limit = 777;
     for (int i = 0; i < 777; i++) {
@@ -83,7 +90,8 @@ static void limit_can_be_filled_to_the_last_byte(void **state) {
     assert_int_equal(buffer.length, 777);
 }
 
-static void absurd_reservations_fail(void **state) {
+static void absurd_reservations_fail(void **state)
+{
     (void)state;
     wi_buffer_text(&buffer, "x");
 
@@ -95,7 +103,8 @@ static void absurd_reservations_fail(void **state) {
     assert_non_null(wi_buffer_reserve(&buffer, 0));
 }
 
-static void whole_numbers(void **state) {
+static void whole_numbers(void **state)
+{
     (void)state;
     static const struct {
         uint64_t number;
@@ -111,7 +120,8 @@ static void whole_numbers(void **state) {
     }
 }
 
-static void doubles_take_their_shortest_form(void **state) {
+static void doubles_take_their_shortest_form(void **state)
+{
     (void)state;
     assert_string_equal(f64_text(0), "0");
     assert_string_equal(f64_text(-0.0), "0");
@@ -131,7 +141,8 @@ static void doubles_take_their_shortest_form(void **state) {
     assert_string_equal(f64_text(-INFINITY), "-Inf");
 }
 
-static void doubles_read_back(void **state) {
+static void doubles_read_back(void **state)
+{
     (void)state;
     uint64_t random = 88172645463325252U;
     for (int i = 0; i < 200000; i++) {
@@ -148,7 +159,8 @@ static void doubles_read_back(void **state) {
     }
 }
 
-static void decimal_comma_of_the_host_stays_out(void **state) {
+static void decimal_comma_of_the_host_stays_out(void **state)
+{
     (void)state;
     static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "ps_AF.UTF-8"};
     const char *found = NULL;
@@ -166,7 +178,8 @@ static void decimal_comma_of_the_host_stays_out(void **state) {
     assert_string_equal(text, "0.3333333333333333");
 }
 
-int main(void) {
+int main(void)
+{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(appended_bytes_stand_one_after_the_other),

@@ -16,6 +16,7 @@
 #include "encode/prometheus.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -473,9 +474,9 @@ static void prometheus_channel_info(struct prometheus_encoder *encoder)
                 encoder, "weir_channel",
                 "What sort of channel it is and whether it is bounded; always 1.");
         }
-        char extra[64] = "kind=\"";
-        strncat(extra, group->flavor ? group->flavor : "other", 16);
-        strcat(extra, group->is_unbounded ? "\",bounded=\"false\"" : "\",bounded=\"true\"");
+        char extra[64];
+        snprintf(extra, sizeof(extra), "kind=\"%.16s\",bounded=\"%s\"",
+                 group->flavor ? group->flavor : "other", group->is_unbounded ? "false" : "true");
         prometheus_series(encoder, "weir_channel", "_info", group, extra);
         wi_buffer_append(encoder->out, "1\n", 2);
     }
