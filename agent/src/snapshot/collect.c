@@ -304,10 +304,12 @@ enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, ch
         const char *at = (const char *)view->bytes + offset;
         size_t most = view->length - offset;
         most = most < WEIR_NAME_MAX + 1 ? most : WEIR_NAME_MAX + 1;
-        for (size_t i = 0; i < most; i++) {
+        /* Not a byte past its end: what comes then may not be reserved, and would kill the host. */
+        size_t i = 0;
+        do {
             text[i] = __atomic_load_n(&at[i], __ATOMIC_RELAXED);
-        }
-        if (strnlen(text, most) == most) {
+        } while (text[i] && ++i < most);
+        if (i == most) {
             return view->is_still ? collect_corrupt("end of the name at", unit, ret_error)
                                   : WEIR_OK;
         }
