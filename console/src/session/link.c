@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "session/client.h"
-#include "wire/exporter.h"
+#include "session/connect.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,7 +23,6 @@
 #define LINK_READ_BYTES       (64u << 10)
 #define LINK_READ_ROUNDS      16u
 #define LINK_PATIENCE_NANOS   (UINT64_C(5) * 1000000000)
-#define LINK_RETRY_MILLIS     20
 #define LINK_NANOS_PER_MILLI  UINT64_C(1000000)
 #define LINK_NANOS_PER_SECOND UINT64_C(1000000000)
 
@@ -274,81 +272,6 @@ short wc_link_events(const struct wc_link *link)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static enum wc_exit link_connect_failed(const char *path, int error, struct wc_error *ret_error)
-{
-    if (error == EACCES || error == EPERM) {
-        return wc_error_set(ret_error, WC_DENIED, "%s: permission denied: it is another user's",
-                            path);
-    }
-    if (error == ECONNREFUSED || error == ENOENT) {
-        return wc_error_set(ret_error, WC_NO_TARGET,
-                            "%s: nobody answers there: `weir list` shows who does", path);
-    }
-    return wc_error_set(ret_error, WC_NO_TARGET, "%s: cannot connect: %s", path, strerror(error));
-}
-
-static enum wc_exit link_connect(const char *path, uint64_t deadline, int *ret_fd,
-                                 struct wc_error *ret_error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        return wc_error_set(ret_error, WC_NO_TARGET,
-                            "%s: too long for a socket's path: set WEIR_DIR to a shorter one",
-                            path);
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return wc_error_set(ret_error, WC_NO_TARGET, "no socket: %s", strerror(errno));
-    }
-    while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
-        int error = errno;
-        /* EAGAIN: the server's backlog is full. */
-        if ((error != EAGAIN && error != EINTR) || link_now() >= deadline) {
-            close(fd);
-            return link_connect_failed(path, error, ret_error);
-        }
-        poll(NULL, 0, LINK_RETRY_MILLIS);
-    }
-    struct ucred peer;
-    socklen_t length = sizeof(peer);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ||
-        (peer.uid != geteuid() && peer.uid != 0 && geteuid() != 0)) {
-        close(fd);
-        return wc_error_set(ret_error, WC_DENIED, "%s: served by another user: not to be trusted",
-                            path);
-    }
-    *ret_fd = fd;
-    return WC_OK;
-}
-
-/* Starts an exporter thread of our own over the segment. */
-static enum wc_exit link_serve(struct wc_link *link, struct wc_error *ret_error)
-{
-    struct wi_world *world = NULL;
-    struct weir_error error = {{0}};
-    enum weir_status status = wi_world_open_file(link->target.path, &world, &error);
-    if (status != WEIR_OK) {
-        enum wc_exit code = status == WEIR_E_DENIED                                ? WC_DENIED
-                            : status == WEIR_E_CORRUPT || status == WEIR_E_VERSION ? WC_MISMATCH
-                                                                                   : WC_NO_TARGET;
-        return wc_error_set(ret_error, code, "%s", error.text);
-    }
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
-        wi_world_close(world);
-        return wc_error_set(ret_error, WC_NO_TARGET, "no socketpair: %s", strerror(errno));
-    }
-    struct wi_exporter_options options = {.taken_fd = pair[1]};
-    status = wi_exporter_start(world, &options, &link->exporter, &error);
-    if (status != WEIR_OK && status != WEIR_DEGRADED) {
-        close(pair[0]);
-        return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
-    }
-    link->fd = pair[0];
-    return WC_OK;
-}
-
 static enum wc_exit link_describe(struct wc_link *link, uint64_t deadline,
                                   struct wc_error *ret_error)
 {
@@ -417,8 +340,9 @@ static enum wc_exit link_try(const struct wc_target *target, bool is_by_socket, 
                              struct wc_link **ret_link, struct wc_error *ret_error)
 {
     struct wc_link *link = link_create(target);
-    enum wc_exit code = is_by_socket ? link_connect(target->socket, deadline, &link->fd, ret_error)
-                                     : link_serve(link, ret_error);
+    enum wc_exit code = is_by_socket
+                            ? wc_connect(target->socket, deadline, &link->fd, ret_error)
+                            : wc_serve(target->path, &link->fd, &link->exporter, ret_error);
     if (code == WC_OK) {
         code = link_describe(link, deadline, ret_error);
     }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The two ways to an exporter: its unix socket, or a thread of our own over a bare segment. */
+#ifndef WC_SESSION_CONNECT_H
+#define WC_SESSION_CONNECT_H
+
+#include "base/error.h"
+#include "wire/exporter.h"
+
+#include <stdint.h>
+
+/*
+ * Connects to a socket whose server is this user or root, until `deadline` (nanoseconds of
+ * CLOCK_MONOTONIC) while the server's backlog is full. Owns: ret_fd, non-blocking, is the caller's.
+ * Fails: WC_NO_TARGET, WC_DENIED.
+ */
+enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
+                        struct wc_error *ret_error);
+
+/* Starts an exporter over the segment at `path`. Owns: ret_fd and ret_exporter are the caller's;
+ * close the first, then stop the other. Fails: WC_NO_TARGET, WC_DENIED, WC_MISMATCH. */
+enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
+                      struct wc_error *ret_error);
+
+#endif
