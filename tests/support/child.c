@@ -3,6 +3,7 @@
 #include "child.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
@@ -38,6 +39,11 @@ int child_run_in(const char *dir, child_fn *body)
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
+        /* A handler of the test library would go on with the tests in here. */
+        static const int fatal[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS};
+        for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
+            signal(fatal[i], SIG_DFL);
+        }
         setenv("WEIR_DIR", dir, 1);
         body(dir);
         exit(0);
