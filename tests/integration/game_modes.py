@@ -4,7 +4,9 @@
 is accounted for by the players as by the server. ctest: timeout=180"""
 
 import os
+import random
 import signal
+import socket
 import sys
 
 sys.dont_write_bytecode = True
@@ -117,6 +119,24 @@ def players_notice_that_the_server_is_gone():
         assert '"sent":' in out, out
 
 
+def garbage_does_no_harm():
+    chance = random.Random(20261123)
+    with Game() as game, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(("127.0.0.1", game.port))
+        for _ in range(20000):
+            datagram = bytearray(chance.randbytes(chance.choice((0, 1, 31, 32, 33, 160, 161, 1056, 1057, 9000))))
+            head = b"W\x01" + bytes([chance.randrange(14)]) + b"\x00"
+            if chance.randrange(4) > 0:
+                datagram[: len(head)] = head
+            sender.send(datagram)
+        report = game.play("--players", 10, "--rate", 500, "--for", 0.3)
+        check_report(report)
+        assert report["served"] > 0, report
+        status = game.status()
+        assert status["malformed"] > 1000 and status["unknown"] > 100, status
+        assert game.end()["joins"] > 10
+
+
 def instrumentation_can_be_left_out():
     for flags, env in ((["--no-weir"], {}), ([], {"WEIR_OFF": "1"})):
         with Game(*flags, env=env) as game:
@@ -126,6 +146,7 @@ def instrumentation_can_be_left_out():
 
 
 need(GAME, PLAYERS)
+garbage_does_no_harm()
 unbounded_queues_everything()
 bounded_refuses_what_is_beyond_its_bound()
 as_published_queues_in_front_of_the_permits()
