@@ -8,7 +8,7 @@ set(weir_test_environment
     # A sanitizer's report must fail the test, also in a program that a script starts.
     ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=66
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-    TSAN_OPTIONS=halt_on_error=0:exitcode=66:second_deadlock_stack=1:die_after_fork=0)
+    TSAN_OPTIONS=halt_on_error=0:exitcode=66:second_deadlock_stack=1)
 
 # Registers a test with what its file says of itself: `ctest: labels=a,b timeout=N parallel`.
 function(weir_add_test name file label default_timeout)
