@@ -15,8 +15,8 @@
 
 #define SESSION_OUTBOUND_ACKS    64 /* PING and SETTINGS floods */
 #define SESSION_CONTINUATIONS    8
-#define SESSION_RESETS_BURST     200 /* rapid reset: so many at once, then so many a second */
-#define SESSION_RESETS_RATE      33
+#define SESSION_RESETS_BURST     1000 /* rapid reset: so many at once, then so many a second */
+#define SESSION_RESETS_RATE      100
 #define SESSION_SETTINGS_MAX     32
 #define SESSION_QUIET_NANOS      UINT64_C(100000000)
 #define SESSION_CODE_ROOM        4
