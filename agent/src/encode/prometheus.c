@@ -5,10 +5,11 @@
  *     rows of a kind -> groups (one for each name, at most 256, the rest "other") -> families
  *
  * Rows of one name are summed, because a series must not stand twice; peaks and ages take the
- * highest. The first 256 names in the order of opening keep their own series, so that a name does
- * not wander into "other" because another one grew. A histogram appears with the first value that
- * was measured for it: thirty series of zeros for each channel that nobody times are a scrape's
- * largest part. Counters are there from the start, at 0, so that the first burst is seen.
+ * highest. What closed rows of a name had counted stays in its sums (encode/tally.h). The first 256
+ * names in the order of opening keep their own series, so that a name does not wander into "other"
+ * because another one grew. A histogram appears with the first value that was measured for it:
+ * thirty series of zeros for each channel that nobody times are a scrape's largest part. Counters
+ * are there from the start, at 0, so that the first burst is seen.
  *
  * There is no gzip: the exporter listens on loopback only, where compressing costs the host more
  * than sending.
@@ -24,8 +25,6 @@
 #define PROMETHEUS_SLOTS     1024 /* a power of two, well above the names */
 #define PROMETHEUS_NO_GROUP  UINT16_MAX
 #define PROMETHEUS_OTHER     "other"
-/* The bounds that are shown: one for each octave, 1,024 ns to 137 s. */
-#define PROMETHEUS_OCTAVES ((WEIR_HISTOGRAM_BUCKETS - 2) / 4 + 1)
 
 /* All rows of one name. */
 struct prometheus_group {
@@ -37,14 +36,9 @@ struct prometheus_group {
     struct wi_value value[WI_MAX_METRICS];
 };
 
-struct prometheus_histogram {
-    uint64_t count[PROMETHEUS_OCTAVES + 1]; /* not cumulative; the last: above all bounds */
-    uint64_t sum;
-    bool is_measured;
-};
-
 struct prometheus_encoder {
     struct wi_world *world;
+    struct wi_tally *tally; /* may be NULL */
     struct wi_buffer *out;
     bool is_openmetrics;
     bool without_process;
@@ -54,9 +48,9 @@ struct prometheus_encoder {
     uint16_t *group_of_row;
     size_t n_groups;
     uint16_t slot[PROMETHEUS_SLOTS];
-    char bound[PROMETHEUS_OCTAVES][32]; /* the values of le */
+    char bound[WI_OCTAVES][32]; /* the values of le */
     struct prometheus_group group[PROMETHEUS_MAX_NAMES + 1];
-    struct prometheus_histogram histogram[PROMETHEUS_MAX_NAMES + 1];
+    struct wi_octaves histogram[PROMETHEUS_MAX_NAMES + 1];
 };
 
 /* ---- from rows to groups ------------------------------------------------------------------- */
@@ -108,27 +102,11 @@ static double prometheus_as_double(const struct wi_value *value)
 /* sum += value, or the higher of the two. */
 static void prometheus_add(struct wi_value *sum, const struct wi_value *value, bool is_peak)
 {
-    if (value->type == WI_ABSENT || value->type == WI_TEXT) {
-        return;
-    }
-    if (sum->type == WI_ABSENT) {
+    if (!is_peak || sum->type == WI_ABSENT) {
+        wi_value_add(sum, value);
+    } else if (value->type != WI_ABSENT && value->type != WI_TEXT &&
+               prometheus_as_double(value) > prometheus_as_double(sum)) {
         *sum = *value;
-    } else if (is_peak) {
-        if (prometheus_as_double(value) > prometheus_as_double(sum)) {
-            *sum = *value;
-        }
-    } else if (sum->type == WI_U64 && value->type == WI_U64) {
-        if (__builtin_add_overflow(sum->u.u64, value->u.u64, &sum->u.u64)) {
-            sum->u.u64 = UINT64_MAX;
-        }
-    } else if (sum->type == WI_I64 && value->type == WI_I64) {
-        if (__builtin_add_overflow(sum->u.i64, value->u.i64, &sum->u.i64)) {
-            sum->u.i64 = value->u.i64 < 0 ? INT64_MIN : INT64_MAX;
-        }
-    } else {
-        double total = prometheus_as_double(sum) + prometheus_as_double(value);
-        sum->type = WI_F64;
-        sum->u.f64 = total;
     }
 }
 
@@ -216,6 +194,31 @@ static void prometheus_labels_write(struct prometheus_encoder *encoder,
     group->labels_length = encoder->labels.length - group->labels_at;
 }
 
+/* Puts what closed rows had counted on top of the sums of names that have, or had, several rows. */
+static void prometheus_groups_tally(struct prometheus_encoder *encoder, enum wi_kind kind)
+{
+    bool is_shared[PROMETHEUS_MAX_NAMES + 1];
+    for (size_t i = 0; i < encoder->n_groups; i++) {
+        const struct prometheus_group *group = &encoder->group[i];
+        is_shared[i] = group->instances > 1 || wi_tally_knows(encoder->tally, kind, group->name);
+    }
+    wi_tally_begin(encoder->tally, kind);
+    size_t n_rows = wi_world_count(encoder->world, kind);
+    for (size_t i = 0; i < n_rows; i++) {
+        uint16_t group = encoder->group_of_row[i];
+        if (is_shared[group]) {
+            wi_tally_see(encoder->tally, kind, encoder->group[group].name,
+                         wi_world_row(encoder->world, kind, i));
+        }
+    }
+    wi_tally_end(encoder->tally, kind);
+    for (size_t i = 0; i < encoder->n_groups; i++) {
+        if (is_shared[i]) {
+            wi_tally_add(encoder->tally, kind, encoder->group[i].name, encoder->group[i].value);
+        }
+    }
+}
+
 static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind)
 {
     const char *label = prometheus_label(kind);
@@ -229,6 +232,9 @@ static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_k
         uint16_t group = prometheus_group_find(encoder, label ? row->name : "");
         encoder->group_of_row[i] = group;
         prometheus_row_add(encoder, &encoder->group[group], row);
+    }
+    if (encoder->tally && label) {
+        prometheus_groups_tally(encoder, kind);
     }
     for (size_t i = 0; i < encoder->n_groups; i++) {
         struct prometheus_group *group = &encoder->group[i];
@@ -380,13 +386,12 @@ static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t
         if (!from) {
             continue;
         }
-        struct prometheus_histogram *to = &encoder->histogram[encoder->group_of_row[i]];
-        to->is_measured = true;
-        to->sum += from->sum;
-        for (size_t bucket = 0; bucket < WEIR_HISTOGRAM_BUCKETS; bucket++) {
-            size_t octave = (bucket + 3) / 4; /* bucket 0; then 1 to 4, 5 to 8, ... */
-            to->count[octave] += from->bucket[bucket];
-        }
+        wi_octaves_add_histogram(&encoder->histogram[encoder->group_of_row[i]], from);
+        wi_tally_see_histogram(encoder->tally, kind, row, metric, from);
+    }
+    for (size_t i = 0; i < encoder->n_groups; i++) {
+        wi_tally_add_histogram(encoder->tally, kind, encoder->group[i].name, metric,
+                               &encoder->histogram[i]);
     }
 }
 
@@ -394,12 +399,12 @@ static void prometheus_histogram_write(struct prometheus_encoder *encoder,
                                        const struct wi_metric *metric, size_t g)
 {
     const struct prometheus_group *group = &encoder->group[g];
-    const struct prometheus_histogram *histogram = &encoder->histogram[g];
+    const struct wi_octaves *histogram = &encoder->histogram[g];
     struct wi_buffer *out = encoder->out;
     uint64_t count = 0;
     char le[48];
-    for (size_t i = 0; i <= PROMETHEUS_OCTAVES; i++) {
-        const char *bound = i < PROMETHEUS_OCTAVES ? encoder->bound[i] : "+Inf";
+    for (size_t i = 0; i <= WI_OCTAVES; i++) {
+        const char *bound = i < WI_OCTAVES ? encoder->bound[i] : "+Inf";
         size_t length = strlen(bound);
         count += histogram->count[i];
         memcpy(le, "le=\"", 4);
@@ -504,7 +509,7 @@ static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kin
 
 static void prometheus_bounds_write(struct prometheus_encoder *encoder)
 {
-    for (unsigned i = 0; i < PROMETHEUS_OCTAVES; i++) {
+    for (unsigned i = 0; i < WI_OCTAVES; i++) {
         wi_buffer_clear(&encoder->labels);
         wi_buffer_f64(&encoder->labels, (double)wi_histogram_bound(4 * i) / 1e9);
         size_t length = encoder->labels.length;
@@ -539,7 +544,8 @@ static struct prometheus_encoder *prometheus_encoder_create(struct wi_world *wor
 }
 
 enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
-                                      bool without_process, struct wi_buffer *buffer)
+                                      bool without_process, struct wi_tally *tally,
+                                      struct wi_buffer *buffer)
 {
     struct prometheus_encoder *encoder = prometheus_encoder_create(world);
     if (!encoder) {
@@ -547,6 +553,7 @@ enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format for
         return WEIR_E_MEMORY;
     }
     encoder->out = buffer;
+    encoder->tally = tally;
     encoder->is_openmetrics = format == WI_FORMAT_OPENMETRICS;
     encoder->without_process = without_process;
     prometheus_bounds_write(encoder);

@@ -8,6 +8,7 @@
 #define WI_ENCODE_PROMETHEUS_H
 
 #include "encode/buffer.h"
+#include "encode/tally.h"
 #include "snapshot/world.h"
 
 enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
@@ -18,8 +19,10 @@ enum wi_format wi_prometheus_negotiate(const char *accept);
 /* The Content-Type of a format. Owns: static. */
 const char *wi_prometheus_content_type(enum wi_format format);
 
-/* Appends a whole exposition. Fails: WEIR_E_MEMORY: the buffer's content is void. */
+/* Appends a whole exposition. The tally is one for each world; NULL: sums may fall when rows close.
+ * Fails: WEIR_E_MEMORY: the buffer's content is void. */
 enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
-                                      bool without_process, struct wi_buffer *buffer);
+                                      bool without_process, struct wi_tally *tally,
+                                      struct wi_buffer *buffer);
 
 #endif

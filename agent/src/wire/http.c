@@ -79,6 +79,7 @@ struct wi_http {
     struct MHD_Daemon *daemon;
     struct MHD_Response *page[HTTP_N_PAGES];
     struct http_render render[2]; /* by enum wi_format */
+    struct wi_tally *tally;
     struct http_client client[HTTP_MAX_CLIENTS];
     char *hosts; /* NULL: none */
     int epoll;
@@ -205,7 +206,8 @@ static struct MHD_Response *http_rendered(struct wi_http *http, enum wi_format f
         wi_buffer_reserve(&buffer, render->length + render->length / 16);
         wi_buffer_clear(&buffer);
     }
-    if (wi_prometheus_encode(http->world, format, http->without_process, &buffer) != WEIR_OK) {
+    if (wi_prometheus_encode(http->world, format, http->without_process, http->tally, &buffer) !=
+        WEIR_OK) {
         wi_buffer_finish(&buffer);
         return NULL;
     }
@@ -663,6 +665,10 @@ enum weir_status wi_http_create(const struct wi_http_options *options, struct wi
         status = http->hosts ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
     if (status == WEIR_OK) {
+        http->tally = wi_tally_create();
+        status = http->tally ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
+    }
+    if (status == WEIR_OK) {
         MHD_set_panic_func(http_panic, NULL);
         if (!http_guarded(http, http_daemon_start) || !http->daemon) {
             status = http_fail(WEIR_E_SYSTEM, ret_error, "libmicrohttpd does not start");
@@ -691,6 +697,7 @@ void wi_http_destroy(struct wi_http *http)
     if (http->listener >= 0) {
         close(http->listener);
     }
+    wi_tally_destroy(http->tally);
     free(http->hosts);
     free(http);
 }
