@@ -16,20 +16,25 @@
 #include "session.h"
 
 #define NANOS_PER_SECOND UINT64_C(1000000000)
-#define CREDIT_NANOS     UINT64_C(5000000) /* so much lateness is made good at most */
-#define STEP_NANOS       UINT64_C(2000000) /* a thread wakes up so often, when there is work */
+#define CREDIT_NANOS     UINT64_C(5000000)  /* so much lateness is made good at most */
+#define STEP_NANOS       UINT64_C(2000000)  /* a thread wakes up so often, when there is work */
+#define LOOK_NANOS       UINT64_C(50000000) /* how long a waiting thread overlooks that all stops */
 #define TICKS_OF_ROOM    4
 #define TICKS_PER_SECOND 1000
 
-static void handlers_wait_until(uint64_t due, bool is_burning)
+/* A server that stops waits no longer. */
+static void handlers_wait_until(struct handlers *handlers, uint64_t due)
 {
-    if (is_burning) {
-        while (now_nanos() < due) {
+    for (uint64_t now = now_nanos();
+         now < due && !atomic_load_explicit(&handlers->is_stopping, memory_order_relaxed);
+         now = now_nanos()) {
+        if (handlers->is_burning) {
+            continue;
         }
-        return;
-    }
-    struct timespec until = {(time_t)(due / NANOS_PER_SECOND), (long)(due % NANOS_PER_SECOND)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0) {
+        uint64_t wake = due - now > LOOK_NANOS ? now + LOOK_NANOS : due;
+        struct timespec until = {(time_t)(wake / NANOS_PER_SECOND),
+                                 (long)(wake % NANOS_PER_SECOND)};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     }
 }
 
@@ -69,9 +74,7 @@ static void handlers_run(struct handlers *handlers, struct move *taken_moves, ui
     }
     uint64_t now = now_nanos();
     *due = (*due + CREDIT_NANOS < now ? now - CREDIT_NANOS : *due) + n * handlers->service_nanos;
-    if (*due > now) {
-        handlers_wait_until(*due, handlers->is_burning);
-    }
+    handlers_wait_until(handlers, *due);
     struct move *next = NULL;
     for (struct move *move = taken_moves; move; move = next) {
         next = move->next;
@@ -84,10 +87,12 @@ static void handlers_run(struct handlers *handlers, struct move *taken_moves, ui
 static struct move *handlers_take(struct handlers *handlers)
 {
     uv_mutex_lock(&handlers->lock);
-    while (!handlers->first && !handlers->is_stopping) {
+    while (!handlers->first &&
+           !atomic_load_explicit(&handlers->is_stopping, memory_order_relaxed)) {
         uv_cond_wait(&handlers->arrived, &handlers->lock);
     }
-    struct move *moves = handlers->is_stopping ? NULL : handlers->first;
+    struct move *moves =
+        atomic_load_explicit(&handlers->is_stopping, memory_order_relaxed) ? NULL : handlers->first;
     if (moves) {
         struct move *last = moves;
         handlers->n_waiting--;
@@ -149,7 +154,7 @@ void handlers_start(struct handlers *handlers, const struct handlers_options *op
 void handlers_stop(struct handlers *handlers)
 {
     uv_mutex_lock(&handlers->lock);
-    handlers->is_stopping = true;
+    atomic_store_explicit(&handlers->is_stopping, true, memory_order_relaxed);
     uv_cond_broadcast(&handlers->arrived);
     uv_mutex_unlock(&handlers->lock);
     for (unsigned i = 0; i < handlers->n_threads; i++) {

@@ -23,7 +23,7 @@ struct handlers {
     struct move *first, *last;
     uint64_t n_waiting; /* handed over, no thread has it yet */
     uint64_t n_room;    /* as many may wait; a permit is another way in */
-    bool is_stopping;
+    atomic_bool is_stopping;
 
     uv_thread_t threads[HANDLERS_THREADS_MAX];
     unsigned n_threads;

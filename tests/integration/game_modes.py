@@ -119,6 +119,14 @@ def players_notice_that_the_server_is_gone():
         assert '"sent":' in out, out
 
 
+def a_slow_handler_does_not_hold_up_the_end():
+    with Game("--serve", 1, "--workers", 60) as game:
+        game.play("--players", 5, "--rate", 500, "--for", 0.2, "--linger", 0)
+        wait_for(lambda: game.status()["handling"] > 0, "a handler")
+        game.process.terminate()
+        assert game.process.wait(20) == 0
+
+
 def garbage_does_no_harm():
     chance = random.Random(20261123)
     with Game() as game, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -147,6 +155,7 @@ def instrumentation_can_be_left_out():
 
 need(GAME, PLAYERS)
 garbage_does_no_harm()
+a_slow_handler_does_not_hold_up_the_end()
 unbounded_queues_everything()
 bounded_refuses_what_is_beyond_its_bound()
 as_published_queues_in_front_of_the_permits()
