@@ -24,14 +24,14 @@ while read -r header; do
         printf '#include "%s"\n#include "%s"\nextern int weir_lint;\n' "$header" "$header" >"$dir/alone.$ext"
     done
     ext=c
-    for compiler in gcc clang; do
+    for compiler in gcc clang clang-{14..21}; do
         command -v $compiler >/dev/null || continue
         check "$header" $compiler -std=c11 -Wstrict-prototypes -Wshadow -Wconversion -Wcast-qual
         check "$header" $compiler -std=c11 -O2 -fsanitize=thread
         check "$header" $compiler -std=gnu17
     done
     ext=cc
-    for compiler in g++ clang++; do
+    for compiler in g++ clang++ clang++-{14..21}; do
         command -v $compiler >/dev/null || continue
         echo 'int main() { return 0; }' >"$dir/probe.cc"
         $compiler -fsyntax-only "$dir/probe.cc" 2>/dev/null || continue
