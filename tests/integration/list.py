@@ -121,6 +121,8 @@ def help_is_there_for_every_command():
     assert weir("--help").out == overview == weir("-h").out
     assert weir("version").out == weir("--version").out == weir("-V").out
     assert weir("version").out.startswith("weir "), weir("version")
+    version = weir("version", "-o", "json").json()
+    assert weir("version").out == "weir %s\n" % version["data"]["version"], version
 
 
 assert environment["WEIR_DIR"] == scratch

@@ -5,11 +5,12 @@
 import csv
 import io
 import os
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import Host, run, scratch, weir  # noqa: E402
+from console import DEADLINE, WEIR, Host, environment, run, scratch, start, weir  # noqa: E402
 
 SETUP = ("--name", "game", "--channel", "moves:unbounded", "--channel", "jobs:8",
          "--semaphore", "slots:4:1", "--task", "handler:3:2", "--gauge", "players:-12",
@@ -135,7 +136,25 @@ def thousands_of_rows_come_in_pages():
     names = [row["name"] for row in rows]
     assert len(names) == len(set(names)) == 20000, len(names)
     assert all(row["depth"] == 1 for row in rows)
+    what_cannot_be_written_is_told(host)
     host.kill()
+
+
+def what_cannot_be_written_is_told(host):
+    """Also when it fails long before the end."""
+    command = [WEIR, "snapshot", str(host.pid), "-o", "ndjson"]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment,
+                              timeout=DEADLINE, check=False)
+    assert done.returncode == 7 and done.stderr.count(b"\n") == 1, done
+    process = start("snapshot", host.pid, "-o", "ndjson")  # a reader that has had enough
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(DEADLINE) == 0 and process.stderr.read() == ""
+    # Without any standard output no socket may take its place.
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', *command], stderr=subprocess.PIPE,
+                          env=environment, timeout=DEADLINE, check=False)
+    assert done.returncode == 7 and done.stderr.count(b"\n") == 1, done
 
 
 def hostile_names_do_no_harm():

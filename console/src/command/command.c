@@ -5,10 +5,12 @@
 #include "command/report.h"
 #include "emit/json.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct wc_command *const commands[] = {
     &wc_command_top,       &wc_command_list,    &wc_command_snapshot,
@@ -100,11 +102,23 @@ static const struct wc_command *command_choose(int argc, char *const *argv, int 
     return command ? command : &wc_command_top;
 }
 
+/* Fills what the caller left closed of 0, 1 and 2, so that no socket takes their place. Writing to
+ * them fails, as it should. */
+static void command_hold_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) {
+            return;
+        }
+    }
+}
+
 enum wc_exit wc_command_main(int argc, char *const *argv)
 {
     /* Characters only: numbers stay as every script expects them. */
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
+    command_hold_descriptors();
     command_reports_json = command_wants_json(argc, argv);
 
     int skip = 1;

@@ -5,8 +5,10 @@
 #include "command/command.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define REPORT_NANOS INT64_C(1000000000)
 
@@ -58,18 +60,28 @@ void wc_report_error(const struct wc_error *error, FILE *out)
     wc_report_close(&json);
 }
 
+/* Whether nobody can read from standard output any more. */
+static bool report_is_unread(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = 0};
+    return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP));
+}
+
 enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
 {
     errno = 0;
+    *ret_is_closed = false;
     if (fflush(stdout) == 0 && !ferror(stdout)) {
-        *ret_is_closed = false;
         return WC_OK;
     }
-    if (errno == EPIPE || errno == 0) {
+    /* It may have failed in an earlier write, whose errno is gone. */
+    int error = errno;
+    if (error == EPIPE || (error == 0 && report_is_unread())) {
         *ret_is_closed = true;
         return WC_OK;
     }
-    return wc_error_set(ret_error, WC_INCOMPLETE, "standard output: %s", strerror(errno));
+    return wc_error_set(ret_error, WC_INCOMPLETE, "standard output: %s",
+                        error ? strerror(error) : "not all could be written");
 }
 
 enum wc_exit wc_report_end(void)
