@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What closed rows had counted, by name. Rows of one name are exposed as their sum; when one of them
- * closes the sum would fall, and a scraper takes a counter that falls for one that began again at 0:
- * it would count all that the others have as new. So the numbers of a row that has gone stay in the
- * sum of its name. Only names that had several rows at once are kept: where the only row closes, the
- * series ends.
+ * What closed rows had counted, by name. Rows of one name are exposed as their sum; when one of
+ * them closes the sum would fall, and a scraper takes a counter that falls for one that began again
+ * at 0: it would count all that the others have as new. So the numbers of a row that has gone stay
+ * in the sum of its name. Only names that had several rows at once are kept: where the only row
+ * closes, the series ends.
  *
  * What a row counted between the last rendering and its close is not in it. At most 4,096 rows and
  * 1,024 names are remembered; past that a close is seen as a fall. No I/O; the world's thread.
@@ -36,8 +36,8 @@ struct wi_tally;
 struct wi_tally *wi_tally_create(void);
 void wi_tally_destroy(struct wi_tally *tally);
 
-/* One look at the rows of a kind: begin, see each row of each name that has several or is known, and
- * end, which enters those that were not seen again. */
+/* One look at the rows of a kind: begin, see each row of each name that has several or is known,
+ * and end, which enters those that were not seen again. */
 void wi_tally_begin(struct wi_tally *tally, enum wi_kind kind);
 bool wi_tally_knows(const struct wi_tally *tally, enum wi_kind kind, const char *name);
 void wi_tally_see(struct wi_tally *tally, enum wi_kind kind, const char *name,

@@ -60,6 +60,7 @@ struct wi_finding {
     } newcomer; /* the deepest of this look for which there was no room */
     uint16_t slot[FINDING_SLOTS];
     struct finding_entry entry[FINDING_MAX];
+    uint8_t rank[FINDING_MAX]; /* of the entries, worst first */
     uint32_t n_entries;
 };
 
@@ -233,18 +234,17 @@ __attribute__((format(printf, 5, 6))) static void finding_add(struct wi_finding 
                                                               const char *format, ...)
 {
     uint32_t at = finding->n_entries;
-    while (at > 0 && !finding_is_worse(&finding->entry[at - 1], severity, weight)) {
+    while (at > 0 && !finding_is_worse(&finding->entry[finding->rank[at - 1]], severity, weight)) {
         at--;
     }
     if (at == FINDING_MAX) {
         return;
     }
-    if (finding->n_entries < FINDING_MAX) {
-        finding->n_entries++;
-    }
-    memmove(&finding->entry[at + 1], &finding->entry[at],
-            (finding->n_entries - at - 1) * sizeof(finding->entry[0]));
-    struct finding_entry *entry = &finding->entry[at];
+    uint8_t place = finding->n_entries < FINDING_MAX ? (uint8_t)finding->n_entries++
+                                                     : finding->rank[FINDING_MAX - 1];
+    memmove(&finding->rank[at + 1], &finding->rank[at], finding->n_entries - at - 1);
+    finding->rank[at] = place;
+    struct finding_entry *entry = &finding->entry[place];
     entry->severity = severity;
     entry->weight = weight;
     snprintf(entry->subject, sizeof(entry->subject), "%s", subject);
@@ -474,7 +474,7 @@ static void finding_publish(const struct wi_finding *finding, struct wi_world *w
     static const char *const severities[] = {"info", "warning", "critical"};
     wi_world_clear_warnings(world);
     for (uint32_t i = 0; i < finding->n_entries; i++) {
-        const struct finding_entry *entry = &finding->entry[i];
+        const struct finding_entry *entry = &finding->entry[finding->rank[i]];
         if (wi_world_add_warning(world, severities[entry->severity], entry->subject, entry->text) !=
             WEIR_OK) {
             return; /* no memory: the worst are there */

@@ -16,8 +16,8 @@ struct wi_address {
 /*
  * Listens on "127.0.0.1:9464", "[::1]:0" or "localhost:9464" (port 0: the kernel's choice).
  * Owns: ret_fd is the caller's, non-blocking and close-on-exec.
- * Fails: WEIR_E_ARGUMENT for what is no such address or lies beyond loopback, WEIR_E_SYSTEM when the
- * port is taken or the kernel refuses: one line that says what to do.
+ * Fails: WEIR_E_ARGUMENT for what is no such address or lies beyond loopback, WEIR_E_SYSTEM when
+ * the port is taken or the kernel refuses: one line that says what to do.
  */
 enum weir_status wi_address_listen(const char *asked, struct wi_address *ret_address, int *ret_fd,
                                    struct weir_error *ret_error);

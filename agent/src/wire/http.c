@@ -9,7 +9,8 @@
  *
  * A connection holds one of 32 places. When all are taken the oldest one that is not being answered
  * loses its place to the newcomer; failing that the oldest answer that nobody has fetched for a
- * second; failing that the newcomer waits in the kernel's queue. An answer is rendered at most once in 250 ms and shared by all who ask meanwhile.
+ * second; failing that the newcomer waits in the kernel's queue. An answer is rendered at most once
+ * in 250 ms and shared by all who ask meanwhile.
  *
  * MHD calls a process-wide function when it finds itself broken, and relies on its never returning;
  * by default that ends the process. Here it jumps back out of MHD, which is then never called again
@@ -521,7 +522,8 @@ static int http_timeout(struct wi_http *http)
     uint64_t due = UINT64_MAX;
     for (size_t i = 0; i < HTTP_MAX_CLIENTS; i++) {
         struct http_client *client = &http->client[i];
-        if (client->state != HTTP_CLIENT_FREE && client->since + HTTP_DEADLINE < due) {
+        if (client->state != HTTP_CLIENT_FREE && !client->is_evicted &&
+            client->since + HTTP_DEADLINE < due) {
             due = client->since + HTTP_DEADLINE;
         }
     }
@@ -718,5 +720,10 @@ void wi_http_abandon(struct wi_http *http)
     }
     if (http->listener >= 0) {
         close(http->listener);
+    }
+    for (size_t i = 0; i < HTTP_MAX_CLIENTS; i++) {
+        if (http->client[i].state != HTTP_CLIENT_FREE) {
+            close(http->client[i].fd);
+        }
     }
 }
