@@ -248,6 +248,16 @@ def huge_message_is_refused_unread():
     server.close()
 
 
+def snapshot_without_an_end_is_given_up():
+    def endless(request, context):
+        while context.is_active():
+            yield update("moves", [u64(1)], [0])
+    server = Strange(Snapshot=endless)
+    result = weir("snapshot", "unix:" + server.path, expect=7)
+    assert "-I" in result.err, result
+    server.close()
+
+
 def slow_reader_is_not_flooded():
     """The server pushes as fast as it can; what is not taken is not read into memory."""
     sent = [0]
@@ -275,6 +285,6 @@ run([silence_ends_within_its_deadline, nonsense_is_told_from_a_server,
      status_of_a_refusal_is_the_exit_code, method_that_is_not_there_is_4,
      numbers_and_names_of_every_sort_are_written_safely, lines_of_every_sort_are_written_safely,
      stream_that_stops_or_ends_early_is_told, huge_message_is_refused_unread,
-     slow_reader_is_not_flooded])
+     snapshot_without_an_end_is_given_up, slow_reader_is_not_flooded])
 atexit._run_exitfuncs()
 os._exit(0)  # daemon threads may wait for ever

@@ -19,6 +19,8 @@
 
 #define SNAPSHOT_QUIET_NANOS UINT64_C(10000000000) /* between two messages */
 #define SNAPSHOT_POLL_MILLIS 200
+#define SNAPSHOT_MAX_ROWS    4000000u
+#define SNAPSHOT_MAX_PAGES   20000u
 #define SNAPSHOT_MAX_GLOBS   64u
 #define SNAPSHOT_MAX_VALUES  64u /* of one row */
 
@@ -61,10 +63,15 @@ static uint64_t snapshot_clock(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-static void snapshot_add_page(struct wc_pages *pages, Weir__V1__Update *taken_update)
+/* False: it is more than any exporter has. */
+static bool snapshot_add_page(struct wc_pages *pages, Weir__V1__Update *taken_update)
 {
     pages->updates = wc_resize(pages->updates, pages->n + 1, sizeof(*pages->updates));
     pages->updates[pages->n++] = taken_update;
+    for (size_t i = 0; i < taken_update->n_tables; i++) {
+        pages->n_rows += taken_update->tables[i]->n_rows;
+    }
+    return pages->n <= SNAPSHOT_MAX_PAGES && pages->n_rows <= SNAPSHOT_MAX_ROWS;
 }
 
 static void snapshot_free_pages(struct wc_pages *pages)
@@ -84,7 +91,12 @@ static enum wc_exit snapshot_collect(struct wc_link *link, struct wc_pages *page
         enum wc_exit code = wc_link_step(link, ret_error);
         Weir__V1__Update *update = NULL;
         while ((update = wc_link_take_update(link)) != NULL) {
-            snapshot_add_page(pages, update);
+            if (!snapshot_add_page(pages, update)) {
+                return wc_error_set(ret_error, WC_INCOMPLETE,
+                                    "the server sends more than %u rows or %u pages: ask for "
+                                    "less with -I",
+                                    SNAPSHOT_MAX_ROWS, SNAPSHOT_MAX_PAGES);
+            }
             last = snapshot_clock();
         }
         if (wc_link_is_complete(link)) {
@@ -292,7 +304,7 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
     struct wc_error error;
     struct wc_target target;
     struct wc_link *link = NULL;
-    struct wc_pages pages = {NULL, 0};
+    struct wc_pages pages = {NULL, 0, 0};
     const char *word = args->n_words ? args->words[0] : NULL;
     const char *text = wc_args_text(args, SNAPSHOT_TARGET, word);
     if (word && text != word) {

@@ -11,6 +11,7 @@
 struct wc_pages {
     Weir__V1__Update **updates;
     size_t n;
+    size_t n_rows; /* in all pages */
 };
 
 void wc_summary_print(const struct wc_link *link, const struct wc_pages *pages, FILE *out);
