@@ -51,7 +51,8 @@ struct top {
     enum wc_tier tier;
     bool ascii;
     bool has_sent;
-    bool has_ended; /* the process ended while it was watched */
+    bool was_live;  /* the process has been seen living */
+    bool has_ended; /* it ended while it was watched */
 };
 
 static int64_t top_clock(clockid_t clock)
@@ -64,29 +65,33 @@ static int64_t top_clock(clockid_t clock)
 static void top_connected(struct top *top)
 {
     const Weir__V1__Description *description = wc_link_description(top->link);
-    /* Of a process that was dead already nobody has seen when it died. */
     bool is_dead = strcmp(description->state, "dead") == 0;
-    int64_t since = is_dead && !top->has_ended ? 0 : top_clock(CLOCK_REALTIME);
 
-    wc_model_describe(&top->model, description, wc_link_notice(top->link), since);
+    top->has_ended = top->has_ended || (is_dead && top->was_live);
+    top->was_live = top->was_live || !is_dead;
+    /* Of a process that was dead already nobody has seen when it died. */
+    wc_model_describe(&top->model, description, wc_link_notice(top->link),
+                      is_dead && !top->has_ended ? 0 : top_clock(CLOCK_REALTIME));
     top->has_sent = false;
 }
 
 /* The link broke: a process that lives is dialled again, one that has ended is read once more. */
-static void top_lost(struct top *top)
+static void top_lost(struct top *top, const struct wc_error *error)
 {
     enum wi_state state = wc_target_state(&top->target);
+    bool was_read = top->target.state == WI_STATE_DEAD;
 
     wc_link_close(top->link);
     top->link = NULL;
     top->redial_nanos = 0;
+    top->ui.locate = 0;
     if (state != WI_STATE_DEAD) {
         wc_model_connection(&top->model, WC_LOST, top_clock(CLOCK_REALTIME));
+        snprintf(top->ui.message, sizeof(top->ui.message), "%.180s", error->text);
         top->redial_nanos = top_clock(CLOCK_MONOTONIC) + REDIAL_NANOS;
         return;
     }
-    bool was_read = top->target.state == WI_STATE_DEAD;
-    top->has_ended = true;
+    top->has_ended = top->has_ended || top->was_live;
     wc_model_connection(&top->model, WC_DEAD, top_clock(CLOCK_REALTIME));
     if (top->target.path[0] && !was_read) {
         top->target.state = WI_STATE_DEAD;
@@ -102,11 +107,12 @@ static void top_dialled(struct top *top)
 
     top->dial = NULL;
     if (code == WC_OK) {
+        top->ui.message[0] = '\0';
         top_connected(top);
         return;
     }
     top->link = NULL;
-    top_lost(top);
+    top_lost(top, &error);
 }
 
 static void top_dial(struct top *top, int64_t now)
@@ -127,11 +133,13 @@ static void top_step(struct top *top, int64_t now)
         return;
     }
     enum wc_exit code = wc_link_step(top->link, &error);
+    bool was_live = top->model.connection == WC_LIVE;
     while ((update = wc_link_take_update(top->link)) != NULL) {
         wc_model_update(&top->model, update, now);
     }
+    top->has_ended = top->has_ended || (was_live && top->model.connection == WC_DEAD);
     if (code != WC_OK) {
-        top_lost(top);
+        top_lost(top, &error);
     }
 }
 
@@ -147,7 +155,7 @@ static void top_watch(struct top *top)
         return;
     }
     if (wc_link_watch(top->link, &top->query.request, &error) != WC_OK) {
-        top_lost(top);
+        top_lost(top, &error);
         return;
     }
     wc_model_watch(&top->model, &top->query.plan);

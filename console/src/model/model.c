@@ -93,10 +93,9 @@ void wc_model_watch(struct wc_model *model, const struct wc_plan *plan)
     model->plan = *plan;
 }
 
-static void table_bind(struct wc_rows *to, const Weir__V1__Table *table, uint32_t offset)
+static void table_bind(struct wc_rows *to, const Weir__V1__Table *table)
 {
     to->table = table;
-    to->offset = offset;
     memset(to->position, -1, sizeof(to->position));
     for (size_t i = 0; i < table->n_columns && i < INT8_MAX; i++) {
         if (table->columns[i] < WC_MAX_METRICS) {
@@ -151,7 +150,9 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
     for (size_t i = 0; i < taken_update->n_tables; i++) {
         struct wc_rows *to =
             model->plan.query[i].is_detail ? &live->detail : &live->list[model->plan.query[i].kind];
-        table_bind(to, taken_update->tables[i], model->plan.query[i].offset);
+        table_bind(to, taken_update->tables[i]);
+        to->offset = model->plan.query[i].offset;
+        to->limit = model->plan.query[i].limit;
     }
     model->heard_nanos = now_nanos;
     model_record(model, live->second);

@@ -31,7 +31,7 @@ struct wc_plan {
     struct {
         int kind;
         bool is_detail; /* all of one row, beside the kind's list */
-        uint32_t offset;
+        uint32_t offset, limit;
     } query[WC_MAX_QUERIES];
     uint32_t interval_millis;
 };
@@ -39,7 +39,7 @@ struct wc_plan {
 /* One table of an Update with its columns found. */
 struct wc_rows {
     const Weir__V1__Table *table; /* NULL: not asked for, or not there yet */
-    uint32_t offset;
+    uint32_t offset, limit; /* as asked for */
     int8_t position[WC_MAX_METRICS]; /* of a metric in a row's values, or -1 */
 };
 

@@ -119,6 +119,9 @@ void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
         snprintf(to->filter, sizeof(ret_query->filter[0]), "%s", ui->detail_name);
         to->sort_by_name = true;
     }
+    for (size_t i = 0; i < ret_query->plan.n; i++) {
+        ret_query->plan.query[i].limit = ret_query->query[i].limit;
+    }
     ret_query->request.n_queries = ret_query->plan.n;
     ret_query->request.queries = ret_query->pointer;
     ret_query->request.interval_millis = ui->interval_millis;

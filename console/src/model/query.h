@@ -12,7 +12,7 @@
 #include "model/ui.h"
 
 #define WC_QUERY_WARNINGS    64     /* warnings asked for */
-#define WC_QUERY_SEARCH_ROWS 20000U /* names that a search looks through */
+#define WC_QUERY_SEARCH_ROWS 10000U /* names that a search looks through: a server's limit */
 
 /* A request with room for all that it points to. */
 struct wc_query {

@@ -113,9 +113,10 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
 {
     struct wc_list *list = &ui->list[ui->tab];
     const struct wc_rows *table = ui_table(model, ui->tab);
-    if (!table->table || table->offset != 0 ||
-        (table->table->n_rows < table->table->matching &&
-         table->table->n_rows < WC_QUERY_SEARCH_ROWS)) {
+    bool is_all =
+        table->table && table->offset == 0 &&
+        (table->limit >= WC_QUERY_SEARCH_ROWS || table->table->n_rows >= table->table->matching);
+    if (!is_all) {
         return;
     }
     uint32_t n = (uint32_t)table->table->n_rows;

@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The screen of a running process: it shows what happens, sorts, filters, freezes, resizes."""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from console import Host  # noqa: E402
+from terminal import Terminal  # noqa: E402
+
+
+def a_leak_grows_on_the_first_screen():
+    host = Host("--name", "game", "--channel", "moves:unbounded:4000:1000:500",
+                "--semaphore", "permits:64:64", "--task", "handler:3:2",
+                "--counter", "backpressure_rejects:5", "--gauge", "players:12")
+    terminal = Terminal(host.pid)
+    terminal.shows("game[%d]" % host.pid, "moves", "unbounded", "permits", "handler",
+                   "backpressure_rejects", "players", "RSS", "backpressure rejects")
+    first = terminal.waits(lambda text: terminal.row("moves"), "a row of moves")
+    terminal.waits(lambda text: terminal.row("moves")[1] != first[1], "another depth")
+    # Rates come with the second look, the sparkline with time.
+    terminal.waits(lambda text: terminal.row("moves")[4:6][-1:] != ["-"] and "k" in
+                   " ".join(terminal.row("moves")[2:]), "rates")
+    terminal.waits(lambda text: any(mark in text for mark in "▅▆▇█"), "a sparkline")
+    terminal.shows("W moves: unbounded and growing")
+    terminal.type("q")
+    assert terminal.ended() == 0
+    assert terminal.is_restored()
+    host.kill()
+
+
+def keys_do_what_the_help_says():
+    host = Host("--name", "game", "--channel", "alpha:8:0:0:3", "--channel", "beta:16:0:0:9",
+                "--channel", "gamma:4:0:0:1", "--semaphore", "slots:4:1", "--many", "room:300")
+    terminal = Terminal(host.pid)
+    terminal.shows("1 Channels 303", "beta")
+    assert [terminal.lines()[4 + i][2:].split()[0] for i in range(3)] == ["beta", "alpha", "gamma"]
+    terminal.type("i")  # turned round: the least first
+    terminal.waits(lambda text: "beta" not in terminal.text().split("SEMAPHORES")[0],
+                   "the deepest last")
+    terminal.press("<", "NAME")
+    terminal.waits(lambda text: terminal.lines()[4][2:].startswith("alpha"), "names from A to Z")
+    terminal.press("G", "303 of 303", "room0299")
+    terminal.type("gg")
+    terminal.waits(lambda text: terminal.lines()[4][2:].startswith("alpha"), "the first row")
+    terminal.press("/room0123\r", "room0123")
+    terminal.press("fbet\r", "filter bet", "1 of 303")
+    terminal.hides("alpha")
+    terminal.press("\x1b", "alpha")
+    terminal.press("2", "[2 Semaphores 1]", "slots")
+    terminal.press("w", "[5 Warnings")
+    terminal.press("w", "[2 Semaphores 1]")
+    terminal.press("1", "[1 Channels 303]")
+    terminal.press("?", "any key closes this", "freeze what is shown")
+    terminal.type("x")
+    terminal.hides("any key closes this")
+    terminal.press("+", "every 2 s")
+    terminal.press("-", "every 1 s")
+    terminal.press("\r", "high_water", "instances")
+    terminal.press("\x1b", "CHANNELS")
+    terminal.press(" ", "PAUSED")
+    host.command("send", "alpha", 4)
+    host.shows("channels", "alpha", "depth", 7)
+    assert terminal.row("alpha")[1] == "3"
+    terminal.type(" ")
+    terminal.waits(lambda text: terminal.row("alpha")[1] == "7", "the depth of now")
+    terminal.type("\x03")
+    assert terminal.ended() == 0
+    assert terminal.is_restored()
+    host.kill()
+
+
+def a_screen_follows_its_window():
+    host = Host("--name", "game", "--channel", "moves:unbounded:100:0")
+    terminal = Terminal(host.pid)
+    terminal.shows("moves", "no warnings")
+    terminal.size(50, 200)
+    terminal.shows("SOURCE", "second by second")
+    terminal.waits(lambda text: "q quit" in terminal.lines()[49], "the footer on line 50")
+    terminal.size(12, 60)
+    terminal.waits(lambda text: "q quit" in terminal.lines()[11], "the footer on line 12")
+    assert terminal.row("moves")
+    terminal.size(8, 30)
+    terminal.shows("weir needs 60x12", "this is 30x8")
+    terminal.size(24, 80)
+    terminal.waits(lambda text: "q quit" in terminal.lines()[23], "the footer on line 24")
+    terminal.type("q")
+    assert terminal.ended() == 0
+    host.kill()
+
+
+def options_choose_what_is_shown():
+    name = "game%d" % os.getpid()
+    host = Host("--name", name, "--channel", "alpha:8:0:0:3", "--channel", "beta:16:0:0:9")
+    terminal = Terminal(name, "--sort", "name", "--filter", "al*", "-i", "0.5", "--ascii",
+                        "--color", "never", "--for", "2")
+    terminal.shows("filter al*", "every 0.5 s", "alpha", "##...")
+    assert terminal.ended() == 0
+    assert terminal.is_restored()
+    assert all(byte < 0x80 for byte in terminal.written), "a byte beyond ASCII"
+    host.kill()
+
+
+a_leak_grows_on_the_first_screen()
+keys_do_what_the_help_says()
+a_screen_follows_its_window()
+options_choose_what_is_shown()

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Terminals and locales of all sorts: ASCII where nothing else can be shown, no colours where none are
+wanted, one line where there is no screen."""
+
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from console import Host  # noqa: E402
+from terminal import Terminal  # noqa: E402
+
+COLOR = re.compile(rb"\x1b\[(?:\d+;)*3[0-8][;m]")  # a colour of the foreground
+
+host = Host("--name", "game", "--channel", "moves:8:0:0:4", "--channel", "wörter:8:0:0:1")
+
+
+def shown(*arguments, **more):
+    """What a terminal of that sort gets to see, and all bytes that were written to it."""
+    terminal = Terminal(host.pid, *arguments, **more)
+    terminal.shows("moves", "q quit")
+    terminal.type("q")
+    assert terminal.ended() == 0, more
+    terminal.read()
+    return terminal.written
+
+
+def is_ascii(written):
+    return all(byte < 0x80 for byte in written)
+
+
+for term in ("screen-256color", "tmux-256color", "xterm", "ansi"):
+    assert not is_ascii(shown(term=term)), term
+for term in ("linux", "vt100", "vt220"):
+    assert is_ascii(shown(term=term)), term
+for locale in ("C", "POSIX"):
+    written = shown(LC_ALL=locale)
+    assert is_ascii(written) and b"w?" in written, locale
+assert not is_ascii(shown(LC_ALL="C.UTF-8"))
+
+assert COLOR.search(shown())
+assert not COLOR.search(shown(NO_COLOR="1"))
+assert COLOR.search(shown(NO_COLOR=""))  # empty is as good as unset
+assert COLOR.search(shown("--color=always", NO_COLOR="1"))
+assert not COLOR.search(shown("--color=never"))
+assert any(byte in shown("--braille") for byte in (b"\xe2\xa1", b"\xe2\xa2", b"\xe2\xa3"))  # dots
+
+for term in ("dumb", "no-such-terminal", ""):
+    terminal = Terminal(host.pid, term=term)
+    assert terminal.ended() == 2, term
+    assert b"weir snapshot" in terminal.written and terminal.written.count(b"\n") == 1, term
+host.kill()

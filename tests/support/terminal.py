@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""The screen of weir in a pseudo-terminal, read by a terminal emulator (pyte)."""
+
+import atexit
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+
+from console import DEADLINE, WEIR, environment
+
+try:
+    import pyte
+except ImportError:
+    print("skipped: no python3-pyte")
+    sys.exit(77)
+
+RESTORED = b"\x1b[?1049l"  # what leaves the alternate screen, of terminals that have one
+
+
+class Terminal:
+    """weir on a terminal of its own."""
+
+    def __init__(self, *arguments, rows=24, cols=80, term="screen-256color", **more):
+        self.screen = pyte.Screen(cols, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.written = b""
+        self.code = None
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(WEIR, [WEIR, *[str(argument) for argument in arguments]],
+                      {**environment, "TERM": term, "TZ": "UTC", **more})
+        self.modes = termios.tcgetattr(self.fd)
+        self.size(rows, cols)
+        atexit.register(self.kill)
+
+    def size(self, rows, cols):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        self.screen.resize(rows, cols)
+
+    def read(self, seconds=0.05):
+        """Takes in what weir writes within that time; False at the end."""
+        try:
+            if select.select([self.fd], [], [], seconds)[0]:
+                written = os.read(self.fd, 65536)
+                self.written += written
+                self.stream.feed(written)
+                return written != b""
+        except OSError:
+            return False
+        return True
+
+    def lines(self):
+        return [line.rstrip() for line in self.screen.display]
+
+    def text(self):
+        return "\n".join(self.lines())
+
+    def type(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def waits(self, condition, what):
+        """Waits until the condition on the screen's text holds; returns what it gives."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            value = condition(self.text())
+            if value:
+                return value
+            self.read()
+        raise AssertionError("never came about: %s; the screen is\n%s" % (what, self.text()))
+
+    def shows(self, *parts):
+        self.waits(lambda text: all(part in text for part in parts), "all of %r" % (parts,))
+
+    def hides(self, part):
+        self.waits(lambda text: part not in text, "no %r" % part)
+
+    def row(self, name):
+        """The words of the line that begins with that name, the mark left out."""
+        for line in self.lines():
+            words = line[2:].split()
+            if words[:1] == [name]:
+                return words
+        return []
+
+    def press(self, keys, *parts):
+        """Types and waits for what follows from it."""
+        self.type(keys)
+        self.shows(*parts)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def ended(self):
+        """Waits for weir's end; its exit code, or minus the signal."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                while self.read(0):
+                    if not select.select([self.fd], [], [], 0)[0]:
+                        break
+                self.code = os.waitstatus_to_exitcode(status)
+                return self.code
+            self.read()
+        raise AssertionError("weir does not end; the screen is\n" + self.text())
+
+    def is_restored(self):
+        """Whether the terminal's modes are as before and the alternate screen is left."""
+        return termios.tcgetattr(self.fd) == self.modes and self.written.rfind(
+            RESTORED) > self.written.rfind(b"\x1b[?1049h")
+
+    def kill(self):
+        if self.code is None:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+            except OSError:
+                pass
+            self.code = -signal.SIGKILL
