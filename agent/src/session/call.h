@@ -35,8 +35,8 @@ struct wi_call_type {
     /* Makes the next message in an empty buffer. */
     enum wi_call_next (*next)(struct wi_call *call, uint64_t now_nanos, struct wi_buffer *buffer,
                               struct wi_fault *ret_fault);
-    /* A message was due and the one before it has not been taken: leaves it out, and moves on.
-     * NULL: messages wait. */
+    /* A message was due and the one before it has not been taken: leaves it out, counts it, and
+     * moves on. NULL: messages wait. */
     void (*skip)(struct wi_call *call, uint64_t now_nanos);
     void (*destroy)(struct wi_call *call);
 };

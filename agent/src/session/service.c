@@ -119,22 +119,29 @@ static bool service_interval(uint32_t millis, uint64_t *ret_nanos, struct wi_fau
     return true;
 }
 
-/* Sets the time of the next message: the schedule's, or, when that has passed, one interval on.
- * Returns how many were missed. */
-static uint64_t service_advance(struct service_call *self, uint64_t now_nanos)
+static void service_count_skipped(struct service_call *self, uint64_t n)
+{
+    self->skipped += n;
+    wi_world_self(self->context->world)->updates_skipped += n;
+}
+
+/* Sets the time of the next message: the schedule's first that has not passed. Counts those that
+ * have. */
+static void service_advance(struct service_call *self, uint64_t now_nanos)
 {
     uint64_t interval = self->interval_nanos;
     uint64_t due = self->call.due_nanos ? self->call.due_nanos : now_nanos;
     uint64_t late = now_nanos > due ? now_nanos - due : 0;
     uint64_t missed = late / interval;
     self->call.due_nanos = due + (missed + 1) * interval;
-    return missed;
+    service_count_skipped(self, missed);
 }
 
 static void service_skip(struct wi_call *call, uint64_t now_nanos)
 {
     struct service_call *self = service_self(call);
-    self->skipped += 1 + service_advance(self, now_nanos);
+    service_count_skipped(self, 1);
+    service_advance(self, now_nanos);
 }
 
 /* ---- Describe ---------------------------------------------------------------------------- */
@@ -229,7 +236,7 @@ static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_n
                                             struct wi_buffer *buffer, struct wi_fault *ret_fault)
 {
     struct service_call *self = service_self(call);
-    self->skipped += service_advance(self, now_nanos);
+    service_advance(self, now_nanos);
     enum weir_status status = wi_weir_update(self->context->world, self->queries, self->n_queries,
                                              self->skipped, self->memory, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
@@ -282,7 +289,7 @@ static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t n
     if (self->lines.is_under_way) {
         call->due_nanos = 0;
     } else {
-        self->skipped += service_advance(self, now_nanos);
+        service_advance(self, now_nanos);
     }
     bool is_said = n_lines > 0 || is_first || !self->lines.changes_only;
     return is_said ? WI_CALL_MESSAGE : WI_CALL_QUIET;

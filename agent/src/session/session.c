@@ -622,7 +622,6 @@ static void stream_tick(struct wi_session *session, struct session_stream *strea
             stream_produce(session, stream);
         } else if (stream->call->due_nanos > 0 && stream->call->type->skip) {
             stream->call->type->skip(stream->call, now);
-            session_self(session)->updates_skipped++;
         }
     }
 }
