@@ -77,13 +77,15 @@ static uint32_t thread_claim(void)
  * that are in it. */
 static bool thread_index_grow(struct wi_shard *shard, uint32_t chunk)
 {
-    uint32_t wanted = shard->n_chunks ? shard->n_chunks : WEIR_LINE / sizeof(uint32_t);
-    while (wanted <= chunk) {
-        wanted *= 2;
-    }
-    if (wanted == shard->n_chunks) {
+    if (chunk < shard->n_chunks) {
         return true;
     }
+    /* At least twice as long, and for all handles there are, so that it seldom grows. */
+    uint32_t least = WEIR_LINE / sizeof(uint32_t);
+    uint32_t handles = wi_segment_header()->n_slots / WEIR_CHUNK_CELLS + 1;
+    uint32_t wanted = 2 * shard->n_chunks > handles ? 2 * shard->n_chunks : handles;
+    wanted = wanted > chunk ? wanted : chunk + 1;
+    wanted = (wanted + least - 1) / least * least;
     uint32_t line =
         wi_segment_take(((size_t)wanted * sizeof(uint32_t) + WEIR_LINE - 1) / WEIR_LINE);
     if (!line) {

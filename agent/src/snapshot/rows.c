@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows: what is known of a handle, put under the metrics of its table. */
+#include "snapshot/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void put_u64(struct wi_row *row, int metric, uint64_t number)
+{
+    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
+}
+
+static void put_f64(struct wi_row *row, int metric, double number)
+{
+    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
+}
+
+static void put_text(struct wi_row *row, int metric, const char *text)
+{
+    row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
+}
+
+static void put_rate(struct wi_row *row, int metric, const struct world_slot *slot, int rate)
+{
+    if (slot->has_rates) {
+        put_f64(row, metric, slot->rate[rate]);
+    }
+}
+
+/* Four rows of the table follow each other: count, p50, p99, max. */
+static void put_waits(struct wi_row *row, int first, const struct world_waits *waits)
+{
+    put_u64(row, first, waits->count);
+    if (waits->count) {
+        put_f64(row, first + 1, (double)waits->p50 / 1e9);
+        put_f64(row, first + 3, (double)waits->max / 1e9);
+    }
+    if (waits->p99) {
+        put_f64(row, first + 2, (double)waits->p99 / 1e9);
+    }
+}
+
+static void world_build_channel(struct wi_world *world, size_t id, struct wi_row *row)
+{
+    static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
+    struct world_slot *slot = &world->slots[id];
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t depth = world_channel_depth(raw);
+    put_u64(row, WI_CHANNEL_DEPTH, depth);
+    if (raw->capacity != WEIR_UNBOUNDED) {
+        put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
+        put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
+    }
+    put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
+    put_u64(row, WI_CHANNEL_SENT, world_minus(raw->entering[0], raw->unsent));
+    put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[1]);
+    put_u64(row, WI_CHANNEL_DISCARDED, world_discarded(raw));
+    for (int i = 0; i < 3; i++) {
+        put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
+    }
+    put_u64(row, WI_CHANNEL_REJECTS, world_rejects(raw));
+    for (int i = 0; i < 4; i++) {
+        put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
+    }
+    put_u64(row, WI_CHANNEL_QUEUED_BYTES, world_minus(raw->entering[2], raw->leaving[3]));
+    put_rate(row, WI_CHANNEL_IN_RATE, slot, RATE_IN);
+    put_rate(row, WI_CHANNEL_OUT_RATE, slot, RATE_OUT);
+    put_rate(row, WI_CHANNEL_REJECT_RATE, slot, RATE_REJECTS);
+    uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
+    uint64_t age;
+    static const struct wi_age none;
+    if (!(raw->flags & WI_SLOT_UNORDERED) &&
+        wi_age_of(slot->age ? slot->age : &none, world->now_nanos, raw->entering[0], left, &age)) {
+        put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)age / 1e9);
+    }
+    put_waits(row, WI_CHANNEL_WAIT, &slot->waits[0]);
+    put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
+    put_u64(row, WI_CHANNEL_INSTANCES, 1);
+    put_u64(row, WI_CHANNEL_DEEPEST, depth);
+    put_text(row, WI_CHANNEL_FLAVOR, flavors[raw->flavor <= WEIR_CHANNEL_MPMC ? raw->flavor : 0]);
+    if (slot->source) {
+        put_text(row, WI_CHANNEL_SOURCE, slot->source);
+    }
+}
+
+static void world_build_semaphore(struct wi_world *world, size_t id, struct wi_row *row)
+{
+    const struct world_slot *slot = &world->slots[id];
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t taken = world_permits_taken(raw);
+    put_u64(row, WI_SEMAPHORE_PERMITS, raw->capacity);
+    put_u64(row, WI_SEMAPHORE_AVAILABLE, raw->capacity - taken);
+    put_f64(row, WI_SEMAPHORE_SATURATION,
+            raw->capacity ? (double)taken / (double)raw->capacity : 0);
+    put_u64(row, WI_SEMAPHORE_LOW_WATER, world_minus(raw->capacity, slot->peak));
+    put_u64(row, WI_SEMAPHORE_ACQUIRES, raw->entering[2]);
+    put_u64(row, WI_SEMAPHORE_ACQUIRED, raw->entering[0]);
+    put_u64(row, WI_SEMAPHORE_RELEASED, raw->leaving[1]);
+    put_u64(row, WI_SEMAPHORE_WAITERS, world_minus(raw->in_other, raw->out_other));
+    put_u64(row, WI_SEMAPHORE_REJECTS, world_rejects(raw));
+    for (int i = 0; i < 3; i++) {
+        put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
+    }
+    put_rate(row, WI_SEMAPHORE_ACQUIRE_RATE, slot, RATE_IN);
+    put_rate(row, WI_SEMAPHORE_REJECT_RATE, slot, RATE_REJECTS);
+    put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
+    put_waits(row, WI_SEMAPHORE_WAIT, &slot->waits[0]);
+    if (slot->source) {
+        put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
+    }
+}
+
+static void world_build_task(struct wi_world *world, size_t id, struct wi_row *row)
+{
+    const struct world_slot *slot = &world->slots[id];
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t finished = world_finished(raw);
+    uint64_t live = world_minus(raw->entering[0], finished);
+    uint64_t running = world_minus(raw->entering[1], raw->leaving[2]);
+    running = running < live ? running : live;
+    put_u64(row, WI_TASK_PENDING, live - running);
+    put_u64(row, WI_TASK_RUNNING, running);
+    put_u64(row, WI_TASK_SPAWNED, raw->entering[0]);
+    put_u64(row, WI_TASK_RUNS, raw->entering[1]);
+    put_u64(row, WI_TASK_FINISHED, finished);
+    for (int i = 0; i < 3; i++) {
+        put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[3 + i]);
+    }
+    put_rate(row, WI_TASK_SPAWN_RATE, slot, RATE_IN);
+    put_rate(row, WI_TASK_FINISH_RATE, slot, RATE_OUT);
+    put_waits(row, WI_TASK_WAIT, &slot->waits[0]);
+    put_waits(row, WI_TASK_RUN, &slot->waits[1]);
+    if (slot->source) {
+        put_text(row, WI_TASK_SOURCE, slot->source);
+    }
+}
+
+static void world_build(struct wi_world *world, size_t id, struct wi_row *row)
+{
+    const struct wi_raw *raw = &world->collection.raws[id];
+    wi_world_watch(&world->slots[id], raw);
+    memset(row, 0, sizeof(*row));
+    row->id = (uint64_t)raw->generation << 32 | id;
+    row->name = world->slots[id].name;
+    switch (raw->kind) {
+    case WI_CHANNEL:
+        world_build_channel(world, id, row);
+        break;
+    case WI_SEMAPHORE:
+        world_build_semaphore(world, id, row);
+        break;
+    case WI_TASK:
+        world_build_task(world, id, row);
+        break;
+    case WI_COUNTER:
+        put_u64(row, WI_COUNTER_VALUE, raw->entering[0]);
+        put_rate(row, WI_COUNTER_RATE, &world->slots[id], RATE_IN);
+        break;
+    default:
+        row->value[WI_GAUGE_VALUE] = (struct wi_value){WI_I64, {.i64 = (int64_t)raw->in_other}};
+        break;
+    }
+}
+
+static void world_build_process(struct wi_world *world, struct wi_row *row)
+{
+    const struct wi_process *process = &world->process;
+    double slope;
+    double window;
+    memset(row, 0, sizeof(*row));
+    row->name = world->facts.name;
+    if (process->is_known) {
+        put_u64(row, WI_PROCESS_RSS, process->rss_bytes);
+        put_u64(row, WI_PROCESS_ANON, process->anon_bytes);
+        put_u64(row, WI_PROCESS_VIRTUAL, process->virtual_bytes);
+        put_u64(row, WI_PROCESS_THREADS, process->threads);
+        put_u64(row, WI_PROCESS_FDS, process->fds);
+        put_u64(row, WI_PROCESS_MAX_FDS, process->max_fds);
+        put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
+        put_f64(row, WI_PROCESS_UPTIME,
+                ((double)world->unix_nanos - (double)world->facts.started_unix_nanos) / 1e9);
+        if (world->has_rates) {
+            put_f64(row, WI_PROCESS_CPU_RATIO, world->cpu_ratio);
+        }
+        if (wi_process_growth(process, &slope, &window)) {
+            put_f64(row, WI_PROCESS_GROWTH, slope);
+            put_f64(row, WI_PROCESS_WINDOW, window);
+        }
+    }
+    put_f64(row, WI_PROCESS_START_TIME, (double)world->facts.started_unix_nanos / 1e9);
+    put_u64(row, WI_PROCESS_REJECTS, world->rejects);
+    put_text(row, WI_PROCESS_REJECTS_SOURCE,
+             world->has_counter ? "counter" : "channels+semaphores");
+    if (world->has_rates) {
+        put_f64(row, WI_PROCESS_REJECT_RATE, world->rejects_rate);
+    }
+}
+
+static uint64_t world_memory(const struct wi_world *world)
+{
+    return sizeof(*world) + wi_source_memory(world->source) +
+           world->collection.room * sizeof(struct wi_raw) +
+           world->n_slots * sizeof(struct world_slot) + world->n_rows * sizeof(struct wi_row) +
+           world->n_ages * sizeof(struct wi_age) + world->n_windows * sizeof(struct wi_window) +
+           world->self.heap_bytes;
+}
+
+static void world_build_agent(struct wi_world *world, struct wi_row *row)
+{
+    const struct wi_header *header =
+        (const struct wi_header *)(const void *)world->collection.view.bytes;
+    const struct wi_self *self = &world->self;
+    struct timespec cpu;
+    memset(row, 0, sizeof(*row));
+    row->name = world->facts.name;
+    put_u64(row, WI_AGENT_SEGMENT_BYTES,
+            __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
+    put_u64(row, WI_AGENT_HANDLES, __atomic_load_n(&header->n_handles, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_HANDLES_REFUSED,
+            __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_CELLS_REFUSED, __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SAMPLES_LOST, __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_CLAMPED, world->collection.clamped);
+    put_u64(row, WI_AGENT_MEMORY, world_memory(world));
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    put_f64(row, WI_AGENT_CPU, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+    put_u64(row, WI_AGENT_CLIENTS, self->clients);
+    put_u64(row, WI_AGENT_CLIENTS_REJECTED, self->clients_rejected);
+    put_u64(row, WI_AGENT_UPDATES_SENT, self->updates_sent);
+    put_u64(row, WI_AGENT_UPDATES_SKIPPED, self->updates_skipped);
+    put_u64(row, WI_AGENT_PROTOCOL_ERRORS, self->protocol_errors);
+    put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
+    put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
+}
+
+/* Rows are a cache of what the world holds: building one does not change the world. */
+const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_kind kind, size_t i)
+{
+    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
+    if (i >= wi_world_count(world, kind)) {
+        return NULL;
+    }
+    if (kind == WI_PROCESS) {
+        world_build_process(world, &world->process_row);
+        return &world->process_row;
+    }
+    if (kind == WI_AGENT) {
+        world_build_agent(world, &world->agent_row);
+        return &world->agent_row;
+    }
+    if (kind == WI_WARNING) {
+        return &world->warnings[i];
+    }
+    size_t id = world->order[kind][i];
+    struct world_slot *slot = &world->slots[id];
+    if (!slot->row) {
+        slot->row = malloc(sizeof(*slot->row));
+        slot->built = 0;
+        world->n_rows += slot->row != NULL;
+    }
+    if (!slot->row) {
+        world_build(world, id, &world->spare_row);
+        return &world->spare_row;
+    }
+    if (slot->built != world->refreshes) {
+        world_build(world, id, slot->row);
+        slot->built = world->refreshes;
+    }
+    return slot->row;
+}
+
+const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
+                                                const struct wi_row *row, int metric)
+{
+    size_t id = (size_t)(row->id & UINT32_MAX);
+    bool is_run = kind == WI_TASK && metric == WI_TASK_RUN;
+    if (kind > WI_TASK || id >= world->collection.n || world->generations[id] != row->id >> 32 ||
+        !wi_collect_histogram(&world->collection, id, is_run, &world->scratch)) {
+        return NULL;
+    }
+    return &world->scratch;
+}
