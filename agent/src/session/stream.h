@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of a session, shared by session.c (the connection: what nghttp2 reports, limits, idle
+ * time) and stream.c (one call). Functions here use session->now. One thread.
+ */
+#ifndef WI_SESSION_STREAM_H
+#define WI_SESSION_STREAM_H
+
+#include "session/request.h"
+#include "session/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+enum wi_stream_state {
+    WI_STREAM_RECEIVING, /* the request */
+    WI_STREAM_ANSWERING, /* a call makes messages */
+    WI_STREAM_ENDING,    /* the trailers follow when what is in flight has been taken */
+    WI_STREAM_ENDED      /* all is handed to nghttp2 */
+};
+
+struct wi_stream {
+    struct wi_stream *next;
+    int32_t id;
+    enum wi_stream_state state;
+    bool has_head;    /* response HEADERS are submitted */
+    bool is_deferred; /* nghttp2 waits for wake-up */
+    uint64_t begun_nanos;
+    uint64_t deadline_nanos; /* of the caller; UINT64_MAX: none */
+    uint64_t progress_nanos; /* when a byte in flight was taken last */
+    struct wi_request request;
+    struct wi_call *call;
+    uint8_t *message; /* in flight */
+    size_t n_message;
+    size_t n_taken;
+    struct wi_fault fault;
+};
+
+struct wi_session {
+    const struct wi_call_context *context;
+    const struct wi_method *methods;
+    size_t n_methods;
+    struct wi_memory memory;
+    nghttp2_session *http;
+    struct wi_stream *streams;
+    enum weir_status status; /* sticky */
+    bool has_request;
+    bool is_leaving;
+    uint64_t now;
+    uint64_t idle_since;
+};
+
+/* Keeps in mind that nghttp2 had no memory: the session cannot go on. */
+void wi_stream_note(struct wi_session *session, int result);
+
+/* Frees a stream that is in no list any more. */
+void wi_stream_free(struct wi_session *session, struct wi_stream *stream);
+
+/* Ends a call: the status goes out as soon as a message that has begun to leave has left. */
+void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
+                   const struct wi_fault *fault);
+
+/* Answers a request with what is wrong with it. */
+void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream);
+
+/* The request is complete: begins the call, or refuses. */
+void wi_stream_start(struct wi_session *session, struct wi_stream *stream);
+
+/* Whether a message is due, and makes it; none is in flight then. */
+bool wi_stream_is_due(const struct wi_stream *stream, uint64_t now);
+void wi_stream_produce(struct wi_session *session, struct wi_stream *stream);
+
+/* Deadlines, stalls, and the message that is due. wi_stream_due: when, but for the message. */
+void wi_stream_tick(struct wi_session *session, struct wi_stream *stream);
+uint64_t wi_stream_due(const struct wi_stream *stream);
+
+#endif
