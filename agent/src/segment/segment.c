@@ -541,7 +541,9 @@ enum weir_status weir_start(const struct weir_options *options, struct weir_erro
     if (status != WEIR_OK) {
         wi_error_set(ret_error, "%s", error.text);
         if (asked.log && error.text[0]) {
-            asked.log(asked.log_context, error.text);
+            char line[sizeof(error.text) + sizeof("weir: ")];
+            snprintf(line, sizeof(line), "weir: %s", error.text);
+            asked.log(asked.log_context, line);
         }
     }
     return status;

@@ -108,12 +108,14 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
             room *= 2;
         }
         struct wi_raw *raws = realloc(collection->raws, room * sizeof(*raws));
-        if (!raws) {
+        collection->raws = raws ? raws : collection->raws;
+        uint32_t *generations =
+            raws ? realloc(collection->generations, room * sizeof(*generations)) : NULL;
+        if (!generations) {
             wi_error_set(ret_error, "no memory for %u rows", (unsigned)n);
             return WEIR_E_MEMORY;
         }
-        memset(raws + collection->room, 0, (room - collection->room) * sizeof(*raws));
-        collection->raws = raws;
+        collection->generations = generations;
         collection->room = room;
     }
     collection->n = n;
@@ -203,6 +205,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
         const struct wi_slot *slots = collect_slots(before, first);
         const struct wi_slot *slots_after = collect_slots(after, first);
         if (!slots_after) {
+            collection->n = first;
             return after->is_still ? collect_corrupt("slab", (unsigned)first, ret_error) : WEIR_OK;
         }
         memset(raws, 0, n * sizeof(*raws));
@@ -220,6 +223,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
         }
         for (size_t i = 0; i < n; i++) {
             collection->clamped += collect_is_negative(&raws[i]);
+            collection->generations[first + i] = raws[i].generation;
         }
     }
     return status;
@@ -241,6 +245,7 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
 void wi_collection_finish(struct wi_collection *collection)
 {
     free(collection->raws);
+    free(collection->generations);
     memset(collection, 0, sizeof(*collection));
 }
 

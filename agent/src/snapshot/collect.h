@@ -28,6 +28,7 @@ struct wi_raw {
 /* Raws by slot. All zero at first. */
 struct wi_collection {
     struct wi_raw *raws;
+    uint32_t *generations; /* of the raws, side by side */
     size_t n, room;
     uint64_t clamped;    /* times that a channel had more out than in */
     struct wi_view view; /* that the entering counts are of */

@@ -189,7 +189,7 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         }
     }
     put_f64(row, WI_PROCESS_START_TIME, (double)world->facts.started_unix_nanos / 1e9);
-    put_u64(row, WI_PROCESS_REJECTS, world->rejects);
+    put_u64(row, WI_PROCESS_REJECTS, wi_world_sum_rejects(world));
     put_text(row, WI_PROCESS_REJECTS_SOURCE,
              world->has_counter ? "counter" : "channels+semaphores");
     if (world->has_rates) {

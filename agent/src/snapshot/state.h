@@ -53,6 +53,7 @@ struct wi_world {
     struct world_slot *slots;
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
+    size_t n_seen;               /* slots at the last refresh that met them all */
     uint32_t *order[WI_PROCESS]; /* ids by kind */
     size_t n_order[WI_PROCESS];
     size_t room_order;

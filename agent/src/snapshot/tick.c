@@ -130,6 +130,7 @@ void wi_world_tick(struct wi_world *world)
     } else {
         world->process.is_known = false;
     }
+    world->rejects = wi_world_sum_rejects(world);
     if (seconds > 0) {
         world->rejects_rate = (double)world_minus(world->rejects, world->rejects_last) / seconds;
         world->cpu_ratio = (world->process.cpu_seconds - world->cpu_last) / seconds;

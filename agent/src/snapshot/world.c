@@ -170,16 +170,33 @@ static enum weir_status world_slot_meet(struct wi_world *world, size_t id,
     return WEIR_OK;
 }
 
-/* Meets new handles, forgets closed ones. Touches little where nothing has changed. */
+/* Ids by kind. */
+static void world_order(struct wi_world *world)
+{
+    memset(world->n_order, 0, sizeof(world->n_order));
+    for (size_t id = 0; id < world->collection.n; id++) {
+        if (world->generations[id]) {
+            uint8_t kind = world->collection.raws[id].kind;
+            world->order[kind][world->n_order[kind]++] = (uint32_t)id;
+        }
+    }
+}
+
+/* Meets new handles, forgets closed ones. */
 static enum weir_status world_sort_slots(struct wi_world *world, struct weir_error *ret_error)
 {
-    bool has_changed = world->refreshes == 0;
+    const struct wi_collection *collection = &world->collection;
+    if (world->refreshes && collection->n == world->n_seen &&
+        (collection->n == 0 || memcmp(world->generations, collection->generations,
+                                      collection->n * sizeof(*world->generations)) == 0)) {
+        return WEIR_OK;
+    }
+    world->n_seen = SIZE_MAX; /* until all is met */
     for (size_t id = 0; id < world->n_slots; id++) {
-        uint32_t generation = id < world->collection.n ? world->collection.raws[id].generation : 0;
+        uint32_t generation = id < collection->n ? collection->generations[id] : 0;
         if (world->generations[id] == generation) {
             continue;
         }
-        has_changed = true;
         world->generations[id] = 0;
         world_slot_forget(world, &world->slots[id]);
         if (generation) {
@@ -190,15 +207,8 @@ static enum weir_status world_sort_slots(struct wi_world *world, struct weir_err
             world->generations[id] = generation;
         }
     }
-    if (has_changed) {
-        memset(world->n_order, 0, sizeof(world->n_order));
-        for (size_t id = 0; id < world->n_slots; id++) {
-            if (world->generations[id]) {
-                uint8_t kind = world->collection.raws[id].kind;
-                world->order[kind][world->n_order[kind]++] = (uint32_t)id;
-            }
-        }
-    }
+    world_order(world);
+    world->n_seen = collection->n;
     return WEIR_OK;
 }
 
@@ -219,13 +229,13 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
         for (size_t id = 0; id < world->n_slots; id++) {
             world->generations[id] = 0;
         }
+        world->n_seen = SIZE_MAX;
         return status;
     }
     clock_gettime(CLOCK_REALTIME, &now);
     world->unix_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     world->now_nanos = now_nanos;
     world->refreshes++;
-    world->rejects = wi_world_sum_rejects(world);
     if (!world->has_ticked || now_nanos - world->tick_nanos >= WORLD_TICK_NANOS) {
         wi_world_tick(world);
     }
