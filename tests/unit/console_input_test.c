@@ -248,8 +248,15 @@ static void space_freezes_and_thaws(void **state)
     (void)state;
     press(' ');
     assert_true(screen.model.is_frozen);
+    press('/'); /* what is not on a frozen screen cannot be had */
+    assert_int_equal(screen.ui.prompt, WC_PROMPT_NONE);
+    assert_non_null(strstr(screen.ui.message, "Space"));
+    press(WC_KEY_END);
+    assert_non_null(wc_ui_selected(&screen.ui, &screen.model, WC_TAB_CHANNELS));
     press(' ');
     assert_false(screen.model.is_frozen);
+    press(WC_KEY_END);
+    assert_int_equal(list()->cursor, 99);
 }
 
 static void plus_and_minus_change_the_interval(void **state)

@@ -290,7 +290,8 @@ static void top_finish(struct top *top)
 {
     struct wc_link *late = NULL;
     wc_term_stop();
-    if (top->dial && wc_dial_finish(top->dial, &late, NULL) == WC_OK) {
+    /* A dial that still waits for a silent process ends with the program. */
+    if (top_dial_is_over(top) && wc_dial_finish(top->dial, &late, NULL) == WC_OK) {
         wc_link_close(late);
     }
     wc_link_close(top->link);

@@ -286,6 +286,25 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
     }
 }
 
+/* Whether an action shows what a frozen screen does not hold. */
+static bool input_needs_more(const struct wc_ui *ui, enum wc_action action)
+{
+    switch (action) {
+    case WC_ACTION_DETAIL:
+        return !ui->is_detail;
+    case WC_ACTION_SEARCH:
+    case WC_ACTION_NEXT_MATCH:
+    case WC_ACTION_PREVIOUS_MATCH:
+    case WC_ACTION_FILTER:
+    case WC_ACTION_SORT_LEFT:
+    case WC_ACTION_SORT_RIGHT:
+    case WC_ACTION_INVERT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layout *layout,
                   uint32_t key)
 {
@@ -302,9 +321,13 @@ void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layo
         ui->wants_quit = action == WC_ACTION_QUIT;
         return;
     }
+    if (model->is_frozen && input_needs_more(ui, action)) {
+        snprintf(ui->message, sizeof(ui->message), "the screen is frozen: Space lets it go on");
+        return;
+    }
     if (!input_cursor(ui, model, layout, action)) {
         input_act(ui, model, layout, action, key);
-    } else if (ui->is_detail) {
+    } else if (ui->is_detail && !model->is_frozen) {
         input_detail(ui, model); /* the details follow the cursor */
     }
 }

@@ -38,8 +38,8 @@ struct wc_plan {
 
 /* One table of an Update with its columns found. */
 struct wc_rows {
-    const Weir__V1__Table *table; /* NULL: not asked for, or not there yet */
-    uint32_t offset, limit; /* as asked for */
+    const Weir__V1__Table *table;    /* NULL: not asked for, or not there yet */
+    uint32_t offset, limit;          /* as asked for */
     int8_t position[WC_MAX_METRICS]; /* of a metric in a row's values, or -1 */
 };
 

@@ -152,8 +152,13 @@ static void list_settle(struct wc_list *list, const struct wc_model *model, enum
             break;
         }
     }
-    if (list->cursor >= matching) {
-        list->cursor = matching > 0 ? matching - 1 : 0;
+    uint32_t end = matching;
+    if (model->is_frozen) { /* what was not fetched will not come */
+        end = table->offset + (uint32_t)table->table->n_rows;
+        list->cursor = list->cursor < table->offset ? table->offset : list->cursor;
+    }
+    if (list->cursor >= end) {
+        list->cursor = end > 0 ? end - 1 : 0;
     }
     uint32_t page = n_rows > 0 ? (uint32_t)n_rows : 1;
     if (list->cursor < list->top) {

@@ -94,10 +94,10 @@ static void graph_axis(const struct wc_view *view, int row, int col, const struc
     }
 }
 
-/* The greatest number of the axis: the next of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten. */
+/* The greatest number of the axis: the next of 1, 1.5, 2, ... 10 times a power of ten. */
 static double graph_scale(double max)
 {
-    static const double steps[] = {1, 2, 3, 4, 5, 6, 8, 10};
+    static const double steps[] = {1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
     if (!(max > 4)) {
         return 4;
     }
@@ -158,6 +158,7 @@ void wc_view_graph(const struct wc_view *view, int row, int rows, int kind, cons
     const struct wc_history *history = wc_model_history(view->model, kind, of->id);
     struct scale scale = scale_choose(view, history, values);
     int height = rows - 2;
+    height -= height > 4 ? height % 2 : 0; /* the middle is half */
 
     if (!metric || height < 2 || scale.width < 20) {
         return;

@@ -205,6 +205,16 @@ void wc_grid_flag(struct wc_grid *grid, int row, int col, int width, uint8_t fla
     }
 }
 
+void wc_grid_unflag(struct wc_grid *grid, int row, int col, int width, uint8_t flags)
+{
+    if (row < 0 || row >= grid->rows) {
+        return;
+    }
+    for (int i = col < 0 ? 0 : col; i < col + width && i < grid->cols; i++) {
+        grid->cells[row * grid->cols + i].flags &= (uint8_t)~flags;
+    }
+}
+
 size_t wc_grid_row_text(const struct wc_grid *grid, int row, char *to, size_t size)
 {
     size_t n = 0, end = 0;

@@ -58,8 +58,9 @@ int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_styl
 int wc_grid_text_right(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                        const char *text);
 
-/* Adds flags to cells that are already drawn. */
+/* Adds flags to cells that are already drawn; takes them away. */
 void wc_grid_flag(struct wc_grid *grid, int row, int col, int width, uint8_t flags);
+void wc_grid_unflag(struct wc_grid *grid, int row, int col, int width, uint8_t flags);
 
 /* The columns that text takes when drawn. */
 int wc_grid_width(const char *text, bool ascii);

@@ -225,6 +225,20 @@ static void section_row(const struct wc_view *view, const struct wc_section *sec
     }
 }
 
+/* The row in use, in reverse; but not its pictures, which would stand on their heads. */
+static void section_cursor(const struct wc_view *view, const struct wc_section *section,
+                           const struct wc_screen_columns *columns, int at)
+{
+    const struct wc_column_table *table = wc_column_table(section->tab);
+    wc_grid_flag(view->grid, at, 0, view->grid->cols, WC_REVERSE);
+    for (int i = 0; i < columns->n; i++) {
+        enum wc_column_type type = table->columns[columns->at[i].index].type;
+        if (type == WC_COLUMN_BAR || type == WC_COLUMN_TREND) {
+            wc_grid_unflag(view->grid, at, columns->at[i].col, columns->at[i].width, WC_REVERSE);
+        }
+    }
+}
+
 /* Why a table has no rows. */
 static void section_empty(const struct wc_view *view, const struct wc_section *section)
 {
@@ -263,7 +277,7 @@ void wc_view_section(const struct wc_view *view, const struct wc_section *sectio
             section_row(view, section, &columns, row, section->row + 1 + i);
         }
         if (row && section->tab == view->ui->tab && index == list->cursor) {
-            wc_grid_flag(view->grid, section->row + 1 + i, 0, view->grid->cols, WC_REVERSE);
+            section_cursor(view, section, &columns, section->row + 1 + i);
         }
     }
 }

@@ -117,7 +117,11 @@ static void view_warnings(const struct wc_view *view)
         return;
     }
     snprintf(more, sizeof(more), all > 1 ? " (w: %u more)" : "", all - 1);
-    warning_text(view, rows[0], layout->warning_row, layout->warning_rows, more);
+    int used = warning_text(view, rows[0], layout->warning_row, layout->warning_rows, more);
+    if (used < layout->warning_rows) {
+        wc_grid_text(grid, layout->warning_row + used, 2, grid->cols - 2, WC_WARN,
+                     view->model->notice);
+    }
 }
 
 static int footer_width(int rank, int gap)
