@@ -66,10 +66,10 @@ static void term_add_restore(const char *capability)
     }
 }
 
-static void term_guard(void)
+/* From here on a crash gives the terminal back. */
+static void term_guard_crashes(void)
 {
     struct sigaction action = {.sa_handler = term_crash, .sa_flags = (int)SA_RESETHAND};
-    sigset_t mask;
 
     term.restore_length = 0;
     term_add_restore("sgr0");
@@ -80,6 +80,12 @@ static void term_guard(void)
     for (size_t i = 0; i < N_CRASHES; i++) {
         sigaction(crashes[i], &action, NULL);
     }
+}
+
+static void term_take_signals(void)
+{
+    sigset_t mask;
+
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
@@ -143,7 +149,12 @@ enum wc_exit wc_term_check(struct wc_error *ret_error)
                             "the screen needs a terminal: `weir snapshot` and `weir subscribe` "
                             "write to files and pipes");
     }
-    if (setupterm(NULL, STDOUT_FILENO, &problem) == ERR || !cursor_address) {
+    bool is_known = setupterm(NULL, STDOUT_FILENO, &problem) == OK;
+    bool has_cursor = is_known && cursor_address;
+    if (is_known) {
+        del_curterm(cur_term);
+    }
+    if (!has_cursor) {
         return wc_error_set(ret_error, WC_USAGE,
                             "the terminal \"%s\" cannot show a screen: set TERM, or use "
                             "`weir snapshot`",
@@ -160,15 +171,17 @@ enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error)
         return code != WC_OK ? code
                              : wc_error_set(ret_error, WC_USAGE, "the terminal has no modes");
     }
-    term_guard();
+    term_take_signals();
     term.screen = newterm(NULL, stdout, stdin);
     if (!term.screen) {
+        close(term.signal_fd);
         sigprocmask(SIG_SETMASK, &term.mask_before, NULL);
         return wc_error_set(ret_error, WC_USAGE,
                             "the terminal cannot show a screen: set TERM, or use `weir snapshot`");
     }
     term.is_started = true;
     atexit(wc_term_stop);
+    term_guard_crashes();
     cbreak();
     noecho();
     nonl();
