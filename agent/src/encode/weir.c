@@ -12,7 +12,8 @@
 /* What follows the rows of an Update: further tables without rows, state, counters. */
 #define WEIR_TAIL_ROOM ((size_t)8 << 10)
 
-_Static_assert(WI_ROW_ROOM >= WI_MAX_METRICS * (WEIR_TEXT_MAX + 640), "a row or its lines fit");
+_Static_assert(WI_ROW_ROOM >= (size_t)WI_MAX_METRICS * (WEIR_TEXT_MAX + 640),
+               "a row or its lines fit");
 
 /* Cuts a text at a whole character. */
 static size_t weir_text_length(const char *text)

@@ -216,6 +216,7 @@ static void exporter_farewell(struct wi_exporter *exporter)
     uint64_t now = wi_reactor_now();
     uint64_t end = now + EXPORTER_FAREWELL_NANOS;
     wi_listener_close(&exporter->listener);
+    wi_reactor_remove(&exporter->reactor, &exporter->http_source);
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         if (!conn->is_closed) {
             wi_session_farewell(conn->session, now);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* The exporter's thread over a world that the test sets: how often it reads it, what it logs, what
+ * it does without its sockets, how it says farewell to who does not listen. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "fake_world.h"
+#include "wire/exporter.h"
+#include "wire/reactor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SECOND UINT64_C(1000000000)
+
+/* PREFACE, SETTINGS with a window of 2^31 - 1, and one for the connection. */
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                              "\0\0\6\4\0\0\0\0\0\0\4\177\377\377\377"
+                              "\0\0\4\10\0\0\0\0\0\177\377\0\0";
+
+struct state {
+    struct wi_world *world;
+    struct wi_exporter *exporter;
+    int peer;         /* the other end of taken_fd; -1: none */
+    size_t refreshes; /* atomic */
+    size_t lines;     /* atomic */
+    char line[512];   /* the last one; read after the exporter has stopped */
+};
+
+static void on_refresh(struct wi_world *world, uint64_t now, void *context)
+{
+    (void)world;
+    (void)now;
+    struct state *s = context;
+    __atomic_add_fetch(&s->refreshes, 1, __ATOMIC_RELAXED);
+}
+
+static void on_log(void *context, const char *line)
+{
+    struct state *s = context;
+    snprintf(s->line, sizeof(s->line), "%s", line);
+    __atomic_add_fetch(&s->lines, 1, __ATOMIC_RELAXED);
+}
+
+static int set_up(void **state)
+{
+    struct state *s = calloc(1, sizeof(*s));
+    s->world = fake_world_create("game");
+    s->peer = -1;
+    fake_world_on_refresh(s->world, on_refresh, s);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct state *s = *state;
+    wi_exporter_stop(s->exporter);
+    if (s->peer >= 0) {
+        close(s->peer);
+    }
+    free(s);
+    return 0;
+}
+
+static enum weir_status start(struct state *s, bool has_peer, const char *path,
+                              struct weir_error *ret_error)
+{
+    int ends[2] = {-1, -1};
+    if (has_peer) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        s->peer = ends[0];
+    }
+    struct wi_exporter_options options = {
+        .socket_path = path, .taken_fd = ends[1], .log = on_log, .log_context = s};
+    return wi_exporter_start(s->world, &options, &s->exporter, ret_error);
+}
+
+static void put(int fd, const void *bytes, size_t n)
+{
+    assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);
+}
+
+/* A field of a header, literal and without Huffman. */
+static size_t put_field(char *to, const char *name, const char *value)
+{
+    size_t n_name = strlen(name);
+    size_t n_value = strlen(value);
+    to[0] = 0;
+    to[1] = (char)n_name;
+    memcpy(to + 2, name, n_name);
+    to[2 + n_name] = (char)n_value;
+    memcpy(to + 3 + n_name, value, n_value);
+    return 3 + n_name + n_value;
+}
+
+/* Asks for channels ten times a second on a stream. */
+static void ask(int fd, int stream)
+{
+    static const char message[] = {0, 0, 0, 0, 4, 0x0a, 0, 0x10, 100};
+    char frame[512] = {0};
+    size_t n = 9;
+    n += put_field(frame + n, ":method", "POST");
+    n += put_field(frame + n, ":scheme", "http");
+    n += put_field(frame + n, ":authority", "localhost");
+    n += put_field(frame + n, ":path", "/weir.v1.Agent/Watch");
+    n += put_field(frame + n, "content-type", "application/grpc");
+    frame[1] = (char)((n - 9) >> 8);
+    frame[2] = (char)(n - 9);
+    frame[3] = 1;
+    frame[4] = 4;
+    frame[8] = (char)stream;
+    put(fd, frame, n);
+    char body[9] = {0, 0, sizeof(message), 0, 1, 0, 0, 0, (char)stream};
+    put(fd, body, sizeof(body));
+    put(fd, message, sizeof(message));
+}
+
+static bool has_input(int fd, int millis)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, millis) == 1;
+}
+
+static void it_reads_the_world_once_a_second_without_peers(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
+    uint64_t begin = wi_reactor_now();
+    while (__atomic_load_n(&s->refreshes, __ATOMIC_RELAXED) < 3) {
+        assert_true(wi_reactor_now() - begin < 20 * SECOND);
+        has_input(-1, 10);
+    }
+    assert_true(wi_reactor_now() - begin >= 19 * SECOND / 10);
+}
+
+static void many_streams_share_a_reading(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
+    put(s->peer, preface, sizeof(preface) - 1);
+    for (int i = 0; i < 30; i++) {
+        ask(s->peer, 2 * i + 1);
+    }
+    char bytes[4096];
+    uint64_t begin = wi_reactor_now();
+    while (wi_reactor_now() - begin < SECOND) {
+        if (has_input(s->peer, 100)) {
+            assert_true(recv(s->peer, bytes, sizeof(bytes), 0) > 0);
+        }
+    }
+    size_t n = __atomic_load_n(&s->refreshes, __ATOMIC_RELAXED);
+    uint64_t tenths = (wi_reactor_now() - begin) / (SECOND / 10);
+    assert_true(n >= 2);
+    assert_true(n <= tenths + 3);
+}
+
+static void a_world_that_cannot_be_read_is_logged_once(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    fake_world_fail_refresh(s->world, WEIR_E_CORRUPT, "slot 3 is torn");
+    assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
+    put(s->peer, preface, sizeof(preface) - 1);
+    ask(s->peer, 1);
+    char bytes[4096];
+    uint64_t begin = wi_reactor_now();
+    size_t n = 0;
+    while (wi_reactor_now() - begin < SECOND / 2) { /* still served, from what was read before */
+        if (has_input(s->peer, 100)) {
+            n += (size_t)recv(s->peer, bytes, sizeof(bytes), 0);
+        }
+    }
+    assert_true(n > 100);
+    wi_exporter_stop(s->exporter);
+    s->exporter = NULL;
+    assert_int_equal(s->lines, 1);
+    assert_non_null(strstr(s->line, "slot 3 is torn"));
+}
+
+static void a_path_that_is_too_long_is_said(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    char path[200] = "/dev/shm/";
+    memset(path + 9, 'x', 150);
+    assert_int_equal(start(s, true, path, &error), WEIR_DEGRADED);
+    assert_non_null(strstr(error.text, "WEIR_DIR"));
+    put(s->peer, preface, sizeof(preface) - 1);
+    assert_true(has_input(s->peer, 10000));
+}
+
+static void a_directory_that_is_not_there_is_said(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    assert_int_equal(start(s, false, "/dev/shm/weir-none/a.sock", &error), WEIR_DEGRADED);
+    assert_non_null(strstr(error.text, "/dev/shm/weir-none/a.sock"));
+}
+
+static void a_peer_that_never_reads_delays_the_end_by_half_a_second(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    char name[64];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "a channel with quite a long name %d", i);
+        fake_world_add_channel(s->world, name, 10, 4, WEIR_UNBOUNDED);
+    }
+    assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
+    put(s->peer, preface, sizeof(preface) - 1);
+    for (int i = 0; i < 20; i++) {
+        ask(s->peer, 2 * i + 1);
+    }
+    assert_true(has_input(s->peer, 10000));
+    uint64_t begin = wi_reactor_now();
+    while (__atomic_load_n(&s->refreshes, __ATOMIC_RELAXED) < 3) {
+        assert_true(wi_reactor_now() - begin < 20 * SECOND);
+        has_input(-1, 10);
+    }
+    begin = wi_reactor_now();
+    wi_exporter_stop(s->exporter);
+    s->exporter = NULL;
+    assert_true(wi_reactor_now() - begin < 2 * SECOND);
+}
+
+static void a_peer_that_reads_gets_a_goaway(void **state)
+{
+    struct state *s = *state;
+    struct weir_error error = {""};
+    assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
+    put(s->peer, preface, sizeof(preface) - 1);
+    ask(s->peer, 1);
+    assert_true(has_input(s->peer, 10000));
+    wi_exporter_stop(s->exporter);
+    s->exporter = NULL;
+    static char bytes[1 << 20];
+    size_t n = 0;
+    ssize_t got;
+    while ((got = recv(s->peer, bytes + n, sizeof(bytes) - n, 0)) > 0) {
+        n += (size_t)got;
+    }
+    assert_int_equal(got, 0);
+    bool has_goaway = false;
+    for (size_t at = 0; at + 9 <= n;) {
+        has_goaway = has_goaway || bytes[at + 3] == 7;
+        at += 9 + ((size_t)(uint8_t)bytes[at + 1] << 8) + (uint8_t)bytes[at + 2];
+    }
+    assert_true(has_goaway);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(it_reads_the_world_once_a_second_without_peers),
+        TEST(many_streams_share_a_reading),
+        TEST(a_world_that_cannot_be_read_is_logged_once),
+        TEST(a_path_that_is_too_long_is_said),
+        TEST(a_directory_that_is_not_there_is_said),
+        TEST(a_peer_that_never_reads_delays_the_end_by_half_a_second),
+        TEST(a_peer_that_reads_gets_a_goaway),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
