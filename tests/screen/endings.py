@@ -5,12 +5,14 @@ code says what happened."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import DEADLINE, WEIR, Host, environment  # noqa: E402
+from console import DEADLINE, WEIR, Host, environment, scratch  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 CHANNEL = ("--name", "game", "--channel", "moves:unbounded:0:0:1234")
@@ -106,6 +108,59 @@ def a_stopped_process_is_stale_and_comes_back():
     host.kill()
 
 
+class Proxy:
+    """Stands between weir and an exporter's socket, and can cut the line."""
+
+    def __init__(self, path):
+        self.exporter = path
+        self.path = os.path.join(scratch, "proxy.sock")
+        self.lines = []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near = self.listener.accept()[0]
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.exporter)
+            self.lines += [near, far]
+            threading.Thread(target=self.pump, args=(near, far), daemon=True).start()
+            threading.Thread(target=self.pump, args=(far, near), daemon=True).start()
+
+    @staticmethod
+    def pump(source, sink):
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+
+    def cut(self):
+        lines, self.lines = self.lines, []
+        for line in lines:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+def a_broken_line_is_mended():
+    host = Host(*CHANNEL)
+    proxy = Proxy(host.path(".sock"))
+    terminal = Terminal("unix:" + proxy.path)
+    terminal.shows("moves", "1234")
+    proxy.cut()
+    terminal.shows("LOST: reconnecting", "1234")
+    host.command("send", "moves", 1)
+    terminal.hides("LOST")
+    terminal.shows("1235")
+    terminal.type("q")
+    assert terminal.ended() == 0
+    host.kill()
+
+
 def hooks_alone_are_enough():
     host = Host(*CHANNEL, "--no-agent")
     terminal = Terminal(host.pid)
@@ -140,6 +195,7 @@ a_killed_process_leaves_its_last_numbers()
 a_dead_process_can_be_looked_at()
 a_clean_exit_leaves_the_screen_standing()
 a_stopped_process_is_stale_and_comes_back()
+a_broken_line_is_mended()
 hooks_alone_are_enough()
 without_a_terminal_it_names_the_way()
 bad_options_are_one_line()
