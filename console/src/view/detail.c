@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUMMARY_COLS   44 /* a column that wide says the summary, a narrower one the field */
+#define SUMMARY_COLS   56 /* a column that wide says the summary, too */
+#define WIDE_COLS      72 /* no column is wider: the eye has to find the value */
+#define FIELD_COLS     21
 #define NARROW_COLS    26
 #define GRAPH_MIN_ROWS 5
-#define GRAPH_MAX_ROWS 20
+#define GRAPH_MAX_ROWS 34
 
 /* The metrics to list: all of the kind but the histograms, whose quantiles stand in rows of their
  * own. */
@@ -28,19 +30,35 @@ static int detail_metrics(const struct wc_view *view, int kind,
     return n;
 }
 
+/* An absent capacity is a word here as in the table. */
+static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metric *metric)
+{
+    const struct wc_column_table *table = wc_column_table(view->ui->tab);
+    int at = wc_column_find(view->ui->tab, metric->field);
+    return at >= 0 && table->columns[at].type == WC_COLUMN_CAPACITY;
+}
+
 static void detail_field(const struct wc_view *view, int row, int col, int width,
                          const Weir__V1__Metric *metric, const Weir__V1__Value *value)
 {
     char text[WC_FORMAT_SIZE];
-    wc_view_value(text, metric, value);
     double number;
     bool is_dim = !value || (wc_model_as_number(value, &number) && number == 0);
-    int need = wc_grid_width(text, view->grid->ascii);
 
+    wc_view_value(text, metric, value);
+    if (!value && metric_is_capacity(view, metric)) {
+        snprintf(text, sizeof(text), "unbounded");
+    }
+    int need = wc_grid_width(text, view->grid->ascii);
     need = need > width / 2 ? width / 2 : need;
-    const char *label =
-        width >= SUMMARY_COLS && metric->summary[0] ? metric->summary : metric->field;
-    wc_grid_text(view->grid, row, col, width - need - 1, WC_LABEL, label);
+    int room = width - need - 1;
+    if (width >= SUMMARY_COLS && metric->summary[0]) {
+        wc_grid_text(view->grid, row, col, FIELD_COLS - 1, WC_PLAIN, metric->field);
+        wc_grid_text(view->grid, row, col + FIELD_COLS, room - FIELD_COLS, WC_LABEL,
+                     metric->summary);
+    } else {
+        wc_grid_text(view->grid, row, col, room, WC_LABEL, metric->field);
+    }
     wc_grid_text_right(view->grid, row, col + width - need, need, is_dim ? WC_LABEL : WC_STRONG,
                        text);
 }
@@ -49,7 +67,7 @@ static void detail_field(const struct wc_view *view, int row, int col, int width
 static int detail_columns(const struct wc_view *view, int n_fields, int rows)
 {
     int cols = view->grid->cols - 2;
-    for (int n = 1; n <= cols / NARROW_COLS; n++) {
+    for (int n = 1 + (cols - 1) / WIDE_COLS; n <= cols / NARROW_COLS; n++) {
         if ((n_fields + n - 1) / n <= rows) {
             return n;
         }
