@@ -187,8 +187,7 @@ static enum weir_status lines_topic(const struct wi_world *world, struct wi_line
             if (status != WEIR_OK) {
                 return status;
             }
-            lines->place.index = i + 1;
-            lines->place.last_id = row->id;
+            wi_place_pass(&lines->place, i, row);
         }
         memset(&lines->place, 0, sizeof(lines->place));
     }

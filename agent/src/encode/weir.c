@@ -176,19 +176,35 @@ enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_qu
     return weir_result(buffer);
 }
 
+void wi_place_pass(struct wi_place *place, size_t index, const struct wi_row *row)
+{
+    place->ids[index % WI_PLACE_IDS] = row->id;
+    place->index = index + 1;
+}
+
 size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const struct wi_place *place)
 {
     size_t n = wi_world_count(world, kind);
-    size_t i = place->index < n ? place->index : n;
-    /* Rows before the place may have gone, so it can only have moved to the front. */
-    for (size_t j = i; j > 0; j--) {
-        uint64_t id = wi_world_row(world, kind, j - 1)->id;
-        if (id == place->last_id) {
-            return j;
-        }
+    size_t n_ids = place->index < WI_PLACE_IDS ? place->index : WI_PLACE_IDS;
+    if (n_ids == 0) {
+        return 0;
     }
-    /* The last row has gone itself. As many rows passed as before: at worst some are left out. */
-    return i;
+    uint64_t last = place->ids[(place->index - 1) % WI_PLACE_IDS];
+    if (place->index <= n && wi_world_row(world, kind, place->index - 1)->id == last) {
+        return place->index; /* as it was */
+    }
+    /* After the last row passed that is still there; those that remain keep their order. When none
+     * of them is, go on after as many rows as before. */
+    size_t found = place->index < n ? place->index : n;
+    bool has_found = false;
+    for (size_t i = n; i > 0 && !has_found; i--) {
+        uint64_t id = wi_world_row(world, kind, i - 1)->id;
+        for (size_t j = 0; j < n_ids && !has_found; j++) {
+            has_found = place->ids[j] == id;
+        }
+        found = has_found ? i : found;
+    }
+    return found;
 }
 
 static bool weir_any_matches(const char *const *globs, size_t n_globs, const char *name)
@@ -236,8 +252,7 @@ static bool weir_page_table(const struct wi_world *world, struct wi_snapshot *sn
         if (weir_snapshot_has(snapshot, kind, row->name)) {
             weir_row(buffer, row, columns, n_columns);
         }
-        snapshot->place.last_id = row->id;
-        snapshot->place.index = i + 1;
+        wi_place_pass(&snapshot->place, i, row);
     }
     wi_pack_end(buffer, mark);
     return i >= total;

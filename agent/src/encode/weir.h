@@ -27,11 +27,15 @@ enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_qu
                                 size_t n_queries, uint64_t skipped, struct wi_memory *memory,
                                 struct wi_buffer *buffer);
 
-/* A place between two rows of a kind that survives a refresh. All 0: before the first. */
+/* A place between two rows of a kind that survives a refresh: rows before it may have gone, and new
+ * ones may stand among them. All 0: before the first. */
+#define WI_PLACE_IDS 8
 struct wi_place {
-    size_t index;     /* rows passed */
-    uint64_t last_id; /* of the last of them */
+    size_t index;               /* rows passed */
+    uint64_t ids[WI_PLACE_IDS]; /* of the last of them: row n in ids[n % WI_PLACE_IDS] */
 };
+
+void wi_place_pass(struct wi_place *place, size_t index, const struct wi_row *row);
 
 /* The row to go on with after a refresh. */
 size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const struct wi_place *place);
