@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -259,6 +260,45 @@ static void a_peer_that_reads_gets_a_goaway(void **state)
     assert_true(has_goaway);
 }
 
+static size_t n_fds(void)
+{
+    size_t n = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
+static void any_descriptor_may_be_missing(void **state)
+{
+    struct state *s = *state;
+    struct rlimit before;
+    bool has_all = false;
+    wi_world_close(s->world);
+    s->world = NULL;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (rlim_t spare = 0; !has_all; spare++) {
+        char path[64];
+        struct weir_error error = {""};
+        size_t n = n_fds();
+        struct rlimit scarce = {n + spare, before.rlim_max};
+        struct wi_exporter *exporter = NULL;
+        snprintf(path, sizeof(path), "/dev/shm/weir-test-%d.sock", (int)getpid());
+        struct wi_exporter_options options = {
+            .socket_path = path, .taken_fd = -1, .http = "127.0.0.1:0"};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &scarce), 0);
+        enum weir_status status =
+            wi_exporter_start(fake_world_create("game"), &options, &exporter, &error);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_true(status == WEIR_OK || error.text[0] != '\0');
+        assert_true(status == WEIR_OK || status == WEIR_DEGRADED || status == WEIR_E_SYSTEM);
+        has_all = status == WEIR_OK;
+        wi_exporter_stop(exporter);
+        assert_int_equal(n_fds(), n);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -270,6 +310,7 @@ int main(void)
         TEST(a_directory_that_is_not_there_is_said),
         TEST(a_peer_that_never_reads_delays_the_end_by_half_a_second),
         TEST(a_peer_that_reads_gets_a_goaway),
+        TEST(any_descriptor_may_be_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
