@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <locale.h>
+#include <math.h>
 #include <time.h>
 
 static struct screen screen;
@@ -330,6 +331,66 @@ static void wide_characters_keep_their_place(void **state)
     assert_int_equal(screen.grid.cells[4 * 80 + 4].ch, 0x5217);
 }
 
+static uint32_t random_take(void)
+{
+    static uint32_t seed = 7;
+    seed = seed * 1664525U + 1013904223U;
+    return seed >> 8;
+}
+
+/* Whatever a server may say, as far as it is a message at all. */
+static void update_spoil(Weir__V1__Update *update)
+{
+    static const double wild[] = {-1,     1e300,  -1e300, NAN,  INFINITY, 0.999999,
+                                  1e-300, 9.3e18, 1e19,   -0.0, 2e15,     60};
+    for (size_t i = 0; i < update->n_tables; i++) {
+        Weir__V1__Table *table = update->tables[i];
+        table->matching = random_take() % 3 ? table->matching : UINT32_MAX;
+        table->total = random_take() % 3 ? table->total : 0;
+        for (size_t k = 0; k < table->n_columns; k++) {
+            table->columns[k] = random_take() % 5 ? table->columns[k] : random_take() << 6;
+        }
+        for (size_t k = 0; k < table->n_rows; k++) {
+            Weir__V1__Row *row = table->rows[k];
+            for (size_t v = 0; v < row->n_values; v++) {
+                Weir__V1__Value *value = row->values[v];
+                if (value->value_case == WEIR__V1__VALUE__VALUE_TEXT) {
+                    continue;
+                }
+                uint32_t sort = random_take() % 4;
+                value->value_case = sort == 0   ? WEIR__V1__VALUE__VALUE_U64
+                                    : sort == 1 ? WEIR__V1__VALUE__VALUE_I64
+                                    : sort == 2 ? WEIR__V1__VALUE__VALUE_F64
+                                                : WEIR__V1__VALUE__VALUE__NOT_SET;
+                value->u64 = random_take() % 2 ? UINT64_MAX : UINT64_C(1) << 63;
+                if (sort == 2) {
+                    value->f64 = wild[random_take() % (sizeof(wild) / sizeof(wild[0]))];
+                }
+            }
+        }
+    }
+    update->read_nanos = random_take() % 4 ? update->read_nanos : INT64_MIN;
+    update->unix_nanos = random_take() % 4 ? update->unix_nanos : INT64_MAX;
+}
+
+static void wild_numbers_do_no_harm(void **state)
+{
+    (void)state;
+    many_set();
+    screen_show(&screen, 24, 80);
+    for (int i = 0; i < 300; i++) {
+        screen.ui.tab = (enum wc_tab)(i % WC_N_TABS);
+        screen.ui.is_detail = i % 7 == 0;
+        screen.ui.detail_id = 1;
+        wc_query_make(&screen.model, &screen.ui, &screen.layout, &screen.query);
+        wc_model_watch(&screen.model, &screen.query.plan);
+        Weir__V1__Update *update = screen_answer(&screen);
+        update_spoil(update);
+        wc_model_update(&screen.model, update, screen_now(&screen));
+        screen_draw(&screen, 24 + i % 30, 80 + i % 120);
+    }
+}
+
 static void every_size_is_drawn_inside_itself(void **state)
 {
     (void)state;
@@ -373,6 +434,7 @@ int main(void)
         TEST(a_hostile_name_does_no_harm),
         TEST(wide_characters_keep_their_place),
         TEST(every_size_is_drawn_inside_itself),
+        TEST(wild_numbers_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
  */
 #include "model/history.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ void wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int
                       int64_t span, double value)
 {
     struct wc_history *row = histories_take(histories, kind, id);
+    value = fmin(fmax(value, (double)-FLT_MAX), (double)FLT_MAX);
     if (row->last != INT64_MIN && second < row->last) {
         return; /* an update read before the newest one: its stream was cancelled meanwhile */
     }

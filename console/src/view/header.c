@@ -170,7 +170,7 @@ static void header_rejects(const struct wc_view *view, struct line *line)
     snprintf(line_piece(line, 1, WC_PLAIN)->text, PIECE_SIZE, "backpressure rejects");
     struct piece *piece = line_piece(line, 0, style);
     piece->is_joined = true;
-    wc_format_exact(text, rejects > 0 ? (uint64_t)rejects : 0);
+    wc_format_whole(text, rejects);
     snprintf(piece->text, PIECE_SIZE, "%s", text);
     wc_format_rate(text, has_rate ? rate : 0);
     piece = line_piece(line, 0, has_rate && rate > 0 ? WC_CRITICAL : WC_PLAIN);

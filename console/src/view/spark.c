@@ -25,7 +25,7 @@ static int spark_height(double value, double max, int full)
         return 0;
     }
     double height = ceil(value / max * full - 1e-9);
-    return height < 1 ? 1 : height > full ? full : (int)height;
+    return !(height < full) ? full : height < 1 ? 1 : (int)height;
 }
 
 static uint32_t braille_column(int height, int is_right)

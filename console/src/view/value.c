@@ -18,7 +18,7 @@ void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
     if (!wc_model_as_number(value, &number)) {
         snprintf(to, WC_FORMAT_SIZE, "-");
     } else if (metric->type == WEIR__V1__METRIC_TYPE__METRIC_HISTOGRAM) {
-        wc_format_exact(to, number > 0 ? (uint64_t)number : 0); /* how often, whatever the unit */
+        wc_format_whole(to, number); /* how often, whatever the unit */
     } else if (strcmp(metric->unit, "seconds") == 0) {
         wc_format_duration(to, number);
     } else if (strcmp(metric->unit, "bytes") == 0) {
