@@ -6,11 +6,16 @@
 
 #include <string.h>
 
+/* What rows are compared by. Texts are the world's, until the next refresh. */
+struct select_entry {
+    struct wi_value value; /* of the sort column, or the name as a text */
+    uint32_t place;        /* in the order of opening: breaks ties */
+};
+
 struct select_heap {
     const struct wi_query *query;
-    const struct wi_row **rows;
-    uint32_t *places; /* in the order of opening: breaks ties */
-    size_t n_rows;
+    struct select_entry *entries;
+    size_t n_entries;
     size_t room;
 };
 
@@ -36,60 +41,53 @@ static bool select_has_order(const struct wi_value *value)
     return value->type != WI_ABSENT && !(value->type == WI_F64 && value->u.f64 != value->u.f64);
 }
 
-/* Less than 0: row a comes before row b. */
-static int select_compare(const struct wi_query *query, const struct wi_row *a, uint32_t place_a,
-                          const struct wi_row *b, uint32_t place_b)
+/* Less than 0: a comes before b. */
+static int select_compare(const struct wi_query *query, const struct select_entry *a,
+                          const struct select_entry *b)
 {
+    const struct wi_value *x = &a->value;
+    const struct wi_value *y = &b->value;
+    bool has_x = select_has_order(x);
+    bool has_y = select_has_order(y);
     int order = 0;
-    if (query->sort < 0) {
-        order = strcmp(a->name, b->name);
+    if (!has_x || !has_y) {
+        order = (int)has_y - (int)has_x;
+        return order ? order : a->place < b->place ? -1 : 1;
+    }
+    if (x->type == WI_TEXT && y->type == WI_TEXT) {
+        order = strcmp(x->u.text, y->u.text);
+    } else if (x->type == WI_TEXT || y->type == WI_TEXT) {
+        order = x->type == WI_TEXT ? 1 : -1;
     } else {
-        const struct wi_value *x = &a->value[query->sort];
-        const struct wi_value *y = &b->value[query->sort];
-        bool has_x = select_has_order(x);
-        bool has_y = select_has_order(y);
-        if (!has_x || !has_y) {
-            order = (int)has_y - (int)has_x;
-            return order ? order : place_a < place_b ? -1 : 1;
-        }
-        if (x->type == WI_TEXT || y->type == WI_TEXT) {
-            order = x->type != y->type ? (x->type == WI_TEXT) - (y->type == WI_TEXT)
-                                       : strcmp(x->u.text, y->u.text);
-        } else {
-            order = select_compare_numbers(x, y);
-        }
+        order = select_compare_numbers(x, y);
     }
     if (order != 0) {
         return query->is_descending ? -order : order;
     }
-    return place_a < place_b ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
 }
 
 static bool select_is_after(const struct select_heap *heap, size_t i, size_t j)
 {
-    return select_compare(heap->query, heap->rows[i], heap->places[i], heap->rows[j],
-                          heap->places[j]) > 0;
+    return select_compare(heap->query, &heap->entries[i], &heap->entries[j]) > 0;
 }
 
 static void select_swap(struct select_heap *heap, size_t i, size_t j)
 {
-    const struct wi_row *row = heap->rows[i];
-    uint32_t place = heap->places[i];
-    heap->rows[i] = heap->rows[j];
-    heap->places[i] = heap->places[j];
-    heap->rows[j] = row;
-    heap->places[j] = place;
+    struct select_entry entry = heap->entries[i];
+    heap->entries[i] = heap->entries[j];
+    heap->entries[j] = entry;
 }
 
-static void select_sink(struct select_heap *heap, size_t n_rows)
+static void select_sink(struct select_heap *heap, size_t n_entries)
 {
     size_t at = 0;
     for (;;) {
         size_t child = 2 * at + 1;
-        if (child >= n_rows) {
+        if (child >= n_entries) {
             return;
         }
-        if (child + 1 < n_rows && select_is_after(heap, child + 1, child)) {
+        if (child + 1 < n_entries && select_is_after(heap, child + 1, child)) {
             child++;
         }
         if (!select_is_after(heap, child, at)) {
@@ -102,19 +100,19 @@ static void select_sink(struct select_heap *heap, size_t n_rows)
 
 static void select_offer(struct select_heap *heap, const struct wi_row *row, uint32_t place)
 {
-    if (heap->n_rows == heap->room) {
-        if (heap->room == 0 ||
-            select_compare(heap->query, row, place, heap->rows[0], heap->places[0]) > 0) {
-            return;
+    struct select_entry entry = {{WI_TEXT, {.text = row->name}}, place};
+    if (heap->query->sort >= 0) {
+        entry.value = row->value[heap->query->sort];
+    }
+    if (heap->n_entries == heap->room) {
+        if (heap->room > 0 && select_compare(heap->query, &entry, &heap->entries[0]) < 0) {
+            heap->entries[0] = entry;
+            select_sink(heap, heap->n_entries);
         }
-        heap->rows[0] = row;
-        heap->places[0] = place;
-        select_sink(heap, heap->n_rows);
         return;
     }
-    size_t at = heap->n_rows++;
-    heap->rows[at] = row;
-    heap->places[at] = place;
+    size_t at = heap->n_entries++;
+    heap->entries[at] = entry;
     while (at > 0 && select_is_after(heap, at, (at - 1) / 2)) {
         select_swap(heap, at, (at - 1) / 2);
         at = (at - 1) / 2;
@@ -123,7 +121,7 @@ static void select_offer(struct select_heap *heap, const struct wi_row *row, uin
 
 static void select_sort(struct select_heap *heap)
 {
-    for (size_t n = heap->n_rows; n > 1; n--) {
+    for (size_t n = heap->n_entries; n > 1; n--) {
         select_swap(heap, 0, n - 1);
         select_sink(heap, n - 1);
     }
@@ -135,11 +133,8 @@ enum weir_status wi_select(const struct wi_world *world, const struct wi_query *
     size_t total = wi_world_count(world, query->kind);
     size_t last = (size_t)query->offset + query->limit;
     struct select_heap heap = {.query = query, .room = last < total ? last : total};
-    heap.rows = wi_memory_take(memory, (heap.room + 1) * sizeof(struct wi_row *));
-    heap.places = wi_memory_take(memory, (heap.room + 1) * sizeof(uint32_t));
-    if (!heap.rows || !heap.places) {
-        wi_memory_return(memory, heap.rows);
-        wi_memory_return(memory, heap.places);
+    heap.entries = wi_memory_take(memory, (heap.room + 1) * sizeof(*heap.entries));
+    if (!heap.entries) {
         return WEIR_E_MEMORY;
     }
     size_t matching = 0;
@@ -151,12 +146,16 @@ enum weir_status wi_select(const struct wi_world *world, const struct wi_query *
         }
     }
     select_sort(&heap);
-    wi_memory_return(memory, heap.places);
-    size_t skipped = query->offset < heap.n_rows ? query->offset : heap.n_rows;
-    memmove(heap.rows, heap.rows + skipped, (heap.n_rows - skipped) * sizeof(struct wi_row *));
-    ret_selection->rows = heap.rows;
-    ret_selection->n_rows = heap.n_rows - skipped;
-    ret_selection->total = total;
-    ret_selection->matching = matching;
+    size_t skipped = query->offset < heap.n_entries ? query->offset : heap.n_entries;
+    size_t n_rows = heap.n_entries - skipped;
+    uint32_t *rows = wi_memory_take(memory, (n_rows + 1) * sizeof(*rows));
+    for (size_t i = 0; rows && i < n_rows; i++) {
+        rows[i] = heap.entries[skipped + i].place;
+    }
+    wi_memory_return(memory, heap.entries);
+    if (!rows) {
+        return WEIR_E_MEMORY;
+    }
+    *ret_selection = (struct wi_selection){rows, n_rows, total, matching};
     return WEIR_OK;
 }

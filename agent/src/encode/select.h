@@ -25,15 +25,15 @@ struct wi_query {
 };
 
 struct wi_selection {
-    const struct wi_row **rows; /* `limit` of them at most, in order */
+    uint32_t *rows; /* indices for wi_world_row, `limit` of them at most, in order */
     size_t n_rows;
     size_t total;    /* rows of the kind */
     size_t matching; /* of them, those that pass the filter */
 };
 
 /* Rows without a value for the sort column come last either way; equal ones as they were opened.
- * Owns: ret_selection->rows is the caller's, wi_memory_return; borrowed rows as the world's.
- * Fails: WEIR_E_MEMORY. */
+ * Keeps no row, so that a world need not hold all of them at a time.
+ * Owns: ret_selection->rows is the caller's, wi_memory_return. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_select(const struct wi_world *world, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection);
 

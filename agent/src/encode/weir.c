@@ -146,7 +146,8 @@ static enum weir_status weir_query_table(const struct wi_world *world, const str
     weir_table_head(buffer, query->kind, selection.total, selection.matching, query->columns,
                     query->n_columns);
     for (size_t i = 0; i < selection.n_rows && weir_has_room(buffer); i++) {
-        weir_row(buffer, selection.rows[i], query->columns, query->n_columns);
+        weir_row(buffer, wi_world_row(world, query->kind, selection.rows[i]), query->columns,
+                 query->n_columns);
     }
     wi_pack_end(buffer, mark);
     wi_memory_return(memory, selection.rows);
