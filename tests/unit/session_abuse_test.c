@@ -197,6 +197,67 @@ static void random_bytes_never_break_it(void **state)
     }
 }
 
+/* What a client sends for some calls, up to `room` bytes. */
+static size_t conversation(uint8_t *ret_bytes, size_t room)
+{
+    struct peer *peer = peer_create();
+    peer_connect(peer, 0);
+    Weir__V1__SubscribeRequest s = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
+    char *topics[] = {"game/channel/size/+", "game/#"};
+    s.n_topics = 2;
+    s.topics = topics;
+    Weir__V1__SnapshotRequest snapshot = WEIR__V1__SNAPSHOT_REQUEST__INIT;
+    peer_describe(peer);
+    peer_watch(peer, 100);
+    peer_call(peer, "Subscribe", &s);
+    peer_call(peer, "Snapshot", &snapshot);
+    nghttp2_submit_ping(peer->http, 0, NULL);
+    size_t n = 0;
+    const uint8_t *bytes;
+    for (ssize_t got; (got = nghttp2_session_mem_send(peer->http, &bytes)) > 0;) {
+        assert_true(n + (size_t)got <= room);
+        memcpy(ret_bytes + n, bytes, (size_t)got);
+        n += (size_t)got;
+    }
+    peer_destroy(peer);
+    return n;
+}
+
+static void a_conversation_with_some_bytes_changed_never_breaks_it(void **state)
+{
+    (void)state;
+    static uint8_t original[8192];
+    static uint8_t bytes[8192];
+    size_t n = conversation(original, sizeof(original));
+    struct peer *peer = peer_create();
+    fake_world_add_channel(peer->world, "moves", 10, 4, WEIR_UNBOUNDED);
+    srand(3);
+    for (int round = 0; round < 3000; round++) {
+        memcpy(bytes, original, n);
+        for (int i = rand() % 4; i >= 0; i--) {
+            size_t at = 24 + (size_t)rand() % (n - 24);
+            bytes[at] = rand() % 2 ? (uint8_t)rand() : bytes[at] ^ (uint8_t)(1 << rand() % 8);
+        }
+        assert_true(peer_accept(peer));
+        peer->status = WEIR_OK;
+        peer->piece = 1 + (size_t)rand() % 400;
+        peer_give(peer, bytes, n);
+        const uint8_t *out;
+        size_t n_out = 1;
+        for (int i = 0; i < 3 && peer->status == WEIR_OK; i++) {
+            while (peer->status == WEIR_OK && n_out > 0) {
+                peer->status = wi_session_send(peer->session, peer->now, &out, &n_out);
+            }
+            n_out = 1;
+            peer_pass(peer, 100 * MILLI);
+        }
+        wi_session_destroy(peer->session);
+        peer->session = NULL;
+        assert_int_equal(peer->memory.bytes, 0);
+    }
+    peer_destroy(peer);
+}
+
 /* ---- lack of memory ---------------------------------------------------------------------- */
 
 static void scenario(struct peer *peer)
@@ -262,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_wrong_preface_ends_the_session),
         TEST(rapid_resets_end_the_session),
         cmocka_unit_test(random_bytes_never_break_it),
+        cmocka_unit_test(a_conversation_with_some_bytes_changed_never_breaks_it),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
