@@ -23,12 +23,35 @@ except ImportError:
 RESTORED = b"\x1b[?1049l"  # what leaves the alternate screen, of terminals that have one
 
 
+class Screen(pyte.Screen):
+    """With the scrolling of a region that real terminals have and pyte has not."""
+
+    def scroll_up(self, count=1):
+        row, margins = self.cursor.y, self.margins
+        self.cursor.y = margins.bottom if margins else self.lines - 1
+        for _ in range(count or 1):
+            self.index()
+        self.cursor.y = row
+
+    def scroll_down(self, count=1):
+        row, margins = self.cursor.y, self.margins
+        self.cursor.y = margins.top if margins else 0
+        for _ in range(count or 1):
+            self.reverse_index()
+        self.cursor.y = row
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = frozenset([*pyte.ByteStream.events, "scroll_up", "scroll_down"])
+
+
 class Terminal:
     """weir on a terminal of its own."""
 
     def __init__(self, *arguments, rows=24, cols=80, term="screen-256color", **more):
-        self.screen = pyte.Screen(cols, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(cols, rows)
+        self.stream = Stream(self.screen)
         self.written = b""
         self.code = None
         self.pid, self.fd = pty.fork()
