@@ -128,7 +128,7 @@ static void term_start_colors(enum wc_color color)
     short background = has_default ? -1 : COLOR_BLACK;
     const short foreground[WC_N_STYLES] = {
         [WC_ACCENT] = COLOR_CYAN, [WC_HEADING] = COLOR_CYAN, [WC_GOOD] = COLOR_GREEN,
-        [WC_WARN] = COLOR_YELLOW, [WC_CRITICAL] = COLOR_RED, [WC_GRAPH] = COLOR_BLUE,
+        [WC_WARN] = COLOR_YELLOW, [WC_CRITICAL] = COLOR_RED, [WC_GRAPH] = COLOR_CYAN,
     };
     for (short style = 0; style < WC_N_STYLES; style++) {
         bool is_bright = style == WC_GRAPH && COLORS >= 256;
