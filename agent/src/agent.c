@@ -125,7 +125,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     struct wi_exporter *exporter;
     status = wi_exporter_start(world, &options, &exporter, ret_error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {
-        agent.exporter = exporter;
+        __atomic_store_n(&agent.exporter, exporter, __ATOMIC_SEQ_CST);
         __atomic_store_n(&agent.http_port, wi_exporter_http_port(exporter), __ATOMIC_RELAXED);
     }
     return status;
@@ -172,8 +172,10 @@ void weir_agent_stop(void)
         return;
     }
     __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
-    wi_exporter_stop(agent.exporter);
-    agent.exporter = NULL;
+    /* Out of sight first: a child forked meanwhile must not find what is being freed. */
+    struct wi_exporter *exporter = agent.exporter;
+    __atomic_store_n(&agent.exporter, NULL, __ATOMIC_SEQ_CST);
+    wi_exporter_stop(exporter);
     agent_leave(AGENT_STOPPED);
 }
 
