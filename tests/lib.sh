@@ -12,15 +12,23 @@ weir_packages() {
     done
 }
 
-# Those of the groups that are not installed, or older than asked for.
+# Whether apt could install that version of the package, or a later one.
+weir_can_upgrade() {
+    local candidate
+    candidate=$(LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p')
+    [ -n "$candidate" ] && dpkg --compare-versions "$candidate" ge "$2"
+}
+
+# Those of the groups that are not installed, or older than asked for and than apt has.
 weir_missing_packages() {
     local package version installed
     weir_packages "$@" | while read -r package version; do
         # shellcheck disable=SC2016 # dpkg's own variables
         installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}\n' "$package" 2>/dev/null |
             sed -n 's/^ii *//p' | head -n 1)
-        if [ -z "$installed" ] ||
-            { [ -n "$version" ] && dpkg --compare-versions "$installed" lt "$version"; }; then
+        if [ -z "$installed" ] || { [ -n "$version" ] &&
+            dpkg --compare-versions "$installed" lt "$version" &&
+            weir_can_upgrade "$package" "$version"; }; then
             echo "$package"
         fi
     done
@@ -61,7 +69,6 @@ weir_need_packages() {
     fi
     echo "weir: installing $missing" >&2
     log=$(mktemp) || return 1
-    # An upgrade that the mirror does not have leaves an older package: the build tells if it matters.
     # shellcheck disable=SC2086 # a list of words
     if weir_apt_get update >"$log" 2>&1; weir_apt_get install -y --no-install-recommends $missing \
         >>"$log" 2>&1; then
