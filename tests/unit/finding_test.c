@@ -274,6 +274,7 @@ static void nobody_receives(void **state)
 {
     (void)state;
     struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
+    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 10);
     set_depth(moves, 0, 500);
     look();
     for (unsigned i = 0; i <= 7; i++) {
@@ -288,6 +289,24 @@ static void nobody_receives(void **state)
     set_depth(moves, 4095, 501);
     look();
     assert_int_equal(n_warnings(), 0);
+}
+
+static void a_message_that_rests_is_no_alarm(void **state)
+{
+    (void)state;
+    struct wi_row *idle = fake_world_add_channel(world, "idle", 0, 0, 10000);
+    fake_world_set_f64(idle, WI_CHANNEL_IN_RATE, 0);
+    for (unsigned i = 0; i < 60; i++) {
+        set_depth(idle, 1, 500);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        look();
+    }
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(wi_world_row(world, WI_WARNING, 0)->value[WI_WARNING_SEVERITY].u.text,
+                        "warning");
 }
 
 static void discarding_is_not_stalling(void **state)
@@ -375,6 +394,7 @@ static void worst_stand_first_and_at_most_64(void **state)
     for (unsigned i = 0; i < 3000; i++) {
         snprintf(name, sizeof(name), "room-%u", i);
         rows[i] = fake_world_add_channel(world, name, 0, 0, 100);
+        fake_world_set_f64(rows[i], WI_CHANNEL_IN_RATE, 1);
     }
     fake_world_set_f64(rows[17], WI_CHANNEL_REJECT_RATE, 5);
     fake_world_set_f64(rows[17], WI_CHANNEL_IN_RATE, 95);
@@ -424,12 +444,12 @@ static void closed_channels_are_forgotten(void **state)
         fake_world_remove(world, row);
     }
     struct wi_row *stalled = fake_world_add_channel(world, "last", 10, 0, WEIR_UNBOUNDED);
+    fake_world_set_f64(stalled, WI_CHANNEL_IN_RATE, 1);
     for (unsigned i = 0; i < 7; i++) {
         look();
     }
 
     assert_int_equal(n_warnings(), 1);
-    (void)stalled;
 }
 
 static void empty_rows_are_no_trouble(void **state)
@@ -492,6 +512,7 @@ int main(void)
         TEST(bounded_channel_is_never_growing_but_full),
         TEST(full_at_one_look_is_nothing),
         TEST(nobody_receives),
+        TEST(a_message_that_rests_is_no_alarm),
         TEST(discarding_is_not_stalling),
         TEST(refusals_are_weighed_against_what_was_offered),
         TEST(exhausted_permits_with_refusals),

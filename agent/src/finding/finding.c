@@ -19,8 +19,9 @@
 #define FINDING_SLOTS        2048U
 #define FINDING_NO_MEMORY    UINT16_MAX
 #define FINDING_MAX          64U
-#define FINDING_FORGET       120U /* looks at an idle row until it is forgotten */
-#define FINDING_STALLED      (5 * FINDING_SECOND)
+#define FINDING_FORGET       120U                  /* looks at an idle row until it is forgotten */
+#define FINDING_STALLED      (5 * FINDING_SECOND)  /* while messages come or are refused */
+#define FINDING_RESTING      (60 * FINDING_SECOND) /* while nothing happens at all */
 #define FINDING_CRITICAL     (60 * FINDING_SECOND) /* of growth */
 #define FINDING_LOOKS        3U                    /* in a row that a queue must be nearly full */
 #define FINDING_NEARLY_FULL  0.85
@@ -270,12 +271,28 @@ static const char *finding_queued(char ret_text[2 * WI_WORDS_MAX + 16], const st
     return ret_text;
 }
 
+/* Somebody wants to send. */
+static bool finding_is_pressed(const struct wi_row *row)
+{
+    return finding_number(row, WI_CHANNEL_IN_RATE, 0) > 0 ||
+           finding_number(row, WI_CHANNEL_REJECT_RATE, 0) > 0;
+}
+
+/* Few messages in a quiet channel may be meant to rest there, so only time makes them a finding. */
+static bool finding_is_stalled(const struct wi_row *row, const struct finding_memory *memory)
+{
+    return finding_number(row, WI_CHANNEL_DEPTH, 0) > 0 &&
+           wi_trail_stalled(&memory->trail) >=
+               (finding_is_pressed(row) ? FINDING_STALLED : FINDING_RESTING);
+}
+
 static void finding_stalled(struct wi_finding *finding, const struct wi_row *row,
                             const struct finding_memory *memory)
 {
     char queued[2 * WI_WORDS_MAX + 16];
     char span[WI_WORDS_MAX];
-    finding_add(finding, FINDING_CRITICAL_NOW, finding_number(row, WI_CHANNEL_DEPTH, 0), row->name,
+    finding_add(finding, finding_is_pressed(row) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
+                finding_number(row, WI_CHANNEL_DEPTH, 0), row->name,
                 "%s: stalled, nothing received for %s, %s", row->name,
                 wi_words_duration(span, wi_trail_stalled(&memory->trail)),
                 finding_queued(queued, row));
@@ -378,7 +395,7 @@ static void finding_channel(struct wi_finding *finding, const struct wi_row *row
         finding_count(row, WI_CHANNEL_RECEIVED) + finding_count(row, WI_CHANNEL_DISCARDED);
     wi_trail_add(&memory->trail, now, depth, gone);
     memory->full = fill >= FINDING_NEARLY_FULL ? memory->full + 1 : 0;
-    if (depth > 0 && wi_trail_stalled(&memory->trail) >= FINDING_STALLED) {
+    if (finding_is_stalled(row, memory)) {
         finding_stalled(finding, row, memory);
     } else if (is_unbounded && memory->trail.phase == WI_TRAIL_GROWING) {
         finding_growing(finding, row, memory, now);
