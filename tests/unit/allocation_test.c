@@ -77,15 +77,15 @@ static void exposition_is_whole_or_refused(void **state)
     }
 }
 
-/* Eight seconds of a stall in every channel. Whether the findings could be made at all. */
-static bool look_for_eight_seconds(void)
+/* Sixty-eight seconds of a stall in every channel. Whether the findings could be made at all. */
+static bool look_for_a_minute(void)
 {
     struct wi_finding *finding = NULL;
     if (wi_finding_create(&finding) != WEIR_OK) {
         assert_null(finding);
         return false;
     }
-    for (unsigned second = 1; second <= 8; second++) {
+    for (unsigned second = 1; second <= 68; second++) {
         fake_world_set_monotonic_nanos(world, second * UINT64_C(1000000000));
         wi_finding_update(finding, world);
     }
@@ -99,12 +99,12 @@ static void findings_do_with_what_they_get(void **state)
     bool has_failed = true;
     for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
         failing_malloc_arm(n);
-        look_for_eight_seconds();
+        look_for_a_minute();
         has_failed = failing_malloc_disarm();
         wi_world_clear_warnings(world);
 
         failing_malloc_arm_once(n);
-        bool is_made = look_for_eight_seconds();
+        bool is_made = look_for_a_minute();
         has_failed |= failing_malloc_disarm();
         assert_int_equal(wi_world_count(world, WI_WARNING), is_made ? 64 : 0);
         wi_world_clear_warnings(world);

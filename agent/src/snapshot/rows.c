@@ -201,9 +201,8 @@ static uint64_t world_memory(const struct wi_world *world)
 {
     return sizeof(*world) + wi_source_memory(world->source) +
            world->collection.room * sizeof(struct wi_raw) +
-           world->n_slots * sizeof(struct world_slot) + world->n_rows * sizeof(struct wi_row) +
-           world->n_ages * sizeof(struct wi_age) + world->n_windows * sizeof(struct wi_window) +
-           world->self.heap_bytes;
+           world->n_slots * sizeof(struct world_slot) + world->n_ages * sizeof(struct wi_age) +
+           world->n_windows * sizeof(struct wi_window) + world->self.heap_bytes;
 }
 
 static void world_build_agent(struct wi_world *world, struct wi_row *row)
@@ -253,22 +252,8 @@ const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_ki
     if (kind == WI_WARNING) {
         return &world->warnings[i];
     }
-    size_t id = world->order[kind][i];
-    struct world_slot *slot = &world->slots[id];
-    if (!slot->row) {
-        slot->row = malloc(sizeof(*slot->row));
-        slot->built = 0;
-        world->n_rows += slot->row != NULL;
-    }
-    if (!slot->row) {
-        world_build(world, id, &world->spare_row);
-        return &world->spare_row;
-    }
-    if (slot->built != world->refreshes) {
-        world_build(world, id, slot->row);
-        slot->built = world->refreshes;
-    }
-    return slot->row;
+    world_build(world, world->order[kind][i], &world->rows[kind]);
+    return &world->rows[kind];
 }
 
 const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,

@@ -39,8 +39,6 @@ struct world_slot {
     struct wi_age *age;
     struct wi_window *window[2];
     struct world_waits waits[2];
-    struct wi_row *row;
-    uint64_t built; /* the refresh that the row is of */
 };
 
 struct wi_world {
@@ -57,14 +55,14 @@ struct wi_world {
     uint32_t *order[WI_PROCESS]; /* ids by kind */
     size_t n_order[WI_PROCESS];
     size_t room_order;
-    size_t n_ages, n_windows, n_rows;
+    size_t n_ages, n_windows;
     uint64_t refreshes;
     uint64_t now_nanos, tick_nanos, tick_before;
     int64_t unix_nanos;
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_ticked, has_rates, has_counter;
-    struct wi_row process_row, agent_row, spare_row;
+    struct wi_row process_row, agent_row, rows[WI_PROCESS];
     struct wi_row warnings[WORLD_MAX_WARNINGS];
     char warning_texts[WORLD_MAX_WARNINGS][2][256];
     size_t n_warnings;

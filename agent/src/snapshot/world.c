@@ -72,14 +72,12 @@ enum weir_status wi_world_open_file(const char *path, struct wi_world **ret_worl
 static void world_slot_forget(struct wi_world *world, struct world_slot *slot)
 {
     world->n_ages -= slot->age != NULL;
-    world->n_rows -= slot->row != NULL;
     for (int which = 0; which < 2; which++) {
         world->n_windows -= slot->window[which] != NULL;
         free(slot->window[which]);
     }
     free(slot->age);
     free(slot->name);
-    free(slot->row);
     memset(slot, 0, sizeof(*slot));
 }
 
@@ -144,8 +142,9 @@ static enum weir_status world_slot_meet(struct wi_world *world, size_t id,
     const struct weir_slot_head *head = wi_collect_head(&world->collection, id);
     char name[WEIR_NAME_MAX + 1];
     char file[WEIR_NAME_MAX + 1];
-    enum weir_status status = wi_collect_string(&world->collection.view, head ? head->name : 0,
-                                                name, sizeof(name), ret_error);
+    enum weir_status status = wi_collect_string(
+        &world->collection.view, head ? __atomic_load_n(&head->name, __ATOMIC_RELAXED) : 0, name,
+        sizeof(name), ret_error);
     if (status == WEIR_OK) {
         status = wi_collect_string(&world->collection.view,
                                    head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,

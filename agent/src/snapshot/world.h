@@ -85,8 +85,8 @@ uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last 
 /* The numbers that the wire adds to. Owns: the world's. */
 struct wi_self *wi_world_self(struct wi_world *world);
 
-/* Rows of a kind, by slot. Borrowed until the next refresh; without memory for a row of its own,
- * until the next call. NULL only past the count. */
+/* Rows of a kind, by slot. Each is built when it is asked for: borrowed until the next call for the
+ * same kind; its name and texts, until the next refresh. NULL only past the count. */
 size_t wi_world_count(const struct wi_world *world, enum wi_kind kind);
 const struct wi_row *wi_world_row(const struct wi_world *world, enum wi_kind kind, size_t i);
 
