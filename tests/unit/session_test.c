@@ -331,6 +331,29 @@ static void a_stream_that_takes_nothing_is_reset_and_others_go_on(void **state)
     peer_destroy(peer);
 }
 
+/* The status would follow the body, and the body may never leave: not even an empty frame of it. */
+static void a_call_that_ends_before_a_closed_window_is_reset(void **state)
+{
+    struct peer *peer = *state;
+    static const uint8_t body[] = {0, 0, 0, 0, 0};
+    nghttp2_settings_entry closed = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0};
+    nghttp2_submit_settings(peer->http, NGHTTP2_FLAG_NONE, &closed, 1);
+    struct answer *answer =
+        peer_call_with(peer, "/weir.v1.Agent/Watch", body, 5, "grpc-timeout", "1S");
+    peer_converse(peer);
+    peer_pass(peer, SECOND);
+    peer_converse(peer);
+    assert_false(answer->is_closed);
+    assert_true(wi_session_due(peer->session) == peer->now + WI_SESSION_STALL_NANOS);
+    peer_pass(peer, WI_SESSION_STALL_NANOS);
+    peer_converse(peer);
+    assert_true(answer->is_closed);
+    assert_int_equal(answer->reset, NGHTTP2_ENHANCE_YOUR_CALM);
+    peer_pass(peer, WI_SESSION_IDLE_NANOS);
+    peer_converse(peer);
+    assert_true(wi_session_is_over(peer->session));
+}
+
 static void silence_and_idleness_end_the_session(void **state)
 {
     struct peer *peer = *state;
@@ -397,6 +420,7 @@ int main(void)
         TEST(the_callers_deadline_ends_the_call),
         TEST(a_request_that_never_ends_is_ended),
         cmocka_unit_test(a_stream_that_takes_nothing_is_reset_and_others_go_on),
+        TEST(a_call_that_ends_before_a_closed_window_is_reset),
         TEST(silence_and_idleness_end_the_session),
         TEST(no_request_ends_the_session),
         TEST(farewell_ends_calls_as_unavailable),

@@ -15,7 +15,7 @@
 #define WI_SESSION_MEMORY_BYTES ((uint64_t)16 << 20)
 
 #define WI_SESSION_REQUEST_NANOS UINT64_C(10000000000) /* for the first request, and for each */
-#define WI_SESSION_STALL_NANOS   UINT64_C(10000000000) /* of a message in flight */
+#define WI_SESSION_STALL_NANOS   UINT64_C(10000000000) /* of what is in flight */
 #define WI_SESSION_IDLE_NANOS    UINT64_C(60000000000) /* without a stream */
 
 struct wi_session;

@@ -134,7 +134,15 @@ void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
         stream_drop_message(session, stream);
     }
     stream->state = WI_STREAM_ENDING;
+    stream->progress_nanos = session->now;
     stream_wake(session, stream);
+}
+
+/* Whether something must leave before nghttp2 asks again: a message, or the status, which a closed
+ * window of the peer's holds back as well. */
+static bool stream_is_waiting(const struct wi_stream *stream)
+{
+    return stream->message || stream->state == WI_STREAM_ENDING;
 }
 
 static bool stream_put_message(struct wi_session *session, struct wi_stream *stream,
@@ -281,7 +289,7 @@ void wi_stream_tick(struct wi_session *session, struct wi_stream *stream)
     if (stream->state == WI_STREAM_ENDED) {
         return;
     }
-    if (stream->message && now - stream->progress_nanos >= WI_SESSION_STALL_NANOS) {
+    if (stream_is_waiting(stream) && now - stream->progress_nanos >= WI_SESSION_STALL_NANOS) {
         stream_reset(session, stream, NGHTTP2_ENHANCE_YOUR_CALM);
     } else if (stream->state == WI_STREAM_RECEIVING &&
                now - stream->begun_nanos >= WI_SESSION_REQUEST_NANOS) {
@@ -305,7 +313,7 @@ uint64_t wi_stream_due(const struct wi_stream *stream)
     if (stream->state == WI_STREAM_ENDED) {
         return due;
     }
-    if (stream->message) {
+    if (stream_is_waiting(stream)) {
         due = stream->progress_nanos + WI_SESSION_STALL_NANOS;
     } else if (stream->state == WI_STREAM_RECEIVING) {
         due = stream->begun_nanos + WI_SESSION_REQUEST_NANOS;

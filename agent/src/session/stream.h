@@ -26,7 +26,7 @@ struct wi_stream {
     bool is_deferred; /* nghttp2 waits for wake-up */
     uint64_t begun_nanos;
     uint64_t deadline_nanos; /* of the caller; UINT64_MAX: none */
-    uint64_t progress_nanos; /* when a byte in flight was taken last */
+    uint64_t progress_nanos; /* when a byte in flight was taken last, or the call ended */
     struct wi_request request;
     struct wi_call *call;
     uint8_t *message; /* in flight */
