@@ -144,6 +144,28 @@ static void a_wrong_preface_ends_the_session(void **state)
     peer_destroy(peer);
 }
 
+/* A field of 3,900 bytes is kept in HPACK's table and named again by one byte each. */
+static void a_small_header_that_unpacks_to_much_ends_the_session(void **state)
+{
+    (void)state;
+    static const uint8_t first[] = {0x40, 1, 'x', 0x7F, 0xBD, 0x1D};
+    static uint8_t bytes[24 + 9 + 9 + 6 + 3900 + 9 + 1000] =
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\017\102\1\0\0\0\0\1";
+    uint8_t *at = bytes + 24 + 9 + 9;
+    memcpy(at, first, sizeof(first));
+    memset(at + 6, 'a', 3900);
+    memcpy(at + 6 + 3900, "\0\3\350\11\0\0\0\0\1", 9);
+    memset(at + 6 + 3900 + 9, 0xBE, 1000);
+    struct peer *peer = peer_create();
+    assert_true(peer_accept(peer));
+    assert_int_equal(wi_session_receive(peer->session, bytes, sizeof(bytes) - 980, peer->now),
+                     WEIR_E_PROTOCOL);
+    assert_int_equal(wi_world_self(peer->world)->protocol_errors, 1);
+    wi_session_destroy(peer->session);
+    peer->session = NULL;
+    peer_destroy(peer);
+}
+
 static void rapid_resets_end_the_session(void **state)
 {
     struct peer *peer = *state;
@@ -321,6 +343,7 @@ int main(void)
         TEST(streams_past_the_limit_are_refused),
         cmocka_unit_test(malformed_frames_and_floods_end_the_session),
         cmocka_unit_test(a_wrong_preface_ends_the_session),
+        cmocka_unit_test(a_small_header_that_unpacks_to_much_ends_the_session),
         TEST(rapid_resets_end_the_session),
         cmocka_unit_test(random_bytes_never_break_it),
         cmocka_unit_test(a_conversation_with_some_bytes_changed_never_breaks_it),

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#define REQUEST_FIELD_OVERHEAD 32 /* RFC 9113, 6.5.2: SETTINGS_MAX_HEADER_LIST_SIZE */
-#define REQUEST_FIRST_ROOM     256
+#define REQUEST_FIRST_ROOM 256
 
 enum { REQUEST_OK = 200, REQUEST_NO_METHOD = 405, REQUEST_NO_MEDIA_TYPE = 415 };
 
@@ -37,7 +36,7 @@ static bool request_is_good(const struct wi_request *request)
 void wi_request_add_header(struct wi_request *request, const char *name, size_t n_name,
                            const char *value, size_t n_value)
 {
-    request->header_bytes += n_name + n_value + REQUEST_FIELD_OVERHEAD;
+    request->header_bytes += n_name + n_value + WI_REQUEST_FIELD_OVERHEAD;
     if (request->header_bytes > WI_REQUEST_HEADER_MAX) {
         if (request->fault.code == WI_RPC_OK) {
             wi_fault_set(&request->fault, WI_RPC_RESOURCE_EXHAUSTED,

@@ -11,7 +11,10 @@
 #include "session/rpc.h"
 
 #define WI_REQUEST_MESSAGE_MAX ((size_t)64 << 10)
-#define WI_REQUEST_HEADER_MAX  ((size_t)16 << 10) /* as HTTP/2 reckons: 32 more for each field */
+#define WI_REQUEST_HEADER_MAX  ((size_t)16 << 10) /* as HTTP/2 reckons */
+
+/* What each field counts for beside its name and value: RFC 9113, 6.5.2. */
+#define WI_REQUEST_FIELD_OVERHEAD 32
 
 /* Flag and length before each gRPC message, in either direction. */
 #define WI_RPC_PREFIX 5

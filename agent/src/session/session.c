@@ -13,6 +13,7 @@
 #define SESSION_RESETS_BURST  1000 /* rapid reset: so many at once, then so many a second */
 #define SESSION_RESETS_RATE   100
 #define SESSION_SETTINGS_MAX  32
+#define SESSION_HEADER_MAX    (4 * WI_REQUEST_HEADER_MAX) /* unpacked: past it, no more courtesy */
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
@@ -46,6 +47,7 @@ static struct wi_stream *session_stream(nghttp2_session *http, int32_t id)
 static int session_on_begin_headers(nghttp2_session *http, const nghttp2_frame *frame, void *user)
 {
     struct wi_session *session = user;
+    session->header_bytes = 0;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
@@ -69,7 +71,12 @@ static int session_on_header(nghttp2_session *http, const nghttp2_frame *frame, 
                              void *user)
 {
     (void)flags;
-    (void)user;
+    struct wi_session *session = user;
+    session->header_bytes += n_name + n_value + WI_REQUEST_FIELD_OVERHEAD;
+    if (session->header_bytes > SESSION_HEADER_MAX) {
+        /* HPACK makes 4 KiB of one byte, and each costs the time of 4 KiB. */
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     struct wi_stream *stream = session_stream(http, frame->hd.stream_id);
     if (stream && stream->state == WI_STREAM_RECEIVING &&
         frame->headers.cat == NGHTTP2_HCAT_REQUEST) {

@@ -45,6 +45,7 @@ struct wi_session {
     enum weir_status status; /* sticky */
     bool has_request;
     bool is_leaving;
+    size_t header_bytes; /* of the header that is being read */
     uint64_t now;
     uint64_t idle_since;
 };
