@@ -370,7 +370,7 @@ static void stream_that_ends_within_a_message_has_lost_data(void **state)
 static void message_over_the_limit_ends_the_call_unread(void **state)
 {
     (void)state;
-    static const uint8_t body[] = {0, 0x04, 0, 0, 1, 'x', 'x'};
+    static const uint8_t body[] = {0, 0, 0x40, 0, 1, 'x', 'x'}; /* 4 MiB and a byte */
     struct server server;
     struct report report;
     server_init(&server, body, sizeof(body));
@@ -380,6 +380,7 @@ static void message_over_the_limit_ends_the_call_unread(void **state)
     assert_int_equal(report.n_messages, 0);
     assert_int_equal(report.n_ends, 1);
     assert_int_equal(report.status, WC_GRPC_DATA_LOSS);
+    assert_string_equal(report.text, "the server sent a message of more than 4 MiB");
     server_finish(&server);
 }
 

@@ -118,7 +118,7 @@ static bool client_begin_message(struct client_call *call)
         return false;
     }
     if (call->length > WC_CLIENT_MESSAGE_LIMIT) {
-        client_refuse(call, WC_GRPC_DATA_LOSS, "the server sent a message of more than 64 MiB");
+        client_refuse(call, WC_GRPC_DATA_LOSS, "the server sent a message of more than 4 MiB");
         return false;
     }
     if (!call->message) {
