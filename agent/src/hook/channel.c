@@ -63,42 +63,48 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
     return wi_sample_shared(&channel->head, sent);
 }
 
-static void channel_mark(struct wi_slot *slot, uint64_t depth)
+/* All that has left, over all threads; and all that has entered. */
+static uint64_t channel_left(const struct wi_slot *slot, uint32_t n_shards)
 {
-    uint64_t mark = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED);
-    while (depth > mark && !__atomic_compare_exchange_n(&slot->out.other, &mark, depth, true,
-                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-}
-
-static uint64_t channel_left(const struct wi_slot *slot)
-{
+    const struct wi_shard *shards = wi_segment_shards();
     uint64_t left = __atomic_load_n(&slot->out.shared[0], __ATOMIC_ACQUIRE) +
                     __atomic_load_n(&slot->in.other, __ATOMIC_ACQUIRE);
     for (int i = 0; i < 3; i++) {
         left += __atomic_load_n(&slot->out.discarded[i], __ATOMIC_ACQUIRE);
     }
+    for (uint32_t s = 0; s < n_shards; s++) {
+        const struct weir_cell *cell = wi_thread_cell(&shards[s], slot->head.id);
+        left += cell ? __atomic_load_n(&cell->u.channel.received, __ATOMIC_ACQUIRE) : 0;
+    }
     return left;
 }
 
-/* Depth as the hooks see it: everything that left first, then everything that entered. */
-static uint64_t channel_depth(const struct wi_slot *slot)
+static uint64_t channel_entered(const struct wi_slot *slot, uint32_t n_shards)
 {
     const struct wi_shard *shards = wi_segment_shards();
-    uint32_t id = slot->head.id & ~WEIR_ID_SHARED;
-    uint32_t n_shards = __atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_ACQUIRE);
-    uint64_t left = channel_left(slot);
-    uint64_t entered = 0;
+    uint64_t entered = __atomic_load_n(&slot->in.shared[0], __ATOMIC_ACQUIRE);
     for (uint32_t s = 0; s < n_shards; s++) {
-        const struct weir_cell *cell = wi_thread_cell(&shards[s], id);
-        left += cell ? __atomic_load_n(&cell->u.channel.received, __ATOMIC_ACQUIRE) : 0;
-    }
-    for (uint32_t s = 0; s < n_shards; s++) {
-        const struct weir_cell *cell = wi_thread_cell(&shards[s], id);
+        const struct weir_cell *cell = wi_thread_cell(&shards[s], slot->head.id);
         entered += cell ? __atomic_load_n(&cell->u.channel.sent, __ATOMIC_ACQUIRE) : 0;
     }
-    entered += __atomic_load_n(&slot->in.shared[0], __ATOMIC_ACQUIRE);
-    return entered > left ? entered - left : 0;
+    return entered;
+}
+
+/* Raises the mark to a depth that there was. What left before the look makes the depth too high by
+ * what came and went meanwhile, so only a candidate; what left after it makes it too low at most. */
+static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
+{
+    uint64_t mark = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED);
+    uint64_t left = channel_left(slot, n_shards);
+    uint64_t entered = channel_entered(slot, n_shards);
+    if (entered <= left || entered - left <= mark) {
+        return;
+    }
+    left = channel_left(slot, n_shards);
+    uint64_t depth = entered > left ? entered - left : 0;
+    while (depth > mark && !__atomic_compare_exchange_n(&slot->out.other, &mark, depth, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
 }
 
 /* Depth only falls by receives, so its peak is seen just before one: look before every K-th. */
@@ -108,7 +114,7 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
         return;
     }
     struct wi_slot *slot = channel_slot(channel);
-    channel_mark(slot, channel_depth(slot));
+    channel_mark(slot, __atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_ACQUIRE));
     uint64_t pause = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED) >> CHANNEL_CHECK_SHIFT;
     uint64_t threads =
         2 * (uint64_t)__atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_RELAXED);
@@ -130,8 +136,7 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     }
     struct wi_slot *slot = channel_slot(channel);
     if (channel->head.id & WEIR_ID_SHARED) {
-        channel_mark(slot,
-                     __atomic_load_n(wi_slot_word(slot, 0), __ATOMIC_ACQUIRE) - channel_left(slot));
+        channel_mark(slot, 0);
     }
     __atomic_fetch_add(wi_slot_word(slot, 1), 1, __ATOMIC_RELEASE);
     __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
