@@ -70,12 +70,15 @@ static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsign
     if (line) {
         return wi_segment_line(line);
     }
-    if (pthread_mutex_trylock(&wi_segment.lock) != 0) {
+    if (wi_thread_is_refused() || pthread_mutex_trylock(&wi_segment.lock) != 0) {
         return NULL;
     }
     line = head->histogram[which];
     if (!line && head->state == WI_SLOT_READY) {
         line = wi_segment_take_histogram();
+        if (!line) {
+            wi_thread_refuse();
+        }
         __atomic_store_n(&head->histogram[which], line, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&wi_segment.lock);
@@ -85,9 +88,14 @@ static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsign
 /* A histogram of the cell's own, so that the inline path needs no atomic add from now on. */
 static void sampler_own(struct weir_cell *cell)
 {
-    if (pthread_mutex_trylock(&wi_segment.lock) == 0) {
-        uint32_t line = wi_segment_take_histogram();
-        __atomic_store_n(&cell->u.channel.histogram, line, __ATOMIC_RELEASE);
+    if (!wi_thread_is_refused() && pthread_mutex_trylock(&wi_segment.lock) == 0) {
+        if (!cell->u.channel.histogram) { /* else a signal handler was here first */
+            uint32_t line = wi_segment_take_histogram();
+            if (!line) {
+                wi_thread_refuse();
+            }
+            __atomic_store_n(&cell->u.channel.histogram, line, __ATOMIC_RELEASE);
+        }
         pthread_mutex_unlock(&wi_segment.lock);
     }
 }

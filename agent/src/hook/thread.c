@@ -17,23 +17,35 @@ static bool thread_has_key;
 static void thread_end(void *unused)
 {
     (void)unused;
-    uint32_t shard = weir_self.shard;
-    bool is_ours = shard && wi_segment_counts();
-    memset(&weir_self, 0, sizeof(weir_self));
+    /* A signal handler may run a hook between any two of these: no new claim, then no cell. */
     thread_has_ended = true;
-    if (is_ours) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint32_t shard = weir_self.shard;
+    wi_thread_forget();
+    if (shard && wi_segment_counts()) {
         __atomic_store_n(&wi_segment_shards()[shard - 1].state, WI_SHARD_FREE, __ATOMIC_RELEASE);
     }
 }
 
-void wi_thread_register(void)
+/* When loaded, so that the key is one of a thread's first: setting a later one allocates memory, which
+ * a hook in a signal handler must not. */
+__attribute__((constructor)) static void thread_load(void)
 {
     thread_has_key = pthread_key_create(&thread_key, thread_end) == 0;
+}
+
+/* Threads that end after a plugin was unloaded find no code here. */
+__attribute__((destructor)) static void thread_unload(void)
+{
+    if (thread_has_key) {
+        pthread_key_delete(thread_key);
+    }
 }
 
 void wi_thread_forget(void)
 {
     weir_self.n_chunks = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     weir_self.shard = 0;
 }
 
@@ -148,16 +160,21 @@ static bool thread_touch(uint32_t chunk)
 }
 
 /* After a refusal nobody asks again for a second: asking costs system calls. */
-static bool thread_is_refused(void)
+bool wi_thread_is_refused(void)
 {
     uint64_t refused = __atomic_load_n(&wi_segment.refused_at, __ATOMIC_RELAXED);
     return refused && weir_ticks_to_nanos(weir_ticks() - refused) < 1000000000;
 }
 
+void wi_thread_refuse(void)
+{
+    __atomic_store_n(&wi_segment.refused_at, weir_ticks() | 1, __ATOMIC_RELAXED);
+}
+
 struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
 {
     if ((head->id & WEIR_ID_SHARED) || thread_has_ended || !wi_segment_counts() ||
-        thread_is_refused()) {
+        wi_thread_is_refused()) {
         return NULL;
     }
     if (pthread_mutex_trylock(&wi_segment.lock) != 0) {
@@ -165,7 +182,7 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
     }
     bool has_room = thread_touch(head->id >> WEIR_CHUNK_SHIFT);
     if (!has_room) {
-        __atomic_store_n(&wi_segment.refused_at, weir_ticks() | 1, __ATOMIC_RELAXED);
+        wi_thread_refuse();
         __atomic_fetch_add(&wi_segment_header()->cells_refused, 1, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&wi_segment.lock);

@@ -9,9 +9,6 @@
 
 #include "segment/segment.h"
 
-/* Makes the key whose destructor gives a shard back. Once. */
-void wi_thread_register(void);
-
 /* The calling thread, which may be in a forked child, has no shard any more. Stores only. */
 void wi_thread_forget(void);
 
@@ -19,6 +16,10 @@ void wi_thread_forget(void);
  * when the segment's lock is taken, by another thread or by the code that this signal handler has
  * interrupted, the answer is NULL this time. */
 struct weir_cell *wi_thread_touch(const struct weir_slot_head *head);
+
+/* Whether room was asked for in vain within the last second; and says that it was just now. */
+bool wi_thread_is_refused(void);
+void wi_thread_refuse(void);
 
 /* A cell as its thread finds it first. */
 void wi_cell_reset(struct weir_cell *cell);

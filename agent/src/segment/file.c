@@ -65,7 +65,7 @@ static enum weir_status file_dir_check(const char *dir, bool is_asked, struct we
 enum weir_status wi_file_dir(const char *asked, char *ret_dir, size_t room,
                              struct weir_error *ret_error)
 {
-    char dir[256];
+    char dir[WI_DIR_MAX + 1];
     if (asked && asked[0]) {
         if (asked[0] != '/' || strlen(asked) >= sizeof(dir) || strlen(asked) >= room) {
             wi_error_set(ret_error, "WEIR_DIR must be an absolute path of at most %zu bytes",
@@ -112,7 +112,13 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
         return WEIR_E_SYSTEM;
     }
     ret_temporary[0] = '\0';
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    /* A nameless file gets its name through /proc. */
+    int fd = -1;
+    if (access("/proc/self/fd", X_OK) == 0) {
+        fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    } else {
+        errno = EOPNOTSUPP;
+    }
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)) {
         char path[512];
         snprintf(ret_temporary, room, ".%ld.new", (long)getpid());
@@ -128,7 +134,7 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
     }
     if (ftruncate(fd, (off_t)bytes) != 0) {
         wi_error_set(ret_error, "cannot size the segment in %.140s: %s", dir, strerror(errno));
-        close(fd);
+        wi_file_drop(fd, dir, ret_temporary);
         return WEIR_E_SYSTEM;
     }
     *ret_fd = fd;
@@ -182,7 +188,7 @@ bool wi_file_reserve(int fd, unsigned char *base, uint64_t offset, uint64_t byte
         }
         if (failed) {
             /* A file system without fallocate: only the kernel's own populate can refuse. */
-            return madvise(base + offset, bytes, MADV_POPULATE_WRITE) == 0;
+            return wi_file_populate(base, offset, bytes);
         }
     }
     if (madvise(base + offset, bytes, MADV_POPULATE_WRITE) != 0) {
@@ -194,10 +200,31 @@ bool wi_file_reserve(int fd, unsigned char *base, uint64_t offset, uint64_t byte
     return true;
 }
 
+bool wi_file_populate(unsigned char *base, uint64_t offset, uint64_t bytes)
+{
+    return madvise(base + offset, bytes, MADV_POPULATE_WRITE) == 0;
+}
+
+bool wi_file_is(int fd, dev_t device, ino_t inode)
+{
+    struct stat facts;
+    return fd >= 0 && fstat(fd, &facts) == 0 && facts.st_dev == device && facts.st_ino == inode;
+}
+
 bool wi_file_is_tmpfs(int fd)
 {
     struct statfs facts;
     return fstatfs(fd, &facts) == 0 && facts.f_type == TMPFS_MAGIC;
+}
+
+void wi_file_drop(int fd, const char *dir, const char *temporary)
+{
+    char path[512];
+    if (temporary[0]) {
+        snprintf(path, sizeof(path), "%s/%s", dir, temporary);
+        unlink(path);
+    }
+    close(fd);
 }
 
 void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode)

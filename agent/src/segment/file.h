@@ -9,6 +9,9 @@
 
 #include <sys/types.h>
 
+/* The longest directory: its files' paths must fit in weir_health.path and WI_PATH_MAX. */
+#define WI_DIR_MAX 190
+
 /* Chooses the directory for a new segment: `asked` if it is given, else $XDG_RUNTIME_DIR/weir, else
  * /dev/shm/weir-UID; makes it (0700) and checks that it is ours alone.
  * Fails: WEIR_E_DENIED, WEIR_E_SYSTEM, WEIR_E_ARGUMENT with one line. */
@@ -28,12 +31,22 @@ enum weir_status wi_file_publish(int fd, const char *dir, const char *temporary,
  * Returns false when there is no room; the range is then as it was. */
 bool wi_file_reserve(int fd, unsigned char *base, uint64_t offset, uint64_t bytes);
 
+/* The same by the mapping alone, for a file whose descriptor is gone. */
+bool wi_file_populate(unsigned char *base, uint64_t offset, uint64_t bytes);
+
+/* Whether a descriptor is of this file. Hosts close descriptors that they do not know, and then have
+ * files of their own under the numbers. */
+bool wi_file_is(int fd, dev_t device, ino_t inode);
+
 /* Whether this process's memory cgroup has room for `bytes` more: below nine tenths of each limit on
  * the way up, reclaimable file pages left out. True when there is none. */
 bool wi_file_cgroup_has_room(uint64_t bytes);
 
 /* Whether a directory lies on tmpfs: on a disk, write-back stalls the hooks. */
 bool wi_file_is_tmpfs(int fd);
+
+/* Gives a file up that was not published. */
+void wi_file_drop(int fd, const char *dir, const char *temporary);
 
 /* Removes a name if it still means this file. */
 void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIND_KEEP       4
@@ -348,20 +349,54 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
 
 /* ---- pruning ------------------------------------------------------------------------------- */
 
-/* Removes DIR/STEM.suffix for each file that one process leaves. */
-static void find_remove(const char *dir, uint32_t pid, uint64_t start)
+/* Removes the files that one process leaves, by the name of its segment: what stands in the header
+ * may be another's. */
+static void find_remove(const char *segment)
 {
     static const char *const suffixes[] = {"weir", "sock", "history"};
-    char stem[48];
-    char path[WI_PATH_MAX + 64];
-    wi_file_stem(pid, start, stem, sizeof(stem));
+    char path[WI_PATH_MAX + 16];
+    int stem = (int)(strlen(segment) - strlen(".weir"));
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s.%s", dir, stem, suffixes[i]);
+        snprintf(path, sizeof(path), "%.*s.%s", stem, segment, suffixes[i]);
         unlink(path);
     }
 }
 
-/* Sockets and stopped segments whose process has gone mean nothing to anybody. */
+/* Whether whoever made a socket or a stopped segment has gone. A pid that /proc does not know may live
+ * in another pid namespace: the lock on its segment tells. */
+static bool find_has_gone(const char *dir, const char *name, bool is_stopped, uint32_t pid,
+                          uint64_t start)
+{
+    char path[WI_PATH_MAX];
+    char stem[48];
+    struct wi_found found;
+    if (wi_file_start_ticks(pid) == start) {
+        return false;
+    }
+    wi_file_stem(pid, start, stem, sizeof(stem));
+    int length = is_stopped ? snprintf(path, sizeof(path), "%s/%s", dir, name)
+                            : snprintf(path, sizeof(path), "%s/%s.weir", dir, stem);
+    if (length >= (int)sizeof(path)) {
+        return false;
+    }
+    wi_find_one(path, &found);
+    return found.status == WEIR_E_NOT_FOUND || found.state == WI_STATE_DEAD ||
+           found.state == WI_STATE_ORPHANED;
+}
+
+/* ".PID.new": a file whose process was killed before it had its name. That takes milliseconds. */
+static bool find_is_unborn(int dir_fd, const char *name)
+{
+    unsigned pid;
+    int length = 0;
+    struct stat facts;
+    return sscanf(name, ".%10u.new%n", &pid, &length) == 1 && length > 0 && !name[length] &&
+           fstatat(dir_fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           facts.st_mtime < time(NULL) - 60;
+}
+
+/* Sockets and stopped segments whose process has gone mean nothing to anybody; nor does a file that
+ * was killed before it had its name. */
 static void find_sweep(const char *dir)
 {
     DIR *entries = opendir(dir);
@@ -371,10 +406,14 @@ static void find_sweep(const char *dir)
     for (struct dirent *entry; (entry = readdir(entries));) {
         uint32_t pid;
         uint64_t start;
+        if (find_is_unborn(dirfd(entries), entry->d_name)) {
+            unlinkat(dirfd(entries), entry->d_name, 0);
+            continue;
+        }
         bool is_stopped = find_parse_name(entry->d_name + (entry->d_name[0] == '.'),
                                           ".weir.stopped", &pid, &start);
         if ((is_stopped || find_parse_name(entry->d_name, ".sock", &pid, &start)) &&
-            wi_file_start_ticks(pid) != start) {
+            find_has_gone(dir, entry->d_name, is_stopped, pid, start)) {
             unlinkat(dirfd(entries), entry->d_name, 0);
         }
     }
@@ -399,7 +438,7 @@ void wi_find_prune(const char *dir)
         if (kept < FIND_KEEP && bytes <= FIND_KEEP_BYTES) {
             kept++;
         } else {
-            find_remove(dir, found->pid, found->start_ticks);
+            find_remove(found->path);
         }
     }
     free(list.items);

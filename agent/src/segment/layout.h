@@ -82,8 +82,8 @@ struct wi_header {
     uint32_t slabs;  /* offset in lines of uint32_t[max_slabs] */
     uint32_t pid;
     uint32_t uid;
-    uint32_t reserved0;
-    uint64_t start_ticks; /* field 22 of /proc/PID/stat */
+    uint32_t is_taken_over; /* a child goes on with the counts; atomic, from 0 once */
+    uint64_t start_ticks;   /* field 22 of /proc/PID/stat */
     uint64_t pid_namespace;
     int64_t started_unix_nanos; /* of the process */
     int64_t opened_unix_nanos;  /* of this segment */

@@ -26,7 +26,10 @@ static bool pool_reserve(uint64_t needed)
         }
         wi_segment.checked_bytes = wanted;
     }
-    if (!wi_file_reserve(wi_segment.fd, wi_segment.base, reserved, wanted - reserved)) {
+    bool is_usable =
+        wi_segment.fd < 0 || wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode);
+    if (is_usable ? !wi_file_reserve(wi_segment.fd, wi_segment.base, reserved, wanted - reserved)
+                  : !wi_file_populate(wi_segment.base, reserved, wanted - reserved)) {
         return false;
     }
     __atomic_store_n(&header->reserved_bytes, wanted, __ATOMIC_RELEASE);

@@ -12,6 +12,7 @@
 #include "segment/find.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct segment_wish {
     const char *dir;
     uint64_t limit_bytes;
     uint32_t sampling;
+    uint64_t start_ticks; /* read while there is a descriptor to read it with */
     bool is_off;
     struct weir_error problem; /* a value that could not be used */
 };
@@ -106,6 +108,7 @@ static void segment_wish_read(struct segment_wish *wish, const struct weir_optio
             *at = '-';
         }
     }
+    wish->start_ticks = wi_file_start_ticks(0);
     wish->limit_bytes = segment_limit(wish, options->limit_bytes);
     wish->sampling = segment_sampling(wish, options->latency);
 }
@@ -129,13 +132,16 @@ static int64_t segment_process_started(uint64_t start_ticks)
 }
 
 /* Fills what a header says of its process. */
-static void segment_header_owner(struct wi_header *header)
+static void segment_header_owner(struct wi_header *header, uint64_t start_ticks)
 {
     struct stat facts;
     header->pid = (uint32_t)getpid();
     header->uid = (uint32_t)geteuid();
-    header->start_ticks = wi_file_start_ticks(0);
-    header->pid_namespace = stat("/proc/self/ns/pid", &facts) == 0 ? facts.st_ino : 0;
+    header->is_taken_over = 0;
+    header->start_ticks = start_ticks;
+    /* Without a start time nobody can tell by the pid whether this process lives. */
+    bool is_known = start_ticks && stat("/proc/self/ns/pid", &facts) == 0;
+    header->pid_namespace = is_known ? facts.st_ino : 0;
     header->started_unix_nanos = segment_process_started(header->start_ticks);
     header->opened_unix_nanos = (int64_t)wi_segment_now();
 }
@@ -158,7 +164,7 @@ static void segment_header_fill(struct wi_header *header, const struct segment_w
     memcpy(header->name, wish->name, sizeof(header->name));
     wi_text_clean(header->program, sizeof(header->program), wish->program);
     snprintf(header->version, sizeof(header->version), "%s", WEIR_VERSION);
-    segment_header_owner(header);
+    segment_header_owner(header, wish->start_ticks);
     header->magic = WI_MAGIC;
 }
 
@@ -233,12 +239,7 @@ failed:
     if (base) {
         munmap(base, bytes);
     }
-    if (temporary[0]) {
-        char path[512];
-        snprintf(path, sizeof(path), "%s/%s", dir, temporary);
-        unlink(path);
-    }
-    close(fd);
+    wi_file_drop(fd, dir, temporary);
     return status;
 }
 
@@ -291,8 +292,9 @@ static void segment_hidden_name(char *ret_name, size_t room)
     snprintf(ret_name, room, ".%.56s.stopped", wi_segment.file);
 }
 
-/* While stopped the file keeps a hidden name: a file without any cannot be given one again. */
-static void segment_hide(bool is_hidden)
+/* While stopped the file keeps a hidden name: a file without any cannot be given one again. Returns
+ * false when the file is not there. */
+static bool segment_hide(bool is_hidden)
 {
     char hidden[96];
     char from[512];
@@ -301,10 +303,8 @@ static void segment_hide(bool is_hidden)
     snprintf(from, sizeof(from), "%s/%s", wi_segment.dir, is_hidden ? wi_segment.file : hidden);
     snprintf(to, sizeof(to), "%s/%s", wi_segment.dir, is_hidden ? hidden : wi_segment.file);
     struct stat facts;
-    if (lstat(from, &facts) == 0 && facts.st_dev == wi_segment.device &&
-        facts.st_ino == wi_segment.inode) {
-        rename(from, to);
-    }
+    return lstat(from, &facts) == 0 && facts.st_dev == wi_segment.device &&
+           facts.st_ino == wi_segment.inode && rename(from, to) == 0;
 }
 
 void weir_stop(void)
@@ -344,14 +344,33 @@ static void segment_after_fork(void)
     memcpy(&wi_segment.lock, &fresh, sizeof(fresh));
 }
 
-/* daemon(3): the parent leaves by _exit while the child already runs. A child that leads its session
- * is one of these, and waits for its parent a little; a prefork worker does not. */
+/* A parent that /proc does not show may be hidden (chroot, hidepid) or in another pid namespace. Only
+ * what is sure counts as its end. */
+static bool segment_owner_has_ended(const struct wi_header *header)
+{
+    char path[64];
+    struct stat facts;
+    uint64_t ticks = wi_file_start_ticks(header->pid);
+    bool is_same_namespace = header->pid_namespace && stat("/proc/self/ns/pid", &facts) == 0 &&
+                             facts.st_ino == header->pid_namespace;
+    if (!is_same_namespace || ticks == header->start_ticks) {
+        return false;
+    }
+    if (ticks || (kill((pid_t)header->pid, 0) != 0 && errno == ESRCH)) {
+        return true;
+    }
+    snprintf(path, sizeof(path), "/proc/%u/stat", (unsigned)header->pid);
+    return access(path, R_OK) == 0; /* there, but only to be reaped */
+}
+
+/* daemon(3): the parent leaves by _exit while the child already runs. A child that has left the
+ * session is one of these, and waits for its parent a little; a prefork worker does not. */
 static bool segment_parent_has_gone(const struct wi_header *header)
 {
     const struct timespec step = {.tv_nsec = 1000000};
-    int patience = getsid(0) == getpid() ? 200 : 0;
+    int patience = getsid(0) != wi_segment.session ? 200 : 0;
     for (;;) {
-        if (wi_file_start_ticks(header->pid) != header->start_ticks) {
+        if (segment_owner_has_ended(header)) {
             return true;
         }
         if (patience-- <= 0) {
@@ -390,23 +409,48 @@ static void segment_slots_zero(struct wi_header *header)
     }
 }
 
+/* Copies the inherited segment. The parent may open, close and grow meanwhile: the counts of what there
+ * is are read first, and the end of what is in use last, so that nothing that is copied lies past it. */
+static bool segment_copy(int fd, unsigned char *base)
+{
+    const struct wi_header *old = wi_segment_header();
+    struct wi_header *header = (struct wi_header *)(void *)base;
+    const size_t tables = (size_t)WI_FIRST_LINE * WEIR_LINE;
+    uint32_t n_slots = __atomic_load_n(&old->n_slots, __ATOMIC_ACQUIRE);
+    uint32_t n_slabs = __atomic_load_n(&old->n_slabs, __ATOMIC_ACQUIRE);
+    uint64_t reserved = __atomic_load_n(&old->reserved_bytes, __ATOMIC_ACQUIRE);
+    if (!wi_file_cgroup_has_room(reserved) || !wi_file_reserve(fd, base, 0, reserved)) {
+        return false;
+    }
+    memcpy(base + tables, wi_segment.base + tables, reserved - tables);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    memcpy(base + WI_HEADER_BYTES, wi_segment.base + WI_HEADER_BYTES, tables - WI_HEADER_BYTES);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    memcpy(base, wi_segment.base, sizeof(*header));
+    header->n_slots = n_slots;
+    header->n_slabs = n_slabs;
+    header->reserved_bytes = (header->used_bytes + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
+    if (header->reserved_bytes <= reserved) {
+        header->reserved_bytes = reserved;
+        return true;
+    }
+    return wi_file_reserve(fd, base, reserved, header->reserved_bytes - reserved);
+}
+
 /* Lays a copy of the inherited segment over it, in a file of this child's own or, without one, in
  * anonymous memory. */
-static enum weir_status segment_move(int fd)
+static enum weir_status segment_move(int fd, uint64_t start_ticks)
 {
-    struct wi_header *old = wi_segment_header();
-    uint64_t reserved = old->reserved_bytes;
     int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
     unsigned char *base = mmap(NULL, wi_segment.map_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
     if (base == MAP_FAILED) {
         return WEIR_E_MEMORY;
     }
-    if (!wi_file_reserve(fd, base, 0, reserved)) {
+    if (!segment_copy(fd, base)) {
         munmap(base, wi_segment.map_bytes);
         return WEIR_E_MEMORY;
     }
-    memcpy(base, wi_segment.base, reserved);
-    segment_header_owner((struct wi_header *)(void *)base);
+    segment_header_owner((struct wi_header *)(void *)base, start_ticks);
     if (mremap(base, wi_segment.map_bytes, wi_segment.map_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
                wi_segment.base) == MAP_FAILED) {
         munmap(base, wi_segment.map_bytes);
@@ -415,7 +459,8 @@ static enum weir_status segment_move(int fd)
     return WEIR_OK;
 }
 
-/* The copy has one thread, and its private lists may be older than what was copied. */
+/* The copy has one thread. Its lists are from the fork, and the parent went on after that: slots are
+ * listed anew, and what else was free is left alone. */
 static void segment_settle(bool has_adopted)
 {
     struct wi_header *header = wi_segment_header();
@@ -423,22 +468,33 @@ static void segment_settle(bool has_adopted)
     for (uint32_t s = 0; s < header->n_shards; s++) {
         shards[s].state = WI_SHARD_FREE;
     }
+    memset(&shards[header->n_shards], 0, (WI_MAX_SHARDS - header->n_shards) * sizeof(*shards));
     if (!has_adopted) {
         segment_cells_zero(header);
         segment_slots_zero(header);
         header->handles_refused = header->cells_refused = header->samples_lost = 0;
-        memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
-        memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
-        wi_segment.free_histogram = 0;
     }
+    memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
+    wi_segment.free_histogram = 0;
+    wi_slots_settle();
+}
+
+/* One child only goes on with the counts of a process that has gone: the memory that all of them still
+ * share says whether another was first. */
+static bool segment_take_over(void)
+{
+    uint32_t free_to_take = 0;
+    return __atomic_compare_exchange_n(&wi_segment_header()->is_taken_over, &free_to_take, 1, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 static enum weir_status segment_restart(const struct segment_wish *wish,
                                         struct weir_error *ret_error)
 {
     const struct wi_header parent = *wi_segment_header();
-    struct wi_segment before = wi_segment;
+    const struct wi_segment before = wi_segment;
     bool has_gone = segment_parent_has_gone(&parent);
+    bool has_adopted = has_gone && segment_take_over();
     char dir[sizeof(wi_segment.dir)];
     char temporary[64] = "";
     int fd = -1;
@@ -448,16 +504,18 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
         why =
             wi_file_create(dir, wi_segment.map_bytes, &fd, temporary, sizeof(temporary), ret_error);
     }
-    enum weir_status status = segment_move(why == WEIR_OK ? fd : -1);
-    if (status != WEIR_OK) {
-        wi_error_set(ret_error, "no room for the child's own segment; its hooks count nothing");
-        if (fd >= 0) {
-            close(fd);
-        }
+    if (why == WEIR_OK && segment_move(fd, wish->start_ticks) != WEIR_OK) {
+        wi_error_set(ret_error, "no room for the child's own segment in %.120s; free some", dir);
+        wi_file_drop(fd, dir, temporary);
+        fd = -1;
+        why = WEIR_E_MEMORY;
+    }
+    if (fd < 0 && segment_move(-1, wish->start_ticks) != WEIR_OK) {
+        wi_error_set(ret_error, "no memory for the child's own segment; its hooks count nothing");
         return WEIR_E_MEMORY;
     }
     segment_remember_file(fd, dir);
-    segment_settle(has_gone);
+    segment_settle(has_adopted);
     if (fd >= 0) {
         segment_remember_name(wi_segment_header());
         why = wi_file_publish(fd, dir, temporary, wi_segment.file, ret_error);
@@ -468,7 +526,7 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
     if (has_gone && before.file[0]) {
         wi_file_unlink(before.dir, before.file, before.device, before.inode);
     }
-    if (before.fd >= 0) {
+    if (wi_file_is(before.fd, before.device, before.inode)) {
         close(before.fd);
     }
     return why == WEIR_OK ? WEIR_OK : WEIR_DEGRADED;
@@ -481,7 +539,6 @@ static pthread_once_t segment_once = PTHREAD_ONCE_INIT;
 static void segment_register(void)
 {
     pthread_atfork(NULL, NULL, segment_after_fork);
-    wi_thread_register();
     wi_clock_start();
 }
 
@@ -493,8 +550,11 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
         wi_error_set(ret_error, "weir_start was called already");
         return WEIR_E_STATE;
     case WI_SEGMENT_STOPPED:
-        if (wi_segment.file[0]) {
-            segment_hide(false);
+        if (wi_segment.file[0] && !segment_hide(false)) {
+            wi_error_set(ret_error,
+                         "the segment's file was removed from %.140s; restart to be seen",
+                         wi_segment.dir);
+            status = WEIR_DEGRADED;
         }
         break;
     case WI_SEGMENT_FORKED:
@@ -508,6 +568,7 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
         return status;
     }
     wi_segment.pid = getpid();
+    wi_segment.session = getsid(0);
     wi_segment.sampling = wish->sampling;
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
     return status;

@@ -29,6 +29,7 @@ struct wi_segment {
     size_t map_bytes;
     int fd; /* -1: anonymous */
     pid_t pid;
+    pid_t session; /* of the process, when it started */
     dev_t device;
     ino_t inode;
     char dir[256];
@@ -105,6 +106,10 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening);
 
 /* Takes it out. NULL is fine. Takes the lock. */
 void wi_slot_close(struct weir_slot_head *head);
+
+/* In a copy that has no other thread: lists the free slots anew, and forgets openings and closings that
+ * the copy caught half done. */
+void wi_slots_settle(void);
 
 /* CLOCK_REALTIME in nanoseconds. */
 uint64_t wi_segment_now(void);

@@ -58,6 +58,23 @@ static void slot_give_back(uint32_t id)
     wi_segment.free_slots[1] = id + 1;
 }
 
+void wi_slots_settle(void)
+{
+    struct wi_header *header = wi_segment_header();
+    memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
+    header->n_handles = 0;
+    for (uint32_t id = 0; id < header->n_slots; id++) {
+        struct weir_slot_head *head = &wi_segment_slot(id)->head;
+        if (head->state == WI_SLOT_READY) {
+            header->n_handles++;
+            continue;
+        }
+        head->state = WI_SLOT_FREE;
+        head->name = head->histogram[0] = head->histogram[1] = 0;
+        slot_give_back(id);
+    }
+}
+
 /* Cells keep the counts of the handle that had the id before; no hook runs on it any more. */
 static void slot_clear_cells(uint32_t id, uint8_t kind)
 {
