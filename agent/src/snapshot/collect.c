@@ -72,13 +72,10 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     if (raw->kind != WI_CHANNEL) {
         raw->in_other = raw->unsent;
     }
-    if (LOAD(head->generation) != generation || raw->kind > WI_GAUGE) {
-        return;
-    }
-    raw->generation = generation;
-    if (raw->leaving[0] != generation) {
-        memset(raw->leaving, 0, sizeof(raw->leaving));
-        memset(raw->discarded, 0, sizeof(raw->discarded));
+    /* Opened or closed in between: what left is another handle's. It is there at the next reading. */
+    if (LOAD(head->generation) == generation && raw->leaving[0] == generation &&
+        raw->kind <= WI_GAUGE) {
+        raw->generation = generation;
     }
 }
 
@@ -222,6 +219,9 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
                                    ret_error);
         }
         for (size_t i = 0; i < n; i++) {
+            if (LOAD(slots_after[i].head.generation) != raws[i].generation) {
+                raws[i].generation = 0;
+            }
             collection->clamped += collect_is_negative(&raws[i]);
             collection->generations[first + i] = raws[i].generation;
         }
