@@ -27,9 +27,8 @@ wanted = {"name": "jobs", "sent": 3, "received": 3, "depth": 0, "capacity": None
 deadline = time.monotonic() + 20
 while True:
     text = subprocess.run([sys.argv[1], "snapshot", sys.argv[2], "-o", "json"], check=True, capture_output=True).stdout
-    channel = json.loads(text)["data"]["channels"][0]
-    seen = {key: channel[key] for key in wanted}
-    if seen == wanted:
+    seen = [{key: channel[key] for key in wanted} for channel in json.loads(text)["data"]["channels"]]
+    if seen == [wanted]:
         break
     assert time.monotonic() < deadline, seen
 PYTHON
