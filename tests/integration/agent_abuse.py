@@ -18,7 +18,7 @@ from http2_raw import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEAD
                        PING, PREFACE, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
                        Raw, field, frame, message, request_header)
 
-MAX_CLIENTS = 64
+MAX_CLIENTS = 128
 host = Host("--name", "game", "--channel", "moves:unbounded:1000:400", "--many", "c:200")
 watch = "/weir.v1.Agent/Watch"
 every_tenth = message(M["WatchRequest"](queries=[M["Query"]()],

@@ -23,11 +23,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define EXPORTER_CLIENTS_MAX     64
+#define EXPORTER_CLIENTS_MAX     128 /* 64 that have stopped leave room for as many that live */
 #define EXPORTER_MEMORY_BYTES    ((uint64_t)64 << 20)
 #define EXPORTER_STACK_BYTES     ((size_t)512 << 10)
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
-#define EXPORTER_FRESH_NANOS     UINT64_C(100000000)  /* younger than this, the world is not read */
+#define EXPORTER_FRESH_LEAST     UINT64_C(1000000) /* younger than this, the world is not read */
+#define EXPORTER_FRESH_MOST      UINT64_C(100000000)
+#define EXPORTER_FRESH_COSTS     20                   /* readings take a twentieth of the time */
 #define EXPORTER_REFRESH_NANOS   UINT64_C(1000000000) /* older than this, it is */
 #define EXPORTER_FAREWELL_NANOS  UINT64_C(500000000)
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
@@ -48,6 +50,7 @@ struct wi_exporter {
     size_t n_conns;
     bool has_refreshed;
     uint64_t refreshed_nanos;
+    uint64_t fresh_nanos; /* how long a reading stands for requests that come meanwhile */
     enum weir_status refresh_status;
     weir_log_fn log;
     void *log_context;
@@ -119,6 +122,14 @@ static void exporter_bury(struct wi_exporter *exporter)
 
 /* ---- the world --------------------------------------------------------------------------- */
 
+/* A small segment is read for whoever asks; a large one cannot be made to take the thread's time. */
+static uint64_t exporter_fresh(uint64_t cost)
+{
+    uint64_t fresh = cost * EXPORTER_FRESH_COSTS;
+    fresh = fresh < EXPORTER_FRESH_MOST ? fresh : EXPORTER_FRESH_MOST;
+    return fresh > EXPORTER_FRESH_LEAST ? fresh : EXPORTER_FRESH_LEAST;
+}
+
 static void exporter_refresh(struct wi_exporter *exporter, uint64_t now)
 {
     struct wi_self *self = wi_world_self(exporter->world);
@@ -133,6 +144,7 @@ static void exporter_refresh(struct wi_exporter *exporter, uint64_t now)
     }
     exporter->refresh_status = status;
     exporter->refreshed_nanos = now;
+    exporter->fresh_nanos = exporter_fresh(wi_reactor_now() - now);
     exporter->has_refreshed = true;
     if (exporter->scratch.room > EXPORTER_SCRATCH_KEPT) {
         wi_buffer_finish(&exporter->scratch);
@@ -151,7 +163,7 @@ static void exporter_freshen(struct wi_exporter *exporter, uint64_t now)
         exporter_refresh(exporter, now);
         return;
     }
-    if (!exporter_is_stale(exporter, now, EXPORTER_FRESH_NANOS)) {
+    if (!exporter_is_stale(exporter, now, exporter->fresh_nanos)) {
         return;
     }
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
@@ -178,7 +190,7 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
         return;
     }
     /* A scrape is answered from the world as it stands, so let it stand well. */
-    if (exporter->is_http_ready && exporter_is_stale(exporter, now, EXPORTER_FRESH_NANOS)) {
+    if (exporter->is_http_ready && exporter_is_stale(exporter, now, exporter->fresh_nanos)) {
         exporter_refresh(exporter, now);
     }
     exporter->is_http_ready = false;

@@ -10,7 +10,7 @@
 
 #include <sys/epoll.h>
 
-#define WI_REACTOR_SOURCES_MAX 80
+#define WI_REACTOR_SOURCES_MAX 144
 
 /* Something with a descriptor; embedded in its owner. */
 struct wi_source {
