@@ -68,6 +68,8 @@ struct weir_cell {
             uint64_t sent, received, bytes_in, bytes_out;
             uint32_t check;     /* receives to pass before the next look at the high-water mark */
             uint32_t histogram; /* this thread's own wait histogram, in lines; 0: none */
+            uint32_t pause;     /* receives between two looks at the mark; 0: none yet */
+            uint32_t looked;    /* ticks, the lower half, when the last look was over */
         } channel;
         struct {
             uint64_t acquired, released, acquires;

@@ -7,6 +7,8 @@
 
 #define CHANNEL_CHECK_LEAST 16U
 #define CHANNEL_CHECK_SHIFT 4 /* one sixteenth of the mark: 6.25 % */
+#define CHANNEL_CHECK_MOST  (1U << 20)
+#define CHANNEL_CHECK_SHARE 128U
 
 static struct wi_slot *channel_slot(struct weir_channel *channel)
 {
@@ -107,6 +109,25 @@ static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
     }
 }
 
+/*
+ * How many receives to pass before the next look: 16, or a sixteenth of the mark; more where looks come
+ * so close together that they take over a hundredth of the thread's time. A look costs little alone,
+ * but the lines of threads that are counting just now have to come over, and go back.
+ */
+static uint32_t channel_pause(uint64_t mark, uint32_t before, uint32_t since, uint32_t cost)
+{
+    uint64_t least = mark >> CHANNEL_CHECK_SHIFT;
+    least = least > CHANNEL_CHECK_LEAST ? least : CHANNEL_CHECK_LEAST;
+    least = least < CHANNEL_CHECK_MOST ? least : CHANNEL_CHECK_MOST;
+    uint64_t pause = before;
+    if (since < CHANNEL_CHECK_SHARE * (uint64_t)cost) {
+        pause = 2 * pause < CHANNEL_CHECK_MOST ? 2 * pause : CHANNEL_CHECK_MOST;
+    } else if (since > 2 * CHANNEL_CHECK_SHARE * (uint64_t)cost) {
+        pause /= 2;
+    }
+    return (uint32_t)(pause > least ? pause : least);
+}
+
 /* Depth only falls by receives, so its peak is seen just before one: look before every K-th. */
 void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cell)
 {
@@ -114,14 +135,15 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
         return;
     }
     struct wi_slot *slot = channel_slot(channel);
+    uint32_t begin = (uint32_t)weir_ticks();
     channel_mark(slot, __atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_ACQUIRE));
-    uint64_t pause = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED) >> CHANNEL_CHECK_SHIFT;
-    uint64_t threads =
-        2 * (uint64_t)__atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_RELAXED);
-    pause = pause > threads ? pause : threads;
-    pause = pause > CHANNEL_CHECK_LEAST ? pause : CHANNEL_CHECK_LEAST;
-    uint32_t check = (uint32_t)(pause < UINT32_MAX ? pause - 1 : UINT32_MAX - 1);
-    __atomic_store_n(&cell->u.channel.check, check, __ATOMIC_RELAXED);
+    uint32_t end = (uint32_t)weir_ticks();
+    uint32_t pause =
+        channel_pause(__atomic_load_n(&slot->out.other, __ATOMIC_RELAXED), cell->u.channel.pause,
+                      begin - cell->u.channel.looked, end - begin);
+    __atomic_store_n(&cell->u.channel.pause, pause, __ATOMIC_RELAXED);
+    __atomic_store_n(&cell->u.channel.looked, end, __ATOMIC_RELAXED);
+    __atomic_store_n(&cell->u.channel.check, pause - 1, __ATOMIC_RELAXED);
 }
 
 void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket, size_t bytes)
