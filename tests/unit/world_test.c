@@ -203,6 +203,13 @@ static void tells_the_age(const char *dir)
     struct weir_channel *channel = weir_channel_open(&options);
     step(SECOND);
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE, 0));
+    /* Between two ticks too: not absent because no second has passed. */
+    send(channel, 1, 1);
+    step(SECOND / 2);
+    double young = value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64;
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->type == WI_F64 && young <= 0.5);
+    receive(channel, 1, 1);
+    step(SECOND / 2);
     /* 10 messages come each second, 5 go: after 200 s the oldest is 100 s old. */
     for (int s = 0; s < 200; s++) {
         send(channel, 10, 1);

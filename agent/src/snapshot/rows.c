@@ -41,6 +41,28 @@ static void put_waits(struct wi_row *row, int first, const struct world_waits *w
     }
 }
 
+/* A channel that was empty at the last tick has no samples yet: that tick is the one there is. */
+static void put_age(const struct wi_world *world, struct wi_row *row, const struct world_slot *slot,
+                    const struct wi_raw *raw)
+{
+    struct wi_age tick;
+    const struct wi_age *age = slot->age;
+    if (raw->flags & WI_SLOT_UNORDERED) {
+        return;
+    }
+    if (!age) {
+        tick.n = world->has_ticked;
+        tick.nanos[0] = world->tick_nanos;
+        tick.sent[0] = slot->was_there ? slot->last[RATE_IN] + raw->unsent : 0;
+        age = &tick;
+    }
+    uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
+    uint64_t nanos;
+    if (wi_age_of(age, world->now_nanos, raw->entering[0], left, &nanos)) {
+        put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
+    }
+}
+
 static void world_build_channel(struct wi_world *world, size_t id, struct wi_row *row)
 {
     static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
@@ -67,13 +89,7 @@ static void world_build_channel(struct wi_world *world, size_t id, struct wi_row
     put_rate(row, WI_CHANNEL_IN_RATE, slot, RATE_IN);
     put_rate(row, WI_CHANNEL_OUT_RATE, slot, RATE_OUT);
     put_rate(row, WI_CHANNEL_REJECT_RATE, slot, RATE_REJECTS);
-    uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
-    uint64_t age;
-    static const struct wi_age none;
-    if (!(raw->flags & WI_SLOT_UNORDERED) &&
-        wi_age_of(slot->age ? slot->age : &none, world->now_nanos, raw->entering[0], left, &age)) {
-        put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)age / 1e9);
-    }
+    put_age(world, row, slot, raw);
     put_waits(row, WI_CHANNEL_WAIT, &slot->waits[0]);
     put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
     put_u64(row, WI_CHANNEL_INSTANCES, 1);
