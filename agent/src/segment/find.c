@@ -232,7 +232,7 @@ static void find_in_dir(struct find_list *list, const char *dir)
     closedir(entries);
 }
 
-/* Every directory PARENT/CHILD[/weir] whose child begins with a prefix: root's view of all users. */
+/* Every directory PARENT/PREFIX-and-a-uid[/weir]: root's view of all users. */
 static void find_in_all(struct find_list *list, const char *parent, const char *prefix,
                         const char *below)
 {
@@ -242,9 +242,11 @@ static void find_in_all(struct find_list *list, const char *parent, const char *
     }
     for (struct dirent *entry; (entry = readdir(entries));) {
         char dir[WI_PATH_MAX];
-        if (entry->d_name[0] != '.' && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-            snprintf(dir, sizeof(dir), "%s/%s%s", parent, entry->d_name, below) <
-                (int)sizeof(dir)) {
+        size_t n = strlen(prefix);
+        bool is_one = strncmp(entry->d_name, prefix, n) == 0 && entry->d_name[n] &&
+                      strspn(entry->d_name + n, "0123456789") == strlen(entry->d_name + n);
+        if (is_one && snprintf(dir, sizeof(dir), "%s/%s%s", parent, entry->d_name, below) <
+                          (int)sizeof(dir)) {
             find_in_dir(list, dir);
         }
     }
