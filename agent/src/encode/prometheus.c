@@ -85,27 +85,13 @@ static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const 
     return group;
 }
 
-static double prometheus_as_double(const struct wi_value *value)
-{
-    switch (value->type) {
-    case WI_U64:
-        return (double)value->u.u64;
-    case WI_I64:
-        return (double)value->u.i64;
-    case WI_F64:
-        return value->u.f64;
-    default:
-        return 0;
-    }
-}
-
 /* sum += value, or the higher of the two. */
 static void prometheus_add(struct wi_value *sum, const struct wi_value *value, bool is_peak)
 {
     if (!is_peak || sum->type == WI_ABSENT) {
         wi_value_add(sum, value);
     } else if (value->type != WI_ABSENT && value->type != WI_TEXT &&
-               prometheus_as_double(value) > prometheus_as_double(sum)) {
+               wi_value_number(value, 0) > wi_value_number(sum, 0)) {
         *sum = *value;
     }
 }
@@ -346,7 +332,7 @@ static bool prometheus_is_shown(const struct wi_metric *metric, const struct wi_
     if (metric->type != WI_TYPE_COUNTER) {
         return true;
     }
-    double number = prometheus_as_double(value);
+    double number = wi_value_number(value, 0);
     return isfinite(number) && number >= 0;
 }
 

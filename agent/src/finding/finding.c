@@ -69,17 +69,7 @@ struct wi_finding {
 
 static double finding_number(const struct wi_row *row, int metric, double otherwise)
 {
-    const struct wi_value *value = &row->value[metric];
-    switch (value->type) {
-    case WI_U64:
-        return (double)value->u.u64;
-    case WI_I64:
-        return (double)value->u.i64;
-    case WI_F64:
-        return value->u.f64;
-    default:
-        return otherwise;
-    }
+    return wi_value_number(&row->value[metric], otherwise);
 }
 
 static uint64_t finding_count(const struct wi_row *row, int metric)

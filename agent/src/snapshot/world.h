@@ -26,6 +26,21 @@ struct wi_value {
     } u;
 };
 
+/* A value as a number; `otherwise` where it is none. */
+static inline double wi_value_number(const struct wi_value *value, double otherwise)
+{
+    switch (value->type) {
+    case WI_U64:
+        return (double)value->u.u64;
+    case WI_I64:
+        return (double)value->u.i64;
+    case WI_F64:
+        return value->u.f64;
+    default:
+        return otherwise;
+    }
+}
+
 /* One open channel, semaphore, ...; the process; the agent; a warning. */
 struct wi_row {
     uint64_t id;      /* never used again for another handle of this process */
