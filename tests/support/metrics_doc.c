@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kind_labels[WI_N_KINDS] = {"channel", "semaphore", "task", "counter",
-                                                    "gauge",   "",          "",     ""};
+static const char *const kind_labels[WI_N_KINDS] = {
+    "channel", "semaphore", "task", "counter", "gauge", "", "", "", "loop", "", ""};
 
 static const char *const kind_titles[WI_N_KINDS] = {"Channels",
                                                     "Semaphores",
@@ -18,7 +18,10 @@ static const char *const kind_titles[WI_N_KINDS] = {"Channels",
                                                     "Gauges of the application",
                                                     "The process",
                                                     "The exporter itself",
-                                                    "Warnings"};
+                                                    "Warnings",
+                                                    "Loops",
+                                                    "Single tasks",
+                                                    "Senders"};
 
 static const char *type_name(const struct wi_metric *metric)
 {
@@ -32,8 +35,8 @@ static void print_list(void)
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         for (size_t i = 0; i < table->n_metrics; i++) {
             const struct wi_metric *metric = &table->metrics[i];
-            printf("%s %zu %s %s %s\n", table->name, i, metric->field, type_name(metric),
-                   metric->json);
+            printf("%s %zu %s %s %s\n", kind == WI_SINGLE ? "single" : table->name, i,
+                   metric->field, type_name(metric), metric->json);
         }
     }
 }

@@ -508,7 +508,7 @@ static void many_lines_go_on_in_the_next_message(void **state)
             .topics = topics, .n_topics = 1, .changes_only = only, .memory = &s->memory};
         size_t n_lines = 0;
         int n_messages = 0;
-        if (only) { /* 20,000 x 28 lines are more than can be remembered */
+        if (only) { /* 20,000 x 33 lines are more than can be remembered */
             topic_of("game/channel/size", &topics[0]);
         }
         do {
@@ -525,7 +525,7 @@ static void more_changes_than_can_be_remembered_are_refused(void **state)
 {
     struct state *s = *state;
     char name[32];
-    for (int i = 0; i < 15000; i++) { /* 28 lines each; 393,216 can be sent in a round */
+    for (int i = 0; i < 15000; i++) { /* 33 lines each; 393,216 can be sent in a round */
         snprintf(name, sizeof(name), "channel%d", i);
         fake_world_add_channel(s->world, name, 1, 0, 10);
     }

@@ -218,7 +218,7 @@ static void arguments_out_of_range_are_refused(void **state)
     q.limit = 10001;
     refused(peer, "Watch", &w, "8");
     q.limit = 0;
-    q.kind = (Weir__V1__Kind)8;
+    q.kind = (Weir__V1__Kind)WI_N_KINDS;
     refused(peer, "Watch", &w, "3");
     q.kind = (Weir__V1__Kind)-1;
     refused(peer, "Watch", &w, "3");

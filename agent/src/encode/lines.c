@@ -134,7 +134,7 @@ static enum weir_status lines_row(const struct wi_world *world, struct wi_lines 
 {
     const struct wi_topic *topic = &lines->topics[lines->topic];
     enum wi_kind kind = (enum wi_kind)lines->kind;
-    uint32_t fields = topic->fields[kind];
+    uint64_t fields = topic->fields[kind];
     for (int metric = 0; fields != 0; metric++, fields >>= 1) {
         if (!(fields & 1)) {
             continue;

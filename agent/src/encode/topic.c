@@ -12,7 +12,7 @@
 
 #define TOPIC_WORD_MAX   48 /* longer words are near to none */
 #define TOPIC_SHOWN_MAX  64 /* of what was asked for, in errors */
-#define TOPIC_ALL_FIELDS UINT32_MAX
+#define TOPIC_ALL_FIELDS UINT64_MAX
 
 /* A part of the text, not terminated. */
 struct topic_part {
@@ -288,12 +288,13 @@ static uint32_t topic_kinds(struct topic_part part)
     if (!part.at || topic_part_is_wild(part)) {
         return (UINT32_C(1) << WI_N_KINDS) - 1;
     }
+    uint32_t kinds = 0;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         if (topic_part_is(part, wi_metric_table((enum wi_kind)kind)->name)) {
-            return UINT32_C(1) << kind;
+            kinds |= UINT32_C(1) << kind;
         }
     }
-    return 0;
+    return kinds;
 }
 
 static void topic_copy(char *ret_text, size_t room, struct topic_part part)
@@ -324,7 +325,7 @@ static void topic_fields(struct wi_topic *topic, struct topic_part part)
         if (metric < 0) {
             topic->kinds &= ~(UINT32_C(1) << kind);
         } else {
-            topic->fields[kind] = UINT32_C(1) << metric;
+            topic->fields[kind] = UINT64_C(1) << metric;
         }
     }
 }

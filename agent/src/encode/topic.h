@@ -10,7 +10,7 @@
 
 struct wi_topic {
     uint32_t kinds;               /* bit set of enum wi_kind */
-    uint32_t fields[WI_N_KINDS];  /* bit set of metric indices for each kind */
+    uint64_t fields[WI_N_KINDS];  /* bit set of metric indices for each kind */
     char name[WEIR_NAME_MAX + 1]; /* the NAME pattern; "" when absent: every row */
     bool has_name;
     char text[512];          /* as it was asked for */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Texts are cut here, so that 32 of them in a row stay below WI_ROW_ROOM. */
+/* Texts are cut here, so that all of a row's stay below WI_ROW_ROOM. */
 #define WEIR_TEXT_MAX 2048
 
 /* What follows the rows of an Update: further tables without rows, state, counters. */

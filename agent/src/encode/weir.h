@@ -94,6 +94,6 @@ void wi_lines_finish(struct wi_lines *lines);
 void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_value *value);
 
 /* Room that one row may need: so much is left free before it is begun. */
-#define WI_ROW_ROOM ((size_t)96 << 10)
+#define WI_ROW_ROOM ((size_t)144 << 10)
 
 #endif

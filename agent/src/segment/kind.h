@@ -3,6 +3,8 @@
 #ifndef WI_SEGMENT_KIND_H
 #define WI_SEGMENT_KIND_H
 
+#include <stdbool.h>
+
 /* As Kind in proto/weir/v1/agent.proto, and as weir_slot_head.kind. Append only. */
 enum wi_kind {
     WI_CHANNEL,
@@ -13,7 +15,17 @@ enum wi_kind {
     WI_PROCESS,
     WI_AGENT,
     WI_WARNING,
+    WI_LOOP,
+    WI_SINGLE, /* a task of its own, beside its kind */
+    WI_SENDER,
     WI_N_KINDS
 };
+
+/* Whether things of this kind have a slot with a handle. The others have tables of their own, or are
+ * not in the segment. */
+static inline bool wi_kind_has_slots(unsigned kind)
+{
+    return kind <= WI_GAUGE || kind == WI_LOOP;
+}
 
 #endif

@@ -74,7 +74,7 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     }
     /* Opened or closed in between: what left is another handle's. It is there at the next reading. */
     if (LOAD(head->generation) == generation && raw->leaving[0] == generation &&
-        raw->kind <= WI_GAUGE) {
+        wi_kind_has_slots(raw->kind)) {
         raw->generation = generation;
     }
 }

@@ -31,6 +31,15 @@ static const struct wi_metric agent_metrics[] = {
 static const struct wi_metric warning_metrics[] = {
 #include "warning.def"
 };
+static const struct wi_metric loop_metrics[] = {
+#include "loop.def"
+};
+static const struct wi_metric single_metrics[] = {
+#include "single.def"
+};
+static const struct wi_metric sender_metrics[] = {
+#include "sender.def"
+};
 #undef WEIR_METRIC
 
 #define TABLE(kind, name, metrics)                                                                 \
@@ -47,6 +56,9 @@ static const struct wi_metric_table tables[WI_N_KINDS] = {
     TABLE(WI_PROCESS, "process", process_metrics),
     TABLE(WI_AGENT, "agent", agent_metrics),
     TABLE(WI_WARNING, "warning", warning_metrics),
+    TABLE(WI_LOOP, "loop", loop_metrics),
+    TABLE(WI_SINGLE, "task", single_metrics),
+    TABLE(WI_SENDER, "sender", sender_metrics),
 };
 
 _Static_assert(sizeof(channel_metrics) / sizeof(channel_metrics[0]) <= WI_MAX_METRICS,

@@ -86,13 +86,32 @@ enum wi_warning_metric {
     WI_WARNING_N_METRICS
 };
 #undef WEIR_METRIC
+#define WEIR_METRIC(symbol, ...) WI_LOOP_##symbol,
+enum wi_loop_metric {
+#include "loop.def"
+    WI_LOOP_N_METRICS
+};
+#undef WEIR_METRIC
+#define WEIR_METRIC(symbol, ...) WI_SINGLE_##symbol,
+enum wi_single_metric {
+#include "single.def"
+    WI_SINGLE_N_METRICS
+};
+#undef WEIR_METRIC
+#define WEIR_METRIC(symbol, ...) WI_SENDER_##symbol,
+enum wi_sender_metric {
+#include "sender.def"
+    WI_SENDER_N_METRICS
+};
+#undef WEIR_METRIC
 
 /* The most metrics that any kind has. */
-#define WI_MAX_METRICS 32
+#define WI_MAX_METRICS 48
 
 struct wi_metric_table {
     enum wi_kind kind;
-    const char *name; /* the topic's KIND: "channel", "semaphore", "task", ... */
+    const char *name; /* the topic's KIND: "channel", "semaphore", ...; "task" is both the task
+                         kinds' and the single tasks' */
     const struct wi_metric *metrics;
     size_t n_metrics;
 };

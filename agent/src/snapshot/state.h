@@ -52,8 +52,8 @@ struct wi_world {
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
     size_t n_seen;               /* slots at the last refresh that met them all */
-    uint32_t *order[WI_PROCESS]; /* ids by kind */
-    size_t n_order[WI_PROCESS];
+    uint32_t *order[WI_N_KINDS]; /* ids by kind */
+    size_t n_order[WI_N_KINDS];
     size_t room_order;
     size_t n_ages, n_windows;
     uint64_t refreshes;
@@ -62,7 +62,7 @@ struct wi_world {
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_ticked, has_rates, has_counter;
-    struct wi_row process_row, agent_row, rows[WI_PROCESS];
+    struct wi_row process_row, agent_row, rows[WI_N_KINDS];
     struct wi_row warnings[WORLD_MAX_WARNINGS];
     char warning_texts[WORLD_MAX_WARNINGS][2][256];
     size_t n_warnings;

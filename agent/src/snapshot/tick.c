@@ -119,7 +119,7 @@ void wi_world_tick(struct wi_world *world)
     double seconds = world->has_ticked ? (double)(world->now_nanos - world->tick_nanos) / 1e9 : 0;
     world->tick_before = world->has_ticked ? world->tick_nanos : 0;
     world->tick_nanos = world->now_nanos;
-    for (int kind = 0; kind < WI_PROCESS; kind++) {
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
         for (size_t i = 0; i < world->n_order[kind]; i++) {
             world_tick_slot(world, world->order[kind][i], seconds);
         }

@@ -89,7 +89,7 @@ void wi_world_close(struct wi_world *world)
     for (size_t i = 0; i < world->n_slots; i++) {
         world_slot_forget(world, &world->slots[i]);
     }
-    for (int kind = 0; kind < WI_PROCESS; kind++) {
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
         free(world->order[kind]);
     }
     free(world->slots);
@@ -120,7 +120,10 @@ static enum weir_status world_make_room(struct wi_world *world, struct weir_erro
         world->generations = generations;
         world->n_slots = n;
     }
-    for (int kind = 0; kind < WI_PROCESS && n > world->room_order; kind++) {
+    for (unsigned kind = 0; kind < WI_N_KINDS && n > world->room_order; kind++) {
+        if (!wi_kind_has_slots(kind)) {
+            continue;
+        }
         uint32_t *order = realloc(world->order[kind], n * sizeof(*order));
         if (!order) {
             goto failed;
@@ -277,7 +280,7 @@ size_t wi_world_count(const struct wi_world *world, enum wi_kind kind)
     case WI_WARNING:
         return world->n_warnings;
     default:
-        return (unsigned)kind < WI_PROCESS ? world->n_order[kind] : 0;
+        return (unsigned)kind < WI_N_KINDS ? world->n_order[kind] : 0;
     }
 }
 

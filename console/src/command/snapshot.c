@@ -41,17 +41,18 @@ static const struct snapshot_part {
     const char *key;
     const char *name; /* of one row's kind */
     bool is_single;   /* one object without a name */
-    bool is_loops;    /* a kind that this protocol does not have yet */
 } snapshot_parts[] = {
-    {WEIR__V1__KIND__KIND_PROCESS, "process", "process", true, false},
-    {WEIR__V1__KIND__KIND_CHANNEL, "channels", "channel", false, false},
-    {WEIR__V1__KIND__KIND_SEMAPHORE, "semaphores", "semaphore", false, false},
-    {WEIR__V1__KIND__KIND_TASK, "tasks", "task", false, false},
-    {WEIR__V1__KIND__KIND_CHANNEL, "loops", "loop", false, true},
-    {WEIR__V1__KIND__KIND_COUNTER, "counters", "counter", false, false},
-    {WEIR__V1__KIND__KIND_GAUGE, "gauges", "gauge", false, false},
-    {WEIR__V1__KIND__KIND_AGENT, "agent", "agent", true, false},
-    {WEIR__V1__KIND__KIND_WARNING, "warnings", "warning", false, false},
+    {WEIR__V1__KIND__KIND_PROCESS, "process", "process", true},
+    {WEIR__V1__KIND__KIND_CHANNEL, "channels", "channel", false},
+    {WEIR__V1__KIND__KIND_SEMAPHORE, "semaphores", "semaphore", false},
+    {WEIR__V1__KIND__KIND_TASK, "tasks", "task", false},
+    {WEIR__V1__KIND__KIND_SINGLE, "single_tasks", "single", false},
+    {WEIR__V1__KIND__KIND_LOOP, "loops", "loop", false},
+    {WEIR__V1__KIND__KIND_SENDER, "senders", "sender", false},
+    {WEIR__V1__KIND__KIND_COUNTER, "counters", "counter", false},
+    {WEIR__V1__KIND__KIND_GAUGE, "gauges", "gauge", false},
+    {WEIR__V1__KIND__KIND_AGENT, "agent", "agent", true},
+    {WEIR__V1__KIND__KIND_WARNING, "warnings", "warning", false},
 };
 
 #define SNAPSHOT_N_PARTS (sizeof(snapshot_parts) / sizeof(snapshot_parts[0]))
@@ -170,9 +171,6 @@ typedef void (*snapshot_row_fn)(void *context, const struct snapshot_part *part,
 static void snapshot_each(const Weir__V1__Description *description, const struct wc_pages *pages,
                           const struct snapshot_part *part, snapshot_row_fn function, void *context)
 {
-    if (part->is_loops) {
-        return;
-    }
     for (size_t page = 0; page < pages->n; page++) {
         const Weir__V1__Update *update = pages->updates[page];
         for (size_t i = 0; i < update->n_tables; i++) {

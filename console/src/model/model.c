@@ -257,9 +257,14 @@ const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kin
 const char *wc_model_trend_field(int kind)
 {
     static const char *const fields[WC_N_KINDS] = {
-        [WEIR__V1__KIND__KIND_CHANNEL] = "depth", [WEIR__V1__KIND__KIND_SEMAPHORE] = "saturation",
-        [WEIR__V1__KIND__KIND_TASK] = "pending",  [WEIR__V1__KIND__KIND_COUNTER] = "rate",
+        [WEIR__V1__KIND__KIND_CHANNEL] = "depth",
+        [WEIR__V1__KIND__KIND_SEMAPHORE] = "saturation",
+        [WEIR__V1__KIND__KIND_TASK] = "pending",
+        [WEIR__V1__KIND__KIND_COUNTER] = "rate",
         [WEIR__V1__KIND__KIND_GAUGE] = "value",
+        [WEIR__V1__KIND__KIND_LOOP] = "utilisation",
+        [WEIR__V1__KIND__KIND_SINGLE] = "utilisation",
+        [WEIR__V1__KIND__KIND_SENDER] = "in_flight",
     };
     return kind >= 0 && kind < WC_N_KINDS ? fields[kind] : NULL;
 }
@@ -360,7 +365,8 @@ size_t wc_model_warnings(const struct wc_model *model, const Weir__V1__Row **ret
 static bool subject_is(const char *subject, int kind, const char *name)
 {
     static const char *const kinds[WC_N_KINDS] = {"channel", "semaphore", "task",  "counter",
-                                                  "gauge",   "process",   "agent", "warning"};
+                                                  "gauge",   "process",   "agent", "warning",
+                                                  "loop",    "task",      "sender"};
     if (strcmp(subject, name) == 0) {
         return true;
     }

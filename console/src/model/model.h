@@ -16,7 +16,7 @@
 #include "model/history.h"
 #include "weir/v1/agent.pb-c.h"
 
-#define WC_N_KINDS     8 /* as Weir__V1__Kind has */
+#define WC_N_KINDS     11 /* as Weir__V1__Kind has */
 #define WC_MAX_QUERIES 16
 #define WC_MAX_METRICS 64 /* of a kind; a later exporter may have more: they are not shown */
 
