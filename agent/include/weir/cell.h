@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a compiled-in hook and the library could disagree. */
-#define WEIR_ABI 1
+#define WEIR_ABI 2
 
 #if defined(__GNUC__) || defined(__clang__)
 #define WEIR_EXPORT      __attribute__((visibility("default")))
@@ -124,6 +124,24 @@ struct weir_counter {
 struct weir_gauge {
     struct weir_slot_head head;
 };
+struct weir_loop {
+    struct weir_slot_head head;
+};
+
+/* The line of a sender that its hooks write; any thread. */
+struct weir_sender {
+    uint64_t sent, bytes_in;
+    uint64_t self;    /* generation << 32 | the line at which this lies */
+    uint32_t channel; /* id of its channel's slot */
+    uint32_t channel_generation;
+    char label[32];
+};
+
+/* What a message of a sender carries instead of a ticket alone. All 0: of no sender, not measured. */
+struct weir_sent {
+    weir_ticket ticket;
+    uint64_t sender;
+};
 
 /* What a thread knows of its own shard. All zero (n_chunks 0) in a thread that has none: every hook
  * then takes the slow path, which decides between a new shard, the shared cell and nothing. */
@@ -153,6 +171,8 @@ WEIR_EXPORT weir_ticket weir_sample_slow(struct weir_slot_head *head, struct wei
 WEIR_EXPORT void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigned which,
                                 weir_ticket ticket, uint64_t now);
 WEIR_EXPORT void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cell);
+WEIR_EXPORT void weir_sender_sent(struct weir_sender *sender, size_t bytes);
+WEIR_EXPORT void weir_sender_left(uint64_t sender, size_t bytes);
 WEIR_EXPORT weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind);
 WEIR_EXPORT void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n);
 WEIR_EXPORT uint64_t weir_ticks_slow(void);

@@ -2,8 +2,8 @@
 /*
  * weir: live queues of a C server, in one memory-mapped file.
  *
- * Start with weir_start(), open a handle for each channel, semaphore, task kind, counter and gauge
- * that matters, and put one hook where a message is sent, received or refused. A console, a scrape
+ * Start with weir_start(), open a handle for each channel, semaphore, task kind, loop, counter and
+ * gauge that matters, and put one hook where a message is sent, received or refused. A console, a scrape
  * or a post-mortem reads the file; nothing in a hook waits for them.
  *
  * True of every hook (weir_channel_send and its like):
@@ -240,6 +240,57 @@ WEIR_EXPORT void weir_channel_unsend(struct weir_channel *channel, size_t bytes,
 WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
                                       enum weir_discard why);
 
+/* ---- senders ----------------------------------------------------------------------------- */
+
+/*
+ * One producer of a channel: a player, a connection, a session. Where messages carry whose they are,
+ * weir tells how many of each sender are queued, and how many are orphaned: still queued though their
+ * sender has been closed. Messages of senders and others may share a channel.
+ */
+
+/* Longest label of a sender, in bytes, without the terminator; cut as names are. */
+#define WEIR_SENDER_LABEL_MAX 31
+
+/* Enters a sender of a channel. `label` is copied; NULL: none. Room for 128 bytes each; closed ones
+ * are used again. Owns: close it. Fails: NULL when there is no room, counted: its messages then count
+ * in the channel only. Threads: any; takes a lock; not from a signal handler. */
+WEIR_EXPORT struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *label);
+
+/* The sender will send no more. What it has queued is orphaned from now on, and leaves by the same
+ * hooks as before; with the last of it the sender is gone. NULL is fine. Threads: any one; no lock. */
+WEIR_EXPORT void weir_sender_close(struct weir_sender *sender);
+
+/*
+ * weir_channel_send for a message of a sender (NULL: of none). Owns: keep what it gives in the message,
+ * 16 bytes, and hand it to the hook by which the message leaves. Cost: two atomic adds more.
+ */
+WEIR_INLINE struct weir_sent weir_channel_send_from(struct weir_channel *channel,
+                                                    struct weir_sender *sender, size_t bytes)
+{
+    struct weir_sent sent = {weir_channel_send(channel, bytes), 0};
+    if (WEIR_LIKELY(sender != NULL)) {
+        sent.sender = sender->self;
+        weir_sender_sent(sender, bytes);
+    }
+    return sent;
+}
+
+/* weir_channel_receive for a message that weir_channel_send_from counted in. */
+WEIR_INLINE void weir_channel_receive_from(struct weir_channel *channel, struct weir_sent sent,
+                                           size_t bytes)
+{
+    weir_channel_receive(channel, sent.ticket, bytes);
+    if (sent.sender) {
+        weir_sender_left(sent.sender, bytes);
+    }
+}
+
+/* weir_channel_unsend, and weir_channel_discard of one message, likewise. */
+WEIR_EXPORT void weir_channel_unsend_from(struct weir_channel *channel, struct weir_sent sent,
+                                          size_t bytes, enum weir_reject why);
+WEIR_EXPORT void weir_channel_discard_from(struct weir_channel *channel, struct weir_sent sent,
+                                           size_t bytes, enum weir_discard why);
+
 /* ---- semaphores -------------------------------------------------------------------------- */
 
 /* Why an acquire was refused. */
@@ -403,6 +454,82 @@ WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome
     weir_cell_add(&cell->u.word[word], 1);
 }
 
+/* ---- single tasks ------------------------------------------------------------------------ */
+
+/*
+ * A task with a row of its own, for those that live long: a loop, a connection, a coroutine. It counts
+ * in its kind as any other task does; WEIR_TASKS of them (4,096) have a row at a time, and the rest
+ * count in their kind only. The struct is the caller's, stays valid when it is copied, and is of one
+ * task: all zero is a task that no hook counts. Its fields are weir's.
+ *
+ *     open -> scheduled -> poll -> running -> polled -> idle -> wake -> scheduled -> ... -> close
+ */
+struct weir_task_row;
+struct weir_task {
+    struct weir_task_kind *kind;
+    struct weir_task_row *row; /* NULL: none */
+    weir_ticket pending, running;
+    uint32_t is_running;
+    uint32_t reserved;
+};
+
+/* Longest label of a single task, in bytes, without the terminator; cut as names are. */
+#define WEIR_TASK_LABEL_MAX 63
+
+/* Spawns a task of a kind (NULL: one that no hook counts), scheduled to run. `label` is copied; NULL:
+ * none. Owns: close it. Threads: any; takes a lock; not from a signal handler. */
+WEIR_EXPORT void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind,
+                                const char *label);
+
+/* The task was told to run: it is scheduled. One that runs just now will be when it has ended. Any
+ * thread, also at the same time as the other hooks. */
+WEIR_EXPORT void weir_task_wake(struct weir_task *task);
+
+/* The task begins to run, and ends a run. One thread at a time. Cost: a clock, some stores. */
+WEIR_EXPORT void weir_task_poll(struct weir_task *task);
+WEIR_EXPORT void weir_task_polled(struct weir_task *task);
+
+/* What the task will wait for once this poll is over; forgotten when the next begins. NULL: nothing. */
+WEIR_EXPORT void weir_task_waits_for_channel(struct weir_task *task,
+                                             const struct weir_channel *channel);
+WEIR_EXPORT void weir_task_waits_for_semaphore(struct weir_task *task,
+                                               const struct weir_semaphore *semaphore);
+
+/* The task is done, whether or not it was running. All of it is zero then. No lock. */
+WEIR_EXPORT void weir_task_close(struct weir_task *task, enum weir_outcome outcome);
+
+/* ---- loops ------------------------------------------------------------------------------- */
+
+#define WEIR_NO_PERIOD UINT64_MAX
+
+struct weir_loop_options {
+    size_t size;           /* sizeof(struct weir_loop_options) */
+    const char *name;      /* required, copied */
+    uint64_t period_nanos; /* that its timer is asked for; WEIR_NO_PERIOD: it has none */
+    const char *source_file;
+    uint32_t source_line;
+};
+#define WEIR_LOOP_INIT(loop_name)                                                                  \
+    {                                                                                              \
+        sizeof(struct weir_loop_options), (loop_name), WEIR_NO_PERIOD, __FILE__, __LINE__          \
+    }
+
+/* As weir_channel_open and weir_channel_close. An event loop has one handle. */
+WEIR_EXPORT struct weir_loop *weir_loop_open(const struct weir_loop_options *options);
+WEIR_EXPORT void weir_loop_close(struct weir_loop *loop);
+
+/* An iteration begins: the loop has woken up (libuv: in a uv_check_t); and is over: the loop is about
+ * to wait (in a uv_prepare_t). What lies between end and begin is idle. A begin after a begin, an end
+ * after an end count nothing. The loop's own thread. Cost: a clock, some stores. */
+WEIR_EXPORT void weir_loop_begin(struct weir_loop *loop);
+WEIR_EXPORT void weir_loop_end(struct weir_loop *loop);
+
+/* A timer of the loop has run `late_nanos` after the moment for which it was asked. Its own thread. */
+WEIR_EXPORT void weir_loop_timer(struct weir_loop *loop, uint64_t late_nanos);
+
+/* Changes the period that is shown. Threads: any. */
+WEIR_EXPORT void weir_loop_set_period(struct weir_loop *loop, uint64_t period_nanos);
+
 /* ---- counters and gauges ----------------------------------------------------------------- */
 
 struct weir_value_options {
@@ -448,6 +575,10 @@ WEIR_EXPORT void weir_gauge_add(struct weir_gauge *gauge, int64_t n);
 WEIR_EXPORT weir_ticket weir_call_channel_send(struct weir_channel *channel, size_t bytes);
 WEIR_EXPORT void weir_call_channel_receive(struct weir_channel *channel, weir_ticket ticket,
                                            size_t bytes);
+WEIR_EXPORT struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
+                                                         struct weir_sender *sender, size_t bytes);
+WEIR_EXPORT void weir_call_channel_receive_from(struct weir_channel *channel, struct weir_sent sent,
+                                                size_t bytes);
 WEIR_EXPORT void weir_call_semaphore_acquire(struct weir_semaphore *semaphore, uint32_t n);
 WEIR_EXPORT void weir_call_semaphore_release(struct weir_semaphore *semaphore, uint32_t n);
 WEIR_EXPORT weir_ticket weir_call_task_spawn(struct weir_task_kind *kind);

@@ -12,6 +12,18 @@ void weir_call_channel_receive(struct weir_channel *channel, weir_ticket ticket,
     weir_channel_receive(channel, ticket, bytes);
 }
 
+struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
+                                             struct weir_sender *sender, size_t bytes)
+{
+    return weir_channel_send_from(channel, sender, bytes);
+}
+
+void weir_call_channel_receive_from(struct weir_channel *channel, struct weir_sent sent,
+                                    size_t bytes)
+{
+    weir_channel_receive_from(channel, sent, bytes);
+}
+
 void weir_call_semaphore_acquire(struct weir_semaphore *semaphore, uint32_t n)
 {
     weir_semaphore_acquire(semaphore, n);

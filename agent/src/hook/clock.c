@@ -6,6 +6,7 @@
 #include "hook/clock.h"
 
 #include "segment/file.h"
+#include "segment/segment.h"
 
 #include <string.h>
 #include <time.h>
@@ -72,6 +73,9 @@ static void clock_measure(void)
         uint64_t multiplier =
             (uint64_t)(((wide)(nanos - clock_origin.nanos) << 32) / (ticks - clock_origin.ticks));
         __atomic_store_n(&weir_clock.multiplier, multiplier, __ATOMIC_RELAXED);
+        if (wi_segment_counts()) { /* for readers in other processes */
+            __atomic_store_n(&wi_segment_header()->multiplier, multiplier, __ATOMIC_RELAXED);
+        }
     }
 }
 #endif

@@ -100,7 +100,7 @@ static void sampler_own(struct weir_cell *cell)
     }
 }
 
-static void sampler_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight)
+void wi_sample_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight)
 {
     uint64_t *bucket = &histogram->bucket[weir_histogram_bucket(nanos)];
     __atomic_fetch_add(bucket, weight, __ATOMIC_RELAXED);
@@ -122,8 +122,8 @@ void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigne
         __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
         return;
     }
-    sampler_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
-                ticket >> WEIR_TICKET_TICK_BITS);
+    wi_sample_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
+                  ticket >> WEIR_TICKET_TICK_BITS);
     if (cell && head->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL) {
         sampler_own(cell);
     }

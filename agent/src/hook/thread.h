@@ -28,6 +28,9 @@ void wi_cell_reset(struct weir_cell *cell);
  * high-water check; the shard may belong to a running thread. */
 struct weir_cell *wi_thread_cell(const struct wi_shard *shard, uint32_t id);
 
+/* Adds a measured duration to a histogram that several threads may add to. */
+void wi_sample_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight);
+
 /* The ticket of the `count`-th message that was counted in the shared cell, or 0: not measured. */
 weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count);
 

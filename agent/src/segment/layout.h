@@ -3,7 +3,7 @@
  * The segment as it lies in the file: header, tables, then blocks of 64-byte lines handed out in
  * the order they are asked for. Offsets are in lines from the start of the file; 0 means none.
  *
- *     header | shard table | slab table | slabs, chunks, indices, histograms, strings ...
+ *     header | shards | slabs of slots, senders, single tasks | slabs, chunks, histograms, strings ...
  *
  * A reader in another process trusts nothing in it. Little-endian 64-bit machines only.
  */
@@ -13,7 +13,7 @@
 #include "weir/weir.h"
 
 #define WI_MAGIC           UINT64_C(0x0a47455352494557) /* "WEIRSEG\n" */
-#define WI_LAYOUT_VERSION  1
+#define WI_LAYOUT_VERSION  2
 #define WI_GRANULE         UINT64_C(65536) /* reserved and populated at once */
 #define WI_FIRST_RESERVE   (4 * WI_GRANULE)
 #define WI_MAX_SHARDS      1024
@@ -28,6 +28,13 @@
 #define WI_PROGRAM_MAX     256
 #define WI_HISTOGRAM_LINES (sizeof(struct weir_histogram) / WEIR_LINE)
 
+#define WI_SENDER_SLAB      256 /* senders handed out together */
+#define WI_MAX_SENDER_SLABS 4096
+#define WI_SINGLE_SLAB      64
+#define WI_MAX_SINGLE_SLABS 1024
+#define WI_DEFAULT_SINGLES  4096 /* WEIR_TASKS */
+#define WI_MAX_SINGLES      (WI_SINGLE_SLAB * WI_MAX_SINGLE_SLABS)
+
 /* A slot's way: FREE -> CLAIMED -> READY -> CLOSING -> FREE. Only READY means anything to a reader;
  * in a dead file CLAIMED is an opening that was cut short. */
 enum wi_slot_state {
@@ -39,22 +46,98 @@ enum wi_slot_state {
 
 enum wi_slot_flag { WI_SLOT_UNORDERED = 1 };
 
+/* The words of a loop, all of them the loop's own thread's. Durations are nanoseconds. */
+enum wi_loop_word {
+    WI_LOOP_WORD_ITERATIONS = 0,
+    WI_LOOP_WORD_WORST = 1,
+    WI_LOOP_WORD_BUSY = 2,
+    WI_LOOP_WORD_TIMERS = 3,
+    WI_LOOP_WORD_IDLE = 4,
+    WI_LOOP_WORD_LATEST = 5
+};
+
 /* What all handles share: 192 bytes. Words 0, 2, 4 of a cell have their shared twin on the entering
  * line, words 1, 3, 5 on the leaving one, so that the two ends of a channel do not meet. */
 struct wi_slot {
     struct weir_slot_head head;
     struct {
         uint64_t shared[3];
-        uint64_t rejects[4]; /* by reason */
-        uint64_t other;      /* channel: unsent; semaphore: waits begun; gauge: its value */
+        uint64_t
+            rejects[4]; /* by reason; of a task kind what its single tasks that are done had: polls,
+                                nanoseconds busy, scheduled, idle */
+        uint64_t other; /* channel: unsent; semaphore: waits begun; gauge: its value; loop: ticks
+                                of its last begin (odd) or end (even); task kind: wakes of single
+                                tasks that are done */
     } in;
     struct {
         uint64_t shared[3];
         uint64_t discarded[3]; /* by reason */
         uint64_t other;        /* channel: high-water mark; semaphore: waits over */
-        uint64_t reserved;
+        uint64_t has_senders;  /* channel: one was opened, now or before */
     } out;
 };
+
+/* Senders and single tasks are blocks in slabs of their own. A block is known by the line at which it
+ * lies and the generation that it has: bumped whenever it is taken. */
+struct wi_block {
+    uint32_t state; /* enum wi_block_state */
+    uint32_t generation;
+    uint32_t next; /* line of the next free block; 0: none */
+    uint32_t reserved;
+};
+
+/* A sender that is GONE waits for its last message to leave; a single task that is GONE is done, and
+ * shown until its block is taken again. */
+enum wi_block_state { WI_BLOCK_FREE = 0, WI_BLOCK_OPEN = 1, WI_BLOCK_GONE = 2 };
+
+/* A sender: the line of those who send, then the line of those who take out. */
+struct wi_sender {
+    struct weir_sender in;
+    struct {
+        struct wi_block block;
+        uint64_t left, bytes_out; /* received, discarded or taken back */
+        uint64_t opened_at;       /* nanoseconds of CLOCK_REALTIME */
+        uint64_t reserved[3];
+    } out;
+};
+
+/* A single task. Times are ticks, durations nanoseconds. */
+struct wi_single {
+    struct { /* written by the thread that runs it */
+        uint64_t polls, busy, scheduled, idle;
+        uint64_t began;     /* the present poll; 0: it does not run */
+        uint64_t rested;    /* the end of the last poll, or the spawn */
+        uint64_t waits_for; /* generation << 32 | 1 + id of a slot; 0: nothing */
+        uint32_t shard;     /* of the thread that runs it */
+        uint32_t reserved;
+    } run;
+    struct { /* written by those who wake it */
+        uint64_t wakes, self_wakes;
+        uint64_t woken; /* the first wake since the last poll began; 0: none */
+        uint64_t reserved[5];
+    } wake;
+    struct {
+        struct wi_block block;
+        uint32_t kind, kind_generation; /* the slot of its kind */
+        uint32_t histogram[2];          /* of polls and of delays, in lines; 0: no room */
+        uint64_t opened_at;             /* nanoseconds of CLOCK_REALTIME */
+        uint64_t spawned, done;         /* ticks; done 0: it lives */
+        uint64_t reserved;
+    } self;
+    char label[WEIR_LINE];
+};
+
+/* Where the slabs of a table lie, and how many blocks were ever used. */
+struct wi_table {
+    uint32_t slabs; /* offset in lines of uint32_t[max_slabs] */
+    uint32_t max_slabs;
+    uint32_t slab_blocks;
+    uint32_t block_bytes;
+    uint32_t n_slabs;  /* atomic */
+    uint32_t n_blocks; /* atomic */
+};
+
+enum wi_table_id { WI_SENDERS, WI_SINGLES, WI_N_TABLES };
 
 /* One thread's shard: who has it, and where the index of its chunks lies. */
 struct wi_shard {
@@ -88,6 +171,8 @@ struct wi_header {
     int64_t started_unix_nanos; /* of the process */
     int64_t opened_unix_nanos;  /* of this segment */
     uint64_t limit_bytes;
+    uint32_t has_tsc; /* ticks are the processor's time stamp counter, else CLOCK_MONOTONIC */
+    uint32_t max_singles;
     char name[WEIR_NAME_MAX + 1];
     char program[WI_PROGRAM_MAX];
     char version[32];
@@ -101,16 +186,26 @@ struct wi_header {
     uint64_t handles_refused;
     uint64_t cells_refused;
     uint64_t samples_lost;
+    uint64_t senders_refused;
+    uint64_t singles_refused;
+    uint64_t multiplier; /* nanoseconds = ticks * multiplier >> 32 */
+    struct wi_table tables[WI_N_TABLES];
 };
 
 #define WI_HEADER_BYTES 4096
 #define WI_SHARDS_LINE  (WI_HEADER_BYTES / WEIR_LINE)
 #define WI_SLABS_LINE   (WI_SHARDS_LINE + WI_MAX_SHARDS * sizeof(struct wi_shard) / WEIR_LINE)
-#define WI_FIRST_LINE   (WI_SLABS_LINE + WI_MAX_SLABS * sizeof(uint32_t) / WEIR_LINE)
+#define WI_SENDERS_LINE (WI_SLABS_LINE + WI_MAX_SLABS * sizeof(uint32_t) / WEIR_LINE)
+#define WI_SINGLES_LINE (WI_SENDERS_LINE + WI_MAX_SENDER_SLABS * sizeof(uint32_t) / WEIR_LINE)
+#define WI_FIRST_LINE   (WI_SINGLES_LINE + WI_MAX_SINGLE_SLABS * sizeof(uint32_t) / WEIR_LINE)
 
 _Static_assert(sizeof(struct weir_slot_head) == WEIR_LINE, "the hooks read one line");
 _Static_assert(sizeof(struct weir_cell) == WEIR_LINE, "a cell is one line");
 _Static_assert(sizeof(struct wi_slot) == 3 * WEIR_LINE, "entering and leaving lines apart");
+_Static_assert(sizeof(struct wi_sender) == 2 * WEIR_LINE, "sending and leaving lines apart");
+_Static_assert(sizeof(struct weir_sender) == WEIR_LINE, "the hooks write one line");
+_Static_assert(sizeof(struct wi_single) == 4 * WEIR_LINE, "running and waking lines apart");
+_Static_assert(offsetof(struct wi_single, self) == 2 * WEIR_LINE, "running and waking lines apart");
 _Static_assert(sizeof(struct weir_histogram) % WEIR_LINE == 0, "histograms are whole lines");
 _Static_assert(sizeof(struct wi_header) <= WI_HEADER_BYTES, "the header fits its page");
 _Static_assert(WI_FIRST_LINE *WEIR_LINE <= WI_FIRST_RESERVE, "the tables are reserved at once");

@@ -30,6 +30,7 @@ struct segment_wish {
     const char *dir;
     uint64_t limit_bytes;
     uint32_t sampling;
+    uint32_t max_singles;
     uint64_t start_ticks; /* read while there is a descriptor to read it with */
     bool is_off;
     struct weir_error problem; /* a value that could not be used */
@@ -62,6 +63,22 @@ static uint64_t segment_limit(struct segment_wish *wish, uint64_t asked)
         limit = limit < WI_MIN_LIMIT ? WI_MIN_LIMIT : WI_MAX_LIMIT;
     }
     return limit / WI_GRANULE * WI_GRANULE;
+}
+
+static uint32_t segment_singles(struct segment_wish *wish)
+{
+    const char *text = secure_getenv("WEIR_TASKS");
+    if (!text || !text[0]) {
+        return WI_DEFAULT_SINGLES;
+    }
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (errno || end == text || *end || text[0] == '-' || number > WI_MAX_SINGLES) {
+        segment_note(wish, "WEIR_TASKS", text, "give 0 to 65536; 4096 is used");
+        return WI_DEFAULT_SINGLES;
+    }
+    return (uint32_t)number;
 }
 
 static uint32_t segment_sampling(struct segment_wish *wish, enum weir_latency asked)
@@ -111,6 +128,7 @@ static void segment_wish_read(struct segment_wish *wish, const struct weir_optio
     wish->start_ticks = wi_file_start_ticks(0);
     wish->limit_bytes = segment_limit(wish, options->limit_bytes);
     wish->sampling = segment_sampling(wish, options->latency);
+    wish->max_singles = segment_singles(wish);
 }
 
 uint64_t wi_segment_now(void)
@@ -158,6 +176,13 @@ static void segment_header_fill(struct wi_header *header, const struct segment_w
     header->max_slabs = WI_MAX_SLABS;
     header->shards = WI_SHARDS_LINE;
     header->slabs = WI_SLABS_LINE;
+    header->tables[WI_SENDERS] = (struct wi_table){
+        WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender), 0, 0};
+    header->tables[WI_SINGLES] = (struct wi_table){
+        WI_SINGLES_LINE, WI_MAX_SINGLE_SLABS, WI_SINGLE_SLAB, sizeof(struct wi_single), 0, 0};
+    header->has_tsc = weir_clock.has_tsc;
+    header->multiplier = __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED);
+    header->max_singles = wish->max_singles;
     header->limit_bytes = limit;
     header->reserved_bytes = reserved;
     header->used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
@@ -398,8 +423,10 @@ static void segment_slots_zero(struct wi_header *header)
 {
     for (uint32_t id = 0; id < header->n_slots; id++) {
         struct wi_slot *slot = wi_segment_slot(id);
+        uint64_t has_senders = slot->out.has_senders;
         memset(&slot->in, 0, sizeof(slot->in));
         memset(&slot->out, 0, sizeof(slot->out));
+        slot->out.has_senders = has_senders;
         for (int which = 0; which < 2; which++) {
             if (slot->head.histogram[which]) {
                 memset(wi_segment_line(slot->head.histogram[which]), 0,
@@ -418,6 +445,10 @@ static bool segment_copy(int fd, unsigned char *base)
     const size_t tables = (size_t)WI_FIRST_LINE * WEIR_LINE;
     uint32_t n_slots = __atomic_load_n(&old->n_slots, __ATOMIC_ACQUIRE);
     uint32_t n_slabs = __atomic_load_n(&old->n_slabs, __ATOMIC_ACQUIRE);
+    uint32_t n_blocks[WI_N_TABLES];
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        n_blocks[t] = __atomic_load_n(&old->tables[t].n_blocks, __ATOMIC_ACQUIRE);
+    }
     uint64_t reserved = __atomic_load_n(&old->reserved_bytes, __ATOMIC_ACQUIRE);
     if (!wi_file_cgroup_has_room(reserved) || !wi_file_reserve(fd, base, 0, reserved)) {
         return false;
@@ -429,6 +460,11 @@ static bool segment_copy(int fd, unsigned char *base)
     memcpy(base, wi_segment.base, sizeof(*header));
     header->n_slots = n_slots;
     header->n_slabs = n_slabs;
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        struct wi_table *table = &header->tables[t];
+        table->n_blocks = n_blocks[t];
+        table->n_slabs = (n_blocks[t] + table->slab_blocks - 1) / table->slab_blocks;
+    }
     header->reserved_bytes = (header->used_bytes + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
     if (header->reserved_bytes <= reserved) {
         header->reserved_bytes = reserved;
@@ -472,11 +508,16 @@ static void segment_settle(bool has_adopted)
     if (!has_adopted) {
         segment_cells_zero(header);
         segment_slots_zero(header);
+        wi_senders_zero();
+        wi_singles_zero();
         header->handles_refused = header->cells_refused = header->samples_lost = 0;
+        header->senders_refused = header->singles_refused = 0;
     }
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
     wi_segment.free_histogram = 0;
     wi_slots_settle();
+    wi_table_settle(WI_SENDERS);
+    wi_table_settle(WI_SINGLES);
 }
 
 /* One child only goes on with the counts of a process that has gone: the memory that all of them still

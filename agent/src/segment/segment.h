@@ -19,6 +19,13 @@ enum wi_segment_state {
     WI_SEGMENT_FORKED   /* a child that has not started anew: hooks do nothing */
 };
 
+/* Blocks that are free: hooks push without a lock, who holds the lock takes the one that has rested
+ * longest. All three are lines; 0: none. */
+struct wi_free {
+    uint32_t pushed; /* atomic */
+    uint32_t first, last;
+};
+
 /* Source files whose names are kept once; a server has a handful that open handles. */
 #define WI_N_SOURCES 256
 
@@ -33,11 +40,12 @@ struct wi_segment {
     dev_t device;
     ino_t inode;
     char dir[256];
-    char file[64];                  /* its name in dir; "" when it has none */
-    uint64_t checked_bytes;         /* reservation at which the memory cgroup was looked at last */
-    uint32_t free_slots[2];         /* first and last of the closed ones, 1 + id; oldest first */
-    uint32_t free_histogram;        /* offset in lines */
-    uint32_t free_strings[3];       /* of 1, 2 and 4 lines */
+    char file[64];            /* its name in dir; "" when it has none */
+    uint64_t checked_bytes;   /* reservation at which the memory cgroup was looked at last */
+    uint32_t free_slots[2];   /* first and last of the closed ones, 1 + id; oldest first */
+    uint32_t free_histogram;  /* offset in lines */
+    uint32_t free_strings[3]; /* of 1, 2 and 4 lines */
+    struct wi_free free_blocks[WI_N_TABLES];
     uint32_t sources[WI_N_SOURCES]; /* strings */
     uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
     uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
@@ -93,6 +101,7 @@ struct wi_opening {
     uint8_t kind;  /* enum wi_kind */
     uint8_t flags; /* WI_SLOT_... */
     uint8_t flavor;
+    bool has_histograms; /* both, from the start */
     const char *name;
     uint64_t capacity;
     enum weir_latency latency;
@@ -110,6 +119,29 @@ void wi_slot_close(struct weir_slot_head *head);
 /* In a copy that has no other thread: lists the free slots anew, and forgets openings and closings that
  * the copy caught half done. */
 void wi_slots_settle(void);
+
+/* A block of a table, its state as it was left: one that is free or, below `most`, a new one. Its
+ * offset in lines; 0: no room. The lock is held. */
+uint32_t wi_table_take(enum wi_table_id table, uint32_t most);
+
+/* Lists a block as free. No lock: hooks do. */
+void wi_table_give_back(enum wi_table_id table, uint32_t line);
+
+/* The head of a block. */
+struct wi_block *wi_table_block(enum wi_table_id table, uint32_t line);
+
+/* The line of the i-th block that was ever used. */
+uint32_t wi_table_line(enum wi_table_id table, uint32_t i);
+
+/* Lists all blocks anew, in a copy that has no other thread. */
+void wi_table_settle(enum wi_table_id table);
+
+/* A channel is closed: its senders go, whatever they had queued. The lock is held. */
+void wi_senders_close(uint32_t channel, uint32_t generation);
+
+/* In a copy that counts anew: messages from before are not the copy's. */
+void wi_senders_zero(void);
+void wi_singles_zero(void);
 
 /* CLOCK_REALTIME in nanoseconds. */
 uint64_t wi_segment_now(void);

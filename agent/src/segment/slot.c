@@ -150,8 +150,8 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, uint32_t name,
     STORE(head->name, name);
     STORE(head->source, slot_source(opening->source_file));
     STORE(head->source_line, opening->source_line);
-    STORE(head->histogram[0], 0);
-    STORE(head->histogram[1], 0);
+    STORE(head->histogram[0], opening->has_histograms ? wi_segment_take_histogram() : 0);
+    STORE(head->histogram[1], opening->has_histograms ? wi_segment_take_histogram() : 0);
     STORE(head->reserved[0], 0);
 }
 
@@ -208,6 +208,9 @@ void wi_slot_close(struct weir_slot_head *head)
     pthread_mutex_lock(&wi_segment.lock);
     if (__atomic_load_n(&head->state, __ATOMIC_RELAXED) == WI_SLOT_READY) {
         __atomic_store_n(&head->state, WI_SLOT_CLOSING, __ATOMIC_RELEASE);
+        if (head->kind == WI_CHANNEL && ((struct wi_slot *)(void *)head)->out.has_senders) {
+            wi_senders_close(head->id & ~WEIR_ID_SHARED, head->generation);
+        }
         __atomic_fetch_add(&head->generation, 1, __ATOMIC_ACQ_REL);
         wi_segment_return_histogram(head->histogram[0]);
         wi_segment_return_histogram(head->histogram[1]);

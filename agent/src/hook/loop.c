@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Event loops: what one thread does between two waits. Its words are its own: plain stores, no atomic
+ * adds. */
+#include "hook/thread.h"
+#include "segment/kind.h"
+
+#include <string.h>
+
+#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
+
+static struct wi_slot *loop_slot(struct weir_loop *loop)
+{
+    return (struct wi_slot *)(void *)loop;
+}
+
+static void loop_add(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
+{
+    uint64_t *at = wi_slot_word(slot, word);
+    __atomic_store_n(at, LOAD(*at) + n, __ATOMIC_RELAXED);
+}
+
+static void loop_raise(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
+{
+    uint64_t *at = wi_slot_word(slot, word);
+    if (n > LOAD(*at)) {
+        __atomic_store_n(at, n, __ATOMIC_RELAXED);
+    }
+}
+
+static void loop_measure(const struct wi_slot *slot, int which, uint64_t nanos)
+{
+    uint32_t line = LOAD(slot->head.histogram[which]);
+    if (line) {
+        wi_sample_add(wi_segment_line(line), nanos, 1);
+    } else {
+        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
+    }
+}
+
+struct weir_loop *weir_loop_open(const struct weir_loop_options *options)
+{
+    struct weir_loop_options asked = WEIR_LOOP_INIT(NULL);
+    if (!options) {
+        return NULL;
+    }
+    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    const struct wi_opening opening = {
+        .kind = WI_LOOP,
+        .has_histograms = true,
+        .name = asked.name,
+        .capacity = asked.period_nanos,
+        .latency = WEIR_LATENCY_OFF,
+        .storage = WEIR_STORAGE_SHARED,
+        .source_file = asked.source_file,
+        .source_line = asked.source_line,
+    };
+    return (struct weir_loop *)wi_slot_open(&opening);
+}
+
+void weir_loop_close(struct weir_loop *loop)
+{
+    wi_slot_close(loop ? &loop->head : NULL);
+}
+
+void weir_loop_set_period(struct weir_loop *loop, uint64_t period_nanos)
+{
+    if (loop && wi_segment_counts()) {
+        __atomic_store_n(&loop->head.capacity, period_nanos, __ATOMIC_RELAXED);
+    }
+}
+
+/* One word tells since when the loop is at work (odd) or waits (even), so that a reader never pairs the
+ * one with the other's time. 0: neither yet. */
+void weir_loop_begin(struct weir_loop *loop)
+{
+    if (!loop || !wi_segment_counts()) {
+        return;
+    }
+    struct wi_slot *slot = loop_slot(loop);
+    uint64_t now = weir_ticks() | 1;
+    uint64_t since = LOAD(slot->in.other);
+    if (since & 1) {
+        return;
+    }
+    if (since && now > since) {
+        loop_add(slot, WI_LOOP_WORD_IDLE, weir_ticks_to_nanos(now - since));
+    }
+    __atomic_store_n(&slot->in.other, now, __ATOMIC_RELEASE);
+}
+
+void weir_loop_end(struct weir_loop *loop)
+{
+    if (!loop || !wi_segment_counts()) {
+        return;
+    }
+    struct wi_slot *slot = loop_slot(loop);
+    uint64_t now = (weir_ticks() + 1) & ~UINT64_C(1);
+    uint64_t since = LOAD(slot->in.other);
+    if (since & 1) {
+        uint64_t nanos = now > since ? weir_ticks_to_nanos(now - since) : 0;
+        loop_add(slot, WI_LOOP_WORD_BUSY, nanos);
+        loop_add(slot, WI_LOOP_WORD_ITERATIONS, 1);
+        loop_raise(slot, WI_LOOP_WORD_WORST, nanos);
+        loop_measure(slot, 0, nanos);
+    }
+    if (!since || (since & 1)) {
+        __atomic_store_n(&slot->in.other, now, __ATOMIC_RELEASE);
+    }
+}
+
+void weir_loop_timer(struct weir_loop *loop, uint64_t late_nanos)
+{
+    if (loop && wi_segment_counts()) {
+        struct wi_slot *slot = loop_slot(loop);
+        loop_add(slot, WI_LOOP_WORD_TIMERS, 1);
+        loop_raise(slot, WI_LOOP_WORD_LATEST, late_nanos);
+        loop_measure(slot, 1, late_nanos);
+    }
+}

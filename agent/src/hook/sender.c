@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Senders. One that is closed keeps its block until its last message has left; whoever sees both, the
+ * closing or the last hook, gives it back: closing stores GONE before it looks at what has left, and a
+ * hook counts before it looks at the state, so that one of them sees the other.
+ */
+#include "segment/kind.h"
+#include "segment/segment.h"
+
+#include "segment/file.h"
+
+#include <string.h>
+
+static struct wi_sender *sender_of(struct weir_sender *sender)
+{
+    return (struct wi_sender *)(void *)sender;
+}
+
+static uint32_t sender_line(const struct weir_sender *sender)
+{
+    return (uint32_t)(sender->self & UINT32_MAX);
+}
+
+static void sender_label(struct weir_sender *sender, const char *label)
+{
+    char clean[sizeof(sender->label)] = "";
+    if (label) {
+        wi_text_clean(clean, sizeof(clean), label);
+    }
+    for (size_t i = 0; i < sizeof(clean); i++) {
+        __atomic_store_n(&sender->label[i], clean[i], __ATOMIC_RELAXED);
+    }
+}
+
+#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
+
+/* The lock is held. A reader may still be looking at what the block was before. */
+static struct weir_sender *sender_open(struct weir_slot_head *channel, const char *label)
+{
+    uint32_t line = wi_table_take(WI_SENDERS, WI_SENDER_SLAB * WI_MAX_SENDER_SLABS);
+    if (!line) {
+        __atomic_fetch_add(&wi_segment_header()->senders_refused, 1, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    struct wi_sender *sender = wi_segment_line(line);
+    uint32_t generation = sender->out.block.generation + 1;
+    __atomic_store_n(&sender->out.block.generation, generation, __ATOMIC_RELEASE);
+    STORE(sender->out.left, 0);
+    STORE(sender->out.bytes_out, 0);
+    STORE(sender->out.opened_at, wi_segment_now());
+    STORE(sender->in.sent, 0);
+    STORE(sender->in.bytes_in, 0);
+    STORE(sender->in.self, (uint64_t)generation << 32 | line);
+    STORE(sender->in.channel, channel->id & ~WEIR_ID_SHARED);
+    STORE(sender->in.channel_generation, channel->generation);
+    sender_label(&sender->in, label);
+    STORE(((struct wi_slot *)(void *)channel)->out.has_senders, 1);
+    __atomic_store_n(&sender->out.block.state, WI_BLOCK_OPEN, __ATOMIC_RELEASE);
+    return &sender->in;
+}
+
+struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *label)
+{
+    if (!channel || !wi_segment_counts()) {
+        return NULL;
+    }
+    pthread_mutex_lock(&wi_segment.lock);
+    struct weir_sender *sender =
+        channel->head.state == WI_SLOT_READY ? sender_open(&channel->head, label) : NULL;
+    pthread_mutex_unlock(&wi_segment.lock);
+    return sender;
+}
+
+/* From one state to FREE; only one thread comes through. */
+static void sender_free(struct wi_sender *sender, uint32_t from)
+{
+    if (__atomic_compare_exchange_n(&sender->out.block.state, &from, WI_BLOCK_FREE, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        wi_table_give_back(WI_SENDERS, sender_line(&sender->in));
+    }
+}
+
+void weir_sender_close(struct weir_sender *sender)
+{
+    if (!sender || !wi_segment_counts()) {
+        return;
+    }
+    struct wi_sender *self = sender_of(sender);
+    uint32_t from = WI_BLOCK_OPEN;
+    if (__atomic_compare_exchange_n(&self->out.block.state, &from, WI_BLOCK_GONE, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
+        __atomic_load_n(&self->out.left, __ATOMIC_SEQ_CST) >=
+            __atomic_load_n(&sender->sent, __ATOMIC_SEQ_CST)) {
+        sender_free(self, WI_BLOCK_GONE);
+    }
+}
+
+void weir_sender_sent(struct weir_sender *sender, size_t bytes)
+{
+    if (wi_segment_counts()) {
+        __atomic_fetch_add(&sender->bytes_in, bytes, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&sender->sent, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+void weir_sender_left(uint64_t sender, size_t bytes)
+{
+    uint32_t line = (uint32_t)(sender & UINT32_MAX);
+    if (!line || !wi_segment_counts()) {
+        return;
+    }
+    struct wi_sender *self = wi_segment_line(line);
+    if (__atomic_load_n(&self->out.block.generation, __ATOMIC_ACQUIRE) != sender >> 32) {
+        return; /* its channel was closed, or this is a message from before a fork */
+    }
+    __atomic_fetch_add(&self->out.bytes_out, bytes, __ATOMIC_RELAXED);
+    uint64_t left = __atomic_fetch_add(&self->out.left, 1, __ATOMIC_SEQ_CST) + 1;
+    if (__atomic_load_n(&self->out.block.state, __ATOMIC_SEQ_CST) == WI_BLOCK_GONE &&
+        left >= __atomic_load_n(&self->in.sent, __ATOMIC_SEQ_CST)) {
+        sender_free(self, WI_BLOCK_GONE);
+    }
+}
+
+void weir_channel_unsend_from(struct weir_channel *channel, struct weir_sent sent, size_t bytes,
+                              enum weir_reject why)
+{
+    weir_channel_unsend(channel, bytes, why);
+    weir_sender_left(sent.sender, bytes);
+}
+
+void weir_channel_discard_from(struct weir_channel *channel, struct weir_sent sent, size_t bytes,
+                               enum weir_discard why)
+{
+    weir_channel_discard(channel, 1, bytes, why);
+    weir_sender_left(sent.sender, bytes);
+}
+
+/* ---- for the segment ----------------------------------------------------------------------- */
+
+void wi_senders_close(uint32_t channel, uint32_t generation)
+{
+    uint32_t n = wi_segment_header()->tables[WI_SENDERS].n_blocks;
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_sender *sender = wi_segment_line(wi_table_line(WI_SENDERS, i));
+        uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
+        if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
+            sender->in.channel_generation == generation) {
+            __atomic_fetch_add(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
+            sender_free(sender, state);
+        }
+    }
+}
+
+void wi_senders_zero(void)
+{
+    uint32_t n = wi_segment_header()->tables[WI_SENDERS].n_blocks;
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_sender *sender = wi_segment_line(wi_table_line(WI_SENDERS, i));
+        sender->out.block.generation++;
+        sender->in.self += UINT64_C(1) << 32;
+        sender->in.sent = sender->in.bytes_in = 0;
+        sender->out.left = sender->out.bytes_out = 0;
+        if (sender->out.block.state == WI_BLOCK_GONE) {
+            sender->out.block.state = WI_BLOCK_FREE;
+        }
+    }
+}
