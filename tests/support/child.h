@@ -28,6 +28,14 @@ typedef void child_fn(const char *dir);
  * or 128 + its signal. The directory is removed. */
 int child_run(child_fn *body);
 
+/* A cmocka test, test_BODY, that is the body in such a child. */
+#define CHILD_TEST(body)                                                                           \
+    static void test_##body(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        assert_int_equal(child_run(body), 0);                                                      \
+    }
+
 /* The same in a directory that the caller keeps. */
 int child_run_in(const char *dir, child_fn *body);
 

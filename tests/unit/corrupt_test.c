@@ -51,6 +51,26 @@ static void die_with_everything(const char *unused)
     struct weir_value_options value = WEIR_VALUE_INIT("backpressure_rejects");
     weir_counter_add(weir_counter_open(&value), 5);
     weir_gauge_set(weir_gauge_open(&value), -5);
+    struct weir_channel_options channel = WEIR_CHANNEL_INIT("of senders", 10);
+    struct weir_channel *moves = weir_channel_open(&channel);
+    for (int i = 0; i < 3; i++) {
+        struct weir_sender *sender = weir_sender_open(moves, i ? "a player" : NULL);
+        weir_channel_send_from(moves, sender, 8);
+        weir_sender_close(i == 1 ? sender : NULL);
+    }
+    struct weir_task single[3];
+    for (int i = 0; i < 3; i++) {
+        weir_task_open(&single[i], kind, i ? "a connection" : NULL);
+        weir_task_poll(&single[i]);
+        weir_task_waits_for_channel(&single[i], moves);
+        weir_task_polled(&single[i]);
+    }
+    weir_task_close(&single[2], WEIR_OUTCOME_OK);
+    struct weir_loop_options loop = WEIR_LOOP_INIT("network");
+    struct weir_loop *network = weir_loop_open(&loop);
+    weir_loop_begin(network);
+    weir_loop_timer(network, 5000);
+    weir_loop_end(network);
     raise(SIGKILL);
 }
 
@@ -139,13 +159,16 @@ static void change_every_byte(size_t step)
     static const unsigned char masks[] = {0x81, 0xff};
     /* The unused ends of the tables are zero and are not looked at. */
     size_t shards_end = WI_HEADER_BYTES + 4 * sizeof(struct wi_shard);
-    size_t slabs_at = WI_SLABS_LINE * WEIR_LINE;
+    const size_t slabs_at[] = {WI_SLABS_LINE * WEIR_LINE, WI_SENDERS_LINE * WEIR_LINE,
+                               WI_SINGLES_LINE * WEIR_LINE};
     size_t first = WI_FIRST_LINE * WEIR_LINE;
     for (size_t offset = 0; offset < good_bytes; offset += step) {
         if ((offset >= sizeof(struct wi_header) && offset < WI_HEADER_BYTES) ||
-            (offset >= shards_end && offset < slabs_at) ||
-            (offset >= slabs_at + 16 && offset < first) ||
-            (offset > first + 26 * sizeof(struct wi_slot) && offset % 61 != 0 &&
+            (offset >= shards_end && offset < slabs_at[0]) ||
+            (offset >= slabs_at[0] + 16 && offset < slabs_at[1]) ||
+            (offset >= slabs_at[1] + 16 && offset < slabs_at[2]) ||
+            (offset >= slabs_at[2] + 16 && offset < first) ||
+            (offset > first + 28 * sizeof(struct wi_slot) && offset % 61 != 0 &&
              good[offset] == 0)) {
             continue;
         }
@@ -243,7 +266,7 @@ static void what_is_no_segment_is_said_to_be_none(void **state)
     uint32_t layout = WI_LAYOUT_VERSION + 1;
     write_at(offsetof(struct wi_header, layout), &layout, sizeof(layout));
     assert_int_equal(read_all(&error), WEIR_E_VERSION);
-    assert_non_null(strstr(error.text, "version 2"));
+    assert_non_null(strstr(error.text, "version 3"));
     write_at(0, good, sizeof(struct wi_header));
     assert_int_equal(wi_world_open_file("/etc/passwd", &world, &error), WEIR_E_CORRUPT);
     assert_int_equal(wi_world_open_file("/dev/zero", &world, &error), WEIR_E_CORRUPT);

@@ -40,6 +40,7 @@ static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
     }
     raw->in_other = LOAD(slot->in.other);
     raw->out_other = LOAD(slot->out.other);
+    raw->has_senders = LOAD(slot->out.has_senders) != 0;
 }
 
 static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *cells, size_t n)
@@ -116,6 +117,26 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
         collection->room = room;
     }
     collection->n = n;
+    return WEIR_OK;
+}
+
+/* How many blocks of each table may be looked at. */
+static enum weir_status collect_count_blocks(struct wi_collection *collection,
+                                             struct weir_error *ret_error)
+{
+    static const uint32_t most[WI_N_TABLES] = {WI_MAX_SENDER_SLABS, WI_MAX_SINGLE_SLABS};
+    static const uint32_t slab[WI_N_TABLES] = {WI_SENDER_SLAB, WI_SINGLE_SLAB};
+    const struct wi_view *view = &collection->view;
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        const struct wi_table *table = &collect_header(view)->tables[t];
+        uint32_t n = LOAD(table->n_blocks);
+        uint32_t n_slabs = LOAD(table->n_slabs);
+        if (n_slabs > most[t] || (view->is_still && n > n_slabs * slab[t])) {
+            collection->n_blocks[t] = 0;
+            return collect_corrupt(t == WI_SENDERS ? "sender" : "task", n, ret_error);
+        }
+        collection->n_blocks[t] = n < n_slabs * slab[t] ? n : n_slabs * slab[t];
+    }
     return WEIR_OK;
 }
 
@@ -229,6 +250,29 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
     return status;
 }
 
+/* Ticks of this machine are the process's own, wherever its namespaces are. */
+static uint64_t collect_now(const struct wi_collection *collection, enum wi_state state)
+{
+    const struct wi_header *header = collect_header(&collection->view);
+    if (state == WI_STATE_DEAD || state == WI_STATE_ORPHANED) {
+        return 0;
+    }
+#if defined(__x86_64__)
+    if (header->has_tsc) {
+        return __builtin_ia32_rdtsc();
+    }
+#endif
+    (void)header;
+    return weir_ticks_slow();
+}
+
+uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
+{
+    __extension__ typedef unsigned __int128 wide;
+    uint64_t multiplier = LOAD(collect_header(&collection->view)->multiplier);
+    return (uint64_t)(((wide)ticks * multiplier) >> 32);
+}
+
 enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
                             struct weir_error *ret_error)
 {
@@ -237,7 +281,12 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
     enum weir_status status = wi_source_read(source, &before, &after, ret_error);
     if (status == WEIR_OK) {
         collection->view = after;
+        collection->before = before;
+        collection->now_ticks = collect_now(collection, wi_source_state(source));
         status = collect_make_room(collection, &after, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = collect_count_blocks(collection, ret_error);
     }
     return status == WEIR_OK ? collect_blocks(collection, &before, &after, ret_error) : status;
 }
@@ -251,7 +300,7 @@ void wi_collection_finish(struct wi_collection *collection)
 
 /* ---- histograms and strings ---------------------------------------------------------------- */
 
-static bool collect_add(const struct wi_view *view, uint32_t line, struct weir_histogram *sum)
+bool wi_collect_add(const struct wi_view *view, uint32_t line, struct weir_histogram *sum)
 {
     const struct weir_histogram *part = wi_view_at(view, line, sizeof(*part));
     if (!part) {
@@ -279,7 +328,7 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
     const struct wi_raw *raw = &collection->raws[id];
     const struct weir_slot_head *head = wi_collect_head(collection, id);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
-    bool has_any = head && collect_add(view, LOAD(head->histogram[which]), ret_histogram);
+    bool has_any = head && wi_collect_add(view, LOAD(head->histogram[which]), ret_histogram);
     if (raw->kind != WI_CHANNEL || raw->sampling != WEIR_SAMPLING_ALL || which != 0) {
         return has_any;
     }
@@ -291,7 +340,7 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
         if (collect_cells(view, &shards[s], id >> WEIR_CHUNK_SHIFT, &cells, NULL) == WEIR_OK &&
             cells) {
             const struct weir_cell *cell = &cells[id & (WEIR_CHUNK_CELLS - 1)];
-            has_any |= collect_add(view, LOAD(cell->u.channel.histogram), ret_histogram);
+            has_any |= wi_collect_add(view, LOAD(cell->u.channel.histogram), ret_histogram);
         }
     }
     return has_any;

@@ -23,6 +23,7 @@ struct wi_raw {
     uint64_t capacity;
     uint32_t generation; /* 0: not open */
     uint8_t kind, flags, sampling, flavor;
+    bool has_senders; /* a channel that has, or had, some */
 };
 
 /* Raws by slot. All zero at first. */
@@ -30,8 +31,32 @@ struct wi_collection {
     struct wi_raw *raws;
     uint32_t *generations; /* of the raws, side by side */
     size_t n, room;
-    uint64_t clamped;    /* times that a channel had more out than in */
-    struct wi_view view; /* that the entering counts are of */
+    uint64_t clamped;      /* times that a channel had more out than in */
+    struct wi_view view;   /* that the entering counts are of */
+    struct wi_view before; /* that the leaving counts are of */
+    size_t n_blocks[WI_N_TABLES];
+    uint64_t now_ticks; /* of the reading; 0: the process has ended */
+};
+
+/* What was found in the block of a sender. */
+struct wi_raw_sender {
+    uint64_t sent, left, bytes_in, bytes_out;
+    uint64_t opened_at; /* nanoseconds of CLOCK_REALTIME */
+    uint32_t generation;
+    uint32_t channel, channel_generation;
+    bool is_gone;
+};
+
+enum wi_single_state { WI_RAW_IDLE, WI_RAW_SCHEDULED, WI_RAW_RUNNING, WI_RAW_DONE };
+
+/* What was found in the block of a single task: durations in nanoseconds, up to the reading. */
+struct wi_raw_single {
+    uint64_t polls, busy, scheduled, idle, wakes, self_wakes;
+    uint64_t in_state, age; /* of a task that is done: since then; how long it lived */
+    uint64_t waits_for;     /* as in struct wi_single */
+    uint32_t generation;
+    uint32_t kind, kind_generation;
+    enum wi_single_state state;
 };
 
 void wi_collection_finish(struct wi_collection *collection);
@@ -46,6 +71,27 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
 
 /* The slot's own line, for what is seldom wanted; NULL where it does not lie within the view. */
 const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection, size_t id);
+
+/* The block of a table's i-th sender or single task, i below n_blocks. Returns false when it is free, or
+ * was taken by another just now. */
+bool wi_collect_sender(const struct wi_collection *collection, size_t i,
+                       struct wi_raw_sender *ret_sender);
+bool wi_collect_single(const struct wi_collection *collection, size_t i,
+                       struct wi_raw_single *ret_single);
+
+/* The label of a block of that generation, cleaned; "" for none, or when it has another by now. */
+void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
+                      char *ret_text, size_t room);
+
+/* A single task's polls (0) or delays (1). Returns false when it has none. */
+bool wi_collect_single_histogram(const struct wi_collection *collection, size_t i, unsigned which,
+                                 struct weir_histogram *ret_histogram);
+
+/* Adds a histogram that lies at a line up. Returns false when none does. */
+bool wi_collect_add(const struct wi_view *view, uint32_t line, struct weir_histogram *sum);
+
+/* A duration in ticks of the segment's process, in nanoseconds. */
+uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks);
 
 /* A string of the segment by its offset in WI_STRING_UNIT bytes, cleaned; "" for none. Fails: WEIR_E_CORRUPT. */
 enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, char *ret_text,

@@ -6,21 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-static void put_u64(struct wi_row *row, int metric, uint64_t number)
-{
-    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
-}
-
-static void put_f64(struct wi_row *row, int metric, double number)
-{
-    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
-}
-
-static void put_text(struct wi_row *row, int metric, const char *text)
-{
-    row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
-}
-
 static void put_rate(struct wi_row *row, int metric, const struct world_slot *slot, int rate)
 {
     if (slot->has_rates) {
@@ -94,6 +79,14 @@ static void world_build_channel(struct wi_world *world, size_t id, struct wi_row
     put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
     put_u64(row, WI_CHANNEL_INSTANCES, 1);
     put_u64(row, WI_CHANNEL_DEEPEST, depth);
+    if (raw->has_senders) {
+        const struct world_more none = {0};
+        const struct world_more *more = slot->more ? slot->more : &none;
+        put_u64(row, WI_CHANNEL_SENDERS, more->senders);
+        put_u64(row, WI_CHANNEL_SENDERS_GONE, more->gone);
+        put_u64(row, WI_CHANNEL_ORPHANED, more->orphaned);
+        put_u64(row, WI_CHANNEL_ORPHANED_BYTES, more->orphaned_bytes);
+    }
     put_text(row, WI_CHANNEL_FLAVOR, flavors[raw->flavor <= WEIR_CHANNEL_MPMC ? raw->flavor : 0]);
     if (slot->source) {
         put_text(row, WI_CHANNEL_SOURCE, slot->source);
@@ -147,8 +140,48 @@ static void world_build_task(struct wi_world *world, size_t id, struct wi_row *r
     put_rate(row, WI_TASK_FINISH_RATE, slot, RATE_OUT);
     put_waits(row, WI_TASK_WAIT, &slot->waits[0]);
     put_waits(row, WI_TASK_RUN, &slot->waits[1]);
+    if (slot->more) {
+        const struct world_more *more = slot->more;
+        put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
+        put_u64(row, WI_TASK_SINGLE_SCHEDULED, more->scheduled);
+        put_u64(row, WI_TASK_SINGLE_IDLE, more->idle);
+        put_u64(row, WI_TASK_POLLS, more->high[SINGLE_POLLS]);
+        put_nanos(row, WI_TASK_BUSY, more->high[SINGLE_BUSY]);
+        put_nanos(row, WI_TASK_SCHEDULED, more->high[SINGLE_SCHEDULED]);
+        put_nanos(row, WI_TASK_IDLE, more->high[SINGLE_IDLE]);
+        put_u64(row, WI_TASK_WAKES, more->high[SINGLE_WAKES]);
+    }
     if (slot->source) {
         put_text(row, WI_TASK_SOURCE, slot->source);
+    }
+}
+
+static void world_build_loop(struct wi_world *world, size_t id, struct wi_row *row)
+{
+    struct world_slot *slot = &world->slots[id];
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t spent[2]; /* idle, busy */
+    uint64_t current = wi_world_loop_times(world, id, spent);
+    put_u64(row, WI_LOOP_ITERATIONS, raw->entering[WI_LOOP_WORD_ITERATIONS]);
+    put_nanos(row, WI_LOOP_BUSY, spent[1]);
+    put_nanos(row, WI_LOOP_IDLE, spent[0]);
+    put_nanos(row, WI_LOOP_CURRENT, current);
+    if (slot->has_rates) {
+        double time = slot->rate[RATE_OUT] + slot->rate[RATE_REJECTS];
+        put_f64(row, WI_LOOP_UTILISATION, time > 0 ? slot->rate[RATE_OUT] / time : 0);
+        put_f64(row, WI_LOOP_ITERATION_RATE, slot->rate[RATE_IN]);
+    }
+    put_waits(row, WI_LOOP_ITERATION, &slot->waits[0]);
+    put_nanos(row, WI_LOOP_ITERATION_MAX, raw->leaving[WI_LOOP_WORD_WORST]);
+    if (raw->capacity != WEIR_NO_PERIOD) {
+        put_nanos(row, WI_LOOP_PERIOD, raw->capacity);
+    }
+    if (raw->leaving[WI_LOOP_WORD_TIMERS]) {
+        put_waits(row, WI_LOOP_LATENESS, &slot->waits[1]);
+        put_nanos(row, WI_LOOP_LATENESS_MAX, raw->leaving[WI_LOOP_WORD_LATEST]);
+    }
+    if (slot->source) {
+        put_text(row, WI_LOOP_SOURCE, slot->source);
     }
 }
 
@@ -168,6 +201,9 @@ static void world_build(struct wi_world *world, size_t id, struct wi_row *row)
         break;
     case WI_TASK:
         world_build_task(world, id, row);
+        break;
+    case WI_LOOP:
+        world_build_loop(world, id, row);
         break;
     case WI_COUNTER:
         put_u64(row, WI_COUNTER_VALUE, raw->entering[0]);
@@ -218,7 +254,9 @@ static uint64_t world_memory(const struct wi_world *world)
     return sizeof(*world) + wi_source_memory(world->source) +
            world->collection.room * sizeof(struct wi_raw) +
            world->n_slots * sizeof(struct world_slot) + world->n_ages * sizeof(struct wi_age) +
-           world->n_windows * sizeof(struct wi_window) + world->self.heap_bytes;
+           world->n_windows * sizeof(struct wi_window) + world->n_more * sizeof(struct world_more) +
+           world->room_blocks[WI_SENDERS] * sizeof(struct world_sender) +
+           world->room_blocks[WI_SINGLES] * sizeof(struct world_single) + world->self.heap_bytes;
 }
 
 static void world_build_agent(struct wi_world *world, struct wi_row *row)
@@ -237,6 +275,12 @@ static void world_build_agent(struct wi_world *world, struct wi_row *row)
             __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_CELLS_REFUSED, __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_SAMPLES_LOST, __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SENDERS, world->n_order[WI_SENDER]);
+    put_u64(row, WI_AGENT_SENDERS_REFUSED,
+            __atomic_load_n(&header->senders_refused, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SINGLES, world->n_order[WI_SINGLE]);
+    put_u64(row, WI_AGENT_SINGLES_REFUSED,
+            __atomic_load_n(&header->singles_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_CLAMPED, world->collection.clamped);
     put_u64(row, WI_AGENT_MEMORY, world_memory(world));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
@@ -268,7 +312,14 @@ const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_ki
     if (kind == WI_WARNING) {
         return &world->warnings[i];
     }
-    world_build(world, world->order[kind][i], &world->rows[kind]);
+    size_t id = world->order[kind][i];
+    if (kind == WI_SENDER) {
+        wi_world_build_sender(world, id, &world->rows[kind]);
+    } else if (kind == WI_SINGLE) {
+        wi_world_build_single(world, id, &world->rows[kind]);
+    } else {
+        world_build(world, id, &world->rows[kind]);
+    }
     return &world->rows[kind];
 }
 
@@ -276,8 +327,18 @@ const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_
                                                 const struct wi_row *row, int metric)
 {
     size_t id = (size_t)(row->id & UINT32_MAX);
-    bool is_run = kind == WI_TASK && metric == WI_TASK_RUN;
-    if (kind > WI_TASK || id >= world->collection.n || world->generations[id] != row->id >> 32 ||
+    bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||
+                  (kind == WI_LOOP && metric == WI_LOOP_LATENESS);
+    if (kind == WI_SINGLE) {
+        return id < world->room_blocks[WI_SINGLES] &&
+                       world->singles[id].generation == row->id >> 32 &&
+                       wi_collect_single_histogram(&world->collection, id,
+                                                   metric == WI_SINGLE_DELAY, &world->scratch)
+                   ? &world->scratch
+                   : NULL;
+    }
+    if ((kind > WI_TASK && kind != WI_LOOP) || id >= world->collection.n ||
+        world->generations[id] != row->id >> 32 ||
         !wi_collect_histogram(&world->collection, id, is_run, &world->scratch)) {
         return NULL;
     }

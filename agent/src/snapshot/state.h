@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a world, for the files that make it up: world.c (life, refresh), tick.c (what moves
- * on with time) and rows.c (what is shown). Not for anybody else.
+ * The inside of a world, for the files that make it up: world.c (life, refresh), senders.c and
+ * singles.c (what has a table of its own), tick.c (what moves on with time) and rows.c (what is shown).
+ * Not for anybody else.
  */
 #ifndef WI_SNAPSHOT_STATE_H
 #define WI_SNAPSHOT_STATE_H
@@ -26,6 +27,31 @@ struct world_waits {
     uint64_t count, p50, p99, max;
 };
 
+/* Sums over the single tasks of a kind. */
+enum { SINGLE_POLLS, SINGLE_BUSY, SINGLE_SCHEDULED, SINGLE_IDLE, SINGLE_WAKES, N_SINGLE_SUMS };
+
+/* What channels with senders and kinds with single tasks have beside the rest. */
+struct world_more {
+    uint64_t senders, gone, orphaned, orphaned_bytes;
+    uint64_t running, scheduled, idle;
+    uint64_t sum[N_SINGLE_SUMS];
+    uint64_t high[N_SINGLE_SUMS]; /* counters never fall, whatever a reading missed */
+};
+
+/* A sender's row, and a single task's. Generation 0: none is shown. */
+struct world_sender {
+    uint32_t generation;
+    char name[WEIR_SENDER_LABEL_MAX + 1];
+};
+
+struct world_single {
+    uint32_t generation;
+    bool has_rates;
+    char name[WEIR_TASK_LABEL_MAX + 1];
+    uint64_t last_polls, last_busy;
+    double poll_rate, utilisation;
+};
+
 /* What is remembered of one handle. */
 struct world_slot {
     bool has_rates;
@@ -39,6 +65,7 @@ struct world_slot {
     struct wi_age *age;
     struct wi_window *window[2];
     struct world_waits waits[2];
+    struct world_more *more; /* NULL: no sender, no single task */
 };
 
 struct wi_world {
@@ -51,6 +78,10 @@ struct wi_world {
     struct world_slot *slots;
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
+    struct world_sender *senders;
+    struct world_single *singles;
+    size_t room_blocks[WI_N_TABLES];
+    size_t n_more;
     size_t n_seen;               /* slots at the last refresh that met them all */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
     size_t n_order[WI_N_KINDS];
@@ -101,8 +132,52 @@ static inline uint64_t world_finished(const struct wi_raw *raw)
     return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
 }
 
+/* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
+enum weir_status wi_world_meet_senders(struct wi_world *world, struct weir_error *ret_error);
+enum weir_status wi_world_meet_singles(struct wi_world *world, struct weir_error *ret_error);
+
+/* Their rates. */
+void wi_world_tick_singles(struct wi_world *world, double seconds);
+
+/* Their rows, by the index of their blocks. */
+void wi_world_build_sender(const struct wi_world *world, size_t i, struct wi_row *row);
+void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row);
+
+/* What a channel or a kind has beside the rest; NULL: the slot is another's by now, or no memory. */
+struct world_more *wi_world_more(struct wi_world *world, size_t id, uint32_t generation,
+                                 enum wi_kind kind);
+
+/* Room for the blocks of a table. Fails: WEIR_E_MEMORY. */
+enum weir_status wi_world_block_room(struct wi_world *world, enum wi_table_id table, void **blocks,
+                                     size_t bytes, enum wi_kind kind, struct weir_error *ret_error);
+
+/* A number, a text and a duration under a metric. */
+static inline void put_u64(struct wi_row *row, int metric, uint64_t number)
+{
+    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
+}
+
+static inline void put_f64(struct wi_row *row, int metric, double number)
+{
+    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
+}
+
+static inline void put_text(struct wi_row *row, int metric, const char *text)
+{
+    row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
+}
+
+static inline void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
+{
+    put_f64(row, metric, (double)nanos / 1e9);
+}
+
 /* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
 void wi_world_watch(struct world_slot *slot, const struct wi_raw *raw);
+
+/* What a loop has spent idle and busy, the present wait or iteration included, in nanoseconds; returns how
+ * long the present iteration has run, 0 while it waits. */
+uint64_t wi_world_loop_times(const struct wi_world *world, size_t id, uint64_t ret_spent[2]);
 
 /* Moves rates, ages, waits, growth and warnings on to now_nanos. */
 void wi_world_tick(struct wi_world *world);

@@ -17,9 +17,21 @@ void wi_world_watch(struct world_slot *slot, const struct wi_raw *raw)
     }
 }
 
-/* The three counters whose rates are shown, for each kind. */
-static void world_rated(const struct wi_raw *raw, uint64_t ret_counts[N_RATES])
+uint64_t wi_world_loop_times(const struct wi_world *world, size_t id, uint64_t ret_spent[2])
 {
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t since = raw->in_other;
+    uint64_t now = world->collection.now_ticks;
+    uint64_t elapsed = since && now > since ? wi_collect_nanos(&world->collection, now - since) : 0;
+    ret_spent[0] = raw->leaving[WI_LOOP_WORD_IDLE] + (since & 1 ? 0 : elapsed);
+    ret_spent[1] = raw->entering[WI_LOOP_WORD_BUSY] + (since & 1 ? elapsed : 0);
+    return since & 1 ? elapsed : 0;
+}
+
+/* The three counters whose rates are shown, for each kind. */
+static void world_rated(const struct wi_world *world, size_t id, uint64_t ret_counts[N_RATES])
+{
+    const struct wi_raw *raw = &world->collection.raws[id];
     ret_counts[RATE_IN] = raw->entering[0];
     ret_counts[RATE_OUT] = 0;
     ret_counts[RATE_REJECTS] = world_rejects(raw);
@@ -30,6 +42,12 @@ static void world_rated(const struct wi_raw *raw, uint64_t ret_counts[N_RATES])
         ret_counts[RATE_IN] = raw->entering[2];
     } else if (raw->kind == WI_TASK) {
         ret_counts[RATE_OUT] = world_finished(raw);
+        ret_counts[RATE_REJECTS] = 0;
+    } else if (raw->kind == WI_LOOP) {
+        uint64_t spent[2];
+        wi_world_loop_times(world, id, spent);
+        ret_counts[RATE_OUT] = spent[1];
+        ret_counts[RATE_REJECTS] = spent[0];
     }
 }
 
@@ -89,7 +107,7 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
     uint64_t counts[N_RATES];
     uint64_t before = slot->last[RATE_IN];
     wi_world_watch(slot, raw);
-    world_rated(raw, counts);
+    world_rated(world, id, counts);
     for (int r = 0; r < N_RATES; r++) {
         slot->rate[r] = seconds > 0 ? (double)world_minus(counts[r], slot->last[r]) / seconds : 0;
         slot->last[r] = counts[r];
@@ -104,10 +122,10 @@ static void world_tick_slot(struct wi_world *world, size_t id, double seconds)
                world_permits_taken(raw) >= raw->capacity) {
         slot->limit_seconds += seconds;
     }
-    if (raw->kind <= WI_TASK) {
+    if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
         world_tick_waits(world, id, 0);
     }
-    if (raw->kind == WI_TASK) {
+    if (raw->kind == WI_TASK || raw->kind == WI_LOOP) {
         world_tick_waits(world, id, 1);
     }
     slot->has_rates = slot->has_rates || world->has_ticked;
@@ -119,11 +137,12 @@ void wi_world_tick(struct wi_world *world)
     double seconds = world->has_ticked ? (double)(world->now_nanos - world->tick_nanos) / 1e9 : 0;
     world->tick_before = world->has_ticked ? world->tick_nanos : 0;
     world->tick_nanos = world->now_nanos;
-    for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        for (size_t i = 0; i < world->n_order[kind]; i++) {
+    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        for (size_t i = 0; wi_kind_has_slots(kind) && i < world->n_order[kind]; i++) {
             world_tick_slot(world, world->order[kind][i], seconds);
         }
     }
+    wi_world_tick_singles(world, seconds);
     if (wi_world_state(world) == WI_STATE_RUNNING) {
         wi_process_read(&world->process, wi_source_is_self(world->source) ? 0 : world->facts.pid,
                         world->now_nanos);

@@ -76,6 +76,8 @@ static void world_slot_forget(struct wi_world *world, struct world_slot *slot)
         world->n_windows -= slot->window[which] != NULL;
         free(slot->window[which]);
     }
+    world->n_more -= slot->more != NULL;
+    free(slot->more);
     free(slot->age);
     free(slot->name);
     memset(slot, 0, sizeof(*slot));
@@ -92,6 +94,8 @@ void wi_world_close(struct wi_world *world)
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         free(world->order[kind]);
     }
+    free(world->senders);
+    free(world->singles);
     free(world->slots);
     free(world->generations);
     wi_finding_destroy(world->finding);
@@ -175,7 +179,9 @@ static enum weir_status world_slot_meet(struct wi_world *world, size_t id,
 /* Ids by kind. */
 static void world_order(struct wi_world *world)
 {
-    memset(world->n_order, 0, sizeof(world->n_order));
+    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        world->n_order[kind] = wi_kind_has_slots(kind) ? 0 : world->n_order[kind];
+    }
     for (size_t id = 0; id < world->collection.n; id++) {
         if (world->generations[id]) {
             uint8_t kind = world->collection.raws[id].kind;
@@ -225,6 +231,12 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
     if (status == WEIR_OK) {
         status = world_sort_slots(world, ret_error);
     }
+    if (status == WEIR_OK) {
+        status = wi_world_meet_senders(world, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = wi_world_meet_singles(world, ret_error);
+    }
     if (status != WEIR_OK) {
         /* What was collected is half new: show nothing rather than a mixture. */
         memset(world->n_order, 0, sizeof(world->n_order));
@@ -242,6 +254,46 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
         wi_world_tick(world);
     }
     return WEIR_OK;
+}
+
+/* ---- what has a table of its own ------------------------------------------------------------ */
+
+enum weir_status wi_world_block_room(struct wi_world *world, enum wi_table_id table, void **blocks,
+                                     size_t bytes, enum wi_kind kind, struct weir_error *ret_error)
+{
+    size_t n = world->collection.n_blocks[table];
+    size_t room = world->room_blocks[table];
+    if (n <= room) {
+        return WEIR_OK;
+    }
+    size_t wanted = room ? 2 * room : 64;
+    wanted = wanted > n ? wanted : n;
+    uint32_t *order = realloc(world->order[kind], wanted * sizeof(*order));
+    world->order[kind] = order ? order : world->order[kind];
+    void *grown = order ? realloc(*blocks, wanted * bytes) : NULL;
+    if (!grown) {
+        wi_error_set(ret_error, "no memory for %zu rows", n);
+        return WEIR_E_MEMORY;
+    }
+    memset((unsigned char *)grown + room * bytes, 0, (wanted - room) * bytes);
+    *blocks = grown;
+    world->room_blocks[table] = wanted;
+    return WEIR_OK;
+}
+
+struct world_more *wi_world_more(struct wi_world *world, size_t id, uint32_t generation,
+                                 enum wi_kind kind)
+{
+    if (id >= world->collection.n || !generation || world->generations[id] != generation ||
+        world->collection.raws[id].kind != kind) {
+        return NULL;
+    }
+    struct world_slot *slot = &world->slots[id];
+    if (!slot->more) {
+        slot->more = calloc(1, sizeof(*slot->more));
+        world->n_more += slot->more != NULL;
+    }
+    return slot->more;
 }
 
 /* ---- the reading side ---------------------------------------------------------------------- */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Senders and single tasks as collected: each is read when it is asked for, its generation before and
+ * after, so that what is said of one is never another's.
+ */
+#include "snapshot/collect.h"
+
+#include "segment/file.h"
+
+#include <string.h>
+
+#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+
+#define BLOCK_TRIES 4
+
+/* The i-th block of a table in a view; NULL where it does not lie within. */
+static const void *block_at(const struct wi_view *view, enum wi_table_id table, size_t i)
+{
+    bool is_sender = table == WI_SENDERS;
+    size_t in_slab = is_sender ? WI_SENDER_SLAB : WI_SINGLE_SLAB;
+    size_t bytes = is_sender ? sizeof(struct wi_sender) : sizeof(struct wi_single);
+    size_t n_slabs = is_sender ? WI_MAX_SENDER_SLABS : WI_MAX_SINGLE_SLABS;
+    const uint32_t *slabs =
+        wi_view_at(view, is_sender ? WI_SENDERS_LINE : WI_SINGLES_LINE, n_slabs * sizeof(uint32_t));
+    if (!slabs || i / in_slab >= n_slabs) {
+        return NULL;
+    }
+    const unsigned char *slab = wi_view_at(view, LOAD(slabs[i / in_slab]), in_slab * bytes);
+    return slab ? slab + i % in_slab * bytes : NULL;
+}
+
+bool wi_collect_sender(const struct wi_collection *collection, size_t i,
+                       struct wi_raw_sender *ret_sender)
+{
+    const struct wi_sender *before = block_at(&collection->before, WI_SENDERS, i);
+    const struct wi_sender *after = block_at(&collection->view, WI_SENDERS, i);
+    if (!before || !after) {
+        return false;
+    }
+    uint32_t generation = LOAD(before->out.block.generation);
+    ret_sender->generation = generation;
+    ret_sender->left = LOAD(before->out.left);
+    ret_sender->bytes_out = LOAD(before->out.bytes_out);
+    ret_sender->sent = LOAD(after->in.sent);
+    ret_sender->bytes_in = LOAD(after->in.bytes_in);
+    ret_sender->opened_at = LOAD(after->out.opened_at);
+    ret_sender->channel = LOAD(after->in.channel);
+    ret_sender->channel_generation = LOAD(after->in.channel_generation);
+    uint32_t state = LOAD(after->out.block.state);
+    ret_sender->is_gone = state == WI_BLOCK_GONE;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return state != WI_BLOCK_FREE && LOAD(after->out.block.generation) == generation;
+}
+
+/* How long from one moment to a later one; 0 when there is no such moment. */
+static uint64_t block_nanos(const struct wi_collection *collection, uint64_t from, uint64_t to)
+{
+    return from && to > from ? wi_collect_nanos(collection, to - from) : 0;
+}
+
+/* Adds what has gone by since the task came into its state. */
+static void block_bring_up(const struct wi_collection *collection, struct wi_raw_single *single,
+                           uint64_t began, uint64_t rested, uint64_t woken)
+{
+    uint64_t now = collection->now_ticks;
+    uint64_t from = woken > rested ? woken : rested;
+    if (began) {
+        single->state = WI_RAW_RUNNING;
+        single->in_state = block_nanos(collection, began, now);
+        single->busy += single->in_state;
+    } else if (woken) {
+        single->state = WI_RAW_SCHEDULED;
+        single->in_state = block_nanos(collection, from, now);
+        single->scheduled += single->in_state;
+        single->idle += block_nanos(collection, rested, from);
+    } else {
+        single->state = WI_RAW_IDLE;
+        single->in_state = block_nanos(collection, rested, now);
+        single->idle += single->in_state;
+    }
+}
+
+/* Returns false when its hooks were at it meanwhile: the times and the sums would not fit. */
+static bool block_single(const struct wi_collection *collection, const struct wi_single *block,
+                         struct wi_raw_single *single)
+{
+    uint64_t began = LOAD(block->run.began);
+    uint64_t rested = LOAD(block->run.rested);
+    uint64_t woken = LOAD(block->wake.woken);
+    single->generation = LOAD(block->self.block.generation);
+    uint32_t state = LOAD(block->self.block.state);
+    single->polls = LOAD(block->run.polls);
+    single->busy = LOAD(block->run.busy);
+    single->scheduled = LOAD(block->run.scheduled);
+    single->idle = LOAD(block->run.idle);
+    single->wakes = LOAD(block->wake.wakes);
+    single->self_wakes = LOAD(block->wake.self_wakes);
+    single->waits_for = LOAD(block->run.waits_for);
+    single->kind = LOAD(block->self.kind);
+    single->kind_generation = LOAD(block->self.kind_generation);
+    uint64_t spawned = LOAD(block->self.spawned);
+    uint64_t done = LOAD(block->self.done);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    bool is_whole = LOAD(block->self.block.generation) == single->generation &&
+                    LOAD(block->run.began) == began && LOAD(block->run.rested) == rested &&
+                    LOAD(block->wake.woken) == woken && LOAD(block->self.block.state) == state;
+    if (state == WI_BLOCK_GONE) {
+        single->state = WI_RAW_DONE;
+        single->in_state = block_nanos(collection, done, collection->now_ticks);
+        single->age = block_nanos(collection, spawned, done);
+    } else {
+        single->age = block_nanos(collection, spawned, collection->now_ticks);
+        block_bring_up(collection, single, began, rested, woken);
+    }
+    single->generation = state == WI_BLOCK_FREE ? 0 : single->generation;
+    return is_whole;
+}
+
+bool wi_collect_single(const struct wi_collection *collection, size_t i,
+                       struct wi_raw_single *ret_single)
+{
+    const struct wi_single *block = block_at(&collection->view, WI_SINGLES, i);
+    memset(ret_single, 0, sizeof(*ret_single));
+    if (!block) {
+        return false;
+    }
+    uint32_t generation = LOAD(block->self.block.generation);
+    for (int try = 0; try < BLOCK_TRIES && !block_single(collection, block, ret_single); try++) {
+    }
+    return ret_single->generation != 0 && ret_single->generation == generation;
+}
+
+void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
+                      char *ret_text, size_t room)
+{
+    const void *block = block_at(&collection->view, table, i);
+    bool is_sender = table == WI_SENDERS;
+    const char *at = !block      ? ""
+                     : is_sender ? ((const struct wi_sender *)block)->in.label
+                                 : ((const struct wi_single *)block)->label;
+    size_t most = !block      ? 1
+                  : is_sender ? sizeof(((const struct wi_sender *)block)->in.label)
+                              : sizeof(((const struct wi_single *)block)->label);
+    char text[WEIR_LINE + 1];
+    size_t n = 0;
+    do {
+        text[n] = __atomic_load_n(&at[n], __ATOMIC_RELAXED);
+    } while (text[n] && ++n < most);
+    text[n] = '\0';
+    wi_text_clean(ret_text, room, text);
+}
+
+bool wi_collect_single_histogram(const struct wi_collection *collection, size_t i, unsigned which,
+                                 struct weir_histogram *ret_histogram)
+{
+    const struct wi_single *block = block_at(&collection->view, WI_SINGLES, i);
+    memset(ret_histogram, 0, sizeof(*ret_histogram));
+    return block && wi_collect_add(&collection->view, LOAD(block->self.histogram[which & 1U]),
+                                   ret_histogram);
+}

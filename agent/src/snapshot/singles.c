@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Single tasks as rows, and their sums for the kinds. */
+#include "snapshot/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A task that is done is shown for a while, so that a person sees how it went. */
+#define SINGLES_DONE_NANOS UINT64_C(6000000000)
+
+static void singles_name(struct wi_world *world, size_t i, const struct wi_raw_single *raw)
+{
+    struct world_single *single = &world->singles[i];
+    memset(single, 0, sizeof(*single));
+    wi_collect_label(&world->collection, WI_SINGLES, i, single->name, sizeof(single->name));
+    if (!single->name[0]) {
+        snprintf(single->name, sizeof(single->name), "%.40s-%zu", world->slots[raw->kind].name, i);
+    }
+}
+
+static void singles_add(struct world_more *more, const struct wi_raw_single *raw)
+{
+    const uint64_t parts[N_SINGLE_SUMS] = {raw->polls, raw->busy, raw->scheduled, raw->idle,
+                                           raw->wakes};
+    if (raw->state == WI_RAW_DONE) {
+        return; /* its kind has its totals */
+    }
+    more->running += raw->state == WI_RAW_RUNNING;
+    more->scheduled += raw->state == WI_RAW_SCHEDULED;
+    more->idle += raw->state == WI_RAW_IDLE;
+    for (int s = 0; s < N_SINGLE_SUMS; s++) {
+        more->sum[s] += parts[s];
+    }
+}
+
+/* Before the tasks themselves: one that ends in between is then missing rather than counted twice. */
+static void singles_begin_kinds(struct wi_world *world)
+{
+    for (size_t k = 0; k < world->n_order[WI_TASK]; k++) {
+        size_t id = world->order[WI_TASK][k];
+        const struct wi_raw *raw = &world->collection.raws[id];
+        struct world_more *more = raw->rejects[0] || raw->rejects[3]
+                                      ? wi_world_more(world, id, raw->generation, WI_TASK)
+                                      : world->slots[id].more;
+        if (more) {
+            more->running = more->scheduled = more->idle = 0;
+            memcpy(more->sum, raw->rejects, 4 * sizeof(more->sum[0]));
+            more->sum[SINGLE_WAKES] = raw->in_other;
+        }
+    }
+}
+
+static void singles_end_kinds(struct wi_world *world)
+{
+    for (size_t k = 0; world->n_more && k < world->n_order[WI_TASK]; k++) {
+        struct world_more *more = world->slots[world->order[WI_TASK][k]].more;
+        for (int s = 0; more && s < N_SINGLE_SUMS; s++) {
+            more->high[s] = more->sum[s] > more->high[s] ? more->sum[s] : more->high[s];
+        }
+    }
+}
+
+enum weir_status wi_world_meet_singles(struct wi_world *world, struct weir_error *ret_error)
+{
+    void *blocks = world->singles;
+    enum weir_status status = wi_world_block_room(world, WI_SINGLES, &blocks,
+                                                  sizeof(*world->singles), WI_SINGLE, ret_error);
+    world->singles = blocks;
+    world->n_order[WI_SINGLE] = 0;
+    if (status != WEIR_OK) {
+        return status;
+    }
+    singles_begin_kinds(world);
+    for (size_t i = 0; i < world->collection.n_blocks[WI_SINGLES]; i++) {
+        struct wi_raw_single raw;
+        struct world_more *more = wi_collect_single(&world->collection, i, &raw)
+                                      ? wi_world_more(world, raw.kind, raw.kind_generation, WI_TASK)
+                                      : NULL;
+        if (!more || (raw.state == WI_RAW_DONE && raw.in_state > SINGLES_DONE_NANOS)) {
+            world->singles[i].generation = 0;
+            continue;
+        }
+        if (world->singles[i].generation != raw.generation) {
+            singles_name(world, i, &raw);
+            world->singles[i].generation = raw.generation;
+        }
+        singles_add(more, &raw);
+        world->order[WI_SINGLE][world->n_order[WI_SINGLE]++] = (uint32_t)i;
+    }
+    singles_end_kinds(world);
+    return WEIR_OK;
+}
+
+void wi_world_tick_singles(struct wi_world *world, double seconds)
+{
+    for (size_t n = 0; n < world->n_order[WI_SINGLE]; n++) {
+        size_t i = world->order[WI_SINGLE][n];
+        struct world_single *single = &world->singles[i];
+        struct wi_raw_single raw;
+        if (!wi_collect_single(&world->collection, i, &raw) ||
+            raw.generation != single->generation) {
+            continue;
+        }
+        if (seconds > 0) {
+            double busy = (double)world_minus(raw.busy, single->last_busy) / 1e9 / seconds;
+            single->poll_rate = (double)world_minus(raw.polls, single->last_polls) / seconds;
+            single->utilisation = busy < 1 ? busy : 1;
+            single->has_rates = true;
+        }
+        single->last_polls = raw.polls;
+        single->last_busy = raw.busy;
+    }
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static const char *singles_waits_for(const struct wi_world *world, uint64_t waits_for)
+{
+    uint64_t id = (waits_for & UINT32_MAX) - 1;
+    bool is_there = (waits_for & UINT32_MAX) && id < world->collection.n && waits_for >> 32 &&
+                    world->generations[id] == waits_for >> 32;
+    return is_there ? world->slots[id].name : NULL;
+}
+
+static void singles_waits(struct wi_world *world, size_t i, unsigned which, struct wi_row *row,
+                          int first)
+{
+    const struct weir_histogram *all = &world->scratch;
+    uint64_t count = 0;
+    if (!wi_collect_single_histogram(&world->collection, i, which, &world->scratch)) {
+        return;
+    }
+    for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
+        count += all->bucket[b];
+    }
+    put_u64(row, first, count);
+    if (count) {
+        put_nanos(row, first + 1, wi_histogram_quantile(all, 0.5));
+        put_nanos(row, first + 2, wi_histogram_quantile(all, 0.99));
+        put_nanos(row, first + 3, all->max);
+    }
+}
+
+/* One whose block was taken by another since the reading is shown as done. */
+void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row)
+{
+    static const char *const states[] = {"idle", "scheduled", "running", "done"};
+    const struct world_single *single = &world->singles[i];
+    struct wi_raw_single raw;
+    memset(row, 0, sizeof(*row));
+    row->id = (uint64_t)single->generation << 32 | i;
+    row->name = single->name;
+    if (!wi_collect_single(&world->collection, i, &raw) || raw.generation != single->generation ||
+        raw.kind >= world->collection.n) {
+        put_text(row, WI_SINGLE_STATE, "done");
+        return;
+    }
+    put_text(row, WI_SINGLE_STATE, states[raw.state]);
+    put_text(row, WI_SINGLE_KIND, world->slots[raw.kind].name);
+    if (singles_waits_for(world, raw.waits_for)) {
+        put_text(row, WI_SINGLE_WAITS_FOR, singles_waits_for(world, raw.waits_for));
+    }
+    if (world->collection.now_ticks) {
+        put_nanos(row, WI_SINGLE_IN_STATE, raw.in_state);
+        put_nanos(row, WI_SINGLE_AGE, raw.age);
+    }
+    put_u64(row, WI_SINGLE_POLLS, raw.polls);
+    put_nanos(row, WI_SINGLE_BUSY, raw.busy);
+    put_nanos(row, WI_SINGLE_SCHEDULED, raw.scheduled);
+    put_nanos(row, WI_SINGLE_IDLE, raw.idle);
+    put_u64(row, WI_SINGLE_WAKES, raw.wakes);
+    put_u64(row, WI_SINGLE_SELF_WAKES, raw.self_wakes);
+    if (single->has_rates) {
+        put_f64(row, WI_SINGLE_POLL_RATE, single->poll_rate);
+        put_f64(row, WI_SINGLE_UTILISATION, single->utilisation);
+    }
+    singles_waits(world, i, 0, row, WI_SINGLE_POLL);
+    singles_waits(world, i, 1, row, WI_SINGLE_DELAY);
+    if (world->slots[raw.kind].source) {
+        put_text(row, WI_SINGLE_SOURCE, world->slots[raw.kind].source);
+    }
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Event loops: iterations, busy and idle time, timers. */
+#include "child.h"
+#include "hook/clock.h"
+#include "snapshot/world.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+#define MILLI  UINT64_C(1000000)
+
+static struct weir_error error;
+static struct wi_world *world;
+static uint64_t now = 1000 * SECOND;
+
+static struct weir_loop *start(uint64_t period)
+{
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    struct weir_loop_options options = WEIR_LOOP_INIT("network");
+    options.period_nanos = period;
+    return weir_loop_open(&options);
+}
+
+static void look(void)
+{
+    now += SECOND;
+    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+}
+
+static double number(int metric)
+{
+    return wi_value_number(&wi_world_row(world, WI_LOOP, 0)->value[metric], -1);
+}
+
+static double pass(uint64_t nanos)
+{
+    uint64_t from = wi_clock_monotonic();
+    while (wi_clock_monotonic() - from < nanos) {
+    }
+    return (double)(wi_clock_monotonic() - from) / 1e9;
+}
+
+static void shows_what_a_loop_does(const char *dir)
+{
+    (void)dir;
+    double inside[2] = {0};
+    struct weir_loop *loop = start(MILLI);
+    look();
+    CHECK(number(WI_LOOP_ITERATIONS) == 0 && number(WI_LOOP_BUSY) == 0);
+    CHECK(number(WI_LOOP_PERIOD) == 0.001 && number(WI_LOOP_LATENESS) == -1);
+    double before = (double)wi_clock_monotonic() / 1e9;
+    double worst = 0;
+    for (int i = 0; i < 6; i++) {
+        weir_loop_begin(loop);
+        double busy = pass(i == 3 ? 8 * MILLI : MILLI);
+        inside[0] += busy;
+        worst = busy > worst ? busy : worst;
+        weir_loop_end(loop);
+        inside[1] += pass(2 * MILLI);
+    }
+    look();
+    double all = (double)wi_clock_monotonic() / 1e9 - before;
+    CHECK(number(WI_LOOP_ITERATIONS) == 6 && number(WI_LOOP_ITERATION) == 6);
+    CHECK(number(WI_LOOP_BUSY) > inside[0] * 0.999);
+    CHECK(number(WI_LOOP_IDLE) > inside[1] * 0.999);
+    CHECK(number(WI_LOOP_BUSY) + number(WI_LOOP_IDLE) <= all * 1.001);
+    CHECK(number(WI_LOOP_ITERATION_MAX) > worst * 0.999);
+    CHECK(number(WI_LOOP_ITERATION_P50) > 0.0008);
+    CHECK(number(WI_LOOP_CURRENT) == 0);
+    CHECK(number(WI_LOOP_UTILISATION) > 0.1 && number(WI_LOOP_UTILISATION) < 0.9);
+    CHECK(strncmp(wi_world_row(world, WI_LOOP, 0)->value[WI_LOOP_SOURCE].u.text,
+                  "loop_test.c:", 12) == 0);
+    wi_world_close(world);
+}
+
+static void a_loop_that_hangs_shows(const char *dir)
+{
+    (void)dir;
+    struct weir_loop *loop = start(WEIR_NO_PERIOD);
+    weir_loop_begin(loop);
+    double hung = pass(5 * MILLI);
+    look();
+    CHECK(number(WI_LOOP_CURRENT) >= hung * 0.999);
+    CHECK(number(WI_LOOP_BUSY) >= hung * 0.999);
+    CHECK(number(WI_LOOP_ITERATIONS) == 0 && number(WI_LOOP_PERIOD) == -1);
+    weir_loop_begin(loop); /* a second begin is none */
+    weir_loop_end(loop);
+    weir_loop_end(loop); /* nor a second end */
+    look();
+    CHECK(number(WI_LOOP_ITERATIONS) == 1 && number(WI_LOOP_CURRENT) == 0);
+    wi_world_close(world);
+}
+
+static void shows_late_timers(const char *dir)
+{
+    (void)dir;
+    struct weir_loop *loop = start(MILLI);
+    for (int i = 0; i < 99; i++) {
+        weir_loop_timer(loop, 10000);
+    }
+    weir_loop_timer(loop, 50 * MILLI);
+    weir_loop_set_period(loop, 2 * MILLI);
+    look();
+    CHECK(number(WI_LOOP_LATENESS) == 100);
+    CHECK(number(WI_LOOP_LATENESS_P50) > 8.5e-6 && number(WI_LOOP_LATENESS_P50) < 11.5e-6);
+    CHECK(number(WI_LOOP_LATENESS_MAX) == 0.05 && number(WI_LOOP_PERIOD) == 0.002);
+    weir_loop_close(loop);
+    look();
+    CHECK(wi_world_count(world, WI_LOOP) == 0);
+    wi_world_close(world);
+}
+
+static void nothing_is_a_loop_too(const char *dir)
+{
+    (void)dir;
+    CHECK(weir_loop_open(NULL) == NULL);
+    weir_loop_begin(NULL);
+    weir_loop_end(NULL);
+    weir_loop_timer(NULL, 5);
+    weir_loop_set_period(NULL, 5);
+    weir_loop_close(NULL);
+}
+
+CHILD_TEST(shows_what_a_loop_does)
+CHILD_TEST(a_loop_that_hangs_shows)
+CHILD_TEST(shows_late_timers)
+CHILD_TEST(nothing_is_a_loop_too)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shows_what_a_loop_does),
+        cmocka_unit_test(test_a_loop_that_hangs_shows),
+        cmocka_unit_test(test_shows_late_timers),
+        cmocka_unit_test(test_nothing_is_a_loop_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

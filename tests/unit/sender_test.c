@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* Senders: what of each is queued, and what is orphaned. */
+#include "child.h"
+#include "segment/segment.h"
+#include "snapshot/world.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECOND UINT64_C(1000000000)
+
+static struct weir_error error;
+static struct wi_world *world;
+static uint64_t now = 1000 * SECOND;
+
+static struct weir_channel *start(void)
+{
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    return weir_channel_open(&options);
+}
+
+static void look(void)
+{
+    now += SECOND;
+    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+}
+
+static uint64_t channel_number(int metric)
+{
+    const struct wi_value *value = &wi_world_row(world, WI_CHANNEL, 0)->value[metric];
+    CHECK(value->type == WI_U64);
+    return value->u.u64;
+}
+
+/* The row of a sender by its label; NULL when there is none. */
+static const struct wi_row *find(const char *label)
+{
+    for (size_t i = 0; i < wi_world_count(world, WI_SENDER); i++) {
+        const struct wi_row *row = wi_world_row(world, WI_SENDER, i);
+        if (strcmp(row->name, label) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void shows_what_a_sender_has_queued(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    look();
+    CHECK(wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_ORPHANED].type == WI_ABSENT);
+    struct weir_sender *player = weir_sender_open(moves, "player-7");
+    struct weir_sender *other = weir_sender_open(moves, NULL);
+    struct weir_sent sent[5];
+    for (int i = 0; i < 5; i++) {
+        sent[i] = weir_channel_send_from(moves, player, 208);
+    }
+    weir_channel_send_from(moves, other, 100);
+    weir_channel_send_from(moves, NULL, 50);
+    weir_channel_receive_from(moves, sent[0], 208);
+    weir_channel_discard_from(moves, sent[1], 208, WEIR_DISCARD_EXPIRED);
+    weir_channel_unsend_from(moves, sent[2], 208, WEIR_REJECT_FULL);
+    look();
+    CHECK(wi_world_count(world, WI_SENDER) == 2);
+    const struct wi_row *row = find("player-7");
+    CHECK(row && row->value[WI_SENDER_IN_FLIGHT].u.u64 == 2);
+    CHECK(row->value[WI_SENDER_IN_FLIGHT_BYTES].u.u64 == UINT64_C(2) * 208);
+    CHECK(row->value[WI_SENDER_SENT].u.u64 == 5 && row->value[WI_SENDER_LEFT].u.u64 == 3);
+    CHECK(strcmp(row->value[WI_SENDER_CHANNEL].u.text, "moves") == 0);
+    CHECK(strcmp(row->value[WI_SENDER_STATE].u.text, "open") == 0);
+    CHECK(find("moves-1") != NULL);
+    CHECK(channel_number(WI_CHANNEL_SENDERS) == 2);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 0);
+    CHECK(channel_number(WI_CHANNEL_DEPTH) == 4);
+    CHECK(channel_number(WI_CHANNEL_REJECTS_FULL) == 1);
+    CHECK(channel_number(WI_CHANNEL_DISCARDED_EXPIRED) == 1);
+    wi_world_close(world);
+}
+
+static void shows_orphans(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    struct weir_sender *player = weir_sender_open(moves, "gone");
+    struct weir_sender *idle = weir_sender_open(moves, "idle");
+    struct weir_sent sent[3];
+    for (int i = 0; i < 3; i++) {
+        sent[i] = weir_channel_send_from(moves, player, 208);
+    }
+    weir_sender_close(player);
+    weir_sender_close(idle); /* with nothing queued: gone at once */
+    look();
+    CHECK(wi_world_count(world, WI_SENDER) == 1);
+    CHECK(strcmp(find("gone")->value[WI_SENDER_STATE].u.text, "gone") == 0);
+    CHECK(channel_number(WI_CHANNEL_SENDERS) == 0);
+    CHECK(channel_number(WI_CHANNEL_SENDERS_GONE) == 1);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 3);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED_BYTES) == UINT64_C(3) * 208);
+    weir_channel_receive_from(moves, sent[0], 208);
+    weir_channel_receive_from(moves, sent[1], 208);
+    look();
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 1);
+    weir_channel_receive_from(moves, sent[2], 208);
+    look();
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 0);
+    CHECK(channel_number(WI_CHANNEL_SENDERS_GONE) == 0);
+    CHECK(wi_world_count(world, WI_SENDER) == 0);
+    wi_world_close(world);
+}
+
+/* 50,000 at a time, four times as many in all: the blocks are used again, and no sender has what was
+ * another's. */
+static void blocks_are_used_again_and_never_mixed_up(const char *dir)
+{
+    (void)dir;
+    enum { N = 50000, ROUNDS = 4 };
+    static struct weir_sender *senders[N];
+    static struct weir_sent sent[N];
+    struct weir_channel *moves = start();
+    uint64_t bytes_before = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < N; i++) {
+            char label[32];
+            snprintf(label, sizeof(label), "%d/%d", round, i);
+            senders[i] = weir_sender_open(moves, label);
+            CHECK(senders[i] != NULL);
+            for (int k = 0; k < i % 3; k++) {
+                sent[i] = weir_channel_send_from(moves, senders[i], 10);
+            }
+        }
+        for (int i = 0; i < N; i++) {
+            weir_sender_close(senders[i]);
+        }
+        look();
+        CHECK(wi_world_count(world, WI_SENDER) == N - (N + 2) / 3);
+        CHECK(channel_number(WI_CHANNEL_ORPHANED) == N / 3 * 3 + 1);
+        for (size_t i = 0; i < wi_world_count(world, WI_SENDER); i++) {
+            const struct wi_row *row = wi_world_row(world, WI_SENDER, i);
+            int of_round, of_i;
+            CHECK(sscanf(row->name, "%d/%d", &of_round, &of_i) == 2 && of_round == round);
+            CHECK(row->value[WI_SENDER_IN_FLIGHT].u.u64 == (uint64_t)of_i % 3);
+        }
+        for (int i = 0; i < N; i++) {
+            for (int k = 0; k < i % 3; k++) {
+                weir_channel_receive_from(moves, sent[i], 10);
+            }
+        }
+        look();
+        CHECK(wi_world_count(world, WI_SENDER) == 0 && channel_number(WI_CHANNEL_DEPTH) == 0);
+        struct weir_health health = {.size = sizeof(health)};
+        weir_health_read(&health);
+        CHECK(round == 0 || health.segment_bytes == bytes_before);
+        bytes_before = health.segment_bytes;
+    }
+    CHECK(bytes_before < 8 << 20);
+    wi_world_close(world);
+}
+
+static void senders_go_with_their_channel(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    struct weir_sender *player = weir_sender_open(moves, "player");
+    struct weir_sent sent = weir_channel_send_from(moves, player, 8);
+    weir_channel_close(moves);
+    look();
+    CHECK(wi_world_count(world, WI_SENDER) == 0);
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("next", 10);
+    struct weir_channel *next = weir_channel_open(&options);
+    struct weir_sender *other = weir_sender_open(next, "other");
+    weir_channel_send_from(next, other, 8);
+    weir_sender_left(sent.sender, 8); /* of a message that was forgotten */
+    look();
+    CHECK(wi_world_count(world, WI_SENDER) == 1);
+    CHECK(find("other")->value[WI_SENDER_IN_FLIGHT].u.u64 == 1);
+    wi_world_close(world);
+}
+
+static void no_room_counts_in_the_channel_only(const char *dir)
+{
+    (void)dir;
+    setenv("WEIR_LIMIT", "1M", 1);
+    struct weir_channel *moves = start();
+    int n = 0;
+    while (weir_sender_open(moves, "x")) {
+        CHECK(++n < 10000);
+    }
+    struct weir_sent sent = weir_channel_send_from(moves, NULL, 8);
+    weir_channel_send_from(moves, NULL, 8);
+    weir_channel_receive_from(moves, sent, 8);
+    look();
+    CHECK(channel_number(WI_CHANNEL_DEPTH) == 1);
+    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_SENDERS_REFUSED].u.u64 == 1);
+    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_SENDERS].u.u64 == (uint64_t)n);
+    wi_world_close(world);
+}
+
+/* Messages that were queued at the fork are the parent's: in the child they leave nobody's count. */
+static void a_child_counts_its_own(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    struct weir_sender *player = weir_sender_open(moves, "player");
+    struct weir_sender *gone = weir_sender_open(moves, "gone");
+    struct weir_sent before = weir_channel_send_from(moves, player, 8);
+    struct weir_sent orphan = weir_channel_send_from(moves, gone, 8);
+    weir_sender_close(gone);
+    pid_t pid = fork();
+    if (pid == 0) {
+        weir_channel_send_from(moves, player, 8); /* counted by nobody */
+        CHECK(weir_start(NULL, &error) == WEIR_OK);
+        wi_world_close(world);
+        CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+        look();
+        CHECK(channel_number(WI_CHANNEL_ORPHANED) == 0);
+        weir_channel_send_from(moves, player, 8);
+        weir_channel_send_from(moves, player, 8);
+        weir_channel_receive_from(moves, before, 8);
+        weir_channel_receive_from(moves, orphan, 8);
+        look();
+        CHECK(find("player")->value[WI_SENDER_IN_FLIGHT].u.u64 == 2);
+        CHECK(find("gone") == NULL);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    look();
+    CHECK(find("player")->value[WI_SENDER_IN_FLIGHT].u.u64 == 1);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 1);
+    wi_world_close(world);
+}
+
+static void sender_without_anything_does_no_harm(const char *dir)
+{
+    (void)dir;
+    CHECK(weir_sender_open(NULL, "x") == NULL);
+    weir_sender_close(NULL);
+    struct weir_sent sent = weir_channel_send_from(NULL, NULL, 8);
+    CHECK(sent.ticket == 0 && sent.sender == 0);
+    weir_channel_receive_from(NULL, sent, 8);
+    weir_channel_unsend_from(NULL, sent, 8, WEIR_REJECT_FULL);
+    weir_channel_discard_from(NULL, sent, 8, WEIR_DISCARD_CLOSED);
+}
+
+CHILD_TEST(shows_what_a_sender_has_queued)
+CHILD_TEST(shows_orphans)
+CHILD_TEST(blocks_are_used_again_and_never_mixed_up)
+CHILD_TEST(senders_go_with_their_channel)
+CHILD_TEST(no_room_counts_in_the_channel_only)
+CHILD_TEST(a_child_counts_its_own)
+CHILD_TEST(sender_without_anything_does_no_harm)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shows_what_a_sender_has_queued),
+        cmocka_unit_test(test_shows_orphans),
+        cmocka_unit_test(test_blocks_are_used_again_and_never_mixed_up),
+        cmocka_unit_test(test_senders_go_with_their_channel),
+        cmocka_unit_test(test_no_room_counts_in_the_channel_only),
+        cmocka_unit_test(test_a_child_counts_its_own),
+        cmocka_unit_test(test_sender_without_anything_does_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
