@@ -32,6 +32,7 @@ static const char help[] =
     "  --workers N        handler threads (2)\n"
     "  --permits N        permits of modes as-published and admission (1024)\n"
     "  --seats N          players at most (100000)\n"
+    "  --silence SECONDS  a player not heard for so long has left (10)\n"
     "  --burn             handlers compute instead of waiting\n"
     "  --no-weir          without instrumentation, as WEIR_OFF=1\n"
     "  -o human|json      how status and the last report are printed (human)\n"
@@ -48,6 +49,7 @@ enum {
     FLAG_WORKERS,
     FLAG_PERMITS,
     FLAG_SEATS,
+    FLAG_SILENCE,
     FLAG_BURN,
     FLAG_NO_WEIR
 };
@@ -62,6 +64,7 @@ static const struct option flags[] = {
     {"workers", required_argument, NULL, FLAG_WORKERS},
     {"permits", required_argument, NULL, FLAG_PERMITS},
     {"seats", required_argument, NULL, FLAG_SEATS},
+    {"silence", required_argument, NULL, FLAG_SILENCE},
     {"burn", no_argument, NULL, FLAG_BURN},
     {"no-weir", no_argument, NULL, FLAG_NO_WEIR},
     {"output", required_argument, NULL, 'o'},
@@ -109,6 +112,9 @@ static void game_flag(struct server_options *options, int flag, const char *text
     case FLAG_SEATS:
         options->n_players_max = flag_number("--seats", text, 1, SEATS_MAX);
         break;
+    case FLAG_SILENCE:
+        options->silence_nanos = flag_seconds("--silence", text);
+        break;
     case FLAG_BURN:
         options->is_burning = true;
         break;
@@ -152,6 +158,7 @@ int main(int n_words, char **words)
     struct server_options options = {.port = GAME_PORT,
                                      .mode = {MODE_UNBOUNDED, 0},
                                      .after_nanos = UINT64_C(15000000000),
+                                     .silence_nanos = UINT64_C(10000000000),
                                      .serve_rate = 6000,
                                      .permits = 1024,
                                      .n_workers = 2,

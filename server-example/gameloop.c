@@ -41,17 +41,24 @@ static void gameloop_main(void *context)
     instrument_thread();
     uint64_t tick_at = now_nanos();
     while (!atomic_load_explicit(&gameloop->is_stopping, memory_order_relaxed)) {
+        instrument_loop_begins(LOOP_GAME);
         gameloop_tick(gameloop);
         bool is_paused = atomic_load_explicit(&gameloop->is_paused, memory_order_relaxed);
         bool is_resting = is_paused && permits_count(gameloop->permits).n_in_pool == 0;
         atomic_store_explicit(&gameloop->is_resting, is_resting, memory_order_relaxed);
+
+        atomic_fetch_add_explicit(&gameloop->n_ticks, 1, memory_order_relaxed);
+        instrument_loop_ends(LOOP_GAME);
 
         uint64_t now = now_nanos();
         tick_at = (tick_at + LATE_NANOS < now ? now : tick_at) + TICK_NANOS;
         struct timespec until = {(time_t)(tick_at / NANOS_PER_SECOND),
                                  (long)(tick_at % NANOS_PER_SECOND)};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        now = now_nanos();
+        instrument_loop_late(LOOP_GAME, now > tick_at ? now - tick_at : 0);
     }
+    instrument_loop_over(LOOP_GAME);
 }
 
 void gameloop_start(struct gameloop *gameloop)
@@ -59,6 +66,7 @@ void gameloop_start(struct gameloop *gameloop)
     atomic_init(&gameloop->is_stopping, false);
     atomic_init(&gameloop->is_paused, false);
     atomic_init(&gameloop->is_resting, false);
+    atomic_init(&gameloop->n_ticks, 0);
     if (uv_thread_create(&gameloop->thread, gameloop_main, gameloop) != 0) {
         die(EXIT_FAILURE, "cannot start the game loop's thread");
     }

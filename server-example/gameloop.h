@@ -22,6 +22,7 @@ struct gameloop {
     struct handlers *handlers;
     atomic_bool is_stopping;
     atomic_bool is_paused;
+    atomic_ullong n_ticks;
     atomic_bool is_resting; /* paused, and no move is anywhere but in the channel */
 };
 

@@ -56,7 +56,7 @@ static void handlers_finish(struct handlers *handlers, struct move *taken_move,
                                   .x = x + taken_move->x,
                                   .y = y + taken_move->y};
     outbox_add(outbox, &moved, &taken_move->from);
-    instrument_handler_ends(taken_move->ticket);
+    instrument_handler_ends(taken_move->mark.ticket);
     move_free(taken_move);
     /* Release: who sees it served sees it taken, see server_report. */
     atomic_fetch_add_explicit(&handlers->n_served, 1, memory_order_release);
@@ -69,7 +69,7 @@ static void handlers_run(struct handlers *handlers, struct move *taken_moves, ui
 {
     uint64_t n = 0;
     for (struct move *move = taken_moves; move; move = move->next) {
-        move->ticket = instrument_handler_begins(move->ticket);
+        move->mark.ticket = instrument_handler_begins(move->mark.ticket);
         n++;
     }
     uint64_t now = now_nanos();
@@ -113,13 +113,18 @@ static void handlers_main(void *context)
     struct handlers *handlers = context;
     prctl(PR_SET_NAME, "handler");
     instrument_thread();
+    instrument_worker_starts(
+        atomic_fetch_add_explicit(&handlers->n_started, 1, memory_order_relaxed) + 1);
     struct outbox *outbox = xcalloc(1, sizeof(*outbox));
     outbox_init(outbox, handlers->socket);
     uint64_t due = now_nanos();
     struct move *moves = NULL;
     while ((moves = handlers_take(handlers))) {
+        instrument_worker_begins();
         handlers_run(handlers, moves, &due, outbox);
+        instrument_worker_ends();
     }
+    instrument_worker_over();
     atomic_fetch_add_explicit(&handlers->n_replies_lost, outbox->n_lost, memory_order_relaxed);
     free(outbox);
 }
@@ -182,7 +187,7 @@ bool handlers_have_room(struct handlers *handlers)
 void handlers_spawn(struct handlers *handlers, struct move *taken_move)
 {
     uv_mutex_lock(&handlers->lock);
-    taken_move->ticket = instrument_handler_spawned();
+    taken_move->mark.ticket = instrument_handler_spawned();
     taken_move->next = NULL;
     *(handlers->last ? &handlers->last->next : &handlers->first) = taken_move;
     handlers->last = taken_move;

@@ -24,6 +24,7 @@ struct handlers {
     uint64_t n_waiting; /* handed over, no thread has it yet */
     uint64_t n_room;    /* as many may wait; a permit is another way in */
     atomic_bool is_stopping;
+    atomic_uint n_started; /* threads that have numbered themselves */
 
     uv_thread_t threads[HANDLERS_THREADS_MAX];
     unsigned n_threads;

@@ -7,11 +7,17 @@
 
 #include <stdio.h>
 
+#define GAME_TICK_NANOS 1000000
+
 static struct weir_channel *moves;
 static struct weir_semaphore *permits;
 static struct weir_task_kind *handler;
 static struct weir_counter *backpressure_rejects;
 static struct weir_counter *events[EVENT_COUNT];
+static struct weir_loop *loops[LOOP_COUNT];
+static struct weir_task loop_tasks[LOOP_COUNT];
+static struct weir_task_kind *thread;
+static _Thread_local struct weir_task worker;
 static struct weir_gauge *players;
 static struct weir_gauge *sessions;
 
@@ -19,6 +25,18 @@ static void instrument_log(void *context, const char *line)
 {
     (void)context;
     fprintf(stderr, "%s\n", line);
+}
+
+static void instrument_open_loops(void)
+{
+    static const char *const names[LOOP_COUNT] = {"network", "game"};
+    thread = weir_task_kind_open(&(struct weir_task_options)WEIR_TASK_INIT("thread"));
+    for (int i = 0; i < LOOP_COUNT; i++) {
+        struct weir_loop_options loop = WEIR_LOOP_INIT(names[i]);
+        loop.period_nanos = i == LOOP_GAME ? GAME_TICK_NANOS : WEIR_NO_PERIOD;
+        loops[i] = weir_loop_open(&loop);
+        weir_task_open(&loop_tasks[i], thread, names[i]);
+    }
 }
 
 static void instrument_open(uint64_t queue_bound, uint64_t n_permits)
@@ -29,6 +47,8 @@ static void instrument_open(uint64_t queue_bound, uint64_t n_permits)
     permits = weir_semaphore_open(
         &(struct weir_semaphore_options)WEIR_SEMAPHORE_INIT("move_permits", n_permits));
     handler = weir_task_kind_open(&(struct weir_task_options)WEIR_TASK_INIT("handler"));
+
+    instrument_open_loops();
 
     struct weir_value_options value = WEIR_VALUE_INIT("backpressure_rejects");
     backpressure_rejects = weir_counter_open(&value);
@@ -67,14 +87,27 @@ void instrument_thread(void)
     weir_thread_start();
 }
 
-uint64_t instrument_move_enters(size_t bytes)
+struct weir_sender *instrument_player_joined(uint32_t player)
 {
-    return weir_channel_send(moves, bytes);
+    char label[WEIR_SENDER_LABEL_MAX + 1];
+    snprintf(label, sizeof(label), "player-%u", (unsigned)player);
+    return weir_sender_open(moves, label);
 }
 
-void instrument_move_taken(uint64_t ticket, size_t bytes)
+void instrument_player_gone(struct weir_sender *sender)
 {
-    weir_channel_receive(moves, ticket, bytes);
+    weir_sender_close(sender);
+}
+
+struct instrument_mark instrument_move_enters(struct weir_sender *sender, size_t bytes)
+{
+    struct weir_sent sent = weir_channel_send_from(moves, sender, bytes);
+    return (struct instrument_mark){sent.ticket, sent.sender};
+}
+
+void instrument_move_taken(struct instrument_mark mark, size_t bytes)
+{
+    weir_channel_receive_from(moves, (struct weir_sent){mark.ticket, mark.sender}, bytes);
 }
 
 void instrument_move_refused_full(void)
@@ -83,9 +116,10 @@ void instrument_move_refused_full(void)
     weir_counter_add(backpressure_rejects, 1);
 }
 
-void instrument_moves_discarded(uint64_t n, size_t bytes)
+void instrument_move_discarded(struct instrument_mark mark, size_t bytes)
 {
-    weir_channel_discard(moves, n, bytes, WEIR_DISCARD_CLOSED);
+    weir_channel_discard_from(moves, (struct weir_sent){mark.ticket, mark.sender}, bytes,
+                              WEIR_DISCARD_CLOSED);
 }
 
 void instrument_queue_bound(uint64_t bound)
@@ -105,12 +139,20 @@ void instrument_permits_given(uint32_t n)
 
 uint64_t instrument_permit_waits(void)
 {
+    weir_task_waits_for_semaphore(&loop_tasks[LOOP_GAME], permits);
+    weir_task_polled(&loop_tasks[LOOP_GAME]);
     return weir_semaphore_wait(permits);
 }
 
 void instrument_permit_waited(uint64_t ticket)
 {
     weir_semaphore_waited(permits, ticket);
+    weir_task_poll(&loop_tasks[LOOP_GAME]);
+}
+
+void instrument_permit_freed(void)
+{
+    weir_task_wake(&loop_tasks[LOOP_GAME]);
 }
 
 void instrument_move_refused_permit(void)
@@ -138,6 +180,50 @@ void instrument_handler_ends(uint64_t running)
 void instrument_handler_dropped(void)
 {
     weir_task_finish(handler, WEIR_OUTCOME_CANCELLED);
+}
+
+void instrument_loop_begins(enum instrument_loop loop)
+{
+    weir_loop_begin(loops[loop]);
+    weir_task_poll(&loop_tasks[loop]);
+}
+
+void instrument_loop_ends(enum instrument_loop loop)
+{
+    weir_task_polled(&loop_tasks[loop]);
+    weir_loop_end(loops[loop]);
+}
+
+void instrument_loop_late(enum instrument_loop loop, uint64_t nanos)
+{
+    weir_loop_timer(loops[loop], nanos);
+}
+
+void instrument_loop_over(enum instrument_loop loop)
+{
+    weir_task_close(&loop_tasks[loop], WEIR_OUTCOME_OK);
+}
+
+void instrument_worker_starts(unsigned number)
+{
+    char label[WEIR_TASK_LABEL_MAX + 1];
+    snprintf(label, sizeof(label), "handler %u", number);
+    weir_task_open(&worker, thread, label);
+}
+
+void instrument_worker_begins(void)
+{
+    weir_task_poll(&worker);
+}
+
+void instrument_worker_ends(void)
+{
+    weir_task_polled(&worker);
+}
+
+void instrument_worker_over(void)
+{
+    weir_task_close(&worker, WEIR_OUTCOME_OK);
 }
 
 void instrument_count(enum instrument_event event)

@@ -21,19 +21,30 @@ void instrument_stop(void);
 /* Optional, for a new thread: its first hook then costs what all later ones cost. */
 void instrument_thread(void);
 
-/* The `moves` channel: before the push, after the pop, refused at the door, thrown away unread.
- * The ticket lies in the move between enter and take. */
-uint64_t instrument_move_enters(size_t bytes);
-void instrument_move_taken(uint64_t ticket, size_t bytes);
+/* A player is a sender of the `moves` channel. Any thread; `joined` may give NULL. */
+struct weir_sender;
+struct weir_sender *instrument_player_joined(uint32_t player);
+void instrument_player_gone(struct weir_sender *sender);
+
+/* What lies in a move while it is queued: when it was sent, if that is measured, and by whom. */
+struct instrument_mark {
+    uint64_t ticket, sender;
+};
+
+/* The `moves` channel: before the push, after the pop, refused at the door, thrown away unread. */
+struct instrument_mark instrument_move_enters(struct weir_sender *sender, size_t bytes);
+void instrument_move_taken(struct instrument_mark mark, size_t bytes);
 void instrument_move_refused_full(void);
-void instrument_moves_discarded(uint64_t moves, size_t bytes);
+void instrument_move_discarded(struct instrument_mark mark, size_t bytes);
 void instrument_queue_bound(uint64_t bound);
 
-/* The `move_permits` semaphore. The ticket goes from waits to waited. */
+/* The `move_permits` semaphore. Who waits is the game loop; the ticket goes from waits to waited, and
+ * freed tells that one was given back meanwhile. */
 void instrument_permits_taken(uint32_t n);
 void instrument_permits_given(uint32_t n);
 uint64_t instrument_permit_waits(void);
 void instrument_permit_waited(uint64_t ticket);
+void instrument_permit_freed(void);
 void instrument_move_refused_permit(void);
 
 /* The `handler` task kind. Each ticket goes to the next step. */
@@ -41,6 +52,20 @@ uint64_t instrument_handler_spawned(void);
 uint64_t instrument_handler_begins(uint64_t pending);
 void instrument_handler_ends(uint64_t running);
 void instrument_handler_dropped(void); /* instead of begins: it never ran */
+
+/* The event loops: each is a `loop` of weir and a single task of the kind `thread`. Begins: it has woken
+ * up; ends: it is about to wait. The loop's own thread. */
+enum instrument_loop { LOOP_NETWORK, LOOP_GAME, LOOP_COUNT };
+void instrument_loop_begins(enum instrument_loop loop);
+void instrument_loop_ends(enum instrument_loop loop);
+void instrument_loop_late(enum instrument_loop loop, uint64_t nanos); /* its timer, by so much */
+void instrument_loop_over(enum instrument_loop loop);
+
+/* A handler thread, a single task of the same kind: at work from begins to ends. Its own thread. */
+void instrument_worker_starts(unsigned number);
+void instrument_worker_begins(void);
+void instrument_worker_ends(void);
+void instrument_worker_over(void);
 
 /* The game's own counters and gauges. */
 enum instrument_event { EVENT_JOIN, EVENT_LEAVE, EVENT_TIMEOUT, EVENT_STALE_MOVE, EVENT_COUNT };

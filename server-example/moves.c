@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "instrument.h"
 #include "session.h"
 
 size_t move_bytes(struct move *move)
@@ -27,15 +26,11 @@ void moves_init(struct moves *moves, uint64_t bound)
 
 void moves_finish(struct moves *moves)
 {
-    uint64_t n = moves->length;
-    size_t bytes = moves->bytes;
     struct move *next = NULL;
     for (struct move *move = moves->first; move; move = next) {
         next = move->next;
+        instrument_move_discarded(move->mark, move_bytes(move));
         move_free(move);
-    }
-    if (n > 0) {
-        instrument_moves_discarded(n, bytes);
     }
     moves->first = moves->last = NULL;
     moves->length = moves->bytes = 0;
@@ -50,7 +45,7 @@ bool moves_push(struct moves *moves, struct move *move)
         uv_mutex_unlock(&moves->lock);
         return false;
     }
-    move->ticket = instrument_move_enters(bytes);
+    move->mark = instrument_move_enters(move->session->sender, bytes);
     move->next = NULL;
     *(moves->last ? &moves->last->next : &moves->first) = move;
     moves->last = move;
@@ -72,7 +67,7 @@ struct move *moves_pop(struct moves *moves)
         moves->length--;
         moves->bytes -= bytes;
         moves->n_taken++;
-        instrument_move_taken(move->ticket, bytes);
+        instrument_move_taken(move->mark, bytes);
     }
     uv_mutex_unlock(&moves->lock);
     return move;
@@ -90,6 +85,20 @@ struct moves_count moves_count(struct moves *moves)
 {
     uv_mutex_lock(&moves->lock);
     struct moves_count count = {moves->length, moves->bytes, moves->n_sent, moves->n_taken};
+    uv_mutex_unlock(&moves->lock);
+    return count;
+}
+
+struct moves_count moves_orphaned(struct moves *moves)
+{
+    struct moves_count count = {0};
+    uv_mutex_lock(&moves->lock);
+    for (struct move *move = moves->first; move; move = move->next) {
+        if (!atomic_load_explicit(&move->session->is_open, memory_order_relaxed)) {
+            count.length++;
+            count.bytes += move_bytes(move);
+        }
+    }
     uv_mutex_unlock(&moves->lock);
     return count;
 }

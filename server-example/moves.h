@@ -12,13 +12,14 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "instrument.h"
 #include "protocol.h"
 
 /* One move on its way from the socket to a handler. */
 struct move {
     struct move *next;
-    struct session *session; /* a reference of its own */
-    uint64_t ticket;         /* weir's, of the step that the move is in */
+    struct session *session;     /* a reference of its own */
+    struct instrument_mark mark; /* weir's, of the step that the move is in */
     uint64_t stamp;
     struct sockaddr_in from;
     uint32_t player;
@@ -61,5 +62,8 @@ struct moves_count {
     uint64_t length, bytes, n_sent, n_taken;
 };
 struct moves_count moves_count(struct moves *moves);
+
+/* Of what is queued, the moves of players who have left. Looks at each; any thread. */
+struct moves_count moves_orphaned(struct moves *moves);
 
 #endif

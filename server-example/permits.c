@@ -28,6 +28,9 @@ static void permits_subtract(struct permits *permits, enum gate gate)
     if (permits->gate == gate && permits->n_inside[gate] <= permits->n_all) {
         instrument_permits_given(1);
         uv_cond_signal(&permits->freed);
+        if (permits->is_waiting) {
+            instrument_permit_freed();
+        }
     }
     permits->n_inside[gate]--;
 }
@@ -87,9 +90,11 @@ bool permits_enter_pool(struct permits *permits)
     uv_mutex_lock(&permits->lock);
     if (permits_must_wait(permits)) {
         uint64_t waiting = instrument_permit_waits();
+        permits->is_waiting = true;
         while (permits_must_wait(permits)) {
             uv_cond_wait(&permits->freed, &permits->lock);
         }
+        permits->is_waiting = false;
         instrument_permit_waited(waiting);
     }
     bool is_in = !permits->is_stopping;

@@ -28,6 +28,7 @@ struct permits {
     uint64_t n_all;
     uint64_t n_inside[3]; /* by gate */
     bool is_stopping;
+    bool is_waiting; /* the game loop, for a permit */
 };
 
 void permits_init(struct permits *permits, uint64_t n_all, enum gate gate);

@@ -18,6 +18,8 @@ size_t report_write(const struct report *report, char *ret_text, size_t n)
         {"sessions", report->sessions},
         {"queued", report->queued},
         {"queued_bytes", report->queued_bytes},
+        {"orphaned", report->orphaned},
+        {"orphaned_bytes", report->orphaned_bytes},
         {"sent", report->sent},
         {"taken", report->taken},
         {"handling", report->handling},
@@ -32,6 +34,7 @@ size_t report_write(const struct report *report, char *ret_text, size_t n)
         {"joins", report->joins},
         {"leaves", report->leaves},
         {"timeouts", report->timeouts},
+        {"ticks", report->ticks},
         {"replies_lost", report->replies_lost},
         {"kernel_drops", report->kernel_drops},
     };

@@ -17,10 +17,12 @@ struct report {
     const char *state; /* running, paused, resting */
     uint64_t players, sessions;
     uint64_t queued, queued_bytes, sent, taken; /* the moves channel */
+    uint64_t orphaned, orphaned_bytes;          /* of players who have left */
     uint64_t permits, permits_taken;
     uint64_t handling, served, stale; /* handed over or being handled; done */
     uint64_t refused, unknown, ignored, malformed;
     uint64_t joins, leaves, timeouts;
+    uint64_t ticks; /* of the game loop */
     uint64_t replies_lost, kernel_drops;
     double cpu_seconds, uptime_seconds;
 };

@@ -22,19 +22,20 @@
 #include "report.h"
 #include "session.h"
 
-#define DATAGRAMS_AT_ONCE    20          /* what libuv takes with one recvmmsg */
-#define DATAGRAM_ROOM        (64 * 1024) /* what libuv reckons for each */
-#define SOCKET_BUFFER        (4 * 1024 * 1024)
-#define SILENCE_MILLISECONDS 10000
-#define EXPIRE_MILLISECONDS  500
-#define TRIM_BYTES           (1024 * 1024)
-#define NANOS_PER_MILLI      UINT64_C(1000000)
+#define DATAGRAMS_AT_ONCE   20          /* what libuv takes with one recvmmsg */
+#define DATAGRAM_ROOM       (64 * 1024) /* what libuv reckons for each */
+#define SOCKET_BUFFER       (4 * 1024 * 1024)
+#define EXPIRE_MILLISECONDS 500
+#define TRIM_BYTES          (1024 * 1024)
+#define NANOS_PER_MILLI     UINT64_C(1000000)
 
 struct server {
     struct server_options options;
     uv_loop_t loop;
     uv_udp_t udp;
     uv_timer_t expire, then, until;
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
     uv_signal_t signals[3];
     int socket;
     unsigned char *room; /* for received datagrams */
@@ -96,6 +97,7 @@ static size_t server_report(struct server *server, const char *state, char *ret_
     uint64_t n_served = atomic_load_explicit(&handlers->n_served, memory_order_acquire);
     struct permits_count permits = permits_count(&server->permits);
     struct moves_count moves = moves_count(&server->moves);
+    struct moves_count orphaned = moves_orphaned(&server->moves);
     const struct report report = {
         .mode = server->mode,
         .state = state,
@@ -103,6 +105,8 @@ static size_t server_report(struct server *server, const char *state, char *ret_
         .sessions = session_count(),
         .queued = moves.length,
         .queued_bytes = moves.bytes,
+        .orphaned = orphaned.length,
+        .orphaned_bytes = orphaned.bytes,
         .sent = moves.n_sent,
         .taken = moves.n_taken,
         .permits = permits.n_all,
@@ -117,6 +121,7 @@ static size_t server_report(struct server *server, const char *state, char *ret_
         .joins = server->n_joins,
         .leaves = server->n_leaves,
         .timeouts = server->n_timeouts,
+        .ticks = atomic_load_explicit(&server->gameloop.n_ticks, memory_order_relaxed),
         .replies_lost = server->outbox.n_lost +
                         atomic_load_explicit(&handlers->n_replies_lost, memory_order_relaxed),
         .kernel_drops = server_kernel_drops(server),
@@ -151,7 +156,7 @@ static void server_answer(struct server *server, const struct message *request,
 static void server_on_join(struct server *server, const struct message *join,
                            const struct sockaddr_in *from)
 {
-    struct session *session = sessions_open(&server->sessions, uv_now(&server->loop));
+    struct session *session = sessions_open(&server->sessions, join->player, uv_now(&server->loop));
     if (!session) {
         server_answer(server, join, from, MESSAGE_REFUSED, MESSAGE_REASON_NO_SEAT);
         return;
@@ -329,13 +334,25 @@ static void server_on_expire(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     uint64_t now = uv_now(&server->loop);
-    while (now > SILENCE_MILLISECONDS &&
-           sessions_expire(&server->sessions, now - SILENCE_MILLISECONDS)) {
+    uint64_t silence = server->options.silence_nanos / NANOS_PER_MILLI;
+    while (now > silence && sessions_expire(&server->sessions, now - silence)) {
         server->n_timeouts++;
         instrument_count(EVENT_TIMEOUT);
     }
     instrument_players(server->sessions.n_open);
     server_trim(server);
+}
+
+static void server_before_poll(uv_prepare_t *prepare)
+{
+    (void)prepare;
+    instrument_loop_ends(LOOP_NETWORK);
+}
+
+static void server_after_poll(uv_check_t *check)
+{
+    (void)check;
+    instrument_loop_begins(LOOP_NETWORK);
 }
 
 static void server_on_then(uv_timer_t *timer)
@@ -384,6 +401,17 @@ static void server_bind(struct server *server)
     server->options.port = ntohs(address.sin_port);
 }
 
+/* libuv waits between the two; they keep no loop alive. */
+static void server_start_watching(struct server *server)
+{
+    uv_prepare_init(&server->loop, &server->before_poll);
+    uv_check_init(&server->loop, &server->after_poll);
+    uv_prepare_start(&server->before_poll, server_before_poll);
+    uv_check_start(&server->after_poll, server_after_poll);
+    uv_unref((uv_handle_t *)&server->before_poll);
+    uv_unref((uv_handle_t *)&server->after_poll);
+}
+
 static void server_start_timers(struct server *server)
 {
     const struct server_options *options = &server->options;
@@ -426,6 +454,7 @@ static void server_start(struct server *server)
     server->gameloop.handlers = &server->handlers;
     gameloop_start(&server->gameloop);
     server_start_timers(server);
+    server_start_watching(server);
     uv_udp_recv_start(&server->udp, server_on_room, server_on_datagram);
 }
 
@@ -449,6 +478,7 @@ static void server_stop(struct server *server)
     uv_walk(&server->loop, server_close_handle, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     uv_loop_close(&server->loop);
+    instrument_loop_over(LOOP_NETWORK);
     free(server->room);
     report_print(text, server->options.is_json);
 }

@@ -17,8 +17,9 @@ struct server_options {
     struct mode mode;
     bool has_then;
     struct mode then;
-    uint64_t after_nanos; /* when `then` comes */
-    uint64_t for_nanos;   /* 0: until a signal */
+    uint64_t after_nanos;   /* when `then` comes */
+    uint64_t silence_nanos; /* a player not heard for so long has left */
+    uint64_t for_nanos;     /* 0: until a signal */
     uint64_t serve_rate;
     uint64_t permits;
     uint64_t n_workers;

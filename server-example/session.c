@@ -74,7 +74,7 @@ void sessions_finish(struct sessions *sessions)
     sessions->buckets = NULL;
 }
 
-struct session *sessions_open(struct sessions *sessions, uint64_t now)
+struct session *sessions_open(struct sessions *sessions, uint32_t player, uint64_t now)
 {
     if (sessions->n_open >= sessions->n_max) {
         return NULL;
@@ -85,6 +85,7 @@ struct session *sessions_open(struct sessions *sessions, uint64_t now)
     struct session *session = xcalloc(1, sizeof(*session));
     session->token = sessions_token(sessions);
     session->heard_at = now;
+    session->sender = instrument_player_joined(player);
     atomic_init(&session->n_references, 1);
     atomic_init(&session->is_open, true);
     struct session **bucket = sessions_bucket(sessions, session->token);
@@ -125,6 +126,7 @@ void sessions_close(struct sessions *sessions, struct session *session)
     sessions_unlink_age(sessions, session);
     sessions->n_open--;
     atomic_store_explicit(&session->is_open, false, memory_order_relaxed);
+    instrument_player_gone(session->sender);
     session_release(session);
 }
 

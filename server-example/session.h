@@ -16,8 +16,9 @@
 struct session {
     uint64_t token;
     atomic_uint n_references;
-    atomic_bool is_open; /* false once the player has left */
-    atomic_int x, y;     /* handlers of two moves of a player may run at once */
+    atomic_bool is_open;        /* false once the player has left */
+    atomic_int x, y;            /* handlers of two moves of a player may run at once */
+    struct weir_sender *sender; /* weir's, until the player has left; NULL: none */
     /* The main thread's own: */
     uint64_t heard_at; /* milliseconds, as uv_now */
     struct session *bucket_next;
@@ -37,9 +38,9 @@ void sessions_init(struct sessions *sessions, size_t n_max);
 /* Closes and releases every session of the table. */
 void sessions_finish(struct sessions *sessions);
 
-/* A new session with a token from the kernel's random source. Borrowed from the table; NULL: the
- * table is full. */
-struct session *sessions_open(struct sessions *sessions, uint64_t now);
+/* A new session of a player, with a token from the kernel's random source. Borrowed from the table;
+ * NULL: the table is full. */
+struct session *sessions_open(struct sessions *sessions, uint32_t player, uint64_t now);
 
 /* Borrowed; NULL: none of that token. */
 struct session *sessions_find(struct sessions *sessions, uint64_t token);

@@ -63,8 +63,9 @@ def living_process_is_shown_as_documented():
     assert list(whole) == ["schema", "ts", "target", "data"], whole
     assert whole["schema"] == "weir.snapshot/1", whole
     assert whole["target"] == {"name": "game", "pid": host.pid, "state": "running"}, whole
-    assert list(whole["data"]) == ["process", "channels", "semaphores", "tasks", "loops",
-                                   "counters", "gauges", "agent", "warnings"], whole
+    assert list(whole["data"]) == ["process", "channels", "semaphores", "tasks", "single_tasks",
+                                   "loops", "senders", "counters", "gauges", "agent",
+                                   "warnings"], whole
     check(whole["data"])
     process = whole["data"]["process"]
     assert process["rss_bytes"] > 0 and process["uptime_seconds"] > 0, process

@@ -107,8 +107,15 @@ static bool prometheus_is_exposed(const struct prometheus_encoder *encoder,
 
 static bool prometheus_is_peak(enum wi_kind kind, size_t metric)
 {
-    return kind == WI_CHANNEL &&
-           (metric == WI_CHANNEL_HIGH_WATER || metric == WI_CHANNEL_OLDEST_AGE);
+    switch (kind) {
+    case WI_CHANNEL:
+        return metric == WI_CHANNEL_HIGH_WATER || metric == WI_CHANNEL_OLDEST_AGE;
+    case WI_LOOP:
+        return metric == WI_LOOP_CURRENT || metric == WI_LOOP_ITERATION_MAX ||
+               metric == WI_LOOP_LATENESS_MAX || metric == WI_LOOP_PERIOD;
+    default:
+        return false;
+    }
 }
 
 static void prometheus_row_add(struct prometheus_encoder *encoder, struct prometheus_group *group,
@@ -163,6 +170,7 @@ static const char *prometheus_label(enum wi_kind kind)
     case WI_TASK:
     case WI_COUNTER:
     case WI_GAUGE:
+    case WI_LOOP:
         return wi_metric_table(kind)->name;
     default:
         return NULL;
@@ -507,11 +515,18 @@ static void prometheus_bounds_write(struct prometheus_encoder *encoder)
     }
 }
 
+/* Senders and single tasks are instances, which are no label: their channels and kinds have their sums. */
+static bool prometheus_has_families(int kind)
+{
+    return kind < WI_WARNING || kind == WI_LOOP;
+}
+
 static struct prometheus_encoder *prometheus_encoder_create(struct wi_world *world)
 {
     size_t most_rows = 1;
-    for (int kind = 0; kind < WI_WARNING; kind++) {
-        size_t n_rows = wi_world_count(world, (enum wi_kind)kind);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        size_t n_rows =
+            prometheus_has_families(kind) ? wi_world_count(world, (enum wi_kind)kind) : 0;
         most_rows = n_rows > most_rows ? n_rows : most_rows;
     }
     struct prometheus_encoder *encoder = calloc(1, sizeof(*encoder));
@@ -544,8 +559,10 @@ enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format for
     encoder->without_process = without_process;
     prometheus_bounds_write(encoder);
     prometheus_build_info(encoder);
-    for (int kind = 0; kind < WI_WARNING && !encoder->has_failed && !buffer->has_failed; kind++) {
-        prometheus_kind(encoder, (enum wi_kind)kind);
+    for (int kind = 0; kind < WI_N_KINDS && !encoder->has_failed && !buffer->has_failed; kind++) {
+        if (prometheus_has_families(kind)) {
+            prometheus_kind(encoder, (enum wi_kind)kind);
+        }
     }
     if (encoder->is_openmetrics) {
         wi_buffer_text(buffer, "# EOF\n");
