@@ -116,6 +116,54 @@ static void run_reject(uint64_t n)
     }
 }
 
+static struct weir_sender *sender;
+
+static void run_sender(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        struct weir_channel *channel = channels[1];
+        BENCH_HIDE(channel);
+        struct weir_sent sent = weir_channel_send_from(channel, sender, 208);
+        weir_channel_receive_from(channel, sent, 208);
+    }
+}
+
+static void run_sender_open_close(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        weir_sender_close(weir_sender_open(channels[1], "player-12345"));
+    }
+}
+
+static struct weir_task single;
+
+static void run_single(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        weir_task_poll(&single);
+        weir_task_polled(&single);
+    }
+}
+
+static void run_single_woken(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        weir_task_wake(&single);
+        weir_task_poll(&single);
+        weir_task_polled(&single);
+    }
+}
+
+static struct weir_loop *loop;
+
+static void run_iteration(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        weir_loop_begin(loop);
+        weir_loop_end(loop);
+    }
+}
+
 static uint64_t pairs_of_two;
 
 static void *two_thread(void *channel)
@@ -164,6 +212,12 @@ int main(void)
     struct weir_value_options counter_options = WEIR_VALUE_INIT("counter");
     counter = weir_counter_open(&counter_options);
 
+    sender = weir_sender_open(channels[1], "bench");
+    weir_task_open(&single,
+                   weir_task_kind_open(&(struct weir_task_options)WEIR_TASK_INIT("connection")),
+                   "bench");
+    loop = weir_loop_open(&(struct weir_loop_options)WEIR_LOOP_INIT("bench"));
+
     static const struct bench_case cases[] = {
         {"loop", run_loop, NULL, 0, 0, 0},
         {"pair_of_fetch_add", run_fetch_add, NULL, 0, 1, 0},
@@ -178,6 +232,11 @@ int main(void)
         {"semaphore_acquire_release", run_semaphore, "pair_of_fetch_add", 0, 1, 0},
         {"counter_add", run_counter, "pair_of_fetch_add", 0, 1, 0},
         {"channel_reject", run_reject, "pair_of_fetch_add", 0, 1, 0},
+        {"pair_of_a_sender", run_sender, "pair_sampled_latency", 0, 1, 0},
+        {"sender_open_close", run_sender_open_close, "pair_of_a_sender", 0, 1, 0},
+        {"single_task_poll", run_single, "two_timestamps", 0, 1, 0},
+        {"single_task_wake_poll", run_single_woken, "two_timestamps", 0, 1, 0},
+        {"loop_iteration", run_iteration, "two_timestamps", 0, 1, 0},
     };
     bench_run(cases, sizeof(cases) / sizeof(cases[0]), "loop", ITERATIONS, ROUNDS);
     weir_stop();
