@@ -64,6 +64,7 @@ static void block_bring_up(const struct wi_collection *collection, struct wi_raw
 {
     uint64_t now = collection->now_ticks;
     uint64_t from = woken > rested ? woken : rested;
+    from = now && from > now ? now : from; /* woken after the reading */
     if (began) {
         single->state = WI_RAW_RUNNING;
         single->in_state = block_nanos(collection, began, now);
