@@ -23,6 +23,12 @@ if ! LC_ALL=C sort "$dir/weir" "$dir/weir-agent" | diff -u "$WEIR_SOURCE/tests/i
     status=1
 fi
 
+# A thread's variables are found without a function that may allocate, also in a plugin.
+if nm -D --undefined-only "$lib/libweir.so.0" | grep __tls_get_addr; then
+    echo "a thread variable of libweir lacks WEIR_TLS_MODEL: a hook could allocate" >&2
+    status=1
+fi
+
 # The archives bring no foreign global names into a program.
 foreign=$(nm -g --defined-only "$lib/libweir.a" "$lib/libweir-agent.a" |
     awk 'NF == 3 && $3 !~ /^(weir_|wi_|DW\.ref)/ { print $3 }')

@@ -8,7 +8,8 @@
  *
  * True of every hook (weir_channel_send and its like):
  *   - it cannot fail, and it takes no lock, allocates no heap memory and makes no system call once
- *     the calling thread has touched the handle (weir_thread_start pays that first touch);
+ *     the calling thread has touched the handle and measured a wait on it (weir_thread_start pays for
+ *     both); before, it only ever tries a lock, and never waits for one;
  *   - it may be called from any thread, from a signal handler, before weir_start, after weir_stop
  *     and in a forked child, where it counts nothing until weir_start is called there;
  *   - with a NULL handle it does nothing. Opening never fails the host: it gives NULL.
@@ -117,8 +118,10 @@ WEIR_EXPORT void weir_stop(void);
 /* Whether hooks count now. Threads: any. */
 WEIR_EXPORT bool weir_is_on(void);
 
-/* Gives the calling thread its shard and its cells of all handles that are open now, so that no
- * later hook on them takes a slow path. Optional. Fails: silently; hooks then count in shared cells. */
+/* Gives the calling thread its shard and its cells of all handles that are open now, and these handles
+ * their histograms, as long as the segment is not half full: no later hook on them makes anything.
+ * Optional; 896 bytes for each thing that is timed. Fails: silently; hooks then count in shared cells,
+ * and make histograms when they need them. Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT void weir_thread_start(void);
 
 /* What the library itself came to. Threads: any; takes no lock. */

@@ -14,7 +14,7 @@
 /* xorshift64, one state for each thread. */
 static uint64_t sampler_random(uint64_t seed)
 {
-    static WEIR_THREAD uint64_t state;
+    static WEIR_THREAD uint64_t state WEIR_TLS_MODEL;
     uint64_t x = state ? state : seed | 1;
     x ^= x << 13;
     x ^= x >> 7;
@@ -97,6 +97,29 @@ static void sampler_own(struct weir_cell *cell)
             __atomic_store_n(&cell->u.channel.histogram, line, __ATOMIC_RELEASE);
         }
         pthread_mutex_unlock(&wi_segment.lock);
+    }
+}
+
+/* Task kinds time two things: pending and running. Loops have theirs from the start. */
+static unsigned sampler_n_histograms(uint8_t kind)
+{
+    return kind == WI_TASK ? 2 : kind == WI_CHANNEL || kind == WI_SEMAPHORE;
+}
+
+void wi_sampler_prepare(struct weir_slot_head *head, struct weir_cell *cell)
+{
+    if (head->sampling == WEIR_SAMPLING_OFF) {
+        return;
+    }
+    for (unsigned which = 0; which < sampler_n_histograms(head->kind); which++) {
+        if (!head->histogram[which]) {
+            __atomic_store_n(&head->histogram[which], wi_segment_take_histogram(),
+                             __ATOMIC_RELEASE);
+        }
+    }
+    if (cell && head->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL &&
+        !cell->u.channel.histogram) {
+        __atomic_store_n(&cell->u.channel.histogram, wi_segment_take_histogram(), __ATOMIC_RELEASE);
     }
 }
 

@@ -6,10 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-WEIR_THREAD struct weir_thread weir_self;
+WEIR_THREAD struct weir_thread weir_self WEIR_TLS_MODEL;
 
 /* Set by the key's destructor: this thread must not claim again. */
-static WEIR_THREAD bool thread_has_ended;
+static WEIR_THREAD bool thread_has_ended WEIR_TLS_MODEL;
 
 static pthread_key_t thread_key;
 static bool thread_has_key;
@@ -200,6 +200,22 @@ struct weir_cell *wi_thread_cell(const struct wi_shard *shard, uint32_t id)
     return line ? (struct weir_cell *)wi_segment_line(line) + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
 }
 
+/* Histograms are 14 lines each, so they may take the segment to its half only: beyond that they are
+ * made when there is something to put into them. The lock is held. */
+static void thread_prepare(uint32_t n_slots)
+{
+    const struct wi_header *header = wi_segment_header();
+    const struct wi_shard *shard =
+        weir_self.shard ? &wi_segment_shards()[weir_self.shard - 1] : NULL;
+    for (uint32_t id = 0; id < n_slots && header->used_bytes < header->limit_bytes / 2; id++) {
+        struct weir_slot_head *head = &wi_segment_slot(id)->head;
+        if (head->state == WI_SLOT_READY) {
+            bool has_cell = shard && !(head->id & WEIR_ID_SHARED);
+            wi_sampler_prepare(head, has_cell ? wi_thread_cell(shard, id) : NULL);
+        }
+    }
+}
+
 void weir_thread_start(void)
 {
     if (thread_has_ended || !wi_segment_counts()) {
@@ -212,5 +228,6 @@ void weir_thread_start(void)
             break;
         }
     }
+    thread_prepare(n_slots);
     pthread_mutex_unlock(&wi_segment.lock);
 }

@@ -21,6 +21,10 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head);
 bool wi_thread_is_refused(void);
 void wi_thread_refuse(void);
 
+/* Makes what the first timed message of a handle would make: its histograms, and the calling thread's
+ * own in `cell` (NULL: none) where every message is timed. The segment's lock is held. */
+void wi_sampler_prepare(struct weir_slot_head *head, struct weir_cell *cell);
+
 /* A cell as its thread finds it first. */
 void wi_cell_reset(struct weir_cell *cell);
 
