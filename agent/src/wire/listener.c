@@ -132,12 +132,12 @@ static void listener_on_ready(struct wi_source *source, uint32_t events, uint64_
         if (fd >= 0) {
             listener->resume_nanos = 0;
             listener_admit(listener, fd, now);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            /* The connection stays in the backlog and the descriptor readable: without a pause the
-             * loop would spin until the host closes something. */
-            listener_pause(listener, errno, now);
+        } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
+            /* No descriptors, no memory, or a filter of the host's: the connection stays in the backlog
+             * and the descriptor readable, so that without a pause the loop would spin. */
+            listener_pause(listener, errno, now);
             return;
         }
     }
