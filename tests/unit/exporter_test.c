@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "caller.h"
 #include "fake_world.h"
 #include "wire/exporter.h"
 #include "wire/reactor.h"
@@ -21,11 +22,6 @@
 #include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
-
-/* PREFACE, SETTINGS with a window of 2^31 - 1, and one for the connection. */
-static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-                              "\0\0\6\4\0\0\0\0\0\0\4\177\377\377\377"
-                              "\0\0\4\10\0\0\0\0\0\177\377\0\0";
 
 struct state {
     struct wi_world *world;
@@ -90,47 +86,6 @@ static void put(int fd, const void *bytes, size_t n)
     assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);
 }
 
-/* A field of a header, literal and without Huffman. */
-static size_t put_field(char *to, const char *name, const char *value)
-{
-    size_t n_name = strlen(name);
-    size_t n_value = strlen(value);
-    to[0] = 0;
-    to[1] = (char)n_name;
-    memcpy(to + 2, name, n_name);
-    to[2 + n_name] = (char)n_value;
-    memcpy(to + 3 + n_name, value, n_value);
-    return 3 + n_name + n_value;
-}
-
-/* Asks for channels ten times a second on a stream. */
-static void ask(int fd, int stream)
-{
-    static const char message[] = {0, 0, 0, 0, 4, 0x0a, 0, 0x10, 100};
-    char frame[512] = {0};
-    size_t n = 9;
-    n += put_field(frame + n, ":method", "POST");
-    n += put_field(frame + n, ":scheme", "http");
-    n += put_field(frame + n, ":authority", "localhost");
-    n += put_field(frame + n, ":path", "/weir.v1.Agent/Watch");
-    n += put_field(frame + n, "content-type", "application/grpc");
-    frame[1] = (char)((n - 9) >> 8);
-    frame[2] = (char)(n - 9);
-    frame[3] = 1;
-    frame[4] = 4;
-    frame[8] = (char)stream;
-    put(fd, frame, n);
-    char body[9] = {0, 0, sizeof(message), 0, 1, 0, 0, 0, (char)stream};
-    put(fd, body, sizeof(body));
-    put(fd, message, sizeof(message));
-}
-
-static bool has_input(int fd, int millis)
-{
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    return poll(&wait, 1, millis) == 1;
-}
-
 static void it_reads_the_world_once_a_second_without_peers(void **state)
 {
     struct state *s = *state;
@@ -139,7 +94,7 @@ static void it_reads_the_world_once_a_second_without_peers(void **state)
     uint64_t begin = wi_reactor_now();
     while (__atomic_load_n(&s->refreshes, __ATOMIC_RELAXED) < 3) {
         assert_true(wi_reactor_now() - begin < 20 * SECOND);
-        has_input(-1, 10);
+        caller_has_input(-1, 10);
     }
     assert_true(wi_reactor_now() - begin >= 19 * SECOND / 10);
 }
@@ -149,14 +104,14 @@ static void many_streams_share_a_reading(void **state)
     struct state *s = *state;
     struct weir_error error = {""};
     assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
-    put(s->peer, preface, sizeof(preface) - 1);
+    put(s->peer, caller_preface, caller_preface_bytes);
     for (int i = 0; i < 30; i++) {
-        ask(s->peer, 2 * i + 1);
+        assert_true(caller_watch(s->peer, 2 * i + 1));
     }
     char bytes[4096];
     uint64_t begin = wi_reactor_now();
     while (wi_reactor_now() - begin < SECOND) {
-        if (has_input(s->peer, 100)) {
+        if (caller_has_input(s->peer, 100)) {
             assert_true(recv(s->peer, bytes, sizeof(bytes), 0) > 0);
         }
     }
@@ -172,13 +127,13 @@ static void a_world_that_cannot_be_read_is_logged_once(void **state)
     struct weir_error error = {""};
     fake_world_fail_refresh(s->world, WEIR_E_CORRUPT, "slot 3 is torn");
     assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
-    put(s->peer, preface, sizeof(preface) - 1);
-    ask(s->peer, 1);
+    put(s->peer, caller_preface, caller_preface_bytes);
+    assert_true(caller_watch(s->peer, 1));
     char bytes[4096];
     uint64_t begin = wi_reactor_now();
     size_t n = 0;
     while (wi_reactor_now() - begin < SECOND / 2) { /* still served, from what was read before */
-        if (has_input(s->peer, 100)) {
+        if (caller_has_input(s->peer, 100)) {
             n += (size_t)recv(s->peer, bytes, sizeof(bytes), 0);
         }
     }
@@ -197,8 +152,8 @@ static void a_path_that_is_too_long_is_said(void **state)
     memset(path + 9, 'x', 150);
     assert_int_equal(start(s, true, path, &error), WEIR_DEGRADED);
     assert_non_null(strstr(error.text, "WEIR_DIR"));
-    put(s->peer, preface, sizeof(preface) - 1);
-    assert_true(has_input(s->peer, 10000));
+    put(s->peer, caller_preface, caller_preface_bytes);
+    assert_true(caller_has_input(s->peer, 10000));
 }
 
 static void a_directory_that_is_not_there_is_said(void **state)
@@ -219,15 +174,15 @@ static void a_peer_that_never_reads_delays_the_end_by_half_a_second(void **state
         fake_world_add_channel(s->world, name, 10, 4, WEIR_UNBOUNDED);
     }
     assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
-    put(s->peer, preface, sizeof(preface) - 1);
+    put(s->peer, caller_preface, caller_preface_bytes);
     for (int i = 0; i < 20; i++) {
-        ask(s->peer, 2 * i + 1);
+        assert_true(caller_watch(s->peer, 2 * i + 1));
     }
-    assert_true(has_input(s->peer, 10000));
+    assert_true(caller_has_input(s->peer, 10000));
     uint64_t begin = wi_reactor_now();
     while (__atomic_load_n(&s->refreshes, __ATOMIC_RELAXED) < 3) {
         assert_true(wi_reactor_now() - begin < 20 * SECOND);
-        has_input(-1, 10);
+        caller_has_input(-1, 10);
     }
     begin = wi_reactor_now();
     wi_exporter_stop(s->exporter);
@@ -240,9 +195,9 @@ static void a_peer_that_reads_gets_a_goaway(void **state)
     struct state *s = *state;
     struct weir_error error = {""};
     assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
-    put(s->peer, preface, sizeof(preface) - 1);
-    ask(s->peer, 1);
-    assert_true(has_input(s->peer, 10000));
+    put(s->peer, caller_preface, caller_preface_bytes);
+    assert_true(caller_watch(s->peer, 1));
+    assert_true(caller_has_input(s->peer, 10000));
     wi_exporter_stop(s->exporter);
     s->exporter = NULL;
     static char bytes[1 << 20];

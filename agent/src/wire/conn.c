@@ -64,7 +64,7 @@ void wi_conn_destroy(struct wi_conn *conn)
     if (!conn) {
         return;
     }
-    if (conn->source.fd >= 0) {
+    if (conn->source.fd >= 0 && !conn->reactor->is_robbed) {
         /* The peer is to see the end also while a forked child holds a copy of the descriptor. */
         shutdown(conn->source.fd, SHUT_RDWR);
     }

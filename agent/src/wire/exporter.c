@@ -223,6 +223,15 @@ static void exporter_step_conns(struct wi_exporter *exporter, uint64_t now)
     exporter_bury(exporter);
 }
 
+/* The program closed descriptors that it never opened; their numbers may be those of its own by now. */
+static void exporter_forget(struct wi_exporter *exporter)
+{
+    wi_http_forget(exporter->http);
+    exporter_log(exporter,
+                 "weir: the program has closed the exporter's descriptors, so nothing is served; "
+                 "call weir_agent_stop and weir_agent_start");
+}
+
 static void exporter_farewell(struct wi_exporter *exporter)
 {
     uint64_t now = wi_reactor_now();
@@ -237,6 +246,10 @@ static void exporter_farewell(struct wi_exporter *exporter)
     exporter_step_conns(exporter, now);
     while (exporter->conns && now < end) {
         now = wi_reactor_wait(&exporter->reactor, end);
+        if (exporter->reactor.is_robbed) {
+            exporter_forget(exporter);
+            return;
+        }
         exporter_step_conns(exporter, now);
     }
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
@@ -253,6 +266,10 @@ static void *exporter_main(void *context)
     exporter_refresh(exporter, now);
     while (!exporter->reactor.is_stopping) {
         now = wi_reactor_wait(&exporter->reactor, exporter_due(exporter));
+        if (exporter->reactor.is_robbed) {
+            exporter_forget(exporter);
+            return NULL;
+        }
         wi_listener_tick(&exporter->listener, now);
         exporter_freshen(exporter, now);
         exporter_run_http(exporter, now);
@@ -439,6 +456,7 @@ bool wi_exporter_is_self(const struct wi_exporter *exporter)
 
 void wi_exporter_abandon(struct wi_exporter *exporter)
 {
-    wi_reactor_abandon(&exporter->reactor);
-    wi_http_abandon(exporter->http);
+    if (wi_reactor_abandon(&exporter->reactor)) {
+        wi_http_abandon(exporter->http);
+    }
 }

@@ -704,6 +704,15 @@ void wi_http_destroy(struct wi_http *http)
     free(http);
 }
 
+void wi_http_forget(struct wi_http *http)
+{
+    if (http) {
+        http->is_broken = true; /* MHD is not called again, so what it has is lost */
+        http->epoll = -1;
+        http->listener = -1;
+    }
+}
+
 void wi_http_abandon(struct wi_http *http)
 {
     if (!http) {

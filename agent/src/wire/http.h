@@ -22,6 +22,10 @@ enum weir_status wi_http_create(const struct wi_http_options *options, struct wi
                                 struct wi_http **ret_http, struct weir_error *ret_error);
 void wi_http_destroy(struct wi_http *http);
 
+/* The host has closed its descriptors: none is touched any more, and wi_http_destroy frees the rest.
+ * NULL is fine. */
+void wi_http_forget(struct wi_http *http);
+
 /* In a forked child: closes what was listening, so that the parent's port is the parent's alone, and
  * frees nothing. NULL is fine. */
 void wi_http_abandon(struct wi_http *http);

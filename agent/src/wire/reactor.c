@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* One epoll set, and an eventfd that ends it. */
+/* One epoll set, and a pipe that ends it. */
 #include "wire/reactor.h"
 
 #include "segment/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,36 +28,48 @@ enum weir_status wi_reactor_init(struct wi_reactor *reactor, struct weir_error *
     for (size_t i = 0; i < WI_REACTOR_SOURCES_MAX; i++) {
         reactor->fds[i] = -1;
     }
+    reactor->stop_fds[0] = reactor->stop_fds[1] = -1;
     reactor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    reactor->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (reactor->epoll_fd < 0 || reactor->stop_fd < 0 ||
-        epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, reactor->stop_fd, &event) != 0) {
+    struct stat facts;
+    if (reactor->epoll_fd < 0 || pipe2(reactor->stop_fds, O_CLOEXEC | O_NONBLOCK) != 0 ||
+        fstat(reactor->stop_fds[1], &facts) != 0 ||
+        epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, reactor->stop_fds[0], &event) != 0) {
         wi_error_set(ret_error,
                      "the exporter gets no descriptors: %s; raise the limit of open files",
                      strerror(errno));
         wi_reactor_finish(reactor);
         return WEIR_E_SYSTEM;
     }
+    reactor->device = facts.st_dev;
+    reactor->inode = facts.st_ino;
     return WEIR_OK;
 }
 
 void wi_reactor_finish(struct wi_reactor *reactor)
 {
-    if (reactor->epoll_fd >= 0) {
-        close(reactor->epoll_fd);
-        reactor->epoll_fd = -1;
+    int *const own[] = {&reactor->epoll_fd, &reactor->stop_fds[0], &reactor->stop_fds[1]};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (*own[i] >= 0 && !reactor->is_robbed) {
+            close(*own[i]);
+        }
+        *own[i] = -1;
     }
-    if (reactor->stop_fd >= 0) {
-        close(reactor->stop_fd);
-        reactor->stop_fd = -1;
-    }
+}
+
+/* Pipes have inodes of their own, epoll sets and eventfds share one. */
+static bool reactor_is_whole(const struct wi_reactor *reactor)
+{
+    return wi_file_is(reactor->stop_fds[1], reactor->device, reactor->inode);
 }
 
 enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *source,
                                 uint32_t events)
 {
     size_t place = 0;
+    if (reactor->is_robbed) {
+        return WEIR_E_STATE;
+    }
     while (place < WI_REACTOR_SOURCES_MAX && reactor->fds[place] >= 0) {
         place++;
     }
@@ -80,7 +93,8 @@ enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *so
 bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_source *source, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
-    return epoll_ctl(reactor->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) == 0;
+    return !reactor->is_robbed &&
+           epoll_ctl(reactor->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) == 0;
 }
 
 void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source)
@@ -92,6 +106,11 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source)
         if (reactor->batch[i].data.ptr == source) {
             reactor->batch[i].events = 0;
         }
+    }
+    if (reactor->is_robbed) {
+        reactor->fds[source->place] = -1;
+        source->fd = -1;
+        return;
     }
     /* Not left to close(): while a forked child holds the description, the set would keep it. */
     epoll_ctl(reactor->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
@@ -107,17 +126,27 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     uint64_t left = until_nanos > now ? until_nanos - now : 0;
     uint64_t millis = left / REACTOR_NANOS_PER_MILLI + (left % REACTOR_NANOS_PER_MILLI != 0);
     struct epoll_event events[REACTOR_BATCH];
-    int n = epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH,
-                       millis < REACTOR_WAIT_MAX_MILLIS ? (int)millis : REACTOR_WAIT_MAX_MILLIS);
+    /* Before, lest it take events out of a set of the host's; and after, since waiting takes long. */
+    bool is_whole = reactor_is_whole(reactor);
+    int n = is_whole ? epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH,
+                                  millis < REACTOR_WAIT_MAX_MILLIS ? (int)millis
+                                                                   : REACTOR_WAIT_MAX_MILLIS)
+                     : 0;
+    bool has_failed = n < 0 && errno != EINTR;
     now = wi_reactor_now();
+    if (!is_whole || has_failed || !reactor_is_whole(reactor)) {
+        reactor->is_robbed = true;
+        reactor->is_stopping = true;
+        return now;
+    }
     reactor->batch = events;
     reactor->n_batch = n > 0 ? n : 0;
     for (int i = 0; i < reactor->n_batch; i++) {
         struct wi_source *source = events[i].data.ptr;
         if (!source) {
             reactor->is_stopping = true;
-            uint64_t ignored;
-            (void)!read(reactor->stop_fd, &ignored, sizeof(ignored));
+            char ignored;
+            (void)!read(reactor->stop_fds[0], &ignored, sizeof(ignored));
         } else if (events[i].events != 0) {
             source->on_ready(source, events[i].events, now);
         }
@@ -129,12 +158,16 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
 
 void wi_reactor_stop(struct wi_reactor *reactor)
 {
-    uint64_t one = 1;
-    (void)!write(reactor->stop_fd, &one, sizeof(one));
+    if (reactor_is_whole(reactor)) {
+        (void)!write(reactor->stop_fds[1], "", 1);
+    } /* else its thread finds out by itself, within a second */
 }
 
-void wi_reactor_abandon(struct wi_reactor *reactor)
+bool wi_reactor_abandon(struct wi_reactor *reactor)
 {
+    if (!reactor_is_whole(reactor)) {
+        return false;
+    }
     for (size_t i = 0; i < WI_REACTOR_SOURCES_MAX; i++) {
         int fd = __atomic_load_n(&reactor->fds[i], __ATOMIC_RELAXED);
         if (fd >= 0) {
@@ -142,4 +175,5 @@ void wi_reactor_abandon(struct wi_reactor *reactor)
         }
     }
     wi_reactor_finish(reactor);
+    return true;
 }

@@ -9,6 +9,7 @@
 #include "weir/weir.h"
 
 #include <sys/epoll.h>
+#include <sys/types.h>
 
 #define WI_REACTOR_SOURCES_MAX 144
 
@@ -21,8 +22,12 @@ struct wi_source {
 
 struct wi_reactor {
     int epoll_fd;
-    int stop_fd;
+    int stop_fds
+        [2]; /* a pipe: where it ends, its inode tells whether the descriptors are still ours */
+    dev_t device;
+    ino_t inode;
     bool is_stopping;
+    bool is_robbed; /* the host closed what it never opened: no descriptor is touched any more */
     int fds
         [WI_REACTOR_SOURCES_MAX]; /* atomic: a forked child closes what it finds here; -1: free */
     struct epoll_event *batch;    /* under way */
@@ -45,11 +50,15 @@ bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_source *source, uint32
 void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source);
 
 /* Waits until something is ready or `until_nanos` of CLOCK_MONOTONIC has come, calls the sources and
- * returns the time. Sets is_stopping. */
+ * returns the time. Sets is_stopping; and is_robbed with it when the host has closed descriptors that
+ * are not its own (closefrom): their numbers may be those of its own files by now. */
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos);
 
 void wi_reactor_stop(struct wi_reactor *reactor);
-void wi_reactor_abandon(struct wi_reactor *reactor);
+
+/* In a forked child: closes what the parent had open. False, and nothing closed, when the host had closed
+ * it before. */
+bool wi_reactor_abandon(struct wi_reactor *reactor);
 
 uint64_t wi_reactor_now(void);
 
