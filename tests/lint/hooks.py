@@ -8,8 +8,9 @@ import re
 import sys
 
 SOURCE = os.environ["WEIR_SOURCE"]
-# What opens, closes, starts, stops or reports may take a lock, and says so in weir.h.
-NO_HOOK = re.compile(r"_(open|close)$|^weir_(start|stop|thread_start|health_read|status_name)$")
+# What opens, closes, starts, stops or reports may take a lock, and says so in weir.h; senders and single
+# tasks are closed where messages are sent, and take none.
+NO_HOOK = re.compile(r"_open$|^(?!weir_sender_|weir_task_close).*_close$|^weir_(start|stop|thread_start|health_read|status_name)$")
 
 
 def read(path):

@@ -35,6 +35,9 @@ struct subject {
     struct weir_task_kind *task;
     struct weir_counter *counter;
     struct weir_gauge *gauge;
+    struct weir_loop *loop;
+    struct weir_sender *sender;
+    struct weir_task *single;
 };
 
 struct hook {
@@ -53,7 +56,11 @@ struct hook {
         struct weir_task_kind *task = subject->task;                                               \
         struct weir_counter *counter = subject->counter;                                           \
         struct weir_gauge *gauge = subject->gauge;                                                 \
-        (void)channel, (void)semaphore, (void)task, (void)counter, (void)gauge;                    \
+        struct weir_loop *loop = subject->loop;                                                    \
+        struct weir_sender *sender = subject->sender;                                              \
+        struct weir_task *single = subject->single;                                                \
+        (void)channel, (void)semaphore, (void)task, (void)counter, (void)gauge, (void)loop;        \
+        (void)sender, (void)single;                                                                \
         (void)(statement);                                                                         \
     }                                                                                              \
     static uint64_t expected_##name(uint64_t n)                                                    \
@@ -93,14 +100,19 @@ static struct report {
 } * report;
 
 static struct subject subjects[N_HOOKS];
+static struct weir_task singles[N_HOOKS];
 
 static void open_subjects(void)
 {
+    struct weir_task_options kind = WEIR_TASK_INIT("singles");
+    kind.latency = report->latency;
+    struct weir_task_kind *of_singles = weir_task_kind_open(&kind);
     for (size_t i = 0; i < N_HOOKS; i++) {
         struct weir_channel_options channel = WEIR_CHANNEL_INIT(hooks[i].name, WEIR_UNBOUNDED);
         struct weir_semaphore_options semaphore = WEIR_SEMAPHORE_INIT(hooks[i].name, 4);
         struct weir_task_options task = WEIR_TASK_INIT(hooks[i].name);
         struct weir_value_options value = WEIR_VALUE_INIT(hooks[i].name);
+        struct weir_loop_options loop = WEIR_LOOP_INIT(hooks[i].name);
         channel.latency = semaphore.latency = task.latency = report->latency;
         channel.storage = semaphore.storage = task.storage = value.storage = report->storage;
         subjects[i] = (struct subject){
@@ -109,9 +121,14 @@ static void open_subjects(void)
             .task = weir_task_kind_open(&task),
             .counter = weir_counter_open(&value),
             .gauge = weir_gauge_open(&value),
+            .loop = weir_loop_open(&loop),
+            .single = &singles[i],
         };
+        subjects[i].sender = weir_sender_open(subjects[i].channel, hooks[i].name);
+        weir_task_open(&singles[i], of_singles, hooks[i].name);
         CHECK(subjects[i].channel && subjects[i].semaphore && subjects[i].task);
-        CHECK(subjects[i].counter && subjects[i].gauge);
+        CHECK(subjects[i].counter && subjects[i].gauge && subjects[i].loop);
+        CHECK(subjects[i].sender && singles[i].row);
     }
 }
 
@@ -292,7 +309,7 @@ static void a_first_touch_never_waits(void **state)
 static void counts_without_room(const char *dir)
 {
     (void)dir;
-    setenv("WEIR_LIMIT", "1M", 1);
+    setenv("WEIR_LIMIT", "2M", 1);
     CHECK(weir_start(NULL, &error) == WEIR_OK);
     open_subjects();
     struct weir_channel_options options = WEIR_CHANNEL_INIT("filler", WEIR_UNBOUNDED);
