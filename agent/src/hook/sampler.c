@@ -70,7 +70,7 @@ static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsign
     if (line) {
         return wi_segment_line(line);
     }
-    if (wi_thread_is_refused() || pthread_mutex_trylock(&wi_segment.lock) != 0) {
+    if (wi_thread_is_refused() || !wi_segment_trylock()) {
         return NULL;
     }
     line = head->histogram[which];
@@ -81,14 +81,14 @@ static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsign
         }
         __atomic_store_n(&head->histogram[which], line, __ATOMIC_RELEASE);
     }
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
     return line ? wi_segment_line(line) : NULL;
 }
 
 /* A histogram of the cell's own, so that the inline path needs no atomic add from now on. */
 static void sampler_own(struct weir_cell *cell)
 {
-    if (!wi_thread_is_refused() && pthread_mutex_trylock(&wi_segment.lock) == 0) {
+    if (!wi_thread_is_refused() && wi_segment_trylock()) {
         if (!cell->u.channel.histogram) { /* else a signal handler was here first */
             uint32_t line = wi_segment_take_histogram();
             if (!line) {
@@ -96,7 +96,7 @@ static void sampler_own(struct weir_cell *cell)
             }
             __atomic_store_n(&cell->u.channel.histogram, line, __ATOMIC_RELEASE);
         }
-        pthread_mutex_unlock(&wi_segment.lock);
+        wi_segment_unlock();
     }
 }
 

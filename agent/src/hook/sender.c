@@ -61,13 +61,12 @@ static struct weir_sender *sender_open(struct weir_slot_head *channel, const cha
 
 struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *label)
 {
-    if (!channel || !wi_segment_counts()) {
+    if (!channel || !wi_segment_counts() || !wi_segment_lock()) {
         return NULL;
     }
-    pthread_mutex_lock(&wi_segment.lock);
     struct weir_sender *sender =
         channel->head.state == WI_SLOT_READY ? sender_open(&channel->head, label) : NULL;
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
     return sender;
 }
 

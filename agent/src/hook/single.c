@@ -91,11 +91,13 @@ void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind, con
     }
     ret_task->kind = kind;
     ret_task->pending = weir_task_spawn(kind);
-    pthread_mutex_lock(&wi_segment.lock);
+    if (!wi_segment_lock()) {
+        return;
+    }
     if (kind->head.state == WI_SLOT_READY) {
         ret_task->row = (struct weir_task_row *)(void *)single_open(&kind->head, label);
     }
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
 }
 
 /* ---- wake, poll ---------------------------------------------------------------------------- */

@@ -177,7 +177,7 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
         wi_thread_is_refused()) {
         return NULL;
     }
-    if (pthread_mutex_trylock(&wi_segment.lock) != 0) {
+    if (!wi_segment_trylock()) {
         return NULL;
     }
     bool has_room = thread_touch(head->id >> WEIR_CHUNK_SHIFT);
@@ -185,7 +185,7 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
         wi_thread_refuse();
         __atomic_fetch_add(&wi_segment_header()->cells_refused, 1, __ATOMIC_RELAXED);
     }
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
     return has_room ? weir_cell_find(head->id) : NULL;
 }
 
@@ -218,10 +218,9 @@ static void thread_prepare(uint32_t n_slots)
 
 void weir_thread_start(void)
 {
-    if (thread_has_ended || !wi_segment_counts()) {
+    if (thread_has_ended || !wi_segment_counts() || !wi_segment_lock()) {
         return;
     }
-    pthread_mutex_lock(&wi_segment.lock);
     uint32_t n_slots = wi_segment_header()->n_slots;
     for (uint32_t id = 0; id < n_slots; id += WEIR_CHUNK_CELLS) {
         if (!thread_touch(id >> WEIR_CHUNK_SHIFT)) {
@@ -229,5 +228,5 @@ void weir_thread_start(void)
         }
     }
     thread_prepare(n_slots);
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
 }

@@ -310,6 +310,36 @@ static enum weir_status segment_build(const struct segment_wish *wish, struct we
     return WEIR_DEGRADED;
 }
 
+/* ---- the lock ----------------------------------------------------------------------------- */
+
+/* Who may write to the file can make holes in it, and what is read there is zero then: lengths, links,
+ * the end of what is in use. Hooks come to no harm by that, but nothing must be made in it any more. */
+static bool segment_is_whole(void)
+{
+    if (WEIR_LIKELY(__atomic_load_n(&wi_segment_header()->magic, __ATOMIC_RELAXED) == WI_MAGIC)) {
+        return true;
+    }
+    __atomic_store_n(&wi_segment.state, WI_SEGMENT_LOST, __ATOMIC_RELEASE);
+    wi_segment_unlock();
+    return false;
+}
+
+bool wi_segment_lock(void)
+{
+    pthread_mutex_lock(&wi_segment.lock);
+    return segment_is_whole();
+}
+
+bool wi_segment_trylock(void)
+{
+    return pthread_mutex_trylock(&wi_segment.lock) == 0 && segment_is_whole();
+}
+
+void wi_segment_unlock(void)
+{
+    pthread_mutex_unlock(&wi_segment.lock);
+}
+
 /* ---- stop, and start again ---------------------------------------------------------------- */
 
 static void segment_hidden_name(char *ret_name, size_t room)
@@ -347,7 +377,8 @@ void weir_stop(void)
 /* A clean exit leaves no file. A forked child that ends must not take its parent's away. */
 __attribute__((destructor)) static void segment_exit(void)
 {
-    if (wi_segment_counts() && wi_segment.pid == getpid() && wi_segment.file[0]) {
+    bool is_ours = wi_segment_counts() || wi_segment.state == WI_SEGMENT_LOST;
+    if (is_ours && wi_segment.pid == getpid() && wi_segment.file[0]) {
         char hidden[96];
         segment_hidden_name(hidden, sizeof(hidden));
         wi_file_unlink(wi_segment.dir, wi_segment.file, wi_segment.device, wi_segment.inode);
@@ -360,7 +391,7 @@ __attribute__((destructor)) static void segment_exit(void)
 /* Stores only: the child may have been forked from any point of any thread. */
 static void segment_after_fork(void)
 {
-    if (wi_segment.state == WI_SEGMENT_NONE) {
+    if (wi_segment.state == WI_SEGMENT_NONE || wi_segment.state == WI_SEGMENT_LOST) {
         return;
     }
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_FORKED, __ATOMIC_RELEASE);
@@ -586,6 +617,9 @@ static void segment_register(void)
 static enum weir_status segment_start(const struct segment_wish *wish, struct weir_error *ret_error)
 {
     enum weir_status status = WEIR_OK;
+    if (wi_segment.state != WI_SEGMENT_NONE && wi_segment_header()->magic != WI_MAGIC) {
+        wi_segment.state = WI_SEGMENT_LOST;
+    }
     switch (wi_segment.state) {
     case WI_SEGMENT_ON:
         wi_error_set(ret_error, "weir_start was called already");
@@ -598,6 +632,10 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
             status = WEIR_DEGRADED;
         }
         break;
+    case WI_SEGMENT_LOST:
+        wi_error_set(ret_error,
+                     "the segment's file was emptied by somebody; restart to count again");
+        return WEIR_E_CORRUPT;
     case WI_SEGMENT_FORKED:
         status = segment_restart(wish, ret_error);
         break;

@@ -16,7 +16,8 @@ enum wi_segment_state {
     WI_SEGMENT_NONE, /* never started: there are no handles */
     WI_SEGMENT_ON,
     WI_SEGMENT_STOPPED, /* nameless; hooks count on */
-    WI_SEGMENT_FORKED   /* a child that has not started anew: hooks do nothing */
+    WI_SEGMENT_FORKED,  /* a child that has not started anew: hooks do nothing */
+    WI_SEGMENT_LOST     /* somebody emptied its file: hooks do nothing any more */
 };
 
 /* Blocks that are free: hooks push without a lock, who holds the lock takes the one that has rested
@@ -61,6 +62,12 @@ static inline bool wi_segment_counts(void)
     uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
     return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED;
 }
+
+/* For what makes something in the segment: takes the lock, or tries to. False: it is not held, as it is
+ * another's or the segment is no more what this process made. */
+bool wi_segment_lock(void);
+bool wi_segment_trylock(void);
+void wi_segment_unlock(void);
 
 static inline struct wi_header *wi_segment_header(void)
 {

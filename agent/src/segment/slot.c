@@ -185,14 +185,16 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
     if (!opening->name || !opening->name[0] || !wi_segment_counts()) {
         return NULL;
     }
-    pthread_mutex_lock(&wi_segment.lock);
+    if (!wi_segment_lock()) {
+        return NULL;
+    }
     struct weir_slot_head *head = slot_open(opening);
     bool must_log = !head && !wi_segment.has_logged_limit;
     if (!head) {
         wi_segment.has_logged_limit = true;
         __atomic_fetch_add(&wi_segment_header()->handles_refused, 1, __ATOMIC_RELAXED);
     }
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
     if (must_log) {
         wi_segment_log(
             "weir: the segment is full: this and later handles count nothing; raise WEIR_LIMIT");
@@ -202,10 +204,9 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
 
 void wi_slot_close(struct weir_slot_head *head)
 {
-    if (!head || !wi_segment_counts()) {
+    if (!head || !wi_segment_counts() || !wi_segment_lock()) {
         return;
     }
-    pthread_mutex_lock(&wi_segment.lock);
     if (__atomic_load_n(&head->state, __ATOMIC_RELAXED) == WI_SLOT_READY) {
         __atomic_store_n(&head->state, WI_SLOT_CLOSING, __ATOMIC_RELEASE);
         if (head->kind == WI_CHANNEL && ((struct wi_slot *)(void *)head)->out.has_senders) {
@@ -222,5 +223,5 @@ void wi_slot_close(struct weir_slot_head *head)
         slot_give_back(head->id & ~WEIR_ID_SHARED);
         __atomic_fetch_sub(&wi_segment_header()->n_handles, 1, __ATOMIC_RELAXED);
     }
-    pthread_mutex_unlock(&wi_segment.lock);
+    wi_segment_unlock();
 }
