@@ -248,7 +248,8 @@ WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t mes
 /*
  * One producer of a channel: a player, a connection, a session. Where messages carry whose they are,
  * weir tells how many of each sender are queued, and how many are orphaned: still queued though their
- * sender has been closed. Messages of senders and others may share a channel.
+ * sender has been closed. Messages of senders and others may share a channel; those of a sender leave
+ * by the hooks that end in _from, else they count as queued until the channel is closed.
  */
 
 /* Longest label of a sender, in bytes, without the terminator; cut as names are. */
