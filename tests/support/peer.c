@@ -126,7 +126,10 @@ struct peer *peer_create(void)
     peer->world = fake_world_create("game");
     peer->memory.limit = (uint64_t)64 << 20;
     wi_buffer_init(&peer->scratch, WI_MESSAGE_ROOM);
-    peer->context = (struct wi_call_context){peer->world, &peer->memory, &peer->scratch, "", ""};
+    wi_worlds_init(&peer->worlds, false);
+    assert_int_equal(wi_worlds_add(&peer->worlds, peer->world), WEIR_OK);
+    peer->context =
+        (struct wi_call_context){&peer->worlds, &peer->memory, &peer->scratch, "", "", ""};
     peer->now = 1000 * SECOND;
     return peer;
 }
@@ -155,7 +158,7 @@ void peer_destroy(struct peer *peer)
         free(peer->answers[i].bytes);
     }
     wi_buffer_finish(&peer->scratch);
-    wi_world_close(peer->world);
+    wi_worlds_finish(&peer->worlds);
     free(peer);
 }
 

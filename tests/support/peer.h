@@ -34,7 +34,8 @@ struct answer {
 };
 
 struct peer {
-    struct wi_world *world;
+    struct wi_world *world; /* the only one of `worlds` */
+    struct wi_worlds worlds;
     struct wi_memory memory;
     struct wi_buffer scratch;
     struct wi_call_context context;

@@ -138,11 +138,14 @@ static void http_answers_503_and_then_200(void **state)
     (void)state;
     struct wi_http_options options = {.address = "127.0.0.1:0", .hosts = "game.test"};
     struct wi_http *http = NULL;
+    struct wi_worlds worlds;
     uint64_t now = UINT64_C(1000000000);
+    wi_worlds_init(&worlds, false);
+    assert_int_equal(wi_worlds_add(&worlds, world), WEIR_OK);
     bool has_failed = true;
     for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
         failing_malloc_arm_once(n);
-        enum weir_status status = wi_http_create(&options, world, &http, NULL);
+        enum weir_status status = wi_http_create(&options, &worlds, &http, NULL);
         has_failed = failing_malloc_disarm();
         assert_int_equal(status, has_failed ? WEIR_E_MEMORY : WEIR_OK);
     }
@@ -162,6 +165,8 @@ static void http_answers_503_and_then_200(void **state)
     assert_true(n_refused >= 3);
     assert_int_equal(scrape(http, now), 200);
     wi_http_destroy(http);
+    wi_worlds_finish(&worlds);
+    world = NULL;
 }
 
 int main(void)

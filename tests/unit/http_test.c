@@ -24,6 +24,7 @@
 #define SECOND UINT64_C(1000000000)
 
 static struct wi_world *world;
+static struct wi_worlds worlds;
 static struct wi_http *http;
 static uint64_t now;
 static MHD_PanicCallback panic;
@@ -57,15 +58,17 @@ static int setup(void **state)
     fake_world_add_channel(world, "moves", 5000, 904, WEIR_UNBOUNDED);
     now = 1000 * SECOND;
     fake_world_set_monotonic_nanos(world, 0);
+    wi_worlds_init(&worlds, false);
+    assert_int_equal(wi_worlds_add(&worlds, world), WEIR_OK);
     must_panic = false;
-    return wi_http_create(&options, world, &http, &error) == WEIR_OK ? 0 : 1;
+    return wi_http_create(&options, &worlds, &http, &error) == WEIR_OK ? 0 : 1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
     wi_http_destroy(http);
-    wi_world_close(world);
+    wi_worlds_finish(&worlds);
     return 0;
 }
 

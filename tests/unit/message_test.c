@@ -97,8 +97,9 @@ static void description_has_every_metric_and_the_facts(void **state)
 {
     struct state *s = *state;
 
-    assert_int_equal(wi_weir_description(s->world, "127.0.0.1:9464", "no socket", &s->buffer),
-                     WEIR_OK);
+    assert_int_equal(
+        wi_weir_description(s->world, "127.0.0.1:9464", "127.0.0.1:6669", "no socket", &s->buffer),
+        WEIR_OK);
 
     Weir__V1__Description *message =
         (Weir__V1__Description *)unpack(s, &weir__v1__description__descriptor);
@@ -121,6 +122,7 @@ static void description_has_every_metric_and_the_facts(void **state)
     assert_int_equal(message->protocol, 1);
     assert_int_equal(message->pid, 4821);
     assert_string_equal(message->name, "game");
+    assert_string_equal(message->grpc_address, "127.0.0.1:6669");
     assert_string_equal(message->state, "running");
     assert_string_equal(message->http_address, "127.0.0.1:9464");
     assert_string_equal(message->notice, "no socket");

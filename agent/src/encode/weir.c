@@ -112,7 +112,8 @@ static void weir_metric(struct wi_buffer *buffer, enum wi_kind kind, size_t inde
 }
 
 enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
-                                     const char *notice, struct wi_buffer *buffer)
+                                     const char *grpc_address, const char *notice,
+                                     struct wi_buffer *buffer)
 {
     const struct wi_facts *facts = wi_world_facts(world);
     wi_pack_u64(buffer, 1, WI_PROTOCOL_VERSION);
@@ -131,6 +132,7 @@ enum weir_status wi_weir_description(const struct wi_world *world, const char *h
     }
     wi_pack_text(buffer, 10, facts->path);
     wi_pack_text(buffer, 11, notice);
+    wi_pack_text(buffer, 12, grpc_address);
     return weir_result(buffer);
 }
 

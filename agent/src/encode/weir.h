@@ -22,7 +22,8 @@
 /* All of these append one message to an empty buffer. Fail: WEIR_E_MEMORY, also when the buffer's
  * limit is too low; WEIR_E_LIMIT: the message would be too long, which none ever should. */
 enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
-                                     const char *notice, struct wi_buffer *buffer);
+                                     const char *grpc_address, const char *notice,
+                                     struct wi_buffer *buffer);
 enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_query *queries,
                                 size_t n_queries, uint64_t skipped, struct wi_memory *memory,
                                 struct wi_buffer *buffer);

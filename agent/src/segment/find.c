@@ -214,8 +214,9 @@ static void find_list_add(struct find_list *list, const char *path)
     }
 }
 
-static void find_in_dir(struct find_list *list, const char *dir)
+static void find_in_dir(void *context, const char *dir)
 {
+    struct find_list *list = context;
     DIR *entries = opendir(dir);
     if (!entries) {
         return;
@@ -233,8 +234,8 @@ static void find_in_dir(struct find_list *list, const char *dir)
 }
 
 /* Every directory PARENT/PREFIX-and-a-uid[/weir]: root's view of all users. */
-static void find_in_all(struct find_list *list, const char *parent, const char *prefix,
-                        const char *below)
+static void find_in_all(const char *parent, const char *prefix, const char *below,
+                        void (*visit)(void *context, const char *dir), void *context)
 {
     DIR *entries = opendir(parent);
     if (!entries) {
@@ -247,7 +248,7 @@ static void find_in_all(struct find_list *list, const char *parent, const char *
                       strspn(entry->d_name + n, "0123456789") == strlen(entry->d_name + n);
         if (is_one && snprintf(dir, sizeof(dir), "%s/%s%s", parent, entry->d_name, below) <
                           (int)sizeof(dir)) {
-            find_in_dir(list, dir);
+            visit(context, dir);
         }
     }
     closedir(entries);
@@ -314,39 +315,58 @@ static int find_newer(const void *a, const void *b)
            (left->opened_unix_nanos > right->opened_unix_nanos);
 }
 
-enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
+void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *context)
 {
-    struct find_list list = {0};
     char dir[WI_PATH_MAX];
     const char *asked = secure_getenv("WEIR_DIR");
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
     if (asked && asked[0] == '/') {
-        find_in_dir(&list, asked);
+        visit(context, asked);
     }
     if (runtime && runtime[0] == '/' &&
         snprintf(dir, sizeof(dir), "%s/weir", runtime) < (int)sizeof(dir)) {
-        find_in_dir(&list, dir);
+        visit(context, dir);
     }
     if (geteuid() == 0) {
-        find_in_all(&list, "/run/user", "", "/weir");
-        find_in_all(&list, "/dev/shm", "weir-", "");
+        find_in_all("/run/user", "", "/weir", visit, context);
+        find_in_all("/dev/shm", "weir-", "", visit, context);
     } else {
         snprintf(dir, sizeof(dir), "/run/user/%u/weir", (unsigned)geteuid());
-        find_in_dir(&list, dir);
+        visit(context, dir);
         snprintf(dir, sizeof(dir), "/dev/shm/weir-%u", (unsigned)geteuid());
-        find_in_dir(&list, dir);
+        visit(context, dir);
     }
-    find_in_processes(&list);
-    if (list.has_failed) {
-        free(list.items);
+}
+
+/* Gives the list away, newest first. */
+static enum weir_status find_list_give(struct find_list *list, struct wi_found **ret_found,
+                                       size_t *ret_n)
+{
+    if (list->has_failed) {
+        free(list->items);
         return WEIR_E_MEMORY;
     }
-    if (list.n) {
-        qsort(list.items, list.n, sizeof(*list.items), find_newer);
+    if (list->n) {
+        qsort(list->items, list->n, sizeof(*list->items), find_newer);
     }
-    *ret_found = list.items;
-    *ret_n = list.n;
+    *ret_found = list->items;
+    *ret_n = list->n;
     return WEIR_OK;
+}
+
+enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n)
+{
+    struct find_list list = {0};
+    wi_find_each_dir(find_in_dir, &list);
+    return find_list_give(&list, ret_found, ret_n);
+}
+
+enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
+{
+    struct find_list list = {0};
+    wi_find_each_dir(find_in_dir, &list);
+    find_in_processes(&list);
+    return find_list_give(&list, ret_found, ret_n);
 }
 
 /* ---- pruning ------------------------------------------------------------------------------- */

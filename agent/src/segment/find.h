@@ -47,6 +47,12 @@ struct wi_found {
  */
 enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
 
+/* The same without the look into /proc, which costs a read of every process's mappings. */
+enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n);
+
+/* Calls `visit` with each directory that is looked into, whether it is there or not. */
+void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *context);
+
 /* Reads one segment's header. Fails: status and problem are also in ret_found. */
 enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
 

@@ -12,14 +12,15 @@
 #include "encode/buffer.h"
 #include "encode/memory.h"
 #include "session/rpc.h"
-#include "snapshot/world.h"
+#include "session/worlds.h"
 
 /* What calls work on; shared by all sessions of an exporter. */
 struct wi_call_context {
-    struct wi_world *world;
+    struct wi_worlds *worlds;
     struct wi_memory *memory;  /* of the whole exporter; sessions draw on it */
     struct wi_buffer *scratch; /* where messages are made */
     const char *http_address;  /* "" without HTTP */
+    const char *grpc_address;  /* of TCP; "" without */
     const char *notice;        /* what does not work as asked; "" */
 };
 
@@ -49,10 +50,12 @@ struct wi_call {
 /* A method and how its calls begin. */
 struct wi_method {
     const char *path; /* "/package.Service/Method" */
-    /* Owns: ret_call is the caller's, type->destroy. False: ret_fault says why. */
-    bool (*start)(const struct wi_call_context *context, struct wi_memory *memory,
-                  const uint8_t *request, size_t n, uint64_t now_nanos, struct wi_call **ret_call,
-                  struct wi_fault *ret_fault);
+    bool is_of_all;   /* about the exporter: no process is chosen */
+    /* The process outlives the call; NULL with is_of_all.
+     * Owns: ret_call is the caller's, type->destroy. False: ret_fault says why. */
+    bool (*start)(const struct wi_call_context *context, struct wi_served *served,
+                  struct wi_memory *memory, const uint8_t *request, size_t n, uint64_t now_nanos,
+                  struct wi_call **ret_call, struct wi_fault *ret_fault);
 };
 
 #endif

@@ -53,6 +53,13 @@ void wi_request_add_header(struct wi_request *request, const char *name, size_t 
         request->is_post = request_is(value, n_value, "POST");
     } else if (request_is(name, n_name, "content-type")) {
         request->is_rpc = wi_rpc_is_content_type(value, n_value);
+    } else if (request_is(name, n_name, "weir-target")) {
+        if (n_value >= sizeof(request->target) || memchr(value, '\0', n_value)) {
+            wi_fault_set(&request->fault, WI_RPC_NOT_FOUND, "weir-target names no process");
+        } else {
+            memcpy(request->target, value, n_value);
+            request->target[n_value] = '\0';
+        }
     } else if (request_is(name, n_name, "grpc-timeout")) {
         if (!wi_rpc_timeout_parse(value, n_value, &request->timeout_nanos)) {
             wi_fault_set(&request->fault, WI_RPC_INVALID_ARGUMENT, "grpc-timeout is malformed");

@@ -9,6 +9,7 @@
 
 #include "encode/memory.h"
 #include "session/rpc.h"
+#include "weir/weir.h"
 
 #define WI_REQUEST_MESSAGE_MAX ((size_t)64 << 10)
 #define WI_REQUEST_HEADER_MAX  ((size_t)16 << 10) /* as HTTP/2 reckons */
@@ -16,12 +17,16 @@
 /* What each field counts for beside its name and value: RFC 9113, 6.5.2. */
 #define WI_REQUEST_FIELD_OVERHEAD 32
 
+/* A process as `weir-target` names it: NAME:PID at most. */
+#define WI_REQUEST_TARGET_ROOM (WEIR_NAME_MAX + 12)
+
 /* Flag and length before each gRPC message, in either direction. */
 #define WI_RPC_PREFIX 5
 
 struct wi_request {
     struct wi_memory *memory;
-    char path[128]; /* of the method; "" when absent or too long */
+    char path[128];                      /* of the method; "" when absent or too long */
+    char target[WI_REQUEST_TARGET_ROOM]; /* of `weir-target`; "" when absent */
     bool is_post;
     bool is_rpc; /* by its content-type */
     size_t header_bytes;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Describe, Watch, Subscribe and Snapshot: requests checked against their limits, then one message
+ * List, Describe, Watch, Subscribe and Snapshot: requests checked against their limits, then one message
  * after the other from the world as it stands. Each call keeps its unpacked request.
  */
 #include "session/service.h"
 
+#include "encode/pack.h"
 #include "encode/weir.h"
 
 #include "weir/v1/agent.pb-c.h"
@@ -18,11 +19,12 @@
 struct service_call {
     struct wi_call call; /* first */
     const struct wi_call_context *context;
+    struct wi_world *world; /* NULL: about all */
     struct wi_memory *memory;
     ProtobufCMessage *request;
     uint64_t interval_nanos;
     uint64_t skipped;
-    bool has_answered; /* Describe */
+    bool has_answered; /* List, Describe */
     struct wi_query queries[WI_QUERIES_MAX];
     size_t n_queries;
     struct wi_topic *topics; /* then the excepted ones */
@@ -60,7 +62,7 @@ static void service_destroy(struct wi_call *call)
 
 /* A new call with its request unpacked. */
 static struct service_call *service_create(const struct wi_call_context *context,
-                                           struct wi_memory *memory,
+                                           struct wi_served *served, struct wi_memory *memory,
                                            const struct wi_call_type *type,
                                            const ProtobufCMessageDescriptor *descriptor,
                                            const uint8_t *request, size_t n,
@@ -73,6 +75,7 @@ static struct service_call *service_create(const struct wi_call_context *context
     }
     self->call.type = type;
     self->context = context;
+    self->world = served ? served->world : NULL;
     self->memory = memory;
     self->lines.memory = memory;
     ProtobufCAllocator allocator = {service_alloc, service_free, memory};
@@ -122,7 +125,7 @@ static bool service_interval(uint32_t millis, uint64_t *ret_nanos, struct wi_fau
 static void service_count_skipped(struct service_call *self, uint64_t n)
 {
     self->skipped += n;
-    wi_world_self(self->context->world)->updates_skipped += n;
+    self->context->worlds->self->updates_skipped += n;
 }
 
 /* Sets the time of the next message: the schedule's first that has not passed. Counts those that
@@ -144,6 +147,54 @@ static void service_skip(struct wi_call *call, uint64_t now_nanos)
     service_advance(self, now_nanos);
 }
 
+/* ---- List -------------------------------------------------------------------------------- */
+
+static void service_list_one(struct wi_buffer *buffer, const struct wi_world *world)
+{
+    const struct wi_facts *facts = wi_world_facts(world);
+    size_t mark = wi_pack_begin(buffer, 1);
+    wi_pack_text(buffer, 1, facts->name);
+    wi_pack_u64(buffer, 2, facts->pid);
+    wi_pack_text(buffer, 3, wi_state_name(wi_world_state(world)));
+    wi_pack_u64(buffer, 4, (uint64_t)facts->started_unix_nanos);
+    wi_pack_text(buffer, 5, facts->path);
+    wi_pack_end(buffer, mark);
+}
+
+static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_nanos,
+                                           struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    (void)now_nanos;
+    struct service_call *self = service_self(call);
+    if (self->has_answered) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    self->has_answered = true;
+    for (const struct wi_served *served = self->context->worlds->first; served;
+         served = served->next) {
+        if (wi_served_is_there(served)) {
+            service_list_one(buffer, served->world);
+        }
+    }
+    return buffer->has_failed ? service_fail(WEIR_E_MEMORY, ret_fault) : WI_CALL_MESSAGE;
+}
+
+static bool service_list(const struct wi_call_context *context, struct wi_served *served,
+                         struct wi_memory *memory, const uint8_t *request, size_t n,
+                         uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {service_list_next, NULL, service_destroy};
+    (void)now_nanos;
+    struct service_call *self = service_create(
+        context, served, memory, &type, &weir__v1__list_request__descriptor, request, n, ret_fault);
+    if (!self) {
+        return false;
+    }
+    *ret_call = &self->call;
+    return true;
+}
+
 /* ---- Describe ---------------------------------------------------------------------------- */
 
 static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t now_nanos,
@@ -156,19 +207,22 @@ static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t no
         return WI_CALL_END;
     }
     self->has_answered = true;
-    enum weir_status status = wi_weir_description(self->context->world, self->context->http_address,
-                                                  self->context->notice, buffer);
+    const struct wi_call_context *context = self->context;
+    enum weir_status status = wi_weir_description(self->world, context->http_address,
+                                                  context->grpc_address, context->notice, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
 
-static bool service_describe(const struct wi_call_context *context, struct wi_memory *memory,
-                             const uint8_t *request, size_t n, uint64_t now_nanos,
-                             struct wi_call **ret_call, struct wi_fault *ret_fault)
+static bool service_describe(const struct wi_call_context *context, struct wi_served *served,
+                             struct wi_memory *memory, const uint8_t *request, size_t n,
+                             uint64_t now_nanos, struct wi_call **ret_call,
+                             struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_describe_next, NULL, service_destroy};
     (void)now_nanos;
-    struct service_call *self = service_create(
-        context, memory, &type, &weir__v1__describe_request__descriptor, request, n, ret_fault);
+    struct service_call *self =
+        service_create(context, served, memory, &type, &weir__v1__describe_request__descriptor,
+                       request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -237,19 +291,20 @@ static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_n
 {
     struct service_call *self = service_self(call);
     service_advance(self, now_nanos);
-    enum weir_status status = wi_weir_update(self->context->world, self->queries, self->n_queries,
+    enum weir_status status = wi_weir_update(self->world, self->queries, self->n_queries,
                                              self->skipped, self->memory, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
 
-static bool service_watch(const struct wi_call_context *context, struct wi_memory *memory,
-                          const uint8_t *request, size_t n, uint64_t now_nanos,
-                          struct wi_call **ret_call, struct wi_fault *ret_fault)
+static bool service_watch(const struct wi_call_context *context, struct wi_served *served,
+                          struct wi_memory *memory, const uint8_t *request, size_t n,
+                          uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy};
     (void)now_nanos;
-    struct service_call *self = service_create(
-        context, memory, &type, &weir__v1__watch_request__descriptor, request, n, ret_fault);
+    struct service_call *self =
+        service_create(context, served, memory, &type, &weir__v1__watch_request__descriptor,
+                       request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -281,7 +336,7 @@ static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t n
     struct service_call *self = service_self(call);
     bool is_first = !self->has_answered;
     size_t n_lines = 0;
-    enum weir_status status = wi_weir_lines(self->context->world, &self->lines, buffer, &n_lines);
+    enum weir_status status = wi_weir_lines(self->world, &self->lines, buffer, &n_lines);
     if (status != WEIR_OK) {
         return service_fail(status, ret_fault);
     }
@@ -298,7 +353,7 @@ static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t n
 static bool service_topics(struct service_call *self, char **texts, size_t n_texts,
                            struct wi_topic *ret_topics, struct wi_fault *ret_fault)
 {
-    const char *domain = wi_world_facts(self->context->world)->name;
+    const char *domain = wi_world_facts(self->world)->name;
     for (size_t i = 0; i < n_texts; i++) {
         struct weir_error error = {""};
         if (!wi_rpc_is_utf8(texts[i])) {
@@ -350,14 +405,16 @@ static bool service_subscribe_fill(struct service_call *self, struct wi_fault *r
     return true;
 }
 
-static bool service_subscribe(const struct wi_call_context *context, struct wi_memory *memory,
-                              const uint8_t *request, size_t n, uint64_t now_nanos,
-                              struct wi_call **ret_call, struct wi_fault *ret_fault)
+static bool service_subscribe(const struct wi_call_context *context, struct wi_served *served,
+                              struct wi_memory *memory, const uint8_t *request, size_t n,
+                              uint64_t now_nanos, struct wi_call **ret_call,
+                              struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy};
     (void)now_nanos;
-    struct service_call *self = service_create(
-        context, memory, &type, &weir__v1__subscribe_request__descriptor, request, n, ret_fault);
+    struct service_call *self =
+        service_create(context, served, memory, &type, &weir__v1__subscribe_request__descriptor,
+                       request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -380,7 +437,7 @@ static enum wi_call_next service_snapshot_next(struct wi_call *call, uint64_t no
         wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
         return WI_CALL_END;
     }
-    enum weir_status status = wi_weir_page(self->context->world, &self->snapshot, buffer);
+    enum weir_status status = wi_weir_page(self->world, &self->snapshot, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
 
@@ -400,14 +457,16 @@ static bool service_globs_fit(char **globs, size_t n_globs, struct wi_fault *ret
     return true;
 }
 
-static bool service_snapshot(const struct wi_call_context *context, struct wi_memory *memory,
-                             const uint8_t *request, size_t n, uint64_t now_nanos,
-                             struct wi_call **ret_call, struct wi_fault *ret_fault)
+static bool service_snapshot(const struct wi_call_context *context, struct wi_served *served,
+                             struct wi_memory *memory, const uint8_t *request, size_t n,
+                             uint64_t now_nanos, struct wi_call **ret_call,
+                             struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_snapshot_next, NULL, service_destroy};
     (void)now_nanos;
-    struct service_call *self = service_create(
-        context, memory, &type, &weir__v1__snapshot_request__descriptor, request, n, ret_fault);
+    struct service_call *self =
+        service_create(context, served, memory, &type, &weir__v1__snapshot_request__descriptor,
+                       request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -427,9 +486,10 @@ static bool service_snapshot(const struct wi_call_context *context, struct wi_me
 }
 
 const struct wi_method wi_service_methods[] = {
-    {"/weir.v1.Agent/Describe", service_describe},
-    {"/weir.v1.Agent/Watch", service_watch},
-    {"/weir.v1.Agent/Subscribe", service_subscribe},
-    {"/weir.v1.Agent/Snapshot", service_snapshot},
+    {"/weir.v1.Agent/List", true, service_list},
+    {"/weir.v1.Agent/Describe", false, service_describe},
+    {"/weir.v1.Agent/Watch", false, service_watch},
+    {"/weir.v1.Agent/Subscribe", false, service_subscribe},
+    {"/weir.v1.Agent/Snapshot", false, service_snapshot},
 };
 const size_t wi_service_n_methods = sizeof(wi_service_methods) / sizeof(wi_service_methods[0]);

@@ -153,11 +153,11 @@ static int session_on_sent(nghttp2_session *http, const nghttp2_frame *frame, vo
 {
     struct wi_session *session = user;
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
-        wi_world_self(session->context->world)->protocol_errors++;
+        session->context->worlds->self->protocol_errors++;
     } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
                frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
                frame->rst_stream.error_code != NGHTTP2_ENHANCE_YOUR_CALM) {
-        wi_world_self(session->context->world)->protocol_errors++;
+        session->context->worlds->self->protocol_errors++;
     } else if (frame->hd.type == NGHTTP2_HEADERS && frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
                nghttp2_session_get_stream_remote_close(http, frame->hd.stream_id) == 0) {
         /* The answer is complete and the request is not: RFC 9113, 8.1. */
@@ -254,7 +254,7 @@ enum weir_status wi_session_receive(struct wi_session *session, const uint8_t *b
             session->status = WEIR_E_MEMORY;
         } else if (taken < 0) {
             session->status = WEIR_E_PROTOCOL;
-            wi_world_self(session->context->world)->protocol_errors++;
+            session->context->worlds->self->protocol_errors++;
         }
     }
     return session->status;
@@ -324,6 +324,16 @@ uint64_t wi_session_world_due(const struct wi_session *session)
         }
     }
     return due;
+}
+
+void wi_session_want(const struct wi_session *session, uint64_t now_nanos)
+{
+    for (const struct wi_stream *stream = session->streams; stream; stream = stream->next) {
+        if (stream->served && wi_stream_is_due(stream, now_nanos) &&
+            !(stream->message && stream->call->due_nanos == 0)) {
+            stream->served->is_wanted = true;
+        }
+    }
 }
 
 uint64_t wi_session_due(const struct wi_session *session)

@@ -46,6 +46,9 @@ uint64_t wi_session_due(const struct wi_session *session);
  * is under way. */
 uint64_t wi_session_world_due(const struct wi_session *session);
 
+/* Marks the processes that messages which are due by now will tell of: wi_served.is_wanted. */
+void wi_session_want(const struct wi_session *session, uint64_t now_nanos);
+
 /* Refuses new calls and ends those under way with UNAVAILABLE. */
 void wi_session_farewell(struct wi_session *session, uint64_t now_nanos);
 

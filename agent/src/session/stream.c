@@ -36,6 +36,8 @@ static void stream_drop_call(struct wi_stream *stream)
         stream->call->type->destroy(stream->call);
         stream->call = NULL;
     }
+    wi_worlds_release(stream->served);
+    stream->served = NULL;
 }
 
 void wi_stream_free(struct wi_session *session, struct wi_stream *stream)
@@ -116,6 +118,18 @@ static void stream_answer_http(struct wi_session *session, struct wi_stream *str
                    nghttp2_submit_response(session->http, stream->id, fields, n_fields, NULL));
 }
 
+/* Lets the status follow what is in flight. */
+static void stream_finish(struct wi_session *session, struct wi_stream *stream,
+                          const struct wi_fault *fault)
+{
+    stream->fault = *fault;
+    stream_drop_call(stream);
+    wi_request_finish(&stream->request);
+    stream->state = WI_STREAM_ENDING;
+    stream->progress_nanos = session->now;
+    stream_wake(session, stream);
+}
+
 /* Ends a call: the status goes out as soon as a message that has begun to leave has left. */
 void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
                    const struct wi_fault *fault)
@@ -123,19 +137,17 @@ void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
     if (stream->state == WI_STREAM_ENDING || stream->state == WI_STREAM_ENDED) {
         return;
     }
-    stream_drop_call(stream);
-    wi_request_finish(&stream->request);
-    stream->fault = *fault;
     if (!stream->has_head) {
+        stream_drop_call(stream);
+        wi_request_finish(&stream->request);
+        stream->fault = *fault;
         stream_answer_trailers_only(session, stream);
         return;
     }
     if (stream->n_taken == 0) {
         stream_drop_message(session, stream);
     }
-    stream->state = WI_STREAM_ENDING;
-    stream->progress_nanos = session->now;
-    stream_wake(session, stream);
+    stream_finish(session, stream, fault);
 }
 
 /* Whether something must leave before nghttp2 asks again: a message, or the status, which a closed
@@ -180,7 +192,7 @@ void wi_stream_produce(struct wi_session *session, struct wi_stream *stream)
             wi_stream_end(session, stream, &fault);
             return;
         }
-        wi_world_self(session->context->world)->updates_sent++;
+        session->context->worlds->self->updates_sent++;
         stream_wake(session, stream);
         return;
     case WI_CALL_QUIET:
@@ -245,7 +257,7 @@ static void stream_answer_head(struct wi_session *session, struct wi_stream *str
 
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream)
 {
-    wi_world_self(session->context->world)->protocol_errors++;
+    session->context->worlds->self->protocol_errors++;
     if (stream->request.http_status != 200) {
         stream_answer_http(session, stream);
     } else {
@@ -272,13 +284,39 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
     if (!method) {
         wi_fault_set(&fault, WI_RPC_UNIMPLEMENTED, "unknown method %s", stream->request.path);
         wi_stream_end(session, stream, &fault);
-    } else if (!method->start(session->context, &session->memory, message, n, session->now,
-                              &stream->call, &fault)) {
+    } else if (!method->is_of_all &&
+               !wi_worlds_choose(session->context->worlds, stream->request.target, &stream->served,
+                                 &fault)) {
+        wi_stream_end(session, stream, &fault);
+    } else if (!method->start(session->context, stream->served, &session->memory, message, n,
+                              session->now, &stream->call, &fault)) {
         wi_stream_end(session, stream, &fault);
     } else {
         wi_request_finish(&stream->request);
         stream->state = WI_STREAM_ANSWERING;
         stream_answer_head(session, stream);
+    }
+}
+
+/* Whether a stream without an end is about a process that has one. */
+static bool stream_has_outlived(const struct wi_stream *stream)
+{
+    return stream->state == WI_STREAM_ANSWERING && stream->served && stream->served->has_ended &&
+           stream->call->type->skip;
+}
+
+/* The process's last numbers, unless others are in flight, and then the end. */
+static void stream_tell_end(struct wi_session *session, struct wi_stream *stream)
+{
+    struct wi_fault fault;
+    const struct wi_facts *facts = wi_world_facts(stream->served->world);
+    wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "%s (pid %u) has ended", facts->name,
+                 (unsigned)facts->pid);
+    if (!stream->message) {
+        wi_stream_produce(session, stream);
+    }
+    if (stream->state == WI_STREAM_ANSWERING) {
+        stream_finish(session, stream, &fault);
     }
 }
 
@@ -298,6 +336,8 @@ void wi_stream_tick(struct wi_session *session, struct wi_stream *stream)
     } else if (now >= stream->deadline_nanos) {
         wi_fault_set(&fault, WI_RPC_DEADLINE_EXCEEDED, "the deadline has passed");
         wi_stream_end(session, stream, &fault);
+    } else if (stream_has_outlived(stream)) {
+        stream_tell_end(session, stream);
     } else if (wi_stream_is_due(stream, now)) {
         if (!stream->message) {
             wi_stream_produce(session, stream);

@@ -29,7 +29,8 @@ struct wi_stream {
     uint64_t progress_nanos; /* when a byte in flight was taken last, or the call ended */
     struct wi_request request;
     struct wi_call *call;
-    uint8_t *message; /* in flight */
+    struct wi_served *served; /* that the call is about: held; NULL: none */
+    uint8_t *message;         /* in flight */
     size_t n_message;
     size_t n_taken;
     struct wi_fault fault;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter's thread: waits, lets peers speak, reads the world when somebody is due or a second
+ * The exporter's thread: waits, lets peers speak, reads the worlds when somebody is due or a second
  * has gone by, answers. All of struct wi_exporter is the thread's once it runs, but what starting
  * wrote before and the reactor's eventfd.
  */
@@ -11,6 +11,7 @@
 #include "wire/conn.h"
 #include "wire/http.h"
 #include "wire/listener.h"
+#include "wire/roster.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,20 +28,16 @@
 #define EXPORTER_MEMORY_BYTES    ((uint64_t)64 << 20)
 #define EXPORTER_STACK_BYTES     ((size_t)512 << 10)
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
-#define EXPORTER_FRESH_LEAST     UINT64_C(1000000) /* younger than this, the world is not read */
-#define EXPORTER_FRESH_MOST      UINT64_C(100000000)
-#define EXPORTER_FRESH_COSTS     20                   /* readings take a twentieth of the time */
-#define EXPORTER_REFRESH_NANOS   UINT64_C(1000000000) /* older than this, it is */
 #define EXPORTER_FAREWELL_NANOS  UINT64_C(500000000)
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
 
 struct wi_exporter {
-    struct wi_world *world;
     struct wi_memory memory;
     struct wi_buffer scratch;
     struct wi_call_context context;
     char notice[256];
     struct wi_reactor reactor;
+    struct wi_roster roster;
     struct wi_listener listener;
     struct wi_source http_source;
     struct wi_http *http;
@@ -48,10 +45,6 @@ struct wi_exporter {
     uint64_t http_due;
     struct wi_conn *conns;
     size_t n_conns;
-    bool has_refreshed;
-    uint64_t refreshed_nanos;
-    uint64_t fresh_nanos; /* how long a reading stands for requests that come meanwhile */
-    enum weir_status refresh_status;
     weir_log_fn log;
     void *log_context;
     bool has_logged_refusal;
@@ -87,7 +80,7 @@ static bool exporter_on_accept(void *context, int taken_fd, uint64_t now)
 static void exporter_on_refuse(void *context, uid_t uid)
 {
     struct wi_exporter *exporter = context;
-    wi_world_self(exporter->world)->clients_rejected++;
+    exporter->roster.worlds.self->clients_rejected++;
     if (!exporter->has_logged_refusal) {
         char line[128];
         snprintf(line, sizeof(line),
@@ -120,58 +113,29 @@ static void exporter_bury(struct wi_exporter *exporter)
     }
 }
 
-/* ---- the world --------------------------------------------------------------------------- */
+/* ---- the worlds -------------------------------------------------------------------------- */
 
-/* A small segment is read for whoever asks; a large one cannot be made to take the thread's time. */
-static uint64_t exporter_fresh(uint64_t cost)
+/* Reads what is due: with `all`, whatever a scrape will show. */
+static void exporter_read(struct wi_exporter *exporter, bool all, uint64_t now)
 {
-    uint64_t fresh = cost * EXPORTER_FRESH_COSTS;
-    fresh = fresh < EXPORTER_FRESH_MOST ? fresh : EXPORTER_FRESH_MOST;
-    return fresh > EXPORTER_FRESH_LEAST ? fresh : EXPORTER_FRESH_LEAST;
-}
-
-static void exporter_refresh(struct wi_exporter *exporter, uint64_t now)
-{
-    struct wi_self *self = wi_world_self(exporter->world);
+    struct wi_self *self = exporter->roster.worlds.self;
     self->clients = exporter->n_conns;
     self->heap_bytes = exporter->memory.bytes + exporter->scratch.room;
-    struct weir_error error = {""};
-    enum weir_status status = wi_world_refresh(exporter->world, now, &error);
-    if (status != WEIR_OK && status != exporter->refresh_status) {
-        char line[sizeof(error.text) + 64];
-        snprintf(line, sizeof(line), "weir: the segment cannot be read: %s", error.text);
-        exporter_log(exporter, line);
-    }
-    exporter->refresh_status = status;
-    exporter->refreshed_nanos = now;
-    exporter->fresh_nanos = exporter_fresh(wi_reactor_now() - now);
-    exporter->has_refreshed = true;
-    if (exporter->scratch.room > EXPORTER_SCRATCH_KEPT) {
+    if (wi_roster_read(&exporter->roster, all, now) &&
+        exporter->scratch.room > EXPORTER_SCRATCH_KEPT) {
         wi_buffer_finish(&exporter->scratch);
     }
 }
 
-static bool exporter_is_stale(const struct wi_exporter *exporter, uint64_t now, uint64_t age)
-{
-    return !exporter->has_refreshed || now - exporter->refreshed_nanos >= age;
-}
-
-/* Reads the world when a message that is due would say what is old. */
+/* Reads the worlds that messages which are due would tell of. */
 static void exporter_freshen(struct wi_exporter *exporter, uint64_t now)
 {
-    if (exporter_is_stale(exporter, now, EXPORTER_REFRESH_NANOS)) {
-        exporter_refresh(exporter, now);
-        return;
-    }
-    if (!exporter_is_stale(exporter, now, exporter->fresh_nanos)) {
-        return;
-    }
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
-        if (!conn->is_closed && wi_session_world_due(conn->session) <= now) {
-            exporter_refresh(exporter, now);
-            return;
+        if (!conn->is_closed) {
+            wi_session_want(conn->session, now);
         }
     }
+    exporter_read(exporter, false, now);
 }
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
@@ -190,8 +154,8 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
         return;
     }
     /* A scrape is answered from the world as it stands, so let it stand well. */
-    if (exporter->is_http_ready && exporter_is_stale(exporter, now, exporter->fresh_nanos)) {
-        exporter_refresh(exporter, now);
+    if (exporter->is_http_ready) {
+        exporter_read(exporter, true, now);
     }
     exporter->is_http_ready = false;
     int millis = wi_http_run(exporter->http, now);
@@ -203,7 +167,7 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
 
 static uint64_t exporter_due(const struct wi_exporter *exporter)
 {
-    uint64_t due = exporter->refreshed_nanos + EXPORTER_REFRESH_NANOS;
+    uint64_t due = wi_roster_due(&exporter->roster);
     due = exporter->http_due < due ? exporter->http_due : due;
     if (exporter->listener.resume_nanos != 0 && exporter->listener.resume_nanos < due) {
         due = exporter->listener.resume_nanos;
@@ -258,12 +222,11 @@ static void exporter_farewell(struct wi_exporter *exporter)
     exporter_bury(exporter);
 }
 
-static void *exporter_main(void *context)
+void wi_exporter_loop(struct wi_exporter *exporter)
 {
-    struct wi_exporter *exporter = context;
-    pthread_setname_np(pthread_self(), "weir-agent");
     uint64_t now = wi_reactor_now();
-    exporter_refresh(exporter, now);
+    wi_roster_tick(&exporter->roster, now);
+    exporter_read(exporter, true, now);
     while (!exporter->reactor.is_stopping) {
         now = wi_reactor_wait(&exporter->reactor, exporter_due(exporter));
         if (exporter->reactor.is_robbed) {
@@ -271,18 +234,28 @@ static void *exporter_main(void *context)
             return NULL;
         }
         wi_listener_tick(&exporter->listener, now);
+        wi_roster_tick(&exporter->roster, now);
         exporter_freshen(exporter, now);
         exporter_run_http(exporter, now);
         exporter_step_conns(exporter, now);
     }
     exporter_farewell(exporter);
+}
+
+static void *exporter_main(void *context)
+{
+    pthread_setname_np(pthread_self(), "weir-agent");
+    wi_exporter_loop(context);
     return NULL;
 }
 
 /* ---- starting and stopping --------------------------------------------------------------- */
 
-static void exporter_free(struct wi_exporter *exporter)
+void wi_exporter_close(struct wi_exporter *exporter)
 {
+    if (!exporter) {
+        return;
+    }
     while (exporter->conns) {
         struct wi_conn *next = exporter->conns->next;
         wi_conn_destroy(exporter->conns);
@@ -291,9 +264,9 @@ static void exporter_free(struct wi_exporter *exporter)
     wi_listener_close(&exporter->listener);
     wi_reactor_remove(&exporter->reactor, &exporter->http_source);
     wi_http_destroy(exporter->http);
+    wi_roster_finish(&exporter->roster);
     wi_reactor_finish(&exporter->reactor);
     wi_buffer_finish(&exporter->scratch);
-    wi_world_close(exporter->world);
     free(exporter);
 }
 
@@ -313,7 +286,7 @@ static void exporter_open_http(struct wi_exporter *exporter,
     if (!options->http || !options->http[0]) {
         return;
     }
-    if (wi_http_create(&asked, exporter->world, &exporter->http, &error) != WEIR_OK) {
+    if (wi_http_create(&asked, &exporter->roster.worlds, &exporter->http, &error) != WEIR_OK) {
         exporter->http = NULL;
         exporter_degrade(exporter, error.text);
         return;
@@ -360,7 +333,7 @@ static bool exporter_take(struct wi_exporter *exporter, int taken_fd)
 }
 
 /* Signals are the host's: none is ever delivered to the exporter's thread. */
-static int exporter_run(struct wi_exporter *exporter)
+static int exporter_run_thread(struct wi_exporter *exporter)
 {
     pthread_attr_t attributes;
     sigset_t all;
@@ -382,56 +355,110 @@ static int exporter_run(struct wi_exporter *exporter)
     return error;
 }
 
-enum weir_status wi_exporter_start(struct wi_world *taken_world,
-                                   const struct wi_exporter_options *options,
-                                   struct wi_exporter **ret_exporter, struct weir_error *ret_error)
+static struct wi_exporter *exporter_create(const struct wi_exporter_options *options)
 {
     struct wi_exporter *exporter = calloc(1, sizeof(*exporter));
     if (!exporter) {
-        wi_error_set(ret_error, "no memory for the exporter");
-        wi_world_close(taken_world);
-        if (options->taken_fd >= 0) {
-            close(options->taken_fd);
-        }
-        return WEIR_E_MEMORY;
+        return NULL;
     }
-    exporter->world = taken_world;
     exporter->memory.limit = EXPORTER_MEMORY_BYTES;
     exporter->listener.source.fd = -1;
     exporter->http_source.fd = -1;
+    exporter->reactor.epoll_fd = -1;
+    exporter->reactor.stop_fd = -1;
+    exporter->roster.inotify.fd = -1;
     exporter->http_due = UINT64_MAX;
     exporter->log = options->log;
     exporter->log_context = options->log_context;
     wi_buffer_init(&exporter->scratch, WI_MESSAGE_ROOM);
-    exporter->context = (struct wi_call_context){taken_world, &exporter->memory, &exporter->scratch,
-                                                 "", exporter->notice};
+    exporter->context = (struct wi_call_context){.worlds = &exporter->roster.worlds,
+                                                 .memory = &exporter->memory,
+                                                 .scratch = &exporter->scratch,
+                                                 .http_address = "",
+                                                 .grpc_address = "",
+                                                 .notice = exporter->notice};
+    return exporter;
+}
+
+/* The reactor, and the worlds. Owns: the world, also when this fails. */
+static enum weir_status exporter_take_world(struct wi_exporter *exporter,
+                                            struct wi_world *taken_world,
+                                            const struct wi_exporter_options *options,
+                                            struct weir_error *ret_error)
+{
     enum weir_status status = wi_reactor_init(&exporter->reactor, ret_error);
+    if (status != WEIR_OK) {
+        wi_world_close(taken_world);
+        return status;
+    }
+    wi_roster_init(&exporter->roster, &exporter->reactor, options->is_finding, options->targets,
+                   options->n_targets);
+    exporter->roster.log = options->log;
+    exporter->roster.log_context = options->log_context;
+    if (taken_world) {
+        status = wi_worlds_add(&exporter->roster.worlds, taken_world);
+        if (status != WEIR_OK) {
+            wi_error_set(ret_error, "no memory for the exporter");
+        }
+    }
+    return status;
+}
+
+enum weir_status wi_exporter_open(struct wi_world *taken_world,
+                                  const struct wi_exporter_options *options,
+                                  struct wi_exporter **ret_exporter, struct weir_error *ret_error)
+{
+    struct wi_exporter *exporter = exporter_create(options);
+    enum weir_status status = WEIR_E_MEMORY;
+    if (!exporter) {
+        wi_error_set(ret_error, "no memory for the exporter");
+        wi_world_close(taken_world);
+    } else {
+        status = exporter_take_world(exporter, taken_world, options, ret_error);
+    }
     if (status != WEIR_OK) {
         if (options->taken_fd >= 0) {
             close(options->taken_fd);
         }
-        exporter_free(exporter);
+        wi_exporter_close(exporter);
         return status;
     }
     exporter_open(exporter, options);
-    int error = 0;
     if (options->taken_fd >= 0 && !exporter_take(exporter, options->taken_fd)) {
-        error = ENOMEM;
+        wi_error_set(ret_error, "the exporter cannot be started: %s", strerror(ENOMEM));
+        wi_exporter_close(exporter);
+        return WEIR_E_MEMORY;
     }
-    status = exporter->notice[0] ? WEIR_DEGRADED : WEIR_OK;
-    struct weir_error notice;
-    snprintf(notice.text, sizeof(notice.text), "%s", exporter->notice);
-    error = error ? error : exporter_run(exporter);
+    *ret_exporter = exporter;
+    if (exporter->notice[0]) {
+        wi_error_set(ret_error, "%s", exporter->notice);
+        return WEIR_DEGRADED;
+    }
+    return WEIR_OK;
+}
+
+enum weir_status wi_exporter_start(struct wi_world *taken_world,
+                                   const struct wi_exporter_options *options,
+                                   struct wi_exporter **ret_exporter, struct weir_error *ret_error)
+{
+    struct wi_exporter *exporter;
+    enum weir_status status = wi_exporter_open(taken_world, options, &exporter, ret_error);
+    if (status != WEIR_OK && status != WEIR_DEGRADED) {
+        return status;
+    }
+    int error = exporter_run_thread(exporter);
     if (error != 0) {
         wi_error_set(ret_error, "the exporter's thread cannot be started: %s", strerror(error));
-        exporter_free(exporter);
+        wi_exporter_close(exporter);
         return error == ENOMEM ? WEIR_E_MEMORY : WEIR_E_SYSTEM;
-    }
-    if (status == WEIR_DEGRADED) {
-        wi_error_set(ret_error, "%s", notice.text);
     }
     *ret_exporter = exporter;
     return status;
+}
+
+void wi_exporter_ask_stop(struct wi_exporter *exporter)
+{
+    wi_reactor_stop(&exporter->reactor);
 }
 
 void wi_exporter_stop(struct wi_exporter *exporter)
@@ -441,7 +468,7 @@ void wi_exporter_stop(struct wi_exporter *exporter)
     }
     wi_reactor_stop(&exporter->reactor);
     pthread_join(exporter->thread, NULL);
-    exporter_free(exporter);
+    wi_exporter_close(exporter);
 }
 
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter)

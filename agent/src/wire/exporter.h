@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter's thread: one world, one reactor, its sockets. Started by weir_agent_start in a
- * host, and by the console for a segment that nobody serves.
+ * The exporter: worlds, one reactor, its sockets. A thread of its own in a host (weir_agent_start)
+ * and in the console, for a segment that nobody serves; the whole program in `weir serve`.
  */
 #ifndef WI_WIRE_EXPORTER_H
 #define WI_WIRE_EXPORTER_H
@@ -16,10 +16,25 @@ struct wi_exporter_options {
     const char *http;        /* as WEIR_HTTP; NULL: none */
     const char *http_hosts;
     bool without_process_metrics;
+    bool is_finding; /* serves the processes that it finds, several and changing ones */
+    const char *const
+        *targets;       /* of them those that one of these means (wire/roster.h); borrowed */
+    size_t n_targets;   /* 0: all */
     const char *notice; /* what does not work as asked, known before; NULL: all does */
     weir_log_fn log;    /* from the exporter's thread */
     void *log_context;
 };
+
+/*
+ * Makes all but the thread; then wi_exporter_loop runs it, until another thread or a signal handler
+ * calls wi_exporter_ask_stop. The world is NULL with is_finding. Owns and fails as wi_exporter_start.
+ */
+enum weir_status wi_exporter_open(struct wi_world *taken_world,
+                                  const struct wi_exporter_options *options,
+                                  struct wi_exporter **ret_exporter, struct weir_error *ret_error);
+void wi_exporter_loop(struct wi_exporter *exporter);
+void wi_exporter_ask_stop(struct wi_exporter *exporter);
+void wi_exporter_close(struct wi_exporter *exporter);
 
 /*
  * Starts the thread. Owns: the exporter closes the world, also when this fails.

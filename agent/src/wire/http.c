@@ -21,6 +21,7 @@
 #include "encode/buffer.h"
 #include "encode/prometheus.h"
 #include "wire/address.h"
+#include "wire/scrape.h"
 
 #include <errno.h>
 #include <linux/tcp.h>
@@ -76,11 +77,10 @@ struct http_render {
 enum http_page { HTTP_OK, HTTP_NOT_FOUND, HTTP_METHOD, HTTP_HOST, HTTP_UNREADABLE, HTTP_N_PAGES };
 
 struct wi_http {
-    struct wi_world *world;
+    struct wi_worlds *worlds;
     struct MHD_Daemon *daemon;
     struct MHD_Response *page[HTTP_N_PAGES];
     struct http_render render[2]; /* by enum wi_format */
-    struct wi_tally *tally;
     struct http_client client[HTTP_MAX_CLIENTS];
     char *hosts; /* NULL: none */
     int epoll;
@@ -157,14 +157,18 @@ static enum MHD_Result http_answer(struct MHD_Connection *connection, unsigned s
     return response ? MHD_queue_response(connection, status, response) : MHD_NO;
 }
 
-/* Brings the world up to date. False when it cannot be read. */
+/* Brings the worlds up to date. False when the only one cannot be read. */
 static bool http_refresh(struct wi_http *http)
 {
-    uint64_t read_at = wi_world_monotonic_nanos(http->world);
-    if (read_at && http->now >= read_at && http->now - read_at <= HTTP_FRESH) {
-        return true;
+    bool is_well = true;
+    for (struct wi_served *served = http->worlds->first; served; served = served->next) {
+        uint64_t read_at = served->refreshed_nanos;
+        bool is_fresh = served->has_refreshed && http->now >= read_at &&
+                        http->now - read_at <= HTTP_FRESH && served->status == WEIR_OK;
+        is_well &= is_fresh || served->has_ended ||
+                   wi_worlds_refresh(http->worlds, served, http->now, NULL) == WEIR_OK;
     }
-    return wi_world_refresh(http->world, http->now, NULL) == WEIR_OK;
+    return is_well || http->worlds->is_changing;
 }
 
 static struct MHD_Response *http_response_make(const char *type, void *bytes, size_t length,
@@ -207,8 +211,7 @@ static struct MHD_Response *http_rendered(struct wi_http *http, enum wi_format f
         wi_buffer_reserve(&buffer, render->length + render->length / 16);
         wi_buffer_clear(&buffer);
     }
-    if (wi_prometheus_encode(http->world, format, http->without_process, http->tally, &buffer) !=
-        WEIR_OK) {
+    if (wi_scrape_encode(http->worlds, format, http->without_process, &buffer) != WEIR_OK) {
         wi_buffer_finish(&buffer);
         return NULL;
     }
@@ -238,7 +241,7 @@ static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection 
     if (!response) {
         return http_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->page[HTTP_UNREADABLE]);
     }
-    wi_world_self(http->world)->scrapes++;
+    http->worlds->self->scrapes++;
     return http_answer(connection, MHD_HTTP_OK, response);
 }
 
@@ -291,7 +294,7 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
         return MHD_YES;
     }
     if (!http_has_good_host(http, connection, version)) {
-        wi_world_self(http->world)->http_rejected++;
+        http->worlds->self->http_rejected++;
         return http_answer(connection, MHD_HTTP_FORBIDDEN, http->page[HTTP_HOST]);
     }
     if (!http_is_get(method)) {
@@ -337,7 +340,7 @@ static bool http_has_sent(int fd)
 
 static void http_client_closed(struct wi_http *http, struct http_client *client)
 {
-    struct wi_self *self = wi_world_self(http->world);
+    struct wi_self *self = http->worlds->self;
     if (!client->is_evicted && !client->has_asked && http_has_sent(client->fd)) {
         if (http->now - client->since >= (HTTP_IDLE_SECONDS - 1) * HTTP_SECOND) {
             self->http_rejected++; /* MHD's own limit of idle time */
@@ -375,7 +378,7 @@ static void http_notify(void *context, struct MHD_Connection *connection, void *
 static void http_client_evict(struct wi_http *http, struct http_client *client)
 {
     client->is_evicted = true;
-    wi_world_self(http->world)->http_rejected++;
+    http->worlds->self->http_rejected++;
     shutdown(client->fd, SHUT_RDWR);
 }
 
@@ -478,7 +481,7 @@ static bool http_accept(struct wi_http *http)
             return false;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             /* No descriptors or no memory: those who wait would wake us without end. */
-            wi_world_self(http->world)->http_rejected++;
+            http->worlds->self->http_rejected++;
             http_pause(http);
             return false;
         }
@@ -649,14 +652,14 @@ static enum weir_status http_watch(struct wi_http *http, struct weir_error *ret_
     return WEIR_OK;
 }
 
-enum weir_status wi_http_create(const struct wi_http_options *options, struct wi_world *world,
+enum weir_status wi_http_create(const struct wi_http_options *options, struct wi_worlds *worlds,
                                 struct wi_http **ret_http, struct weir_error *ret_error)
 {
     struct wi_http *http = calloc(1, sizeof(*http));
     if (!http) {
         return http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
-    http->world = world;
+    http->worlds = worlds;
     http->without_process = options->without_process_metrics;
     http->epoll = -1;
     http->listener = -1;
@@ -665,10 +668,6 @@ enum weir_status wi_http_create(const struct wi_http_options *options, struct wi
     if (status == WEIR_OK && options->hosts) {
         http->hosts = strdup(options->hosts);
         status = http->hosts ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
-    }
-    if (status == WEIR_OK) {
-        http->tally = wi_tally_create();
-        status = http->tally ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
     if (status == WEIR_OK) {
         MHD_set_panic_func(http_panic, NULL);
@@ -699,7 +698,6 @@ void wi_http_destroy(struct wi_http *http)
     if (http->listener >= 0) {
         close(http->listener);
     }
-    wi_tally_destroy(http->tally);
     free(http->hosts);
     free(http);
 }

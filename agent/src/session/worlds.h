@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes that an exporter serves: one in a host, several in `weir serve`, where they come and
+ * go. A call holds the one that it is about, so that a process that has ended stays until its
+ * streams have told their peers. Reads segments, makes no socket and asks no clock. One thread.
+ *
+ *     wi_worlds_add -> served -> its process ends: has_ended -> nobody holds it -> wi_worlds_prune
+ */
+#ifndef WI_SESSION_WORLDS_H
+#define WI_SESSION_WORLDS_H
+
+#include "encode/tally.h"
+#include "session/rpc.h"
+#include "snapshot/world.h"
+
+#define WI_WORLDS_MAX 64
+
+/* One process that is served. */
+struct wi_served {
+    struct wi_served *next;
+    struct wi_world *world;
+    struct wi_tally *tally; /* of its expositions; NULL before the first */
+    size_t n_holders;
+    bool has_ended;     /* the process has; only where worlds come and go */
+    bool is_wanted;     /* somebody is about to be told of it */
+    bool has_refreshed; /* since it was added */
+    uint64_t refreshed_nanos;
+    uint64_t cost_nanos;     /* of the last refresh, for the wire to set */
+    enum weir_status status; /* of the last refresh */
+};
+
+struct wi_worlds {
+    struct wi_served *first; /* the longest served first */
+    size_t n;
+    bool is_changing;     /* worlds come and go */
+    uint64_t n_left_out;  /* processes that found no room when it was looked for them last */
+    struct wi_self *self; /* the exporter's own numbers: the only world's, or `own` */
+    struct wi_self own;
+};
+
+void wi_worlds_init(struct wi_worlds *worlds, bool is_changing);
+
+/* Closes them all. */
+void wi_worlds_finish(struct wi_worlds *worlds);
+
+/* Owns: the world, also when this fails. Fails: WEIR_E_MEMORY, WEIR_E_LIMIT. */
+enum weir_status wi_worlds_add(struct wi_worlds *worlds, struct wi_world *taken_world);
+
+/* Reads one; notes whether its process has ended. Fails: as wi_world_refresh. */
+enum weir_status wi_worlds_refresh(struct wi_worlds *worlds, struct wi_served *served,
+                                   uint64_t now_nanos, struct weir_error *ret_error);
+
+/* Whether a new request may be about it. */
+bool wi_served_is_there(const struct wi_served *served);
+
+/*
+ * Finds the process that a request means: by service name, pid or name:pid; NULL or "": the only
+ * one. Owns: ret_served is held: wi_worlds_release.
+ * Fails: NOT_FOUND, FAILED_PRECONDITION when several fit; the text lists what there is.
+ */
+bool wi_worlds_choose(struct wi_worlds *worlds, const char *wanted, struct wi_served **ret_served,
+                      struct wi_fault *ret_fault);
+void wi_worlds_release(struct wi_served *served);
+
+/* Closes those that have ended and that nobody holds. Returns whether there were any. */
+bool wi_worlds_prune(struct wi_worlds *worlds);
+
+#endif

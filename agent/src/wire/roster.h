@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keeps the set of served processes true: reads their segments when somebody is due or a second has
+ * gone by, and in `weir serve` finds those that start and lets go of those that have ended. The
+ * exporter's thread only.
+ *
+ *     inotify on the directories, or a second -> scan -> open -> worlds -> read -> ended -> prune
+ */
+#ifndef WI_WIRE_ROSTER_H
+#define WI_WIRE_ROSTER_H
+
+#include "session/worlds.h"
+#include "wire/reactor.h"
+
+struct wi_roster {
+    struct wi_worlds worlds;
+    struct wi_source inotify; /* fd -1: none */
+    struct wi_reactor *reactor;
+    const char *const *targets; /* borrowed; none: all */
+    size_t n_targets;
+    bool is_finding;
+    bool is_stirred; /* something has happened in a directory */
+    bool has_scanned;
+    uint64_t scanned_nanos;
+    uint64_t searched_nanos; /* when /proc was looked through last */
+    enum weir_status scan_status;
+    weir_log_fn log;
+    void *log_context;
+};
+
+/* For one world, which stays, or, with is_finding, for those that fit one of the targets. The strings
+ * are borrowed. */
+void wi_roster_init(struct wi_roster *roster, struct wi_reactor *reactor, bool is_finding,
+                    const char *const *targets, size_t n_targets);
+void wi_roster_finish(struct wi_roster *roster);
+
+/* Whether a segment is one of a process that lives and that a target means: a pid, a service's name,
+ * or the path of a segment; NULL: any. */
+bool wi_roster_fits(const struct wi_found *found, const char *target);
+
+/* Looks for processes that start when it is time, and lets those go that have ended. */
+void wi_roster_tick(struct wi_roster *roster, uint64_t now_nanos);
+
+/* Reads what is wanted (wi_served.is_wanted, which it takes back) and is stale, and whatever is older
+ * than a second; with `all`, all that is stale. Returns whether anything was read. */
+bool wi_roster_read(struct wi_roster *roster, bool all, uint64_t now_nanos);
+
+/* When it must be called again. */
+uint64_t wi_roster_due(const struct wi_roster *roster);
+
+#endif
