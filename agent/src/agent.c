@@ -28,6 +28,7 @@ static struct {
     pid_t pid;                    /* atomic: whose state it is; 0: nobody's yet */
     struct wi_exporter *exporter; /* of the thread that made the state busy, while it is */
     unsigned http_port;           /* atomic */
+    unsigned grpc_port;           /* atomic */
 } agent;
 
 static pthread_once_t agent_once = PTHREAD_ONCE_INIT;
@@ -62,6 +63,7 @@ static void agent_forget_parent(void)
     }
     agent.exporter = NULL;
     __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&agent.grpc_port, 0, __ATOMIC_RELAXED);
     agent_leave(AGENT_STOPPED);
     __atomic_store_n(&agent.pid, pid, __ATOMIC_RELEASE);
 }
@@ -108,16 +110,13 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         snprintf(notice, sizeof(notice),
                  "the segment has no file, so there is no socket for consoles");
     }
-    if (agent_environment("WEIR_GRPC", "")[0]) {
-        size_t n = strlen(notice);
-        snprintf(notice + n, sizeof(notice) - n,
-                 "%sWEIR_GRPC is not served here: TCP gRPC comes with `weir serve`", n ? "; " : "");
-    }
     struct wi_exporter_options options = {
         .socket_path = has_path ? path : NULL,
         .taken_fd = -1,
+        .grpc = agent_environment("WEIR_GRPC", asked->grpc),
         .http = agent_environment("WEIR_HTTP", asked->http),
         .http_hosts = agent_environment("WEIR_HTTP_HOSTS", asked->http_hosts),
+        .token_file = agent_environment("WEIR_TOKEN_FILE", asked->token_file),
         .without_process_metrics = asked->without_process_metrics,
         .notice = notice[0] ? notice : NULL,
         .log = agent_log,
@@ -127,6 +126,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     if (status == WEIR_OK || status == WEIR_DEGRADED) {
         __atomic_store_n(&agent.exporter, exporter, __ATOMIC_SEQ_CST);
         __atomic_store_n(&agent.http_port, wi_exporter_http_port(exporter), __ATOMIC_RELAXED);
+        __atomic_store_n(&agent.grpc_port, wi_exporter_grpc_port(exporter), __ATOMIC_RELAXED);
     }
     return status;
 }
@@ -172,6 +172,7 @@ void weir_agent_stop(void)
         return;
     }
     __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&agent.grpc_port, 0, __ATOMIC_RELAXED);
     /* Out of sight first: a child forked meanwhile must not find what is being freed. */
     struct wi_exporter *exporter = agent.exporter;
     __atomic_store_n(&agent.exporter, NULL, __ATOMIC_SEQ_CST);
@@ -179,9 +180,19 @@ void weir_agent_stop(void)
     agent_leave(AGENT_STOPPED);
 }
 
-unsigned weir_agent_http_port(void)
+static unsigned agent_port(const unsigned *port)
 {
     return __atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE) == getpid()
-               ? __atomic_load_n(&agent.http_port, __ATOMIC_RELAXED)
+               ? __atomic_load_n(port, __ATOMIC_RELAXED)
                : 0;
+}
+
+unsigned weir_agent_http_port(void)
+{
+    return agent_port(&agent.http_port);
+}
+
+unsigned weir_agent_grpc_port(void)
+{
+    return agent_port(&agent.grpc_port);
 }

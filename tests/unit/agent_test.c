@@ -217,19 +217,24 @@ static void it_says_what_it_cannot_serve(void **state)
 {
     (void)state;
     struct weir_error error = {""};
-    setenv("WEIR_GRPC", "127.0.0.1:0", 1);
-    assert_int_equal(weir_agent_start(NULL, &error), WEIR_DEGRADED);
-    assert_non_null(strstr(error.text, "weir serve"));
-    weir_agent_stop();
-    unsetenv("WEIR_GRPC");
+    static const struct {
+        const char *name;
+        unsigned (*port)(void);
+    } tcp[] = {{"WEIR_GRPC", weir_agent_grpc_port}, {"WEIR_HTTP", weir_agent_http_port}};
+    for (size_t i = 0; i < 2; i++) {
+        setenv(tcp[i].name, "127.0.0.1:0", 1);
+        start_ok();
+        assert_true(tcp[i].port() > 0);
+        weir_agent_stop();
+        assert_int_equal(tcp[i].port(), 0);
 
-    setenv("WEIR_HTTP", "127.0.0.1:0", 1);
-    start_ok();
-    char port[32];
-    snprintf(port, sizeof(port), "127.0.0.1:%u", weir_agent_http_port());
-    assert_true(weir_agent_http_port() > 0);
-    weir_agent_stop();
-    assert_int_equal(weir_agent_http_port(), 0);
+        setenv(tcp[i].name, "0.0.0.0:0", 1);
+        assert_int_equal(weir_agent_start(NULL, &error), WEIR_DEGRADED);
+        assert_non_null(strstr(error.text, "WEIR_TOKEN_FILE"));
+        assert_int_equal(tcp[i].port(), 0);
+        weir_agent_stop();
+        unsetenv(tcp[i].name);
+    }
 
     setenv("WEIR_HTTP", "no address", 1);
     assert_int_equal(weir_agent_start(NULL, &error), WEIR_DEGRADED);
@@ -240,6 +245,31 @@ static void it_says_what_it_cannot_serve(void **state)
     setenv("WEIR_OFF", "1", 1);
     assert_int_equal(weir_agent_start(NULL, &error), WEIR_OFF);
     unsetenv("WEIR_OFF");
+}
+
+/* Whoever names a token means it to be asked for: without it, no TCP at all. */
+static void a_token_that_cannot_be_read_closes_tcp(void **state)
+{
+    (void)state;
+    struct weir_error error = {""};
+    struct weir_agent_options options = WEIR_AGENT_OPTIONS_INIT;
+    options.grpc = "127.0.0.1:0";
+    options.http = "127.0.0.1:0";
+    options.token_file = "/nonexistent/token";
+    assert_int_equal(weir_agent_start(&options, &error), WEIR_DEGRADED);
+    assert_non_null(strstr(error.text, "/nonexistent/token"));
+    assert_int_equal(weir_agent_grpc_port(), 0);
+    assert_int_equal(weir_agent_http_port(), 0);
+    char path[256];
+    socket_path(path, sizeof(path));
+    assert_int_equal(access(path, F_OK), 0);
+    weir_agent_stop();
+
+    /* An older program's options end before these fields. */
+    options.size = offsetof(struct weir_agent_options, grpc);
+    assert_int_equal(weir_agent_start(&options, &error), WEIR_OK);
+    assert_int_equal(weir_agent_grpc_port(), 0);
+    assert_true(weir_agent_http_port() > 0);
 }
 
 static long anonymous_bytes(void)
@@ -475,6 +505,7 @@ int main(void)
         TEST(the_mode_does_not_depend_on_the_umask),
         TEST(a_stale_socket_is_replaced_and_others_are_left),
         TEST(it_says_what_it_cannot_serve),
+        TEST(a_token_that_cannot_be_read_closes_tcp),
         TEST(cycles_leave_nothing),
         TEST(its_thread_takes_no_signals),
         TEST(nothing_is_inherited_by_exec),

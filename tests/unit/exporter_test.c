@@ -12,6 +12,7 @@
 #include "wire/exporter.h"
 #include "wire/reactor.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -254,6 +255,65 @@ static void any_descriptor_may_be_missing(void **state)
     }
 }
 
+/* A connection to the exporter's TCP address. */
+static int dial(unsigned port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Whether the other side has closed, in time. */
+static bool is_closed(int fd)
+{
+    char bytes[256];
+    while (has_input(fd, 10000)) {
+        ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+        if (n <= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void places_over_tcp_are_for_those_who_ask(void **state)
+{
+    struct state *s = *state;
+    int idle[96];
+    struct weir_error error;
+    struct wi_exporter_options options = {
+        .taken_fd = -1, .grpc = "127.0.0.1:0", .log = on_log, .log_context = s};
+    assert_int_equal(wi_exporter_start(s->world, &options, &s->exporter, &error), WEIR_OK);
+    unsigned port = wi_exporter_grpc_port(s->exporter);
+    int asking = dial(port);
+    put(asking, preface, sizeof(preface) - 1);
+    ask(asking, 1);
+    assert_true(has_input(asking, 10000));
+    for (size_t i = 0; i < 96; i++) {
+        idle[i] = dial(port);
+    }
+    /* The 97th: the oldest that has asked nothing gives way, and nobody else. */
+    assert_true(is_closed(idle[0]));
+    int late = dial(port);
+    put(late, preface, sizeof(preface) - 1);
+    ask(late, 1);
+    assert_true(is_closed(idle[1]));
+    assert_true(has_input(late, 10000));
+    char bytes[4096];
+    for (int i = 0; i < 3; i++) {
+        while (recv(asking, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+        }
+        assert_true(has_input(asking, 10000));
+    }
+    for (size_t i = 0; i < 96; i++) {
+        close(idle[i]);
+    }
+    close(asking);
+    close(late);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -266,6 +326,7 @@ int main(void)
         TEST(a_peer_that_never_reads_delays_the_end_by_half_a_second),
         TEST(a_peer_that_reads_gets_a_goaway),
         TEST(any_descriptor_may_be_missing),
+        TEST(places_over_tcp_are_for_those_who_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

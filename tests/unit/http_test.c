@@ -223,6 +223,62 @@ static void foreign_hosts_are_refused(void **state)
     assert_true(wi_world_self(world)->http_rejected >= 2);
 }
 
+#define TOKEN "0123456789abcdef"
+
+/* HTTP again, with a token in a file that the caller has made. */
+static struct wi_token *ask_for_token(const char *path)
+{
+    struct weir_error error;
+    struct wi_token *token;
+    assert_int_equal(wi_token_open(path, NULL, NULL, &token, &error), WEIR_OK);
+    struct wi_http_options options = {.address = "127.0.0.1:0", .token = token};
+    wi_http_destroy(http);
+    assert_int_equal(wi_http_create(&options, &worlds, &http, &error), WEIR_OK);
+    return token;
+}
+
+static void whoever_does_not_show_the_token_gets_401(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof(path), "/dev/shm/weir-http-%d", (int)getpid());
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, TOKEN, sizeof(TOKEN) - 1), sizeof(TOKEN) - 1);
+    close(fd);
+    struct wi_token *token = ask_for_token(path);
+    unlink(path);
+    /* The file is looked at each time; without it nobody passes. */
+    assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN "\r\n"), "401",
+                  "");
+    wi_token_close(token);
+
+    fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, TOKEN "\n", sizeof(TOKEN)), sizeof(TOKEN));
+    close(fd);
+    token = ask_for_token(path);
+    uint64_t rejected = wi_world_self(world)->http_rejected;
+    assert_answer(GET("/metrics", "Host: localhost\r\n"), "401", "WWW-Authenticate: Bearer\r\n");
+    assert_null(strstr(answer, "weir_"));
+    assert_answer(GET("/healthz", "Host: localhost\r\n"), "401", "");
+    assert_answer(GET("/nothing", "Host: localhost\r\n"), "401", "");
+    assert_answer("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", "401",
+                  "");
+    assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer 0123456789abcdeg\r\n"),
+                  "401", "");
+    assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN
+                                  "\r\nAuthorization: Bearer x\r\n"),
+                  "401", "");
+    assert_int_equal(wi_world_self(world)->http_rejected, rejected + 6);
+    assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN "\r\n"), "200",
+                  "weir_channel_depth");
+    assert_answer(GET("/metrics", "Host: evil.example\r\nAuthorization: Bearer " TOKEN "\r\n"),
+                  "403", "");
+    unlink(path);
+    wi_http_destroy(http);
+    http = NULL;
+    wi_token_close(token);
+}
+
 static void oversized_heads_are_refused(void **state)
 {
     (void)state;
@@ -405,22 +461,28 @@ static void addresses(void **state)
                                             "127.0.0.1:999999"};
     static const char *const foreign[] = {"0.0.0.0:0", "10.0.0.1:80", "[::]:0", "[fe80::1]:80"};
     for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
-        assert_int_equal(wi_address_listen(malformed[i], &address, &fd, &error), WEIR_E_ARGUMENT);
+        assert_int_equal(wi_address_listen(malformed[i], "HTTP", true, &address, &fd, &error),
+                         WEIR_E_ARGUMENT);
         assert_non_null(strstr(error.text, "ADDRESS:PORT"));
     }
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
-        assert_int_equal(wi_address_listen(foreign[i], &address, &fd, &error), WEIR_E_ARGUMENT);
+        assert_int_equal(wi_address_listen(foreign[i], "HTTP", false, &address, &fd, &error),
+                         WEIR_E_ARGUMENT);
         assert_non_null(strstr(error.text, "beyond loopback"));
     }
     assert_int_equal(fd, -1);
+    assert_int_equal(wi_address_listen("0.0.0.0:0", "HTTP", true, &address, &fd, &error), WEIR_OK);
+    assert_false(address.is_loopback);
+    close(fd);
 
-    assert_int_equal(wi_address_listen(wi_http_address(http), &address, &fd, &error),
+    assert_int_equal(wi_address_listen(wi_http_address(http), "HTTP", false, &address, &fd, &error),
                      WEIR_E_SYSTEM);
     assert_non_null(strstr(error.text, wi_http_address(http)));
     assert_non_null(strstr(error.text, "another port"));
 
-    assert_int_equal(wi_address_listen("localhost:0", &address, &fd, NULL), WEIR_OK);
+    assert_int_equal(wi_address_listen("localhost:0", "HTTP", false, &address, &fd, NULL), WEIR_OK);
     assert_true(address.port > 0);
+    assert_true(address.is_loopback);
     assert_true(strncmp(address.text, "127.0.0.1:", 10) == 0);
     close(fd);
 }
@@ -434,6 +496,7 @@ int main(void)
         TEST(health_follows_the_last_reading),
         TEST(other_paths_and_methods_are_told_what_there_is),
         TEST(foreign_hosts_are_refused),
+        TEST(whoever_does_not_show_the_token_gets_401),
         TEST(oversized_heads_are_refused),
         TEST(garbage_is_counted),
         TEST(scrapes_within_a_quarter_second_share_one_rendering),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exporter: one thread in the host that reads the segment and answers consoles (gRPC on a unix
- * socket beside the segment) and, where asked, Prometheus (HTTP). It blocks all signals, takes no
+ * socket beside the segment, and over TCP where asked) and Prometheus (HTTP, where asked). It blocks all signals, takes no
  * lock that a hook takes, and whatever a peer sends it never aborts, blocks or grows without bound.
  */
 #ifndef WEIR_AGENT_H
@@ -17,13 +17,18 @@ extern "C" {
 struct weir_agent_options {
     size_t size;      /* sizeof(struct weir_agent_options) */
     const char *http; /* "ADDRESS:PORT" for /metrics and /healthz; NULL: off; port 0: the kernel
-                         chooses, `weir list` shows it. Loopback only. WEIR_HTTP */
+                         chooses, `weir list` shows it. Beyond loopback with a token only.
+                         WEIR_HTTP */
     const char *http_hosts; /* further Host names to accept, comma-separated. WEIR_HTTP_HOSTS */
     bool without_process_metrics; /* the host exports process_* itself */
+    const char *grpc; /* "ADDRESS:PORT" for consoles over TCP, as `http`; NULL: off. The unix socket
+                         is always there. WEIR_GRPC */
+    const char *token_file; /* a file with the token that whoever asks over TCP or HTTP must show, as
+                               `authorization: Bearer TOKEN`; NULL: none. WEIR_TOKEN_FILE */
 };
 #define WEIR_AGENT_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(struct weir_agent_options), 0, 0, false                                             \
+        sizeof(struct weir_agent_options), 0, 0, false, 0, 0                                       \
     }
 
 /*
@@ -43,8 +48,9 @@ WEIR_EXPORT enum weir_status weir_agent_start(const struct weir_agent_options *o
  * Does nothing when it does not run. Threads: any one; not from a signal handler; blocks till then. */
 WEIR_EXPORT void weir_agent_stop(void);
 
-/* The port that HTTP listens on; 0 when it does not. Threads: any. */
+/* The port that HTTP, or gRPC over TCP, listens on; 0 when it does not. Threads: any. */
 WEIR_EXPORT unsigned weir_agent_http_port(void);
+WEIR_EXPORT unsigned weir_agent_grpc_port(void);
 
 #ifdef __cplusplus
 }

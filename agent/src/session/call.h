@@ -11,7 +11,7 @@
 
 #include "encode/buffer.h"
 #include "encode/memory.h"
-#include "session/rpc.h"
+#include "session/request.h"
 #include "session/worlds.h"
 
 /* What calls work on; shared by all sessions of an exporter. */

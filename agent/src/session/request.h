@@ -23,8 +23,19 @@
 /* Flag and length before each gRPC message, in either direction. */
 #define WI_RPC_PREFIX 5
 
+/* Who may call over a connection: asked before anything that a request says is worked on. */
+struct wi_door {
+    bool (*knows)(void *context, const char *authority, size_t n);
+    /* NULL: anybody may. */
+    bool (*admits)(void *context, const char *authorization, size_t n);
+    void *context;
+};
+
 struct wi_request {
     struct wi_memory *memory;
+    const struct wi_door *door; /* NULL: open */
+    unsigned n_authorities, n_unknown;
+    unsigned n_authorizations, n_admitted;
     char path[128];                      /* of the method; "" when absent or too long */
     char target[WI_REQUEST_TARGET_ROOM]; /* of `weir-target`; "" when absent */
     bool is_post;
@@ -45,6 +56,9 @@ void wi_request_finish(struct wi_request *request);
 /* Takes one header field; the name in lower case, as HTTP/2 has it. */
 void wi_request_add_header(struct wi_request *request, const char *name, size_t n_name,
                            const char *value, size_t n_value);
+
+/* Whether the fault is that the door stays closed. */
+bool wi_request_is_refused(const struct wi_request *request);
 
 /* Says that the header is complete. These three return false when something is wrong by now. */
 bool wi_request_end_header(struct wi_request *request);

@@ -59,9 +59,10 @@ static int session_on_begin_headers(nghttp2_session *http, const nghttp2_frame *
     stream->begun_nanos = session->now;
     stream->deadline_nanos = UINT64_MAX;
     wi_request_init(&stream->request, &session->memory);
+    stream->request.door = session->door;
     stream->next = session->streams;
     session->streams = stream;
-    session->has_request = true;
+    session->has_request |= !session->door;
     nghttp2_session_set_stream_user_data(http, stream->id, stream);
     return 0;
 }
@@ -92,6 +93,7 @@ static void session_end_header(struct wi_session *session, struct wi_stream *str
         wi_stream_refuse(session, stream);
         return;
     }
+    session->has_request = true;
     if (stream->request.timeout_nanos > 0) {
         stream->deadline_nanos = session->now + stream->request.timeout_nanos;
     }
@@ -242,6 +244,16 @@ void wi_session_destroy(struct wi_session *session)
         session->streams = next;
     }
     wi_memory_return(session->context->memory, session);
+}
+
+void wi_session_guard(struct wi_session *session, const struct wi_door *door)
+{
+    session->door = door;
+}
+
+bool wi_session_is_known(const struct wi_session *session)
+{
+    return session->has_request;
 }
 
 enum weir_status wi_session_receive(struct wi_session *session, const uint8_t *bytes, size_t n,

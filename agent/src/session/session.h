@@ -27,6 +27,12 @@ enum weir_status wi_session_create(const struct wi_call_context *context,
                                    uint64_t now_nanos, struct wi_session **ret_session);
 void wi_session_destroy(struct wi_session *session);
 
+/* Asks this door about each request from now on; NULL: none. Borrowed. */
+void wi_session_guard(struct wi_session *session, const struct wi_door *door);
+
+/* Whether the door has let in a request of this peer. */
+bool wi_session_is_known(const struct wi_session *session);
+
 /* Takes what came from the peer. Fails: WEIR_E_PROTOCOL, WEIR_E_MEMORY: close the connection. */
 enum weir_status wi_session_receive(struct wi_session *session, const uint8_t *bytes, size_t n,
                                     uint64_t now_nanos);

@@ -257,7 +257,12 @@ static void stream_answer_head(struct wi_session *session, struct wi_stream *str
 
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream)
 {
-    session->context->worlds->self->protocol_errors++;
+    struct wi_self *self = session->context->worlds->self;
+    if (wi_request_is_refused(&stream->request)) {
+        self->clients_rejected++;
+    } else {
+        self->protocol_errors++;
+    }
     if (stream->request.http_status != 200) {
         stream_answer_http(session, stream);
     } else {

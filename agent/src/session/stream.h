@@ -40,11 +40,12 @@ struct wi_session {
     const struct wi_call_context *context;
     const struct wi_method *methods;
     size_t n_methods;
+    const struct wi_door *door; /* NULL: open */
     struct wi_memory memory;
     nghttp2_session *http;
     struct wi_stream *streams;
     enum weir_status status; /* sticky */
-    bool has_request;
+    bool has_request;        /* one that the door let in */
     bool is_leaving;
     size_t header_bytes; /* of the header that is being read */
     uint64_t now;

@@ -147,7 +147,8 @@ static bool address_open(struct sockaddr_storage *address, socklen_t length, int
            getsockname(fd, (struct sockaddr *)address, &length) == 0;
 }
 
-enum weir_status wi_address_listen(const char *asked, struct wi_address *ret_address, int *ret_fd,
+enum weir_status wi_address_listen(const char *asked, const char *what, bool has_token,
+                                   struct wi_address *ret_address, int *ret_fd,
                                    struct weir_error *ret_error)
 {
     struct sockaddr_storage address;
@@ -155,25 +156,28 @@ enum weir_status wi_address_listen(const char *asked, struct wi_address *ret_add
     int fd = -1;
     if (!address_parse(asked, &address, &length)) {
         return address_fail(WEIR_E_ARGUMENT, ret_error,
-                            "\"%.64s\" is no address for HTTP: use ADDRESS:PORT, as "
+                            "\"%.64s\" is no address for %s: use ADDRESS:PORT, as "
                             "127.0.0.1:9464 or [::1]:0",
-                            asked);
+                            asked, what);
     }
-    if (!address_is_loopback(&address)) {
-        return address_fail(WEIR_E_ARGUMENT, ret_error,
-                            "%.64s: beyond loopback HTTP needs a token, which this version does "
-                            "not have; bind 127.0.0.1 and forward, as by ssh -L or a reverse proxy",
-                            asked);
+    if (!address_is_loopback(&address) && !has_token) {
+        return address_fail(
+            WEIR_E_ARGUMENT, ret_error,
+            "%.64s: beyond loopback %s needs a token: name a file that holds one in "
+            "WEIR_TOKEN_FILE, or bind 127.0.0.1 and forward, as by ssh -L",
+            asked, what);
     }
+    ret_address->is_loopback = address_is_loopback(&address);
     if (!address_open(&address, length, &fd)) {
-        const char *what = errno == EADDRINUSE ? "something listens there already; choose another "
-                                                 "port, or 0 to be given one"
-                                               : strerror(errno);
-        address_fail(WEIR_E_SYSTEM, ret_error, "cannot serve HTTP on %.64s: %s", asked, what);
+        int error = errno;
+        const char *why = error == EADDRINUSE ? "something listens there already; choose another "
+                                                "port, or 0 to be given one"
+                                              : strerror(error);
+        address_fail(WEIR_E_SYSTEM, ret_error, "cannot serve %s on %.64s: %s", what, asked, why);
         if (fd >= 0) {
             close(fd);
         }
-        return WEIR_E_SYSTEM;
+        return error == EACCES || error == EPERM ? WEIR_E_DENIED : WEIR_E_SYSTEM;
     }
     address_write(&address, ret_address);
     *ret_fd = fd;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where HTTP listens, and by which names it may be called. Plain functions; any thread; the only
+ * Where TCP is served, and by which names it may be called. Plain functions; any thread; the only
  * system calls are those that make the socket.
  */
 #ifndef WI_WIRE_ADDRESS_H
@@ -10,16 +10,20 @@
 
 struct wi_address {
     unsigned port;
+    bool is_loopback;
     char text[64]; /* "127.0.0.1:9464" */
 };
 
 /*
- * Listens on "127.0.0.1:9464", "[::1]:0" or "localhost:9464" (port 0: the kernel's choice).
+ * Listens on "127.0.0.1:9464", "[::1]:0" or "localhost:9464" (port 0: the kernel's choice); beyond
+ * loopback with a token only. `what`: "HTTP", "gRPC".
  * Owns: ret_fd is the caller's, non-blocking and close-on-exec.
- * Fails: WEIR_E_ARGUMENT for what is no such address or lies beyond loopback, WEIR_E_SYSTEM when
- * the port is taken or the kernel refuses: one line that says what to do.
+ * Fails: WEIR_E_ARGUMENT for what is no such address or lies beyond loopback without a token,
+ * WEIR_E_DENIED where the kernel does not allow it, WEIR_E_SYSTEM when the port is taken or the
+ * kernel refuses: one line that says what to do.
  */
-enum weir_status wi_address_listen(const char *asked, struct wi_address *ret_address, int *ret_fd,
+enum weir_status wi_address_listen(const char *asked, const char *what, bool has_token,
+                                   struct wi_address *ret_address, int *ret_fd,
                                    struct weir_error *ret_error);
 
 /* Whether a request with this Host header may be answered: loopback names, numeric addresses and

@@ -44,6 +44,7 @@ enum weir_status wi_conn_create(struct wi_reactor *reactor, const struct wi_call
     conn->reactor = reactor;
     conn->memory = context->memory;
     conn->progress_nanos = now_nanos;
+    conn->begun_nanos = now_nanos;
     conn->source.fd = taken_fd;
     conn->source.on_ready = conn_on_ready;
     enum weir_status status = wi_reactor_add(reactor, &conn->source, EPOLLIN);

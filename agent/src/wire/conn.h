@@ -21,8 +21,10 @@ struct wi_conn {
     const uint8_t *pending; /* the session's, not sent yet */
     size_t n_pending;
     uint64_t progress_nanos; /* when the socket took a byte last, or had none to take */
-    bool is_blocked;         /* the socket's buffer is full: EPOLLOUT is asked for */
-    bool is_closed;          /* to be destroyed */
+    uint64_t begun_nanos;
+    bool is_tcp;
+    bool is_blocked; /* the socket's buffer is full: EPOLLOUT is asked for */
+    bool is_closed;  /* to be destroyed */
 };
 
 /* Owns: the descriptor, also when this fails. Fails: WEIR_E_MEMORY, WEIR_E_SYSTEM, WEIR_E_LIMIT. */

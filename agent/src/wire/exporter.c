@@ -8,7 +8,9 @@
 
 #include "encode/weir.h"
 #include "segment/file.h"
+#include "wire/address.h"
 #include "wire/conn.h"
+#include "wire/gate.h"
 #include "wire/http.h"
 #include "wire/listener.h"
 #include "wire/roster.h"
@@ -25,6 +27,7 @@
 #include <unistd.h>
 
 #define EXPORTER_CLIENTS_MAX     128 /* 64 that have stopped leave room for as many that live */
+#define EXPORTER_CLIENTS_TCP     96  /* of them, so that the user's own always find a place */
 #define EXPORTER_MEMORY_BYTES    ((uint64_t)64 << 20)
 #define EXPORTER_STACK_BYTES     ((size_t)512 << 10)
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
@@ -39,6 +42,12 @@ struct wi_exporter {
     struct wi_reactor reactor;
     struct wi_roster roster;
     struct wi_listener listener;
+    struct wi_listener tcp;
+    struct wi_address tcp_address;
+    struct wi_token *token;
+    char *hosts;
+    struct wi_gate gate; /* of `tcp` */
+    struct wi_door door;
     struct wi_source http_source;
     struct wi_http *http;
     bool is_http_ready;
@@ -60,44 +69,6 @@ static void exporter_log(struct wi_exporter *exporter, const char *line)
 
 /* ---- peers ------------------------------------------------------------------------------- */
 
-static bool exporter_on_accept(void *context, int taken_fd, uint64_t now)
-{
-    struct wi_exporter *exporter = context;
-    struct wi_conn *conn;
-    if (exporter->n_conns >= EXPORTER_CLIENTS_MAX) {
-        close(taken_fd);
-        return false;
-    }
-    if (wi_conn_create(&exporter->reactor, &exporter->context, taken_fd, now, &conn) != WEIR_OK) {
-        return false;
-    }
-    conn->next = exporter->conns;
-    exporter->conns = conn;
-    exporter->n_conns++;
-    return true;
-}
-
-static void exporter_on_refuse(void *context, uid_t uid)
-{
-    struct wi_exporter *exporter = context;
-    exporter->roster.worlds.self->clients_rejected++;
-    if (!exporter->has_logged_refusal) {
-        char line[128];
-        snprintf(line, sizeof(line),
-                 "weir: a client of uid %ld is refused: another user's, or more than %d", (long)uid,
-                 EXPORTER_CLIENTS_MAX);
-        exporter_log(exporter, line);
-        exporter->has_logged_refusal = true;
-    }
-}
-
-static void exporter_on_shortage(void *context, int error)
-{
-    char line[160];
-    snprintf(line, sizeof(line), "weir: no client can be accepted now: %s", strerror(error));
-    exporter_log(context, line);
-}
-
 static void exporter_bury(struct wi_exporter *exporter)
 {
     struct wi_conn **at = &exporter->conns;
@@ -111,6 +82,93 @@ static void exporter_bury(struct wi_exporter *exporter)
             at = &conn->next;
         }
     }
+}
+
+static struct wi_conn *exporter_connect(struct wi_exporter *exporter, int taken_fd, uint64_t now)
+{
+    struct wi_conn *conn;
+    if (exporter->n_conns >= EXPORTER_CLIENTS_MAX) {
+        close(taken_fd);
+        return NULL;
+    }
+    if (wi_conn_create(&exporter->reactor, &exporter->context, taken_fd, now, &conn) != WEIR_OK) {
+        return NULL;
+    }
+    conn->next = exporter->conns;
+    exporter->conns = conn;
+    exporter->n_conns++;
+    return conn;
+}
+
+static bool exporter_on_accept(void *context, int taken_fd, uint64_t now)
+{
+    return exporter_connect(context, taken_fd, now) != NULL;
+}
+
+/* When there are too many over TCP, one that has not shown yet that it may ask gives way: else whoever
+ * can connect could keep all places without ever asking. */
+static void exporter_make_room(struct wi_exporter *exporter)
+{
+    struct wi_conn *oldest = NULL;
+    size_t n = 0;
+    for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
+        n += conn->is_tcp;
+        if (conn->is_tcp && !wi_session_is_known(conn->session) &&
+            (!oldest || conn->begun_nanos <= oldest->begun_nanos)) {
+            oldest = conn;
+        }
+    }
+    if (n >= EXPORTER_CLIENTS_TCP && oldest) {
+        exporter->roster.worlds.self->clients_rejected++;
+        oldest->is_closed = true;
+        exporter_bury(exporter);
+    }
+}
+
+static bool exporter_on_accept_tcp(void *context, int taken_fd, uint64_t now)
+{
+    struct wi_exporter *exporter = context;
+    size_t n = 0;
+    exporter_make_room(exporter);
+    for (const struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
+        n += conn->is_tcp;
+    }
+    if (n >= EXPORTER_CLIENTS_TCP) {
+        close(taken_fd);
+        return false;
+    }
+    struct wi_conn *conn = exporter_connect(exporter, taken_fd, now);
+    if (conn) {
+        conn->is_tcp = true;
+        wi_session_guard(conn->session, &exporter->door);
+    }
+    return conn != NULL;
+}
+
+static void exporter_on_refuse(void *context, uid_t uid)
+{
+    struct wi_exporter *exporter = context;
+    exporter->roster.worlds.self->clients_rejected++;
+    if (!exporter->has_logged_refusal) {
+        char line[128];
+        if (uid == (uid_t)-1) {
+            snprintf(line, sizeof(line), "weir: a client over TCP is refused: more than %d",
+                     EXPORTER_CLIENTS_TCP);
+        } else {
+            snprintf(line, sizeof(line),
+                     "weir: a client of uid %ld is refused: another user's, or more than %d",
+                     (long)uid, EXPORTER_CLIENTS_MAX);
+        }
+        exporter_log(exporter, line);
+        exporter->has_logged_refusal = true;
+    }
+}
+
+static void exporter_on_shortage(void *context, int error)
+{
+    char line[160];
+    snprintf(line, sizeof(line), "weir: no client can be accepted now: %s", strerror(error));
+    exporter_log(context, line);
 }
 
 /* ---- the worlds -------------------------------------------------------------------------- */
@@ -169,8 +227,10 @@ static uint64_t exporter_due(const struct wi_exporter *exporter)
 {
     uint64_t due = wi_roster_due(&exporter->roster);
     due = exporter->http_due < due ? exporter->http_due : due;
-    if (exporter->listener.resume_nanos != 0 && exporter->listener.resume_nanos < due) {
-        due = exporter->listener.resume_nanos;
+    const struct wi_listener *listeners[] = {&exporter->listener, &exporter->tcp};
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t resume = listeners[i]->resume_nanos;
+        due = resume != 0 && resume < due ? resume : due;
     }
     for (const struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         uint64_t at = wi_conn_due(conn);
@@ -201,6 +261,7 @@ static void exporter_farewell(struct wi_exporter *exporter)
     uint64_t now = wi_reactor_now();
     uint64_t end = now + EXPORTER_FAREWELL_NANOS;
     wi_listener_close(&exporter->listener);
+    wi_listener_close(&exporter->tcp);
     wi_reactor_remove(&exporter->reactor, &exporter->http_source);
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         if (!conn->is_closed) {
@@ -234,6 +295,7 @@ void wi_exporter_loop(struct wi_exporter *exporter)
             return NULL;
         }
         wi_listener_tick(&exporter->listener, now);
+        wi_listener_tick(&exporter->tcp, now);
         wi_roster_tick(&exporter->roster, now);
         exporter_freshen(exporter, now);
         exporter_run_http(exporter, now);
@@ -262,8 +324,11 @@ void wi_exporter_close(struct wi_exporter *exporter)
         exporter->conns = next;
     }
     wi_listener_close(&exporter->listener);
+    wi_listener_close(&exporter->tcp);
     wi_reactor_remove(&exporter->reactor, &exporter->http_source);
     wi_http_destroy(exporter->http);
+    wi_token_close(exporter->token);
+    free(exporter->hosts);
     wi_roster_finish(&exporter->roster);
     wi_reactor_finish(&exporter->reactor);
     wi_buffer_finish(&exporter->scratch);
@@ -277,49 +342,127 @@ static void exporter_degrade(struct wi_exporter *exporter, const char *text)
     snprintf(exporter->notice + n, sizeof(exporter->notice) - n, "%s%s", n ? "; " : "", text);
 }
 
-static void exporter_open_http(struct wi_exporter *exporter,
-                               const struct wi_exporter_options *options)
+static bool exporter_is_asked(const char *address)
 {
-    struct weir_error error = {""};
-    struct wi_http_options asked = {options->http, options->http_hosts,
-                                    options->without_process_metrics};
-    if (!options->http || !options->http[0]) {
-        return;
+    return address && address[0];
+}
+
+static enum weir_status exporter_open_token(struct wi_exporter *exporter,
+                                            const struct wi_exporter_options *options,
+                                            struct weir_error *ret_error)
+{
+    if (!exporter_is_asked(options->token_file) ||
+        !(exporter_is_asked(options->grpc) || exporter_is_asked(options->http))) {
+        return WEIR_OK;
     }
-    if (wi_http_create(&asked, &exporter->roster.worlds, &exporter->http, &error) != WEIR_OK) {
+    return wi_token_open(options->token_file, options->log, options->log_context, &exporter->token,
+                         ret_error);
+}
+
+static enum weir_status exporter_open_http(struct wi_exporter *exporter,
+                                           const struct wi_exporter_options *options,
+                                           struct weir_error *ret_error)
+{
+    struct wi_http_options asked = {.address = options->http,
+                                    .hosts = options->http_hosts,
+                                    .token = exporter->token,
+                                    .without_process_metrics = options->without_process_metrics};
+    if (!exporter_is_asked(options->http)) {
+        return WEIR_OK;
+    }
+    enum weir_status status =
+        wi_http_create(&asked, &exporter->roster.worlds, &exporter->http, ret_error);
+    if (status != WEIR_OK) {
         exporter->http = NULL;
-        exporter_degrade(exporter, error.text);
-        return;
+        return status;
     }
     /* A descriptor of our own for the same description, which a source closes when it goes. */
     exporter->http_source.fd = fcntl(wi_http_fd(exporter->http), F_DUPFD_CLOEXEC, 0);
     exporter->http_source.on_ready = exporter_on_http;
     if (exporter->http_source.fd < 0 ||
         wi_reactor_add(&exporter->reactor, &exporter->http_source, EPOLLIN) != WEIR_OK) {
-        exporter_degrade(exporter, "HTTP cannot be watched: no descriptors left");
+        wi_error_set(ret_error, "HTTP cannot be watched: no descriptors left");
         wi_http_destroy(exporter->http);
         exporter->http = NULL;
-        return;
+        return WEIR_E_SYSTEM;
     }
     exporter->is_http_ready = true;
     exporter->context.http_address = wi_http_address(exporter->http);
+    return WEIR_OK;
 }
 
-static void exporter_open(struct wi_exporter *exporter, const struct wi_exporter_options *options)
+static enum weir_status exporter_open_tcp(struct wi_exporter *exporter,
+                                          const struct wi_exporter_options *options,
+                                          struct weir_error *ret_error)
 {
-    struct weir_error error = {""};
+    int fd;
+    if (!exporter_is_asked(options->grpc)) {
+        return WEIR_OK;
+    }
+    if (options->http_hosts) {
+        exporter->hosts = strdup(options->http_hosts);
+        if (!exporter->hosts) {
+            wi_error_set(ret_error, "no memory for gRPC over TCP");
+            return WEIR_E_MEMORY;
+        }
+    }
+    enum weir_status status = wi_address_listen(options->grpc, "gRPC", exporter->token != NULL,
+                                                &exporter->tcp_address, &fd, ret_error);
+    if (status == WEIR_OK) {
+        status = wi_listener_open_tcp(&exporter->tcp, &exporter->reactor, fd, ret_error);
+    }
+    if (status == WEIR_OK) {
+        exporter->gate =
+            (struct wi_gate){exporter->token, exporter->hosts, exporter->tcp_address.is_loopback};
+        exporter->door = wi_gate_door(&exporter->gate);
+        exporter->context.grpc_address = exporter->tcp_address.text;
+    }
+    return status;
+}
+
+static enum weir_status exporter_open_socket(struct wi_exporter *exporter,
+                                             const struct wi_exporter_options *options,
+                                             struct weir_error *ret_error)
+{
+    return options->socket_path ? wi_listener_open(&exporter->listener, &exporter->reactor,
+                                                   options->socket_path, ret_error)
+                                : WEIR_OK;
+}
+
+/* Opens all that is asked for. What does not work is noted, or, where all must, is a failure. */
+static enum weir_status exporter_listen(struct wi_exporter *exporter,
+                                        const struct wi_exporter_options *options,
+                                        struct weir_error *ret_error)
+{
+    static enum weir_status (*const openers[])(struct wi_exporter * exporter,
+                                               const struct wi_exporter_options *options,
+                                               struct weir_error *ret_error) = {
+        exporter_open_socket, exporter_open_token, exporter_open_tcp, exporter_open_http};
+    struct wi_listener *const listeners[] = {&exporter->listener, &exporter->tcp};
     if (options->notice) {
         exporter_degrade(exporter, options->notice);
     }
-    exporter->listener.on_accept = exporter_on_accept;
-    exporter->listener.on_refuse = exporter_on_refuse;
-    exporter->listener.on_shortage = exporter_on_shortage;
-    exporter->listener.context = exporter;
-    if (options->socket_path && wi_listener_open(&exporter->listener, &exporter->reactor,
-                                                 options->socket_path, &error) != WEIR_OK) {
-        exporter_degrade(exporter, error.text);
+    for (size_t i = 0; i < 2; i++) {
+        listeners[i]->on_accept = i ? exporter_on_accept_tcp : exporter_on_accept;
+        listeners[i]->on_refuse = exporter_on_refuse;
+        listeners[i]->on_shortage = exporter_on_shortage;
+        listeners[i]->context = exporter;
     }
-    exporter_open_http(exporter, options);
+    for (size_t i = 0; i < sizeof(openers) / sizeof(openers[0]); i++) {
+        struct weir_error error = {""};
+        enum weir_status status = openers[i](exporter, options, &error);
+        if (status != WEIR_OK && options->must_have_all) {
+            wi_error_set(ret_error, "%s", error.text);
+            return status;
+        }
+        if (status != WEIR_OK) {
+            exporter_degrade(exporter, error.text);
+        }
+        if (status != WEIR_OK && openers[i] == exporter_open_token) {
+            break; /* a token is meant to be asked for: no TCP without it */
+        }
+    }
+    return WEIR_OK;
 }
 
 static bool exporter_take(struct wi_exporter *exporter, int taken_fd)
@@ -363,6 +506,7 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     }
     exporter->memory.limit = EXPORTER_MEMORY_BYTES;
     exporter->listener.source.fd = -1;
+    exporter->tcp.source.fd = -1;
     exporter->http_source.fd = -1;
     exporter->reactor.epoll_fd = -1;
     exporter->reactor.stop_fd = -1;
@@ -423,11 +567,16 @@ enum weir_status wi_exporter_open(struct wi_world *taken_world,
         wi_exporter_close(exporter);
         return status;
     }
-    exporter_open(exporter, options);
     if (options->taken_fd >= 0 && !exporter_take(exporter, options->taken_fd)) {
         wi_error_set(ret_error, "the exporter cannot be started: %s", strerror(ENOMEM));
+        status = WEIR_E_MEMORY;
+    }
+    if (status == WEIR_OK) {
+        status = exporter_listen(exporter, options, ret_error);
+    }
+    if (status != WEIR_OK) {
         wi_exporter_close(exporter);
-        return WEIR_E_MEMORY;
+        return status;
     }
     *ret_exporter = exporter;
     if (exporter->notice[0]) {
@@ -474,6 +623,21 @@ void wi_exporter_stop(struct wi_exporter *exporter)
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter)
 {
     return exporter->http ? wi_http_port(exporter->http) : 0;
+}
+
+unsigned wi_exporter_grpc_port(const struct wi_exporter *exporter)
+{
+    return exporter->context.grpc_address[0] ? exporter->tcp_address.port : 0;
+}
+
+const char *wi_exporter_http_address(const struct wi_exporter *exporter)
+{
+    return exporter->context.http_address;
+}
+
+const char *wi_exporter_grpc_address(const struct wi_exporter *exporter)
+{
+    return exporter->context.grpc_address;
 }
 
 bool wi_exporter_is_self(const struct wi_exporter *exporter)

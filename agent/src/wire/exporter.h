@@ -13,8 +13,11 @@ struct wi_exporter;
 struct wi_exporter_options {
     const char *socket_path; /* a unix socket to listen on, mode 0600; NULL: none */
     int taken_fd;            /* one connected stream socket to serve; -1: none. Closed at the end */
-    const char *http;        /* as WEIR_HTTP; NULL: none */
-    const char *http_hosts;
+    const char *grpc;        /* as WEIR_GRPC; NULL or "": none */
+    const char *http;        /* as WEIR_HTTP; NULL or "": none */
+    const char *http_hosts;  /* for both */
+    const char *token_file;  /* as WEIR_TOKEN_FILE; NULL or "": none */
+    bool must_have_all;      /* what does not work as asked is a failure */
     bool without_process_metrics;
     bool is_finding; /* serves the processes that it finds, several and changing ones */
     const char *const
@@ -49,6 +52,11 @@ enum weir_status wi_exporter_start(struct wi_world *taken_world,
 void wi_exporter_stop(struct wi_exporter *exporter);
 
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter);
+unsigned wi_exporter_grpc_port(const struct wi_exporter *exporter);
+
+/* As bound; "" without. Owns: the exporter's. */
+const char *wi_exporter_http_address(const struct wi_exporter *exporter);
+const char *wi_exporter_grpc_address(const struct wi_exporter *exporter);
 
 /* Whether the calling thread is the exporter's own, which cannot stop it. */
 bool wi_exporter_is_self(const struct wi_exporter *exporter);

@@ -21,6 +21,7 @@
 #include "encode/buffer.h"
 #include "encode/prometheus.h"
 #include "wire/address.h"
+#include "wire/gate.h"
 #include "wire/scrape.h"
 
 #include <errno.h>
@@ -74,7 +75,15 @@ struct http_render {
     size_t length;
 };
 
-enum http_page { HTTP_OK, HTTP_NOT_FOUND, HTTP_METHOD, HTTP_HOST, HTTP_UNREADABLE, HTTP_N_PAGES };
+enum http_page {
+    HTTP_OK,
+    HTTP_NOT_FOUND,
+    HTTP_METHOD,
+    HTTP_HOST,
+    HTTP_TOKEN,
+    HTTP_UNREADABLE,
+    HTTP_N_PAGES
+};
 
 struct wi_http {
     struct wi_worlds *worlds;
@@ -82,6 +91,7 @@ struct wi_http {
     struct MHD_Response *page[HTTP_N_PAGES];
     struct http_render render[2]; /* by enum wi_format */
     struct http_client client[HTTP_MAX_CLIENTS];
+    struct wi_gate gate;
     char *hosts; /* NULL: none */
     int epoll;
     int listener;
@@ -132,21 +142,42 @@ static bool http_guarded(struct wi_http *http, void (*function)(struct wi_http *
 
 /* ---- who may ask --------------------------------------------------------------------------- */
 
-struct http_hosts {
+/* What a request's head says of who asks. */
+struct http_visitor {
     const struct wi_http *http;
-    unsigned n_hosts, n_passed;
+    unsigned n_hosts, n_known;
+    unsigned n_authorizations, n_admitted;
 };
 
-static enum MHD_Result http_host_visit(void *context, enum MHD_ValueKind kind, const char *key,
-                                       const char *value)
+static enum MHD_Result http_visit(void *context, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
 {
-    struct http_hosts *hosts = context;
+    struct http_visitor *visitor = context;
+    const struct wi_gate *gate = &visitor->http->gate;
     (void)kind;
     if (strcasecmp(key, "Host") == 0) {
-        hosts->n_hosts++;
-        hosts->n_passed += value && wi_host_passes(value, hosts->http->hosts);
+        visitor->n_hosts++;
+        visitor->n_known += value && wi_gate_knows(gate, value, strlen(value));
+    } else if (gate->token && strcasecmp(key, "Authorization") == 0) {
+        visitor->n_authorizations++;
+        visitor->n_admitted += value && wi_gate_admits(gate, value, strlen(value));
     }
     return MHD_YES;
+}
+
+/* HTTP_OK, or the page that refuses the request. */
+static enum http_page http_knock(struct wi_http *http, struct MHD_Connection *connection,
+                                 const char *version)
+{
+    struct http_visitor visitor = {.http = http};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, http_visit, &visitor);
+    bool has_good_host = visitor.n_hosts == 0 ? strcmp(version, MHD_HTTP_VERSION_1_0) == 0
+                                              : visitor.n_hosts == 1 && visitor.n_known == 1;
+    if (!has_good_host) {
+        return HTTP_HOST;
+    }
+    bool has_token = visitor.n_authorizations == 1 && visitor.n_admitted == 1;
+    return has_token || !http->gate.token ? HTTP_OK : HTTP_TOKEN;
 }
 
 /* ---- answers ------------------------------------------------------------------------------- */
@@ -245,18 +276,6 @@ static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection 
     return http_answer(connection, MHD_HTTP_OK, response);
 }
 
-/* Whether the request's head has a Host that is answered. */
-static bool http_has_good_host(struct wi_http *http, struct MHD_Connection *connection,
-                               const char *version)
-{
-    struct http_hosts hosts = {.http = http};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, http_host_visit, &hosts);
-    if (hosts.n_hosts == 0) {
-        return strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
-    }
-    return hosts.n_hosts == 1 && hosts.n_passed == 1;
-}
-
 static bool http_has_body(struct MHD_Connection *connection)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length") ||
@@ -293,9 +312,12 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
         *request = http;
         return MHD_YES;
     }
-    if (!http_has_good_host(http, connection, version)) {
+    enum http_page refusal = http_knock(http, connection, version);
+    if (refusal != HTTP_OK) {
         http->worlds->self->http_rejected++;
-        return http_answer(connection, MHD_HTTP_FORBIDDEN, http->page[HTTP_HOST]);
+        return http_answer(connection,
+                           refusal == HTTP_HOST ? MHD_HTTP_FORBIDDEN : MHD_HTTP_UNAUTHORIZED,
+                           http->page[refusal]);
     }
     if (!http_is_get(method)) {
         return http_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->page[HTTP_METHOD]);
@@ -599,6 +621,7 @@ static void http_daemon_start(struct wi_http *http)
         [HTTP_METHOD] = "Only GET and HEAD are answered here.\n",
         [HTTP_HOST] = "This Host is not answered: ask for localhost or an IP address, or name the "
                       "host in WEIR_HTTP_HOSTS.\n",
+        [HTTP_TOKEN] = "A token is needed: Authorization: Bearer TOKEN.\n",
         [HTTP_UNREADABLE] = "The numbers cannot be read now.\n",
     };
     for (size_t i = 0; i < HTTP_N_PAGES; i++) {
@@ -609,7 +632,9 @@ static void http_daemon_start(struct wi_http *http)
         }
     }
     if (MHD_add_response_header(http->page[HTTP_METHOD], MHD_HTTP_HEADER_ALLOW, "GET, HEAD") !=
-        MHD_YES) {
+            MHD_YES ||
+        MHD_add_response_header(http->page[HTTP_TOKEN], MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                                "Bearer") != MHD_YES) {
         return;
     }
     /* MHD's own limit is never met: it counts those that are evicted until its next run. */
@@ -663,12 +688,13 @@ enum weir_status wi_http_create(const struct wi_http_options *options, struct wi
     http->without_process = options->without_process_metrics;
     http->epoll = -1;
     http->listener = -1;
-    enum weir_status status =
-        wi_address_listen(options->address, &http->address, &http->listener, ret_error);
+    enum weir_status status = wi_address_listen(options->address, "HTTP", options->token != NULL,
+                                                &http->address, &http->listener, ret_error);
     if (status == WEIR_OK && options->hosts) {
         http->hosts = strdup(options->hosts);
         status = http->hosts ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
+    http->gate = (struct wi_gate){options->token, http->hosts, http->address.is_loopback};
     if (status == WEIR_OK) {
         MHD_set_panic_func(http_panic, NULL);
         if (!http_guarded(http, http_daemon_start) || !http->daemon) {

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP for Prometheus: /metrics and /healthz by libmicrohttpd, driven from the reactor's epoll set.
- * Limits, deadlines and the Host check are here. The exporter's thread only.
+ * Limits, deadlines and the checks of Host and token are here. The exporter's thread only.
  */
 #ifndef WI_WIRE_HTTP_H
 #define WI_WIRE_HTTP_H
 
 #include "session/worlds.h"
+#include "wire/token.h"
 
 struct wi_http;
 
 struct wi_http_options {
-    const char *address; /* "127.0.0.1:9464", "[::1]:0", "localhost:9464" */
-    const char *hosts;   /* further Host names, comma-separated; NULL: none */
+    const char *address;    /* "127.0.0.1:9464", "[::1]:0", "localhost:9464" */
+    const char *hosts;      /* further Host names, comma-separated; NULL: none */
+    struct wi_token *token; /* that every request must show, borrowed; NULL: none */
     bool without_process_metrics;
 };
 

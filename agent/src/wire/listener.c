@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The unix socket. */
+/* The unix socket, and TCP. */
 #include "wire/listener.h"
 
 #include "segment/file.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,15 +19,19 @@
 #define LISTENER_PAUSE_NANOS UINT64_C(250000000)
 #define LISTENER_SEND_BYTES  (256 << 10)
 
+#define LISTENER_TCP_MILLIS   15000
+#define LISTENER_KEEP_SECONDS 30
+
 _Static_assert(sizeof(((struct wi_listener *)0)->path) ==
                    sizeof(((struct sockaddr_un *)0)->sun_path),
                "the kernel's limit");
 
-static void listener_address(const struct wi_listener *listener, struct sockaddr_un *ret_address)
+/* The path is shorter than the kernel's limit. */
+static void listener_address(const char *path, struct sockaddr_un *ret_address)
 {
     memset(ret_address, 0, sizeof(*ret_address));
     ret_address->sun_family = AF_UNIX;
-    memcpy(ret_address->sun_path, listener->path, sizeof(ret_address->sun_path));
+    memcpy(ret_address->sun_path, path, strlen(path));
 }
 
 static int listener_socket(void)
@@ -33,16 +39,18 @@ static int listener_socket(void)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* Removes a socket that nobody listens at. */
-static enum weir_status listener_clear(const struct wi_listener *listener,
-                                       struct weir_error *ret_error)
+enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_error)
 {
     struct stat found;
-    if (lstat(listener->path, &found) != 0) {
+    struct sockaddr_un address;
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return WEIR_E_ARGUMENT;
+    }
+    if (lstat(path, &found) != 0) {
         return WEIR_OK; /* nothing there, or bind() will say what is wrong */
     }
     if (!S_ISSOCK(found.st_mode)) {
-        wi_error_set(ret_error, "%s is no socket: move it away", listener->path);
+        wi_error_set(ret_error, "%s is no socket: move it away", path);
         return WEIR_E_SYSTEM;
     }
     int fd = listener_socket();
@@ -50,16 +58,15 @@ static enum weir_status listener_clear(const struct wi_listener *listener,
         wi_error_set(ret_error, "no socket: %s", strerror(errno));
         return WEIR_E_SYSTEM;
     }
-    struct sockaddr_un address;
-    listener_address(listener, &address);
+    listener_address(path, &address);
     bool is_stale = connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 &&
                     (errno == ECONNREFUSED || errno == ENOENT);
     close(fd);
     if (!is_stale) {
-        wi_error_set(ret_error, "%s is served by somebody else: stop that first", listener->path);
+        wi_error_set(ret_error, "%s is served by somebody else: stop that first", path);
         return WEIR_E_STATE;
     }
-    unlink(listener->path);
+    unlink(path);
     return WEIR_OK;
 }
 
@@ -68,7 +75,7 @@ static bool listener_bind(struct wi_listener *listener, int fd)
 {
     struct sockaddr_un address;
     struct stat made;
-    listener_address(listener, &address);
+    listener_address(listener->path, &address);
     /* The mode of a socket's own inode is what bind() gives the name, less the umask. */
     if (fchmod(fd, LISTENER_MODE) != 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
@@ -104,14 +111,33 @@ static void listener_pause(struct wi_listener *listener, int error, uint64_t now
     listener->resume_nanos = now + LISTENER_PAUSE_NANOS;
 }
 
+/* A peer whose machine has gone is found out: one that is owed bytes by the time that the stall limit
+ * has passed, an idle one within a minute. */
+static void listener_set_tcp(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},    {IPPROTO_TCP, TCP_USER_TIMEOUT, LISTENER_TCP_MILLIS},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},    {IPPROTO_TCP, TCP_KEEPIDLE, LISTENER_KEEP_SECONDS},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 10}, {IPPROTO_TCP, TCP_KEEPCNT, 3},
+    };
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                         sizeof(options[i].value));
+    }
+}
+
 static void listener_admit(struct wi_listener *listener, int fd, uint64_t now)
 {
-    struct ucred peer;
+    struct ucred peer = {.uid = (uid_t)-1};
     socklen_t n = sizeof(peer);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0) {
+    if (!listener->path[0]) {
+        listener_set_tcp(fd);
+    } else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0) {
         peer.uid = (uid_t)-1;
     }
-    if (peer.uid != geteuid() && peer.uid != 0) {
+    if (listener->path[0] && peer.uid != geteuid() && peer.uid != 0) {
         close(fd);
         listener->on_refuse(listener->context, peer.uid);
         return;
@@ -166,7 +192,7 @@ enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reacto
     }
     memset(listener->path, 0, sizeof(listener->path));
     memcpy(listener->path, path, n);
-    enum weir_status status = listener_clear(listener, ret_error);
+    enum weir_status status = wi_listener_clear(listener->path, ret_error);
     if (status != WEIR_OK) {
         return status;
     }
@@ -187,6 +213,22 @@ enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reacto
     if (status != WEIR_OK) {
         wi_error_set(ret_error, "%s cannot be watched: %s", path, strerror(errno));
         listener_unlink(listener);
+    }
+    return status;
+}
+
+enum weir_status wi_listener_open_tcp(struct wi_listener *listener, struct wi_reactor *reactor,
+                                      int taken_fd, struct weir_error *ret_error)
+{
+    memset(listener->path, 0, sizeof(listener->path));
+    listener->inode = 0;
+    listener->reactor = reactor;
+    listener->source.fd = taken_fd;
+    listener->source.on_ready = listener_on_ready;
+    listener->resume_nanos = 0;
+    enum weir_status status = wi_reactor_add(reactor, &listener->source, EPOLLIN);
+    if (status != WEIR_OK) {
+        wi_error_set(ret_error, "gRPC over TCP cannot be watched: %s", strerror(errno));
     }
     return status;
 }

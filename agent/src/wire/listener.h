@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The unix socket: made with mode 0600 before anybody can connect, its peers' uid looked at before a
- * byte of theirs is. The exporter's thread, but for wi_listener_open.
+ * Where peers of gRPC connect: the unix socket, made with mode 0600 before anybody can connect, its
+ * peers' uid looked at before a byte of theirs is; or a TCP address. The exporter's thread, but for
+ * opening.
  */
 #ifndef WI_WIRE_LISTENER_H
 #define WI_WIRE_LISTENER_H
@@ -21,7 +22,7 @@ struct wi_listener {
     uint64_t resume_nanos; /* no descriptors left: when to try again; 0: listening */
     dev_t device;
     ino_t inode;
-    char path[108];
+    char path[108]; /* "": TCP */
 };
 
 /* Makes the socket and listens. A stale one, that nobody answers at, is replaced; anything else at
@@ -30,6 +31,14 @@ struct wi_listener {
  * line that says what to do. */
 enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reactor *reactor,
                                   const char *path, struct weir_error *ret_error);
+
+/* Serves a TCP socket that listens (wire/address.h). Owns: the descriptor, also when this fails.
+ * Fails: WEIR_E_SYSTEM, WEIR_E_LIMIT. */
+enum weir_status wi_listener_open_tcp(struct wi_listener *listener, struct wi_reactor *reactor,
+                                      int taken_fd, struct weir_error *ret_error);
+
+/* Removes a socket that nobody listens at; anything else is left. Fails: as wi_listener_open. */
+enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_error);
 
 /* Takes the name away when it is still ours. */
 void wi_listener_close(struct wi_listener *listener);
