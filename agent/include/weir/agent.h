@@ -23,7 +23,8 @@ struct weir_agent_options {
     bool without_process_metrics; /* the host exports process_* itself */
     const char *grpc; /* "ADDRESS:PORT" for consoles over TCP, as `http`; NULL: off. The unix socket
                          is always there. WEIR_GRPC */
-    const char *token_file; /* a file with the token that whoever asks over TCP or HTTP must show, as
+    const char
+        *token_file; /* a file with the token that whoever asks over TCP or HTTP must show, as
                                `authorization: Bearer TOKEN`; NULL: none. WEIR_TOKEN_FILE */
 };
 #define WEIR_AGENT_OPTIONS_INIT                                                                    \

@@ -4,6 +4,9 @@
  *
  *     rows of a kind -> groups (one for each name, at most 256, the rest "other") -> families
  *
+ * Of several processes each has groups of its own, and a family goes through all of them: families
+ * must not be interleaved.
+ *
  * Rows of one name are summed, because a series must not stand twice; peaks and ages take the
  * highest. What closed rows of a name had counted stays in its sums (encode/tally.h). The first 256
  * names in the order of opening keep their own series, so that a name does not wander into "other"
@@ -36,20 +39,29 @@ struct prometheus_group {
     struct wi_value value[WI_MAX_METRICS];
 };
 
-struct prometheus_encoder {
+/* One process of an exposition. */
+struct prometheus_part {
     struct wi_world *world;
-    struct wi_tally *tally; /* may be NULL */
+    struct wi_tally *tally;  /* may be NULL */
+    struct wi_buffer labels; /* `channel="moves"` of each group, after the process's own */
+    char prefix[2 * WEIR_NAME_MAX + 80]; /* `process="game",pid="4821"`; "": there is only one */
+    uint16_t *group_of_row;
+    size_t n_groups;
+    struct prometheus_group *group;
+};
+
+struct prometheus_encoder {
+    struct prometheus_part *parts;
+    size_t n_parts;
+    struct prometheus_part *part; /* the one at hand */
+    const struct wi_value *own;   /* the exporter's own numbers, by agent metric; NULL: a part's */
     struct wi_buffer *out;
     bool is_openmetrics;
     bool without_process;
     bool has_failed;                     /* a label or a bound found no memory */
     const struct wi_metric_table *table; /* of the kind at hand */
-    struct wi_buffer labels;             /* `{channel="moves"` of each group */
-    uint16_t *group_of_row;
-    size_t n_groups;
     uint16_t slot[PROMETHEUS_SLOTS];
     char bound[WI_OCTAVES][32]; /* the values of le */
-    struct prometheus_group group[PROMETHEUS_MAX_NAMES + 1];
     struct wi_octaves histogram[PROMETHEUS_MAX_NAMES + 1];
 };
 
@@ -69,19 +81,19 @@ static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const 
 {
     uint32_t at = prometheus_hash(name) % PROMETHEUS_SLOTS;
     while (encoder->slot[at] != PROMETHEUS_NO_GROUP) {
-        if (strcmp(encoder->group[encoder->slot[at]].name, name) == 0) {
+        if (strcmp(encoder->part->group[encoder->slot[at]].name, name) == 0) {
             return encoder->slot[at];
         }
         at = (at + 1) % PROMETHEUS_SLOTS;
     }
     bool is_other = strcmp(name, PROMETHEUS_OTHER) == 0;
-    if (encoder->n_groups >= PROMETHEUS_MAX_NAMES && !is_other) {
+    if (encoder->part->n_groups >= PROMETHEUS_MAX_NAMES && !is_other) {
         return prometheus_group_find(encoder, PROMETHEUS_OTHER);
     }
-    uint16_t group = (uint16_t)encoder->n_groups++;
+    uint16_t group = (uint16_t)encoder->part->n_groups++;
     encoder->slot[at] = group;
-    memset(&encoder->group[group], 0, sizeof(encoder->group[group]));
-    encoder->group[group].name = name;
+    memset(&encoder->part->group[group], 0, sizeof(encoder->part->group[group]));
+    encoder->part->group[group].name = name;
     return group;
 }
 
@@ -177,38 +189,45 @@ static const char *prometheus_label(enum wi_kind kind)
     }
 }
 
-static void prometheus_labels_write(struct prometheus_encoder *encoder,
-                                    struct prometheus_group *group, const char *label)
+/* `label`: NULL where a kind has one row. */
+static void prometheus_labels_write(struct prometheus_part *part, struct prometheus_group *group,
+                                    const char *label)
 {
-    group->labels_at = encoder->labels.length;
-    wi_buffer_text(&encoder->labels, label);
-    wi_buffer_append(&encoder->labels, "=\"", 2);
-    prometheus_escape(&encoder->labels, group->name, true);
-    wi_buffer_append(&encoder->labels, "\"", 1);
-    group->labels_length = encoder->labels.length - group->labels_at;
+    group->labels_at = part->labels.length;
+    wi_buffer_text(&part->labels, part->prefix);
+    if (label) {
+        wi_buffer_text(&part->labels, part->prefix[0] ? "," : "");
+        wi_buffer_text(&part->labels, label);
+        wi_buffer_append(&part->labels, "=\"", 2);
+        prometheus_escape(&part->labels, group->name, true);
+        wi_buffer_append(&part->labels, "\"", 1);
+    }
+    group->labels_length = part->labels.length - group->labels_at;
 }
 
 /* Puts what closed rows had counted on top of the sums of names that have, or had, several rows. */
 static void prometheus_groups_tally(struct prometheus_encoder *encoder, enum wi_kind kind)
 {
     bool is_shared[PROMETHEUS_MAX_NAMES + 1];
-    for (size_t i = 0; i < encoder->n_groups; i++) {
-        const struct prometheus_group *group = &encoder->group[i];
-        is_shared[i] = group->instances > 1 || wi_tally_knows(encoder->tally, kind, group->name);
+    for (size_t i = 0; i < encoder->part->n_groups; i++) {
+        const struct prometheus_group *group = &encoder->part->group[i];
+        is_shared[i] =
+            group->instances > 1 || wi_tally_knows(encoder->part->tally, kind, group->name);
     }
-    wi_tally_begin(encoder->tally, kind);
-    size_t n_rows = wi_world_count(encoder->world, kind);
+    wi_tally_begin(encoder->part->tally, kind);
+    size_t n_rows = wi_world_count(encoder->part->world, kind);
     for (size_t i = 0; i < n_rows; i++) {
-        uint16_t group = encoder->group_of_row[i];
+        uint16_t group = encoder->part->group_of_row[i];
         if (is_shared[group]) {
-            wi_tally_see(encoder->tally, kind, encoder->group[group].name,
-                         wi_world_row(encoder->world, kind, i));
+            wi_tally_see(encoder->part->tally, kind, encoder->part->group[group].name,
+                         wi_world_row(encoder->part->world, kind, i));
         }
     }
-    wi_tally_end(encoder->tally, kind);
-    for (size_t i = 0; i < encoder->n_groups; i++) {
+    wi_tally_end(encoder->part->tally, kind);
+    for (size_t i = 0; i < encoder->part->n_groups; i++) {
         if (is_shared[i]) {
-            wi_tally_add(encoder->tally, kind, encoder->group[i].name, encoder->group[i].value);
+            wi_tally_add(encoder->part->tally, kind, encoder->part->group[i].name,
+                         encoder->part->group[i].value);
         }
     }
 }
@@ -216,26 +235,23 @@ static void prometheus_groups_tally(struct prometheus_encoder *encoder, enum wi_
 static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind)
 {
     const char *label = prometheus_label(kind);
-    size_t n_rows = wi_world_count(encoder->world, kind);
-    encoder->table = wi_metric_table(kind);
-    encoder->n_groups = 0;
+    size_t n_rows = wi_world_count(encoder->part->world, kind);
+    encoder->part->n_groups = 0;
     memset(encoder->slot, 0xff, sizeof(encoder->slot));
-    wi_buffer_clear(&encoder->labels);
+    wi_buffer_clear(&encoder->part->labels);
     for (size_t i = 0; i < n_rows; i++) {
-        const struct wi_row *row = wi_world_row(encoder->world, kind, i);
+        const struct wi_row *row = wi_world_row(encoder->part->world, kind, i);
         uint16_t group = prometheus_group_find(encoder, label ? row->name : "");
-        encoder->group_of_row[i] = group;
-        prometheus_row_add(encoder, &encoder->group[group], row);
+        encoder->part->group_of_row[i] = group;
+        prometheus_row_add(encoder, &encoder->part->group[group], row);
     }
-    if (encoder->tally && label) {
+    if (encoder->part->tally && label) {
         prometheus_groups_tally(encoder, kind);
     }
-    for (size_t i = 0; i < encoder->n_groups; i++) {
-        struct prometheus_group *group = &encoder->group[i];
-        if (label) {
-            prometheus_labels_write(encoder, group, label);
-            encoder->has_failed |= encoder->labels.has_failed;
-        }
+    for (size_t i = 0; i < encoder->part->n_groups; i++) {
+        struct prometheus_group *group = &encoder->part->group[i];
+        prometheus_labels_write(encoder->part, group, label);
+        encoder->has_failed |= encoder->part->labels.has_failed;
         if (kind == WI_CHANNEL) {
             group->value[WI_CHANNEL_INSTANCES] =
                 (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
@@ -319,8 +335,9 @@ static void prometheus_series(struct prometheus_encoder *encoder, const char *fa
     wi_buffer_text(out, suffix);
     if (group->labels_length > 0 || *extra) {
         wi_buffer_append(out, "{", 1);
-        if (encoder->labels.bytes) {
-            wi_buffer_append(out, encoder->labels.bytes + group->labels_at, group->labels_length);
+        if (group->labels_length > 0) {
+            wi_buffer_append(out, encoder->part->labels.bytes + group->labels_at,
+                             group->labels_length);
         }
         if (group->labels_length > 0 && *extra) {
             wi_buffer_append(out, ",", 1);
@@ -344,47 +361,65 @@ static bool prometheus_is_shown(const struct wi_metric *metric, const struct wi_
     return isfinite(number) && number >= 0;
 }
 
-static void prometheus_family(struct prometheus_encoder *encoder, size_t first)
+/* One group's series of a family; the header before the first. */
+static void prometheus_group_write(struct prometheus_encoder *encoder, size_t first,
+                                   const struct prometheus_group *group, bool *has_header)
 {
     const struct wi_metric *metrics = encoder->table->metrics;
     const char *family = metrics[first].family;
     const char *suffix = metrics[first].type == WI_TYPE_COUNTER ? "_total" : "";
+    for (size_t i = first; i < encoder->table->n_metrics; i++) {
+        bool is_member = i == first || strcmp(metrics[i].family, family) == 0;
+        if (!is_member || !prometheus_is_shown(&metrics[i], &group->value[i])) {
+            continue;
+        }
+        if (!*has_header) {
+            prometheus_header(encoder, &metrics[first]);
+            *has_header = true;
+        }
+        prometheus_series(encoder, family, suffix, group, metrics[i].label);
+        prometheus_value_write(encoder->out, &group->value[i]);
+        wi_buffer_append(encoder->out, "\n", 1);
+    }
+}
+
+static void prometheus_family(struct prometheus_encoder *encoder, size_t first)
+{
     bool has_header = false;
-    for (size_t g = 0; g < encoder->n_groups; g++) {
-        const struct prometheus_group *group = &encoder->group[g];
-        for (size_t i = first; i < encoder->table->n_metrics; i++) {
-            bool is_member = i == first || strcmp(metrics[i].family, family) == 0;
-            if (!is_member || !prometheus_is_shown(&metrics[i], &group->value[i])) {
-                continue;
-            }
-            if (!has_header) {
-                prometheus_header(encoder, &metrics[first]);
-                has_header = true;
-            }
-            prometheus_series(encoder, family, suffix, group, metrics[i].label);
-            prometheus_value_write(encoder->out, &group->value[i]);
-            wi_buffer_append(encoder->out, "\n", 1);
+    for (size_t p = 0; p < encoder->n_parts; p++) {
+        encoder->part = &encoder->parts[p];
+        for (size_t g = 0; g < encoder->part->n_groups; g++) {
+            prometheus_group_write(encoder, first, &encoder->part->group[g], &has_header);
         }
     }
+}
+
+/* A number of the exporter itself, of no process. */
+static void prometheus_own(struct prometheus_encoder *encoder, size_t metric)
+{
+    bool has_header = false;
+    struct prometheus_group own = {.name = ""};
+    own.value[metric] = encoder->own[metric];
+    prometheus_group_write(encoder, metric, &own, &has_header);
 }
 
 static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t metric)
 {
     enum wi_kind kind = encoder->table->kind;
-    size_t n_rows = wi_world_count(encoder->world, kind);
+    size_t n_rows = wi_world_count(encoder->part->world, kind);
     memset(encoder->histogram, 0, sizeof(encoder->histogram));
     for (size_t i = 0; i < n_rows; i++) {
-        const struct wi_row *row = wi_world_row(encoder->world, kind, i);
+        const struct wi_row *row = wi_world_row(encoder->part->world, kind, i);
         const struct weir_histogram *from =
-            wi_world_histogram(encoder->world, kind, row, (int)metric);
+            wi_world_histogram(encoder->part->world, kind, row, (int)metric);
         if (!from) {
             continue;
         }
-        wi_octaves_add_histogram(&encoder->histogram[encoder->group_of_row[i]], from);
-        wi_tally_see_histogram(encoder->tally, kind, row, metric, from);
+        wi_octaves_add_histogram(&encoder->histogram[encoder->part->group_of_row[i]], from);
+        wi_tally_see_histogram(encoder->part->tally, kind, row, metric, from);
     }
-    for (size_t i = 0; i < encoder->n_groups; i++) {
-        wi_tally_add_histogram(encoder->tally, kind, encoder->group[i].name, metric,
+    for (size_t i = 0; i < encoder->part->n_groups; i++) {
+        wi_tally_add_histogram(encoder->part->tally, kind, encoder->part->group[i].name, metric,
                                &encoder->histogram[i]);
     }
 }
@@ -392,7 +427,7 @@ static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t
 static void prometheus_histogram_write(struct prometheus_encoder *encoder,
                                        const struct wi_metric *metric, size_t g)
 {
-    const struct prometheus_group *group = &encoder->group[g];
+    const struct prometheus_group *group = &encoder->part->group[g];
     const struct wi_octaves *histogram = &encoder->histogram[g];
     struct wi_buffer *out = encoder->out;
     uint64_t count = 0;
@@ -419,16 +454,19 @@ static void prometheus_histogram_write(struct prometheus_encoder *encoder,
 static void prometheus_histogram_family(struct prometheus_encoder *encoder, size_t metric)
 {
     bool has_header = false;
-    prometheus_histograms_add(encoder, metric);
-    for (size_t g = 0; g < encoder->n_groups; g++) {
-        if (!encoder->histogram[g].is_measured) {
-            continue;
+    for (size_t p = 0; p < encoder->n_parts; p++) {
+        encoder->part = &encoder->parts[p];
+        prometheus_histograms_add(encoder, metric);
+        for (size_t g = 0; g < encoder->part->n_groups; g++) {
+            if (!encoder->histogram[g].is_measured) {
+                continue;
+            }
+            if (!has_header) {
+                prometheus_header(encoder, &encoder->table->metrics[metric]);
+                has_header = true;
+            }
+            prometheus_histogram_write(encoder, &encoder->table->metrics[metric], g);
         }
-        if (!has_header) {
-            prometheus_header(encoder, &encoder->table->metrics[metric]);
-            has_header = true;
-        }
-        prometheus_histogram_write(encoder, &encoder->table->metrics[metric], g);
     }
 }
 
@@ -457,33 +495,52 @@ static void prometheus_info_header(struct prometheus_encoder *encoder, const cha
 
 static void prometheus_build_info(struct prometheus_encoder *encoder)
 {
-    const char *version = wi_world_facts(encoder->world)->version;
-    prometheus_info_header(encoder, "weir_build", "The version of weir that counts; always 1.");
-    wi_buffer_text(encoder->out, "weir_build_info{version=\"");
-    prometheus_escape(encoder->out, version[0] ? version : WEIR_VERSION, true);
-    wi_buffer_text(encoder->out, "\"} 1\n");
+    for (size_t p = 0; p < encoder->n_parts; p++) {
+        const struct prometheus_part *part = &encoder->parts[p];
+        const char *version = wi_world_facts(part->world)->version;
+        if (p == 0) {
+            prometheus_info_header(encoder, "weir_build",
+                                   "The version of weir that counts; always 1.");
+        }
+        wi_buffer_text(encoder->out, "weir_build_info{");
+        wi_buffer_text(encoder->out, part->prefix);
+        wi_buffer_text(encoder->out, part->prefix[0] ? "," : "");
+        wi_buffer_text(encoder->out, "version=\"");
+        prometheus_escape(encoder->out, version[0] ? version : WEIR_VERSION, true);
+        wi_buffer_text(encoder->out, "\"} 1\n");
+    }
 }
 
 static void prometheus_channel_info(struct prometheus_encoder *encoder)
 {
-    for (size_t g = 0; g < encoder->n_groups; g++) {
-        const struct prometheus_group *group = &encoder->group[g];
-        if (g == 0) {
-            prometheus_info_header(
-                encoder, "weir_channel",
-                "What sort of channel it is and whether it is bounded; always 1.");
+    bool has_header = false;
+    for (size_t p = 0; p < encoder->n_parts; p++) {
+        encoder->part = &encoder->parts[p];
+        for (size_t g = 0; g < encoder->part->n_groups; g++) {
+            const struct prometheus_group *group = &encoder->part->group[g];
+            if (!has_header) {
+                prometheus_info_header(
+                    encoder, "weir_channel",
+                    "What sort of channel it is and whether it is bounded; always 1.");
+                has_header = true;
+            }
+            char extra[64];
+            snprintf(extra, sizeof(extra), "kind=\"%.16s\",bounded=\"%s\"",
+                     group->flavor ? group->flavor : "other",
+                     group->is_unbounded ? "false" : "true");
+            prometheus_series(encoder, "weir_channel", "_info", group, extra);
+            wi_buffer_append(encoder->out, "1\n", 2);
         }
-        char extra[64];
-        snprintf(extra, sizeof(extra), "kind=\"%.16s\",bounded=\"%s\"",
-                 group->flavor ? group->flavor : "other", group->is_unbounded ? "false" : "true");
-        prometheus_series(encoder, "weir_channel", "_info", group, extra);
-        wi_buffer_append(encoder->out, "1\n", 2);
     }
 }
 
 static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kind)
 {
-    prometheus_groups_make(encoder, kind);
+    encoder->table = wi_metric_table(kind);
+    for (size_t p = 0; p < encoder->n_parts; p++) {
+        encoder->part = &encoder->parts[p];
+        prometheus_groups_make(encoder, kind);
+    }
     if (kind == WI_CHANNEL) {
         prometheus_channel_info(encoder);
     }
@@ -495,6 +552,8 @@ static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kin
         }
         if (metric->type == WI_TYPE_HISTOGRAM) {
             prometheus_histogram_family(encoder, i);
+        } else if (kind == WI_AGENT && encoder->own && encoder->own[i].type != WI_ABSENT) {
+            prometheus_own(encoder, i);
         } else {
             prometheus_family(encoder, i);
         }
@@ -503,17 +562,21 @@ static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kin
 
 static void prometheus_bounds_write(struct prometheus_encoder *encoder)
 {
+    struct wi_buffer text;
+    wi_buffer_init(&text, sizeof(encoder->bound[0]));
     for (unsigned i = 0; i < WI_OCTAVES; i++) {
-        wi_buffer_clear(&encoder->labels);
-        wi_buffer_f64(&encoder->labels, (double)wi_histogram_bound(4 * i) / 1e9);
-        size_t length = encoder->labels.length;
-        if (encoder->labels.has_failed || length >= sizeof(encoder->bound[i])) {
+        wi_buffer_clear(&text);
+        wi_buffer_f64(&text, (double)wi_histogram_bound(4 * i) / 1e9);
+        if (text.has_failed || text.length >= sizeof(encoder->bound[i])) {
             encoder->has_failed = true;
-            return;
+            break;
         }
-        memcpy(encoder->bound[i], encoder->labels.bytes, length);
+        memcpy(encoder->bound[i], text.bytes, text.length);
     }
+    wi_buffer_finish(&text);
 }
+
+/* ---- whole expositions --------------------------------------------------------------------- */
 
 /* Senders and single tasks are instances, which are no label: their channels and kinds have their sums. */
 static bool prometheus_has_families(int kind)
@@ -521,42 +584,104 @@ static bool prometheus_has_families(int kind)
     return kind < WI_WARNING || kind == WI_LOOP;
 }
 
-static struct prometheus_encoder *prometheus_encoder_create(struct wi_world *world)
+/* What tells a process's series from those of the others. Two may have the same name and pid, in
+ * different pid namespaces: then the later one's pid is told with its start time. */
+static void prometheus_prefix_write(struct prometheus_encoder *encoder,
+                                    struct prometheus_part *part)
+{
+    const struct wi_facts *facts = wi_world_facts(part->world);
+    struct wi_buffer text;
+    char pid[48];
+    snprintf(pid, sizeof(pid), "%u", (unsigned)facts->pid);
+    for (const struct prometheus_part *before = encoder->parts; before < part; before++) {
+        const struct wi_facts *other = wi_world_facts(before->world);
+        if (other->pid == facts->pid && strcmp(other->name, facts->name) == 0) {
+            snprintf(pid, sizeof(pid), "%u-%llu", (unsigned)facts->pid,
+                     (unsigned long long)facts->start_ticks);
+        }
+    }
+    wi_buffer_init(&text, sizeof(part->prefix) - 1);
+    wi_buffer_text(&text, "process=\"");
+    prometheus_escape(&text, facts->name, true);
+    wi_buffer_text(&text, "\",pid=\"");
+    wi_buffer_text(&text, pid);
+    wi_buffer_append(&text, "\"", 1);
+    if (!text.has_failed) {
+        memcpy(part->prefix, text.bytes, text.length);
+    }
+    encoder->has_failed |= text.has_failed;
+    wi_buffer_finish(&text);
+}
+
+/* Room for a process's groups. False without memory. */
+static bool prometheus_part_make(struct prometheus_part *part, const struct wi_exposed *exposed)
 {
     size_t most_rows = 1;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         size_t n_rows =
-            prometheus_has_families(kind) ? wi_world_count(world, (enum wi_kind)kind) : 0;
+            prometheus_has_families(kind) ? wi_world_count(exposed->world, (enum wi_kind)kind) : 0;
         most_rows = n_rows > most_rows ? n_rows : most_rows;
     }
+    size_t most_groups = most_rows < PROMETHEUS_MAX_NAMES ? most_rows : PROMETHEUS_MAX_NAMES;
+    part->world = exposed->world;
+    part->tally = exposed->tally;
+    part->group_of_row = calloc(most_rows, sizeof(*part->group_of_row));
+    part->group = calloc(most_groups + 1, sizeof(*part->group));
+    /* The longest label of each name, every character escaped. */
+    wi_buffer_init(&part->labels,
+                   (PROMETHEUS_MAX_NAMES + 1) * (2 * WEIR_NAME_MAX + 32 + sizeof(part->prefix)));
+    return part->group_of_row && part->group;
+}
+
+static void prometheus_encoder_destroy(struct prometheus_encoder *encoder)
+{
+    for (size_t p = 0; encoder && encoder->parts && p < encoder->n_parts; p++) {
+        wi_buffer_finish(&encoder->parts[p].labels);
+        free(encoder->parts[p].group_of_row);
+        free(encoder->parts[p].group);
+    }
+    if (encoder) {
+        free(encoder->parts);
+    }
+    free(encoder);
+}
+
+static struct prometheus_encoder *prometheus_encoder_create(const struct wi_exposition *exposition)
+{
     struct prometheus_encoder *encoder = calloc(1, sizeof(*encoder));
     if (!encoder) {
         return NULL;
     }
-    encoder->group_of_row = calloc(most_rows, sizeof(*encoder->group_of_row));
-    if (!encoder->group_of_row) {
-        free(encoder);
+    encoder->parts = calloc(exposition->n_exposed + 1, sizeof(*encoder->parts));
+    if (!encoder->parts) {
+        prometheus_encoder_destroy(encoder);
         return NULL;
     }
-    encoder->world = world;
-    /* The longest label of each name, every character escaped. */
-    wi_buffer_init(&encoder->labels, (PROMETHEUS_MAX_NAMES + 1) * (2 * WEIR_NAME_MAX + 32));
+    encoder->own = exposition->own;
+    encoder->is_openmetrics = exposition->format == WI_FORMAT_OPENMETRICS;
+    encoder->without_process = exposition->without_process;
+    for (size_t p = 0; p < exposition->n_exposed; p++) {
+        struct prometheus_part *part = &encoder->parts[encoder->n_parts++];
+        if (!prometheus_part_make(part, &exposition->exposed[p])) {
+            prometheus_encoder_destroy(encoder);
+            return NULL;
+        }
+        if (exposition->own) {
+            prometheus_prefix_write(encoder, part);
+        }
+    }
     return encoder;
 }
 
-enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
-                                      bool without_process, struct wi_tally *tally,
-                                      struct wi_buffer *buffer)
+enum weir_status wi_prometheus_encode_all(const struct wi_exposition *exposition,
+                                          struct wi_buffer *buffer)
 {
-    struct prometheus_encoder *encoder = prometheus_encoder_create(world);
+    struct prometheus_encoder *encoder = prometheus_encoder_create(exposition);
     if (!encoder) {
         buffer->has_failed = true;
         return WEIR_E_MEMORY;
     }
     encoder->out = buffer;
-    encoder->tally = tally;
-    encoder->is_openmetrics = format == WI_FORMAT_OPENMETRICS;
-    encoder->without_process = without_process;
     prometheus_bounds_write(encoder);
     prometheus_build_info(encoder);
     for (int kind = 0; kind < WI_N_KINDS && !encoder->has_failed && !buffer->has_failed; kind++) {
@@ -568,8 +693,15 @@ enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format for
         wi_buffer_text(buffer, "# EOF\n");
     }
     buffer->has_failed |= encoder->has_failed;
-    wi_buffer_finish(&encoder->labels);
-    free(encoder->group_of_row);
-    free(encoder);
+    prometheus_encoder_destroy(encoder);
     return buffer->has_failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
+enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
+                                      bool without_process, struct wi_tally *tally,
+                                      struct wi_buffer *buffer)
+{
+    struct wi_exposed exposed = {world, tally};
+    struct wi_exposition exposition = {&exposed, 1, format, without_process, NULL};
+    return wi_prometheus_encode_all(&exposition, buffer);
 }

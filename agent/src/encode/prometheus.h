@@ -19,7 +19,28 @@ enum wi_format wi_prometheus_negotiate(const char *accept);
 /* The Content-Type of a format. Owns: static. */
 const char *wi_prometheus_content_type(enum wi_format format);
 
-/* Appends a whole exposition. The tally is one for each world; NULL: sums may fall when rows close.
+/* A process in an exposition. The tally is one for each world; NULL: sums may fall when rows close. */
+struct wi_exposed {
+    struct wi_world *world;
+    struct wi_tally *tally;
+};
+
+struct wi_exposition {
+    const struct wi_exposed *exposed;
+    size_t n_exposed;
+    enum wi_format format;
+    bool without_process;
+    /* NULL: one process, and its numbers stand without a name. Else every series has the labels
+     * `process` and `pid`; but the numbers of the exporter itself, which stand here by the metrics of
+     * WI_AGENT, and are told once. Those that are absent here are each process's. */
+    const struct wi_value *own;
+};
+
+/* Appends a whole exposition. Fails: WEIR_E_MEMORY: the buffer's content is void. */
+enum weir_status wi_prometheus_encode_all(const struct wi_exposition *exposition,
+                                          struct wi_buffer *buffer);
+
+/* The same of one process without a name. The tally is one for each world; NULL: sums may fall when rows close.
  * Fails: WEIR_E_MEMORY: the buffer's content is void. */
 enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
                                       bool without_process, struct wi_tally *tally,
