@@ -66,7 +66,8 @@ class Host:
         self.directory = directory or tempfile.mkdtemp(prefix="d", dir=scratch)
         os.chmod(self.directory, 0o700)
         env = dict(os.environ, WEIR_DIR=self.directory, **environment)
-        for name in ("WEIR_NAME", "WEIR_HTTP", "WEIR_GRPC", "WEIR_OFF", "WEIR_TARGET"):
+        for name in ("WEIR_NAME", "WEIR_HTTP", "WEIR_GRPC", "WEIR_OFF", "WEIR_TARGET",
+                     "WEIR_TOKEN_FILE"):
             if name not in environment:
                 env.pop(name, None)
         program = os.path.join(BUILD, "tests", "host")
@@ -110,11 +111,12 @@ class Host:
 
 def channel_to(path, **options):
     limits = [("grpc.max_receive_message_length", 4 << 20), ("grpc.use_local_subchannel_pool", 1)]
-    return grpc.insecure_channel("unix:" + path, options=limits + list(options.items()))
+    target = path if ":" in path else "unix:" + path  # ADDRESS:PORT, or a socket's path
+    return grpc.insecure_channel(target, options=limits + list(options.items()))
 
 
 class Agent:
-    """The four methods of weir.v1.Agent."""
+    """The methods of weir.v1.Agent."""
 
     def __init__(self, path, **options):
         self.channel = channel_to(path, **options)
@@ -123,6 +125,7 @@ class Agent:
             return getattr(self.channel, kind)("/weir.v1.Agent/" + name,
                                                request_serializer=M[request].SerializeToString,
                                                response_deserializer=M[answer].FromString)
+        self.list = method("unary_unary", "List", "ListRequest", "Targets")
         self.describe = method("unary_unary", "Describe", "DescribeRequest", "Description")
         self.watch = method("unary_stream", "Watch", "WatchRequest", "Update")
         self.subscribe = method("unary_stream", "Subscribe", "SubscribeRequest", "Lines")

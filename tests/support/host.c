@@ -12,6 +12,7 @@
  *   --counter NAME[:PER_SECOND[:START]]         --gauge NAME[:VALUE]
  *   --many PREFIX:N    N channels PREFIX0000...   --latency full|sampled|off
  *   --no-agent         hooks only                 --for SECONDS   end by itself
+ *   --grpc ADDRESS     consoles over TCP
  *
  * It prints "ready PID" once all stands. Commands, each answered by "ok" or "error TEXT":
  *   send NAME N | receive NAME N | reject NAME full|closed|timeout|shed N | discard NAME N
@@ -469,6 +470,8 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
             setup->options.name = value;
         } else if (strcmp(word, "--http") == 0) {
             setup->agent.http = value;
+        } else if (strcmp(word, "--grpc") == 0) {
+            setup->agent.grpc = value;
         } else if (strcmp(word, "--for") == 0) {
             setup->seconds = strtod(value, NULL);
         } else if (strcmp(word, "--latency") == 0) {

@@ -57,6 +57,10 @@ struct wi_exporter {
     weir_log_fn log;
     void *log_context;
     bool has_logged_refusal;
+    void (*on_beat)(void *context, uint64_t now_nanos);
+    void *beat_context;
+    uint64_t beat_nanos;
+    uint64_t beat_due;
     pthread_t thread;
 };
 
@@ -226,6 +230,7 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
 static uint64_t exporter_due(const struct wi_exporter *exporter)
 {
     uint64_t due = wi_roster_due(&exporter->roster);
+    due = exporter->beat_due < due ? exporter->beat_due : due;
     due = exporter->http_due < due ? exporter->http_due : due;
     const struct wi_listener *listeners[] = {&exporter->listener, &exporter->tcp};
     for (size_t i = 0; i < 2; i++) {
@@ -283,11 +288,20 @@ static void exporter_farewell(struct wi_exporter *exporter)
     exporter_bury(exporter);
 }
 
+static void exporter_beat(struct wi_exporter *exporter, uint64_t now)
+{
+    if (now >= exporter->beat_due) {
+        exporter->on_beat(exporter->beat_context, now);
+        exporter->beat_due = now + exporter->beat_nanos;
+    }
+}
+
 void wi_exporter_loop(struct wi_exporter *exporter)
 {
     uint64_t now = wi_reactor_now();
     wi_roster_tick(&exporter->roster, now);
     exporter_read(exporter, true, now);
+    exporter_beat(exporter, now);
     while (!exporter->reactor.is_stopping) {
         now = wi_reactor_wait(&exporter->reactor, exporter_due(exporter));
         if (exporter->reactor.is_robbed) {
@@ -300,6 +314,7 @@ void wi_exporter_loop(struct wi_exporter *exporter)
         exporter_freshen(exporter, now);
         exporter_run_http(exporter, now);
         exporter_step_conns(exporter, now);
+        exporter_beat(exporter, now);
     }
     exporter_farewell(exporter);
 }
@@ -514,6 +529,10 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     exporter->http_due = UINT64_MAX;
     exporter->log = options->log;
     exporter->log_context = options->log_context;
+    exporter->on_beat = options->on_beat;
+    exporter->beat_context = options->beat_context;
+    exporter->beat_nanos = options->beat_nanos;
+    exporter->beat_due = options->on_beat ? 0 : UINT64_MAX;
     wi_buffer_init(&exporter->scratch, WI_MESSAGE_ROOM);
     exporter->context = (struct wi_call_context){.worlds = &exporter->roster.worlds,
                                                  .memory = &exporter->memory,
@@ -618,6 +637,16 @@ void wi_exporter_stop(struct wi_exporter *exporter)
     wi_reactor_stop(&exporter->reactor);
     pthread_join(exporter->thread, NULL);
     wi_exporter_close(exporter);
+}
+
+size_t wi_exporter_processes(const struct wi_exporter *exporter)
+{
+    size_t n = 0;
+    for (const struct wi_served *served = exporter->roster.worlds.first; served;
+         served = served->next) {
+        n += wi_served_is_there(served);
+    }
+    return n;
 }
 
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter)

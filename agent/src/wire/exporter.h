@@ -26,6 +26,10 @@ struct wi_exporter_options {
     const char *notice; /* what does not work as asked, known before; NULL: all does */
     weir_log_fn log;    /* from the exporter's thread */
     void *log_context;
+    /* Called when all stands and then about every beat_nanos, while the loop lives; NULL: not. */
+    void (*on_beat)(void *context, uint64_t now_nanos);
+    void *beat_context;
+    uint64_t beat_nanos;
 };
 
 /*
@@ -50,6 +54,9 @@ enum weir_status wi_exporter_start(struct wi_world *taken_world,
 
 /* Says farewell (at most 500 ms), joins and frees. NULL is fine. */
 void wi_exporter_stop(struct wi_exporter *exporter);
+
+/* Processes that are served and live. The exporter's thread. */
+size_t wi_exporter_processes(const struct wi_exporter *exporter);
 
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter);
 unsigned wi_exporter_grpc_port(const struct wi_exporter *exporter);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `weir list`: every process of this user that has weir, living or dead. What the segments' headers
- * do not tell (the HTTP address) is asked of the living, each for a moment only.
+ * do not tell (the addresses) is asked of the living, each for a moment only.
  */
 #include "command/command.h"
 #include "command/report.h"
@@ -27,6 +27,7 @@ enum {
     LIST_SINCE,
     LIST_BYTES,
     LIST_HTTP,
+    LIST_GRPC,
     LIST_PATH,
     LIST_PROBLEM,
     LIST_N_COLUMNS
@@ -39,13 +40,14 @@ static const struct wc_column list_columns[LIST_N_COLUMNS] = {
     [LIST_SINCE] = {"SINCE", "since", WC_SHAPE_TIME, NULL, false},
     [LIST_BYTES] = {"SEGMENT", "segment_bytes", WC_SHAPE_BYTES, NULL, false},
     [LIST_HTTP] = {"HTTP", "http_address", WC_SHAPE_TEXT, NULL, true},
+    [LIST_GRPC] = {"GRPC", "grpc_address", WC_SHAPE_TEXT, NULL, true},
     [LIST_PATH] = {"PATH", "path", WC_SHAPE_TEXT, NULL, false},
     [LIST_PROBLEM] = {"PROBLEM", "problem", WC_SHAPE_TEXT, "", true},
 };
 
-/* Asks a living exporter for its HTTP address; the link, which holds the text, is the caller's. */
+/* Asks a living exporter for its addresses; the link, which holds the texts, is the caller's. */
 static struct wc_link *list_ask(const struct wi_found *found, const char **ret_http,
-                                const char **ret_notice)
+                                const char **ret_grpc, const char **ret_notice)
 {
     struct wc_target target = {.pid = found->pid, .state = found->state};
     memcpy(target.socket, found->socket, sizeof(target.socket));
@@ -58,14 +60,15 @@ static struct wc_link *list_ask(const struct wi_found *found, const char **ret_h
         return NULL;
     }
     *ret_http = wc_link_description(link)->http_address;
+    *ret_grpc = wc_link_description(link)->grpc_address;
     *ret_notice = wc_link_description(link)->notice;
     return link;
 }
 
 static void list_add(struct wc_table *table, const struct wi_found *found)
 {
-    const char *http = NULL, *notice = NULL;
-    struct wc_link *link = list_ask(found, &http, &notice);
+    const char *http = NULL, *grpc = NULL, *notice = NULL;
+    struct wc_link *link = list_ask(found, &http, &grpc, &notice);
     bool is_readable = found->status == WEIR_OK;
     const char *problem = is_readable ? notice : found->problem;
     if (!is_readable && !problem[0]) {
@@ -78,6 +81,7 @@ static void list_add(struct wc_table *table, const struct wi_found *found)
         [LIST_SINCE] = wc_value_time(found->opened_unix_nanos),
         [LIST_BYTES] = wc_value_u64(found->bytes),
         [LIST_HTTP] = wc_value_text(http),
+        [LIST_GRPC] = wc_value_text(grpc),
         [LIST_PATH] = wc_value_text(found->path),
         [LIST_PROBLEM] = wc_value_text(problem),
     };

@@ -315,7 +315,16 @@ static enum wc_exit subscribe_open(const struct wc_args *args, uint64_t deadline
                              : wc_target_resolve_named(domain, &target, ret_error);
     uint64_t now = subscribe_now();
     uint64_t patience = deadline - now < SUBSCRIBE_PATIENCE ? deadline - now : SUBSCRIBE_PATIENCE;
-    return code == WC_OK ? wc_link_open_within(&target, patience, ret_link, ret_error) : code;
+    if (code == WC_OK) {
+        code = wc_link_open_within(&target, patience, ret_link, ret_error);
+    }
+    if (code == WC_USAGE && text && !target.path[0] && !target.process[0] &&
+        strlen(domain) < sizeof(target.process)) {
+        /* Several are served there: the topics say which is meant. */
+        memcpy(target.process, domain, strlen(domain) + 1);
+        code = wc_link_open_within(&target, patience, ret_link, ret_error);
+    }
+    return code;
 }
 
 /* Whether a topic can only ever be one number. */

@@ -39,6 +39,9 @@ struct wc_client {
     nghttp2_session *session;
     struct wc_client_events events;
     struct client_call *calls;
+    char *authority;     /* NULL: localhost */
+    char *authorization; /* NULL: none */
+    char *process;       /* as weir-target; NULL: none */
     bool has_goaway;
     char problem[256]; /* what nghttp2 said of the peer's bytes */
 };
@@ -327,12 +330,44 @@ struct wc_client *wc_client_create(const struct wc_client_events *events)
     return client;
 }
 
+static void client_set(char **text, const char *before, const char *value)
+{
+    if (*text) {
+        explicit_bzero(*text, strlen(*text));
+    }
+    free(*text);
+    *text = NULL;
+    if (value && value[0]) {
+        size_t room = strlen(before) + strlen(value) + 1;
+        *text = wc_alloc(room);
+        snprintf(*text, room, "%s%s", before, value);
+    }
+}
+
+void wc_client_set_authority(struct wc_client *client, const char *authority)
+{
+    client_set(&client->authority, "", authority);
+}
+
+void wc_client_set_token(struct wc_client *client, const char *token)
+{
+    client_set(&client->authorization, "Bearer ", token);
+}
+
+void wc_client_set_process(struct wc_client *client, const char *process)
+{
+    client_set(&client->process, "", process);
+}
+
 void wc_client_destroy(struct wc_client *client)
 {
     if (!client) {
         return;
     }
     nghttp2_session_del(client->session);
+    wc_client_set_authority(client, NULL);
+    wc_client_set_token(client, NULL);
+    wc_client_set_process(client, NULL);
     for (struct client_call *call = client->calls; call;) {
         struct client_call *next = call->next;
         client_call_destroy(call);
@@ -387,15 +422,24 @@ enum wc_exit wc_client_call(struct wc_client *client, const char *method, const 
         client_header(":method", "POST"),
         client_header(":scheme", "http"),
         client_header(":path", method),
-        client_header(":authority", "localhost"),
+        client_header(":authority", client->authority ? client->authority : "localhost"),
         client_header("te", "trailers"),
         client_header("content-type", "application/grpc"),
         client_header("user-agent", "weir-console"),
+        {0},
+        {0},
     };
+    size_t n_headers = 7;
+    if (client->process) {
+        headers[n_headers++] = client_header("weir-target", client->process);
+    }
+    if (client->authorization) {
+        headers[n_headers] = client_header("authorization", client->authorization);
+        headers[n_headers++].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    }
     nghttp2_data_provider provider = {.source = {.ptr = call},
                                       .read_callback = client_read_request};
-    int32_t id = nghttp2_submit_request(client->session, NULL, headers,
-                                        sizeof(headers) / sizeof(headers[0]), &provider, call);
+    int32_t id = nghttp2_submit_request(client->session, NULL, headers, n_headers, &provider, call);
     if (id < 0) {
         client_call_destroy(call);
         return wc_error_set(ret_error, WC_ENDED, "the connection takes no more calls (%s)",

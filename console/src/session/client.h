@@ -25,6 +25,7 @@ enum wc_grpc_status {
     WC_GRPC_NOT_FOUND = 5,
     WC_GRPC_PERMISSION_DENIED = 7,
     WC_GRPC_RESOURCE_EXHAUSTED = 8,
+    WC_GRPC_FAILED_PRECONDITION = 9,
     WC_GRPC_UNIMPLEMENTED = 12,
     WC_GRPC_INTERNAL = 13,
     WC_GRPC_UNAVAILABLE = 14,
@@ -47,6 +48,11 @@ struct wc_client;
 /* Owns: wc_client_destroy. Never NULL. */
 struct wc_client *wc_client_create(const struct wc_client_events *events);
 void wc_client_destroy(struct wc_client *client);
+
+/* What calls say from now on beside their request, copied; NULL or "": nothing, and "localhost". */
+void wc_client_set_authority(struct wc_client *client, const char *authority);
+void wc_client_set_token(struct wc_client *client, const char *token);
+void wc_client_set_process(struct wc_client *client, const char *process);
 
 /* Starts a call with one request message (copied). The method is "/weir.v1.Agent/Watch".
  * Fails: WC_ENDED when the connection takes no more calls. */

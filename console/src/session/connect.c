@@ -2,8 +2,18 @@
 /* Sockets of the console: non-blocking, close-on-exec, and of peers that may be trusted. */
 #include "session/connect.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -67,6 +77,188 @@ enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
     *ret_fd = fd;
     return WC_OK;
 }
+
+/* ---- TCP --------------------------------------------------------------------------------- */
+
+enum { RESOLVE_RUNNING, RESOLVE_DONE, RESOLVE_ABANDONED };
+
+/* A name being resolved: of the thread and the one who waits, whoever is last frees it. */
+struct connect_resolve {
+    int state; /* atomic */
+    int pipe[2];
+    char host[256];
+    char port[8];
+    struct addrinfo *found;
+    int error;
+};
+
+static void resolve_free(struct connect_resolve *resolve)
+{
+    if (resolve->found) {
+        freeaddrinfo(resolve->found);
+    }
+    close(resolve->pipe[0]);
+    close(resolve->pipe[1]);
+    free(resolve);
+}
+
+static int resolve_address(const char *host, const char *port, int flags,
+                           struct addrinfo **ret_found)
+{
+    struct addrinfo wanted = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
+    *ret_found = NULL;
+    return getaddrinfo(host, port, &wanted, ret_found);
+}
+
+static void *resolve_run(void *argument)
+{
+    struct connect_resolve *resolve = argument;
+    resolve->error = resolve_address(resolve->host, resolve->port, 0, &resolve->found);
+    if (__atomic_exchange_n(&resolve->state, RESOLVE_DONE, __ATOMIC_ACQ_REL) == RESOLVE_ABANDONED) {
+        resolve_free(resolve);
+        return NULL;
+    }
+    while (write(resolve->pipe[1], "", 1) < 0 && errno == EINTR) {
+    }
+    return NULL;
+}
+
+/* Begins. NULL: no pipe, no thread. */
+static struct connect_resolve *resolve_start(const char *host, const char *port,
+                                             pthread_t *ret_thread)
+{
+    struct connect_resolve *resolve = wc_alloc(sizeof(*resolve));
+    sigset_t all;
+    sigset_t before;
+    snprintf(resolve->host, sizeof(resolve->host), "%s", host);
+    snprintf(resolve->port, sizeof(resolve->port), "%s", port);
+    if (pipe2(resolve->pipe, O_CLOEXEC) != 0) {
+        free(resolve);
+        return NULL;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(ret_thread, NULL, resolve_run, resolve);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        resolve_free(resolve);
+        return NULL;
+    }
+    return resolve;
+}
+
+static int connect_millis(uint64_t deadline_nanos)
+{
+    uint64_t now = connect_now();
+    return now < deadline_nanos ? (int)((deadline_nanos - now) / 1000000) + 1 : 0;
+}
+
+/* Waits for an event, also when a signal comes in between. */
+static bool connect_wait(int fd, short events, uint64_t deadline_nanos)
+{
+    struct pollfd wait = {.fd = fd, .events = events};
+    int n;
+    do {
+        n = poll(&wait, 1, connect_millis(deadline_nanos));
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+static enum wc_exit resolve_name(const char *host, const char *port, uint64_t deadline_nanos,
+                                 struct addrinfo **ret_found, struct wc_error *ret_error)
+{
+    pthread_t thread;
+    struct connect_resolve *resolve = resolve_start(host, port, &thread);
+    if (!resolve) {
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: cannot be looked up: %s", host,
+                            strerror(errno));
+    }
+    if (!connect_wait(resolve->pipe[0], POLLIN, deadline_nanos) &&
+        __atomic_exchange_n(&resolve->state, RESOLVE_ABANDONED, __ATOMIC_ACQ_REL) != RESOLVE_DONE) {
+        pthread_detach(thread);
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: the name is not resolved in time", host);
+    }
+    pthread_join(thread, NULL);
+    int error = resolve->error;
+    *ret_found = resolve->found;
+    resolve->found = NULL;
+    resolve_free(resolve);
+    return error == 0 ? WC_OK
+                      : wc_error_set(ret_error, WC_NO_TARGET, "%s: %s", host, gai_strerror(error));
+}
+
+/* A server whose machine has gone is found out within half a minute. */
+static void connect_set_tcp(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},   {IPPROTO_TCP, TCP_USER_TIMEOUT, 15000},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},   {IPPROTO_TCP, TCP_KEEPIDLE, 10},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 5}, {IPPROTO_TCP, TCP_KEEPCNT, 3},
+    };
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                         sizeof(options[i].value));
+    }
+}
+
+/* One address. Returns its descriptor, or -1: errno. */
+static int connect_address(const struct addrinfo *address, uint64_t deadline_nanos)
+{
+    int error = 0;
+    socklen_t length = sizeof(error);
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+    if (fd < 0) {
+        return -1;
+    }
+    connect_set_tcp(fd);
+    if (connect(fd, address->ai_addr, address->ai_addrlen) != 0) {
+        error = errno;
+        if (error == EINPROGRESS) {
+            error = connect_wait(fd, POLLOUT, deadline_nanos) ? 0 : ETIMEDOUT;
+        }
+        if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) {
+            error = errno;
+        }
+    }
+    if (error != 0) {
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
+                            int *ret_fd, struct wc_error *ret_error)
+{
+    struct addrinfo *found = NULL;
+    int error = EADDRNOTAVAIL;
+    int fd = -1;
+    if (resolve_address(host, port, AI_NUMERICHOST, &found) != 0) {
+        enum wc_exit code = resolve_name(host, port, deadline_nanos, &found, ret_error);
+        if (code != WC_OK) {
+            return code;
+        }
+    }
+    for (const struct addrinfo *address = found; address && fd < 0; address = address->ai_next) {
+        fd = connect_address(address, deadline_nanos);
+        error = errno;
+    }
+    if (found) {
+        freeaddrinfo(found);
+    }
+    if (fd < 0) {
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s port %s: cannot connect: %s", host, port,
+                            strerror(error));
+    }
+    *ret_fd = fd;
+    return WC_OK;
+}
+
+/* ---- a thread of our own ----------------------------------------------------------------- */
 
 enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
                       struct wc_error *ret_error)

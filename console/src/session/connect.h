@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ways to an exporter: its unix socket, or a thread of our own over a bare segment. */
+/* The ways to an exporter: its unix socket, TCP, or a thread of our own over a bare segment. */
 #ifndef WC_SESSION_CONNECT_H
 #define WC_SESSION_CONNECT_H
 
@@ -15,6 +15,14 @@
  */
 enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
                         struct wc_error *ret_error);
+
+/*
+ * Connects over TCP until `deadline`: a number at once, a name as soon as it is resolved, which happens
+ * in a thread that is left behind when it takes too long. Owns: ret_fd, non-blocking, is the caller's.
+ * Fails: WC_NO_TARGET.
+ */
+enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
+                            int *ret_fd, struct wc_error *ret_error);
 
 /* Starts an exporter over the segment at `path`. Owns: ret_fd and ret_exporter are the caller's;
  * close the first, then stop the other. Fails: WC_NO_TARGET, WC_DENIED, WC_MISMATCH. */

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "session/client.h"
 #include "session/connect.h"
+#include "wire/token.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -71,6 +72,7 @@ static enum wc_exit link_exit_of(int grpc_status)
         return WC_OK;
     case WC_GRPC_INVALID_ARGUMENT:
     case WC_GRPC_NOT_FOUND:
+    case WC_GRPC_FAILED_PRECONDITION:
         return WC_USAGE;
     case WC_GRPC_PERMISSION_DENIED:
     case WC_GRPC_UNAUTHENTICATED:
@@ -134,13 +136,36 @@ static void link_on_message(void *context, int32_t call, const uint8_t *bytes, s
     }
 }
 
+/* Whether a status says that one may not ask there, or not about this process. */
+static bool link_is_about_whom(int status)
+{
+    return status == WC_GRPC_NOT_FOUND || status == WC_GRPC_FAILED_PRECONDITION ||
+           status == WC_GRPC_UNAUTHENTICATED || status == WC_GRPC_PERMISSION_DENIED;
+}
+
+static void link_refused(struct wc_link *link, int status, const char *text)
+{
+    char place[WI_PATH_MAX + 16];
+    wc_target_place(&link->target, place, sizeof(place));
+    if (status == WC_GRPC_FAILED_PRECONDITION) {
+        wc_error_set(&link->error, WC_USAGE, "%s: %s, as %s%s/PID", place, text,
+                     link->target.host[0] ? "http://" : "unix:", place);
+    } else {
+        wc_error_set(&link->error,
+                     status == WC_GRPC_NOT_FOUND ? WC_NO_TARGET : link_exit_of(status), "%s: %s",
+                     place, text);
+    }
+}
+
 static void link_on_end(void *context, int32_t call, int status, const char *text)
 {
     struct wc_link *link = context;
     enum wc_exit code = link_exit_of(status);
     if (call == link->describe_call) {
         link->describe_call = 0;
-        if (code != WC_OK || !link->description) {
+        if (code != WC_OK && link_is_about_whom(status)) {
+            link_refused(link, status, text);
+        } else if (code != WC_OK || !link->description) {
             wc_error_set(&link->error, code ? code : WC_MISMATCH,
                          "the server does not describe itself: %s",
                          text[0] ? text : "it sent no description");
@@ -284,9 +309,10 @@ static enum wc_exit link_describe(struct wc_link *link, uint64_t deadline,
         }
         uint64_t now = link_now();
         if (now >= deadline) {
+            char place[WI_PATH_MAX + 16];
+            wc_target_place(&link->target, place, sizeof(place));
             return wc_error_set(ret_error, WC_NO_TARGET,
-                                "no answer from %s: the process is stopped or hangs",
-                                link->target.socket);
+                                "no answer from %s: the process is stopped or hangs", place);
         }
         struct pollfd wait = {.fd = link->fd, .events = wc_link_events(link)};
         poll(&wait, 1, (int)((deadline - now) / LINK_NANOS_PER_MILLI) + 1);
@@ -314,11 +340,21 @@ static struct wc_link *link_create(const struct wc_target *target)
 /* Adds what the Description knows to the target, and says how it is read. */
 static void link_settle(struct wc_link *link, bool has_fallen_back)
 {
+    char pid[16];
     const Weir__V1__Description *description = link->description;
     struct wc_target *target = &link->target;
     target->pid = description->pid;
     snprintf(target->name, sizeof(target->name), "%s", description->name);
-    if (!target->path[0] && strlen(description->segment_path) < sizeof(target->path)) {
+    /* Where several are served, it is this one from now on. */
+    snprintf(pid, sizeof(pid), "%u", target->pid);
+    wc_client_set_process(link->client, pid);
+    if (target->host[0] && !target->process[0]) {
+        /* And when it has been started anew, the one of its name. */
+        snprintf(target->process, sizeof(target->process), "%s", target->name);
+    }
+    /* A path of another machine means nothing here, or something else. */
+    if (!target->path[0] && !target->host[0] &&
+        strlen(description->segment_path) < sizeof(target->path)) {
         snprintf(target->path, sizeof(target->path), "%s", description->segment_path);
     }
     target->state = WI_STATE_UNKNOWN;
@@ -336,13 +372,43 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
     }
 }
 
-static enum wc_exit link_try(const struct wc_target *target, bool is_by_socket, uint64_t deadline,
+enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT };
+
+/* Connects over TCP: the token goes there and nowhere else. */
+static enum wc_exit link_connect_tcp(struct wc_link *link, uint64_t deadline,
+                                     struct wc_error *ret_error)
+{
+    char text[WI_TOKEN_MOST + 1] = "";
+    char place[WI_PATH_MAX + 16];
+    struct weir_error error;
+    const char *path = getenv("WEIR_TOKEN_FILE");
+    if (path && path[0] && wi_token_read(path, text, &error) != WEIR_OK) {
+        return wc_error_set(ret_error, WC_DENIED, "%s", error.text);
+    }
+    wc_target_place(&link->target, place, sizeof(place));
+    wc_client_set_authority(link->client, place);
+    wc_client_set_token(link->client, text);
+    explicit_bzero(text, sizeof(text));
+    return wc_connect_tcp(link->target.host, link->target.port, deadline, &link->fd, ret_error);
+}
+
+static enum wc_exit link_try(const struct wc_target *target, enum link_way way, uint64_t deadline,
                              struct wc_link **ret_link, struct wc_error *ret_error)
 {
     struct wc_link *link = link_create(target);
-    enum wc_exit code = is_by_socket
-                            ? wc_connect(target->socket, deadline, &link->fd, ret_error)
-                            : wc_serve(target->path, &link->fd, &link->exporter, ret_error);
+    enum wc_exit code = WC_OK;
+    wc_client_set_process(link->client, way == LINK_BY_SEGMENT ? "" : target->process);
+    switch (way) {
+    case LINK_BY_SOCKET:
+        code = wc_connect(target->socket, deadline, &link->fd, ret_error);
+        break;
+    case LINK_BY_TCP:
+        code = link_connect_tcp(link, deadline, ret_error);
+        break;
+    case LINK_BY_SEGMENT:
+        code = wc_serve(target->path, &link->fd, &link->exporter, ret_error);
+        break;
+    }
     if (code == WC_OK) {
         code = link_describe(link, deadline, ret_error);
     }
@@ -364,11 +430,13 @@ enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patien
     if (target->socket[0]) {
         /* With a segment to fall back on, an answer is not waited for to the end. */
         uint64_t first = has_path ? deadline - patience_nanos / 2 : deadline;
-        code = link_try(target, true, first, ret_link, ret_error);
+        code = link_try(target, LINK_BY_SOCKET, first, ret_link, ret_error);
         has_fallen_back = true;
+    } else if (target->host[0]) {
+        code = link_try(target, LINK_BY_TCP, deadline, ret_link, ret_error);
     }
     if (has_path && (code == WC_NO_TARGET || code == WC_ENDED)) {
-        code = link_try(target, false, deadline, ret_link, ret_error);
+        code = link_try(target, LINK_BY_SEGMENT, deadline, ret_link, ret_error);
     } else {
         has_fallen_back = false;
     }

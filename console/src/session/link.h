@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A link to one process: gRPC over its exporter's unix socket, or, for a segment that nobody
+ * A link to one process: gRPC over its exporter's unix socket or TCP, or, for a segment that nobody
  * serves, over a socketpair to an exporter thread that the link runs itself. One thread at a time.
  * Nothing here waits for a peer without a deadline; wc_link_step never waits at all.
  *

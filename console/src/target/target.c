@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void target_fill(const struct wi_found *found, struct wc_target *ret_target)
@@ -67,6 +68,25 @@ static enum wc_exit target_by_path(const char *path, struct wc_target *ret_targe
     return target_take(&found, ret_target, ret_error);
 }
 
+/* Splits "/run/weir/serve.sock/game": a socket that serves several, and which. */
+static bool target_split_socket(struct wc_target *target)
+{
+    struct stat facts;
+    char *slash = strrchr(target->socket, '/');
+    if (!slash || slash == target->socket || lstat(target->socket, &facts) == 0 ||
+        strlen(slash + 1) >= sizeof(target->process)) {
+        return false;
+    }
+    *slash = '\0';
+    bool is_one = lstat(target->socket, &facts) == 0 && S_ISSOCK(facts.st_mode);
+    if (is_one) {
+        memcpy(target->process, slash + 1, strlen(slash + 1) + 1);
+    } else {
+        *slash = '/';
+    }
+    return is_one;
+}
+
 /* The socket alone, and the segment beside it where the names are weir's own. */
 static enum wc_exit target_by_socket(const char *path, struct wc_target *ret_target,
                                      struct wc_error *ret_error)
@@ -79,7 +99,8 @@ static enum wc_exit target_by_socket(const char *path, struct wc_target *ret_tar
     snprintf(target.socket, sizeof(target.socket), "%s", path);
     static const char ending[] = ".sock";
     size_t n = strlen(path);
-    if (n > strlen(ending) && strcmp(path + n - strlen(ending), ending) == 0) {
+    bool is_split = target_split_socket(&target);
+    if (!is_split && n > strlen(ending) && strcmp(path + n - strlen(ending), ending) == 0) {
         snprintf(target.path, sizeof(target.path), "%.*s.weir", (int)(n - strlen(ending)), path);
         if (access(target.path, F_OK) != 0) {
             target.path[0] = '\0';
@@ -114,6 +135,57 @@ static bool target_is_remote(const char *text)
     return colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
 }
 
+/* Takes HOST:PORT or [ADDRESS]:PORT of `n` characters. */
+static bool target_take_host(const char *text, size_t n, struct wc_target *target)
+{
+    const char *end = text + n;
+    const char *colon = end;
+    while (colon > text && colon[-1] != ':') {
+        colon--;
+    }
+    if (colon == text) {
+        return false;
+    }
+    size_t n_port = (size_t)(end - colon);
+    size_t n_host = (size_t)(colon - 1 - text);
+    bool is_bracketed = n_host > 2 && text[0] == '[' && text[n_host - 1] == ']';
+    text += is_bracketed;
+    n_host -= is_bracketed ? 2 : 0;
+    if (n_port == 0 || n_port > 5 || strspn(colon, "0123456789") < n_port || n_host == 0 ||
+        n_host >= sizeof(target->host) || (!is_bracketed && memchr(text, ':', n_host))) {
+        return false;
+    }
+    memcpy(target->host, text, n_host);
+    memcpy(target->port, colon, n_port);
+    unsigned long port = strtoul(target->port, NULL, 10);
+    return port > 0 && port < 65536;
+}
+
+/* "host:port", "http://host:port" or "http://host:port/NAME". */
+static enum wc_exit target_by_address(const char *text, struct wc_target *ret_target,
+                                      struct wc_error *ret_error)
+{
+    struct wc_target target = {.state = WI_STATE_UNKNOWN};
+    if (target_after(text, "https://")) {
+        return wc_error_set(
+            ret_error, WC_USAGE,
+            "%s: weir speaks no TLS: forward the port by ssh -L or a tunnel, and use "
+            "http://",
+            text);
+    }
+    const char *url = target_after(text, "http://");
+    const char *place = url ? url : text;
+    size_t n = url ? strcspn(place, "/") : strlen(place);
+    const char *process = place[n] == '/' ? place + n + 1 : "";
+    if (!target_take_host(place, n, &target) || strlen(process) >= sizeof(target.process)) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "%s: no address: give HOST:PORT or http://HOST:PORT/NAME", text);
+    }
+    memcpy(target.process, process, strlen(process) + 1);
+    *ret_target = target;
+    return WC_OK;
+}
+
 static enum wc_exit target_among(const char *text, bool is_preference, struct wc_target *ret_target,
                                  struct wc_error *ret_error)
 {
@@ -129,10 +201,7 @@ static enum wc_exit target_among(const char *text, bool is_preference, struct wc
     if (code == WC_OK) {
         code = target_take(&found[picked], ret_target, ret_error);
     } else if (code == WC_NO_TARGET && text && !is_preference && target_is_remote(text)) {
-        code = wc_error_set(ret_error, WC_NO_TARGET,
-                            "%s: this version attaches over unix sockets only: run weir on that "
-                            "host (ssh HOST weir), or forward its socket with ssh -L",
-                            text);
+        code = target_by_address(text, ret_target, ret_error);
     } else if (code == WC_NO_TARGET && text && !is_preference && access(text, F_OK) == 0) {
         code = target_by_path(text, ret_target, ret_error);
     }
@@ -152,6 +221,9 @@ enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
     const char *path = target_after(text, "unix://");
     if (path || (path = target_after(text, "unix:")) != NULL) {
         return target_by_socket(path, ret_target, ret_error);
+    }
+    if (target_after(text, "http://") || target_after(text, "https://")) {
+        return target_by_address(text, ret_target, ret_error);
     }
     path = target_after(text, "file://");
     if (path || target_is_path(text)) {
@@ -181,4 +253,15 @@ enum wi_state wc_target_state(const struct wc_target *target)
         return WI_STATE_DEAD;
     }
     return found.state;
+}
+
+void wc_target_place(const struct wc_target *target, char *ret_text, size_t room)
+{
+    bool is_six = strchr(target->host, ':') != NULL;
+    if (target->host[0]) {
+        snprintf(ret_text, room, "%s%s%s:%s", is_six ? "[" : "", target->host, is_six ? "]" : "",
+                 target->port);
+    } else {
+        snprintf(ret_text, room, "%s", target->socket);
+    }
 }

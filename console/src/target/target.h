@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TARGET as a person names it: a pid, a service's name, unix:/path, file:///path or the path of a
- * segment; resolved to one process and the ways to reach it. Reads directories and segment headers,
+ * A TARGET as a person names it: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,
+ * file:///path or the path of a segment; resolved to one process and the ways to reach it. Reads directories and segment headers,
  * connects to nothing.
  */
 #ifndef WC_TARGET_TARGET_H
@@ -10,11 +10,18 @@
 #include "base/error.h"
 #include "segment/find.h"
 
-/* At least one of `socket` and `path` is not "". Plain data: copy it freely. */
+#define WC_HOST_MAX    256
+#define WC_PROCESS_MAX (WEIR_NAME_MAX + 12)
+
+/* At least one of `socket`, `host` and `path` is not "". Plain data: copy it freely. */
 struct wc_target {
-    char socket[WI_PATH_MAX]; /* of a living exporter; "": none */
-    char path[WI_PATH_MAX];   /* of the segment; "": unknown (unix:/path) */
-    uint32_t pid;             /* 0: unknown before Describe */
+    char host[WC_HOST_MAX];       /* of an exporter over TCP, a name or a number; "": none */
+    char port[8];                 /* its port */
+    char process[WC_PROCESS_MAX]; /* which of those that are served there: a name, a pid, or both;
+                                     "": the only one */
+    char socket[WI_PATH_MAX];     /* of a living exporter; "": none */
+    char path[WI_PATH_MAX]; /* of the segment; "": unknown (unix:/path), or of another machine */
+    uint32_t pid;           /* 0: unknown before Describe */
     enum wi_state state;
     char name[WEIR_NAME_MAX + 1]; /* "": unknown before Describe */
 };
@@ -35,5 +42,8 @@ enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_t
 /* Looks again whether the process lives, by its segment's header; WI_STATE_DEAD when the file has
  * gone, WI_STATE_UNKNOWN when its path is not known. */
 enum wi_state wc_target_state(const struct wc_target *target);
+
+/* Where its exporter is reached: "host:port" or the socket's path; "" when there is none. */
+void wc_target_place(const struct wc_target *target, char *ret_text, size_t room);
 
 #endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `weir serve`: the exporter as a program of its own, for servers that should have no socket, or that
+ * should not be taken down by a fault in one. The exporter's loop runs in the main thread; a signal
+ * ends it.
+ */
+#include "command/command.h"
+#include "command/notify.h"
+
+#include "segment/file.h"
+#include "wire/exporter.h"
+#include "wire/listener.h"
+#include "wire/roster.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SERVE_BEAT_NANOS UINT64_C(1000000000)
+
+enum { SERVE_ALL = 1, SERVE_GRPC, SERVE_HTTP, SERVE_TOKEN_FILE, SERVE_HTTP_HOSTS };
+
+static const struct wc_option serve_options[] = {
+    {SERVE_ALL, 'a', "all", WC_OPTION_FLAG, NULL, NULL, false,
+     "all of this user's processes (root: of all users'), whatever WEIR_TARGET says"},
+    {SERVE_GRPC, 0, "grpc", WC_OPTION_TEXT, "ADDR", NULL, false,
+     "address for consoles, as 127.0.0.1:6669; port 0: a free one (WEIR_GRPC)"},
+    {SERVE_HTTP, 0, "http", WC_OPTION_TEXT, "ADDR", NULL, false,
+     "address for /metrics, as 127.0.0.1:9464 (WEIR_HTTP)"},
+    {SERVE_TOKEN_FILE, 0, "token-file", WC_OPTION_TEXT, "FILE", NULL, false,
+     "a file with the token that both ask for; needed beyond loopback (WEIR_TOKEN_FILE)"},
+    {SERVE_HTTP_HOSTS, 0, "http-hosts", WC_OPTION_TEXT, "LIST", NULL, false,
+     "further Host names to answer on loopback, with commas (WEIR_HTTP_HOSTS)"},
+};
+
+struct serve {
+    const char *targets[WC_MAX_ARGUMENTS];
+    size_t n_targets;
+    char paths[WC_MAX_ARGUMENTS][WI_PATH_MAX]; /* of those that are files */
+    char socket[WI_PATH_MAX];
+    struct wi_exporter *exporter;
+    uint64_t watchdog_nanos;
+    uint64_t watched_nanos;
+    size_t n_processes; /* as told last; SIZE_MAX: nothing told yet */
+};
+
+static struct wi_exporter *volatile serve_running; /* for the signal handler */
+
+static void serve_on_signal(int number)
+{
+    (void)number;
+    wi_exporter_ask_stop(serve_running);
+}
+
+static void serve_log(void *context, const char *line)
+{
+    char text[512];
+    (void)context;
+    wi_text_clean(text, sizeof(text), line);
+    fprintf(stderr, "%s\n", text);
+}
+
+/* ---- what to serve ----------------------------------------------------------------------- */
+
+static bool serve_is_file(const char *text)
+{
+    size_t n = strlen(text);
+    return strchr(text, '/') || (n > 5 && strcmp(text + n - 5, ".weir") == 0);
+}
+
+/* A target as the exporter takes it: what is a file has a '/' in it. */
+static enum wc_exit serve_add_target(struct serve *serve, const char *text,
+                                     struct wc_error *ret_error)
+{
+    static const char url[] = "file://";
+    size_t i = serve->n_targets;
+    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "http:", 5) == 0 ||
+        strncmp(text, "https:", 6) == 0) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "serve: %s: processes of this machine are served: give a pid, a "
+                            "service's name or the path of a segment",
+                            text);
+    }
+    if (strncmp(text, url, sizeof(url) - 1) == 0) {
+        text += sizeof(url) - 1;
+    }
+    if (serve_is_file(text)) {
+        int n = snprintf(serve->paths[i], sizeof(serve->paths[i]), "%s%s",
+                         strchr(text, '/') ? "" : "./", text);
+        if (n >= (int)sizeof(serve->paths[i])) {
+            return wc_error_set(ret_error, WC_NO_TARGET,
+                                "serve: %s: longer than any segment's path", text);
+        }
+        text = serve->paths[i];
+    }
+    serve->targets[serve->n_targets++] = text;
+    return WC_OK;
+}
+
+/* Whether the target means a process that runs now. */
+static enum wc_exit serve_check_target(const char *target, const struct wi_found *found, size_t n,
+                                       struct wc_error *ret_error)
+{
+    struct wi_found one;
+    for (size_t i = 0; i < n; i++) {
+        if (wi_roster_fits(&found[i], target)) {
+            return WC_OK;
+        }
+    }
+    if (!strchr(target, '/')) {
+        return wc_error_set(ret_error, WC_NO_TARGET,
+                            "serve: %s: no such process runs: `weir list` shows those that do",
+                            target);
+    }
+    enum weir_status status = wi_find_one(target, &one);
+    if (status == WEIR_OK && wi_roster_fits(&one, target)) {
+        return WC_OK;
+    }
+    if (status == WEIR_E_DENIED) {
+        return wc_error_set(ret_error, WC_DENIED, "serve: %s", one.problem);
+    }
+    if (status == WEIR_OK) {
+        return wc_error_set(ret_error, WC_NO_TARGET,
+                            "serve: the process of %s is dead: `weir snapshot` reads it", target);
+    }
+    bool is_strange = status == WEIR_E_CORRUPT || status == WEIR_E_VERSION;
+    return wc_error_set(ret_error, is_strange ? WC_MISMATCH : WC_NO_TARGET, "serve: %s: %s", target,
+                        one.problem);
+}
+
+static enum wc_exit serve_choose(struct serve *serve, const struct wc_args *args,
+                                 struct wc_error *ret_error)
+{
+    const char *otherwise = getenv("WEIR_TARGET");
+    bool is_all = wc_args_has(args, SERVE_ALL);
+    enum wc_exit code = WC_OK;
+    if (is_all && args->n_words > 0) {
+        return wc_error_set(ret_error, WC_USAGE, "serve: give either targets or --all");
+    }
+    for (size_t i = 0; code == WC_OK && i < args->n_words; i++) {
+        code = serve_add_target(serve, args->words[i], ret_error);
+    }
+    if (args->n_words == 0 && !is_all && otherwise && otherwise[0]) {
+        code = serve_add_target(serve, otherwise, ret_error);
+    }
+    if (code != WC_OK || serve->n_targets == 0) {
+        return code;
+    }
+    struct wi_found *found = NULL;
+    size_t n = 0;
+    if (wi_find_all(&found, &n) != WEIR_OK) {
+        return wc_error_set(ret_error, WC_INCOMPLETE, "serve: no memory to look for segments");
+    }
+    for (size_t i = 0; code == WC_OK && i < serve->n_targets; i++) {
+        code = serve_check_target(serve->targets[i], found, n, ret_error);
+    }
+    free(found);
+    return code;
+}
+
+/* ---- the socket -------------------------------------------------------------------------- */
+
+/* Removes the sockets of those before, whom nobody could stop in good order. */
+static void serve_sweep(const char *dir)
+{
+    DIR *entries = opendir(dir);
+    for (struct dirent *entry; entries && (entry = readdir(entries)) != NULL;) {
+        char path[WI_PATH_MAX];
+        unsigned pid;
+        int length = 0;
+        if (sscanf(entry->d_name, "serve-%10u.sock%n", &pid, &length) == 1 && length > 0 &&
+            !entry->d_name[length] &&
+            snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < (int)sizeof(path)) {
+            (void)wi_listener_clear(path, NULL);
+        }
+    }
+    if (entries) {
+        closedir(entries);
+    }
+}
+
+/* The manager's directory is this service's alone; the other is shared with all that serve. */
+static enum wc_exit serve_place_socket(struct serve *serve, struct wc_error *ret_error)
+{
+    struct weir_error error = {""};
+    char dir[WI_DIR_MAX + 1];
+    const char *own = getenv("RUNTIME_DIRECTORY");
+    if (own && own[0] == '/' && strcspn(own, ":") <= WI_DIR_MAX) {
+        snprintf(serve->socket, sizeof(serve->socket), "%.*s/serve.sock", (int)strcspn(own, ":"),
+                 own);
+        return WC_OK;
+    }
+    enum weir_status status = wi_file_dir(getenv("WEIR_DIR"), dir, sizeof(dir), &error);
+    if (status != WEIR_OK) {
+        return wc_error_set(ret_error, status == WEIR_E_DENIED ? WC_DENIED : WC_NO_TARGET,
+                            "serve: no place for a socket: %s", error.text);
+    }
+    serve_sweep(dir);
+    snprintf(serve->socket, sizeof(serve->socket), "%s/serve-%d.sock", dir, (int)getpid());
+    return WC_OK;
+}
+
+/* ---- serving ----------------------------------------------------------------------------- */
+
+/* Once a second, and as often as the watchdog wants it: tells the manager how it stands. */
+static void serve_on_beat(void *context, uint64_t now_nanos)
+{
+    struct serve *serve = context;
+    size_t n = wi_exporter_processes(serve->exporter);
+    if (n != serve->n_processes) {
+        char lines[96];
+        snprintf(lines, sizeof(lines), "%sSTATUS=serving %zu process%s",
+                 serve->n_processes == SIZE_MAX ? "READY=1\n" : "", n, n == 1 ? "" : "es");
+        wc_notify(lines);
+        serve->n_processes = n;
+    }
+    if (serve->watchdog_nanos && now_nanos - serve->watched_nanos >= serve->watchdog_nanos) {
+        wc_notify("WATCHDOG=1");
+        serve->watched_nanos = now_nanos;
+    }
+}
+
+static const char *serve_setting(const struct wc_args *args, int option, const char *variable)
+{
+    return wc_args_text(args, option, getenv(variable));
+}
+
+static enum wc_exit serve_open(struct serve *serve, const struct wc_args *args,
+                               struct wc_error *ret_error)
+{
+    struct weir_error error = {""};
+    serve->watchdog_nanos = wc_notify_watchdog_nanos();
+    bool is_hasty = serve->watchdog_nanos && serve->watchdog_nanos < SERVE_BEAT_NANOS;
+    struct wi_exporter_options options = {
+        .socket_path = serve->socket,
+        .taken_fd = -1,
+        .grpc = serve_setting(args, SERVE_GRPC, "WEIR_GRPC"),
+        .http = serve_setting(args, SERVE_HTTP, "WEIR_HTTP"),
+        .http_hosts = serve_setting(args, SERVE_HTTP_HOSTS, "WEIR_HTTP_HOSTS"),
+        .token_file = serve_setting(args, SERVE_TOKEN_FILE, "WEIR_TOKEN_FILE"),
+        .must_have_all = true,
+        .is_finding = true,
+        .targets = serve->targets,
+        .n_targets = serve->n_targets,
+        .log = serve_log,
+        .on_beat = serve_on_beat,
+        .beat_context = serve,
+        .beat_nanos = is_hasty ? serve->watchdog_nanos : SERVE_BEAT_NANOS,
+    };
+    enum weir_status status = wi_exporter_open(NULL, &options, &serve->exporter, &error);
+    if (status != WEIR_OK) {
+        enum wc_exit code = status == WEIR_E_ARGUMENT ? WC_USAGE
+                            : status == WEIR_E_DENIED ? WC_DENIED
+                                                      : WC_NO_TARGET;
+        return wc_error_set(ret_error, code, "serve: %s", error.text);
+    }
+    return WC_OK;
+}
+
+static void serve_tell(const struct serve *serve)
+{
+    const char *grpc = wi_exporter_grpc_address(serve->exporter);
+    const char *http = wi_exporter_http_address(serve->exporter);
+    fprintf(stderr, "weir: serving unix:%s\n", serve->socket);
+    if (grpc[0]) {
+        fprintf(stderr, "weir: serving gRPC on %s\n", grpc);
+    }
+    if (http[0]) {
+        fprintf(stderr, "weir: serving http://%s/metrics\n", http);
+    }
+}
+
+static void serve_loop(struct serve *serve)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = serve_on_signal, .sa_flags = SA_RESTART};
+    struct sigaction before[3];
+    serve_running = serve->exporter;
+    for (size_t i = 0; i < 3; i++) {
+        sigaction(signals[i], &action, &before[i]);
+    }
+    serve_tell(serve);
+    wi_exporter_loop(serve->exporter);
+    wc_notify("STOPPING=1\nSTATUS=ending");
+    for (size_t i = 0; i < 3; i++) {
+        action.sa_handler = SIG_IGN; /* it ends already */
+        sigaction(signals[i], &action, NULL);
+    }
+    wi_exporter_close(serve->exporter);
+}
+
+static enum wc_exit serve_run(const struct wc_args *args)
+{
+    struct wc_error error;
+    struct serve *serve = calloc(1, sizeof(*serve));
+    if (!serve) {
+        wc_error_set(&error, WC_INCOMPLETE, "out of memory");
+        return wc_command_fail(&error);
+    }
+    serve->n_processes = SIZE_MAX;
+    enum wc_exit code = serve_choose(serve, args, &error);
+    if (code == WC_OK) {
+        code = serve_place_socket(serve, &error);
+    }
+    if (code == WC_OK) {
+        code = serve_open(serve, args, &error);
+    }
+    if (code == WC_OK) {
+        serve_loop(serve);
+    }
+    free(serve);
+    return code == WC_OK ? WC_OK : wc_command_fail(&error);
+}
+
+const struct wc_command wc_command_serve = {
+    .name = "serve",
+    .usage =
+        "[TARGET...|--all] [--grpc ADDR] [--http ADDR] [--token-file FILE] [--http-hosts LIST]",
+    .summary = "serve consoles and Prometheus from a process of its own",
+    .details =
+        "\nServes the processes that TARGETs mean (pid, service's name, path of a segment), or "
+        "all of\nthis user's, those that start later too. SIGTERM and SIGINT end it.",
+    .options = serve_options,
+    .n_options = sizeof(serve_options) / sizeof(serve_options[0]),
+    .max_words = WC_MAX_ARGUMENTS,
+    .run = serve_run,
+};
