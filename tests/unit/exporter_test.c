@@ -241,7 +241,7 @@ static void any_descriptor_may_be_missing(void **state)
         struct wi_exporter *exporter = NULL;
         snprintf(path, sizeof(path), "/dev/shm/weir-test-%d.sock", (int)getpid());
         struct wi_exporter_options options = {
-            .socket_path = path, .taken_fd = -1, .http = "127.0.0.1:0"};
+            .socket_path = path, .taken_fd = -1, .grpc = "127.0.0.1:0", .http = "127.0.0.1:0"};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &scarce), 0);
         enum weir_status status =
             wi_exporter_start(fake_world_create("game"), &options, &exporter, &error);
@@ -269,13 +269,20 @@ static int dial(unsigned port)
 static bool is_closed(int fd)
 {
     char bytes[256];
-    while (has_input(fd, 10000)) {
+    while (caller_has_input(fd, 10000)) {
         ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
         if (n <= 0) {
             return true;
         }
     }
     return false;
+}
+
+static void say_hello(int fd)
+{
+    assert_int_equal(send(fd, caller_preface, caller_preface_bytes, MSG_NOSIGNAL),
+                     caller_preface_bytes);
+    assert_true(caller_watch(fd, 1));
 }
 
 static void places_over_tcp_are_for_those_who_ask(void **state)
@@ -288,24 +295,22 @@ static void places_over_tcp_are_for_those_who_ask(void **state)
     assert_int_equal(wi_exporter_start(s->world, &options, &s->exporter, &error), WEIR_OK);
     unsigned port = wi_exporter_grpc_port(s->exporter);
     int asking = dial(port);
-    put(asking, preface, sizeof(preface) - 1);
-    ask(asking, 1);
-    assert_true(has_input(asking, 10000));
+    say_hello(asking);
+    assert_true(caller_has_input(asking, 10000));
     for (size_t i = 0; i < 96; i++) {
         idle[i] = dial(port);
     }
     /* The 97th: the oldest that has asked nothing gives way, and nobody else. */
     assert_true(is_closed(idle[0]));
     int late = dial(port);
-    put(late, preface, sizeof(preface) - 1);
-    ask(late, 1);
+    say_hello(late);
     assert_true(is_closed(idle[1]));
-    assert_true(has_input(late, 10000));
+    assert_true(caller_has_input(late, 10000));
     char bytes[4096];
     for (int i = 0; i < 3; i++) {
         while (recv(asking, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
         }
-        assert_true(has_input(asking, 10000));
+        assert_true(caller_has_input(asking, 10000));
     }
     for (size_t i = 0; i < 96; i++) {
         close(idle[i]);

@@ -306,7 +306,7 @@ void wi_exporter_loop(struct wi_exporter *exporter)
         now = wi_reactor_wait(&exporter->reactor, exporter_due(exporter));
         if (exporter->reactor.is_robbed) {
             exporter_forget(exporter);
-            return NULL;
+            return;
         }
         wi_listener_tick(&exporter->listener, now);
         wi_listener_tick(&exporter->tcp, now);
@@ -524,7 +524,7 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     exporter->tcp.source.fd = -1;
     exporter->http_source.fd = -1;
     exporter->reactor.epoll_fd = -1;
-    exporter->reactor.stop_fd = -1;
+    exporter->reactor.stop_fds[0] = exporter->reactor.stop_fds[1] = -1;
     exporter->roster.inotify.fd = -1;
     exporter->http_due = UINT64_MAX;
     exporter->log = options->log;
