@@ -7,17 +7,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import urllib.error
-import urllib.parse
 import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from game import GAME, PLAYERS, SKIP, WEIR, Game, need, run, wait_for  # noqa: E402
+from prometheus import Prometheus  # noqa: E402
 
 # promtool would have no metric named for its type. These two are named for what they hold: the
 # application's own counters and gauges, whatever they count.
@@ -74,45 +71,6 @@ def openmetrics_passes_its_parser(address, expected):
     names = {sample.name for family in families for sample in family.samples}
     assert {name.split("{")[0] for name in expected} <= names, "both formats have the same series"
     series(text)
-
-
-class Prometheus:
-    """Debian's Prometheus, scraping one target each second."""
-
-    def __init__(self, target):
-        self.dir = tempfile.mkdtemp(prefix="weir-prometheus-")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % probe.getsockname()[1]
-        with open(os.path.join(self.dir, "config.yml"), "w", encoding="utf-8") as config:
-            config.write("global: {scrape_interval: 1s}\nscrape_configs:\n"
-                         "  - job_name: weir\n    static_configs:\n"
-                         f"      - targets: ['{target}']\n")
-        self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            ["prometheus", "--config.file", os.path.join(self.dir, "config.yml"),
-             "--storage.tsdb.path", os.path.join(self.dir, "data"),
-             "--web.listen-address", self.address], stdout=self.log, stderr=self.log)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def query(self, expression):
-        """The value of an expression; None while there is none."""
-        assert self.process.poll() is None, "prometheus has ended"
-        words = urllib.parse.urlencode({"query": expression})
-        try:
-            _, answer = fetch(self.address, "/api/v1/query?" + words)
-        except (urllib.error.URLError, OSError):
-            return None
-        result = json.loads(answer)["data"]["result"]
-        return float(result[0]["value"][1]) if len(result) == 1 else None
 
 
 def prometheus_scrapes_it(address):

@@ -152,7 +152,8 @@ static bool target_take_host(const char *text, size_t n, struct wc_target *targe
     text += is_bracketed;
     n_host -= is_bracketed ? 2 : 0;
     if (n_port == 0 || n_port > 5 || strspn(colon, "0123456789") < n_port || n_host == 0 ||
-        n_host >= sizeof(target->host) || (!is_bracketed && memchr(text, ':', n_host))) {
+        n_host >= sizeof(target->host) ||
+        (!is_bracketed && (text[0] == '[' || memchr(text, ':', n_host)))) {
         return false;
     }
     memcpy(target->host, text, n_host);
