@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.request
 
 BUILD = os.environ["WEIR_BUILD"]
 OWNER, THIRD = 61234, 61235
@@ -73,6 +74,24 @@ try:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["data"]["channels"][0]["depth"] == 7
 
+    # Root serves everybody's, its owner its own, a third user none of it.
+    for uid in (OWNER, 0):
+        server = subprocess.Popen([WEIR, "serve", "owned", "--http", "127.0.0.1:0"], preexec_fn=as_user(uid),
+                                  env=environment(), stderr=subprocess.PIPE, text=True, cwd="/")
+        try:
+            place = server.stderr.readline().split("unix:")[1].strip()
+            address = server.stderr.readline().split()[-1]
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                assert f'pid="{host.pid}",channel="moves"}} 7\n' in answer.read().decode()
+            assert weir(0, "snapshot", f"unix:{place}").returncode == 0
+            assert weir(THIRD, "snapshot", f"unix:{place}").returncode in (3, 5)
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+        assert server.returncode == 0
+    done = weir(THIRD, "serve", str(host.pid))
+    assert done.returncode == 3, done
+
     for target in (segment, f"unix:{endpoint}"):
         done = weir(THIRD, "snapshot", target)
         assert done.returncode in (3, 5) and len(done.stderr.strip().split("\n")) == 1, done
@@ -90,3 +109,4 @@ finally:
         host.communicate()
     shutil.rmtree(programs, ignore_errors=True)
     shutil.rmtree(HOME, ignore_errors=True)
+    shutil.rmtree(f"/dev/shm/weir-{THIRD}", ignore_errors=True)
