@@ -215,6 +215,29 @@ static void world_build(struct wi_world *world, size_t id, struct wi_row *row)
     }
 }
 
+static void put_limit(struct wi_row *row, int metric, uint64_t limit)
+{
+    if (limit) {
+        put_u64(row, metric, limit);
+    }
+}
+
+/* What the process may use, and what its allocator says: where there is such a number. */
+static void put_process_bounds(struct wi_row *row, const struct wi_process *process)
+{
+    put_limit(row, WI_PROCESS_MAX_FDS, process->max_fds);
+    put_limit(row, WI_PROCESS_MAX_VIRTUAL, process->max_virtual_bytes);
+    put_limit(row, WI_PROCESS_MAX_THREADS, process->max_threads);
+    if (process->has_heap) {
+        put_u64(row, WI_PROCESS_HEAP, process->heap_bytes);
+        put_u64(row, WI_PROCESS_HEAP_RESIDENT, process->heap_resident_bytes);
+    }
+    if (process->has_memory_limit) {
+        put_u64(row, WI_PROCESS_MEMORY_LIMIT, process->memory_limit_bytes);
+        put_u64(row, WI_PROCESS_MEMORY_USED, process->memory_used_bytes);
+    }
+}
+
 static void world_build_process(struct wi_world *world, struct wi_row *row)
 {
     const struct wi_process *process = &world->process;
@@ -228,7 +251,7 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         put_u64(row, WI_PROCESS_VIRTUAL, process->virtual_bytes);
         put_u64(row, WI_PROCESS_THREADS, process->threads);
         put_u64(row, WI_PROCESS_FDS, process->fds);
-        put_u64(row, WI_PROCESS_MAX_FDS, process->max_fds);
+        put_process_bounds(row, process);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
         put_f64(row, WI_PROCESS_UPTIME,
                 ((double)world->unix_nanos - (double)world->facts.started_unix_nanos) / 1e9);
