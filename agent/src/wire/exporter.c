@@ -459,4 +459,5 @@ void wi_exporter_abandon(struct wi_exporter *exporter)
     if (wi_reactor_abandon(&exporter->reactor)) {
         wi_http_abandon(exporter->http);
     }
+    wi_world_abandon(exporter->world);
 }
