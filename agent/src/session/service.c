@@ -6,6 +6,7 @@
 #include "session/service.h"
 
 #include "encode/weir.h"
+#include "session/past.h"
 
 #include "weir/v1/agent.pb-c.h"
 
@@ -431,5 +432,6 @@ const struct wi_method wi_service_methods[] = {
     {"/weir.v1.Agent/Watch", service_watch},
     {"/weir.v1.Agent/Subscribe", service_subscribe},
     {"/weir.v1.Agent/Snapshot", service_snapshot},
+    {"/weir.v1.Agent/History", wi_past_call_start},
 };
 const size_t wi_service_n_methods = sizeof(wi_service_methods) / sizeof(wi_service_methods[0]);
