@@ -81,7 +81,7 @@ enum wi_history_fact {
  *     semaphore  acquires, rejects, permits taken, permits
  *     task       spawned, finished, begun, ended
  *     counter    value        gauge  value, signed
- *     loop       iterations, nanoseconds at work, nanoseconds idle
+ *     loop       iterations, nanoseconds at work, nanoseconds idle, those of the present included
  */
 struct wi_history_row {
     uint64_t sequence; /* the second, or minute, of `nanos`; stands at the end again */

@@ -53,8 +53,10 @@ int64_t wi_past_as_of_unix(const struct wi_world *world)
 
 /* ---- tracks -------------------------------------------------------------------------------- */
 
-void wi_past_words(const struct wi_raw *raw, uint64_t ret_words[WI_HISTORY_WORDS])
+void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[WI_HISTORY_WORDS])
 {
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t spent[2];
     memset(ret_words, 0, WI_HISTORY_WORDS * sizeof(ret_words[0]));
     ret_words[0] = raw->entering[0];
     switch (raw->kind) {
@@ -79,8 +81,9 @@ void wi_past_words(const struct wi_raw *raw, uint64_t ret_words[WI_HISTORY_WORDS
         ret_words[0] = raw->in_other;
         break;
     case WI_LOOP:
-        ret_words[1] = raw->entering[2];
-        ret_words[2] = raw->leaving[4];
+        wi_world_loop_times(world, id, spent);
+        ret_words[1] = spent[1];
+        ret_words[2] = spent[0];
         break;
     default:
         break;
@@ -299,7 +302,7 @@ static void past_record(struct wi_world *world)
     past_put_facts(world, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         if (head->tracks[i].generation) {
-            wi_past_words(&world->collection.raws[head->tracks[i].slot], row.tracks[i]);
+            wi_past_words(world, head->tracks[i].slot, row.tracks[i]);
         }
     }
     if (!head->first_nanos) {

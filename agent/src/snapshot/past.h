@@ -41,7 +41,7 @@ void wi_past_begin_tick(struct wi_world *world);
 void wi_past_end_tick(struct wi_world *world);
 
 /* A handle's words in a row, as wi_history_row has them. */
-void wi_past_words(const struct wi_raw *raw, uint64_t ret_words[WI_HISTORY_WORDS]);
+void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[WI_HISTORY_WORDS]);
 
 /* The first look at a process: rates, growth and ages as if this world had been there. */
 void wi_past_seed(struct wi_world *world);

@@ -125,6 +125,9 @@ static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
         ret_counts[RATE_REJECTS] = words[1];
     } else if (raw->kind == WI_TASK) {
         ret_counts[RATE_OUT] = words[1];
+    } else if (raw->kind == WI_LOOP) {
+        ret_counts[RATE_OUT] = words[1];
+        ret_counts[RATE_REJECTS] = words[2];
     }
 }
 
