@@ -114,7 +114,7 @@ def channel_to(path, **options):
 
 
 class Agent:
-    """The four methods of weir.v1.Agent."""
+    """The methods of weir.v1.Agent for one process."""
 
     def __init__(self, path, **options):
         self.channel = channel_to(path, **options)
@@ -127,6 +127,7 @@ class Agent:
         self.watch = method("unary_stream", "Watch", "WatchRequest", "Update")
         self.subscribe = method("unary_stream", "Subscribe", "SubscribeRequest", "Lines")
         self.snapshot = method("unary_stream", "Snapshot", "SnapshotRequest", "Update")
+        self.history = method("unary_stream", "History", "HistoryRequest", "Series")
 
     def close(self):
         self.channel.close()
