@@ -428,10 +428,8 @@ static bool service_snapshot(const struct wi_call_context *context, struct wi_me
 }
 
 const struct wi_method wi_service_methods[] = {
-    {"/weir.v1.Agent/Describe", service_describe},
-    {"/weir.v1.Agent/Watch", service_watch},
-    {"/weir.v1.Agent/Subscribe", service_subscribe},
-    {"/weir.v1.Agent/Snapshot", service_snapshot},
+    {"/weir.v1.Agent/Describe", service_describe},   {"/weir.v1.Agent/Watch", service_watch},
+    {"/weir.v1.Agent/Subscribe", service_subscribe}, {"/weir.v1.Agent/Snapshot", service_snapshot},
     {"/weir.v1.Agent/History", wi_past_call_start},
 };
 const size_t wi_service_n_methods = sizeof(wi_service_methods) / sizeof(wi_service_methods[0]);
