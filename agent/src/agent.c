@@ -103,6 +103,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     if (status != WEIR_OK) {
         return status;
     }
+    wi_world_record(world);
     char path[WI_PATH_MAX];
     char notice[160] = "";
     bool has_path = agent_socket_path(path, sizeof(path));

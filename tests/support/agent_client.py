@@ -130,6 +130,7 @@ class Agent:
         self.watch = method("unary_stream", "Watch", "WatchRequest", "Update")
         self.subscribe = method("unary_stream", "Subscribe", "SubscribeRequest", "Lines")
         self.snapshot = method("unary_stream", "Snapshot", "SnapshotRequest", "Update")
+        self.history = method("unary_stream", "History", "HistoryRequest", "Series")
 
     def close(self):
         self.channel.close()

@@ -38,6 +38,7 @@ struct wi_world {
     size_t refreshes;
     void (*on_refresh)(struct wi_world *world, uint64_t now_nanos, void *context);
     void *on_refresh_context;
+    const struct wi_history *history;
 };
 
 static struct wi_world *fake_offered;
@@ -283,6 +284,11 @@ void fake_world_on_refresh(struct wi_world *world,
     world->on_refresh_context = context;
 }
 
+void fake_world_set_history(struct wi_world *world, const struct wi_history *history)
+{
+    world->history = history;
+}
+
 void fake_world_offer(struct wi_world *taken_world)
 {
     fake_offered = taken_world;
@@ -371,6 +377,21 @@ int64_t wi_world_unix_nanos(const struct wi_world *world)
 uint64_t wi_world_monotonic_nanos(const struct wi_world *world)
 {
     return world->monotonic_nanos;
+}
+
+void wi_world_record(struct wi_world *world)
+{
+    (void)world;
+}
+
+void wi_world_abandon(struct wi_world *world)
+{
+    (void)world;
+}
+
+const struct wi_history *wi_world_history(const struct wi_world *world)
+{
+    return world->history;
 }
 
 struct wi_self *wi_world_self(struct wi_world *world)

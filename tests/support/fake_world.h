@@ -57,6 +57,9 @@ void fake_world_on_refresh(struct wi_world *world,
                                             void *context),
                            void *context);
 
+/* What wi_world_history gives; NULL: none. Stays the caller's. */
+void fake_world_set_history(struct wi_world *world, const struct wi_history *history);
+
 /* The world that the next wi_world_open_self or wi_world_open_file gives away; without one they
  * fail with WEIR_E_STATE and WEIR_E_NOT_FOUND. */
 void fake_world_offer(struct wi_world *taken_world);

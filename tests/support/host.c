@@ -18,7 +18,7 @@
  *   send NAME N | receive NAME N | reject NAME full|closed|timeout|shed N | discard NAME N
  *   resize NAME N|unbounded | rate NAME IN OUT | open NAME CAPACITY | close NAME
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
- *   add NAME N | set NAME N | quit
+ *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
  */
 #include "weir/agent.h"
@@ -62,6 +62,7 @@ struct host_thing {
 
 static struct host_thing things[HOST_MAX_THINGS];
 static size_t n_things;
+static void *host_held; /* by the last allocate */
 
 static void host_die(const char *what, const char *text)
 {
@@ -338,6 +339,17 @@ static const char *host_other_command(struct host_thing *thing, const char *verb
     return NULL;
 }
 
+static const char *host_allocate(const char *bytes)
+{
+    size_t n = strtoull(bytes, NULL, 10);
+    host_held = malloc(n);
+    if (!host_held) {
+        return "no memory";
+    }
+    memset(host_held, 1, n);
+    return NULL;
+}
+
 /* Runs one line; false: quit. */
 static bool host_command(char *line)
 {
@@ -362,6 +374,8 @@ static bool host_command(char *line)
             snprintf(text, sizeof(text), "%s:%s", words[1], n > 2 ? first : "unbounded");
             host_add(HOST_CHANNEL, text);
         }
+    } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
+        problem = host_allocate(words[1]);
     } else if (!thing) {
         problem = "no such thing";
     } else if (thing->kind == HOST_CHANNEL) {
@@ -525,6 +539,7 @@ int main(int argc, char **argv)
     weir_agent_stop();
     weir_stop();
     close(signals);
+    free(host_held);
     for (size_t i = 0; i < n_things; i++) {
         free(things[i].tickets);
     }

@@ -101,6 +101,107 @@ static void history_outlives_sorting_scrolling_and_filters(void **state)
     }
 }
 
+static void what_was_before_fills_only_what_was_not_seen(void **state)
+{
+    (void)state;
+    struct wc_histories histories;
+    const double before[] = {NAN, 1, 2, NAN, 4, 5};
+    double columns[10];
+    wc_histories_init(&histories);
+    wc_histories_add(&histories, 0, 7, 1000, 1, 70);
+    wc_histories_add(&histories, 0, 7, 1003, 1, 73);
+    wc_histories_seed(&histories, 0, 7, 1002, before, 6); /* seconds 997 to 1002 */
+    assert_true(wc_history_columns(wc_histories_find(&histories, 0, 7), 1003, 1, 10, columns) ==
+                73);
+    const double expected[] = {NAN, NAN, NAN, NAN, 1, 2, 70, 4, 5, 73};
+    for (int i = 0; i < 10; i++) {
+        assert_true(isnan(expected[i]) ? isnan(columns[i]) : columns[i] == expected[i]);
+    }
+    /* A row that was never seen, and one whose last look is longer ago than a history reaches. */
+    wc_histories_seed(&histories, 0, 8, 1003, before, 6);
+    wc_histories_seed(&histories, 0, 7, 9000, before, 6);
+    for (uint64_t id = 7; id <= 8; id++) {
+        wc_history_columns(wc_histories_find(&histories, 0, id), id == 7 ? 9000 : 1003, 1, 10,
+                           columns);
+        assert_true(isnan(columns[3]) && isnan(columns[4]) && columns[5] == 1 && columns[9] == 5);
+    }
+    /* More than there is room for: the newest count, and values are what a float can hold. */
+    static double many[2 * WC_HISTORY_SECONDS];
+    for (size_t i = 0; i < 2 * WC_HISTORY_SECONDS; i++) {
+        many[i] = i == 2 * WC_HISTORY_SECONDS - 1 ? 1e300 : (double)i;
+    }
+    wc_histories_seed(&histories, 1, 9, 50000, many, 2 * WC_HISTORY_SECONDS);
+    wc_history_columns(wc_histories_find(&histories, 1, 9), 50000, 1, 10, columns);
+    assert_true(columns[8] == 2 * WC_HISTORY_SECONDS - 2);
+    assert_true(isfinite(columns[9]) && columns[9] > 1e38);
+    wc_histories_finish(&histories);
+}
+
+/* A Series of the depths 1, 2, 3, as a server sends it. */
+static Weir__V1__Series *series_of(uint64_t id, int64_t last_read_nanos)
+{
+    Weir__V1__Series *series = malloc(sizeof(*series));
+    weir__v1__series__init(series);
+    series->id = id;
+    series->kind = WEIR__V1__KIND__KIND_CHANNEL;
+    series->metric = WI_CHANNEL_DEPTH;
+    series->step_nanos = 1000000000;
+    series->last_read_nanos = last_read_nanos;
+    series->n_values = 3;
+    series->values = malloc(3 * sizeof(double));
+    for (int i = 0; i < 3; i++) {
+        series->values[i] = i + 1;
+    }
+    return series;
+}
+
+static double before_now(const char *name, int back)
+{
+    double columns[8];
+    wc_history_columns(history_of(name), wc_model_picture(&screen.model)->second, 1, 8, columns);
+    return columns[7 - back];
+}
+
+static void the_past_is_asked_for_once_a_connection(void **state)
+{
+    (void)state;
+    assert_false(wc_model_wants_past(&screen.model)); /* nobody has said when now is */
+    channels_set(2);
+    screen_show(&screen, 24, 80);
+    assert_true(wc_model_wants_past(&screen.model));
+    assert_false(wc_model_wants_past(&screen.model));
+    uint64_t id = screen_find(&screen, WI_CHANNEL, "c001")->id;
+    int64_t now = wc_model_picture(&screen.model)->second;
+    Weir__V1__Series *other = series_of(id, now * 1000000000);
+    other->metric = WI_CHANNEL_SENT; /* not what the screen draws */
+    wc_model_series(&screen.model, other);
+    assert_true(isnan(before_now("c001", 1)));
+    wc_model_series(&screen.model, series_of(id, now * 1000000000));
+    assert_true(before_now("c001", 0) == 1); /* seen: c001's depth */
+    assert_true(before_now("c001", 1) == 2 && before_now("c001", 2) == 1);
+    assert_true(isnan(before_now("c000", 1)));
+}
+
+static void a_dead_ones_curves_end_where_it_ended(void **state)
+{
+    (void)state;
+    channels_set(2);
+    screen_draw(&screen, 24, 80);
+    uint64_t id = screen_find(&screen, WI_CHANNEL, "c001")->id;
+    for (int i = 0; i < 3; i++) {
+        Weir__V1__Update *update = screen_answer(&screen);
+        free(update->state);
+        update->state = strdup("dead");
+        update->read_nanos = (1000 + i) * INT64_C(1000000000);
+        wc_model_update(&screen.model, update, 0);
+        if (i == 0) {
+            wc_model_series(&screen.model, series_of(id, 0));
+        }
+        assert_int_equal(wc_model_picture(&screen.model)->second, 1000);
+        assert_true(before_now("c001", 1) == 2 && before_now("c001", 2) == 1);
+    }
+}
+
 static void histories_are_bounded(void **state)
 {
     (void)state;
@@ -347,6 +448,9 @@ int main(void)
         TEST(history_has_gaps_where_nothing_was_seen),
         TEST(history_of_a_slow_watch_has_no_gaps),
         TEST(history_outlives_sorting_scrolling_and_filters),
+        TEST(what_was_before_fills_only_what_was_not_seen),
+        TEST(the_past_is_asked_for_once_a_connection),
+        TEST(a_dead_ones_curves_end_where_it_ended),
         TEST(histories_are_bounded),
         TEST(another_process_starts_from_nothing),
         TEST(frozen_picture_stands_while_updates_go_on),

@@ -6,6 +6,8 @@
  */
 #include "segment/file.h"
 
+#include "segment/cgroup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -289,58 +291,9 @@ uint64_t wi_file_start_ticks(uint32_t pid)
     return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
-/* One level of the cgroup tree: its limit, its usage, and the file pages that could be dropped. */
-static bool file_cgroup_level_has_room(const char *dir, bool is_v2, uint64_t bytes)
-{
-    char path[768];
-    char text[8192];
-    snprintf(path, sizeof(path), "%s/%s", dir, is_v2 ? "memory.max" : "memory.limit_in_bytes");
-    if (wi_file_read(path, text, sizeof(text)) <= 0 || text[0] < '0' || text[0] > '9') {
-        return true;
-    }
-    uint64_t limit = strtoull(text, NULL, 10);
-    snprintf(path, sizeof(path), "%s/%s", dir, is_v2 ? "memory.current" : "memory.usage_in_bytes");
-    if (limit >= (UINT64_C(1) << 62) || wi_file_read(path, text, sizeof(text)) <= 0) {
-        return true;
-    }
-    uint64_t usage = strtoull(text, NULL, 10);
-    snprintf(path, sizeof(path), "%s/memory.stat", dir);
-    const char *key = is_v2 ? "\ninactive_file " : "\ntotal_inactive_file ";
-    if (wi_file_read(path, text, sizeof(text)) > 0) {
-        const char *at = strstr(text, key);
-        uint64_t droppable = at ? strtoull(at + strlen(key), NULL, 10) : 0;
-        usage = usage > droppable ? usage - droppable : 0;
-    }
-    return usage + bytes <= limit / 10 * 9;
-}
-
 bool wi_file_cgroup_has_room(uint64_t bytes)
 {
-    char text[4096];
-    if (wi_file_read("/proc/self/cgroup", text, sizeof(text)) <= 0) {
-        return true;
-    }
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        bool is_v2 = strncmp(line, "0::", 3) == 0;
-        char *at = strstr(line, ":memory:");
-        if (!is_v2 && !at) {
-            continue;
-        }
-        const char *mount = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-        const char *own = is_v2 ? line + 3 : at + strlen(":memory:");
-        char dir[512];
-        snprintf(dir, sizeof(dir), "%s%s", mount, own);
-        for (;;) {
-            if (!file_cgroup_level_has_room(dir, is_v2, bytes)) {
-                return false;
-            }
-            char *slash = strrchr(dir, '/');
-            if (!slash || (size_t)(slash - dir) < strlen(mount)) {
-                break;
-            }
-            *slash = '\0';
-        }
-    }
-    return true;
+    char text[WI_CGROUP_TEXT_MAX];
+    return wi_file_read("/proc/self/cgroup", text, sizeof(text)) <= 0 ||
+           wi_cgroup_has_room(WI_CGROUP_ROOT, text, bytes);
 }

@@ -417,8 +417,24 @@ static bool find_is_unborn(int dir_fd, const char *name)
            facts.st_mtime < time(NULL) - 60;
 }
 
-/* Sockets and stopped segments whose process has gone mean nothing to anybody; nor does a file that
- * was killed before it had its name. */
+/* A history without its segment, of a process that has gone: one that was stopped has it under its
+ * hidden name. */
+static bool find_is_left_alone(int dir_fd, uint32_t pid, uint64_t start)
+{
+    char stem[48];
+    char name[80];
+    struct stat facts;
+    wi_file_stem(pid, start, stem, sizeof(stem));
+    snprintf(name, sizeof(name), "%s.weir", stem);
+    if (wi_file_start_ticks(pid) == start || fstatat(dir_fd, name, &facts, 0) == 0) {
+        return false;
+    }
+    snprintf(name, sizeof(name), ".%s.weir.stopped", stem);
+    return fstatat(dir_fd, name, &facts, 0) != 0 && errno == ENOENT;
+}
+
+/* Sockets and stopped segments whose process has gone mean nothing to anybody; nor does a history
+ * without its segment, nor a file that was killed before it had its name. */
 static void find_sweep(const char *dir)
 {
     DIR *entries = opendir(dir);
@@ -438,8 +454,22 @@ static void find_sweep(const char *dir)
             find_has_gone(dir, entry->d_name, is_stopped, pid, start)) {
             unlinkat(dirfd(entries), entry->d_name, 0);
         }
+        if (find_parse_name(entry->d_name, ".history", &pid, &start) &&
+            find_is_left_alone(dirfd(entries), pid, start)) {
+            unlinkat(dirfd(entries), entry->d_name, 0);
+        }
     }
     closedir(entries);
+}
+
+/* Bytes of a segment and the history beside it. */
+static uint64_t find_bytes(const struct wi_found *found)
+{
+    char path[WI_PATH_MAX + 16];
+    struct stat facts;
+    int stem = (int)(strlen(found->path) - strlen(".weir"));
+    snprintf(path, sizeof(path), "%.*s.history", stem, found->path);
+    return found->bytes + (lstat(path, &facts) == 0 ? (uint64_t)facts.st_blocks * 512 : 0);
 }
 
 void wi_find_prune(const char *dir)
@@ -456,7 +486,7 @@ void wi_find_prune(const char *dir)
         if (found->state != WI_STATE_DEAD || found->uid != geteuid()) {
             continue;
         }
-        bytes += found->bytes;
+        bytes += find_bytes(found);
         if (kept < FIND_KEEP && bytes <= FIND_KEEP_BYTES) {
             kept++;
         } else {

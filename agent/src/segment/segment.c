@@ -374,6 +374,14 @@ void weir_stop(void)
     pthread_mutex_unlock(&wi_segment.lock);
 }
 
+/* The history lies beside the segment, whoever writes it, and goes with it. */
+static void segment_remove_history(const char *dir, const char *file)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%.*s.history", dir, (int)strcspn(file, "."), file);
+    unlink(path);
+}
+
 /* A clean exit leaves no file. A forked child that ends must not take its parent's away. */
 __attribute__((destructor)) static void segment_exit(void)
 {
@@ -383,6 +391,7 @@ __attribute__((destructor)) static void segment_exit(void)
         segment_hidden_name(hidden, sizeof(hidden));
         wi_file_unlink(wi_segment.dir, wi_segment.file, wi_segment.device, wi_segment.inode);
         wi_file_unlink(wi_segment.dir, hidden, wi_segment.device, wi_segment.inode);
+        segment_remove_history(wi_segment.dir, wi_segment.file);
     }
 }
 
@@ -597,6 +606,7 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
     }
     if (has_gone && before.file[0]) {
         wi_file_unlink(before.dir, before.file, before.device, before.inode);
+        segment_remove_history(before.dir, before.file);
     }
     if (wi_file_is(before.fd, before.device, before.inode)) {
         close(before.fd);

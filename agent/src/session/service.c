@@ -7,6 +7,7 @@
 
 #include "encode/pack.h"
 #include "encode/weir.h"
+#include "session/past.h"
 
 #include "weir/v1/agent.pb-c.h"
 
@@ -491,5 +492,6 @@ const struct wi_method wi_service_methods[] = {
     {"/weir.v1.Agent/Watch", false, service_watch},
     {"/weir.v1.Agent/Subscribe", false, service_subscribe},
     {"/weir.v1.Agent/Snapshot", false, service_snapshot},
+    {"/weir.v1.Agent/History", false, wi_past_call_start},
 };
 const size_t wi_service_n_methods = sizeof(wi_service_methods) / sizeof(wi_service_methods[0]);

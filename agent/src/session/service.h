@@ -13,7 +13,7 @@
 #define WI_INTERVAL_MAX_MILLIS     60000
 #define WI_INTERVAL_DEFAULT_MILLIS 1000
 
-/* List, Describe, Watch, Subscribe, Snapshot. Owns: static. */
+/* List, Describe, Watch, Subscribe, Snapshot, History. Owns: static. */
 extern const struct wi_method wi_service_methods[];
 extern const size_t wi_service_n_methods;
 

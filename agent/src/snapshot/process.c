@@ -2,6 +2,7 @@
 /* /proc facts: about 50 microseconds a second. RssAnon, because RSS counts the segment itself. */
 #include "snapshot/process.h"
 
+#include "segment/cgroup.h"
 #include "segment/file.h"
 
 #include <dirent.h>
@@ -68,15 +69,27 @@ static uint64_t process_fds(uint32_t pid)
     return n;
 }
 
-static uint64_t process_max_fds(uint32_t pid)
+/* "unlimited" is no number, and so 0. */
+static void process_limits(struct wi_process *process, uint32_t pid)
 {
     char text[4096];
-    return process_file(pid, "limits", text, sizeof(text)) > 0
-               ? process_number(text, "\nMax open files")
-               : 0;
+    if (process_file(pid, "limits", text, sizeof(text)) <= 0) {
+        text[0] = '\0';
+    }
+    process->max_fds = process_number(text, "\nMax open files");
+    process->max_virtual_bytes = process_number(text, "\nMax address space");
+    process->max_threads = process_number(text, "\nMax processes");
 }
 
-static void process_growth_add(struct wi_process *process, uint64_t now_nanos, uint64_t bytes)
+static void process_cgroup(struct wi_process *process, uint32_t pid)
+{
+    char text[WI_CGROUP_TEXT_MAX];
+    process->has_memory_limit = process_file(pid, "cgroup", text, sizeof(text)) > 0 &&
+                                wi_cgroup_least(WI_CGROUP_ROOT, text, &process->memory_limit_bytes,
+                                                &process->memory_used_bytes);
+}
+
+void wi_process_growth_add(struct wi_process *process, uint64_t nanos, uint64_t anon_bytes)
 {
     if (process->growth.n == WI_GROWTH_SAMPLES) {
         size_t rest = WI_GROWTH_SAMPLES - 1;
@@ -84,8 +97,8 @@ static void process_growth_add(struct wi_process *process, uint64_t now_nanos, u
         memmove(process->growth.bytes, process->growth.bytes + 1, rest * sizeof(uint64_t));
         process->growth.n = rest;
     }
-    process->growth.nanos[process->growth.n] = now_nanos;
-    process->growth.bytes[process->growth.n++] = bytes;
+    process->growth.nanos[process->growth.n] = nanos;
+    process->growth.bytes[process->growth.n++] = anon_bytes;
 }
 
 void wi_process_read(struct wi_process *process, uint32_t pid, uint64_t now_nanos)
@@ -101,8 +114,11 @@ void wi_process_read(struct wi_process *process, uint32_t pid, uint64_t now_nano
     process->threads = process_number(text, "\nThreads:");
     process->cpu_seconds = process_cpu(pid);
     process->fds = process_fds(pid);
-    process->max_fds = process_max_fds(pid);
-    process_growth_add(process, now_nanos, process->anon_bytes);
+    process_limits(process, pid);
+    process_cgroup(process, pid);
+    process->has_heap = pid == 0 && wi_heap_read(&process->heap, &process->heap_bytes,
+                                                 &process->heap_resident_bytes);
+    wi_process_growth_add(process, now_nanos, process->anon_bytes);
 }
 
 bool wi_process_growth(const struct wi_process *process, double *ret_slope, double *ret_window)

@@ -43,7 +43,7 @@ static void put_age(const struct wi_world *world, struct wi_row *row, const stru
     }
     uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
     uint64_t nanos;
-    if (wi_age_of(age, world->now_nanos, raw->entering[0], left, &nanos)) {
+    if (wi_age_of(age, wi_past_as_of(world), raw->entering[0], left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
 }
@@ -215,6 +215,29 @@ static void world_build(struct wi_world *world, size_t id, struct wi_row *row)
     }
 }
 
+static void put_limit(struct wi_row *row, int metric, uint64_t limit)
+{
+    if (limit) {
+        put_u64(row, metric, limit);
+    }
+}
+
+/* What the process may use, and what its allocator says: where there is such a number. */
+static void put_process_bounds(struct wi_row *row, const struct wi_process *process)
+{
+    put_limit(row, WI_PROCESS_MAX_FDS, process->max_fds);
+    put_limit(row, WI_PROCESS_MAX_VIRTUAL, process->max_virtual_bytes);
+    put_limit(row, WI_PROCESS_MAX_THREADS, process->max_threads);
+    if (process->has_heap) {
+        put_u64(row, WI_PROCESS_HEAP, process->heap_bytes);
+        put_u64(row, WI_PROCESS_HEAP_RESIDENT, process->heap_resident_bytes);
+    }
+    if (process->has_memory_limit) {
+        put_u64(row, WI_PROCESS_MEMORY_LIMIT, process->memory_limit_bytes);
+        put_u64(row, WI_PROCESS_MEMORY_USED, process->memory_used_bytes);
+    }
+}
+
 static void world_build_process(struct wi_world *world, struct wi_row *row)
 {
     const struct wi_process *process = &world->process;
@@ -228,10 +251,11 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         put_u64(row, WI_PROCESS_VIRTUAL, process->virtual_bytes);
         put_u64(row, WI_PROCESS_THREADS, process->threads);
         put_u64(row, WI_PROCESS_FDS, process->fds);
-        put_u64(row, WI_PROCESS_MAX_FDS, process->max_fds);
+        put_process_bounds(row, process);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
         put_f64(row, WI_PROCESS_UPTIME,
-                ((double)world->unix_nanos - (double)world->facts.started_unix_nanos) / 1e9);
+                ((double)wi_past_as_of_unix(world) - (double)world->facts.started_unix_nanos) /
+                    1e9);
         if (world->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, world->cpu_ratio);
         }
@@ -256,7 +280,32 @@ static uint64_t world_memory(const struct wi_world *world)
            world->n_slots * sizeof(struct world_slot) + world->n_ages * sizeof(struct wi_age) +
            world->n_windows * sizeof(struct wi_window) + world->n_more * sizeof(struct world_more) +
            world->room_blocks[WI_SENDERS] * sizeof(struct world_sender) +
-           world->room_blocks[WI_SINGLES] * sizeof(struct world_single) + world->self.heap_bytes;
+           world->room_blocks[WI_SINGLES] * sizeof(struct world_single) +
+           world->past.n_marks * sizeof(struct world_mark) + world->self.heap_bytes;
+}
+
+static void put_history(struct wi_row *row, const struct wi_world *world)
+{
+    static const char *const states[] = {"none", "written", "read"};
+    const struct wi_recorder *recorder = &world->past.recorder;
+    const struct wi_history *history = wi_world_history(world);
+    uint64_t now = wi_past_as_of(world);
+    size_t n_rows = 0;
+    for (size_t i = 0; history && i < WI_HISTORY_TRACKS; i++) {
+        n_rows += history->head.tracks[i].generation != 0;
+    }
+    put_u64(row, WI_AGENT_HISTORY_BYTES, recorder->file_bytes);
+    put_u64(row, WI_AGENT_HISTORY_ROWS, n_rows);
+    put_u64(row, WI_AGENT_HISTORY_LOST, recorder->lost);
+    put_text(row, WI_AGENT_HISTORY_STATE,
+             recorder->problem[0]               ? recorder->problem
+             : history && world->past.has_ended ? "left"
+                                                : states[recorder->state]);
+    if (history && history->head.first_nanos && history->head.first_nanos <= now) {
+        double seconds = (double)(now - history->head.first_nanos) / 1e9;
+        put_f64(row, WI_AGENT_HISTORY_SECONDS,
+                seconds < WI_HISTORY_N_MINUTES * 60 ? seconds : WI_HISTORY_N_MINUTES * 60);
+    }
 }
 
 static void world_build_agent(struct wi_world *world, struct wi_row *row)
@@ -292,6 +341,7 @@ static void world_build_agent(struct wi_world *world, struct wi_row *row)
     put_u64(row, WI_AGENT_PROTOCOL_ERRORS, self->protocol_errors);
     put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
     put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
+    put_history(row, world);
 }
 
 /* Rows are a cache of what the world holds: building one does not change the world. */

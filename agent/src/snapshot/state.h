@@ -10,6 +10,7 @@
 #include "finding/finding.h"
 #include "snapshot/collect.h"
 #include "snapshot/memory.h"
+#include "snapshot/past.h"
 #include "snapshot/process.h"
 #include "snapshot/world.h"
 
@@ -56,6 +57,7 @@ struct world_single {
 struct world_slot {
     bool has_rates;
     bool was_there; /* at the tick before */
+    uint8_t track;  /* in the history that this world writes, from 1; 0: none */
     uint64_t last[N_RATES];
     double rate[N_RATES];
     uint64_t peak; /* channel: highest depth; semaphore: most permits taken */
@@ -74,6 +76,7 @@ struct wi_world {
     struct wi_facts facts;
     struct wi_self self;
     struct wi_process process;
+    struct world_past past;
     struct wi_finding *finding;
     struct world_slot *slots;
     uint32_t *generations; /* of the slots, side by side */

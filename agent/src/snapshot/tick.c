@@ -69,7 +69,7 @@ static void world_tick_age(struct wi_world *world, struct world_slot *slot,
             wi_age_add(slot->age, world->tick_before, sent_before);
         }
     }
-    if (slot->age) {
+    if (slot->age && !world->past.has_ended) {
         wi_age_add(slot->age, world->tick_nanos, raw->entering[0]);
     }
 }
@@ -137,6 +137,7 @@ void wi_world_tick(struct wi_world *world)
     double seconds = world->has_ticked ? (double)(world->now_nanos - world->tick_nanos) / 1e9 : 0;
     world->tick_before = world->has_ticked ? world->tick_nanos : 0;
     world->tick_nanos = world->now_nanos;
+    wi_past_begin_tick(world);
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         for (size_t i = 0; wi_kind_has_slots(kind) && i < world->n_order[kind]; i++) {
             world_tick_slot(world, world->order[kind][i], seconds);
@@ -147,7 +148,7 @@ void wi_world_tick(struct wi_world *world)
         wi_process_read(&world->process, wi_source_is_self(world->source) ? 0 : world->facts.pid,
                         world->now_nanos);
     } else {
-        world->process.is_known = false;
+        wi_past_facts(world);
     }
     world->rejects = wi_world_sum_rejects(world);
     if (seconds > 0) {
@@ -158,6 +159,7 @@ void wi_world_tick(struct wi_world *world)
     world->rejects_last = world->rejects;
     world->cpu_last = world->process.cpu_seconds;
     world->has_ticked = true;
+    wi_past_end_tick(world);
     wi_finding_update(world->finding, world);
 }
 

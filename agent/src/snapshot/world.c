@@ -50,6 +50,7 @@ static enum weir_status world_create(struct wi_source *taken_source, struct wi_w
     world->facts.start_ticks = header->start_ticks;
     world->facts.started_unix_nanos = header->started_unix_nanos;
     world->facts.opened_unix_nanos = header->opened_unix_nanos;
+    wi_past_open(world);
     *ret_world = world;
     return WEIR_OK;
 }
@@ -98,6 +99,7 @@ void wi_world_close(struct wi_world *world)
     free(world->singles);
     free(world->slots);
     free(world->generations);
+    wi_past_close(world);
     wi_finding_destroy(world->finding);
     wi_collection_finish(&world->collection);
     wi_source_close(world->source);

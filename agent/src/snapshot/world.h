@@ -92,6 +92,17 @@ void wi_world_close(struct wi_world *world);
 enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
                                   struct weir_error *ret_error);
 
+/* Lets this world write the history of its process, when no other exporter does: for those that live
+ * as long as the process, not for one look at it. */
+void wi_world_record(struct wi_world *world);
+
+/* In a forked child: closes the history that came along, which is the parent's. Frees nothing. */
+void wi_world_abandon(struct wi_world *world);
+
+/* What was before, of this refresh; NULL when there is none. Borrowed until the next refresh. */
+struct wi_history;
+const struct wi_history *wi_world_history(const struct wi_world *world);
+
 const struct wi_facts *wi_world_facts(const struct wi_world *world);
 enum wi_state wi_world_state(const struct wi_world *world);
 int64_t wi_world_unix_nanos(const struct wi_world *world);       /* of the last refresh */

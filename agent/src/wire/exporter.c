@@ -679,4 +679,7 @@ void wi_exporter_abandon(struct wi_exporter *exporter)
     if (wi_reactor_abandon(&exporter->reactor)) {
         wi_http_abandon(exporter->http);
     }
+    for (struct wi_served *served = exporter->roster.worlds.first; served; served = served->next) {
+        wi_world_abandon(served->world);
+    }
 }

@@ -142,6 +142,9 @@ static void roster_open(struct wi_roster *roster, const struct wi_found *found)
     enum weir_status status = wi_world_open_file(found->path, &world, &error);
     if (status == WEIR_OK) {
         status = wi_worlds_add(&roster->worlds, world);
+        if (status == WEIR_OK) {
+            wi_world_record(world); /* where the host itself does not */
+        }
         wi_error_set(&error, "%s (pid %u): %s", found->name, (unsigned)found->pid,
                      weir_status_name(status));
     }

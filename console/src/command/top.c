@@ -123,11 +123,26 @@ static void top_dial(struct top *top, int64_t now)
     }
 }
 
+/* Asks what was before, once the first Update has said when now is. */
+static void top_ask_past(struct top *top)
+{
+    if (!wc_model_wants_past(&top->model)) {
+        return;
+    }
+    for (int kind = 0; kind < WC_N_KINDS; kind++) {
+        const char *field = wc_model_trend_field(kind);
+        if (field && wc_model_metric(&top->model, kind, field)) {
+            wc_link_history(top->link, (Weir__V1__Kind)kind, field);
+        }
+    }
+}
+
 /* Reads what has come, and asks anew when the screen shows something else. */
 static void top_step(struct top *top, int64_t now)
 {
     struct wc_error error;
     Weir__V1__Update *update;
+    Weir__V1__Series *series;
 
     if (!top->link) {
         return;
@@ -137,6 +152,10 @@ static void top_step(struct top *top, int64_t now)
     while ((update = wc_link_take_update(top->link)) != NULL) {
         wc_model_update(&top->model, update, now);
     }
+    while ((series = wc_link_take_series(top->link)) != NULL) {
+        wc_model_series(&top->model, series);
+    }
+    top_ask_past(top);
     top->has_ended = top->has_ended || (was_live && top->model.connection == WC_DEAD);
     if (code != WC_OK) {
         top_lost(top, &error);

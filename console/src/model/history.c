@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,28 @@ void wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int
         *bucket = (float)value;
     }
     row->last = second;
+}
+
+void wc_histories_seed(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
+                       const double *values, size_t n)
+{
+    struct wc_history *row = histories_take(histories, kind, id);
+    bool is_new = row->last == INT64_MIN || second - row->last >= WC_HISTORY_SECONDS;
+    for (int64_t s = row->last + 1; !is_new && s <= second; s++) {
+        *history_bucket(row, s) = NAN;
+    }
+    for (int i = 0; is_new && i < WC_HISTORY_SECONDS; i++) {
+        row->bucket[i] = NAN;
+    }
+    row->last = second > row->last ? second : row->last;
+    for (size_t back = 0; back < n && back < WC_HISTORY_SECONDS; back++) {
+        int64_t at = second - (int64_t)back;
+        double value = values[n - 1 - back];
+        if (at > row->last - WC_HISTORY_SECONDS && !isnan(value) &&
+            isnan(*history_bucket(row, at))) {
+            *history_bucket(row, at) = (float)fmin(fmax(value, (double)-FLT_MAX), (double)FLT_MAX);
+        }
+    }
 }
 
 const struct wc_history *wc_histories_find(const struct wc_histories *histories, int kind,

@@ -37,6 +37,11 @@ void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from)
 void wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
                       int64_t span, double value);
 
+/* Adds what was before: `n` values a second apart, NaN where there is none, the last one of `second`.
+ * Only seconds in which nothing was seen are filled. */
+void wc_histories_seed(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
+                       const double *values, size_t n);
+
 /* NULL when there is none. Borrowed until the next add. */
 const struct wc_history *wc_histories_find(const struct wc_histories *histories, int kind,
                                            uint64_t id);

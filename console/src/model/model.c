@@ -39,6 +39,7 @@ static void model_forget(struct wc_model *model)
     wc_histories_finish(&model->histories);
     wc_histories_finish(&model->frozen_histories);
     model->is_frozen = false;
+    model->has_lived = false;
     model->heard_nanos = 0;
 }
 
@@ -77,6 +78,7 @@ void wc_model_describe(struct wc_model *model, const Weir__V1__Description *desc
     }
     model->description = copy;
     snprintf(model->notice, sizeof(model->notice), "%s", notice && *notice ? notice : copy->notice);
+    model->has_past = false;
     wc_model_connection(model, strcmp(copy->state, "dead") == 0 ? WC_DEAD : WC_LIVE, unix_nanos);
 }
 
@@ -137,6 +139,20 @@ static void model_record(struct wc_model *model, int64_t second)
     }
 }
 
+/* Time stands still for a process that has ended: its curves do not go on. */
+static void model_move(struct wc_model *model, const Weir__V1__Update *update, bool had_ended)
+{
+    bool has_ended = strcmp(update->state, "dead") == 0;
+    if (!has_ended || !had_ended) {
+        model->live.second = update->read_nanos / NANOS;
+        model_record(model, model->live.second);
+    }
+    model->has_lived = model->has_lived || !has_ended;
+    if (has_ended) {
+        wc_model_connection(model, WC_DEAD, update->unix_nanos);
+    }
+}
+
 void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int64_t now_nanos)
 {
     if (!model_fits(model, taken_update)) {
@@ -144,9 +160,11 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
         return;
     }
     struct wc_picture *live = &model->live;
+    int64_t second = live->second;
+    bool had_ended = live->update && strcmp(live->update->state, "dead") == 0;
     picture_finish(live);
     live->update = taken_update;
-    live->second = taken_update->read_nanos / NANOS;
+    live->second = second;
     for (size_t i = 0; i < taken_update->n_tables; i++) {
         struct wc_rows *to =
             model->plan.query[i].is_detail ? &live->detail : &live->list[model->plan.query[i].kind];
@@ -155,10 +173,31 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
         to->limit = model->plan.query[i].limit;
     }
     model->heard_nanos = now_nanos;
-    model_record(model, live->second);
-    if (strcmp(taken_update->state, "dead") == 0) {
-        wc_model_connection(model, WC_DEAD, taken_update->unix_nanos);
+    model_move(model, taken_update, had_ended);
+}
+
+bool wc_model_wants_past(struct wc_model *model)
+{
+    bool wants = !model->has_past && model->live.update &&
+                 (model->connection == WC_LIVE || model->connection == WC_DEAD);
+    model->has_past = model->has_past || wants;
+    return wants;
+}
+
+void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series)
+{
+    const char *field = wc_model_trend_field((int)taken_series->kind);
+    const Weir__V1__Metric *metric =
+        field ? wc_model_metric(model, (int)taken_series->kind, field) : NULL;
+    bool has_ended = taken_series->last_read_nanos == 0;
+    int64_t second = has_ended ? model->live.second : taken_series->last_read_nanos / NANOS;
+    /* Of one that was seen to end the screen has seen more than what it left. */
+    if (metric && metric->index == taken_series->metric && taken_series->step_nanos == NANOS &&
+        !(has_ended && model->has_lived)) {
+        wc_histories_seed(&model->histories, (int)taken_series->kind, taken_series->id, second,
+                          taken_series->values, taken_series->n_values);
     }
+    weir__v1__series__free_unpacked(taken_series, NULL);
 }
 
 /* A deep copy of the live picture, for the time that it stands still. */

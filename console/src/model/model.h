@@ -58,6 +58,8 @@ struct wc_model {
     struct wc_picture frozen; /* what is shown while is_frozen */
     struct wc_histories histories, frozen_histories;
     bool is_frozen;
+    bool has_lived; /* an Update came while the process ran */
+    bool has_past;  /* what was before has been asked for, on this connection */
     enum wc_connection connection;
     int64_t connection_unix_nanos; /* since when */
     int64_t heard_nanos;           /* of the console's clock, when the last Update came */
@@ -79,6 +81,13 @@ void wc_model_watch(struct wc_model *model, const struct wc_plan *plan);
 
 /* Owns: the model keeps the update until the next. Ignores one that does not fit the plan. */
 void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int64_t now_nanos);
+
+/* Whether a connection stands that has not been asked yet what was before, and an Update has come that
+ * says when now is. Once true, it is taken to be asked. */
+bool wc_model_wants_past(struct wc_model *model);
+
+/* What was before of one row: fills the history where nothing was seen. Owns: the series is freed. */
+void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series);
 
 /* Freezes or thaws what is shown; Updates and histories go on being kept. */
 void wc_model_freeze(struct wc_model *model, bool is_frozen);

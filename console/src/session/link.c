@@ -23,6 +23,7 @@
 #define LINK_QUEUE            16u /* messages that wait before reading stops */
 #define LINK_READ_BYTES       (64u << 10)
 #define LINK_READ_ROUNDS      16u
+#define LINK_HISTORIES        16u /* calls for the past that are under way */
 #define LINK_PATIENCE_NANOS   (UINT64_C(5) * 1000000000)
 #define LINK_NANOS_PER_MILLI  UINT64_C(1000000)
 #define LINK_NANOS_PER_SECOND UINT64_C(1000000000)
@@ -33,6 +34,13 @@ struct link_message {
     struct link_message *next;
     Weir__V1__Update *update;
     Weir__V1__Lines *lines;
+    Weir__V1__Series *series;
+};
+
+/* What has come and waits to be taken, the oldest first. */
+struct link_queue {
+    struct link_message *first, **last;
+    size_t n;
 };
 
 struct wc_link {
@@ -48,9 +56,10 @@ struct wc_link {
     bool is_complete;
     struct wc_error stream_error; /* code WC_OK: none */
     struct wc_error error;        /* of the connection: for ever */
-    struct link_message *first, **last;
-    size_t n_messages;
-    const uint8_t *output; /* not yet written */
+    struct link_queue messages;   /* of the stream */
+    struct link_queue series;
+    int32_t history_calls[LINK_HISTORIES]; /* under way; 0: none */
+    const uint8_t *output;                 /* not yet written */
     size_t n_output;
     uint64_t heard_nanos;
     uint8_t input[LINK_READ_BYTES];
@@ -87,18 +96,55 @@ static enum wc_exit link_exit_of(int grpc_status)
     }
 }
 
-static void link_drop_messages(struct wc_link *link)
+static void link_drop(struct link_queue *queue)
 {
-    for (struct link_message *message = link->first; message;) {
+    for (struct link_message *message = queue->first; message;) {
         struct link_message *next = message->next;
         weir__v1__update__free_unpacked(message->update, NULL);
         weir__v1__lines__free_unpacked(message->lines, NULL);
+        weir__v1__series__free_unpacked(message->series, NULL);
         free(message);
         message = next;
     }
-    link->first = NULL;
-    link->last = &link->first;
-    link->n_messages = 0;
+    queue->first = NULL;
+    queue->last = &queue->first;
+    queue->n = 0;
+}
+
+static void link_put(struct link_queue *queue, struct link_message *taken_message)
+{
+    *queue->last = taken_message;
+    queue->last = &taken_message->next;
+    queue->n++;
+}
+
+static struct link_message *link_take(struct link_queue *queue)
+{
+    struct link_message *message = queue->first;
+    if (message) {
+        queue->first = message->next;
+        if (!queue->first) {
+            queue->last = &queue->first;
+        }
+        queue->n--;
+    }
+    return message;
+}
+
+static bool link_has_room(const struct wc_link *link)
+{
+    return link->messages.n < LINK_QUEUE && link->series.n < LINK_QUEUE;
+}
+
+/* The place of a call for the past; 0: of none. NULL when there is none such. */
+static int32_t *link_history_call(struct wc_link *link, int32_t call)
+{
+    for (size_t i = 0; i < LINK_HISTORIES; i++) {
+        if (link->history_calls[i] == call) {
+            return &link->history_calls[i];
+        }
+    }
+    return NULL;
 }
 
 static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, size_t n)
@@ -117,9 +163,19 @@ static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, s
                      "the server sent a message that cannot be read: is it another version?");
         return;
     }
-    *link->last = message;
-    link->last = &message->next;
-    link->n_messages++;
+    link_put(&link->messages, message);
+}
+
+/* What cannot be read is left out: the screen then begins with what it sees itself. */
+static void link_on_series(struct wc_link *link, const uint8_t *bytes, size_t n)
+{
+    struct link_message *message = wc_alloc(sizeof(*message));
+    message->series = weir__v1__series__unpack(NULL, n, bytes);
+    if (!message->series) {
+        free(message);
+        return;
+    }
+    link_put(&link->series, message);
 }
 
 static void link_on_message(void *context, int32_t call, const uint8_t *bytes, size_t n)
@@ -133,6 +189,8 @@ static void link_on_message(void *context, int32_t call, const uint8_t *bytes, s
         }
     } else if (call == link->stream_call) {
         link_on_stream_message(link, bytes, n);
+    } else if (link_history_call(link, call)) {
+        link_on_series(link, bytes, n);
     }
 }
 
@@ -181,6 +239,8 @@ static void link_on_end(void *context, int32_t call, int status, const char *tex
             wc_error_set(&link->stream_error, code, "%s",
                          text[0] ? text : "the server ended the stream and does not say why");
         }
+    } else if (link_history_call(link, call)) {
+        *link_history_call(link, call) = 0; /* also when it failed: an older server has no past */
     }
 }
 
@@ -241,8 +301,7 @@ static void link_write(struct wc_link *link)
 static void link_read(struct wc_link *link)
 {
     for (unsigned round = 0;
-         round < LINK_READ_ROUNDS && link->n_messages < LINK_QUEUE && link->error.code == WC_OK;
-         round++) {
+         round < LINK_READ_ROUNDS && link_has_room(link) && link->error.code == WC_OK; round++) {
         ssize_t n = recv(link->fd, link->input, sizeof(link->input), MSG_DONTWAIT);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -292,7 +351,7 @@ short wc_link_events(const struct wc_link *link)
         return 0;
     }
     bool wants_output = link->n_output > 0 || wc_client_wants_output(link->client);
-    return (short)((link->n_messages < LINK_QUEUE ? POLLIN : 0) | (wants_output ? POLLOUT : 0));
+    return (short)((link_has_room(link) ? POLLIN : 0) | (wants_output ? POLLOUT : 0));
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -331,7 +390,8 @@ static struct wc_link *link_create(const struct wc_target *target)
     struct wc_link *link = wc_alloc(sizeof(*link));
     link->target = *target;
     link->fd = -1;
-    link->last = &link->first;
+    link_drop(&link->messages);
+    link_drop(&link->series);
     struct wc_client_events events = {link, link_on_message, link_on_end};
     link->client = wc_client_create(&events);
     return link;
@@ -462,7 +522,8 @@ void wc_link_close(struct wc_link *link)
     }
     wi_exporter_stop(link->exporter);
     wc_client_destroy(link->client);
-    link_drop_messages(link);
+    link_drop(&link->messages);
+    link_drop(&link->series);
     weir__v1__description__free_unpacked(link->description, NULL);
     free(link);
 }
@@ -476,7 +537,7 @@ static enum wc_exit link_start(struct wc_link *link, const char *method, enum li
         wc_client_cancel(link->client, link->stream_call);
         link->stream_call = 0;
     }
-    link_drop_messages(link);
+    link_drop(&link->messages);
     link->is_complete = false;
     link->stream_error.code = WC_OK;
     if (link->error.code != WC_OK) {
@@ -513,22 +574,35 @@ enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequ
     return link_start(link, "/weir.v1.Agent/Snapshot", LINK_UPDATES, &request->base, ret_error);
 }
 
-static struct link_message *link_take(struct wc_link *link)
+void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field)
 {
-    struct link_message *message = link->first;
-    if (message) {
-        link->first = message->next;
-        if (!link->first) {
-            link->last = &link->first;
-        }
-        link->n_messages--;
+    Weir__V1__HistoryRequest request = WEIR__V1__HISTORY_REQUEST__INIT;
+    int32_t *call = link_history_call(link, 0);
+    uint8_t bytes[256];
+    request.kind = kind;
+    request.field = (char *)(uintptr_t)field;
+    size_t n = weir__v1__history_request__get_packed_size(&request);
+    if (!call || n > sizeof(bytes) || link->error.code != WC_OK) {
+        return;
     }
-    return message;
+    weir__v1__history_request__pack(&request, bytes);
+    if (wc_client_call(link->client, "/weir.v1.Agent/History", bytes, n, call, NULL) != WC_OK) {
+        *call = 0;
+    }
+}
+
+Weir__V1__Series *wc_link_take_series(struct wc_link *link)
+{
+    struct link_message *message = link_take(&link->series);
+    Weir__V1__Series *series = message ? message->series : NULL;
+    free(message);
+    return series;
 }
 
 Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 {
-    struct link_message *message = link->stream_kind == LINK_UPDATES ? link_take(link) : NULL;
+    struct link_message *message =
+        link->stream_kind == LINK_UPDATES ? link_take(&link->messages) : NULL;
     Weir__V1__Update *update = message ? message->update : NULL;
     free(message);
     return update;
@@ -536,7 +610,8 @@ Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 
 Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 {
-    struct link_message *message = link->stream_kind == LINK_LINES ? link_take(link) : NULL;
+    struct link_message *message =
+        link->stream_kind == LINK_LINES ? link_take(&link->messages) : NULL;
     Weir__V1__Lines *lines = message ? message->lines : NULL;
     free(message);
     return lines;
@@ -544,7 +619,7 @@ Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 
 bool wc_link_is_complete(const struct wc_link *link)
 {
-    return link->is_complete && link->n_messages == 0;
+    return link->is_complete && link->messages.n == 0;
 }
 
 /* ---- what is known ----------------------------------------------------------------------- */

@@ -63,6 +63,16 @@ enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRe
 enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
                               struct wc_error *ret_error);
 
+/*
+ * Asks for the past of one metric of a kind, beside the stream that runs: the seconds of the last ten
+ * minutes of each row that has a history. Several may be asked for; what comes is taken in any order.
+ * From a server that cannot tell nothing comes.
+ */
+void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field);
+
+/* The next row's past, or NULL. Owns: the caller's, weir__v1__series__free_unpacked(series, NULL). */
+Weir__V1__Series *wc_link_take_series(struct wc_link *link);
+
 /* What to poll: the descriptor and POLLIN, POLLOUT as wanted now (0: nothing to do until the
  * messages that wait are taken). */
 int wc_link_fd(const struct wc_link *link);

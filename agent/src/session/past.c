@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * History: the rows are read a slice at a time, the oldest first, into a table of values; then each
+ * of its lines is one message. What a track is stands still from the start of the call: later rows
+ * are not read, and earlier ones do not change.
+ */
+#include "session/past.h"
+
+#include "encode/series.h"
+#include "encode/topic.h"
+#include "snapshot/history.h"
+
+#include "weir/v1/agent.pb-c.h"
+
+#include <math.h>
+#include <string.h>
+
+#define PAST_FILTER_MAX 256
+
+/* A row that was left out: its value is the next one's. */
+#define PAST_BRIDGE_STEPS 2
+
+struct past_line {
+    int track; /* -1: the process */
+    uint64_t id;
+    char name[WEIR_NAME_MAX + 1];
+};
+
+struct past_call {
+    struct wi_call call; /* first */
+    const struct wi_world *world;
+    struct wi_memory *memory;
+    enum wi_kind kind;
+    int metric;
+    enum wi_history_ring ring;
+    struct past_line *lines;
+    size_t n_lines;
+    double *values;       /* by line, then by step */
+    size_t n_steps;       /* of each line */
+    uint64_t first, next; /* sequences: of the first step, and to be read next */
+    int64_t last_unix_nanos;
+    uint64_t last_read_nanos;
+    size_t n_sent; /* lines done */
+    bool has_row;  /* row[0] holds one */
+    struct wi_history_row row[2];
+};
+
+static struct past_call *past_self(struct wi_call *call)
+{
+    return (struct past_call *)(void *)call;
+}
+
+static void past_destroy(struct wi_call *call)
+{
+    struct past_call *self = past_self(call);
+    struct wi_memory *memory = self->memory;
+    wi_memory_return(memory, self->lines);
+    wi_memory_return(memory, self->values);
+    wi_memory_return(memory, self);
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+/* Puts a row's values into the table. `before`: the row before it, or NULL. */
+static void past_take(struct past_call *self, const struct wi_history *history,
+                      const struct wi_history_row *before, const struct wi_history_row *row)
+{
+    size_t at = (size_t)(row->sequence - self->first);
+    bool is_bridge = before && row->sequence - before->sequence == PAST_BRIDGE_STEPS && at > 0;
+    for (size_t i = 0; i < self->n_lines; i++) {
+        double *values = self->values + i * self->n_steps;
+        values[at] =
+            wi_history_value(history, self->lines[i].track, self->kind, self->metric, before, row);
+        if (is_bridge) {
+            values[at - 1] = values[at];
+        }
+    }
+}
+
+static void past_read_slice(struct past_call *self, const struct wi_history *history)
+{
+    uint64_t end = self->first + self->n_steps;
+    for (int i = 0; i < WI_PAST_SLICE_ROWS && self->next < end; i++, self->next++) {
+        if (wi_history_row(history, self->ring, self->next, &self->row[1])) {
+            if (self->next >= self->first) {
+                past_take(self, history, self->has_row ? &self->row[0] : NULL, &self->row[1]);
+            }
+            self->row[0] = self->row[1];
+            self->has_row = true;
+        }
+    }
+}
+
+/* ---- the call ---------------------------------------------------------------------------- */
+
+static enum wi_call_next past_end(struct wi_fault *ret_fault)
+{
+    wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    return WI_CALL_END;
+}
+
+/* The next line that has any value, without the time before its first. */
+static enum wi_call_next past_send(struct past_call *self, struct wi_buffer *buffer,
+                                   struct wi_fault *ret_fault)
+{
+    while (self->n_sent < self->n_lines) {
+        const struct past_line *line = &self->lines[self->n_sent];
+        const double *values = self->values + self->n_sent++ * self->n_steps;
+        size_t n = self->n_steps;
+        for (; n > 0 && isnan(*values); n--) {
+            values++;
+        }
+        if (n == 0) {
+            continue;
+        }
+        struct wi_series series = {line->id,
+                                   line->name,
+                                   self->kind,
+                                   self->metric,
+                                   self->last_unix_nanos,
+                                   self->last_read_nanos,
+                                   wi_history_step_nanos(self->ring),
+                                   values,
+                                   n};
+        if (wi_weir_series(&series, buffer) != WEIR_OK) {
+            wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+            return WI_CALL_END;
+        }
+        return WI_CALL_MESSAGE;
+    }
+    return past_end(ret_fault);
+}
+
+static enum wi_call_next past_next(struct wi_call *call, uint64_t now_nanos,
+                                   struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct past_call *self = past_self(call);
+    const struct wi_history *history = wi_world_history(self->world);
+    if (self->n_lines == 0 || !history) {
+        return past_end(ret_fault);
+    }
+    if (self->next < self->first + self->n_steps) {
+        past_read_slice(self, history);
+        call->due_nanos = now_nanos + 1; /* let others have their turn */
+        return WI_CALL_QUIET;
+    }
+    call->due_nanos = 0;
+    return past_send(self, buffer, ret_fault);
+}
+
+/* ---- the request ------------------------------------------------------------------------- */
+
+static bool past_metric(struct past_call *self, const char *field, struct wi_fault *ret_fault)
+{
+    if (!field[0]) {
+        self->metric = wi_history_trend(self->kind);
+        return true;
+    }
+    self->metric = wi_metric_find(self->kind, field);
+    if (self->metric < 0 || !wi_history_has(self->kind, self->metric)) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no history of %s",
+                     wi_rpc_is_utf8(field) ? field : "this");
+        return false;
+    }
+    return true;
+}
+
+static void past_add_line(struct past_call *self, int track, uint64_t id, const char *name,
+                          const char *filter)
+{
+    if (filter[0] && !wi_glob_matches(filter, name)) {
+        return;
+    }
+    struct past_line *line = &self->lines[self->n_lines++];
+    line->track = track;
+    line->id = id;
+    size_t n = strnlen(name, WEIR_NAME_MAX);
+    memcpy(line->name, name, n);
+    line->name[n] = '\0';
+}
+
+static void past_list(struct past_call *self, const struct wi_history *history, const char *filter)
+{
+    if (self->kind == WI_PROCESS) {
+        past_add_line(self, -1, 0, wi_world_facts(self->world)->name, filter);
+        return;
+    }
+    for (int i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &history->head.tracks[i];
+        if (track->generation && track->kind == self->kind) {
+            past_add_line(self, i, (uint64_t)track->generation << 32 | track->slot, track->name,
+                          filter);
+        }
+    }
+}
+
+/* Which rows are to be read. Returns false when there are none. */
+static bool past_span(struct past_call *self, const struct wi_history *history, uint32_t seconds)
+{
+    const struct wi_world *world = self->world;
+    enum wi_state state = wi_world_state(world);
+    bool has_ended = state == WI_STATE_DEAD || state == WI_STATE_ORPHANED;
+    uint64_t step = wi_history_step_nanos(self->ring);
+    uint64_t n = wi_history_n_rows(self->ring);
+    struct wi_history_row last;
+    if (!wi_history_last(history, self->ring,
+                         has_ended ? UINT64_MAX : wi_world_monotonic_nanos(world) / step, &last)) {
+        return false;
+    }
+    uint64_t asked = (seconds * UINT64_C(1000000000) + step - 1) / step;
+    n = asked && asked < n ? asked : n;
+    n = n < last.sequence ? n : last.sequence;
+    self->n_steps = (size_t)n;
+    self->first = last.sequence - n + 1;
+    /* One row more, from which the first rate is taken. */
+    self->next = self->first > 1 ? self->first - 1 : self->first;
+    self->last_unix_nanos = last.unix_nanos;
+    self->last_read_nanos = has_ended ? 0 : last.nanos;
+    return true;
+}
+
+static bool past_fill(struct past_call *self, const Weir__V1__HistoryRequest *asked,
+                      struct wi_fault *ret_fault)
+{
+    const struct wi_history *history = wi_world_history(self->world);
+    if ((unsigned)asked->kind >= WI_N_KINDS) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no kind %d", (int)asked->kind);
+        return false;
+    }
+    if (strlen(asked->filter) > PAST_FILTER_MAX || strlen(asked->field) > PAST_FILTER_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a filter is longer than %d bytes",
+                     PAST_FILTER_MAX);
+        return false;
+    }
+    self->kind = (enum wi_kind)asked->kind;
+    self->ring = asked->minutes ? WI_HISTORY_MINUTES : WI_HISTORY_SECONDS;
+    if (!past_metric(self, asked->field, ret_fault)) {
+        return false;
+    }
+    if (self->metric < 0 || !history || !past_span(self, history, asked->seconds)) {
+        return true;
+    }
+    self->lines = wi_memory_take_zeroed(self->memory, WI_HISTORY_TRACKS * sizeof(*self->lines));
+    if (self->lines) {
+        past_list(self, history, asked->filter);
+        self->values =
+            wi_memory_take(self->memory, (self->n_lines * self->n_steps + 1) * sizeof(double));
+    }
+    if (!self->values) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the history");
+        return false;
+    }
+    for (size_t i = 0; i < self->n_lines * self->n_steps; i++) {
+        self->values[i] = NAN;
+    }
+    return true;
+}
+
+static void *past_alloc(void *memory, size_t n)
+{
+    return wi_memory_take(memory, n);
+}
+
+static void past_free(void *memory, void *block)
+{
+    wi_memory_return(memory, block);
+}
+
+bool wi_past_call_start(const struct wi_call_context *context, struct wi_served *served,
+                        struct wi_memory *memory, const uint8_t *request, size_t n,
+                        uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {past_next, NULL, past_destroy};
+    (void)context;
+    ProtobufCAllocator allocator = {past_alloc, past_free, memory};
+    (void)now_nanos;
+    struct past_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
+    if (!self) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
+        return false;
+    }
+    self->call.type = &type;
+    self->world = served->world;
+    self->memory = memory;
+    uint64_t refusals = memory->refusals;
+    Weir__V1__HistoryRequest *asked = weir__v1__history_request__unpack(&allocator, n, request);
+    if (!asked) {
+        bool is_full = memory->refusals != refusals;
+        wi_fault_set(ret_fault, is_full ? WI_RPC_RESOURCE_EXHAUSTED : WI_RPC_INVALID_ARGUMENT,
+                     is_full ? "no memory for the request" : "the request is no HistoryRequest");
+        past_destroy(&self->call);
+        return false;
+    }
+    bool is_good = past_fill(self, asked, ret_fault);
+    weir__v1__history_request__free_unpacked(asked, &allocator);
+    if (!is_good) {
+        past_destroy(&self->call);
+        return false;
+    }
+    *ret_call = &self->call;
+    return true;
+}

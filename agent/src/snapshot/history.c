@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a history: every number is checked or harmless, whatever it is. */
+#include "snapshot/history.h"
+
+#include "segment/file.h"
+#include "segment/layout.h"
+#include "snapshot/metric.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HISTORY_SECOND UINT64_C(1000000000)
+
+/* Rows at the end of the file that may be torn: a writer that is killed leaves one. */
+#define HISTORY_TORN_MAX 8
+
+/* Rows further apart than this have a gap between them, over which no rate is told. */
+#define HISTORY_GAP_STEPS 2.5
+
+uint64_t wi_history_step_nanos(enum wi_history_ring ring)
+{
+    return ring == WI_HISTORY_SECONDS ? HISTORY_SECOND : 60 * HISTORY_SECOND;
+}
+
+uint64_t wi_history_n_rows(enum wi_history_ring ring)
+{
+    return ring == WI_HISTORY_SECONDS ? WI_HISTORY_N_SECONDS : WI_HISTORY_N_MINUTES;
+}
+
+uint64_t wi_history_offset(enum wi_history_ring ring, uint64_t sequence)
+{
+    uint64_t first = ring == WI_HISTORY_SECONDS ? 0 : WI_HISTORY_N_SECONDS;
+    return WI_HISTORY_HEAD_BYTES +
+           (first + sequence % wi_history_n_rows(ring)) * WI_HISTORY_ROW_BYTES;
+}
+
+/* All of these bytes, or false. */
+static bool history_pread(const struct wi_history *history, void *ret_bytes, size_t n,
+                          uint64_t offset)
+{
+    if (history->fd < 0) {
+        if (offset > history->n_bytes || n > history->n_bytes - offset) {
+            return false;
+        }
+        memcpy(ret_bytes, history->bytes + offset, n);
+        return true;
+    }
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got =
+            pread(history->fd, (uint8_t *)ret_bytes + done, n - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+/* ---- the head ------------------------------------------------------------------------------ */
+
+/* A track whose entry makes no sense, or is being written, is taken for free. */
+static void history_clean_track(struct wi_history_track *track)
+{
+    char name[sizeof(track->name)];
+    memcpy(name, track->name, sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    wi_text_clean(track->name, sizeof(track->name), name);
+    if (track->since_nanos != track->since_nanos_end || track->slot >= WI_MAX_SLOTS ||
+        track->kind >= WI_N_KINDS || !wi_kind_has_slots(track->kind)) {
+        memset(track, 0, sizeof(*track));
+    }
+}
+
+static enum weir_status history_check(struct wi_history_head *head, uint64_t n_bytes,
+                                      struct weir_error *ret_error)
+{
+    if (head->magic != WI_HISTORY_MAGIC) {
+        wi_error_set(ret_error, "not a weir history, or cut off at its start");
+        return WEIR_E_CORRUPT;
+    }
+    if (head->version != WI_HISTORY_VERSION) {
+        wi_error_set(
+            ret_error,
+            "history version %u, this weir reads %u: use the weir that came with the server",
+            (unsigned)head->version, (unsigned)WI_HISTORY_VERSION);
+        return WEIR_E_VERSION;
+    }
+    if (head->head_bytes != WI_HISTORY_HEAD_BYTES || head->row_bytes != WI_HISTORY_ROW_BYTES ||
+        head->n_seconds != WI_HISTORY_N_SECONDS || head->n_minutes != WI_HISTORY_N_MINUTES ||
+        head->n_tracks != WI_HISTORY_TRACKS) {
+        wi_error_set(ret_error, "the history is corrupt: its sizes do not fit its version");
+        return WEIR_E_CORRUPT;
+    }
+    if (n_bytes < WI_HISTORY_BYTES) {
+        wi_error_set(ret_error, "the history is cut off: it ends at byte %llu of %llu",
+                     (unsigned long long)n_bytes, (unsigned long long)WI_HISTORY_BYTES);
+        return WEIR_E_CORRUPT;
+    }
+    head->name[sizeof(head->name) - 1] = '\0';
+    head->writer_version[sizeof(head->writer_version) - 1] = '\0';
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        history_clean_track(&head->tracks[i]);
+    }
+    return WEIR_OK;
+}
+
+static enum weir_status history_read(struct wi_history *history, struct weir_error *ret_error)
+{
+    const struct wi_history_head before = history->head;
+    enum weir_status status = WEIR_E_CORRUPT;
+    if (history_pread(history, &history->head, sizeof(history->head), 0)) {
+        status = history_check(&history->head, history->n_bytes, ret_error);
+    } else {
+        wi_error_set(ret_error, "not a weir history, or cut off at its start");
+    }
+    if (status != WEIR_OK) {
+        history->head = before;
+    }
+    return status;
+}
+
+enum weir_status wi_history_read(int fd, struct wi_history *history, struct weir_error *ret_error)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0) {
+        wi_error_set(ret_error, "the history cannot be read: %s", strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    history->fd = fd;
+    history->n_bytes = (uint64_t)facts.st_size;
+    return history_read(history, ret_error);
+}
+
+enum weir_status wi_history_read_bytes(const uint8_t *bytes, size_t n, struct wi_history *history,
+                                       struct weir_error *ret_error)
+{
+    history->fd = -1;
+    history->bytes = bytes;
+    history->n_bytes = n;
+    return history_read(history, ret_error);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+bool wi_history_row(const struct wi_history *history, enum wi_history_ring ring, uint64_t sequence,
+                    struct wi_history_row *ret_row)
+{
+    /* No process is as old as this, and a difference of two such rows is a number of seconds. */
+    return sequence > 0 && sequence < UINT32_MAX &&
+           history_pread(history, ret_row, sizeof(*ret_row), wi_history_offset(ring, sequence)) &&
+           ret_row->sequence == sequence && ret_row->sequence_end == sequence &&
+           ret_row->nanos / wi_history_step_nanos(ring) == sequence;
+}
+
+/* The greatest number that a row at its own place claims. */
+static uint64_t history_scan(const struct wi_history *history, enum wi_history_ring ring,
+                             uint64_t most)
+{
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < wi_history_n_rows(ring); i++) {
+        uint64_t sequence = 0;
+        if (history_pread(history, &sequence, sizeof(sequence), wi_history_offset(ring, i)) &&
+            sequence % wi_history_n_rows(ring) == i && sequence <= most && sequence > found) {
+            found = sequence;
+        }
+    }
+    return found;
+}
+
+bool wi_history_last(const struct wi_history *history, enum wi_history_ring ring, uint64_t most,
+                     struct wi_history_row *ret_row)
+{
+    most = most < UINT32_MAX ? most : UINT32_MAX - 1;
+    /* While somebody writes it is one of the newest; else all of them are looked at. */
+    for (uint64_t back = 0; back < 3 && back < most; back++) {
+        if (wi_history_row(history, ring, most - back, ret_row)) {
+            return true;
+        }
+    }
+    for (int tries = 0; tries < HISTORY_TORN_MAX; tries++) {
+        most = history_scan(history, ring, most);
+        if (most == 0) {
+            return false;
+        }
+        if (wi_history_row(history, ring, most, ret_row)) {
+            return true;
+        }
+        most--; /* torn: the one before it */
+    }
+    return false;
+}
+
+bool wi_history_is_in(const struct wi_history_track *track, const struct wi_history_row *row)
+{
+    return track->generation && row->nanos >= track->since_nanos;
+}
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+enum history_how {
+    HOW_WORD,
+    HOW_SIGNED,
+    HOW_NANOS,      /* a word, in seconds */
+    HOW_DIFFERENCE, /* a - b, not below 0 */
+    HOW_SHARE,      /* a / b */
+    HOW_RATE,       /* per second */
+    HOW_NANOS_RATE, /* seconds per second */
+    HOW_BUSY,       /* growth of a as a share of that of a and b */
+    HOW_RUNNING,    /* of tasks: begun - ended, not more than live */
+    HOW_PENDING
+};
+
+struct history_metric {
+    enum wi_kind kind;
+    int metric;
+    enum history_how how;
+    int a, b;
+};
+
+static const struct history_metric history_metrics[] = {
+    {WI_CHANNEL, WI_CHANNEL_DEPTH, HOW_DIFFERENCE, 0, 1},
+    {WI_CHANNEL, WI_CHANNEL_SENT, HOW_WORD, 0, 0},
+    {WI_CHANNEL, WI_CHANNEL_QUEUED_BYTES, HOW_WORD, 2, 0},
+    {WI_CHANNEL, WI_CHANNEL_REJECTS, HOW_WORD, 3, 0},
+    {WI_CHANNEL, WI_CHANNEL_IN_RATE, HOW_RATE, 0, 0},
+    {WI_CHANNEL, WI_CHANNEL_OUT_RATE, HOW_RATE, 1, 0},
+    {WI_CHANNEL, WI_CHANNEL_REJECT_RATE, HOW_RATE, 3, 0},
+    {WI_SEMAPHORE, WI_SEMAPHORE_SATURATION, HOW_SHARE, 2, 3},
+    {WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE, HOW_DIFFERENCE, 3, 2},
+    {WI_SEMAPHORE, WI_SEMAPHORE_PERMITS, HOW_WORD, 3, 0},
+    {WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRES, HOW_WORD, 0, 0},
+    {WI_SEMAPHORE, WI_SEMAPHORE_REJECTS, HOW_WORD, 1, 0},
+    {WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRE_RATE, HOW_RATE, 0, 0},
+    {WI_SEMAPHORE, WI_SEMAPHORE_REJECT_RATE, HOW_RATE, 1, 0},
+    {WI_TASK, WI_TASK_PENDING, HOW_PENDING, 0, 0},
+    {WI_TASK, WI_TASK_RUNNING, HOW_RUNNING, 0, 0},
+    {WI_TASK, WI_TASK_SPAWNED, HOW_WORD, 0, 0},
+    {WI_TASK, WI_TASK_FINISHED, HOW_WORD, 1, 0},
+    {WI_TASK, WI_TASK_RUNS, HOW_WORD, 2, 0},
+    {WI_TASK, WI_TASK_SPAWN_RATE, HOW_RATE, 0, 0},
+    {WI_TASK, WI_TASK_FINISH_RATE, HOW_RATE, 1, 0},
+    {WI_COUNTER, WI_COUNTER_RATE, HOW_RATE, 0, 0},
+    {WI_COUNTER, WI_COUNTER_VALUE, HOW_WORD, 0, 0},
+    {WI_GAUGE, WI_GAUGE_VALUE, HOW_SIGNED, 0, 0},
+    {WI_LOOP, WI_LOOP_UTILISATION, HOW_BUSY, 1, 2},
+    {WI_LOOP, WI_LOOP_ITERATIONS, HOW_WORD, 0, 0},
+    {WI_LOOP, WI_LOOP_BUSY, HOW_NANOS, 1, 0},
+    {WI_LOOP, WI_LOOP_IDLE, HOW_NANOS, 2, 0},
+    {WI_LOOP, WI_LOOP_ITERATION_RATE, HOW_RATE, 0, 0},
+    {WI_PROCESS, WI_PROCESS_ANON, HOW_WORD, WI_HISTORY_ANON, 0},
+    {WI_PROCESS, WI_PROCESS_RSS, HOW_WORD, WI_HISTORY_RSS, 0},
+    {WI_PROCESS, WI_PROCESS_VIRTUAL, HOW_WORD, WI_HISTORY_VIRTUAL, 0},
+    {WI_PROCESS, WI_PROCESS_CPU, HOW_NANOS, WI_HISTORY_CPU, 0},
+    {WI_PROCESS, WI_PROCESS_CPU_RATIO, HOW_NANOS_RATE, WI_HISTORY_CPU, 0},
+    {WI_PROCESS, WI_PROCESS_THREADS, HOW_WORD, WI_HISTORY_THREADS, 0},
+    {WI_PROCESS, WI_PROCESS_FDS, HOW_WORD, WI_HISTORY_FDS, 0},
+    {WI_PROCESS, WI_PROCESS_HEAP, HOW_WORD, WI_HISTORY_HEAP, 0},
+    {WI_PROCESS, WI_PROCESS_HEAP_RESIDENT, HOW_WORD, WI_HISTORY_HEAP_RESIDENT, 0},
+    {WI_PROCESS, WI_PROCESS_REJECTS, HOW_WORD, WI_HISTORY_REJECTS, 0},
+    {WI_PROCESS, WI_PROCESS_REJECT_RATE, HOW_RATE, WI_HISTORY_REJECTS, 0},
+    {WI_PROCESS, WI_PROCESS_MEMORY_LIMIT, HOW_WORD, WI_HISTORY_MEMORY_LIMIT, 0},
+    {WI_PROCESS, WI_PROCESS_MEMORY_USED, HOW_WORD, WI_HISTORY_MEMORY_USED, 0},
+};
+
+static const struct history_metric *history_find(enum wi_kind kind, int metric)
+{
+    for (size_t i = 0; i < sizeof(history_metrics) / sizeof(history_metrics[0]); i++) {
+        if (history_metrics[i].kind == kind &&
+            (metric < 0 || history_metrics[i].metric == metric)) {
+            return &history_metrics[i];
+        }
+    }
+    return NULL;
+}
+
+bool wi_history_has(enum wi_kind kind, int metric)
+{
+    return metric >= 0 && history_find(kind, metric);
+}
+
+/* The first of each kind above. */
+int wi_history_trend(enum wi_kind kind)
+{
+    const struct history_metric *first = history_find(kind, -1);
+    return first ? first->metric : -1;
+}
+
+/* The words of a row that belong to a track, or the facts; NULL when it does not know them. */
+static const uint64_t *history_words(const struct wi_history *history, int track,
+                                     const struct history_metric *metric,
+                                     const struct wi_history_row *row)
+{
+    if (track < 0) {
+        return row->has >> metric->a & 1 ? row->facts : NULL;
+    }
+    return wi_history_is_in(&history->head.tracks[track], row) ? row->tracks[track] : NULL;
+}
+
+static double history_minus(uint64_t a, uint64_t b)
+{
+    return a > b ? (double)(a - b) : 0;
+}
+
+/* What a word has grown by; NaN when it went back. */
+static double history_growth(const uint64_t *before, const uint64_t *words, int i)
+{
+    return before && words[i] >= before[i] ? (double)(words[i] - before[i]) : NAN;
+}
+
+static double history_tasks(const uint64_t *words, bool is_pending)
+{
+    double live = history_minus(words[0], words[1]);
+    double running = fmin(history_minus(words[2], words[3]), live);
+    return is_pending ? live - running : running;
+}
+
+static double history_busy(const uint64_t *before, const uint64_t *words, int busy, int idle)
+{
+    double at_work = history_growth(before, words, busy);
+    double whole = at_work + history_growth(before, words, idle);
+    return whole > 0 ? at_work / whole : whole >= 0 ? 0 : NAN;
+}
+
+double wi_history_value(const struct wi_history *history, int track, enum wi_kind kind, int metric,
+                        const struct wi_history_row *before, const struct wi_history_row *row)
+{
+    const struct history_metric *found = metric < 0 ? NULL : history_find(kind, metric);
+    const uint64_t *words = found ? history_words(history, track, found, row) : NULL;
+    if (!words) {
+        return NAN;
+    }
+    double seconds = before && row->nanos > before->nanos
+                         ? (double)(row->nanos - before->nanos) / (double)HISTORY_SECOND
+                         : NAN;
+    double steps = before ? (double)(row->sequence - before->sequence) : 0;
+    const uint64_t *words_before =
+        before && steps <= HISTORY_GAP_STEPS ? history_words(history, track, found, before) : NULL;
+    int a = found->a;
+    switch (found->how) {
+    case HOW_WORD:
+        return (double)words[a];
+    case HOW_SIGNED:
+        return (double)(int64_t)words[a];
+    case HOW_NANOS:
+        return (double)words[a] / (double)HISTORY_SECOND;
+    case HOW_DIFFERENCE:
+        return history_minus(words[a], words[found->b]);
+    case HOW_SHARE:
+        return words[found->b] ? (double)words[a] / (double)words[found->b] : 0;
+    case HOW_RATE:
+        return history_growth(words_before, words, a) / seconds;
+    case HOW_NANOS_RATE:
+        return history_growth(words_before, words, a) / (double)HISTORY_SECOND / seconds;
+    case HOW_BUSY:
+        return history_busy(words_before, words, a, found->b);
+    case HOW_RUNNING:
+    case HOW_PENDING:
+        return history_tasks(words, found->how == HOW_PENDING);
+    }
+    return NAN;
+}

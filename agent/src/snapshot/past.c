@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The history as a world writes it: one row a second. While there are no more handles than tracks
+ * each has one from its first second on; else they are chosen anew once a minute.
+ */
+#include "snapshot/past.h"
+
+#include "snapshot/state.h"
+#include "snapshot/track.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAST_CHOICE_NANOS UINT64_C(60000000000)
+
+void wi_past_open(struct wi_world *world)
+{
+    wi_recorder_init(&world->past.recorder, world->facts.path, world->facts.name, world->facts.pid,
+                     world->facts.start_ticks);
+}
+
+void wi_past_close(struct wi_world *world)
+{
+    wi_recorder_finish(&world->past.recorder);
+    free(world->past.marks);
+}
+
+void wi_world_record(struct wi_world *world)
+{
+    world->past.recorder.may_write = true;
+}
+
+void wi_world_abandon(struct wi_world *world)
+{
+    wi_recorder_abandon(&world->past.recorder);
+}
+
+const struct wi_history *wi_world_history(const struct wi_world *world)
+{
+    const struct wi_recorder *recorder = &world->past.recorder;
+    return recorder->state == WI_RECORDER_NONE ? NULL : &recorder->history;
+}
+
+uint64_t wi_past_as_of(const struct wi_world *world)
+{
+    return world->past.as_of_nanos ? world->past.as_of_nanos : world->now_nanos;
+}
+
+int64_t wi_past_as_of_unix(const struct wi_world *world)
+{
+    return world->past.as_of_nanos ? world->past.as_of_unix_nanos : world->unix_nanos;
+}
+
+/* ---- tracks -------------------------------------------------------------------------------- */
+
+void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[WI_HISTORY_WORDS])
+{
+    const struct wi_raw *raw = &world->collection.raws[id];
+    uint64_t spent[2];
+    memset(ret_words, 0, WI_HISTORY_WORDS * sizeof(ret_words[0]));
+    ret_words[0] = raw->entering[0];
+    switch (raw->kind) {
+    case WI_CHANNEL:
+        ret_words[0] = world_minus(raw->entering[0], raw->unsent);
+        ret_words[1] = raw->leaving[1] + world_discarded(raw);
+        ret_words[2] = world_minus(raw->entering[2], raw->leaving[3]);
+        ret_words[3] = world_rejects(raw);
+        break;
+    case WI_SEMAPHORE:
+        ret_words[0] = raw->entering[2];
+        ret_words[1] = world_rejects(raw);
+        ret_words[2] = world_permits_taken(raw);
+        ret_words[3] = raw->capacity;
+        break;
+    case WI_TASK:
+        ret_words[1] = world_finished(raw);
+        ret_words[2] = raw->entering[1];
+        ret_words[3] = raw->leaving[2];
+        break;
+    case WI_GAUGE:
+        ret_words[0] = raw->in_other;
+        break;
+    case WI_LOOP:
+        wi_world_loop_times(world, id, spent);
+        ret_words[1] = spent[1];
+        ret_words[2] = spent[0];
+        break;
+    default:
+        break;
+    }
+}
+
+/* How often a handle has been used. A gauge has been set when it has changed. */
+static uint64_t past_count(const struct wi_raw *raw)
+{
+    switch (raw->kind) {
+    case WI_CHANNEL:
+        return raw->entering[0] + raw->leaving[1];
+    case WI_SEMAPHORE:
+        return raw->entering[2] + world_rejects(raw);
+    case WI_TASK:
+        return raw->entering[0] + world_finished(raw);
+    case WI_GAUGE:
+        return raw->in_other;
+    default:
+        return raw->entering[0];
+    }
+}
+
+static void past_drop(struct wi_world *world, size_t i)
+{
+    struct wi_history_track *track = &world->past.recorder.history.head.tracks[i];
+    if (track->slot < world->n_slots && world->slots[track->slot].track == i + 1) {
+        world->slots[track->slot].track = 0;
+    }
+    memset(track, 0, sizeof(*track));
+    world->past.recorder.is_track_due[i] = true;
+}
+
+/* Keeps the tracks of handles that are open still; those that a writer before has left are found by
+ * their generations. */
+static void past_bind(struct wi_world *world)
+{
+    struct wi_history_track *tracks = world->past.recorder.history.head.tracks;
+    for (size_t id = 0; !world->past.was_writing && id < world->n_slots; id++) {
+        world->slots[id].track = 0;
+    }
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &tracks[i];
+        if (!track->generation) {
+            continue;
+        }
+        bool is_open = track->slot < world->collection.n &&
+                       world->generations[track->slot] == track->generation &&
+                       world->collection.raws[track->slot].kind == track->kind;
+        if (is_open && world->slots[track->slot].track == 0) {
+            world->slots[track->slot].track = (uint8_t)(i + 1);
+        }
+        if (!is_open || world->slots[track->slot].track != i + 1) {
+            past_drop(world, i);
+        }
+    }
+}
+
+static void past_follow(struct wi_world *world, uint32_t id)
+{
+    struct wi_recorder *recorder = &world->past.recorder;
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        struct wi_history_track *track = &recorder->history.head.tracks[i];
+        if (!track->generation) {
+            memset(track, 0, sizeof(*track));
+            track->since_nanos = world->now_nanos;
+            track->slot = id;
+            track->generation = world->generations[id];
+            track->kind = world->collection.raws[id].kind;
+            memcpy(track->name, world->slots[id].name, strlen(world->slots[id].name) + 1);
+            recorder->is_track_due[i] = true;
+            world->slots[id].track = (uint8_t)(i + 1);
+            return;
+        }
+    }
+}
+
+/* Uses of a handle since the last choice, and a new mark. */
+static uint64_t past_traffic(struct wi_world *world, uint32_t id)
+{
+    const struct wi_raw *raw = &world->collection.raws[id];
+    struct world_mark *mark = &world->past.marks[id];
+    uint64_t before = mark->generation == world->generations[id] ? mark->count : 0;
+    mark->generation = world->generations[id];
+    mark->count = past_count(raw);
+    if (raw->kind == WI_GAUGE) {
+        return mark->count != before;
+    }
+    return world_minus(mark->count, before);
+}
+
+static bool past_is_among(uint32_t slot, const uint32_t *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool past_make_marks(struct world_past *past, size_t n)
+{
+    if (n > past->n_marks) {
+        struct world_mark *marks = realloc(past->marks, n * sizeof(*marks));
+        if (!marks) {
+            return false;
+        }
+        memset(marks + past->n_marks, 0, (n - past->n_marks) * sizeof(*marks));
+        past->marks = marks;
+        past->n_marks = n;
+    }
+    return true;
+}
+
+/* Without memory the tracks stay as they are. */
+static void past_choose(struct wi_world *world)
+{
+    struct world_past *past = &world->past;
+    struct wi_track_choice *choice = calloc(1, sizeof(*choice));
+    uint32_t slots[WI_HISTORY_TRACKS];
+    past->chosen_nanos = world->now_nanos;
+    if (!choice || !past_make_marks(past, world->n_slots)) {
+        free(choice);
+        return;
+    }
+    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        for (size_t i = 0; wi_kind_has_slots(kind) && i < world->n_order[kind]; i++) {
+            uint32_t id = world->order[kind][i];
+            wi_track_offer(choice, (enum wi_kind)kind, id, past_traffic(world, id),
+                           world->slots[id].track != 0);
+        }
+    }
+    size_t n = wi_track_end(choice, slots);
+    free(choice);
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &past->recorder.history.head.tracks[i];
+        if (track->generation && !past_is_among(track->slot, slots, n)) {
+            past_drop(world, i);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!world->slots[slots[i]].track) {
+            past_follow(world, slots[i]);
+        }
+    }
+}
+
+static void past_update_tracks(struct wi_world *world)
+{
+    struct wi_history_head *head = &world->past.recorder.history.head;
+    size_t n_handles = 0;
+    past_bind(world);
+    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        n_handles += wi_kind_has_slots(kind) ? world->n_order[kind] : 0;
+    }
+    if (n_handles > WI_HISTORY_TRACKS) {
+        if (!world->past.chosen_nanos ||
+            world->now_nanos - world->past.chosen_nanos >= PAST_CHOICE_NANOS) {
+            past_choose(world);
+        }
+    } else {
+        for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+            for (size_t i = 0; wi_kind_has_slots(kind) && i < world->n_order[kind]; i++) {
+                uint32_t id = world->order[kind][i];
+                if (!world->slots[id].track) {
+                    past_follow(world, id);
+                }
+            }
+        }
+        world->past.chosen_nanos = 0;
+    }
+    if (head->n_handles != n_handles) {
+        head->n_handles = n_handles;
+        world->past.recorder.is_head_due = true;
+    }
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static void past_put_fact(struct wi_history_row *row, enum wi_history_fact fact, uint64_t number)
+{
+    row->facts[fact] = number;
+    row->has |= UINT64_C(1) << fact;
+}
+
+static void past_put_facts(const struct wi_world *world, struct wi_history_row *row)
+{
+    const struct wi_process *process = &world->process;
+    past_put_fact(row, WI_HISTORY_REJECTS, world->rejects);
+    if (!process->is_known) {
+        return;
+    }
+    past_put_fact(row, WI_HISTORY_RSS, process->rss_bytes);
+    past_put_fact(row, WI_HISTORY_ANON, process->anon_bytes);
+    past_put_fact(row, WI_HISTORY_VIRTUAL, process->virtual_bytes);
+    past_put_fact(row, WI_HISTORY_CPU, (uint64_t)(process->cpu_seconds * 1e9));
+    past_put_fact(row, WI_HISTORY_THREADS, process->threads);
+    past_put_fact(row, WI_HISTORY_FDS, process->fds);
+    if (process->has_heap) {
+        past_put_fact(row, WI_HISTORY_HEAP, process->heap_bytes);
+        past_put_fact(row, WI_HISTORY_HEAP_RESIDENT, process->heap_resident_bytes);
+    }
+    if (process->has_memory_limit) {
+        past_put_fact(row, WI_HISTORY_MEMORY_LIMIT, process->memory_limit_bytes);
+        past_put_fact(row, WI_HISTORY_MEMORY_USED, process->memory_used_bytes);
+    }
+}
+
+static void past_record(struct wi_world *world)
+{
+    struct wi_recorder *recorder = &world->past.recorder;
+    struct wi_history_head *head = &recorder->history.head;
+    struct wi_history_row row = {.unix_nanos = world->unix_nanos, .nanos = world->now_nanos};
+    past_update_tracks(world);
+    past_put_facts(world, &row);
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        if (head->tracks[i].generation) {
+            wi_past_words(world, head->tracks[i].slot, row.tracks[i]);
+        }
+    }
+    if (!head->first_nanos) {
+        head->first_nanos = world->now_nanos;
+        recorder->is_head_due = true;
+    }
+    wi_recorder_write(recorder, &row);
+}
+
+static bool past_is_alive(const struct wi_world *world)
+{
+    enum wi_state state = wi_world_state(world);
+    return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN;
+}
+
+void wi_past_begin_tick(struct wi_world *world)
+{
+    wi_recorder_step(&world->past.recorder, past_is_alive(world));
+}
+
+void wi_past_end_tick(struct wi_world *world)
+{
+    bool is_writing = world->past.recorder.state == WI_RECORDER_WRITING && past_is_alive(world);
+    if (!world->past.has_seeded) {
+        world->past.has_seeded = true;
+        wi_past_seed(world);
+    }
+    if (is_writing) {
+        past_record(world);
+    }
+    world->past.was_writing = is_writing;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a world has of the time before: the history that it writes or reads (past.c), and what it
+ * takes from one that was written before it looked (seed.c). Inside of a world, as state.h is.
+ */
+#ifndef WI_SNAPSHOT_PAST_H
+#define WI_SNAPSHOT_PAST_H
+
+#include "snapshot/collect.h"
+#include "snapshot/recorder.h"
+
+struct wi_world;
+
+/* How often a handle had been used when the tracks were chosen last. */
+struct world_mark {
+    uint64_t count;
+    uint32_t generation;
+};
+
+struct world_past {
+    struct wi_recorder recorder;
+    bool has_seeded;
+    bool was_writing;         /* at the tick before */
+    uint64_t chosen_nanos;    /* when the tracks were; 0: not yet */
+    struct world_mark *marks; /* by slot; NULL while all handles have a track */
+    size_t n_marks;
+    /* Of a process that has ended, where it is known: the last that was seen of it. */
+    bool has_ended;
+    uint64_t as_of_nanos;
+    int64_t as_of_unix_nanos;
+    uint64_t facts_sequence; /* of the row that the facts are from, when they come from rows */
+};
+
+void wi_past_open(struct wi_world *world);
+void wi_past_close(struct wi_world *world);
+
+/* At the beginning of a tick: the file; and of a process that cannot be looked at: its facts. */
+void wi_past_begin_tick(struct wi_world *world);
+
+/* At the end of it: what the first look takes from the history, then the row of this second. */
+void wi_past_end_tick(struct wi_world *world);
+
+/* A handle's words in a row, as wi_history_row has them. */
+void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[WI_HISTORY_WORDS]);
+
+/* The first look at a process: rates, growth and ages as if this world had been there. */
+void wi_past_seed(struct wi_world *world);
+
+/* The facts of a process that has ended, or is out of sight, from the rows. */
+void wi_past_facts(struct wi_world *world);
+
+/* Now, or when the process was seen last. */
+uint64_t wi_past_as_of(const struct wi_world *world);
+int64_t wi_past_as_of_unix(const struct wi_world *world);
+
+#endif

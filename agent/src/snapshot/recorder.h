@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The history's file in the hands of one exporter: found, read, and, where the exporter may and no
+ * other one does, written. The lock on the file says who writes; when it is free whoever tries first
+ * goes on with the file as it is. One pwrite a second, never a mapping: a file system that is full
+ * is an error that is counted, not a signal. One thread at a time.
+ */
+#ifndef WI_SNAPSHOT_RECORDER_H
+#define WI_SNAPSHOT_RECORDER_H
+
+#include "segment/find.h"
+#include "snapshot/history.h"
+
+#include <sys/types.h>
+
+enum wi_recorder_state {
+    WI_RECORDER_NONE,    /* there is no file */
+    WI_RECORDER_WRITING, /* by this exporter */
+    WI_RECORDER_READING  /* another one writes it, or nobody any more */
+};
+
+struct wi_recorder {
+    char path[WI_PATH_MAX]; /* "": the segment has no file to lie beside */
+    char segment[WI_PATH_MAX];
+    char name[WEIR_NAME_MAX + 1];
+    uint32_t pid;
+    uint64_t start_ticks;
+    bool may_write;
+    enum wi_recorder_state state;
+    int fd; /* -1: none */
+    dev_t device;
+    ino_t inode;
+    uint64_t file_bytes; /* that it holds */
+    uint64_t lost;       /* rows that could not be written */
+    char problem[160];   /* why there is no history, or none is written; "" when all is well */
+    uint64_t room_until; /* fresh pages for which the memory cgroup has room */
+    uint64_t written[WI_HISTORY_N_RINGS]; /* sequence of the last row */
+    struct wi_history history;            /* while state is not NONE */
+    /* What of history.head has changed since it was written. */
+    bool is_head_due;
+    bool is_track_due[WI_HISTORY_TRACKS];
+};
+
+/* `segment` is a path that ends in ".weir", else there is no history. */
+void wi_recorder_init(struct wi_recorder *recorder, const char *segment, const char *name,
+                      uint32_t pid, uint64_t start_ticks);
+
+/* Gives the lock back. The file stays: it goes with the segment. */
+void wi_recorder_finish(struct wi_recorder *recorder);
+
+/* In a forked child: closes what came along, and leaves the lock to the parent. */
+void wi_recorder_abandon(struct wi_recorder *recorder);
+
+/* Once a second: opens the file when it is there, makes it when it may, takes the lock when it is
+ * free, reads the head when another one writes. `is_alive`: the process runs. */
+void wi_recorder_step(struct wi_recorder *recorder, bool is_alive);
+
+/* Writes what of the head is due, then the row, whose sequence is filled in here, when its second has
+ * none yet; and the same row for its minute. */
+void wi_recorder_write(struct wi_recorder *recorder, struct wi_history_row *row);
+
+#endif

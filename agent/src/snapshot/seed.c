@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an exporter that comes late, or after the end, takes from the history: the rates of the last
+ * second, the growth of the last minute, since when a channel's oldest message has waited, and of a
+ * process that is gone all that /proc said last. Read once; what is read is small or soon found.
+ */
+#include "snapshot/past.h"
+
+#include "snapshot/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SEED_SECOND UINT64_C(1000000000)
+
+/* A row this much older than now tells what happened since then per second. */
+#define SEED_RATE_LEAST UINT64_C(900000000)
+#define SEED_RATE_STEPS 5
+
+/* The facts of a process that cannot be looked at are as new as its history's last row. */
+#define SEED_FRESH_STEPS 3
+
+static const struct wi_history *seed_history(const struct wi_world *world)
+{
+    return &world->past.recorder.history;
+}
+
+/* ---- the process --------------------------------------------------------------------------- */
+
+static bool seed_has(const struct wi_history_row *row, enum wi_history_fact fact)
+{
+    return row->has >> fact & 1;
+}
+
+static void seed_process(struct wi_process *process, const struct wi_history_row *row)
+{
+    process->is_known = seed_has(row, WI_HISTORY_RSS);
+    process->rss_bytes = row->facts[WI_HISTORY_RSS];
+    process->anon_bytes = row->facts[WI_HISTORY_ANON];
+    process->virtual_bytes = row->facts[WI_HISTORY_VIRTUAL];
+    process->cpu_seconds = (double)row->facts[WI_HISTORY_CPU] / 1e9;
+    process->threads = row->facts[WI_HISTORY_THREADS];
+    process->fds = row->facts[WI_HISTORY_FDS];
+    process->has_heap = seed_has(row, WI_HISTORY_HEAP);
+    process->heap_bytes = row->facts[WI_HISTORY_HEAP];
+    process->heap_resident_bytes = row->facts[WI_HISTORY_HEAP_RESIDENT];
+    process->has_memory_limit = seed_has(row, WI_HISTORY_MEMORY_LIMIT);
+    process->memory_limit_bytes = row->facts[WI_HISTORY_MEMORY_LIMIT];
+    process->memory_used_bytes = row->facts[WI_HISTORY_MEMORY_USED];
+}
+
+/* The growth of the minute before `last`, that row included. */
+static void seed_growth(struct wi_world *world, const struct wi_history_row *last)
+{
+    struct wi_history_row row;
+    uint64_t first =
+        last->sequence < WI_GROWTH_SAMPLES ? 1 : last->sequence - WI_GROWTH_SAMPLES + 1;
+    uint64_t before = 0;
+    world->process.growth.n = 0;
+    for (uint64_t s = first; s <= last->sequence; s++) {
+        if (wi_history_row(seed_history(world), WI_HISTORY_SECONDS, s, &row) &&
+            seed_has(&row, WI_HISTORY_ANON) && row.nanos > before) {
+            wi_process_growth_add(&world->process, row.nanos, row.facts[WI_HISTORY_ANON]);
+            before = row.nanos;
+        }
+    }
+}
+
+/* The last that was seen of a process that has ended: by whoever wrote its history, or by us. */
+static void seed_end(struct wi_world *world)
+{
+    struct world_past *past = &world->past;
+    struct wi_history_row last;
+    if (past->has_ended) {
+        return;
+    }
+    past->has_ended = true;
+    past->as_of_nanos = world->tick_before;
+    past->as_of_unix_nanos = world->unix_nanos - (int64_t)(world->now_nanos - world->tick_before);
+    if (past->recorder.state != WI_RECORDER_NONE &&
+        wi_history_last(seed_history(world), WI_HISTORY_SECONDS, UINT64_MAX, &last)) {
+        past->as_of_nanos = last.nanos;
+        past->as_of_unix_nanos = last.unix_nanos;
+        seed_process(&world->process, &last);
+        seed_growth(world, &last);
+    }
+}
+
+void wi_past_facts(struct wi_world *world)
+{
+    struct world_past *past = &world->past;
+    struct wi_history_row last;
+    if (wi_world_state(world) != WI_STATE_UNKNOWN) {
+        seed_end(world);
+        return;
+    }
+    uint64_t second = world->now_nanos / SEED_SECOND;
+    world->process.is_known = false;
+    if (past->recorder.state == WI_RECORDER_READING &&
+        wi_history_last(seed_history(world), WI_HISTORY_SECONDS, second, &last) &&
+        last.sequence + SEED_FRESH_STEPS >= second) {
+        seed_process(&world->process, &last);
+        if (past->facts_sequence == 0) {
+            seed_growth(world, &last);
+        } else if (last.sequence > past->facts_sequence) {
+            wi_process_growth_add(&world->process, last.nanos, world->process.anon_bytes);
+        }
+        past->facts_sequence = last.sequence;
+    }
+}
+
+/* ---- rates --------------------------------------------------------------------------------- */
+
+/* What the counters of world_slot.rate stood at. Of what left a channel only received messages are
+ * counted there; what was discarded so far is taken to have been discarded then. */
+static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
+                        uint64_t ret_counts[N_RATES])
+{
+    memset(ret_counts, 0, N_RATES * sizeof(ret_counts[0]));
+    ret_counts[RATE_IN] = words[0];
+    if (raw->kind == WI_CHANNEL) {
+        ret_counts[RATE_OUT] = world_minus(words[1], world_discarded(raw));
+        ret_counts[RATE_REJECTS] = words[3];
+    } else if (raw->kind == WI_SEMAPHORE) {
+        ret_counts[RATE_REJECTS] = words[1];
+    } else if (raw->kind == WI_TASK) {
+        ret_counts[RATE_OUT] = words[1];
+    } else if (raw->kind == WI_LOOP) {
+        ret_counts[RATE_OUT] = words[1];
+        ret_counts[RATE_REJECTS] = words[2];
+    }
+}
+
+/* The slot of a track that is open still, or NULL. */
+static struct world_slot *seed_slot(struct wi_world *world, const struct wi_history_track *track)
+{
+    return track->generation && track->slot < world->collection.n &&
+                   world->generations[track->slot] == track->generation &&
+                   world->collection.raws[track->slot].kind == track->kind
+               ? &world->slots[track->slot]
+               : NULL;
+}
+
+static void seed_slot_rates(struct wi_world *world, size_t i, const struct wi_history_row *row,
+                            double seconds)
+{
+    const struct wi_history_track *track = &seed_history(world)->head.tracks[i];
+    struct world_slot *slot = seed_slot(world, track);
+    uint64_t counts[N_RATES];
+    if (!slot || !wi_history_is_in(track, row)) {
+        return;
+    }
+    seed_counts(&world->collection.raws[track->slot], row->tracks[i], counts);
+    for (int r = 0; r < N_RATES; r++) {
+        slot->rate[r] = (double)world_minus(slot->last[r], counts[r]) / seconds;
+    }
+    slot->has_rates = true;
+}
+
+static void seed_rates(struct wi_world *world)
+{
+    struct wi_history_row row;
+    uint64_t second = world->now_nanos / SEED_SECOND;
+    for (uint64_t back = 0; back <= SEED_RATE_STEPS && back < second; back++) {
+        if (!wi_history_row(seed_history(world), WI_HISTORY_SECONDS, second - back, &row) ||
+            row.nanos + SEED_RATE_LEAST > world->now_nanos) {
+            continue;
+        }
+        double seconds = (double)(world->now_nanos - row.nanos) / 1e9;
+        for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+            seed_slot_rates(world, i, &row, seconds);
+        }
+        if (seed_has(&row, WI_HISTORY_CPU) && world->process.is_known) {
+            double grown = world->process.cpu_seconds - (double)row.facts[WI_HISTORY_CPU] / 1e9;
+            world->cpu_ratio = grown > 0 ? grown / seconds : 0;
+            world->rejects_rate =
+                (double)world_minus(world->rejects, row.facts[WI_HISTORY_REJECTS]) / seconds;
+            world->has_rates = true;
+        }
+        return;
+    }
+}
+
+/* ---- ages ---------------------------------------------------------------------------------- */
+
+/* Channels whose oldest message is looked for. */
+struct seed_ages {
+    size_t n; /* still looked for */
+    struct {
+        bool is_wanted;
+        bool is_found;
+        uint64_t left;
+        uint64_t start; /* nanos of the row at which no more had been sent than have left by now */
+    } channel[WI_HISTORY_TRACKS];
+    uint64_t first[WI_HISTORY_N_RINGS]; /* sequence of the oldest row looked at */
+    uint64_t oldest_second;             /* nanos of it */
+};
+
+static void seed_age_look(struct seed_ages *ages, const struct wi_history *history,
+                          const struct wi_history_row *row)
+{
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        if (!ages->channel[i].is_wanted || ages->channel[i].is_found) {
+            continue;
+        }
+        if (!wi_history_is_in(&history->head.tracks[i], row)) {
+            ages->channel[i].is_wanted = false;
+            ages->n--;
+        } else if (row->tracks[i][0] <= ages->channel[i].left) {
+            ages->channel[i].is_found = true;
+            ages->channel[i].start = row->nanos;
+            ages->n--;
+        }
+    }
+}
+
+/* Goes back in time until all are found. */
+static void seed_age_search(struct seed_ages *ages, const struct wi_history *history,
+                            const struct wi_history_row *last)
+{
+    struct wi_history_row row;
+    for (int ring = WI_HISTORY_SECONDS; ring < WI_HISTORY_N_RINGS; ring++) {
+        uint64_t newest = last->nanos / wi_history_step_nanos((enum wi_history_ring)ring);
+        uint64_t n = wi_history_n_rows((enum wi_history_ring)ring);
+        ages->first[ring] = newest + 1;
+        for (uint64_t back = 0; ages->n && back < n && back < newest; back++) {
+            if (!wi_history_row(history, (enum wi_history_ring)ring, newest - back, &row) ||
+                (ring == WI_HISTORY_MINUTES && row.nanos >= ages->oldest_second)) {
+                continue;
+            }
+            seed_age_look(ages, history, &row);
+            ages->first[ring] = row.sequence;
+            ages->oldest_second = ring == WI_HISTORY_SECONDS ? row.nanos : ages->oldest_second;
+        }
+    }
+}
+
+static void seed_age_row(struct wi_world *world, const struct seed_ages *ages,
+                         const struct wi_history_row *row)
+{
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &seed_history(world)->head.tracks[i];
+        if (ages->channel[i].is_found && row->nanos >= ages->channel[i].start &&
+            row->nanos < world->now_nanos) {
+            wi_age_add(world->slots[track->slot].age, row->nanos,
+                       row->tracks[i][0] + world->collection.raws[track->slot].unsent);
+        }
+    }
+}
+
+/* Goes forward again and adds the rows in their order. */
+static void seed_age_fill(struct wi_world *world, struct seed_ages *ages,
+                          const struct wi_history_row *last)
+{
+    struct wi_history_row row;
+    for (int ring = WI_HISTORY_N_RINGS - 1; ring >= 0; ring--) {
+        uint64_t newest = last->nanos / wi_history_step_nanos((enum wi_history_ring)ring);
+        for (uint64_t s = ages->first[ring]; s <= newest; s++) {
+            if (wi_history_row(seed_history(world), (enum wi_history_ring)ring, s, &row) &&
+                (ring == WI_HISTORY_SECONDS || row.nanos < ages->oldest_second)) {
+                seed_age_row(world, ages, &row);
+            }
+        }
+    }
+}
+
+/* Empties the ring of a channel that was found, and makes it where there is none. */
+static bool seed_age_ring(struct wi_world *world, struct world_slot *slot)
+{
+    if (!slot->age && world->n_ages < WORLD_MAX_AGES) {
+        slot->age = calloc(1, sizeof(*slot->age));
+        world->n_ages += slot->age != NULL;
+    } else if (slot->age) {
+        memset(slot->age, 0, sizeof(*slot->age));
+    }
+    return slot->age != NULL;
+}
+
+static void seed_age_list(struct wi_world *world, struct seed_ages *ages)
+{
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &seed_history(world)->head.tracks[i];
+        if (track->kind != WI_CHANNEL || !seed_slot(world, track)) {
+            continue;
+        }
+        const struct wi_raw *raw = &world->collection.raws[track->slot];
+        ages->channel[i].left = raw->leaving[1] + world_discarded(raw);
+        ages->channel[i].is_wanted =
+            !(raw->flags & WI_SLOT_UNORDERED) && world_channel_depth(raw) > 0;
+        ages->n += ages->channel[i].is_wanted;
+    }
+}
+
+static void seed_ages(struct wi_world *world, const struct wi_history_row *last)
+{
+    struct seed_ages ages = {.oldest_second = UINT64_MAX};
+    seed_age_list(world, &ages);
+    if (!ages.n) {
+        return;
+    }
+    seed_age_search(&ages, seed_history(world), last);
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        uint32_t id = seed_history(world)->head.tracks[i].slot;
+        ages.channel[i].is_found =
+            ages.channel[i].is_found && seed_age_ring(world, &world->slots[id]);
+    }
+    seed_age_fill(world, &ages, last);
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        uint32_t id = seed_history(world)->head.tracks[i].slot;
+        if (ages.channel[i].is_found) {
+            wi_age_add(world->slots[id].age, wi_past_as_of(world),
+                       world->collection.raws[id].entering[0]);
+        }
+    }
+}
+
+void wi_past_seed(struct wi_world *world)
+{
+    struct wi_history_row last;
+    bool has_ended = world->past.has_ended;
+    uint64_t most = has_ended ? UINT64_MAX : world->now_nanos / SEED_SECOND;
+    if (world->past.recorder.state == WI_RECORDER_NONE ||
+        !wi_history_last(seed_history(world), WI_HISTORY_SECONDS, most, &last)) {
+        return;
+    }
+    if (!has_ended && wi_world_state(world) == WI_STATE_RUNNING && world->process.is_known &&
+        last.sequence + WI_GROWTH_SAMPLES >= most && last.nanos < world->now_nanos) {
+        seed_growth(world, &last);
+        wi_process_growth_add(&world->process, world->now_nanos, world->process.anon_bytes);
+    }
+    if (!has_ended) {
+        seed_rates(world);
+    }
+    seed_ages(world, &last);
+}
