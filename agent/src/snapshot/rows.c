@@ -254,8 +254,9 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         put_process_bounds(row, process);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
         put_f64(row, WI_PROCESS_UPTIME,
-                ((double)wi_past_as_of_unix(world) - (double)world->facts.started_unix_nanos) /
-                    1e9);
+                wi_world_state(world) == WI_STATE_DEAD
+                    ? (double)(wi_past_as_of_unix(world) - world->facts.started_unix_nanos) / 1e9
+                    : world->uptime_seconds);
         if (world->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, world->cpu_ratio);
         }

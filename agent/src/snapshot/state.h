@@ -93,6 +93,7 @@ struct wi_world {
     uint64_t refreshes;
     uint64_t now_nanos, tick_nanos, tick_before;
     int64_t unix_nanos;
+    double uptime_seconds; /* of the process */
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_ticked, has_rates, has_counter;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
@@ -222,6 +223,20 @@ static enum weir_status world_sort_slots(struct wi_world *world, struct weir_err
     return WEIR_OK;
 }
 
+/* By the clock by which the kernel notes a process's start, since the one on the wall may be set. */
+static double world_uptime(const struct wi_world *world)
+{
+    if (!world->facts.start_ticks) {
+        return (double)(world->unix_nanos - world->facts.started_unix_nanos) / 1e9;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    long hertz = sysconf(_SC_CLK_TCK);
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
+                     (double)world->facts.start_ticks / (double)(hertz > 0 ? hertz : 100);
+    return seconds > 0 ? seconds : 0;
+}
+
 enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
                                   struct weir_error *ret_error)
 {
@@ -250,6 +265,7 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
     }
     clock_gettime(CLOCK_REALTIME, &now);
     world->unix_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    world->uptime_seconds = world_uptime(world);
     world->now_nanos = now_nanos;
     world->refreshes++;
     if (!world->has_ticked || now_nanos - world->tick_nanos >= WORLD_TICK_NANOS) {
