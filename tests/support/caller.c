@@ -66,3 +66,46 @@ bool caller_has_input(int fd, int millis)
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     return poll(&wait, 1, millis) == 1;
 }
+
+static bool caller_read(int fd, unsigned char *to, size_t n, int millis)
+{
+    for (size_t at = 0; at < n;) {
+        if (!caller_has_input(fd, millis)) {
+            return false;
+        }
+        ssize_t got = read(fd, to + at, n - at);
+        if (got <= 0) {
+            return true; /* closed: what is there stays */
+        }
+        at += (size_t)got;
+    }
+    return true;
+}
+
+enum caller_answer caller_answer(int fd, int stream, int millis)
+{
+    enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, END_STREAM = 1, NONE = 255 };
+    for (;;) {
+        unsigned char head[9] = {0, 0, 0, NONE};
+        unsigned char byte;
+        if (!caller_read(fd, head, sizeof(head), millis)) {
+            return CALLER_NOTHING;
+        }
+        size_t n = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        for (; n > 0 && head[3] != NONE; n--) {
+            if (!caller_read(fd, &byte, 1, millis)) {
+                return CALLER_NOTHING;
+            }
+        }
+        if (head[3] == NONE || head[3] == GOAWAY) {
+            return CALLER_CLOSED;
+        }
+        if (head[8] == stream && head[3] == DATA) {
+            return CALLER_MESSAGE;
+        }
+        if (head[8] == stream &&
+            (head[3] == RST_STREAM || (head[3] == HEADERS && (head[4] & END_STREAM)))) {
+            return CALLER_STATUS;
+        }
+    }
+}

@@ -16,6 +16,10 @@ int caller_dial(const char *path);
 /* Asks, after the preface, for channels every 100 ms on a stream. False: the peer has gone. */
 bool caller_watch(int fd, int stream);
 
+/* What becomes of a call on a stream within so many milliseconds of silence. */
+enum caller_answer { CALLER_NOTHING, CALLER_MESSAGE, CALLER_STATUS, CALLER_CLOSED };
+enum caller_answer caller_answer(int fd, int stream, int millis);
+
 /* Whether there is something to read, or an end, within so many milliseconds. */
 bool caller_has_input(int fd, int millis);
 

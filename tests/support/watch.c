@@ -32,11 +32,53 @@ static void watch_lock(const char *name)
     }
 }
 
-static void watch_allocation(const char *name)
+static int64_t watch_left; /* allocations until one fails; atomic */
+static bool watch_is_failing, watch_is_once, watch_has_failed;
+static int64_t watch_live; /* atomic */
+
+void watch_fail(int64_t n, bool is_once)
+{
+    __atomic_store_n(&watch_left, n, __ATOMIC_RELAXED);
+    __atomic_store_n(&watch_is_once, is_once, __ATOMIC_RELAXED);
+    __atomic_store_n(&watch_has_failed, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&watch_is_failing, true, __ATOMIC_RELEASE);
+}
+
+bool watch_fail_end(void)
+{
+    __atomic_store_n(&watch_is_failing, false, __ATOMIC_RELEASE);
+    return __atomic_load_n(&watch_has_failed, __ATOMIC_RELAXED);
+}
+
+int64_t watch_blocks(void)
+{
+    return __atomic_load_n(&watch_live, __ATOMIC_RELAXED);
+}
+
+/* Notes an allocation; false: it must fail. */
+static bool watch_allocation(const char *name)
 {
     if (watch_tally) {
         watch_tally->allocation = watch_tally->allocations++ ? watch_tally->allocation : name;
     }
+    if (!__atomic_load_n(&watch_is_failing, __ATOMIC_ACQUIRE)) {
+        return true;
+    }
+    int64_t left = __atomic_sub_fetch(&watch_left, 1, __ATOMIC_RELAXED);
+    if (left > 0 || (left < 0 && __atomic_load_n(&watch_is_once, __ATOMIC_RELAXED))) {
+        return true;
+    }
+    __atomic_store_n(&watch_has_failed, true, __ATOMIC_RELAXED);
+    errno = ENOMEM;
+    return false;
+}
+
+static void *watch_count(void *memory)
+{
+    if (memory) {
+        __atomic_fetch_add(&watch_live, 1, __ATOMIC_RELAXED);
+    }
+    return memory;
 }
 
 /* ---- allocations: the C library's own names for them need no look-up, which would allocate -------- */
@@ -49,45 +91,46 @@ void __libc_free(void *memory);
 
 void *malloc(size_t n)
 {
-    watch_allocation("malloc");
-    return __libc_malloc(n);
+    return watch_allocation("malloc") ? watch_count(__libc_malloc(n)) : NULL;
 }
 
 void *calloc(size_t n, size_t size)
 {
-    watch_allocation("calloc");
-    return __libc_calloc(n, size);
+    return watch_allocation("calloc") ? watch_count(__libc_calloc(n, size)) : NULL;
 }
 
 void *realloc(void *memory, size_t n)
 {
-    watch_allocation("realloc");
-    return __libc_realloc(memory, n);
+    if (!watch_allocation("realloc")) {
+        return NULL;
+    }
+    void *result = __libc_realloc(memory, n);
+    return memory ? result : watch_count(result);
 }
 
 void free(void *memory)
 {
-    watch_allocation("free");
+    if (watch_tally) {
+        watch_allocation("free");
+    }
+    __atomic_fetch_sub(&watch_live, memory != NULL, __ATOMIC_RELAXED);
     __libc_free(memory);
 }
 
 void *memalign(size_t alignment, size_t n);
 void *memalign(size_t alignment, size_t n)
 {
-    watch_allocation("memalign");
-    return __libc_memalign(alignment, n);
+    return watch_allocation("memalign") ? watch_count(__libc_memalign(alignment, n)) : NULL;
 }
 
 void *aligned_alloc(size_t alignment, size_t n)
 {
-    watch_allocation("aligned_alloc");
-    return __libc_memalign(alignment, n);
+    return memalign(alignment, n);
 }
 
 int posix_memalign(void **ret_memory, size_t alignment, size_t n)
 {
-    watch_allocation("posix_memalign");
-    void *memory = __libc_memalign(alignment, n);
+    void *memory = memalign(alignment, n);
     *ret_memory = memory ? memory : *ret_memory;
     return memory ? 0 : ENOMEM;
 }
