@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What weir itself reads of HTTP: Accept, Host, the list of further hosts, and the address to listen
+ * on. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the
+ * kernel's. fuzz: max_len=400
+ */
+#include "encode/prometheus.h"
+#include "fuzz.h"
+#include "wire/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define NO_DESCRIPTOR 0x7ffffff0 /* what calls that are not replaced refuse */
+
+static struct sockaddr_storage bound;
+static socklen_t bound_length;
+static bool is_taken;
+
+int socket(int domain, int type, int protocol)
+{
+    (void)type;
+    (void)protocol;
+    FUZZ_CHECK(domain == AF_INET || domain == AF_INET6);
+    return NO_DESCRIPTOR;
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    FUZZ_CHECK(fd == NO_DESCRIPTOR && length <= sizeof(bound));
+    memcpy(&bound, address, length);
+    bound_length = length;
+    errno = EADDRINUSE;
+    return is_taken ? -1 : 0;
+}
+
+int listen(int fd, int backlog)
+{
+    (void)backlog;
+    FUZZ_CHECK(fd == NO_DESCRIPTOR);
+    return 0;
+}
+
+int getsockname(int fd, struct sockaddr *restrict address, socklen_t *restrict length)
+{
+    FUZZ_CHECK(fd == NO_DESCRIPTOR && *length >= bound_length);
+    memcpy(address, &bound, bound_length);
+    *length = bound_length;
+    return 0;
+}
+
+/* Whether what was bound is this machine's own, seen without address.c's help. */
+static bool is_loopback(void)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (bound.ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)&bound;
+        return inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text)) &&
+               strncmp(text, "127.", 4) == 0;
+    }
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)&bound;
+    return bound.ss_family == AF_INET6 &&
+           inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text)) &&
+           (strcmp(text, "::1") == 0 || strncmp(text, "::ffff:127.", 11) == 0);
+}
+
+static void listen_on(const char *asked)
+{
+    struct wi_address address;
+    struct weir_error error = {""};
+    int fd = -1;
+    memset(&bound, 0, sizeof(bound));
+    is_taken = strlen(asked) % 8 == 7;
+    enum weir_status status = wi_address_listen(asked, &address, &fd, &error);
+    if (status == WEIR_OK) {
+        FUZZ_CHECK(fd == NO_DESCRIPTOR && is_loopback() && !is_taken);
+        FUZZ_CHECK(address.port <= 65535 && strrchr(address.text, ':'));
+        FUZZ_CHECK(strtoul(strrchr(address.text, ':') + 1, NULL, 10) == address.port);
+        /* What was written is read back as the same. */
+        struct wi_address again;
+        is_taken = false;
+        FUZZ_CHECK(wi_address_listen(address.text, &again, &fd, NULL) == WEIR_OK);
+        FUZZ_CHECK(strcmp(address.text, again.text) == 0);
+    } else {
+        FUZZ_CHECK(error.text[0]);
+        FUZZ_CHECK(status == WEIR_E_ARGUMENT || (status == WEIR_E_SYSTEM && is_taken));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    struct fuzz_input input = {bytes, n};
+    char *accept = fuzz_text(&input, '\n');
+    char *host = fuzz_text(&input, '\n');
+    char *hosts = fuzz_text(&input, '\n');
+    char *address = fuzz_text(&input, '\n');
+    enum wi_format format = wi_prometheus_negotiate(accept);
+    FUZZ_CHECK(format == WI_FORMAT_TEXT || format == WI_FORMAT_OPENMETRICS);
+    FUZZ_CHECK(format == WI_FORMAT_TEXT ||
+               strlen(accept) >= strlen("application/openmetrics-text"));
+    bool passes = wi_host_passes(host, hosts);
+    FUZZ_CHECK(passes || !wi_host_passes(host, NULL));
+    /* A name that passes is a number, this machine's, or listed. */
+    FUZZ_CHECK(!passes || hosts[0] || strpbrk(host, ".:]") ||
+               strncasecmp(host, "localhost", 9) == 0 || strncasecmp(host, "ip6-lo", 6) == 0);
+    listen_on(address);
+    free(accept);
+    free(host);
+    free(hosts);
+    free(address);
+    return 0;
+}
+
+void fuzz_seeds(void)
+{
+    static const char *const seeds[][2] = {
+        {"prometheus",
+         "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;"
+         "version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2\nlocalhost:9464\n\n"
+         "127.0.0.1:9464"},
+        {"quoted",
+         "text/plain; version=\"0.0.4\" ; q=1.000, text/*;q=0.001\n[::1]:9464\na,b\n[::1]:0"},
+        {"browser", "text/html,application/xhtml+xml\nevil.example\ngood.example, other\tthird\n"
+                    "localhost:9464"},
+        {"listed", "\nGood.Example.:1\ngood.example\n0.0.0.0:80"},
+        {"mapped", "*/*\n[::ffff:127.0.0.1]\n\n[::ffff:127.0.0.1]:65535"},
+        {"beyond", "\n10.1.2.3\n\n[fe80::1]:1"},
+        {"broken", ";;,q=,=\n[::1\n,, ,\n:99999"},
+    };
+    for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {
+        fuzz_seed(seeds[i][0], seeds[i][1], strlen(seeds[i][1]));
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests of weir.v1.Agent: a byte that chooses the method, a few that choose how much memory there
+ * is and how time passes, and the protobuf. Whatever it is, the call begins or is refused with a
+ * text, makes messages that can be read back, and leaves no memory behind. fuzz: max_len=2048
+ */
+#include "encode/weir.h"
+#include "fuzz.h"
+#include "fuzz_world.h"
+#include "session/service.h"
+
+#include "weir/v1/agent.pb-c.h"
+
+#include <string.h>
+
+#define ROUNDS 4
+#define MILLI  UINT64_C(1000000)
+
+static struct wi_world *world;
+static struct wi_buffer scratch;
+
+void fuzz_begin(void)
+{
+    world = fuzz_world_create();
+    wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
+}
+
+/* Whether a message of a method is what the proto says. */
+static bool can_be_read(size_t method)
+{
+    static const ProtobufCMessageDescriptor *const types[] = {
+        &weir__v1__description__descriptor, &weir__v1__update__descriptor,
+        &weir__v1__lines__descriptor, &weir__v1__update__descriptor};
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack(types[method], NULL, scratch.length, scratch.bytes);
+    if (!message) {
+        return false;
+    }
+    protobuf_c_message_free_unpacked(message, NULL);
+    return true;
+}
+
+/* Lets a call speak a few times, and sometimes leaves messages out. */
+static void converse(struct wi_call *call, size_t method, uint8_t habits, uint64_t now)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        struct wi_fault fault = {WI_RPC_INTERNAL, ""};
+        wi_buffer_clear(&scratch);
+        enum wi_call_next next = call->type->next(call, now, &scratch, &fault);
+        if (next == WI_CALL_END) {
+            FUZZ_CHECK(fault.code == WI_RPC_OK || fault.text[0]);
+            return;
+        }
+        FUZZ_CHECK(next == WI_CALL_QUIET || (!scratch.has_failed && can_be_read(method)));
+        FUZZ_CHECK(scratch.length <= WI_MESSAGE_MAX);
+        FUZZ_CHECK(call->due_nanos == 0 || call->due_nanos > now);
+        now += habits & 1 ? 100 * MILLI : 3700 * MILLI;
+        if (habits & 2 && call->type->skip && call->due_nanos <= now && call->due_nanos > 0) {
+            call->type->skip(call, now);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    struct fuzz_input input = {bytes, n};
+    size_t method = fuzz_u8(&input) % wi_service_n_methods;
+    uint8_t habits = fuzz_u8(&input);
+    struct wi_memory memory = {.limit = habits & 4 ? 64 * (uint64_t)(habits >> 3) : UINT64_MAX};
+    struct wi_call_context context = {world, &memory, &scratch, "127.0.0.1:9464", "a notice"};
+    struct wi_call *call = NULL;
+    struct wi_fault fault = {WI_RPC_OK, ""};
+    /* Of its own size, so that one byte too many is seen. */
+    uint8_t *request = fuzz_copy(input.at, input.left);
+    bool has_begun = wi_service_methods[method].start(&context, &memory, request, input.left,
+                                                      1000 * MILLI, &call, &fault);
+    free(request);
+    if (has_begun) {
+        converse(call, method, habits, 1000 * MILLI);
+        call->type->destroy(call);
+    } else {
+        FUZZ_CHECK(fault.code != WI_RPC_OK && fault.text[0]);
+    }
+    FUZZ_CHECK(memory.bytes == 0);
+    return 0;
+}
+
+/* ---- seeds ---------------------------------------------------------------------------------- */
+
+static void seed(const char *name, uint8_t method, uint8_t habits, const void *message)
+{
+    struct fuzz_output output = {.n = 0};
+    fuzz_put_u8(&output, method);
+    fuzz_put_u8(&output, habits);
+    FUZZ_CHECK(protobuf_c_message_get_packed_size(message) < sizeof(output.bytes) - output.n);
+    output.n += protobuf_c_message_pack(message, output.bytes + output.n);
+    fuzz_seed(name, output.bytes, output.n);
+}
+
+static void seed_watch(void)
+{
+    uint32_t columns[] = {0, 3, 1};
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        char name[32];
+        Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
+        Weir__V1__Query query[2] = {WEIR__V1__QUERY__INIT, WEIR__V1__QUERY__INIT};
+        Weir__V1__Query *queries[] = {&query[0], &query[1]};
+        query[0].kind = query[1].kind = (Weir__V1__Kind)kind;
+        query[0].filter = "*e*";
+        query[0].descending = true;
+        query[0].limit = 2;
+        query[1].columns = columns;
+        query[1].n_columns = kind < WI_COUNTER ? 3 : 1;
+        query[1].sort_by_name = true;
+        query[1].offset = 1;
+        request.queries = queries;
+        request.n_queries = 2;
+        request.interval_millis = kind % 2 ? 250 : 0;
+        snprintf(name, sizeof(name), "watch-%d", kind);
+        seed(name, 1, (uint8_t)kind, &request);
+    }
+}
+
+void fuzz_seeds(void)
+{
+    Weir__V1__DescribeRequest describe = WEIR__V1__DESCRIBE_REQUEST__INIT;
+    seed("describe", 0, 0, &describe);
+    seed_watch();
+    Weir__V1__SubscribeRequest subscribe = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
+    char *topics[] = {"game/channel/size", "game/#", "game/channel/+/a/+/c", "game/gauge/value/no"};
+    char *except[] = {"game/agent/#"};
+    subscribe.topics = topics;
+    subscribe.n_topics = 4;
+    seed("subscribe", 2, 3, &subscribe);
+    subscribe.except = except;
+    subscribe.n_except = 1;
+    subscribe.changes_only = true;
+    seed("subscribe-changes", 2, 0, &subscribe);
+    seed("subscribe-poor", 2, 0xfc, &subscribe);
+    char *unknown[] = {"tokio/channel/size"};
+    subscribe.topics = unknown;
+    subscribe.n_topics = 1;
+    seed("subscribe-unknown", 2, 0, &subscribe);
+    Weir__V1__SnapshotRequest snapshot = WEIR__V1__SNAPSHOT_REQUEST__INIT;
+    seed("snapshot", 3, 0, &snapshot);
+    char *include[] = {"m*s", "a/?/c", "xtr"};
+    snapshot.include = include;
+    snapshot.n_include = 3;
+    snapshot.exclude = except;
+    snapshot.n_exclude = 1;
+    seed("snapshot-globs", 3, 1, &snapshot);
+}
