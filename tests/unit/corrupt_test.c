@@ -189,12 +189,14 @@ static void any_byte_may_be_wrong_in_a_dead_segment(void **state)
     change_every_byte(1);
 }
 
-static void any_byte_may_be_wrong_in_a_living_one(void **state)
+/* Makes the copy one of a living process, this one. Returns the descriptor that holds its lock; what
+ * the header was is in ret_dead. */
+static int bring_to_life(struct wi_header *ret_dead)
 {
-    (void)state;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     struct wi_header header;
     struct stat facts;
+    memcpy(ret_dead, good, sizeof(*ret_dead));
     memcpy(&header, good, sizeof(header));
     header.pid = (uint32_t)getpid();
     header.start_ticks = wi_file_start_ticks(0);
@@ -202,20 +204,73 @@ static void any_byte_may_be_wrong_in_a_living_one(void **state)
     header.pid_namespace = facts.st_ino;
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
-    unsigned char *dead = malloc(sizeof(header));
-    memcpy(dead, good, sizeof(header));
     memcpy(good, &header, sizeof(header));
-    write_at(0, good, sizeof(header));
+    write_at(0, good, good_bytes);
     struct wi_found found;
     assert_int_equal(wi_find_one(path, &found), WEIR_OK);
     assert_int_equal(found.state, WI_STATE_RUNNING);
+    return fd;
+}
 
-    change_every_byte(5);
-
-    memcpy(good, dead, sizeof(header));
-    write_at(0, good, sizeof(header));
-    free(dead);
+static void end_life(int fd, const struct wi_header *dead)
+{
+    memcpy(good, dead, sizeof(*dead));
+    write_at(0, good, good_bytes);
     close(fd);
+}
+
+static void any_byte_may_be_wrong_in_a_living_one(void **state)
+{
+    (void)state;
+    struct wi_header dead;
+    int fd = bring_to_life(&dead);
+    change_every_byte(5);
+    end_life(fd, &dead);
+}
+
+static void a_name_outside_a_living_one_is_empty(void **state)
+{
+    (void)state;
+    struct wi_header dead;
+    struct wi_world *world;
+    uint32_t slab;
+    uint32_t outside = UINT32_MAX / WI_STRING_UNIT;
+    int fd = bring_to_life(&dead);
+    memcpy(&slab, good + WI_SLABS_LINE * WEIR_LINE, sizeof(slab));
+    size_t slot = (size_t)slab * WEIR_LINE + 3 * sizeof(struct wi_slot);
+    write_at(slot + offsetof(struct weir_slot_head, name), &outside, sizeof(outside));
+    assert_int_equal(wi_world_open_file(path, &world, NULL), WEIR_OK);
+    assert_int_equal(wi_world_refresh(world, 1, NULL), WEIR_OK);
+    assert_string_equal(wi_world_row(world, WI_CHANNEL, 3)->name, "");
+    wi_world_close(world);
+    end_life(fd, &dead);
+}
+
+/* Else a small file would be a million rows. */
+static void slabs_that_share_their_bytes_make_no_rows(void **state)
+{
+    (void)state;
+    struct wi_header dead;
+    struct wi_world *world;
+    uint32_t counts[2] = {WI_MAX_SLABS, WI_MAX_SLOTS};
+    static uint32_t slabs[WI_MAX_SLABS];
+    for (size_t i = 0; i < WI_MAX_SLABS; i++) {
+        memcpy(&slabs[i], good + WI_SLABS_LINE * WEIR_LINE, sizeof(slabs[i]));
+    }
+    int fd = bring_to_life(&dead);
+    write_at(offsetof(struct wi_header, n_slabs), counts, sizeof(counts));
+    write_at(WI_SLABS_LINE * WEIR_LINE, slabs, sizeof(slabs));
+    assert_int_equal(wi_world_open_file(path, &world, NULL), WEIR_OK);
+    assert_int_equal(wi_world_refresh(world, 1, NULL), WEIR_OK);
+    assert_true(wi_world_count(world, WI_CHANNEL) <= good_bytes / sizeof(struct wi_slot));
+    wi_world_close(world);
+    end_life(fd, &dead);
+
+    struct weir_error error;
+    write_at(offsetof(struct wi_header, n_slabs), counts, sizeof(counts));
+    write_at(WI_SLABS_LINE * WEIR_LINE, slabs, sizeof(slabs));
+    assert_int_equal(read_all(&error), WEIR_E_CORRUPT);
+    write_at(0, good, good_bytes);
 }
 
 static void a_cut_off_segment_is_refused(void **state)
@@ -279,6 +334,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_byte_may_be_wrong_in_a_dead_segment),
         cmocka_unit_test(any_byte_may_be_wrong_in_a_living_one),
+        cmocka_unit_test(a_name_outside_a_living_one_is_empty),
+        cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(a_cut_off_segment_is_refused),
         cmocka_unit_test(a_segment_may_be_cut_off_while_it_is_read),
         cmocka_unit_test(what_is_no_segment_is_said_to_be_none),

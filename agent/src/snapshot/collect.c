@@ -95,10 +95,13 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     uint32_t n = LOAD(collect_header(view)->n_slots);
     uint32_t n_slabs = LOAD(collect_header(view)->n_slabs);
     uint32_t n_shards = LOAD(collect_header(view)->n_shards);
+    /* Slabs that share their bytes would make a million rows of a small file. */
+    uint32_t most = (uint32_t)(view->length / (WI_SLAB_SLOTS * sizeof(struct wi_slot)));
     if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS || n_shards > WI_MAX_SHARDS ||
-        (view->is_still && n > n_slabs * WI_SLAB_SLOTS)) {
+        (view->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > most))) {
         return collect_corrupt("slot", n, ret_error);
     }
+    n_slabs = n_slabs < most ? n_slabs : most;
     n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
         size_t room = collection->room ? collection->room : 64;
@@ -351,6 +354,7 @@ enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, ch
 {
     char text[WEIR_NAME_MAX + 2] = "";
     uint64_t offset = (uint64_t)unit * WI_STRING_UNIT;
+    ret_text[0] = '\0';
     if (unit && offset >= view->length) {
         return view->is_still ? collect_corrupt("name at", unit, ret_error) : WEIR_OK;
     }
