@@ -270,6 +270,16 @@ static void quantiles_are_eleven_percent_off_at_most(void **state)
     assert_true(wi_histogram_bound(WEIR_HISTOGRAM_BUCKETS - 1) == UINT64_MAX);
 }
 
+static void counts_near_the_end_of_their_range_have_quantiles(void **state)
+{
+    (void)state;
+    struct weir_histogram histogram = {{0}, 0, 0};
+    histogram.bucket[0] = 1;
+    histogram.bucket[40] = UINT64_MAX - 1;
+    uint64_t got = wi_histogram_quantile(&histogram, 1);
+    assert_true(got >= wi_histogram_bound(39) && got <= wi_histogram_bound(40));
+}
+
 static void growth_is_a_slope_with_its_window(void **state)
 {
     (void)state;
@@ -313,6 +323,7 @@ int main(void)
         cmocka_unit_test(the_oldest_message_has_an_age),
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),
         cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),
+        cmocka_unit_test(counts_near_the_end_of_their_range_have_quantiles),
         cmocka_unit_test(growth_is_a_slope_with_its_window),
         cmocka_unit_test(an_old_peak_leaves_the_window),
     };

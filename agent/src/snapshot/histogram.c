@@ -32,7 +32,9 @@ uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q)
     if (total == 0) {
         return 0;
     }
-    uint64_t rank = (uint64_t)(q * (double)total);
+    /* As doubles, the greatest totals are 2^64. */
+    double wanted = q * (double)total;
+    uint64_t rank = wanted < 0x1p64 ? (uint64_t)wanted : total - 1;
     rank = rank < total ? rank : total - 1;
     unsigned found = 0;
     for (uint64_t seen = 0; found < WEIR_HISTOGRAM_BUCKETS; found++) {
