@@ -27,10 +27,10 @@ int socket(int domain, int type, int protocol)
     return NO_DESCRIPTOR;
 }
 
-int bind(int fd, const struct sockaddr *address, socklen_t length)
+int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
     FUZZ_CHECK(fd == NO_DESCRIPTOR && length <= sizeof(bound));
-    memcpy(&bound, address, length);
+    memcpy(&bound, address.__sockaddr__, length);
     bound_length = length;
     errno = EADDRINUSE;
     return is_taken ? -1 : 0;
@@ -43,10 +43,10 @@ int listen(int fd, int backlog)
     return 0;
 }
 
-int getsockname(int fd, struct sockaddr *restrict address, socklen_t *restrict length)
+int getsockname(int fd, __SOCKADDR_ARG address, socklen_t *restrict length)
 {
     FUZZ_CHECK(fd == NO_DESCRIPTOR && *length >= bound_length);
-    memcpy(address, &bound, bound_length);
+    memcpy(address.__sockaddr__, &bound, bound_length);
     *length = bound_length;
     return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The gRPC session of the exporter under a script: frames come, well made or not, whole or in
- * pieces; time passes; what it has to say is taken, in part or not at all. fuzz: max_len=2048
+ * pieces; time passes; what it has to say is taken, in part or not at all. fuzz: max_len=600
  */
 #include "encode/weir.h"
+#include "fake_world.h"
 #include "fuzz.h"
-#include "fuzz_world.h"
 #include "session/service.h"
 #include "session/session.h"
 
@@ -51,13 +51,14 @@ static struct wi_buffer scratch;
 
 void fuzz_begin(void)
 {
-    world = fuzz_world_create();
+    world = fake_world_create("game");
+    fake_world_add_channel(world, "moves", 100, 40, UINT64_MAX);
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
 }
 
 static void give(struct script *script, const uint8_t *bytes, size_t n)
 {
-    size_t piece = script->habits & HABIT_PIECES ? 1 + (script->habits >> 4) : n;
+    size_t piece = script->habits & HABIT_PIECES ? (size_t)1 + (script->habits >> 4) : n;
     for (size_t at = 0; at < n; at += piece) {
         size_t part = n - at < piece ? n - at : piece;
         uint8_t *copy = fuzz_copy(bytes + at, part);
