@@ -273,6 +273,34 @@ static void slabs_that_share_their_bytes_make_no_rows(void **state)
     write_at(0, good, good_bytes);
 }
 
+/* The same for the tables of senders and single tasks. */
+static void blocks_that_share_their_bytes_make_no_rows(void **state)
+{
+    (void)state;
+    struct wi_world *world;
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        struct wi_header dead;
+        struct wi_header header;
+        struct weir_error error;
+        int fd = bring_to_life(&dead);
+        memcpy(&header, good, sizeof(header));
+        header.tables[t].n_slabs = header.tables[t].max_slabs;
+        header.tables[t].n_blocks = header.tables[t].max_slabs * header.tables[t].slab_blocks;
+        write_at(0, &header, sizeof(header));
+        assert_int_equal(wi_world_open_file(path, &world, NULL), WEIR_OK);
+        assert_int_equal(wi_world_refresh(world, 1, NULL), WEIR_OK);
+        const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
+        assert_true(agent->value[WI_AGENT_MEMORY].u.u64 < 8 * good_bytes + (1 << 20));
+        wi_world_close(world);
+        end_life(fd, &dead);
+        memcpy(&dead, good, sizeof(dead));
+        dead.tables[t] = header.tables[t];
+        write_at(0, &dead, sizeof(dead));
+        assert_int_equal(read_all(&error), WEIR_E_CORRUPT);
+        write_at(0, good, good_bytes);
+    }
+}
+
 static void a_cut_off_segment_is_refused(void **state)
 {
     (void)state;
@@ -336,6 +364,7 @@ int main(void)
         cmocka_unit_test(any_byte_may_be_wrong_in_a_living_one),
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
+        cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(a_cut_off_segment_is_refused),
         cmocka_unit_test(a_segment_may_be_cut_off_while_it_is_read),
         cmocka_unit_test(what_is_no_segment_is_said_to_be_none),

@@ -89,19 +89,25 @@ static void collect_entering_cells(struct wi_raw *raws, const struct weir_cell *
     }
 }
 
+/* The most slabs that lie side by side: if they shared their bytes, a small file would be a million
+ * rows. */
+static uint32_t collect_slabs_that_fit(const struct wi_view *view, size_t slab_bytes)
+{
+    return (uint32_t)(view->length / slab_bytes);
+}
+
 static enum weir_status collect_make_room(struct wi_collection *collection,
                                           const struct wi_view *view, struct weir_error *ret_error)
 {
     uint32_t n = LOAD(collect_header(view)->n_slots);
     uint32_t n_slabs = LOAD(collect_header(view)->n_slabs);
     uint32_t n_shards = LOAD(collect_header(view)->n_shards);
-    /* Slabs that share their bytes would make a million rows of a small file. */
-    uint32_t most = (uint32_t)(view->length / (WI_SLAB_SLOTS * sizeof(struct wi_slot)));
+    uint32_t fit = collect_slabs_that_fit(view, WI_SLAB_SLOTS * sizeof(struct wi_slot));
     if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS || n_shards > WI_MAX_SHARDS ||
-        (view->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > most))) {
+        (view->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > fit))) {
         return collect_corrupt("slot", n, ret_error);
     }
-    n_slabs = n_slabs < most ? n_slabs : most;
+    n_slabs = n_slabs < fit ? n_slabs : fit;
     n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
         size_t room = collection->room ? collection->room : 64;
@@ -129,15 +135,18 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
 {
     static const uint32_t most[WI_N_TABLES] = {WI_MAX_SENDER_SLABS, WI_MAX_SINGLE_SLABS};
     static const uint32_t slab[WI_N_TABLES] = {WI_SENDER_SLAB, WI_SINGLE_SLAB};
+    static const size_t bytes[WI_N_TABLES] = {sizeof(struct wi_sender), sizeof(struct wi_single)};
     const struct wi_view *view = &collection->view;
     for (int t = 0; t < WI_N_TABLES; t++) {
         const struct wi_table *table = &collect_header(view)->tables[t];
         uint32_t n = LOAD(table->n_blocks);
         uint32_t n_slabs = LOAD(table->n_slabs);
-        if (n_slabs > most[t] || (view->is_still && n > n_slabs * slab[t])) {
+        uint32_t fit = collect_slabs_that_fit(view, slab[t] * bytes[t]);
+        if (n_slabs > most[t] || (view->is_still && (n > n_slabs * slab[t] || n_slabs > fit))) {
             collection->n_blocks[t] = 0;
             return collect_corrupt(t == WI_SENDERS ? "sender" : "task", n, ret_error);
         }
+        n_slabs = n_slabs < fit ? n_slabs : fit;
         collection->n_blocks[t] = n < n_slabs * slab[t] ? n : n_slabs * slab[t];
     }
     return WEIR_OK;
