@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define SECOND      UINT64_C(1000000000)
-#define READINGS    3
+#define READINGS    2
 #define ITEMS_MAX   64
 #define PAGES_MAX   8
 #define ROWS_READ   64 /* of a kind */
@@ -37,7 +37,8 @@ enum habit {
 /* What is done with the rows beside looking at them. */
 enum use { USE_NOTHING, USE_PAGES, USE_QUERY, USE_TEXT, USE_OPENMETRICS, N_USES };
 
-/* A change: region and way, place, value. The first 13 regions are tables of items. */
+/* A change: region, width and way in a byte, then the place, then the value. The first regions hold
+ * items that are alike. */
 enum region {
     REGION_HEADER,
     REGION_COUNTS, /* the header's part that changes while hooks run */
@@ -49,19 +50,22 @@ enum region {
     REGION_CELL,
     REGION_HISTOGRAM,
     REGION_STRING,
-    N_TABLES,
-    REGION_ANYWHERE = 13, /* u8 and u16: an offset */
-    REGION_CUT,           /* u32: the file's new length */
-    REGION_LATER          /* u8: what follows happens so many readings of bytes later */
+    REGION_BLOCKS, /* the slabs of senders and single tasks, and the header's word on them */
+    REGION_SENDER,
+    REGION_SINGLE,
+    N_REGIONS,
+    REGION_ANYWHERE = N_REGIONS, /* u8 and u16: an offset */
+    REGION_CUT,                  /* u32: the file's new length */
+    REGION_LATER                 /* u8: what follows happens so many readings of bytes later */
 };
 
-struct table {
+struct places {
     size_t item; /* bytes of each */
     size_t n;
     uint32_t at[ITEMS_MAX];
 };
 
-static struct table tables[N_TABLES];
+static struct places places[N_REGIONS];
 static unsigned char *good; /* the image */
 static unsigned char *image;
 static size_t good_bytes, file_bytes;
@@ -102,7 +106,47 @@ static void *count_in_thread(void *context)
     return NULL;
 }
 
-/* Something of everything, twenty handles in all: two chunks. */
+/* Two that are open, one of them without a label, and one that has gone with its messages queued. */
+static void make_senders(struct weir_channel *channel)
+{
+    struct weir_sender *senders[] = {weir_sender_open(channel, "player 1"),
+                                     weir_sender_open(channel, NULL),
+                                     weir_sender_open(channel, "gone")};
+    for (int i = 0; i < 3; i++) {
+        struct weir_sent sent = weir_channel_send_from(channel, senders[i], 10);
+        weir_channel_send_from(channel, senders[i], 20);
+        weir_channel_receive_from(channel, sent, 10);
+    }
+    weir_sender_close(senders[2]);
+}
+
+/* One in each state. */
+static void make_singles(struct weir_task_kind *kind, struct weir_channel *channel)
+{
+    static const char *const labels[] = {"idle", "scheduled", NULL, "done"};
+    static struct weir_task tasks[4];
+    for (int i = 0; i < 4; i++) {
+        weir_task_open(&tasks[i], kind, labels[i]);
+        weir_task_poll(&tasks[i]);
+        weir_task_waits_for_channel(&tasks[i], channel);
+        weir_task_polled(&tasks[i]);
+    }
+    weir_task_wake(&tasks[1]);
+    weir_task_poll(&tasks[2]);
+    weir_task_close(&tasks[3], WEIR_OUTCOME_OK);
+}
+
+static void make_loop(void)
+{
+    struct weir_loop_options options = WEIR_LOOP_INIT("game");
+    struct weir_loop *loop = weir_loop_open(&options);
+    weir_loop_begin(loop);
+    weir_loop_end(loop);
+    weir_loop_timer(loop, 1000);
+    weir_loop_begin(loop);
+}
+
+/* Something of everything; handles of two chunks. */
 static void make_handles(void)
 {
     static const char *const names[] = {"moves", "out/bound",
@@ -126,6 +170,9 @@ static void make_handles(void)
         struct weir_value_options value = WEIR_VALUE_INIT(i ? "joins" : "backpressure_rejects");
         weir_counter_add(weir_counter_open(&value), 5);
     }
+    make_senders(counted.channel[0]);
+    make_singles(counted.kind, counted.channel[1]);
+    make_loop();
     struct weir_value_options value = WEIR_VALUE_INIT("players");
     weir_gauge_set(weir_gauge_open(&value), -5);
     pthread_t thread;
@@ -133,12 +180,12 @@ static void make_handles(void)
     pthread_join(thread, NULL);
 }
 
-static void table_add(enum region region, size_t item, uint64_t at)
+static void place_add(enum region region, size_t item, uint64_t at)
 {
-    struct table *table = &tables[region];
-    table->item = item;
-    if (table->n < ITEMS_MAX && at > 0 && at + item <= good_bytes) {
-        table->at[table->n++] = (uint32_t)at;
+    struct places *place = &places[region];
+    place->item = item;
+    if (place->n < ITEMS_MAX && at > 0 && at + item <= good_bytes) {
+        place->at[place->n++] = (uint32_t)at;
     }
 }
 
@@ -154,40 +201,40 @@ static void histogram_add(uint32_t line)
         }
         histogram->sum = 1000000;
         histogram->max = 123456;
-        table_add(REGION_HISTOGRAM, sizeof(*histogram), at);
+        place_add(REGION_HISTOGRAM, sizeof(*histogram), at);
     }
 }
 
-static void tables_find_slots(const struct wi_header *header)
+static void places_find_slots(const struct wi_header *header)
 {
     const uint32_t *slabs = (const uint32_t *)(void *)(good + WI_SLABS_LINE * WEIR_LINE);
     size_t first = (size_t)slabs[0] * WEIR_LINE;
     for (uint32_t i = 0; i <= header->n_slabs; i++) {
-        table_add(REGION_SLAB, sizeof(uint32_t), WI_SLABS_LINE * WEIR_LINE + i * sizeof(uint32_t));
+        place_add(REGION_SLAB, sizeof(uint32_t), WI_SLABS_LINE * WEIR_LINE + i * sizeof(uint32_t));
     }
     for (uint32_t i = 0; i <= header->n_slots; i++) {
         size_t at = first + i * sizeof(struct wi_slot);
         struct wi_slot *slot = (struct wi_slot *)(void *)(good + at);
         slot->head.opened_at = SECOND;
-        table_add(REGION_HEAD, sizeof(slot->head), at);
-        table_add(REGION_SLOT, sizeof(*slot), at);
-        table_add(REGION_STRING, WI_STRING_UNIT, (size_t)slot->head.name * WI_STRING_UNIT);
+        place_add(REGION_HEAD, sizeof(slot->head), at);
+        place_add(REGION_SLOT, sizeof(*slot), at);
+        place_add(REGION_STRING, WI_STRING_UNIT, (size_t)slot->head.name * WI_STRING_UNIT);
         histogram_add(slot->head.histogram[0]);
         histogram_add(slot->head.histogram[1]);
     }
 }
 
-static void tables_find_cells(const struct wi_header *header)
+static void places_find_cells(const struct wi_header *header)
 {
     for (uint32_t s = 0; s <= header->n_shards; s++) {
         size_t at = WI_SHARDS_LINE * WEIR_LINE + s * sizeof(struct wi_shard);
         struct wi_shard *shard = (struct wi_shard *)(void *)(good + at);
         shard->tid = s;
-        table_add(REGION_SHARD, sizeof(*shard), at);
+        place_add(REGION_SHARD, sizeof(*shard), at);
         for (uint32_t i = 0; i < shard->n_chunks && i < 4; i++) {
             size_t index = (size_t)shard->index * WEIR_LINE + i * sizeof(uint32_t);
             uint32_t line = *(uint32_t *)(void *)(good + index);
-            table_add(REGION_INDEX, sizeof(uint32_t), index);
+            place_add(REGION_INDEX, sizeof(uint32_t), index);
             for (int c = 0; line && c < WEIR_CHUNK_CELLS; c++) {
                 size_t cell_at = ((size_t)line + (size_t)c) * WEIR_LINE;
                 struct weir_cell *cell = (struct weir_cell *)(void *)(good + cell_at);
@@ -196,9 +243,51 @@ static void tables_find_cells(const struct wi_header *header)
                     cell->u.channel.check = cell->u.channel.pause = cell->u.channel.looked = 0;
                     histogram_add(cell->u.channel.histogram);
                 }
-                table_add(REGION_CELL, sizeof(*cell), cell_at);
+                place_add(REGION_CELL, sizeof(*cell), cell_at);
             }
         }
+    }
+}
+
+/* The i-th block of a table, in its first slab. */
+static size_t block_place(enum wi_table_id table, uint32_t i)
+{
+    const struct wi_header *header = (const struct wi_header *)(void *)good;
+    size_t slabs = (size_t)header->tables[table].slabs * WEIR_LINE;
+    return *(uint32_t *)(void *)(good + slabs) * (size_t)WEIR_LINE +
+           i * (size_t)header->tables[table].block_bytes;
+}
+
+static void places_find_blocks(const struct wi_header *header)
+{
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        const struct wi_table *table = &header->tables[t];
+        size_t word = offsetof(struct wi_header, tables) + (size_t)t * sizeof(*table);
+        for (size_t at = word; at < word + sizeof(*table); at += sizeof(uint32_t)) {
+            place_add(REGION_BLOCKS, sizeof(uint32_t), at);
+        }
+        for (uint32_t i = 0; i <= table->n_slabs; i++) {
+            place_add(REGION_BLOCKS, sizeof(uint32_t),
+                      (size_t)table->slabs * WEIR_LINE + i * sizeof(uint32_t));
+        }
+    }
+    for (uint32_t i = 0; i <= header->tables[WI_SENDERS].n_blocks; i++) {
+        size_t at = block_place(WI_SENDERS, i);
+        ((struct wi_sender *)(void *)(good + at))->out.opened_at = SECOND;
+        place_add(REGION_SENDER, sizeof(struct wi_sender), at);
+    }
+    for (uint32_t i = 0; i <= header->tables[WI_SINGLES].n_blocks; i++) {
+        size_t at = block_place(WI_SINGLES, i);
+        struct wi_single *single = (struct wi_single *)(void *)(good + at);
+        single->self.opened_at = SECOND;
+        single->self.spawned = single->run.rested = 1000;
+        single->run.busy = single->run.idle = single->run.scheduled = 1000000;
+        single->run.began = single->run.began ? 2000 : 0;
+        single->wake.woken = single->wake.woken ? 1500 : 0;
+        single->self.done = single->self.done ? 3000 : 0;
+        place_add(REGION_SINGLE, sizeof(*single), at);
+        histogram_add(single->self.histogram[0]);
+        histogram_add(single->self.histogram[1]);
     }
 }
 
@@ -233,16 +322,18 @@ void fuzz_begin(void)
     header->pid = 1;
     header->start_ticks = 1;
     header->pid_namespace = 1;
+    header->multiplier = UINT64_C(1) << 32;
     header->started_unix_nanos = header->opened_unix_nanos = (int64_t)SECOND;
     memset(header->program, 0, sizeof(header->program));
     strcpy(header->program, "/usr/bin/game");
-    tables_find_slots(header);
-    tables_find_cells(header);
-    tables[REGION_HEADER] = (struct table){sizeof(*header), 1, {0}};
-    tables[REGION_COUNTS] =
-        (struct table){sizeof(*header) - offsetof(struct wi_header, reserved_bytes),
-                       1,
-                       {offsetof(struct wi_header, reserved_bytes)}};
+    places_find_slots(header);
+    places_find_cells(header);
+    places_find_blocks(header);
+    places[REGION_HEADER] = (struct places){sizeof(*header), 1, {0}};
+    places[REGION_COUNTS] =
+        (struct places){sizeof(*header) - offsetof(struct wi_header, reserved_bytes),
+                        1,
+                        {offsetof(struct wi_header, reserved_bytes)}};
     memcpy(image, good, good_bytes);
     snprintf(path, sizeof(path), "%s/segment", dir);
     file = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -304,11 +395,11 @@ static void make_changes(void)
         uint8_t what = fuzz_u8(&changes);
         enum region region = (enum region)(what & 15);
         size_t width = (size_t)1 << (what >> 4 & 3);
-        if (region < N_TABLES) {
-            const struct table *table = &tables[region];
-            size_t item = fuzz_u8(&changes) % table->n;
-            size_t offset = fuzz_u8(&changes) * width % table->item;
-            change(table->at[item] + offset, width, what >> 6);
+        if (region < N_REGIONS) {
+            const struct places *place = &places[region];
+            size_t item = fuzz_u8(&changes) % place->n;
+            size_t offset = fuzz_u8(&changes) * width % place->item;
+            change(place->at[item] + offset, width, what >> 6);
         } else if (region == REGION_CUT) {
             cut(fuzz_u32(&changes));
         } else if (region == REGION_LATER) {
@@ -366,7 +457,7 @@ static void use_rows(struct wi_world *world)
         enum wi_kind kind = (enum wi_kind)k;
         const struct wi_metric_table *table = wi_metric_table(kind);
         size_t n = wi_world_count(world, kind);
-        n_rows += kind < WI_PROCESS ? n : 0;
+        n_rows += wi_kind_has_slots(k) ? n : 0;
         for (size_t i = 0; i < n && i < ROWS_READ; i++) {
             const struct wi_row *row = wi_world_row(world, kind, i);
             FUZZ_CHECK(row != NULL);
@@ -401,8 +492,8 @@ static void use_pages(struct wi_world *world)
 static void use_query(struct wi_world *world, int reading)
 {
     struct wi_memory memory = {.limit = UINT64_MAX};
-    struct wi_query query[WI_PROCESS];
-    for (int kind = 0; kind < WI_PROCESS; kind++) {
+    struct wi_query query[WI_N_KINDS];
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
         query[kind] = (struct wi_query){
             .kind = (enum wi_kind)kind, .filter = reading ? "*e*" : "", .limit = 20};
         query[kind].sort = kind % 2 ? -1 : reading % 2;
@@ -410,7 +501,7 @@ static void use_query(struct wi_world *world, int reading)
         query[kind].columns[1] = 1;
     }
     wi_buffer_clear(&buffer);
-    FUZZ_CHECK(wi_weir_update(world, query, WI_PROCESS, 0, &memory, &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_update(world, query, WI_N_KINDS, 0, &memory, &buffer) == WEIR_OK);
     FUZZ_CHECK(memory.bytes == 0);
 }
 
@@ -587,9 +678,10 @@ static void seed_slots(void)
 
 void fuzz_seeds(void)
 {
-    static const char *const names[N_TABLES] = {"header", "counts", "shard", "slab",      "head",
-                                                "slot",   "index",  "cell",  "histogram", "string"};
-    for (int region = 0; region < N_TABLES; region++) {
+    static const char *const names[N_REGIONS] = {"header", "counts", "shard", "slab",      "head",
+                                                 "slot",   "index",  "cell",  "histogram", "string",
+                                                 "blocks", "sender", "single"};
+    for (int region = 0; region < N_REGIONS; region++) {
         seed_region((enum region)region, names[region]);
     }
     for (int i = 0; i < 2 * N_USES; i++) {
