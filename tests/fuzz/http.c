@@ -73,7 +73,7 @@ static void listen_on(const char *asked)
     int fd = -1;
     memset(&bound, 0, sizeof(bound));
     is_taken = strlen(asked) % 8 == 7;
-    enum weir_status status = wi_address_listen(asked, &address, &fd, &error);
+    enum weir_status status = wi_address_listen(asked, "HTTP", false, &address, &fd, &error);
     if (status == WEIR_OK) {
         FUZZ_CHECK(fd == NO_DESCRIPTOR && is_loopback() && !is_taken);
         FUZZ_CHECK(address.port <= 65535 && strrchr(address.text, ':'));
@@ -81,7 +81,7 @@ static void listen_on(const char *asked)
         /* What was written is read back as the same. */
         struct wi_address again;
         is_taken = false;
-        FUZZ_CHECK(wi_address_listen(address.text, &again, &fd, NULL) == WEIR_OK);
+        FUZZ_CHECK(wi_address_listen(address.text, "HTTP", false, &again, &fd, NULL) == WEIR_OK);
         FUZZ_CHECK(strcmp(address.text, again.text) == 0);
     } else {
         FUZZ_CHECK(error.text[0]);

@@ -16,13 +16,31 @@
 #define ROUNDS 4
 #define MILLI  UINT64_C(1000000)
 
-static struct wi_world *world;
+static struct wi_worlds worlds;
 static struct wi_buffer scratch;
+
+/* By the numbers that inputs name them by: append only. */
+static const char *const paths[] = {"/weir.v1.Agent/Describe",  "/weir.v1.Agent/Watch",
+                                    "/weir.v1.Agent/Subscribe", "/weir.v1.Agent/Snapshot",
+                                    "/weir.v1.Agent/List",      "/weir.v1.Agent/History"};
+#define N_PATHS (sizeof(paths) / sizeof(paths[0]))
 
 void fuzz_begin(void)
 {
-    world = fuzz_world_create();
+    wi_worlds_init(&worlds, false);
+    FUZZ_CHECK(wi_worlds_add(&worlds, fuzz_world_create()) == WEIR_OK);
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
+    FUZZ_CHECK(wi_service_n_methods == N_PATHS);
+}
+
+static const struct wi_method *method_of(size_t number)
+{
+    for (size_t i = 0; i < wi_service_n_methods; i++) {
+        if (strcmp(wi_service_methods[i].path, paths[number]) == 0) {
+            return &wi_service_methods[i];
+        }
+    }
+    abort();
 }
 
 /* Whether a message of a method is what the proto says. */
@@ -30,7 +48,8 @@ static bool can_be_read(size_t method)
 {
     static const ProtobufCMessageDescriptor *const types[] = {
         &weir__v1__description__descriptor, &weir__v1__update__descriptor,
-        &weir__v1__lines__descriptor, &weir__v1__update__descriptor};
+        &weir__v1__lines__descriptor,       &weir__v1__update__descriptor,
+        &weir__v1__targets__descriptor,     &weir__v1__series__descriptor};
     ProtobufCMessage *message =
         protobuf_c_message_unpack(types[method], NULL, scratch.length, scratch.bytes);
     if (!message) {
@@ -64,16 +83,16 @@ static void converse(struct wi_call *call, size_t method, uint8_t habits, uint64
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     struct fuzz_input input = {bytes, n};
-    size_t method = fuzz_u8(&input) % wi_service_n_methods;
+    size_t method = fuzz_u8(&input) % N_PATHS;
     uint8_t habits = fuzz_u8(&input);
     struct wi_memory memory = {.limit = habits & 4 ? 64 * (uint64_t)(habits >> 3) : UINT64_MAX};
-    struct wi_call_context context = {world, &memory, &scratch, "127.0.0.1:9464", "a notice"};
+    struct wi_call_context context = {&worlds, &memory, &scratch, "127.0.0.1:9464", "", "a notice"};
     struct wi_call *call = NULL;
     struct wi_fault fault = {WI_RPC_OK, ""};
     /* Of its own size, so that one byte too many is seen. */
     uint8_t *request = fuzz_copy(input.at, input.left);
-    bool has_begun = wi_service_methods[method].start(&context, &memory, request, input.left,
-                                                      1000 * MILLI, &call, &fault);
+    bool has_begun = method_of(method)->start(&context, worlds.first, &memory, request, input.left,
+                                              1000 * MILLI, &call, &fault);
     free(request);
     if (has_begun) {
         converse(call, method, habits, 1000 * MILLI);
@@ -142,6 +161,14 @@ void fuzz_seeds(void)
     subscribe.n_topics = 1;
     seed("subscribe-unknown", 2, 0, &subscribe);
     Weir__V1__SnapshotRequest snapshot = WEIR__V1__SNAPSHOT_REQUEST__INIT;
+    Weir__V1__ListRequest list = WEIR__V1__LIST_REQUEST__INIT;
+    seed("list", 4, 0, &list);
+    Weir__V1__HistoryRequest history = WEIR__V1__HISTORY_REQUEST__INIT;
+    seed("history", 5, 0, &history);
+    history.field = "depth";
+    history.filter = "m*";
+    history.minutes = true;
+    seed("history-minutes", 5, 1, &history);
     seed("snapshot", 3, 0, &snapshot);
     char *include[] = {"m*s", "a/?/c", "xtr"};
     snapshot.include = include;

@@ -46,12 +46,14 @@ struct script {
     uint8_t habits;
 };
 
-static struct wi_world *world;
+static struct wi_worlds worlds;
 static struct wi_buffer scratch;
 
 void fuzz_begin(void)
 {
-    world = fake_world_create("game");
+    struct wi_world *world = fake_world_create("game");
+    wi_worlds_init(&worlds, false);
+    FUZZ_CHECK(wi_worlds_add(&worlds, world) == WEIR_OK);
     fake_world_add_channel(world, "moves", 100, 40, UINT64_MAX);
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
 }
@@ -230,7 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct script script = {.input = {bytes, n}, .now = BEGIN, .next_stream = 1};
     script.habits = fuzz_u8(&script.input);
     script.memory.limit = script.habits & HABIT_POOR ? 40000 : (uint64_t)64 << 20;
-    script.context = (struct wi_call_context){world, &script.memory, &scratch, "", ""};
+    script.context = (struct wi_call_context){&worlds, &script.memory, &scratch, "", "", ""};
     if (wi_session_create(&script.context, wi_service_methods, wi_service_n_methods, script.now,
                           &script.session) != WEIR_OK) {
         FUZZ_CHECK(script.habits & HABIT_POOR && script.memory.bytes == 0);
