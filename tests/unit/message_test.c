@@ -227,6 +227,93 @@ static void rows_are_sorted_filtered_and_cut(void **state)
     sorted_gives(s, query, "bb");
 }
 
+static void rows_of_one_text_or_one_id_are_picked(void **state)
+{
+    struct state *s = *state;
+    static const struct {
+        const char *name, *channel, *state;
+        uint64_t in_flight;
+    } senders[] = {{"a", "moves", "open", 9}, {"b", "jobs", "gone", 7},  {"c", "moves", "gone", 2},
+                   {"d", "moves", "gone", 5}, {"e", "moves", "open", 1}, {"f", NULL, "gone", 8}};
+    struct wi_row *rows[6];
+    for (size_t i = 0; i < 6; i++) {
+        rows[i] = fake_world_add(s->world, WI_SENDER, senders[i].name);
+        if (senders[i].channel) {
+            fake_world_set_text(s->world, rows[i], WI_SENDER_CHANNEL, senders[i].channel);
+        }
+        fake_world_set_text(s->world, rows[i], WI_SENDER_STATE, senders[i].state);
+        fake_world_set_u64(rows[i], WI_SENDER_IN_FLIGHT, senders[i].in_flight);
+    }
+    struct wi_query query = all_of(WI_SENDER);
+
+    query.sort =
+        WI_SENDER_STATE; /* equal ones: as they were opened, else by what is then asked for */
+    sorted_gives(s, query, "b c d f a e");
+    query.has_then = true;
+    query.then = WI_SENDER_IN_FLIGHT;
+    sorted_gives(s, query, "f b d c a e");
+    query.where = WI_SENDER_CHANNEL;
+    query.equals = "moves";
+    sorted_gives(s, query, "d c a e");
+    query.limit = 2;
+    sorted_gives(s, query, "d c");
+    query.equals = "moves too";
+    sorted_gives(s, query, "");
+    query.equals = "";
+    query.id = rows[3]->id;
+    sorted_gives(s, query, "d");
+    query.filter = "c";
+    sorted_gives(s, query, "");
+}
+
+/* The row's histogram of a metric, or NULL. */
+static const Weir__V1__Histogram *histogram_of(const Weir__V1__Row *row, uint32_t metric)
+{
+    for (size_t i = 0; i < row->n_histograms; i++) {
+        if (row->histograms[i]->metric == metric) {
+            return row->histograms[i];
+        }
+    }
+    return NULL;
+}
+
+static void histograms_come_where_they_are_asked_for(void **state)
+{
+    struct state *s = *state;
+    struct wi_row *row = fake_world_add(s->world, WI_LOOP, "main");
+    struct weir_histogram iterations = {.sum = UINT64_MAX, .max = 123456}, none = {.sum = 0};
+    iterations.bucket[0] = 3;
+    iterations.bucket[8] = UINT64_MAX;
+    iterations.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 1;
+    fake_world_set_histogram(s->world, row, WI_LOOP_ITERATION, &iterations);
+    fake_world_set_histogram(s->world, row, WI_LOOP_LATENESS, &none);
+    fake_world_add(s->world, WI_LOOP, "other");
+    struct wi_query query = all_of(WI_LOOP);
+
+    Weir__V1__Update *message = update(s, &query, 1);
+    assert_int_equal(message->tables[0]->rows[0]->n_histograms, 0);
+    weir__v1__update__free_unpacked(message, NULL);
+    query.has_histograms = true;
+    query.n_columns = 1; /* whatever the columns are */
+    message = update(s, &query, 1);
+
+    assert_int_equal(message->tables[0]->rows[0]->n_histograms, 1);
+    assert_int_equal(message->tables[0]->rows[1]->n_histograms, 0);
+    const Weir__V1__Histogram *got = histogram_of(message->tables[0]->rows[0], WI_LOOP_ITERATION);
+    assert_non_null(got);
+    assert_int_equal(got->n_bounds, 3);
+    assert_int_equal(got->n_counts, 3);
+    assert_int_equal(got->bounds[0], 1024);
+    assert_int_equal(got->bounds[1], 4096);
+    assert_true(got->bounds[2] == UINT64_MAX);
+    assert_int_equal(got->counts[0], 3);
+    assert_true(got->counts[1] == UINT64_MAX);
+    assert_int_equal(got->counts[2], 1);
+    assert_true(got->sum_nanos == UINT64_MAX);
+    assert_int_equal(got->max_nanos, 123456);
+    weir__v1__update__free_unpacked(message, NULL);
+}
+
 static void counts_tell_what_a_cut_table_leaves_out(void **state)
 {
     struct state *s = *state;
@@ -285,9 +372,14 @@ static void an_update_never_exceeds_its_limit(void **state)
 {
     struct state *s = *state;
     char name[WEIR_NAME_MAX + 1];
+    struct weir_histogram full = {.sum = UINT64_MAX, .max = UINT64_MAX};
+    memset(full.bucket, 0xff, sizeof(full.bucket));
     for (int i = 0; i < 12000; i++) {
         snprintf(name, sizeof(name), "%0126d", i);
-        fake_world_add_channel(s->world, name, UINT64_MAX, 1, 100);
+        struct wi_row *row = fake_world_add_channel(s->world, name, UINT64_MAX, 1, 100);
+        if (i < 1000) {
+            fake_world_set_histogram(s->world, row, WI_CHANNEL_WAIT, &full);
+        }
     }
     struct wi_query queries[16];
     for (int i = 0; i < 16; i++) {
@@ -301,6 +393,13 @@ static void an_update_never_exceeds_its_limit(void **state)
     assert_int_equal(message->tables[0]->matching, 12000);
     assert_true(message->tables[0]->n_rows > 5000);
     assert_int_equal(message->tables[15]->n_rows, 0);
+    weir__v1__update__free_unpacked(message, NULL);
+
+    queries[0].has_histograms = true;
+    message = update(s, queries, 1);
+    assert_true(s->buffer.length > WI_MESSAGE_MAX - 2 * WI_ROW_ROOM);
+    assert_int_equal(message->tables[0]->rows[999]->histograms[0]->n_counts,
+                     WEIR_HISTOGRAM_BUCKETS);
     weir__v1__update__free_unpacked(message, NULL);
 }
 
@@ -616,6 +715,8 @@ int main(void)
         TEST(values_of_every_type_arrive),
         TEST(tables_come_in_the_order_of_the_queries_with_their_columns),
         TEST(rows_are_sorted_filtered_and_cut),
+        TEST(rows_of_one_text_or_one_id_are_picked),
+        TEST(histograms_come_where_they_are_asked_for),
         TEST(counts_tell_what_a_cut_table_leaves_out),
         TEST(a_cut_is_a_part_of_the_whole_order),
         TEST(an_update_never_exceeds_its_limit),

@@ -230,6 +230,17 @@ static void arguments_out_of_range_are_refused(void **state)
     q.columns = &column;
     q.n_columns = 1;
     refused(peer, "Watch", &w, "3");
+    q.n_columns = 0;
+    q.where = column;
+    refused(peer, "Watch", &w, "3");
+    q.where = 0;
+    uint32_t then[2] = {1000, 0};
+    q.then = then;
+    q.n_then = 1;
+    refused(peer, "Watch", &w, "3");
+    then[0] = 0;
+    q.n_then = 2;
+    refused(peer, "Watch", &w, "3");
 }
 
 static void topics_are_refused_with_what_is_nearest(void **state)

@@ -9,6 +9,7 @@
 /* What rows are compared by. Texts are the world's, until the next refresh. */
 struct select_entry {
     struct wi_value value; /* of the sort column, or the name as a text */
+    struct wi_value then;  /* breaks ties, the greatest first; absent where nothing does */
     uint32_t place;        /* in the order of opening: breaks ties */
 };
 
@@ -41,18 +42,15 @@ static bool select_has_order(const struct wi_value *value)
     return value->type != WI_ABSENT && !(value->type == WI_F64 && value->u.f64 != value->u.f64);
 }
 
-/* Less than 0: a comes before b. */
-static int select_compare(const struct wi_query *query, const struct select_entry *a,
-                          const struct select_entry *b)
+/* The order of two values; what has none comes last, whichever way. */
+static int select_compare_values(const struct wi_value *x, const struct wi_value *y,
+                                 bool is_descending)
 {
-    const struct wi_value *x = &a->value;
-    const struct wi_value *y = &b->value;
     bool has_x = select_has_order(x);
     bool has_y = select_has_order(y);
     int order = 0;
     if (!has_x || !has_y) {
-        order = (int)has_y - (int)has_x;
-        return order ? order : a->place < b->place ? -1 : 1;
+        return (int)has_y - (int)has_x;
     }
     if (x->type == WI_TEXT && y->type == WI_TEXT) {
         order = strcmp(x->u.text, y->u.text);
@@ -61,10 +59,16 @@ static int select_compare(const struct wi_query *query, const struct select_entr
     } else {
         order = select_compare_numbers(x, y);
     }
-    if (order != 0) {
-        return query->is_descending ? -order : order;
-    }
-    return a->place < b->place ? -1 : 1;
+    return is_descending ? -order : order;
+}
+
+/* Less than 0: a comes before b. */
+static int select_compare(const struct wi_query *query, const struct select_entry *a,
+                          const struct select_entry *b)
+{
+    int order = select_compare_values(&a->value, &b->value, query->is_descending);
+    order = order ? order : select_compare_values(&a->then, &b->then, true);
+    return order ? order : a->place < b->place ? -1 : 1;
 }
 
 static bool select_is_after(const struct select_heap *heap, size_t i, size_t j)
@@ -100,9 +104,12 @@ static void select_sink(struct select_heap *heap, size_t n_entries)
 
 static void select_offer(struct select_heap *heap, const struct wi_row *row, uint32_t place)
 {
-    struct select_entry entry = {{WI_TEXT, {.text = row->name}}, place};
+    struct select_entry entry = {{WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, place};
     if (heap->query->sort >= 0) {
         entry.value = row->value[heap->query->sort];
+    }
+    if (heap->query->has_then) {
+        entry.then = row->value[heap->query->then];
     }
     if (heap->n_entries == heap->room) {
         if (heap->room > 0 && select_compare(heap->query, &entry, &heap->entries[0]) < 0) {
@@ -127,6 +134,19 @@ static void select_sort(struct select_heap *heap)
     }
 }
 
+static bool select_passes(const struct wi_query *query, const struct wi_row *row)
+{
+    if ((query->id && row->id != query->id) ||
+        (query->filter[0] && !wi_glob_matches(query->filter, row->name))) {
+        return false;
+    }
+    if (!query->equals || !query->equals[0]) {
+        return true;
+    }
+    const struct wi_value *value = &row->value[query->where];
+    return value->type == WI_TEXT && value->u.text && strcmp(value->u.text, query->equals) == 0;
+}
+
 enum weir_status wi_select(const struct wi_world *world, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection)
 {
@@ -140,7 +160,7 @@ enum weir_status wi_select(const struct wi_world *world, const struct wi_query *
     size_t matching = 0;
     for (size_t i = 0; i < total; i++) {
         const struct wi_row *row = wi_world_row(world, query->kind, i);
-        if (query->filter[0] == '\0' || wi_glob_matches(query->filter, row->name)) {
+        if (select_passes(query, row)) {
             matching++;
             select_offer(&heap, row, (uint32_t)i);
         }

@@ -20,7 +20,13 @@ struct wi_query {
     const char *filter; /* as wi_glob_matches; "": all. Borrowed */
     int sort;           /* metric index; -1: by name */
     bool is_descending;
-    uint32_t limit; /* 1 to WI_ROWS_MAX */
+    bool has_then; /* among rows equal by `sort` those with the greatest `then` come first */
+    uint8_t then;  /* metric index */
+    bool has_histograms;
+    uint64_t id;        /* not 0: only the row with this id */
+    uint8_t where;      /* metric index, for `equals` */
+    const char *equals; /* only rows whose text it is; NULL or "": all. Borrowed */
+    uint32_t limit;     /* 1 to WI_ROWS_MAX */
     uint32_t offset;
 };
 

@@ -12,7 +12,12 @@
 /* What follows the rows of an Update: further tables without rows, state, counters. */
 #define WEIR_TAIL_ROOM ((size_t)8 << 10)
 
-_Static_assert(WI_ROW_ROOM >= (size_t)WI_MAX_METRICS * (WEIR_TEXT_MAX + 640),
+/* A row has no more histograms. */
+#define WEIR_HISTOGRAMS_MAX 4
+#define WEIR_HISTOGRAM_ROOM (WEIR_HISTOGRAM_BUCKETS * (size_t)20 + 64)
+
+_Static_assert(WI_ROW_ROOM >= (size_t)WI_MAX_METRICS * (WEIR_TEXT_MAX + 640) +
+                                  WEIR_HISTOGRAMS_MAX * WEIR_HISTOGRAM_ROOM,
                "a row or its lines fit");
 
 /* Cuts a text at a whole character. */
@@ -52,8 +57,55 @@ void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_val
     wi_pack_end(buffer, mark);
 }
 
-static void weir_row(struct wi_buffer *buffer, const struct wi_row *row, const uint8_t *columns,
-                     size_t n_columns)
+static void weir_histogram(struct wi_buffer *buffer, size_t metric,
+                           const struct weir_histogram *histogram)
+{
+    size_t mark = wi_pack_begin(buffer, 4);
+    wi_pack_u64(buffer, 1, metric);
+    for (unsigned field = 2; field <= 3; field++) {
+        size_t packed = wi_pack_begin(buffer, field);
+        for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
+            if (histogram->bucket[b]) {
+                wi_pack_varint(buffer, field == 2 ? wi_histogram_bound(b) : histogram->bucket[b]);
+            }
+        }
+        wi_pack_end(buffer, packed);
+    }
+    wi_pack_u64(buffer, 4, histogram->sum);
+    wi_pack_u64(buffer, 5, histogram->max);
+    wi_pack_end(buffer, mark);
+}
+
+static bool weir_histogram_is_empty(const struct weir_histogram *histogram)
+{
+    for (unsigned b = 0; histogram && b < WEIR_HISTOGRAM_BUCKETS; b++) {
+        if (histogram->bucket[b]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The histograms of a row in which something was counted. */
+static void weir_histograms(struct wi_world *world, enum wi_kind kind, const struct wi_row *row,
+                            struct wi_buffer *buffer)
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    int n = 0;
+    for (size_t i = 0; i < table->n_metrics && n < WEIR_HISTOGRAMS_MAX; i++) {
+        const struct weir_histogram *histogram = table->metrics[i].type == WI_TYPE_HISTOGRAM
+                                                     ? wi_world_histogram(world, kind, row, (int)i)
+                                                     : NULL;
+        if (!weir_histogram_is_empty(histogram)) {
+            weir_histogram(buffer, i, histogram);
+            n++;
+        }
+    }
+}
+
+/* `world`: where the row's histograms come from; NULL: it goes without. */
+static void weir_row(struct wi_buffer *buffer, struct wi_world *world, enum wi_kind kind,
+                     const struct wi_row *row, const uint8_t *columns, size_t n_columns)
 {
     size_t mark = wi_pack_begin(buffer, 5);
     wi_pack_u64(buffer, 1, row->id);
@@ -63,6 +115,9 @@ static void weir_row(struct wi_buffer *buffer, const struct wi_row *row, const u
     }
     for (size_t i = 0; i < n_columns; i++) {
         wi_weir_value(buffer, 3, &row->value[columns[i]]);
+    }
+    if (world) {
+        weir_histograms(world, kind, row, buffer);
     }
     wi_pack_end(buffer, mark);
 }
@@ -136,7 +191,7 @@ enum weir_status wi_weir_description(const struct wi_world *world, const char *h
     return weir_result(buffer);
 }
 
-static enum weir_status weir_query_table(const struct wi_world *world, const struct wi_query *query,
+static enum weir_status weir_query_table(struct wi_world *world, const struct wi_query *query,
                                          struct wi_memory *memory, struct wi_buffer *buffer)
 {
     struct wi_selection selection;
@@ -148,7 +203,8 @@ static enum weir_status weir_query_table(const struct wi_world *world, const str
     weir_table_head(buffer, query->kind, selection.total, selection.matching, query->columns,
                     query->n_columns);
     for (size_t i = 0; i < selection.n_rows && weir_has_room(buffer); i++) {
-        weir_row(buffer, wi_world_row(world, query->kind, selection.rows[i]), query->columns,
+        weir_row(buffer, query->has_histograms ? world : NULL, query->kind,
+                 wi_world_row(world, query->kind, selection.rows[i]), query->columns,
                  query->n_columns);
     }
     wi_pack_end(buffer, mark);
@@ -164,7 +220,7 @@ static void weir_update_tail(const struct wi_world *world, uint64_t skipped,
     wi_pack_u64(buffer, 5, wi_world_monotonic_nanos(world));
 }
 
-enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_query *queries,
+enum weir_status wi_weir_update(struct wi_world *world, const struct wi_query *queries,
                                 size_t n_queries, uint64_t skipped, struct wi_memory *memory,
                                 struct wi_buffer *buffer)
 {
@@ -253,7 +309,7 @@ static bool weir_page_table(const struct wi_world *world, struct wi_snapshot *sn
     for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
         const struct wi_row *row = wi_world_row(world, kind, i);
         if (weir_snapshot_has(snapshot, kind, row->name)) {
-            weir_row(buffer, row, columns, n_columns);
+            weir_row(buffer, NULL, kind, row, columns, n_columns);
         }
         wi_place_pass(&snapshot->place, i, row);
     }

@@ -24,7 +24,7 @@
 enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
                                      const char *grpc_address, const char *notice,
                                      struct wi_buffer *buffer);
-enum weir_status wi_weir_update(const struct wi_world *world, const struct wi_query *queries,
+enum weir_status wi_weir_update(struct wi_world *world, const struct wi_query *queries,
                                 size_t n_queries, uint64_t skipped, struct wi_memory *memory,
                                 struct wi_buffer *buffer);
 

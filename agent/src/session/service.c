@@ -273,6 +273,12 @@ static bool service_query(const Weir__V1__Query *asked, struct wi_query *query,
                      (unsigned)asked->sort);
         return false;
     }
+    if (asked->where >= table->n_metrics || asked->n_then > 1 ||
+        (asked->n_then > 0 && asked->then[0] >= table->n_metrics)) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT,
+                     "where and then take a column each, below %zu", table->n_metrics);
+        return false;
+    }
     if (asked->limit > WI_ROWS_MAX) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "limit %u: at most %d rows",
                      (unsigned)asked->limit, WI_ROWS_MAX);
@@ -284,6 +290,12 @@ static bool service_query(const Weir__V1__Query *asked, struct wi_query *query,
     query->is_descending = asked->descending;
     query->limit = asked->limit ? asked->limit : SERVICE_LIMIT_DEFAULT;
     query->offset = asked->offset;
+    query->has_histograms = asked->histograms;
+    query->id = asked->id;
+    query->where = (uint8_t)asked->where;
+    query->equals = asked->equals;
+    query->has_then = asked->n_then > 0;
+    query->then = (uint8_t)(asked->n_then > 0 ? asked->then[0] : 0);
     return service_query_columns(asked, table->n_metrics, query, ret_fault);
 }
 
