@@ -16,8 +16,9 @@
 #include "snapshot/metric.h"
 #include "view/view.h"
 
-#define SCREEN_MAX_ROWS   400
-#define SCREEN_MAX_VALUES 28
+#define SCREEN_MAX_ROWS    400
+#define SCREEN_MAX_VALUES  40
+#define SCREEN_MAX_BUCKETS 32
 
 struct screen_value {
     const char *field; /* NULL ends the list */
@@ -25,11 +26,19 @@ struct screen_value {
     const char *text; /* not NULL: a text */
 };
 
+struct screen_histogram {
+    const char *field; /* NULL: there is none */
+    size_t n;
+    uint64_t bounds[SCREEN_MAX_BUCKETS], counts[SCREEN_MAX_BUCKETS];
+    uint64_t sum, max;
+};
+
 struct screen_row {
     int kind;
     uint64_t id;
     char name[64];
     struct screen_value value[SCREEN_MAX_VALUES];
+    struct screen_histogram histogram[2];
 };
 
 struct screen {
@@ -82,6 +91,19 @@ static inline void screen_say(struct screen *screen, int kind, const char *name,
                               const char *text)
 {
     screen_slot(screen, kind, name, field)->text = text;
+}
+
+/* Counts values that lie just below a bound of nanoseconds. */
+static inline void screen_count(struct screen *screen, int kind, const char *name,
+                                const char *field, uint64_t bound, uint64_t n)
+{
+    struct screen_histogram *to = screen_find(screen, kind, name)->histogram;
+    to += to->field && strcmp(to->field, field) != 0;
+    to->field = field;
+    to->bounds[to->n] = bound;
+    to->counts[to->n++] = n;
+    to->sum += bound / 10 * 9 * n;
+    to->max = bound - bound / 20 > to->max ? bound - bound / 20 : to->max;
 }
 
 /* All metrics of the tables, as a server describes them. */
@@ -147,6 +169,18 @@ static inline bool screen_passes(const char *filter, const char *name)
     return strncmp(name, filter, (size_t)(star - filter)) == 0;
 }
 
+/* Whether the row's text is the one that the query asks for. */
+static inline bool screen_equals(const struct screen_row *row, const Weir__V1__Query *query)
+{
+    const char *field = wi_metric_table((enum wi_kind)query->kind)->metrics[query->where].field;
+    for (const struct screen_value *value = row->value; value->field; value++) {
+        if (strcmp(value->field, field) == 0) {
+            return !query->equals[0] || (value->text && strcmp(value->text, query->equals) == 0);
+        }
+    }
+    return !query->equals[0];
+}
+
 static inline Weir__V1__Value *screen_value_make(const struct screen_row *row,
                                                  const struct wi_metric *metric)
 {
@@ -172,8 +206,27 @@ static inline Weir__V1__Value *screen_value_make(const struct screen_row *row,
     return to;
 }
 
+static inline void screen_histograms_make(const struct screen_row *from, Weir__V1__Row *row)
+{
+    row->histograms = calloc(2, sizeof(Weir__V1__Histogram *));
+    for (int i = 0; i < 2 && from->histogram[i].field; i++) {
+        const struct screen_histogram *histogram = &from->histogram[i];
+        Weir__V1__Histogram *to = malloc(sizeof(*to));
+        weir__v1__histogram__init(to);
+        to->metric = (uint32_t)wi_metric_find((enum wi_kind)from->kind, histogram->field);
+        to->n_bounds = to->n_counts = histogram->n;
+        to->bounds = calloc(histogram->n + 1, sizeof(uint64_t));
+        to->counts = calloc(histogram->n + 1, sizeof(uint64_t));
+        memcpy(to->bounds, histogram->bounds, histogram->n * sizeof(uint64_t));
+        memcpy(to->counts, histogram->counts, histogram->n * sizeof(uint64_t));
+        to->sum_nanos = histogram->sum;
+        to->max_nanos = histogram->max;
+        row->histograms[row->n_histograms++] = to;
+    }
+}
+
 static inline Weir__V1__Row *screen_row_make(const struct screen_row *from,
-                                             const Weir__V1__Table *table)
+                                             const Weir__V1__Table *table, bool has_histograms)
 {
     const struct wi_metric_table *metrics = wi_metric_table((enum wi_kind)from->kind);
     Weir__V1__Row *row = malloc(sizeof(*row));
@@ -184,6 +237,9 @@ static inline Weir__V1__Row *screen_row_make(const struct screen_row *from,
     row->values = calloc(table->n_columns + 1, sizeof(Weir__V1__Value *));
     for (size_t i = 0; i < table->n_columns; i++) {
         row->values[i] = screen_value_make(from, &metrics->metrics[table->columns[i]]);
+    }
+    if (has_histograms) {
+        screen_histograms_make(from, row);
     }
     return row;
 }
@@ -207,12 +263,13 @@ static inline Weir__V1__Table *screen_table_make(const struct screen *screen,
             continue;
         }
         table->total++;
-        if (!screen_passes(query->filter, row->name)) {
+        if (!screen_passes(query->filter, row->name) || (query->id && query->id != row->id) ||
+            !screen_equals(row, query)) {
             continue;
         }
         uint32_t at = table->matching++;
         if (at >= query->offset && table->n_rows < (query->limit ? query->limit : 1000)) {
-            table->rows[table->n_rows++] = screen_row_make(row, table);
+            table->rows[table->n_rows++] = screen_row_make(row, table, query->histograms);
         }
     }
     return table;

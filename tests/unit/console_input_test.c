@@ -107,14 +107,34 @@ static void tabs_go_round(void **state)
     press(WC_KEY_TAB);
     press(WC_KEY_TAB);
     assert_int_equal(screen.ui.tab, WC_TAB_WARNINGS);
-    press(WC_KEY_TAB); /* no gauges, no tab of them */
+    press(WC_KEY_TAB); /* no gauges, no tab of them; nor of loops, single tasks and senders */
+    assert_int_equal(screen.ui.tab, WC_TAB_PROCESS);
+    press(WC_KEY_TAB);
+    assert_int_equal(screen.ui.tab, WC_TAB_AGENT);
+    press(WC_KEY_TAB);
     assert_int_equal(screen.ui.tab, WC_TAB_CHANNELS);
+    press(WC_KEY_BACK_TAB);
+    press(WC_KEY_BACK_TAB);
     press(WC_KEY_BACK_TAB);
     assert_int_equal(screen.ui.tab, WC_TAB_WARNINGS);
     screen_set(&screen, WI_GAUGE, "players", "value", 3);
-    press('1');
-    press(WC_KEY_BACK_TAB);
+    screen_set(&screen, WI_SENDER, "player-1", "in_flight", 3);
+    screen_show(&screen, 24, 80);
+    press(WC_KEY_TAB);
     assert_int_equal(screen.ui.tab, WC_TAB_GAUGES);
+    press(WC_KEY_TAB);
+    assert_int_equal(screen.ui.tab, WC_TAB_SENDERS);
+}
+
+static void every_tab_has_a_key(void **state)
+{
+    (void)state;
+    static const char keys[] = "1234567890a";
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        press((uint32_t)keys[tab]);
+        assert_int_equal(screen.ui.tab, tab);
+        assert_int_equal(wc_column_tab_of_key((uint32_t)keys[tab]), tab);
+    }
 }
 
 static void w_shows_warnings_and_goes_back(void **state)
@@ -233,7 +253,9 @@ static void details_open_follow_and_close(void **state)
     assert_true(screen.ui.is_detail);
     assert_string_equal(screen.ui.detail_name, "often-00");
     assert_non_null(wc_model_detail(&screen.model, screen.ui.detail_id));
-    press('j');
+    press('[');
+    assert_string_equal(screen.ui.detail_name, "often-00");
+    press(']');
     assert_string_equal(screen.ui.detail_name, "often-01");
     press(WC_KEY_ESCAPE);
     assert_false(screen.ui.is_detail);
@@ -241,6 +263,127 @@ static void details_open_follow_and_close(void **state)
     press('5');
     press(WC_KEY_ENTER);
     assert_false(screen.ui.is_detail); /* no warning is there */
+}
+
+static enum wc_page page(void)
+{
+    return screen.ui.detail[screen.ui.tab].page;
+}
+
+static void details_have_pages_that_go_round(void **state)
+{
+    (void)state;
+    static const enum wc_page pages[] = {WC_PAGE_LATENCY, WC_PAGE_REASONS, WC_PAGE_PART,
+                                         WC_PAGE_FIELDS, WC_PAGE_OVERVIEW};
+    press(WC_KEY_ENTER);
+    assert_int_equal(page(), WC_PAGE_OVERVIEW);
+    for (size_t i = 0; i < 5; i++) {
+        press(WC_KEY_RIGHT);
+        assert_int_equal(page(), pages[i]);
+    }
+    press('h');
+    assert_int_equal(page(), WC_PAGE_FIELDS);
+    press(']'); /* the next row on the same page */
+    assert_int_equal(page(), WC_PAGE_FIELDS);
+    press('4');
+    press(WC_KEY_ENTER);
+    press('>'); /* a counter has neither latencies nor reasons */
+    assert_int_equal(page(), WC_PAGE_FIELDS);
+    press('>');
+    assert_int_equal(page(), WC_PAGE_OVERVIEW);
+    press('0');
+    press('l');
+    assert_int_equal(page(), WC_PAGE_FIELDS);
+    assert_int_equal(list()->sort, 0);
+}
+
+static const char *field(void)
+{
+    return wc_ui_field(&screen.ui, &screen.model)->field;
+}
+
+static void arrows_go_over_the_fields_of_details(void **state)
+{
+    (void)state;
+    press(WC_KEY_ENTER);
+    assert_string_equal(field(), "depth"); /* what the kind's trend shows */
+    press('j');
+    assert_string_equal(field(), "capacity");
+    press(WC_KEY_END);
+    assert_string_equal(field(), "orphaned_bytes");
+    press(WC_KEY_DOWN);
+    assert_string_equal(field(), "orphaned_bytes");
+    press('>'); /* it does not stand on this page: its first */
+    assert_string_equal(field(), "wait");
+    press('k');
+    assert_string_equal(field(), "wait");
+    press('G');
+    assert_string_equal(field(), "wait_max");
+    type("gg");
+    assert_string_equal(field(), "wait");
+    press('>');
+    assert_string_equal(field(), "discarded_overwrite");
+    press(WC_KEY_PAGE_DOWN);
+    assert_string_equal(field(), "rejects_shed");
+    press('0');
+    assert_string_equal(field(), "anon");
+    assert_int_equal(screen.ui.list[WC_TAB_CHANNELS].cursor, 0);
+}
+
+static void senders_of_a_channel_open_and_lead_back(void **state)
+{
+    (void)state;
+    char name[32];
+    for (int i = 0; i < 30; i++) {
+        snprintf(name, sizeof(name), "player-%02d", i);
+        screen_say(&screen, WI_SENDER, name, "channel", i % 2 ? "often-00" : "often-01");
+        screen_set(&screen, WI_SENDER, name, "in_flight", i);
+    }
+    press(WC_KEY_ENTER);
+    press(WC_KEY_LEFT);
+    press(WC_KEY_LEFT);
+    assert_int_equal(page(), WC_PAGE_PART);
+    assert_int_equal(wc_model_picture(&screen.model)->part.table->matching, 15);
+    press('j');
+    press(WC_KEY_ENTER);
+    assert_int_equal(screen.ui.tab, WC_TAB_SENDERS);
+    assert_string_equal(screen.ui.detail_name, "player-03");
+    press(']'); /* whose neighbours are not fetched */
+    assert_string_equal(screen.ui.detail_name, "player-03");
+    press(WC_KEY_ESCAPE);
+    assert_int_equal(screen.ui.tab, WC_TAB_CHANNELS);
+    assert_string_equal(screen.ui.detail_name, "often-00");
+    assert_int_equal(page(), WC_PAGE_PART);
+    press(WC_KEY_END);
+    press(WC_KEY_DOWN);
+    assert_int_equal(screen.ui.detail[WC_TAB_CHANNELS].cursor, 14);
+    press(']'); /* another row: its first sender */
+    assert_int_equal(screen.ui.detail[WC_TAB_CHANNELS].cursor, 0);
+    press(' ');
+    press(WC_KEY_ENTER); /* what is frozen knows no more */
+    assert_int_equal(screen.ui.tab, WC_TAB_CHANNELS);
+    press('<');
+    assert_int_equal(page(), WC_PAGE_REASONS); /* but its pages are there */
+    press(' ');
+    press(WC_KEY_ESCAPE);
+    assert_false(screen.ui.is_detail);
+}
+
+static void senders_come_with_the_gone_ones_first(void **state)
+{
+    (void)state;
+    screen_set(&screen, WI_SENDER, "player-1", "in_flight", 3);
+    press('9');
+    const Weir__V1__Query *query = NULL;
+    for (size_t i = 0; i < screen.query.plan.n; i++) {
+        query = screen.query.query[i].kind == WEIR__V1__KIND__KIND_SENDER ? &screen.query.query[i]
+                                                                          : query;
+    }
+    assert_non_null(query);
+    assert_int_equal(query->sort, WI_SENDER_STATE); /* "gone" before "open" */
+    assert_false(query->descending);
+    assert_int_equal(query->n_then, 1);
+    assert_int_equal(query->then[0], WI_SENDER_IN_FLIGHT);
 }
 
 static void space_freezes_and_thaws(void **state)
@@ -321,6 +464,15 @@ static void any_keys_in_any_order_do_no_harm(void **state)
                                     '4',
                                     '5',
                                     '6',
+                                    '7',
+                                    '8',
+                                    '9',
+                                    '0',
+                                    'a',
+                                    '[',
+                                    ']',
+                                    WC_KEY_ENTER,
+                                    WC_KEY_RIGHT,
                                     '/',
                                     'n',
                                     'N',
@@ -372,12 +524,17 @@ int main(void)
         TEST(one_g_alone_does_nothing),
         TEST(the_cursor_stays_on_its_row),
         TEST(tabs_go_round),
+        TEST(every_tab_has_a_key),
         TEST(w_shows_warnings_and_goes_back),
         TEST(sorting_goes_over_the_columns_shown),
         TEST(search_finds_rows_that_were_not_fetched),
         TEST(filter_is_the_servers),
         TEST(keys_are_text_while_a_prompt_is_open),
         TEST(details_open_follow_and_close),
+        TEST(details_have_pages_that_go_round),
+        TEST(arrows_go_over_the_fields_of_details),
+        TEST(senders_of_a_channel_open_and_lead_back),
+        TEST(senders_come_with_the_gone_ones_first),
         TEST(space_freezes_and_thaws),
         TEST(plus_and_minus_change_the_interval),
         TEST(any_key_closes_the_help_and_q_quits),

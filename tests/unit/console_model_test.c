@@ -8,6 +8,9 @@
 
 #include <math.h>
 
+#include "model/spread.h"
+#include "snapshot/world.h"
+
 static struct screen screen;
 
 static int setup(void **state)
@@ -369,14 +372,15 @@ static void no_layout_leaves_its_body(void **state)
                 counts[tab] = seed * 2654435761U >> (tab * 3) & 31;
             }
             enum wc_tab tab = (enum wc_tab)(seed % WC_N_TABS);
-            wc_layout_make(rows, 80, tab, counts, false, &layout);
+            bool is_single = wc_column_table(tab)->is_single;
+            wc_layout_make(rows, 80, tab, counts, is_single, &layout);
             int end = layout.body_row;
             for (int i = 0; i < layout.n_sections; i++) {
                 assert_true(layout.section[i].row >= end);
                 assert_true(layout.section[i].n_rows >= 1);
                 end = layout.section[i].row + 1 + layout.section[i].n_rows;
             }
-            assert_true(layout_rows(&layout, tab) > 0);
+            assert_true(is_single ? layout.n_sections == 0 : layout_rows(&layout, tab) > 0);
             assert_true(end <= layout.info_row);
             assert_true(layout.graph_rows == 0 ||
                         (layout.graph_row >= end &&
@@ -388,12 +392,13 @@ static void no_layout_leaves_its_body(void **state)
 static void columns_fit_and_line_up(void **state)
 {
     (void)state;
-    for (int cols = WC_MIN_COLS; cols < 300; cols++) {
+    for (int at = 0, cols = WC_MIN_COLS; cols < 300; cols += at++ % 2) {
+        struct wc_column_hint hint = {12, at % 2};
         int trend = -1;
         for (int tab = 0; tab < WC_N_TABS; tab++) {
             struct wc_screen_columns columns;
             const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
-            wc_columns_fit((enum wc_tab)tab, cols, 12, &columns);
+            wc_columns_fit((enum wc_tab)tab, cols, &hint, &columns);
             int end = 0;
             for (int i = 0; i < columns.n; i++) {
                 assert_true(columns.at[i].col > end);
@@ -439,6 +444,73 @@ static void numbers_that_are_none_are_absent(void **state)
     assert_true(number == -3);
 }
 
+/* What the console reads from the buckets of a message is what the exporter itself reads. */
+static void percentiles_are_those_of_the_exporter(void **state)
+{
+    (void)state;
+    static struct weir_histogram histogram;
+    uint64_t bounds[WEIR_HISTOGRAM_BUCKETS], counts[WEIR_HISTOGRAM_BUCKETS];
+    srand(11);
+    for (int round = 0; round < 300; round++) {
+        Weir__V1__Histogram message = WEIR__V1__HISTOGRAM__INIT;
+        struct wc_spread spread;
+        memset(&histogram, 0, sizeof(histogram));
+        unsigned first = (unsigned)rand() % WEIR_HISTOGRAM_BUCKETS;
+        for (unsigned b = first; b < WEIR_HISTOGRAM_BUCKETS && b < first + 30; b++) {
+            histogram.bucket[b] = rand() % 2 ? (uint64_t)rand() % 1000 : 0;
+        }
+        histogram.bucket[first] += 1;
+        message.bounds = bounds;
+        message.counts = counts;
+        for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS - 1; b++) {
+            if (histogram.bucket[b]) {
+                histogram.max = wi_histogram_bound(b) - 1;
+                bounds[message.n_bounds++] = wi_histogram_bound(b);
+                counts[message.n_counts++] = histogram.bucket[b];
+            }
+        }
+        histogram.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 0;
+        message.max_nanos = histogram.max;
+        wc_spread_make(&message, &spread);
+        for (double q = 0; q < 1; q += 0.0625) {
+            int step;
+            double expected = (double)wi_histogram_quantile(&histogram, q);
+            assert_true(fabs(wc_spread_quantile(&spread, q, &step) - expected) <= 1);
+        }
+    }
+}
+
+static void a_spread_takes_any_buckets(void **state)
+{
+    (void)state;
+    uint64_t bounds[] = {UINT64_MAX, 0, 1, 4096, 2048, UINT64_MAX, 3};
+    uint64_t counts[] = {2, 1, 1, 5, 0, 3, UINT64_MAX};
+    Weir__V1__Histogram message = WEIR__V1__HISTOGRAM__INIT;
+    struct wc_spread spread;
+    int step;
+
+    wc_spread_make(&message, &spread);
+    assert_true(spread.total == 0);
+    assert_true(wc_spread_quantile(&spread, 0.5, &step) == 0);
+    assert_int_equal(step, -1);
+    message.bounds = bounds;
+    message.counts = counts;
+    message.n_bounds = 7;
+    message.n_counts = 6;
+    wc_spread_make(&message, &spread);
+    assert_true(spread.total == 12);
+    assert_int_equal(spread.first, 0);
+    assert_int_equal(spread.last, WC_SPREAD_STEPS - 1);
+    message.max_nanos = 5000; /* then the bucket without an end lies there */
+    wc_spread_make(&message, &spread);
+    assert_true(wc_spread_end(spread.last) >= 5000 && wc_spread_begin(spread.last) <= 5000);
+    assert_true(wc_spread_quantile(&spread, 0.99, &step) <= 5000);
+    for (int rows = 1; rows < 300; rows++) {
+        int per_line = wc_spread_steps_per_line(&spread, rows);
+        assert_true(spread.last / per_line - spread.first / per_line < rows);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -463,6 +535,8 @@ int main(void)
         TEST(no_layout_leaves_its_body),
         TEST(columns_fit_and_line_up),
         TEST(every_column_has_its_metric),
+        TEST(percentiles_are_those_of_the_exporter),
+        TEST(a_spread_takes_any_buckets),
         TEST(numbers_that_are_none_are_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

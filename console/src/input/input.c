@@ -40,14 +40,17 @@ static void input_tab(struct wc_ui *ui, enum wc_tab tab)
         ui->tab = tab;
     }
     ui->is_detail = false;
+    ui->has_from = false;
     ui->locate = 0;
 }
 
-/* The gauges' tab is left out while there are none. */
 static void input_next_tab(struct wc_ui *ui, const struct wc_model *model, int step)
 {
-    int n = wc_ui_total(model, WC_TAB_GAUGES) > 0 ? WC_N_TABS : WC_TAB_GAUGES;
-    input_tab(ui, (enum wc_tab)(((int)ui->tab + step + n) % n));
+    int tab = (int)ui->tab;
+    do {
+        tab = (tab + step + WC_N_TABS) % WC_N_TABS;
+    } while (!wc_ui_tab_is_shown(ui, model, (enum wc_tab)tab));
+    input_tab(ui, (enum wc_tab)tab);
 }
 
 /* To the neighbour among the columns that are shown and can be sorted by. */
@@ -62,7 +65,7 @@ static void input_sort(struct wc_ui *ui, const struct wc_model *model,
     if (ui->tab == WC_TAB_WARNINGS) {
         return; /* the worst stands first, always */
     }
-    wc_columns_fit(ui->tab, layout->cols, wc_ui_name_width(model), &columns);
+    wc_ui_columns(model, ui->tab, layout->cols, &columns);
     for (int i = 0; i < columns.n; i++) {
         if (columns.at[i].index == list->sort) {
             at = i;
@@ -74,19 +77,98 @@ static void input_sort(struct wc_ui *ui, const struct wc_model *model,
         type = table->columns[columns.at[at].index].type;
     } while (type == WC_COLUMN_TREND || type == WC_COLUMN_BLANK);
     list->sort = columns.at[at].index;
-    list->is_descending = type != WC_COLUMN_NAME && type != WC_COLUMN_TEXT;
+    list->is_descending =
+        type != WC_COLUMN_NAME && type != WC_COLUMN_TEXT && type != WC_COLUMN_STATE;
     input_top(ui);
+}
+
+static void detail_open(struct wc_ui *ui, uint64_t id, const char *name)
+{
+    if (!ui->is_detail || ui->detail_id != id) {
+        ui->detail[ui->tab].cursor = 0;
+    }
+    ui->is_detail = true;
+    ui->detail_id = id;
+    snprintf(ui->detail_name, sizeof(ui->detail_name), "%s", name);
 }
 
 static void input_detail(struct wc_ui *ui, const struct wc_model *model)
 {
     const Weir__V1__Row *row = wc_ui_selected(ui, model, ui->tab);
-    if (!row || ui->tab == WC_TAB_WARNINGS) {
+    if (row && ui->tab != WC_TAB_WARNINGS) {
+        detail_open(ui, row->id, row->name);
+    }
+}
+
+/* Out of a row's details into those of what belongs to it; Esc goes back. */
+static void input_part(struct wc_ui *ui, const struct wc_model *model)
+{
+    const Weir__V1__Row *row = wc_ui_part(ui, model);
+    struct wc_part part;
+    int tab =
+        row && wc_page_part(wc_column_table(ui->tab)->kind, &part) ? wc_column_tab(part.kind) : -1;
+    if (tab < 0) {
         return;
     }
-    ui->is_detail = true;
-    ui->detail_id = row->id;
-    snprintf(ui->detail_name, sizeof(ui->detail_name), "%s", row->name);
+    ui->from = (struct wc_place){.tab = ui->tab, .id = ui->detail_id};
+    snprintf(ui->from.name, sizeof(ui->from.name), "%s", ui->detail_name);
+    ui->has_from = true;
+    ui->tab = (enum wc_tab)tab;
+    ui->detail[tab].page = WC_PAGE_OVERVIEW;
+    detail_open(ui, row->id, row->name);
+}
+
+static void detail_back(struct wc_ui *ui)
+{
+    if (!ui->has_from) {
+        ui->is_detail = false;
+        return;
+    }
+    ui->has_from = false;
+    ui->tab = ui->from.tab;
+    ui->detail_id = ui->from.id;
+    memcpy(ui->detail_name, ui->from.name, sizeof(ui->detail_name));
+}
+
+/* The cursor within the details: on the page's fields, or on the rows that belong to the row. */
+static void detail_move(struct wc_ui *ui, const struct wc_model *model, int64_t by)
+{
+    struct wc_detail *detail = &ui->detail[ui->tab];
+    const Weir__V1__Metric *metrics[WC_MAX_METRICS];
+    const Weir__V1__Metric *field = wc_ui_field(ui, model);
+    const Weir__V1__Table *part = wc_model_picture(model)->part.table;
+    size_t n_metrics =
+        wc_page_metrics(model, wc_column_table(ui->tab)->kind, detail->page, metrics);
+    bool is_part = detail->page == WC_PAGE_PART;
+    int64_t last = (int64_t)(is_part ? part ? part->n_rows : 0 : n_metrics) - 1, at = 0;
+
+    for (size_t i = 0; i < n_metrics; i++) {
+        at = metrics[i] == field ? (int64_t)i : at;
+    }
+    at = (is_part ? (int64_t)detail->cursor : at) + by;
+    at = at > last ? last : at;
+    at = at < 0 ? 0 : at;
+    if (is_part) {
+        detail->cursor = (uint32_t)at;
+    } else if (n_metrics > 0) {
+        detail->has_field = true;
+        detail->field = metrics[at]->index;
+    }
+}
+
+/* The neighbour's details, on the same page. */
+static void detail_step(struct wc_ui *ui, const struct wc_model *model, int by)
+{
+    if (ui->is_detail && !ui->has_from) {
+        input_move(ui, model, by);
+        input_detail(ui, model);
+    }
+}
+
+static void detail_page(struct wc_ui *ui, const struct wc_model *model, int step)
+{
+    struct wc_detail *detail = &ui->detail[ui->tab];
+    detail->page = wc_page_next(model, wc_column_table(ui->tab)->kind, detail->page, step);
 }
 
 static void input_interval(struct wc_ui *ui, int step)
@@ -110,7 +192,7 @@ static void input_search(struct wc_ui *ui, int direction, bool is_here)
         snprintf(ui->message, sizeof(ui->message), "nothing to search for yet: type / and a name");
         return;
     }
-    if (ui->tab == WC_TAB_WARNINGS) {
+    if (ui->tab == WC_TAB_WARNINGS || wc_ui_is_detail(ui)) {
         return;
     }
     ui->locate = direction;
@@ -129,7 +211,7 @@ static void input_filter(struct wc_ui *ui, const char *filter)
 static void input_back(struct wc_ui *ui)
 {
     if (ui->is_detail) {
-        ui->is_detail = false;
+        detail_back(ui);
     } else if (ui->filter[0]) {
         input_filter(ui, "");
     } else if (ui->tab == WC_TAB_WARNINGS) {
@@ -140,7 +222,7 @@ static void input_back(struct wc_ui *ui)
 static void prompt_open(struct wc_ui *ui, enum wc_prompt prompt)
 {
     ui->prompt = prompt;
-    ui->is_detail = false;
+    ui->is_detail = ui->has_from = false;
     snprintf(ui->typed, sizeof(ui->typed), "%s", prompt == WC_PROMPT_FILTER ? ui->filter : "");
 }
 
@@ -194,27 +276,53 @@ static void prompt_key(struct wc_ui *ui, uint32_t key)
 static bool input_cursor(struct wc_ui *ui, const struct wc_model *model,
                          const struct wc_layout *layout, enum wc_action action)
 {
-    int page = layout->n_sections > 0 ? wc_layout_section(layout, ui->tab)->n_rows : 1;
+    int page =
+        layout->n_sections > 0 ? wc_layout_section(layout, ui->tab)->n_rows : layout->body_rows / 2;
+    int64_t by = 0;
     page = page > 1 ? page - 1 : 1;
     switch (action) {
     case WC_ACTION_UP:
-        input_move(ui, model, -1);
-        return true;
     case WC_ACTION_DOWN:
-        input_move(ui, model, 1);
-        return true;
+        by = action == WC_ACTION_UP ? -1 : 1;
+        break;
     case WC_ACTION_PAGE_UP:
-        input_move(ui, model, -page);
-        return true;
     case WC_ACTION_PAGE_DOWN:
-        input_move(ui, model, page);
-        return true;
+        by = action == WC_ACTION_PAGE_UP ? -page : page;
+        break;
     case WC_ACTION_TOP:
-        input_top(ui);
-        return true;
     case WC_ACTION_BOTTOM:
-        input_move(ui, model, INT32_MAX);
+        by = action == WC_ACTION_TOP ? INT32_MIN : INT32_MAX;
+        break;
+    default:
+        return false;
+    }
+    if (wc_ui_is_detail(ui)) {
+        detail_move(ui, model, by);
+    } else if (action == WC_ACTION_TOP) {
+        input_top(ui);
+    } else {
+        input_move(ui, model, by);
+    }
+    return true;
+}
+
+/* What some keys do while details are open; false for any other action. */
+static bool input_detail_act(struct wc_ui *ui, const struct wc_model *model, enum wc_action action)
+{
+    switch (action) {
+    case WC_ACTION_DETAIL:
+        input_part(ui, model);
         return true;
+    case WC_ACTION_SORT_LEFT:
+    case WC_ACTION_SORT_RIGHT:
+        detail_page(ui, model, action == WC_ACTION_SORT_LEFT ? -1 : 1);
+        return true;
+    case WC_ACTION_PREVIOUS_ROW:
+    case WC_ACTION_NEXT_ROW:
+        detail_step(ui, model, action == WC_ACTION_PREVIOUS_ROW ? -1 : 1);
+        return true;
+    case WC_ACTION_INVERT:
+        return true; /* there is no order to turn round */
     default:
         return false;
     }
@@ -233,7 +341,7 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
         input_back(ui);
         break;
     case WC_ACTION_TAB:
-        input_tab(ui, (enum wc_tab)(key - '1'));
+        input_tab(ui, (enum wc_tab)wc_column_tab_of_key(key));
         break;
     case WC_ACTION_NEXT_TAB:
         input_next_tab(ui, model, 1);
@@ -291,15 +399,19 @@ static bool input_needs_more(const struct wc_ui *ui, enum wc_action action)
 {
     switch (action) {
     case WC_ACTION_DETAIL:
-        return !ui->is_detail;
+        return !wc_ui_is_detail(ui) || ui->detail[ui->tab].page == WC_PAGE_PART;
+    case WC_ACTION_PREVIOUS_ROW:
+    case WC_ACTION_NEXT_ROW:
+        return ui->is_detail;
     case WC_ACTION_SEARCH:
     case WC_ACTION_NEXT_MATCH:
     case WC_ACTION_PREVIOUS_MATCH:
     case WC_ACTION_FILTER:
+        return true;
     case WC_ACTION_SORT_LEFT:
     case WC_ACTION_SORT_RIGHT:
     case WC_ACTION_INVERT:
-        return true;
+        return !wc_ui_is_detail(ui);
     default:
         return false;
     }
@@ -325,9 +437,9 @@ void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layo
         snprintf(ui->message, sizeof(ui->message), "the screen is frozen: Space lets it go on");
         return;
     }
-    if (!input_cursor(ui, model, layout, action)) {
+    bool is_done = input_cursor(ui, model, layout, action) ||
+                   (wc_ui_is_detail(ui) && input_detail_act(ui, model, action));
+    if (!is_done) {
         input_act(ui, model, layout, action, key);
-    } else if (ui->is_detail && !model->is_frozen) {
-        input_detail(ui, model); /* the details follow the cursor */
     }
 }

@@ -42,6 +42,8 @@ enum wc_action {
     WC_ACTION_TOP,
     WC_ACTION_BOTTOM,
     WC_ACTION_DETAIL,
+    WC_ACTION_PREVIOUS_ROW,
+    WC_ACTION_NEXT_ROW,
     WC_ACTION_BACK,
     WC_ACTION_TAB,
     WC_ACTION_NEXT_TAB,
@@ -61,7 +63,7 @@ enum wc_action {
     WC_ACTION_QUIT
 };
 
-#define WC_KEYS_PER_ROW 5
+#define WC_KEYS_PER_ROW 11
 
 struct wc_key_row {
     enum wc_action action;

@@ -21,85 +21,198 @@ static const int trend_widths[] = {10, 12, 15, 20, 30, 60};
 #define N_TREND_WIDTHS (sizeof(trend_widths) / sizeof(trend_widths[0]))
 
 static const struct wc_screen_column channel_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
-    {"DEPTH", "depth", WC_COLUMN_COUNT, 7, 0},
-    {"CAP", "capacity", WC_COLUMN_CAPACITY, 9, 0},
-    {"FILL", "fill", WC_COLUMN_BAR, 5, 4},
-    {"TREND 60s", "depth", WC_COLUMN_TREND, 10, 0},
-    {"IN/S", "in_rate", WC_COLUMN_RATE, 5, 0},
-    {"OUT/S", "out_rate", WC_COLUMN_RATE, 5, 0},
-    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 1},
-    {"OLDEST", "oldest_age", WC_COLUMN_DURATION, 7, 3},
-    {"P99", "wait_p99", WC_COLUMN_DURATION, 5, 2},
-    {"HIGH", "high_water", WC_COLUMN_COUNT, 6, 5},
-    {"QUEUED", "queued_bytes", WC_COLUMN_BYTES, 7, 6},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7},
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"DEPTH", "depth", WC_COLUMN_COUNT, 7, 0, false},
+    {"CAP", "capacity", WC_COLUMN_CAPACITY, 9, 0, false},
+    {"FILL", "fill", WC_COLUMN_BAR, 5, 3, false},
+    {"TREND 60s", "depth", WC_COLUMN_TREND, 10, 0, false},
+    {"IN/S", "in_rate", WC_COLUMN_RATE, 5, 0, false},
+    {"OUT/S", "out_rate", WC_COLUMN_RATE, 5, 0, false},
+    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 1, false},
+    {"ORPHANS", "orphaned", WC_COLUMN_ALARM, 7, 1, true},
+    {"OLDEST", "oldest_age", WC_COLUMN_DURATION, 7, 4, false},
+    {"P99", "wait_p99", WC_COLUMN_LATENCY, 5, 2, false},
+    {"HIGH", "high_water", WC_COLUMN_COUNT, 6, 5, false},
+    {"QUEUED", "queued_bytes", WC_COLUMN_BYTES, 7, 6, false},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
 };
 
 static const struct wc_screen_column semaphore_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
-    {"AVAIL", "available", WC_COLUMN_COUNT, 7, 0},
-    {"PERMITS", "permits", WC_COLUMN_COUNT, 9, 0},
-    {"TAKEN", "saturation", WC_COLUMN_BAR, 5, 4},
-    {"TREND 60s", "saturation", WC_COLUMN_TREND, 10, 0},
-    {"ACQ/S", "acquire_rate", WC_COLUMN_RATE, 5, 0},
-    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 0},
-    {"WAITERS", "waiters", WC_COLUMN_COUNT, 7, 3},
-    {"EMPTY", "exhausted_seconds", WC_COLUMN_DURATION, 5, 2},
-    {"P99", "wait_p99", WC_COLUMN_DURATION, 5, 2},
-    {"LOW", "low_water", WC_COLUMN_COUNT, 6, 5},
-    {"REJECTS", "rejects", WC_COLUMN_ALARM, 7, 6},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7},
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"AVAIL", "available", WC_COLUMN_COUNT, 7, 0, false},
+    {"PERMITS", "permits", WC_COLUMN_COUNT, 9, 0, false},
+    {"TAKEN", "saturation", WC_COLUMN_BAR, 5, 4, false},
+    {"TREND 60s", "saturation", WC_COLUMN_TREND, 10, 0, false},
+    {"ACQ/S", "acquire_rate", WC_COLUMN_RATE, 5, 0, false},
+    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 0, false},
+    {"WAITERS", "waiters", WC_COLUMN_COUNT, 7, 3, false},
+    {"EMPTY", "exhausted_seconds", WC_COLUMN_DURATION, 5, 2, false},
+    {"P99", "wait_p99", WC_COLUMN_LATENCY, 5, 2, false},
+    {"LOW", "low_water", WC_COLUMN_COUNT, 6, 5, false},
+    {"REJECTS", "rejects", WC_COLUMN_ALARM, 7, 6, false},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
 };
 
 static const struct wc_screen_column task_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
-    {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0},
-    {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0},
-    {"ERROR", "finished_error", WC_COLUMN_ALARM, 0, 4},
-    {"TREND 60s", "pending", WC_COLUMN_TREND, 10, 0},
-    {"SPAWN/S", "spawn_rate", WC_COLUMN_RATE, 7, 0},
-    {"DONE/S", "finish_rate", WC_COLUMN_RATE, 6, 0},
-    {"WAIT P99", "wait_p99", WC_COLUMN_DURATION, 8, 3},
-    {"RUN P99", "run_p99", WC_COLUMN_DURATION, 7, 2},
-    {"RUNS", "runs", WC_COLUMN_COUNT, 6, 5},
-    {"DONE", "finished", WC_COLUMN_COUNT, 7, 6},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7},
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0, false},
+    {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0, false},
+    {"ERROR", "finished_error", WC_COLUMN_ALARM, 0, 4, false},
+    {"TREND 60s", "pending", WC_COLUMN_TREND, 10, 0, false},
+    {"SPAWN/S", "spawn_rate", WC_COLUMN_RATE, 7, 0, false},
+    {"DONE/S", "finish_rate", WC_COLUMN_RATE, 6, 0, false},
+    {"WAIT P99", "wait_p99", WC_COLUMN_LATENCY, 8, 3, false},
+    {"RUN P99", "run_p99", WC_COLUMN_LATENCY, 7, 2, false},
+    {"RUNS", "runs", WC_COLUMN_COUNT, 6, 5, false},
+    {"DONE", "finished", WC_COLUMN_COUNT, 7, 6, false},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
 };
 
 static const struct wc_screen_column counter_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
-    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
-    {"PER S", "rate", WC_COLUMN_RATE, 0, 0},
-    {"TREND 60s", "rate", WC_COLUMN_TREND, 10, 0},
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0, false},
+    {"PER S", "rate", WC_COLUMN_RATE, 0, 0, false},
+    {"TREND 60s", "rate", WC_COLUMN_TREND, 10, 0, false},
 };
 
 static const struct wc_screen_column gauge_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0},
-    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0},
-    {"", "value", WC_COLUMN_BLANK, 0, 4},
-    {"TREND 60s", "value", WC_COLUMN_TREND, 10, 0},
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0, false},
+    {"", "value", WC_COLUMN_BLANK, 0, 4, false},
+    {"TREND 60s", "value", WC_COLUMN_TREND, 10, 0, false},
+};
+
+static const struct wc_screen_column loop_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"ITER/S", "iteration_rate", WC_COLUMN_RATE, 7, 0, false},
+    {"CURRENT", "current", WC_COLUMN_HANG, 9, 0, false},
+    {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 4, false},
+    {"TREND 60s", "utilisation", WC_COLUMN_TREND, 10, 0, false},
+    {"P99", "iteration_p99", WC_COLUMN_LATENCY, 5, 0, false},
+    {"WORST", "iteration_max", WC_COLUMN_LATENCY, 5, 0, false},
+    {"LATE P99", "lateness_p99", WC_COLUMN_LATENCY, 8, 2, false},
+    {"PERIOD", "period", WC_COLUMN_LATENCY, 6, 3, false},
+    {"LATEST", "lateness_max", WC_COLUMN_LATENCY, 6, 5, false},
+    {"ITERS", "iterations", WC_COLUMN_COUNT, 7, 6, false},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
+};
+
+static const struct wc_screen_column single_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"POLLS", "polls", WC_COLUMN_COUNT, 7, 0, false},
+    {"STATE", "state", WC_COLUMN_STATE, 9, 0, false},
+    {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 3, false},
+    {"TREND 60s", "utilisation", WC_COLUMN_TREND, 10, 5, false},
+    {"KIND", "kind", WC_COLUMN_TEXT, 10, 1, false},
+    {"WAITS FOR", "waits_for", WC_COLUMN_TEXT, 10, 0, false},
+    {"IN STATE", "in_state", WC_COLUMN_DURATION, 8, 0, false},
+    {"BUSY", "busy", WC_COLUMN_DURATION, 5, 2, false},
+    {"SCHED", "scheduled", WC_COLUMN_DURATION, 5, 2, false},
+    {"IDLE", "idle", WC_COLUMN_DURATION, 5, 5, false},
+    {"WAKES", "wakes", WC_COLUMN_COUNT, 5, 5, false},
+    {"P99", "poll_p99", WC_COLUMN_LATENCY, 5, 6, false},
+    {"DELAY P99", "delay_p99", WC_COLUMN_LATENCY, 9, 6, false},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
+};
+
+static const struct wc_screen_column sender_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"STATE", "state", WC_COLUMN_STATE, 7, 0, false},
+    {"IN FLIGHT", "in_flight", WC_COLUMN_COUNT, 9, 0, false},
+    {"", "in_flight", WC_COLUMN_BLANK, 0, 4, false},
+    {"TREND 60s", "in_flight", WC_COLUMN_TREND, 10, 0, false},
+    {"CHANNEL", "channel", WC_COLUMN_TEXT, 10, 0, false},
+    {"BYTES", "in_flight_bytes", WC_COLUMN_BYTES, 7, 1, false},
+    {"SENT", "sent", WC_COLUMN_COUNT, 5, 2, false},
+    {"AGE", "age", WC_COLUMN_DURATION, 6, 3, false},
+    {"LEFT", "left", WC_COLUMN_COUNT, 5, 5, false},
 };
 
 static const struct wc_screen_column warning_columns[] = {
-    {"SEVERITY", "severity", WC_COLUMN_TEXT, 8, 0},
-    {"SUBJECT", "subject", WC_COLUMN_TEXT, 12, 0},
-    {"WHAT", "text", WC_COLUMN_TEXT, 30, 0},
+    {"SEVERITY", "severity", WC_COLUMN_TEXT, 8, 0, false},
+    {"SUBJECT", "subject", WC_COLUMN_TEXT, 12, 0, false},
+    {"WHAT", "text", WC_COLUMN_TEXT, 30, 0, false},
 };
 
-#define COLUMNS(columns) columns, sizeof(columns) / sizeof((columns)[0])
+/* A kind with one row has no table. */
+static const struct wc_screen_column single_row_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+};
+
+#define COLUMNS(table) .columns = (table), .n_columns = sizeof(table) / sizeof((table)[0])
 
 static const struct wc_column_table tables[WC_N_TABS] = {
-    [WC_TAB_CHANNELS] = {WEIR__V1__KIND__KIND_CHANNEL, "Channels", "depth", true,
+    [WC_TAB_CHANNELS] = {.kind = WEIR__V1__KIND__KIND_CHANNEL,
+                         .title = "Channels",
+                         .short_title = "Chan",
+                         .key = '1',
+                         .sort = "depth",
+                         .is_descending = true,
                          COLUMNS(channel_columns)},
-    [WC_TAB_SEMAPHORES] = {WEIR__V1__KIND__KIND_SEMAPHORE, "Semaphores", "saturation", true,
+    [WC_TAB_SEMAPHORES] = {.kind = WEIR__V1__KIND__KIND_SEMAPHORE,
+                           .title = "Semaphores",
+                           .short_title = "Sem",
+                           .key = '2',
+                           .sort = "saturation",
+                           .is_descending = true,
                            COLUMNS(semaphore_columns)},
-    [WC_TAB_TASKS] = {WEIR__V1__KIND__KIND_TASK, "Tasks", "pending", true, COLUMNS(task_columns)},
-    [WC_TAB_COUNTERS] = {WEIR__V1__KIND__KIND_COUNTER, "Counters", NULL, false,
+    [WC_TAB_TASKS] = {.kind = WEIR__V1__KIND__KIND_TASK,
+                      .title = "Tasks",
+                      .short_title = "Task",
+                      .key = '3',
+                      .sort = "pending",
+                      .is_descending = true,
+                      COLUMNS(task_columns)},
+    [WC_TAB_COUNTERS] = {.kind = WEIR__V1__KIND__KIND_COUNTER,
+                         .title = "Counters",
+                         .short_title = "Cnt",
+                         .key = '4',
                          COLUMNS(counter_columns)},
-    [WC_TAB_WARNINGS] = {WEIR__V1__KIND__KIND_WARNING, "Warnings", "severity", false,
+    [WC_TAB_WARNINGS] = {.kind = WEIR__V1__KIND__KIND_WARNING,
+                         .title = "Warnings",
+                         .short_title = "Warn",
+                         .key = '5',
+                         .sort = "severity",
                          COLUMNS(warning_columns)},
-    [WC_TAB_GAUGES] = {WEIR__V1__KIND__KIND_GAUGE, "Gauges", NULL, false, COLUMNS(gauge_columns)},
+    [WC_TAB_GAUGES] = {.kind = WEIR__V1__KIND__KIND_GAUGE,
+                       .title = "Gauges",
+                       .short_title = "Gau",
+                       .key = '6',
+                       COLUMNS(gauge_columns)},
+    [WC_TAB_LOOPS] = {.kind = WEIR__V1__KIND__KIND_LOOP,
+                      .title = "Loops",
+                      .short_title = "Loop",
+                      .key = '7',
+                      .sort = "utilisation",
+                      .is_descending = true,
+                      COLUMNS(loop_columns)},
+    [WC_TAB_SINGLES] = {.kind = WEIR__V1__KIND__KIND_SINGLE,
+                        .title = "Singles",
+                        .short_title = "Sgl",
+                        .key = '8',
+                        .sort = "utilisation",
+                        .is_descending = true,
+                        .then = "in_state",
+                        COLUMNS(single_columns)},
+    [WC_TAB_SENDERS] = {.kind = WEIR__V1__KIND__KIND_SENDER,
+                        .title = "Senders",
+                        .short_title = "Send",
+                        .key = '9',
+                        .sort = "state", /* the gone ones */
+                        .then = "in_flight",
+                        COLUMNS(sender_columns)},
+    [WC_TAB_PROCESS] = {.kind = WEIR__V1__KIND__KIND_PROCESS,
+                        .title = "Process",
+                        .short_title = "Proc",
+                        .key = '0',
+                        .is_single = true,
+                        COLUMNS(single_row_columns)},
+    [WC_TAB_AGENT] = {.kind = WEIR__V1__KIND__KIND_AGENT,
+                      .title = "Agent",
+                      .short_title = "Agt",
+                      .key = 'a',
+                      .is_single = true,
+                      COLUMNS(single_row_columns)},
 };
 
 const struct wc_column_table *wc_column_table(enum wc_tab tab)
@@ -111,6 +224,16 @@ int wc_column_tab(int kind)
 {
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         if (tables[tab].kind == kind) {
+            return tab;
+        }
+    }
+    return -1;
+}
+
+int wc_column_tab_of_key(uint32_t key)
+{
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        if ((uint32_t)(unsigned char)tables[tab].key == key) {
             return tab;
         }
     }
@@ -150,14 +273,14 @@ static int column_width(const struct wc_screen_column *column, const struct meas
 }
 
 /* Chooses the columns that fit, the least rank first; returns the columns left over. */
-static int columns_choose(const struct wc_column_table *table, int screen_cols,
+static int columns_choose(const struct wc_column_table *table, int screen_cols, bool has_senders,
                           const struct measure *measure, bool is_chosen[WC_MAX_COLUMNS])
 {
     int left = screen_cols - MARK_WIDTH + 1; /* NAME has no blank before it */
     for (int rank = 0; rank < 8; rank++) {
         for (size_t i = 0; i < table->n_columns; i++) {
             const struct wc_screen_column *column = &table->columns[i];
-            if (column->rank != rank) {
+            if (column->rank != rank || (column->is_for_senders && !has_senders)) {
                 continue;
             }
             int width = column_width(column, measure) + 1;
@@ -177,13 +300,14 @@ static int min(int a, int b)
 }
 
 /* Gives what is left on the channels' line to names, bars and trends, in this order. */
-static struct measure measure_take(int screen_cols, int name_width)
+static struct measure measure_take(int screen_cols, const struct wc_column_hint *hint)
 {
     struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(&tables[WC_TAB_CHANNELS], screen_cols, &measure, is_chosen);
+    int left = columns_choose(&tables[WC_TAB_CHANNELS], screen_cols, hint->has_senders, &measure,
+                              is_chosen);
 
-    int more = min(left, min(name_width, NAME_MAX_WIDTH) - measure.name);
+    int more = min(left, min(hint->name_width, NAME_MAX_WIDTH) - measure.name);
     if (more > 0) {
         measure.name += more;
         left -= more;
@@ -224,17 +348,17 @@ static void warning_columns_fit(int screen_cols, int name_width, struct wc_scree
     to->at[2].width = left > 1 ? left : 1;
 }
 
-void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
+void wc_columns_fit(enum wc_tab tab, int screen_cols, const struct wc_column_hint *hint,
                     struct wc_screen_columns *ret_columns)
 {
     if (tab == WC_TAB_WARNINGS) {
-        warning_columns_fit(screen_cols, name_width, ret_columns);
+        warning_columns_fit(screen_cols, hint->name_width, ret_columns);
         return;
     }
     const struct wc_column_table *table = wc_column_table(tab);
-    struct measure measure = measure_take(screen_cols, name_width);
+    struct measure measure = measure_take(screen_cols, hint);
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(table, screen_cols, &measure, is_chosen);
+    int left = columns_choose(table, screen_cols, hint->has_senders, &measure, is_chosen);
     int col = MARK_WIDTH;
 
     ret_columns->n = 0;
@@ -245,7 +369,9 @@ void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
         int width = column_width(&table->columns[i], &measure);
         if (table->columns[i].type == WC_COLUMN_TEXT) {
             int more = min(left, TEXT_MAX_WIDTH - width);
-            width += more > 0 ? more : 0;
+            more = more > 0 ? more : 0;
+            width += more;
+            left -= more;
         }
         ret_columns->at[ret_columns->n].index = (int)i;
         ret_columns->at[ret_columns->n].col = col;

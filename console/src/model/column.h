@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* In the order of the keys 1, 2, ... */
+/* In the order of their keys: 1 to 9, 0, a. */
 enum wc_tab {
     WC_TAB_CHANNELS,
     WC_TAB_SEMAPHORES,
@@ -18,6 +19,11 @@ enum wc_tab {
     WC_TAB_COUNTERS,
     WC_TAB_WARNINGS,
     WC_TAB_GAUGES,
+    WC_TAB_LOOPS,
+    WC_TAB_SINGLES,
+    WC_TAB_SENDERS,
+    WC_TAB_PROCESS,
+    WC_TAB_AGENT,
     WC_N_TABS
 };
 
@@ -30,6 +36,9 @@ enum wc_column_type {
     WC_COLUMN_ALARM_RATE, /* a rate that is bad unless 0 */
     WC_COLUMN_ALARM,      /* a count that is bad unless 0 */
     WC_COLUMN_DURATION,
+    WC_COLUMN_LATENCY, /* a duration down to microseconds */
+    WC_COLUMN_HANG,    /* a duration that is bad from a tenth of a second on */
+    WC_COLUMN_STATE,   /* a word; some are good, some bad */
     WC_COLUMN_BYTES,
     WC_COLUMN_BAR,   /* a ratio */
     WC_COLUMN_TREND, /* the row's history */
@@ -43,13 +52,18 @@ struct wc_screen_column {
     enum wc_column_type type;
     int width; /* the least; NAME, BAR, TREND and TEXT get more where there is room; 0: a BAR's */
     int rank;  /* the greatest goes first when the screen is narrow */
+    bool is_for_senders; /* left out where a process has no senders */
 };
 
 struct wc_column_table {
-    int kind;          /* as Weir__V1__Kind */
-    const char *title; /* of the tab */
-    const char *sort;  /* the FIELD that sorts at first; NULL: the name */
+    int kind;                /* as Weir__V1__Kind */
+    const char *title;       /* of the tab */
+    const char *short_title; /* where there is no room for it */
+    char key;                /* that shows the tab */
+    bool is_single;          /* the kind has one row: it is shown as its details, not as a table */
+    const char *sort;        /* the FIELD that sorts at first; NULL: the name */
     bool is_descending;
+    const char *then; /* the FIELD whose greatest come first among rows that sort alike, or NULL */
     const struct wc_screen_column *columns;
     size_t n_columns;
 };
@@ -59,8 +73,9 @@ struct wc_column_table {
 /* Never NULL for a tab. Owns: static. */
 const struct wc_column_table *wc_column_table(enum wc_tab tab);
 
-/* The tab that lists a kind, or -1. */
+/* The tab that lists a kind, or the one that a key shows; or -1. */
 int wc_column_tab(int kind);
+int wc_column_tab_of_key(uint32_t key);
 
 /* A tab's columns on a screen of that width. */
 struct wc_screen_columns {
@@ -71,8 +86,14 @@ struct wc_screen_columns {
     } at[WC_MAX_COLUMNS];
 };
 
-/* Lays the columns out; `name_width` is what the longest name shown would like. */
-void wc_columns_fit(enum wc_tab tab, int screen_cols, int name_width,
+/* What the rows would like. */
+struct wc_column_hint {
+    int name_width; /* of the longest name shown */
+    bool has_senders;
+};
+
+/* Lays the columns out. */
+void wc_columns_fit(enum wc_tab tab, int screen_cols, const struct wc_column_hint *hint,
                     struct wc_screen_columns *ret_columns);
 
 /* The index of a tab's column by its FIELD ("name" for the name), or -1. */

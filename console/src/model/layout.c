@@ -9,11 +9,13 @@
 #define FOOT_ROWS      2 /* and the warnings */
 #define FULL_ROWS      24
 #define TALL_BODY_ROWS 34 /* a screen of 40 rows: the others keep more lines */
+#define OTHER_ROWS     4  /* of a table that is not in use, where there are more than fit */
 #define GRAPH_MIN_ROWS 6
 #define GRAPH_MAX_ROWS 30
 
 static const enum wc_tab stack[] = {WC_TAB_CHANNELS, WC_TAB_SEMAPHORES, WC_TAB_TASKS,
-                                    WC_TAB_COUNTERS, WC_TAB_GAUGES};
+                                    WC_TAB_LOOPS,    WC_TAB_COUNTERS,   WC_TAB_GAUGES,
+                                    WC_TAB_SINGLES,  WC_TAB_SENDERS};
 #define N_STACK ((int)(sizeof(stack) / sizeof(stack[0])))
 
 struct share {
@@ -36,14 +38,17 @@ static int shares_sum(const struct share *share, int n)
     return sum;
 }
 
-/* The tabs that have rows, and the one in use. */
+/* The tabs that have rows, and the one in use. Of single tasks and senders there are many: beside
+ * another tab only their first ones are shown, so that a graph keeps its room. */
 static int shares_collect(struct share *share, enum wc_tab tab, const uint32_t counts[WC_N_TABS])
 {
     int n = 0;
     for (int i = 0; i < N_STACK; i++) {
         uint32_t count = counts[stack[i]];
+        bool is_long = stack[i] == WC_TAB_SINGLES || stack[i] == WC_TAB_SENDERS;
+        uint32_t most = is_long && stack[i] != tab ? OTHER_ROWS : 10000;
         if (count > 0 || stack[i] == tab) {
-            int need = count > 10000 ? 10000 : count > 0 ? (int)count : 1;
+            int need = count > most ? (int)most : count > 0 ? (int)count : 1;
             share[n++] = (struct share){stack[i], need, need};
         }
     }
@@ -56,7 +61,7 @@ static int shares_divide(struct share *share, int n, enum wc_tab tab, int body)
     if (shares_sum(share, n) <= body) {
         return n;
     }
-    int others = body >= TALL_BODY_ROWS ? 4 : 2;
+    int others = body >= TALL_BODY_ROWS ? OTHER_ROWS : OTHER_ROWS / 2;
     int in_use = 0;
     for (int i = 0; i < n; i++) {
         if (share[i].tab == tab) {

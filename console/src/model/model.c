@@ -120,6 +120,33 @@ static bool model_fits(const struct wc_model *model, const Weir__V1__Update *upd
     return true;
 }
 
+/* Under which kind the history of one number of a row is kept: the trend's under the row's own. */
+static int history_kind(const Weir__V1__Metric *metric)
+{
+    const char *trend = wc_model_trend_field((int)metric->kind);
+    bool is_trend = trend && strcmp(trend, metric->field) == 0;
+    return (int)metric->kind | (is_trend ? 0 : (int)(metric->index + 1) << 8);
+}
+
+/* Every number of the rows that are shown in full, as far as they are few. */
+static void model_record_all(struct wc_model *model, const struct wc_rows *rows, int64_t second,
+                             int64_t span)
+{
+    const Weir__V1__Description *description = model->description;
+    if (!rows->table || rows->table->n_rows != 1 || !description) {
+        return;
+    }
+    const Weir__V1__Row *row = rows->table->rows[0];
+    for (size_t i = 0; i < description->n_metrics; i++) {
+        const Weir__V1__Metric *metric = description->metrics[i];
+        double value;
+        if (metric->kind == rows->table->kind && metric->index < WC_MAX_METRICS &&
+            wc_model_as_number(wc_model_value(rows, row, metric), &value)) {
+            wc_histories_add(&model->histories, history_kind(metric), row->id, second, span, value);
+        }
+    }
+}
+
 static void model_record(struct wc_model *model, int64_t second)
 {
     int64_t span = (model->plan.interval_millis + 999) / 1000;
@@ -136,6 +163,22 @@ static void model_record(struct wc_model *model, int64_t second)
                 wc_histories_add(&model->histories, kind, row->id, second, span, value);
             }
         }
+    }
+    model_record_all(model, &model->live.list[WEIR__V1__KIND__KIND_PROCESS], second, span);
+    model_record_all(model, &model->live.list[WEIR__V1__KIND__KIND_AGENT], second, span);
+    model_record_all(model, &model->live.detail, second, span);
+}
+
+/* Where an answer's rows go. */
+static struct wc_rows *picture_rows(struct wc_picture *picture, enum wc_role role, int kind)
+{
+    switch (role) {
+    case WC_ROLE_DETAIL:
+        return &picture->detail;
+    case WC_ROLE_PART:
+        return &picture->part;
+    default:
+        return &picture->list[kind];
     }
 }
 
@@ -167,7 +210,7 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
     live->second = second;
     for (size_t i = 0; i < taken_update->n_tables; i++) {
         struct wc_rows *to =
-            model->plan.query[i].is_detail ? &live->detail : &live->list[model->plan.query[i].kind];
+            picture_rows(live, model->plan.query[i].role, model->plan.query[i].kind);
         table_bind(to, taken_update->tables[i]);
         to->offset = model->plan.query[i].offset;
         to->limit = model->plan.query[i].limit;
@@ -227,6 +270,9 @@ static void picture_copy(struct wc_picture *to, const struct wc_picture *from)
         if (to->detail.table == old) {
             to->detail.table = copy->tables[i];
         }
+        if (to->part.table == old) {
+            to->part.table = copy->tables[i];
+        }
     }
 }
 
@@ -254,6 +300,13 @@ const struct wc_history *wc_model_history(const struct wc_model *model, int kind
 {
     return wc_histories_find(model->is_frozen ? &model->frozen_histories : &model->histories, kind,
                              id);
+}
+
+const struct wc_history *wc_model_history_of(const struct wc_model *model,
+                                             const Weir__V1__Metric *metric, uint64_t id)
+{
+    return metric->index < WC_MAX_METRICS ? wc_model_history(model, history_kind(metric), id)
+                                          : NULL;
 }
 
 double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos)
@@ -304,6 +357,8 @@ const char *wc_model_trend_field(int kind)
         [WEIR__V1__KIND__KIND_LOOP] = "utilisation",
         [WEIR__V1__KIND__KIND_SINGLE] = "utilisation",
         [WEIR__V1__KIND__KIND_SENDER] = "in_flight",
+        [WEIR__V1__KIND__KIND_PROCESS] = "anon",
+        [WEIR__V1__KIND__KIND_AGENT] = "memory",
     };
     return kind >= 0 && kind < WC_N_KINDS ? fields[kind] : NULL;
 }

@@ -25,12 +25,19 @@ enum wc_connection { WC_CONNECTING, WC_LIVE, WC_LOST, WC_DEAD };
 /* How bad a row is, by its warnings. */
 enum wc_severity { WC_FINE, WC_INFO, WC_WARNING, WC_SEVERE };
 
+/* What a query is for. */
+enum wc_role {
+    WC_ROLE_LIST,
+    WC_ROLE_DETAIL, /* all of one row, beside the kind's list */
+    WC_ROLE_PART    /* what belongs to that row */
+};
+
 /* What the tables of an Update answer: the queries of the Watch that runs. */
 struct wc_plan {
     size_t n;
     struct {
         int kind;
-        bool is_detail; /* all of one row, beside the kind's list */
+        enum wc_role role;
         uint32_t offset, limit;
     } query[WC_MAX_QUERIES];
     uint32_t interval_millis;
@@ -47,7 +54,7 @@ struct wc_rows {
 struct wc_picture {
     Weir__V1__Update *update; /* owned; NULL before the first */
     struct wc_rows list[WC_N_KINDS];
-    struct wc_rows detail;
+    struct wc_rows detail, part;
     int64_t second; /* of the watched host's monotonic clock */
 };
 
@@ -95,6 +102,9 @@ void wc_model_freeze(struct wc_model *model, bool is_frozen);
 /* What is to be drawn. Borrowed until the next change of the model. */
 const struct wc_picture *wc_model_picture(const struct wc_model *model);
 const struct wc_history *wc_model_history(const struct wc_model *model, int kind, uint64_t id);
+/* The history of any number of a row, kept while the row is shown in full; NULL when there is none. */
+const struct wc_history *wc_model_history_of(const struct wc_model *model,
+                                             const Weir__V1__Metric *metric, uint64_t id);
 
 /* Seconds since the last Update, when that is longer than the interval explains; else 0. */
 double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos);
@@ -103,7 +113,7 @@ double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos);
 const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, const char *field);
 const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kind, uint32_t index);
 
-/* The FIELD whose history a kind keeps ("depth" for channels), or NULL. */
+/* The FIELD whose history a kind keeps for all its rows ("depth" for channels), or NULL. */
 const char *wc_model_trend_field(int kind);
 
 /* The value of a metric in a row; NULL when absent. */

@@ -11,7 +11,8 @@
 #define SMALL_WINDOW                                                                               \
     8 /* rows asked for of a list that is not in use, so that it can come into view */
 
-static Weir__V1__Query *query_add(struct wc_query *query, int kind, uint32_t offset, bool is_detail)
+static Weir__V1__Query *query_add(struct wc_query *query, int kind, uint32_t offset,
+                                  enum wc_role role)
 {
     size_t at = query->plan.n++;
     Weir__V1__Query *to = &query->query[at];
@@ -19,12 +20,14 @@ static Weir__V1__Query *query_add(struct wc_query *query, int kind, uint32_t off
     to->kind = (Weir__V1__Kind)kind;
     to->columns = query->columns[at];
     to->filter = query->filter[at];
+    to->equals = query->equals[at];
+    to->then = &query->then[at];
     to->offset = offset;
     query->filter[at][0] = '\0';
     query->pointer[at] = to;
     query->plan.query[at].kind = kind;
     query->plan.query[at].offset = offset;
-    query->plan.query[at].is_detail = is_detail;
+    query->plan.query[at].role = role;
     return to;
 }
 
@@ -42,6 +45,17 @@ static void query_column(const struct wc_model *model, Weir__V1__Query *to, cons
     to->columns[to->n_columns++] = metric->index;
 }
 
+static void query_then(const struct wc_model *model, Weir__V1__Query *to,
+                       const struct wc_column_table *table)
+{
+    const Weir__V1__Metric *metric =
+        table->then ? wc_model_metric(model, (int)to->kind, table->then) : NULL;
+    if (metric) {
+        to->then[0] = metric->index;
+        to->n_then = 1;
+    }
+}
+
 static void query_sort(const struct wc_model *model, Weir__V1__Query *to,
                        const struct wc_list *list, const struct wc_column_table *table)
 {
@@ -50,6 +64,7 @@ static void query_sort(const struct wc_model *model, Weir__V1__Query *to,
     to->sort_by_name = metric == NULL;
     to->sort = metric ? metric->index : 0;
     to->descending = list->is_descending;
+    query_then(model, to, table);
 }
 
 /* The window: whole blocks around what is visible, so that scrolling seldom changes it. */
@@ -79,13 +94,13 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
         offset = 0;
         limit = WC_QUERY_SEARCH_ROWS;
     }
-    Weir__V1__Query *to = query_add(query, table->kind, offset, false);
+    Weir__V1__Query *to = query_add(query, table->kind, offset, WC_ROLE_LIST);
     to->limit = limit;
     snprintf(to->filter, sizeof(query->filter[0]), "%s", ui->filter);
     query_sort(model, to, list, table);
 
     struct wc_screen_columns columns;
-    wc_columns_fit(tab, layout->cols, wc_ui_name_width(model), &columns);
+    wc_ui_columns(model, tab, layout->cols, &columns);
     for (int i = 0; i < columns.n && !is_searching; i++) {
         const char *field = table->columns[columns.at[i].index].field;
         if (field) {
@@ -97,8 +112,39 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
 
 static void query_whole(struct wc_query *query, int kind, uint32_t limit)
 {
-    Weir__V1__Query *to = query_add(query, kind, 0, false);
+    Weir__V1__Query *to = query_add(query, kind, 0, WC_ROLE_LIST);
     to->limit = limit;
+}
+
+/* All of the row whose details are open, and what belongs to it. */
+static void query_detail(const struct wc_model *model, const struct wc_ui *ui,
+                         struct wc_query *query)
+{
+    int kind = wc_column_table(ui->tab)->kind;
+    Weir__V1__Query *to = query_add(query, kind, 0, WC_ROLE_DETAIL);
+    /* A server that does not know ids sends all rows of that name. */
+    snprintf(to->filter, sizeof(query->filter[0]), "%s", ui->detail_name);
+    to->id = ui->detail_id;
+    to->sort_by_name = true;
+    to->histograms = true;
+
+    struct wc_part part;
+    const Weir__V1__Metric *where =
+        wc_page_part(kind, &part) ? wc_model_metric(model, part.kind, part.field) : NULL;
+    int tab = where ? wc_column_tab(part.kind) : -1;
+    if (tab < 0) {
+        return;
+    }
+    to = query_add(query, part.kind, 0, WC_ROLE_PART);
+    to->where = where->index;
+    snprintf(to->equals, sizeof(query->equals[0]), "%s", ui->detail_name);
+    to->limit = WC_QUERY_PART_ROWS;
+    const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+    const Weir__V1__Metric *sort = wc_model_metric(model, part.kind, table->sort);
+    to->sort = sort ? sort->index : 0;
+    to->sort_by_name = sort == NULL;
+    to->descending = table->is_descending;
+    query_then(model, to, table);
 }
 
 void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
@@ -107,17 +153,15 @@ void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
     memset(ret_query, 0, sizeof(*ret_query));
     weir__v1__watch_request__init(&ret_query->request);
     for (int tab = 0; tab < WC_N_TABS; tab++) {
-        if (tab != WC_TAB_WARNINGS) {
+        if (tab != WC_TAB_WARNINGS && !wc_column_table((enum wc_tab)tab)->is_single) {
             query_list(model, ui, layout, (enum wc_tab)tab, ret_query);
         }
     }
     query_whole(ret_query, WEIR__V1__KIND__KIND_PROCESS, 1);
+    query_whole(ret_query, WEIR__V1__KIND__KIND_AGENT, 1);
     query_whole(ret_query, WEIR__V1__KIND__KIND_WARNING, WC_QUERY_WARNINGS);
-    if (ui->is_detail) {
-        /* All rows of that name; the one with the id is picked out. */
-        Weir__V1__Query *to = query_add(ret_query, wc_column_table(ui->tab)->kind, 0, true);
-        snprintf(to->filter, sizeof(ret_query->filter[0]), "%s", ui->detail_name);
-        to->sort_by_name = true;
+    if (ui->is_detail && !wc_column_table(ui->tab)->is_single) {
+        query_detail(model, ui, ret_query);
     }
     for (size_t i = 0; i < ret_query->plan.n; i++) {
         ret_query->plan.query[i].limit = ret_query->query[i].limit;
@@ -137,7 +181,10 @@ bool wc_query_is_same(const struct wc_query *a, const struct wc_query *b)
         const Weir__V1__Query *x = &a->query[i], *y = &b->query[i];
         if (x->kind != y->kind || x->sort != y->sort || x->sort_by_name != y->sort_by_name ||
             x->descending != y->descending || x->limit != y->limit || x->offset != y->offset ||
-            x->n_columns != y->n_columns || strcmp(x->filter, y->filter) != 0 ||
+            x->id != y->id || x->histograms != y->histograms || x->where != y->where ||
+            x->n_then != y->n_then || x->then[0] != y->then[0] ||
+            strcmp(x->equals, y->equals) != 0 || x->n_columns != y->n_columns ||
+            strcmp(x->filter, y->filter) != 0 ||
             memcmp(x->columns, y->columns, x->n_columns * sizeof(*x->columns)) != 0) {
             return false;
         }

@@ -12,6 +12,7 @@
 #include "model/ui.h"
 
 #define WC_QUERY_WARNINGS    64     /* warnings asked for */
+#define WC_QUERY_PART_ROWS   100    /* of what belongs to the row whose details are open */
 #define WC_QUERY_SEARCH_ROWS 10000U /* names that a search looks through: a server's limit */
 
 /* A request with room for all that it points to. */
@@ -22,6 +23,8 @@ struct wc_query {
     Weir__V1__Query *pointer[WC_MAX_QUERIES];
     uint32_t columns[WC_MAX_QUERIES][WC_MAX_METRICS];
     char filter[WC_MAX_QUERIES][256];
+    char equals[WC_MAX_QUERIES][256];
+    uint32_t then[WC_MAX_QUERIES];
 };
 
 /* Fills ret_query, which must stay where it is. */

@@ -73,7 +73,60 @@ const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_mode
     return wc_ui_row(model, tab, ui->list[tab].cursor);
 }
 
-int wc_ui_name_width(const struct wc_model *model)
+bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab)
+{
+    bool is_optional = tab == WC_TAB_GAUGES || tab == WC_TAB_LOOPS || tab == WC_TAB_SINGLES ||
+                       tab == WC_TAB_SENDERS;
+    return !is_optional || tab == ui->tab || wc_ui_total(model, tab) > 0;
+}
+
+bool wc_ui_is_detail(const struct wc_ui *ui)
+{
+    return ui->is_detail || wc_column_table(ui->tab)->is_single;
+}
+
+const Weir__V1__Row *wc_ui_detail(const struct wc_ui *ui, const struct wc_model *model,
+                                  const struct wc_rows **ret_rows)
+{
+    const struct wc_picture *picture = wc_model_picture(model);
+    if (wc_column_table(ui->tab)->is_single) {
+        *ret_rows = ui_table(model, ui->tab);
+        return (*ret_rows)->table && (*ret_rows)->table->n_rows > 0 ? (*ret_rows)->table->rows[0]
+                                                                    : NULL;
+    }
+    *ret_rows = &picture->detail;
+    bool is_of_tab =
+        picture->detail.table && (int)picture->detail.table->kind == wc_column_table(ui->tab)->kind;
+    return is_of_tab ? wc_model_detail(model, ui->detail_id) : NULL;
+}
+
+const Weir__V1__Metric *wc_ui_field(const struct wc_ui *ui, const struct wc_model *model)
+{
+    const struct wc_detail *detail = &ui->detail[ui->tab];
+    int kind = wc_column_table(ui->tab)->kind;
+    const char *trend = wc_model_trend_field(kind);
+    const Weir__V1__Metric *metrics[WC_MAX_METRICS];
+    size_t n = wc_page_metrics(model, kind, detail->page, metrics);
+
+    for (size_t i = 0; i < n; i++) {
+        if (detail->has_field ? metrics[i]->index == detail->field
+                              : trend && strcmp(metrics[i]->field, trend) == 0) {
+            return metrics[i];
+        }
+    }
+    return n > 0 ? metrics[0] : NULL;
+}
+
+const Weir__V1__Row *wc_ui_part(const struct wc_ui *ui, const struct wc_model *model)
+{
+    const Weir__V1__Table *table = wc_model_picture(model)->part.table;
+    const struct wc_detail *detail = &ui->detail[ui->tab];
+    return table && detail->page == WC_PAGE_PART && detail->cursor < table->n_rows
+               ? table->rows[detail->cursor]
+               : NULL;
+}
+
+static int ui_name_width(const struct wc_model *model)
 {
     size_t longest = 0;
     for (int tab = 0; tab < WC_N_TABS; tab++) {
@@ -86,6 +139,14 @@ int wc_ui_name_width(const struct wc_model *model)
     return longest > 1000 ? 1000 : (int)longest;
 }
 
+void wc_ui_columns(const struct wc_model *model, enum wc_tab tab, int screen_cols,
+                   struct wc_screen_columns *ret_columns)
+{
+    struct wc_column_hint hint = {.name_width = ui_name_width(model),
+                                  .has_senders = wc_ui_total(model, WC_TAB_SENDERS) > 0};
+    wc_columns_fit(tab, screen_cols, &hint, ret_columns);
+}
+
 void wc_ui_layout(const struct wc_ui *ui, const struct wc_model *model, int rows, int cols,
                   struct wc_layout *ret_layout)
 {
@@ -93,7 +154,7 @@ void wc_ui_layout(const struct wc_ui *ui, const struct wc_model *model, int rows
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         counts[tab] = wc_ui_matching(model, (enum wc_tab)tab);
     }
-    wc_layout_make(rows, cols, ui->tab, counts, ui->is_detail, ret_layout);
+    wc_layout_make(rows, cols, ui->tab, counts, wc_ui_is_detail(ui), ret_layout);
 }
 
 /* Whether `name` holds `part`, without regard to the case of ASCII letters. */
@@ -179,5 +240,10 @@ void wc_ui_settle(struct wc_ui *ui, const struct wc_model *model, const struct w
     for (int i = 0; i < layout->n_sections; i++) {
         const struct wc_section *section = &layout->section[i];
         list_settle(&ui->list[section->tab], model, section->tab, section->n_rows);
+    }
+    const Weir__V1__Table *part = wc_model_picture(model)->part.table;
+    struct wc_detail *detail = &ui->detail[ui->tab];
+    if (part && detail->cursor >= part->n_rows) {
+        detail->cursor = part->n_rows > 0 ? (uint32_t)part->n_rows - 1 : 0;
     }
 }

@@ -12,6 +12,7 @@
 #include "model/column.h"
 #include "model/layout.h"
 #include "model/model.h"
+#include "model/page.h"
 
 #define WC_UI_TEXT 128
 
@@ -25,6 +26,21 @@ struct wc_list {
     uint32_t top;      /* the first row shown */
     bool has_selected; /* a row was chosen: the cursor goes where it goes */
     uint64_t selected_id;
+};
+
+/* One tab's details. */
+struct wc_detail {
+    enum wc_page page;
+    bool has_field;  /* a metric was chosen; else it is the kind's trend */
+    uint32_t field;  /* its index */
+    uint32_t cursor; /* among the rows of WC_PAGE_PART */
+};
+
+/* Whose details are open. */
+struct wc_place {
+    enum wc_tab tab;
+    uint64_t id;
+    char name[256];
 };
 
 struct wc_ui {
@@ -42,6 +58,9 @@ struct wc_ui {
     bool is_g_typed; /* the first g of gg */
     uint64_t detail_id;
     char detail_name[256];
+    struct wc_detail detail[WC_N_TABS];
+    bool has_from; /* the details were opened out of another row's */
+    struct wc_place from;
     uint32_t interval_millis;
 };
 
@@ -63,11 +82,24 @@ const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_mode
 /* The row at `at` of a tab's list, or NULL when it has not been fetched. */
 const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, uint32_t at);
 
+/* Whether a tab has a place among the tabs: some are left out while they have no rows. */
+bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab);
+
+/* Whether a row's details have the body; and that row with its table, or NULL. */
+bool wc_ui_is_detail(const struct wc_ui *ui);
+const Weir__V1__Row *wc_ui_detail(const struct wc_ui *ui, const struct wc_model *model,
+                                  const struct wc_rows **ret_rows);
+/* The metric under the cursor of the details, or NULL on a page without. */
+const Weir__V1__Metric *wc_ui_field(const struct wc_ui *ui, const struct wc_model *model);
+/* The row under the cursor on the page of what belongs to the row, or NULL. */
+const Weir__V1__Row *wc_ui_part(const struct wc_ui *ui, const struct wc_model *model);
+
 /* How many rows of a tab there are: those that match, and all. */
 uint32_t wc_ui_matching(const struct wc_model *model, enum wc_tab tab);
 uint32_t wc_ui_total(const struct wc_model *model, enum wc_tab tab);
 
-/* The longest name shown on any list, for the columns. */
-int wc_ui_name_width(const struct wc_model *model);
+/* A tab's columns on a screen of that width, for the rows that there are. */
+void wc_ui_columns(const struct wc_model *model, enum wc_tab tab, int screen_cols,
+                   struct wc_screen_columns *ret_columns);
 
 #endif

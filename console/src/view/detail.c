@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One row in full: its last minutes, and every metric of its kind with what the Description calls
- * it.
+ * One row in full, in pages: an overview, distributions, reasons, what belongs to the row, and all
+ * its fields. On a large screen the overview has the other pages beside it.
+ *
+ *     name  [Overview] Latency  Rejects  Senders  Fields
+ *     graphs of the field in use and of others
+ *     fields | latency | reasons, senders
+ *     help of the field in use
  */
 #include "view/view.h"
 
@@ -13,22 +18,14 @@
 #define FIELD_COLS     21
 #define NARROW_COLS    26
 #define GRAPH_MIN_ROWS 5
-#define GRAPH_MAX_ROWS 34
-
-/* The metrics to list: all of the kind but the histograms, whose quantiles stand in rows of their
- * own. */
-static int detail_metrics(const struct wc_view *view, int kind,
-                          const Weir__V1__Metric *ret_metrics[WC_MAX_METRICS])
-{
-    const Weir__V1__Description *description = view->model->description;
-    int n = 0;
-    for (size_t i = 0; description && i < description->n_metrics && n < WC_MAX_METRICS; i++) {
-        if ((int)description->metrics[i]->kind == kind) {
-            ret_metrics[n++] = description->metrics[i];
-        }
-    }
-    return n;
-}
+#define GRAPH_MAX_ROWS 30
+#define GRAPH_COLS     60 /* the least of one that stands beside another */
+#define MAX_GRAPHS     3
+#define PANE_MIN_ROWS  8
+#define PANES_COLS     120 /* from this width on panes stand beside the fields */
+#define THREE_COLS     180
+#define PANE_FIELDS    60
+#define TALL_ROWS      30
 
 /* An absent capacity is a word here as in the table. */
 static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metric *metric)
@@ -38,11 +35,12 @@ static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metri
     return at >= 0 && table->columns[at].type == WC_COLUMN_CAPACITY;
 }
 
-static void detail_field(const struct wc_view *view, int row, int col, int width,
+static void detail_field(const struct wc_view *view, const struct wc_box *box,
                          const Weir__V1__Metric *metric, const Weir__V1__Value *value)
 {
     char text[WC_FORMAT_SIZE];
     double number;
+    int row = box->row, col = box->col, width = box->cols;
     bool is_dim = !value || (wc_model_as_number(value, &number) && number == 0);
 
     wc_view_value(text, metric, value);
@@ -61,12 +59,14 @@ static void detail_field(const struct wc_view *view, int row, int col, int width
     }
     wc_grid_text_right(view->grid, row, col + width - need, need, is_dim ? WC_LABEL : WC_STRONG,
                        text);
+    if (metric == wc_ui_field(view->ui, view->model)) {
+        wc_grid_flag(view->grid, row, col, width, WC_REVERSE);
+    }
 }
 
-/* How the fields stand beside each other: the widest columns that still fit below a graph. */
-static int detail_columns(const struct wc_view *view, int n_fields, int rows)
+/* How the fields stand beside each other: the widest columns that still fit. */
+static int detail_columns(int cols, int n_fields, int rows)
 {
-    int cols = view->grid->cols - 2;
     for (int n = 1 + (cols - 1) / WIDE_COLS; n <= cols / NARROW_COLS; n++) {
         if ((n_fields + n - 1) / n <= rows) {
             return n;
@@ -75,41 +75,300 @@ static int detail_columns(const struct wc_view *view, int n_fields, int rows)
     return cols / NARROW_COLS > 0 ? cols / NARROW_COLS : 1;
 }
 
-void wc_view_detail(const struct wc_view *view)
+/* A page's fields, column by column; those around the one in use where not all fit. */
+static void detail_fields(const struct wc_view *view, const struct wc_box *box, int n_columns,
+                          const struct wc_rows *table, const Weir__V1__Row *row)
 {
-    const struct wc_layout *layout = view->layout;
-    const struct wc_rows *table = &wc_model_picture(view->model)->detail;
-    const Weir__V1__Row *row = wc_model_detail(view->model, view->ui->detail_id);
-    int kind = wc_column_table(view->ui->tab)->kind;
+    const Weir__V1__Metric *metrics[WC_MAX_METRICS];
+    const struct wc_ui *ui = view->ui;
+    int n = (int)wc_page_metrics(view->model, wc_column_table(ui->tab)->kind,
+                                 ui->detail[ui->tab].page, metrics);
+    int n_rows = (n + n_columns - 1) / n_columns, at = 0;
+    n_rows = n_rows > box->rows ? box->rows : n_rows;
+    int width = (box->cols + 2) / n_columns - 2, room = n_rows * n_columns;
 
-    if (!row) {
-        char text[320];
+    if (n_rows <= 0 || width <= 0) {
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        at = metrics[i] == wc_ui_field(ui, view->model) ? i : at;
+    }
+    int first = at - room / 2 > n - room ? n - room : at - room / 2;
+    first = first < 0 ? 0 : first;
+    for (int i = 0; i < room && first + i < n; i++) {
+        struct wc_box cell = {box->row + i % n_rows, box->col + i / n_rows * (width + 2), 1, width};
+        const Weir__V1__Metric *metric = metrics[first + i];
+        detail_field(view, &cell, metric, wc_model_value(table, row, metric));
+    }
+}
+
+/* What is drawn beside the field in use, by kind. */
+static const char *const graph_fields[WC_N_KINDS][MAX_GRAPHS] = {
+    [WEIR__V1__KIND__KIND_CHANNEL] = {"depth", "in_rate", "out_rate"},
+    [WEIR__V1__KIND__KIND_SEMAPHORE] = {"saturation", "acquire_rate", "waiters"},
+    [WEIR__V1__KIND__KIND_TASK] = {"pending", "spawn_rate", "finish_rate"},
+    [WEIR__V1__KIND__KIND_COUNTER] = {"rate"},
+    [WEIR__V1__KIND__KIND_GAUGE] = {"value"},
+    [WEIR__V1__KIND__KIND_LOOP] = {"utilisation", "iteration_rate", "iteration_p99"},
+    [WEIR__V1__KIND__KIND_SINGLE] = {"utilisation", "poll_rate", "in_state"},
+    [WEIR__V1__KIND__KIND_SENDER] = {"in_flight"},
+    [WEIR__V1__KIND__KIND_PROCESS] = {"anon", "rss", "cpu_ratio"},
+    [WEIR__V1__KIND__KIND_AGENT] = {"memory", "segment_bytes", "clients"},
+};
+
+/* The metrics to draw, the field in use first when it is a number. */
+static int graphs_choose(const struct wc_view *view, const struct wc_rows *table,
+                         const Weir__V1__Row *row, int most,
+                         const Weir__V1__Metric *ret_metrics[MAX_GRAPHS])
+{
+    int kind = wc_column_table(view->ui->tab)->kind, n = 0;
+    const Weir__V1__Metric *field = wc_ui_field(view->ui, view->model);
+    double number;
+
+    if (field && wc_model_as_number(wc_model_value(table, row, field), &number)) {
+        ret_metrics[n++] = field;
+    }
+    for (int i = 0; i < MAX_GRAPHS && n < most; i++) {
+        const char *name = graph_fields[kind][i];
+        const Weir__V1__Metric *metric = name ? wc_model_metric(view->model, kind, name) : NULL;
+        bool is_there =
+            !metric || (!wc_model_as_number(wc_model_value(table, row, metric), &number) &&
+                        !wc_model_history_of(view->model, metric, row->id));
+        for (int k = 0; k < n; k++) {
+            is_there = is_there || ret_metrics[k] == metric;
+        }
+        if (!is_there) {
+            ret_metrics[n++] = metric;
+        }
+    }
+    return n;
+}
+
+static void detail_graphs(const struct wc_view *view, const struct wc_box *box,
+                          const struct wc_rows *table, const Weir__V1__Row *row)
+{
+    const Weir__V1__Metric *metrics[MAX_GRAPHS];
+    int most = box->cols / GRAPH_COLS < 1 ? 1 : box->cols / GRAPH_COLS;
+    int n = graphs_choose(view, table, row, most > MAX_GRAPHS ? MAX_GRAPHS : most, metrics);
+    for (int i = 0; i < n; i++) {
+        int width = box->cols / n;
+        struct wc_box part = {box->row, box->col + i * width, box->rows, width};
+        wc_view_graph(view, &part, metrics[i], row->id, NULL);
+    }
+}
+
+static void detail_part(const struct wc_view *view, const struct wc_box *box)
+{
+    struct wc_part part;
+    const struct wc_ui *ui = view->ui;
+    int kind = wc_column_table(ui->tab)->kind;
+    int tab = wc_page_part(kind, &part) ? wc_column_tab(part.kind) : -1;
+    bool is_page = ui->detail[ui->tab].page == WC_PAGE_PART;
+    if (tab >= 0) {
+        wc_view_rows(view, box, (enum wc_tab)tab, &wc_model_picture(view->model)->part,
+                     is_page ? (int)ui->detail[ui->tab].cursor : -1);
+    }
+}
+
+/* Reasons above, what belongs to the row below. */
+static void pane_rest(const struct wc_view *view, const struct wc_box *box,
+                      const struct wc_rows *table, const Weir__V1__Row *row)
+{
+    int kind = wc_column_table(view->ui->tab)->kind;
+    int used = wc_view_reasons(view, box, table, row);
+    struct wc_box rest = *box;
+    rest.row += used > 0 ? used + 1 : 0;
+    rest.rows -= used > 0 ? used + 1 : 0;
+    if (wc_page_has(view->model, kind, WC_PAGE_PART) && rest.rows >= 3 &&
+        rest.cols >= WC_MIN_COLS) {
+        detail_part(view, &rest);
+    }
+}
+
+/* What stands beside the fields on a wide screen: distributions, then the rest. */
+static void detail_panes(const struct wc_view *view, const struct wc_box *box,
+                         const struct wc_rows *table, const Weir__V1__Row *row)
+{
+    int kind = wc_column_table(view->ui->tab)->kind;
+    bool has_latency = wc_page_has(view->model, kind, WC_PAGE_LATENCY);
+    bool has_rest = wc_page_has(view->model, kind, WC_PAGE_REASONS) ||
+                    wc_page_has(view->model, kind, WC_PAGE_PART);
+    struct wc_box left = *box, right = *box;
+    if (has_latency && has_rest && view->grid->cols >= THREE_COLS) {
+        left.cols = box->cols / 2 - 2;
+        right.col += left.cols + 3;
+        right.cols -= left.cols + 3;
+        wc_view_latency(view, &left, kind, row);
+        pane_rest(view, &right, table, row);
+    } else if (has_latency) {
+        wc_view_latency(view, box, kind, row);
+    } else if (has_rest) {
+        pane_rest(view, box, table, row);
+    }
+}
+
+static bool detail_has_panes(const struct wc_view *view, int rows)
+{
+    int kind = wc_column_table(view->ui->tab)->kind;
+    return view->grid->cols >= PANES_COLS && rows >= TALL_ROWS - 7 &&
+           (wc_page_has(view->model, kind, WC_PAGE_LATENCY) ||
+            wc_page_has(view->model, kind, WC_PAGE_REASONS) ||
+            wc_page_has(view->model, kind, WC_PAGE_PART));
+}
+
+static void page_overview(const struct wc_view *view, const struct wc_box *box,
+                          const struct wc_rows *table, const Weir__V1__Row *row)
+{
+    const Weir__V1__Metric *metrics[WC_MAX_METRICS];
+    int kind = wc_column_table(view->ui->tab)->kind;
+    int n = (int)wc_page_metrics(view->model, kind, WC_PAGE_OVERVIEW, metrics);
+    bool has_panes = detail_has_panes(view, box->rows);
+    int width = has_panes ? PANE_FIELDS : box->cols;
+    int n_columns = detail_columns(width, n, box->rows - 2 * GRAPH_MIN_ROWS);
+    n_columns = (n + n_columns - 1) / n_columns > box->rows - GRAPH_MIN_ROWS - 1
+                    ? detail_columns(width, n, box->rows - GRAPH_MIN_ROWS - 1)
+                    : n_columns;
+    int n_rows = (n + n_columns - 1) / n_columns;
+    int most = has_panes ? box->rows * 2 / 5 : GRAPH_MAX_ROWS;
+    int graph = box->rows - n_rows - 1;
+
+    graph = graph > most ? most : graph;
+    graph = graph < GRAPH_MIN_ROWS ? 0 : graph;
+    struct wc_box top = {box->row, 0, graph, view->grid->cols};
+    struct wc_box below = *box;
+    if (graph > 0) {
+        detail_graphs(view, &top, table, row);
+        below.row += graph + 1;
+        below.rows -= graph + 1;
+    }
+    struct wc_box fields = below, panes = below;
+    fields.cols = width;
+    detail_fields(view, &fields, n_columns, table, row);
+    if (has_panes && below.rows >= PANE_MIN_ROWS) {
+        panes.col += width + 3;
+        panes.cols -= width + 3;
+        detail_panes(view, &panes, table, row);
+    }
+}
+
+static void page_latency(const struct wc_view *view, const struct wc_box *box,
+                         const struct wc_rows *table, const Weir__V1__Row *row)
+{
+    const Weir__V1__Metric *metrics[WC_MAX_METRICS];
+    int kind = wc_column_table(view->ui->tab)->kind;
+    int n = (int)wc_page_metrics(view->model, kind, WC_PAGE_LATENCY, metrics);
+    int n_columns = detail_columns(box->cols, n, box->rows > PANE_MIN_ROWS + 8 ? 4 : 3);
+    int n_rows = (n + n_columns - 1) / n_columns;
+    struct wc_box upper = *box, lower = *box;
+    upper.rows -= n_rows + 1;
+    lower.row += upper.rows + 1;
+    lower.rows = n_rows;
+    if (upper.rows < GRAPH_MIN_ROWS) {
+        lower = *box;
+    } else {
+        wc_view_latency(view, &upper, kind, row);
+    }
+    detail_fields(view, &lower, n_columns, table, row);
+}
+
+/* The name and the pages; the one that is shown stands in brackets. Which of them are left out on a
+ * narrow screen is seen by the arrows. */
+static void detail_title(const struct wc_view *view, int at, const char *name)
+{
+    const struct wc_ui *ui = view->ui;
+    int kind = wc_column_table(ui->tab)->kind, width = 0;
+    struct wc_grid *grid = view->grid;
+    char text[64];
+
+    for (int page = 0; page < WC_N_PAGES; page++) {
+        if (wc_page_has(view->model, kind, (enum wc_page)page)) {
+            width += (int)strlen(wc_page_title(kind, (enum wc_page)page)) + 3;
+        }
+    }
+    int room = grid->cols - width - 4;
+    int col = 2 + wc_grid_text(grid, at, 2, room < 8 ? 8 : room, WC_STRONG, name) + 2;
+    for (int page = 0; page < WC_N_PAGES; page++) {
+        bool is_used = ui->detail[ui->tab].page == (enum wc_page)page;
+        if (!wc_page_has(view->model, kind, (enum wc_page)page)) {
+            continue;
+        }
+        snprintf(text, sizeof(text), is_used ? "[%s]" : " %s ",
+                 wc_page_title(kind, (enum wc_page)page));
+        col +=
+            wc_grid_text(grid, at, col, grid->cols - col, is_used ? WC_ACCENT : WC_LABEL, text) + 1;
+    }
+}
+
+/* What the field in use means, in as many lines as there are, down to the info line. */
+static void detail_help(const struct wc_view *view, int rows)
+{
+    const Weir__V1__Metric *field = wc_ui_field(view->ui, view->model);
+    const struct wc_rows *part = &wc_model_picture(view->model)->part;
+    int row = view->layout->info_row - rows + 1, col = 2;
+    struct wc_grid *grid = view->grid;
+
+    if (view->ui->message[0]) {
+        return; /* stands there instead */
+    }
+    if (view->ui->detail[view->ui->tab].page == WC_PAGE_PART && part->table) {
+        char text[96];
+        snprintf(text, sizeof(text), "%zu of %u", part->table->n_rows, part->table->matching);
+        wc_grid_text(grid, view->layout->info_row, col, grid->cols - col, WC_LABEL, text);
+        return;
+    }
+    if (!field) {
+        return;
+    }
+    col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, field->field) + 1;
+    wc_view_text(view, &(struct wc_box){row, col, rows, grid->cols - col}, 2, field->help);
+}
+
+/* The row is not (or no longer) there. */
+static void detail_nothing(const struct wc_view *view, const struct wc_rows *table)
+{
+    char text[320];
+    if (wc_column_table(view->ui->tab)->is_single) {
+        snprintf(text, sizeof(text), "waiting for the first numbers");
+    } else {
         snprintf(text, sizeof(text),
                  table->table ? "%.250s is closed: Esc goes back" : "asking for all of %.250s",
                  view->ui->detail_name);
-        wc_grid_text(view->grid, layout->body_row, 2, view->grid->cols - 2, WC_LABEL, text);
+    }
+    wc_grid_text(view->grid, view->layout->body_row, 2, view->grid->cols - 2, WC_LABEL, text);
+}
+
+void wc_view_detail(const struct wc_view *view)
+{
+    const struct wc_layout *layout = view->layout;
+    const struct wc_ui *ui = view->ui;
+    const struct wc_rows *table;
+    const Weir__V1__Row *row = wc_ui_detail(ui, view->model, &table);
+    int help = layout->rows >= TALL_ROWS ? 3 : layout->rows >= 20 ? 2 : 1;
+
+    if (!row) {
+        detail_nothing(view, table);
         return;
     }
-    const Weir__V1__Metric *metrics[WC_MAX_METRICS];
-    int n = detail_metrics(view, kind, metrics);
-    bool has_graph = wc_model_trend_field(kind) != NULL;
-    int room = layout->body_rows - (has_graph ? GRAPH_MIN_ROWS + 1 : 0);
-    int n_columns = detail_columns(view, n, room);
-    int n_rows = (n + n_columns - 1) / n_columns;
-    int graph = layout->body_rows - n_rows - 1;
-
-    graph = graph > GRAPH_MAX_ROWS ? GRAPH_MAX_ROWS : graph;
-    int top = layout->body_row;
-    if (has_graph && graph >= GRAPH_MIN_ROWS - 1) {
-        wc_view_graph(view, top, graph, kind, row);
-        top += graph + 1;
+    detail_title(view, layout->body_row, row->name);
+    struct wc_box box = {layout->body_row + 1, 2, layout->body_rows - help, view->grid->cols - 2};
+    switch (ui->detail[ui->tab].page) {
+    case WC_PAGE_LATENCY:
+        page_latency(view, &box, table, row);
+        break;
+    case WC_PAGE_REASONS:
+        wc_view_reasons(view, &box, table, row);
+        break;
+    case WC_PAGE_PART:
+        box.col = 0;
+        box.cols = view->grid->cols;
+        detail_part(view, &box);
+        break;
+    case WC_PAGE_FIELDS:
+        detail_fields(view, &box, box.cols / WIDE_COLS > 0 ? box.cols / WIDE_COLS : 1, table, row);
+        break;
+    default:
+        page_overview(view, &box, table, row);
+        break;
     }
-    int width = (view->grid->cols - 2 + 2) / n_columns - 2;
-    for (int i = 0; i < n && i / n_columns < layout->body_row + layout->body_rows; i++) {
-        int at = top + i % n_rows;
-        if (at < layout->body_row + layout->body_rows) {
-            detail_field(view, at, 2 + i / n_rows * (width + 2), width, metrics[i],
-                         wc_model_value(table, row, metrics[i]));
-        }
-    }
+    detail_help(view, help);
 }

@@ -81,6 +81,18 @@ void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds)
     }
 }
 
+void wc_format_latency(char to[WC_FORMAT_SIZE], double seconds)
+{
+    double nanos = seconds * 1e9;
+    if (!(nanos >= 0.5) || nanos >= 999.5e3) {
+        wc_format_duration(to, nanos >= 0.5 ? seconds : 0);
+    } else if (nanos < 999.5) {
+        snprintf(to, WC_FORMAT_SIZE, "%.0fns", nanos);
+    } else {
+        snprintf(to, WC_FORMAT_SIZE, nanos < 9950 ? "%.1fus" : "%.0fus", nanos / 1e3);
+    }
+}
+
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds)
 {
     if (!(seconds >= 0) || seconds > 1e12) {
@@ -120,6 +132,17 @@ void wc_format_percent(char to[WC_FORMAT_SIZE], double ratio)
     }
     /* Rounded down: 100 % is said of what is full, and of nothing else. */
     snprintf(to, WC_FORMAT_SIZE, "%.0f%%", floor(ratio * 100 + 1e-9));
+}
+
+void wc_format_share(char to[WC_FORMAT_SIZE], double ratio)
+{
+    double percent = ratio * 100;
+    if (percent > 0 && percent < 0.05) {
+        snprintf(to, WC_FORMAT_SIZE, "<0.1%%");
+    } else {
+        snprintf(to, WC_FORMAT_SIZE, percent > 0 && percent < 99.95 ? "%.1f%%" : "%.0f%%",
+                 percent > 0 ? percent : 0);
+    }
 }
 
 void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value)

@@ -20,6 +20,9 @@ void wc_format_rate(char to[WC_FORMAT_SIZE], double per_second);
 /* "0", "<1ms", "812ms", "2.1s", "14.2s", "92s", "4m05s", "14m", "3h05m", "3d04h". */
 void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds);
 
+/* The same with what is shorter than a millisecond: "83us", "4.1us", "512ns". */
+void wc_format_latency(char to[WC_FORMAT_SIZE], double seconds);
+
 /* "32s", "14m05s", "2h14m", "3d04h". */
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds);
 
@@ -31,6 +34,9 @@ void wc_format_growth(char to[WC_FORMAT_SIZE], double bytes_per_second);
 
 /* "41%", "<1%" for what is not quite nothing. */
 void wc_format_percent(char to[WC_FORMAT_SIZE], double ratio);
+
+/* "41.3%", "7%", "<0.1%": a part of a whole. */
+void wc_format_share(char to[WC_FORMAT_SIZE], double ratio);
 
 /* "1,234,567". */
 void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value);

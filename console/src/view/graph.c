@@ -34,9 +34,9 @@ struct scale {
     int n; /* values */
 };
 
-static struct scale scale_take(const struct wc_view *view, int seconds)
+static struct scale scale_take(const struct wc_view *view, int cols, int seconds)
 {
-    struct scale scale = {.width = view->grid->cols - AXIS_WIDTH - 1};
+    struct scale scale = {.width = cols - AXIS_WIDTH - 1};
     scale.width = scale.width > MAX_COLS ? MAX_COLS : scale.width;
     scale.per_cell = wc_spark_per_cell(view->tier);
     int slots = scale.width * scale.per_cell;
@@ -47,12 +47,12 @@ static struct scale scale_take(const struct wc_view *view, int seconds)
 }
 
 /* In the details the long view, once there is more to see than in the short one. */
-static struct scale scale_choose(const struct wc_view *view, const struct wc_history *history,
-                                 double *values)
+static struct scale scale_choose(const struct wc_view *view, int cols,
+                                 const struct wc_history *history, double *values)
 {
-    struct scale near = scale_take(view, SHORT_SECONDS);
-    struct scale far = scale_take(view, LONG_SECONDS);
-    if (!view->ui->is_detail || far.n <= 0) {
+    struct scale near = scale_take(view, cols, SHORT_SECONDS);
+    struct scale far = scale_take(view, cols, LONG_SECONDS);
+    if (!wc_ui_is_detail(view->ui) || far.n <= 0) {
         return near;
     }
     wc_history_columns(history, wc_model_picture(view->model)->second, far.step, far.n, values);
@@ -94,12 +94,22 @@ static void graph_axis(const struct wc_view *view, int row, int col, const struc
     }
 }
 
-/* The greatest number of the axis: the next of 1, 1.5, 2, ... 10 times a power of ten. */
-static double graph_scale(double max)
+static bool unit_is(const Weir__V1__Metric *metric, const char *unit)
+{
+    return strcmp(metric->unit, unit) == 0;
+}
+
+/* The greatest number of the axis: the next of 1, 1.5, 2, ... 10 times a power of ten. Of what is
+ * counted one by one it is never so small that a single one fills the graph. */
+static double graph_scale(const Weir__V1__Metric *metric, double max)
 {
     static const double steps[] = {1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
-    if (!(max > 4)) {
-        return 4;
+    bool is_fine = unit_is(metric, "seconds") || unit_is(metric, "ratio");
+    if (unit_is(metric, "ratio") && max <= 1) {
+        return 1;
+    }
+    if (!(max > (is_fine ? 0 : 4))) {
+        return is_fine ? 1 : 4;
     }
     double power = pow(10, floor(log10(max)));
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -110,57 +120,66 @@ static double graph_scale(double max)
     return max;
 }
 
-static void graph_label(const struct wc_view *view, int row, double value, bool is_ratio)
+static void graph_label(const struct wc_view *view, int row, int col,
+                        const Weir__V1__Metric *metric, double value)
 {
     char text[WC_FORMAT_SIZE];
-    if (is_ratio) {
+    if (unit_is(metric, "ratio")) {
         wc_format_percent(text, value);
+    } else if (unit_is(metric, "seconds")) {
+        wc_format_latency(text, value);
     } else {
         wc_format_count(text, value);
     }
-    wc_grid_text_right(view->grid, row, 0, AXIS_WIDTH - 2, WC_LABEL, text);
+    wc_grid_text_right(view->grid, row, col, AXIS_WIDTH - 2, WC_LABEL, text);
 }
 
-static void graph_title(const struct wc_view *view, int row, const Weir__V1__Row *of,
+/* How much of the title fits: with what it is and what one column is, or less. */
+static void graph_title(const struct wc_view *view, const struct wc_box *box, const char *name,
                         const Weir__V1__Metric *metric, int step)
 {
     char text[256], every[WC_FORMAT_SIZE];
-    int col = 2;
+    int col = box->col + 2, end = box->col + box->cols;
 
-    col += wc_grid_text(view->grid, row, col, view->grid->cols - col, WC_STRONG, of->name) + 2;
     wc_format_uptime(every, step);
     if (step > 1) {
         snprintf(text, sizeof(text), "%.120s, the greatest of each %s", metric->summary, every);
     } else {
         snprintf(text, sizeof(text), "%.120s, second by second", metric->summary);
     }
-    wc_grid_text(view->grid, row, col, view->grid->cols - col, WC_LABEL, text);
+    col +=
+        wc_grid_text(view->grid, box->row, col, end - col, WC_STRONG, name ? name : metric->field) +
+        2;
+    if (wc_grid_width(text, view->grid->ascii) > end - col) {
+        snprintf(text, sizeof(text), "%.120s", metric->summary);
+    }
+    wc_grid_text(view->grid, box->row, col, end - col, WC_LABEL, text);
 }
 
-static void graph_frame(const struct wc_view *view, int row, int height, double max, bool is_ratio)
+static void graph_frame(const struct wc_view *view, int row, int col, int height,
+                        const Weir__V1__Metric *metric, double max)
 {
     for (int i = 0; i < height; i++) {
-        wc_grid_put(view->grid, row + i, AXIS_WIDTH - 1, view->grid->ascii ? '|' : 0x2502,
+        wc_grid_put(view->grid, row + i, col + AXIS_WIDTH - 1, view->grid->ascii ? '|' : 0x2502,
                     WC_LABEL);
     }
-    graph_label(view, row, max, is_ratio);
+    graph_label(view, row, col, metric, max);
     if (height >= 5) {
-        graph_label(view, row + height / 2, max * (height - height / 2) / height, is_ratio);
+        graph_label(view, row + height / 2, col, metric, max * (height - height / 2) / height);
     }
-    graph_label(view, row + height - 1, 0, is_ratio);
+    graph_label(view, row + height - 1, col, metric, 0);
 }
 
-void wc_view_graph(const struct wc_view *view, int row, int rows, int kind, const Weir__V1__Row *of)
+void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
+                   const Weir__V1__Metric *metric, uint64_t id, const char *name)
 {
     double values[2 * MAX_COLS], slots[2 * MAX_COLS];
-    const char *field = wc_model_trend_field(kind);
-    const Weir__V1__Metric *metric = field ? wc_model_metric(view->model, kind, field) : NULL;
-    const struct wc_history *history = wc_model_history(view->model, kind, of->id);
-    struct scale scale = scale_choose(view, history, values);
-    int height = rows - 2;
+    const struct wc_history *history = wc_model_history_of(view->model, metric, id);
+    struct scale scale = scale_choose(view, box->cols, history, values);
+    int height = box->rows - 2, row = box->row + 1, col = box->col + AXIS_WIDTH;
     height -= height > 4 ? height % 2 : 0; /* the middle is half */
 
-    if (!metric || height < 2 || scale.width < 20) {
+    if (height < 2 || scale.width < 20) {
         return;
     }
     double max = wc_history_columns(history, wc_model_picture(view->model)->second, scale.step,
@@ -170,11 +189,9 @@ void wc_view_graph(const struct wc_view *view, int row, int rows, int kind, cons
     for (int i = 0; i < n_slots; i++) {
         slots[i] = i < first ? NAN : values[(i - first) / scale.repeat];
     }
-    bool is_ratio = strcmp(metric->unit, "ratio") == 0;
-    max = is_ratio ? 1 : graph_scale(max);
-    graph_title(view, row, of, metric, scale.step);
-    graph_frame(view, row + 1, height, max, is_ratio);
-    wc_spark_graph(view->grid, row + 1, AXIS_WIDTH, height, view->tier, slots, n_slots, max,
-                   WC_GRAPH);
-    graph_axis(view, row + 1 + height, AXIS_WIDTH, &scale);
+    max = graph_scale(metric, max);
+    graph_title(view, box, name, metric, scale.step);
+    graph_frame(view, row, box->col, height, metric, max);
+    wc_spark_graph(view->grid, row, col, height, view->tier, slots, n_slots, max, WC_GRAPH);
+    graph_axis(view, row + height, col, &scale);
 }

@@ -228,43 +228,47 @@ static void header_state(const struct wc_view *view)
     wc_grid_flag(view->grid, 1, col, width, WC_REVERSE);
 }
 
-/* How much room the tabs take: with blanks around them, without, and with short titles. */
-enum fit { FIT_WIDE, FIT_CLOSE, FIT_SHORT };
+/* How much room the tabs take: with blanks around them, without, with short titles, without counts,
+ * and at last with nothing but their keys. */
+enum fit { FIT_WIDE, FIT_CLOSE, FIT_SHORT, FIT_BARE, FIT_KEYS };
 
-/* The tab in use stands in brackets, so that it is seen without colour too. */
-static void tab_text(const struct wc_view *view, enum wc_tab tab, enum fit fit, char *to,
-                     size_t size)
+static bool tab_is_alarm(const struct wc_view *view, enum wc_tab tab)
 {
-    char count[WC_FORMAT_SIZE];
-    bool is_used = tab == view->ui->tab;
-    const char *format = is_used           ? "[%d %.*s %s]"
-                         : fit == FIT_WIDE ? " %d %.*s %s "
-                                           : " %d %.*s %s";
-
-    wc_format_count(count, wc_ui_matching(view->model, tab));
-    snprintf(to, size, format, (int)tab + 1, fit == FIT_SHORT && !is_used ? 4 : 20,
-             wc_column_table(tab)->title, count);
+    return tab == WC_TAB_WARNINGS && wc_ui_matching(view->model, tab) > 0;
 }
 
-static bool tab_is_shown(const struct wc_view *view, enum wc_tab tab)
+/* The tab in use stands in brackets, so that it is seen without colour too. */
+static void tab_text(const struct wc_view *view, enum wc_tab tab, enum fit fit, char to[64])
 {
-    return tab != WC_TAB_GAUGES || view->ui->tab == tab || wc_ui_total(view->model, tab) > 0;
+    const struct wc_column_table *table = wc_column_table(tab);
+    char count[WC_FORMAT_SIZE] = "", text[48];
+    bool is_used = tab == view->ui->tab;
+
+    if (!table->is_single && (is_used || fit <= FIT_SHORT || tab_is_alarm(view, tab))) {
+        wc_format_count(count, wc_ui_matching(view->model, tab));
+    }
+    if (fit == FIT_KEYS && !is_used) {
+        snprintf(text, sizeof(text), "%c%s", table->key, tab_is_alarm(view, tab) ? "!" : "");
+    } else {
+        snprintf(text, sizeof(text), "%c %.20s%s%.10s", table->key,
+                 fit < FIT_SHORT || (is_used && fit == FIT_SHORT) ? table->title
+                                                                  : table->short_title,
+                 count[0] ? " " : "", count);
+    }
+    const char *format = is_used ? "[%s]" : fit == FIT_WIDE ? " %s " : " %s";
+    snprintf(to, 64, format, text);
 }
 
 static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, enum fit fit)
 {
     char text[64];
     bool is_used = tab == view->ui->tab;
-    bool is_alarm = tab == WC_TAB_WARNINGS && wc_ui_matching(view->model, tab) > 0;
 
-    if (!tab_is_shown(view, tab)) {
-        return 0;
-    }
-    tab_text(view, tab, fit, text, sizeof(text));
+    tab_text(view, tab, fit, text);
     int width = wc_grid_text(view->grid, 2, col, view->grid->cols - col,
-                             is_used    ? WC_ACCENT
-                             : is_alarm ? WC_WARN
-                                        : WC_LABEL,
+                             is_used                   ? WC_ACCENT
+                             : tab_is_alarm(view, tab) ? WC_WARN
+                                                       : WC_LABEL,
                              text);
     if (is_used) {
         wc_grid_flag(view->grid, 2, col, width, WC_REVERSE);
@@ -277,8 +281,9 @@ static int header_tabs_width(const struct wc_view *view, enum fit fit)
     int width = 0;
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         char text[64];
-        tab_text(view, (enum wc_tab)tab, fit, text, sizeof(text));
-        width += tab_is_shown(view, (enum wc_tab)tab) ? (int)strlen(text) : 0;
+        tab_text(view, (enum wc_tab)tab, fit, text);
+        bool is_shown = wc_ui_tab_is_shown(view->ui, view->model, (enum wc_tab)tab);
+        width += is_shown ? (int)strlen(text) : 0;
     }
     return width;
 }
@@ -304,15 +309,22 @@ static void position_text(const struct wc_view *view, char *to, size_t size)
 static void header_tabs(const struct wc_view *view)
 {
     char position[64];
+    enum fit fit = FIT_WIDE;
     int col = 0;
 
     position_text(view, position, sizeof(position));
     int room = view->grid->cols - (int)strlen(position);
-    enum fit fit = header_tabs_width(view, FIT_WIDE) <= room    ? FIT_WIDE
-                   : header_tabs_width(view, FIT_CLOSE) <= room ? FIT_CLOSE
-                                                                : FIT_SHORT;
+    while (fit < FIT_BARE && header_tabs_width(view, fit) > room) {
+        fit++;
+    }
+    if (header_tabs_width(view, fit) > room) {
+        position[0] = '\0'; /* titles are worth more */
+        fit = header_tabs_width(view, fit) > view->grid->cols ? FIT_KEYS : fit;
+    }
     for (int tab = 0; tab < WC_N_TABS; tab++) {
-        col += header_tab(view, (enum wc_tab)tab, col, fit);
+        if (wc_ui_tab_is_shown(view->ui, view->model, (enum wc_tab)tab)) {
+            col += header_tab(view, (enum wc_tab)tab, col, fit);
+        }
     }
     wc_grid_text_right(view->grid, 2, col, view->grid->cols - col, WC_LABEL, position);
 }

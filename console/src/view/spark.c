@@ -98,8 +98,8 @@ void wc_spark_graph(struct wc_grid *grid, int row, int col, int rows, enum wc_ti
     }
 }
 
-void wc_spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
-                  double ratio, enum wc_style style)
+static void spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
+                      double ratio, enum wc_style style, uint32_t empty)
 {
     static const uint32_t eighths[] = {' ',    0x258f, 0x258e, 0x258d, 0x258c,
                                        0x258b, 0x258a, 0x2589, 0x2588};
@@ -109,7 +109,6 @@ void wc_spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tie
 
     for (int i = 0; i < width; i++) {
         int left = filled - i * steps;
-        uint32_t empty = tier == WC_TIER_ASCII ? '.' : 0xb7;
         if (left <= 0) {
             wc_grid_put(grid, row, col + i, empty, WC_LABEL);
         } else if (tier == WC_TIER_ASCII) {
@@ -118,4 +117,16 @@ void wc_spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tie
             wc_grid_put(grid, row, col + i, eighths[left > 8 ? 8 : left], style);
         }
     }
+}
+
+void wc_spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
+                  double ratio, enum wc_style style)
+{
+    spark_bar(grid, row, col, width, tier, ratio, style, tier == WC_TIER_ASCII ? '.' : 0xb7);
+}
+
+void wc_spark_stroke(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
+                     double ratio, enum wc_style style)
+{
+    spark_bar(grid, row, col, width, tier, ratio, style, ' ');
 }

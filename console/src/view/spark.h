@@ -21,8 +21,10 @@ void wc_spark_line(struct wc_grid *grid, int row, int col, enum wc_tier tier, co
 void wc_spark_graph(struct wc_grid *grid, int row, int col, int rows, enum wc_tier tier,
                     const double *values, int n, double max, enum wc_style style);
 
-/* A bar of `width` cells, filled to `ratio` (0 to 1). */
+/* A bar of `width` cells, filled to `ratio` (0 to 1); a stroke is one on blank ground. */
 void wc_spark_bar(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
                   double ratio, enum wc_style style);
+void wc_spark_stroke(struct wc_grid *grid, int row, int col, int width, enum wc_tier tier,
+                     double ratio, enum wc_style style);
 
 #endif

@@ -12,6 +12,8 @@
 
 #define MINUTE          60
 #define HIGH_RATIO      0.85
+#define HANG_WARN       0.1
+#define HANG_CRITICAL   1.0
 #define TREND_MIN_SCALE 8.0 /* a depth that never passes this is drawn low */
 
 /* What is drawn in one cell of a table. */
@@ -23,7 +25,7 @@ struct place {
 static bool type_is_left(enum wc_column_type type)
 {
     return type == WC_COLUMN_NAME || type == WC_COLUMN_TEXT || type == WC_COLUMN_TREND ||
-           type == WC_COLUMN_BAR;
+           type == WC_COLUMN_BAR || type == WC_COLUMN_STATE;
 }
 
 /* The tab's title in capitals stands where the captions begin. */
@@ -36,42 +38,55 @@ static void caption_title(const char *title, char to[32])
     to[i] = '\0';
 }
 
-static void section_captions(const struct wc_view *view, const struct wc_section *section,
-                             const struct wc_screen_columns *columns)
+/* What is drawn under captions: a tab's list, or rows that belong to another row. */
+struct listing {
+    enum wc_tab tab;
+    const struct wc_rows *rows;
+    struct wc_box box; /* of captions and rows */
+    struct wc_screen_columns columns;
+    int sort; /* the column by which it is sorted, to be marked; -1: none */
+    bool is_descending;
+};
+
+static void listing_captions(const struct wc_view *view, const struct listing *listing)
 {
-    const struct wc_column_table *table = wc_column_table(section->tab);
-    const struct wc_list *list = &view->ui->list[section->tab];
-    bool is_used = section->tab == view->ui->tab;
+    const struct wc_column_table *table = wc_column_table(listing->tab);
+    const struct wc_screen_columns *columns = &listing->columns;
     struct wc_grid *grid = view->grid;
+    int row = listing->box.row;
     char title[32];
 
-    wc_grid_fill(grid, section->row, 0, grid->cols, ' ', WC_HEADING);
+    wc_grid_fill(grid, row, listing->box.col, listing->box.cols, ' ', WC_HEADING);
     for (int i = 0; i < columns->n; i++) {
         const struct wc_screen_column *column = &table->columns[columns->at[i].index];
-        int col = columns->at[i].col, width = columns->at[i].width;
-        bool is_sorted =
-            columns->at[i].index == list->sort && is_used && section->tab != WC_TAB_WARNINGS;
+        int col = listing->box.col + columns->at[i].col, width = columns->at[i].width;
+        bool is_sorted = columns->at[i].index == listing->sort;
         enum wc_style style = is_sorted ? WC_ACCENT : WC_HEADING;
         const char *caption = column->caption;
         if (column->type == WC_COLUMN_NAME) {
             caption_title(table->title, title);
             caption = title;
         }
-        uint32_t arrow = grid->ascii ? (list->is_descending ? 'v' : '^')
-                                     : (list->is_descending ? 0x25be : 0x25b4);
+        uint32_t arrow = grid->ascii ? (listing->is_descending ? 'v' : '^')
+                                     : (listing->is_descending ? 0x25be : 0x25b4);
         if (type_is_left(column->type)) {
-            wc_grid_text(grid, section->row, col, width, style, caption);
+            wc_grid_text(grid, row, col, width, style, caption);
             if (is_sorted) {
-                wc_grid_put(grid, section->row, col - 1, arrow, style);
+                wc_grid_put(grid, row, col - 1, arrow, style);
             }
         } else {
-            wc_grid_text_right(grid, section->row, col, width, style, caption);
+            wc_grid_text_right(grid, row, col, width, style, caption);
             if (is_sorted) {
-                wc_grid_put(grid, section->row, col + width - (int)strlen(caption) - 1, arrow,
-                            style);
+                wc_grid_put(grid, row, col + width - (int)strlen(caption) - 1, arrow, style);
             }
         }
     }
+}
+
+/* How bad a duration is that should be short. */
+static enum wc_style hang_style(double seconds)
+{
+    return seconds >= HANG_CRITICAL ? WC_CRITICAL : seconds >= HANG_WARN ? WC_WARN : WC_PLAIN;
 }
 
 static void draw_number(const struct wc_view *view, const struct place *place,
@@ -94,6 +109,13 @@ static void draw_number(const struct wc_view *view, const struct place *place,
         break;
     case WC_COLUMN_DURATION:
         wc_format_duration(text, number);
+        break;
+    case WC_COLUMN_HANG:
+        style = style == WC_PLAIN ? hang_style(number) : style;
+        wc_format_latency(text, number);
+        break;
+    case WC_COLUMN_LATENCY:
+        wc_format_latency(text, number);
         break;
     case WC_COLUMN_BYTES:
         wc_format_bytes(text, number);
@@ -144,6 +166,16 @@ static void draw_trend(const struct wc_view *view, const struct place *place, in
                   max > least ? max : least, place->style == WC_PLAIN ? WC_GRAPH : place->style);
 }
 
+/* A state: what works is good, what is left behind is bad. */
+static void draw_state(const struct wc_view *view, const struct place *place, const char *state)
+{
+    enum wc_style style = strcmp(state, "running") == 0 ? WC_GOOD
+                          : strcmp(state, "gone") == 0  ? WC_WARN
+                                                        : WC_LABEL;
+    wc_grid_text(view->grid, place->row, place->col, place->width,
+                 place->style == WC_PLAIN ? style : place->style, state);
+}
+
 static void draw_cell(const struct wc_view *view, const struct place *place,
                       const struct wc_rows *list, const struct wc_screen_column *column,
                       const Weir__V1__Row *row)
@@ -161,6 +193,9 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
         wc_grid_text(view->grid, place->row, place->col, place->width,
                      place->style == WC_PLAIN ? WC_LABEL : place->style,
                      wc_model_text(view->model, list, row, column->field));
+        break;
+    case WC_COLUMN_STATE:
+        draw_state(view, place, wc_model_text(view->model, list, row, column->field));
         break;
     case WC_COLUMN_BAR:
         draw_bar(view, place, value);
@@ -182,73 +217,80 @@ static bool column_is_marked(const struct wc_screen_column *column)
 }
 
 /* The name comes last: it runs on over what its neighbour leaves blank. */
-static void section_name(const struct wc_view *view, const struct wc_screen_columns *columns,
+static void listing_name(const struct wc_view *view, const struct listing *listing,
                          const Weir__V1__Row *row, int at, enum wc_style style)
 {
     const struct wc_cell *cells = &view->grid->cells[at * view->grid->cols];
-    int col = columns->at[0].col, width = columns->at[0].width;
+    int col = listing->box.col + listing->columns.at[0].col, width = listing->columns.at[0].width;
+    int end = listing->box.col + listing->box.cols;
 
-    while (col + width + 1 < view->grid->cols && cells[col + width].ch == ' ' &&
+    while (col + width + 1 < end && cells[col + width].ch == ' ' &&
            cells[col + width + 1].ch == ' ') {
         width++;
     }
     wc_grid_text(view->grid, at, col, width, style == WC_PLAIN ? WC_STRONG : style, row->name);
 }
 
-static void section_row(const struct wc_view *view, const struct wc_section *section,
-                        const struct wc_screen_columns *columns, const Weir__V1__Row *row, int at)
+static void listing_row(const struct wc_view *view, const struct listing *listing,
+                        const Weir__V1__Row *row, int at)
 {
     static const enum wc_style styles[] = {WC_PLAIN, WC_PLAIN, WC_WARN, WC_CRITICAL};
     static const char marks[] = {' ', 'i', 'W', 'C'};
-    const struct wc_column_table *table = wc_column_table(section->tab);
-    const struct wc_rows *list = &wc_model_picture(view->model)->list[table->kind];
-    bool is_warning = section->tab == WC_TAB_WARNINGS;
+    const struct wc_column_table *table = wc_column_table(listing->tab);
+    const struct wc_screen_columns *columns = &listing->columns;
+    bool is_warning = listing->tab == WC_TAB_WARNINGS;
     enum wc_severity severity = is_warning
                                     ? wc_model_severity(view->model, row)
                                     : wc_model_severity_of(view->model, table->kind, row->name);
 
-    wc_grid_put(view->grid, at, 0, (uint32_t)marks[severity], styles[severity]);
+    wc_grid_put(view->grid, at, listing->box.col, (uint32_t)marks[severity], styles[severity]);
     for (int i = 0; i < columns->n; i++) {
         const struct wc_screen_column *column = &table->columns[columns->at[i].index];
         bool is_marked = is_warning ? i < 2 : column_is_marked(column) && i < 5;
-        struct place place = {at, columns->at[i].col, columns->at[i].width,
+        struct place place = {at, listing->box.col + columns->at[i].col, columns->at[i].width,
                               is_marked ? styles[severity] : WC_PLAIN};
         if (is_warning && i == 2) {
             wc_grid_text(view->grid, at, place.col, place.width, WC_PLAIN,
-                         wc_model_text(view->model, list, row, column->field));
+                         wc_model_text(view->model, listing->rows, row, column->field));
             continue;
         }
-        draw_cell(view, &place, list, column, row);
+        draw_cell(view, &place, listing->rows, column, row);
     }
     if (!is_warning) {
-        section_name(view, columns, row, at, styles[severity]);
+        listing_name(view, listing, row, at, styles[severity]);
     }
 }
 
 /* The row in use, in reverse; but not its pictures, which would stand on their heads. */
-static void section_cursor(const struct wc_view *view, const struct wc_section *section,
-                           const struct wc_screen_columns *columns, int at)
+static void listing_cursor(const struct wc_view *view, const struct listing *listing, int at)
 {
-    const struct wc_column_table *table = wc_column_table(section->tab);
-    wc_grid_flag(view->grid, at, 0, view->grid->cols, WC_REVERSE);
+    const struct wc_column_table *table = wc_column_table(listing->tab);
+    const struct wc_screen_columns *columns = &listing->columns;
+    wc_grid_flag(view->grid, at, listing->box.col, listing->box.cols, WC_REVERSE);
     for (int i = 0; i < columns->n; i++) {
         enum wc_column_type type = table->columns[columns->at[i].index].type;
         if (type == WC_COLUMN_BAR || type == WC_COLUMN_TREND) {
-            wc_grid_unflag(view->grid, at, columns->at[i].col, columns->at[i].width, WC_REVERSE);
+            wc_grid_unflag(view->grid, at, listing->box.col + columns->at[i].col,
+                           columns->at[i].width, WC_REVERSE);
         }
+    }
+}
+
+static void title_lower(enum wc_tab tab, char to[32])
+{
+    const struct wc_column_table *table = wc_column_table(tab);
+    caption_title(table->title, to);
+    for (char *c = to; *c; c++) {
+        *c = (char)tolower((unsigned char)*c);
     }
 }
 
 /* Why a table has no rows. */
 static void section_empty(const struct wc_view *view, const struct wc_section *section)
 {
-    const char *title = wc_column_table(section->tab)->title;
     char lower[32], text[WC_UI_TEXT + 64];
 
-    caption_title(title, lower);
-    for (char *c = lower; *c; c++) {
-        *c = (char)tolower((unsigned char)*c);
-    }
+    title_lower(section->tab, lower);
     if (!wc_model_picture(view->model)->update) {
         snprintf(text, sizeof(text), "waiting for the first numbers");
     } else if (view->ui->filter[0] && wc_ui_total(view->model, section->tab) > 0) {
@@ -262,10 +304,16 @@ static void section_empty(const struct wc_view *view, const struct wc_section *s
 void wc_view_section(const struct wc_view *view, const struct wc_section *section)
 {
     const struct wc_list *list = &view->ui->list[section->tab];
-    struct wc_screen_columns columns;
+    int kind = wc_column_table(section->tab)->kind;
+    bool is_marked = section->tab == view->ui->tab && section->tab != WC_TAB_WARNINGS;
+    struct listing listing = {.tab = section->tab,
+                              .rows = &wc_model_picture(view->model)->list[kind],
+                              .box = {section->row, 0, section->n_rows + 1, view->grid->cols},
+                              .sort = is_marked ? list->sort : -1,
+                              .is_descending = list->is_descending};
 
-    wc_columns_fit(section->tab, view->grid->cols, wc_ui_name_width(view->model), &columns);
-    section_captions(view, section, &columns);
+    wc_ui_columns(view->model, section->tab, view->grid->cols, &listing.columns);
+    listing_captions(view, &listing);
     if (wc_ui_matching(view->model, section->tab) == 0) {
         section_empty(view, section);
         return;
@@ -274,10 +322,35 @@ void wc_view_section(const struct wc_view *view, const struct wc_section *sectio
         uint32_t index = list->top + (uint32_t)i;
         const Weir__V1__Row *row = wc_ui_row(view->model, section->tab, index);
         if (row) {
-            section_row(view, section, &columns, row, section->row + 1 + i);
+            listing_row(view, &listing, row, section->row + 1 + i);
         }
         if (row && section->tab == view->ui->tab && index == list->cursor) {
-            section_cursor(view, section, &columns, section->row + 1 + i);
+            listing_cursor(view, &listing, section->row + 1 + i);
         }
+    }
+}
+
+void wc_view_rows(const struct wc_view *view, const struct wc_box *box, enum wc_tab tab,
+                  const struct wc_rows *rows, int cursor)
+{
+    struct listing listing = {.tab = tab, .rows = rows, .box = *box, .sort = -1};
+    int n = rows->table ? (int)rows->table->n_rows : 0, room = box->rows - 1;
+    int top = cursor - room / 2; /* the cursor stands in the middle while rows pass by */
+    char lower[32], text[64];
+
+    top = top > n - room ? n - room : top;
+    top = top < 0 ? 0 : top;
+    wc_ui_columns(view->model, tab, box->cols, &listing.columns);
+    listing_captions(view, &listing);
+    for (int i = 0; i < room && top + i < n; i++) {
+        listing_row(view, &listing, rows->table->rows[top + i], box->row + 1 + i);
+        if (top + i == cursor) {
+            listing_cursor(view, &listing, box->row + 1 + i);
+        }
+    }
+    if (n == 0 && room > 0) {
+        title_lower(tab, lower);
+        snprintf(text, sizeof(text), "no %s", lower);
+        wc_grid_text(view->grid, box->row + 1, box->col + 2, box->cols - 2, WC_LABEL, text);
     }
 }

@@ -25,7 +25,7 @@ static void view_info(const struct wc_view *view)
     const Weir__V1__Metric *metric =
         column->field ? wc_model_metric(view->model, table->kind, column->field) : NULL;
     const Weir__V1__Row *selected = wc_ui_selected(ui, view->model, ui->tab);
-    if (ui->tab == WC_TAB_WARNINGS || ui->is_detail) {
+    if (ui->tab == WC_TAB_WARNINGS || wc_ui_is_detail(ui)) {
         return;
     }
     col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, column->caption) + 1;
@@ -44,6 +44,23 @@ static int text_break(const char *text, int width)
         at = text[i] == ' ' ? i : at;
     }
     return at;
+}
+
+void wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text)
+{
+    struct wc_grid *grid = view->grid;
+    int at = box->col, end = box->col + box->cols;
+    for (int i = 0; i < box->rows && *text; i++, at = col) {
+        bool is_last = i + 1 == box->rows || wc_grid_width(text, grid->ascii) <= end - at;
+        int length = is_last ? 0 : text_break(text, end - at);
+        char line[1024];
+        snprintf(line, sizeof(line), "%.*s", length > 0 ? length : (int)sizeof(line) - 1, text);
+        wc_grid_text(grid, box->row + i, at, end - at, WC_LABEL, line);
+        if (length == 0) {
+            return;
+        }
+        text += length + 1;
+    }
 }
 
 static const struct {
@@ -155,6 +172,42 @@ static void footer_keys(const struct wc_view *view, int row, int col)
     }
 }
 
+/* The keys of the details; the least important are left out where there is no room. */
+static void footer_detail(const struct wc_view *view, int row, int col)
+{
+    const struct wc_ui *ui = view->ui;
+    bool is_part = ui->detail[ui->tab].page == WC_PAGE_PART;
+    const struct {
+        const char *key, *does;
+        int rank;
+    } keys[] = {{ui->is_detail ? "Esc" : NULL, "back", 0},
+                {"< >", "page", 0},
+                {"up down", is_part ? "row" : "field", 1},
+                {is_part ? "Enter" : NULL, "details", 1},
+                {ui->is_detail && !ui->has_from ? "[ ]" : NULL, "next row", 3},
+                {"Space", "freeze", 2},
+                {"?", "help", 0},
+                {"q", "quit", 0}};
+    const size_t n = sizeof(keys) / sizeof(keys[0]);
+    struct wc_grid *grid = view->grid;
+    int gap = grid->cols >= 100 ? 3 : 2, rank = 4, width;
+
+    do {
+        rank--;
+        width = col - gap;
+        for (size_t i = 0; i < n; i++) {
+            bool is_shown = keys[i].key && keys[i].rank <= rank;
+            width += is_shown ? (int)(strlen(keys[i].key) + strlen(keys[i].does)) + 1 + gap : 0;
+        }
+    } while (rank > 0 && width > grid->cols);
+    for (size_t i = 0; i < n; i++) {
+        if (keys[i].key && keys[i].rank <= rank) {
+            col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, keys[i].key) + 1;
+            col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, keys[i].does) + gap;
+        }
+    }
+}
+
 static void view_footer(const struct wc_view *view)
 {
     const struct wc_ui *ui = view->ui;
@@ -169,12 +222,11 @@ static void view_footer(const struct wc_view *view)
         wc_grid_flag(grid, row, col, 1, WC_REVERSE);
         return;
     }
-    if (ui->is_detail) {
-        wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL,
-                     "Esc back   up down: the next row   Space freeze   ? help   q quit");
-        return;
+    if (wc_ui_is_detail(ui)) {
+        footer_detail(view, row, col);
+    } else {
+        footer_keys(view, row, col);
     }
-    footer_keys(view, row, col);
 }
 
 static void view_too_small(const struct wc_view *view)
@@ -197,16 +249,19 @@ void wc_view_draw(const struct wc_view *view)
         return;
     }
     wc_view_header(view);
-    if (view->ui->is_detail) {
+    if (wc_ui_is_detail(view->ui)) {
         wc_view_detail(view);
     }
     for (int i = 0; i < layout->n_sections; i++) {
         wc_view_section(view, &layout->section[i]);
     }
     const Weir__V1__Row *selected = wc_ui_selected(view->ui, view->model, view->ui->tab);
-    if (layout->graph_rows > 0 && selected) {
-        wc_view_graph(view, layout->graph_row, layout->graph_rows,
-                      wc_column_table(view->ui->tab)->kind, selected);
+    int kind = wc_column_table(view->ui->tab)->kind;
+    const char *trend = wc_model_trend_field(kind);
+    const Weir__V1__Metric *metric = trend ? wc_model_metric(view->model, kind, trend) : NULL;
+    if (layout->graph_rows > 0 && selected && metric) {
+        struct wc_box box = {layout->graph_row, 0, layout->graph_rows, view->grid->cols};
+        wc_view_graph(view, &box, metric, selected->id, selected->name);
     }
     view_info(view);
     view_warnings(view);

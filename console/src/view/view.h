@@ -24,16 +24,35 @@ struct wc_view {
     int64_t now_unix_nanos; /* for the clock */
 };
 
+/* A part of the grid. */
+struct wc_box {
+    int row, col, rows, cols;
+};
+
 /* Draws the whole screen; the grid has the layout's size. */
 void wc_view_draw(const struct wc_view *view);
 
 /* Parts of it, each in a file of its own. */
 void wc_view_header(const struct wc_view *view); /* lines 0 to 2 */
 void wc_view_section(const struct wc_view *view, const struct wc_section *section);
-void wc_view_graph(const struct wc_view *view, int row, int rows, int kind,
-                   const Weir__V1__Row *of);
+/* One number of a row over time; `name` stands before its title, or NULL. */
+void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
+                   const Weir__V1__Metric *metric, uint64_t id, const char *name);
+/* Rows of a tab's kind under its captions; `cursor` is the one in use, -1: none. */
+void wc_view_rows(const struct wc_view *view, const struct wc_box *box, enum wc_tab tab,
+                  const struct wc_rows *rows, int cursor);
+/* The distributions of a row's histograms. */
+void wc_view_latency(const struct wc_view *view, const struct wc_box *box, int kind,
+                     const Weir__V1__Row *row);
+/* The metrics that share out a whole, as bars; returns the lines that it takes. */
+int wc_view_reasons(const struct wc_view *view, const struct wc_box *box,
+                    const struct wc_rows *rows, const Weir__V1__Row *row);
 void wc_view_detail(const struct wc_view *view);
 void wc_view_help(const struct wc_view *view);
+
+/* Text broken at blanks over the box's lines, all but the first one beginning at column `col`; what
+ * does not fit ends in an ellipsis. */
+void wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text);
 
 /* Local time of day, "12:04:31". */
 void wc_view_clock(char to[16], int64_t unix_nanos);
