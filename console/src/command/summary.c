@@ -2,10 +2,12 @@
 /* Which numbers people see of each kind; all others are in the other forms of output. */
 #include "command/summary.h"
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "emit/table.h"
 #include "view/format.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SUMMARY_MAX_COLUMNS 16u
@@ -23,6 +25,7 @@ static const struct wc_column summary_channels[] = {
     {"REJECTS", "rejects", WC_SHAPE_EXACT, NULL, false},
     {"HIGH", "high_water", WC_SHAPE_EXACT, NULL, false},
     {"QUEUED", "queued_bytes", WC_SHAPE_BYTES, NULL, false},
+    {"ORPHANED", "orphaned", WC_SHAPE_EXACT, NULL, true},
     {"OLDEST", "oldest_age", WC_SHAPE_SECONDS, NULL, true},
     {"P99", "wait_p99", WC_SHAPE_SECONDS, NULL, true},
 };
@@ -48,6 +51,40 @@ static const struct wc_column summary_tasks[] = {
     {"WAIT P99", "wait_p99", WC_SHAPE_SECONDS, NULL, true},
     {"RUN P99", "run_p99", WC_SHAPE_SECONDS, NULL, true},
 };
+static const struct wc_column summary_loops[] = {
+    {"LOOP", "name", WC_SHAPE_TEXT, NULL, false},
+    {"UTIL", "utilisation", WC_SHAPE_RATIO, NULL, true},
+    {"ITER/S", "iteration_rate", WC_SHAPE_RATE, NULL, true},
+    {"ITERATIONS", "iterations", WC_SHAPE_EXACT, NULL, false},
+    {"CURRENT", "current", WC_SHAPE_SECONDS, NULL, true},
+    {"P99", "iteration_p99", WC_SHAPE_SECONDS, NULL, true},
+    {"WORST", "iteration_max", WC_SHAPE_SECONDS, NULL, true},
+    {"PERIOD", "period", WC_SHAPE_SECONDS, NULL, true},
+    {"LATE P99", "lateness_p99", WC_SHAPE_SECONDS, NULL, true},
+    {"LATEST", "lateness_max", WC_SHAPE_SECONDS, NULL, true},
+};
+static const struct wc_column summary_singles[] = {
+    {"SINGLE TASK", "name", WC_SHAPE_TEXT, NULL, false},
+    {"KIND", "kind", WC_SHAPE_TEXT, NULL, true},
+    {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
+    {"IN STATE", "in_state", WC_SHAPE_SECONDS, NULL, true},
+    {"WAITS FOR", "waits_for", WC_SHAPE_TEXT, NULL, true},
+    {"UTIL", "utilisation", WC_SHAPE_RATIO, NULL, true},
+    {"POLLS", "polls", WC_SHAPE_EXACT, NULL, false},
+    {"BUSY", "busy", WC_SHAPE_SECONDS, NULL, false},
+    {"SCHED", "scheduled", WC_SHAPE_SECONDS, NULL, false},
+    {"IDLE", "idle", WC_SHAPE_SECONDS, NULL, false},
+    {"WAKES", "wakes", WC_SHAPE_EXACT, NULL, false},
+};
+static const struct wc_column summary_senders[] = {
+    {"SENDER", "name", WC_SHAPE_TEXT, NULL, false},
+    {"CHANNEL", "channel", WC_SHAPE_TEXT, NULL, true},
+    {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
+    {"IN FLIGHT", "in_flight", WC_SHAPE_EXACT, NULL, false},
+    {"BYTES", "in_flight_bytes", WC_SHAPE_BYTES, NULL, false},
+    {"SENT", "sent", WC_SHAPE_EXACT, NULL, false},
+    {"AGE", "age", WC_SHAPE_SECONDS, NULL, true},
+};
 static const struct wc_column summary_counters[] = {
     {"COUNTER", "name", WC_SHAPE_TEXT, NULL, false},
     {"VALUE", "value", WC_SHAPE_EXACT, NULL, false},
@@ -64,17 +101,31 @@ static const struct wc_column summary_warnings[] = {
 
 #define SUMMARY_COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])
 
-static const struct {
+/* Of a kind with many rows people see the first ones in an order that says what matters. */
+struct summary_table {
     Weir__V1__Kind kind;
     const struct wc_column *columns;
     size_t n_columns;
-} summary_tables[] = {
-    {WEIR__V1__KIND__KIND_CHANNEL, SUMMARY_COLUMNS(summary_channels)},
-    {WEIR__V1__KIND__KIND_SEMAPHORE, SUMMARY_COLUMNS(summary_semaphores)},
-    {WEIR__V1__KIND__KIND_TASK, SUMMARY_COLUMNS(summary_tasks)},
-    {WEIR__V1__KIND__KIND_COUNTER, SUMMARY_COLUMNS(summary_counters)},
-    {WEIR__V1__KIND__KIND_GAUGE, SUMMARY_COLUMNS(summary_gauges)},
-    {WEIR__V1__KIND__KIND_WARNING, SUMMARY_COLUMNS(summary_warnings)},
+    const char
+        *sort; /* FIELD: a text from A to Z, a number from the greatest; NULL: as they came */
+    const char *then; /* FIELD of a number: among equals the greatest first */
+    size_t most;      /* 0: all */
+};
+
+#define SUMMARY_MOST 20
+
+static const struct summary_table summary_tables[] = {
+    {WEIR__V1__KIND__KIND_CHANNEL, SUMMARY_COLUMNS(summary_channels), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_SEMAPHORE, SUMMARY_COLUMNS(summary_semaphores), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_TASK, SUMMARY_COLUMNS(summary_tasks), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_LOOP, SUMMARY_COLUMNS(summary_loops), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_SINGLE, SUMMARY_COLUMNS(summary_singles), "utilisation", "busy",
+     SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_SENDER, SUMMARY_COLUMNS(summary_senders), "state", "in_flight",
+     SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_COUNTER, SUMMARY_COLUMNS(summary_counters), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_GAUGE, SUMMARY_COLUMNS(summary_gauges), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_WARNING, SUMMARY_COLUMNS(summary_warnings), NULL, NULL, 0},
 };
 
 /* A row's value of a metric in a table whose columns need not be in the metrics' order. */
@@ -90,28 +141,79 @@ static struct wc_value summary_value(const Weir__V1__Table *table, const Weir__V
     return wc_value_of(NULL);
 }
 
-static struct wc_table *summary_collect(const struct wc_link *link, const struct wc_pages *pages,
-                                        Weir__V1__Kind kind, const struct wc_column *columns,
-                                        size_t n_columns)
+/* A row with what it is sorted by. */
+struct summary_row {
+    const Weir__V1__Table *table;
+    const Weir__V1__Row *row;
+    size_t place; /* in which it came */
+    struct wc_value sort, then;
+};
+
+static int summary_compare(const void *a, const void *b)
 {
-    struct wc_table *rows = wc_table_create(columns, n_columns);
+    const struct summary_row *x = a, *y = b;
+    bool has_texts = x->sort.type == WC_TEXT && y->sort.type == WC_TEXT;
+    double difference = has_texts ? strcmp(x->sort.u.text, y->sort.u.text)
+                                  : wc_value_number(&y->sort) - wc_value_number(&x->sort);
+    if (!(difference < 0) && !(difference > 0)) {
+        difference = wc_value_number(&y->then) - wc_value_number(&x->then);
+    }
+    return difference < 0 ? -1 : difference > 0 ? 1 : x->place < y->place ? -1 : 1;
+}
+
+/* All rows of a kind, in the order in which people see them. Owns: free. */
+static struct summary_row *summary_rows(const struct wc_link *link, const struct wc_pages *pages,
+                                        const struct summary_table *of, size_t *ret_n)
+{
+    struct summary_row *rows = wc_resize(NULL, pages->n_rows + 1, sizeof(*rows));
+    int sort = of->sort ? wc_link_metric(link, of->kind, of->sort) : -1;
+    int then = of->then ? wc_link_metric(link, of->kind, of->then) : -1;
+    size_t n = 0;
     for (size_t page = 0; page < pages->n; page++) {
         const Weir__V1__Update *update = pages->updates[page];
         for (size_t i = 0; i < update->n_tables; i++) {
             const Weir__V1__Table *table = update->tables[i];
-            for (size_t row = 0; table->kind == kind && row < table->n_rows; row++) {
-                struct wc_value values[SUMMARY_MAX_COLUMNS];
-                for (size_t k = 0; k < n_columns; k++) {
-                    values[k] = strcmp(columns[k].key, "name") == 0
-                                    ? wc_value_text(table->rows[row]->name)
-                                    : summary_value(table, table->rows[row],
-                                                    wc_link_metric(link, kind, columns[k].key));
-                }
-                wc_table_add(rows, values);
+            for (size_t k = 0; table->kind == of->kind && k < table->n_rows; k++, n++) {
+                const Weir__V1__Row *row = table->rows[k];
+                rows[n] = (struct summary_row){table, row, n, summary_value(table, row, sort),
+                                               summary_value(table, row, then)};
             }
         }
     }
+    if (of->sort) {
+        qsort(rows, n, sizeof(*rows), summary_compare);
+    }
+    *ret_n = n;
     return rows;
+}
+
+static void summary_print_table(const struct wc_link *link, const struct wc_pages *pages,
+                                const struct summary_table *of, FILE *out)
+{
+    size_t n = 0;
+    struct summary_row *rows = summary_rows(link, pages, of, &n);
+    size_t n_shown = of->most && n > of->most ? of->most : n;
+    struct wc_table *table = wc_table_create(of->columns, of->n_columns);
+
+    for (size_t i = 0; i < n_shown; i++) {
+        struct wc_value values[SUMMARY_MAX_COLUMNS];
+        for (size_t k = 0; k < of->n_columns; k++) {
+            values[k] = strcmp(of->columns[k].key, "name") == 0
+                            ? wc_value_text(rows[i].row->name)
+                            : summary_value(rows[i].table, rows[i].row,
+                                            wc_link_metric(link, of->kind, of->columns[k].key));
+        }
+        wc_table_add(table, values);
+    }
+    if (n_shown > 0) {
+        putc('\n', out);
+        wc_table_print_human(table, out);
+    }
+    if (n_shown < n) {
+        fprintf(out, "... and %zu more: -o json has them all\n", n - n_shown);
+    }
+    wc_table_destroy(table);
+    free(rows);
 }
 
 /* One number of the process, absent when the snapshot has none. */
@@ -168,17 +270,41 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
     putc('\n', out);
 }
 
+/* fds 18 of 1024  threads 5 of 62.9k  memory 886 MB of 2.00 GB: what has a limit. */
+static void summary_print_limits(const struct wc_link *link, const struct wc_pages *pages,
+                                 FILE *out)
+{
+    static const struct {
+        const char *name, *used, *limit;
+        void (*format)(char *, double);
+    } limits[] = {{"fds", "fds", "max_fds", wc_format_count},
+                  {"threads", "threads", "max_threads", wc_format_count},
+                  {"memory", "memory_used", "memory_limit", wc_format_bytes},
+                  {"virtual", "virtual", "max_virtual", wc_format_bytes},
+                  {"heap", "heap", "heap_resident", wc_format_bytes}};
+    const char *gap = "";
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        char used[WC_FORMAT_SIZE], limit[WC_FORMAT_SIZE];
+        struct wc_value a = summary_of_process(link, pages, limits[i].used);
+        struct wc_value b = summary_of_process(link, pages, limits[i].limit);
+        if (a.type == WC_ABSENT || b.type == WC_ABSENT) {
+            continue;
+        }
+        limits[i].format(used, wc_value_number(&a));
+        limits[i].format(limit, wc_value_number(&b));
+        fprintf(out, "%s%s %s of %s", gap, limits[i].name, used, limit);
+        gap = "  ";
+    }
+    if (gap[0]) {
+        putc('\n', out);
+    }
+}
+
 void wc_summary_print(const struct wc_link *link, const struct wc_pages *pages, FILE *out)
 {
     summary_print_process(link, pages, out);
+    summary_print_limits(link, pages, out);
     for (size_t i = 0; i < sizeof(summary_tables) / sizeof(summary_tables[0]); i++) {
-        struct wc_table *rows =
-            summary_collect(link, pages, summary_tables[i].kind, summary_tables[i].columns,
-                            summary_tables[i].n_columns);
-        if (wc_table_count(rows) > 0) {
-            putc('\n', out);
-            wc_table_print_human(rows, out);
-        }
-        wc_table_destroy(rows);
+        summary_print_table(link, pages, &summary_tables[i], out);
     }
 }

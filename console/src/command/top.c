@@ -379,8 +379,18 @@ const struct wc_command wc_command_top = {
     .usage = "[TARGET] [-i SECS] [-s FIELD] [-f GLOB] [--ascii|--braille] [--color WHEN] "
              "[--for SECS]",
     .summary = "the live screen: queues, permits, tasks, memory and what is wrong",
-    .details = "`weir TARGET` and `weir attach TARGET` are the same. Press ? on the screen for its "
-               "keys.",
+    .details =
+        "`weir TARGET` and `weir attach TARGET` are the same.\n"
+        "\n"
+        "tables, by their keys:\n"
+        "  1 channels     2 semaphores   3 tasks    4 counters   5 warnings   6 gauges\n"
+        "  7 event loops  8 single tasks 9 senders  0 process    a the agent itself\n"
+        "Those without rows are left out of the line of tabs; Tab goes to the next one.\n"
+        "\n"
+        "Enter opens a row's details: up and down go over its fields, each explained below and\n"
+        "drawn over time; < and > turn pages: overview, latency with percentiles, rejects by\n"
+        "reason, the senders of a channel (or single tasks of a kind), all fields. [ and ] go to\n"
+        "the neighbouring row, Esc back. Press ? on the screen for all keys.",
     .options = top_options,
     .n_options = sizeof(top_options) / sizeof(top_options[0]),
     .max_words = 1,

@@ -80,7 +80,7 @@ static void table_write_number(enum wc_shape shape, const struct wc_value *value
         wc_format_growth(ret_text, number);
         break;
     case WC_SHAPE_SECONDS:
-        wc_format_duration(ret_text, number);
+        wc_format_latency(ret_text, number);
         break;
     case WC_SHAPE_RATIO:
         wc_format_percent(ret_text, number);

@@ -48,7 +48,9 @@ static void detail_field(const struct wc_view *view, const struct wc_box *box,
         snprintf(text, sizeof(text), "unbounded");
     }
     int need = wc_grid_width(text, view->grid->ascii);
-    need = need > width / 2 ? width / 2 : need;
+    int most = width - wc_grid_width(metric->field, view->grid->ascii) - 1;
+    most = most > width / 2 ? most : width / 2;
+    need = need > most ? most : need;
     int room = width - need - 1;
     if (width >= SUMMARY_COLS && metric->summary[0]) {
         wc_grid_text(view->grid, row, col, FIELD_COLS - 1, WC_PLAIN, metric->field);
