@@ -130,28 +130,31 @@ static uint64_t sent(void)
     return n;
 }
 
-static bool has_thread(void)
+/* The exporter's thread; 0: there is none. */
+static pid_t find_thread(void)
 {
-    bool has_found = false;
+    pid_t found = 0;
     DIR *tasks = opendir("/proc/self/task");
     for (struct dirent *e = readdir(tasks); e; e = readdir(tasks)) {
         char path[300];
         char name[32] = "";
         snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
         FILE *comm = fopen(path, "re");
-        has_found |= comm && fgets(name, sizeof(name), comm) && strcmp(name, "weir-agent\n") == 0;
+        if (comm && fgets(name, sizeof(name), comm) && strcmp(name, "weir-agent\n") == 0) {
+            found = atoi(e->d_name);
+        }
         if (comm) {
             fclose(comm);
         }
     }
     closedir(tasks);
-    return has_found;
+    return found;
 }
 
 static bool has_no_thread(void *unused)
 {
     (void)unused;
-    return !has_thread();
+    return find_thread() == 0;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------ */
@@ -470,6 +473,38 @@ static void a_host_may_filter_system_calls(void **state)
     assert_int_equal(status, 0);
 }
 
+/* ---- real time -----------------------------------------------------------------------------------*/
+
+static bool stands_back(void *unused)
+{
+    (void)unused;
+    pid_t thread = find_thread();
+    return thread && sched_getscheduler(thread) == SCHED_BATCH &&
+           getpriority(PRIO_PROCESS, (id_t)thread) == getpriority(PRIO_PROCESS, 0) + 10;
+}
+
+static void runs_in_real_time(const char *dir)
+{
+    (void)dir;
+    const struct sched_param least = {sched_get_priority_min(SCHED_RR)};
+    start(NULL);
+    CHECK(child_wait(stands_back, NULL));
+    weir_agent_stop();
+    if (sched_setscheduler(0, SCHED_RR, &least) != 0) {
+        _exit(NO_RIGHTS);
+    }
+    CHECK(weir_agent_start(NULL, &error) == WEIR_OK);
+    CHECK(child_wait(stands_back, NULL));
+    CHECK(sched_getscheduler(0) == SCHED_RR);
+}
+
+static void the_exporter_stands_back_behind_the_hosts_threads(void **state)
+{
+    (void)state;
+    int status = child_run(runs_in_real_time);
+    assert_true(status == 0 || status == NO_RIGHTS);
+}
+
 /* ---- SIGPIPE ------------------------------------------------------------------------------------- */
 
 static void has_peers_that_hang_up(const char *dir)
@@ -589,6 +624,7 @@ int main(void)
         cmocka_unit_test(a_host_may_lower_its_limits),
         cmocka_unit_test(a_host_may_change_its_root),
         cmocka_unit_test(a_host_may_filter_system_calls),
+        cmocka_unit_test(the_exporter_stands_back_behind_the_hosts_threads),
         cmocka_unit_test(a_host_may_leave_sigpipe_as_it_is),
         cmocka_unit_test(a_host_may_exit_from_any_thread_during_a_call),
     };
