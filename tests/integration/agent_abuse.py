@@ -13,10 +13,11 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from abuse import broken_frames  # noqa: E402
 from agent_client import SANITIZED, Agent, Host, M, eventually  # noqa: E402
 from http2_raw import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,  # noqa: E402
-                       PING, PREFACE, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
-                       Raw, field, frame, message, request_header)
+                       PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, Raw, field, frame, message,
+                       request_header)
 
 MAX_CLIENTS = 128
 host = Host("--name", "game", "--channel", "moves:unbounded:1000:400", "--many", "c:200")
@@ -33,25 +34,7 @@ def is_served():
 
 
 def broken_frames_end_only_their_connection():
-    header = frame(HEADERS, END_HEADERS, 1, request_header(watch))
-    cases = {
-        "DATA on stream 0": frame(DATA, 0, 0, b"hello"),
-        "HEADERS that are no HPACK": frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff"),
-        "an even stream": frame(HEADERS, END_HEADERS, 2, request_header(watch)),
-        "SETTINGS of five bytes": frame(SETTINGS, 0, 0, b"12345"),
-        "a window of 2^32 - 1": frame(SETTINGS, 0, 0, b"\0\4\xff\xff\xff\xff"),
-        "a window grown by 0": frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\0"),
-        "a window that overflows": frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff") * 2,
-        "a frame of 16 MiB": frame(DATA, 0, 1, b"", length=0xFFFFFF) + b"x" * 65536,
-        "CONTINUATION of nothing": frame(CONTINUATION, END_HEADERS, 1, b"\x82"),
-        "RST_STREAM of an idle stream": frame(RST_STREAM, 0, 9, b"\0\0\0\0"),
-        "PUSH_PROMISE": frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\2"),
-        "PING of seven bytes": frame(PING, 0, 0, b"1234567"),
-        "DATA of an idle stream": frame(DATA, 0, 5, b"x"),
-        "a stream that goes back": header + frame(DATA, END_STREAM, 1, every_tenth) +
-                                   frame(HEADERS, END_HEADERS, 1, request_header(watch)),
-    }
-    for name, octets in cases.items():
+    for name, octets in broken_frames(every_tenth).items():
         raw = Raw(host.socket)
         raw.send(octets)
         ends = [f for f in raw.frames() if f[0] == GOAWAY]

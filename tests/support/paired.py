@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Does abuse of the exporter show in the game's loop? One game under load; stretches of three sorts take
+turns: quiet, abuse of this game, and the same abuse of another process on the same machine, which tells
+what the attackers themselves take from the processors. Of each stretch the 99th percentile of the loop's
+iterations, as weir measures them, from the difference of its histogram."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import Host, environment  # noqa: E402
+from game import BUILD, PLAYERS, WEIR, Game, need, run  # noqa: E402
+
+ABUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "abuse.py")
+LOOP_TIMES = os.path.join(BUILD, "tests", "loop_times")
+ORDERS = (("quiet", "abuse", "elsewhere"), ("elsewhere", "abuse", "quiet"),
+          ("abuse", "quiet", "elsewhere"), ("elsewhere", "quiet", "abuse"))
+
+
+def only(directory, pid, ending):
+    """The one file of a process that ends so."""
+    [name] = [name for name in os.listdir(directory) if name.startswith(f"{pid}-") and name.endswith(ending)]
+    return os.path.join(directory, name)
+
+
+class Stage:
+    """The game, its players, and the host that is abused in its place."""
+
+    def __init__(self, rate=4000):
+        need(PLAYERS, WEIR, LOOP_TIMES)
+        self.game = Game("--mode", "admission", "--serve", 6000, env={"WEIR_HTTP": "127.0.0.1:0"})
+        self.players = self.game.players("--players", 200, "--rate", rate, "--churn", 20)
+        self.segment = only(self.game.dir, self.game.pid, ".weir")
+        self.other = Host("--name", f"other{os.getpid()}", "--many", "room:20", "--channel",
+                          "moves:unbounded:1000:400", "--http", "127.0.0.1:0")
+
+    def address(self, pid, directory, env):
+        """Socket and HTTP port of a process."""
+        listed = json.loads(run(WEIR, "list", "-o", "json", env=env).stdout)["data"]["processes"]
+        http = next(one["http_address"] for one in listed if one["pid"] == pid)
+        return only(directory, pid, ".sock"), http.rsplit(":", 1)[1]
+
+    def abuse(self, who, seconds):
+        """Abuses the game or the other for so long; how often each attack was made."""
+        if who == "abuse":
+            pid, env, directory = self.game.pid, self.game.env, self.game.dir
+        else:
+            pid, env, directory = self.other.pid, environment, os.path.dirname(self.other.path())
+        path, port = self.address(pid, directory, env)
+        done = subprocess.run([sys.executable, "-B", ABUSE, path, port, str(pid), WEIR, str(seconds)],
+                              capture_output=True, text=True, check=False, env=env, timeout=seconds + 120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def times(self):
+        """The loop's histogram up to now: bounds and counts."""
+        told = json.loads(run(LOOP_TIMES, self.segment).stdout)
+        return told["bounds"], told["loops"]["game"]
+
+    def stretch(self, sort, seconds):
+        """p99 in microseconds of one stretch, and what was done in it."""
+        bounds, before = self.times()
+        done = None
+        if sort == "quiet":
+            threading.Event().wait(seconds)
+        else:
+            done = self.abuse(sort, seconds)
+        _, after = self.times()
+        return quantile(bounds, [b - a for a, b in zip(before, after)], 0.99) / 1e3, done
+
+    def end(self):
+        self.other.kill()
+        self.players.terminate()
+        self.players.communicate(timeout=60)
+
+
+def quantile(bounds, counts, q):
+    """Within its bucket by the share of the rank, so that it moves with less than a bucket's width."""
+    rank = q * sum(counts)
+    seen = 0
+    for i, count in enumerate(counts):
+        if count and seen + count >= rank:
+            low = bounds[i - 1] if i else 0
+            high = bounds[i] if i < len(bounds) else bounds[-1] * 2
+            return low + (high - low) * (rank - seen) / count
+        seen += count
+    return 0.0
+
+
+def spread(values):
+    return {"median": round(statistics.median(values), 3), "least": round(min(values), 3),
+            "most": round(max(values), 3)}
+
+
+def pairs(stage, n, seconds, say=lambda line: None):
+    """n rounds of all three; ratios of their p99, and the sum of what was done."""
+    against_quiet, against_elsewhere, p99s, total = [], [], [], {}
+    for i in range(n):
+        p99 = {}
+        for sort in ORDERS[i % len(ORDERS)]:
+            p99[sort], done = stage.stretch(sort, seconds)
+            if sort == "abuse":
+                for name, times in done.items():
+                    total[name] = total.get(name, 0) + times
+        against_quiet.append(p99["abuse"] / p99["quiet"])
+        against_elsewhere.append(p99["abuse"] / p99["elsewhere"])
+        p99s.append(p99)
+        say(f"{i + 1:3}  " + "".join(f"{p99[sort]:10.1f}" for sort in ("quiet", "abuse", "elsewhere")) +
+            f"{against_quiet[-1]:10.3f}{against_elsewhere[-1]:10.3f}")
+    return {"quiet": spread(against_quiet), "elsewhere": spread(against_elsewhere),
+            "p99_us": {sort: round(statistics.median(one[sort] for one in p99s), 1) for sort in p99s[0]},
+            "attacks": total}
