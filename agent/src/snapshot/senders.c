@@ -84,6 +84,5 @@ void wi_world_build_sender(const struct wi_world *world, size_t i, struct wi_row
     put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, world_minus(raw.bytes_in, raw.bytes_out));
     put_u64(row, WI_SENDER_SENT, raw.sent);
     put_u64(row, WI_SENDER_LEFT, raw.left);
-    int64_t age = world->unix_nanos - (int64_t)raw.opened_at;
-    put_nanos(row, WI_SENDER_AGE, age > 0 ? (uint64_t)age : 0);
+    put_nanos(row, WI_SENDER_AGE, world_minus((uint64_t)world->unix_nanos, raw.opened_at));
 }
