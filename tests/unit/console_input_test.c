@@ -176,6 +176,15 @@ static void sorting_goes_over_the_columns_shown(void **state)
     assert_int_equal(screen.query.query[0].sort, WI_CHANNEL_WAIT_P99);
 }
 
+static void on_a_screen_of_a_few_columns_nothing_is_sorted(void **state)
+{
+    (void)state;
+    int first = list()->sort;
+    screen_show(&screen, 24, 1);
+    wc_input_key(&screen.ui, &screen.model, &screen.layout, '>');
+    assert_int_equal(list()->sort, first);
+}
+
 static void search_finds_rows_that_were_not_fetched(void **state)
 {
     (void)state;
@@ -527,6 +536,7 @@ int main(void)
         TEST(every_tab_has_a_key),
         TEST(w_shows_warnings_and_goes_back),
         TEST(sorting_goes_over_the_columns_shown),
+        TEST(on_a_screen_of_a_few_columns_nothing_is_sorted),
         TEST(search_finds_rows_that_were_not_fetched),
         TEST(filter_is_the_servers),
         TEST(keys_are_text_while_a_prompt_is_open),

@@ -66,6 +66,9 @@ static void input_sort(struct wc_ui *ui, const struct wc_model *model,
         return; /* the worst stands first, always */
     }
     wc_ui_columns(model, ui->tab, layout->cols, &columns);
+    if (columns.n == 0) {
+        return; /* a screen of a few columns shows none */
+    }
     for (int i = 0; i < columns.n; i++) {
         if (columns.at[i].index == list->sort) {
             at = i;
