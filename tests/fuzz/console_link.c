@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile server, from its bytes to what the commands print: `weir snapshot`, `weir subscribe` and
+ * the screen run over a socketpair whose other end plays the input. It comes in pieces, one whenever
+ * the console waits; then the server falls silent for good. fuzz: max_len=1200
+ */
+#include "command/command.h"
+#include "encode/weir.h"
+#include "fuzz.h"
+#include "fuzz_screen.h"
+#include "fuzz_world.h"
+#include "session/connect.h"
+#include "session/link.h"
+
+#include <nghttp2/nghttp2.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STEPS_MAX 12 /* of the screen */
+
+/* The script: a byte of habits, then events. */
+enum event {
+    EVENT_MESSAGE, /* u16 n, n bytes of protobuf: a message on the stream */
+    EVENT_WAIT,    /* the rest comes when the console waits again */
+    EVENT_HEAD,    /* the stream's answer begins */
+    EVENT_TRAILER, /* u8 status, a text: it ends */
+    EVENT_FRAME,   /* type, flags, stream, u8 n, n bytes */
+    EVENT_RAW,     /* u8 n, n bytes */
+    N_EVENTS
+};
+
+enum habit {
+    HABIT_UNDESCRIBED = 1, /* Describe is answered by the script, too */
+    HABIT_COMMAND = 2      /* from here on: what the console does */
+};
+
+enum { DO_SCREEN, DO_SNAPSHOT, DO_SUBSCRIBE = DO_SNAPSHOT + 4, N_DOINGS = DO_SUBSCRIBE + 4 };
+
+static struct fuzz_input script;
+static int server = -1; /* its end */
+static bool has_described;
+static uint8_t description[65536];
+static size_t n_description;
+
+/* ---- what the console finds in place of the world ------------------------------------------- */
+
+static void server_say(const void *bytes, size_t n)
+{
+    ssize_t sent = send(server, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* what does not fit is lost: a server may well break off */
+}
+
+static void say_frame(uint8_t type, uint8_t flags, uint32_t stream, const void *payload, size_t n)
+{
+    uint8_t head[9] = {(uint8_t)(n >> 16),
+                       (uint8_t)(n >> 8),
+                       (uint8_t)n,
+                       type,
+                       flags,
+                       (uint8_t)(stream >> 24),
+                       (uint8_t)(stream >> 16),
+                       (uint8_t)(stream >> 8),
+                       (uint8_t)stream};
+    server_say(head, sizeof(head));
+    server_say(payload, n);
+}
+
+static void say_head(uint32_t stream)
+{
+    static const char block[] = "\x88\0\x0c"
+                                "content-type\x10"
+                                "application/grpc";
+    say_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, stream, block, sizeof(block) - 1);
+}
+
+static void say_message(uint32_t stream, const void *bytes, size_t n)
+{
+    uint8_t prefix[5] = {0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+    say_frame(NGHTTP2_DATA, 0, stream, prefix, sizeof(prefix));
+    for (size_t at = 0; at < n; at += 16384) {
+        size_t part = n - at < 16384 ? n - at : 16384;
+        say_frame(NGHTTP2_DATA, 0, stream, (const uint8_t *)bytes + at, part);
+    }
+}
+
+static void say_trailer(uint32_t stream, uint8_t status, const char *text)
+{
+    struct fuzz_output block = {.n = 0};
+    char number[8];
+    size_t n = strlen(text) < 100 ? strlen(text) : 100;
+    snprintf(number, sizeof(number), "%u", status);
+    fuzz_put(&block, "\0\x0bgrpc-status", 13);
+    fuzz_put_u8(&block, (uint8_t)strlen(number));
+    fuzz_put(&block, number, strlen(number));
+    fuzz_put(&block, "\0\x0cgrpc-message", 14);
+    fuzz_put_u8(&block, (uint8_t)n);
+    fuzz_put(&block, text, n);
+    say_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, stream,
+              block.bytes, block.n);
+}
+
+/* Plays the script up to where the console must wait once more. */
+static void server_play(void)
+{
+    uint32_t stream = has_described ? 3 : 1;
+    uint8_t type, flags;
+    size_t n;
+    const uint8_t *bytes;
+    char *text;
+    while (script.left > 0) {
+        switch (fuzz_u8(&script) % N_EVENTS) {
+        case EVENT_MESSAGE:
+            bytes = fuzz_bytes(&script, fuzz_u16(&script), &n);
+            say_message(stream, bytes, n);
+            break;
+        case EVENT_WAIT:
+            return;
+        case EVENT_HEAD:
+            say_head(stream);
+            break;
+        case EVENT_TRAILER:
+            flags = fuzz_u8(&script);
+            text = fuzz_text(&script, '\n');
+            say_trailer(stream, flags, text);
+            free(text);
+            break;
+        case EVENT_FRAME:
+            type = fuzz_u8(&script);
+            flags = fuzz_u8(&script);
+            stream = fuzz_u8(&script);
+            bytes = fuzz_bytes(&script, fuzz_u8(&script), &n);
+            say_frame(type, flags, stream, bytes, n);
+            break;
+        default:
+            bytes = fuzz_bytes(&script, fuzz_u8(&script), &n);
+            server_say(bytes, n);
+            break;
+        }
+    }
+}
+
+/* The console waits: the server goes on, or has nothing more to say. */
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    (void)timeout;
+    for (nfds_t i = 0; i < n; i++) {
+        fds[i].revents = 0;
+    }
+    if (!has_described) {
+        say_head(1);
+        say_message(1, description, n_description);
+        say_trailer(1, 0, "");
+        has_described = true;
+    } else if (script.left > 0) {
+        server_play();
+    } else {
+        shutdown(server, SHUT_WR);
+    }
+    fds[0].revents = POLLIN;
+    return 1;
+}
+
+enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
+                        struct wc_error *ret_error)
+{
+    int pair[2];
+    (void)path;
+    (void)deadline_nanos;
+    (void)ret_error;
+    FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+    FUZZ_CHECK(server < 0);
+    server = pair[0];
+    *ret_fd = pair[1];
+    say_frame(NGHTTP2_SETTINGS, 0, 0, "", 0);
+    return WC_OK;
+}
+
+/* Nothing lies beside the socket. */
+enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
+                      struct wc_error *ret_error)
+{
+    (void)ret_fd;
+    (void)ret_exporter;
+    return wc_error_set(ret_error, WC_NO_TARGET, "%s: nothing is there", path);
+}
+
+enum wc_exit wc_command_fail(const struct wc_error *error)
+{
+    FUZZ_CHECK(error->code != WC_OK && error->text[0]);
+    for (const unsigned char *c = (const unsigned char *)error->text; *c; c++) {
+        FUZZ_CHECK(*c >= ' ' && *c != 0x7F);
+    }
+    return error->code;
+}
+
+void wc_command_note(const char *text)
+{
+    FUZZ_CHECK(text[0]);
+}
+
+void fuzz_begin(void)
+{
+    struct wi_world *world = fuzz_world_create();
+    struct wi_buffer buffer;
+    wi_buffer_init(&buffer, WI_MESSAGE_ROOM);
+    FUZZ_CHECK(wi_weir_description(world, "", "", &buffer) == WEIR_OK);
+    FUZZ_CHECK(buffer.length <= sizeof(description));
+    memcpy(description, buffer.bytes, buffer.length);
+    n_description = buffer.length;
+    wi_buffer_finish(&buffer);
+    wi_world_close(world);
+    /* What the commands print is for nobody, and nothing waits for a key. */
+    FUZZ_CHECK(freopen("/dev/null", "w", stdout) != NULL);
+    signal(SIGINT, SIG_IGN);
+    unsetenv("WEIR_TARGET");
+}
+
+/* ---- what the console does ------------------------------------------------------------------ */
+
+static void run_command(const struct wc_command *command, int format, const char *word)
+{
+    static const char *const formats[] = {"human", "json", "ndjson", "csv"};
+    char *arguments[] = {(char *)(uintptr_t) "-t", (char *)(uintptr_t) "unix:/nowhere/x",
+                         (char *)(uintptr_t) "-o", (char *)(uintptr_t)formats[format],
+                         (char *)(uintptr_t)word};
+    struct wc_args args;
+    struct wc_error error;
+    FUZZ_CHECK(wc_args_parse(command->options, command->n_options, command->max_words, word ? 5 : 4,
+                             arguments, &args, &error) == WC_OK);
+    command->run(&args);
+}
+
+/* As command/top.c does it, without a terminal. */
+static void run_screen(void)
+{
+    static struct fuzz_screen screen;
+    struct wc_target target = {.socket = "/nowhere/x", .state = WI_STATE_UNKNOWN};
+    struct wc_link *link = NULL;
+    struct wc_error error;
+    if (wc_link_open(&target, &link, &error) != WC_OK) {
+        return;
+    }
+    memset(&screen, 0, sizeof(screen));
+    fuzz_screen_init(&screen);
+    wc_model_describe(&screen.model, wc_link_description(link), wc_link_notice(link), 1);
+    fuzz_screen_ask(&screen);
+    enum wc_exit code = wc_link_watch(link, &screen.query.request, &error);
+    wc_model_watch(&screen.model, &screen.query.plan);
+    for (int i = 0; i < STEPS_MAX && code == WC_OK; i++) {
+        Weir__V1__Update *update;
+        code = wc_link_step(link, &error);
+        while ((update = wc_link_take_update(link)) != NULL) {
+            wc_model_update(&screen.model, update, screen.now_nanos);
+        }
+        fuzz_screen_settle(&screen);
+        struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
+        poll(&wait, 1, 0);
+    }
+    fuzz_screen_draw(&screen, WC_TIER_BLOCK);
+    fuzz_screen_finish(&screen);
+    wc_link_close(link);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    script = (struct fuzz_input){bytes, n};
+    uint8_t habits = fuzz_u8(&script);
+    int doing = habits / HABIT_COMMAND % N_DOINGS;
+    has_described = habits & HABIT_UNDESCRIBED;
+    if (doing < DO_SNAPSHOT) {
+        run_screen();
+    } else if (doing < DO_SUBSCRIBE) {
+        run_command(&wc_command_snapshot, doing - DO_SNAPSHOT, NULL);
+    } else {
+        run_command(&wc_command_subscribe, doing - DO_SUBSCRIBE, "game/channel/size/moves");
+    }
+    if (server >= 0) {
+        close(server);
+        server = -1;
+    }
+    return 0;
+}
+
+/* ---- seeds ---------------------------------------------------------------------------------- */
+
+static void put_message(struct fuzz_output *output, const void *message)
+{
+    size_t n = protobuf_c_message_get_packed_size(message);
+    FUZZ_CHECK(n + 3 < sizeof(output->bytes) - output->n);
+    fuzz_put_u8(output, EVENT_MESSAGE);
+    fuzz_put_u16(output, (uint16_t)n);
+    output->n += protobuf_c_message_pack(message, output->bytes + output->n);
+}
+
+static void seed_stream(const char *name, int doing, const void *message)
+{
+    struct fuzz_output output = {.n = 0};
+    fuzz_put_u8(&output, (uint8_t)(doing * HABIT_COMMAND));
+    fuzz_put_u8(&output, EVENT_HEAD);
+    put_message(&output, message);
+    fuzz_put_u8(&output, EVENT_WAIT);
+    put_message(&output, message);
+    fuzz_put_u8(&output, EVENT_TRAILER);
+    fuzz_put_u8(&output, doing == DO_SUBSCRIBE ? 3 : 0);
+    fuzz_put(&output, "no%20such%0atopic\n", 18);
+    fuzz_seed(name, output.bytes, output.n);
+}
+
+static void seed_updates(void)
+{
+    char name[32], moves[] = "moves", state[] = "running", flavor[] = "mpsc\n";
+    Weir__V1__Value values[3] = {WEIR__V1__VALUE__INIT, WEIR__V1__VALUE__INIT,
+                                 WEIR__V1__VALUE__INIT};
+    Weir__V1__Value *pointers[] = {&values[0], &values[1], &values[2]};
+    Weir__V1__Row row = WEIR__V1__ROW__INIT;
+    Weir__V1__Row *rows[] = {&row};
+    Weir__V1__Table table = WEIR__V1__TABLE__INIT;
+    Weir__V1__Table *tables[] = {&table};
+    Weir__V1__Update update = WEIR__V1__UPDATE__INIT;
+    uint32_t columns[] = {0, 1, 2};
+    values[0].value_case = WEIR__V1__VALUE__VALUE_U64;
+    values[0].u64 = UINT64_MAX;
+    values[1].value_case = WEIR__V1__VALUE__VALUE_F64;
+    values[1].f64 = -1e300;
+    values[2].value_case = WEIR__V1__VALUE__VALUE_TEXT;
+    values[2].text = flavor;
+    row.id = 1;
+    row.name = moves;
+    row.n_values = 3;
+    row.values = pointers;
+    table.total = table.matching = 1;
+    table.n_columns = 3;
+    table.columns = columns;
+    table.n_rows = 1;
+    table.rows = rows;
+    update.n_tables = 1;
+    update.tables = tables;
+    update.state = state;
+    update.unix_nanos = INT64_C(1700000000000000000);
+    for (int doing = DO_SCREEN; doing < DO_SUBSCRIBE; doing++) {
+        table.kind = (Weir__V1__Kind)doing;
+        snprintf(name, sizeof(name), "update-%d", doing);
+        seed_stream(name, doing, &update);
+    }
+}
+
+static void seed_lines(void)
+{
+    char name[32], topic[] = "game/channel/size/moves", unit[] = "messages";
+    Weir__V1__Value value = WEIR__V1__VALUE__INIT;
+    Weir__V1__Line line = WEIR__V1__LINE__INIT;
+    Weir__V1__Line *pointers[] = {&line, &line};
+    char *waiting[] = {topic};
+    Weir__V1__Lines lines = WEIR__V1__LINES__INIT;
+    value.value_case = WEIR__V1__VALUE__VALUE_I64;
+    value.i64 = INT64_MIN;
+    line.topic = topic;
+    line.unit = unit;
+    line.value = &value;
+    lines.n_lines = 2;
+    lines.lines = pointers;
+    lines.n_waiting = 1;
+    lines.waiting = waiting;
+    for (int doing = DO_SUBSCRIBE; doing < N_DOINGS; doing++) {
+        snprintf(name, sizeof(name), "lines-%d", doing);
+        seed_stream(name, doing, &lines);
+    }
+}
+
+void fuzz_seeds(void)
+{
+    seed_updates();
+    seed_lines();
+    struct fuzz_output output = {.n = 0};
+    Weir__V1__Description small = WEIR__V1__DESCRIPTION__INIT;
+    char evil[] = "game\x1b[2J";
+    small.protocol = 1;
+    small.name = evil;
+    fuzz_put_u8(&output, HABIT_UNDESCRIBED | DO_SNAPSHOT * HABIT_COMMAND);
+    fuzz_put_u8(&output, EVENT_FRAME);
+    fuzz_put(&output, "\1\4\1\1\x88", 5);
+    fuzz_put_u8(&output, EVENT_RAW);
+    fuzz_put_u8(&output, 9);
+    fuzz_put(&output, "\0\0\0\7\0\0\0\0\0", 9);
+    put_message(&output, &small);
+    fuzz_seed("undescribed", output.bytes, output.n);
+}
