@@ -178,6 +178,13 @@ enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
     return WC_OK;
 }
 
+enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
+                            int *ret_fd, struct wc_error *ret_error)
+{
+    (void)port;
+    return wc_connect(host, deadline_nanos, ret_fd, ret_error);
+}
+
 /* Nothing lies beside the socket. */
 enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
                       struct wc_error *ret_error)
@@ -206,7 +213,7 @@ void fuzz_begin(void)
     struct wi_world *world = fuzz_world_create();
     struct wi_buffer buffer;
     wi_buffer_init(&buffer, WI_MESSAGE_ROOM);
-    FUZZ_CHECK(wi_weir_description(world, "", "", &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_description(world, "", "", "", &buffer) == WEIR_OK);
     FUZZ_CHECK(buffer.length <= sizeof(description));
     memcpy(description, buffer.bytes, buffer.length);
     n_description = buffer.length;

@@ -33,7 +33,7 @@ void fuzz_begin(void)
     struct wi_world *world = fuzz_world_create();
     struct wi_buffer buffer;
     wi_buffer_init(&buffer, WI_MESSAGE_ROOM);
-    FUZZ_CHECK(wi_weir_description(world, "", "", &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_description(world, "", "", "", &buffer) == WEIR_OK);
     real = weir__v1__description__unpack(NULL, buffer.length, buffer.bytes);
     FUZZ_CHECK(real != NULL);
     wi_buffer_finish(&buffer);

@@ -3,6 +3,8 @@
  * What hosts do to themselves while weir serves a client: close all descriptors, lower their limits,
  * change their root, filter system calls, leave SIGPIPE as it is, exit from wherever they are. The host
  * goes on as it would without weir; what weir cannot do any more it leaves undone, and says so.
+ *
+ * Plain only: sanitizers have descriptors and system calls of their own. ctest: labels=plain
  */
 #include "caller.h"
 #include "child.h"
