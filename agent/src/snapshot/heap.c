@@ -8,7 +8,7 @@
 /* Linked into the program, or found when the program starts with it in LD_PRELOAD. */
 extern wi_mallctl_fn mallctl __attribute__((weak));
 
-static wi_mallctl_fn *heap_look(void)
+void wi_heap_look(struct wi_heap *heap)
 {
     static const char *const names[] = {"mallctl", "je_mallctl"};
     wi_mallctl_fn *found = mallctl;
@@ -16,7 +16,10 @@ static wi_mallctl_fn *heap_look(void)
         void *symbol = dlsym(RTLD_DEFAULT, names[i]);
         memcpy(&found, &symbol, sizeof(found));
     }
-    return found;
+    if (!found) {
+        dlerror(); /* the host is not to find our failure */
+    }
+    heap->mallctl = found;
 }
 
 static bool heap_number(const struct wi_heap *heap, const char *name, uint64_t *ret_number)
@@ -30,12 +33,8 @@ static bool heap_number(const struct wi_heap *heap, const char *name, uint64_t *
     return true;
 }
 
-bool wi_heap_read(struct wi_heap *heap, uint64_t *ret_allocated, uint64_t *ret_resident)
+bool wi_heap_read(const struct wi_heap *heap, uint64_t *ret_allocated, uint64_t *ret_resident)
 {
-    if (!heap->has_looked) {
-        heap->has_looked = true;
-        heap->mallctl = heap_look();
-    }
     uint64_t epoch = 1;
     return heap->mallctl && heap->mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0 &&
            heap_number(heap, "stats.allocated", ret_allocated) &&

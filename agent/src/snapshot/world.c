@@ -60,7 +60,13 @@ enum weir_status wi_world_open_self(struct wi_world **ret_world, struct weir_err
 {
     struct wi_source *source;
     enum weir_status status = wi_source_open_self(&source, ret_error);
-    return status == WEIR_OK ? world_create(source, ret_world, ret_error) : status;
+    if (status == WEIR_OK) {
+        status = world_create(source, ret_world, ret_error);
+    }
+    if (status == WEIR_OK) {
+        wi_heap_look(&(*ret_world)->process.heap);
+    }
+    return status;
 }
 
 enum weir_status wi_world_open_file(const char *path, struct wi_world **ret_world,
