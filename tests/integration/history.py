@@ -44,9 +44,9 @@ def what_was_is_told_beside_what_is():
     moves = history(agent, kind=CHANNEL)["moves"]
     values = list(moves.values)
     assert moves.step_nanos == 10**9 and moves.kind == CHANNEL and len(values) >= 5, moves
-    # 600 messages stay every second. The host's clock is its loop's, so give it a tenth.
+    # 600 messages stay every second; a value is of some moment within its second.
     grown = values[-1] - values[-5]
-    assert 4 * 600 * 0.9 < grown < 4 * 600 * 1.1, values
+    assert 3 * 600 * 0.9 < grown < 5 * 600 * 1.1, values
     assert values == sorted(values), values
     columns = agent.columns()
     stream = agent.watch(M["WatchRequest"](queries=[M["Query"](kind=CHANNEL, filter="moves",
@@ -90,9 +90,9 @@ def a_killed_process_tells_its_last_facts():
         assert 0.5 < process[field] / before[field] < 2, (field, before, process)
     assert process["threads"] == before["threads"] == 2, process
     assert abs(process["open_fds"] - before["open_fds"]) <= 3, (before, process)
-    assert process["growth_bytes_per_second"] is not None and process["window_seconds"] >= 4, process
+    assert process["growth_bytes_per_second"] is not None and process["window_seconds"] >= 3, process
     assert process["cpu_seconds"] is not None, process
-    assert 4 < process["uptime_seconds"] <= before["uptime_seconds"] + 60, (before, process)
+    assert 3 < process["uptime_seconds"] <= before["uptime_seconds"] + 60, (before, process)
     assert whole["data"]["agent"]["history_state"] == "left", whole["data"]["agent"]
     moves = [row for row in whole["data"]["channels"] if row["name"] == "moves"][0]
     # What left is two fifths of what came, so that the oldest message came two fifths in; the history

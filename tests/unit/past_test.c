@@ -153,6 +153,29 @@ static void writes_rows(const char *dir)
     wi_world_close(world);
 }
 
+static void keeps_the_latest(const char *dir)
+{
+    static struct wi_history_row row;
+    (void)dir;
+    start();
+    struct weir_channel *moves = open_channel("moves");
+    for (int i = 1; i <= 100; i++) { /* as often as a world moves on: two may meet in a second */
+        send(moves, 1);
+        step(SECOND * 9 / 10);
+        CHECK(wi_history_last(wi_world_history(world), WI_HISTORY_SECONDS, UINT64_MAX, &row));
+        CHECK(row.nanos == now && row.tracks[0][0] == (uint64_t)i);
+    }
+    CHECK(wi_history_row(wi_world_history(world), WI_HISTORY_MINUTES, 84, &row));
+    CHECK(row.nanos >= 5040 * SECOND && row.nanos < 5041 * SECOND);
+    wi_world_close(world);
+}
+
+static void the_latest_of_a_second_and_the_first_of_a_minute_stay(void **state)
+{
+    (void)state;
+    runs(keeps_the_latest);
+}
+
 static void a_row_a_second_wraps_around(void **state)
 {
     (void)state;
@@ -778,6 +801,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_a_second_wraps_around),
+        cmocka_unit_test(the_latest_of_a_second_and_the_first_of_a_minute_stay),
         cmocka_unit_test(tracks_follow_opening_and_closing),
         cmocka_unit_test(past_the_tracks_the_busiest_are_chosen_once_a_minute),
         cmocka_unit_test(whoever_has_the_lock_writes_and_the_next_goes_on),

@@ -177,16 +177,21 @@ static bool recorder_has_room(struct wi_recorder *recorder)
     return true;
 }
 
+/* A second's row is the latest of that second, so that a process that is killed has told as much as it
+ * could; a minute's is the first, so that minutes are as far apart as they say. */
 static bool recorder_write_row(struct wi_recorder *recorder, enum wi_history_ring ring,
                                struct wi_history_row *row)
 {
     uint64_t sequence = row->nanos / wi_history_step_nanos(ring);
-    if (sequence == recorder->written[ring]) {
+    if (ring == WI_HISTORY_MINUTES && sequence == recorder->last_minute) {
         return true;
     }
     row->sequence = row->sequence_end = sequence;
-    recorder->written[ring] = sequence;
-    return recorder_pwrite(recorder->fd, row, sizeof(*row), wi_history_offset(ring, sequence));
+    if (!recorder_pwrite(recorder->fd, row, sizeof(*row), wi_history_offset(ring, sequence))) {
+        return false;
+    }
+    recorder->last_minute = ring == WI_HISTORY_MINUTES ? sequence : recorder->last_minute;
+    return true;
 }
 
 void wi_recorder_write(struct wi_recorder *recorder, struct wi_history_row *row)
@@ -354,7 +359,7 @@ static void recorder_take_over(struct wi_recorder *recorder)
     }
     close(recorder->fd);
     recorder_adopt(recorder, fd, WI_RECORDER_WRITING);
-    memset(recorder->written, 0, sizeof(recorder->written));
+    recorder->last_minute = 0;
     recorder_sign(&recorder->history.head);
     recorder->is_head_due = true;
 }

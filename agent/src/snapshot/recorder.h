@@ -30,12 +30,12 @@ struct wi_recorder {
     int fd; /* -1: none */
     dev_t device;
     ino_t inode;
-    uint64_t file_bytes; /* that it holds */
-    uint64_t lost;       /* rows that could not be written */
-    char problem[160];   /* why there is no history, or none is written; "" when all is well */
-    uint64_t room_until; /* fresh pages for which the memory cgroup has room */
-    uint64_t written[WI_HISTORY_N_RINGS]; /* sequence of the last row */
-    struct wi_history history;            /* while state is not NONE */
+    uint64_t file_bytes;  /* that it holds */
+    uint64_t lost;        /* rows that could not be written */
+    char problem[160];    /* why there is no history, or none is written; "" when all is well */
+    uint64_t room_until;  /* fresh pages for which the memory cgroup has room */
+    uint64_t last_minute; /* sequence of the last row of a minute */
+    struct wi_history history; /* while state is not NONE */
     /* What of history.head has changed since it was written. */
     bool is_head_due;
     bool is_track_due[WI_HISTORY_TRACKS];
@@ -55,8 +55,8 @@ void wi_recorder_abandon(struct wi_recorder *recorder);
  * free, reads the head when another one writes. `is_alive`: the process runs. */
 void wi_recorder_step(struct wi_recorder *recorder, bool is_alive);
 
-/* Writes what of the head is due, then the row, whose sequence is filled in here, when its second has
- * none yet; and the same row for its minute. */
+/* Writes what of the head is due, then the row, whose sequence is filled in here, for its second; and
+ * the same one for its minute, when that has none yet. */
 void wi_recorder_write(struct wi_recorder *recorder, struct wi_history_row *row);
 
 #endif
