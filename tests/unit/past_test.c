@@ -108,6 +108,14 @@ static void runs(child_fn *body)
     assert_int_equal(status, 0);
 }
 
+/* A test in a process of its own. */
+#define CASE(name, body)                                                                           \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        runs(body);                                                                                \
+    }
+
 /* ---- what is written ----------------------------------------------------------------------- */
 
 static void writes_rows(const char *dir)
@@ -170,17 +178,9 @@ static void keeps_the_latest(const char *dir)
     wi_world_close(world);
 }
 
-static void the_latest_of_a_second_and_the_first_of_a_minute_stay(void **state)
-{
-    (void)state;
-    runs(keeps_the_latest);
-}
+CASE(the_latest_of_a_second_and_the_first_of_a_minute_stay, keeps_the_latest)
 
-static void a_row_a_second_wraps_around(void **state)
-{
-    (void)state;
-    runs(writes_rows);
-}
+CASE(a_row_a_second_wraps_around, writes_rows)
 
 static void follows_handles(const char *dir)
 {
@@ -216,11 +216,7 @@ static void follows_handles(const char *dir)
     wi_world_close(world);
 }
 
-static void tracks_follow_opening_and_closing(void **state)
-{
-    (void)state;
-    runs(follows_handles);
-}
+CASE(tracks_follow_opening_and_closing, follows_handles)
 
 static void follows_the_busiest(const char *dir)
 {
@@ -260,11 +256,7 @@ static void follows_the_busiest(const char *dir)
     wi_world_close(world);
 }
 
-static void past_the_tracks_the_busiest_are_chosen_once_a_minute(void **state)
-{
-    (void)state;
-    runs(follows_the_busiest);
-}
+CASE(past_the_tracks_the_busiest_are_chosen_once_a_minute, follows_the_busiest)
 
 /* ---- who writes ---------------------------------------------------------------------------- */
 
@@ -319,11 +311,7 @@ static void takes_over(const char *dir)
     wi_world_close(world);
 }
 
-static void whoever_has_the_lock_writes_and_the_next_goes_on(void **state)
-{
-    (void)state;
-    runs(takes_over);
-}
+CASE(whoever_has_the_lock_writes_and_the_next_goes_on, takes_over)
 
 /* The file is 0400: without root's rights the successor has to make it writable for a moment. */
 static void takes_over_as_nobody(const char *dir)
@@ -335,11 +323,7 @@ static void takes_over_as_nobody(const char *dir)
     takes_over(dir);
 }
 
-static void a_successor_needs_no_special_rights(void **state)
-{
-    (void)state;
-    runs(takes_over_as_nobody);
-}
+CASE(a_successor_needs_no_special_rights, takes_over_as_nobody)
 
 static void leaves_no_lock_with_a_child(const char *dir)
 {
@@ -370,11 +354,7 @@ static void leaves_no_lock_with_a_child(const char *dir)
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
-static void a_child_that_holds_the_file_stops_no_successor(void **state)
-{
-    (void)state;
-    runs(leaves_no_lock_with_a_child);
-}
+CASE(a_child_that_holds_the_file_stops_no_successor, leaves_no_lock_with_a_child)
 
 static bool has_two_histories(void *context)
 {
@@ -463,11 +443,7 @@ static void stays_quiet_when_full(const char *dir)
     wi_world_close(world);
 }
 
-static void a_full_file_system_is_told_and_counted(void **state)
-{
-    (void)state;
-    runs(stays_quiet_when_full);
-}
+CASE(a_full_file_system_is_told_and_counted, stays_quiet_when_full)
 
 static void survives_a_file_limit(const char *dir)
 {
@@ -492,11 +468,7 @@ static void survives_a_file_limit(const char *dir)
     wi_world_close(world);
 }
 
-static void a_limit_of_file_sizes_does_not_kill(void **state)
-{
-    (void)state;
-    runs(survives_a_file_limit);
-}
+CASE(a_limit_of_file_sizes_does_not_kill, survives_a_file_limit)
 
 static void leaves_others_files_alone(const char *dir)
 {
@@ -525,11 +497,7 @@ static void leaves_others_files_alone(const char *dir)
     unlink(path);
 }
 
-static void a_host_that_closes_all_descriptors_loses_none_of_its_own(void **state)
-{
-    (void)state;
-    runs(leaves_others_files_alone);
-}
+CASE(a_host_that_closes_all_descriptors_loses_none_of_its_own, leaves_others_files_alone)
 
 /* A history beside a segment of a process that has ended, changed by hand. */
 static void reads_what_is_bent(const char *dir)
@@ -586,11 +554,7 @@ static void reads_what_is_bent(const char *dir)
     wi_world_close(world);
 }
 
-static void what_is_bent_is_one_line_and_the_rest_works(void **state)
-{
-    (void)state;
-    runs(reads_what_is_bent);
-}
+CASE(what_is_bent_is_one_line_and_the_rest_works, reads_what_is_bent)
 
 /* ---- what a late look takes from it -------------------------------------------------------- */
 
@@ -648,11 +612,7 @@ static void knows_at_once(const char *dir)
     wi_world_close(world);
 }
 
-static void who_comes_late_knows_rates_growth_and_ages_at_once(void **state)
-{
-    (void)state;
-    runs(knows_at_once);
-}
+CASE(who_comes_late_knows_rates_growth_and_ages_at_once, knows_at_once)
 
 /* The oldest message came before the seconds that are kept: the minutes tell. */
 static void looks_back_by_minutes(const char *dir)
@@ -674,11 +634,7 @@ static void looks_back_by_minutes(const char *dir)
     wi_world_close(world);
 }
 
-static void an_age_of_more_than_ten_minutes_is_known_too(void **state)
-{
-    (void)state;
-    runs(looks_back_by_minutes);
-}
+CASE(an_age_of_more_than_ten_minutes_is_known_too, looks_back_by_minutes)
 
 /* Of the channels past the tracks nothing is known before: no rate and no age is made up. */
 static void makes_nothing_up(const char *dir)
@@ -706,11 +662,7 @@ static void makes_nothing_up(const char *dir)
     wi_world_close(world);
 }
 
-static void what_had_no_track_has_no_past(void **state)
-{
-    (void)state;
-    runs(makes_nothing_up);
-}
+CASE(what_had_no_track_has_no_past, makes_nothing_up)
 
 /* A process that records and is killed; what its history says last, by its own reading. */
 static void dies(const char *dir)
