@@ -5,6 +5,7 @@ snapshot says, within what moved meanwhile. ctest: timeout=240"""
 
 import os
 import re
+import select
 import sys
 
 sys.dont_write_bytecode = True
@@ -26,6 +27,12 @@ def whole(text):
     return int(text.replace(",", "")) if re.fullmatch("[0-9,]+", text) else None
 
 
+def drawn(terminal):
+    """Takes in the rest of a drawing of which a part is there: a terminal passes it on in pieces."""
+    while select.select([terminal.fd], [], [], 0.05)[0] and terminal.read(0):
+        pass
+
+
 def cells(terminal):
     """The lines of a page of fields, column by column."""
     width = terminal.screen.columns
@@ -41,6 +48,7 @@ def number(terminal, field, least):
     terminal.type("gg")
 
     def find(_):
+        drawn(terminal)
         found = [whole(words[-1]) for words in cells(terminal) if words[0] == field]
         terminal.type("" if found else "j")
         return [one for one in found if one is not None and one >= least]
@@ -61,6 +69,7 @@ def opens(terminal, key, search=""):
 def turns(terminal, page):
     for _ in range(5):
         if "[%s]" % page in terminal.text():
+            drawn(terminal)
             return
         before = re.search(r"\[(Overview|Latency|Rejects|Outcomes|Senders|Waiting|Single tasks|Fields)\]",
                            terminal.text())[0]
