@@ -71,8 +71,8 @@ def turns(terminal, page):
         if "[%s]" % page in terminal.text():
             drawn(terminal)
             return
-        before = re.search(r"\[(Overview|Latency|Rejects|Outcomes|Senders|Waiting|Single tasks|Fields)\]",
-                           terminal.text())[0]
+        page_now = r"\[(Overview|Latency|Rejects|Outcomes|Senders|Waiting|Single tasks|Fields)\]"
+        before = terminal.waits(lambda text: re.search(page_now, text), "a page")[0]
         terminal.type(">")
         terminal.hides(before)
     raise AssertionError("no page %s:\n%s" % (page, terminal.text()))
