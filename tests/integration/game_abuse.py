@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=240
+# ctest: labels=plain timeout=240
 """A game under load whose exporter is abused in twenty-two ways: the game plays on, an honest client is
 served meanwhile, every count is the game's own, and memory and descriptors come back. How the p99 of its
 loop compares with that of quiet stretches is printed; only when every pair is beyond doubt does it fail
@@ -19,7 +19,7 @@ from game import WEIR, check_report, check_status, row, run, wait_for  # noqa: E
 
 SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 ROUNDS = 2
-SECONDS = 5
+SECONDS = 4
 CLEARLY_WORSE = 2.0  # of all pairs; the bound of 1.1 is for quiet machines and many pairs
 GROWN_BYTES = 256 << 20 if SANITIZED else 8 << 20
 TURN_SECONDS = 10  # an honest client's, on a busy machine

@@ -200,7 +200,7 @@ static void cycle(const char *dir)
     printf("%d cycles: %llu bytes before, %llu after; segment %llu, %llu; %llu lives\n", CYCLES,
            (unsigned long long)bytes, (unsigned long long)now,
            (unsigned long long)health.segment_bytes, (unsigned long long)after.segment_bytes,
-           (unsigned long long)n_lives);
+           (unsigned long long)__atomic_load_n(&n_lives, __ATOMIC_RELAXED));
     CHECK(now < bytes || now - bytes <= KEPT_MAX);
     CHECK(after.segment_bytes == health.segment_bytes);
     __atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);

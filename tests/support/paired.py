@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Does abuse of the exporter show in the game's loop? One game under load; stretches of three sorts take
 turns: quiet, abuse of this game, and the same abuse of another process on the same machine, which tells
-what the attackers themselves take from the processors. Of each stretch the 99th percentile of the loop's
+what the attackers themselves take from the processors. Pinned, the game has one of them with its exporter
+and all others have the rest: then quiet and elsewhere are alike, and what the exporter takes from the
+loop on the same processor shows. Of each stretch the 99th percentile of the loop's
 iterations, as weir measures them, from the difference of its histogram."""
 
 import json
@@ -30,9 +32,12 @@ def only(directory, pid, ending):
 class Stage:
     """The game, its players, and the host that is abused in its place."""
 
-    def __init__(self, rate=4000):
+    def __init__(self, rate=4000, is_pinned=False):
         need(PLAYERS, WEIR, LOOP_TIMES)
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, processors[:1] if is_pinned else processors)
         self.game = Game("--mode", "admission", "--serve", 6000, env={"WEIR_HTTP": "127.0.0.1:0"})
+        os.sched_setaffinity(0, is_pinned and processors[1:] or processors)
         self.players = self.game.players("--players", 200, "--rate", rate, "--churn", 20)
         self.segment = only(self.game.dir, self.game.pid, ".weir")
         self.other = Host("--name", f"other{os.getpid()}", "--many", "room:20", "--channel",

@@ -228,7 +228,7 @@ static void serves(const char *dir)
     int n_refused = 0;
     CHECK(is_served());
     for (int is_once = 0; is_once < 2; is_once++) {
-        for (int64_t n = 1; n <= 300; n++) {
+        for (int64_t n = 1; n <= 120; n++) {
             watch_fail(n, is_once);
             bool has_served = is_served();
             bool has_failed = watch_fail_end();
@@ -237,7 +237,7 @@ static void serves(const char *dir)
         }
     }
     CHECK(is_served());
-    printf("%d of 600 rounds were refused\n", n_refused);
+    printf("%d of 240 rounds were refused\n", n_refused);
     CHECK(n_refused > 10);
     weir_agent_stop();
 }
