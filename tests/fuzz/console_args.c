@@ -67,8 +67,9 @@ static void choose(const char *text, bool is_preference)
 /* Only what names a socket, or a file in a folder that is not there, is looked for. */
 static void resolve(const char *text)
 {
-    static const char *const forms[] = {"unix:%s", "unix:///nowhere/%s", "file:///nowhere/%s",
-                                        "/nowhere/%s.weir"};
+    static const char *const forms[] = {
+        "unix:%s",          "unix:///nowhere/%s", "file:///nowhere/%s",
+        "/nowhere/%s.weir", "http://%s",          "http://host:1/%s"};
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         struct wc_target target;
         struct wc_error error = {.code = WC_OK, .text = ""};
@@ -76,7 +77,8 @@ static void resolve(const char *text)
         snprintf(whole, sizeof(whole), forms[i], text);
         enum wc_exit code = wc_target_resolve(whole, &target, &error);
         if (code == WC_OK) {
-            FUZZ_CHECK(i < 2 && target.socket[0]);
+            FUZZ_CHECK(i < 2 ? target.socket[0] != 0 : i > 3 && target.host[0]);
+            FUZZ_CHECK(i < 2 || (strtoul(target.port, NULL, 10) - 1 < 65535 && !target.path[0]));
         } else {
             check_error(code, &error);
         }
@@ -138,6 +140,7 @@ void fuzz_seeds(void)
         {"wrong", "--no-such\n-z\n--ascii=1\n-C\n0\n-W\n1.2.3\n-o\nyaml"},
         {"path", "./x.weir\nunix:/tmp/x.sock"},
         {"remote", "http://host:1\nhost:99999"},
+        {"address", "[::1]:9/game"},
         {"missing", "-t"},
     };
     for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {

@@ -25,6 +25,7 @@
 enum event {
     EVENT_MESSAGE, /* u16 n, n bytes of protobuf: a message on the stream */
     EVENT_WAIT,    /* the rest comes when the console waits again */
+    EVENT_STREAM,  /* u8: which the next events are about; first the one that was asked for first */
     EVENT_HEAD,    /* the stream's answer begins */
     EVENT_TRAILER, /* u8 status, a text: it ends */
     EVENT_FRAME,   /* type, flags, stream, u8 n, n bytes */
@@ -42,6 +43,7 @@ enum { DO_SCREEN, DO_SNAPSHOT, DO_SUBSCRIBE = DO_SNAPSHOT + 4, N_DOINGS = DO_SUB
 static struct fuzz_input script;
 static int server = -1; /* its end */
 static bool has_described;
+static uint32_t asked_stream;
 static uint8_t description[65536];
 static size_t n_description;
 
@@ -105,7 +107,7 @@ static void say_trailer(uint32_t stream, uint8_t status, const char *text)
 /* Plays the script up to where the console must wait once more. */
 static void server_play(void)
 {
-    uint32_t stream = has_described ? 3 : 1;
+    uint32_t stream = has_described ? asked_stream : 1;
     uint8_t type, flags;
     size_t n;
     const uint8_t *bytes;
@@ -118,6 +120,9 @@ static void server_play(void)
             break;
         case EVENT_WAIT:
             return;
+        case EVENT_STREAM:
+            stream = asked_stream = 1 + 2 * (fuzz_u8(&script) % 8);
+            break;
         case EVENT_HEAD:
             say_head(stream);
             break;
@@ -171,7 +176,9 @@ enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
     (void)deadline_nanos;
     (void)ret_error;
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    FUZZ_CHECK(server < 0);
+    if (server >= 0) {
+        close(server); /* the console tries once more */
+    }
     server = pair[0];
     *ret_fd = pair[1];
     say_frame(NGHTTP2_SETTINGS, 0, 0, "", 0);
@@ -181,8 +188,9 @@ enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
 enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
                             int *ret_fd, struct wc_error *ret_error)
 {
+    (void)host;
     (void)port;
-    return wc_connect(host, deadline_nanos, ret_fd, ret_error);
+    return wc_connect("", deadline_nanos, ret_fd, ret_error);
 }
 
 /* Nothing lies beside the socket. */
@@ -258,9 +266,16 @@ static void run_screen(void)
     wc_model_watch(&screen.model, &screen.query.plan);
     for (int i = 0; i < STEPS_MAX && code == WC_OK; i++) {
         Weir__V1__Update *update;
+        Weir__V1__Series *series;
         code = wc_link_step(link, &error);
         while ((update = wc_link_take_update(link)) != NULL) {
             wc_model_update(&screen.model, update, screen.now_nanos);
+        }
+        while ((series = wc_link_take_series(link)) != NULL) {
+            wc_model_series(&screen.model, series);
+        }
+        if (wc_model_wants_past(&screen.model)) {
+            wc_link_history(link, WEIR__V1__KIND__KIND_CHANNEL, "depth");
         }
         fuzz_screen_settle(&screen);
         struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
@@ -277,6 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     uint8_t habits = fuzz_u8(&script);
     int doing = habits / HABIT_COMMAND % N_DOINGS;
     has_described = habits & HABIT_UNDESCRIBED;
+    asked_stream = has_described ? 1 : 3;
     if (doing < DO_SNAPSHOT) {
         run_screen();
     } else if (doing < DO_SUBSCRIBE) {

@@ -19,6 +19,7 @@ enum event {
     EVENT_SIZE,        /* rows, columns */
     EVENT_TIME,        /* u8: seconds */
     EVENT_LINK,        /* enum wc_connection */
+    EVENT_SERIES,      /* u16 n, n bytes of protobuf: what was before of a row */
     N_EVENTS
 };
 
@@ -69,6 +70,17 @@ static void describe(struct fuzz_screen *screen, struct fuzz_input *input)
     }
 }
 
+static void look_back(struct fuzz_screen *screen, struct fuzz_input *input)
+{
+    size_t n;
+    const uint8_t *bytes = fuzz_bytes(input, fuzz_u16(input), &n);
+    Weir__V1__Series *series = weir__v1__series__unpack(NULL, n, bytes);
+    wc_model_wants_past(&screen->model);
+    if (series) {
+        wc_model_series(&screen->model, series);
+    }
+}
+
 static void play(struct fuzz_screen *screen, struct fuzz_input *input, enum event event)
 {
     int rows;
@@ -93,6 +105,9 @@ static void play(struct fuzz_screen *screen, struct fuzz_input *input, enum even
         break;
     case EVENT_TIME:
         screen->now_nanos += fuzz_u8(input) * INT64_C(1000000000);
+        break;
+    case EVENT_SERIES:
+        look_back(screen, input);
         break;
     default:
         wc_model_connection(&screen->model, (enum wc_connection)(fuzz_u8(input) % 4), 1);
@@ -179,6 +194,34 @@ static void seed_keys(const char *name, const char *typed, struct wi_world *worl
     fuzz_seed(name, output.bytes, output.n);
 }
 
+/* A row's past after its first Update, with a gap. */
+static void seed_series(struct wi_world *world)
+{
+    struct fuzz_output output = {.n = 0};
+    static struct fuzz_screen screen;
+    double values[] = {1, 1e300, -1, 0, 5};
+    char name[] = "moves";
+    Weir__V1__Series series = WEIR__V1__SERIES__INIT;
+    memset(&screen, 0, sizeof(screen));
+    fuzz_screen_init(&screen);
+    wc_model_describe(&screen.model, real, "", 1);
+    watch(&screen);
+    put_answer(&output, &screen, world);
+    fuzz_screen_finish(&screen);
+    series.id = wi_world_row(world, WI_CHANNEL, 0)->id;
+    series.name = name;
+    series.last_unix_nanos = series.last_read_nanos = wi_world_unix_nanos(world);
+    series.step_nanos = 1000000000;
+    series.values = values;
+    series.n_values = 5;
+    fuzz_put_u8(&output, EVENT_SERIES);
+    size_t n = weir__v1__series__get_packed_size(&series);
+    fuzz_put_u16(&output, (uint16_t)n);
+    FUZZ_CHECK(n < sizeof(output.bytes) - output.n);
+    output.n += weir__v1__series__pack(&series, output.bytes + output.n);
+    fuzz_seed("series", output.bytes, output.n);
+}
+
 static void seed_description(void)
 {
     struct fuzz_output output = {.n = 0};
@@ -210,6 +253,7 @@ void fuzz_seeds(void)
     seed_keys("search", "/s\rn", world);
     seed_keys("help", "?", world);
     seed_keys("frozen", "p+", world);
+    seed_series(world);
     seed_description();
     wi_world_close(world);
 }
