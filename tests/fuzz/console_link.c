@@ -19,7 +19,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define STEPS_MAX 12 /* of the screen */
+#define STEPS_MAX   12 /* of the screen */
+#define METRICS_MAX 4096
+#define TABLES_MAX  64
 
 /* The script: a byte of habits, then events. */
 enum event {
@@ -258,6 +260,7 @@ static void run_screen(void)
     if (wc_link_open(&target, &link, &error) != WC_OK) {
         return;
     }
+    FUZZ_CHECK(wc_link_description(link)->n_metrics <= METRICS_MAX);
     memset(&screen, 0, sizeof(screen));
     fuzz_screen_init(&screen);
     wc_model_describe(&screen.model, wc_link_description(link), wc_link_notice(link), 1);
@@ -269,6 +272,7 @@ static void run_screen(void)
         Weir__V1__Series *series;
         code = wc_link_step(link, &error);
         while ((update = wc_link_take_update(link)) != NULL) {
+            FUZZ_CHECK(update->n_tables <= TABLES_MAX);
             wc_model_update(&screen.model, update, screen.now_nanos);
         }
         while ((series = wc_link_take_series(link)) != NULL) {
@@ -393,8 +397,36 @@ static void seed_lines(void)
     }
 }
 
+/* More metrics, and more tables, than are gone through in time. */
+static void seed_too_many(size_t n_metrics, size_t n_tables)
+{
+    struct fuzz_output output = {.n = 0};
+    fuzz_put_u8(&output, HABIT_UNDESCRIBED | DO_SCREEN * HABIT_COMMAND);
+    fuzz_put_u8(&output, EVENT_HEAD);
+    fuzz_put_u8(&output, EVENT_MESSAGE);
+    fuzz_put_u16(&output, (uint16_t)(2 + 2 * n_metrics));
+    fuzz_put(&output, "\x08\x01", 2);
+    for (size_t i = 0; i < n_metrics; i++) {
+        fuzz_put(&output, "\x4a\0", 2);
+    }
+    fuzz_put_u8(&output, EVENT_TRAILER);
+    fuzz_put(&output, "\0\n", 2);
+    fuzz_put_u8(&output, EVENT_WAIT);
+    fuzz_put_u8(&output, EVENT_STREAM);
+    fuzz_put_u8(&output, 1);
+    fuzz_put_u8(&output, EVENT_HEAD);
+    fuzz_put_u8(&output, EVENT_MESSAGE);
+    fuzz_put_u16(&output, (uint16_t)(2 * n_tables));
+    for (size_t i = 0; i < n_tables; i++) {
+        fuzz_put(&output, "\x12\0", 2);
+    }
+    fuzz_seed(n_metrics > METRICS_MAX ? "metrics" : "tables", output.bytes, output.n);
+}
+
 void fuzz_seeds(void)
 {
+    seed_too_many(METRICS_MAX + 1, 1);
+    seed_too_many(1, TABLES_MAX + 1);
     seed_updates();
     seed_lines();
     struct fuzz_output output = {.n = 0};

@@ -23,7 +23,9 @@
 #define LINK_QUEUE            16u /* messages that wait before reading stops */
 #define LINK_READ_BYTES       (64u << 10)
 #define LINK_READ_ROUNDS      16u
-#define LINK_HISTORIES        16u /* calls for the past that are under way */
+#define LINK_METRICS_MAX      4096u /* of all kinds: they are gone through for every column */
+#define LINK_TABLES_MAX       64u   /* of an Update: one for each query, or for each kind */
+#define LINK_HISTORIES        16u   /* calls for the past that are under way */
 #define LINK_PATIENCE_NANOS   (UINT64_C(5) * 1000000000)
 #define LINK_NANOS_PER_MILLI  UINT64_C(1000000)
 #define LINK_NANOS_PER_SECOND UINT64_C(1000000000)
@@ -152,6 +154,10 @@ static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, s
     struct link_message *message = wc_alloc(sizeof(*message));
     if (link->stream_kind == LINK_UPDATES) {
         message->update = weir__v1__update__unpack(NULL, n, bytes);
+        if (message->update && message->update->n_tables > LINK_TABLES_MAX) {
+            weir__v1__update__free_unpacked(message->update, NULL);
+            message->update = NULL;
+        }
     } else {
         message->lines = weir__v1__lines__unpack(NULL, n, bytes);
     }
@@ -183,7 +189,7 @@ static void link_on_message(void *context, int32_t call, const uint8_t *bytes, s
     struct wc_link *link = context;
     if (call == link->describe_call && !link->description) {
         link->description = weir__v1__description__unpack(NULL, n, bytes);
-        if (!link->description) {
+        if (!link->description || link->description->n_metrics > LINK_METRICS_MAX) {
             wc_error_set(&link->error, WC_MISMATCH,
                          "the server's description cannot be read: is it another version?");
         }

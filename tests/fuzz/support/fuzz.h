@@ -64,7 +64,7 @@ void *fuzz_copy(const void *bytes, size_t n);
 /* ---- writing one ---------------------------------------------------------------------------- */
 
 struct fuzz_output {
-    uint8_t bytes[8192];
+    uint8_t bytes[16384];
     size_t n;
 };
 
