@@ -1,23 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What weir itself reads of HTTP: Accept, Host, the list of further hosts, and the address to listen
- * on. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the
+ * What weir itself reads of HTTP: Accept, Host, the list of further hosts, the address to listen on,
+ * and Authorization. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the
  * kernel's. fuzz: max_len=400
  */
 #include "encode/prometheus.h"
 #include "fuzz.h"
 #include "wire/address.h"
+#include "wire/gate.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define NO_DESCRIPTOR 0x7ffffff0 /* what calls that are not replaced refuse */
 
 static struct sockaddr_storage bound;
 static socklen_t bound_length;
 static bool is_taken;
+
+#define TOKEN "token-of-16-chars"
+
+static char token_path[300];
+static struct wi_token *token;
+
+static void remove_token(void)
+{
+    wi_token_close(token);
+    unlink(token_path);
+}
+
+void fuzz_begin(void)
+{
+    const char *top = getenv("TMPDIR");
+    struct weir_error error = {""};
+    snprintf(token_path, sizeof(token_path), "%s/token-XXXXXX", top ? top : "/tmp");
+    int fd = mkstemp(token_path);
+    FUZZ_CHECK(fd >= 0 && write(fd, TOKEN, strlen(TOKEN)) == (ssize_t)strlen(TOKEN));
+    close(fd);
+    FUZZ_CHECK(wi_token_open(token_path, NULL, NULL, &token, &error) == WEIR_OK);
+    atexit(remove_token);
+}
+
+/* Who is admitted has shown the token, and nothing beside it. */
+static void authorize(const char *authorization)
+{
+    struct wi_gate gate = {.token = token};
+    size_t n = strlen(authorization);
+    char *bytes = fuzz_copy(authorization, n);
+    if (wi_gate_admits(&gate, bytes, n)) {
+        const char *at = strstr(authorization, TOKEN);
+        FUZZ_CHECK(at && strncasecmp(authorization, "bearer ", 7) == 0);
+        FUZZ_CHECK(strspn(authorization + 6, " ") == (size_t)(at - authorization) - 6);
+        FUZZ_CHECK(strspn(at + strlen(TOKEN), " \t") == strlen(at) - strlen(TOKEN));
+    } else {
+        FUZZ_CHECK(strcmp(authorization, "Bearer " TOKEN) != 0);
+    }
+    FUZZ_CHECK(!wi_gate_admits(&gate, NULL, 0));
+    free(bytes);
+}
 
 int socket(int domain, int type, int protocol)
 {
@@ -96,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     char *host = fuzz_text(&input, '\n');
     char *hosts = fuzz_text(&input, '\n');
     char *address = fuzz_text(&input, '\n');
+    char *authorization = fuzz_text(&input, '\n');
     enum wi_format format = wi_prometheus_negotiate(accept);
     FUZZ_CHECK(format == WI_FORMAT_TEXT || format == WI_FORMAT_OPENMETRICS);
     FUZZ_CHECK(format == WI_FORMAT_TEXT ||
@@ -106,6 +150,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     FUZZ_CHECK(!passes || hosts[0] || strpbrk(host, ".:]") ||
                strncasecmp(host, "localhost", 9) == 0 || strncasecmp(host, "ip6-lo", 6) == 0);
     listen_on(address);
+    authorize(authorization);
+    free(authorization);
     free(accept);
     free(host);
     free(hosts);
@@ -127,6 +173,10 @@ void fuzz_seeds(void)
         {"listed", "\nGood.Example.:1\ngood.example\n0.0.0.0:80"},
         {"mapped", "*/*\n[::ffff:127.0.0.1]\n\n[::ffff:127.0.0.1]:65535"},
         {"beyond", "\n10.1.2.3\n\n[fe80::1]:1"},
+        {"token", "\n\n\n\nBearer " TOKEN},
+        {"token-small", "\n\n\n\nbearer  " TOKEN},
+        {"token-long", "\n\n\n\nBearer " TOKEN "x"},
+        {"token-basic", "\n\n\n\nBasic " TOKEN},
         {"broken", ";;,q=,=\n[::1\n,, ,\n:99999"},
     };
     for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {
