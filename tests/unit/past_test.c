@@ -399,6 +399,9 @@ static void forks(const char *dir)
 
 static void a_forked_child_has_its_own_and_a_clean_exit_leaves_none(void **state)
 {
+#if defined(__SANITIZE_THREAD__)
+    skip(); /* TSan keeps no account of threads in a child of a process that has several */
+#endif
     char dir[64];
     (void)state;
     child_dir_make(dir, sizeof(dir));
