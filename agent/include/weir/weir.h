@@ -486,7 +486,7 @@ WEIR_EXPORT void weir_task_open(struct weir_task *ret_task, struct weir_task_kin
                                 const char *label);
 
 /* The task was told to run: it is scheduled. One that runs just now will be when it has ended. Any
- * thread, also at the same time as the other hooks. */
+ * thread, also while another polls it; not beside weir_task_close, as with free(). */
 WEIR_EXPORT void weir_task_wake(struct weir_task *task);
 
 /* The task begins to run, and ends a run. One thread at a time. Cost: a clock, some stores. */

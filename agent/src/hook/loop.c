@@ -15,8 +15,7 @@ static struct wi_slot *loop_slot(struct weir_loop *loop)
 
 static void loop_add(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
 {
-    uint64_t *at = wi_slot_word(slot, word);
-    __atomic_store_n(at, LOAD(*at) + n, __ATOMIC_RELAXED);
+    wi_word_add(wi_slot_word(slot, word), n);
 }
 
 static void loop_raise(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
@@ -24,16 +23,6 @@ static void loop_raise(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
     uint64_t *at = wi_slot_word(slot, word);
     if (n > LOAD(*at)) {
         __atomic_store_n(at, n, __ATOMIC_RELAXED);
-    }
-}
-
-static void loop_measure(const struct wi_slot *slot, int which, uint64_t nanos)
-{
-    uint32_t line = LOAD(slot->head.histogram[which]);
-    if (line) {
-        wi_sample_add(wi_segment_line(line), nanos, 1);
-    } else {
-        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
     }
 }
 
@@ -101,7 +90,7 @@ void weir_loop_end(struct weir_loop *loop)
         loop_add(slot, WI_LOOP_WORD_BUSY, nanos);
         loop_add(slot, WI_LOOP_WORD_ITERATIONS, 1);
         loop_raise(slot, WI_LOOP_WORD_WORST, nanos);
-        loop_measure(slot, 0, nanos);
+        wi_sample_measure(LOAD(slot->head.histogram[0]), nanos);
     }
     if (!since || (since & 1)) {
         __atomic_store_n(&slot->in.other, now, __ATOMIC_RELEASE);
@@ -114,6 +103,6 @@ void weir_loop_timer(struct weir_loop *loop, uint64_t late_nanos)
         struct wi_slot *slot = loop_slot(loop);
         loop_add(slot, WI_LOOP_WORD_TIMERS, 1);
         loop_raise(slot, WI_LOOP_WORD_LATEST, late_nanos);
-        loop_measure(slot, 1, late_nanos);
+        wi_sample_measure(LOAD(slot->head.histogram[1]), late_nanos);
     }
 }

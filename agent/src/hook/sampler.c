@@ -123,7 +123,7 @@ void wi_sampler_prepare(struct weir_slot_head *head, struct weir_cell *cell)
     }
 }
 
-void wi_sample_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight)
+static void sampler_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight)
 {
     uint64_t *bucket = &histogram->bucket[weir_histogram_bucket(nanos)];
     __atomic_fetch_add(bucket, weight, __ATOMIC_RELAXED);
@@ -131,6 +131,15 @@ void wi_sample_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t we
     uint64_t max = __atomic_load_n(&histogram->max, __ATOMIC_RELAXED);
     while (nanos > max && !__atomic_compare_exchange_n(&histogram->max, &max, nanos, true,
                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
+void wi_sample_measure(uint32_t line, uint64_t nanos)
+{
+    if (line) {
+        sampler_add(wi_segment_line(line), nanos, 1);
+    } else {
+        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
     }
 }
 
@@ -145,8 +154,8 @@ void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigne
         __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
         return;
     }
-    wi_sample_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
-                  ticket >> WEIR_TICKET_TICK_BITS);
+    sampler_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
+                ticket >> WEIR_TICKET_TICK_BITS);
     if (cell && head->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL) {
         sampler_own(cell);
     }

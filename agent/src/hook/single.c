@@ -12,12 +12,6 @@
 #define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
 #define LOAD(place)         __atomic_load_n(&(place), __ATOMIC_RELAXED)
 
-/* Words that one thread at a time writes. */
-static void single_add(uint64_t *word, uint64_t n)
-{
-    __atomic_store_n(word, LOAD(*word) + n, __ATOMIC_RELAXED);
-}
-
 static uint64_t single_nanos(uint64_t from, uint64_t to)
 {
     return to > from ? weir_ticks_to_nanos(to - from) : 0;
@@ -117,32 +111,28 @@ void weir_task_wake(struct weir_task *task)
     }
 }
 
-static void single_measure(const struct wi_single *single, int which, uint64_t nanos)
+/* Ends the time since the last poll: idle until the task was woken, scheduled since. A wake that came
+ * while it ran counts from the end of that run. Returns how long it was scheduled. */
+static uint64_t single_rested(struct wi_single *single, uint64_t woken, uint64_t now)
 {
-    uint32_t line = LOAD(single->self.histogram[which]);
-    if (line) {
-        wi_sample_add(wi_segment_line(line), nanos, 1);
-    } else {
-        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
-    }
-}
-
-/* From the end of the last poll to now: idle until it was woken, scheduled since. A wake that came while
- * it ran counts from the end of that run. */
-static void single_poll(struct wi_single *single, uint64_t now)
-{
-    uint64_t woken = __atomic_exchange_n(&single->wake.woken, 0, __ATOMIC_ACQ_REL);
     uint64_t rested = LOAD(single->run.rested);
     uint64_t from = !woken ? now : woken > rested ? woken : rested;
     uint64_t delay = single_nanos(from, now);
-    single_add(&single->run.idle, single_nanos(rested, from));
-    single_add(&single->run.scheduled, delay);
+    wi_word_add(&single->run.idle, single_nanos(rested, from));
+    wi_word_add(&single->run.scheduled, delay);
+    return delay;
+}
+
+static void single_poll(struct wi_single *single, uint64_t now)
+{
+    uint64_t woken = __atomic_exchange_n(&single->wake.woken, 0, __ATOMIC_ACQ_REL);
+    uint64_t delay = single_rested(single, woken, now);
     if (woken) {
-        single_measure(single, 1, delay);
+        wi_sample_measure(LOAD(single->self.histogram[1]), delay);
     }
     STORE(single->run.shard, weir_self.shard);
     STORE(single->run.waits_for, 0);
-    single_add(&single->run.polls, 1);
+    wi_word_add(&single->run.polls, 1);
     __atomic_store_n(&single->run.began, now, __ATOMIC_RELEASE);
 }
 
@@ -160,8 +150,8 @@ void weir_task_poll(struct weir_task *task)
 static void single_polled(struct wi_single *single, uint64_t now)
 {
     uint64_t nanos = single_nanos(LOAD(single->run.began), now);
-    single_add(&single->run.busy, nanos);
-    single_measure(single, 0, nanos);
+    wi_word_add(&single->run.busy, nanos);
+    wi_sample_measure(LOAD(single->self.histogram[0]), nanos);
     STORE(single->run.rested, now);
     __atomic_store_n(&single->run.began, 0, __ATOMIC_RELEASE);
 }
@@ -206,11 +196,7 @@ static void single_close(struct wi_single *single, struct weir_task_kind *kind)
     if (LOAD(single->run.began)) {
         single_polled(single, now);
     } else {
-        uint64_t woken = LOAD(single->wake.woken);
-        uint64_t rested = LOAD(single->run.rested);
-        uint64_t from = !woken ? now : woken > rested ? woken : rested;
-        single_add(&single->run.idle, single_nanos(rested, from));
-        single_add(&single->run.scheduled, single_nanos(from, now));
+        (void)single_rested(single, LOAD(single->wake.woken), now);
     }
     STORE(single->self.done, now);
     uint32_t from = WI_BLOCK_OPEN;

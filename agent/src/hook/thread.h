@@ -32,8 +32,15 @@ void wi_cell_reset(struct weir_cell *cell);
  * high-water check; the shard may belong to a running thread. */
 struct weir_cell *wi_thread_cell(const struct wi_shard *shard, uint32_t id);
 
-/* Adds a measured duration to a histogram that several threads may add to. */
-void wi_sample_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight);
+/* Adds a duration to a histogram that was made when its thing was opened; 0: there was no room for it,
+ * which is counted. */
+void wi_sample_measure(uint32_t line, uint64_t nanos);
+
+/* Adds to a word that one thread at a time writes. */
+static inline void wi_word_add(uint64_t *word, uint64_t n)
+{
+    __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
 
 /* The ticket of the `count`-th message that was counted in the shared cell, or 0: not measured. */
 weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count);
