@@ -55,13 +55,7 @@ void fuzz_begin(void)
     history = calloc(1, sizeof(*history));
     FUZZ_CHECK(bytes && history);
     struct wi_history_head *head = (struct wi_history_head *)(void *)bytes;
-    head->magic = WI_HISTORY_MAGIC;
-    head->version = WI_HISTORY_VERSION;
-    head->head_bytes = WI_HISTORY_HEAD_BYTES;
-    head->row_bytes = WI_HISTORY_ROW_BYTES;
-    head->n_seconds = WI_HISTORY_N_SECONDS;
-    head->n_minutes = WI_HISTORY_N_MINUTES;
-    head->n_tracks = WI_HISTORY_TRACKS;
+    wi_history_begin(head);
     for (uint32_t t = 0; t < N_TRACKS; t++) {
         struct wi_history_track *track = &head->tracks[t];
         track->since_nanos = track->since_nanos_end = BEGIN;

@@ -48,13 +48,7 @@ static int set_up(void **state)
     bytes = calloc(1, WI_HISTORY_BYTES);
     history = calloc(1, sizeof(*history));
     struct wi_history_head *head = (struct wi_history_head *)(void *)bytes;
-    head->magic = WI_HISTORY_MAGIC;
-    head->version = WI_HISTORY_VERSION;
-    head->head_bytes = WI_HISTORY_HEAD_BYTES;
-    head->row_bytes = WI_HISTORY_ROW_BYTES;
-    head->n_seconds = WI_HISTORY_N_SECONDS;
-    head->n_minutes = WI_HISTORY_N_MINUTES;
-    head->n_tracks = WI_HISTORY_TRACKS;
+    wi_history_begin(head);
     for (uint32_t i = 0; i <= N_CHANNELS; i++) {
         head->tracks[i].slot = 10 + i;
         head->tracks[i].generation = 2;

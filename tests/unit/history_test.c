@@ -64,13 +64,7 @@ static int set_up(void **state)
     history = calloc(1, sizeof(*history));
     assert_non_null(bytes);
     assert_non_null(history);
-    head()->magic = WI_HISTORY_MAGIC;
-    head()->version = WI_HISTORY_VERSION;
-    head()->head_bytes = WI_HISTORY_HEAD_BYTES;
-    head()->row_bytes = WI_HISTORY_ROW_BYTES;
-    head()->n_seconds = WI_HISTORY_N_SECONDS;
-    head()->n_minutes = WI_HISTORY_N_MINUTES;
-    head()->n_tracks = WI_HISTORY_TRACKS;
+    wi_history_begin(head());
     return 0;
 }
 

@@ -20,6 +20,18 @@
 /* Rows further apart than this have a gap between them, over which no rate is told. */
 #define HISTORY_GAP_STEPS 2.5
 
+void wi_history_begin(struct wi_history_head *ret_head)
+{
+    memset(ret_head, 0, sizeof(*ret_head));
+    ret_head->magic = WI_HISTORY_MAGIC;
+    ret_head->version = WI_HISTORY_VERSION;
+    ret_head->head_bytes = WI_HISTORY_HEAD_BYTES;
+    ret_head->row_bytes = WI_HISTORY_ROW_BYTES;
+    ret_head->n_seconds = WI_HISTORY_N_SECONDS;
+    ret_head->n_minutes = WI_HISTORY_N_MINUTES;
+    ret_head->n_tracks = WI_HISTORY_TRACKS;
+}
+
 uint64_t wi_history_step_nanos(enum wi_history_ring ring)
 {
     return ring == WI_HISTORY_SECONDS ? HISTORY_SECOND : 60 * HISTORY_SECOND;

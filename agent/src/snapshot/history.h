@@ -129,6 +129,9 @@ enum weir_status wi_history_read(int fd, struct wi_history *history, struct weir
 enum weir_status wi_history_read_bytes(const uint8_t *bytes, size_t n, struct wi_history *history,
                                        struct weir_error *ret_error);
 
+/* A head as a new file has it, of no process yet. */
+void wi_history_begin(struct wi_history_head *ret_head);
+
 /* One row; false where there is none of that second (or minute), or a torn one. */
 bool wi_history_row(const struct wi_history *history, enum wi_history_ring ring, uint64_t sequence,
                     struct wi_history_row *ret_row);

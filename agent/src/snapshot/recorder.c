@@ -221,14 +221,7 @@ static void recorder_sign(struct wi_history_head *head)
 static void recorder_new_head(struct wi_recorder *recorder)
 {
     struct wi_history_head *head = &recorder->history.head;
-    memset(head, 0, sizeof(*head));
-    head->magic = WI_HISTORY_MAGIC;
-    head->version = WI_HISTORY_VERSION;
-    head->head_bytes = WI_HISTORY_HEAD_BYTES;
-    head->row_bytes = WI_HISTORY_ROW_BYTES;
-    head->n_seconds = WI_HISTORY_N_SECONDS;
-    head->n_minutes = WI_HISTORY_N_MINUTES;
-    head->n_tracks = WI_HISTORY_TRACKS;
+    wi_history_begin(head);
     head->pid = recorder->pid;
     head->start_ticks = recorder->start_ticks;
     snprintf(head->name, sizeof(head->name), "%s", recorder->name);
