@@ -40,7 +40,7 @@ LIBRARIES = {
     r"(n?curses|ncursesw/.*|term)\.h": ["console/src/term"],
     r"protobuf-c/": [],
     r"uv\.h": ["server-example"],
-    r"weir/v1/agent\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
+    r"(weir/v1/agent|tokio/console)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
 }
 # In the example, one file shows the whole price of adopting weir.
 EXAMPLE_WEIR = "server-example/instrument"
