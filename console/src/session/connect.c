@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -108,7 +109,8 @@ static int resolve_address(const char *host, const char *port, int flags,
     struct addrinfo wanted = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     *ret_found = NULL;
-    return getaddrinfo(host, port, &wanted, ret_found);
+    /* localhost is this machine also where no hosts file says so (RFC 6761, 6.3). */
+    return getaddrinfo(strcasecmp(host, "localhost") == 0 ? NULL : host, port, &wanted, ret_found);
 }
 
 static void *resolve_run(void *argument)
