@@ -9,6 +9,7 @@
 #include "segment/file.h"
 #include "segment/segment.h"
 #include "snapshot/world.h"
+#include "wire/budget.h"
 #include "wire/exporter.h"
 
 #include <pthread.h>
@@ -80,6 +81,29 @@ static const char *agent_environment(const char *name, const char *otherwise)
     return value ? value : otherwise;
 }
 
+/* Percent of one processor; 0: no limit. */
+static unsigned agent_cpu(unsigned asked, char *ret_notice, size_t room)
+{
+    const char *text = secure_getenv("WEIR_AGENT_CPU");
+    unsigned otherwise = asked == 0 ? WI_BUDGET_PERCENT : asked < 100 ? asked : 100;
+    if (!text || !text[0]) {
+        return otherwise;
+    }
+    if (strcmp(text, "off") == 0) {
+        return 0;
+    }
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || number < 1 || number > 100 ||
+        (strcmp(end, "") != 0 && strcmp(end, "%") != 0)) {
+        snprintf(ret_notice, room,
+                 "WEIR_AGENT_CPU=%.60s is not understood; give 1 to 100 or off; %u is used", text,
+                 otherwise);
+        return otherwise;
+    }
+    return (unsigned)number;
+}
+
 /* The socket lies beside the segment: PID-START.sock. False: there is no file to lie beside. */
 static bool agent_socket_path(char *ret_path, size_t room)
 {
@@ -105,11 +129,13 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     }
     wi_world_record(world);
     char path[WI_PATH_MAX];
-    char notice[160] = "";
+    char notice[240] = "";
+    unsigned percent = agent_cpu(asked->cpu_percent, notice, sizeof(notice));
     bool has_path = agent_socket_path(path, sizeof(path));
     if (!has_path) {
-        snprintf(notice, sizeof(notice),
-                 "the segment has no file, so there is no socket for consoles");
+        size_t n = strlen(notice);
+        snprintf(notice + n, sizeof(notice) - n,
+                 "%sthe segment has no file, so there is no socket for consoles", n ? "; " : "");
     }
     struct wi_exporter_options options = {
         .socket_path = has_path ? path : NULL,
@@ -119,6 +145,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         .http_hosts = agent_environment("WEIR_HTTP_HOSTS", asked->http_hosts),
         .token_file = agent_environment("WEIR_TOKEN_FILE", asked->token_file),
         .without_process_metrics = asked->without_process_metrics,
+        .cpu_percent = percent,
         .notice = notice[0] ? notice : NULL,
         .log = agent_log,
     };

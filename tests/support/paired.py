@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Does abuse of the exporter show in the game's loop? One game under load; stretches of three sorts take
 turns: quiet, abuse of this game, and the same abuse of another process on the same machine, which tells
-what the attackers themselves take from the processors. Pinned, the game has one of them with its exporter
-and all others have the rest: then quiet and elsewhere are alike, and what the exporter takes from the
-loop on the same processor shows. Of each stretch the 99th percentile of the loop's
+what the attackers themselves take from the processors. Who runs where: `loop`, the game's loop shares one
+processor with the exporter and with nobody else, so that what the exporter takes from it shows whole, and
+nothing but that; `game`, the whole game and the exporter on one processor, where its handlers interrupt
+the loop as well; `free`, as the kernel likes. Of each stretch the 99th percentile of the loop's
 iterations, as weir measures them, from the difference of its histogram."""
 
 import json
@@ -19,6 +20,7 @@ from game import BUILD, PLAYERS, WEIR, Game, need, run  # noqa: E402
 
 ABUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "abuse.py")
 LOOP_TIMES = os.path.join(BUILD, "tests", "loop_times")
+PLACES = ("loop", "game", "free")
 ORDERS = (("quiet", "abuse", "elsewhere"), ("elsewhere", "abuse", "quiet"),
           ("abuse", "quiet", "elsewhere"), ("elsewhere", "quiet", "abuse"))
 
@@ -32,16 +34,28 @@ def only(directory, pid, ending):
 class Stage:
     """The game, its players, and the host that is abused in its place."""
 
-    def __init__(self, rate=4000, is_pinned=False):
+    def __init__(self, rate=4000, place="loop"):
+        assert place in PLACES, place
         need(PLAYERS, WEIR, LOOP_TIMES)
         processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, processors[:1] if is_pinned else processors)
-        self.game = Game("--mode", "admission", "--serve", 6000, env={"WEIR_HTTP": "127.0.0.1:0"})
-        os.sched_setaffinity(0, is_pinned and processors[1:] or processors)
+        others = processors if place == "free" else processors[1:] or processors
+        os.sched_setaffinity(0, processors[:1] if place == "game" else others)
+        self.game = Game("--mode", "admission", "--serve", 6000, env={"WEIR_HTTP": "127.0.0.1:0", "WEIR_AGENT_CPU": os.environ.get("BENCH_AGENT_CPU", "")})
+        if place == "loop":
+            for name in ("game loop", "weir-agent"):
+                os.sched_setaffinity(self.thread(name), processors[:1])
+        os.sched_setaffinity(0, others)
         self.players = self.game.players("--players", 200, "--rate", rate, "--churn", 20)
         self.segment = only(self.game.dir, self.game.pid, ".weir")
         self.other = Host("--name", f"other{os.getpid()}", "--many", "room:20", "--channel",
                           "moves:unbounded:1000:400", "--http", "127.0.0.1:0")
+
+    def thread(self, name):
+        """The one thread of the game that is called so."""
+        tasks = "/proc/%d/task" % self.game.pid
+        [found] = [int(tid) for tid in os.listdir(tasks)
+                   if open(os.path.join(tasks, tid, "comm"), encoding="utf-8").read() == name + "\n"]
+        return found
 
     def address(self, pid, directory, env):
         """Socket and HTTP port of a process."""

@@ -26,10 +26,14 @@ struct weir_agent_options {
     const char
         *token_file; /* a file with the token that whoever asks over TCP or HTTP must show, as
                                `authorization: Bearer TOKEN`; NULL: none. WEIR_TOKEN_FILE */
+    unsigned
+        cpu_percent; /* of one processor that the thread may take, 1 to 100, with a quarter of a
+                             second in advance; beyond it stands still, and whoever floods it waits.
+                             0: 5. WEIR_AGENT_CPU, where `off` means no limit */
 };
 #define WEIR_AGENT_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(struct weir_agent_options), 0, 0, false, 0, 0                                       \
+        sizeof(struct weir_agent_options), 0, 0, false, 0, 0, 0                                    \
     }
 
 /*

@@ -342,6 +342,7 @@ static void world_build_agent(struct wi_world *world, struct wi_row *row)
     put_u64(row, WI_AGENT_PROTOCOL_ERRORS, self->protocol_errors);
     put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
     put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
+    put_nanos(row, WI_AGENT_RESTED, self->rested_nanos);
     put_history(row, world);
 }
 

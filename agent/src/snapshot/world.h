@@ -68,6 +68,7 @@ struct wi_self {
     uint64_t protocol_errors;
     uint64_t scrapes, http_rejected;
     uint64_t heap_bytes; /* of the wire: buffers and sessions */
+    uint64_t rested_nanos;
 };
 
 struct wi_world;

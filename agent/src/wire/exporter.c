@@ -9,6 +9,7 @@
 #include "encode/weir.h"
 #include "segment/file.h"
 #include "wire/address.h"
+#include "wire/budget.h"
 #include "wire/conn.h"
 #include "wire/gate.h"
 #include "wire/http.h"
@@ -26,6 +27,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORTER_CLIENTS_MAX     128 /* 64 that have stopped leave room for as many that live */
@@ -64,6 +66,8 @@ struct wi_exporter {
     void *beat_context;
     uint64_t beat_nanos;
     uint64_t beat_due;
+    unsigned cpu_percent;
+    struct wi_budget budget;
     pthread_t thread;
 };
 
@@ -312,9 +316,31 @@ static void exporter_beat(struct wi_exporter *exporter, uint64_t now)
     }
 }
 
+static uint64_t exporter_spent(void)
+{
+    struct timespec spent = {0, 0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * UINT64_C(1000000000) + (uint64_t)spent.tv_nsec;
+}
+
+/* Stands still when it has taken more than its share of a processor. */
+static void exporter_rest(struct wi_exporter *exporter)
+{
+    if (exporter->budget.percent == 0) {
+        return;
+    }
+    uint64_t now = wi_reactor_now();
+    uint64_t nanos = wi_budget_look(&exporter->budget, now, exporter_spent());
+    if (nanos > 0) {
+        wi_reactor_rest(&exporter->reactor, nanos);
+        exporter->roster.worlds.self->rested_nanos += wi_reactor_now() - now;
+    }
+}
+
 void wi_exporter_loop(struct wi_exporter *exporter)
 {
     uint64_t now = wi_reactor_now();
+    wi_budget_init(&exporter->budget, exporter->cpu_percent, now, exporter_spent());
     wi_roster_tick(&exporter->roster, now);
     exporter_read(exporter, true, now);
     exporter_beat(exporter, now);
@@ -331,6 +357,7 @@ void wi_exporter_loop(struct wi_exporter *exporter)
         exporter_run_http(exporter, now);
         exporter_step_conns(exporter, now);
         exporter_beat(exporter, now);
+        exporter_rest(exporter);
     }
     exporter_farewell(exporter);
 }
@@ -550,6 +577,7 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     exporter->beat_context = options->beat_context;
     exporter->beat_nanos = options->beat_nanos;
     exporter->beat_due = options->on_beat ? 0 : UINT64_MAX;
+    exporter->cpu_percent = options->cpu_percent;
     wi_buffer_init(&exporter->scratch, WI_MESSAGE_ROOM);
     exporter->context = (struct wi_call_context){.worlds = &exporter->roster.worlds,
                                                  .memory = &exporter->memory,

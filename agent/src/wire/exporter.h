@@ -17,6 +17,7 @@ struct wi_exporter_options {
     const char *http;        /* as WEIR_HTTP; NULL or "": none */
     const char *http_hosts;  /* for both */
     const char *token_file;  /* as WEIR_TOKEN_FILE; NULL or "": none */
+    unsigned cpu_percent;    /* of one processor that its thread may take; 0: no limit */
     bool must_have_all;      /* what does not work as asked is a failure */
     bool without_process_metrics;
     bool is_finding; /* serves the processes that it finds, several and changing ones */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -120,18 +121,21 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source)
     source->fd = -1;
 }
 
+static int reactor_millis(uint64_t nanos)
+{
+    uint64_t millis = nanos / REACTOR_NANOS_PER_MILLI + (nanos % REACTOR_NANOS_PER_MILLI != 0);
+    return millis < REACTOR_WAIT_MAX_MILLIS ? (int)millis : REACTOR_WAIT_MAX_MILLIS;
+}
+
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
 {
     uint64_t now = wi_reactor_now();
     uint64_t left = until_nanos > now ? until_nanos - now : 0;
-    uint64_t millis = left / REACTOR_NANOS_PER_MILLI + (left % REACTOR_NANOS_PER_MILLI != 0);
     struct epoll_event events[REACTOR_BATCH];
     /* Before, lest it take events out of a set of the host's; and after, since waiting takes long. */
     bool is_whole = reactor_is_whole(reactor);
-    int n = is_whole ? epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH,
-                                  millis < REACTOR_WAIT_MAX_MILLIS ? (int)millis
-                                                                   : REACTOR_WAIT_MAX_MILLIS)
-                     : 0;
+    int n =
+        is_whole ? epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH, reactor_millis(left)) : 0;
     bool has_failed = n < 0 && errno != EINTR;
     now = wi_reactor_now();
     if (!is_whole || has_failed || !reactor_is_whole(reactor)) {
@@ -154,6 +158,17 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     reactor->batch = NULL;
     reactor->n_batch = 0;
     return now;
+}
+
+void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos)
+{
+    struct pollfd stop = {.fd = reactor->stop_fds[0], .events = POLLIN};
+    if (!reactor_is_whole(reactor)) {
+        reactor->is_robbed = true;
+        reactor->is_stopping = true;
+        return;
+    }
+    (void)poll(&stop, 1, reactor_millis(nanos)); /* the next wait takes what is ready */
 }
 
 void wi_reactor_stop(struct wi_reactor *reactor)

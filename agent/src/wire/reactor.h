@@ -54,6 +54,9 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source);
  * are not its own (closefrom): their numbers may be those of its own files by now. */
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos);
 
+/* Waits so long and calls nobody, unless it is to stop. Sets is_stopping and is_robbed alike. */
+void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos);
+
 void wi_reactor_stop(struct wi_reactor *reactor);
 
 /* In a forked child: closes what the parent had open. False, and nothing closed, when the host had closed
