@@ -24,6 +24,13 @@ struct wi_call_context {
     const char *notice;        /* what does not work as asked; "" */
 };
 
+/* One peer: what its calls have in common. */
+struct wi_peer {
+    struct wi_memory *memory; /* of its session */
+    bool is_paused;           /* tokio-console's Pause */
+    unsigned pauses;          /* times that is_paused has changed: a bell */
+};
+
 enum wi_call_next {
     WI_CALL_MESSAGE, /* the buffer holds one */
     WI_CALL_QUIET,   /* none now; due_nanos has moved on */
@@ -40,21 +47,26 @@ struct wi_call_type {
      * moves on. NULL: messages wait. */
     void (*skip)(struct wi_call *call, uint64_t now_nanos);
     void (*destroy)(struct wi_call *call);
+    /* What the call is about ends, and `next` is called once more. NULL: it need not know. */
+    void (*leave)(struct wi_call *call);
 };
 
 struct wi_call {
     const struct wi_call_type *type;
     uint64_t due_nanos; /* when the next message is to be made; 0: as soon as it can leave */
+    /* The next message is due as well when this number is another than `heard`; NULL: none. */
+    const unsigned *bell;
+    unsigned heard;
 };
 
 /* A method and how its calls begin. */
 struct wi_method {
     const char *path; /* "/package.Service/Method" */
     bool is_of_all;   /* about the exporter: no process is chosen */
-    /* The process outlives the call; NULL with is_of_all.
+    /* The process and the peer outlive the call; the process is NULL with is_of_all.
      * Owns: ret_call is the caller's, type->destroy. False: ret_fault says why. */
     bool (*start)(const struct wi_call_context *context, struct wi_served *served,
-                  struct wi_memory *memory, const uint8_t *request, size_t n, uint64_t now_nanos,
+                  struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
                   struct wi_call **ret_call, struct wi_fault *ret_fault);
 };
 

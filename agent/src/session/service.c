@@ -8,6 +8,7 @@
 #include "encode/pack.h"
 #include "encode/weir.h"
 #include "session/past.h"
+#include "session/tokio.h"
 
 #include "weir/v1/agent.pb-c.h"
 
@@ -63,12 +64,13 @@ static void service_destroy(struct wi_call *call)
 
 /* A new call with its request unpacked. */
 static struct service_call *service_create(const struct wi_call_context *context,
-                                           struct wi_served *served, struct wi_memory *memory,
+                                           struct wi_served *served, struct wi_peer *peer,
                                            const struct wi_call_type *type,
                                            const ProtobufCMessageDescriptor *descriptor,
                                            const uint8_t *request, size_t n,
                                            struct wi_fault *ret_fault)
 {
+    struct wi_memory *memory = peer->memory;
     struct service_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
     if (!self) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
@@ -182,13 +184,12 @@ static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_na
 }
 
 static bool service_list(const struct wi_call_context *context, struct wi_served *served,
-                         struct wi_memory *memory, const uint8_t *request, size_t n,
+                         struct wi_peer *peer, const uint8_t *request, size_t n,
                          uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_list_next, NULL, service_destroy};
+    static const struct wi_call_type type = {service_list_next, NULL, service_destroy, NULL};
     (void)now_nanos;
-    struct service_call *self = service_create(
-        context, served, memory, &type, &weir__v1__list_request__descriptor, request, n, ret_fault);
+    struct service_call *self = service_create(context, served, peer, &type, &weir__v1__list_request__descriptor, request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -215,14 +216,14 @@ static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t no
 }
 
 static bool service_describe(const struct wi_call_context *context, struct wi_served *served,
-                             struct wi_memory *memory, const uint8_t *request, size_t n,
+                             struct wi_peer *peer, const uint8_t *request, size_t n,
                              uint64_t now_nanos, struct wi_call **ret_call,
                              struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_describe_next, NULL, service_destroy};
+    static const struct wi_call_type type = {service_describe_next, NULL, service_destroy, NULL};
     (void)now_nanos;
     struct service_call *self =
-        service_create(context, served, memory, &type, &weir__v1__describe_request__descriptor,
+        service_create(context, served, peer, &type, &weir__v1__describe_request__descriptor,
                        request, n, ret_fault);
     if (!self) {
         return false;
@@ -310,13 +311,13 @@ static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_n
 }
 
 static bool service_watch(const struct wi_call_context *context, struct wi_served *served,
-                          struct wi_memory *memory, const uint8_t *request, size_t n,
+                          struct wi_peer *peer, const uint8_t *request, size_t n,
                           uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy};
+    static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy, NULL};
     (void)now_nanos;
     struct service_call *self =
-        service_create(context, served, memory, &type, &weir__v1__watch_request__descriptor,
+        service_create(context, served, peer, &type, &weir__v1__watch_request__descriptor,
                        request, n, ret_fault);
     if (!self) {
         return false;
@@ -419,14 +420,14 @@ static bool service_subscribe_fill(struct service_call *self, struct wi_fault *r
 }
 
 static bool service_subscribe(const struct wi_call_context *context, struct wi_served *served,
-                              struct wi_memory *memory, const uint8_t *request, size_t n,
+                              struct wi_peer *peer, const uint8_t *request, size_t n,
                               uint64_t now_nanos, struct wi_call **ret_call,
                               struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy};
+    static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy, NULL};
     (void)now_nanos;
     struct service_call *self =
-        service_create(context, served, memory, &type, &weir__v1__subscribe_request__descriptor,
+        service_create(context, served, peer, &type, &weir__v1__subscribe_request__descriptor,
                        request, n, ret_fault);
     if (!self) {
         return false;
@@ -471,14 +472,14 @@ static bool service_globs_fit(char **globs, size_t n_globs, struct wi_fault *ret
 }
 
 static bool service_snapshot(const struct wi_call_context *context, struct wi_served *served,
-                             struct wi_memory *memory, const uint8_t *request, size_t n,
+                             struct wi_peer *peer, const uint8_t *request, size_t n,
                              uint64_t now_nanos, struct wi_call **ret_call,
                              struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_snapshot_next, NULL, service_destroy};
+    static const struct wi_call_type type = {service_snapshot_next, NULL, service_destroy, NULL};
     (void)now_nanos;
     struct service_call *self =
-        service_create(context, served, memory, &type, &weir__v1__snapshot_request__descriptor,
+        service_create(context, served, peer, &type, &weir__v1__snapshot_request__descriptor,
                        request, n, ret_fault);
     if (!self) {
         return false;
@@ -505,5 +506,11 @@ const struct wi_method wi_service_methods[] = {
     {"/weir.v1.Agent/Subscribe", false, service_subscribe},
     {"/weir.v1.Agent/Snapshot", false, service_snapshot},
     {"/weir.v1.Agent/History", false, wi_past_call_start},
+    {"/rs.tokio.console.instrument.Instrument/WatchUpdates", false, wi_tokio_watch_updates},
+    {"/rs.tokio.console.instrument.Instrument/WatchTaskDetails", false,
+     wi_tokio_watch_task_details},
+    {"/rs.tokio.console.instrument.Instrument/WatchState", true, wi_tokio_watch_state},
+    {"/rs.tokio.console.instrument.Instrument/Pause", true, wi_tokio_pause},
+    {"/rs.tokio.console.instrument.Instrument/Resume", true, wi_tokio_resume},
 };
 const size_t wi_service_n_methods = sizeof(wi_service_methods) / sizeof(wi_service_methods[0]);

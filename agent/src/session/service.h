@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The methods of weir.v1.Agent as calls. No I/O; the exporter's thread. */
+/* The methods as calls, those of weir.v1.Agent here. No I/O; the exporter's thread. */
 #ifndef WI_SESSION_SERVICE_H
 #define WI_SESSION_SERVICE_H
 
@@ -13,7 +13,7 @@
 #define WI_INTERVAL_MAX_MILLIS     60000
 #define WI_INTERVAL_DEFAULT_MILLIS 1000
 
-/* List, Describe, Watch, Subscribe, Snapshot, History. Owns: static. */
+/* List, Describe, Watch, Subscribe, Snapshot, History, and those of session/tokio.h. Owns: static. */
 extern const struct wi_method wi_service_methods[];
 extern const size_t wi_service_n_methods;
 

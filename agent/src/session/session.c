@@ -216,6 +216,7 @@ enum weir_status wi_session_create(const struct wi_call_context *context,
     session->n_methods = n_methods;
     session->memory.parent = context->memory;
     session->memory.limit = WI_SESSION_MEMORY_BYTES;
+    session->peer.memory = &session->memory;
     session->now = now_nanos;
     session->idle_since = now_nanos;
     nghttp2_settings_entry settings[] = {
@@ -373,7 +374,7 @@ void wi_session_farewell(struct wi_session *session, uint64_t now_nanos)
     struct wi_fault fault;
     wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "the server ends");
     for (struct wi_stream *stream = session->streams; stream; stream = stream->next) {
-        wi_stream_end(session, stream, &fault);
+        wi_stream_farewell(session, stream, &fault);
     }
 }
 

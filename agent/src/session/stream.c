@@ -208,7 +208,9 @@ void wi_stream_produce(struct wi_session *session, struct wi_stream *stream)
 
 bool wi_stream_is_due(const struct wi_stream *stream, uint64_t now)
 {
-    return stream->state == WI_STREAM_ANSWERING && stream->call->due_nanos <= now;
+    const struct wi_call *call = stream->call;
+    return stream->state == WI_STREAM_ANSWERING &&
+           (call->due_nanos <= now || (call->bell && *call->bell != call->heard));
 }
 
 /* nghttp2 asks for bytes of a stream's body. */
@@ -293,7 +295,7 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
                !wi_worlds_choose(session->context->worlds, stream->request.target, &stream->served,
                                  &fault)) {
         wi_stream_end(session, stream, &fault);
-    } else if (!method->start(session->context, stream->served, &session->memory, message, n,
+    } else if (!method->start(session->context, stream->served, &session->peer, message, n,
                               session->now, &stream->call, &fault)) {
         wi_stream_end(session, stream, &fault);
     } else {
@@ -310,19 +312,39 @@ static bool stream_has_outlived(const struct wi_stream *stream)
            stream->call->type->skip;
 }
 
-/* The process's last numbers, unless others are in flight, and then the end. */
+/* The last message, unless another is in flight, and then the end. */
+static void stream_leave(struct wi_session *session, struct wi_stream *stream,
+                         const struct wi_fault *fault)
+{
+    if (!stream->message) {
+        if (stream->call->type->leave) {
+            stream->call->type->leave(stream->call);
+        }
+        wi_stream_produce(session, stream);
+    }
+    if (stream->state == WI_STREAM_ANSWERING) {
+        stream_finish(session, stream, fault);
+    }
+}
+
+void wi_stream_farewell(struct wi_session *session, struct wi_stream *stream,
+                        const struct wi_fault *fault)
+{
+    if (stream->state == WI_STREAM_ANSWERING && stream->call->type->leave) {
+        stream_leave(session, stream, fault);
+    } else {
+        wi_stream_end(session, stream, fault);
+    }
+}
+
+/* The process's last numbers. */
 static void stream_tell_end(struct wi_session *session, struct wi_stream *stream)
 {
     struct wi_fault fault;
     const struct wi_facts *facts = wi_world_facts(stream->served->world);
     wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "%s (pid %u) has ended", facts->name,
                  (unsigned)facts->pid);
-    if (!stream->message) {
-        wi_stream_produce(session, stream);
-    }
-    if (stream->state == WI_STREAM_ANSWERING) {
-        stream_finish(session, stream, &fault);
-    }
+    stream_leave(session, stream, &fault);
 }
 
 void wi_stream_tick(struct wi_session *session, struct wi_stream *stream)

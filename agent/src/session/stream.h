@@ -42,6 +42,7 @@ struct wi_session {
     size_t n_methods;
     const struct wi_door *door; /* NULL: open */
     struct wi_memory memory;
+    struct wi_peer peer;
     nghttp2_session *http;
     struct wi_stream *streams;
     enum weir_status status; /* sticky */
@@ -61,6 +62,10 @@ void wi_stream_free(struct wi_session *session, struct wi_stream *stream);
 /* Ends a call: the status goes out as soon as a message that has begun to leave has left. */
 void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
                    const struct wi_fault *fault);
+
+/* Ends a call because the exporter does, after its last message where it has one to say. */
+void wi_stream_farewell(struct wi_session *session, struct wi_stream *stream,
+                        const struct wi_fault *fault);
 
 /* Answers a request with what is wrong with it. */
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream);

@@ -23,6 +23,11 @@ static uint64_t histogram_middle(uint64_t low, uint64_t high)
     return (uint64_t)(2.0 * (double)low * (double)high / ((double)low + (double)high));
 }
 
+uint64_t wi_histogram_middle(unsigned bucket)
+{
+    return histogram_middle(bucket ? wi_histogram_bound(bucket - 1) : 0, wi_histogram_bound(bucket));
+}
+
 uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q)
 {
     uint64_t total = 0;
@@ -43,8 +48,6 @@ uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q)
             break;
         }
     }
-    uint64_t low = found ? wi_histogram_bound(found - 1) : 0;
-    uint64_t high = wi_histogram_bound(found);
-    uint64_t middle = histogram_middle(low, high);
+    uint64_t middle = wi_histogram_middle(found);
     return histogram->max && middle > histogram->max ? histogram->max : middle;
 }

@@ -375,6 +375,37 @@ const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_ki
     return &world->rows[kind];
 }
 
+size_t wi_world_n_seats(const struct wi_world *world, enum wi_kind kind)
+{
+    if (kind == WI_SINGLE) {
+        size_t n = world->collection.n_blocks[WI_SINGLES];
+        return n < world->room_blocks[WI_SINGLES] ? n : world->room_blocks[WI_SINGLES];
+    }
+    size_t n = world->collection.n;
+    return n < world->n_slots ? n : world->n_slots;
+}
+
+const struct wi_row *wi_world_seated(const struct wi_world *const_world, size_t seat,
+                                     enum wi_kind *ret_kind)
+{
+    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
+    if (seat >= wi_world_n_seats(world, WI_CHANNEL) || !world->generations[seat]) {
+        return NULL;
+    }
+    *ret_kind = (enum wi_kind)world->collection.raws[seat].kind;
+    world_build(world, seat, &world->rows[*ret_kind]);
+    return &world->rows[*ret_kind];
+}
+
+int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat)
+{
+    const struct weir_slot_head *head = seat < wi_world_n_seats(world, WI_CHANNEL)
+                                            ? wi_collect_head(&world->collection, seat)
+                                            : NULL;
+    uint64_t nanos = head ? __atomic_load_n(&head->opened_at, __ATOMIC_RELAXED) : 0;
+    return nanos <= INT64_MAX ? (int64_t)nanos : 0;
+}
+
 const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
                                                 const struct wi_row *row, int metric)
 {

@@ -114,12 +114,13 @@ void wi_world_tick_singles(struct wi_world *world, double seconds)
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static const char *singles_waits_for(const struct wi_world *world, uint64_t waits_for)
+/* The row that a task waits for, by its id; 0: it is not there. */
+static uint64_t singles_waits_for(const struct wi_world *world, uint64_t waits_for)
 {
-    uint64_t id = (waits_for & UINT32_MAX) - 1;
-    bool is_there = (waits_for & UINT32_MAX) && id < world->collection.n && waits_for >> 32 &&
-                    world->generations[id] == waits_for >> 32;
-    return is_there ? world->slots[id].name : NULL;
+    uint64_t seat = (waits_for & UINT32_MAX) - 1;
+    bool is_there = (waits_for & UINT32_MAX) && seat < world->collection.n && waits_for >> 32 &&
+                    world->generations[seat] == waits_for >> 32;
+    return is_there ? (waits_for >> 32) << 32 | seat : 0;
 }
 
 static void singles_waits(struct wi_world *world, size_t i, unsigned which, struct wi_row *row,
@@ -157,8 +158,9 @@ void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row)
     }
     put_text(row, WI_SINGLE_STATE, states[raw.state]);
     put_text(row, WI_SINGLE_KIND, world->slots[raw.kind].name);
-    if (singles_waits_for(world, raw.waits_for)) {
-        put_text(row, WI_SINGLE_WAITS_FOR, singles_waits_for(world, raw.waits_for));
+    uint64_t waits_for = singles_waits_for(world, raw.waits_for);
+    if (waits_for) {
+        put_text(row, WI_SINGLE_WAITS_FOR, world->slots[waits_for & UINT32_MAX].name);
     }
     if (world->collection.now_ticks) {
         put_nanos(row, WI_SINGLE_IN_STATE, raw.in_state);
@@ -179,4 +181,36 @@ void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row)
     if (world->slots[raw.kind].source) {
         put_text(row, WI_SINGLE_SOURCE, world->slots[raw.kind].source);
     }
+}
+
+bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *ret_look)
+{
+    static const enum wi_look_state states[] = {
+        [WI_RAW_IDLE] = WI_LOOK_IDLE,
+        [WI_RAW_SCHEDULED] = WI_LOOK_SCHEDULED,
+        [WI_RAW_RUNNING] = WI_LOOK_RUNNING,
+        [WI_RAW_DONE] = WI_LOOK_DONE,
+    };
+    struct wi_raw_single raw;
+    memset(ret_look, 0, sizeof(*ret_look));
+    if (seat >= wi_world_n_seats(world, WI_SINGLE) || !world->singles[seat].generation ||
+        !wi_collect_single(&world->collection, seat, &raw) ||
+        raw.generation != world->singles[seat].generation || raw.kind >= world->collection.n) {
+        return false;
+    }
+    ret_look->id = (uint64_t)raw.generation << 32 | seat;
+    ret_look->name = world->singles[seat].name;
+    ret_look->kind = world->slots[raw.kind].name;
+    ret_look->source = world->slots[raw.kind].source;
+    ret_look->state = states[raw.state];
+    ret_look->waits_for = singles_waits_for(world, raw.waits_for);
+    ret_look->polls = raw.polls;
+    ret_look->wakes = raw.wakes;
+    ret_look->self_wakes = raw.self_wakes;
+    ret_look->busy = world_minus(raw.busy, raw.state == WI_RAW_RUNNING ? raw.in_state : 0);
+    ret_look->scheduled =
+        world_minus(raw.scheduled, raw.state == WI_RAW_SCHEDULED ? raw.in_state : 0);
+    ret_look->in_state = raw.in_state;
+    ret_look->age = raw.age;
+    return true;
 }

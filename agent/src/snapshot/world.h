@@ -117,6 +117,35 @@ struct wi_self *wi_world_self(struct wi_world *world);
 size_t wi_world_count(const struct wi_world *world, enum wi_kind kind);
 const struct wi_row *wi_world_row(const struct wi_world *world, enum wi_kind kind, size_t i);
 
+/*
+ * Seats: where rows lie, the low half of their ids. A row keeps its seat as long as it lives, so that a
+ * walk over the seats goes on where it was, whatever came and went. All kinds with a handle share one row
+ * of seats, single tasks have another; `kind` says which. A seat may be free.
+ */
+size_t wi_world_n_seats(const struct wi_world *world, enum wi_kind kind);
+
+/* The row of what has a handle, borrowed as that of wi_world_row; NULL: the seat is free. */
+const struct wi_row *wi_world_seated(const struct wi_world *world, size_t seat,
+                                     enum wi_kind *ret_kind);
+
+/* When its handle was opened; 0: unknown. */
+int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat);
+
+/* A single task without its histograms: what somebody looks at who looks at thousands each second. */
+enum wi_look_state { WI_LOOK_IDLE, WI_LOOK_SCHEDULED, WI_LOOK_RUNNING, WI_LOOK_DONE };
+struct wi_look {
+    uint64_t id;
+    const char *name, *kind, *source; /* as in its row; NULL: unknown */
+    enum wi_look_state state;
+    uint64_t waits_for; /* the id of a row; 0: none */
+    uint64_t polls, wakes, self_wakes;
+    uint64_t busy, scheduled; /* nanoseconds, without the state that it is in */
+    uint64_t in_state, age;   /* nanoseconds; of one that is done: since then, and how long it lived */
+};
+
+/* False: the seat is free. */
+bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *ret_look);
+
 /* The merged histogram behind a metric of type WI_TYPE_HISTOGRAM, since the start; NULL when
  * nothing was measured yet. Borrowed until the next call or refresh. */
 const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
@@ -124,6 +153,9 @@ const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_
 
 /* The upper bound of a bucket in nanoseconds; UINT64_MAX for the last. */
 uint64_t wi_histogram_bound(unsigned bucket);
+
+/* The value in nanoseconds that a bucket is taken for: its middle; of the last, where it begins. */
+uint64_t wi_histogram_middle(unsigned bucket);
 
 /* The value at quantile q (0 to 1) in nanoseconds, the middle of its bucket; 0 when empty. */
 uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The messages of tokio-console's protocol (proto/tokio/console.proto), written from the rows of a world.
+ * Its console ends on what it does not expect, so here every time lies within what it takes, no duration is
+ * negative, and what it needs is there, whatever a segment says. No I/O; the world's thread.
+ *
+ *     world -> wi_look, wi_row -> wi_tokio_task, ... -> bytes
+ */
+#ifndef WI_ENCODE_TOKIO_H
+#define WI_ENCODE_TOKIO_H
+
+#include "encode/buffer.h"
+#include "snapshot/world.h"
+
+/* More than one item takes, with its numbers. */
+#define WI_TOKIO_ROOM ((size_t)8 << 10)
+
+/* Times are nanoseconds of Unix, 0 for none; durations nanoseconds. */
+struct wi_tokio_task {
+    uint64_t id; /* 0: none */
+    int64_t created, dropped;
+    int64_t woken, poll_started, poll_ended;
+    uint64_t polls, wakes, self_wakes;
+    uint64_t busy, scheduled;
+    enum wi_look_state state;
+};
+
+/* A task's wait for a resource. */
+struct wi_tokio_op {
+    uint64_t id, resource, task;
+    int64_t created, dropped;
+    const char *source;
+};
+
+/* ---- an Update and its parts --------------------------------------------------------------- */
+
+void wi_tokio_now(struct wi_buffer *buffer, int64_t now);
+
+/* What every item refers to; `target` is the service. */
+void wi_tokio_metadata(struct wi_buffer *buffer, const char *target);
+
+/* Begins one of the three parts, which wi_tokio_end_part ends; an empty one is taken back. */
+enum wi_tokio_part { WI_TOKIO_TASKS = 2, WI_TOKIO_RESOURCES = 3, WI_TOKIO_OPS = 4 };
+size_t wi_tokio_begin_part(struct wi_buffer *buffer, enum wi_tokio_part part);
+void wi_tokio_end_part(struct wi_buffer *buffer, size_t mark, enum wi_tokio_part part,
+                       uint64_t n_dropped);
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+void wi_tokio_task_of(const struct wi_look *look, int64_t now, struct wi_tokio_task *ret_task);
+
+/* Whether more than time has gone by between the two. */
+bool wi_tokio_task_differs(const struct wi_tokio_task *a, const struct wi_tokio_task *b);
+
+/* Ends one that was there before and is not any more. */
+void wi_tokio_task_end(struct wi_tokio_task *task, int64_t now);
+
+void wi_tokio_new_task(struct wi_buffer *buffer, const struct wi_look *look);
+void wi_tokio_task_stats(struct wi_buffer *buffer, const struct wi_tokio_task *task);
+
+/* ---- resources ----------------------------------------------------------------------------- */
+
+/* A fingerprint of what wi_tokio_resource_stats would say. */
+uint64_t wi_tokio_print(enum wi_kind kind, const struct wi_row *row);
+
+void wi_tokio_new_resource(struct wi_buffer *buffer, enum wi_kind kind, const struct wi_row *row);
+void wi_tokio_resource_stats(struct wi_buffer *buffer, enum wi_kind kind, const struct wi_row *row,
+                             int64_t created);
+
+/* One that was there before and is not any more. */
+void wi_tokio_resource_end(struct wi_buffer *buffer, uint64_t id, int64_t created, int64_t dropped);
+
+/* ---- async operations ---------------------------------------------------------------------- */
+
+/* What a wait for this row is called; NULL: nothing waits for such a one. */
+const char *wi_tokio_op_source(enum wi_kind kind, const struct wi_row *row);
+
+void wi_tokio_new_op(struct wi_buffer *buffer, const struct wi_tokio_op *op);
+void wi_tokio_op_stats(struct wi_buffer *buffer, const struct wi_tokio_op *op);
+
+/* ---- the other messages -------------------------------------------------------------------- */
+
+void wi_tokio_state(struct wi_buffer *buffer, bool is_paused);
+
+/* A task's histograms. */
+void wi_tokio_details(struct wi_buffer *buffer, struct wi_world *world, uint64_t id, int64_t now);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WatchTaskDetails, WatchState, Pause and Resume. A pause rings the bell of the peer's other calls, so that
+ * they answer to it at once and need not look for it.
+ */
+#include "session/tokio.h"
+
+#include "encode/tokio.h"
+#include "session/clock.h"
+
+#include "tokio/console.pb-c.h"
+
+#include <inttypes.h>
+
+struct tokio_call {
+    struct wi_call call; /* first */
+    struct wi_served *served;
+    struct wi_peer *peer;
+    struct wi_clock clock;
+    uint64_t task;
+    bool pauses;
+    bool has_answered;
+};
+
+static struct tokio_call *tokio_self(struct wi_call *call)
+{
+    return (struct tokio_call *)(void *)call;
+}
+
+static void tokio_destroy(struct wi_call *call)
+{
+    wi_memory_return(tokio_self(call)->peer->memory, call);
+}
+
+static struct tokio_call *tokio_create(const struct wi_call_type *type, struct wi_served *served,
+                                       struct wi_peer *peer, struct wi_fault *ret_fault)
+{
+    struct tokio_call *self = wi_memory_take_zeroed(peer->memory, sizeof(*self));
+    if (!self) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
+        return NULL;
+    }
+    self->call.type = type;
+    self->call.bell = &peer->pauses;
+    self->call.heard = peer->pauses;
+    self->served = served;
+    self->peer = peer;
+    return self;
+}
+
+static enum wi_call_next tokio_end(const struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    if (!buffer->has_failed) {
+        return WI_CALL_MESSAGE;
+    }
+    wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+    return WI_CALL_END;
+}
+
+/* ---- WatchState ---------------------------------------------------------------------------- */
+
+static enum wi_call_next tokio_state_next(struct wi_call *call, uint64_t now_nanos,
+                                          struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct tokio_call *self = tokio_self(call);
+    call->heard = self->peer->pauses;
+    call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
+    wi_tokio_state(buffer, self->peer->is_paused);
+    return tokio_end(buffer, ret_fault);
+}
+
+bool wi_tokio_watch_state(const struct wi_call_context *context, struct wi_served *served,
+                          struct wi_peer *peer, const uint8_t *request, size_t n,
+                          uint64_t now_nanos, struct wi_call **ret_call,
+                          struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {tokio_state_next, NULL, tokio_destroy, NULL};
+    (void)context;
+    (void)request;
+    (void)n;
+    (void)now_nanos;
+    struct tokio_call *self = tokio_create(&type, served, peer, ret_fault);
+    *ret_call = self ? &self->call : NULL;
+    return self != NULL;
+}
+
+/* ---- Pause and Resume ---------------------------------------------------------------------- */
+
+static enum wi_call_next tokio_pause_next(struct wi_call *call, uint64_t now_nanos,
+                                          struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    (void)now_nanos;
+    struct tokio_call *self = tokio_self(call);
+    if (self->has_answered) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    self->has_answered = true;
+    if (self->peer->is_paused != self->pauses) {
+        self->peer->is_paused = self->pauses;
+        self->peer->pauses++;
+    }
+    return tokio_end(buffer, ret_fault); /* an empty message */
+}
+
+static bool tokio_set_pause(bool pauses, struct wi_served *served, struct wi_peer *peer,
+                            struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {tokio_pause_next, NULL, tokio_destroy, NULL};
+    struct tokio_call *self = tokio_create(&type, served, peer, ret_fault);
+    if (!self) {
+        return false;
+    }
+    self->call.bell = NULL;
+    self->pauses = pauses;
+    *ret_call = &self->call;
+    return true;
+}
+
+bool wi_tokio_pause(const struct wi_call_context *context, struct wi_served *served,
+                    struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                    struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    (void)context;
+    (void)request;
+    (void)n;
+    (void)now_nanos;
+    return tokio_set_pause(true, served, peer, ret_call, ret_fault);
+}
+
+bool wi_tokio_resume(const struct wi_call_context *context, struct wi_served *served,
+                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                     struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    (void)context;
+    (void)request;
+    (void)n;
+    (void)now_nanos;
+    return tokio_set_pause(false, served, peer, ret_call, ret_fault);
+}
+
+/* ---- WatchTaskDetails ---------------------------------------------------------------------- */
+
+static bool tokio_has_task(const struct wi_world *world, uint64_t id)
+{
+    struct wi_look look;
+    return wi_world_look(world, (size_t)(id & UINT32_MAX), &look) && look.id == id;
+}
+
+static void tokio_details_skip(struct wi_call *call, uint64_t now_nanos)
+{
+    call->heard = *call->bell;
+    call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
+}
+
+static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_nanos,
+                                            struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct tokio_call *self = tokio_self(call);
+    struct wi_world *world = self->served->world;
+    call->heard = self->peer->pauses;
+    if (self->peer->is_paused && self->has_answered) {
+        call->due_nanos = UINT64_MAX;
+        return WI_CALL_QUIET;
+    }
+    call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
+    if (self->served->status != WEIR_OK) {
+        return WI_CALL_QUIET; /* nothing is known of it at present */
+    }
+    if (!tokio_has_task(world, self->task)) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    self->has_answered = true;
+    wi_tokio_details(buffer, world, self->task, wi_clock_now(&self->clock, world));
+    return tokio_end(buffer, ret_fault);
+}
+
+static void *tokio_alloc(void *memory, size_t n)
+{
+    return wi_memory_take(memory, n);
+}
+
+static void tokio_free(void *memory, void *block)
+{
+    wi_memory_return(memory, block);
+}
+
+/* The task that a request asks for. */
+static bool tokio_asked_task(struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t *ret_id,
+                             struct wi_fault *ret_fault)
+{
+    ProtobufCAllocator allocator = {tokio_alloc, tokio_free, peer->memory};
+    uint64_t refusals = peer->memory->refusals;
+    Tokio__Console__TaskDetailsRequest *asked =
+        tokio__console__task_details_request__unpack(&allocator, n, request);
+    if (!asked) {
+        bool is_full = peer->memory->refusals != refusals;
+        wi_fault_set(ret_fault, is_full ? WI_RPC_RESOURCE_EXHAUSTED : WI_RPC_INVALID_ARGUMENT,
+                     is_full ? "no memory for the request"
+                             : "the request is no TaskDetailsRequest");
+        return false;
+    }
+    *ret_id = asked->id ? asked->id->id : 0;
+    tokio__console__task_details_request__free_unpacked(asked, &allocator);
+    if (*ret_id == 0) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT,
+                     "the request names no task: give the id of one of the tasks");
+    }
+    return *ret_id != 0;
+}
+
+bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct wi_served *served,
+                                 struct wi_peer *peer, const uint8_t *request, size_t n,
+                                 uint64_t now_nanos, struct wi_call **ret_call,
+                                 struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {tokio_details_next, tokio_details_skip, tokio_destroy,
+                                             NULL};
+    uint64_t task;
+    (void)context;
+    (void)now_nanos;
+    if (!tokio_asked_task(peer, request, n, &task, ret_fault)) {
+        return false;
+    }
+    if (!tokio_has_task(served->world, task)) {
+        wi_fault_set(ret_fault, WI_RPC_NOT_FOUND, "there is no task %" PRIu64, task);
+        return false;
+    }
+    struct tokio_call *self = tokio_create(&type, served, peer, ret_fault);
+    if (!self) {
+        return false;
+    }
+    self->task = task;
+    *ret_call = &self->call;
+    return true;
+}
