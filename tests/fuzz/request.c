@@ -87,11 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     uint8_t habits = fuzz_u8(&input);
     struct wi_memory memory = {.limit = habits & 4 ? 64 * (uint64_t)(habits >> 3) : UINT64_MAX};
     struct wi_call_context context = {&worlds, &memory, &scratch, "127.0.0.1:9464", "", "a notice"};
+    struct wi_peer peer = {.memory = &memory};
     struct wi_call *call = NULL;
     struct wi_fault fault = {WI_RPC_OK, ""};
     /* Of its own size, so that one byte too many is seen. */
     uint8_t *request = fuzz_copy(input.at, input.left);
-    bool has_begun = method_of(method)->start(&context, worlds.first, &memory, request, input.left,
+    bool has_begun = method_of(method)->start(&context, worlds.first, &peer, request, input.left,
                                               1000 * MILLI, &call, &fault);
     free(request);
     if (has_begun) {

@@ -39,6 +39,9 @@ struct wi_world {
     void (*on_refresh)(struct wi_world *world, uint64_t now_nanos, void *context);
     void *on_refresh_context;
     const struct wi_history *history;
+    struct fake_row **seats[2]; /* of all with a handle, and of single tasks; by the low half of the id */
+    size_t n_seats[2];
+    bool is_seated; /* the seats are as the rows are */
 };
 
 static struct wi_world *fake_offered;
@@ -97,7 +100,14 @@ struct wi_row *fake_world_add(struct wi_world *world, enum wi_kind kind, const c
     fake->row.id = world->next_id++;
     fake->row.name = fake->name;
     world->rows[kind][world->n_rows[kind]++] = fake;
+    world->is_seated = false;
     return &fake->row;
+}
+
+void fake_world_set_id(struct wi_world *world, struct wi_row *row, uint64_t id)
+{
+    row->id = id;
+    world->is_seated = false;
 }
 
 static void fake_row_free(struct fake_row *fake)
@@ -117,6 +127,7 @@ void fake_world_remove(struct wi_world *world, struct wi_row *row)
             memmove(&world->rows[kind][i], &world->rows[kind][i + 1],
                     (world->n_rows[kind] - i - 1) * sizeof(struct fake_row *));
             world->n_rows[kind]--;
+            world->is_seated = false;
             fake_row_free(fake);
             return;
         }
@@ -128,6 +139,7 @@ void fake_world_clear(struct wi_world *world, enum wi_kind kind)
     while (world->n_rows[kind] > 0) {
         fake_row_free(world->rows[kind][--world->n_rows[kind]]);
     }
+    world->is_seated = false;
 }
 
 struct wi_row *fake_world_add_channel(struct wi_world *world, const char *name, uint64_t sent,
@@ -336,6 +348,8 @@ void wi_world_close(struct wi_world *world)
         free(world->texts);
         world->texts = next;
     }
+    free(world->seats[0]);
+    free(world->seats[1]);
     free(world);
 }
 
@@ -409,12 +423,133 @@ const struct wi_row *wi_world_row(const struct wi_world *world, enum wi_kind kin
     return i < world->n_rows[kind] ? &world->rows[kind][i]->row : NULL;
 }
 
+/* Puts the rows of a walk into their seats. */
+static void fake_seat_all(struct wi_world *world, bool of_singles)
+{
+    size_t most = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+            bool fits = of_singles ? kind == WI_SINGLE : wi_kind_has_slots(kind);
+            for (size_t i = 0; fits && i < world->n_rows[kind]; i++) {
+                size_t seat = (size_t)(world->rows[kind][i]->row.id & UINT32_MAX);
+                most = seat + 1 > most ? seat + 1 : most;
+                if (pass == 1) {
+                    world->seats[of_singles][seat] = world->rows[kind][i];
+                }
+            }
+        }
+        if (pass == 0) {
+            free(world->seats[of_singles]);
+            world->seats[of_singles] = fake_alloc((most + 1) * sizeof(struct fake_row *));
+            world->n_seats[of_singles] = most;
+        }
+    }
+}
+
+static const struct fake_row *fake_seated(const struct wi_world *const_world, bool is_single,
+                                          size_t seat)
+{
+    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
+    if (!world->is_seated) {
+        fake_seat_all(world, false);
+        fake_seat_all(world, true);
+        world->is_seated = true;
+    }
+    return seat < world->n_seats[is_single] ? world->seats[is_single][seat] : NULL;
+}
+
+size_t wi_world_n_seats(const struct wi_world *world, enum wi_kind kind)
+{
+    (void)fake_seated(world, kind == WI_SINGLE, 0);
+    return world->n_seats[kind == WI_SINGLE];
+}
+
+const struct wi_row *wi_world_seated(const struct wi_world *world, size_t seat,
+                                     enum wi_kind *ret_kind)
+{
+    const struct fake_row *fake = fake_seated(world, false, seat);
+    if (fake) {
+        *ret_kind = fake->kind;
+    }
+    return fake ? &fake->row : NULL;
+}
+
+int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat)
+{
+    return fake_seated(world, false, seat) ? world->facts.opened_unix_nanos : 0;
+}
+
+static uint64_t fake_nanos(const struct wi_row *row, int metric)
+{
+    double nanos = wi_value_number(&row->value[metric], 0) * 1e9;
+    return nanos > 0 && nanos < 1.8e19 ? (uint64_t)(nanos + 0.5) : 0;
+}
+
+static uint64_t fake_count(const struct wi_row *row, int metric)
+{
+    return row->value[metric].type == WI_U64 ? row->value[metric].u.u64 : 0;
+}
+
+static const char *fake_text_of(const struct wi_row *row, int metric)
+{
+    return row->value[metric].type == WI_TEXT ? row->value[metric].u.text : NULL;
+}
+
+/* The channel or semaphore of a name. */
+static uint64_t fake_waits_for(const struct wi_world *world, const char *name)
+{
+    for (int kind = WI_CHANNEL; name && kind <= WI_SEMAPHORE; kind++) {
+        for (size_t i = 0; i < world->n_rows[kind]; i++) {
+            if (strcmp(world->rows[kind][i]->name, name) == 0) {
+                return world->rows[kind][i]->row.id;
+            }
+        }
+    }
+    return 0;
+}
+
+bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *ret_look)
+{
+    static const char *const states[] = {"idle", "scheduled", "running", "done"};
+    const struct fake_row *fake = fake_seated(world, true, seat);
+    memset(ret_look, 0, sizeof(*ret_look));
+    if (!fake) {
+        return false;
+    }
+    const struct wi_row *row = &fake->row;
+    const char *state = fake_text_of(row, WI_SINGLE_STATE);
+    for (int i = 0; i < 4; i++) {
+        if (state && strcmp(state, states[i]) == 0) {
+            ret_look->state = (enum wi_look_state)i;
+        }
+    }
+    ret_look->id = row->id;
+    ret_look->name = row->name;
+    ret_look->kind = fake_text_of(row, WI_SINGLE_KIND);
+    ret_look->source = fake_text_of(row, WI_SINGLE_SOURCE);
+    ret_look->waits_for = fake_waits_for(world, fake_text_of(row, WI_SINGLE_WAITS_FOR));
+    ret_look->polls = fake_count(row, WI_SINGLE_POLLS);
+    ret_look->wakes = fake_count(row, WI_SINGLE_WAKES);
+    ret_look->self_wakes = fake_count(row, WI_SINGLE_SELF_WAKES);
+    ret_look->in_state = fake_nanos(row, WI_SINGLE_IN_STATE);
+    ret_look->age = fake_nanos(row, WI_SINGLE_AGE);
+    ret_look->busy = fake_nanos(row, WI_SINGLE_BUSY) -
+                     (ret_look->state == WI_LOOK_RUNNING ? ret_look->in_state : 0);
+    ret_look->scheduled = fake_nanos(row, WI_SINGLE_SCHEDULED) -
+                          (ret_look->state == WI_LOOK_SCHEDULED ? ret_look->in_state : 0);
+    return true;
+}
+
+/* By its id, as the real one: the row may be a copy. */
 const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
                                                 const struct wi_row *row, int metric)
 {
-    (void)world;
-    (void)kind;
-    return ((const struct fake_row *)(const void *)row)->histogram[metric];
+    for (size_t i = 0; i < world->n_rows[kind]; i++) {
+        if (world->rows[kind][i]->row.id == row->id) {
+            return world->rows[kind][i]->histogram[metric];
+        }
+    }
+    return NULL;
 }
 
 __attribute__((weak)) uint64_t wi_histogram_bound(unsigned bucket)
@@ -425,6 +560,13 @@ __attribute__((weak)) uint64_t wi_histogram_bound(unsigned bucket)
     unsigned octave = bucket / 4;
     unsigned quarter = bucket % 4;
     return (UINT64_C(4) + quarter) << (octave + WEIR_HISTOGRAM_MIN_SHIFT - 2);
+}
+
+__attribute__((weak)) uint64_t wi_histogram_middle(unsigned bucket)
+{
+    uint64_t low = bucket ? wi_histogram_bound(bucket - 1) : 0;
+    uint64_t high = wi_histogram_bound(bucket);
+    return high == UINT64_MAX ? low : low + (high - low) / 2;
 }
 
 __attribute__((weak)) uint64_t wi_histogram_quantile(const struct weir_histogram *histogram,
@@ -439,9 +581,7 @@ __attribute__((weak)) uint64_t wi_histogram_quantile(const struct weir_histogram
     for (unsigned i = 0; i < WEIR_HISTOGRAM_BUCKETS; i++) {
         seen += histogram->bucket[i];
         if (histogram->bucket[i] && (double)seen >= wanted) {
-            uint64_t low = i ? wi_histogram_bound(i - 1) : 0;
-            uint64_t high = wi_histogram_bound(i);
-            return high == UINT64_MAX ? histogram->max : low + (high - low) / 2;
+            return i == WEIR_HISTOGRAM_BUCKETS - 1 ? histogram->max : wi_histogram_middle(i);
         }
     }
     return 0;

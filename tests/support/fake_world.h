@@ -17,6 +17,8 @@ struct wi_world *fake_world_create(const char *name);
  * removed. Owns: the world's; the name is copied. */
 struct wi_row *fake_world_add(struct wi_world *world, enum wi_kind kind, const char *name);
 void fake_world_remove(struct wi_world *world, struct wi_row *row);
+/* Another id than the next one in turn; its lower half is the row's seat, so no two may share it. */
+void fake_world_set_id(struct wi_world *world, struct wi_row *row, uint64_t id);
 void fake_world_clear(struct wi_world *world, enum wi_kind kind);
 
 /* Adds a channel as a real world would: counts consistent, all reasons 0, unbounded when `capacity`

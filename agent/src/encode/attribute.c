@@ -168,16 +168,14 @@ void wi_attribute_location(struct wi_buffer *buffer, unsigned field, const char 
 static void attribute_number(double number, char *ret_text, size_t room)
 {
     number = number < 1e15 ? number : 1e15;
-    if (number >= 100) {
-        snprintf(ret_text, room, "%llu", (unsigned long long)(number + 0.5));
-    } else {
+    if (number < 9.995) {
         unsigned hundredths = (unsigned)(number * 100 + 0.5);
-        if (hundredths >= 1000) {
-            unsigned tenths = (hundredths + 5) / 10;
-            snprintf(ret_text, room, "%u.%u", tenths / 10, tenths % 10);
-        } else {
-            snprintf(ret_text, room, "%u.%02u", hundredths / 100, hundredths % 100);
-        }
+        snprintf(ret_text, room, "%u.%02u", hundredths / 100, hundredths % 100);
+    } else if (number < 99.95) {
+        unsigned tenths = (unsigned)(number * 10 + 0.5);
+        snprintf(ret_text, room, "%u.%u", tenths / 10, tenths % 10);
+    } else {
+        snprintf(ret_text, room, "%llu", (unsigned long long)(number + 0.5));
     }
 }
 
