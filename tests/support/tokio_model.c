@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the console has. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "session/rpc.h"
 #include "tokio_model.h"
+
+#include "child.h"
+#include "session/rpc.h"
 
 #include "tokio/console.pb-c.h"
 
@@ -48,7 +44,7 @@ static void model_rehash(struct tokio_model *model, enum tokio_sort sort, size_t
     struct tokio_item *old = model->items[sort];
     size_t n = model->room[sort];
     model->items[sort] = calloc(room, sizeof(*old));
-    assert_non_null(model->items[sort]);
+    CHECK(model->items[sort]);
     model->room[sort] = room;
     model->n_items[sort] = 0;
     for (size_t i = 0; i < n; i++) {
@@ -68,7 +64,7 @@ static struct tokio_item *model_add(struct tokio_model *model, enum tokio_sort s
         model_rehash(model, sort, model->room[sort] ? 2 * model->room[sort] : 64, true);
     }
     struct tokio_item *item = &model->items[sort][model_slot(model, sort, id)];
-    assert_int_equal(item->id, 0); /* the same one again would freeze the client's open view of it */
+    CHECK(item->id == 0); /* the same one again would freeze the client's open view of it */
     item->id = id;
     model->n_items[sort]++;
     model->n_new++;
@@ -120,7 +116,7 @@ void tokio_model_finish(struct tokio_model *model)
 
 static void model_text(char *to, size_t room, const char *text)
 {
-    assert_true(wi_rpc_is_utf8(text));
+    CHECK(wi_rpc_is_utf8(text));
     snprintf(to, room, "%s", text);
 }
 
@@ -130,11 +126,11 @@ static int64_t model_time(const Tokio__Console__Timestamp *time)
     if (!time) {
         return 0;
     }
-    assert_true(time->seconds >= 0 && time->seconds <= INT64_C(253402300799)); /* the year 9999 */
-    assert_true(time->nanos >= 0 && time->nanos < SECOND);
-    assert_true(time->seconds < INT64_MAX / SECOND);
+    CHECK(time->seconds >= 0 && time->seconds <= INT64_C(253402300799)); /* the year 9999 */
+    CHECK(time->nanos >= 0 && time->nanos < SECOND);
+    CHECK(time->seconds < INT64_MAX / SECOND);
     int64_t nanos = time->seconds * SECOND + time->nanos;
-    assert_true(nanos > 0);
+    CHECK(nanos > 0);
     return nanos;
 }
 
@@ -143,23 +139,23 @@ static uint64_t model_duration(const Tokio__Console__Duration *duration)
     if (!duration) {
         return 0;
     }
-    assert_true(duration->seconds >= 0 && duration->nanos >= 0 && duration->nanos < SECOND);
-    assert_true(duration->seconds < INT64_MAX / SECOND);
+    CHECK(duration->seconds >= 0 && duration->nanos >= 0 && duration->nanos < SECOND);
+    CHECK(duration->seconds < INT64_MAX / SECOND);
     return (uint64_t)(duration->seconds * SECOND + duration->nanos);
 }
 
 static void model_metadata_is_known(const struct tokio_model *model, const Tokio__Console__Id *id)
 {
-    assert_non_null(id);
-    assert_true(id->id < 64 && model->metas >> id->id & 1);
+    CHECK(id);
+    CHECK(id->id < 64 && model->metas >> id->id & 1);
 }
 
 static void model_location(char *to, size_t room, const Tokio__Console__Location *location)
 {
     to[0] = '\0';
     if (location) {
-        assert_true(location->file[0] || location->module_path[0]); /* "" ends the task's view */
-        assert_true(wi_rpc_is_utf8(location->file));
+        CHECK(location->file[0] || location->module_path[0]); /* "" ends the task's view */
+        CHECK(wi_rpc_is_utf8(location->file));
         if (location->line) {
             snprintf(to, room, "%s:%" PRIu32, location->file, location->line);
         } else {
@@ -172,17 +168,17 @@ static void model_location(char *to, size_t room, const Tokio__Console__Location
 static void model_field(const struct tokio_model *model, const Tokio__Console__Field *field, char *to,
                         size_t room)
 {
-    assert_non_null(field);
-    assert_int_equal(field->name_case, TOKIO__CONSOLE__FIELD__NAME_STR_NAME);
-    assert_true(wi_rpc_is_utf8(field->str_name) && field->str_name[0]);
+    CHECK(field);
+    CHECK(field->name_case == TOKIO__CONSOLE__FIELD__NAME_STR_NAME);
+    CHECK(wi_rpc_is_utf8(field->str_name) && field->str_name[0]);
     model_metadata_is_known(model, field->metadata_id);
     switch (field->value_case) {
     case TOKIO__CONSOLE__FIELD__VALUE_DEBUG_VAL:
-        assert_true(field->debug_val[0]);
+        CHECK(field->debug_val[0]);
         model_text(to, room, field->debug_val);
         break;
     case TOKIO__CONSOLE__FIELD__VALUE_STR_VAL:
-        assert_true(field->str_val[0]);
+        CHECK(field->str_val[0]);
         model_text(to, room, field->str_val);
         break;
     case TOKIO__CONSOLE__FIELD__VALUE_U64_VAL:
@@ -195,7 +191,7 @@ static void model_field(const struct tokio_model *model, const Tokio__Console__F
         snprintf(to, room, "%s", field->bool_val ? "true" : "false");
         break;
     default:
-        fail_msg("%s has no value", field->str_name);
+        CHECK(!"a field without a value");
     }
 }
 
@@ -207,19 +203,19 @@ static void model_attributes(const struct tokio_model *model, struct tokio_item 
     for (size_t i = 0; i < n; i++) {
         char value[136];
         model_field(model, attributes[i]->field, value, sizeof(value));
-        assert_true(wi_rpc_is_utf8(attributes[i]->unit));
+        CHECK(wi_rpc_is_utf8(attributes[i]->unit));
         length += (size_t)snprintf(all + length, sizeof(all) - length, "%s=%s%s ",
                                    attributes[i]->field->str_name, value, attributes[i]->unit);
-        assert_true(length < sizeof(all));
+        CHECK(length < sizeof(all));
     }
     free(item->attributes);
     item->attributes = strdup(all);
-    assert_non_null(item->attributes);
+    CHECK(item->attributes);
 }
 
 static void model_polls(struct tokio_item *item, const Tokio__Console__PollStats *polls)
 {
-    assert_non_null(polls);
+    CHECK(polls);
     item->polls = polls->polls;
     item->poll_started = model_time(polls->last_poll_started);
     item->poll_ended = model_time(polls->last_poll_ended);
@@ -232,9 +228,9 @@ static void model_polls(struct tokio_item *item, const Tokio__Console__PollStats
 static void model_take_metadata(struct tokio_model *model, const Tokio__Console__RegisterMetadata *all)
 {
     for (size_t i = 0; all && i < all->n_metadata; i++) {
-        assert_non_null(all->metadata[i]->id);
-        assert_non_null(all->metadata[i]->metadata);
-        assert_in_range(all->metadata[i]->id->id, 1, 63);
+        CHECK(all->metadata[i]->id);
+        CHECK(all->metadata[i]->metadata);
+        CHECK(all->metadata[i]->id->id >= 1 && all->metadata[i]->id->id < 64);
         model->metas |= UINT64_C(1) << all->metadata[i]->id->id;
         model_text(model->target, sizeof(model->target), all->metadata[i]->metadata->target);
     }
@@ -256,10 +252,10 @@ static void model_new_tasks(struct tokio_model *model, const Tokio__Console__Tas
     for (size_t i = 0; i < update->n_new_tasks; i++) {
         const Tokio__Console__Task *task = update->new_tasks[i];
         char value[136];
-        assert_non_null(task->id);
-        assert_int_not_equal(task->id->id, 0);
+        CHECK(task->id);
+        CHECK(task->id->id != 0);
         model_metadata_is_known(model, task->metadata);
-        assert_true(model_has_task_stats(update, task->id->id, &hint)); /* else it is never shown */
+        CHECK(model_has_task_stats(update, task->id->id, &hint)); /* else it is never shown */
         struct tokio_item *item = model_add(model, TOKIO_TASK, task->id->id);
         model_location(item->location, sizeof(item->location), task->location);
         for (size_t f = 0; f < task->n_fields; f++) {
@@ -270,12 +266,12 @@ static void model_new_tasks(struct tokio_model *model, const Tokio__Console__Tas
             } else if (strcmp(field->str_name, "kind") == 0) {
                 snprintf(item->kind, sizeof(item->kind), "%s", value);
             } else if (strcmp(field->str_name, "task.id") == 0) {
-                assert_int_equal(field->value_case, TOKIO__CONSOLE__FIELD__VALUE_U64_VAL);
+                CHECK(field->value_case == TOKIO__CONSOLE__FIELD__VALUE_U64_VAL);
                 item->number = field->u64_val;
             }
-            assert_string_not_equal(field->str_name, "size.bytes"); /* would warn */
+            CHECK(strcmp(field->str_name, "size.bytes") != 0); /* would warn */
         }
-        assert_int_not_equal(item->number, 0);
+        CHECK(item->number != 0);
     }
 }
 
@@ -288,21 +284,21 @@ static void model_take_tasks(struct tokio_model *model, const Tokio__Console__Ta
     for (size_t i = 0; i < update->n_stats_update; i++) {
         const Tokio__Console__TaskStats *stats = update->stats_update[i]->value;
         struct tokio_item *item = tokio_model_find(model, TOKIO_TASK, update->stats_update[i]->key);
-        assert_non_null(stats);
-        assert_non_null(item);
+        CHECK(stats);
+        CHECK(item);
         item->created = model_time(stats->created_at);
-        assert_int_not_equal(item->created, 0);
+        CHECK(item->created != 0);
         item->dropped = model_time(stats->dropped_at);
         item->woken = model_time(stats->last_wake);
         item->wakes = stats->wakes;
         item->self_wakes = stats->self_wakes;
-        assert_true(stats->self_wakes <= stats->wakes);
-        assert_true(stats->waker_clones >= stats->waker_drops);
+        CHECK(stats->self_wakes <= stats->wakes);
+        CHECK(stats->waker_clones >= stats->waker_drops);
         item->wakers = stats->waker_clones - stats->waker_drops;
         item->scheduled = model_duration(stats->scheduled_time);
         model_polls(item, stats->poll_stats);
-        assert_true(!item->dropped || item->dropped >= item->created);
-        assert_true(item->created <= model->now && item->dropped <= model->now &&
+        CHECK(!item->dropped || item->dropped >= item->created);
+        CHECK(item->created <= model->now && item->dropped <= model->now &&
                     item->woken <= model->now && item->poll_started <= model->now);
         item->n_stats++;
         model->n_stats++;
@@ -327,29 +323,29 @@ static void model_take_resources(struct tokio_model *model,
     size_t hint = 0;
     for (size_t i = 0; update && i < update->n_new_resources; i++) {
         const Tokio__Console__Resource *resource = update->new_resources[i];
-        assert_non_null(resource->id);
-        assert_int_not_equal(resource->id->id, 0);
+        CHECK(resource->id);
+        CHECK(resource->id->id != 0);
         model_metadata_is_known(model, resource->metadata);
-        assert_true(model_has_resource_stats(update, resource->id->id, &hint));
+        CHECK(model_has_resource_stats(update, resource->id->id, &hint));
         struct tokio_item *item = model_add(model, TOKIO_RESOURCE, resource->id->id);
-        assert_non_null(resource->kind);
-        assert_int_equal(resource->kind->kind_case, TOKIO__CONSOLE__RESOURCE_KIND__KIND_OTHER);
+        CHECK(resource->kind);
+        CHECK(resource->kind->kind_case == TOKIO__CONSOLE__RESOURCE_KIND__KIND_OTHER);
         model_text(item->name, sizeof(item->name), resource->kind->other);
         model_text(item->kind, sizeof(item->kind), resource->concrete_type);
-        assert_true(item->name[0] && item->kind[0]);
+        CHECK(item->name[0] && item->kind[0]);
         model_location(item->location, sizeof(item->location), resource->location);
     }
     for (size_t i = 0; update && i < update->n_stats_update; i++) {
         const Tokio__Console__ResourceStats *stats = update->stats_update[i]->value;
         struct tokio_item *item =
             tokio_model_find(model, TOKIO_RESOURCE, update->stats_update[i]->key);
-        assert_non_null(stats);
-        assert_non_null(item);
+        CHECK(stats);
+        CHECK(item);
         item->created = model_time(stats->created_at);
-        assert_int_not_equal(item->created, 0);
+        CHECK(item->created != 0);
         item->dropped = model_time(stats->dropped_at);
-        assert_true(!item->dropped || item->dropped >= item->created);
-        assert_true(item->created <= model->now && item->dropped <= model->now);
+        CHECK(!item->dropped || item->dropped >= item->created);
+        CHECK(item->created <= model->now && item->dropped <= model->now);
         model_attributes(model, item, stats->attributes, stats->n_attributes);
         item->n_stats++;
         model->n_stats++;
@@ -362,16 +358,16 @@ static void model_new_ops(struct tokio_model *model, const Tokio__Console__Async
     for (size_t i = 0; i < update->n_new_async_ops; i++) {
         const Tokio__Console__AsyncOp *op = update->new_async_ops[i];
         bool has_stats = false;
-        assert_non_null(op->id);
-        assert_int_not_equal(op->id->id, 0);
+        CHECK(op->id);
+        CHECK(op->id->id != 0);
         model_metadata_is_known(model, op->metadata);
         for (size_t s = 0; s < update->n_stats_update; s++) {
             has_stats |= update->stats_update[s]->key == op->id->id;
         }
-        assert_true(has_stats);
+        CHECK(has_stats);
         struct tokio_item *item = model_add(model, TOKIO_OP, op->id->id);
-        assert_non_null(op->resource_id);
-        assert_non_null(tokio_model_find(model, TOKIO_RESOURCE, op->resource_id->id));
+        CHECK(op->resource_id);
+        CHECK(tokio_model_find(model, TOKIO_RESOURCE, op->resource_id->id));
         item->resource = op->resource_id->id;
         model_text(item->kind, sizeof(item->kind), op->source);
     }
@@ -386,14 +382,14 @@ static void model_take_ops(struct tokio_model *model, const Tokio__Console__Asyn
     for (size_t i = 0; i < update->n_stats_update; i++) {
         const Tokio__Console__AsyncOpStats *stats = update->stats_update[i]->value;
         struct tokio_item *item = tokio_model_find(model, TOKIO_OP, update->stats_update[i]->key);
-        assert_non_null(stats);
-        assert_non_null(item);
+        CHECK(stats);
+        CHECK(item);
         item->created = model_time(stats->created_at);
-        assert_int_not_equal(item->created, 0);
+        CHECK(item->created != 0);
         item->dropped = model_time(stats->dropped_at);
-        assert_true(!item->dropped || item->dropped >= item->created);
-        assert_non_null(stats->task_id); /* else it is never shown */
-        assert_non_null(tokio_model_find(model, TOKIO_TASK, stats->task_id->id));
+        CHECK(!item->dropped || item->dropped >= item->created);
+        CHECK(stats->task_id); /* else it is never shown */
+        CHECK(tokio_model_find(model, TOKIO_TASK, stats->task_id->id));
         item->task = stats->task_id->id;
         model_polls(item, stats->poll_stats);
         model_attributes(model, item, stats->attributes, stats->n_attributes);
@@ -406,11 +402,11 @@ static void model_take_ops(struct tokio_model *model, const Tokio__Console__Asyn
 void tokio_model_take(struct tokio_model *model, const uint8_t *bytes, size_t n)
 {
     Tokio__Console__Update *update = tokio__console__update__unpack(NULL, n, bytes);
-    assert_non_null(update);
-    assert_true(n < MODEL_MESSAGE_MAX);
-    assert_non_null(update->now); /* its only clock */
+    CHECK(update);
+    CHECK(n < MODEL_MESSAGE_MAX);
+    CHECK(update->now); /* its only clock */
     int64_t now = model_time(update->now);
-    assert_true(now >= model->now);
+    CHECK(now >= model->now);
     model->now = now;
     model->n_new = model->n_stats = 0;
     model->longest = n > model->longest ? n : model->longest;

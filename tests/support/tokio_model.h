@@ -2,7 +2,7 @@
 /*
  * tokio-console's side of an Update in tests: what it has of tasks, resources and waits after all messages so
  * far, by the rules of the released client (0.1.14). Whatever would end it, or make it leave something out,
- * ends the test.
+ * ends the test program.
  */
 #ifndef TOKIO_MODEL_H
 #define TOKIO_MODEL_H

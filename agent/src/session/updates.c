@@ -50,6 +50,7 @@ struct updates {
     size_t seat;               /* the next one of the phase */
     uint64_t round_nanos;      /* when the round began */
     bool is_under_way;
+    bool has_said; /* something in this round */
     bool has_metadata;
     bool has_passed; /* a round is over: the peer has all that there was */
     bool is_leaving;
@@ -355,19 +356,22 @@ static void updates_begin_message(struct updates *self, struct wi_buffer *buffer
 }
 
 /* When to go on: with a round under way as soon as the peer has taken what there is, or all others have had
- * their turn. */
+ * their turn. Each round has a message, were it only to tell the time. */
 static enum wi_call_next updates_end_turn(struct updates *self, uint64_t now_nanos, bool has_said)
 {
     struct wi_call *call = &self->call;
-    if (self->phase == UPDATES_DONE) {
+    bool is_over = self->phase == UPDATES_DONE;
+    bool is_message = has_said || (is_over && !self->has_said);
+    self->has_said |= has_said;
+    if (is_over) {
         uint64_t due = self->round_nanos + WI_TOKIO_INTERVAL_NANOS;
         self->is_under_way = false;
         self->has_passed = true;
         call->due_nanos = due > now_nanos ? due : now_nanos + 1;
-        return WI_CALL_MESSAGE;
+    } else {
+        call->due_nanos = has_said ? 0 : now_nanos + 1;
     }
-    call->due_nanos = has_said ? 0 : now_nanos + 1;
-    return has_said ? WI_CALL_MESSAGE : WI_CALL_QUIET;
+    return is_message ? WI_CALL_MESSAGE : WI_CALL_QUIET;
 }
 
 static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
@@ -390,6 +394,7 @@ static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
     }
     if (!self->is_under_way) {
         self->is_under_way = true;
+        self->has_said = false;
         self->phase = UPDATES_TASKS;
         self->seat = 0;
         self->round_nanos = now_nanos;
