@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests of weir.v1.Agent: a byte that chooses the method, a few that choose how much memory there
+ * Requests of weir.v1.Agent and of tokio-console's: a byte that chooses the method, a few that choose how much memory there
  * is and how time passes, and the protobuf. Whatever it is, the call begins or is refused with a
  * text, makes messages that can be read back, and leaves no memory behind. fuzz: max_len=2048
  */
@@ -9,12 +9,14 @@
 #include "fuzz_world.h"
 #include "session/service.h"
 
+#include "tokio/console.pb-c.h"
 #include "weir/v1/agent.pb-c.h"
 
 #include <string.h>
 
 #define ROUNDS 4
 #define MILLI  UINT64_C(1000000)
+#define TOKIO  "/rs.tokio.console.instrument.Instrument/"
 
 static struct wi_worlds worlds;
 static struct wi_buffer scratch;
@@ -22,7 +24,10 @@ static struct wi_buffer scratch;
 /* By the numbers that inputs name them by: append only. */
 static const char *const paths[] = {"/weir.v1.Agent/Describe",  "/weir.v1.Agent/Watch",
                                     "/weir.v1.Agent/Subscribe", "/weir.v1.Agent/Snapshot",
-                                    "/weir.v1.Agent/List",      "/weir.v1.Agent/History"};
+                                    "/weir.v1.Agent/List",      "/weir.v1.Agent/History",
+                                    TOKIO "WatchUpdates",       TOKIO "WatchTaskDetails",
+                                    TOKIO "WatchState",         TOKIO "Pause",
+                                    TOKIO "Resume"};
 #define N_PATHS (sizeof(paths) / sizeof(paths[0]))
 
 void fuzz_begin(void)
@@ -49,7 +54,10 @@ static bool can_be_read(size_t method)
     static const ProtobufCMessageDescriptor *const types[] = {
         &weir__v1__description__descriptor, &weir__v1__update__descriptor,
         &weir__v1__lines__descriptor,       &weir__v1__update__descriptor,
-        &weir__v1__targets__descriptor,     &weir__v1__series__descriptor};
+        &weir__v1__targets__descriptor,     &weir__v1__series__descriptor,
+        &tokio__console__update__descriptor, &tokio__console__task_details__descriptor,
+        &tokio__console__state__descriptor, &tokio__console__state__descriptor,
+        &tokio__console__state__descriptor};
     ProtobufCMessage *message =
         protobuf_c_message_unpack(types[method], NULL, scratch.length, scratch.bytes);
     if (!message) {
@@ -177,4 +185,16 @@ void fuzz_seeds(void)
     snapshot.exclude = except;
     snapshot.n_exclude = 1;
     seed("snapshot-globs", 3, 1, &snapshot);
+    seed("tokio-updates", 6, 0, &list);
+    seed("tokio-updates-late", 6, 2, &list);
+    seed("tokio-updates-poor", 6, 0xfc, &list);
+    seed("tokio-state", 8, 0, &list);
+    seed("tokio-pause", 9, 0, &list);
+    seed("tokio-resume", 10, 0, &list);
+    Tokio__Console__Id task = TOKIO__CONSOLE__ID__INIT;
+    Tokio__Console__TaskDetailsRequest details = TOKIO__CONSOLE__TASK_DETAILS_REQUEST__INIT;
+    seed("tokio-details-of-none", 7, 0, &details);
+    details.id = &task;
+    task.id = wi_world_row(worlds.first->world, WI_SINGLE, 0)->id;
+    seed("tokio-details", 7, 1, &details);
 }

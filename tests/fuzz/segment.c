@@ -6,11 +6,14 @@
  * cell), so that inputs outlive changes of the layout. fuzz: max_len=512
  */
 #include "encode/prometheus.h"
+#include "encode/tokio.h"
 #include "encode/weir.h"
 #include "fuzz.h"
 #include "segment/layout.h"
 #include "segment/segment.h"
+#include "session/tokio.h"
 #include "snapshot/world.h"
+#include "tokio_model.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,6 +25,7 @@
 #define READINGS    2
 #define ITEMS_MAX   64
 #define PAGES_MAX   8
+#define TURNS_MAX   200 /* of a round */
 #define ROWS_READ   64 /* of a kind */
 #define MEMORY_BASE ((uint64_t)1 << 20)
 
@@ -35,7 +39,7 @@ enum habit {
 };
 
 /* What is done with the rows beside looking at them. */
-enum use { USE_NOTHING, USE_PAGES, USE_QUERY, USE_TEXT, USE_OPENMETRICS, N_USES };
+enum use { USE_NOTHING, USE_PAGES, USE_QUERY, USE_TEXT, USE_OPENMETRICS, USE_TOKIO, N_USES };
 
 /* A change: region, width and way in a byte, then the place, then the value. The first regions hold
  * items that are alike. */
@@ -511,6 +515,72 @@ static void use_exposition(struct wi_world *world, enum wi_format format, struct
     FUZZ_CHECK(wi_prometheus_encode(world, format, false, tally, &buffer) == WEIR_OK);
 }
 
+/* A tokio-console's stream over all readings, and what its client makes of it. */
+struct watch {
+    struct wi_worlds worlds;
+    struct wi_served served;
+    struct wi_memory memory;
+    struct wi_call_context context;
+    struct wi_peer peer;
+    struct wi_call *call;
+    struct tokio_model model;
+};
+
+static void watch_begin(struct watch *watch, struct wi_world *world)
+{
+    struct wi_fault fault;
+    memset(watch, 0, sizeof(*watch));
+    watch->served.world = world;
+    watch->worlds = (struct wi_worlds){.first = &watch->served, .self = &watch->worlds.own};
+    watch->memory.limit = UINT64_MAX;
+    watch->context = (struct wi_call_context){
+        .worlds = &watch->worlds, .memory = &watch->memory, .scratch = &buffer};
+    watch->peer.memory = &watch->memory;
+    FUZZ_CHECK(wi_tokio_watch_updates(&watch->context, &watch->served, &watch->peer, NULL, 0, 0,
+                                      &watch->call, &fault));
+}
+
+static void watch_hear(struct watch *watch, uint64_t now, enum weir_status status)
+{
+    struct wi_fault fault;
+    watch->served.status = status;
+    for (int i = 0; i < TURNS_MAX; i++) {
+        wi_buffer_clear(&buffer);
+        enum wi_call_next next = watch->call->type->next(watch->call, now, &buffer, &fault);
+        FUZZ_CHECK(next != WI_CALL_END);
+        if (next == WI_CALL_MESSAGE) {
+            FUZZ_CHECK(buffer.length <= WI_TOKIO_MESSAGE_MAX);
+            tokio_model_take(&watch->model, buffer.bytes, buffer.length);
+        }
+        if (watch->call->due_nanos > now + 1) {
+            return;
+        }
+    }
+    FUZZ_CHECK(!"a round ends");
+}
+
+/* The histograms of the first tasks. */
+static void watch_details(struct wi_world *world)
+{
+    for (size_t seat = 0; seat < ROWS_READ && seat < wi_world_n_seats(world, WI_SINGLE); seat++) {
+        struct wi_look look;
+        if (wi_world_look(world, seat, &look)) {
+            wi_buffer_clear(&buffer);
+            wi_tokio_details(&buffer, world, look.id, wi_world_unix_nanos(world));
+            FUZZ_CHECK(!buffer.has_failed && buffer.length < WI_TOKIO_ROOM);
+        }
+    }
+}
+
+static void watch_end(struct watch *watch)
+{
+    if (watch->call) {
+        watch->call->type->destroy(watch->call);
+        tokio_model_finish(&watch->model);
+        FUZZ_CHECK(watch->memory.bytes == 0);
+    }
+}
+
 static void use(struct wi_world *world, enum use what, int reading, struct wi_tally *tally)
 {
     switch (what) {
@@ -551,7 +621,12 @@ static void read_world(uint8_t habits)
     }
     enum use what = (enum use)(habits / HABIT_USES % N_USES);
     bool is_each = habits & HABIT_EACH;
-    struct wi_tally *tally = what >= USE_TEXT && is_each ? wi_tally_create() : NULL;
+    bool is_exposed = what == USE_TEXT || what == USE_OPENMETRICS;
+    struct wi_tally *tally = is_exposed && is_each ? wi_tally_create() : NULL;
+    struct watch watch = {.call = NULL};
+    if (what == USE_TOKIO) {
+        watch_begin(&watch, world);
+    }
     use_text(wi_world_facts(world)->name);
     use_text(wi_world_facts(world)->program);
     use_text(wi_world_facts(world)->version);
@@ -562,7 +637,12 @@ static void read_world(uint8_t habits)
         if (is_each || i == READINGS - 1) {
             use(world, what, i, tally);
         }
+        if (what == USE_TOKIO) {
+            watch_hear(&watch, (uint64_t)(i + 1) * SECOND, status);
+            watch_details(world);
+        }
     }
+    watch_end(&watch);
     wi_tally_destroy(tally);
     wi_world_close(world);
 }

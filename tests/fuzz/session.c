@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define MILLI     UINT64_C(1000000)
+#define TOKIO     "/rs.tokio.console.instrument.Instrument/"
 #define BEGIN     (1000000 * MILLI)
 #define TAKEN_MAX 32 /* pieces of output in one event */
 
@@ -55,6 +56,7 @@ void fuzz_begin(void)
     wi_worlds_init(&worlds, false);
     FUZZ_CHECK(wi_worlds_add(&worlds, world) == WEIR_OK);
     fake_world_add_channel(world, "moves", 100, 40, UINT64_MAX);
+    fake_world_add(world, WI_SINGLE, "c7");
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
 }
 
@@ -125,7 +127,9 @@ static void give_request(struct script *script)
 {
     static const char *const paths[] = {"/weir.v1.Agent/Describe", "/weir.v1.Agent/Watch",
                                         "/weir.v1.Agent/Subscribe", "/weir.v1.Agent/Snapshot",
-                                        "/weir.v1.Agent/Unknown"};
+                                        "/weir.v1.Agent/Unknown", TOKIO "WatchUpdates",
+                                        TOKIO "WatchState", TOKIO "WatchTaskDetails",
+                                        TOKIO "Pause", TOKIO "Resume"};
     struct fuzz_output block = {.n = 0};
     struct fuzz_output body = {.n = 0};
     uint8_t method = fuzz_u8(&script->input);
@@ -134,7 +138,7 @@ static void give_request(struct script *script)
     const uint8_t *message = fuzz_bytes(&script->input, fuzz_u8(&script->input), &n);
     uint32_t stream = open_stream(script);
     fuzz_put(&block, "\x83\x86", 2); /* :method POST, :scheme http */
-    put_field(&block, ":path", paths[method % 5]);
+    put_field(&block, ":path", paths[method % (sizeof(paths) / sizeof(paths[0]))]);
     put_field(&block, ":authority", "localhost");
     put_field(&block, "content-type", "application/grpc");
     if (flags & 2) {
@@ -343,6 +347,28 @@ static void seed_call(const char *name, uint8_t method, uint8_t habits, const vo
     fuzz_seed(name, output.bytes, output.n);
 }
 
+/* A tokio-console on one connection: it watches, pauses and goes on. */
+static void seed_tokio(const char *name, uint8_t habits)
+{
+    static const uint8_t methods[] = {5, 6, 7, 8, 8, 9};
+    struct fuzz_output output = {.n = 0};
+    fuzz_put_u8(&output, habits);
+    for (size_t i = 0; i < sizeof(methods); i++) {
+        bool is_details = methods[i] == 7;
+        fuzz_put_u8(&output, EVENT_REQUEST);
+        fuzz_put_u8(&output, methods[i]);
+        fuzz_put_u8(&output, 0);
+        fuzz_put_u8(&output, is_details ? 4 : 0);
+        fuzz_put(&output, "\x0a\x02\x08\x04", is_details ? 4 : 0); /* its id */
+        fuzz_put_u8(&output, EVENT_TAKE);
+        fuzz_put_u8(&output, 9);
+        fuzz_put_u8(&output, EVENT_TIME);
+        fuzz_put_u16(&output, 1000);
+    }
+    fuzz_put_u8(&output, EVENT_FAREWELL);
+    fuzz_seed(name, output.bytes, output.n);
+}
+
 static void seed_header(void)
 {
     struct fuzz_output output = {.n = 0};
@@ -390,4 +416,7 @@ void fuzz_seeds(void)
     Weir__V1__SnapshotRequest snapshot = WEIR__V1__SNAPSHOT_REQUEST__INIT;
     seed_call("snapshot", 3, HABIT_PIECES | 0x70, &snapshot);
     seed_call("unknown", 4, 0, &snapshot);
+    seed_tokio("tokio", HABIT_TAKES);
+    seed_tokio("tokio-untaken", 0);
+    seed_tokio("tokio-poor", HABIT_POOR | HABIT_TAKES);
 }

@@ -2,7 +2,6 @@
 /* What the console has. */
 #include "tokio_model.h"
 
-#include "child.h"
 #include "session/rpc.h"
 
 #include "tokio/console.pb-c.h"
@@ -16,6 +15,14 @@
 
 /* The client's own limit is 4 MiB. */
 #define MODEL_MESSAGE_MAX ((size_t)4 << 20)
+
+#define HOLD(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);          \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 /* ---- items --------------------------------------------------------------------------------- */
 
@@ -44,7 +51,7 @@ static void model_rehash(struct tokio_model *model, enum tokio_sort sort, size_t
     struct tokio_item *old = model->items[sort];
     size_t n = model->room[sort];
     model->items[sort] = calloc(room, sizeof(*old));
-    CHECK(model->items[sort]);
+    HOLD(model->items[sort]);
     model->room[sort] = room;
     model->n_items[sort] = 0;
     for (size_t i = 0; i < n; i++) {
@@ -64,10 +71,13 @@ static struct tokio_item *model_add(struct tokio_model *model, enum tokio_sort s
         model_rehash(model, sort, model->room[sort] ? 2 * model->room[sort] : 64, true);
     }
     struct tokio_item *item = &model->items[sort][model_slot(model, sort, id)];
-    CHECK(item->id == 0); /* the same one again would freeze the client's open view of it */
-    item->id = id;
-    model->n_items[sort]++;
+    HOLD(item->id == 0 || item->dropped); /* the same again would freeze an open view of it */
+    model->n_again += item->id != 0;
+    model->n_items[sort] += item->id == 0;
     model->n_new++;
+    free(item->attributes);
+    memset(item, 0, sizeof(*item));
+    item->id = id;
     return item;
 }
 
@@ -116,7 +126,7 @@ void tokio_model_finish(struct tokio_model *model)
 
 static void model_text(char *to, size_t room, const char *text)
 {
-    CHECK(wi_rpc_is_utf8(text));
+    HOLD(wi_rpc_is_utf8(text));
     snprintf(to, room, "%s", text);
 }
 
@@ -126,11 +136,11 @@ static int64_t model_time(const Tokio__Console__Timestamp *time)
     if (!time) {
         return 0;
     }
-    CHECK(time->seconds >= 0 && time->seconds <= INT64_C(253402300799)); /* the year 9999 */
-    CHECK(time->nanos >= 0 && time->nanos < SECOND);
-    CHECK(time->seconds < INT64_MAX / SECOND);
+    HOLD(time->seconds >= 0 && time->seconds <= INT64_C(253402300799)); /* the year 9999 */
+    HOLD(time->nanos >= 0 && time->nanos < SECOND);
+    HOLD(time->seconds < INT64_MAX / SECOND);
     int64_t nanos = time->seconds * SECOND + time->nanos;
-    CHECK(nanos > 0);
+    HOLD(nanos > 0);
     return nanos;
 }
 
@@ -139,23 +149,23 @@ static uint64_t model_duration(const Tokio__Console__Duration *duration)
     if (!duration) {
         return 0;
     }
-    CHECK(duration->seconds >= 0 && duration->nanos >= 0 && duration->nanos < SECOND);
-    CHECK(duration->seconds < INT64_MAX / SECOND);
+    HOLD(duration->seconds >= 0 && duration->nanos >= 0 && duration->nanos < SECOND);
+    HOLD(duration->seconds < INT64_MAX / SECOND);
     return (uint64_t)(duration->seconds * SECOND + duration->nanos);
 }
 
 static void model_metadata_is_known(const struct tokio_model *model, const Tokio__Console__Id *id)
 {
-    CHECK(id);
-    CHECK(id->id < 64 && model->metas >> id->id & 1);
+    HOLD(id);
+    HOLD(id->id < 64 && model->metas >> id->id & 1);
 }
 
 static void model_location(char *to, size_t room, const Tokio__Console__Location *location)
 {
     to[0] = '\0';
     if (location) {
-        CHECK(location->file[0] || location->module_path[0]); /* "" ends the task's view */
-        CHECK(wi_rpc_is_utf8(location->file));
+        HOLD(location->file[0] || location->module_path[0]); /* "" ends the task's view */
+        HOLD(wi_rpc_is_utf8(location->file));
         if (location->line) {
             snprintf(to, room, "%s:%" PRIu32, location->file, location->line);
         } else {
@@ -168,17 +178,17 @@ static void model_location(char *to, size_t room, const Tokio__Console__Location
 static void model_field(const struct tokio_model *model, const Tokio__Console__Field *field, char *to,
                         size_t room)
 {
-    CHECK(field);
-    CHECK(field->name_case == TOKIO__CONSOLE__FIELD__NAME_STR_NAME);
-    CHECK(wi_rpc_is_utf8(field->str_name) && field->str_name[0]);
+    HOLD(field);
+    HOLD(field->name_case == TOKIO__CONSOLE__FIELD__NAME_STR_NAME);
+    HOLD(wi_rpc_is_utf8(field->str_name) && field->str_name[0]);
     model_metadata_is_known(model, field->metadata_id);
     switch (field->value_case) {
     case TOKIO__CONSOLE__FIELD__VALUE_DEBUG_VAL:
-        CHECK(field->debug_val[0]);
+        HOLD(field->debug_val[0]);
         model_text(to, room, field->debug_val);
         break;
     case TOKIO__CONSOLE__FIELD__VALUE_STR_VAL:
-        CHECK(field->str_val[0]);
+        HOLD(field->str_val[0]);
         model_text(to, room, field->str_val);
         break;
     case TOKIO__CONSOLE__FIELD__VALUE_U64_VAL:
@@ -191,7 +201,7 @@ static void model_field(const struct tokio_model *model, const Tokio__Console__F
         snprintf(to, room, "%s", field->bool_val ? "true" : "false");
         break;
     default:
-        CHECK(!"a field without a value");
+        HOLD(!"a field without a value");
     }
 }
 
@@ -203,19 +213,19 @@ static void model_attributes(const struct tokio_model *model, struct tokio_item 
     for (size_t i = 0; i < n; i++) {
         char value[136];
         model_field(model, attributes[i]->field, value, sizeof(value));
-        CHECK(wi_rpc_is_utf8(attributes[i]->unit));
+        HOLD(wi_rpc_is_utf8(attributes[i]->unit));
         length += (size_t)snprintf(all + length, sizeof(all) - length, "%s=%s%s ",
                                    attributes[i]->field->str_name, value, attributes[i]->unit);
-        CHECK(length < sizeof(all));
+        HOLD(length < sizeof(all));
     }
     free(item->attributes);
     item->attributes = strdup(all);
-    CHECK(item->attributes);
+    HOLD(item->attributes);
 }
 
 static void model_polls(struct tokio_item *item, const Tokio__Console__PollStats *polls)
 {
-    CHECK(polls);
+    HOLD(polls);
     item->polls = polls->polls;
     item->poll_started = model_time(polls->last_poll_started);
     item->poll_ended = model_time(polls->last_poll_ended);
@@ -228,9 +238,9 @@ static void model_polls(struct tokio_item *item, const Tokio__Console__PollStats
 static void model_take_metadata(struct tokio_model *model, const Tokio__Console__RegisterMetadata *all)
 {
     for (size_t i = 0; all && i < all->n_metadata; i++) {
-        CHECK(all->metadata[i]->id);
-        CHECK(all->metadata[i]->metadata);
-        CHECK(all->metadata[i]->id->id >= 1 && all->metadata[i]->id->id < 64);
+        HOLD(all->metadata[i]->id);
+        HOLD(all->metadata[i]->metadata);
+        HOLD(all->metadata[i]->id->id >= 1 && all->metadata[i]->id->id < 64);
         model->metas |= UINT64_C(1) << all->metadata[i]->id->id;
         model_text(model->target, sizeof(model->target), all->metadata[i]->metadata->target);
     }
@@ -252,10 +262,10 @@ static void model_new_tasks(struct tokio_model *model, const Tokio__Console__Tas
     for (size_t i = 0; i < update->n_new_tasks; i++) {
         const Tokio__Console__Task *task = update->new_tasks[i];
         char value[136];
-        CHECK(task->id);
-        CHECK(task->id->id != 0);
+        HOLD(task->id);
+        HOLD(task->id->id != 0);
         model_metadata_is_known(model, task->metadata);
-        CHECK(model_has_task_stats(update, task->id->id, &hint)); /* else it is never shown */
+        HOLD(model_has_task_stats(update, task->id->id, &hint)); /* else it is never shown */
         struct tokio_item *item = model_add(model, TOKIO_TASK, task->id->id);
         model_location(item->location, sizeof(item->location), task->location);
         for (size_t f = 0; f < task->n_fields; f++) {
@@ -266,12 +276,12 @@ static void model_new_tasks(struct tokio_model *model, const Tokio__Console__Tas
             } else if (strcmp(field->str_name, "kind") == 0) {
                 snprintf(item->kind, sizeof(item->kind), "%s", value);
             } else if (strcmp(field->str_name, "task.id") == 0) {
-                CHECK(field->value_case == TOKIO__CONSOLE__FIELD__VALUE_U64_VAL);
+                HOLD(field->value_case == TOKIO__CONSOLE__FIELD__VALUE_U64_VAL);
                 item->number = field->u64_val;
             }
-            CHECK(strcmp(field->str_name, "size.bytes") != 0); /* would warn */
+            HOLD(strcmp(field->str_name, "size.bytes") != 0); /* would warn */
         }
-        CHECK(item->number != 0);
+        HOLD(item->number != 0);
     }
 }
 
@@ -284,21 +294,21 @@ static void model_take_tasks(struct tokio_model *model, const Tokio__Console__Ta
     for (size_t i = 0; i < update->n_stats_update; i++) {
         const Tokio__Console__TaskStats *stats = update->stats_update[i]->value;
         struct tokio_item *item = tokio_model_find(model, TOKIO_TASK, update->stats_update[i]->key);
-        CHECK(stats);
-        CHECK(item);
+        HOLD(stats);
+        HOLD(item);
         item->created = model_time(stats->created_at);
-        CHECK(item->created != 0);
+        HOLD(item->created != 0);
         item->dropped = model_time(stats->dropped_at);
         item->woken = model_time(stats->last_wake);
         item->wakes = stats->wakes;
         item->self_wakes = stats->self_wakes;
-        CHECK(stats->self_wakes <= stats->wakes);
-        CHECK(stats->waker_clones >= stats->waker_drops);
+        HOLD(stats->self_wakes <= stats->wakes);
+        HOLD(stats->waker_clones >= stats->waker_drops);
         item->wakers = stats->waker_clones - stats->waker_drops;
         item->scheduled = model_duration(stats->scheduled_time);
         model_polls(item, stats->poll_stats);
-        CHECK(!item->dropped || item->dropped >= item->created);
-        CHECK(item->created <= model->now && item->dropped <= model->now &&
+        HOLD(!item->dropped || item->dropped >= item->created);
+        HOLD(item->created <= model->now && item->dropped <= model->now &&
                     item->woken <= model->now && item->poll_started <= model->now);
         item->n_stats++;
         model->n_stats++;
@@ -323,29 +333,29 @@ static void model_take_resources(struct tokio_model *model,
     size_t hint = 0;
     for (size_t i = 0; update && i < update->n_new_resources; i++) {
         const Tokio__Console__Resource *resource = update->new_resources[i];
-        CHECK(resource->id);
-        CHECK(resource->id->id != 0);
+        HOLD(resource->id);
+        HOLD(resource->id->id != 0);
         model_metadata_is_known(model, resource->metadata);
-        CHECK(model_has_resource_stats(update, resource->id->id, &hint));
+        HOLD(model_has_resource_stats(update, resource->id->id, &hint));
         struct tokio_item *item = model_add(model, TOKIO_RESOURCE, resource->id->id);
-        CHECK(resource->kind);
-        CHECK(resource->kind->kind_case == TOKIO__CONSOLE__RESOURCE_KIND__KIND_OTHER);
+        HOLD(resource->kind);
+        HOLD(resource->kind->kind_case == TOKIO__CONSOLE__RESOURCE_KIND__KIND_OTHER);
         model_text(item->name, sizeof(item->name), resource->kind->other);
         model_text(item->kind, sizeof(item->kind), resource->concrete_type);
-        CHECK(item->name[0] && item->kind[0]);
+        HOLD(item->name[0] && item->kind[0]);
         model_location(item->location, sizeof(item->location), resource->location);
     }
     for (size_t i = 0; update && i < update->n_stats_update; i++) {
         const Tokio__Console__ResourceStats *stats = update->stats_update[i]->value;
         struct tokio_item *item =
             tokio_model_find(model, TOKIO_RESOURCE, update->stats_update[i]->key);
-        CHECK(stats);
-        CHECK(item);
+        HOLD(stats);
+        HOLD(item);
         item->created = model_time(stats->created_at);
-        CHECK(item->created != 0);
+        HOLD(item->created != 0);
         item->dropped = model_time(stats->dropped_at);
-        CHECK(!item->dropped || item->dropped >= item->created);
-        CHECK(item->created <= model->now && item->dropped <= model->now);
+        HOLD(!item->dropped || item->dropped >= item->created);
+        HOLD(item->created <= model->now && item->dropped <= model->now);
         model_attributes(model, item, stats->attributes, stats->n_attributes);
         item->n_stats++;
         model->n_stats++;
@@ -358,16 +368,16 @@ static void model_new_ops(struct tokio_model *model, const Tokio__Console__Async
     for (size_t i = 0; i < update->n_new_async_ops; i++) {
         const Tokio__Console__AsyncOp *op = update->new_async_ops[i];
         bool has_stats = false;
-        CHECK(op->id);
-        CHECK(op->id->id != 0);
+        HOLD(op->id);
+        HOLD(op->id->id != 0);
         model_metadata_is_known(model, op->metadata);
         for (size_t s = 0; s < update->n_stats_update; s++) {
             has_stats |= update->stats_update[s]->key == op->id->id;
         }
-        CHECK(has_stats);
+        HOLD(has_stats);
         struct tokio_item *item = model_add(model, TOKIO_OP, op->id->id);
-        CHECK(op->resource_id);
-        CHECK(tokio_model_find(model, TOKIO_RESOURCE, op->resource_id->id));
+        HOLD(op->resource_id);
+        HOLD(tokio_model_find(model, TOKIO_RESOURCE, op->resource_id->id));
         item->resource = op->resource_id->id;
         model_text(item->kind, sizeof(item->kind), op->source);
     }
@@ -382,14 +392,14 @@ static void model_take_ops(struct tokio_model *model, const Tokio__Console__Asyn
     for (size_t i = 0; i < update->n_stats_update; i++) {
         const Tokio__Console__AsyncOpStats *stats = update->stats_update[i]->value;
         struct tokio_item *item = tokio_model_find(model, TOKIO_OP, update->stats_update[i]->key);
-        CHECK(stats);
-        CHECK(item);
+        HOLD(stats);
+        HOLD(item);
         item->created = model_time(stats->created_at);
-        CHECK(item->created != 0);
+        HOLD(item->created != 0);
         item->dropped = model_time(stats->dropped_at);
-        CHECK(!item->dropped || item->dropped >= item->created);
-        CHECK(stats->task_id); /* else it is never shown */
-        CHECK(tokio_model_find(model, TOKIO_TASK, stats->task_id->id));
+        HOLD(!item->dropped || item->dropped >= item->created);
+        HOLD(stats->task_id); /* else it is never shown */
+        HOLD(tokio_model_find(model, TOKIO_TASK, stats->task_id->id));
         item->task = stats->task_id->id;
         model_polls(item, stats->poll_stats);
         model_attributes(model, item, stats->attributes, stats->n_attributes);
@@ -402,11 +412,11 @@ static void model_take_ops(struct tokio_model *model, const Tokio__Console__Asyn
 void tokio_model_take(struct tokio_model *model, const uint8_t *bytes, size_t n)
 {
     Tokio__Console__Update *update = tokio__console__update__unpack(NULL, n, bytes);
-    CHECK(update);
-    CHECK(n < MODEL_MESSAGE_MAX);
-    CHECK(update->now); /* its only clock */
+    HOLD(update);
+    HOLD(n < MODEL_MESSAGE_MAX);
+    HOLD(update->now); /* its only clock */
     int64_t now = model_time(update->now);
-    CHECK(now >= model->now);
+    HOLD(now >= model->now);
     model->now = now;
     model->n_new = model->n_stats = 0;
     model->longest = n > model->longest ? n : model->longest;

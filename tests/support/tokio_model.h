@@ -38,6 +38,7 @@ struct tokio_model {
     uint64_t lost[N_TOKIO_SORTS];
     size_t n_updates;
     size_t n_new, n_stats; /* in the last message */
+    size_t n_again;        /* items that came again after their end, as none should */
     size_t longest;        /* message so far, in bytes */
 };
 

@@ -143,6 +143,7 @@ static void compare(void)
     }
     CHECK(tokio_model_live(&model, TOKIO_TASK) == n_tasks);
     CHECK(strcmp(model.target, wi_world_facts(world)->name) == 0);
+    CHECK(model.n_again == 0);
 }
 
 static struct weir_channel *open_channel(const char *name, uint64_t capacity)
