@@ -36,11 +36,11 @@ scratch = tempfile.mkdtemp(prefix="weir-test-", dir="/dev/shm" if os.path.isdir(
 atexit.register(shutil.rmtree, scratch, True)
 
 
-def messages():
-    """The message classes of weir.v1, by name."""
-    out = os.path.join(scratch, "agent.pb")
+def messages(proto):
+    """The message classes of a .proto, by name."""
+    out = os.path.join(scratch, "messages.pb")
     subprocess.run(["protoc", "-I", os.path.join(SOURCE, "proto"), "--descriptor_set_out=" + out,
-                    "weir/v1/agent.proto"], check=True)
+                    proto], check=True)
     files = descriptor_pb2.FileDescriptorSet()
     with open(out, "rb") as f:
         files.ParseFromString(f.read())
@@ -55,7 +55,7 @@ def messages():
     return classes
 
 
-M = messages()
+M = messages("weir/v1/agent.proto")
 CHANNEL, SEMAPHORE, TASK, COUNTER, GAUGE, PROCESS, AGENT, WARNING = range(8)
 
 

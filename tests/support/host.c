@@ -10,7 +10,10 @@
  *   --channel NAME:CAPACITY[:IN[:OUT[:DEPTH]]]  messages a second in and out, depth at the start
  *   --semaphore NAME:PERMITS[:TAKEN]            --task NAME[:PENDING[:RUNNING]]
  *   --counter NAME[:PER_SECOND[:START]]         --gauge NAME[:VALUE]
+ *   --single NAME[:KIND]                        one task of that kind (NAME), idle after a poll
  *   --many PREFIX:N    N channels PREFIX0000...   --latency full|sampled|off
+ *   --crowd KIND:N     N single tasks of a kind   --churn N   births and deaths a second, half of
+ *                                                 them channels, half single tasks
  *   --no-agent         hooks only                 --for SECONDS   end by itself
  *   --grpc ADDRESS     consoles over TCP
  *
@@ -19,6 +22,7 @@
  *   resize NAME N|unbounded | rate NAME IN OUT | open NAME CAPACITY | close NAME
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
  *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
+ *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
  */
 #include "weir/agent.h"
@@ -40,9 +44,10 @@
 #define HOST_MAX_FIELDS  6u
 #define HOST_BYTES       64u /* of each message */
 #define HOST_TICK_MILLIS 10
+#define HOST_CHURN       512u /* channels, and as many tasks, that come and go */
 #define HOST_NANOS       UINT64_C(1000000000)
 
-enum host_kind { HOST_CHANNEL, HOST_SEMAPHORE, HOST_TASK, HOST_COUNTER, HOST_GAUGE };
+enum host_kind { HOST_CHANNEL, HOST_SEMAPHORE, HOST_TASK, HOST_COUNTER, HOST_GAUGE, HOST_SINGLE };
 
 struct host_thing {
     enum host_kind kind;
@@ -52,6 +57,7 @@ struct host_thing {
     struct weir_task_kind *task;
     struct weir_counter *counter;
     struct weir_gauge *gauge;
+    struct weir_task single;
     uint64_t capacity;
     uint64_t depth;
     double in_rate, out_rate; /* per second; a counter's growth is in_rate */
@@ -62,6 +68,13 @@ struct host_thing {
 
 static struct host_thing things[HOST_MAX_THINGS];
 static size_t n_things;
+static struct {
+    double rate, owed; /* per second */
+    unsigned n;        /* so far */
+    struct weir_channel *channels[HOST_CHURN];
+    struct weir_task tasks[HOST_CHURN];
+    struct weir_task_kind *kind;
+} churn;
 static void *host_held; /* by the last allocate */
 
 static void host_die(const char *what, const char *text)
@@ -164,8 +177,33 @@ static uint64_t host_due(double rate, double seconds, double *owed)
     return n;
 }
 
+/* The oldest of a ring makes room for a new one: a channel and a single task in turn. */
+static void host_churn(uint64_t n)
+{
+    char name[32];
+    for (; n > 0; n--, churn.n++) {
+        unsigned place = churn.n / 2 % HOST_CHURN;
+        snprintf(name, sizeof(name), "born-%u", churn.n);
+        if (churn.n % 2) {
+            struct weir_channel_options options = WEIR_CHANNEL_INIT(name, 8);
+            weir_channel_close(churn.channels[place]);
+            churn.channels[place] = weir_channel_open(&options);
+            weir_channel_send(churn.channels[place], HOST_BYTES);
+        } else {
+            struct weir_task *task = &churn.tasks[place];
+            if (task->kind) {
+                weir_task_close(task, WEIR_OUTCOME_OK);
+            }
+            weir_task_open(task, churn.kind, name);
+            weir_task_poll(task);
+            weir_task_polled(task);
+        }
+    }
+}
+
 static void host_tick(double seconds)
 {
+    host_churn(host_due(churn.rate, seconds, &churn.owed));
     for (size_t i = 0; i < n_things; i++) {
         struct host_thing *thing = &things[i];
         if (thing->channel) {
@@ -212,6 +250,23 @@ static void host_open_channel(struct host_thing *thing)
     }
 }
 
+static struct weir_task_kind *host_kind_named(const char *name)
+{
+    struct host_thing *thing = host_find(name);
+    if (thing && thing->task) {
+        return thing->task;
+    }
+    struct weir_task_options options = WEIR_TASK_INIT(name);
+    return weir_task_kind_open(&options);
+}
+
+static void host_open_single(struct host_thing *thing, const char *kind)
+{
+    weir_task_open(&thing->single, host_kind_named(kind), thing->name);
+    weir_task_poll(&thing->single);
+    weir_task_polled(&thing->single);
+}
+
 static void host_open(struct host_thing *thing, char *const *fields, size_t n)
 {
     struct weir_semaphore_options semaphore =
@@ -244,6 +299,9 @@ static void host_open(struct host_thing *thing, char *const *fields, size_t n)
         thing->gauge = weir_gauge_open(&value);
         weir_gauge_set(thing->gauge, (int64_t)host_number(fields, n, 1));
         break;
+    case HOST_SINGLE:
+        host_open_single(thing, n > 1 ? fields[1] : fields[0]);
+        break;
     }
 }
 
@@ -275,6 +333,31 @@ static void host_add_many(const char *text)
         struct weir_channel_options options = WEIR_CHANNEL_INIT(name, WEIR_UNBOUNDED);
         weir_channel_send(weir_channel_open(&options), HOST_BYTES);
     }
+}
+
+/* Single tasks that are idle after their first poll. */
+static void host_add_crowd(const char *text)
+{
+    char copy[128];
+    char *fields[HOST_MAX_FIELDS];
+    snprintf(copy, sizeof(copy), "%s", text);
+    size_t n = host_split(copy, fields);
+    struct weir_task_kind *kind = host_kind_named(fields[0]);
+    for (unsigned i = 0; i < (unsigned)host_number(fields, n, 1); i++) {
+        struct weir_task task;
+        char name[WEIR_TASK_LABEL_MAX + 1];
+        snprintf(name, sizeof(name), "%.40s-%05u", fields[0], i);
+        weir_task_open(&task, kind, name);
+        weir_task_poll(&task);
+        weir_task_polled(&task);
+    }
+}
+
+static void host_add_churn(const char *text)
+{
+    churn.rate = strtod(text, NULL);
+    churn.kind = host_kind_named("churn");
+    host_churn((uint64_t)4 * HOST_CHURN);
 }
 
 /* ---- commands ---------------------------------------------------------------------------- */
@@ -339,6 +422,27 @@ static const char *host_other_command(struct host_thing *thing, const char *verb
     return NULL;
 }
 
+static const char *host_single_command(struct host_thing *thing, const char *verb, const char *first)
+{
+    const struct host_thing *other = host_find(first);
+    if (strcmp(verb, "poll") == 0) {
+        weir_task_poll(&thing->single);
+    } else if (strcmp(verb, "polled") == 0) {
+        weir_task_polled(&thing->single);
+    } else if (strcmp(verb, "wake") == 0) {
+        weir_task_wake(&thing->single);
+    } else if (strcmp(verb, "end") == 0) {
+        weir_task_close(&thing->single, WEIR_OUTCOME_OK);
+    } else if (strcmp(verb, "waits") == 0 && other && other->semaphore) {
+        weir_task_waits_for_semaphore(&thing->single, other->semaphore);
+    } else if (strcmp(verb, "waits") == 0 && other && other->channel) {
+        weir_task_waits_for_channel(&thing->single, other->channel);
+    } else {
+        return "no such command for a task";
+    }
+    return NULL;
+}
+
 static const char *host_allocate(const char *bytes)
 {
     size_t n = strtoull(bytes, NULL, 10);
@@ -380,6 +484,8 @@ static bool host_command(char *line)
         problem = "no such thing";
     } else if (thing->kind == HOST_CHANNEL) {
         problem = host_channel_command(thing, words[0], first, second);
+    } else if (thing->kind == HOST_SINGLE) {
+        problem = host_single_command(thing, words[0], first);
     } else {
         problem = host_other_command(thing, words[0], first);
     }
@@ -470,8 +576,12 @@ struct host_setup {
 /* The options that must stand before weir_start, or all others. */
 static void host_parse(int argc, char **argv, bool is_first, struct host_setup *setup)
 {
-    static const char *const kinds[] = {"--channel", "--semaphore", "--task", "--counter",
-                                        "--gauge"};
+    static const char *const kinds[] = {"--channel", "--semaphore", "--task",
+                                        "--counter", "--gauge",     "--single"};
+    static const struct {
+        const char *word;
+        void (*add)(const char *text);
+    } others[] = {{"--many", host_add_many}, {"--crowd", host_add_crowd}, {"--churn", host_add_churn}};
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (strcmp(word, "--no-agent") == 0) {
@@ -492,12 +602,16 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
             setup->options.latency = strcmp(value, "full") == 0  ? WEIR_LATENCY_FULL
                                      : strcmp(value, "off") == 0 ? WEIR_LATENCY_OFF
                                                                  : WEIR_LATENCY_SAMPLED;
-        } else if (strcmp(word, "--many") == 0) {
-            if (!is_first) {
-                host_add_many(value);
-            }
         } else {
             is_known = false;
+        }
+        for (unsigned other = 0; other < sizeof(others) / sizeof(others[0]); other++) {
+            if (strcmp(word, others[other].word) == 0) {
+                is_known = true;
+                if (!is_first) {
+                    others[other].add(value);
+                }
+            }
         }
         for (unsigned kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
             if (strcmp(word, kinds[kind]) == 0) {

@@ -247,10 +247,11 @@ uint64_t wi_attributes_print(enum wi_kind kind, const struct wi_row *row)
     for (size_t i = 0; list && i < list->n; i++) {
         const struct wi_value *value = &row->value[list->attributes[i].metric];
         uint64_t bits = 0;
-        if (value->type != WI_ABSENT && value->type != WI_TEXT) {
+        if (attribute_is_told(&list->attributes[i], value)) {
             memcpy(&bits, &value->u, sizeof(bits));
+            bits ^= (uint64_t)value->type << 56;
         }
-        print = (print ^ bits ^ (uint64_t)value->type << 56) * UINT64_C(0xd6e8feb86659fd93);
+        print = (print ^ bits) * UINT64_C(0xd6e8feb86659fd93);
         print ^= print >> 32;
     }
     return print;

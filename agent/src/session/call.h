@@ -43,8 +43,8 @@ struct wi_call_type {
     /* Makes the next message in an empty buffer. */
     enum wi_call_next (*next)(struct wi_call *call, uint64_t now_nanos, struct wi_buffer *buffer,
                               struct wi_fault *ret_fault);
-    /* A message was due and the one before it has not been taken: leaves it out, counts it, and
-     * moves on. NULL: messages wait. */
+    /* A message was due by due_nanos and the one before it has not been taken: leaves it out, counts it,
+     * and moves on. NULL: messages wait; then due_nanos stays 0. */
     void (*skip)(struct wi_call *call, uint64_t now_nanos);
     void (*destroy)(struct wi_call *call);
     /* What the call is about ends, and `next` is called once more. NULL: it need not know. */

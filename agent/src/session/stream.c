@@ -368,7 +368,8 @@ void wi_stream_tick(struct wi_session *session, struct wi_stream *stream)
     } else if (wi_stream_is_due(stream, now)) {
         if (!stream->message) {
             wi_stream_produce(session, stream);
-        } else if (stream->call->due_nanos > 0 && stream->call->type->skip) {
+        } else if (stream->call->due_nanos > 0 && stream->call->due_nanos <= now &&
+                   stream->call->type->skip) {
             stream->call->type->skip(stream->call, now);
         }
     }

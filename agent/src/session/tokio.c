@@ -57,6 +57,12 @@ static enum wi_call_next tokio_end(const struct wi_buffer *buffer, struct wi_fau
     return WI_CALL_END;
 }
 
+/* The message before it is on its way still. */
+static void tokio_skip(struct wi_call *call, uint64_t now_nanos)
+{
+    call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
+}
+
 /* ---- WatchState ---------------------------------------------------------------------------- */
 
 static enum wi_call_next tokio_state_next(struct wi_call *call, uint64_t now_nanos,
@@ -74,7 +80,7 @@ bool wi_tokio_watch_state(const struct wi_call_context *context, struct wi_serve
                           uint64_t now_nanos, struct wi_call **ret_call,
                           struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {tokio_state_next, NULL, tokio_destroy, NULL};
+    static const struct wi_call_type type = {tokio_state_next, tokio_skip, tokio_destroy, NULL};
     (void)context;
     (void)request;
     (void)n;
@@ -147,12 +153,6 @@ static bool tokio_has_task(const struct wi_world *world, uint64_t id)
     return wi_world_look(world, (size_t)(id & UINT32_MAX), &look) && look.id == id;
 }
 
-static void tokio_details_skip(struct wi_call *call, uint64_t now_nanos)
-{
-    call->heard = *call->bell;
-    call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
-}
-
 static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_nanos,
                                             struct wi_buffer *buffer, struct wi_fault *ret_fault)
 {
@@ -215,7 +215,7 @@ bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct w
                                  uint64_t now_nanos, struct wi_call **ret_call,
                                  struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {tokio_details_next, tokio_details_skip, tokio_destroy,
+    static const struct wi_call_type type = {tokio_details_next, tokio_skip, tokio_destroy,
                                              NULL};
     uint64_t task;
     (void)context;

@@ -78,7 +78,6 @@ static void updates_leave(struct wi_call *call)
 static void updates_skip(struct wi_call *call, uint64_t now_nanos)
 {
     struct updates *self = updates_self(call);
-    call->heard = self->peer->pauses;
     call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
     self->context->worlds->self->updates_skipped++;
 }

@@ -183,7 +183,27 @@ void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row)
     }
 }
 
-bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *ret_look)
+/* A block that was taken since the reading is the new task's: one that lives for less than a reading lasts
+ * would else never be seen. */
+static bool singles_meet_now(struct wi_world *world, size_t i, struct wi_raw_single *ret_raw)
+{
+    if (!wi_collect_single(&world->collection, i, ret_raw) ||
+        (ret_raw->state == WI_RAW_DONE && ret_raw->in_state > SINGLES_DONE_NANOS) ||
+        ret_raw->kind >= world->collection.n || !ret_raw->kind_generation ||
+        world->generations[ret_raw->kind] != ret_raw->kind_generation) {
+        return false;
+    }
+    if (world->singles[i].generation != ret_raw->generation) {
+        uint32_t generation = ret_raw->generation;
+        singles_name(world, i, ret_raw);
+        world->singles[i].generation = generation;
+        return wi_collect_single(&world->collection, i, ret_raw) &&
+               ret_raw->generation == generation && ret_raw->kind < world->collection.n;
+    }
+    return true;
+}
+
+bool wi_world_look(const struct wi_world *const_world, size_t seat, struct wi_look *ret_look)
 {
     static const enum wi_look_state states[] = {
         [WI_RAW_IDLE] = WI_LOOK_IDLE,
@@ -191,11 +211,10 @@ bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *re
         [WI_RAW_RUNNING] = WI_LOOK_RUNNING,
         [WI_RAW_DONE] = WI_LOOK_DONE,
     };
+    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
     struct wi_raw_single raw;
     memset(ret_look, 0, sizeof(*ret_look));
-    if (seat >= wi_world_n_seats(world, WI_SINGLE) || !world->singles[seat].generation ||
-        !wi_collect_single(&world->collection, seat, &raw) ||
-        raw.generation != world->singles[seat].generation || raw.kind >= world->collection.n) {
+    if (seat >= wi_world_n_seats(world, WI_SINGLE) || !singles_meet_now(world, seat, &raw)) {
         return false;
     }
     ret_look->id = (uint64_t)raw.generation << 32 | seat;

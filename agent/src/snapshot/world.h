@@ -143,7 +143,7 @@ struct wi_look {
     uint64_t in_state, age;   /* nanoseconds; of one that is done: since then, and how long it lived */
 };
 
-/* False: the seat is free. */
+/* The task that has the seat now, which may have come after the last refresh. False: none has. */
 bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *ret_look);
 
 /* The merged histogram behind a metric of type WI_TYPE_HISTOGRAM, since the start; NULL when
