@@ -18,8 +18,7 @@
 static struct wi_worlds worlds;
 static struct wi_buffer scratch;
 static struct wi_memory memory = {.limit = UINT64_C(16) << 20};
-static struct wi_call_context context = {
-    .worlds = &worlds, .memory = &memory, .scratch = &scratch};
+static struct wi_call_context context = {.worlds = &worlds, .memory = &memory, .scratch = &scratch};
 static struct wi_peer peer = {.memory = &memory};
 static struct weir_channel *channels[N_CHANNELS];
 static struct weir_task tasks[N_TASKS];

@@ -22,11 +22,16 @@ static struct wi_worlds worlds;
 static struct wi_buffer scratch;
 
 /* By the numbers that inputs name them by: append only. */
-static const char *const paths[] = {"/weir.v1.Agent/Describe",  "/weir.v1.Agent/Watch",
-                                    "/weir.v1.Agent/Subscribe", "/weir.v1.Agent/Snapshot",
-                                    "/weir.v1.Agent/List",      "/weir.v1.Agent/History",
-                                    TOKIO "WatchUpdates",       TOKIO "WatchTaskDetails",
-                                    TOKIO "WatchState",         TOKIO "Pause",
+static const char *const paths[] = {"/weir.v1.Agent/Describe",
+                                    "/weir.v1.Agent/Watch",
+                                    "/weir.v1.Agent/Subscribe",
+                                    "/weir.v1.Agent/Snapshot",
+                                    "/weir.v1.Agent/List",
+                                    "/weir.v1.Agent/History",
+                                    TOKIO "WatchUpdates",
+                                    TOKIO "WatchTaskDetails",
+                                    TOKIO "WatchState",
+                                    TOKIO "Pause",
                                     TOKIO "Resume"};
 #define N_PATHS (sizeof(paths) / sizeof(paths[0]))
 
@@ -52,11 +57,11 @@ static const struct wi_method *method_of(size_t number)
 static bool can_be_read(size_t method)
 {
     static const ProtobufCMessageDescriptor *const types[] = {
-        &weir__v1__description__descriptor, &weir__v1__update__descriptor,
-        &weir__v1__lines__descriptor,       &weir__v1__update__descriptor,
-        &weir__v1__targets__descriptor,     &weir__v1__series__descriptor,
+        &weir__v1__description__descriptor,  &weir__v1__update__descriptor,
+        &weir__v1__lines__descriptor,        &weir__v1__update__descriptor,
+        &weir__v1__targets__descriptor,      &weir__v1__series__descriptor,
         &tokio__console__update__descriptor, &tokio__console__task_details__descriptor,
-        &tokio__console__state__descriptor, &tokio__console__state__descriptor,
+        &tokio__console__state__descriptor,  &tokio__console__state__descriptor,
         &tokio__console__state__descriptor};
     ProtobufCMessage *message =
         protobuf_c_message_unpack(types[method], NULL, scratch.length, scratch.bytes);

@@ -26,7 +26,7 @@
 #define ITEMS_MAX   64
 #define PAGES_MAX   8
 #define TURNS_MAX   200 /* of a round */
-#define ROWS_READ   64 /* of a kind */
+#define ROWS_READ   64  /* of a kind */
 #define MEMORY_BASE ((uint64_t)1 << 20)
 
 /* The input: a byte of habits, then changes. */

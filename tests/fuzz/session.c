@@ -125,11 +125,16 @@ static uint32_t open_stream(struct script *script)
 
 static void give_request(struct script *script)
 {
-    static const char *const paths[] = {"/weir.v1.Agent/Describe", "/weir.v1.Agent/Watch",
-                                        "/weir.v1.Agent/Subscribe", "/weir.v1.Agent/Snapshot",
-                                        "/weir.v1.Agent/Unknown", TOKIO "WatchUpdates",
-                                        TOKIO "WatchState", TOKIO "WatchTaskDetails",
-                                        TOKIO "Pause", TOKIO "Resume"};
+    static const char *const paths[] = {"/weir.v1.Agent/Describe",
+                                        "/weir.v1.Agent/Watch",
+                                        "/weir.v1.Agent/Subscribe",
+                                        "/weir.v1.Agent/Snapshot",
+                                        "/weir.v1.Agent/Unknown",
+                                        TOKIO "WatchUpdates",
+                                        TOKIO "WatchState",
+                                        TOKIO "WatchTaskDetails",
+                                        TOKIO "Pause",
+                                        TOKIO "Resume"};
     struct fuzz_output block = {.n = 0};
     struct fuzz_output body = {.n = 0};
     uint8_t method = fuzz_u8(&script->input);

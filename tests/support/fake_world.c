@@ -39,7 +39,8 @@ struct wi_world {
     void (*on_refresh)(struct wi_world *world, uint64_t now_nanos, void *context);
     void *on_refresh_context;
     const struct wi_history *history;
-    struct fake_row **seats[2]; /* of all with a handle, and of single tasks; by the low half of the id */
+    struct fake_row *
+        *seats[2]; /* of all with a handle, and of single tasks; by the low half of the id */
     size_t n_seats[2];
     bool is_seated; /* the seats are as the rows are */
 };

@@ -422,7 +422,8 @@ static const char *host_other_command(struct host_thing *thing, const char *verb
     return NULL;
 }
 
-static const char *host_single_command(struct host_thing *thing, const char *verb, const char *first)
+static const char *host_single_command(struct host_thing *thing, const char *verb,
+                                       const char *first)
 {
     const struct host_thing *other = host_find(first);
     if (strcmp(verb, "poll") == 0) {
@@ -581,7 +582,8 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
     static const struct {
         const char *word;
         void (*add)(const char *text);
-    } others[] = {{"--many", host_add_many}, {"--crowd", host_add_crowd}, {"--churn", host_add_churn}};
+    } others[] = {
+        {"--many", host_add_many}, {"--crowd", host_add_crowd}, {"--churn", host_add_churn}};
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (strcmp(word, "--no-agent") == 0) {

@@ -36,7 +36,8 @@ static size_t model_slot(const struct tokio_model *model, enum tokio_sort sort, 
     return i;
 }
 
-struct tokio_item *tokio_model_find(const struct tokio_model *model, enum tokio_sort sort, uint64_t id)
+struct tokio_item *tokio_model_find(const struct tokio_model *model, enum tokio_sort sort,
+                                    uint64_t id)
 {
     if (model->room[sort] == 0) {
         return NULL;
@@ -175,8 +176,8 @@ static void model_location(char *to, size_t room, const Tokio__Console__Location
 }
 
 /* The value as a text. */
-static void model_field(const struct tokio_model *model, const Tokio__Console__Field *field, char *to,
-                        size_t room)
+static void model_field(const struct tokio_model *model, const Tokio__Console__Field *field,
+                        char *to, size_t room)
 {
     HOLD(field);
     HOLD(field->name_case == TOKIO__CONSOLE__FIELD__NAME_STR_NAME);
@@ -235,7 +236,8 @@ static void model_polls(struct tokio_item *item, const Tokio__Console__PollStats
 
 /* ---- an Update ----------------------------------------------------------------------------- */
 
-static void model_take_metadata(struct tokio_model *model, const Tokio__Console__RegisterMetadata *all)
+static void model_take_metadata(struct tokio_model *model,
+                                const Tokio__Console__RegisterMetadata *all)
 {
     for (size_t i = 0; all && i < all->n_metadata; i++) {
         HOLD(all->metadata[i]->id);
@@ -246,7 +248,8 @@ static void model_take_metadata(struct tokio_model *model, const Tokio__Console_
     }
 }
 
-static bool model_has_task_stats(const Tokio__Console__TaskUpdate *update, uint64_t id, size_t *hint)
+static bool model_has_task_stats(const Tokio__Console__TaskUpdate *update, uint64_t id,
+                                 size_t *hint)
 {
     for (size_t i = 0; i < update->n_stats_update; i++, ++*hint) {
         if (update->stats_update[*hint % update->n_stats_update]->key == id) {
@@ -309,7 +312,7 @@ static void model_take_tasks(struct tokio_model *model, const Tokio__Console__Ta
         model_polls(item, stats->poll_stats);
         HOLD(!item->dropped || item->dropped >= item->created);
         HOLD(item->created <= model->now && item->dropped <= model->now &&
-                    item->woken <= model->now && item->poll_started <= model->now);
+             item->woken <= model->now && item->poll_started <= model->now);
         item->n_stats++;
         model->n_stats++;
     }

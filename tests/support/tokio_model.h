@@ -46,7 +46,8 @@ struct tokio_model {
 void tokio_model_take(struct tokio_model *model, const uint8_t *bytes, size_t n);
 
 /* NULL: unknown. Owns: the model's, until the next message. */
-struct tokio_item *tokio_model_find(const struct tokio_model *model, enum tokio_sort sort, uint64_t id);
+struct tokio_item *tokio_model_find(const struct tokio_model *model, enum tokio_sort sort,
+                                    uint64_t id);
 
 /* By its name; the first that is not dropped. */
 struct tokio_item *tokio_model_named(const struct tokio_model *model, enum tokio_sort sort,

@@ -203,7 +203,8 @@ static void texts_may_be_missing_or_long(void **state)
     look.name = look.kind = look.source = longest;
     item = show(&look);
     assert_true(strlen(item->name) > 100);
-    static const char *const sources[] = {":", ":5", "a:", "a:b", "a:99999999999", "a:0", "a:1:2", "a"};
+    static const char *const sources[] = {":",   ":5",    "a:", "a:b", "a:99999999999",
+                                          "a:0", "a:1:2", "a"};
     static const char *const shown[] = {"", "", "a:", "a:b", "a:99999999999", "a:0", "a:1:2", "a"};
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
         look.source = sources[i];
@@ -362,7 +363,8 @@ static void a_fingerprint_is_of_what_is_shown(void **state)
 static void strange_values_are_shown_somehow(void **state)
 {
     (void)state;
-    static const double values[] = {-1, 1e300, 0.0 / 0.0, 1.0 / 0.0, -1.0 / 0.0, 1e-300, 0.99999, 99.999};
+    static const double values[] = {-1,         1e300,  0.0 / 0.0, 1.0 / 0.0,
+                                    -1.0 / 0.0, 1e-300, 0.99999,   99.999};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         struct wi_row *row = fake_world_add(world, WI_LOOP, "main");
         for (size_t m = 0; m < WI_LOOP_N_METRICS; m++) {

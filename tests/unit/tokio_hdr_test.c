@@ -250,8 +250,8 @@ static void what_is_too_long_is_clamped_and_counted(void **state)
 static void strange_ones_are_taken_as_they_are(void **state)
 {
     (void)state;
-    static const uint64_t maxima[] = {0, 1, 5000, WI_HDR_MAX_NANOS - 1, WI_HDR_MAX_NANOS,
-                                      WI_HDR_MAX_NANOS + 1, UINT64_MAX};
+    static const uint64_t maxima[] = {
+        0, 1, 5000, WI_HDR_MAX_NANOS - 1, WI_HDR_MAX_NANOS, WI_HDR_MAX_NANOS + 1, UINT64_MAX};
     for (size_t i = 0; i < sizeof(maxima) / sizeof(maxima[0]); i++) {
         struct weir_histogram histogram = {.max = maxima[i]};
         for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {

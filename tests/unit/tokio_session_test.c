@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVICE  "/rs.tokio.console.instrument.Instrument/"
-#define TASK_ID  (UINT64_C(1) << 32 | 3)
-#define LIVE     0
-#define PAUSED   1
+#define SERVICE "/rs.tokio.console.instrument.Instrument/"
+#define TASK_ID (UINT64_C(1) << 32 | 3)
+#define LIVE    0
+#define PAUSED  1
 
 static struct tokio_model model;
 

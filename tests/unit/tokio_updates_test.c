@@ -25,8 +25,7 @@ static struct wi_worlds worlds;
 static struct wi_world *world;
 static struct wi_buffer scratch;
 static struct wi_memory memory = {.limit = UINT64_C(16) << 20};
-static struct wi_call_context context = {
-    .worlds = &worlds, .memory = &memory, .scratch = &scratch};
+static struct wi_call_context context = {.worlds = &worlds, .memory = &memory, .scratch = &scratch};
 static struct wi_peer peer = {.memory = &memory};
 static struct wi_call *call;
 static struct tokio_model model;

@@ -23,12 +23,14 @@ struct attribute_list {
 };
 
 static const struct attribute channel_attributes[] = {
-    {WI_CHANNEL_DEPTH, true},        {WI_CHANNEL_CAPACITY, true},   {WI_CHANNEL_SENT, true},
-    {WI_CHANNEL_RECEIVED, true},     {WI_CHANNEL_REJECTS, true},    {WI_CHANNEL_HIGH_WATER, false},
-    {WI_CHANNEL_DISCARDED, false},   {WI_CHANNEL_QUEUED_BYTES, false}, {WI_CHANNEL_IN_RATE, false},
-    {WI_CHANNEL_OUT_RATE, false},    {WI_CHANNEL_REJECT_RATE, false},  {WI_CHANNEL_WAIT_P99, false},
-    {WI_CHANNEL_SENDERS, false},     {WI_CHANNEL_SENDERS_GONE, false}, {WI_CHANNEL_ORPHANED, false},
-    {WI_CHANNEL_ORPHANED_BYTES, false},
+    {WI_CHANNEL_DEPTH, true},        {WI_CHANNEL_CAPACITY, true},
+    {WI_CHANNEL_SENT, true},         {WI_CHANNEL_RECEIVED, true},
+    {WI_CHANNEL_REJECTS, true},      {WI_CHANNEL_HIGH_WATER, false},
+    {WI_CHANNEL_DISCARDED, false},   {WI_CHANNEL_QUEUED_BYTES, false},
+    {WI_CHANNEL_IN_RATE, false},     {WI_CHANNEL_OUT_RATE, false},
+    {WI_CHANNEL_REJECT_RATE, false}, {WI_CHANNEL_WAIT_P99, false},
+    {WI_CHANNEL_SENDERS, false},     {WI_CHANNEL_SENDERS_GONE, false},
+    {WI_CHANNEL_ORPHANED, false},    {WI_CHANNEL_ORPHANED_BYTES, false},
 };
 
 static const struct attribute semaphore_attributes[] = {
@@ -40,21 +42,19 @@ static const struct attribute semaphore_attributes[] = {
 };
 
 static const struct attribute task_attributes[] = {
-    {WI_TASK_PENDING, true},          {WI_TASK_RUNNING, true},
-    {WI_TASK_SPAWNED, true},          {WI_TASK_FINISHED, true},
-    {WI_TASK_FINISHED_ERROR, false},  {WI_TASK_FINISHED_CANCELLED, false},
-    {WI_TASK_SPAWN_RATE, false},      {WI_TASK_FINISH_RATE, false},
-    {WI_TASK_RUN_P99, false},         {WI_TASK_WAIT_P99, false},
-    {WI_TASK_SINGLE_RUNNING, false},  {WI_TASK_SINGLE_SCHEDULED, false},
+    {WI_TASK_PENDING, true},         {WI_TASK_RUNNING, true},
+    {WI_TASK_SPAWNED, true},         {WI_TASK_FINISHED, true},
+    {WI_TASK_FINISHED_ERROR, false}, {WI_TASK_FINISHED_CANCELLED, false},
+    {WI_TASK_SPAWN_RATE, false},     {WI_TASK_FINISH_RATE, false},
+    {WI_TASK_RUN_P99, false},        {WI_TASK_WAIT_P99, false},
+    {WI_TASK_SINGLE_RUNNING, false}, {WI_TASK_SINGLE_SCHEDULED, false},
     {WI_TASK_SINGLE_IDLE, false},
 };
 
 static const struct attribute loop_attributes[] = {
-    {WI_LOOP_ITERATIONS, true},      {WI_LOOP_UTILISATION, true},
-    {WI_LOOP_ITERATION_RATE, true},  {WI_LOOP_CURRENT, false},
-    {WI_LOOP_ITERATION_P99, false},  {WI_LOOP_ITERATION_MAX, false},
-    {WI_LOOP_PERIOD, false},         {WI_LOOP_LATENESS_P99, false},
-    {WI_LOOP_LATENESS_MAX, false},
+    {WI_LOOP_ITERATIONS, true}, {WI_LOOP_UTILISATION, true},    {WI_LOOP_ITERATION_RATE, true},
+    {WI_LOOP_CURRENT, false},   {WI_LOOP_ITERATION_P99, false}, {WI_LOOP_ITERATION_MAX, false},
+    {WI_LOOP_PERIOD, false},    {WI_LOOP_LATENESS_P99, false},  {WI_LOOP_LATENESS_MAX, false},
 };
 
 static const struct attribute counter_attributes[] = {

@@ -60,7 +60,8 @@ static void hdr_put_count(struct hdr_writer *writer, uint64_t nanos, uint64_t co
 }
 
 /* One bucket: all at its value, but one at the greatest measured where that lies in it. */
-static void hdr_put_bucket(struct hdr_writer *writer, const struct weir_histogram *histogram, unsigned b)
+static void hdr_put_bucket(struct hdr_writer *writer, const struct weir_histogram *histogram,
+                           unsigned b)
 {
     uint64_t count = histogram->bucket[b];
     uint64_t value = wi_histogram_middle(b);

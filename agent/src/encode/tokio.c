@@ -195,8 +195,8 @@ void wi_tokio_new_task(struct wi_buffer *buffer, const struct wi_look *look)
     wi_pack_end(buffer, mark);
 }
 
-static void tokio_put_polls(struct wi_buffer *buffer, unsigned field, uint64_t polls, int64_t started,
-                            int64_t ended, uint64_t busy)
+static void tokio_put_polls(struct wi_buffer *buffer, unsigned field, uint64_t polls,
+                            int64_t started, int64_t ended, uint64_t busy)
 {
     size_t mark = wi_pack_begin(buffer, field);
     wi_pack_u64(buffer, 1, polls);
@@ -240,8 +240,8 @@ void wi_tokio_new_resource(struct wi_buffer *buffer, enum wi_kind kind, const st
     wi_pack_end(buffer, mark);
 }
 
-static void tokio_put_resource(struct wi_buffer *buffer, uint64_t id, int64_t created, int64_t dropped,
-                               enum wi_kind kind, const struct wi_row *row)
+static void tokio_put_resource(struct wi_buffer *buffer, uint64_t id, int64_t created,
+                               int64_t dropped, enum wi_kind kind, const struct wi_row *row)
 {
     size_t mark = wi_pack_begin(buffer, 2);
     wi_pack_u64(buffer, 1, id);
@@ -269,7 +269,8 @@ void wi_tokio_resource_stats(struct wi_buffer *buffer, enum wi_kind kind, const 
 void wi_tokio_resource_end(struct wi_buffer *buffer, uint64_t id, int64_t created, int64_t dropped)
 {
     dropped = tokio_time(dropped);
-    tokio_put_resource(buffer, id, created, dropped > created ? dropped : created, WI_CHANNEL, NULL);
+    tokio_put_resource(buffer, id, created, dropped > created ? dropped : created, WI_CHANNEL,
+                       NULL);
 }
 
 /* ---- async operations ---------------------------------------------------------------------- */

@@ -23,8 +23,7 @@ static inline int64_t wi_clock_now(struct wi_clock *clock, const struct wi_world
         clock->unix_nanos = wi_world_unix_nanos(world);
         clock->since = monotonic;
     }
-    return clock->unix_nanos +
-           (monotonic > clock->since ? (int64_t)(monotonic - clock->since) : 0);
+    return clock->unix_nanos + (monotonic > clock->since ? (int64_t)(monotonic - clock->since) : 0);
 }
 
 #endif

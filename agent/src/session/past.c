@@ -267,8 +267,8 @@ static void past_free(void *memory, void *block)
 }
 
 bool wi_past_call_start(const struct wi_call_context *context, struct wi_served *served,
-                        struct wi_peer *peer, const uint8_t *request, size_t n,
-                        uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
+                        struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                        struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {past_next, NULL, past_destroy, NULL};
     (void)context;

@@ -11,7 +11,7 @@
 
 /* As wi_method.start. */
 bool wi_past_call_start(const struct wi_call_context *context, struct wi_served *served,
-                        struct wi_peer *peer, const uint8_t *request, size_t n,
-                        uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault);
+                        struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                        struct wi_call **ret_call, struct wi_fault *ret_fault);
 
 #endif

@@ -184,12 +184,13 @@ static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_na
 }
 
 static bool service_list(const struct wi_call_context *context, struct wi_served *served,
-                         struct wi_peer *peer, const uint8_t *request, size_t n,
-                         uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
+                         struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                         struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_list_next, NULL, service_destroy, NULL};
     (void)now_nanos;
-    struct service_call *self = service_create(context, served, peer, &type, &weir__v1__list_request__descriptor, request, n, ret_fault);
+    struct service_call *self = service_create(
+        context, served, peer, &type, &weir__v1__list_request__descriptor, request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -314,11 +315,11 @@ static bool service_watch(const struct wi_call_context *context, struct wi_serve
                           struct wi_peer *peer, const uint8_t *request, size_t n,
                           uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy, NULL};
+    static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy,
+                                             NULL};
     (void)now_nanos;
-    struct service_call *self =
-        service_create(context, served, peer, &type, &weir__v1__watch_request__descriptor,
-                       request, n, ret_fault);
+    struct service_call *self = service_create(
+        context, served, peer, &type, &weir__v1__watch_request__descriptor, request, n, ret_fault);
     if (!self) {
         return false;
     }
@@ -424,7 +425,8 @@ static bool service_subscribe(const struct wi_call_context *context, struct wi_s
                               uint64_t now_nanos, struct wi_call **ret_call,
                               struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy, NULL};
+    static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy,
+                                             NULL};
     (void)now_nanos;
     struct service_call *self =
         service_create(context, served, peer, &type, &weir__v1__subscribe_request__descriptor,

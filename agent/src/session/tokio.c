@@ -77,8 +77,7 @@ static enum wi_call_next tokio_state_next(struct wi_call *call, uint64_t now_nan
 
 bool wi_tokio_watch_state(const struct wi_call_context *context, struct wi_served *served,
                           struct wi_peer *peer, const uint8_t *request, size_t n,
-                          uint64_t now_nanos, struct wi_call **ret_call,
-                          struct wi_fault *ret_fault)
+                          uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {tokio_state_next, tokio_skip, tokio_destroy, NULL};
     (void)context;
@@ -187,8 +186,8 @@ static void tokio_free(void *memory, void *block)
 }
 
 /* The task that a request asks for. */
-static bool tokio_asked_task(struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t *ret_id,
-                             struct wi_fault *ret_fault)
+static bool tokio_asked_task(struct wi_peer *peer, const uint8_t *request, size_t n,
+                             uint64_t *ret_id, struct wi_fault *ret_fault)
 {
     ProtobufCAllocator allocator = {tokio_alloc, tokio_free, peer->memory};
     uint64_t refusals = peer->memory->refusals;
@@ -215,8 +214,7 @@ bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct w
                                  uint64_t now_nanos, struct wi_call **ret_call,
                                  struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {tokio_details_next, tokio_skip, tokio_destroy,
-                                             NULL};
+    static const struct wi_call_type type = {tokio_details_next, tokio_skip, tokio_destroy, NULL};
     uint64_t task;
     (void)context;
     (void)now_nanos;

@@ -43,12 +43,12 @@ struct updates {
     size_t n_resources;
     struct updates_task *tasks; /* by seat */
     size_t n_tasks;
-    uint64_t n_ops;            /* so far */
-    uint64_t lost_tasks;       /* that found no room in the segment: so many have been told */
-    uint64_t lost_resources;   /* the same of handles */
-    enum updates_phase phase;  /* of the round */
-    size_t seat;               /* the next one of the phase */
-    uint64_t round_nanos;      /* when the round began */
+    uint64_t n_ops;           /* so far */
+    uint64_t lost_tasks;      /* that found no room in the segment: so many have been told */
+    uint64_t lost_resources;  /* the same of handles */
+    enum updates_phase phase; /* of the round */
+    size_t seat;              /* the next one of the phase */
+    uint64_t round_nanos;     /* when the round began */
     bool is_under_way;
     bool has_said; /* something in this round */
     bool has_metadata;
@@ -195,14 +195,13 @@ static void updates_begin_op(struct updates *self, struct updates_task *entry, u
     if (!source) {
         return;
     }
-    entry->op = (struct wi_tokio_op){.id = ++self->n_ops,
-                                     .resource = resource,
-                                     .task = entry->task.id,
-                                     .source = source};
+    entry->op = (struct wi_tokio_op){
+        .id = ++self->n_ops, .resource = resource, .task = entry->task.id, .source = source};
     wi_tokio_new_op(buffer, &entry->op);
 }
 
-static void updates_end_op(struct updates *self, struct updates_task *entry, struct wi_buffer *buffer)
+static void updates_end_op(struct updates *self, struct updates_task *entry,
+                           struct wi_buffer *buffer)
 {
     if (entry->op.id != 0) {
         entry->op.dropped = self->now > entry->op.created ? self->now : entry->op.created;
@@ -291,7 +290,7 @@ static bool updates_run_phase(struct updates *self, struct wi_buffer *buffer, si
         return false;
     }
     size_t mark = wi_tokio_begin_part(buffer, parts[self->phase]);
-    while (self->seat < n && *left > 0 && !buffer->has_failed &&
+    while (self->seat<n && * left> 0 && !buffer->has_failed &&
            buffer->length + WI_TOKIO_ROOM <= WI_TOKIO_MESSAGE_MAX) {
         functions[self->phase](self, self->seat, buffer);
         self->seat++;

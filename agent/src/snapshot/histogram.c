@@ -25,7 +25,8 @@ static uint64_t histogram_middle(uint64_t low, uint64_t high)
 
 uint64_t wi_histogram_middle(unsigned bucket)
 {
-    return histogram_middle(bucket ? wi_histogram_bound(bucket - 1) : 0, wi_histogram_bound(bucket));
+    return histogram_middle(bucket ? wi_histogram_bound(bucket - 1) : 0,
+                            wi_histogram_bound(bucket));
 }
 
 uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q)

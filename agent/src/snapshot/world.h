@@ -140,7 +140,8 @@ struct wi_look {
     uint64_t waits_for; /* the id of a row; 0: none */
     uint64_t polls, wakes, self_wakes;
     uint64_t busy, scheduled; /* nanoseconds, without the state that it is in */
-    uint64_t in_state, age;   /* nanoseconds; of one that is done: since then, and how long it lived */
+    uint64_t in_state,
+        age; /* nanoseconds; of one that is done: since then, and how long it lived */
 };
 
 /* The task that has the seat now, which may have come after the last refresh. False: none has. */
