@@ -58,6 +58,7 @@ struct host_thing {
     struct weir_counter *counter;
     struct weir_gauge *gauge;
     struct weir_task single;
+    char single_kind[WEIR_NAME_MAX + 1];
     uint64_t capacity;
     uint64_t depth;
     double in_rate, out_rate; /* per second; a counter's growth is in_rate */
@@ -250,11 +251,17 @@ static void host_open_channel(struct host_thing *thing)
     }
 }
 
+/* The kind of single tasks of a name, opened once. */
 static struct weir_task_kind *host_kind_named(const char *name)
 {
     struct host_thing *thing = host_find(name);
     if (thing && thing->task) {
         return thing->task;
+    }
+    for (size_t i = 0; i < n_things; i++) {
+        if (things[i].single.kind && strcmp(things[i].single_kind, name) == 0) {
+            return things[i].single.kind;
+        }
     }
     struct weir_task_options options = WEIR_TASK_INIT(name);
     return weir_task_kind_open(&options);
@@ -262,7 +269,9 @@ static struct weir_task_kind *host_kind_named(const char *name)
 
 static void host_open_single(struct host_thing *thing, const char *kind)
 {
-    weir_task_open(&thing->single, host_kind_named(kind), thing->name);
+    struct weir_task_kind *opened = host_kind_named(kind);
+    snprintf(thing->single_kind, sizeof(thing->single_kind), "%s", kind);
+    weir_task_open(&thing->single, opened, thing->name);
     weir_task_poll(&thing->single);
     weir_task_polled(&thing->single);
 }

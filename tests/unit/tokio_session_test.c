@@ -289,7 +289,27 @@ static void details_are_of_a_task_that_is_there(void **state)
     answer_ended(details_of(peer, TASK_ID + (UINT64_C(1) << 32)), "5"); /* of another generation */
     answer_ended(details_of(peer, 0), "3");
     answer_ended(call(peer, "WatchTaskDetails"), "3");
-    answer_ended(ask(peer, "WatchTaskDetails", "\xff\xff", 2), "3");
+    static const char *const broken[] = {
+        "\xff\xff", "\x0a",     "\x0a\x05\x08", "\x0a\x02\x08\xff", "\x09\x01", "\x0b",
+        "\x0d\x01", "\x08\xff", "\x12\x7f",     "\x0a\x01\xff",     "\x0f"};
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        answer_ended(ask(peer, "WatchTaskDetails", broken[i], strlen(broken[i])), "3");
+    }
+}
+
+/* A request of a later protocol, with fields that are not known yet. */
+static void unknown_fields_of_a_request_are_passed_over(void **state)
+{
+    struct peer *peer = *state;
+    static const uint8_t request[] = {0x10, 0xff, 0x01,                      /* 2: a number */
+                                      0x19, 1,    2,    3, 4, 5, 6, 7,    8, /* 3: eight bytes */
+                                      0x25, 1,    2,    3, 4,                /* 4: four */
+                                      0x0a, 9,    0x12, 1, 7, 8, 3, 0x10, 5,
+                                      8,    9, /* 1: an id of 9 */
+                                      0x2a, 1,    0xff};
+    struct answer *answer = ask(peer, "WatchTaskDetails", request, sizeof(request));
+    answer_ended(answer, "5");
+    assert_non_null(strstr(answer->message, "no task 9"));
 }
 
 static void details_have_both_histograms(void **state)
@@ -452,6 +472,7 @@ int main(void)
         SESSION_TEST(a_paused_stream_asks_for_nothing),
         SESSION_TEST(a_pause_is_its_connections_own),
         SESSION_TEST(details_are_of_a_task_that_is_there),
+        SESSION_TEST(unknown_fields_of_a_request_are_passed_over),
         SESSION_TEST(details_have_both_histograms),
         SESSION_TEST(among_several_processes_none_is_guessed),
         SESSION_TEST(the_end_of_a_process_ends_its_rows),

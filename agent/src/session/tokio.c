@@ -8,8 +8,6 @@
 #include "encode/tokio.h"
 #include "session/clock.h"
 
-#include "tokio/console.pb-c.h"
-
 #include <inttypes.h>
 
 struct tokio_call {
@@ -175,33 +173,71 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
     return tokio_end(buffer, ret_fault);
 }
 
-static void *tokio_alloc(void *memory, size_t n)
+static bool tokio_read_varint(const uint8_t **at, const uint8_t *end, uint64_t *ret_number)
 {
-    return wi_memory_take(memory, n);
+    *ret_number = 0;
+    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
+        uint8_t byte = *(*at)++;
+        *ret_number |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static void tokio_free(void *memory, void *block)
+/* Finds field 1 of a message: its number, or, where it is a message itself, that of field 1 in there. Other
+ * fields are passed over. Both messages that are read so have no other field, and protobuf-c would bring
+ * all of console.proto into the host for them. False: it is no such message. */
+static bool tokio_read_first(const uint8_t *bytes, size_t n, int depth, uint64_t *ret_number)
 {
-    wi_memory_return(memory, block);
+    const uint8_t *at = bytes;
+    const uint8_t *end = bytes + n;
+    while (at < end) {
+        uint64_t tag, number;
+        if (!tokio_read_varint(&at, end, &tag)) {
+            return false;
+        }
+        bool is_wanted = tag >> 3 == 1 && (tag & 7) == (depth > 0 ? 2 : 0);
+        size_t left = (size_t)(end - at);
+        switch (tag & 7) {
+        case 0:
+            if (!tokio_read_varint(&at, end, &number)) {
+                return false;
+            }
+            *ret_number = is_wanted ? number : *ret_number;
+            break;
+        case 1:
+        case 5:
+            number = (tag & 7) == 1 ? 8 : 4;
+            if (left < number) {
+                return false;
+            }
+            at += number;
+            break;
+        case 2:
+            if (!tokio_read_varint(&at, end, &number) || number > (size_t)(end - at) ||
+                (is_wanted && !tokio_read_first(at, (size_t)number, depth - 1, ret_number))) {
+                return false;
+            }
+            at += number;
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
 }
 
-/* The task that a request asks for. */
-static bool tokio_asked_task(struct wi_peer *peer, const uint8_t *request, size_t n,
-                             uint64_t *ret_id, struct wi_fault *ret_fault)
+/* The task that a TaskDetailsRequest asks for. */
+static bool tokio_asked_task(const uint8_t *request, size_t n, uint64_t *ret_id,
+                             struct wi_fault *ret_fault)
 {
-    ProtobufCAllocator allocator = {tokio_alloc, tokio_free, peer->memory};
-    uint64_t refusals = peer->memory->refusals;
-    Tokio__Console__TaskDetailsRequest *asked =
-        tokio__console__task_details_request__unpack(&allocator, n, request);
-    if (!asked) {
-        bool is_full = peer->memory->refusals != refusals;
-        wi_fault_set(ret_fault, is_full ? WI_RPC_RESOURCE_EXHAUSTED : WI_RPC_INVALID_ARGUMENT,
-                     is_full ? "no memory for the request"
-                             : "the request is no TaskDetailsRequest");
+    *ret_id = 0;
+    if (!tokio_read_first(request, n, 1, ret_id)) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is no TaskDetailsRequest");
         return false;
     }
-    *ret_id = asked->id ? asked->id->id : 0;
-    tokio__console__task_details_request__free_unpacked(asked, &allocator);
     if (*ret_id == 0) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT,
                      "the request names no task: give the id of one of the tasks");
@@ -218,7 +254,7 @@ bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct w
     uint64_t task;
     (void)context;
     (void)now_nanos;
-    if (!tokio_asked_task(peer, request, n, &task, ret_fault)) {
+    if (!tokio_asked_task(request, n, &task, ret_fault)) {
         return false;
     }
     if (!tokio_has_task(served->world, task)) {
