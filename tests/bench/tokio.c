@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define N_CHANNELS 100000
 #define N_TASKS    20000
@@ -26,6 +27,14 @@ static struct wi_call *call;
 static uint64_t now = 1;
 static size_t n_messages, n_turns, n_bytes, longest;
 static uint64_t longest_turn;
+
+/* Processor time: the exporter's is what its host lacks. */
+static uint64_t spent_nanos(void)
+{
+    struct timespec spent;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * UINT64_C(1000000000) + (uint64_t)spent.tv_nsec;
+}
 
 static void bench_die(const char *text)
 {
@@ -46,9 +55,9 @@ static bool turn(void)
 {
     struct wi_fault fault = {WI_RPC_OK, ""};
     wi_buffer_clear(&scratch);
-    uint64_t begun = bench_now();
+    uint64_t begun = spent_nanos();
     enum wi_call_next next = call->type->next(call, now, &scratch, &fault);
-    uint64_t spent = bench_now() - begun;
+    uint64_t spent = spent_nanos() - begun;
     longest_turn = spent > longest_turn ? spent : longest_turn;
     if (next == WI_CALL_END) {
         bench_die(fault.text);
@@ -163,21 +172,21 @@ int main(void)
         bench_die("no memory");
     }
     refresh();
-    static const struct bench_case first[] = {{"tokio_first_round", run_first, NULL, 0, 0, 0}};
+    static const struct bench_case first[] = {{"tokio_first_round", run_first, NULL, 0, 0, 1}};
     bench_run(first, 1, NULL, 1, 9);
     print_round("tokio_first_round");
     begin();
     one_round();
     bench_print_value("tokio_memory_of_a_client", (double)memory.bytes, "bytes");
-    static const struct bench_case quiet[] = {{"tokio_quiet_round", run_quiet, NULL, 0, 0, 0}};
+    static const struct bench_case quiet[] = {{"tokio_quiet_round", run_quiet, NULL, 0, 0, 1}};
     bench_run(quiet, 1, NULL, 1, 21);
     print_round("tokio_quiet_round");
     uint64_t spent = 0;
     for (int i = 0; i < 5; i++) {
         change_all();
-        uint64_t begun = bench_now();
+        uint64_t begun = spent_nanos();
         one_round();
-        spent += bench_now() - begun;
+        spent += spent_nanos() - begun;
     }
     bench_print_value("tokio_changed_round", (double)spent / 5e6, "ms");
     print_round("tokio_changed_round");
