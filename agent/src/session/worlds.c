@@ -141,7 +141,7 @@ bool wi_worlds_choose(struct wi_worlds *worlds, const char *wanted, struct wi_se
     worlds_list(worlds, n_found ? wanted : NULL, list, sizeof(list));
     if (n_found > 1) {
         wi_fault_set(ret_fault, WI_RPC_FAILED_PRECONDITION,
-                     "several processes fit: %s: name one by its pid", list);
+                     "several processes fit: %s: name one by its pid, or serve one alone", list);
     } else if (!list[0]) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND, "no process is served now");
     } else {
