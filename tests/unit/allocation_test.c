@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation of the encoders, the findings and HTTP fails once: each ends in a status. */
 #include "encode/prometheus.h"
+#include "encode/weir.h"
 #include "failing_malloc.h"
 #include "fake_world.h"
 #include "finding/finding.h"
+#include "session/tokio.h"
 #include "wire/http.h"
 
 #include <stdarg.h>
@@ -75,6 +77,66 @@ static void exposition_is_whole_or_refused(void **state)
             wi_buffer_finish(&whole);
         }
     }
+}
+
+/* One round of a tokio-console's updates, appended to `all`. Whether it ended in a status. */
+static bool watch_once(const struct wi_call_context *context, struct wi_buffer *all)
+{
+    struct wi_peer peer = {.memory = context->memory};
+    struct wi_fault fault = {WI_RPC_OK, ""};
+    struct wi_call *call = NULL;
+    enum wi_call_next next = WI_CALL_END;
+    if (wi_tokio_watch_updates(context, context->worlds->first, &peer, NULL, 0, 1, &call, &fault)) {
+        do {
+            wi_buffer_clear(context->scratch);
+            next = call->type->next(call, 1, context->scratch, &fault);
+            if (next == WI_CALL_MESSAGE) {
+                assert_true(all->length + context->scratch->length < all->room);
+                wi_buffer_append(all, context->scratch->bytes, context->scratch->length);
+            }
+        } while (next != WI_CALL_END && call->due_nanos <= 2);
+        call->type->destroy(call);
+    }
+    assert_true(next != WI_CALL_END || fault.code == WI_RPC_RESOURCE_EXHAUSTED);
+    return next == WI_CALL_END;
+}
+
+static void updates_are_whole_or_refused(void **state)
+{
+    (void)state;
+    struct wi_served served = {.world = world};
+    struct wi_worlds worlds = {.first = &served, .self = &worlds.own};
+    struct wi_memory memory = {.limit = UINT64_C(16) << 20};
+    struct wi_buffer whole, scratch, part;
+    struct wi_call_context context = {.worlds = &worlds, .memory = &memory, .scratch = &scratch};
+    wi_buffer_init(&whole, 1 << 20);
+    wi_buffer_init(&part, 1 << 20);
+    assert_non_null(wi_buffer_reserve(&whole, 1 << 20));
+    assert_non_null(wi_buffer_reserve(&part, 1 << 20));
+    wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
+    assert_false(watch_once(&context, &whole));
+    wi_buffer_finish(&scratch);
+    long blocks = failing_malloc_blocks();
+    bool has_failed = true;
+    for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
+        wi_buffer_clear(&part);
+        wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
+        failing_malloc_arm_once(n);
+        bool has_ended = watch_once(&context, &part);
+        has_failed = failing_malloc_disarm();
+        assert_int_equal(has_ended, has_failed);
+        if (!has_ended) {
+            assert_int_equal(part.length, whole.length);
+            assert_memory_equal(part.bytes, whole.bytes, whole.length);
+        }
+        wi_buffer_finish(&scratch);
+        assert_int_equal(memory.bytes, 0);
+        assert_int_equal(failing_malloc_blocks(), blocks);
+        assert_true(has_failed || n > 5);
+    }
+    assert_false(has_failed);
+    wi_buffer_finish(&whole);
+    wi_buffer_finish(&part);
 }
 
 /* Sixty-eight seconds of a stall in every channel. Whether the findings could be made at all. */
@@ -174,6 +236,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(exposition_is_whole_or_refused),
+        TEST(updates_are_whole_or_refused),
         TEST(findings_do_with_what_they_get),
         TEST(http_answers_503_and_then_200),
     };
