@@ -379,6 +379,12 @@ const struct wi_facts *wi_world_facts(const struct wi_world *world)
     return &world->facts;
 }
 
+const struct wi_offer *wi_world_offer(const struct wi_world *world)
+{
+    (void)world;
+    return wi_offer_of_segments();
+}
+
 enum wi_state wi_world_state(const struct wi_world *world)
 {
     return world->state;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const kind_labels[WI_N_KINDS] = {
-    "channel", "semaphore", "task", "counter", "gauge", "", "", "", "loop", "", ""};
+    "channel", "semaphore", "task", "counter", "gauge", "", "", "", "loop", "", "", "", ""};
 
 static const char *const kind_titles[WI_N_KINDS] = {"Channels",
                                                     "Semaphores",
@@ -21,7 +21,9 @@ static const char *const kind_titles[WI_N_KINDS] = {"Channels",
                                                     "Warnings",
                                                     "Loops",
                                                     "Single tasks",
-                                                    "Senders"};
+                                                    "Senders",
+                                                    "Resources of another runtime",
+                                                    "Operations of another runtime"};
 
 static const char *type_name(const struct wi_metric *metric)
 {

@@ -7,12 +7,13 @@
  */
 #include "encode/topic.h"
 
+#include "segment/file.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#define TOPIC_WORD_MAX   48 /* longer words are near to none */
-#define TOPIC_SHOWN_MAX  64 /* of what was asked for, in errors */
-#define TOPIC_ALL_FIELDS UINT64_MAX
+#define TOPIC_WORD_MAX  48 /* longer words are near to none */
+#define TOPIC_SHOWN_MAX 64 /* of what was asked for, in errors */
 
 /* A part of the text, not terminated. */
 struct topic_part {
@@ -28,6 +29,21 @@ struct topic_parts {
 static bool topic_part_is(struct topic_part part, const char *word)
 {
     return part.at && strlen(word) == part.length && memcmp(part.at, word, part.length) == 0;
+}
+
+/* What topics there are. */
+struct topic_scope {
+    const char *domain;
+    const struct wi_offer *offer;
+};
+
+static uint32_t topic_all(const struct wi_offer *offer)
+{
+    uint32_t kinds = 0;
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        kinds |= offer->fields[kind] ? UINT32_C(1) << kind : 0;
+    }
+    return kinds;
 }
 
 static bool topic_part_is_wild(struct topic_part part)
@@ -81,13 +97,13 @@ static bool topic_is_near(struct topic_part asked, unsigned distance)
 }
 
 /* The index of the kind whose name is nearest, or -1. */
-static int topic_nearest_kind(struct topic_part asked)
+static int topic_nearest_kind(struct topic_part asked, const struct wi_offer *offer)
 {
     int best = -1;
     unsigned least = TOPIC_WORD_MAX;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         unsigned distance = topic_distance(asked, wi_metric_table((enum wi_kind)kind)->name);
-        if (distance < least && topic_is_near(asked, distance)) {
+        if (offer->fields[kind] && distance < least && topic_is_near(asked, distance)) {
             best = kind;
             least = distance;
         }
@@ -97,7 +113,7 @@ static int topic_nearest_kind(struct topic_part asked)
 
 /* The nearest field of the kinds in the set, or NULL; ret_kind: the kind that has it. */
 static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
-                                       enum wi_kind *ret_kind)
+                                       const struct wi_offer *offer, enum wi_kind *ret_kind)
 {
     const char *best = NULL;
     unsigned least = TOPIC_WORD_MAX;
@@ -108,7 +124,7 @@ static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
         }
         for (size_t i = 0; i <= table->n_metrics; i++) {
             bool is_size = i == table->n_metrics;
-            if (is_size && kind != WI_CHANNEL) {
+            if (is_size ? kind != WI_CHANNEL : !wi_offer_has(offer, (enum wi_kind)kind, i)) {
                 continue;
             }
             const char *field = is_size ? "size" : table->metrics[i].field;
@@ -149,17 +165,23 @@ static enum weir_status topic_malformed(struct weir_error *ret_error, const char
 }
 
 /* The words of a list that were to be had, for errors without a near one. */
-static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fields)
+static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fields,
+                       const struct wi_offer *offer)
 {
     size_t length = 0;
     ret_text[0] = 0;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
-        if (!(kinds >> kind & 1U)) {
+        /* "task" is a word once: of kinds and of single tasks. */
+        bool is_second = kind == WI_SINGLE && (kinds >> WI_TASK & 1U) && !of_fields;
+        if (!(kinds >> kind & 1U) || is_second) {
             continue;
         }
         for (size_t i = 0; i < (of_fields ? table->n_metrics : 1); i++) {
             const char *word = of_fields ? table->metrics[i].field : table->name;
+            if (of_fields && !wi_offer_has(offer, (enum wi_kind)kind, i)) {
+                continue;
+            }
             if (length + strlen(word) + 3 > room) {
                 return;
             }
@@ -170,10 +192,12 @@ static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fiel
 }
 
 /* Writes "problem; did you mean DOMAIN/KIND/FIELD[/NAME]?", correcting each part that is wrong. */
-static enum weir_status topic_unknown(struct weir_error *ret_error, const char *domain,
+static enum weir_status topic_unknown(struct weir_error *ret_error, const struct topic_scope *scope,
                                       const struct topic_parts *parts, const char *problem,
                                       uint32_t kinds)
 {
+    const char *domain = scope->domain;
+    const struct wi_offer *offer = scope->offer;
     char kind_text[TOPIC_SHOWN_MAX + 4] = "+";
     char field_text[TOPIC_SHOWN_MAX + 4] = "#";
     char name_text[TOPIC_SHOWN_MAX + 4] = "";
@@ -183,18 +207,18 @@ static enum weir_status topic_unknown(struct weir_error *ret_error, const char *
     }
     const char *kind = topic_show(parts->kind, kind_text);
     if (kinds == 0) {
-        int nearest = topic_nearest_kind(parts->kind);
+        int nearest = topic_nearest_kind(parts->kind, offer);
         kinds = nearest < 0 ? 0 : UINT32_C(1) << nearest;
         kind = nearest < 0 ? NULL : wi_metric_table((enum wi_kind)nearest)->name;
     }
     const char *field = parts->field.at ? topic_show(parts->field, field_text) : "#";
     bool is_known = topic_part_is_wild(parts->field);
     for (int i = 0; i < WI_N_KINDS; i++) {
-        is_known |= (kinds >> i & 1U) && wi_metric_find((enum wi_kind)i, field) >= 0;
+        is_known |= (kinds >> i & 1U) && wi_offer_find(offer, (enum wi_kind)i, field) >= 0;
     }
     if (kind && parts->field.at && !is_known) {
         enum wi_kind owner = WI_CHANNEL;
-        field = topic_nearest_field(parts->field, kinds, &owner);
+        field = topic_nearest_field(parts->field, kinds, offer, &owner);
         kind = field && topic_part_is(parts->kind, "+") ? wi_metric_table(owner)->name : kind;
     }
     if (topic_part_is(parts->kind, "#")) {
@@ -205,7 +229,7 @@ static enum weir_status topic_unknown(struct weir_error *ret_error, const char *
         snprintf(ret_error->text, sizeof(ret_error->text), "%s; did you mean %.64s/%s/%s%s%s?",
                  problem, domain, kind, field, parts->name.at ? "/" : "", name_text);
     } else {
-        topic_list(list, sizeof(list), kind ? kinds : (1U << WI_N_KINDS) - 1, kind != NULL);
+        topic_list(list, sizeof(list), kind ? kinds : topic_all(offer), kind != NULL, offer);
         snprintf(ret_error->text, sizeof(ret_error->text), "%s; there are %s", problem, list);
     }
     return WEIR_E_NOT_FOUND;
@@ -283,18 +307,36 @@ static const char *topic_shape_problem(const char *text, const struct topic_part
     return NULL;
 }
 
-static uint32_t topic_kinds(struct topic_part part)
+static uint32_t topic_kinds(struct topic_part part, const struct wi_offer *offer)
 {
     if (!part.at || topic_part_is_wild(part)) {
-        return (UINT32_C(1) << WI_N_KINDS) - 1;
+        return topic_all(offer);
     }
     uint32_t kinds = 0;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        if (topic_part_is(part, wi_metric_table((enum wi_kind)kind)->name)) {
+        if (offer->fields[kind] && topic_part_is(part, wi_metric_table((enum wi_kind)kind)->name)) {
             kinds |= UINT32_C(1) << kind;
         }
     }
     return kinds;
+}
+
+/* Why there is no kind of this name, or of one near it, where that is known; or NULL. */
+static const char *topic_absence(struct topic_part part, const struct wi_offer *offer)
+{
+    const char *absence = NULL;
+    unsigned least = TOPIC_WORD_MAX;
+    if (topic_nearest_kind(part, offer) >= 0) {
+        return NULL;
+    }
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        unsigned distance = topic_distance(part, wi_metric_table((enum wi_kind)kind)->name);
+        if (offer->absence[kind] && distance < least && topic_is_near(part, distance)) {
+            absence = offer->absence[kind];
+            least = distance;
+        }
+    }
+    return absence;
 }
 
 static void topic_copy(char *ret_text, size_t room, struct topic_part part)
@@ -305,11 +347,12 @@ static void topic_copy(char *ret_text, size_t room, struct topic_part part)
 }
 
 /* Fills the fields of the topic's kinds; kinds that have no such field fall out. */
-static void topic_fields(struct wi_topic *topic, struct topic_part part)
+static void topic_fields(struct wi_topic *topic, struct topic_part part,
+                         const struct wi_offer *offer)
 {
     if (!part.at || topic_part_is_wild(part)) {
         for (int kind = 0; kind < WI_N_KINDS; kind++) {
-            topic->fields[kind] = topic->kinds >> kind & 1U ? TOPIC_ALL_FIELDS : 0;
+            topic->fields[kind] = topic->kinds >> kind & 1U ? offer->fields[kind] : 0;
         }
         return;
     }
@@ -320,7 +363,7 @@ static void topic_fields(struct wi_topic *topic, struct topic_part part)
     topic_copy(topic->field_as_asked, sizeof(topic->field_as_asked), part);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         int metric = topic->kinds >> kind & 1U
-                         ? wi_metric_find((enum wi_kind)kind, topic->field_as_asked)
+                         ? wi_offer_find(offer, (enum wi_kind)kind, topic->field_as_asked)
                          : -1;
         if (metric < 0) {
             topic->kinds &= ~(UINT32_C(1) << kind);
@@ -331,54 +374,62 @@ static void topic_fields(struct wi_topic *topic, struct topic_part part)
 }
 
 /* Whether the topic begins with its KIND, as if there were no domain. */
-static bool topic_has_no_domain(const struct topic_parts *parts)
+static bool topic_has_no_domain(const struct topic_parts *parts, const struct wi_offer *offer)
 {
-    return parts->kind.at && !topic_part_is_wild(parts->domain) && topic_kinds(parts->domain) &&
-           topic_kinds(parts->kind) == 0;
+    return parts->kind.at && !topic_part_is_wild(parts->domain) &&
+           topic_kinds(parts->domain, offer) && topic_kinds(parts->kind, offer) == 0;
 }
 
-static enum weir_status topic_unknown_domain(struct weir_error *ret_error, const char *domain,
+static enum weir_status topic_unknown_domain(struct weir_error *ret_error,
+                                             const struct topic_scope *scope,
                                              const struct topic_parts *parts)
 {
     char shown[TOPIC_SHOWN_MAX + 4];
     char problem[192];
     snprintf(problem, sizeof(problem), "no topics of \"%s\" here, this is \"%.64s\"",
-             topic_show(parts->domain, shown), domain);
-    if (topic_has_no_domain(parts)) {
+             topic_show(parts->domain, shown), scope->domain);
+    if (topic_has_no_domain(parts, scope->offer)) {
         struct topic_parts moved = {.kind = parts->domain, .field = parts->kind};
         if (parts->field.at) {
             moved.name = (struct topic_part){parts->field.at, strlen(parts->field.at)};
         }
-        return topic_unknown(ret_error, domain, &moved, problem, topic_kinds(parts->domain));
+        return topic_unknown(ret_error, scope, &moved, problem,
+                             topic_kinds(parts->domain, scope->offer));
     }
-    return topic_unknown(ret_error, domain, parts, problem, topic_kinds(parts->kind));
+    return topic_unknown(ret_error, scope, parts, problem, topic_kinds(parts->kind, scope->offer));
 }
 
-enum weir_status wi_topic_parse(const char *text, const char *domain, struct wi_topic *ret_topic,
-                                struct weir_error *ret_error)
+enum weir_status wi_topic_parse(const char *text, const char *domain, const struct wi_offer *offer,
+                                struct wi_topic *ret_topic, struct weir_error *ret_error)
 {
+    struct topic_scope scope = {domain, offer};
     struct topic_parts parts = topic_cut(text, domain);
     char shown[TOPIC_SHOWN_MAX + 4];
     char problem[192];
     struct wi_topic topic = {0};
     bool is_here = topic_part_is(parts.domain, domain) || topic_part_is_wild(parts.domain);
     const char *malformed = topic_shape_problem(text, &parts);
-    if (malformed && (is_here || !topic_has_no_domain(&parts))) {
+    if (malformed && (is_here || !topic_has_no_domain(&parts, offer))) {
         return topic_malformed(ret_error, domain, malformed);
     }
     if (!is_here) {
-        return topic_unknown_domain(ret_error, domain, &parts);
+        return topic_unknown_domain(ret_error, &scope, &parts);
     }
-    topic.kinds = topic_kinds(parts.kind);
+    topic.kinds = topic_kinds(parts.kind, offer);
     if (topic.kinds == 0) {
+        const char *absence = topic_absence(parts.kind, offer);
+        if (absence) {
+            wi_error_set(ret_error, "%s", absence);
+            return WEIR_E_NOT_FOUND;
+        }
         snprintf(problem, sizeof(problem), "no kind \"%s\"", topic_show(parts.kind, shown));
-        return topic_unknown(ret_error, domain, &parts, problem, 0);
+        return topic_unknown(ret_error, &scope, &parts, problem, 0);
     }
     uint32_t kinds = topic.kinds;
-    topic_fields(&topic, parts.field);
+    topic_fields(&topic, parts.field, offer);
     if (topic.kinds == 0) {
         snprintf(problem, sizeof(problem), "no field \"%s\"", topic_show(parts.field, shown));
-        return topic_unknown(ret_error, domain, &parts, problem, kinds);
+        return topic_unknown(ret_error, &scope, &parts, problem, kinds);
     }
     if (parts.name.at) {
         topic.has_name = true;

@@ -151,9 +151,11 @@ static enum weir_status weir_result(const struct wi_buffer *buffer)
     return buffer->length <= WI_MESSAGE_MAX ? WEIR_OK : WEIR_E_LIMIT;
 }
 
-static void weir_metric(struct wi_buffer *buffer, enum wi_kind kind, size_t index,
-                        const struct wi_metric *metric)
+static void weir_metric(struct wi_buffer *buffer, const struct wi_offer *offer, enum wi_kind kind,
+                        size_t index)
 {
+    const struct wi_metric *metric = &wi_metric_table(kind)->metrics[index];
+    const struct wi_offer_words *words = wi_offer_words(offer, kind, (int)index);
     size_t mark = wi_pack_begin(buffer, 9);
     wi_pack_u64(buffer, 1, kind);
     wi_pack_u64(buffer, 2, index);
@@ -161,8 +163,8 @@ static void weir_metric(struct wi_buffer *buffer, enum wi_kind kind, size_t inde
     wi_pack_text(buffer, 4, wi_unit_name(metric->unit));
     wi_pack_text(buffer, 5, metric->field);
     wi_pack_text(buffer, 6, metric->json);
-    wi_pack_text(buffer, 7, metric->summary);
-    wi_pack_text(buffer, 8, metric->help);
+    wi_pack_text(buffer, 7, words ? words->summary : metric->summary);
+    wi_pack_text(buffer, 8, words ? words->help : metric->help);
     wi_pack_end(buffer, mark);
 }
 
@@ -171,6 +173,7 @@ enum weir_status wi_weir_description(const struct wi_world *world, const char *h
                                      struct wi_buffer *buffer)
 {
     const struct wi_facts *facts = wi_world_facts(world);
+    const struct wi_offer *offer = wi_world_offer(world);
     wi_pack_u64(buffer, 1, WI_PROTOCOL_VERSION);
     wi_pack_text(buffer, 2, facts->version);
     wi_pack_text(buffer, 3, facts->name);
@@ -180,14 +183,23 @@ enum weir_status wi_weir_description(const struct wi_world *world, const char *h
     wi_pack_u64(buffer, 7, (uint64_t)facts->started_unix_nanos);
     wi_pack_text(buffer, 8, http_address);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
-        for (size_t i = 0; i < table->n_metrics; i++) {
-            weir_metric(buffer, (enum wi_kind)kind, i, &table->metrics[i]);
+        uint8_t columns[WI_MAX_METRICS];
+        size_t n = wi_offer_columns(offer, (enum wi_kind)kind, columns);
+        for (size_t i = 0; i < n; i++) {
+            weir_metric(buffer, offer, (enum wi_kind)kind, columns[i]);
         }
     }
     wi_pack_text(buffer, 10, facts->path);
     wi_pack_text(buffer, 11, notice);
     wi_pack_text(buffer, 12, grpc_address);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        if (offer->absence[kind]) {
+            size_t mark = wi_pack_begin(buffer, 13);
+            wi_pack_u64(buffer, 1, (uint64_t)kind);
+            wi_pack_text(buffer, 2, offer->absence[kind]);
+            wi_pack_end(buffer, mark);
+        }
+    }
     return weir_result(buffer);
 }
 
@@ -294,9 +306,9 @@ static bool weir_page_table(const struct wi_world *world, struct wi_snapshot *sn
 {
     enum wi_kind kind = (enum wi_kind)snapshot->kind;
     uint8_t columns[WI_MAX_METRICS];
-    size_t n_columns = wi_metric_table(kind)->n_metrics;
-    for (size_t i = 0; i < n_columns; i++) {
-        columns[i] = (uint8_t)i;
+    size_t n_columns = wi_offer_columns(wi_world_offer(world), kind, columns);
+    if (n_columns == 0) {
+        return true;
     }
     size_t total = wi_world_count(world, kind);
     size_t matching = 0;

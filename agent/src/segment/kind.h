@@ -18,6 +18,8 @@ enum wi_kind {
     WI_LOOP,
     WI_SINGLE, /* a task of its own, beside its kind */
     WI_SENDER,
+    WI_RESOURCE,  /* of another runtime, as it describes it itself */
+    WI_OPERATION, /* a wait on such a resource, under way */
     WI_N_KINDS
 };
 

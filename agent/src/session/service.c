@@ -235,17 +235,22 @@ static bool service_describe(const struct wi_call_context *context, struct wi_se
 
 /* ---- Watch ------------------------------------------------------------------------------- */
 
-static bool service_query_columns(const Weir__V1__Query *asked, size_t n_metrics,
-                                  struct wi_query *query, struct wi_fault *ret_fault)
+static bool service_query_columns(const struct wi_world *world, const Weir__V1__Query *asked,
+                                  size_t n_metrics, struct wi_query *query,
+                                  struct wi_fault *ret_fault)
 {
     if (asked->n_columns > WI_MAX_METRICS) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "%zu columns: at most %d",
                      asked->n_columns, WI_MAX_METRICS);
         return false;
     }
-    query->n_columns = asked->n_columns ? asked->n_columns : n_metrics;
+    if (asked->n_columns == 0) {
+        query->n_columns = wi_offer_columns(wi_world_offer(world), query->kind, query->columns);
+        return true;
+    }
+    query->n_columns = asked->n_columns;
     for (size_t i = 0; i < query->n_columns; i++) {
-        uint32_t column = asked->n_columns ? asked->columns[i] : (uint32_t)i;
+        uint32_t column = asked->columns[i];
         if (column >= n_metrics) {
             wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no column %u",
                          (unsigned)column);
@@ -256,8 +261,8 @@ static bool service_query_columns(const Weir__V1__Query *asked, size_t n_metrics
     return true;
 }
 
-static bool service_query(const Weir__V1__Query *asked, struct wi_query *query,
-                          struct wi_fault *ret_fault)
+static bool service_query(const struct wi_world *world, const Weir__V1__Query *asked,
+                          struct wi_query *query, struct wi_fault *ret_fault)
 {
     const struct wi_metric_table *table =
         (unsigned)asked->kind < WI_N_KINDS ? wi_metric_table((enum wi_kind)asked->kind) : NULL;
@@ -298,7 +303,7 @@ static bool service_query(const Weir__V1__Query *asked, struct wi_query *query,
     query->equals = asked->equals;
     query->has_then = asked->n_then > 0;
     query->then = (uint8_t)(asked->n_then > 0 ? asked->then[0] : 0);
-    return service_query_columns(asked, table->n_metrics, query, ret_fault);
+    return service_query_columns(world, asked, table->n_metrics, query, ret_fault);
 }
 
 static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_nanos,
@@ -331,7 +336,7 @@ static bool service_watch(const struct wi_call_context *context, struct wi_serve
         is_good = false;
     }
     for (size_t i = 0; is_good && i < asked->n_queries; i++) {
-        is_good = service_query(asked->queries[i], &self->queries[i], ret_fault);
+        is_good = service_query(self->world, asked->queries[i], &self->queries[i], ret_fault);
     }
     if (!is_good) {
         service_destroy(&self->call);
@@ -375,7 +380,8 @@ static bool service_topics(struct service_call *self, char **texts, size_t n_tex
             wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a topic is not UTF-8");
             return false;
         }
-        enum weir_status status = wi_topic_parse(texts[i], domain, &ret_topics[i], &error);
+        enum weir_status status =
+            wi_topic_parse(texts[i], domain, wi_world_offer(self->world), &ret_topics[i], &error);
         if (status != WEIR_OK) {
             wi_fault_set(ret_fault,
                          status == WEIR_E_NOT_FOUND ? WI_RPC_NOT_FOUND : WI_RPC_INVALID_ARGUMENT,

@@ -40,6 +40,12 @@ static const struct wi_metric single_metrics[] = {
 static const struct wi_metric sender_metrics[] = {
 #include "sender.def"
 };
+static const struct wi_metric resource_metrics[] = {
+#include "resource.def"
+};
+static const struct wi_metric operation_metrics[] = {
+#include "operation.def"
+};
 #undef WEIR_METRIC
 
 #define TABLE(kind, name, metrics)                                                                 \
@@ -59,6 +65,8 @@ static const struct wi_metric_table tables[WI_N_KINDS] = {
     TABLE(WI_LOOP, "loop", loop_metrics),
     TABLE(WI_SINGLE, "task", single_metrics),
     TABLE(WI_SENDER, "sender", sender_metrics),
+    TABLE(WI_RESOURCE, "resource", resource_metrics),
+    TABLE(WI_OPERATION, "operation", operation_metrics),
 };
 
 _Static_assert(sizeof(channel_metrics) / sizeof(channel_metrics[0]) <= WI_MAX_METRICS,

@@ -104,6 +104,18 @@ enum wi_sender_metric {
     WI_SENDER_N_METRICS
 };
 #undef WEIR_METRIC
+#define WEIR_METRIC(symbol, ...) WI_RESOURCE_##symbol,
+enum wi_resource_metric {
+#include "resource.def"
+    WI_RESOURCE_N_METRICS
+};
+#undef WEIR_METRIC
+#define WEIR_METRIC(symbol, ...) WI_OPERATION_##symbol,
+enum wi_operation_metric {
+#include "operation.def"
+    WI_OPERATION_N_METRICS
+};
+#undef WEIR_METRIC
 
 /* The most metrics that any kind has. */
 #define WI_MAX_METRICS 48

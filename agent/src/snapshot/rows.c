@@ -353,6 +353,12 @@ const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_ki
     if (i >= wi_world_count(world, kind)) {
         return NULL;
     }
+    if (kind == WI_WARNING) {
+        return &world->warnings[i];
+    }
+    if (world->foreign) {
+        return wi_foreign_row(world, kind, i);
+    }
     if (kind == WI_PROCESS) {
         world_build_process(world, &world->process_row);
         return &world->process_row;
@@ -360,9 +366,6 @@ const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_ki
     if (kind == WI_AGENT) {
         world_build_agent(world, &world->agent_row);
         return &world->agent_row;
-    }
-    if (kind == WI_WARNING) {
-        return &world->warnings[i];
     }
     size_t id = world->order[kind][i];
     if (kind == WI_SENDER) {
@@ -409,6 +412,9 @@ int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat)
 const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
                                                 const struct wi_row *row, int metric)
 {
+    if (world->foreign) {
+        return world->foreign->histogram(world->foreign_context, kind, row, metric);
+    }
     size_t id = (size_t)(row->id & UINT32_MAX);
     bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||
                   (kind == WI_LOOP && metric == WI_LOOP_LATENESS);

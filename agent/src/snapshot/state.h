@@ -9,6 +9,7 @@
 
 #include "finding/finding.h"
 #include "snapshot/collect.h"
+#include "snapshot/foreign.h"
 #include "snapshot/memory.h"
 #include "snapshot/past.h"
 #include "snapshot/process.h"
@@ -71,6 +72,8 @@ struct world_slot {
 };
 
 struct wi_world {
+    const struct wi_foreign_ops *foreign; /* NULL: all below; else only what foreign.c uses */
+    void *foreign_context;
     struct wi_source *source;
     struct wi_collection collection;
     struct wi_facts facts;
@@ -135,6 +138,13 @@ static inline uint64_t world_finished(const struct wi_raw *raw)
 {
     return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
 }
+
+/* What the public functions do for a foreign world. */
+void wi_foreign_close(struct wi_world *world);
+enum weir_status wi_foreign_refresh(struct wi_world *world, uint64_t now_nanos,
+                                    struct weir_error *ret_error);
+size_t wi_foreign_count(const struct wi_world *world, enum wi_kind kind);
+const struct wi_row *wi_foreign_row(struct wi_world *world, enum wi_kind kind, size_t i);
 
 /* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_world_meet_senders(struct wi_world *world, struct weir_error *ret_error);

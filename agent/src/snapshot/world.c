@@ -96,6 +96,10 @@ void wi_world_close(struct wi_world *world)
     if (!world) {
         return;
     }
+    if (world->foreign) {
+        wi_foreign_close(world);
+        return;
+    }
     for (size_t i = 0; i < world->n_slots; i++) {
         world_slot_forget(world, &world->slots[i]);
     }
@@ -247,6 +251,9 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
                                   struct weir_error *ret_error)
 {
     struct timespec now;
+    if (world->foreign) {
+        return wi_foreign_refresh(world, now_nanos, ret_error);
+    }
     enum weir_status status = wi_collect(&world->collection, world->source, ret_error);
     if (status == WEIR_OK) {
         status = world_make_room(world, ret_error);
@@ -329,7 +336,13 @@ const struct wi_facts *wi_world_facts(const struct wi_world *world)
 
 enum wi_state wi_world_state(const struct wi_world *world)
 {
-    return wi_source_state(world->source);
+    return world->foreign ? world->foreign->state(world->foreign_context)
+                          : wi_source_state(world->source);
+}
+
+const struct wi_offer *wi_world_offer(const struct wi_world *world)
+{
+    return world->foreign ? world->foreign->offer : wi_offer_of_segments();
 }
 
 int64_t wi_world_unix_nanos(const struct wi_world *world)
@@ -349,12 +362,16 @@ struct wi_self *wi_world_self(struct wi_world *world)
 
 size_t wi_world_count(const struct wi_world *world, enum wi_kind kind)
 {
+    if (kind == WI_WARNING) {
+        return world->n_warnings;
+    }
+    if (world->foreign) {
+        return wi_foreign_count(world, kind);
+    }
     switch (kind) {
     case WI_PROCESS:
     case WI_AGENT:
         return world->refreshes > 0;
-    case WI_WARNING:
-        return world->n_warnings;
     default:
         return (unsigned)kind < WI_N_KINDS ? world->n_order[kind] : 0;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The world: what the exporter knows of one process, refreshed from its segment. Rows of all kinds,
+ * The world: what the exporter knows of one process, refreshed from its segment (or from elsewhere:
+ * snapshot/foreign.h). Rows of all kinds,
  * each value one metric of the tables, with what must be remembered between two readings (rates,
  * ages, peaks, growth). No I/O but through its source; one thread at a time.
  *
@@ -10,7 +11,7 @@
 #define WI_SNAPSHOT_WORLD_H
 
 #include "segment/find.h"
-#include "snapshot/metric.h"
+#include "snapshot/offer.h"
 #include "weir/weir.h"
 
 /* One value of a row. */
@@ -108,6 +109,9 @@ const struct wi_facts *wi_world_facts(const struct wi_world *world);
 enum wi_state wi_world_state(const struct wi_world *world);
 int64_t wi_world_unix_nanos(const struct wi_world *world);       /* of the last refresh */
 uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last refresh */
+
+/* What there is here at all, whatever rows there are now. Owns: static. */
+const struct wi_offer *wi_world_offer(const struct wi_world *world);
 
 /* The numbers that the wire adds to. Owns: the world's. */
 struct wi_self *wi_world_self(struct wi_world *world);

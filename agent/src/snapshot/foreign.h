@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A foreign world: one whose rows come from elsewhere than a segment. It is a world as any other to
+ * all that read one: encoders, sessions, findings. What it says of itself is its facts and its
+ * offer; it has no history and no process.
+ */
+#ifndef WI_SNAPSHOT_FOREIGN_H
+#define WI_SNAPSHOT_FOREIGN_H
+
+#include "snapshot/offer.h"
+#include "snapshot/world.h"
+
+/* All are called by the world's thread alone; each context is its world's. */
+struct wi_foreign_ops {
+    const struct wi_offer *offer; /* static */
+    /* Takes what is new. `is_tick`: a second has gone by, rates move on. Fails: as wi_world_refresh. */
+    enum weir_status (*refresh)(void *context, uint64_t now_nanos, bool is_tick,
+                                struct weir_error *ret_error);
+    size_t (*count)(const void *context, enum wi_kind kind);
+    /* Fills a row that is all absent, i < count; its texts live until the next refresh. */
+    void (*row)(void *context, enum wi_kind kind, size_t i, struct wi_row *row);
+    /* As wi_world_histogram. */
+    const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
+                                              const struct wi_row *row, int metric);
+    enum wi_state (*state)(const void *context);
+    /* Adds warnings after those that all worlds have: wi_world_add_warning. */
+    void (*judge)(void *context, struct wi_world *world);
+    void (*close)(void *context);
+};
+
+/* Owns: the context is the world's, also when this fails: ops->close. `ops` is static.
+ * Fails: WEIR_E_MEMORY. */
+enum weir_status wi_world_open_foreign(const struct wi_facts *facts,
+                                       const struct wi_foreign_ops *ops, void *taken_context,
+                                       struct wi_world **ret_world, struct weir_error *ret_error);
+
+#endif
