@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEST_WIRE (1u << 20)
+#define TEST_WIRE (8u << 20)
 
 /* What the client reported. */
 struct report {
@@ -384,6 +384,30 @@ static void message_over_the_limit_ends_the_call_unread(void **state)
     server_finish(&server);
 }
 
+static void limit_of_a_call_may_be_raised(void **state)
+{
+    (void)state;
+    static uint8_t body[5 + (4 << 20) + 1 + 6] = {0, 0, 0x40, 0, 1};
+    struct server server;
+    struct report report;
+    body[sizeof(body) - 2] = 1; /* a short one behind the great one */
+    server_init(&server, body, sizeof(body));
+    struct wc_client *client = client_new(&report);
+    int32_t call = client_ask(client);
+    wc_client_allow(client, call, 5 << 20);
+    for (int i = 0; i < 20; i++) {
+        server_take(&server, client);
+        assert_int_equal(wc_client_feed(client, server.wire, server.n_wire, NULL), WC_OK);
+        server.n_wire = 0;
+    }
+    assert_int_equal(report.n_messages, 2);
+    assert_int_equal(report.lengths[0], (4 << 20) + 1);
+    assert_int_equal(report.lengths[1], 1);
+    assert_int_equal(report.status, WC_GRPC_OK);
+    wc_client_destroy(client);
+    server_finish(&server);
+}
+
 static void compressed_message_ends_the_call(void **state)
 {
     (void)state;
@@ -548,6 +572,7 @@ int main(void)
         cmocka_unit_test(stream_without_a_status_is_an_error),
         cmocka_unit_test(stream_that_ends_within_a_message_has_lost_data),
         cmocka_unit_test(message_over_the_limit_ends_the_call_unread),
+        cmocka_unit_test(limit_of_a_call_may_be_raised),
         cmocka_unit_test(compressed_message_ends_the_call),
         cmocka_unit_test(plain_http_is_not_taken_for_grpc),
         cmocka_unit_test(cancelled_call_is_heard_of_no_more),

@@ -28,6 +28,7 @@ struct client_call {
     size_t n_prefix;
     uint8_t *message; /* `filled` of `length` bytes are there */
     size_t length, filled, room;
+    size_t limit;    /* of a message */
     int http_status; /* 0: no headers yet */
     bool is_grpc;    /* by its content type */
     bool is_cancelled;
@@ -108,6 +109,11 @@ static void client_deliver(struct client_call *call)
     if (!call->is_cancelled) {
         events->on_message(events->context, call->id, call->message, call->length);
     }
+    if (call->room > WC_CLIENT_MESSAGE_LIMIT) {
+        free(call->message); /* of one great message among small ones */
+        call->message = NULL;
+        call->room = 0;
+    }
 }
 
 /* Reads the length prefix once it is whole; false when the call ended over it. */
@@ -120,11 +126,14 @@ static bool client_begin_message(struct client_call *call)
         client_refuse(call, WC_GRPC_INTERNAL, "the server sent a compressed message unasked");
         return false;
     }
-    if (call->length > WC_CLIENT_MESSAGE_LIMIT) {
-        client_refuse(call, WC_GRPC_DATA_LOSS, "the server sent a message of more than 4 MiB");
+    if (call->length > call->limit) {
+        char text[96];
+        snprintf(text, sizeof(text), "the server sent a message of more than %zu MiB",
+                 call->limit >> 20);
+        client_refuse(call, WC_GRPC_DATA_LOSS, text);
         return false;
     }
-    if (!call->message) {
+    if (!call->message) { /* also after a great one */
         call->message = wc_alloc(CLIENT_FIRST);
         call->room = CLIENT_FIRST;
     }
@@ -139,6 +148,7 @@ static void client_fill(struct client_call *call, const uint8_t *bytes, size_t n
 {
     if (call->filled + n > call->room) {
         size_t room = call->room * 2 > call->filled + n ? call->room * 2 : call->filled + n;
+        room = call->length > call->filled + n && room > call->length ? call->length : room;
         call->message = wc_resize(call->message, room, 1);
         call->room = room;
     }
@@ -410,6 +420,7 @@ enum wc_exit wc_client_call(struct wc_client *client, const char *method, const 
     struct client_call *call = wc_alloc(sizeof(*call));
     call->client = client;
     call->grpc_status = -1;
+    call->limit = WC_CLIENT_MESSAGE_LIMIT;
     call->request_length = CLIENT_PREFIX + n;
     call->request = wc_alloc(call->request_length);
     for (unsigned i = 0; i < 4; i++) {
@@ -450,6 +461,14 @@ enum wc_exit wc_client_call(struct wc_client *client, const char *method, const 
     client->calls = call;
     *ret_call = id;
     return WC_OK;
+}
+
+void wc_client_allow(struct wc_client *client, int32_t id, size_t bytes)
+{
+    struct client_call *call = client_find(client, id);
+    if (call) {
+        call->limit = bytes;
+    }
 }
 
 void wc_client_cancel(struct wc_client *client, int32_t id)

@@ -12,8 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A message longer than this ends its call; nothing is allocated for it. An exporter keeps to 3 MiB,
- * and unpacking makes up to 53 times as much of what a hostile server may send. */
+/* A message longer than this ends its call, unless wc_client_allow says otherwise; nothing is allocated
+ * for it. An exporter keeps to 3 MiB, and unpacking makes up to 53 times as much of what a hostile
+ * server may send. */
 #define WC_CLIENT_MESSAGE_LIMIT (4u << 20)
 
 /* Of gRPC's status codes, those that are told apart here. */
@@ -58,6 +59,9 @@ void wc_client_set_process(struct wc_client *client, const char *process);
  * Fails: WC_ENDED when the connection takes no more calls. */
 enum wc_exit wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
                             size_t n, int32_t *ret_call, struct wc_error *ret_error);
+
+/* Lets the messages of a call be up to `bytes` long: for a reader that does not unpack them. */
+void wc_client_allow(struct wc_client *client, int32_t call, size_t bytes);
 
 /* No event of this call comes any more. */
 void wc_client_cancel(struct wc_client *client, int32_t call);
