@@ -10,6 +10,7 @@
 #include "fuzz_screen.h"
 #include "fuzz_world.h"
 #include "session/connect.h"
+#include "session/attach.h"
 #include "session/link.h"
 
 #include <nghttp2/nghttp2.h>
@@ -202,6 +203,34 @@ enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_ex
     (void)ret_fd;
     (void)ret_exporter;
     return wc_error_set(ret_error, WC_NO_TARGET, "%s: nothing is there", path);
+}
+
+enum wc_exit wc_serve_world(struct wi_world *taken_world, int *ret_fd,
+                            struct wi_exporter **ret_exporter, struct wc_error *ret_error)
+{
+    (void)taken_world;
+    return wc_serve("", ret_fd, ret_exporter, ret_error);
+}
+
+/* Nor is it a server of Tokio's: those are tests/fuzz/tokio.c's. */
+enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
+                           uint64_t deadline_nanos, struct wi_world **ret_world,
+                           struct wc_tokio **ret_tokio, struct wc_error *ret_error)
+{
+    (void)authority;
+    (void)lints;
+    (void)deadline_nanos;
+    (void)ret_world;
+    (void)ret_tokio;
+    close(taken_fd);
+    return wc_error_set(ret_error, WC_MISMATCH, "no such service");
+}
+
+enum wc_exit wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
+{
+    (void)tokio;
+    (void)ret_error;
+    return WC_OK;
 }
 
 enum wc_exit wc_command_fail(const struct wc_error *error)

@@ -23,13 +23,14 @@ STAGES = {
     "console/src/base": [],
     "console/src/emit": ["base", "view", "proto"],
     "console/src/target": ["base", "segment"],
-    "console/src/session": ["base", "target", "proto", "snapshot", "wire", "segment"],
+    "console/src/tokio": ["base", "snapshot", "segment"],
+    "console/src/session": ["base", "target", "proto", "snapshot", "wire", "segment", "tokio"],
     "console/src/model": ["base", "proto"],
     "console/src/view": ["base", "model", "input", "proto"],
     "console/src/input": ["base", "model", "view"],
     "console/src/term": ["base", "view", "input"],
     "console/src/command": ["base", "emit", "target", "session", "model", "view", "input", "term",
-                            "proto", "segment", "command", "wire", "snapshot"],
+                            "proto", "segment", "command", "wire", "snapshot", "tokio"],
     "console/src": ["base", "command"],
 }
 

@@ -262,6 +262,25 @@ enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadlin
 
 /* ---- a thread of our own ----------------------------------------------------------------- */
 
+enum wc_exit wc_serve_world(struct wi_world *taken_world, int *ret_fd,
+                            struct wi_exporter **ret_exporter, struct wc_error *ret_error)
+{
+    int pair[2];
+    struct weir_error error = {{0}};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+        wi_world_close(taken_world);
+        return wc_error_set(ret_error, WC_NO_TARGET, "no socketpair: %s", strerror(errno));
+    }
+    struct wi_exporter_options options = {.taken_fd = pair[1]};
+    enum weir_status status = wi_exporter_start(taken_world, &options, ret_exporter, &error);
+    if (status != WEIR_OK && status != WEIR_DEGRADED) {
+        close(pair[0]);
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
+    }
+    *ret_fd = pair[0];
+    return WC_OK;
+}
+
 enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
                       struct wc_error *ret_error)
 {
@@ -274,17 +293,5 @@ enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_ex
                                                                                    : WC_NO_TARGET;
         return wc_error_set(ret_error, code, "%s", error.text);
     }
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
-        wi_world_close(world);
-        return wc_error_set(ret_error, WC_NO_TARGET, "no socketpair: %s", strerror(errno));
-    }
-    struct wi_exporter_options options = {.taken_fd = pair[1]};
-    status = wi_exporter_start(world, &options, ret_exporter, &error);
-    if (status != WEIR_OK && status != WEIR_DEGRADED) {
-        close(pair[0]);
-        return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
-    }
-    *ret_fd = pair[0];
-    return WC_OK;
+    return wc_serve_world(world, ret_fd, ret_exporter, ret_error);
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "session/client.h"
 #include "session/connect.h"
+#include "session/attach.h"
 #include "wire/token.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 #define LINK_TABLES_MAX       64u   /* of an Update: one for each query, or for each kind */
 #define LINK_HISTORIES        16u   /* calls for the past that are under way */
 #define LINK_PATIENCE_NANOS   (UINT64_C(5) * 1000000000)
+#define LINK_OWN_NANOS        (UINT64_C(30) * 1000000000) /* an answer of our own exporter */
 #define LINK_NANOS_PER_MILLI  UINT64_C(1000000)
 #define LINK_NANOS_PER_SECOND UINT64_C(1000000000)
 
@@ -49,11 +51,13 @@ struct wc_link {
     struct wc_target target;
     char notice[256];
     int fd;
-    struct wi_exporter *exporter; /* ours, for a bare segment */
+    struct wi_exporter *exporter; /* ours, for a bare segment and for Tokio */
+    struct wc_tokio *tokio;       /* what that one reads; NULL: a segment */
     struct wc_client *client;
     Weir__V1__Description *description;
     int32_t describe_call;
-    int32_t stream_call; /* 0: none */
+    bool is_other_service; /* the server speaks gRPC, but does not know how to describe itself */
+    int32_t stream_call;   /* 0: none */
     enum link_kind stream_kind;
     bool is_complete;
     struct wc_error stream_error; /* code WC_OK: none */
@@ -227,6 +231,7 @@ static void link_on_end(void *context, int32_t call, int status, const char *tex
     enum wc_exit code = link_exit_of(status);
     if (call == link->describe_call) {
         link->describe_call = 0;
+        link->is_other_service = status == WC_GRPC_UNIMPLEMENTED;
         if (code != WC_OK && link_is_about_whom(status)) {
             link_refused(link, status, text);
         } else if (code != WC_OK || !link->description) {
@@ -333,6 +338,10 @@ static void link_read(struct wc_link *link)
 
 enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 {
+    if (link->error.code == WC_OK && link->tokio) {
+        /* Our own exporter does not end with the server that it reads. */
+        (void)wc_tokio_check(link->tokio, &link->error);
+    }
     if (link->error.code == WC_OK) {
         link_write(link);
         link_read(link);
@@ -403,12 +412,30 @@ static struct wc_link *link_create(const struct wc_target *target)
     return link;
 }
 
+/* A server of Tokio's has no name and no pid: it is known by where it is reached. */
+static void link_settle_tokio(struct wc_link *link)
+{
+    char place[WI_PATH_MAX + 16];
+    Weir__V1__Description *description = link->description;
+    wc_target_place(&link->target, place, sizeof(place));
+    snprintf(link->target.name, sizeof(link->target.name), "%s", description->name);
+    link->target.state = WI_STATE_RUNNING;
+    if (description->grpc_address != protobuf_c_empty_string) {
+        free(description->grpc_address);
+    }
+    description->grpc_address = wc_copy(place);
+}
+
 /* Adds what the Description knows to the target, and says how it is read. */
 static void link_settle(struct wc_link *link, bool has_fallen_back)
 {
     char pid[16];
     const Weir__V1__Description *description = link->description;
     struct wc_target *target = &link->target;
+    if (link->tokio) {
+        link_settle_tokio(link);
+        return;
+    }
     target->pid = description->pid;
     snprintf(target->name, sizeof(target->name), "%s", description->name);
     /* Where several are served, it is this one from now on. */
@@ -438,7 +465,33 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
     }
 }
 
-enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT };
+enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT, LINK_BY_TOKIO };
+
+/* By Tokio's own protocol, on a connection of its own; what comes is served here as a segment's. */
+static enum wc_exit link_connect_tokio(struct wc_link *link, uint64_t deadline,
+                                       struct wc_error *ret_error)
+{
+    char place[WI_PATH_MAX + 16];
+    struct wi_world *world = NULL;
+    struct wc_lints lints;
+    const struct wc_target *target = &link->target;
+    int fd = -1;
+    enum wc_exit code = target->socket[0]
+                            ? wc_connect(target->socket, deadline, &fd, ret_error)
+                            : wc_connect_tcp(target->host, target->port, deadline, &fd, ret_error);
+    if (code != WC_OK) {
+        return code;
+    }
+    wc_target_place(target, place, sizeof(place));
+    wc_lints_init(&lints);
+    if (!wc_lints_parse(&lints, target->lints, place, sizeof(place))) {
+        close(fd);
+        return wc_error_set(ret_error, WC_USAGE, "%s", place);
+    }
+    code = wc_tokio_open(fd, target->socket[0] ? "" : place, &lints, deadline, &world, &link->tokio,
+                         ret_error);
+    return code == WC_OK ? wc_serve_world(world, &link->fd, &link->exporter, ret_error) : code;
+}
 
 /* Connects over TCP: the token goes there and nowhere else. */
 static enum wc_exit link_connect_tcp(struct wc_link *link, uint64_t deadline,
@@ -458,12 +511,14 @@ static enum wc_exit link_connect_tcp(struct wc_link *link, uint64_t deadline,
     return wc_connect_tcp(link->target.host, link->target.port, deadline, &link->fd, ret_error);
 }
 
+/* ret_is_other: gRPC is spoken there, but not weir's. */
 static enum wc_exit link_try(const struct wc_target *target, enum link_way way, uint64_t deadline,
-                             struct wc_link **ret_link, struct wc_error *ret_error)
+                             bool *ret_is_other, struct wc_link **ret_link,
+                             struct wc_error *ret_error)
 {
     struct wc_link *link = link_create(target);
     enum wc_exit code = WC_OK;
-    wc_client_set_process(link->client, way == LINK_BY_SEGMENT ? "" : target->process);
+    wc_client_set_process(link->client, way >= LINK_BY_SEGMENT ? "" : target->process);
     switch (way) {
     case LINK_BY_SOCKET:
         code = wc_connect(target->socket, deadline, &link->fd, ret_error);
@@ -474,10 +529,16 @@ static enum wc_exit link_try(const struct wc_target *target, enum link_way way, 
     case LINK_BY_SEGMENT:
         code = wc_serve(target->path, &link->fd, &link->exporter, ret_error);
         break;
+    case LINK_BY_TOKIO:
+        code = link_connect_tokio(link, deadline, ret_error);
+        /* The first message may have taken longer, and is still to be read by our own exporter. */
+        deadline = link_now() + LINK_OWN_NANOS;
+        break;
     }
     if (code == WC_OK) {
         code = link_describe(link, deadline, ret_error);
     }
+    *ret_is_other = link->is_other_service;
     if (code != WC_OK) {
         wc_link_close(link);
         return code;
@@ -486,23 +547,45 @@ static enum wc_exit link_try(const struct wc_target *target, enum link_way way, 
     return WC_OK;
 }
 
+/* A server that speaks gRPC but not weir's may be one of Tokio's. */
+static enum wc_exit link_open_other(const struct wc_target *target, uint64_t deadline,
+                                    struct wc_link **ret_link, struct wc_error *ret_error)
+{
+    char place[WI_PATH_MAX + 16];
+    bool is_other;
+    enum wc_exit code = link_try(target, LINK_BY_TOKIO, deadline, &is_other, ret_link, ret_error);
+    if (code == WC_OK) {
+        link_settle(*ret_link, false);
+    } else if (code == WC_MISMATCH) {
+        struct wc_error why = *ret_error;
+        wc_target_place(target, place, sizeof(place));
+        return wc_error_set(ret_error, code,
+                            "%s: neither weir nor tokio-console is served there: %s", place,
+                            why.text);
+    }
+    return code;
+}
+
 enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
                                  struct wc_link **ret_link, struct wc_error *ret_error)
 {
     bool has_path = target->path[0] != '\0';
-    bool has_fallen_back = false;
+    bool has_fallen_back = false, is_other = false;
     uint64_t deadline = link_now() + patience_nanos;
     enum wc_exit code = WC_NO_TARGET;
     if (target->socket[0]) {
         /* With a segment to fall back on, an answer is not waited for to the end. */
         uint64_t first = has_path ? deadline - patience_nanos / 2 : deadline;
-        code = link_try(target, LINK_BY_SOCKET, first, ret_link, ret_error);
+        code = link_try(target, LINK_BY_SOCKET, first, &is_other, ret_link, ret_error);
         has_fallen_back = true;
     } else if (target->host[0]) {
-        code = link_try(target, LINK_BY_TCP, deadline, ret_link, ret_error);
+        code = link_try(target, LINK_BY_TCP, deadline, &is_other, ret_link, ret_error);
+    }
+    if (code != WC_OK && is_other) {
+        return link_open_other(target, deadline, ret_link, ret_error);
     }
     if (has_path && (code == WC_NO_TARGET || code == WC_ENDED)) {
-        code = link_try(target, LINK_BY_SEGMENT, deadline, ret_link, ret_error);
+        code = link_try(target, LINK_BY_SEGMENT, deadline, &is_other, ret_link, ret_error);
     } else {
         has_fallen_back = false;
     }

@@ -51,6 +51,12 @@ static enum wc_exit target_take(const struct wi_found *found, struct wc_target *
     return WC_OK;
 }
 
+static bool target_is_socket(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISSOCK(facts.st_mode);
+}
+
 static enum wc_exit target_by_path(const char *path, struct wc_target *ret_target,
                                    struct wc_error *ret_error)
 {
@@ -226,9 +232,13 @@ enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
     if (target_after(text, "http://") || target_after(text, "https://")) {
         return target_by_address(text, ret_target, ret_error);
     }
-    path = target_after(text, "file://");
+    /* tokio-console's users write a socket's path as a URL of a file. */
+    path = target_after(text, "file://localhost/") ? text + strlen("file://localhost")
+                                                   : target_after(text, "file://");
     if (path || target_is_path(text)) {
-        return target_by_path(path ? path : text, ret_target, ret_error);
+        path = path ? path : text;
+        return target_is_socket(path) ? target_by_socket(path, ret_target, ret_error)
+                                      : target_by_path(path, ret_target, ret_error);
     }
     return target_among(text, false, ret_target, ret_error);
 }

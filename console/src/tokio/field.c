@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The small parts of messages: texts, times, fields, places in the source. */
+#include "tokio/reading.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READING_NANOS    INT64_C(1000000000)
+#define READING_MAX_SPAN (INT64_MAX / READING_NANOS)
+#define FIELD_NAMES      64u /* of a place's fields */
+
+/* ---- texts and times ------------------------------------------------------------------------- */
+
+void wc_reading_text(const struct wc_wire *bytes, char *ret_text, size_t room)
+{
+    char raw[READING_TEXT];
+    size_t n = wc_wire_length(bytes) < sizeof(raw) - 1 ? wc_wire_length(bytes) : sizeof(raw) - 1;
+    memcpy(raw, bytes->at, n);
+    raw[n] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        raw[i] = raw[i] ? raw[i] : '?';
+    }
+    wc_text_clean(raw, ret_text, room);
+}
+
+/* Seconds and nanoseconds; 0 for what no clock shows. */
+int64_t wc_reading_nanos(struct wc_wire wire)
+{
+    struct wc_wire_field field;
+    int64_t seconds = 0, nanos = 0;
+    while (wc_wire_next(&wire, &field)) {
+        if (field.type == WC_WIRE_NUMBER && field.number == 1) {
+            seconds = (int64_t)field.value;
+        } else if (field.type == WC_WIRE_NUMBER && field.number == 2) {
+            nanos = (int64_t)field.value;
+        }
+    }
+    bool is_odd = seconds < 0 || seconds >= READING_MAX_SPAN || nanos < 0 || nanos >= READING_NANOS;
+    return is_odd ? 0 : seconds * READING_NANOS + nanos;
+}
+
+void wc_reading_add(char *text, size_t room, const char *more)
+{
+    size_t length = strlen(text);
+    size_t n = strlen(more);
+    if (length + n < room) {
+        memcpy(text + length, more, n + 1);
+    }
+}
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+/* The name that a number stands for, among those of the place in the source. */
+static void field_name(const struct wc_store *store, uint64_t metadata, uint64_t index,
+                       char *ret_name, size_t room)
+{
+    const struct wc_store_meta *meta = wc_store_meta(store, metadata);
+    const char *name = meta && index < meta->n_names ? meta->names : NULL;
+    for (uint64_t i = 0; name && i < index; i++) {
+        name += strlen(name) + 1;
+    }
+    snprintf(ret_name, room, "%s", name ? name : "");
+}
+
+/* False: it has no name or no value. */
+bool wc_reading_field(const struct wc_store *store, struct wc_wire wire,
+                      struct reading_field *ret_field)
+{
+    struct wc_wire_field field;
+    uint64_t index = 0, metadata = 0;
+    bool has_value = false, has_index = false;
+    memset(ret_field, 0, sizeof(*ret_field));
+    while (wc_wire_next(&wire, &field)) {
+        bool is_bytes = field.type == WC_WIRE_BYTES;
+        char *value = ret_field->value;
+        switch (field.number) {
+        case 1:
+            is_bytes ? wc_reading_text(&field.bytes, ret_field->name, READING_WORD) : (void)0;
+            continue;
+        case 2:
+            has_index = true;
+            index = field.value;
+            continue;
+        case 3:
+        case 4:
+            is_bytes ? wc_reading_text(&field.bytes, value, READING_WORD) : (void)0;
+            break;
+        case 5:
+            ret_field->is_number = true;
+            ret_field->number = field.value;
+            snprintf(value, READING_WORD, "%llu", (unsigned long long)field.value);
+            break;
+        case 6:
+            snprintf(value, READING_WORD, "%lld", (long long)wc_wire_zigzag(field.value));
+            break;
+        case 7:
+            snprintf(value, READING_WORD, "%s", field.value ? "true" : "false");
+            break;
+        case 8:
+            metadata = is_bytes ? wc_wire_number(field.bytes, 1) : 0;
+            continue;
+        default:
+            continue;
+        }
+        has_value = true;
+    }
+    if (has_index && !ret_field->name[0]) {
+        field_name(store, metadata, index, ret_field->name, READING_WORD);
+    }
+    return has_value && ret_field->name[0];
+}
+
+/* "src/main.rs:12:5"; "" where nothing is told. The module only where there is no file. */
+void wc_reading_location(struct wc_wire wire, char *ret_text, size_t room)
+{
+    char file[READING_WORD] = "", module[READING_WORD] = "";
+    struct wc_wire_field field;
+    uint64_t line = 0, column = 0;
+    while (wc_wire_next(&wire, &field)) {
+        if (field.number == 1 && field.type == WC_WIRE_BYTES) {
+            wc_reading_text(&field.bytes, file, sizeof(file));
+        } else if (field.number == 2 && field.type == WC_WIRE_BYTES) {
+            wc_reading_text(&field.bytes, module, sizeof(module));
+        } else if (field.number == 3) {
+            line = field.value;
+        } else if (field.number == 4) {
+            column = field.value;
+        }
+    }
+    /* Of a crate from the registry: its name and version, and the file in it. */
+    static const char registry[] = ".cargo/registry/src/";
+    const char *crate = strstr(file, registry);
+    crate = crate ? strchr(crate + strlen(registry), '/') : NULL;
+    const char *what = crate ? crate + 1 : file[0] ? file : module;
+    if (!what[0]) {
+        ret_text[0] = '\0';
+    } else if (line && column) {
+        snprintf(ret_text, room, "%s:%u:%u", what, (unsigned)line, (unsigned)column);
+    } else if (line) {
+        snprintf(ret_text, room, "%s:%u", what, (unsigned)line);
+    } else {
+        snprintf(ret_text, room, "%s", what);
+    }
+}
+
+/* ---- places in the source -------------------------------------------------------------------- */
+
+static void field_meta(struct wc_store *store, uint64_t id, struct wc_wire wire)
+{
+    char names[FIELD_NAMES * 32], text[READING_WORD];
+    struct wc_wire_field field;
+    size_t length = 0, n_names = 0;
+    bool has_room = true;
+    struct wc_store_meta *meta = wc_store_add_meta(store, id);
+    while (meta && wc_wire_next(&wire, &field)) {
+        if (field.type != WC_WIRE_BYTES || (field.number != 2 && field.number != 7)) {
+            continue;
+        }
+        wc_reading_text(&field.bytes, text, sizeof(text));
+        size_t n = strlen(text) + 1;
+        if (field.number == 2) {
+            free(meta->target);
+            meta->target = wc_copy(text);
+            continue;
+        }
+        has_room = has_room && n_names < FIELD_NAMES && length + n <= sizeof(names);
+        if (has_room) {
+            memcpy(names + length, text, n);
+            length += n;
+            n_names++;
+        }
+    }
+    if (meta && n_names > 0) {
+        meta->names = wc_alloc(length);
+        memcpy(meta->names, names, length);
+        meta->n_names = n_names;
+    }
+}
+
+void wc_reading_metas(struct wc_store *store, struct wc_wire wire)
+{
+    struct wc_wire_field field, part;
+    while (wc_wire_next(&wire, &field)) {
+        struct wc_wire id = {0}, meta = {0};
+        if (field.number != 1 || field.type != WC_WIRE_BYTES) {
+            continue;
+        }
+        while (wc_wire_next(&field.bytes, &part)) {
+            if (part.number == 1 && part.type == WC_WIRE_BYTES) {
+                id = part.bytes;
+            } else if (part.number == 2 && part.type == WC_WIRE_BYTES) {
+                meta = part.bytes;
+            }
+        }
+        if (id.at && meta.at) {
+            field_meta(store, wc_wire_number(id, 1), meta);
+        }
+    }
+}

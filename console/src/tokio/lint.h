@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What tokio-console warns of, with thresholds that can be set: tasks that wake themselves too often,
+ * that nobody can wake any more, that do not yield, whose futures are large or were boxed for that. No I/O.
+ */
+#ifndef WC_TOKIO_LINT_H
+#define WC_TOKIO_LINT_H
+
+#include "snapshot/world.h"
+#include "tokio/store.h"
+
+enum wc_lint {
+    WC_LINT_SELF_WAKES,
+    WC_LINT_LOST_WAKER,
+    WC_LINT_NEVER_YIELDED,
+    WC_LINT_AUTO_BOXED,
+    WC_LINT_LARGE_FUTURE,
+    WC_N_LINTS
+};
+
+struct wc_lints {
+    bool is_off[WC_N_LINTS];
+    double self_wakes;     /* share of a task's wakes, 0 to 1 */
+    double never_yielded;  /* seconds */
+    uint64_t large_future; /* bytes */
+};
+
+/* As tokio-console has them: 50 %, 1 s, 1024 B, all on. */
+void wc_lints_init(struct wc_lints *lints);
+
+/*
+ * Changes what a text as "self-wakes=30%,never-yielded=500ms,large-future=4096,lost-waker=off" says;
+ * "off" alone turns all off, "NAME=on" one on. "" changes nothing.
+ * Fails: false, with one line on what is wrong and what there is.
+ */
+bool wc_lints_parse(struct wc_lints *lints, const char *text, char *ret_problem, size_t room);
+
+/* Whether a task falls under a lint now. */
+bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
+                   const struct wc_item *item);
+
+/* Adds a warning for each that is found, at most a few of each lint, and then how many more. */
+void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
+                   struct wi_world *world);
+
+#endif

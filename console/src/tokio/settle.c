@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* What follows from a store's items: states and times at its moment, who waits for whom, sums, rates. */
+#include "tokio/state.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- states and times ------------------------------------------------------------------------ */
+
+/* As tokio-console has it: a task that was neither polled nor woken is idle. */
+enum wc_task_state wc_store_task_state(const struct wc_item *item, wc_time *ret_since)
+{
+    const struct wc_task *task = &item->u.task;
+    if (item->dropped) {
+        *ret_since = item->dropped;
+        return WC_TASK_DONE;
+    }
+    if (wc_store_is_polling(&task->polled)) {
+        *ret_since = task->polled.started;
+        return WC_TASK_RUNNING;
+    }
+    if (task->last_wake > task->polled.started) {
+        *ret_since = task->last_wake;
+        return WC_TASK_SCHEDULED;
+    }
+    *ret_since = task->polled.ended ? task->polled.ended : item->created;
+    return WC_TASK_IDLE;
+}
+
+static uint64_t settle_between(wc_time from, wc_time to)
+{
+    int64_t length;
+    return !__builtin_sub_overflow(to, from, &length) && length > 0 ? (uint64_t)length : 0;
+}
+
+static uint64_t settle_age(const struct wc_store *store, const struct wc_item *item)
+{
+    return item->created ? settle_between(item->created, item->dropped ? item->dropped : store->now)
+                         : 0;
+}
+
+struct wc_store_times wc_store_task_times(const struct wc_store *store, const struct wc_item *item)
+{
+    const struct wc_task *task = &item->u.task;
+    wc_time since;
+    enum wc_task_state state = wc_store_task_state(item, &since);
+    struct wc_store_times times = {settle_age(store, item), (uint64_t)task->polled.busy_nanos,
+                                   (uint64_t)task->scheduled_nanos, 0};
+    times.busy += state == WC_TASK_RUNNING ? settle_between(since, store->now) : 0;
+    times.scheduled += state == WC_TASK_SCHEDULED ? settle_between(since, store->now) : 0;
+    uint64_t used = times.busy + times.scheduled;
+    times.idle = times.age > used ? times.age - used : 0;
+    return times;
+}
+
+struct wc_store_times wc_store_operation_times(const struct wc_store *store,
+                                               const struct wc_item *item)
+{
+    const struct wc_polled *polled = &item->u.operation.polled;
+    struct wc_store_times times = {settle_age(store, item), (uint64_t)polled->busy_nanos, 0, 0};
+    times.busy += wc_store_is_polling(polled) ? settle_between(polled->started, store->now) : 0;
+    times.idle = times.age > times.busy ? times.age - times.busy : 0;
+    return times;
+}
+
+/* ---- who waits for whom ---------------------------------------------------------------------- */
+
+static void settle_show(struct wc_store *store, enum wc_sort sort)
+{
+    const struct wc_items *items = &store->items[sort];
+    store->shown[sort] = wc_resize(store->shown[sort], items->n + 1, sizeof(uint32_t));
+    store->n_shown[sort] = 0;
+    for (size_t i = 0; i < items->n; i++) {
+        if (items->item[i].is_counted) {
+            store->shown[sort][store->n_shown[sort]++] = (uint32_t)i;
+        }
+    }
+}
+
+/* A semaphore of the program's own, or of one of Tokio's types that says nothing else of itself: of a
+ * bounded channel it is all there is. The one within a Semaphore or a Mutex is told by that. */
+static bool settle_is_semaphore(const struct wc_store *store, const struct wc_item *item)
+{
+    const struct wc_resource *resource = &item->u.resource;
+    bool is_part = resource->parent_id && wc_store_find(&store->items[WC_SORT_RESOURCE],
+                                                        resource->parent_id) != WC_STORE_NONE;
+    return resource->has_permits && resource->type && strcmp(resource->type, "Semaphore") == 0 &&
+           !(resource->is_internal && is_part);
+}
+
+static void settle_resources(struct wc_store *store)
+{
+    const struct wc_items *items = &store->items[WC_SORT_RESOURCE];
+    store->semaphores = wc_resize(store->semaphores, items->n + 1, sizeof(uint32_t));
+    store->n_semaphores = 0;
+    for (size_t i = 0; i < items->n; i++) {
+        struct wc_resource *resource = &items->item[i].u.resource;
+        resource->n_operations = resource->n_waiting = 0;
+        if (items->item[i].is_counted && settle_is_semaphore(store, &items->item[i])) {
+            store->semaphores[store->n_semaphores++] = (uint32_t)i;
+        }
+    }
+}
+
+/* Of the operations of a task the outermost says what it waits for; of two, the younger. */
+static bool settle_is_nearer(const struct wc_item *than, const struct wc_item *item)
+{
+    bool is_part = item->u.operation.parent != WC_STORE_NONE;
+    bool was_part = than->u.operation.parent != WC_STORE_NONE;
+    return is_part != was_part ? was_part : item->created > than->created;
+}
+
+static void settle_operation(struct wc_store *store, uint32_t index)
+{
+    struct wc_items *tasks = &store->items[WC_SORT_TASK];
+    struct wc_items *operations = &store->items[WC_SORT_OPERATION];
+    struct wc_items *resources = &store->items[WC_SORT_RESOURCE];
+    struct wc_item *item = &operations->item[index];
+    struct wc_operation *operation = &item->u.operation;
+    operation->task = operation->task_id ? wc_store_find(tasks, operation->task_id) : WC_STORE_NONE;
+    operation->parent =
+        operation->parent_id ? wc_store_find(operations, operation->parent_id) : WC_STORE_NONE;
+    operation->resource =
+        operation->resource_id ? wc_store_find(resources, operation->resource_id) : WC_STORE_NONE;
+    bool is_waiting = operation->polled.polls > 0 && !wc_store_is_polling(&operation->polled);
+    if (operation->resource != WC_STORE_NONE) {
+        struct wc_resource *resource = &resources->item[operation->resource].u.resource;
+        resource->n_operations++;
+        resource->n_waiting += is_waiting;
+    }
+    if (operation->task != WC_STORE_NONE && is_waiting) {
+        struct wc_task *task = &tasks->item[operation->task].u.task;
+        if (task->operation == WC_STORE_NONE ||
+            settle_is_nearer(&operations->item[task->operation], item)) {
+            task->operation = index;
+        }
+    }
+}
+
+/* ---- sums ------------------------------------------------------------------------------------ */
+
+static void settle_places(struct wc_store *store)
+{
+    struct wc_items *tasks = &store->items[WC_SORT_TASK];
+    for (size_t i = 0; i < store->n_places; i++) {
+        struct wc_store_place *place = &store->places[i];
+        place->n_done = place->n_living = place->running = place->scheduled = place->idle = 0;
+        memset(place->sum, 0, sizeof(place->sum));
+    }
+    for (size_t i = 0; i < tasks->n; i++) {
+        const struct wc_item *item = &tasks->item[i];
+        const struct wc_task *task = &item->u.task;
+        if (task->place == WC_STORE_NONE || !item->is_counted) {
+            continue;
+        }
+        struct wc_store_place *place = &store->places[task->place];
+        struct wc_store_times times = wc_store_task_times(store, item);
+        wc_time since;
+        enum wc_task_state state = wc_store_task_state(item, &since);
+        place->n_done += state == WC_TASK_DONE;
+        place->n_living += state != WC_TASK_DONE;
+        place->running += state == WC_TASK_RUNNING;
+        place->scheduled += state == WC_TASK_SCHEDULED;
+        place->idle += state == WC_TASK_IDLE;
+        place->sum[WC_SUM_POLLS] += task->polled.polls;
+        place->sum[WC_SUM_BUSY] += times.busy;
+        place->sum[WC_SUM_SCHEDULED] += times.scheduled;
+        place->sum[WC_SUM_IDLE] += times.idle;
+        place->sum[WC_SUM_WAKES] += task->wakes;
+    }
+}
+
+static int settle_compare(const void *a, const void *b, void *context)
+{
+    const struct wc_store_place *places = context;
+    return strcmp(places[*(const uint32_t *)a].name, places[*(const uint32_t *)b].name);
+}
+
+static void settle_order(struct wc_store *store)
+{
+    if (store->n_ordered == store->n_places) {
+        return;
+    }
+    store->ordered = wc_resize(store->ordered, store->n_places, sizeof(*store->ordered));
+    for (; store->n_ordered < store->n_places; store->n_ordered++) {
+        store->ordered[store->n_ordered] = (uint32_t)store->n_ordered;
+    }
+    qsort_r(store->ordered, store->n_ordered, sizeof(*store->ordered), settle_compare,
+            store->places);
+}
+
+void wc_store_settle(struct wc_store *store)
+{
+    struct wc_items *tasks = &store->items[WC_SORT_TASK];
+    struct wc_items *operations = &store->items[WC_SORT_OPERATION];
+    if (!store->must_settle) {
+        return;
+    }
+    store->must_settle = false;
+    for (int sort = 0; sort < WC_N_SORTS; sort++) {
+        settle_show(store, (enum wc_sort)sort);
+    }
+    settle_resources(store);
+    for (size_t i = 0; i < tasks->n; i++) {
+        tasks->item[i].u.task.operation = WC_STORE_NONE;
+    }
+    for (size_t i = 0; i < operations->n; i++) {
+        if (operations->item[i].is_counted) {
+            settle_operation(store, (uint32_t)i);
+        }
+    }
+    settle_places(store);
+    settle_order(store);
+}
+
+/* ---- what moves on --------------------------------------------------------------------------- */
+
+static void tick_task(const struct wc_store *store, struct wc_item *item, double seconds)
+{
+    struct wc_task *task = &item->u.task;
+    int64_t busy = (int64_t)wc_store_task_times(store, item).busy;
+    /* Of one that was met late nobody knows what it did before these seconds. */
+    if (seconds > 0 && (task->has_ticked || item->created >= store->tick_now)) {
+        bool has_grown = task->polled.polls >= task->last_polls && busy >= task->last_busy;
+        double used = (double)(busy - task->last_busy) / 1e9 / seconds;
+        task->poll_rate = has_grown ? (double)(task->polled.polls - task->last_polls) / seconds : 0;
+        task->utilisation = !has_grown ? 0 : used < 1 ? used : 1;
+        task->has_rates = true;
+    }
+    task->has_ticked = true;
+    task->last_polls = task->polled.polls;
+    task->last_busy = busy;
+}
+
+static void tick_place(struct wc_store_place *place, double seconds)
+{
+    uint64_t finished = place->n_gone + place->n_done;
+    if (seconds > 0) {
+        place->spawn_rate = (double)(place->spawned - place->last_spawned) / seconds;
+        place->finish_rate = (double)(finished - place->last_finished) / seconds;
+        place->has_rates = true;
+    }
+    place->last_spawned = place->spawned;
+    place->last_finished = finished;
+}
+
+/* By the server's clock: a server that tells nothing has no rates of 0. */
+void wc_store_tick(struct wc_store *store, double our_seconds)
+{
+    double seconds =
+        store->tick_now ? (double)settle_between(store->tick_now, store->now) / 1e9 : 0;
+    if (store->tick_now && seconds <= 0) {
+        return;
+    }
+    struct wc_items *tasks = &store->items[WC_SORT_TASK];
+    for (size_t i = 0; i < tasks->n; i++) {
+        tick_task(store, &tasks->item[i], seconds);
+    }
+    for (size_t i = 0; i < store->n_places; i++) {
+        tick_place(&store->places[i], seconds);
+    }
+    for (size_t i = 0; i < store->n_semaphores; i++) {
+        struct wc_resource *resource =
+            &store->items[WC_SORT_RESOURCE].item[store->semaphores[i]].u.resource;
+        resource->empty_seconds += resource->permits == 0 ? our_seconds : 0;
+    }
+    store->tick_now = store->now;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading messages into a store. An Update is gone over thrice where it lies: what it says of places in
+ * the source, which its tasks refer to although it comes last; the numbers, which say what has long
+ * ended and needs no room; and the things themselves.
+ */
+#include "tokio/reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { UPDATE_NOW = 1, UPDATE_TASKS, UPDATE_RESOURCES, UPDATE_OPERATIONS, UPDATE_METAS };
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+/* Tasks, resources or operations: the numbers first. */
+static void update_sort(struct wc_store *store, enum wc_sort sort, struct wc_wire wire)
+{
+    static const struct {
+        uint32_t things, stats, dropped;
+    } numbers[WC_N_SORTS] = {{1, 3, 4}, {1, 2, 4}, {1, 2, 3}};
+    struct reading reading = {.store = store, .sort = sort};
+    struct wc_wire again = wire;
+    struct wc_wire_field field;
+    while (wc_wire_next(&wire, &field)) {
+        if (field.number == numbers[sort].stats && field.type == WC_WIRE_BYTES) {
+            wc_reading_stats(&reading, field.bytes);
+        } else if (field.number == numbers[sort].dropped && field.type == WC_WIRE_NUMBER) {
+            store->items[sort].n_dropped += field.value;
+        }
+    }
+    if (reading.n_ended > 1) {
+        qsort(reading.ended, reading.n_ended, sizeof(*reading.ended), wc_reading_compare);
+    }
+    while (wc_wire_next(&again, &field)) {
+        if (field.number == numbers[sort].things && field.type == WC_WIRE_BYTES) {
+            wc_reading_thing(&reading, field.bytes);
+        }
+    }
+    free(reading.ended);
+}
+
+static bool update_has_any(const struct wc_store *store)
+{
+    return store->items[WC_SORT_TASK].n > 0 || store->items[WC_SORT_RESOURCE].n > 0 ||
+           store->items[WC_SORT_OPERATION].n > 0;
+}
+
+void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
+{
+    size_t before[WC_N_SORTS];
+    struct wc_wire wire = wc_wire_over(bytes, n);
+    struct wc_wire_field field;
+    if (!wc_wire_is_message(wire)) {
+        store->n_bad++;
+        return;
+    }
+    store->n_messages++;
+    for (int sort = 0; sort < WC_N_SORTS; sort++) {
+        before[sort] = store->items[sort].n;
+    }
+    while (wc_wire_next(&wire, &field)) {
+        if (field.type != WC_WIRE_BYTES) {
+            continue;
+        }
+        if (field.number == UPDATE_NOW) {
+            wc_time now = wc_reading_nanos(field.bytes);
+            store->now = now > store->now ? now : store->now; /* it does not go back */
+        } else if (field.number == UPDATE_METAS) {
+            wc_reading_metas(store, field.bytes);
+        }
+    }
+    wire = wc_wire_over(bytes, n);
+    while (wc_wire_next(&wire, &field)) {
+        if (field.type == WC_WIRE_BYTES && field.number >= UPDATE_TASKS &&
+            field.number <= UPDATE_OPERATIONS) {
+            update_sort(store, (enum wc_sort)(field.number - UPDATE_TASKS), field.bytes);
+        }
+    }
+    if (store->n_messages == 1) {
+        /* Where there is anything, the first one tells of its places in the source. */
+        store->is_partial = store->n_metas == 0 && update_has_any(store);
+    }
+    wc_store_sweep(store, before);
+}
+
+void wc_store_state(struct wc_store *store, const uint8_t *bytes, size_t n)
+{
+    store->is_paused = wc_wire_number(wc_wire_over(bytes, n), 1) == 1;
+}
+
+/* A DurationHistogram. */
+static bool details_histogram(struct wc_wire wire, struct wc_hdr *ret_hdr)
+{
+    struct wc_wire_field field;
+    uint64_t highest = 0, n_above = 0;
+    bool is_good = false;
+    while (wc_wire_next(&wire, &field)) {
+        if (field.number == 1 && field.type == WC_WIRE_BYTES) {
+            is_good = wc_hdr_read(field.bytes.at, wc_wire_length(&field.bytes), ret_hdr);
+        } else if (field.number == 3) {
+            n_above = field.value;
+        } else if (field.number == 4) {
+            highest = field.value;
+        }
+    }
+    if (is_good && n_above > 0) {
+        wc_hdr_raise(ret_hdr, highest);
+    }
+    return is_good;
+}
+
+static struct wc_store_detail *details_place(struct wc_store *store, uint64_t task_id)
+{
+    struct wc_store_detail *unused = NULL;
+    for (size_t i = 0; i < WC_STORE_DETAILS; i++) {
+        if (store->details[i].task_id == task_id) {
+            return &store->details[i];
+        }
+        unused = store->details[i].task_id ? unused : &store->details[i];
+    }
+    if (unused) {
+        memset(unused, 0, sizeof(*unused));
+        unused->task_id = task_id;
+    }
+    return unused;
+}
+
+void wc_store_details(struct wc_store *store, const uint8_t *bytes, size_t n)
+{
+    struct wc_wire wire = wc_wire_over(bytes, n), polls = {0}, old = {0}, delays = {0};
+    struct wc_wire_field field;
+    uint64_t task_id = 0;
+    while (wc_wire_next(&wire, &field)) {
+        if (field.type != WC_WIRE_BYTES) {
+            continue;
+        }
+        switch (field.number) {
+        case 1:
+            task_id = wc_wire_number(field.bytes, 1);
+            break;
+        case 3:
+            old = field.bytes;
+            break;
+        case 4:
+            polls = field.bytes;
+            break;
+        case 5:
+            delays = field.bytes;
+            break;
+        default:
+            break;
+        }
+    }
+    struct wc_store_detail *detail = task_id && !wire.is_bad ? details_place(store, task_id) : NULL;
+    if (!detail) {
+        store->n_bad += wire.is_bad;
+        return;
+    }
+    detail->has[0] = polls.at
+                         ? details_histogram(polls, &detail->hdr[0])
+                         : old.at && wc_hdr_read(old.at, wc_wire_length(&old), &detail->hdr[0]);
+    detail->has[1] = delays.at && details_histogram(delays, &detail->hdr[1]);
+}

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages in, rows out. A row's texts are the store's. */
+#include "tokio/world.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes read and items gone over in one refresh, about: a server that sends without end lets others have
+ * their turn. */
+#define WORLD_BUDGET ((size_t)20000000)
+
+/* How long a task's histograms are asked for after somebody has asked. */
+#define WORLD_WANT_NANOS UINT64_C(5000000000)
+
+/* A server that says nothing for so long, or for three of its own intervals, is told of. */
+#define WORLD_QUIET_SECONDS 5.0
+
+struct world_want {
+    uint64_t task_id; /* 0: none */
+    uint64_t asked_nanos;
+};
+
+struct tokio_world {
+    struct wc_feed feed;
+    struct wc_lints lints;
+    struct wc_store store;
+    struct world_want wants[WC_STORE_DETAILS];
+    bool has_wants_changed;
+    uint64_t now_nanos, tick_nanos;
+    wc_time last_now;   /* of the Update before */
+    double gap_seconds; /* between the last two */
+};
+
+static void put_u64(struct wi_row *row, int metric, uint64_t number)
+{
+    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
+}
+
+static void put_f64(struct wi_row *row, int metric, double number)
+{
+    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
+}
+
+static void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
+{
+    put_f64(row, metric, (double)nanos / 1e9);
+}
+
+/* NULL: absent. */
+static void put_text(struct wi_row *row, int metric, const char *text)
+{
+    if (text && text[0]) {
+        row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
+    }
+}
+
+static const struct wc_item *world_item(const struct wc_store *store, enum wc_sort sort,
+                                        uint32_t index)
+{
+    return index == WC_STORE_NONE ? NULL : &store->items[sort].item[index];
+}
+
+static const char *world_name(const struct wc_item *item)
+{
+    return item && item->name ? item->name : "";
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static void world_histogram_rows(struct wi_row *row, int first, const struct wc_hdr *hdr)
+{
+    put_u64(row, first, hdr->count);
+    if (hdr->count > 0) {
+        put_nanos(row, first + 1, hdr->p50);
+        put_nanos(row, first + 2, hdr->p99);
+        put_nanos(row, first + 3, hdr->max);
+    }
+}
+
+static void world_task(const struct tokio_world *world, uint32_t index, struct wi_row *row)
+{
+    static const char *const states[] = {"idle", "scheduled", "running", "done"};
+    const struct wc_store *store = &world->store;
+    const struct wc_item *item = world_item(store, WC_SORT_TASK, index);
+    const struct wc_task *task = &item->u.task;
+    struct wc_store_times times = wc_store_task_times(store, item);
+    const struct wc_store_detail *detail = wc_store_detail(store, item->id);
+    wc_time since;
+    enum wc_task_state state = wc_store_task_state(item, &since);
+    row->id = item->serial;
+    row->name = world_name(item);
+    put_text(row, WI_SINGLE_STATE, states[state]);
+    if (task->place != WC_STORE_NONE) {
+        put_text(row, WI_SINGLE_KIND, store->places[task->place].name);
+    }
+    if (task->operation != WC_STORE_NONE && state == WC_TASK_IDLE) {
+        const struct wc_operation *operation =
+            &store->items[WC_SORT_OPERATION].item[task->operation].u.operation;
+        put_text(row, WI_SINGLE_WAITS_FOR,
+                 world_name(world_item(store, WC_SORT_RESOURCE, operation->resource)));
+    }
+    if (since && store->now >= since) {
+        put_nanos(row, WI_SINGLE_IN_STATE, (uint64_t)(store->now - since));
+    }
+    if (item->created) {
+        put_nanos(row, WI_SINGLE_AGE, times.age);
+        put_nanos(row, WI_SINGLE_IDLE, times.idle);
+    }
+    put_u64(row, WI_SINGLE_POLLS, task->polled.polls);
+    put_nanos(row, WI_SINGLE_BUSY, times.busy);
+    put_nanos(row, WI_SINGLE_SCHEDULED, times.scheduled);
+    put_u64(row, WI_SINGLE_WAKES, task->wakes);
+    put_u64(row, WI_SINGLE_SELF_WAKES, task->self_wakes);
+    if (task->has_rates) {
+        put_f64(row, WI_SINGLE_POLL_RATE, task->poll_rate);
+        put_f64(row, WI_SINGLE_UTILISATION, task->utilisation);
+    }
+    if (detail && detail->has[0]) {
+        world_histogram_rows(row, WI_SINGLE_POLL, &detail->hdr[0]);
+    }
+    if (detail && detail->has[1]) {
+        world_histogram_rows(row, WI_SINGLE_DELAY, &detail->hdr[1]);
+    }
+    put_text(row, WI_SINGLE_SOURCE, item->source);
+    put_u64(row, WI_SINGLE_TASK_ID, task->number ? task->number : item->id);
+    put_u64(row, WI_SINGLE_WAKERS,
+            task->waker_clones > task->waker_drops ? task->waker_clones - task->waker_drops : 0);
+    put_text(row, WI_SINGLE_TARGET, wc_store_target(store, item->metadata));
+    put_text(row, WI_SINGLE_FIELDS, item->text);
+}
+
+static void world_place(const struct wc_store *store, size_t index, struct wi_row *row)
+{
+    const struct wc_store_place *place = &store->places[index];
+    uint64_t all[WC_N_SUMS];
+    for (int i = 0; i < WC_N_SUMS; i++) {
+        all[i] = place->gone[i] + place->sum[i];
+    }
+    row->id = index + 1;
+    row->name = place->name;
+    put_u64(row, WI_TASK_PENDING, place->n_living - place->running);
+    put_u64(row, WI_TASK_RUNNING, place->running);
+    put_u64(row, WI_TASK_SPAWNED, place->spawned);
+    put_u64(row, WI_TASK_RUNS, all[WC_SUM_POLLS]);
+    put_u64(row, WI_TASK_FINISHED, place->n_gone + place->n_done);
+    if (place->has_rates) {
+        put_f64(row, WI_TASK_SPAWN_RATE, place->spawn_rate);
+        put_f64(row, WI_TASK_FINISH_RATE, place->finish_rate);
+    }
+    put_text(row, WI_TASK_SOURCE, place->source);
+    put_u64(row, WI_TASK_SINGLE_RUNNING, place->running);
+    put_u64(row, WI_TASK_SINGLE_SCHEDULED, place->scheduled);
+    put_u64(row, WI_TASK_SINGLE_IDLE, place->idle);
+    put_u64(row, WI_TASK_POLLS, all[WC_SUM_POLLS]);
+    put_nanos(row, WI_TASK_BUSY, all[WC_SUM_BUSY]);
+    put_nanos(row, WI_TASK_SCHEDULED, all[WC_SUM_SCHEDULED]);
+    put_nanos(row, WI_TASK_IDLE, all[WC_SUM_IDLE]);
+    put_u64(row, WI_TASK_WAKES, all[WC_SUM_WAKES]);
+}
+
+static void world_semaphore(const struct wc_store *store, uint32_t index, struct wi_row *row)
+{
+    const struct wc_item *item = world_item(store, WC_SORT_RESOURCE, index);
+    const struct wc_resource *resource = &item->u.resource;
+    row->id = item->serial;
+    row->name = world_name(item);
+    put_u64(row, WI_SEMAPHORE_AVAILABLE, resource->permits);
+    put_u64(row, WI_SEMAPHORE_LOW_WATER, resource->least_permits);
+    put_u64(row, WI_SEMAPHORE_WAITERS, resource->n_waiting);
+    put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, resource->empty_seconds);
+    put_text(row, WI_SEMAPHORE_SOURCE, item->source);
+}
+
+static void world_resource(const struct wc_store *store, uint32_t index, struct wi_row *row)
+{
+    const struct wc_items *items = &store->items[WC_SORT_RESOURCE];
+    const struct wc_item *item = world_item(store, WC_SORT_RESOURCE, index);
+    const struct wc_resource *resource = &item->u.resource;
+    row->id = item->serial;
+    row->name = world_name(item);
+    put_text(row, WI_RESOURCE_TYPE, resource->type);
+    put_text(row, WI_RESOURCE_KIND, resource->kind);
+    put_text(row, WI_RESOURCE_VISIBILITY,
+             !item->is_told          ? NULL
+             : resource->is_internal ? "internal"
+                                     : "public");
+    if (resource->parent_id) {
+        put_text(row, WI_RESOURCE_PARENT,
+                 world_name(world_item(store, WC_SORT_RESOURCE,
+                                       wc_store_find(items, resource->parent_id))));
+    }
+    put_text(row, WI_RESOURCE_ATTRIBUTES, item->text);
+    put_u64(row, WI_RESOURCE_OPERATIONS, resource->n_operations);
+    if (item->created && store->now >= item->created) {
+        put_nanos(row, WI_RESOURCE_AGE, (uint64_t)(store->now - item->created));
+    }
+    put_text(row, WI_RESOURCE_TARGET, wc_store_target(store, item->metadata));
+    put_text(row, WI_RESOURCE_SOURCE, item->source);
+    put_u64(row, WI_RESOURCE_ID, item->id);
+}
+
+static void world_operation(const struct wc_store *store, uint32_t index, struct wi_row *row)
+{
+    const struct wc_item *item = world_item(store, WC_SORT_OPERATION, index);
+    const struct wc_operation *operation = &item->u.operation;
+    struct wc_store_times times = wc_store_operation_times(store, item);
+    row->id = item->serial;
+    row->name = world_name(item);
+    put_text(row, WI_OPERATION_STATE,
+             wc_store_is_polling(&operation->polled) ? "running"
+             : operation->polled.polls               ? "waiting"
+                                                     : "new");
+    put_text(row, WI_OPERATION_TASK, world_name(world_item(store, WC_SORT_TASK, operation->task)));
+    put_text(row, WI_OPERATION_RESOURCE,
+             world_name(world_item(store, WC_SORT_RESOURCE, operation->resource)));
+    put_text(row, WI_OPERATION_PARENT,
+             world_name(world_item(store, WC_SORT_OPERATION, operation->parent)));
+    put_u64(row, WI_OPERATION_POLLS, operation->polled.polls);
+    put_nanos(row, WI_OPERATION_BUSY, times.busy);
+    if (item->created) {
+        put_nanos(row, WI_OPERATION_AGE, times.age);
+        put_nanos(row, WI_OPERATION_IDLE, times.idle);
+    }
+    put_text(row, WI_OPERATION_ATTRIBUTES, item->text);
+    put_text(row, WI_OPERATION_SOURCE, operation->function);
+}
+
+/* ---- the world's side ------------------------------------------------------------------------ */
+
+static void world_push_wants(struct tokio_world *world)
+{
+    uint64_t ids[WC_STORE_DETAILS];
+    size_t n = 0;
+    for (size_t i = 0; i < WC_STORE_DETAILS; i++) {
+        struct world_want *want = &world->wants[i];
+        if (want->task_id && world->now_nanos - want->asked_nanos > WORLD_WANT_NANOS) {
+            want->task_id = 0;
+            world->has_wants_changed = true;
+        }
+        if (want->task_id) {
+            ids[n++] = want->task_id;
+        }
+    }
+    if (world->has_wants_changed) {
+        world->feed.want(world->feed.context, ids, n);
+        wc_store_keep_details(&world->store, ids, n);
+        world->has_wants_changed = false;
+    }
+}
+
+static enum weir_status world_refresh(void *context, uint64_t now_nanos, bool is_tick,
+                                      struct weir_error *ret_error)
+{
+    struct tokio_world *world = context;
+    struct wc_store *store = &world->store;
+    struct wc_feed_message message;
+    (void)ret_error;
+    world->now_nanos = now_nanos;
+    size_t spent = 0;
+    while (spent < WORLD_BUDGET && world->feed.take(world->feed.context, &message)) {
+        spent += 1 + message.n + store->items[WC_SORT_TASK].n + store->items[WC_SORT_RESOURCE].n +
+                 store->items[WC_SORT_OPERATION].n;
+        if (message.kind == WC_FEED_UPDATE) {
+            wc_time before = store->now;
+            wc_store_update(store, message.bytes, message.n);
+            world->gap_seconds = before ? (double)(store->now - before) / 1e9 : 0;
+        } else if (message.kind == WC_FEED_STATE) {
+            wc_store_state(store, message.bytes, message.n);
+        } else {
+            wc_store_details(store, message.bytes, message.n);
+        }
+    }
+    wc_store_settle(store);
+    if (is_tick) {
+        double seconds = world->tick_nanos ? (double)(now_nanos - world->tick_nanos) / 1e9 : 0;
+        wc_store_tick(store, seconds);
+        world->tick_nanos = now_nanos;
+    }
+    world_push_wants(world);
+    return WEIR_OK;
+}
+
+static size_t world_count(const void *context, enum wi_kind kind)
+{
+    const struct wc_store *store = &((const struct tokio_world *)context)->store;
+    switch (kind) {
+    case WI_SINGLE:
+        return store->n_shown[WC_SORT_TASK];
+    case WI_RESOURCE:
+        return store->n_shown[WC_SORT_RESOURCE];
+    case WI_OPERATION:
+        return store->n_shown[WC_SORT_OPERATION];
+    case WI_SEMAPHORE:
+        return store->n_semaphores;
+    case WI_TASK:
+        return store->n_ordered;
+    default:
+        return 0;
+    }
+}
+
+static void world_row(void *context, enum wi_kind kind, size_t i, struct wi_row *row)
+{
+    const struct tokio_world *world = context;
+    const struct wc_store *store = &world->store;
+    switch (kind) {
+    case WI_SINGLE:
+        world_task(world, store->shown[WC_SORT_TASK][i], row);
+        break;
+    case WI_RESOURCE:
+        world_resource(store, store->shown[WC_SORT_RESOURCE][i], row);
+        break;
+    case WI_OPERATION:
+        world_operation(store, store->shown[WC_SORT_OPERATION][i], row);
+        break;
+    case WI_SEMAPHORE:
+        world_semaphore(store, store->semaphores[i], row);
+        break;
+    default:
+        world_place(store, store->ordered[i], row);
+        break;
+    }
+}
+
+/* Notes that somebody looks at this task in full; the one not looked at for longest makes room. */
+static void world_want(struct tokio_world *world, uint64_t task_id)
+{
+    struct world_want *oldest = &world->wants[0];
+    for (size_t i = 0; i < WC_STORE_DETAILS; i++) {
+        struct world_want *want = &world->wants[i];
+        if (want->task_id == task_id) {
+            want->asked_nanos = world->now_nanos;
+            return;
+        }
+        bool is_older =
+            !want->task_id || (oldest->task_id && want->asked_nanos < oldest->asked_nanos);
+        oldest = is_older ? want : oldest;
+    }
+    *oldest = (struct world_want){task_id, world->now_nanos};
+    world->has_wants_changed = true;
+}
+
+static const struct weir_histogram *world_histogram(void *context, enum wi_kind kind,
+                                                    const struct wi_row *row, int metric)
+{
+    struct tokio_world *world = context;
+    const struct wc_items *tasks = &world->store.items[WC_SORT_TASK];
+    const struct wc_store *store = &world->store;
+    for (size_t i = 0; kind == WI_SINGLE && i < store->n_shown[WC_SORT_TASK]; i++) {
+        const struct wc_item *item = &tasks->item[store->shown[WC_SORT_TASK][i]];
+        if (item->serial != row->id) {
+            continue;
+        }
+        int which = metric == WI_SINGLE_DELAY;
+        world_want(world, item->id);
+        const struct wc_store_detail *detail = wc_store_detail(store, item->id);
+        return detail && detail->has[which] ? &detail->hdr[which].buckets : NULL;
+    }
+    return NULL;
+}
+
+static enum wi_state world_state(const void *context)
+{
+    (void)context;
+    return WI_STATE_RUNNING;
+}
+
+static void world_close(void *context)
+{
+    struct tokio_world *world = context;
+    world->feed.close(world->feed.context);
+    wc_store_finish(&world->store);
+    free(world);
+}
+
+/* ---- what is wrong --------------------------------------------------------------------------- */
+
+/* Of what the server did not tell, or there was no room for here. */
+static void warn_losses(const struct wc_store *store, struct wi_world *to)
+{
+    static const char *const words[WC_N_SORTS] = {"tasks", "resources", "operations"};
+    char text[256];
+    for (int sort = 0; sort < WC_N_SORTS; sort++) {
+        if (store->items[sort].n_dropped > 0) {
+            snprintf(text, sizeof(text),
+                     "the server had no room for %llu events of %s since weir attached: some are "
+                     "missing here, or stand still (TOKIO_CONSOLE_BUFFER_CAPACITY)",
+                     (unsigned long long)store->items[sort].n_dropped, words[sort]);
+            (void)wi_world_add_warning(to, "warning", "tokio", text);
+        }
+        if (store->items[sort].n_left_out > 0) {
+            snprintf(text, sizeof(text), "the server has more than %u %s: the others are not shown",
+                     WC_STORE_ITEMS, words[sort]);
+            (void)wi_world_add_warning(to, "warning", "tokio", text);
+        }
+    }
+    if (store->is_partial) {
+        (void)wi_world_add_warning(
+            to, "warning", "tokio",
+            "the server did not tell what there was when weir attached, as console-subscriber does "
+            "above 4 MiB: what has not changed since is missing here (a shorter retention helps)");
+    }
+    if (store->has_text_cut) {
+        (void)wi_world_add_warning(
+            to, "info", "tokio", "fields and attributes take more than 128 MiB: some are left out");
+    }
+    if (store->n_bad > 0) {
+        snprintf(text, sizeof(text), "%llu messages of the server could not be read",
+                 (unsigned long long)store->n_bad);
+        (void)wi_world_add_warning(to, "warning", "tokio", text);
+    }
+}
+
+static void world_warn(void *context, struct wi_world *to)
+{
+    const struct tokio_world *world = context;
+    double quiet = world->feed.quiet_seconds(world->feed.context);
+    char text[256];
+    if (world->store.is_paused) {
+        (void)wi_world_add_warning(to, "warning", "tokio",
+                                   "the server is paused by some console, which stops all of them: "
+                                   "these numbers stand still until one resumes it");
+    } else if (quiet > WORLD_QUIET_SECONDS && quiet > 3 * world->gap_seconds) {
+        snprintf(text, sizeof(text),
+                 "nothing from the server for %.0f s: it is paused, or hangs; these are its last "
+                 "numbers",
+                 quiet);
+        (void)wi_world_add_warning(to, "warning", "tokio", text);
+    }
+    warn_losses(&world->store, to);
+    wc_lints_warn(&world->lints, &world->store, to);
+}
+
+/* ---- what there is --------------------------------------------------------------------------- */
+
+#define BIT(metric) (UINT64_C(1) << (metric))
+
+#define NOT_CHANNELS                                                                               \
+    "Tokio tells nothing of channels: no depth, no capacity, no rejects. The free slots of a "     \
+    "bounded one are an internal Semaphore: tokio/semaphore/permits, tokio/resource/attributes"
+#define NOT_COUNTED                                                                                \
+    "Tokio tells nothing of this kind; there are tokio/task, tokio/semaphore, tokio/resource, "    \
+    "tokio/operation and tokio/warning"
+
+static const struct wi_offer_words offer_words[] = {
+    {WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE, "permits", "permits free now",
+     "Permits free now: Tokio's own attribute `permits`. It is not told of try_acquire (nor of "
+     "try_lock "
+     "and try_send), after which this is too high; how many permits there are in all it does not "
+     "tell."},
+    {WI_SEMAPHORE, WI_SEMAPHORE_LOW_WATER, NULL, "fewest permits free",
+     "Fewest permits free in any Update since weir attached."},
+    {WI_SEMAPHORE, WI_SEMAPHORE_WAITERS, NULL, "operations waiting",
+     "Operations on the semaphore that were polled and are not done."},
+    {WI_TASK, WI_TASK_SPAWNED, NULL, "tasks spawned",
+     "Tasks spawned here that the server still told of when weir attached, and those since."},
+    {WI_TASK, WI_TASK_FINISHED, NULL, "tasks finished",
+     "Tasks that have ended, of those that the server still told of when weir attached, and "
+     "since."},
+    {WI_TASK, WI_TASK_SOURCE, NULL, "where they are spawned",
+     "The source line that spawns the tasks."},
+    {WI_SINGLE, WI_SINGLE_KIND, NULL, "where it is spawned",
+     "The kind of tasks that it belongs to: those that are spawned at one place."},
+    {WI_SINGLE, WI_SINGLE_WAITS_FOR, NULL, "what it waits for",
+     "The resource of the operation that the task waits in; no value when Tokio tells of none."},
+    {WI_SINGLE, WI_SINGLE_SOURCE, NULL, "where it is spawned",
+     "The source line that spawns the task."},
+    {WI_SINGLE, WI_SINGLE_POLL, NULL, "polls measured",
+     "Length of a poll, while the details are open; as precise as Tokio measures, to 1 %."},
+    {WI_SINGLE, WI_SINGLE_DELAY, NULL, "delays measured",
+     "Time from a wake to the poll that it led to, while the details are open."},
+};
+
+static const struct wi_offer offer = {
+    .fields =
+        {
+            [WI_SEMAPHORE] = BIT(WI_SEMAPHORE_AVAILABLE) | BIT(WI_SEMAPHORE_LOW_WATER) |
+                             BIT(WI_SEMAPHORE_WAITERS) | BIT(WI_SEMAPHORE_EXHAUSTED_SECONDS) |
+                             BIT(WI_SEMAPHORE_SOURCE),
+            [WI_TASK] = BIT(WI_TASK_PENDING) | BIT(WI_TASK_RUNNING) | BIT(WI_TASK_SPAWNED) |
+                        BIT(WI_TASK_RUNS) | BIT(WI_TASK_FINISHED) | BIT(WI_TASK_SPAWN_RATE) |
+                        BIT(WI_TASK_FINISH_RATE) | BIT(WI_TASK_SOURCE) |
+                        BIT(WI_TASK_SINGLE_RUNNING) | BIT(WI_TASK_SINGLE_SCHEDULED) |
+                        BIT(WI_TASK_SINGLE_IDLE) | BIT(WI_TASK_POLLS) | BIT(WI_TASK_BUSY) |
+                        BIT(WI_TASK_SCHEDULED) | BIT(WI_TASK_IDLE) | BIT(WI_TASK_WAKES),
+            [WI_WARNING] = BIT(WI_WARNING_N_METRICS) - 1,
+            [WI_SINGLE] = BIT(WI_SINGLE_FIELDS + 1) - 1,
+            [WI_RESOURCE] = BIT(WI_RESOURCE_N_METRICS) - 1,
+            [WI_OPERATION] = BIT(WI_OPERATION_N_METRICS) - 1,
+        },
+    .absence =
+        {
+            [WI_CHANNEL] = NOT_CHANNELS,
+            [WI_COUNTER] = NOT_COUNTED,
+            [WI_GAUGE] = NOT_COUNTED,
+            [WI_PROCESS] = NOT_COUNTED,
+            [WI_AGENT] = NOT_COUNTED,
+            [WI_LOOP] = NOT_COUNTED,
+            [WI_SENDER] = NOT_COUNTED,
+        },
+    .words = offer_words,
+    .n_words = sizeof(offer_words) / sizeof(offer_words[0]),
+};
+
+const struct wi_offer *wc_tokio_offer(void)
+{
+    return &offer;
+}
+
+enum weir_status wc_tokio_world_open(const struct wc_feed *feed, const struct wc_lints *lints,
+                                     int64_t since_unix_nanos, struct wi_world **ret_world,
+                                     struct weir_error *ret_error)
+{
+    static const struct wi_foreign_ops ops = {&offer,     world_refresh,   world_count,
+                                              world_row,  world_histogram, world_state,
+                                              world_warn, world_close};
+    struct wi_facts facts = {.name = "tokio",
+                             .started_unix_nanos = since_unix_nanos,
+                             .opened_unix_nanos = since_unix_nanos};
+    struct tokio_world *world = wc_alloc(sizeof(*world));
+    world->feed = *feed;
+    world->lints = *lints;
+    wc_store_init(&world->store);
+    return wi_world_open_foreign(&facts, &ops, world, ret_world, ret_error);
+}

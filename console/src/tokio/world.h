@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A Tokio program as a world: the rows of a store under weir's metrics, so that all that reads a world
+ * reads Tokio, too. Where its messages come from is a feed's, which does the I/O.
+ */
+#ifndef WC_TOKIO_WORLD_H
+#define WC_TOKIO_WORLD_H
+
+#include "snapshot/foreign.h"
+#include "tokio/lint.h"
+
+enum wc_feed_kind { WC_FEED_UPDATE, WC_FEED_STATE, WC_FEED_DETAILS };
+
+struct wc_feed_message {
+    enum wc_feed_kind kind;
+    const uint8_t *bytes;
+    size_t n;
+};
+
+/* Called by the world's thread. */
+struct wc_feed {
+    void *context;
+    /* The next message, oldest first; false: none now. Borrowed until the next call. */
+    bool (*take)(void *context, struct wc_feed_message *ret_message);
+    /* Of which tasks histograms are wanted from now on; at most WC_STORE_DETAILS. */
+    void (*want)(void *context, const uint64_t *task_ids, size_t n);
+    /* Seconds since the last Update. */
+    double (*quiet_seconds)(void *context);
+    void (*close)(void *context);
+};
+
+/* What a Tokio world offers. Owns: static. */
+const struct wi_offer *wc_tokio_offer(void);
+
+/* Owns: the feed is the world's, also when this fails. `since`: when this was begun, which tells one
+ * connection from another. Fails: WEIR_E_MEMORY. */
+enum weir_status wc_tokio_world_open(const struct wc_feed *feed, const struct wc_lints *lints,
+                                     int64_t since_unix_nanos, struct wi_world **ret_world,
+                                     struct weir_error *ret_error);
+
+#endif
