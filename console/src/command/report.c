@@ -31,7 +31,14 @@ void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t
         struct wc_value pid = wc_value_u64(target->pid);
         wc_json_open(json, "target", '{');
         wc_json_text(json, "name", target->name);
-        wc_json_value(json, "pid", &pid);
+        if (target->pid) {
+            wc_json_value(json, "pid", &pid);
+        } else { /* of another runtime: it is known by where it is reached */
+            char place[WI_PATH_MAX + 16];
+            wc_target_place(target, place, sizeof(place));
+            wc_json_null(json, "pid");
+            wc_json_text(json, "address", place);
+        }
         wc_json_text(json, "state", wi_state_name(target->state));
         wc_json_close(json, '}');
     } else {

@@ -4,6 +4,7 @@
  * them, so that a number invented after this program was built is in it, too.
  */
 #include "command/command.h"
+#include "command/lints.h"
 #include "command/report.h"
 #include "command/summary.h"
 #include "session/link.h"
@@ -24,7 +25,7 @@
 #define SNAPSHOT_MAX_GLOBS   64u
 #define SNAPSHOT_MAX_VALUES  64u /* of one row */
 
-enum { SNAPSHOT_TARGET = 1, SNAPSHOT_INCLUDE, SNAPSHOT_EXCLUDE, SNAPSHOT_OUTPUT };
+enum { SNAPSHOT_TARGET = 1, SNAPSHOT_INCLUDE, SNAPSHOT_EXCLUDE, SNAPSHOT_OUTPUT, SNAPSHOT_LINT };
 
 static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, false, "the process to read"},
@@ -33,6 +34,7 @@ static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_EXCLUDE, 'X', "exclude", WC_OPTION_TEXT, "GLOB", NULL, true, "no names like this"},
     {SNAPSHOT_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", WC_FORMAT_CHOICES, false,
      "form of the output"},
+    {SNAPSHOT_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
 /* Where a kind's rows stand in the JSON, in this order. */
@@ -51,6 +53,8 @@ static const struct snapshot_part {
     {WEIR__V1__KIND__KIND_SENDER, "senders", "sender", false},
     {WEIR__V1__KIND__KIND_COUNTER, "counters", "counter", false},
     {WEIR__V1__KIND__KIND_GAUGE, "gauges", "gauge", false},
+    {WEIR__V1__KIND__KIND_RESOURCE, "resources", "resource", false},
+    {WEIR__V1__KIND__KIND_OPERATION, "operations", "operation", false},
     {WEIR__V1__KIND__KIND_AGENT, "agent", "agent", true},
     {WEIR__V1__KIND__KIND_WARNING, "warnings", "warning", false},
 };
@@ -203,18 +207,51 @@ static void snapshot_json_row(void *context, const struct snapshot_part *part,
     }
 }
 
+/* Whether the process has things of a kind at all. */
+static bool snapshot_has(const Weir__V1__Description *description, Weir__V1__Kind kind)
+{
+    for (size_t i = 0; i < description->n_metrics; i++) {
+        if (description->metrics[i]->kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why some kinds are not there, where the server says so. */
+static void snapshot_print_absences(struct wc_json *json, const Weir__V1__Description *description)
+{
+    if (description->n_absences == 0) {
+        return;
+    }
+    wc_json_open(json, "absent", '{');
+    for (size_t i = 0; i < description->n_absences; i++) {
+        for (size_t part = 0; part < SNAPSHOT_N_PARTS; part++) {
+            if (snapshot_parts[part].kind == description->absences[i]->kind) {
+                wc_json_text(json, snapshot_parts[part].key, description->absences[i]->text);
+            }
+        }
+    }
+    wc_json_close(json, '}');
+}
+
 static void snapshot_print_json(const struct wc_link *link, const struct wc_pages *pages,
                                 int64_t time)
 {
     struct wc_json json;
+    const Weir__V1__Description *description = wc_link_description(link);
     wc_report_open(&json, stdout, "weir.snapshot/1", time, wc_link_target(link));
     wc_json_open(&json, "data", '{');
     for (size_t i = 0; i < SNAPSHOT_N_PARTS; i++) {
         const struct snapshot_part *part = &snapshot_parts[i];
+        if (!snapshot_has(description, part->kind)) {
+            continue;
+        }
         wc_json_open(&json, part->key, part->is_single ? '{' : '[');
-        snapshot_each(wc_link_description(link), pages, part, snapshot_json_row, &json);
+        snapshot_each(description, pages, part, snapshot_json_row, &json);
         wc_json_close(&json, part->is_single ? '}' : ']');
     }
+    snapshot_print_absences(&json, description);
     wc_json_close(&json, '}');
     wc_report_close(&json);
 }
@@ -312,6 +349,9 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
     }
     enum wc_exit code = wc_target_resolve(text, &target, &error);
     if (code == WC_OK) {
+        code = wc_lints_take(args, SNAPSHOT_LINT, &target, &error);
+    }
+    if (code == WC_OK) {
         code = wc_link_open(&target, &link, &error);
     }
     if (code == WC_OK) {
@@ -334,7 +374,7 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
 
 const struct wc_command wc_command_snapshot = {
     .name = "snapshot",
-    .usage = "[TARGET] [-I GLOB]... [-X GLOB]... [-o FORM]",
+    .usage = "[TARGET] [-I GLOB]... [-X GLOB]... [-o FORM] [--lint LINTS]",
     .summary = "every number once, of a running process or a dead one",
     .options = snapshot_options,
     .n_options = sizeof(snapshot_options) / sizeof(snapshot_options[0]),

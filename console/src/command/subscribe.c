@@ -4,6 +4,7 @@
  * reader, of the count, of the time and of the server each have their own way out.
  */
 #include "command/command.h"
+#include "command/lints.h"
 #include "command/report.h"
 #include "session/link.h"
 
@@ -36,7 +37,8 @@ enum {
     SUBSCRIBE_INTERVAL,
     SUBSCRIBE_VERBOSE,
     SUBSCRIBE_OUTPUT,
-    SUBSCRIBE_CHANGES
+    SUBSCRIBE_CHANGES,
+    SUBSCRIBE_LINT
 };
 
 static const struct wc_option subscribe_options[] = {
@@ -53,6 +55,7 @@ static const struct wc_option subscribe_options[] = {
      "form of the output"},
     {SUBSCRIBE_CHANGES, 0, "changes-only", WC_OPTION_FLAG, NULL, NULL, false,
      "no line for a number that is as it was"},
+    {SUBSCRIBE_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
 struct subscription {
@@ -313,6 +316,9 @@ static enum wc_exit subscribe_open(const struct wc_args *args, uint64_t deadline
     snprintf(domain, sizeof(domain), "%.*s", (int)strcspn(args->words[0], "/"), args->words[0]);
     enum wc_exit code = text ? wc_target_resolve(text, &target, ret_error)
                              : wc_target_resolve_named(domain, &target, ret_error);
+    if (code == WC_OK) {
+        code = wc_lints_take(args, SUBSCRIBE_LINT, &target, ret_error);
+    }
     uint64_t now = subscribe_now();
     uint64_t patience = deadline - now < SUBSCRIBE_PATIENCE ? deadline - now : SUBSCRIBE_PATIENCE;
     if (code == WC_OK) {
@@ -390,7 +396,9 @@ const struct wc_command wc_command_subscribe = {
         "\nTOPIC: SERVICE/KIND/FIELD[/NAME], as game/channel/size/moves. + stands for one level, "
         "#\n"
         "for the rest; without NAME there is a line for each row. KIND: channel, semaphore, task,\n"
-        "counter, gauge, process, agent, warning. FIELD: `weir snapshot -o csv` shows them all.\n"
+        "counter, gauge, process, agent, warning; of a Tokio server, whose SERVICE is tokio: "
+        "task,\n"
+        "semaphore, resource, operation, warning. FIELD: `weir snapshot -o csv` shows them all.\n"
         "One topic that names one number prints the value alone; -v prints time and unit, too.",
     .options = subscribe_options,
     .n_options = sizeof(subscribe_options) / sizeof(subscribe_options[0]),

@@ -94,6 +94,25 @@ static const struct wc_column summary_gauges[] = {
     {"GAUGE", "name", WC_SHAPE_TEXT, NULL, false},
     {"VALUE", "value", WC_SHAPE_EXACT, NULL, false},
 };
+static const struct wc_column summary_resources[] = {
+    {"RESOURCE", "name", WC_SHAPE_TEXT, NULL, false},
+    {"OPS", "operations", WC_SHAPE_EXACT, NULL, false},
+    {"ATTRIBUTES", "attributes", WC_SHAPE_TEXT, NULL, false},
+    {"VISIBILITY", "visibility", WC_SHAPE_TEXT, NULL, false},
+    {"KIND", "kind", WC_SHAPE_TEXT, NULL, false},
+    {"AGE", "age", WC_SHAPE_SECONDS, NULL, false},
+    {"PARENT", "parent", WC_SHAPE_TEXT, NULL, true},
+};
+static const struct wc_column summary_operations[] = {
+    {"OPERATION", "name", WC_SHAPE_TEXT, NULL, false},
+    {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
+    {"TASK", "task", WC_SHAPE_TEXT, NULL, false},
+    {"RESOURCE", "resource", WC_SHAPE_TEXT, NULL, false},
+    {"AGE", "age", WC_SHAPE_SECONDS, NULL, false},
+    {"POLLS", "polls", WC_SHAPE_EXACT, NULL, false},
+    {"BUSY", "busy", WC_SHAPE_SECONDS, NULL, false},
+    {"ATTRIBUTES", "attributes", WC_SHAPE_TEXT, NULL, true},
+};
 static const struct wc_column summary_warnings[] = {
     {"SEVERITY", "severity", WC_SHAPE_TEXT, NULL, false},
     {"WARNING", "text", WC_SHAPE_TEXT, NULL, false},
@@ -125,6 +144,10 @@ static const struct summary_table summary_tables[] = {
      SUMMARY_MOST},
     {WEIR__V1__KIND__KIND_COUNTER, SUMMARY_COLUMNS(summary_counters), NULL, NULL, 0},
     {WEIR__V1__KIND__KIND_GAUGE, SUMMARY_COLUMNS(summary_gauges), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_RESOURCE, SUMMARY_COLUMNS(summary_resources), "operations", NULL,
+     SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_OPERATION, SUMMARY_COLUMNS(summary_operations), "age", NULL,
+     SUMMARY_MOST},
     {WEIR__V1__KIND__KIND_WARNING, SUMMARY_COLUMNS(summary_warnings), NULL, NULL, 0},
 };
 
@@ -187,21 +210,37 @@ static struct summary_row *summary_rows(const struct wc_link *link, const struct
     return rows;
 }
 
+/* The columns of which the process knows anything; returns how many. */
+static size_t summary_columns(const struct wc_link *link, const struct summary_table *of,
+                              struct wc_column ret_columns[SUMMARY_MAX_COLUMNS])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < of->n_columns; i++) {
+        if (strcmp(of->columns[i].key, "name") == 0 ||
+            wc_link_metric(link, of->kind, of->columns[i].key) >= 0) {
+            ret_columns[n++] = of->columns[i];
+        }
+    }
+    return n;
+}
+
 static void summary_print_table(const struct wc_link *link, const struct wc_pages *pages,
                                 const struct summary_table *of, FILE *out)
 {
     size_t n = 0;
     struct summary_row *rows = summary_rows(link, pages, of, &n);
     size_t n_shown = of->most && n > of->most ? of->most : n;
-    struct wc_table *table = wc_table_create(of->columns, of->n_columns);
+    struct wc_column columns[SUMMARY_MAX_COLUMNS];
+    size_t n_columns = summary_columns(link, of, columns);
+    struct wc_table *table = wc_table_create(columns, n_columns);
 
     for (size_t i = 0; i < n_shown; i++) {
         struct wc_value values[SUMMARY_MAX_COLUMNS];
-        for (size_t k = 0; k < of->n_columns; k++) {
-            values[k] = strcmp(of->columns[k].key, "name") == 0
+        for (size_t k = 0; k < n_columns; k++) {
+            values[k] = strcmp(columns[k].key, "name") == 0
                             ? wc_value_text(rows[i].row->name)
                             : summary_value(rows[i].table, rows[i].row,
-                                            wc_link_metric(link, of->kind, of->columns[k].key));
+                                            wc_link_metric(link, of->kind, columns[k].key));
         }
         wc_table_add(table, values);
     }
@@ -248,9 +287,14 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
                                   FILE *out)
 {
     const struct wc_target *target = wc_link_target(link);
-    char name[sizeof(target->name)];
+    char name[sizeof(target->name)], place[WI_PATH_MAX + 16];
     wc_text_clean(target->name, name, sizeof(name));
-    fprintf(out, "%s[%u] %s", name, target->pid, wi_state_name(target->state));
+    if (target->pid) {
+        fprintf(out, "%s[%u] %s", name, target->pid, wi_state_name(target->state));
+    } else { /* of another runtime: it is known by where it is reached */
+        wc_target_place(target, place, sizeof(place));
+        fprintf(out, "%s %s", name, place);
+    }
     struct wc_value uptime = summary_of_process(link, pages, "uptime");
     struct wc_value rss = summary_of_process(link, pages, "rss");
     struct wc_value growth = summary_of_process(link, pages, "growth");

@@ -12,6 +12,7 @@
 
 #include "command/command.h"
 #include "command/dial.h"
+#include "command/lints.h"
 #include "input/input.h"
 #include "model/query.h"
 #include "session/link.h"
@@ -21,7 +22,16 @@
 #define NANOS        INT64_C(1000000000)
 #define REDIAL_NANOS NANOS
 
-enum { TOP_INTERVAL = 1, TOP_SORT, TOP_FILTER, TOP_ASCII, TOP_BRAILLE, TOP_COLOR, TOP_FOR };
+enum {
+    TOP_INTERVAL = 1,
+    TOP_SORT,
+    TOP_FILTER,
+    TOP_ASCII,
+    TOP_BRAILLE,
+    TOP_COLOR,
+    TOP_FOR,
+    TOP_LINT
+};
 
 static const struct wc_option top_options[] = {
     {TOP_INTERVAL, 'i', "interval", WC_OPTION_SECONDS, "SECS", NULL, false,
@@ -36,6 +46,7 @@ static const struct wc_option top_options[] = {
     {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false,
      "colours; auto: where the terminal has them and NO_COLOR is not set"},
     {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
+    {TOP_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
 struct top {
@@ -130,7 +141,7 @@ static void top_ask_past(struct top *top)
         return;
     }
     for (int kind = 0; kind < WC_N_KINDS; kind++) {
-        const char *field = wc_model_trend_field(kind);
+        const char *field = wc_model_trend_field(&top->model, kind);
         if (field && wc_model_metric(&top->model, kind, field)) {
             wc_link_history(top->link, (Weir__V1__Kind)kind, field);
         }
@@ -331,6 +342,9 @@ static enum wc_exit top_start(struct top *top, const struct wc_args *args,
             wc_target_resolve(args->n_words > 0 ? args->words[0] : NULL, &top->target, ret_error);
     }
     if (code == WC_OK) {
+        code = wc_lints_take(args, TOP_LINT, &top->target, ret_error);
+    }
+    if (code == WC_OK) {
         code = wc_link_open(&top->target, &top->link, ret_error);
     }
     if (code != WC_OK) {
@@ -338,6 +352,7 @@ static enum wc_exit top_start(struct top *top, const struct wc_args *args,
     }
     top->target = *wc_link_target(top->link);
     top_connected(top);
+    wc_ui_begin(&top->ui, &top->model);
     code = wc_term_start((enum wc_color)wc_args_number(args, TOP_COLOR, WC_COLOR_AUTO), ret_error);
     if (code == WC_OK) {
         bool is_plain = wc_args_has(args, TOP_ASCII) || !wc_term_is_unicode();
@@ -377,7 +392,7 @@ static enum wc_exit top_command(const struct wc_args *args)
 const struct wc_command wc_command_top = {
     .name = "top",
     .usage = "[TARGET] [-i SECS] [-s FIELD] [-f GLOB] [--ascii|--braille] [--color WHEN] "
-             "[--for SECS]",
+             "[--for SECS] [--lint LINTS]",
     .summary = "the live screen: queues, permits, tasks, memory and what is wrong",
     .details =
         "`weir TARGET` and `weir attach TARGET` are the same.\n"
@@ -385,12 +400,19 @@ const struct wc_command wc_command_top = {
         "tables, by their keys:\n"
         "  1 channels     2 semaphores   3 tasks    4 counters   5 warnings   6 gauges\n"
         "  7 event loops  8 single tasks 9 senders  0 process    a the agent itself\n"
+        "  r resources    o operations: of a Tokio server\n"
         "Those without rows are left out of the line of tabs; Tab goes to the next one.\n"
         "\n"
         "Enter opens a row's details: up and down go over its fields, each explained below and\n"
         "drawn over time; < and > turn pages: overview, latency with percentiles, rejects by\n"
         "reason, the senders of a channel (or single tasks of a kind), all fields. [ and ] go to\n"
-        "the neighbouring row, Esc back. Press ? on the screen for all keys.",
+        "the neighbouring row, Esc back. Press ? on the screen for all keys.\n"
+        "\n"
+        "A server with Tokio's console-subscriber is a TARGET, too: HOST:PORT, http://HOST:PORT,\n"
+        "unix:/path or file:///path. weir never pauses it: Space freezes this screen alone. What "
+        "is\n"
+        "warned of is set by --lint and WEIR_LINTS, as self-wakes=30%,never-yielded=500ms,\n"
+        "large-future=4k,lost-waker=off,auto-boxed-future=off; off alone turns all off.",
     .options = top_options,
     .n_options = sizeof(top_options) / sizeof(top_options[0]),
     .max_words = 1,

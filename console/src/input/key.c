@@ -12,6 +12,7 @@ static const struct wc_key_row rows[] = {
     {WC_ACTION_BOTTOM, {WC_KEY_END, 'G'}, "End G", "last row", NULL, NULL, 0},
     {WC_ACTION_TAB, {'1', '2', '3', '4', '5', '6', '7', '8', '9', '0', 'a'}, "1 .. 9 0", "that table; 0 the process", NULL, NULL, 0},
     {WC_ACTION_NONE, {0}, "a", "the agent: weir itself", NULL, NULL, 0},
+    {WC_ACTION_TAB, {'r', 'o'}, "r o", "resources, operations", NULL, NULL, 0},
     {WC_ACTION_NEXT_TAB, {WC_KEY_TAB}, "Tab", "next table", "table", "Tab", 5},
     {WC_ACTION_PREVIOUS_TAB, {WC_KEY_BACK_TAB}, "Shift-Tab", "previous table", NULL, NULL, 0},
     {WC_ACTION_WARNINGS, {'w'}, "w", "warnings only, and back", "warnings", "w", 4},

@@ -128,6 +128,32 @@ static const struct wc_screen_column sender_columns[] = {
     {"LEFT", "left", WC_COLUMN_COUNT, 5, 5, false},
 };
 
+static const struct wc_screen_column resource_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"OPS", "operations", WC_COLUMN_COUNT, 7, 0, false},
+    {"TYPE", "type", WC_COLUMN_TEXT, 9, 0, false},
+    {"ATTRIBUTES", "attributes", WC_COLUMN_TEXT, 16, 0, false},
+    {"VIS", "visibility", WC_COLUMN_TEXT, 8, 1, false},
+    {"KIND", "kind", WC_COLUMN_TEXT, 5, 3, false},
+    {"AGE", "age", WC_COLUMN_DURATION, 6, 2, false},
+    {"PARENT", "parent", WC_COLUMN_TEXT, 10, 4, false},
+    {"TARGET", "target", WC_COLUMN_TEXT, 11, 6, false},
+    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
+};
+
+static const struct wc_screen_column operation_columns[] = {
+    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
+    {"POLLS", "polls", WC_COLUMN_COUNT, 7, 0, false},
+    {"STATE", "state", WC_COLUMN_STATE, 9, 0, false},
+    {"TASK", "task", WC_COLUMN_TEXT, 10, 0, false},
+    {"RESOURCE", "resource", WC_COLUMN_TEXT, 12, 0, false},
+    {"AGE", "age", WC_COLUMN_DURATION, 6, 1, false},
+    {"BUSY", "busy", WC_COLUMN_DURATION, 5, 2, false},
+    {"IDLE", "idle", WC_COLUMN_DURATION, 5, 3, false},
+    {"ATTRIBUTES", "attributes", WC_COLUMN_TEXT, 16, 4, false},
+    {"PARENT", "parent", WC_COLUMN_TEXT, 10, 5, false},
+};
+
 static const struct wc_screen_column warning_columns[] = {
     {"SEVERITY", "severity", WC_COLUMN_TEXT, 8, 0, false},
     {"SUBJECT", "subject", WC_COLUMN_TEXT, 12, 0, false},
@@ -201,6 +227,20 @@ static const struct wc_column_table tables[WC_N_TABS] = {
                         .sort = "state", /* the gone ones */
                         .then = "in_flight",
                         COLUMNS(sender_columns)},
+    [WC_TAB_RESOURCES] = {.kind = WEIR__V1__KIND__KIND_RESOURCE,
+                          .title = "Resources",
+                          .short_title = "Res",
+                          .key = 'r',
+                          .sort = "operations",
+                          .is_descending = true,
+                          COLUMNS(resource_columns)},
+    [WC_TAB_OPERATIONS] = {.kind = WEIR__V1__KIND__KIND_OPERATION,
+                           .title = "Operations",
+                           .short_title = "Op",
+                           .key = 'o',
+                           .sort = "age",
+                           .is_descending = true,
+                           COLUMNS(operation_columns)},
     [WC_TAB_PROCESS] = {.kind = WEIR__V1__KIND__KIND_PROCESS,
                         .title = "Process",
                         .short_title = "Proc",
@@ -274,13 +314,15 @@ static int column_width(const struct wc_screen_column *column, const struct meas
 
 /* Chooses the columns that fit, the least rank first; returns the columns left over. */
 static int columns_choose(const struct wc_column_table *table, int screen_cols, bool has_senders,
-                          const struct measure *measure, bool is_chosen[WC_MAX_COLUMNS])
+                          uint32_t absent, const struct measure *measure,
+                          bool is_chosen[WC_MAX_COLUMNS])
 {
     int left = screen_cols - MARK_WIDTH + 1; /* NAME has no blank before it */
     for (int rank = 0; rank < 8; rank++) {
         for (size_t i = 0; i < table->n_columns; i++) {
             const struct wc_screen_column *column = &table->columns[i];
-            if (column->rank != rank || (column->is_for_senders && !has_senders)) {
+            if (column->rank != rank || (column->is_for_senders && !has_senders) ||
+                (absent >> i & 1U)) {
                 continue;
             }
             int width = column_width(column, measure) + 1;
@@ -304,7 +346,7 @@ static struct measure measure_take(int screen_cols, const struct wc_column_hint 
 {
     struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(&tables[WC_TAB_CHANNELS], screen_cols, hint->has_senders, &measure,
+    int left = columns_choose(&tables[WC_TAB_CHANNELS], screen_cols, hint->has_senders, 0, &measure,
                               is_chosen);
 
     int more = min(left, min(hint->name_width, NAME_MAX_WIDTH) - measure.name);
@@ -358,7 +400,8 @@ void wc_columns_fit(enum wc_tab tab, int screen_cols, const struct wc_column_hin
     const struct wc_column_table *table = wc_column_table(tab);
     struct measure measure = measure_take(screen_cols, hint);
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(table, screen_cols, hint->has_senders, &measure, is_chosen);
+    int left =
+        columns_choose(table, screen_cols, hint->has_senders, hint->absent, &measure, is_chosen);
     int col = MARK_WIDTH;
 
     ret_columns->n = 0;

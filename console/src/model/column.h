@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In the order of their keys: 1 to 9, 0, a. */
+/* In the order of their keys: 1 to 9, r, o, 0, a. */
 enum wc_tab {
     WC_TAB_CHANNELS,
     WC_TAB_SEMAPHORES,
@@ -22,6 +22,8 @@ enum wc_tab {
     WC_TAB_LOOPS,
     WC_TAB_SINGLES,
     WC_TAB_SENDERS,
+    WC_TAB_RESOURCES,
+    WC_TAB_OPERATIONS,
     WC_TAB_PROCESS,
     WC_TAB_AGENT,
     WC_N_TABS
@@ -90,6 +92,7 @@ struct wc_screen_columns {
 struct wc_column_hint {
     int name_width; /* of the longest name shown */
     bool has_senders;
+    uint32_t absent; /* bit set of the tab's columns that this process knows nothing of */
 };
 
 /* Lays the columns out. */

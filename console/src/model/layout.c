@@ -13,9 +13,9 @@
 #define GRAPH_MIN_ROWS 6
 #define GRAPH_MAX_ROWS 30
 
-static const enum wc_tab stack[] = {WC_TAB_CHANNELS, WC_TAB_SEMAPHORES, WC_TAB_TASKS,
-                                    WC_TAB_LOOPS,    WC_TAB_COUNTERS,   WC_TAB_GAUGES,
-                                    WC_TAB_SINGLES,  WC_TAB_SENDERS};
+static const enum wc_tab stack[] = {
+    WC_TAB_CHANNELS, WC_TAB_SEMAPHORES, WC_TAB_TASKS,   WC_TAB_LOOPS,     WC_TAB_COUNTERS,
+    WC_TAB_GAUGES,   WC_TAB_SINGLES,    WC_TAB_SENDERS, WC_TAB_RESOURCES, WC_TAB_OPERATIONS};
 #define N_STACK ((int)(sizeof(stack) / sizeof(stack[0])))
 
 struct share {
@@ -45,7 +45,8 @@ static int shares_collect(struct share *share, enum wc_tab tab, const uint32_t c
     int n = 0;
     for (int i = 0; i < N_STACK; i++) {
         uint32_t count = counts[stack[i]];
-        bool is_long = stack[i] == WC_TAB_SINGLES || stack[i] == WC_TAB_SENDERS;
+        bool is_long = stack[i] == WC_TAB_SINGLES || stack[i] == WC_TAB_SENDERS ||
+                       stack[i] == WC_TAB_RESOURCES || stack[i] == WC_TAB_OPERATIONS;
         uint32_t most = is_long && stack[i] != tab ? OTHER_ROWS : 10000;
         if (count > 0 || stack[i] == tab) {
             int need = count > most ? (int)most : count > 0 ? (int)count : 1;

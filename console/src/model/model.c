@@ -121,9 +121,9 @@ static bool model_fits(const struct wc_model *model, const Weir__V1__Update *upd
 }
 
 /* Under which kind the history of one number of a row is kept: the trend's under the row's own. */
-static int history_kind(const Weir__V1__Metric *metric)
+static int history_kind(const struct wc_model *model, const Weir__V1__Metric *metric)
 {
-    const char *trend = wc_model_trend_field((int)metric->kind);
+    const char *trend = wc_model_trend_field(model, (int)metric->kind);
     bool is_trend = trend && strcmp(trend, metric->field) == 0;
     return (int)metric->kind | (is_trend ? 0 : (int)(metric->index + 1) << 8);
 }
@@ -142,7 +142,8 @@ static void model_record_all(struct wc_model *model, const struct wc_rows *rows,
         double value;
         if (metric->kind == rows->table->kind && metric->index < WC_MAX_METRICS &&
             wc_model_as_number(wc_model_value(rows, row, metric), &value)) {
-            wc_histories_add(&model->histories, history_kind(metric), row->id, second, span, value);
+            wc_histories_add(&model->histories, history_kind(model, metric), row->id, second, span,
+                             value);
         }
     }
 }
@@ -152,7 +153,7 @@ static void model_record(struct wc_model *model, int64_t second)
     int64_t span = (model->plan.interval_millis + 999) / 1000;
     for (int kind = 0; kind < WC_N_KINDS; kind++) {
         const struct wc_rows *list = &model->live.list[kind];
-        const char *field = wc_model_trend_field(kind);
+        const char *field = wc_model_trend_field(model, kind);
         if (!list->table || !field) {
             continue;
         }
@@ -229,7 +230,7 @@ bool wc_model_wants_past(struct wc_model *model)
 
 void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series)
 {
-    const char *field = wc_model_trend_field((int)taken_series->kind);
+    const char *field = wc_model_trend_field(model, (int)taken_series->kind);
     const Weir__V1__Metric *metric =
         field ? wc_model_metric(model, (int)taken_series->kind, field) : NULL;
     bool has_ended = taken_series->last_read_nanos == 0;
@@ -305,7 +306,7 @@ const struct wc_history *wc_model_history(const struct wc_model *model, int kind
 const struct wc_history *wc_model_history_of(const struct wc_model *model,
                                              const Weir__V1__Metric *metric, uint64_t id)
 {
-    return metric->index < WC_MAX_METRICS ? wc_model_history(model, history_kind(metric), id)
+    return metric->index < WC_MAX_METRICS ? wc_model_history(model, history_kind(model, metric), id)
                                           : NULL;
 }
 
@@ -346,21 +347,49 @@ const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kin
     return NULL;
 }
 
-const char *wc_model_trend_field(int kind)
+bool wc_model_has_kind(const struct wc_model *model, int kind)
 {
-    static const char *const fields[WC_N_KINDS] = {
-        [WEIR__V1__KIND__KIND_CHANNEL] = "depth",
-        [WEIR__V1__KIND__KIND_SEMAPHORE] = "saturation",
-        [WEIR__V1__KIND__KIND_TASK] = "pending",
-        [WEIR__V1__KIND__KIND_COUNTER] = "rate",
-        [WEIR__V1__KIND__KIND_GAUGE] = "value",
-        [WEIR__V1__KIND__KIND_LOOP] = "utilisation",
-        [WEIR__V1__KIND__KIND_SINGLE] = "utilisation",
-        [WEIR__V1__KIND__KIND_SENDER] = "in_flight",
-        [WEIR__V1__KIND__KIND_PROCESS] = "anon",
-        [WEIR__V1__KIND__KIND_AGENT] = "memory",
+    const Weir__V1__Description *description = model->description;
+    for (size_t i = 0; description && i < description->n_metrics; i++) {
+        if ((int)description->metrics[i]->kind == kind) {
+            return true;
+        }
+    }
+    return description == NULL;
+}
+
+const char *wc_model_absence(const struct wc_model *model, int kind)
+{
+    const Weir__V1__Description *description = model->description;
+    for (size_t i = 0; description && i < description->n_absences; i++) {
+        if ((int)description->absences[i]->kind == kind) {
+            return description->absences[i]->text;
+        }
+    }
+    return "";
+}
+
+const char *wc_model_trend_field(const struct wc_model *model, int kind)
+{
+    static const char *const fields[WC_N_KINDS][2] = {
+        [WEIR__V1__KIND__KIND_CHANNEL] = {"depth"},
+        [WEIR__V1__KIND__KIND_SEMAPHORE] = {"saturation", "available"},
+        [WEIR__V1__KIND__KIND_TASK] = {"pending"},
+        [WEIR__V1__KIND__KIND_COUNTER] = {"rate"},
+        [WEIR__V1__KIND__KIND_GAUGE] = {"value"},
+        [WEIR__V1__KIND__KIND_LOOP] = {"utilisation"},
+        [WEIR__V1__KIND__KIND_SINGLE] = {"utilisation"},
+        [WEIR__V1__KIND__KIND_SENDER] = {"in_flight"},
+        [WEIR__V1__KIND__KIND_PROCESS] = {"anon"},
+        [WEIR__V1__KIND__KIND_AGENT] = {"memory"},
+        [WEIR__V1__KIND__KIND_RESOURCE] = {"operations"},
     };
-    return kind >= 0 && kind < WC_N_KINDS ? fields[kind] : NULL;
+    if (kind < 0 || kind >= WC_N_KINDS) {
+        return NULL;
+    }
+    bool is_other = fields[kind][1] && !wc_model_metric(model, kind, fields[kind][0]) &&
+                    wc_model_metric(model, kind, fields[kind][1]);
+    return fields[kind][is_other];
 }
 
 const Weir__V1__Value *wc_model_value(const struct wc_rows *table, const Weir__V1__Row *row,
@@ -458,9 +487,9 @@ size_t wc_model_warnings(const struct wc_model *model, const Weir__V1__Row **ret
 /* A subject is a name, or KIND/name where names of several kinds could be meant. */
 static bool subject_is(const char *subject, int kind, const char *name)
 {
-    static const char *const kinds[WC_N_KINDS] = {"channel", "semaphore", "task",  "counter",
-                                                  "gauge",   "process",   "agent", "warning",
-                                                  "loop",    "task",      "sender"};
+    static const char *const kinds[WC_N_KINDS] = {
+        "channel", "semaphore", "task", "counter", "gauge",    "process",  "agent",
+        "warning", "loop",      "task", "sender",  "resource", "operation"};
     if (strcmp(subject, name) == 0) {
         return true;
     }

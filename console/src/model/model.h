@@ -16,7 +16,7 @@
 #include "model/history.h"
 #include "weir/v1/agent.pb-c.h"
 
-#define WC_N_KINDS     11 /* as Weir__V1__Kind has */
+#define WC_N_KINDS     13 /* as Weir__V1__Kind has */
 #define WC_MAX_QUERIES 16
 #define WC_MAX_METRICS 64 /* of a kind; a later exporter may have more: they are not shown */
 
@@ -113,8 +113,14 @@ double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos);
 const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, const char *field);
 const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kind, uint32_t index);
 
-/* The FIELD whose history a kind keeps for all its rows ("depth" for channels), or NULL. */
-const char *wc_model_trend_field(int kind);
+/* Whether this process has things of a kind at all; and if not, why, or "". Before the first
+ * connection it has all. */
+bool wc_model_has_kind(const struct wc_model *model, int kind);
+const char *wc_model_absence(const struct wc_model *model, int kind);
+
+/* The FIELD whose history a kind keeps for all its rows ("depth" for channels), or NULL. Where this
+ * process has none such it may be another one. */
+const char *wc_model_trend_field(const struct wc_model *model, int kind);
 
 /* The value of a metric in a row; NULL when absent. */
 const Weir__V1__Value *wc_model_value(const struct wc_rows *table, const Weir__V1__Row *row,

@@ -98,6 +98,12 @@ bool wc_page_part(int kind, struct wc_part *ret_part)
     case WEIR__V1__KIND__KIND_SEMAPHORE:
         *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "waits_for", "Waiting"};
         return true;
+    case WEIR__V1__KIND__KIND_RESOURCE:
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_OPERATION, "resource", "Operations"};
+        return true;
+    case WEIR__V1__KIND__KIND_SINGLE:
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_OPERATION, "task", "Operations"};
+        return true;
     default:
         return false;
     }

@@ -107,11 +107,19 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
             query_column(model, to, field);
         }
     }
-    query_column(model, to, wc_model_trend_field(table->kind));
+    const char *trend = wc_model_trend_field(model, table->kind);
+    if (trend) {
+        query_column(model, to, trend);
+    }
 }
 
-static void query_whole(struct wc_query *query, int kind, uint32_t limit)
+/* A kind that an older server does not know is not asked for, either. */
+static void query_whole(const struct wc_model *model, struct wc_query *query, int kind,
+                        uint32_t limit)
 {
+    if (!wc_model_has_kind(model, kind)) {
+        return;
+    }
     Weir__V1__Query *to = query_add(query, kind, 0, WC_ROLE_LIST);
     to->limit = limit;
 }
@@ -153,14 +161,16 @@ void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
     memset(ret_query, 0, sizeof(*ret_query));
     weir__v1__watch_request__init(&ret_query->request);
     for (int tab = 0; tab < WC_N_TABS; tab++) {
-        if (tab != WC_TAB_WARNINGS && !wc_column_table((enum wc_tab)tab)->is_single) {
+        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+        if (tab != WC_TAB_WARNINGS && !table->is_single && wc_model_has_kind(model, table->kind)) {
             query_list(model, ui, layout, (enum wc_tab)tab, ret_query);
         }
     }
-    query_whole(ret_query, WEIR__V1__KIND__KIND_PROCESS, 1);
-    query_whole(ret_query, WEIR__V1__KIND__KIND_AGENT, 1);
-    query_whole(ret_query, WEIR__V1__KIND__KIND_WARNING, WC_QUERY_WARNINGS);
-    if (ui->is_detail && !wc_column_table(ui->tab)->is_single) {
+    query_whole(model, ret_query, WEIR__V1__KIND__KIND_PROCESS, 1);
+    query_whole(model, ret_query, WEIR__V1__KIND__KIND_AGENT, 1);
+    query_whole(model, ret_query, WEIR__V1__KIND__KIND_WARNING, WC_QUERY_WARNINGS);
+    if (ui->is_detail && !wc_column_table(ui->tab)->is_single &&
+        wc_model_has_kind(model, wc_column_table(ui->tab)->kind)) {
         query_detail(model, ui, ret_query);
     }
     for (size_t i = 0; i < ret_query->plan.n; i++) {

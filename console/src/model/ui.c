@@ -11,6 +11,8 @@
 
 #include "model/query.h"
 
+#define UI_ABSENCE_ROWS 4 /* to say why there is no such kind */
+
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis)
 {
     *ui = (struct wc_ui){.interval_millis = interval_millis};
@@ -76,8 +78,10 @@ const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_mode
 bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab)
 {
     bool is_optional = tab == WC_TAB_GAUGES || tab == WC_TAB_LOOPS || tab == WC_TAB_SINGLES ||
-                       tab == WC_TAB_SENDERS;
-    return !is_optional || tab == ui->tab || wc_ui_total(model, tab) > 0;
+                       tab == WC_TAB_SENDERS || tab == WC_TAB_RESOURCES || tab == WC_TAB_OPERATIONS;
+    /* Whoever looks for channels is told why there are none. */
+    bool is_there = wc_model_has_kind(model, wc_column_table(tab)->kind) || tab == WC_TAB_CHANNELS;
+    return tab == ui->tab || (is_optional ? wc_ui_total(model, tab) > 0 : is_there);
 }
 
 bool wc_ui_is_detail(const struct wc_ui *ui)
@@ -104,7 +108,7 @@ const Weir__V1__Metric *wc_ui_field(const struct wc_ui *ui, const struct wc_mode
 {
     const struct wc_detail *detail = &ui->detail[ui->tab];
     int kind = wc_column_table(ui->tab)->kind;
-    const char *trend = wc_model_trend_field(kind);
+    const char *trend = wc_model_trend_field(model, kind);
     const Weir__V1__Metric *metrics[WC_MAX_METRICS];
     size_t n = wc_page_metrics(model, kind, detail->page, metrics);
 
@@ -139,11 +143,45 @@ static int ui_name_width(const struct wc_model *model)
     return longest > 1000 ? 1000 : (int)longest;
 }
 
+/* The columns of which this process has no metric; none of a kind that it does not have at all. */
+static uint32_t ui_absent(const struct wc_model *model, const struct wc_column_table *table)
+{
+    uint32_t absent = 0;
+    for (size_t i = 0; wc_model_has_kind(model, table->kind) && i < table->n_columns; i++) {
+        const struct wc_screen_column *column = &table->columns[i];
+        const char *field = column->type == WC_COLUMN_TREND
+                                ? wc_model_trend_field(model, table->kind)
+                                : column->field;
+        bool is_known = !model->description || !field || wc_model_metric(model, table->kind, field);
+        absent |= is_known ? 0 : UINT32_C(1) << i;
+    }
+    return absent;
+}
+
+void wc_ui_begin(struct wc_ui *ui, const struct wc_model *model)
+{
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+        const char *trend = wc_model_trend_field(model, table->kind);
+        struct wc_list *list = &ui->list[tab];
+        if (!(ui_absent(model, table) >> list->sort & 1U)) {
+            continue;
+        }
+        int sort = trend ? wc_column_find((enum wc_tab)tab, trend) : -1;
+        list->sort = sort >= 0 ? sort : 0;
+        list->is_descending = false; /* what is left of something, the least first */
+    }
+    if (!wc_model_has_kind(model, wc_column_table(ui->tab)->kind)) {
+        ui->tab = ui->tab_before = WC_TAB_SINGLES;
+    }
+}
+
 void wc_ui_columns(const struct wc_model *model, enum wc_tab tab, int screen_cols,
                    struct wc_screen_columns *ret_columns)
 {
     struct wc_column_hint hint = {.name_width = ui_name_width(model),
-                                  .has_senders = wc_ui_total(model, WC_TAB_SENDERS) > 0};
+                                  .has_senders = wc_ui_total(model, WC_TAB_SENDERS) > 0,
+                                  .absent = ui_absent(model, wc_column_table(tab))};
     wc_columns_fit(tab, screen_cols, &hint, ret_columns);
 }
 
@@ -152,7 +190,10 @@ void wc_ui_layout(const struct wc_ui *ui, const struct wc_model *model, int rows
 {
     uint32_t counts[WC_N_TABS];
     for (int tab = 0; tab < WC_N_TABS; tab++) {
-        counts[tab] = wc_ui_matching(model, (enum wc_tab)tab);
+        bool is_there = wc_model_has_kind(model, wc_column_table((enum wc_tab)tab)->kind);
+        counts[tab] = is_there              ? wc_ui_matching(model, (enum wc_tab)tab)
+                      : tab == (int)ui->tab ? UI_ABSENCE_ROWS
+                                            : 0;
     }
     wc_layout_make(rows, cols, ui->tab, counts, wc_ui_is_detail(ui), ret_layout);
 }

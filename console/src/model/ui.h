@@ -66,6 +66,9 @@ struct wc_ui {
 
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis);
 
+/* The process is known: where the first choices mean nothing for it, others are made. */
+void wc_ui_begin(struct wc_ui *ui, const struct wc_model *model);
+
 /* Sorts the tab by a FIELD; false when no tab has such a column. */
 bool wc_ui_sort(struct wc_ui *ui, const char *field);
 

@@ -116,6 +116,8 @@ static const char *const graph_fields[WC_N_KINDS][MAX_GRAPHS] = {
     [WEIR__V1__KIND__KIND_SENDER] = {"in_flight"},
     [WEIR__V1__KIND__KIND_PROCESS] = {"anon", "rss", "cpu_ratio"},
     [WEIR__V1__KIND__KIND_AGENT] = {"memory", "segment_bytes", "clients"},
+    [WEIR__V1__KIND__KIND_RESOURCE] = {"operations"},
+    [WEIR__V1__KIND__KIND_OPERATION] = {"idle", "busy"},
 };
 
 /* The metrics to draw, the field in use first when it is a number. */

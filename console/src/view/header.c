@@ -130,6 +130,10 @@ static void header_process(const struct wc_view *view)
     if (description) {
         struct piece *piece = line_piece(&line, 0, WC_STRONG);
         snprintf(piece->text, PIECE_SIZE, "%.60s[%u]", description->name, description->pid);
+        if (!description->pid) { /* of another runtime: it is known by where it is reached */
+            snprintf(piece->text, PIECE_SIZE, "%.20s %.70s", description->name,
+                     description->grpc_address);
+        }
     }
     if (wc_model_process(view->model, "uptime", &uptime)) {
         wc_format_uptime(text, uptime);
@@ -246,6 +250,9 @@ static void tab_text(const struct wc_view *view, enum wc_tab tab, enum fit fit, 
 
     if (!table->is_single && (is_used || fit <= FIT_SHORT || tab_is_alarm(view, tab))) {
         wc_format_count(count, wc_ui_matching(view->model, tab));
+        if (!wc_model_has_kind(view->model, table->kind)) {
+            snprintf(count, sizeof(count), "-");
+        }
     }
     if (fit == FIT_KEYS && !is_used) {
         snprintf(text, sizeof(text), "%c%s", table->key, tab_is_alarm(view, tab) ? "!" : "");

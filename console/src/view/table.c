@@ -290,7 +290,13 @@ static void section_empty(const struct wc_view *view, const struct wc_section *s
 {
     char lower[32], text[WC_UI_TEXT + 64];
 
+    const char *absence = wc_model_absence(view->model, wc_column_table(section->tab)->kind);
     title_lower(section->tab, lower);
+    if (absence[0]) {
+        struct wc_box box = {section->row + 1, 2, section->n_rows, view->grid->cols - 2};
+        wc_view_text(view, &box, 2, absence);
+        return;
+    }
     if (!wc_model_picture(view->model)->update) {
         snprintf(text, sizeof(text), "waiting for the first numbers");
     } else if (view->ui->filter[0] && wc_ui_total(view->model, section->tab) > 0) {

@@ -25,7 +25,8 @@ static void view_info(const struct wc_view *view)
     const Weir__V1__Metric *metric =
         column->field ? wc_model_metric(view->model, table->kind, column->field) : NULL;
     const Weir__V1__Row *selected = wc_ui_selected(ui, view->model, ui->tab);
-    if (ui->tab == WC_TAB_WARNINGS || wc_ui_is_detail(ui)) {
+    if (ui->tab == WC_TAB_WARNINGS || wc_ui_is_detail(ui) ||
+        !wc_model_has_kind(view->model, table->kind)) {
         return;
     }
     col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, column->caption) + 1;
@@ -257,7 +258,7 @@ void wc_view_draw(const struct wc_view *view)
     }
     const Weir__V1__Row *selected = wc_ui_selected(view->ui, view->model, view->ui->tab);
     int kind = wc_column_table(view->ui->tab)->kind;
-    const char *trend = wc_model_trend_field(kind);
+    const char *trend = wc_model_trend_field(view->model, kind);
     const Weir__V1__Metric *metric = trend ? wc_model_metric(view->model, kind, trend) : NULL;
     if (layout->graph_rows > 0 && selected && metric) {
         struct wc_box box = {layout->graph_row, 0, layout->graph_rows, view->grid->cols};

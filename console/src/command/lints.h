@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* How the tasks of a Tokio server are judged: --lint and WEIR_LINTS. */
+#ifndef WC_COMMAND_LINTS_H
+#define WC_COMMAND_LINTS_H
+
+#include "command/args.h"
+#include "target/target.h"
+
+/* The option's help, the same for every command that has it. */
+#define WC_LINTS_HELP                                                                              \
+    "of a Tokio server: self-wakes=50%,never-yielded=1s,large-future=1024, NAME=off"
+
+/* Checks what the environment and the option say and notes it in the target; the option goes before
+ * the environment. Fails: WC_USAGE. */
+enum wc_exit wc_lints_take(const struct wc_args *args, int option, struct wc_target *target,
+                           struct wc_error *ret_error);
+
+#endif
