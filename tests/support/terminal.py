@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The screen of weir in a pseudo-terminal, read by a terminal emulator (pyte)."""
+"""The screen of weir, or of another program, in a pseudo-terminal, read by a terminal emulator (pyte)."""
 
 import atexit
 import fcntl
@@ -47,16 +47,16 @@ class Stream(pyte.ByteStream):
 
 
 class Terminal:
-    """weir on a terminal of its own."""
+    """weir, or another program, on a terminal of its own."""
 
-    def __init__(self, *arguments, rows=24, cols=80, term="screen-256color", **more):
+    def __init__(self, *arguments, rows=24, cols=80, term="screen-256color", program=WEIR, **more):
         self.screen = Screen(cols, rows)
         self.stream = Stream(self.screen)
         self.written = b""
         self.code = None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(WEIR, [WEIR, *[str(argument) for argument in arguments]],
+            os.execve(program, [program, *[str(argument) for argument in arguments]],
                       {**environment, "TERM": term, "TZ": "UTC", **more})
         self.modes = termios.tcgetattr(self.fd)
         self.size(rows, cols)

@@ -12,6 +12,7 @@
 //!   status             a line of JSON: every named task with its polls, every primitive
 //!   poll N             the task "polled" is polled N times more
 //!   acquire N          N permits of the semaphore are taken | release N
+//!   try N              the same with try_acquire, of which Tokio tells no subscriber
 //!   send N             N messages into the bounded channel, which nobody reads | receive N
 //!   spawn N            N tasks "batch" that wait | finish N of them
 //!   churn PER_SECOND   so many tasks are born each second, and die
@@ -288,12 +289,18 @@ async fn run_command(stage: &Stage, word: &str, n: u64) -> Result<(), String> {
         "poll" => poll_on(stage, n),
         "acquire" => {
             for _ in 0..n {
-                // try_acquire would not be seen: Tokio has no event for it.
                 let one = tokio::time::timeout(
                     Duration::from_secs(1),
                     stage.semaphore.clone().acquire_owned(),
                 );
                 let permit = one.await.map_err(|_| "no permit is left")?.expect("never closed");
+                stage.permits.lock().unwrap().push(permit);
+            }
+        }
+        "try" => {
+            for _ in 0..n {
+                let permit =
+                    stage.semaphore.clone().try_acquire_owned().map_err(|_| "no permit is left")?;
                 stage.permits.lock().unwrap().push(permit);
             }
         }
