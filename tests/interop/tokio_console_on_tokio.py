@@ -91,9 +91,14 @@ def all_five_warnings_are_there():
 def it_does_not_connect_to_a_server_of_0_4():
     """Which has no WatchState; 0.1.14 insists on it."""
     old = TokioServer("0.4")
-    with_console = TokioConsole(old.url)
-    with_console.shows("RECONNECTING")
-    assert not with_console.was_connected
+    with_console = TokioConsole(old.url, "--log", "info", "--log-dir", console.scratch)
+
+    def log(_):
+        names = [name for name in os.listdir(console.scratch) if name.endswith(".log")]
+        return "".join(open(os.path.join(console.scratch, name), encoding="utf-8").read() for name in names)
+    with_console.waits(lambda text: "does not support state streaming" in log(text),
+                       "the error in its log")
+    assert not with_console.was_connected and with_console.text().strip() == "", with_console.text()
     with_console.kill()
 
 

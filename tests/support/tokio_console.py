@@ -4,6 +4,7 @@ and names it in TOKIO_CONSOLE."""
 
 import os
 import re
+import select
 import sys
 import time
 
@@ -17,6 +18,7 @@ COLUMNS = {"tasks": ("warn", "id", "state", "name", "total", "busy", "sched", "i
            "resources": ("id", "parent", "kind", "total", "target", "type", "vis", "location", "attributes"),
            "operations": ("id", "parent", "task", "source", "total", "busy", "idle", "polls", "attributes")}
 HEADERS = {"tasks": r"Warn\S*\s+ID", "resources": r"ID\S*\s+Paren\S*\s+Kind", "operations": r"ID\S*\s+Paren\S*\s+Task"}
+QUIET = 0.05  # seconds without a byte: the picture is whole
 STATES = {"▶": "running", "⏸": "idle", "⏹": "completed", "⏫": "scheduled"}
 SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -55,7 +57,10 @@ class TokioConsole(Terminal):
                          XDG_CONFIG_HOME=scratch)
 
     def read(self, seconds=0.05):
+        """Takes in what comes, to the end of a picture: it is drawn in one go, but may arrive in parts."""
         is_open = super().read(seconds)
+        while is_open and select.select([self.fd], [], [], QUIET)[0]:
+            is_open = super().read(0)
         first = self.lines()[0]
         if "(CONNECTED)" in first:
             self.was_connected = True
