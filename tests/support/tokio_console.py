@@ -19,6 +19,7 @@ COLUMNS = {"tasks": ("warn", "id", "state", "name", "total", "busy", "sched", "i
            "operations": ("id", "parent", "task", "source", "total", "busy", "idle", "polls", "attributes")}
 HEADERS = {"tasks": r"Warn\S*\s+ID", "resources": r"ID\S*\s+Paren\S*\s+Kind", "operations": r"ID\S*\s+Paren\S*\s+Task"}
 QUIET = 0.05  # seconds without a byte: the picture is whole
+KEY_SECONDS = 2  # within which a key shows, or is typed again
 STATES = {"▶": "running", "⏸": "idle", "⏹": "completed", "⏫": "scheduled"}
 SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -68,6 +69,10 @@ class TokioConsole(Terminal):
             self.is_lost = True
         return is_open
 
+    def text(self):
+        """Without the lines of the screen that are empty."""
+        return "\n".join(line for line in self.lines() if line.strip("│ "))
+
     def take(self, seconds):
         """Takes in what comes for so long."""
         end = time.monotonic() + seconds
@@ -102,7 +107,8 @@ class TokioConsole(Terminal):
         return [], []
 
     def table(self, kind):
-        """The rows that are on the screen, each a dict by column; of the view `kind`."""
+        """The rows that are on the screen, each a dict by column; of the view `kind`. A last word that
+        the edge cuts off is left out."""
         starts, lines = self.body(kind)
         found = []
         for line in lines:
@@ -114,7 +120,10 @@ class TokioConsole(Terminal):
                     end = begin + 4
                 elif kind == "tasks" and name == "id":
                     begin = starts[0] + 4
-                row[name] = "".join(line[begin:end]).strip()
+                text = "".join(line[begin:end])
+                if end == len(line) and text[-1:] != " " and i > 0:
+                    text = text.rpartition(" ")[0]  # cut off at the edge: its last word may be half of one
+                row[name] = text.strip()
             if row and row.get("id"):
                 row["state"] = STATES.get(row.get("state"), row.get("state"))
                 found.append(row)
@@ -135,9 +144,16 @@ class TokioConsole(Terminal):
         return self
 
     def open(self, kind):
-        """Goes to a view and waits until it stands."""
-        self.type({"tasks": "t", "resources": "r"}[kind])
-        self.waits(lambda _: self.count(kind) is not None and self.body(kind)[0], "the view of " + kind)
+        """Goes to a view and waits until it stands. A key next to a change of size may be lost."""
+        def stands(_):
+            if self.count(kind) is not None and self.body(kind)[0]:
+                return True
+            if time.monotonic() >= typed[0] + KEY_SECONDS:
+                typed[0] = time.monotonic()
+                self.type({"tasks": "t", "resources": "r"}[kind])
+            return False
+        typed = [-KEY_SECONDS]
+        self.waits(stands, "the view of " + kind)
 
     def rows(self, kind, condition, what):
         """Waits until the view's rows meet a condition, and gives them."""
