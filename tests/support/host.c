@@ -22,6 +22,7 @@
  *   resize NAME N|unbounded | rate NAME IN OUT | open NAME CAPACITY | close NAME
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
  *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
+ *   churn N (0: and all that came by it dies)
  *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
  */
@@ -369,6 +370,15 @@ static void host_add_churn(const char *text)
     host_churn((uint64_t)4 * HOST_CHURN);
 }
 
+static void host_end_churn(void)
+{
+    for (unsigned i = 0; i < HOST_CHURN; i++) {
+        weir_channel_close(churn.channels[i]);
+        churn.channels[i] = NULL;
+        weir_task_close(&churn.tasks[i], WEIR_OUTCOME_OK);
+    }
+}
+
 /* ---- commands ---------------------------------------------------------------------------- */
 
 static const char *host_channel_command(struct host_thing *thing, const char *verb,
@@ -487,6 +497,13 @@ static bool host_command(char *line)
         } else {
             snprintf(text, sizeof(text), "%s:%s", words[1], n > 2 ? first : "unbounded");
             host_add(HOST_CHANNEL, text);
+        }
+    } else if (n > 1 && strcmp(words[0], "churn") == 0) {
+        churn.rate = strtod(words[1], NULL);
+        if (churn.rate > 0) {
+            churn.kind = host_kind_named("churn");
+        } else {
+            host_end_churn();
         }
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
         problem = host_allocate(words[1]);
