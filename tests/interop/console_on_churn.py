@@ -20,7 +20,7 @@ SECONDS = float(os.environ.get("INTEROP_SECONDS", "20"))
 BIRTHS = 5000
 LIVES = 512  # single tasks at a time, in the host, and as many channels
 GROWN_MOST = 16 << 20  # bytes, of the server while nobody reads
-SHARE_MOST = 1.5  # of the server's processor time with a console that reads
+SHARE_MOST = 0.02  # of a processor, above what the server takes with a console that reads
 
 host = console.Host("--name", "churn", "--churn", str(BIRTHS), "--channel", "moves:unbounded:1000:1000",
                     "--semaphore", "slots:4:1", "--counter", "ticks:100")
@@ -49,7 +49,7 @@ def attach():
 
 def every_row_is_right_while_all_comes_and_goes():
     one = attach()
-    sockets, spawned = one.sockets(), kind_row()["spawned"]
+    spawned = kind_row()["spawned"]
     one.open("resources")
     one.type("i")  # the oldest first: those that stay
     for _ in range(max(int(SECONDS / 4), 3)):
@@ -61,7 +61,7 @@ def every_row_is_right_while_all_comes_and_goes():
         one.open("resources")
     born = kind_row()["spawned"] - spawned
     assert born > BIRTHS / 2 * SECONDS / 4, born
-    assert not one.is_lost and one.sockets() == sockets and one.dropped() == "", one.lines()[0]
+    assert one.is_faithful() and one.dropped() == "", one.lines()[0]
     print("   %d births" % born)
     one.quit()
 
@@ -92,11 +92,11 @@ def a_paused_console_costs_the_server_nothing():
     paused, grown = cost(one, SECONDS / 2)
     print("   %.3f of a processor with a console that reads, %.3f with one that pauses; %d bytes grown" %
           (share, paused, grown))
-    assert paused <= share * SHARE_MOST and grown < GROWN_MOST, (share, paused, grown)
+    assert paused <= share + SHARE_MOST and grown < GROWN_MOST, (share, paused, grown)
     one.type(" ")
     one.hides("PAUSED")
     beside_oldest(one)
-    assert not one.is_lost
+    assert one.is_faithful()
     one.quit()
 
 
@@ -107,10 +107,10 @@ def a_stopped_console_costs_the_server_nothing():
     stopped, grown = cost(one, SECONDS / 2)
     print("   %.3f of a processor with a console that reads, %.3f with one that is stopped; %d bytes grown" %
           (share, stopped, grown))
-    assert stopped <= share * SHARE_MOST and grown < GROWN_MOST, (share, stopped, grown)
+    assert stopped <= share + SHARE_MOST and grown < GROWN_MOST, (share, stopped, grown)
     one.signal(signal.SIGCONT)
     beside_oldest(one)
-    assert not one.is_lost
+    assert one.is_faithful()
     one.quit()
 
 
@@ -128,7 +128,6 @@ def a_restarted_server_is_seen_as_new():
     one = TokioConsole("http://" + address, cols=300, retain="2s").connected()
     one.rows("tasks", lambda rows: {row["name"] for row in rows} == {"old-00000", "old-00001", "old-00002"}, "old tasks")
     first.kill()
-    one.waits(lambda _: one.is_lost, "the loss of the connection")
     second = console.Host("--name", "second", "--grpc", address, "--crowd", "new:3", "--channel", "moves:9:0:0:7")
 
     def are_new(rows):

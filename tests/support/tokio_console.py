@@ -51,8 +51,7 @@ class TokioConsole(Terminal):
     """tokio-console on a target: http://HOST:PORT, or file://localhost/PATH for a unix socket."""
 
     def __init__(self, target, *arguments, rows=60, cols=240, retain="6s"):
-        self.is_lost = False  # whether, once connected, it has been something else
-        self.was_connected = False
+        self.first_sockets = None  # those of its first connection
         super().__init__(target, "--lang", "en_US.UTF-8", "--retain-for", retain, *arguments, rows=rows,
                          cols=cols, term="xterm-256color", program=PROGRAM, HOME=scratch,
                          XDG_CONFIG_HOME=scratch)
@@ -62,11 +61,8 @@ class TokioConsole(Terminal):
         is_open = super().read(seconds)
         while is_open and select.select([self.fd], [], [], QUIET)[0]:
             is_open = super().read(0)
-        first = self.lines()[0]
-        if "(CONNECTED)" in first:
-            self.was_connected = True
-        elif self.was_connected and "CONNECTING" in first:
-            self.is_lost = True
+        if self.first_sockets is None and "(CONNECTED)" in self.lines()[0]:
+            self.first_sockets = self.sockets()
         return is_open
 
     def text(self):
@@ -170,6 +166,10 @@ class TokioConsole(Terminal):
         self.type("j" * index)
         self.take(0.3)
         self.type("\r")
+
+    def is_faithful(self):
+        """Whether it is connected as at first. Its screen does not tell: without a connection it stands."""
+        return self.first_sockets is not None and self.sockets() == self.first_sockets
 
     def sockets(self):
         """The inodes of its sockets: another connection is another one."""
