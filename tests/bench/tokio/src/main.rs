@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+//! One measurement of a Tokio program, in a process of its own: `tokio-bench MEASURE N [--subscriber]`.
+//! twin.c does the same work in C with weir's hooks. Prints nanoseconds for each thing done, of the thread
+//! that did it and of the whole process:
+//!   {"thread_ns":..., "process_ns":...}
+//! or, for `tasks-alive` and `semaphores-alive`, "ready" once N of them stand and the process is at rest;
+//! it ends with its input.
+use std::future::Future;
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::{unconstrained, yield_now};
+
+const WAKES_MANY: u32 = 11; // of a poll, to tell what a further one costs
+const CHUNK: u64 = 64; // tasks that are spawned before they get their turn
+const REST: Duration = Duration::from_millis(300); // without work: at rest
+
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanos: i64,
+}
+
+extern "C" {
+    fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
+}
+
+const PROCESS_CPUTIME: i32 = 2;
+const THREAD_CPUTIME: i32 = 3;
+
+fn clock(which: i32) -> u64 {
+    let mut time = Timespec { seconds: 0, nanos: 0 };
+    // SAFETY: the struct is the kernel's on 64-bit Linux, and lives.
+    let result = unsafe { clock_gettime(which, &mut time) };
+    assert_eq!(result, 0);
+    time.seconds as u64 * 1_000_000_000 + time.nanos as u64
+}
+
+struct Begin {
+    thread: u64,
+    process: u64,
+}
+
+impl Begin {
+    fn now() -> Begin {
+        Begin { process: clock(PROCESS_CPUTIME), thread: clock(THREAD_CPUTIME) }
+    }
+
+    /// Waits until the subscriber has taken what it was sent, so that its work counts too.
+    fn print(self, n: u64) {
+        let thread = clock(THREAD_CPUTIME) - self.thread;
+        wait_for_rest();
+        let process = clock(PROCESS_CPUTIME) - self.process;
+        println!(
+            "{{\"thread_ns\":{:.2},\"process_ns\":{:.2}}}",
+            thread as f64 / n as f64,
+            process as f64 / n as f64
+        );
+    }
+}
+
+/// Until no thread of the process has worked for a while.
+fn wait_for_rest() {
+    let mut used = clock(PROCESS_CPUTIME);
+    let mut since = Instant::now();
+    while since.elapsed() < REST {
+        std::thread::park_timeout(REST / 10);
+        let now = clock(PROCESS_CPUTIME);
+        if now - used > 1_000_000 {
+            since = Instant::now();
+        }
+        used = now;
+    }
+}
+
+/// Polled `left` times; wakes itself `wakes` times within each poll.
+struct Waking {
+    left: u64,
+    wakes: u32,
+}
+
+impl Future for Waking {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.left == 0 {
+            return Poll::Ready(());
+        }
+        self.left -= 1;
+        for _ in 0..self.wakes {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+async fn polls(n: u64, wakes: u32) -> Begin {
+    let task = tokio::spawn(Waking { left: n, wakes });
+    let begin = Begin::now();
+    task.await.expect("a task");
+    begin
+}
+
+async fn semaphore(n: u64) -> Begin {
+    let task = tokio::spawn(unconstrained(async move {
+        let semaphore = Semaphore::new(8);
+        drop(semaphore.acquire().await);
+        let begin = Begin::now();
+        for _ in 0..n {
+            drop(black_box(&semaphore).acquire().await);
+        }
+        begin
+    }));
+    task.await.expect("a task")
+}
+
+async fn spawns(n: u64) -> Begin {
+    let ended = Arc::new(AtomicU64::new(0));
+    let begin = Begin::now();
+    for i in 1..=n {
+        let count = ended.clone();
+        drop(tokio::spawn(async move { _ = count.fetch_add(1, Ordering::Relaxed) }));
+        while (i % CHUNK == 0 || i == n) && ended.load(Ordering::Relaxed) < i {
+            yield_now().await;
+        }
+    }
+    begin
+}
+
+async fn resources(n: u64) -> Begin {
+    drop(Semaphore::new(1));
+    let begin = Begin::now();
+    for _ in 0..n {
+        drop(black_box(Semaphore::new(1)));
+    }
+    begin
+}
+
+fn wait_for_end() {
+    wait_for_rest();
+    println!("ready");
+    std::io::stdout().flush().expect("standard output");
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[cfg(feature = "subscriber")]
+fn subscribe() {
+    console_subscriber::ConsoleLayer::builder().server_addr(([127, 0, 0, 1], 0)).init();
+}
+
+#[cfg(not(feature = "subscriber"))]
+fn subscribe() {
+    panic!("built without a subscriber");
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    let n: u64 = words[2].parse().expect("a number");
+    if words.get(3).is_some_and(|word| word == "--subscriber") {
+        subscribe();
+        wait_for_rest();
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let run = |future: Pin<Box<dyn Future<Output = Begin>>>| runtime.block_on(future).print(n);
+    match words[1].as_str() {
+        "poll" => run(Box::pin(polls(n, 1))),
+        "poll-many-wakes" => run(Box::pin(polls(n, WAKES_MANY))),
+        "semaphore" => run(Box::pin(semaphore(n))),
+        "spawn" => run(Box::pin(spawns(n))),
+        "resource" => run(Box::pin(resources(n))),
+        "tasks-alive" => {
+            let _inside = runtime.enter();
+            let tasks: Vec<_> =
+                (0..n).map(|_| tokio::spawn(std::future::pending::<()>())).collect();
+            runtime.block_on(yield_now());
+            wait_for_end();
+            drop(tasks);
+        }
+        "semaphores-alive" => {
+            let semaphores: Vec<_> = (0..n).map(|_| Semaphore::new(1)).collect();
+            wait_for_end();
+            drop(semaphores);
+        }
+        _ => panic!("no such measurement: {}", words[1]),
+    }
+}
