@@ -458,7 +458,8 @@ async fn make_stage(setup: &Setup) -> Stage {
         polled: Arc::default(),
         batch: StdMutex::default(),
         churn: Arc::new(AtomicU64::new(setup.churn)),
-        many: (0..setup.semaphores).map(Semaphore::new).collect(),
+        // A closure, so that their location is here.
+        many: (0..setup.semaphores).map(|permits| Semaphore::new(permits)).collect(),
     };
     for _ in 0..HELD {
         stage.permits.lock().unwrap().push(stage.semaphore.clone().acquire_owned().await.unwrap());
