@@ -22,8 +22,8 @@ LIVES = 512  # single tasks at a time, in the host, and as many channels
 GROWN_MOST = 16 << 20  # bytes, of the server while nobody reads
 SHARE_MOST = 0.02  # of a processor, above what the server takes with a console that reads
 
-host = console.Host("--name", "churn", "--churn", str(BIRTHS), "--channel", "moves:unbounded:1000:1000",
-                    "--semaphore", "slots:4:1", "--counter", "ticks:100")
+host = console.Host("--name", "churn", "--channel", "moves:unbounded:1000:1000", "--semaphore", "slots:4:1",
+                    "--counter", "ticks:100", "--churn", str(BIRTHS))
 url = "file://localhost" + host.path(".sock")
 
 

@@ -58,8 +58,8 @@ def a_narrow_and_a_wide_screen_show_the_same():
         one = TokioConsole(over_tcp, rows=rows, cols=cols).connected()
         names = {task["name"] for task in game.snapshot()["single_tasks"]}
         one.rows("tasks", lambda shown: len(shown) == len(names), "all tasks")
-        one.resize(cols // 2, rows * 2)
-        one.resize(rows, cols)
+        one.size(rows + 6, cols + 20)  # as if the window were dragged
+        one.waits(lambda _: max(len(line) for line in one.lines()) > cols, "the larger picture")
         one.open("resources")
         told = game.snapshot()
         want = sum(len(told[table]) for table in beside.TABLES.values())

@@ -500,9 +500,10 @@ static bool host_command(char *line)
         }
     } else if (n > 1 && strcmp(words[0], "churn") == 0) {
         churn.rate = strtod(words[1], NULL);
-        if (churn.rate > 0) {
+        if (!churn.kind) {
             churn.kind = host_kind_named("churn");
-        } else {
+        }
+        if (churn.rate <= 0) {
             host_end_churn();
         }
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {

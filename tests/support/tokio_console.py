@@ -76,10 +76,6 @@ class TokioConsole(Terminal):
             if not self.read(min(0.05, max(end - time.monotonic(), 0))):
                 return
 
-    def resize(self, rows, cols):
-        """Another size, as if the window were dragged."""
-        self.size(rows, cols)
-
     def cells(self, y):
         """A line as cells: a wide character has an empty one after it."""
         row = self.screen.buffer[y]
