@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from http2_raw import HEADERS, Raw  # noqa: E402
+
 PROGRAMS = {"0.5": os.environ.get("TOKIO_SERVER_0_5", ""), "0.4": os.environ.get("TOKIO_SERVER_0_4", "")}
 
 
@@ -40,6 +43,15 @@ class TokioServer:
     def status(self):
         """What is true of it."""
         return json.loads(self.ask("status"))
+
+    def settle(self, turns=400):
+        """Lets the subscriber take in what it was sent. A turn takes 128 events; a request makes a turn, else
+        there is one each publish interval. For a server with a --socket."""
+        raw = Raw(self.address)
+        for i in range(turns):
+            raw.call(2 * i + 1, "/rs.tokio.console.instrument.Instrument/Resume")
+            assert raw.wait_for(HEADERS, 2 * i + 1), "no answer to Resume"
+        raw.close()
 
     def kill(self):
         if self.process.poll() is None:

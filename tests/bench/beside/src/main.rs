@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! One measurement of a Tokio program, in a process of its own: `tokio-bench MEASURE N [--subscriber]`.
-//! twin.c does the same work in C with weir's hooks. Prints nanoseconds for each thing done, of the thread
-//! that did it and of the whole process:
-//!   {"thread_ns":..., "process_ns":...}
+//! twin.c does the same work in C with weir's hooks. Prints the processor time in nanoseconds that each
+//! thing done took its thread:
+//!   {"thread_ns":...}
 //! or, for `tasks-alive` and `semaphores-alive`, "ready" once N of them stand and the process is at rest;
 //! it ends with its input.
 use std::future::Future;
@@ -19,6 +19,8 @@ use tokio::task::{unconstrained, yield_now};
 
 const WAKES_MANY: u32 = 11; // of a poll, to tell what a further one costs
 const CHUNK: u64 = 64; // tasks that are spawned before they get their turn
+const TURN: Duration = Duration::from_millis(1); // in which a subscriber takes in 128 events
+const ALIVE_CHUNK: u64 = 2000; // of what is to be alive, between two rests: no event is to be lost
 const REST: Duration = Duration::from_millis(300); // without work: at rest
 
 #[repr(C)]
@@ -42,26 +44,16 @@ fn clock(which: i32) -> u64 {
     time.seconds as u64 * 1_000_000_000 + time.nanos as u64
 }
 
-struct Begin {
-    thread: u64,
-    process: u64,
-}
+struct Begin(u64);
 
 impl Begin {
     fn now() -> Begin {
-        Begin { process: clock(PROCESS_CPUTIME), thread: clock(THREAD_CPUTIME) }
+        Begin(clock(THREAD_CPUTIME))
     }
 
-    /// Waits until the subscriber has taken what it was sent, so that its work counts too.
     fn print(self, n: u64) {
-        let thread = clock(THREAD_CPUTIME) - self.thread;
-        wait_for_rest();
-        let process = clock(PROCESS_CPUTIME) - self.process;
-        println!(
-            "{{\"thread_ns\":{:.2},\"process_ns\":{:.2}}}",
-            thread as f64 / n as f64,
-            process as f64 / n as f64
-        );
+        let thread = clock(THREAD_CPUTIME) - self.0;
+        println!("{{\"thread_ns\":{:.2}}}", thread as f64 / n as f64);
     }
 }
 
@@ -72,7 +64,7 @@ fn wait_for_rest() {
     while since.elapsed() < REST {
         std::thread::park_timeout(REST / 10);
         let now = clock(PROCESS_CPUTIME);
-        if now - used > 1_000_000 {
+        if now - used > REST.as_nanos() as u64 / 100 {
             since = Instant::now();
         }
         used = now;
@@ -142,6 +134,17 @@ async fn resources(n: u64) -> Begin {
     begin
 }
 
+fn alive<T>(n: u64, make: impl Fn() -> T) -> Vec<T> {
+    let mut all = Vec::with_capacity(n as usize);
+    while (all.len() as u64) < n {
+        all.push(make());
+        if all.len() as u64 % ALIVE_CHUNK == 0 {
+            std::thread::park_timeout(40 * TURN); // 5,120 events
+        }
+    }
+    all
+}
+
 fn wait_for_end() {
     wait_for_rest();
     println!("ready");
@@ -149,13 +152,15 @@ fn wait_for_end() {
     let _ = std::io::stdin().read(&mut [0]);
 }
 
+/// As by default; for what is alive with shorter turns, since each takes in 128 events at most.
 #[cfg(feature = "subscriber")]
-fn subscribe() {
-    console_subscriber::ConsoleLayer::builder().server_addr(([127, 0, 0, 1], 0)).init();
+fn subscribe(is_hasty: bool) {
+    let builder = console_subscriber::ConsoleLayer::builder().server_addr(([127, 0, 0, 1], 0));
+    if is_hasty { builder.publish_interval(TURN) } else { builder }.init();
 }
 
 #[cfg(not(feature = "subscriber"))]
-fn subscribe() {
+fn subscribe(_: bool) {
     panic!("built without a subscriber");
 }
 
@@ -163,7 +168,7 @@ fn main() {
     let words: Vec<String> = std::env::args().collect();
     let n: u64 = words[2].parse().expect("a number");
     if words.get(3).is_some_and(|word| word == "--subscriber") {
-        subscribe();
+        subscribe(words[1].ends_with("-alive"));
         wait_for_rest();
     }
     let runtime =
@@ -184,7 +189,7 @@ fn main() {
             drop(tasks);
         }
         "semaphores-alive" => {
-            let semaphores: Vec<_> = (0..n).map(|_| Semaphore::new(1)).collect();
+            let semaphores = alive(n, || Semaphore::new(1));
             wait_for_end();
             drop(semaphores);
         }

@@ -87,7 +87,7 @@ struct Stage {
     lock: Arc<RwLock<u64>>,
     polled: Arc<Waiting>,
     batch: StdMutex<Vec<oneshot::Sender<()>>>,
-    churn: Arc<AtomicU64>,
+    churn: Arc<Churn>,
     many: Vec<Semaphore>,
 }
 
@@ -165,17 +165,32 @@ async fn work() {
     }
 }
 
-/// So many births a second as `rate` says, in hundredths of it; each lives for 50 ms.
-async fn bear(book: Book, rate: Arc<AtomicU64>) {
-    let mut interval = tokio::time::interval(Duration::from_millis(10));
-    let mut owed = 0;
+/// What the churn's task does: nothing at rate 0. console-subscriber takes in 128 events a turn, so that even
+/// a timer that goes round for nothing would hold up what is to be seen.
+#[derive(Default)]
+struct Churn {
+    rate: AtomicU64,
+    changed: Notify,
+}
+
+/// So many births a second; each lives for 50 ms.
+async fn bear(book: Book, churn: Arc<Churn>) {
     loop {
-        interval.tick().await;
-        owed += rate.load(Ordering::Relaxed);
-        for _ in 0..owed / 100 {
-            spawn(&book, "mayfly", async { tokio::time::sleep(Duration::from_millis(50)).await });
+        while churn.rate.load(Ordering::Relaxed) == 0 {
+            churn.changed.notified().await;
         }
-        owed %= 100;
+        let mut interval = tokio::time::interval(Duration::from_millis(10));
+        let mut owed = 0;
+        while churn.rate.load(Ordering::Relaxed) > 0 {
+            interval.tick().await;
+            owed += churn.rate.load(Ordering::Relaxed); // in hundredths
+            for _ in 0..owed / 100 {
+                spawn(&book, "mayfly", async {
+                    tokio::time::sleep(Duration::from_millis(50)).await
+                });
+            }
+            owed %= 100;
+        }
     }
 }
 
@@ -343,7 +358,10 @@ async fn run_command(stage: &Stage, word: &str, n: u64) -> Result<(), String> {
                 let _ = stage.batch.lock().unwrap().pop().ok_or("none is left")?.send(());
             }
         }
-        "churn" => stage.churn.store(n, Ordering::Relaxed),
+        "churn" => {
+            stage.churn.rate.store(n, Ordering::Relaxed);
+            stage.churn.changed.notify_one();
+        }
         _ => return Err("no such command".to_string()),
     }
     Ok(())
@@ -467,7 +485,7 @@ async fn make_stage(setup: &Setup) -> Stage {
         lock: Arc::new(RwLock::new(0)),
         polled: Arc::default(),
         batch: StdMutex::default(),
-        churn: Arc::new(AtomicU64::new(setup.churn)),
+        churn: Arc::new(Churn { rate: AtomicU64::new(setup.churn), ..Churn::default() }),
         // A closure, so that their location is here.
         many: (0..setup.semaphores).map(|permits| Semaphore::new(permits)).collect(),
     };
