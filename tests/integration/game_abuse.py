@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 # ctest: labels=plain timeout=240
-"""A game under load whose exporter is abused in twenty-two ways: the game plays on, an honest client is
+"""A game under load whose exporter is abused in twenty-five ways: the game plays on, an honest client is
 served meanwhile, every count is the game's own, and memory and descriptors come back. How the p99 of its
 loop compares with that of quiet stretches is printed; only when every pair is beyond doubt does it fail
 (tests/bench/abuse measures it)."""

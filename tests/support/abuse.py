@@ -26,6 +26,7 @@ from http2_raw import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PIN
                        field, frame, message, request_header)
 
 WATCH = "/weir.v1.Agent/Watch"
+INSTRUMENT = "/rs.tokio.console.instrument.Instrument/"
 ANY_ROW = message(b"\x0a\x00\x10\x64")  # one query, ten times a second
 HELD = 40  # connections that an attack keeps open; there is room for 128
 
@@ -199,6 +200,47 @@ def no_window(target):
     target.hold("no window", held)
 
 
+def tokio_slow_consoles(target):
+    """Consoles of tokio-console's protocol that read nothing, half of them without a window."""
+    held = []
+    for i in range(HELD // 4):
+        raw = target.raw(preface=False)
+        raw.send(PREFACE + (frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0") if i % 2 else frame(SETTINGS, 0, 0)))
+        raw.call(1, INSTRUMENT + "WatchUpdates")
+        raw.call(3, INSTRUMENT + "WatchState")
+        raw.call(5, INSTRUMENT + "WatchTaskDetails", message(b"\x0a\x02\x08\x01"))
+        held.append(raw)
+    target.hold("tokio slow consoles", held)
+
+
+def tokio_pauses(target):
+    """Pause and Resume in turn, with a watch beside them that must follow."""
+    raw = target.raw()
+    raw.call(1, INSTRUMENT + "WatchUpdates")
+    raw.call(3, INSTRUMENT + "WatchState")
+    for i in range(1000):
+        if not raw.send(frame(HEADERS, END_HEADERS, 2 * i + 5,
+                              request_header(INSTRUMENT + ("Resume" if i % 2 else "Pause"))) +
+                        frame(DATA, END_STREAM, 2 * i + 5, message())):
+            break
+    raw.close()
+
+
+def tokio_broken_messages(target):
+    """What is no request: of no protobuf, of no task, of too many bytes, many at a time, and cut off."""
+    bodies = (message(b"\xff\xff"), message(b"", length=0xFFFFFFFF), message(b"\x0a\x02\x08\x00"),
+              message(b"\x0a\x0b\x08" + b"\xff" * 9 + b"\x01"), message(b"\x0a" * 3000), message(b"", flag=1), b"",
+              message() * 3, message(b"\x0a\x00" * 8000), message(b"x" * 60000))
+    raw = target.raw()
+    stream = 1
+    for method in ("WatchUpdates", "WatchState", "WatchTaskDetails", "Pause", "Resume", "Nonesuch"):
+        for body in bodies:
+            raw.call(stream, INSTRUMENT + method, body)
+            raw.send(frame(RST_STREAM, 0, stream, b"\0\0\0\x08"))
+            stream += 2
+    raw.close()
+
+
 def slow_preface(target):
     held = []
     for i in range(HELD // 2):
@@ -295,8 +337,9 @@ def no_descriptors(target):
 
 ATTACKS = (rapid_reset, continuation_flood, ping_flood, settings_flood, priority_flood,
            empty_data_flood, hpack_bomb, header_flood, bad_frames, random_frames, broken_messages,
-           slow_consoles, no_window, slow_preface, stopped_consoles, killed_consoles, connects,
-           http_half_requests, http_slow_scrapes, http_resets, http_nonsense, no_descriptors)
+           slow_consoles, no_window, tokio_slow_consoles, tokio_pauses, tokio_broken_messages,
+           slow_preface, stopped_consoles, killed_consoles, connects, http_half_requests,
+           http_slow_scrapes, http_resets, http_nonsense, no_descriptors)
 
 
 def attack(target, seconds):
