@@ -88,6 +88,17 @@ def all_five_warnings_are_there():
     with_console.quit()
 
 
+def a_crowd_is_seen_late():
+    """128 events are taken in a turn, of which there is one a second unless there is a request."""
+    crowd = TokioServer("0.5", "--tasks", 10000, "--socket", os.path.join(console.scratch, "crowd"))
+    with_console = TokioConsole(crowd.url).connected()
+    first = with_console.waits(lambda _: with_console.count("tasks"), "tasks")
+    assert first < 5000 < crowd.status()["alive"], first
+    crowd.settle()
+    with_console.waits(lambda _: with_console.count("tasks") >= 10000, "all of them")
+    with_console.quit()
+
+
 def it_does_not_connect_to_a_server_of_0_4():
     """Which has no WatchState; 0.1.14 insists on it."""
     old = TokioServer("0.4")
@@ -104,4 +115,4 @@ def it_does_not_connect_to_a_server_of_0_4():
 
 console.run([polls_are_what_the_server_counts, permits_follow_acquire_and_release,
              permits_are_wrong_after_try_acquire, a_channels_depth_is_nowhere, all_five_warnings_are_there,
-             it_does_not_connect_to_a_server_of_0_4])
+             a_crowd_is_seen_late, it_does_not_connect_to_a_server_of_0_4])

@@ -19,7 +19,7 @@ use tokio::task::{unconstrained, yield_now};
 
 const WAKES_MANY: u32 = 11; // of a poll, to tell what a further one costs
 const CHUNK: u64 = 64; // tasks that are spawned before they get their turn
-const TURN: Duration = Duration::from_millis(1); // in which a subscriber takes in 128 events
+const TURN: Duration = Duration::from_millis(5); // in which a subscriber takes in 128 events
 const ALIVE_CHUNK: u64 = 2000; // of what is to be alive, between two rests: no event is to be lost
 const REST: Duration = Duration::from_millis(300); // without work: at rest
 
@@ -57,14 +57,14 @@ impl Begin {
     }
 }
 
-/// Until no thread of the process has worked for a while.
+/// Until the process has worked little for a while: a subscriber goes over all that it knows in each turn.
 fn wait_for_rest() {
     let mut used = clock(PROCESS_CPUTIME);
     let mut since = Instant::now();
     while since.elapsed() < REST {
         std::thread::park_timeout(REST / 10);
         let now = clock(PROCESS_CPUTIME);
-        if now - used > REST.as_nanos() as u64 / 100 {
+        if now - used > REST.as_nanos() as u64 / 10 / 2 {
             since = Instant::now();
         }
         used = now;
@@ -139,7 +139,7 @@ fn alive<T>(n: u64, make: impl Fn() -> T) -> Vec<T> {
     while (all.len() as u64) < n {
         all.push(make());
         if all.len() as u64 % ALIVE_CHUNK == 0 {
-            std::thread::park_timeout(40 * TURN); // 5,120 events
+            std::thread::park_timeout(40 * TURN); // in which 5,120 events are taken in
         }
     }
     all
