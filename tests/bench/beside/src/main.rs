@@ -22,6 +22,7 @@ const CHUNK: u64 = 64; // tasks that are spawned before they get their turn
 const TURN: Duration = Duration::from_millis(5); // in which a subscriber takes in 128 events
 const ALIVE_CHUNK: u64 = 2000; // of what is to be alive, between two rests: no event is to be lost
 const REST: Duration = Duration::from_millis(300); // without work: at rest
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[repr(C)]
 struct Timespec {
@@ -60,8 +61,10 @@ impl Begin {
 /// Until the process has worked little for a while: a subscriber goes over all that it knows in each turn.
 fn wait_for_rest() {
     let mut used = clock(PROCESS_CPUTIME);
-    let mut since = Instant::now();
+    let begin = Instant::now();
+    let mut since = begin;
     while since.elapsed() < REST {
+        assert!(begin.elapsed() < PATIENCE, "never at rest");
         std::thread::park_timeout(REST / 10);
         let now = clock(PROCESS_CPUTIME);
         if now - used > REST.as_nanos() as u64 / 10 / 2 {
