@@ -369,7 +369,7 @@ static void no_layout_leaves_its_body(void **state)
     for (int rows = WC_MIN_ROWS; rows < 80; rows++) {
         for (unsigned seed = 0; seed < 200; seed++) {
             for (unsigned tab = 0; tab < WC_N_TABS; tab++) {
-                counts[tab] = seed * 2654435761U >> (tab * 3) & 31;
+                counts[tab] = (seed * UINT64_C(11400714819323198485) >> (tab * 4)) & 31;
             }
             enum wc_tab tab = (enum wc_tab)(seed % WC_N_TABS);
             bool is_single = wc_column_table(tab)->is_single;
