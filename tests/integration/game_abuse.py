@@ -3,8 +3,7 @@
 # ctest: labels=plain timeout=240
 """A game under load whose exporter is abused in twenty-five ways: the game plays on, an honest client is
 served meanwhile, every count is the game's own, and memory and descriptors come back. How the p99 of its
-loop compares with that of quiet stretches is printed; only when every pair is beyond doubt does it fail
-(tests/bench/abuse measures it)."""
+loop compares with that of quiet stretches is printed and not judged: tests/bench/abuse measures it."""
 
 import json
 import os
@@ -20,7 +19,6 @@ from game import WEIR, check_report, check_status, row, run, wait_for  # noqa: E
 SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
 ROUNDS = 2
 SECONDS = 4
-CLEARLY_WORSE = 2.0  # of all pairs; the bound of 1.1 is for quiet machines and many pairs
 GROWN_BYTES = 256 << 20 if SANITIZED else 8 << 20
 TURN_SECONDS = 10  # an honest client's, on a busy machine
 
@@ -87,9 +85,6 @@ with stage.game as game:
     wait_for(lambda: descriptors(game.pid) <= fds, "descriptors come back")
     grown = wait_for(lambda: memory(game.pid) - bytes_before < GROWN_BYTES, "memory comes back")
     check_counts(game)
-    if not SANITIZED:
-        least = found["quiet"]["least"], found["elsewhere"]["least"]
-        assert min(least) < CLEARLY_WORSE, found
     stage.players.terminate()
     report = json.loads(stage.players.communicate(timeout=60)[0])["data"]
     check_report(report)

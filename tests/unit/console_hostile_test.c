@@ -198,7 +198,7 @@ static void every_size_is_drawn_inside_itself(void **state)
     rich_rows_set();
     screen.ui.detail_id = screen_find(&screen, WI_CHANNEL, "moves")->id;
     for (int rows = 1; rows < 70; rows += 3) {
-        for (int cols = 1; cols < 260; cols += 7) {
+        for (int cols = 1 + rows % 23; cols < 260; cols += 23) {
             for (int tab = 0; tab < WC_N_TABS; tab++) {
                 screen.ui.tab = (enum wc_tab)tab;
                 screen.ui.is_detail = (rows + cols + tab) % 4 == 0;
