@@ -105,7 +105,8 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
         }
     }
     struct wc_history *row;
-    if (histories->n_rows < WC_HISTORY_ROWS) {
+    bool is_more = histories->n_rows < WC_HISTORY_ROWS;
+    if (is_more) {
         if (histories->n_rows == histories->room) {
             histories_grow(histories);
         }
@@ -119,7 +120,11 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
     for (int i = 0; i < WC_HISTORY_SECONDS; i++) {
         row->bucket[i] = NAN;
     }
-    histories_rehash(histories);
+    if (is_more) {
+        *history_slot(histories, kind, id) = (uint32_t)histories->n_rows;
+    } else {
+        histories_rehash(histories);
+    }
     return row;
 }
 
