@@ -46,6 +46,8 @@ static void check_option(const struct wc_args *args, const struct wc_option *opt
         FUZZ_CHECK(number >= 1 && number <= 9007199254740992.0);
     } else if (option->type == WC_OPTION_SECONDS) {
         FUZZ_CHECK(number >= 0.001 && number <= 1e9);
+    } else if (option->type == WC_OPTION_MOMENT) {
+        FUZZ_CHECK(number >= 0 && number <= 1e9);
     } else if (option->type == WC_OPTION_CHOICE) {
         FUZZ_CHECK(number >= 0 && strstr(option->choices, texts[n - 1]));
     }

@@ -22,15 +22,16 @@ STAGES = {
     "agent/src": ["wire", "snapshot", "segment"],
     "console/src/base": [],
     "console/src/emit": ["base", "view", "proto"],
-    "console/src/target": ["base", "segment"],
+    "console/src/record": ["base", "model", "proto", "encode", "segment"],
+    "console/src/target": ["base", "record", "segment"],
     "console/src/tokio": ["base", "snapshot", "segment"],
-    "console/src/session": ["base", "target", "proto", "snapshot", "wire", "segment", "tokio"],
+    "console/src/session": ["base", "record", "target", "proto", "snapshot", "wire", "segment", "tokio"],
     "console/src/model": ["base", "proto"],
     "console/src/view": ["base", "model", "input", "proto"],
     "console/src/input": ["base", "model", "view"],
     "console/src/term": ["base", "view", "input"],
-    "console/src/command": ["base", "emit", "target", "session", "model", "view", "input", "term",
-                            "proto", "segment", "command", "wire", "snapshot", "tokio"],
+    "console/src/command": ["base", "emit", "record", "target", "session", "model", "view", "input",
+                            "term", "proto", "segment", "command", "wire", "snapshot", "tokio"],
     "console/src": ["base", "command"],
 }
 
@@ -40,8 +41,9 @@ LIBRARIES = {
     r"microhttpd\.h": ["agent/src/wire"],
     r"(n?curses|ncursesw/.*|term)\.h": ["console/src/term"],
     r"protobuf-c/": [],
+    r"zlib\.h": ["console/src/record"],
     r"uv\.h": ["server-example"],
-    r"(weir/v1/agent|tokio/console)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
+    r"(weir/v1/(agent|recording)|tokio/console)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
 }
 # In the example, one file shows the whole price of adopting weir.
 EXAMPLE_WEIR = "server-example/instrument"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT = 1, SECONDS, VERBOSE, TEXT, FORM, LONG_ONLY };
+enum { COUNT = 1, SECONDS, VERBOSE, TEXT, FORM, LONG_ONLY, MOMENT };
 
 static const struct wc_option options[] = {
     {COUNT, 'C', "count", WC_OPTION_COUNT, "N", NULL, false, "how many"},
@@ -21,6 +21,7 @@ static const struct wc_option options[] = {
     {TEXT, 'I', NULL, WC_OPTION_TEXT, "GLOB", NULL, true, "which"},
     {FORM, 'o', "output", WC_OPTION_CHOICE, "FORM", "human|json|csv", false, "form"},
     {LONG_ONLY, 0, "changes-only", WC_OPTION_FLAG, NULL, NULL, false, "fewer"},
+    {MOMENT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false, "when"},
 };
 
 static enum wc_exit parse(const char *line, struct wc_args *ret_args, struct wc_error *ret_error)
@@ -58,6 +59,20 @@ static void options_are_taken_in_all_their_forms(void **state)
         assert_int_equal(args.n_words, 1);
         assert_string_equal(args.words[0], "topic");
     }
+}
+
+static void a_moment_may_be_the_start(void **state)
+{
+    (void)state;
+    struct wc_args args;
+    struct wc_error error = {0};
+    assert_int_equal(parse("--at 0", &args, &error), WC_OK);
+    assert_true(wc_args_has(&args, MOMENT) && wc_args_number(&args, MOMENT, 5) == 0);
+    assert_int_equal(parse("--at 0.5", &args, &error), WC_OK);
+    assert_true(wc_args_number(&args, MOMENT, 5) == 0.5);
+    assert_int_equal(parse("--at -1", &args, &error), WC_USAGE);
+    assert_non_null(strstr(error.text, "from 0"));
+    assert_int_equal(parse("-W 0", &args, &error), WC_USAGE);
 }
 
 static void what_is_not_given_has_its_default(void **state)
@@ -190,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_taken_in_all_their_forms),
+        cmocka_unit_test(a_moment_may_be_the_start),
         cmocka_unit_test(what_is_not_given_has_its_default),
         cmocka_unit_test(repeated_options_are_listed),
         cmocka_unit_test(words_after_two_dashes_are_no_options),

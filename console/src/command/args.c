@@ -101,6 +101,12 @@ static enum wc_exit args_check(const struct wc_option *option, const char *text,
                                 name, text);
         }
         break;
+    case WC_OPTION_MOMENT:
+        if (!args_decimal(text, false, &number) || number > ARGS_SECONDS_MAX) {
+            return wc_error_set(ret_error, WC_USAGE, "%s %s: give seconds, from 0, as 90 or 0.5",
+                                name, text);
+        }
+        break;
     case WC_OPTION_CHOICE: {
         int index = args_choice(option->choices, text);
         if (index < 0) {

@@ -29,7 +29,7 @@ static void help_overview(void)
         printf("  %-10s %s\n", command->name, command->summary);
     }
     puts("\nTARGET: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,\n"
-         "        file:///path or the path of a segment.\n"
+         "        file:///path or the path of a segment or a recording.\n"
          "        None given: $WEIR_TARGET, else the only running process.\n\n"
          "exit codes: 0 fine, 2 usage or unknown topic, 3 no such target or cannot connect,\n"
          "        4 other version or corrupt file, 5 denied, 6 target ended, 7 data incomplete,\n"

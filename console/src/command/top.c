@@ -15,6 +15,7 @@
 #include "command/lints.h"
 #include "input/input.h"
 #include "model/query.h"
+#include "record/reader.h"
 #include "session/link.h"
 #include "term/term.h"
 #include "view/view.h"
@@ -30,7 +31,10 @@ enum {
     TOP_BRAILLE,
     TOP_COLOR,
     TOP_FOR,
-    TOP_LINT
+    TOP_LINT,
+    TOP_AT,
+    TOP_SPEED,
+    TOP_STOPPED
 };
 
 static const struct wc_option top_options[] = {
@@ -84,6 +88,10 @@ static void top_connected(struct top *top)
     wc_model_describe(&top->model, description, wc_link_notice(top->link),
                       is_dead && !top->has_ended ? 0 : top_clock(CLOCK_REALTIME));
     top->has_sent = false;
+    if (wc_link_player(top->link)) {
+        wc_player_playback(wc_link_player(top->link), &top->model.playback);
+        top->ui.interval_millis = top->model.playback.interval_millis;
+    }
 }
 
 /* The link broke: a process that lives is dialled again, one that has ended is read once more. */
@@ -167,6 +175,16 @@ static void top_step(struct top *top, int64_t now)
         wc_model_series(&top->model, series);
     }
     top_ask_past(top);
+    if (wc_link_player(top->link)) {
+        /* It has its answer at once: so no picture is drawn without it. */
+        (void)wc_link_step(top->link, &error);
+        while ((series = wc_link_take_series(top->link)) != NULL) {
+            wc_model_series(&top->model, series);
+        }
+        wc_player_playback(wc_link_player(top->link), &top->model.playback);
+        snprintf(top->model.notice, sizeof(top->model.notice), "%s",
+                 wc_player_notice(wc_link_player(top->link)));
+    }
     top->has_ended = top->has_ended || (was_live && top->model.connection == WC_DEAD);
     if (code != WC_OK) {
         top_lost(top, &error);
@@ -215,6 +233,64 @@ static void top_draw(struct top *top)
     wc_term_show(&top->grid);
 }
 
+/* The next speed above or below. */
+static double top_speed(double speed, int by)
+{
+    static const double speeds[] = {0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 600};
+    const int n = sizeof(speeds) / sizeof(speeds[0]);
+    int at = 0;
+    while (at + 1 < n && speeds[at] < speed) {
+        at++;
+    }
+    if (by > 0 && speeds[at] > speed) {
+        by = 0;
+    }
+    at += by;
+    return speeds[at < 0 ? 0 : at >= n ? n - 1 : at];
+}
+
+/* Goes to a moment of the recording. */
+static void top_seek(struct top *top, int64_t position)
+{
+    wc_player_seek(wc_link_player(top->link), position > 0 ? (uint64_t)position : 0);
+    wc_model_rewind(&top->model);
+}
+
+/* Does with the recording what a key has asked for. */
+static void top_replay(struct top *top)
+{
+    struct wc_playback_wish wish = top->ui.wish;
+    struct wc_player *player = top->link ? wc_link_player(top->link) : NULL;
+    struct wc_playback now;
+
+    top->ui.wish.wish = WC_WISH_NONE;
+    if (!player || wish.wish == WC_WISH_NONE) {
+        return;
+    }
+    wc_player_step(player, (uint64_t)top_clock(CLOCK_MONOTONIC));
+    wc_player_playback(player, &now);
+    switch (wish.wish) {
+    case WC_WISH_TOGGLE:
+        if (now.is_at_end) {
+            top_seek(top, 0); /* once more */
+        }
+        wc_player_pause(player, !now.is_at_end && !now.is_paused);
+        break;
+    case WC_WISH_MOVE:
+        top_seek(top, (int64_t)now.position + wish.by * NANOS);
+        break;
+    case WC_WISH_START:
+    case WC_WISH_END:
+        top_seek(top, wish.wish == WC_WISH_END ? (int64_t)now.length : 0);
+        break;
+    case WC_WISH_SPEED:
+        wc_player_speed(player, top_speed(now.speed, wish.by));
+        break;
+    case WC_WISH_NONE:
+        break;
+    }
+}
+
 /* Takes all keys and signals that are there. False: it is over. */
 static bool top_input(struct top *top)
 {
@@ -230,6 +306,7 @@ static bool top_input(struct top *top)
             break;
         case WC_TERM_KEY:
             wc_input_key(&top->ui, &top->model, &top->layout, key);
+            top_replay(top);
             /* The next key acts on what this one has made of the screen. */
             wc_ui_layout(&top->ui, &top->model, top->grid.rows, top->grid.cols, &top->layout);
             wc_ui_settle(&top->ui, &top->model, &top->layout);
@@ -351,6 +428,12 @@ static enum wc_exit top_start(struct top *top, const struct wc_args *args,
         return code;
     }
     top->target = *wc_link_target(top->link);
+    if (wc_link_player(top->link)) {
+        struct wc_player *player = wc_link_player(top->link);
+        wc_player_seek(player, (uint64_t)(wc_args_number(args, TOP_AT, 0) * 1e9 + 0.5));
+        wc_player_speed(player, wc_args_number(args, TOP_SPEED, 1));
+        wc_player_pause(player, wc_args_has(args, TOP_STOPPED));
+    }
     top_connected(top);
     wc_ui_begin(&top->ui, &top->model);
     code = wc_term_start((enum wc_color)wc_args_number(args, TOP_COLOR, WC_COLOR_AUTO), ret_error);
@@ -384,7 +467,8 @@ static enum wc_exit top_command(const struct wc_args *args)
         seconds > 0 ? top_clock(CLOCK_MONOTONIC) + (int64_t)(seconds * 1e9) : INT64_MAX;
     top_run(top, deadline);
     bool is_by_time = top_clock(CLOCK_MONOTONIC) >= deadline;
-    code = top->has_ended && !is_by_time ? WC_ENDED : WC_OK;
+    /* Nobody has watched the end of what is only replayed. */
+    code = top->has_ended && !is_by_time && !top->target.is_recording ? WC_ENDED : WC_OK;
     top_finish(top);
     return code;
 }
@@ -417,4 +501,64 @@ const struct wc_command wc_command_top = {
     .n_options = sizeof(top_options) / sizeof(top_options[0]),
     .max_words = 1,
     .run = top_command,
+};
+
+static const struct wc_option replay_options[] = {
+    {TOP_AT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false, "begin so long after the start"},
+    {TOP_SPEED, 0, "speed", WC_OPTION_SECONDS, "N", NULL, false,
+     "so many seconds of the recording in one, 0.1 to 600 (1)"},
+    {TOP_STOPPED, 0, "stopped", WC_OPTION_FLAG, NULL, NULL, false, "stand still until Space"},
+    {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false,
+     "sort by a metric: depth, in_rate, wait_p99, ...; or name"},
+    {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false,
+     "only names that hold or match it"},
+    {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"},
+    {TOP_BRAILLE, 0, "braille", WC_OPTION_FLAG, NULL, NULL, false,
+     "draw graphs with braille dots: twice as fine, where the font has them"},
+    {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false,
+     "colours; auto: where the terminal has them and NO_COLOR is not set"},
+    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
+};
+
+static enum wc_exit replay_command(const struct wc_args *args)
+{
+    struct wc_error error;
+    const char *path = args->n_words > 0 ? args->words[0] : "";
+    double speed = wc_args_number(args, TOP_SPEED, 1);
+
+    if (!path[0]) {
+        wc_error_set(&error, WC_USAGE, "replay: give a recording: `weir record -o FILE` makes one");
+        return wc_command_fail(&error);
+    }
+    if (speed < 0.1 || speed > 600) {
+        wc_error_set(&error, WC_USAGE, "replay: --speed takes 0.1 to 600");
+        return wc_command_fail(&error);
+    }
+    /* What is wrong with it is told before there is a screen. */
+    struct wc_reader *reader = NULL;
+    enum wc_exit code = wc_reader_open(path, &reader, &error);
+    wc_reader_close(reader);
+    if (code != WC_OK) {
+        return wc_command_fail(&error);
+    }
+    /* A file, whatever process has its name. */
+    char text[WI_PATH_MAX + 8];
+    struct wc_args file = *args;
+    snprintf(text, sizeof(text), "file://%s", path);
+    file.words[0] = text;
+    return top_command(&file);
+}
+
+const struct wc_command wc_command_replay = {
+    .name = "replay",
+    .usage = "FILE [--at SECS] [--speed N] [--stopped] [-s FIELD] [-f GLOB] [--ascii|--braille]",
+    .summary = "a recording on the screen, as it was",
+    .details = "All of the screen works as on a living process. Besides:\n"
+               "  Space      stop, and go on       , .   ten seconds back, on    { }  a minute\n"
+               "  + -        faster, more slowly   ^ $   to the start, the end\n"
+               "The first line has the recording's time of day; the second its position and speed.",
+    .options = replay_options,
+    .n_options = sizeof(replay_options) / sizeof(replay_options[0]),
+    .max_words = 1,
+    .run = replay_command,
 };

@@ -397,6 +397,38 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
     }
 }
 
+/* What a recording is wanted to do; false for any other action. */
+static bool input_replay(struct wc_ui *ui, enum wc_action action)
+{
+    static const struct {
+        enum wc_action action;
+        struct wc_playback_wish wish;
+    } wishes[] = {
+        {WC_ACTION_PLAY, {WC_WISH_TOGGLE, 0}},       {WC_ACTION_BACKWARD, {WC_WISH_MOVE, -10}},
+        {WC_ACTION_FORWARD, {WC_WISH_MOVE, 10}},     {WC_ACTION_FAR_BACKWARD, {WC_WISH_MOVE, -60}},
+        {WC_ACTION_FAR_FORWARD, {WC_WISH_MOVE, 60}}, {WC_ACTION_START, {WC_WISH_START, 0}},
+        {WC_ACTION_END, {WC_WISH_END, 0}},           {WC_ACTION_SPEED_UP, {WC_WISH_SPEED, 1}},
+        {WC_ACTION_SPEED_DOWN, {WC_WISH_SPEED, -1}},
+    };
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        if (wishes[i].action == action) {
+            ui->wish = wishes[i].wish;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a key does now. In the details [ and ] stay what they are. */
+static enum wc_action input_action(const struct wc_ui *ui, const struct wc_model *model,
+                                   uint32_t key)
+{
+    bool is_row = ui->is_detail && (key == '[' || key == ']');
+    enum wc_action action =
+        model->playback.is_on && !is_row ? wc_key_replay_action(key) : WC_ACTION_NONE;
+    return action != WC_ACTION_NONE ? action : wc_key_action(key);
+}
+
 /* Whether an action shows what a frozen screen does not hold. */
 static bool input_needs_more(const struct wc_ui *ui, enum wc_action action)
 {
@@ -430,7 +462,7 @@ void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layo
     }
     bool is_second_g = key == 'g' && ui->is_g_typed;
     ui->is_g_typed = key == 'g' && !is_second_g;
-    enum wc_action action = is_second_g ? WC_ACTION_TOP : wc_key_action(key);
+    enum wc_action action = is_second_g ? WC_ACTION_TOP : input_action(ui, model, key);
     if (ui->is_help) {
         ui->is_help = false; /* any key closes it, and only that; but to quit is to quit */
         ui->wants_quit = action == WC_ACTION_QUIT;
@@ -440,7 +472,7 @@ void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layo
         snprintf(ui->message, sizeof(ui->message), "the screen is frozen: Space lets it go on");
         return;
     }
-    bool is_done = input_cursor(ui, model, layout, action) ||
+    bool is_done = input_replay(ui, action) || input_cursor(ui, model, layout, action) ||
                    (wc_ui_is_detail(ui) && input_detail_act(ui, model, action));
     if (!is_done) {
         input_act(ui, model, layout, action, key);

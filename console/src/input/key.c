@@ -34,22 +34,74 @@ static const struct wc_key_row rows[] = {
     {WC_ACTION_PREVIOUS_ROW, {'['}, "[", "details of the row before", NULL, NULL, 0},
     {WC_ACTION_NEXT_ROW, {']'}, "]", "details of the next row", NULL, NULL, 0},
 };
+
+/* Of a recording. */
+static const struct wc_key_row replay_rows[] = {
+    {WC_ACTION_PLAY, {' '}, "Space", "stop the recording, and go on", "stop/play", "Space", 1},
+    {WC_ACTION_BACKWARD, {',', '['}, ", [", "10 s back ([ in details: the row)", "10 s", ", .", 2},
+    {WC_ACTION_FORWARD, {'.', ']'}, ". ]", "10 s on", NULL, NULL, 0},
+    {WC_ACTION_FAR_BACKWARD, {'{'}, "{", "a minute back", NULL, NULL, 0},
+    {WC_ACTION_FAR_FORWARD, {'}'}, "}", "a minute on", "minute", "{ }", 3},
+    {WC_ACTION_START, {'^'}, "^", "to the recording's start", NULL, NULL, 0},
+    {WC_ACTION_END, {'$'}, "$", "to its end", NULL, NULL, 0},
+    {WC_ACTION_SPEED_DOWN, {'-'}, "-", "play more slowly", NULL, NULL, 0},
+    {WC_ACTION_SPEED_UP, {'+', '='}, "+", "play faster", "speed", "+ -", 2},
+};
 /* clang-format on */
+
+#define N_ROWS        (sizeof(rows) / sizeof(rows[0]))
+#define N_REPLAY_ROWS (sizeof(replay_rows) / sizeof(replay_rows[0]))
 
 const struct wc_key_row *wc_key_row(size_t i)
 {
-    return i < sizeof(rows) / sizeof(rows[0]) ? &rows[i] : NULL;
+    return i < N_ROWS ? &rows[i] : NULL;
 }
 
-enum wc_action wc_key_action(uint32_t key)
+const struct wc_key_row *wc_key_replay_row(size_t i)
 {
-    const struct wc_key_row *row;
-    for (size_t i = 0; key && (row = wc_key_row(i)) != NULL; i++) {
-        for (int k = 0; k < WC_KEYS_PER_ROW && row->keys[k]; k++) {
-            if (row->keys[k] == key) {
-                return row->action;
+    return i < N_REPLAY_ROWS ? &replay_rows[i] : NULL;
+}
+
+/* Whether a recording has the row's first key for itself. */
+static bool key_is_taken(const struct wc_key_row *row)
+{
+    return row->keys[0] && row->action != WC_ACTION_PREVIOUS_ROW &&
+           row->action != WC_ACTION_NEXT_ROW &&
+           wc_key_replay_action(row->keys[0]) != WC_ACTION_NONE;
+}
+
+const struct wc_key_row *wc_key_row_of(size_t i, bool is_replay)
+{
+    size_t n = 0;
+    if (!is_replay) {
+        return wc_key_row(i);
+    }
+    for (size_t k = 0; k < N_ROWS; k++) {
+        if (!key_is_taken(&rows[k]) && n++ == i) {
+            return &rows[k];
+        }
+    }
+    return wc_key_replay_row(i - n);
+}
+
+static enum wc_action key_find(const struct wc_key_row *table, size_t n, uint32_t key)
+{
+    for (size_t i = 0; key && i < n; i++) {
+        for (int k = 0; k < WC_KEYS_PER_ROW && table[i].keys[k]; k++) {
+            if (table[i].keys[k] == key) {
+                return table[i].action;
             }
         }
     }
     return WC_ACTION_NONE;
+}
+
+enum wc_action wc_key_action(uint32_t key)
+{
+    return key_find(rows, N_ROWS, key);
+}
+
+enum wc_action wc_key_replay_action(uint32_t key)
+{
+    return key_find(replay_rows, N_REPLAY_ROWS, key);
 }

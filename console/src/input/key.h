@@ -5,6 +5,7 @@
 #ifndef WC_INPUT_KEY_H
 #define WC_INPUT_KEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,7 +61,16 @@ enum wc_action {
     WC_ACTION_FASTER,
     WC_ACTION_WARNINGS,
     WC_ACTION_HELP,
-    WC_ACTION_QUIT
+    WC_ACTION_QUIT,
+    WC_ACTION_PLAY,
+    WC_ACTION_BACKWARD,
+    WC_ACTION_FORWARD,
+    WC_ACTION_FAR_BACKWARD,
+    WC_ACTION_FAR_FORWARD,
+    WC_ACTION_START,
+    WC_ACTION_END,
+    WC_ACTION_SPEED_UP,
+    WC_ACTION_SPEED_DOWN
 };
 
 #define WC_KEYS_PER_ROW 11
@@ -79,5 +89,12 @@ struct wc_key_row {
 const struct wc_key_row *wc_key_row(size_t i);
 
 enum wc_action wc_key_action(uint32_t key);
+
+/* The same of a recording's own keys, which come before the others: those have their places no more. */
+const struct wc_key_row *wc_key_replay_row(size_t i);
+enum wc_action wc_key_replay_action(uint32_t key);
+
+/* The rows that are in force, one after the other: i counts on, NULL ends them. */
+const struct wc_key_row *wc_key_row_of(size_t i, bool is_replay);
 
 #endif

@@ -244,6 +244,15 @@ void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series)
     weir__v1__series__free_unpacked(taken_series, NULL);
 }
 
+void wc_model_rewind(struct wc_model *model)
+{
+    model_forget(model);
+    model->has_past = false;
+    if (model->connection == WC_DEAD) {
+        wc_model_connection(model, WC_LIVE, 0); /* what comes may tell otherwise */
+    }
+}
+
 /* A deep copy of the live picture, for the time that it stands still. */
 static void picture_copy(struct wc_picture *to, const struct wc_picture *from)
 {
@@ -312,7 +321,7 @@ const struct wc_history *wc_model_history_of(const struct wc_model *model,
 
 double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos)
 {
-    if (model->connection != WC_LIVE || model->heard_nanos == 0) {
+    if (model->connection != WC_LIVE || model->heard_nanos == 0 || model->playback.is_on) {
         return 0;
     }
     int64_t patience = (int64_t)model->plan.interval_millis * 2500000;
@@ -323,9 +332,9 @@ double wc_model_stale_seconds(const struct wc_model *model, int64_t now_nanos)
     return (double)age / (double)NANOS;
 }
 
-const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, const char *field)
+static const Weir__V1__Metric *described_metric(const Weir__V1__Description *description, int kind,
+                                                const char *field)
 {
-    const Weir__V1__Description *description = model->description;
     for (size_t i = 0; description && i < description->n_metrics; i++) {
         const Weir__V1__Metric *metric = description->metrics[i];
         if ((int)metric->kind == kind && strcmp(metric->field, field) == 0) {
@@ -333,6 +342,11 @@ const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, 
         }
     }
     return NULL;
+}
+
+const Weir__V1__Metric *wc_model_metric(const struct wc_model *model, int kind, const char *field)
+{
+    return described_metric(model->description, kind, field);
 }
 
 const Weir__V1__Metric *wc_model_metric_at(const struct wc_model *model, int kind, uint32_t index)
@@ -369,7 +383,7 @@ const char *wc_model_absence(const struct wc_model *model, int kind)
     return "";
 }
 
-const char *wc_model_trend_field(const struct wc_model *model, int kind)
+const char *wc_trend_field(const Weir__V1__Description *description, int kind)
 {
     static const char *const fields[WC_N_KINDS][2] = {
         [WEIR__V1__KIND__KIND_CHANNEL] = {"depth"},
@@ -387,9 +401,14 @@ const char *wc_model_trend_field(const struct wc_model *model, int kind)
     if (kind < 0 || kind >= WC_N_KINDS) {
         return NULL;
     }
-    bool is_other = fields[kind][1] && !wc_model_metric(model, kind, fields[kind][0]) &&
-                    wc_model_metric(model, kind, fields[kind][1]);
+    bool is_other = fields[kind][1] && !described_metric(description, kind, fields[kind][0]) &&
+                    described_metric(description, kind, fields[kind][1]);
     return fields[kind][is_other];
+}
+
+const char *wc_model_trend_field(const struct wc_model *model, int kind)
+{
+    return wc_trend_field(model->description, kind);
 }
 
 const Weir__V1__Value *wc_model_value(const struct wc_rows *table, const Weir__V1__Row *row,

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "model/history.h"
+#include "model/playback.h"
 #include "weir/v1/agent.pb-c.h"
 
 #define WC_N_KINDS     13 /* as Weir__V1__Kind has */
@@ -71,6 +72,7 @@ struct wc_model {
     int64_t connection_unix_nanos; /* since when */
     int64_t heard_nanos;           /* of the console's clock, when the last Update came */
     char notice[256];              /* one line about the link, or "" */
+    struct wc_playback playback;   /* where a recording stands; else all 0 */
 };
 
 void wc_model_init(struct wc_model *model);
@@ -95,6 +97,9 @@ bool wc_model_wants_past(struct wc_model *model);
 
 /* What was before of one row: fills the history where nothing was seen. Owns: the series is freed. */
 void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series);
+
+/* A recording goes to another moment: what was seen is forgotten, and the past asked for anew. */
+void wc_model_rewind(struct wc_model *model);
 
 /* Freezes or thaws what is shown; Updates and histories go on being kept. */
 void wc_model_freeze(struct wc_model *model, bool is_frozen);
@@ -121,6 +126,9 @@ const char *wc_model_absence(const struct wc_model *model, int kind);
 /* The FIELD whose history a kind keeps for all its rows ("depth" for channels), or NULL. Where this
  * process has none such it may be another one. */
 const char *wc_model_trend_field(const struct wc_model *model, int kind);
+
+/* The same of a process that is only described; NULL: of one that is not known yet. */
+const char *wc_trend_field(const Weir__V1__Description *description, int kind);
 
 /* The value of a metric in a row; NULL when absent. */
 const Weir__V1__Value *wc_model_value(const struct wc_rows *table, const Weir__V1__Row *row,

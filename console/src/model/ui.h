@@ -13,6 +13,7 @@
 #include "model/layout.h"
 #include "model/model.h"
 #include "model/page.h"
+#include "model/playback.h"
 
 #define WC_UI_TEXT 128
 
@@ -62,6 +63,7 @@ struct wc_ui {
     bool has_from; /* the details were opened out of another row's */
     struct wc_place from;
     uint32_t interval_millis;
+    struct wc_playback_wish wish; /* of a recording; whoever plays takes it */
 };
 
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis);

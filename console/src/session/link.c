@@ -9,6 +9,7 @@
 #include "session/client.h"
 #include "session/connect.h"
 #include "session/attach.h"
+#include "session/queue.h"
 #include "wire/token.h"
 
 #include <errno.h>
@@ -34,25 +35,13 @@
 
 enum link_kind { LINK_NONE, LINK_UPDATES, LINK_LINES };
 
-struct link_message {
-    struct link_message *next;
-    Weir__V1__Update *update;
-    Weir__V1__Lines *lines;
-    Weir__V1__Series *series;
-};
-
-/* What has come and waits to be taken, the oldest first. */
-struct link_queue {
-    struct link_message *first, **last;
-    size_t n;
-};
-
 struct wc_link {
     struct wc_target target;
     char notice[256];
     int fd;
     struct wi_exporter *exporter; /* ours, for a bare segment and for Tokio */
     struct wc_tokio *tokio;       /* what that one reads; NULL: a segment */
+    struct wc_player *player;     /* of a recording: then there is no server */
     struct wc_client *client;
     Weir__V1__Description *description;
     int32_t describe_call;
@@ -62,8 +51,8 @@ struct wc_link {
     bool is_complete;
     struct wc_error stream_error; /* code WC_OK: none */
     struct wc_error error;        /* of the connection: for ever */
-    struct link_queue messages;   /* of the stream */
-    struct link_queue series;
+    struct wc_queue messages;     /* of the stream */
+    struct wc_queue series;
     int32_t history_calls[LINK_HISTORIES]; /* under way; 0: none */
     const uint8_t *output;                 /* not yet written */
     size_t n_output;
@@ -102,41 +91,6 @@ static enum wc_exit link_exit_of(int grpc_status)
     }
 }
 
-static void link_drop(struct link_queue *queue)
-{
-    for (struct link_message *message = queue->first; message;) {
-        struct link_message *next = message->next;
-        weir__v1__update__free_unpacked(message->update, NULL);
-        weir__v1__lines__free_unpacked(message->lines, NULL);
-        weir__v1__series__free_unpacked(message->series, NULL);
-        free(message);
-        message = next;
-    }
-    queue->first = NULL;
-    queue->last = &queue->first;
-    queue->n = 0;
-}
-
-static void link_put(struct link_queue *queue, struct link_message *taken_message)
-{
-    *queue->last = taken_message;
-    queue->last = &taken_message->next;
-    queue->n++;
-}
-
-static struct link_message *link_take(struct link_queue *queue)
-{
-    struct link_message *message = queue->first;
-    if (message) {
-        queue->first = message->next;
-        if (!queue->first) {
-            queue->last = &queue->first;
-        }
-        queue->n--;
-    }
-    return message;
-}
-
 static bool link_has_room(const struct wc_link *link)
 {
     return link->messages.n < LINK_QUEUE && link->series.n < LINK_QUEUE;
@@ -155,7 +109,7 @@ static int32_t *link_history_call(struct wc_link *link, int32_t call)
 
 static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, size_t n)
 {
-    struct link_message *message = wc_alloc(sizeof(*message));
+    struct wc_message *message = wc_alloc(sizeof(*message));
     if (link->stream_kind == LINK_UPDATES) {
         message->update = weir__v1__update__unpack(NULL, n, bytes);
         if (message->update && message->update->n_tables > LINK_TABLES_MAX) {
@@ -173,19 +127,19 @@ static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, s
                      "the server sent a message that cannot be read: is it another version?");
         return;
     }
-    link_put(&link->messages, message);
+    wc_queue_put(&link->messages, message);
 }
 
 /* What cannot be read is left out: the screen then begins with what it sees itself. */
 static void link_on_series(struct wc_link *link, const uint8_t *bytes, size_t n)
 {
-    struct link_message *message = wc_alloc(sizeof(*message));
+    struct wc_message *message = wc_alloc(sizeof(*message));
     message->series = weir__v1__series__unpack(NULL, n, bytes);
     if (!message->series) {
         free(message);
         return;
     }
-    link_put(&link->series, message);
+    wc_queue_put(&link->series, message);
 }
 
 static void link_on_message(void *context, int32_t call, const uint8_t *bytes, size_t n)
@@ -338,6 +292,10 @@ static void link_read(struct wc_link *link)
 
 enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 {
+    if (link->player) {
+        wc_player_step(link->player, link_now());
+        return WC_OK;
+    }
     if (link->error.code == WC_OK && link->tokio) {
         /* Our own exporter does not end with the server that it reads. */
         (void)wc_tokio_check(link->tokio, &link->error);
@@ -357,11 +315,14 @@ enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 
 int wc_link_fd(const struct wc_link *link)
 {
-    return link->fd;
+    return link->player ? wc_player_fd(link->player) : link->fd;
 }
 
 short wc_link_events(const struct wc_link *link)
 {
+    if (link->player) {
+        return POLLIN;
+    }
     if (link->error.code != WC_OK) {
         return 0;
     }
@@ -405,8 +366,8 @@ static struct wc_link *link_create(const struct wc_target *target)
     struct wc_link *link = wc_alloc(sizeof(*link));
     link->target = *target;
     link->fd = -1;
-    link_drop(&link->messages);
-    link_drop(&link->series);
+    wc_queue_drop(&link->messages);
+    wc_queue_drop(&link->series);
     struct wc_client_events events = {link, link_on_message, link_on_end};
     link->client = wc_client_create(&events);
     return link;
@@ -424,6 +385,16 @@ static void link_settle_tokio(struct wc_link *link)
         free(description->grpc_address);
     }
     description->grpc_address = wc_copy(place);
+}
+
+static enum wi_state link_state_of(const char *name)
+{
+    for (int state = WI_STATE_RUNNING; state <= WI_STATE_UNKNOWN; state++) {
+        if (strcmp(wi_state_name((enum wi_state)state), name) == 0) {
+            return (enum wi_state)state;
+        }
+    }
+    return WI_STATE_UNKNOWN;
 }
 
 /* Adds what the Description knows to the target, and says how it is read. */
@@ -450,12 +421,7 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
         strlen(description->segment_path) < sizeof(target->path)) {
         snprintf(target->path, sizeof(target->path), "%s", description->segment_path);
     }
-    target->state = WI_STATE_UNKNOWN;
-    for (int state = WI_STATE_RUNNING; state <= WI_STATE_UNKNOWN; state++) {
-        if (strcmp(wi_state_name((enum wi_state)state), description->state) == 0) {
-            target->state = (enum wi_state)state;
-        }
-    }
+    target->state = link_state_of(description->state);
     if (target->state == WI_STATE_DEAD || target->state == WI_STATE_ORPHANED) {
         snprintf(link->notice, sizeof(link->notice), "pid %u is dead: these are its last numbers",
                  target->pid);
@@ -566,6 +532,35 @@ static enum wc_exit link_open_other(const struct wc_target *target, uint64_t dea
     return code;
 }
 
+/* A recording tells what its process was when it began. */
+static enum wc_exit link_open_recording(const struct wc_target *target, struct wc_link **ret_link,
+                                        struct wc_error *ret_error)
+{
+    struct wc_link *link = link_create(target);
+    enum wc_exit code = wc_player_open(target->path, &link->player, ret_error);
+    if (code != WC_OK) {
+        wc_link_close(link);
+        return code;
+    }
+    const Weir__V1__Description *description = wc_player_opening(link->player)->description;
+    size_t n = weir__v1__description__get_packed_size(description);
+    uint8_t *bytes = wc_alloc(n);
+    weir__v1__description__pack(description, bytes);
+    link->description = weir__v1__description__unpack(NULL, n, bytes);
+    free(bytes);
+    if (!link->description || description->n_metrics > LINK_METRICS_MAX) {
+        wc_link_close(link);
+        return wc_error_set(ret_error, WC_MISMATCH, "%s: what it says of its process is not sound",
+                            target->path);
+    }
+    link->target.pid = description->pid;
+    snprintf(link->target.name, sizeof(link->target.name), "%s", description->name);
+    link->target.state = link_state_of(description->state);
+    snprintf(link->notice, sizeof(link->notice), "%s", wc_player_notice(link->player));
+    *ret_link = link;
+    return WC_OK;
+}
+
 enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
                                  struct wc_link **ret_link, struct wc_error *ret_error)
 {
@@ -573,6 +568,9 @@ enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patien
     bool has_fallen_back = false, is_other = false;
     uint64_t deadline = link_now() + patience_nanos;
     enum wc_exit code = WC_NO_TARGET;
+    if (target->is_recording) {
+        return link_open_recording(target, ret_link, ret_error);
+    }
     if (target->socket[0]) {
         /* With a segment to fall back on, an answer is not waited for to the end. */
         uint64_t first = has_path ? deadline - patience_nanos / 2 : deadline;
@@ -610,9 +608,10 @@ void wc_link_close(struct wc_link *link)
         close(link->fd);
     }
     wi_exporter_stop(link->exporter);
+    wc_player_close(link->player);
     wc_client_destroy(link->client);
-    link_drop(&link->messages);
-    link_drop(&link->series);
+    wc_queue_drop(&link->messages);
+    wc_queue_drop(&link->series);
     weir__v1__description__free_unpacked(link->description, NULL);
     free(link);
 }
@@ -626,7 +625,7 @@ static enum wc_exit link_start(struct wc_link *link, const char *method, enum li
         wc_client_cancel(link->client, link->stream_call);
         link->stream_call = 0;
     }
-    link_drop(&link->messages);
+    wc_queue_drop(&link->messages);
     link->is_complete = false;
     link->stream_error.code = WC_OK;
     if (link->error.code != WC_OK) {
@@ -648,23 +647,41 @@ static enum wc_exit link_start(struct wc_link *link, const char *method, enum li
 enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
                            struct wc_error *ret_error)
 {
+    if (link->player) {
+        wc_player_watch(link->player, request);
+        return WC_OK;
+    }
     return link_start(link, "/weir.v1.Agent/Watch", LINK_UPDATES, &request->base, ret_error);
 }
 
 enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
                                struct wc_error *ret_error)
 {
+    if (link->player) {
+        return wc_player_subscribe(link->player, request, ret_error);
+    }
     return link_start(link, "/weir.v1.Agent/Subscribe", LINK_LINES, &request->base, ret_error);
 }
 
 enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
                               struct wc_error *ret_error)
 {
+    if (link->player) {
+        wc_player_snapshot(link->player, request);
+        return WC_OK;
+    }
     return link_start(link, "/weir.v1.Agent/Snapshot", LINK_UPDATES, &request->base, ret_error);
 }
 
 void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field)
 {
+    if (link->player) {
+        int metric = wc_link_metric(link, kind, field);
+        if (metric >= 0) {
+            wc_player_history(link->player, (int)kind, (uint32_t)metric);
+        }
+        return;
+    }
     Weir__V1__HistoryRequest request = WEIR__V1__HISTORY_REQUEST__INIT;
     int32_t *call = link_history_call(link, 0);
     uint8_t bytes[256];
@@ -682,7 +699,10 @@ void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *fiel
 
 Weir__V1__Series *wc_link_take_series(struct wc_link *link)
 {
-    struct link_message *message = link_take(&link->series);
+    if (link->player) {
+        return wc_player_take_series(link->player);
+    }
+    struct wc_message *message = wc_queue_take(&link->series);
     Weir__V1__Series *series = message ? message->series : NULL;
     free(message);
     return series;
@@ -690,8 +710,15 @@ Weir__V1__Series *wc_link_take_series(struct wc_link *link)
 
 Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 {
-    struct link_message *message =
-        link->stream_kind == LINK_UPDATES ? link_take(&link->messages) : NULL;
+    if (link->player) {
+        Weir__V1__Update *look = wc_player_take_update(link->player);
+        if (look) {
+            link->target.state = link_state_of(look->state);
+        }
+        return look;
+    }
+    struct wc_message *message =
+        link->stream_kind == LINK_UPDATES ? wc_queue_take(&link->messages) : NULL;
     Weir__V1__Update *update = message ? message->update : NULL;
     free(message);
     return update;
@@ -699,8 +726,11 @@ Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 
 Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 {
-    struct link_message *message =
-        link->stream_kind == LINK_LINES ? link_take(&link->messages) : NULL;
+    if (link->player) {
+        return wc_player_take_lines(link->player);
+    }
+    struct wc_message *message =
+        link->stream_kind == LINK_LINES ? wc_queue_take(&link->messages) : NULL;
     Weir__V1__Lines *lines = message ? message->lines : NULL;
     free(message);
     return lines;
@@ -708,6 +738,9 @@ Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 
 bool wc_link_is_complete(const struct wc_link *link)
 {
+    if (link->player) {
+        return wc_player_is_complete(link->player);
+    }
     return link->is_complete && link->messages.n == 0;
 }
 
@@ -726,6 +759,11 @@ const struct wc_target *wc_link_target(const struct wc_link *link)
 const char *wc_link_notice(const struct wc_link *link)
 {
     return link->notice;
+}
+
+struct wc_player *wc_link_player(struct wc_link *link)
+{
+    return link->player;
 }
 
 bool wc_link_is_own(const struct wc_link *link)

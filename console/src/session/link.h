@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A link to one process: gRPC over its exporter's unix socket or TCP, or, for a segment that nobody
- * serves, over a socketpair to an exporter thread that the link runs itself. One thread at a time.
+ * serves, over a socketpair to an exporter thread that the link runs itself; a recording answers alike,
+ * without any server. One thread at a time.
  * Nothing here waits for a peer without a deadline; wc_link_step never waits at all.
  *
  *     wc_link_open -> wc_link_watch -> { poll(wc_link_fd, wc_link_events); wc_link_step;
@@ -11,6 +12,7 @@
 #define WC_SESSION_LINK_H
 
 #include "base/error.h"
+#include "record/player.h"
 #include "target/target.h"
 #include "weir/v1/agent.pb-c.h"
 
@@ -62,6 +64,11 @@ enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRe
                                struct wc_error *ret_error);
 enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
                               struct wc_error *ret_error);
+
+/*
+ * Of a recording: what plays it, to seek and to pause; NULL: the target lives, or did. Borrowed.
+ */
+struct wc_player *wc_link_player(struct wc_link *link);
 
 /*
  * Asks for the past of one metric of a kind, beside the stream that runs: the seconds of the last ten

@@ -5,6 +5,7 @@
  */
 #include "target/target.h"
 
+#include "record/reader.h"
 #include "target/pick.h"
 
 #include <stdbool.h>
@@ -62,6 +63,11 @@ static enum wc_exit target_by_path(const char *path, struct wc_target *ret_targe
 {
     if (strlen(path) >= WI_PATH_MAX) {
         return wc_error_set(ret_error, WC_NO_TARGET, "%s: longer than any segment's path", path);
+    }
+    if (wc_reader_is_recording(path)) {
+        *ret_target = (struct wc_target){.is_recording = true, .state = WI_STATE_UNKNOWN};
+        snprintf(ret_target->path, sizeof(ret_target->path), "%s", path);
+        return WC_OK;
     }
     struct wi_found found;
     memset(&found, 0, sizeof(found));
@@ -255,7 +261,7 @@ enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_t
 
 enum wi_state wc_target_state(const struct wc_target *target)
 {
-    if (!target->path[0]) {
+    if (!target->path[0] || target->is_recording) {
         return WI_STATE_UNKNOWN;
     }
     struct wi_found found;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A TARGET as a person names it: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,
- * file:///path or the path of a segment or of a socket; resolved to one process and the ways to reach it.
- * Reads directories and segment headers, connects to nothing.
+ * file:///path or the path of a segment, of a socket or of a recording; resolved to one process and the
+ * ways to reach it. Reads directories and segment headers, connects to nothing.
  */
 #ifndef WC_TARGET_TARGET_H
 #define WC_TARGET_TARGET_H
 
 #include "base/error.h"
 #include "segment/find.h"
+
+#include <stdbool.h>
 
 #define WC_HOST_MAX    256
 #define WC_PROCESS_MAX (WEIR_NAME_MAX + 12)
@@ -21,6 +23,7 @@ struct wc_target {
                                      "": the only one */
     char socket[WI_PATH_MAX];     /* of a living exporter; "": none */
     char path[WI_PATH_MAX]; /* of the segment; "": unknown (unix:/path), or of another machine */
+    bool is_recording;      /* `path` is a recording's */
     uint32_t pid;           /* 0: unknown before Describe, and of a server of Tokio's */
     char lints[256];        /* how its tasks are judged, if it is Tokio's: tokio/lint.h */
     enum wi_state state;

@@ -141,9 +141,11 @@ static void header_process(const struct wc_view *view)
     }
     header_memory(view, &line);
     header_load(view, &line);
-    wc_view_clock(clock, view->model->is_frozen && view->model->frozen.update
-                             ? view->model->frozen.update->unix_nanos
-                             : view->now_unix_nanos);
+    /* A recording has its own time. */
+    const struct wc_picture *picture = wc_model_picture(view->model);
+    bool is_past = view->model->is_frozen || view->model->playback.is_on;
+    wc_view_clock(clock,
+                  is_past && picture->update ? picture->update->unix_nanos : view->now_unix_nanos);
     int width = view->grid->cols - (int)strlen(clock) - 1;
     line_draw(view->grid, 0, width, &line);
     wc_grid_text(view->grid, 0, width + 1, (int)strlen(clock), WC_LABEL, clock);
@@ -186,11 +188,42 @@ static void header_rejects(const struct wc_view *view, struct line *line)
     }
 }
 
+/* "1:23" or "1:02:03". */
+static void header_time(char to[24], uint64_t nanos)
+{
+    unsigned seconds = (unsigned)(nanos / 1000000000 % 360000000);
+    if (seconds < 3600) {
+        snprintf(to, 24, "%u:%02u", seconds / 60, seconds % 60);
+    } else {
+        snprintf(to, 24, "%u:%02u:%02u", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+}
+
+/* " REPLAY 1:23/10:00 2x ", with the day where there is room. */
+static void header_replay(const struct wc_view *view, char *to, size_t size)
+{
+    const struct wc_playback *playback = &view->model->playback;
+    const struct wc_picture *picture = wc_model_picture(view->model);
+    char position[24], length[24], day[16] = "";
+    struct tm tm;
+    time_t seconds = picture->update ? (time_t)(picture->update->unix_nanos / 1000000000) : 0;
+
+    header_time(position, playback->position);
+    header_time(length, playback->length);
+    if (view->grid->cols >= 100 && seconds && localtime_r(&seconds, &tm)) {
+        strftime(day, sizeof(day), " %Y-%m-%d", &tm);
+    }
+    snprintf(to, size, " REPLAY%s %s/%s %gx%s ", day, position, length, playback->speed,
+             playback->is_at_end   ? " END"
+             : playback->is_paused ? " STOPPED"
+                                   : "");
+}
+
 /* What is not as it should be with what is shown; "" when all is well. */
 static void header_banner(const struct wc_view *view, char *to, size_t size)
 {
     const struct wc_model *model = view->model;
-    char clock[16] = "", text[48] = "";
+    char clock[16] = "", text[48] = "", replay[96] = "";
     double stale = wc_model_stale_seconds(model, view->now_nanos);
 
     wc_view_clock(clock, model->connection_unix_nanos);
@@ -204,14 +237,17 @@ static void header_banner(const struct wc_view *view, char *to, size_t size)
     } else if (stale > 0) {
         snprintf(text, sizeof(text), " STALE %.0fs ", stale);
     }
-    snprintf(to, size, "%s%s", text, model->is_frozen ? " PAUSED " : "");
+    if (model->playback.is_on) {
+        header_replay(view, replay, sizeof(replay));
+    }
+    snprintf(to, size, "%s%s%s", text, replay, model->is_frozen ? " PAUSED " : "");
 }
 
 static void header_state(const struct wc_view *view)
 {
     const struct wc_picture *picture = wc_model_picture(view->model);
     struct line line = {.n = 0};
-    char banner[96], text[WC_FORMAT_SIZE];
+    char banner[160], text[WC_FORMAT_SIZE];
 
     header_rejects(view, &line);
     snprintf(line_piece(&line, 6, WC_LABEL)->text, PIECE_SIZE, "every %g s",

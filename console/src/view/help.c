@@ -6,11 +6,11 @@
 
 #define KEYS_WIDTH 10
 
-static int help_rows(const struct wc_key_row **ret_rows, int room)
+static int help_rows(bool is_replay, const struct wc_key_row **ret_rows, int room)
 {
     int n = 0;
     const struct wc_key_row *row;
-    for (size_t i = 0; (row = wc_key_row(i)) != NULL && n < room; i++) {
+    for (size_t i = 0; (row = wc_key_row_of(i, is_replay)) != NULL && n < room; i++) {
         if (row->shown) {
             ret_rows[n++] = row;
         }
@@ -22,7 +22,7 @@ void wc_view_help(const struct wc_view *view)
 {
     const struct wc_key_row *rows[64];
     struct wc_grid *grid = view->grid;
-    int n = help_rows(rows, 64);
+    int n = help_rows(view->model->playback.is_on, rows, 64);
     int half = (n + 1) / 2;
     int width = grid->cols >= 84 ? 80 : grid->cols - 2;
     int height = half + 4 < grid->rows ? half + 4 : grid->rows;

@@ -142,11 +142,11 @@ static void view_warnings(const struct wc_view *view)
     }
 }
 
-static int footer_width(int rank, int gap)
+static int footer_width(bool is_replay, int rank, int gap)
 {
     const struct wc_key_row *key;
     int width = 1 - gap;
-    for (size_t i = 0; (key = wc_key_row(i)) != NULL; i++) {
+    for (size_t i = 0; (key = wc_key_row_of(i, is_replay)) != NULL; i++) {
         if (key->footer && key->footer_rank <= rank) {
             width += (int)strlen(key->footer_key) + 1 + (int)strlen(key->footer) + gap;
         }
@@ -161,11 +161,12 @@ static void footer_keys(const struct wc_view *view, int row, int col)
     const struct wc_key_row *key;
     int gap = grid->cols >= 100 ? 3 : 2;
     int rank = 9;
+    bool is_replay = view->model->playback.is_on;
 
-    while (rank > 0 && footer_width(rank, gap) > grid->cols) {
+    while (rank > 0 && footer_width(is_replay, rank, gap) > grid->cols) {
         rank--;
     }
-    for (size_t i = 0; (key = wc_key_row(i)) != NULL; i++) {
+    for (size_t i = 0; (key = wc_key_row_of(i, is_replay)) != NULL; i++) {
         if (key->footer && key->footer_rank <= rank) {
             col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, key->footer_key) + 1;
             col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, key->footer) + gap;
@@ -186,7 +187,8 @@ static void footer_detail(const struct wc_view *view, int row, int col)
                 {"up down", is_part ? "row" : "field", 1},
                 {is_part ? "Enter" : NULL, "details", 1},
                 {ui->is_detail && !ui->has_from ? "[ ]" : NULL, "next row", 3},
-                {"Space", "freeze", 2},
+                {"Space", view->model->playback.is_on ? "stop/play" : "freeze", 2},
+                {view->model->playback.is_on ? ", ." : NULL, "10 s", 3},
                 {"?", "help", 0},
                 {"q", "quit", 0}};
     const size_t n = sizeof(keys) / sizeof(keys[0]);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A recording on the screen: where it stands, and what the person at the keyboard wants of it. Plain data.
+ */
+#ifndef WC_MODEL_PLAYBACK_H
+#define WC_MODEL_PLAYBACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where it stands. */
+struct wc_playback {
+    bool is_on;                /* there is a recording at all */
+    bool is_paused, is_at_end; /* at the end nothing moves on, paused or not */
+    double speed;              /* seconds of the recording in one second */
+    uint64_t position, length; /* nanoseconds from the first look */
+    uint32_t interval_millis;  /* between two looks, as they were recorded */
+};
+
+/* What a key asks for; taken by whoever plays. */
+enum wc_wish {
+    WC_WISH_NONE,
+    WC_WISH_TOGGLE,
+    WC_WISH_MOVE,
+    WC_WISH_START,
+    WC_WISH_END,
+    WC_WISH_SPEED
+};
+
+struct wc_playback_wish {
+    enum wc_wish wish;
+    int by; /* seconds for MOVE, steps for SPEED */
+};
+
+#endif

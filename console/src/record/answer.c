@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows are copied into the answers: the tape goes on. */
+#include "record/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define ANSWER_LIMIT     1000u /* rows, where a query names no limit: as an exporter has it */
+#define ANSWER_MAX_ROWS  10000u
+#define ANSWER_TOPIC     1024
+#define ANSWER_MAX_LINES 100000u
+
+/* ---- copies ------------------------------------------------------------------------------- */
+
+static Weir__V1__Value *value_copy(const Weir__V1__Value *from)
+{
+    Weir__V1__Value *to = wc_alloc(sizeof(*to));
+    weir__v1__value__init(to);
+    if (!from) {
+        return to;
+    }
+    to->value_case = from->value_case;
+    switch (from->value_case) {
+    case WEIR__V1__VALUE__VALUE_U64:
+        to->u64 = from->u64;
+        break;
+    case WEIR__V1__VALUE__VALUE_I64:
+        to->i64 = from->i64;
+        break;
+    case WEIR__V1__VALUE__VALUE_F64:
+        to->f64 = from->f64;
+        break;
+    case WEIR__V1__VALUE__VALUE_TEXT:
+        to->text = wc_copy(from->text);
+        break;
+    default:
+        to->value_case = WEIR__V1__VALUE__VALUE__NOT_SET;
+        break;
+    }
+    return to;
+}
+
+static uint64_t *numbers_copy(const uint64_t *from, size_t n)
+{
+    uint64_t *to = wc_alloc(n * sizeof(*to));
+    if (n > 0) {
+        memcpy(to, from, n * sizeof(*to));
+    }
+    return to;
+}
+
+static Weir__V1__Histogram *histogram_copy(const Weir__V1__Histogram *from)
+{
+    Weir__V1__Histogram *to = wc_alloc(sizeof(*to));
+    weir__v1__histogram__init(to);
+    to->metric = from->metric;
+    to->sum_nanos = from->sum_nanos;
+    to->max_nanos = from->max_nanos;
+    to->bounds = numbers_copy(from->bounds, from->n_bounds);
+    to->n_bounds = from->n_bounds;
+    to->counts = numbers_copy(from->counts, from->n_counts);
+    to->n_counts = from->n_counts;
+    return to;
+}
+
+/* The value of a metric; NULL when it was not recorded. */
+static const Weir__V1__Value *row_value(const struct wc_tape_table *table, const Weir__V1__Row *row,
+                                        uint32_t metric)
+{
+    int place = wc_tape_place(table, metric);
+    return place >= 0 && (size_t)place < row->n_values ? row->values[place] : NULL;
+}
+
+static Weir__V1__Row *row_copy(const struct wc_tape_table *table, const Weir__V1__Row *from,
+                               const uint32_t *columns, size_t n_columns, bool has_histograms)
+{
+    Weir__V1__Row *to = wc_alloc(sizeof(*to));
+    weir__v1__row__init(to);
+    to->id = from->id;
+    to->name = wc_copy(from->name);
+    to->values = wc_alloc(n_columns * sizeof(*to->values));
+    to->n_values = n_columns;
+    for (size_t i = 0; i < n_columns; i++) {
+        to->values[i] = value_copy(row_value(table, from, columns[i]));
+    }
+    if (has_histograms && from->n_histograms > 0) {
+        to->histograms = wc_alloc(from->n_histograms * sizeof(*to->histograms));
+        to->n_histograms = from->n_histograms;
+        for (size_t i = 0; i < from->n_histograms; i++) {
+            to->histograms[i] = histogram_copy(from->histograms[i]);
+        }
+    }
+    return to;
+}
+
+static Weir__V1__Table *table_new(int kind, const struct wc_tape_table *from,
+                                  const uint32_t *columns, size_t n_columns)
+{
+    Weir__V1__Table *to = wc_alloc(sizeof(*to));
+    weir__v1__table__init(to);
+    to->kind = (Weir__V1__Kind)kind;
+    to->total = from->total;
+    to->columns = wc_alloc(n_columns * sizeof(*to->columns));
+    to->n_columns = n_columns;
+    if (n_columns > 0) {
+        memcpy(to->columns, columns, n_columns * sizeof(*columns));
+    }
+    return to;
+}
+
+static Weir__V1__Update *update_new(const struct wc_tape *tape, size_t n_tables)
+{
+    Weir__V1__Update *update = wc_alloc(sizeof(*update));
+    weir__v1__update__init(update);
+    update->unix_nanos = tape->unix_nanos;
+    update->read_nanos = tape->read_nanos;
+    update->skipped = tape->skipped;
+    update->state = wc_copy(tape->state);
+    update->tables = wc_alloc(n_tables * sizeof(*update->tables));
+    return update;
+}
+
+/* ---- queries ------------------------------------------------------------------------------ */
+
+struct answer_row {
+    const Weir__V1__Row *row;
+    const Weir__V1__Value *value, *then; /* NULL: by name; absent ones come last */
+};
+
+static bool value_has_order(const Weir__V1__Value *value)
+{
+    return value && value->value_case != WEIR__V1__VALUE__VALUE__NOT_SET &&
+           !(value->value_case == WEIR__V1__VALUE__VALUE_F64 && value->f64 != value->f64);
+}
+
+static long double value_number(const Weir__V1__Value *value)
+{
+    return value->value_case == WEIR__V1__VALUE__VALUE_U64   ? (long double)value->u64
+           : value->value_case == WEIR__V1__VALUE__VALUE_I64 ? (long double)value->i64
+                                                             : (long double)value->f64;
+}
+
+/* As an exporter orders values: what has none comes last, whichever way. */
+static int value_compare(const Weir__V1__Value *a, const Weir__V1__Value *b, bool is_descending)
+{
+    bool has_a = value_has_order(a), has_b = value_has_order(b);
+    int order = 0;
+    if (!has_a || !has_b) {
+        return (int)has_b - (int)has_a;
+    }
+    bool is_text_a = a->value_case == WEIR__V1__VALUE__VALUE_TEXT;
+    bool is_text_b = b->value_case == WEIR__V1__VALUE__VALUE_TEXT;
+    if (is_text_a && is_text_b) {
+        order = strcmp(a->text, b->text);
+    } else if (is_text_a || is_text_b) {
+        order = is_text_a ? 1 : -1;
+    } else {
+        long double x = value_number(a), y = value_number(b);
+        order = (x > y) - (x < y);
+    }
+    return is_descending ? -order : order;
+}
+
+static int answer_compare(const void *a, const void *b, void *context)
+{
+    const Weir__V1__Query *query = context;
+    const struct answer_row *x = a, *y = b;
+    int order = query->sort_by_name ? strcmp(x->row->name, y->row->name)
+                                    : value_compare(x->value, y->value, query->descending);
+    if (query->sort_by_name && query->descending) {
+        order = -order;
+    }
+    if (order == 0) {
+        order = value_compare(x->then, y->then, true);
+    }
+    /* Then as they were opened: by their slot, which the lower half of an id is. */
+    uint32_t place_x = (uint32_t)x->row->id, place_y = (uint32_t)y->row->id;
+    return order ? order : (place_x > place_y) - (place_x < place_y);
+}
+
+static bool query_passes(const Weir__V1__Query *query, const struct wc_tape_table *table,
+                         const Weir__V1__Row *row)
+{
+    if ((query->id && row->id != query->id) ||
+        (query->filter[0] && !wi_glob_matches(query->filter, row->name))) {
+        return false;
+    }
+    if (!query->equals[0]) {
+        return true;
+    }
+    const Weir__V1__Value *value = row_value(table, row, query->where);
+    return value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT &&
+           strcmp(value->text, query->equals) == 0;
+}
+
+static Weir__V1__Table *answer_query(const struct wc_tape_table *table, Weir__V1__Query *query)
+{
+    struct answer_row *rows = wc_alloc(table->n_rows * sizeof(*rows));
+    const uint32_t *columns = query->n_columns ? query->columns : table->columns;
+    size_t n_columns = query->n_columns ? query->n_columns : table->n_columns;
+    Weir__V1__Table *to = table_new((int)query->kind, table, columns, n_columns);
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const Weir__V1__Row *row = table->rows[i];
+        if (query_passes(query, table, row)) {
+            rows[n++] = (struct answer_row){
+                row, query->sort_by_name ? NULL : row_value(table, row, query->sort),
+                query->n_then > 0 ? row_value(table, row, query->then[0]) : NULL};
+        }
+    }
+    if (n > 1) {
+        qsort_r(rows, n, sizeof(*rows), answer_compare, query);
+    }
+    size_t limit = query->limit ? query->limit : ANSWER_LIMIT;
+    limit = limit < ANSWER_MAX_ROWS ? limit : ANSWER_MAX_ROWS;
+    size_t first = query->offset < n ? query->offset : n;
+    size_t n_rows = n - first < limit ? n - first : limit;
+    /* All that there were, also those that the recording had no room for. */
+    bool is_all = !query->filter[0] && !query->equals[0] && !query->id;
+    to->matching = is_all && table->matching > n ? table->matching : (uint32_t)n;
+    to->rows = wc_alloc(n_rows * sizeof(*to->rows));
+    to->n_rows = n_rows;
+    for (size_t i = 0; i < n_rows; i++) {
+        to->rows[i] = row_copy(table, rows[first + i].row, columns, n_columns, query->histograms);
+    }
+    free(rows);
+    return to;
+}
+
+Weir__V1__Update *wc_answer_watch(const struct wc_tape *tape, const Weir__V1__WatchRequest *request)
+{
+    static const struct wc_tape_table none = {0};
+    Weir__V1__Update *update = update_new(tape, request->n_queries);
+    for (size_t i = 0; i < request->n_queries; i++) {
+        unsigned kind = (unsigned)request->queries[i]->kind;
+        update->tables[update->n_tables++] =
+            answer_query(kind < WC_TAPE_KINDS ? &tape->tables[kind] : &none, request->queries[i]);
+    }
+    return update;
+}
+
+/* ---- snapshots ---------------------------------------------------------------------------- */
+
+static bool any_matches(char *const *globs, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (wi_glob_matches(globs[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool snapshot_has(const Weir__V1__SnapshotRequest *request, int kind, const char *name)
+{
+    if (kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT) {
+        return true;
+    }
+    return (request->n_include == 0 || any_matches(request->include, request->n_include, name)) &&
+           !any_matches(request->exclude, request->n_exclude, name);
+}
+
+static int opened_compare(const void *a, const void *b)
+{
+    uint32_t x = (uint32_t)(*(Weir__V1__Row *const *)a)->id;
+    uint32_t y = (uint32_t)(*(Weir__V1__Row *const *)b)->id;
+    return (x > y) - (x < y);
+}
+
+Weir__V1__Update *wc_answer_snapshot(const struct wc_tape *tape,
+                                     const Weir__V1__SnapshotRequest *request)
+{
+    Weir__V1__Update *update = update_new(tape, WC_TAPE_KINDS);
+    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
+        const struct wc_tape_table *table = &tape->tables[kind];
+        if (!table->is_there) {
+            continue;
+        }
+        Weir__V1__Table *to = table_new(kind, table, table->columns, table->n_columns);
+        to->rows = wc_alloc(table->n_rows * sizeof(*to->rows));
+        for (size_t i = 0; i < table->n_rows; i++) {
+            if (snapshot_has(request, kind, table->rows[i]->name)) {
+                to->rows[to->n_rows++] =
+                    row_copy(table, table->rows[i], table->columns, table->n_columns, false);
+            }
+        }
+        to->matching = (uint32_t)to->n_rows;
+        if (to->n_rows > 1) {
+            qsort(to->rows, to->n_rows, sizeof(*to->rows), opened_compare);
+        }
+        update->tables[update->n_tables++] = to;
+    }
+    return update;
+}
+
+/* ---- topics ------------------------------------------------------------------------------- */
+
+static bool topics_match(const struct wi_topic *topics, size_t n, int kind, int metric,
+                         const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (wi_topic_matches(&topics[i], (enum wi_kind)kind, metric, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void lines_add(Weir__V1__Lines *lines, size_t *room, const struct wc_topics *topics,
+                      const struct wi_topic *topic, int kind, uint32_t metric,
+                      const Weir__V1__Row *row, const Weir__V1__Value *value)
+{
+    char text[ANSWER_TOPIC];
+    Weir__V1__Line *line = wc_alloc(sizeof(*line));
+    weir__v1__line__init(line);
+    wi_topic_write(topic, topics->domain, (enum wi_kind)kind, (int)metric, row->name, text,
+                   sizeof(text));
+    line->topic = wc_copy(text);
+    line->value = value_copy(value);
+    line->unit = wc_copy(wi_unit_name(wi_metric_table((enum wi_kind)kind)->metrics[metric].unit));
+    if (lines->n_lines == *room) {
+        *room = *room ? 2 * *room : 32;
+        lines->lines = wc_resize(lines->lines, *room, sizeof(*lines->lines));
+    }
+    lines->lines[lines->n_lines++] = line;
+}
+
+static bool line_has_changed(const struct wc_tape *before, int kind, uint32_t metric, uint64_t id,
+                             const Weir__V1__Value *value)
+{
+    const Weir__V1__Row *row = before ? wc_tape_row(&before->tables[kind], id) : NULL;
+    const Weir__V1__Value *old = row ? row_value(&before->tables[kind], row, metric) : NULL;
+    return !old || !wc_tape_is_value(old, value);
+}
+
+/* The lines of one row; whether its name is that of the topic. */
+static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_tape *tape,
+                      const struct wc_tape *before, const struct wc_topics *topics, size_t t,
+                      int kind, const Weir__V1__Row *row)
+{
+    const struct wc_tape_table *table = &tape->tables[kind];
+    bool has_matched = false;
+    for (size_t i = 0; i < row->n_values && lines->n_lines < ANSWER_MAX_LINES; i++) {
+        uint32_t metric = table->columns[i];
+        if (metric >= WI_MAX_METRICS ||
+            !wi_topic_matches(&topics->topics[t], (enum wi_kind)kind, (int)metric, row->name)) {
+            continue;
+        }
+        has_matched = true;
+        if (topics_match(topics->topics, t, kind, (int)metric, row->name) ||
+            topics_match(topics->except, topics->n_except, kind, (int)metric, row->name) ||
+            (topics->changes_only &&
+             !line_has_changed(before, kind, metric, row->id, row->values[i]))) {
+            continue;
+        }
+        lines_add(lines, room, topics, &topics->topics[t], kind, metric, row, row->values[i]);
+    }
+    return has_matched;
+}
+
+Weir__V1__Lines *wc_answer_lines(const struct wc_tape *tape, const struct wc_tape *before,
+                                 const struct wc_topics *topics)
+{
+    Weir__V1__Lines *lines = wc_alloc(sizeof(*lines));
+    size_t room = 0;
+    weir__v1__lines__init(lines);
+    lines->unix_nanos = tape->unix_nanos;
+    lines->waiting = wc_alloc(topics->n_topics * sizeof(*lines->waiting));
+    for (size_t t = 0; t < topics->n_topics; t++) {
+        bool has_matched = false;
+        for (int kind = 0; kind < WC_TAPE_KINDS && kind < WI_N_KINDS; kind++) {
+            const struct wc_tape_table *table = &tape->tables[kind];
+            for (size_t i = 0; i < table->n_rows; i++) {
+                has_matched |=
+                    lines_row(lines, &room, tape, before, topics, t, kind, table->rows[i]);
+            }
+        }
+        if (!has_matched) {
+            lines->waiting[lines->n_waiting++] = wc_copy(topics->topics[t].text);
+        }
+    }
+    return lines;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ten minutes before a look, from the looks before it and from what was recorded of the time before
+ * the recording. One thread.
+ */
+#ifndef WC_RECORD_PAST_H
+#define WC_RECORD_PAST_H
+
+#include "record/reader.h"
+
+#define WC_PAST_ASKED 16 /* metrics whose past is asked for at a time */
+
+/* One metric of a kind. */
+struct wc_past_metric {
+    int kind;
+    uint32_t metric;
+};
+
+struct wc_past {
+    Weir__V1__Series **series;
+    size_t n_series, room;
+};
+
+/*
+ * Goes over the looks from ten minutes before `at` to it, so that afterwards `tape` holds the look at
+ * `at` as before. Adds a series for each row of that look which has a past.
+ */
+void wc_past_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
+                  const struct wc_past_metric *metrics, size_t n_metrics, struct wc_past *past);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plays a recording as its exporter would have answered: looks come when their time comes, at a speed,
+ * and every request is answered of the look that is shown. It has a clock and a timer to poll, and
+ * waits for nothing. One thread.
+ */
+#ifndef WC_RECORD_PLAYER_H
+#define WC_RECORD_PLAYER_H
+
+#include "base/error.h"
+#include "model/playback.h"
+#include "weir/v1/recording.pb-c.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct wc_player;
+
+/* Opens a recording; it stands at its first look and plays once it is watched. Owns: wc_player_close.
+ * Fails: as wc_reader_open. */
+enum wc_exit wc_player_open(const char *path, struct wc_player **ret_player,
+                            struct wc_error *ret_error);
+void wc_player_close(struct wc_player *player); /* NULL is fine */
+
+/* Borrowed. The notice is "" or one line on how the recording ends. */
+const Weir__V1__Opening *wc_player_opening(const struct wc_player *player);
+const char *wc_player_notice(const struct wc_player *player);
+
+/*
+ * Each takes the place of what was asked for before; the request stays the caller's. Watch: an Update at
+ * once, then one for each look as time goes on. Subscribe: Lines for each look to the end, as fast as
+ * they are taken. Snapshot: one Update, of the last look unless another was sought.
+ */
+void wc_player_watch(struct wc_player *player, const Weir__V1__WatchRequest *request);
+void wc_player_snapshot(struct wc_player *player, const Weir__V1__SnapshotRequest *request);
+/* Fails: WC_USAGE: no such topic. */
+enum wc_exit wc_player_subscribe(struct wc_player *player,
+                                 const Weir__V1__SubscribeRequest *request,
+                                 struct wc_error *ret_error);
+
+/* Asks for the past of a metric, as of the look that is shown; the Series come with the next step. */
+void wc_player_history(struct wc_player *player, int kind, uint32_t metric);
+
+/* Goes to a moment; a Watch is answered anew. Past the end: the end. */
+void wc_player_seek(struct wc_player *player, uint64_t position);
+void wc_player_pause(struct wc_player *player, bool is_paused);
+void wc_player_speed(struct wc_player *player, double speed);
+
+/* Moves on to now (CLOCK_MONOTONIC); then take all that is there. */
+void wc_player_step(struct wc_player *player, uint64_t now_nanos);
+
+/* NULL: there is none now. Owns: the caller's. */
+Weir__V1__Update *wc_player_take_update(struct wc_player *player);
+Weir__V1__Lines *wc_player_take_lines(struct wc_player *player);
+Weir__V1__Series *wc_player_take_series(struct wc_player *player);
+
+/* Whether the snapshot was taken, or the subscription has come to the end. */
+bool wc_player_is_complete(const struct wc_player *player);
+
+void wc_player_playback(const struct wc_player *player, struct wc_playback *ret_playback);
+
+/* Readable when there is something to take. */
+int wc_player_fd(const struct wc_player *player);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages of a server that wait to be taken, the oldest first. One thread. */
+#ifndef WC_SESSION_QUEUE_H
+#define WC_SESSION_QUEUE_H
+
+#include "weir/v1/agent.pb-c.h"
+
+#include <stddef.h>
+
+/* One of the three; the others are NULL. */
+struct wc_message {
+    struct wc_message *next;
+    Weir__V1__Update *update;
+    Weir__V1__Lines *lines;
+    Weir__V1__Series *series;
+};
+
+struct wc_queue {
+    struct wc_message *first, **last;
+    size_t n;
+};
+
+void wc_queue_put(struct wc_queue *queue, struct wc_message *taken_message);
+
+/* NULL: there is none. Owns: the caller's, with what is in it: free. */
+struct wc_message *wc_queue_take(struct wc_queue *queue);
+
+/* Frees all that waits, and makes the queue fit for use: also one that is all zeros. */
+void wc_queue_drop(struct wc_queue *queue);
+
+#endif

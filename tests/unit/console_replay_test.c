@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A recording as a target: the link answers of it what the exporter had answered, to the last value; and
+ * plays it by its clock.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "fake_world.h"
+#include "record/writer.h"
+#include "session/link.h"
+#include "target/target.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEST_DEADLINE_NANOS UINT64_C(20000000000)
+#define TEST_POLL_MILLIS    100
+#define SECOND              UINT64_C(1000000000)
+#define CHANNELS            40u
+
+static char path[] = "/tmp/weir-replay-XXXXXX";
+
+static uint64_t now_nanos(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* ---- a process and its recording ---------------------------------------------------------- */
+
+static struct wc_link *open_live(void)
+{
+    static const struct wc_target target = {.path = "/nowhere/1-1.weir"};
+    struct wc_link *link = NULL;
+    struct wc_error error = {0};
+    struct weir_histogram histogram = {.bucket = {[3] = 7, [40] = 1}, .sum = 99, .max = 50};
+    struct wi_world *world = fake_world_create("game");
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "channel%u", i * 7 % CHANNELS);
+        struct wi_row *row = fake_world_add_channel(world, name, 100 + i % 4, 10, UINT64_MAX);
+        row->id = (uint64_t)(i % 3 + 1) << 32 | i;
+        if (i % 2) {
+            fake_world_set_f64(row, WI_CHANNEL_IN_RATE, i / 3.0);
+            fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+        }
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "player%u", i);
+        struct wi_row *row = fake_world_add(world, WI_SENDER, name);
+        row->id = i + 1;
+        fake_world_set_text(world, row, WI_SENDER_CHANNEL, i % 2 ? "channel3" : "channel4");
+        fake_world_set_u64(row, WI_SENDER_IN_FLIGHT, i);
+    }
+    fake_world_offer(world);
+    if (wc_link_open(&target, &link, &error) != WC_OK) {
+        fail_msg("%s", error.text);
+    }
+    return link;
+}
+
+static struct wc_link *open_recording(void)
+{
+    struct wc_target target;
+    struct wc_link *link = NULL;
+    struct wc_error error = {0};
+    if (wc_target_resolve(path, &target, &error) != WC_OK ||
+        wc_link_open(&target, &link, &error) != WC_OK) {
+        fail_msg("%s", error.text);
+    }
+    assert_non_null(wc_link_player(link));
+    return link;
+}
+
+static Weir__V1__Update *next_update(struct wc_link *link)
+{
+    uint64_t end = now_nanos() + TEST_DEADLINE_NANOS;
+    struct wc_error error = {0};
+    while (now_nanos() < end) {
+        if (wc_link_step(link, &error) != WC_OK) {
+            fail_msg("%s", error.text);
+        }
+        Weir__V1__Update *update = wc_link_take_update(link);
+        if (update) {
+            return update;
+        }
+        struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
+        poll(&wait, 1, TEST_POLL_MILLIS);
+    }
+    fail_msg("no update came");
+    return NULL;
+}
+
+static Weir__V1__Update *ask(struct wc_link *link, Weir__V1__Query *query)
+{
+    Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
+    request.queries = &query;
+    request.n_queries = 1;
+    request.interval_millis = 60000;
+    assert_int_equal(wc_link_watch(link, &request, NULL), WC_OK);
+    return next_update(link);
+}
+
+/* The look of the live process, with all that there is. */
+static Weir__V1__Update *look(struct wc_link *link)
+{
+    static const Weir__V1__Kind kinds[] = {
+        WEIR__V1__KIND__KIND_CHANNEL, WEIR__V1__KIND__KIND_SENDER, WEIR__V1__KIND__KIND_PROCESS};
+    Weir__V1__Query queries[3], *pointers[3];
+    Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
+    for (int i = 0; i < 3; i++) {
+        weir__v1__query__init(&queries[i]);
+        queries[i].kind = kinds[i];
+        queries[i].sort_by_name = true;
+        queries[i].histograms = true;
+        pointers[i] = &queries[i];
+    }
+    request.queries = pointers;
+    request.n_queries = 3;
+    request.interval_millis = 60000;
+    assert_int_equal(wc_link_watch(link, &request, NULL), WC_OK);
+    return next_update(link);
+}
+
+/* Records a look so many times, a tenth of a second apart; the first channel's count says which. */
+static void record(struct wc_link *live, unsigned looks)
+{
+    struct wc_writer *writer = NULL;
+    struct wc_error error = {0};
+    Weir__V1__Opening opening = WEIR__V1__OPENING__INIT;
+    opening.description = (Weir__V1__Description *)(uintptr_t)wc_link_description(live);
+    opening.interval_millis = 100;
+    assert_int_equal(wc_writer_create(path, true, &opening, &writer, &error), WC_OK);
+    for (unsigned i = 0; i < looks; i++) {
+        Weir__V1__Update *update = look(live);
+        update->read_nanos = (int64_t)(20 * SECOND + i * (SECOND / 10));
+        update->unix_nanos = (int64_t)(1700000000 * SECOND + i * (SECOND / 10));
+        if (looks > 1) {
+            update->tables[0]->rows[0]->values[WI_CHANNEL_DEPTH]->u64 = i;
+        }
+        assert_int_equal(wc_writer_look(writer, update, &error), WC_OK);
+    }
+    assert_int_equal(wc_writer_close(writer, "", &error), WC_OK);
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+static void same_answer(struct wc_link *live, struct wc_link *recording, Weir__V1__Query *query)
+{
+    Weir__V1__Update *a = ask(live, query), *b = ask(recording, query);
+    size_t n = weir__v1__table__get_packed_size(a->tables[0]);
+    assert_int_equal(weir__v1__table__get_packed_size(b->tables[0]), n);
+    uint8_t *x = malloc(n), *y = malloc(n);
+    assert_non_null(x);
+    assert_non_null(y);
+    weir__v1__table__pack(a->tables[0], x);
+    weir__v1__table__pack(b->tables[0], y);
+    assert_memory_equal(x, y, n);
+    assert_string_equal(a->state, b->state);
+    free(x);
+    free(y);
+    weir__v1__update__free_unpacked(a, NULL);
+    weir__v1__update__free_unpacked(b, NULL);
+}
+
+static void a_recording_answers_as_the_process_did(void **state)
+{
+    (void)state;
+    struct wc_link *live = open_live();
+    record(live, 1);
+    struct wc_link *recording = open_recording();
+    assert_string_equal(wc_link_target(recording)->name, "game");
+    assert_int_equal(wc_link_target(recording)->pid, 4821);
+    assert_string_equal(wc_link_notice(recording), "");
+
+    uint32_t columns[] = {WI_CHANNEL_IN_RATE, WI_CHANNEL_DEPTH}, then = WI_CHANNEL_IN_RATE;
+    Weir__V1__Query query = WEIR__V1__QUERY__INIT;
+    query.kind = WEIR__V1__KIND__KIND_CHANNEL;
+    same_answer(live, recording, &query);
+    for (int descending = 0; descending < 2; descending++) {
+        for (uint32_t sort = 0; sort < WI_CHANNEL_N_METRICS; sort++) {
+            query.sort = sort;
+            query.descending = descending;
+            same_answer(live, recording, &query);
+        }
+    }
+    query.columns = columns;
+    query.n_columns = 2;
+    query.limit = 7;
+    query.offset = 5;
+    same_answer(live, recording, &query);
+    query.sort = WI_CHANNEL_SENT;
+    query.then = &then;
+    query.n_then = 1;
+    same_answer(live, recording, &query);
+    query.histograms = true;
+    query.offset = 39;
+    same_answer(live, recording, &query);
+    query.offset = 400;
+    same_answer(live, recording, &query);
+    query.offset = 0;
+    query.filter = (char *)"channel?";
+    same_answer(live, recording, &query);
+    query.filter = (char *)"nobody";
+    same_answer(live, recording, &query);
+    query.filter = (char *)"";
+    query.id = UINT64_C(2) << 32 | 1;
+    same_answer(live, recording, &query);
+
+    Weir__V1__Query senders = WEIR__V1__QUERY__INIT;
+    senders.kind = WEIR__V1__KIND__KIND_SENDER;
+    senders.where = WI_SENDER_CHANNEL;
+    senders.equals = (char *)"channel3";
+    senders.sort_by_name = true;
+    same_answer(live, recording, &senders);
+    wc_link_close(recording);
+    wc_link_close(live);
+}
+
+static void a_snapshot_is_of_the_end_or_of_a_moment(void **state)
+{
+    Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
+    char *include[] = {(char *)"channel0"};
+    (void)state;
+    struct wc_link *live = open_live();
+    record(live, 30);
+    struct wc_link *recording = open_recording();
+    request.include = include;
+    request.n_include = 1;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(wc_link_snapshot(recording, &request, NULL), WC_OK);
+        Weir__V1__Update *update = next_update(recording);
+        assert_true(wc_link_is_complete(recording));
+        assert_int_equal(update->n_tables, 3);
+        assert_int_equal(update->tables[0]->kind, WEIR__V1__KIND__KIND_CHANNEL);
+        assert_int_equal(update->tables[0]->n_rows, 1);
+        assert_int_equal(update->tables[0]->total, CHANNELS);
+        assert_int_equal(update->tables[0]->rows[0]->values[WI_CHANNEL_DEPTH]->u64, i ? 12 : 29);
+        weir__v1__update__free_unpacked(update, NULL);
+        wc_player_seek(wc_link_player(recording), 12 * SECOND / 10 + 5);
+    }
+    wc_link_close(recording);
+    wc_link_close(live);
+}
+
+static void topics_go_through_all_looks(void **state)
+{
+    char *topics[] = {(char *)"game/channel/size/channel0", (char *)"game/channel/size/none"};
+    char *wrong[] = {(char *)"game/channel/sized/channel0"};
+    Weir__V1__SubscribeRequest request = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
+    struct wc_error error = {0};
+    (void)state;
+    struct wc_link *live = open_live();
+    record(live, 30);
+    struct wc_link *recording = open_recording();
+    request.topics = wrong;
+    request.n_topics = 1;
+    assert_int_equal(wc_link_subscribe(recording, &request, &error), WC_USAGE);
+    assert_non_null(strstr(error.text, "did you mean"));
+    request.topics = topics;
+    request.n_topics = 2;
+    for (int changes = 0; changes < 2; changes++) {
+        request.changes_only = changes;
+        wc_player_seek(wc_link_player(recording), 0);
+        assert_int_equal(wc_link_subscribe(recording, &request, &error), WC_OK);
+        Weir__V1__Lines *lines;
+        uint64_t n = 0;
+        while ((lines = wc_link_take_lines(recording)) != NULL) {
+            assert_int_equal(lines->n_lines, 1);
+            assert_string_equal(lines->lines[0]->topic, topics[0]);
+            assert_string_equal(lines->lines[0]->unit, "messages");
+            assert_int_equal(lines->lines[0]->value->u64, n);
+            assert_int_equal(lines->n_waiting, 1);
+            assert_string_equal(lines->waiting[0], topics[1]);
+            weir__v1__lines__free_unpacked(lines, NULL);
+            n++;
+        }
+        assert_int_equal(n, 30);
+        assert_true(wc_link_is_complete(recording));
+    }
+    wc_link_close(recording);
+    wc_link_close(live);
+}
+
+/* ---- time --------------------------------------------------------------------------------- */
+
+static uint64_t depth_of(Weir__V1__Update *taken_update)
+{
+    uint64_t depth = taken_update->tables[0]->rows[0]->values[WI_CHANNEL_DEPTH]->u64;
+    weir__v1__update__free_unpacked(taken_update, NULL);
+    return depth;
+}
+
+/* The player's own clock is told: no test waits for it. */
+static void it_plays_by_the_clock(void **state)
+{
+    Weir__V1__Query query = WEIR__V1__QUERY__INIT, *queries[] = {&query};
+    Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
+    struct wc_player *player = NULL;
+    struct wc_playback playback;
+    Weir__V1__Update *update;
+    (void)state;
+    struct wc_link *live = open_live();
+    record(live, 101);
+    assert_int_equal(wc_player_open(path, &player, NULL), WC_OK);
+    query.kind = WEIR__V1__KIND__KIND_CHANNEL;
+    query.filter = (char *)"channel0";
+    request.queries = queries;
+    request.n_queries = 1;
+
+    wc_player_watch(player, &request);
+    uint64_t start = now_nanos();
+    assert_int_equal(depth_of(wc_player_take_update(player)), 0);
+    assert_null(wc_player_take_update(player));
+    wc_player_step(player, start + SECOND);
+    uint64_t n = 0;
+    while ((update = wc_player_take_update(player)) != NULL) {
+        assert_int_equal(depth_of(update), ++n);
+    }
+    assert_true(n >= 9 && n <= 10);
+
+    wc_player_pause(player, true);
+    wc_player_step(player, now_nanos() + 1000 * SECOND);
+    assert_null(wc_player_take_update(player));
+    wc_player_seek(player, 5 * SECOND);
+    assert_int_equal(depth_of(wc_player_take_update(player)), 50);
+    assert_null(wc_player_take_update(player));
+    wc_player_watch(player, &request); /* asked anew, it answers at once */
+    assert_int_equal(depth_of(wc_player_take_update(player)), 50);
+    wc_player_playback(player, &playback);
+    assert_true(playback.is_paused && !playback.is_at_end);
+    assert_int_equal(playback.position, 5 * SECOND);
+    assert_int_equal(playback.length, 10 * SECOND);
+
+    wc_player_speed(player, 60);
+    wc_player_pause(player, false);
+    wc_player_step(player, now_nanos() + SECOND);
+    n = 50;
+    while ((update = wc_player_take_update(player)) != NULL) {
+        assert_int_equal(depth_of(update), ++n);
+    }
+    assert_int_equal(n, 100);
+    wc_player_playback(player, &playback);
+    assert_true(playback.is_at_end);
+    wc_player_close(player);
+    wc_link_close(live);
+}
+
+static void the_past_is_that_of_the_moment(void **state)
+{
+    struct wc_player *player = NULL;
+    Weir__V1__Series *series;
+    (void)state;
+    struct wc_link *live = open_live();
+    record(live, 101);
+    assert_int_equal(wc_player_open(path, &player, NULL), WC_OK);
+    wc_player_seek(player, 55 * SECOND / 10);
+    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH);
+    wc_player_step(player, now_nanos());
+    unsigned n = 0;
+    while ((series = wc_player_take_series(player)) != NULL) {
+        if (strcmp(series->name, "channel0") == 0) {
+            /* The greatest of each second: 9, 19, ... and so far. */
+            assert_int_equal(series->n_values, 6);
+            assert_int_equal(series->last_read_nanos, (int64_t)(20 * SECOND + 55 * SECOND / 10));
+            assert_true(series->values[0] == 9 && series->values[4] == 49);
+            assert_true(series->values[5] == 55);
+        }
+        weir__v1__series__free_unpacked(series, NULL);
+        n++;
+    }
+    assert_int_equal(n, CHANNELS);
+    wc_player_close(player);
+    wc_link_close(live);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    snprintf(path, sizeof(path), "/tmp/weir-replay-XXXXXX");
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_recording_answers_as_the_process_did),
+        TEST(a_snapshot_is_of_the_end_or_of_a_moment),
+        TEST(topics_go_through_all_looks),
+        TEST(it_plays_by_the_clock),
+        TEST(the_past_is_that_of_the_moment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
