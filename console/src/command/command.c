@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 static const struct wc_command *const commands[] = {
-    &wc_command_top,     &wc_command_list,    &wc_command_snapshot, &wc_command_subscribe,
-    &wc_command_record,  &wc_command_replay,  &wc_command_serve,
+    &wc_command_top,     &wc_command_list,   &wc_command_snapshot, &wc_command_subscribe,
+    &wc_command_record,  &wc_command_replay, &wc_command_diff,     &wc_command_serve,
     &wc_command_version, &wc_command_help,
 };
 

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/lints.h"
 #include "command/report.h"
+#include "command/snapshot.h"
 #include "command/summary.h"
 #include "session/link.h"
 
@@ -25,7 +26,14 @@
 #define SNAPSHOT_MAX_GLOBS   64u
 #define SNAPSHOT_MAX_VALUES  64u /* of one row */
 
-enum { SNAPSHOT_TARGET = 1, SNAPSHOT_INCLUDE, SNAPSHOT_EXCLUDE, SNAPSHOT_OUTPUT, SNAPSHOT_LINT };
+enum {
+    SNAPSHOT_TARGET = 1,
+    SNAPSHOT_INCLUDE,
+    SNAPSHOT_EXCLUDE,
+    SNAPSHOT_OUTPUT,
+    SNAPSHOT_AT,
+    SNAPSHOT_LINT
+};
 
 static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, false, "the process to read"},
@@ -34,6 +42,8 @@ static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_EXCLUDE, 'X', "exclude", WC_OPTION_TEXT, "GLOB", NULL, true, "no names like this"},
     {SNAPSHOT_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", WC_FORMAT_CHOICES, false,
      "form of the output"},
+    {SNAPSHOT_AT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false,
+     "of a recording: so long after its start; else at its end"},
     {SNAPSHOT_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
@@ -79,7 +89,7 @@ static bool snapshot_add_page(struct wc_pages *pages, Weir__V1__Update *taken_up
     return pages->n <= SNAPSHOT_MAX_PAGES && pages->n_rows <= SNAPSHOT_MAX_ROWS;
 }
 
-static void snapshot_free_pages(struct wc_pages *pages)
+void wc_snapshot_free(struct wc_pages *pages)
 {
     for (size_t i = 0; i < pages->n; i++) {
         weir__v1__update__free_unpacked(pages->updates[i], NULL);
@@ -87,9 +97,8 @@ static void snapshot_free_pages(struct wc_pages *pages)
     free(pages->updates);
 }
 
-/* Takes all pages until the stream's end. */
-static enum wc_exit snapshot_collect(struct wc_link *link, struct wc_pages *pages,
-                                     struct wc_error *ret_error)
+enum wc_exit wc_snapshot_collect(struct wc_link *link, struct wc_pages *pages,
+                                 struct wc_error *ret_error)
 {
     uint64_t last = snapshot_clock();
     for (;;) {
@@ -118,6 +127,17 @@ static enum wc_exit snapshot_collect(struct wc_link *link, struct wc_pages *page
         struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
         poll(&wait, 1, SNAPSHOT_POLL_MILLIS);
     }
+}
+
+int wc_snapshot_kind(const char *key, bool *ret_is_single)
+{
+    for (size_t i = 0; i < SNAPSHOT_N_PARTS; i++) {
+        if (strcmp(snapshot_parts[i].key, key) == 0) {
+            *ret_is_single = snapshot_parts[i].is_single;
+            return (int)snapshot_parts[i].kind;
+        }
+    }
+    return -1;
 }
 
 /* The metric that a table's i-th value is, or NULL. */
@@ -331,7 +351,24 @@ static enum wc_exit snapshot_take(struct wc_link *link, const struct wc_args *ar
     request.include = (char **)(uintptr_t)include;
     request.exclude = (char **)(uintptr_t)exclude;
     enum wc_exit code = wc_link_snapshot(link, &request, ret_error);
-    return code == WC_OK ? snapshot_collect(link, pages, ret_error) : code;
+    return code == WC_OK ? wc_snapshot_collect(link, pages, ret_error) : code;
+}
+
+static enum wc_exit snapshot_seek(struct wc_link *link, double seconds, struct wc_error *ret_error)
+{
+    struct wc_playback playback;
+    struct wc_player *player = wc_link_player(link);
+    if (!player) {
+        return wc_error_set(ret_error, WC_USAGE, "snapshot: --at is for a recording");
+    }
+    wc_player_playback(player, &playback);
+    uint64_t at = (uint64_t)(seconds * 1e9 + 0.5);
+    if (at > playback.length) {
+        return wc_error_set(ret_error, WC_USAGE, "snapshot: --at %g: the recording has %.3f s",
+                            seconds, (double)playback.length / 1e9);
+    }
+    wc_player_seek(player, at);
+    return WC_OK;
 }
 
 static enum wc_exit snapshot_run(const struct wc_args *args)
@@ -354,6 +391,9 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
     if (code == WC_OK) {
         code = wc_link_open(&target, &link, &error);
     }
+    if (code == WC_OK && wc_args_has(args, SNAPSHOT_AT)) {
+        code = snapshot_seek(link, wc_args_number(args, SNAPSHOT_AT, 0), &error);
+    }
     if (code == WC_OK) {
         code = snapshot_take(link, args, &pages, &error);
     }
@@ -364,7 +404,7 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
         snapshot_print(link, &pages,
                        (enum wc_format)wc_args_number(args, SNAPSHOT_OUTPUT, WC_FORMAT_HUMAN));
     }
-    snapshot_free_pages(&pages);
+    wc_snapshot_free(&pages);
     wc_link_close(link);
     if (code != WC_OK) {
         return wc_command_fail(&error);
@@ -374,8 +414,8 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
 
 const struct wc_command wc_command_snapshot = {
     .name = "snapshot",
-    .usage = "[TARGET] [-I GLOB]... [-X GLOB]... [-o FORM] [--lint LINTS]",
-    .summary = "every number once, of a running process or a dead one",
+    .usage = "[TARGET] [-I GLOB]... [-X GLOB]... [-o FORM] [--at SECS] [--lint LINTS]",
+    .summary = "every number once, of a running process, a dead one or a recording",
     .options = snapshot_options,
     .n_options = sizeof(snapshot_options) / sizeof(snapshot_options[0]),
     .max_words = 1,

@@ -241,6 +241,9 @@ static enum wc_exit subscribe_loop(struct subscription *subscription, struct wc_
             return stepped;
         }
         if (wc_link_is_complete(subscription->link)) {
+            if (wc_link_player(subscription->link)) {
+                return WC_OK; /* that was all */
+            }
             return wc_error_set(ret_error, WC_ENDED, "the server ended the subscription");
         }
         uint64_t now = subscribe_now();

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `weir diff A B`: what is other in B than in A, number by number. Either may be a recording, what
+ * `weir snapshot -o json` wrote, or a process that lives.
+ */
+#include "command/command.h"
+#include "command/report.h"
+#include "command/side.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "emit/table.h"
+#include "snapshot/metric.h"
+#include "view/format.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIFF_ROWS       40 /* that people see, unless they ask for more */
+#define DIFF_NAME       320
+#define DIFF_MANY_TIMES 100.0 /* from there on a change is told as a factor */
+
+enum { DIFF_OUTPUT = 1, DIFF_BY, DIFF_LIMIT, DIFF_ALL };
+
+/* As in the choices of --by. */
+enum diff_by { DIFF_MEAN, DIFF_LAST, DIFF_GREATEST, DIFF_LEAST };
+
+static const struct wc_option diff_options[] = {
+    {DIFF_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", "human|json", false,
+     "form of the output"},
+    {DIFF_BY, 0, "by", WC_OPTION_CHOICE, "WHAT", "mean|last|max|min", false,
+     "what of a recording's gauges is compared; counters are by their rates"},
+    {DIFF_LIMIT, 'n', "limit", WC_OPTION_COUNT, "N", NULL, false, "so many rows at most (40)"},
+    {DIFF_ALL, 'a', "all", WC_OPTION_FLAG, NULL, NULL, false,
+     "with senders, single tasks and weir itself, and all rows"},
+};
+
+/* One number of both sides. */
+struct diff_row {
+    int kind;
+    const char *name;
+    const struct wc_side_metric *metric;
+    bool has_before, has_after, is_rate;
+    double before, after;
+    double
+        between; /* what a counter grew by in a second, from the one to the other; NaN: not known */
+    double score; /* how much has changed */
+};
+
+struct diff {
+    struct wc_side a, b;
+    enum diff_by by;
+    bool is_all;
+    bool is_same; /* one process, B later than A */
+    struct diff_row *rows;
+    size_t n, room;
+    size_t n_same; /* numbers that are the same */
+};
+
+/* ---- comparing ---------------------------------------------------------------------------- */
+
+static double diff_gauge(const struct diff *diff, const struct wc_measure *measure)
+{
+    switch (diff->by) {
+    case DIFF_LAST:
+        return measure->last;
+    case DIFF_GREATEST:
+        return measure->greatest;
+    case DIFF_LEAST:
+        return measure->least;
+    default:
+        return wc_measure_mean(measure);
+    }
+}
+
+/* Below so much nobody cares: so that from nothing to a little is no great change. */
+static double diff_floor(const struct diff_row *row)
+{
+    const char *unit = row->metric->unit;
+    return strncmp(unit, "bytes", 5) == 0 ? 4096
+           : strcmp(unit, "seconds") == 0 ? row->is_rate ? 1e-3 : 1e-4
+           : strcmp(unit, "ratio") == 0   ? 1e-2
+                                          : 1;
+}
+
+static double diff_score(const struct diff_row *row)
+{
+    double floor = diff_floor(row);
+    double before = row->has_before ? row->before : 0, after = row->has_after ? row->after : 0;
+    /* As many doublings there as here; the sign counts, too. */
+    double a = copysign(log1p(fabs(before) / floor), before);
+    double b = copysign(log1p(fabs(after) / floor), after);
+    return fabs(b - a);
+}
+
+/* What says more of the time of the looks than of the process; and where rates are made of counters,
+ * the rates that the process made of them itself. */
+static bool diff_is_idle(const struct diff *diff, const struct wc_side_metric *metric)
+{
+    const char *field = metric->field;
+    const char *end = strrchr(field, '_');
+    bool is_rate = strcmp(end ? end + 1 : field, "rate") == 0;
+    bool has_rates = diff->a.measures.seconds > 0 && diff->b.measures.seconds > 0;
+    return strcmp(field, "uptime") == 0 || strcmp(field, "window") == 0 || (is_rate && has_rates);
+}
+
+static bool diff_wants(const struct diff *diff, const struct wc_side_metric *metric)
+{
+    int kind = metric->kind;
+    return diff->is_all ||
+           (kind != WEIR__V1__KIND__KIND_SENDER && kind != WEIR__V1__KIND__KIND_SINGLE &&
+            kind != WEIR__V1__KIND__KIND_AGENT && !diff_is_idle(diff, metric));
+}
+
+static void diff_add(struct diff *diff, const struct wc_side_metric *metric,
+                     const struct wc_measure *a, const struct wc_measure *b)
+{
+    const struct wc_measure *any = a ? a : b;
+    struct diff_row row = {.kind = any->kind,
+                           .name = any->name,
+                           .metric = metric,
+                           .has_before = a != NULL,
+                           .has_after = b != NULL,
+                           .between = NAN};
+    double seconds_a = diff->a.measures.seconds, seconds_b = diff->b.measures.seconds;
+    if (metric->is_counter && seconds_a > 0 && seconds_b > 0) {
+        row.is_rate = true;
+        row.before = a ? a->increase / seconds_a : 0;
+        row.after = b ? b->increase / seconds_b : 0;
+    } else {
+        row.before = !a ? 0 : metric->is_counter ? a->last : diff_gauge(diff, a);
+        row.after = !b ? 0 : metric->is_counter ? b->last : diff_gauge(diff, b);
+    }
+    double apart = (double)(diff->b.unix_nanos - diff->a.unix_nanos) / 1e9;
+    if (metric->is_counter && !row.is_rate && diff->is_same && a && b && apart > 0) {
+        row.between = (b->last - a->last) / apart;
+    }
+    row.score = diff_score(&row);
+    if (row.has_before == row.has_after && row.before == row.after) {
+        diff->n_same++;
+        return;
+    }
+    if (diff->n == diff->room) {
+        diff->room = diff->room ? 2 * diff->room : 256;
+        diff->rows = wc_resize(diff->rows, diff->room, sizeof(*diff->rows));
+    }
+    diff->rows[diff->n++] = row;
+}
+
+static int diff_compare(const void *a, const void *b)
+{
+    const struct diff_row *x = a, *y = b;
+    if (x->score != y->score) {
+        return x->score < y->score ? 1 : -1;
+    }
+    int order = x->kind != y->kind ? x->kind - y->kind : strcmp(x->name, y->name);
+    return order ? order : strcmp(x->metric->field, y->metric->field);
+}
+
+static void diff_make(struct diff *diff)
+{
+    for (size_t i = 0; i < diff->a.measures.n; i++) {
+        const struct wc_measure *a = &diff->a.measures.measure[i];
+        const struct wc_side_metric *metric = wc_side_metric(&diff->a, a->kind, a->metric);
+        const struct wc_side_metric *other = metric ? wc_side_metric_like(&diff->b, metric) : NULL;
+        if (metric && diff_wants(diff, metric)) {
+            diff_add(diff, metric, a,
+                     other ? wc_measures_find(&diff->b.measures, other->kind, other->index, a->name)
+                           : NULL);
+        }
+    }
+    for (size_t i = 0; i < diff->b.measures.n; i++) {
+        const struct wc_measure *b = &diff->b.measures.measure[i];
+        const struct wc_side_metric *metric = wc_side_metric(&diff->b, b->kind, b->metric);
+        const struct wc_side_metric *other = metric ? wc_side_metric_like(&diff->a, metric) : NULL;
+        bool is_there = other && wc_measures_find(&diff->a.measures, other->kind, other->index,
+                                                  b->name) != NULL;
+        if (metric && !is_there && diff_wants(diff, metric)) {
+            diff_add(diff, metric, NULL, b);
+        }
+    }
+    if (diff->n > 1) {
+        qsort(diff->rows, diff->n, sizeof(*diff->rows), diff_compare);
+    }
+}
+
+/* ---- for people --------------------------------------------------------------------------- */
+
+static void diff_format(const struct diff_row *row, double value, char to[WC_FORMAT_SIZE])
+{
+    const char *unit = row->metric->unit;
+    double size = fabs(value);
+    char text[WC_FORMAT_SIZE];
+    if (strcmp(unit, "bytes_per_second") == 0) {
+        wc_format_growth(to, value);
+        return;
+    }
+    if (strcmp(unit, "bytes") == 0) {
+        wc_format_bytes(text, size);
+    } else if (strcmp(unit, "seconds") == 0 && !row->is_rate) {
+        wc_format_latency(text, size);
+    } else if (strcmp(unit, "ratio") == 0) {
+        wc_format_share(text, size);
+    } else if (row->is_rate || size != floor(size)) {
+        wc_format_rate(text, size);
+    } else {
+        wc_format_whole(text, size);
+    }
+    snprintf(to, WC_FORMAT_SIZE, "%s%.30s%s", value < 0 ? "-" : "", text, row->is_rate ? "/s" : "");
+}
+
+static void diff_format_percent(const struct diff_row *row, char to[WC_FORMAT_SIZE])
+{
+    double percent = (row->after - row->before) / fabs(row->before) * 100;
+    if (!row->has_before) {
+        snprintf(to, WC_FORMAT_SIZE, "new");
+    } else if (!row->has_after) {
+        snprintf(to, WC_FORMAT_SIZE, "gone");
+    } else if (row->before == 0) {
+        snprintf(to, WC_FORMAT_SIZE, "from 0");
+    } else if (row->after / row->before >= DIFF_MANY_TIMES) {
+        wc_format_rate(to, row->after / row->before);
+        char factor[WC_FORMAT_SIZE];
+        snprintf(factor, sizeof(factor), "x%.30s", to);
+        memcpy(to, factor, sizeof(factor));
+    } else {
+        snprintf(to, WC_FORMAT_SIZE, fabs(percent) < 10 ? "%+.1f%%" : "%+.0f%%", percent);
+    }
+}
+
+/* "channel/depth/moves", as a topic without its DOMAIN. */
+static void diff_name(const struct diff_row *row, char to[DIFF_NAME])
+{
+    char name[DIFF_NAME];
+    wc_text_clean(row->name, name, sizeof(name));
+    snprintf(to, DIFF_NAME, "%s/%.60s%s%.200s", row->metric->kind_name, row->metric->field,
+             name[0] ? "/" : "", name);
+}
+
+static void diff_print_row(const struct diff_row *row, struct wc_table *table)
+{
+    char name[DIFF_NAME], before[WC_FORMAT_SIZE] = "", after[WC_FORMAT_SIZE] = "";
+    char change[WC_FORMAT_SIZE] = "", percent[WC_FORMAT_SIZE], rate[WC_FORMAT_SIZE] = "";
+    diff_name(row, name);
+    if (row->has_before) {
+        diff_format(row, row->before, before);
+    }
+    if (row->has_after) {
+        diff_format(row, row->after, after);
+    }
+    double by = row->after - row->before;
+    diff_format(row, by, change);
+    if (by > 0 && change[0] != '+') {
+        char with_sign[WC_FORMAT_SIZE];
+        snprintf(with_sign, sizeof(with_sign), "+%.37s", change);
+        memcpy(change, with_sign, sizeof(change));
+    }
+    diff_format_percent(row, percent);
+    if (!isnan(row->between)) {
+        char text[WC_FORMAT_SIZE];
+        wc_format_rate(text, fabs(row->between));
+        snprintf(rate, sizeof(rate), "%s%.30s/s", row->between < 0 ? "-" : "", text);
+    }
+    struct wc_value cells[] = {
+        wc_value_text(name),   wc_value_text(before),  wc_value_text(after),
+        wc_value_text(change), wc_value_text(percent), wc_value_text(rate),
+    };
+    wc_table_add(table, cells);
+}
+
+/* "A  a.weirrec: game (pid 4821), 45 s from 2026-11-25T20:22:02.000Z" */
+static void diff_print_side(const char *letter, const struct wc_side *side)
+{
+    char when[WC_VALUE_TEXT];
+    wc_value_write_time(side->unix_nanos, when);
+    printf("%s  %s: %s", letter, side->source, side->name);
+    if (side->pid) { /* a Tokio server tells none */
+        printf(" (pid %u)", side->pid);
+    }
+    fputs(", ", stdout);
+    if (side->measures.seconds > 0) {
+        printf("%.0f s to %s\n", side->measures.seconds, when);
+    } else {
+        printf("at %s\n", when);
+    }
+}
+
+static void diff_print_human(const struct diff *diff, size_t limit)
+{
+    static const struct wc_column columns[] = {
+        {"METRIC", "metric", WC_SHAPE_TEXT, NULL, false},
+        {"BEFORE", "before", WC_SHAPE_EXACT, NULL, false},
+        {"AFTER", "after", WC_SHAPE_EXACT, NULL, false},
+        {"CHANGE", "change", WC_SHAPE_EXACT, NULL, false},
+        {"%", "percent", WC_SHAPE_EXACT, NULL, false},
+        {"BETWEEN", "between", WC_SHAPE_EXACT, NULL, true},
+    };
+    static const char *const words[] = {"mean", "last value", "greatest value", "least value"};
+    bool has_time = diff->a.measures.seconds > 0 || diff->b.measures.seconds > 0;
+    bool has_rates = diff->a.measures.seconds > 0 && diff->b.measures.seconds > 0;
+    struct wc_table *table = wc_table_create(columns, sizeof(columns) / sizeof(columns[0]));
+    size_t n = diff->n < limit ? diff->n : limit;
+    diff_print_side("A", &diff->a);
+    diff_print_side("B", &diff->b);
+    if (has_time) {
+        printf("%sof a recording's gauges the %s\n\n",
+               has_rates ? "counters by their rates over the recording, " : "", words[diff->by]);
+    } else {
+        putchar('\n');
+    }
+    for (size_t i = 0; i < n; i++) {
+        diff_print_row(&diff->rows[i], table);
+    }
+    if (n > 0) {
+        wc_table_print_human(table, stdout);
+    }
+    wc_table_destroy(table);
+    printf("%s%zu changed", n > 0 ? "\n" : "", diff->n);
+    if (n < diff->n) {
+        printf(", the %zu that changed most are shown", n);
+    }
+    printf("; %zu are the same\n", diff->n_same);
+}
+
+/* ---- for programs ------------------------------------------------------------------------- */
+
+static struct wc_value diff_f64(double number)
+{
+    struct wc_value value = {.type = isfinite(number) ? WC_F64 : WC_ABSENT};
+    if (isfinite(number)) {
+        value.u.f64 = number;
+    }
+    return value;
+}
+
+static void diff_number(struct wc_json *json, const char *key, double number)
+{
+    struct wc_value value = diff_f64(number);
+    wc_json_value(json, key, &value);
+}
+
+static void diff_json_side(struct wc_json *json, const char *key, const struct wc_side *side)
+{
+    struct wc_value pid = wc_value_u64(side->pid), when = wc_value_time(side->unix_nanos);
+    wc_json_open(json, key, '{');
+    wc_json_text(json, "source", side->source);
+    wc_json_text(json, "form", wc_side_form(side));
+    wc_json_text(json, "name", side->name);
+    wc_json_value(json, "pid", &pid);
+    wc_json_value(json, "ts", &when);
+    diff_number(json, "seconds", side->measures.seconds > 0 ? side->measures.seconds : NAN);
+    wc_json_close(json, '}');
+}
+
+static void diff_json_row(struct wc_json *json, const struct diff_row *row)
+{
+    wc_json_open(json, NULL, '{');
+    wc_json_text(json, "kind", row->metric->kind_name);
+    wc_json_text(json, "field", row->metric->field);
+    if (row->name[0]) {
+        wc_json_text(json, "name", row->name);
+    } else {
+        wc_json_null(json, "name");
+    }
+    wc_json_text(json, "unit", row->metric->unit);
+    wc_json_text(json, "compared",
+                 row->is_rate              ? "rate"
+                 : row->metric->is_counter ? "total"
+                                           : "value");
+    diff_number(json, "before", row->has_before ? row->before : NAN);
+    diff_number(json, "after", row->has_after ? row->after : NAN);
+    diff_number(json, "change", row->after - row->before);
+    diff_number(json, "percent",
+                row->has_before && row->has_after && row->before != 0
+                    ? (row->after - row->before) / fabs(row->before) * 100
+                    : NAN);
+    diff_number(json, "rate_between", row->between);
+    wc_json_close(json, '}');
+}
+
+static void diff_print_json(const struct diff *diff, size_t limit)
+{
+    struct wc_json json;
+    struct wc_value changed = wc_value_u64(diff->n), same = wc_value_u64(diff->n_same);
+    wc_report_open(&json, stdout, "weir.diff/1", wc_report_now(), NULL);
+    wc_json_open(&json, "data", '{');
+    diff_json_side(&json, "before", &diff->a);
+    diff_json_side(&json, "after", &diff->b);
+    wc_json_value(&json, "changed", &changed);
+    wc_json_value(&json, "same", &same);
+    wc_json_open(&json, "changes", '[');
+    for (size_t i = 0; i < diff->n && i < limit; i++) {
+        diff_json_row(&json, &diff->rows[i]);
+    }
+    wc_json_close(&json, ']');
+    wc_json_close(&json, '}');
+    wc_report_close(&json);
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static enum wc_exit diff_run(const struct wc_args *args)
+{
+    struct wc_error error;
+    struct diff diff = {.by = (enum diff_by)wc_args_number(args, DIFF_BY, DIFF_MEAN),
+                        .is_all = wc_args_has(args, DIFF_ALL)};
+    bool is_json = wc_args_number(args, DIFF_OUTPUT, 0) == 1;
+    double most = is_json || diff.is_all ? 1e9 : DIFF_ROWS;
+    if (args->n_words != 2) {
+        wc_error_set(&error, WC_USAGE,
+                     "diff: give two: recordings, files of `weir snapshot -o json`, or processes");
+        return wc_command_fail(&error);
+    }
+    wc_side_init(&diff.a);
+    wc_side_init(&diff.b);
+    enum wc_exit code = wc_side_read(args->words[0], &diff.a, &error);
+    if (code == WC_OK) {
+        code = wc_side_read(args->words[1], &diff.b, &error);
+    }
+    if (code == WC_OK) {
+        size_t limit = (size_t)wc_args_number(args, DIFF_LIMIT, most);
+        diff.is_same = diff.a.pid == diff.b.pid && strcmp(diff.a.name, diff.b.name) == 0;
+        diff_make(&diff);
+        if (is_json) {
+            diff_print_json(&diff, limit);
+        } else {
+            diff_print_human(&diff, limit);
+        }
+    }
+    free(diff.rows);
+    wc_side_finish(&diff.a);
+    wc_side_finish(&diff.b);
+    return code == WC_OK ? wc_report_end() : wc_command_fail(&error);
+}
+
+const struct wc_command wc_command_diff = {
+    .name = "diff",
+    .usage = "A B [-o human|json] [--by WHAT] [-n N] [-a]",
+    .summary = "what has changed from A to B, number by number: before and after a fix",
+    .details =
+        "\nA and B: recordings, files of `weir snapshot -o json`, or processes as TARGETs; what "
+        "has\n"
+        "changed most comes first. Between recordings counters are compared by what they grew by "
+        "in\n"
+        "a second, gauges by their mean; else by what they stand at, and two snapshots of one\n"
+        "process tell what a counter grew by between them.",
+    .options = diff_options,
+    .n_options = sizeof(diff_options) / sizeof(diff_options[0]),
+    .max_words = 2,
+    .run = diff_run,
+};
