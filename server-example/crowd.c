@@ -136,18 +136,6 @@ static void crowd_move(struct crowd *crowd, uint64_t now)
     }
 }
 
-static void crowd_leave_all(struct crowd *crowd)
-{
-    for (size_t i = 0; i < crowd->options.n_players; i++) {
-        if (crowd->players[i].token != 0) {
-            crowd_post(crowd, i,
-                       &(struct message){.kind = MESSAGE_LEAVE,
-                                         .player = (uint32_t)i,
-                                         .token = crowd->players[i].token});
-        }
-    }
-}
-
 /* ---- what comes ---- */
 
 static void crowd_on_message(struct crowd *crowd, const struct message *message, uint64_t at)
@@ -162,11 +150,16 @@ static void crowd_on_message(struct crowd *crowd, const struct message *message,
         crowd->n_joins++;
         if (player->token == 0) {
             player->token = message->token;
+            player->was_served = false;
             crowd->n_playing++;
         }
         return;
     case MESSAGE_MOVED:
         crowd->n_served++;
+        if (player->token == message->token && !player->was_served) {
+            player->was_served = true;
+            crowd->n_players_served++;
+        }
         latency_add(&crowd->served, latency);
         return;
     case MESSAGE_REFUSED:
@@ -180,6 +173,7 @@ static void crowd_on_message(struct crowd *crowd, const struct message *message,
     case MESSAGE_UNKNOWN:
         crowd->n_unknown += message->stamp != 0; /* a move's answer, not a leave's */
         if (player->token == message->token) {
+            crowd->n_kicked++;
             crowd_forget(crowd, player);
         }
         return;
@@ -274,6 +268,26 @@ static bool crowd_enter(struct crowd *crowd, uint64_t *tick_at)
     return true;
 }
 
+/* As slowly as they came: the server's socket has no room for 50,000 at once. */
+static void crowd_leave_all(struct crowd *crowd, uint64_t *tick_at)
+{
+    unsigned n_left = 0;
+    for (size_t i = 0; i < crowd->options.n_players && !crowd->is_deaf; i++) {
+        if (crowd->players[i].token == 0) {
+            continue;
+        }
+        crowd_post(crowd, i,
+                   &(struct message){.kind = MESSAGE_LEAVE,
+                                     .player = (uint32_t)i,
+                                     .token = crowd->players[i].token});
+        if (++n_left % JOINS_PER_TICK == 0) {
+            crowd_exchange(crowd);
+            crowd_sleep(tick_at);
+        }
+    }
+    crowd_exchange(crowd);
+}
+
 static enum crowd_end crowd_play(struct crowd *crowd, uint64_t *tick_at)
 {
     crowd->started_at = crowd->heard_at = now_nanos();
@@ -327,8 +341,7 @@ enum crowd_end crowd_run(struct crowd *crowd, const struct crowd_options *option
     crowd->ended_at = now_nanos();
     if (end == CROWD_DONE) {
         crowd_linger(crowd, &tick_at);
-        crowd_leave_all(crowd);
-        crowd_exchange(crowd);
+        crowd_leave_all(crowd, &tick_at);
     }
     return end;
 }

@@ -32,6 +32,7 @@ enum crowd_end { CROWD_DONE, CROWD_NO_SERVER, CROWD_LOST_SERVER };
 struct player {
     uint64_t token; /* 0: not in the game */
     uint64_t asked_at;
+    bool was_served; /* a move, since it has this token */
 };
 
 struct crowd {
@@ -49,7 +50,9 @@ struct crowd {
 
     uint64_t n_sent, n_served, n_refused, n_unknown;
     uint64_t n_joins, n_joins_refused, n_leaves, n_vanished;
-    uint64_t n_idle; /* due, but nobody was in the game */
+    uint64_t n_players_served; /* one that left and came back is another */
+    uint64_t n_kicked;         /* the server had forgotten one who was still playing */
+    uint64_t n_idle;           /* due, but nobody was in the game */
     struct latency served, refused;
 };
 

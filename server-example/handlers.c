@@ -48,6 +48,9 @@ static void handlers_finish(struct handlers *handlers, struct move *taken_move,
     if (!atomic_load_explicit(&session->is_open, memory_order_relaxed)) {
         atomic_fetch_add_explicit(&handlers->n_stale, 1, memory_order_relaxed);
         instrument_count(EVENT_STALE_MOVE);
+    } else if (!atomic_exchange_explicit(&session->was_served, true, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&handlers->n_players_served, 1, memory_order_relaxed);
+        instrument_count(EVENT_PLAYER_SERVED);
     }
     const struct message moved = {.kind = MESSAGE_MOVED,
                                   .player = taken_move->player,

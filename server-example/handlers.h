@@ -35,8 +35,9 @@ struct handlers {
     struct permits *permits;
 
     atomic_uint_least64_t n_served;
-    atomic_uint_least64_t n_stale;        /* served though their player had left */
-    atomic_uint_least64_t n_replies_lost; /* the socket had no room; at the thread's end */
+    atomic_uint_least64_t n_players_served; /* sessions with a move served while they were open */
+    atomic_uint_least64_t n_stale;          /* served though their player had left */
+    atomic_uint_least64_t n_replies_lost;   /* the socket had no room; at the thread's end */
 };
 
 struct handlers_options {

@@ -68,7 +68,15 @@ void instrument_worker_ends(void);
 void instrument_worker_over(void);
 
 /* The game's own counters and gauges. */
-enum instrument_event { EVENT_JOIN, EVENT_LEAVE, EVENT_TIMEOUT, EVENT_STALE_MOVE, EVENT_COUNT };
+enum instrument_event {
+    EVENT_JOIN,
+    EVENT_LEAVE,
+    EVENT_TIMEOUT,
+    EVENT_STALE_MOVE,
+    EVENT_PLAYER_SERVED, /* the first move of a player who is still there */
+    EVENT_UNKNOWN,       /* someone without a session asks: timed out, and does not know it */
+    EVENT_COUNT
+};
 void instrument_count(enum instrument_event event);
 void instrument_players(size_t players);
 void instrument_session_opened(void);

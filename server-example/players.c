@@ -92,8 +92,9 @@ static void players_print_json(const struct crowd *crowd)
            crowd->n_sent, crowd->n_served, crowd->n_refused, crowd->n_unknown, crowd_lost(crowd),
            crowd->n_idle);
     printf("\"joins\":%" PRIu64 ",\"joins_refused\":%" PRIu64 ",\"leaves\":%" PRIu64
-           ",\"vanished\":%" PRIu64 ",",
-           crowd->n_joins, crowd->n_joins_refused, crowd->n_leaves, crowd->n_vanished);
+           ",\"vanished\":%" PRIu64 ",\"players_served\":%" PRIu64 ",\"kicked\":%" PRIu64 ",",
+           crowd->n_joins, crowd->n_joins_refused, crowd->n_leaves, crowd->n_vanished,
+           crowd->n_players_served, crowd->n_kicked);
     printf("\"latency_seconds\":{\"p50\":%.6f,\"p99\":%.6f,\"max\":%.6f},",
            players_seconds(&crowd->served, 0.5), players_seconds(&crowd->served, 0.99),
            (double)crowd->served.max / 1e9);
@@ -131,6 +132,9 @@ static void players_print(const struct crowd *crowd)
     players_print_row("refused", crowd->n_refused, seconds);
     if (crowd->n_unknown > 0) {
         players_print_row("unknown", crowd->n_unknown, seconds);
+    }
+    if (crowd->n_kicked > 0) {
+        players_print_row("kicked", crowd->n_kicked, seconds);
     }
     players_print_row("lost", crowd_lost(crowd), seconds);
     players_print_latency("latency", &crowd->served);

@@ -25,6 +25,7 @@ size_t report_write(const struct report *report, char *ret_text, size_t n)
         {"handling", report->handling},
         {"served", report->served},
         {"stale", report->stale},
+        {"players_served", report->players_served},
         {"refused", report->refused},
         {"unknown", report->unknown},
         {"ignored", report->ignored},

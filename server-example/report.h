@@ -20,6 +20,7 @@ struct report {
     uint64_t orphaned, orphaned_bytes;          /* of players who have left */
     uint64_t permits, permits_taken;
     uint64_t handling, served, stale; /* handed over or being handled; done */
+    uint64_t players_served;          /* sessions of which a move was served while they were open */
     uint64_t refused, unknown, ignored, malformed;
     uint64_t joins, leaves, timeouts;
     uint64_t ticks; /* of the game loop */

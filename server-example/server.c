@@ -114,6 +114,7 @@ static size_t server_report(struct server *server, const char *state, char *ret_
         .handling = permits.n_in_pool,
         .served = n_served,
         .stale = atomic_load_explicit(&handlers->n_stale, memory_order_relaxed),
+        .players_served = atomic_load_explicit(&handlers->n_players_served, memory_order_relaxed),
         .refused = server->n_refused,
         .unknown = server->n_unknown,
         .ignored = server->n_ignored,
@@ -283,6 +284,7 @@ static void server_on_message(struct server *server, const struct message *messa
             return;
         }
         server->n_unknown++;
+        instrument_count(EVENT_UNKNOWN);
         server_answer(server, message, from, MESSAGE_UNKNOWN, MESSAGE_REASON_NONE);
         return;
     }

@@ -17,6 +17,7 @@ struct session {
     uint64_t token;
     atomic_uint n_references;
     atomic_bool is_open;        /* false once the player has left */
+    atomic_bool was_served;     /* a move of this player, while it was open */
     atomic_int x, y;            /* handlers of two moves of a player may run at once */
     struct weir_sender *sender; /* weir's, until the player has left; NULL: none */
     /* The main thread's own: */
