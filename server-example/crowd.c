@@ -280,6 +280,7 @@ static void crowd_leave_all(struct crowd *crowd, uint64_t *tick_at)
                    &(struct message){.kind = MESSAGE_LEAVE,
                                      .player = (uint32_t)i,
                                      .token = crowd->players[i].token});
+        crowd_forget(crowd, &crowd->players[i]);
         if (++n_left % JOINS_PER_TICK == 0) {
             crowd_exchange(crowd);
             crowd_sleep(tick_at);

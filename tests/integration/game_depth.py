@@ -36,6 +36,7 @@ def check_same(own, seen):
         "rejects": (own["refused"], rejects),
         "refused where it happened": (own["refused"], moves["rejects"] + permits["rejects"]),
         "stale moves": (own["stale"], row(seen["counters"], "stale_moves")["value"]),
+        "players served": (own["players_served"], row(seen["counters"], "players_served")["value"]),
     }
     wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     assert not wrong, f"{own['mode']}: game, weir: {wrong}"

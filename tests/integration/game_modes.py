@@ -113,6 +113,24 @@ def sessions_of_those_who_left_live_while_their_moves_are_queued():
         game.end()
 
 
+def players_whom_the_server_forgot_are_kicked_and_come_back():
+    # Each is silent for a second between two moves: three times what the server bears.
+    with Game("--silence", 0.3) as game:
+        report = game.play("--players", 100, "--rate", 100, "--churn", 0, "--for", 3)
+        check_report(report)
+        end = game.end()
+        assert 0 < report["kicked"] <= report["unknown"] <= end["timeouts"], (report, end)
+        assert end["unknown"] >= report["kicked"] and end["joins"] > 100, (report, end)
+        assert report["players_served"] == end["players_served"] > 0, (report, end)
+
+
+def everyone_served_is_counted_once():
+    with Game() as game:
+        report = game.play("--players", 100, "--rate", 1000, "--churn", 0, "--for", 0.5)
+        end = game.end()
+        assert report["players_served"] == end["players_served"] == 100 and report["kicked"] == 0, (report, end)
+
+
 def players_notice_that_the_server_is_gone():
     with Game() as game:
         players = game.players("--players", 20, "--rate", 100)
@@ -168,5 +186,7 @@ admission_lets_a_backlog_drain_and_refuses_meanwhile()
 modes_follow_each_other_and_permits_come_back()
 then_switches_by_itself_and_for_ends()
 sessions_of_those_who_left_live_while_their_moves_are_queued()
+players_whom_the_server_forgot_are_kicked_and_come_back()
+everyone_served_is_counted_once()
 players_notice_that_the_server_is_gone()
 instrumentation_can_be_left_out()

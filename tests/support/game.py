@@ -96,9 +96,9 @@ class Game:
         return subprocess.Popen([PLAYERS, "--port", str(self.port), "-o", "json", *map(str, flags)],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def snapshot(self):
+    def snapshot(self, *flags):
         """What weir shows of it."""
-        return json.loads(run(WEIR, "snapshot", "-o", "json", self.pid, env=self.env).stdout)["data"]
+        return json.loads(run(WEIR, "snapshot", "-o", "json", *flags, self.pid, env=self.env).stdout)["data"]
 
     def end(self, number=signal.SIGTERM):
         """Ends it as a service manager does; its last report."""
