@@ -52,8 +52,8 @@ static void instrument_open(uint64_t queue_bound, uint64_t n_permits)
 
     struct weir_value_options value = WEIR_VALUE_INIT("backpressure_rejects");
     backpressure_rejects = weir_counter_open(&value);
-    static const char *const names[EVENT_COUNT] = {"joins",       "leaves",         "timeouts",
-                                                   "stale_moves", "players_served", "unknown"};
+    static const char *const names[EVENT_COUNT] = {
+        "joins", "leaves", "timeouts", "stale_moves", "players_served", "unknown_moves"};
     for (int i = 0; i < EVENT_COUNT; i++) {
         value.name = names[i];
         events[i] = weir_counter_open(&value);

@@ -74,7 +74,7 @@ enum instrument_event {
     EVENT_TIMEOUT,
     EVENT_STALE_MOVE,
     EVENT_PLAYER_SERVED, /* the first move of a player who is still there */
-    EVENT_UNKNOWN,       /* someone without a session asks: timed out, and does not know it */
+    EVENT_UNKNOWN_MOVE,  /* of someone without a session: timed out, and does not know it */
     EVENT_COUNT
 };
 void instrument_count(enum instrument_event event);

@@ -284,7 +284,9 @@ static void server_on_message(struct server *server, const struct message *messa
             return;
         }
         server->n_unknown++;
-        instrument_count(EVENT_UNKNOWN);
+        if (message->kind == MESSAGE_MOVE) {
+            instrument_count(EVENT_UNKNOWN_MOVE);
+        }
         server_answer(server, message, from, MESSAGE_UNKNOWN, MESSAGE_REASON_NONE);
         return;
     }
