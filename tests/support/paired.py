@@ -16,7 +16,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console import Host, environment  # noqa: E402
-from game import BUILD, PLAYERS, WEIR, Game, need, run  # noqa: E402
+from game import BUILD, PLAYERS, WEIR, Game, need, run, wait_for  # noqa: E402
 
 ABUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "abuse.py")
 LOOP_TIMES = os.path.join(BUILD, "tests", "loop_times")
@@ -40,7 +40,8 @@ class Stage:
         processors = sorted(os.sched_getaffinity(0))
         others = processors if place == "free" else processors[1:] or processors
         os.sched_setaffinity(0, processors[:1] if place == "game" else others)
-        self.game = Game("--mode", "admission", "--serve", 6000, env={"WEIR_HTTP": "127.0.0.1:0", "WEIR_AGENT_CPU": os.environ.get("BENCH_AGENT_CPU", "")})
+        self.game = Game("--mode", "admission", "--serve", 6000,
+                         env={"WEIR_HTTP": "127.0.0.1:0", "WEIR_AGENT_CPU": os.environ.get("BENCH_AGENT_CPU", "")})
         if place == "loop":
             for name in ("game loop", "weir-agent"):
                 os.sched_setaffinity(self.thread(name), processors[:1])
@@ -51,10 +52,13 @@ class Stage:
                           "moves:unbounded:1000:400", "--http", "127.0.0.1:0")
 
     def thread(self, name):
-        """The one thread of the game that is called so."""
+        """The one thread of the game that is called so; it gives itself that name a little after it has begun."""
         tasks = "/proc/%d/task" % self.game.pid
-        [found] = [int(tid) for tid in os.listdir(tasks)
-                   if open(os.path.join(tasks, tid, "comm"), encoding="utf-8").read() == name + "\n"]
+
+        def called():
+            return [int(tid) for tid in os.listdir(tasks)
+                    if open(os.path.join(tasks, tid, "comm"), encoding="utf-8").read() == name + "\n"]
+        [found] = wait_for(called, "a thread called " + name)
         return found
 
     def address(self, pid, directory, env):
