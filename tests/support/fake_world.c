@@ -3,6 +3,7 @@
  * linked as well, the real ones count. */
 #include "fake_world.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct wi_world {
     enum wi_state state;
     int64_t unix_nanos;
     uint64_t monotonic_nanos;
+    uint64_t as_of_nanos;
     enum weir_status refresh_status;
     char refresh_text[256];
     size_t refreshes;
@@ -277,6 +279,11 @@ void fake_world_set_monotonic_nanos(struct wi_world *world, uint64_t nanos)
     world->monotonic_nanos = nanos;
 }
 
+void fake_world_set_as_of_nanos(struct wi_world *world, uint64_t nanos)
+{
+    world->as_of_nanos = nanos;
+}
+
 void fake_world_fail_refresh(struct wi_world *world, enum weir_status status, const char *text)
 {
     world->refresh_status = status;
@@ -398,6 +405,11 @@ int64_t wi_world_unix_nanos(const struct wi_world *world)
 uint64_t wi_world_monotonic_nanos(const struct wi_world *world)
 {
     return world->monotonic_nanos;
+}
+
+uint64_t wi_world_as_of_nanos(const struct wi_world *world)
+{
+    return world->as_of_nanos ? world->as_of_nanos : world->monotonic_nanos;
 }
 
 void wi_world_record(struct wi_world *world)
@@ -599,12 +611,23 @@ void wi_world_clear_warnings(struct wi_world *world)
     fake_world_clear(world, WI_WARNING);
 }
 
-enum weir_status wi_world_add_warning(struct wi_world *world, const char *severity,
-                                      const char *subject, const char *text)
+enum weir_status wi_world_add_warning(struct wi_world *world, const struct wi_warning *warning)
 {
-    struct wi_row *row = fake_world_add(world, WI_WARNING, subject);
-    fake_world_set_text(world, row, WI_WARNING_SEVERITY, severity);
-    fake_world_set_text(world, row, WI_WARNING_SUBJECT, subject);
-    fake_world_set_text(world, row, WI_WARNING_TEXT, text);
+    struct wi_row *row = fake_world_add(world, WI_WARNING, warning->subject);
+    const char *const texts[] = {
+        [WI_WARNING_SEVERITY] = warning->severity, [WI_WARNING_SUBJECT] = warning->subject,
+        [WI_WARNING_TEXT] = warning->text,         [WI_WARNING_KIND] = warning->kind,
+        [WI_WARNING_EVIDENCE] = warning->evidence, [WI_WARNING_ESTIMATE] = warning->estimate,
+        [WI_WARNING_ACTION] = warning->action};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i]) {
+            fake_world_set_text(world, row, (int)i, texts[i]);
+        }
+    }
+    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
+        if (isfinite(warning->number[n])) {
+            fake_world_set_f64(row, WI_WARNING_FIRST_NUMBER + n, warning->number[n]);
+        }
+    }
     return WEIR_OK;
 }

@@ -48,6 +48,8 @@ void fake_world_set_state(struct wi_world *world, enum wi_state state);
 void fake_world_set_unix_nanos(struct wi_world *world, int64_t nanos);
 /* A refresh sets it, too. */
 void fake_world_set_monotonic_nanos(struct wi_world *world, uint64_t nanos);
+/* When a process that has ended was seen last; 0: as the clock. */
+void fake_world_set_as_of_nanos(struct wi_world *world, uint64_t nanos);
 
 /* Makes every refresh fail with this status and text; WEIR_OK: succeed again. */
 void fake_world_fail_refresh(struct wi_world *world, enum weir_status status, const char *text);

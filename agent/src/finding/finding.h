@@ -15,6 +15,9 @@ struct wi_finding;
 enum weir_status wi_finding_create(struct wi_finding **ret_finding);
 void wi_finding_destroy(struct wi_finding *finding);
 
+/* Bytes of memory that it holds. */
+size_t wi_finding_bytes(const struct wi_finding *finding);
+
 /* Called by wi_world_refresh each time that its rates have moved on (about once a second). */
 void wi_finding_update(struct wi_finding *finding, struct wi_world *world);
 

@@ -16,6 +16,7 @@
 #define TRAIL_SECOND       UINT64_C(1000000000)
 #define TRAIL_RECENT       4U
 #define TRAIL_EARLIER      3U
+#define TRAIL_FAST         32U /* looks that the fast and the steady look at */
 #define TRAIL_STEADY       12U
 #define TRAIL_STEP         (5 * TRAIL_SECOND)
 #define TRAIL_LEAST_GROWTH 16U /* messages: below it is nobody's trouble */
@@ -32,9 +33,23 @@ static uint64_t trail_at(const struct wi_trail *trail, uint32_t ago)
     return trail->at[(trail->n_samples - 1 - ago) % WI_TRAIL_SAMPLES];
 }
 
-static uint32_t trail_n(const struct wi_trail *trail)
+uint32_t wi_trail_count(const struct wi_trail *trail)
 {
     return trail->n_samples < WI_TRAIL_SAMPLES ? trail->n_samples : WI_TRAIL_SAMPLES;
+}
+
+struct wi_trail_look wi_trail_at(const struct wi_trail *trail, uint32_t ago)
+{
+    uint32_t at = (trail->n_samples - 1 - ago) % WI_TRAIL_SAMPLES;
+    return (struct wi_trail_look){.nanos = trail->at[at],
+                                  .depth = trail->depth[at],
+                                  .bytes = trail->bytes[at],
+                                  .gone = trail->gone};
+}
+
+static uint32_t trail_n(const struct wi_trail *trail)
+{
+    return trail->n_samples < TRAIL_FAST ? trail->n_samples : TRAIL_FAST;
 }
 
 static void trail_range(const struct wi_trail *trail, uint32_t from, uint32_t to, uint64_t *ret_low,
@@ -108,8 +123,8 @@ static bool trail_grows_slowly(const struct wi_trail *trail)
            trail_depth(trail, 0) >= trail->step[newest].low;
 }
 
-/* When the depth was last at its lowest: growth began there. */
-static uint64_t trail_lowest_at(const struct wi_trail *trail)
+/* When the depth was last at its lowest: growth began there, under all that was before. */
+static void trail_begin(struct wi_trail *trail)
 {
     uint32_t n = trail_n(trail);
     uint32_t lowest = 0;
@@ -118,7 +133,13 @@ static uint64_t trail_lowest_at(const struct wi_trail *trail)
             lowest = i;
         }
     }
-    return trail_at(trail, lowest);
+    trail->growing_since = trail_at(trail, lowest);
+    trail->peak = trail_depth(trail, 0);
+    trail->ceiling = wi_tide_ceiling(&trail->tide, trail->growing_since);
+    for (uint32_t i = lowest; i < wi_trail_count(trail); i++) {
+        double depth = (double)trail_depth(trail, i);
+        trail->ceiling = depth > trail->ceiling ? depth : trail->ceiling;
+    }
 }
 
 static enum wi_trail_phase trail_quiet(struct wi_trail *trail, bool is_slow)
@@ -127,8 +148,7 @@ static enum wi_trail_phase trail_quiet(struct wi_trail *trail, bool is_slow)
     if (!is_fast && !is_slow) {
         return WI_TRAIL_QUIET;
     }
-    trail->growing_since = trail_lowest_at(trail);
-    trail->peak = trail_depth(trail, 0);
+    trail_begin(trail);
     return WI_TRAIL_GROWING;
 }
 
@@ -170,16 +190,20 @@ static void trail_step(struct wi_trail *trail, uint64_t now, uint64_t depth)
     trail->now.high = depth > trail->now.high ? depth : trail->now.high;
 }
 
-void wi_trail_add(struct wi_trail *trail, uint64_t now_nanos, uint64_t depth, uint64_t gone)
+void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look)
 {
-    trail_step(trail, now_nanos, depth);
-    if (trail->n_samples == 0 || gone != trail->gone || depth == 0) {
-        trail->gone_since = now_nanos;
-        trail->gone = gone;
+    uint32_t at = trail->n_samples % WI_TRAIL_SAMPLES;
+    trail_step(trail, look->nanos, look->depth);
+    bool was_empty = trail->n_samples == 0 || trail_depth(trail, 0) == 0;
+    if (was_empty || look->gone != trail->gone || look->depth == 0) {
+        trail->gone_since = look->nanos;
+        trail->gone = look->gone;
     }
-    trail->at[trail->n_samples % WI_TRAIL_SAMPLES] = now_nanos;
-    trail->depth[trail->n_samples % WI_TRAIL_SAMPLES] = depth;
+    trail->at[at] = look->nanos;
+    trail->depth[at] = look->depth;
+    trail->bytes[at] = look->bytes;
     trail->n_samples++;
+    wi_tide_add(&trail->tide, look->nanos, (double)look->depth, (double)look->bytes);
     bool is_slow = trail_grows_slowly(trail);
     switch (trail->phase) {
     case WI_TRAIL_QUIET:
@@ -192,7 +216,15 @@ void wi_trail_add(struct wi_trail *trail, uint64_t now_nanos, uint64_t depth, ui
         trail->phase = trail_settling(trail);
         break;
     }
-    trail->peak = depth > trail->peak ? depth : trail->peak;
+    trail->peak = look->depth > trail->peak ? look->depth : trail->peak;
+}
+
+bool wi_trail_is_above_all(const struct wi_trail *trail)
+{
+    uint64_t floor, ignored;
+    uint32_t n = trail_n(trail);
+    trail_range(trail, 0, n < TRAIL_RECENT ? n : TRAIL_RECENT, &floor, &ignored);
+    return n > 0 && (double)floor > trail->ceiling;
 }
 
 double wi_trail_slope(const struct wi_trail *trail)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of one queue: its depths of the last half minute one by one, those of the last
- * minute in coarse steps, and since when it has been in trouble. Pure: time is given.
+ * What is remembered of one queue: its depths of the last minute one by one and in coarse steps, those
+ * of the last hour by minutes, and since when it has been in trouble. Pure: time is given.
  *
  *     QUIET --the floor of late lies above all before--> GROWING --no growth--> SETTLING --> QUIET
  *                                                           ^------grows again-----|
@@ -9,10 +9,12 @@
 #ifndef WI_FINDING_TRAIL_H
 #define WI_FINDING_TRAIL_H
 
+#include "finding/tide.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WI_TRAIL_SAMPLES 32
+#define WI_TRAIL_SAMPLES 64
 #define WI_TRAIL_STEPS   12
 
 enum wi_trail_phase { WI_TRAIL_QUIET, WI_TRAIL_GROWING, WI_TRAIL_SETTLING };
@@ -20,8 +22,9 @@ enum wi_trail_phase { WI_TRAIL_QUIET, WI_TRAIL_GROWING, WI_TRAIL_SETTLING };
 struct wi_trail {
     uint64_t at[WI_TRAIL_SAMPLES]; /* nanoseconds; the newest is (n_samples - 1) % SAMPLES */
     uint64_t depth[WI_TRAIL_SAMPLES];
-    uint32_t n_samples; /* ever */
-    uint32_t n_steps;   /* ever finished */
+    uint64_t bytes[WI_TRAIL_SAMPLES]; /* declared */
+    uint32_t n_samples;               /* ever */
+    uint32_t n_steps;                 /* ever finished */
     struct {
         uint64_t low, high;
     } step[WI_TRAIL_STEPS], now; /* five seconds each; `now` is being filled */
@@ -29,13 +32,31 @@ struct wi_trail {
     enum wi_trail_phase phase;
     uint64_t growing_since;
     uint64_t settling_since;
+    double ceiling;      /* the highest that was ever seen before growth began */
     uint64_t peak;       /* since growth began */
     uint64_t gone;       /* received + discarded at the last look */
     uint64_t gone_since; /* when that last moved, or the queue was empty */
+    struct wi_tide tide;
 };
 
-/* Adds a look at the queue. `gone`: messages that ever left it. */
-void wi_trail_add(struct wi_trail *trail, uint64_t now_nanos, uint64_t depth, uint64_t gone);
+/* One look at a queue. */
+struct wi_trail_look {
+    uint64_t nanos;
+    uint64_t depth;
+    uint64_t bytes; /* declared for what is queued */
+    uint64_t gone;  /* messages that ever left it */
+};
+
+/* Adds a look. */
+void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look);
+
+/* How many of the last looks are there, and the one `ago` before the newest. */
+uint32_t wi_trail_count(const struct wi_trail *trail);
+struct wi_trail_look wi_trail_at(const struct wi_trail *trail, uint32_t ago);
+
+/* Whether the queue of late never fell to where it had been before it began to grow: else it has come
+ * back from there before. */
+bool wi_trail_is_above_all(const struct wi_trail *trail);
 
 /* Messages per second over the last few looks; negative when it drains. */
 double wi_trail_slope(const struct wi_trail *trail);

@@ -56,6 +56,40 @@ const char *wi_words_bytes(char ret_text[WI_WORDS_MAX], uint64_t bytes)
     return ret_text;
 }
 
+const char *wi_words_size(char ret_text[WI_WORDS_MAX], double bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    size_t i = 0;
+    bytes = bytes > 0 ? bytes : 0;
+    while (bytes >= 999.5 && i + 1 < sizeof(units) / sizeof(units[0])) {
+        bytes /= 1000;
+        i++;
+    }
+    uint64_t hundredths =
+        bytes < 1e15 ? (uint64_t)(bytes * 100 + 0.5) : UINT64_C(100000000000000000);
+    if (i == 0) {
+        unsigned tenths = (unsigned)((hundredths + 5) / 10);
+        if (tenths < 100 && tenths % 10) {
+            snprintf(ret_text, WI_WORDS_MAX, "%u.%u B", tenths / 10, tenths % 10);
+        } else {
+            snprintf(ret_text, WI_WORDS_MAX, "%u B", (tenths + 5) / 10);
+        }
+    } else {
+        snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 ".%02u %s", hundredths / 100,
+                 (unsigned)(hundredths % 100), units[i]);
+    }
+    return ret_text;
+}
+
+const char *wi_words_growth(char ret_text[WI_WORDS_MAX], double bytes)
+{
+    ret_text[0] = bytes < 0 ? '-' : '+';
+    char size[WI_WORDS_MAX];
+    snprintf(ret_text + 1, WI_WORDS_MAX - 1, "%.30s",
+             wi_words_size(size, bytes < 0 ? -bytes : bytes));
+    return ret_text;
+}
+
 const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos)
 {
     uint64_t seconds = nanos / WORDS_SECOND;

@@ -19,6 +19,13 @@ const char *wi_words_rate(char ret_text[WI_WORDS_MAX], double per_second);
 /* "999 B", "18.7 MB": powers of 1,000, one decimal. */
 const char *wi_words_bytes(char ret_text[WI_WORDS_MAX], uint64_t bytes);
 
+/* The same of a number that need not be whole: "208 B", "0.4 B", "1.20 MB", two decimals past a
+ * kilobyte. Negative and NaN: "0 B". */
+const char *wi_words_size(char ret_text[WI_WORDS_MAX], double bytes);
+
+/* With its sign: "+1.25 MB", "-300 B". */
+const char *wi_words_growth(char ret_text[WI_WORDS_MAX], double bytes);
+
 /* "12 s", "3 min", "2 h", "5 d", cut and not rounded. */
 const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos);
 

@@ -276,7 +276,7 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
 
 static uint64_t world_memory(const struct wi_world *world)
 {
-    return sizeof(*world) + wi_source_memory(world->source) +
+    return sizeof(*world) + wi_source_memory(world->source) + wi_finding_bytes(world->finding) +
            world->collection.room * sizeof(struct wi_raw) +
            world->n_slots * sizeof(struct world_slot) + world->n_ages * sizeof(struct wi_age) +
            world->n_windows * sizeof(struct wi_window) + world->n_more * sizeof(struct world_more) +

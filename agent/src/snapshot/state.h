@@ -15,11 +15,12 @@
 #include "snapshot/process.h"
 #include "snapshot/world.h"
 
-#define WORLD_TICK_NANOS   UINT64_C(900000000)
-#define WORLD_MAX_AGES     1024
-#define WORLD_MAX_WINDOWS  1024
-#define WORLD_MAX_WARNINGS 64
-#define WORLD_REJECTS      "backpressure_rejects"
+#define WORLD_TICK_NANOS    UINT64_C(900000000)
+#define WORLD_MAX_AGES      1024
+#define WORLD_MAX_WINDOWS   1024
+#define WORLD_MAX_WARNINGS  64
+#define WORLD_WARNING_TEXTS 4 /* that are copied */
+#define WORLD_REJECTS       "backpressure_rejects"
 
 /* Counters whose rates are kept. */
 enum { RATE_IN, RATE_OUT, RATE_REJECTS, N_RATES };
@@ -102,7 +103,7 @@ struct wi_world {
     bool has_ticked, has_rates, has_counter;
     struct wi_row process_row, agent_row, rows[WI_N_KINDS];
     struct wi_row warnings[WORLD_MAX_WARNINGS];
-    char warning_texts[WORLD_MAX_WARNINGS][2][256];
+    char warning_texts[WORLD_MAX_WARNINGS][WORLD_WARNING_TEXTS][320];
     size_t n_warnings;
     struct weir_histogram scratch;
 };

@@ -9,6 +9,7 @@
 #include "segment/file.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +356,11 @@ uint64_t wi_world_monotonic_nanos(const struct wi_world *world)
     return world->now_nanos;
 }
 
+uint64_t wi_world_as_of_nanos(const struct wi_world *world)
+{
+    return wi_past_as_of(world);
+}
+
 struct wi_self *wi_world_self(struct wi_world *world)
 {
     return &world->self;
@@ -384,21 +390,39 @@ void wi_world_clear_warnings(struct wi_world *world)
     world->n_warnings = 0;
 }
 
-enum weir_status wi_world_add_warning(struct wi_world *world, const char *severity,
-                                      const char *subject, const char *text)
+static void world_put_copy(struct wi_world *world, size_t i, int which, int metric,
+                           const char *text)
+{
+    if (text) {
+        char *copy = world->warning_texts[i][which];
+        snprintf(copy, sizeof(world->warning_texts[i][which]), "%s", text);
+        put_text(&world->warnings[i], metric, copy);
+    }
+}
+
+enum weir_status wi_world_add_warning(struct wi_world *world, const struct wi_warning *warning)
 {
     if (world->n_warnings == WORLD_MAX_WARNINGS) {
         return WEIR_E_LIMIT;
     }
     size_t i = world->n_warnings++;
     struct wi_row *row = &world->warnings[i];
-    snprintf(world->warning_texts[i][0], sizeof(world->warning_texts[i][0]), "%s", subject);
-    snprintf(world->warning_texts[i][1], sizeof(world->warning_texts[i][1]), "%s", text);
     memset(row, 0, sizeof(*row));
     row->id = i;
+    world_put_copy(world, i, 0, WI_WARNING_SUBJECT, warning->subject);
+    world_put_copy(world, i, 1, WI_WARNING_TEXT, warning->text);
+    world_put_copy(world, i, 2, WI_WARNING_EVIDENCE, warning->evidence);
+    world_put_copy(world, i, 3, WI_WARNING_ESTIMATE, warning->estimate);
     row->name = world->warning_texts[i][0];
-    row->value[WI_WARNING_SEVERITY] = (struct wi_value){WI_TEXT, {.text = severity}};
-    row->value[WI_WARNING_SUBJECT] = (struct wi_value){WI_TEXT, {.text = row->name}};
-    row->value[WI_WARNING_TEXT] = (struct wi_value){WI_TEXT, {.text = world->warning_texts[i][1]}};
+    put_text(row, WI_WARNING_SEVERITY, warning->severity);
+    put_text(row, WI_WARNING_KIND, warning->kind);
+    if (warning->action) {
+        put_text(row, WI_WARNING_ACTION, warning->action);
+    }
+    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
+        if (isfinite(warning->number[n])) {
+            put_f64(row, WI_WARNING_FIRST_NUMBER + n, warning->number[n]);
+        }
+    }
     return WEIR_OK;
 }

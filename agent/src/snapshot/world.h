@@ -113,6 +113,10 @@ uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last 
 /* What there is here at all, whatever rows there are now. Owns: static. */
 const struct wi_offer *wi_world_offer(const struct wi_world *world);
 
+/* The moment (CLOCK_MONOTONIC) of which the rows tell: the last refresh, or when a process that has
+ * ended was seen last. */
+uint64_t wi_world_as_of_nanos(const struct wi_world *world);
+
 /* The numbers that the wire adds to. Owns: the world's. */
 struct wi_self *wi_world_self(struct wi_world *world);
 
@@ -166,11 +170,23 @@ uint64_t wi_histogram_middle(unsigned bucket);
 uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q);
 
 /*
- * Findings: replaces the rows of kind WI_WARNING. Called by wi_world_refresh through
- * finding/finding.h; texts are copied.
+ * A finding as a row of kind WI_WARNING. Texts are copied; NULL: none. Numbers: those of the metrics
+ * from WI_WARNING_SINCE on, NaN where there is none.
  */
+#define WI_WARNING_FIRST_NUMBER WI_WARNING_SINCE
+#define WI_WARNING_N_NUMBERS    (WI_WARNING_N_METRICS - WI_WARNING_FIRST_NUMBER)
+
+struct wi_warning {
+    const char *severity; /* static: "info", "warning", "critical" */
+    const char *kind;     /* static */
+    const char *subject, *text, *evidence, *estimate;
+    const char *action; /* static */
+    double number[WI_WARNING_N_NUMBERS];
+};
+
+/* Findings: replaces the rows of kind WI_WARNING. Called by wi_world_refresh through
+ * finding/finding.h. Fails: WEIR_E_LIMIT, WEIR_E_MEMORY. */
 void wi_world_clear_warnings(struct wi_world *world);
-enum weir_status wi_world_add_warning(struct wi_world *world, const char *severity,
-                                      const char *subject, const char *text);
+enum weir_status wi_world_add_warning(struct wi_world *world, const struct wi_warning *warning);
 
 #endif

@@ -2,6 +2,7 @@
 /* Lints as a table: each is a question to a task, and a sentence. */
 #include "tokio/lint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,11 +165,28 @@ static void lint_text(enum wc_lint lint, const struct wc_store *store, const str
     }
 }
 
+void wc_tokio_warn(struct wi_world *world, const char *severity, const char *kind,
+                   const char *subject, const char *text, const char *action)
+{
+    struct wi_warning warning = {
+        .severity = severity, .kind = kind, .subject = subject, .text = text, .action = action};
+    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
+        warning.number[n] = NAN;
+    }
+    (void)wi_world_add_warning(world, &warning);
+}
+
 static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
                       struct wi_world *world)
 {
     static const char *const severities[WC_N_LINTS] = {"warning", "critical", "critical", "info",
                                                        "info"};
+    static const char *const actions[WC_N_LINTS] = {
+        "Let something else wake it: a task that wakes itself is polled again at once.",
+        "Find the future that it waits for and returns Pending without keeping a waker.",
+        "Let it await between steps, or move what computes or blocks to spawn_blocking.",
+        "Box it where it is made, or keep less across an await.",
+        "Box it, or keep less across an await."};
     const struct wc_items *tasks = &store->items[WC_SORT_TASK];
     size_t n = 0;
     char text[256];
@@ -176,12 +194,14 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
         const struct wc_item *item = &tasks->item[i];
         if (wc_lint_finds(lints, lint, store, item) && n++ < LINT_SHOWN) {
             lint_text(lint, store, item, text, sizeof(text));
-            (void)wi_world_add_warning(world, severities[lint], item->name ? item->name : "", text);
+            wc_tokio_warn(world, severities[lint], lint_names[lint], item->name ? item->name : "",
+                          text, actions[lint]);
         }
     }
     if (n > LINT_SHOWN) {
         snprintf(text, sizeof(text), "%s: %zu more tasks", lint_names[lint], n - LINT_SHOWN);
-        (void)wi_world_add_warning(world, severities[lint], lint_names[lint], text);
+        wc_tokio_warn(world, severities[lint], lint_names[lint], lint_names[lint], text,
+                      actions[lint]);
     }
 }
 

@@ -378,6 +378,8 @@ static void world_close(void *context)
 
 /* ---- what is wrong --------------------------------------------------------------------------- */
 
+#define WARN_CAPACITY "Raise the builder's event_buffer_capacity (TOKIO_CONSOLE_BUFFER_CAPACITY)."
+
 /* Of what the server did not tell, or there was no room for here. */
 static void warn_losses(const struct wc_store *store, struct wi_world *to)
 {
@@ -389,28 +391,29 @@ static void warn_losses(const struct wc_store *store, struct wi_world *to)
                      "the server had no room for %llu events of %s since weir attached: some are "
                      "missing here, or stand still (TOKIO_CONSOLE_BUFFER_CAPACITY)",
                      (unsigned long long)store->items[sort].n_dropped, words[sort]);
-            (void)wi_world_add_warning(to, "warning", "tokio", text);
+            wc_tokio_warn(to, "warning", "tokio_events_lost", "tokio", text, WARN_CAPACITY);
         }
         if (store->items[sort].n_left_out > 0) {
             snprintf(text, sizeof(text), "the server has more than %u %s: the others are not shown",
                      WC_STORE_ITEMS, words[sort]);
-            (void)wi_world_add_warning(to, "warning", "tokio", text);
+            wc_tokio_warn(to, "warning", "tokio_left_out", "tokio", text, NULL);
         }
     }
     if (store->is_partial) {
-        (void)wi_world_add_warning(
-            to, "warning", "tokio",
+        wc_tokio_warn(
+            to, "warning", "tokio_partial", "tokio",
             "the server did not tell what there was when weir attached, as console-subscriber does "
-            "above 4 MiB: what has not changed since is missing here (a shorter retention helps)");
+            "above 4 MiB: what has not changed since is missing here (a shorter retention helps)",
+            "Shorten the server's retention (TOKIO_CONSOLE_RETENTION).");
     }
     if (store->has_text_cut) {
-        (void)wi_world_add_warning(
-            to, "info", "tokio", "fields and attributes take more than 128 MiB: some are left out");
+        wc_tokio_warn(to, "info", "tokio_text_cut", "tokio",
+                      "fields and attributes take more than 128 MiB: some are left out", NULL);
     }
     if (store->n_bad > 0) {
         snprintf(text, sizeof(text), "%llu messages of the server could not be read",
                  (unsigned long long)store->n_bad);
-        (void)wi_world_add_warning(to, "warning", "tokio", text);
+        wc_tokio_warn(to, "warning", "tokio_unreadable", "tokio", text, NULL);
     }
 }
 
@@ -420,15 +423,17 @@ static void world_warn(void *context, struct wi_world *to)
     double quiet = world->feed.quiet_seconds(world->feed.context);
     char text[256];
     if (world->store.is_paused) {
-        (void)wi_world_add_warning(to, "warning", "tokio",
-                                   "the server is paused by some console, which stops all of them: "
-                                   "these numbers stand still until one resumes it");
+        wc_tokio_warn(
+            to, "warning", "tokio_paused", "tokio",
+            "the server is paused by some console, which stops all of them: these numbers "
+            "stand still until one resumes it",
+            "Resume it in the console that paused it, or end that console.");
     } else if (quiet > WORLD_QUIET_SECONDS && quiet > 3 * world->gap_seconds) {
         snprintf(text, sizeof(text),
                  "nothing from the server for %.0f s: it is paused, or hangs; these are its last "
                  "numbers",
                  quiet);
-        (void)wi_world_add_warning(to, "warning", "tokio", text);
+        wc_tokio_warn(to, "warning", "tokio_silent", "tokio", text, NULL);
     }
     warn_losses(&world->store, to);
     wc_lints_warn(&world->lints, &world->store, to);

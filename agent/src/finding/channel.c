@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wrong with a channel: it grows, is full, stalls, refuses, holds messages of nobody. */
+#include "finding/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHANNEL_STALLED       (5 * FINDING_SECOND)  /* while messages come or are refused */
+#define CHANNEL_RESTING       (60 * FINDING_SECOND) /* while nothing happens at all */
+#define CHANNEL_LOOKS         3U                    /* in a row that a queue must be nearly full */
+#define CHANNEL_NEARLY_FULL   0.85
+#define CHANNEL_REJECTS       0.01
+#define CHANNEL_MANY_REJECTS  0.10
+#define CHANNEL_ORPHAN_LOOKS  5U
+#define CHANNEL_ORPHANS       16U /* messages: fewer are nobody's trouble */
+#define CHANNEL_ORPHAN_SHARE  0.10
+#define CHANNEL_LEFT_MESSAGES 100000U
+#define CHANNEL_LEFT_BYTES    (UINT64_C(16) << 20)
+#define CHANNEL_FAR           100 /* times what was ever queued: such a bound holds nobody back */
+#define CHANNEL_FAR_SENT      1000U
+#define CHANNEL_FAR_SEEN      (600 * FINDING_SECOND)
+
+#define CHANNEL_QUEUED_MAX (2 * WI_WORDS_MAX + 16)
+
+/* An hour of growth that makes trouble. */
+#define CHANNEL_URGENT_MESSAGES 1e6
+#define CHANNEL_URGENT_BYTES    (double)(UINT64_C(64) << 20)
+#define CHANNEL_HOUR            3600.0
+
+uint64_t wi_finding_count(const struct wi_row *row, int metric)
+{
+    const struct wi_value *value = &row->value[metric];
+    if (value->type == WI_U64) {
+        return value->u.u64;
+    }
+    double number = finding_number(row, metric, 0);
+    return number > 0 && number < 1.8e19 ? (uint64_t)number : 0;
+}
+
+bool wi_finding_is_urgent(double rate, double bytes_rate)
+{
+    return rate * CHANNEL_HOUR >= CHANNEL_URGENT_MESSAGES ||
+           bytes_rate * CHANNEL_HOUR >= CHANNEL_URGENT_BYTES;
+}
+
+/* "90,000 queued (18.7 MB)"; without bytes where the application declares none. */
+static const char *channel_queued(char ret_text[CHANNEL_QUEUED_MAX], uint64_t depth, uint64_t bytes)
+{
+    char count[WI_WORDS_MAX];
+    char size[WI_WORDS_MAX];
+    wi_words_count(count, depth);
+    if (bytes > 0) {
+        snprintf(ret_text, CHANNEL_QUEUED_MAX, "%s queued (%s)", count,
+                 wi_words_bytes(size, bytes));
+    } else {
+        snprintf(ret_text, CHANNEL_QUEUED_MAX, "%s queued", count);
+    }
+    return ret_text;
+}
+
+static struct finding_entry *channel_entry(struct wi_finding *finding,
+                                           enum finding_severity severity, double weight,
+                                           const char *kind, const struct finding_note *note,
+                                           const char *action)
+{
+    struct finding_entry *entry = wi_entry_add(finding, severity, weight, kind, note->name, action);
+    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+    return entry;
+}
+
+/* "12,000 sent/s, 6,000 leave/s" */
+static void channel_write_rates(struct finding_entry *entry, const struct finding_note *note)
+{
+    char in[WI_WORDS_MAX];
+    char out[WI_WORDS_MAX];
+    wi_entry_write(entry->evidence, "%s sent/s, %s leave/s", wi_words_rate(in, note->in_rate),
+                   wi_words_rate(out, note->out_rate));
+}
+
+/* ---- it stalls ---- */
+
+/* Somebody wants to send. */
+static bool channel_is_pressed(const struct finding_note *note)
+{
+    return note->in_rate > 0 || note->refused_rate > 0;
+}
+
+/* Few messages in a quiet channel may be meant to rest there, so only time makes them a finding. */
+static bool channel_is_stalled(const struct finding_note *note)
+{
+    return note->depth > 0 && wi_trail_stalled(&note->trail) >=
+                                  (channel_is_pressed(note) ? CHANNEL_STALLED : CHANNEL_RESTING);
+}
+
+static void channel_stalled(struct wi_finding *finding, const struct finding_note *note)
+{
+    char queued[CHANNEL_QUEUED_MAX];
+    char span[WI_WORDS_MAX];
+    uint64_t since = wi_trail_stalled(&note->trail);
+    struct finding_entry *entry = channel_entry(
+        finding, channel_is_pressed(note) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
+        (double)note->depth, "channel_stalled", note,
+        "Look at its receiver: it has ended, hangs, or waits for something that does not come.");
+    wi_entry_write(entry->text, "%s: stalled, nothing received for %s, %s", note->name,
+                   wi_words_duration(span, since),
+                   channel_queued(queued, note->depth, note->bytes));
+    channel_write_rates(entry, note);
+    finding_put_since(entry, since);
+    finding_put(entry, WI_WARNING_RATE, note->in_rate);
+}
+
+/* ---- it grows ---- */
+
+static double channel_bytes_rate(const struct finding_note *note, double rate)
+{
+    return note->depth ? rate * (double)note->bytes / (double)note->depth : 0;
+}
+
+/* "1.20 MB/s of the process's +1.25 MB/s over 60 s (96 %) as declared; by regression ..." */
+static void channel_write_share(struct finding_entry *entry,
+                                const struct wi_attribution *attribution,
+                                const struct wi_share *share)
+{
+    char part[WI_WORDS_MAX], whole[WI_WORDS_MAX], span[WI_WORDS_MAX], each[WI_WORDS_MAX];
+    char error[WI_WORDS_MAX];
+    finding_put(entry, WI_WARNING_WINDOW, attribution->window);
+    finding_put(entry, WI_WARNING_GROWTH, attribution->memory.slope);
+    finding_put(entry, WI_WARNING_GROWTH_ERROR, attribution->memory.error);
+    finding_put(entry, WI_WARNING_SHARE, share->declared);
+    finding_put(entry, WI_WARNING_SHARE_FIT, share->fit);
+    finding_put(entry, WI_WARNING_EACH, share->each);
+    finding_put(entry, WI_WARNING_EACH_ERROR, share->each_error);
+    finding_put(entry, WI_WARNING_EACH_DECLARED, share->each_declared);
+    finding_put(entry, WI_WARNING_FIT, attribution->is_joint ? attribution->r2 : share->r2);
+    if (!(attribution->memory.slope > 0)) {
+        return;
+    }
+    wi_words_growth(whole, attribution->memory.slope);
+    wi_words_duration(span, (uint64_t)(attribution->window * 1e9 + 5e8));
+    if (isfinite(share->declared)) {
+        wi_entry_write(entry->estimate,
+                       "holds %s/s of the process's %s/s over %s (%.0f %%) as declared",
+                       wi_words_size(part, share->bytes_rate), whole, span, share->declared * 100);
+    }
+    if (isfinite(share->fit)) {
+        wi_entry_write(entry->estimate, "%s%s%.0f %% by regression: %s +- %s a message, r2 %.3f",
+                       entry->estimate[0] ? "; " : "holds, of the process's ",
+                       entry->estimate[0] ? "" : whole, share->fit * 100,
+                       wi_words_size(each, share->each), wi_words_size(error, share->each_error),
+                       attribution->is_joint ? attribution->r2 : share->r2);
+    }
+}
+
+/* What an hour of it comes to. */
+static void channel_write_hour(struct finding_entry *entry, double rate, double bytes_rate)
+{
+    char messages[WI_WORDS_MAX], size[WI_WORDS_MAX];
+    wi_entry_write(entry->estimate, "%sin an hour %s messages more", entry->estimate[0] ? "; " : "",
+                   wi_words_rate(messages, rate * CHANNEL_HOUR));
+    if (bytes_rate > 0) {
+        wi_entry_write(entry->estimate, ", %s", wi_words_size(size, bytes_rate * CHANNEL_HOUR));
+    }
+}
+
+/* How it has grown: over the last looks, or over minutes where it is slow. */
+struct channel_growth {
+    double rate; /* messages per second */
+    uint64_t since;
+    bool is_urgent, is_slow, is_above;
+};
+
+static struct channel_growth channel_growth(const struct wi_finding *finding,
+                                            const struct finding_note *note)
+{
+    const struct wi_tide *tide = &note->trail.tide;
+    struct channel_growth growth = {.rate = wi_trail_slope(&note->trail)};
+    growth.is_slow = wi_tide_grows(tide);
+    growth.is_above = wi_trail_is_above_all(&note->trail);
+    growth.since = finding->now - note->trail.growing_since;
+    growth.is_urgent = note->trail.phase == WI_TRAIL_GROWING &&
+                       wi_finding_is_urgent(growth.rate, channel_bytes_rate(note, growth.rate));
+    if (growth.is_slow && !growth.is_urgent) {
+        const struct wi_tide_minute *newest = wi_tide_at(tide, 0);
+        const struct wi_tide_minute *oldest = wi_tide_at(tide, wi_tide_count(tide) - 1);
+        growth.since = finding->now - oldest->ended;
+        growth.rate =
+            (double)(newest->last - oldest->last) / ((double)(newest->ended - oldest->ended) / 1e9);
+    }
+    return growth;
+}
+
+static void channel_growing(struct wi_finding *finding, struct finding_note *note,
+                            const struct channel_growth *growth,
+                            const struct wi_attribution *attribution, const struct wi_share *share)
+{
+    char queued[CHANNEL_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
+    bool is_named = growth->is_slow || (growth->is_urgent && growth->is_above);
+    note->is_named = is_named;
+    struct finding_entry *entry = channel_entry(
+        finding,
+        !is_named                                                ? FINDING_INFO
+        : growth->is_urgent && growth->since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW
+                                                                 : FINDING_WARNING,
+        (double)note->depth, "channel_growing", note,
+        "Refuse at the door what its receiver cannot serve (a permit for each message), or give it "
+        "a "
+        "bound and say what happens when it is full; more receivers help only if they serve "
+        "faster.");
+    wi_entry_write(entry->text, "%s: %s, +%s messages/s for %s%s, %s", note->name,
+                   !is_named          ? "growing"
+                   : finding->is_dead ? "was unbounded and growing"
+                                      : "unbounded and growing",
+                   wi_words_rate(rate, growth->rate), wi_words_duration(span, growth->since),
+                   finding->is_dead ? " until the end" : "",
+                   channel_queued(queued, note->depth, note->bytes));
+    if (!is_named && growth->is_urgent) {
+        wi_entry_write(entry->text, "; it has come back from %s before",
+                       wi_words_count(count, (uint64_t)note->trail.ceiling));
+    } else if (!is_named) {
+        wi_entry_write(entry->text, "; whether it comes back is known after 25 min");
+    }
+    channel_write_rates(entry, note);
+    wi_entry_write(entry->evidence, "; floor above %s, the highest before",
+                   wi_words_count(count, (uint64_t)note->trail.ceiling));
+    if (share) {
+        channel_write_share(entry, attribution, share);
+    }
+    if (!finding->is_dead) {
+        channel_write_hour(entry, growth->rate, channel_bytes_rate(note, growth->rate));
+    }
+    finding_put_since(entry, growth->since);
+    finding_put(entry, WI_WARNING_RATE, growth->rate);
+}
+
+static void channel_settling(struct wi_finding *finding, const struct finding_note *note)
+{
+    char queued[CHANNEL_QUEUED_MAX], rate[WI_WORDS_MAX], peak[WI_WORDS_MAX], span[WI_WORDS_MAX];
+    double slope = wi_trail_slope(&note->trail);
+    bool is_draining = slope < 0;
+    struct finding_entry *entry = channel_entry(
+        finding, FINDING_INFO, is_draining ? -slope : 0,
+        is_draining ? "channel_draining" : "channel_settled", note,
+        is_draining ? "Nothing: the growth has stopped and the queue drains."
+                    : "See that it drains: what is queued is old, and holds its memory.");
+    channel_queued(queued, note->depth, note->bytes);
+    if (is_draining) {
+        wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", note->name,
+                       wi_words_rate(rate, -slope), queued);
+        wi_entry_write(entry->estimate, "empty in about %s",
+                       wi_words_duration(span, (uint64_t)((double)note->depth / -slope * 1e9)));
+    } else {
+        wi_entry_write(entry->text, "%s: unbounded, no longer growing, %s", note->name, queued);
+    }
+    channel_write_rates(entry, note);
+    wi_entry_write(entry->evidence, "; growth has stopped at %s",
+                   wi_words_count(peak, note->trail.peak));
+    finding_put_since(entry, finding->now - note->trail.settling_since);
+    finding_put(entry, WI_WARNING_RATE, slope);
+}
+
+/* A process that has ended says what was left in its queues. */
+static void channel_left(struct wi_finding *finding, const struct finding_note *note)
+{
+    char queued[CHANNEL_QUEUED_MAX];
+    bool has_past = wi_trail_count(&note->trail) > 1;
+    bool is_much = note->depth >= CHANNEL_LEFT_MESSAGES || note->bytes >= CHANNEL_LEFT_BYTES;
+    struct finding_entry *entry = channel_entry(
+        finding, !has_past && is_much && note->is_unbounded ? FINDING_WARNING : FINDING_INFO,
+        (double)note->depth, "channel_left", note,
+        has_past ? "Nothing more is known: it was not growing when the process ended."
+                 : "Keep a history: an exporter in the process, or `weir serve` beside it.");
+    wi_entry_write(entry->text, "%s: %s when the process ended%s", note->name,
+                   channel_queued(queued, note->depth, note->bytes),
+                   has_past ? "" : "; no history tells how they came to be so many");
+}
+
+void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *note,
+                               const struct wi_attribution *attribution,
+                               const struct wi_share *share)
+{
+    struct channel_growth growth = channel_growth(finding, note);
+    bool is_told = note->depth > 0 && channel_is_stalled(note);
+    if (is_told || !note->is_unbounded) {
+        note->is_named = note->is_named && is_told;
+    } else if (note->trail.phase == WI_TRAIL_GROWING || growth.is_slow) {
+        channel_growing(finding, note, &growth, attribution, share);
+        return;
+    } else if (note->trail.phase == WI_TRAIL_SETTLING && note->is_named) {
+        channel_settling(finding, note);
+        return;
+    } else {
+        note->is_named = false;
+    }
+    if (finding->is_dead && note->depth > 0 && !is_told) {
+        channel_left(finding, note);
+    }
+}
+
+/* ---- it is full, or refuses ---- */
+
+static void channel_full(struct wi_finding *finding, const struct finding_note *note, double fill,
+                         uint64_t capacity)
+{
+    char depth[WI_WORDS_MAX];
+    char bound[WI_WORDS_MAX];
+    struct finding_entry *entry = channel_entry(
+        finding, FINDING_WARNING, (double)note->depth, "channel_full", note,
+        "Find out what its receiver waits for; a larger bound only makes the wait longer.");
+    wi_entry_write(entry->text, "%s: %u %% full, %s of %s", note->name, (unsigned)(fill * 100),
+                   wi_words_count(depth, note->depth), wi_words_count(bound, capacity));
+    channel_write_rates(entry, note);
+    finding_put_since(entry, finding->now - note->full_since);
+}
+
+/* "full", or whatever else is the only reason so far; "" when there are several. */
+static const char *channel_reason(const struct wi_row *row)
+{
+    static const struct {
+        int metric;
+        const char *text;
+    } reasons[] = {{WI_CHANNEL_REJECTS_FULL, ": full"},
+                   {WI_CHANNEL_REJECTS_CLOSED, ": closed"},
+                   {WI_CHANNEL_REJECTS_TIMEOUT, ": timed out"},
+                   {WI_CHANNEL_REJECTS_SHED, ": shed"}};
+    const char *only = "";
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (wi_finding_count(row, reasons[i].metric) == 0) {
+            continue;
+        }
+        if (*only) {
+            return "";
+        }
+        only = reasons[i].text;
+    }
+    return only;
+}
+
+void wi_channel_note(struct finding_note *note, uint64_t nanos)
+{
+    double offered = note->refused_rate + note->in_rate;
+    bool is_refusing = note->refused_rate > 0 && note->refused_rate > CHANNEL_REJECTS * offered;
+    note->refused_since = !is_refusing ? 0 : note->refused_since ? note->refused_since : nanos;
+}
+
+static void channel_rejecting(struct wi_finding *finding, const struct wi_row *row,
+                              const struct finding_note *note)
+{
+    char rate_text[WI_WORDS_MAX];
+    char span[WI_WORDS_MAX];
+    char sent[WI_WORDS_MAX];
+    if (!note->refused_since) {
+        return;
+    }
+    double share = note->refused_rate / (note->refused_rate + note->in_rate);
+    struct finding_entry *entry = channel_entry(
+        finding, share > CHANNEL_MANY_REJECTS ? FINDING_CRITICAL_NOW : FINDING_WARNING,
+        note->refused_rate, "channel_rejecting", note,
+        "Serve faster, or let fewer in: the senders are told no, and what they do then counts.");
+    wi_entry_write(entry->text, "%s: %u %% of messages refused, %s/s for %s%s", note->name,
+                   (unsigned)(share * 100 + 0.5), wi_words_rate(rate_text, note->refused_rate),
+                   wi_words_duration(span, finding->now - note->refused_since),
+                   channel_reason(row));
+    wi_entry_write(entry->evidence, "%s accepted/s, %s refused/s",
+                   wi_words_rate(sent, note->in_rate), rate_text);
+    finding_put_since(entry, finding->now - note->refused_since);
+    finding_put(entry, WI_WARNING_RATE, note->refused_rate);
+}
+
+/* ---- it holds messages of nobody ---- */
+
+static void channel_orphaned(struct wi_finding *finding, const struct wi_row *row,
+                             struct finding_note *note)
+{
+    char count[WI_WORDS_MAX], gone[WI_WORDS_MAX], size[WI_WORDS_MAX], depth[WI_WORDS_MAX];
+    uint64_t orphans = wi_finding_count(row, WI_CHANNEL_ORPHANED);
+    bool is_much =
+        orphans >= CHANNEL_ORPHANS && (double)orphans >= CHANNEL_ORPHAN_SHARE * (double)note->depth;
+    note->orphaned = is_much ? note->orphaned + 1 : 0;
+    note->orphaned_since = note->orphaned > 1 ? note->orphaned_since : finding->now;
+    if (note->orphaned < CHANNEL_ORPHAN_LOOKS && !(is_much && finding->is_dead)) {
+        return;
+    }
+    struct finding_entry *entry = channel_entry(
+        finding, FINDING_WARNING, (double)orphans, "orphaned", note,
+        "Discard a sender's messages when it goes, or let them not keep its session alive.");
+    wi_entry_write(entry->text, "%s: %s queued messages (%s) are of %s senders that have gone",
+                   note->name, wi_words_count(count, orphans),
+                   wi_words_bytes(size, wi_finding_count(row, WI_CHANNEL_ORPHANED_BYTES)),
+                   wi_words_count(gone, wi_finding_count(row, WI_CHANNEL_SENDERS_GONE)));
+    wi_entry_write(entry->evidence, "%s of %s queued", count, wi_words_count(depth, note->depth));
+    finding_put(entry, WI_WARNING_DEPTH, (double)orphans);
+    finding_put_since(entry, finding->now - note->orphaned_since);
+}
+
+/* ---- defaults ---- */
+
+static void channel_unbounded(struct wi_finding *finding, const struct wi_row *row)
+{
+    uint64_t deep = wi_finding_count(row, WI_CHANNEL_HIGH_WATER);
+    if (!finding_has(row, WI_CHANNEL_DEPTH) || wi_finding_count(row, WI_CHANNEL_SENT) == 0) {
+        return;
+    }
+    if (finding->unbounded.n++ == 0 || deep > finding->unbounded.deep) {
+        finding->unbounded.deep = deep;
+        snprintf(finding->unbounded.name, sizeof(finding->unbounded.name), "%s", row->name);
+    }
+}
+
+static void channel_bound_far(struct wi_finding *finding, const struct wi_row *row,
+                              const struct finding_note *note)
+{
+    char bound[WI_WORDS_MAX], deep[WI_WORDS_MAX], sent[WI_WORDS_MAX];
+    double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
+    uint64_t high = wi_finding_count(row, WI_CHANNEL_HIGH_WATER);
+    if (finding->now - note->first < CHANNEL_FAR_SEEN || note->came < CHANNEL_FAR_SENT ||
+        capacity < CHANNEL_FAR || capacity < CHANNEL_FAR * (double)high) {
+        return;
+    }
+    struct finding_entry *entry = channel_entry(
+        finding, FINDING_INFO, -1, "default_bound_far", note,
+        "Choose the bound from how long a message may wait: bound = seconds * messages served a "
+        "second.");
+    wi_entry_write(entry->text, "%s: a bound of %s, never deeper than %s", note->name,
+                   wi_words_count(bound, wi_finding_count(row, WI_CHANNEL_CAPACITY)),
+                   wi_words_count(deep, high));
+    wi_entry_write(entry->evidence, "%s messages sent", wi_words_count(sent, note->came));
+}
+
+void wi_finding_defaults(struct wi_finding *finding)
+{
+    char deep[WI_WORDS_MAX], more[WI_WORDS_MAX];
+    if (finding->unbounded.n == 0) {
+        return;
+    }
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_INFO, -2, "default_unbounded", finding->unbounded.name,
+        "Give it a bound, or a permit for each message: nothing else stops it when its receiver is "
+        "slow.");
+    wi_entry_write(entry->text, "%s: no bound, never deeper than %s so far",
+                   finding->unbounded.name, wi_words_count(deep, finding->unbounded.deep));
+    if (finding->unbounded.n > 1) {
+        wi_entry_write(entry->text, "; %s more channels without one",
+                       wi_words_count(more, finding->unbounded.n - 1));
+    }
+    finding_put(entry, WI_WARNING_DEPTH, (double)finding->unbounded.deep);
+}
+
+/* ---- the row ---- */
+
+/* Of a process that has ended nothing moves: its rates are those of the history. */
+static void channel_look(struct wi_finding *finding, const struct wi_row *row,
+                         struct finding_note *note)
+{
+    struct finding_look look = {.nanos = finding->now,
+                                .depth = wi_finding_count(row, WI_CHANNEL_DEPTH),
+                                .bytes = wi_finding_count(row, WI_CHANNEL_QUEUED_BYTES),
+                                .came = wi_finding_count(row, WI_CHANNEL_SENT),
+                                .gone = wi_finding_count(row, WI_CHANNEL_RECEIVED) +
+                                        wi_finding_count(row, WI_CHANNEL_DISCARDED),
+                                .refused = wi_finding_count(row, WI_CHANNEL_REJECTS)};
+    wi_note_look(note, &look);
+    note->name = row->name;
+    note->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
+    if (!finding->is_dead) {
+        note->in_rate = finding_number(row, WI_CHANNEL_IN_RATE, 0);
+        note->out_rate = finding_number(row, WI_CHANNEL_OUT_RATE, 0);
+        note->refused_rate = finding_number(row, WI_CHANNEL_REJECT_RATE, 0);
+        wi_channel_note(note, finding->now);
+    }
+}
+
+void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
+{
+    uint64_t depth = wi_finding_count(row, WI_CHANNEL_DEPTH);
+    bool is_rejecting = finding_number(row, WI_CHANNEL_REJECT_RATE, 0) > 0;
+    bool is_moving = finding_number(row, WI_CHANNEL_IN_RATE, 0) > 0;
+    struct finding_note *note =
+        wi_note_get(finding, WI_CHANNEL, row->id, depth, depth > 0 || is_rejecting || is_moving);
+    if (!finding_has(row, WI_CHANNEL_CAPACITY)) {
+        channel_unbounded(finding, row);
+    }
+    if (!note) {
+        return;
+    }
+    channel_look(finding, row, note);
+    double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
+    double fill = capacity >= 2 ? (double)depth / capacity : 0;
+    note->full = fill >= CHANNEL_NEARLY_FULL ? note->full + 1 : 0;
+    note->full_since = note->full > 1 ? note->full_since : finding->now;
+    if (channel_is_stalled(note)) {
+        channel_stalled(finding, note);
+    } else if (note->full >= CHANNEL_LOOKS || (finding->is_dead && note->full)) {
+        channel_full(finding, note, fill < 1 ? fill : 1,
+                     wi_finding_count(row, WI_CHANNEL_CAPACITY));
+    }
+    channel_rejecting(finding, row, note);
+    channel_orphaned(finding, row, note);
+    if (!note->is_unbounded) {
+        channel_bound_far(finding, row, note);
+    }
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory: whether the process grows, and what of it the channels explain. Series are put side by
+ * side here, and counted in attribution.c.
+ */
+#include "finding/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define GROWTH_LEAST       (double)(UINT64_C(1) << 20) /* bytes over the window */
+#define GROWTH_LEAST_SHARE 0.005                       /* of what there is */
+#define GROWTH_STRAIGHT    0.8                         /* r2 */
+#define GROWTH_STILL       0.5 /* of the slope, in the last quarter of the window */
+
+#define GROWTH_SEEN      (20 * FINDING_SECOND)  /* nor told */
+#define GROWTH_NO_CACHE  (300 * FINDING_SECOND) /* what grows for longer warms up no more */
+#define GROWTH_WARM      900.0                  /* seconds: caches of such a process are warm ... */
+#define GROWTH_WARM_SEEN (60 * FINDING_SECOND)  /* ... so that it need not be seen for so long */
+#define GROWTH_LAPSE     5U
+#define GROWTH_HORIZON   3600.0
+#define GROWTH_EXPLAINED 0.5
+#define GROWTH_FITS      0.9  /* r2, where nothing is declared */
+#define GROWTH_WORTH     0.02 /* a share that is worth a word */
+#define GROWTH_NEAR      0.90
+#define GROWTH_OURS      0.5   /* of what is charged: else it is cached files */
+#define GROWTH_SOON      600.0 /* seconds until the limit */
+
+void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes)
+{
+    uint32_t at = memory->n % WI_ATTRIBUTION_SAMPLES;
+    if (memory->n > 0 && memory->nanos[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES] >= nanos) {
+        return;
+    }
+    memory->nanos[at] = nanos;
+    memory->bytes[at] = bytes;
+    memory->n++;
+    wi_tide_add(&memory->tide, nanos, bytes, 0);
+}
+
+/* ---- series side by side ---- */
+
+/* The channels that are worth a look: those that hold more than they did, most first. */
+struct growth_suspects {
+    size_t n;
+    struct finding_note *note[WI_ATTRIBUTION_CHANNELS];
+    double weight[WI_ATTRIBUTION_CHANNELS];
+};
+
+struct growth_point {
+    double depth, bytes;
+};
+
+/* Where a channel stood at a moment: at the last look that was not later; 0 before the first. */
+static struct growth_point growth_at(const struct finding_note *note, uint64_t nanos)
+{
+    for (uint32_t ago = 0; ago < wi_trail_count(&note->trail); ago++) {
+        struct wi_trail_look look = wi_trail_at(&note->trail, ago);
+        if (look.nanos <= nanos) {
+            return (struct growth_point){(double)look.depth, (double)look.bytes};
+        }
+    }
+    return (struct growth_point){0, 0};
+}
+
+static struct growth_point growth_at_minute(const struct finding_note *note, uint64_t nanos)
+{
+    const struct wi_tide *tide = &note->trail.tide;
+    for (uint32_t ago = 0; ago < wi_tide_count(tide); ago++) {
+        const struct wi_tide_minute *minute = wi_tide_at(tide, ago);
+        if (minute->ended <= nanos) {
+            return (struct growth_point){(double)minute->last, (double)minute->bytes};
+        }
+    }
+    return (struct growth_point){0, 0};
+}
+
+static void growth_suspect(struct growth_suspects *suspects, struct finding_note *note,
+                           double weight)
+{
+    size_t at = suspects->n < WI_ATTRIBUTION_CHANNELS ? suspects->n++ : suspects->n;
+    while (at > 0 && suspects->weight[at - 1] < weight) {
+        if (at < WI_ATTRIBUTION_CHANNELS) {
+            suspects->note[at] = suspects->note[at - 1];
+            suspects->weight[at] = suspects->weight[at - 1];
+        }
+        at--;
+    }
+    if (at < WI_ATTRIBUTION_CHANNELS) {
+        suspects->note[at] = note;
+        suspects->weight[at] = weight;
+    }
+}
+
+/* A message whose bytes nobody declares is taken for the least that an allocator spends on one. */
+static void growth_find(struct wi_finding *finding, uint64_t from, bool is_slow,
+                        struct growth_suspects *suspects)
+{
+    suspects->n = 0;
+    for (uint32_t i = 0; i < finding->n_notes; i++) {
+        struct finding_note *note = &finding->notes[i];
+        if (note->kind != WI_CHANNEL || note->look != finding->look || !note->name) {
+            continue;
+        }
+        struct growth_point then = is_slow ? growth_at_minute(note, from) : growth_at(note, from);
+        double messages = (double)note->depth - then.depth;
+        double bytes = (double)note->bytes - then.bytes;
+        if (messages > 0 && (bytes > 0 || note->bytes == 0)) {
+            growth_suspect(suspects, note, note->bytes ? bytes : 32 * messages);
+        }
+    }
+}
+
+/* The samples since `from`, second by second. */
+static void growth_gather(const struct wi_finding *finding, uint64_t from,
+                          const struct growth_suspects *suspects, struct wi_growth *growth)
+{
+    const struct finding_memory *memory = &finding->memory;
+    uint32_t n = memory->n < WI_ATTRIBUTION_SAMPLES ? memory->n : WI_ATTRIBUTION_SAMPLES;
+    memset(growth, 0, sizeof(*growth));
+    growth->n_channels = suspects->n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = (memory->n - n + i) % WI_ATTRIBUTION_SAMPLES;
+        if (memory->nanos[at] < from) {
+            continue;
+        }
+        growth->seconds[growth->n] = (double)(memory->nanos[at] - from) / 1e9;
+        growth->memory[growth->n] = memory->bytes[at];
+        for (size_t c = 0; c < suspects->n; c++) {
+            struct growth_point point = growth_at(suspects->note[c], memory->nanos[at]);
+            growth->channel[c].depth[growth->n] = point.depth;
+            growth->channel[c].bytes[growth->n] = point.bytes;
+        }
+        growth->n++;
+    }
+}
+
+/* The same by minutes, for what is slow. */
+static void growth_gather_minutes(const struct wi_finding *finding, uint64_t from,
+                                  const struct growth_suspects *suspects, struct wi_growth *growth)
+{
+    const struct wi_tide *tide = &finding->memory.tide;
+    uint32_t n = wi_tide_count(tide);
+    memset(growth, 0, sizeof(*growth));
+    growth->n_channels = suspects->n;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct wi_tide_minute *minute = wi_tide_at(tide, n - 1 - i);
+        if (minute->ended < from) {
+            continue;
+        }
+        growth->seconds[growth->n] = (double)(minute->ended - from) / 1e9;
+        growth->memory[growth->n] = (double)minute->last;
+        for (size_t c = 0; c < suspects->n; c++) {
+            struct growth_point point = growth_at_minute(suspects->note[c], minute->ended);
+            growth->channel[c].depth[growth->n] = point.depth;
+            growth->channel[c].bytes[growth->n] = point.bytes;
+        }
+        growth->n++;
+    }
+}
+
+/* ---- what is told ---- */
+
+struct growth_told {
+    struct wi_growth series;
+    struct growth_suspects suspects;
+    struct wi_attribution found;
+    bool is_taken;
+    bool is_slow; /* by minutes */
+};
+
+static void growth_take(struct wi_finding *finding, uint64_t from, bool is_slow,
+                        struct growth_told *told)
+{
+    told->is_slow = is_slow;
+    growth_find(finding, from, is_slow, &told->suspects);
+    if (is_slow) {
+        growth_gather_minutes(finding, from, &told->suspects, &told->series);
+    } else {
+        growth_gather(finding, from, &told->suspects, &told->series);
+    }
+    told->is_taken = wi_attribution_take(&told->series, &told->found);
+}
+
+/* Since when the youngest of the channels that grow has grown; at most a window back. */
+static uint64_t growth_from(const struct wi_finding *finding)
+{
+    uint64_t from = finding->now > FINDING_WINDOW ? finding->now - FINDING_WINDOW : 0;
+    for (uint32_t i = 0; i < finding->n_notes; i++) {
+        const struct finding_note *note = &finding->notes[i];
+        if (note->kind == WI_CHANNEL && note->is_unbounded && note->look == finding->look &&
+            note->trail.phase == WI_TRAIL_GROWING && note->trail.growing_since > from) {
+            from = note->trail.growing_since;
+        }
+    }
+    return from;
+}
+
+/* Whether it grows still: the last quarter of the window, too. */
+static bool growth_is_straight(const struct growth_told *told)
+{
+    const struct wi_growth *series = &told->series;
+    struct wi_line late;
+    size_t quarter = series->n / 4 > 3 ? series->n / 4 : 3;
+    double level = series->memory[series->n - 1];
+    double grown = told->found.memory.slope * told->found.window;
+    return grown >= GROWTH_LEAST && grown >= GROWTH_LEAST_SHARE * level &&
+           told->found.memory.r2 >= GROWTH_STRAIGHT && series->n >= quarter &&
+           wi_line_fit(&series->seconds[series->n - quarter], &series->memory[series->n - quarter],
+                       quarter, &late) &&
+           late.slope >= GROWTH_STILL * told->found.memory.slope;
+}
+
+/* The share that counts: as declared, else by a regression that fits. */
+static double growth_share(const struct growth_told *told, size_t i)
+{
+    const struct wi_share *share = &told->found.share[i];
+    if (isfinite(share->declared)) {
+        return share->declared;
+    }
+    bool has_fit = told->suspects.n == 1 || told->found.is_joint;
+    return has_fit && share->r2 >= GROWTH_FITS && share->fit > 0 ? share->fit : 0;
+}
+
+static void growth_write_channel(struct finding_entry *entry, const struct growth_told *told,
+                                 size_t i)
+{
+    char part[WI_WORDS_MAX], rate[WI_WORDS_MAX], each[WI_WORDS_MAX];
+    const struct wi_share *share = &told->found.share[i];
+    double of_it = growth_share(told, i);
+    double size = isfinite(share->each_declared) ? share->each_declared : share->each;
+    wi_entry_write(entry->text, "; channel %s explains %s/s (%.0f %%): +%s messages/s of %s",
+                   told->suspects.note[i]->name,
+                   wi_words_size(part, of_it * told->found.memory.slope), of_it * 100,
+                   wi_words_rate(rate, share->depth_rate), wi_words_size(each, size));
+}
+
+/* How sure it is: the error of the growth, and what the regression says. */
+static void growth_write_estimate(struct finding_entry *entry, const struct growth_told *told)
+{
+    char error[WI_WORDS_MAX], each[WI_WORDS_MAX], each_error[WI_WORDS_MAX];
+    wi_entry_write(entry->estimate, "+- %s/s", wi_words_size(error, told->found.memory.error));
+    for (size_t i = 0; i < told->suspects.n; i++) {
+        const struct wi_share *share = &told->found.share[i];
+        bool has_fit = told->suspects.n == 1 || told->found.is_joint;
+        if (growth_share(told, i) >= GROWTH_WORTH && has_fit && isfinite(share->fit)) {
+            wi_entry_write(entry->estimate, "; %s by regression %.0f %%, %s +- %s a message",
+                           told->suspects.note[i]->name, share->fit * 100,
+                           wi_words_size(each, share->each),
+                           wi_words_size(each_error, share->each_error));
+        }
+    }
+    if (told->suspects.n > 1 && !told->found.is_joint) {
+        wi_entry_write(
+            entry->estimate,
+            "; the channels grow in step, so that the regression cannot tell them apart: "
+            "shares are as declared");
+    }
+}
+
+/* What the limit of its cgroup leaves. Returns the seconds until then; infinity without a limit. */
+static double growth_write_limit(struct finding_entry *entry, const struct wi_row *process,
+                                 double slope)
+{
+    char limit_text[WI_WORDS_MAX], span[WI_WORDS_MAX];
+    double limit = finding_number(process, WI_PROCESS_MEMORY_LIMIT, 0);
+    double left = limit - finding_number(process, WI_PROCESS_MEMORY_USED, 0);
+    if (!(limit > 0) || !(slope > 0) || left < 0) {
+        return INFINITY;
+    }
+    wi_entry_write(entry->estimate, "; its cgroup's limit of %s is reached in about %s",
+                   wi_words_size(limit_text, limit),
+                   wi_words_duration(span, (uint64_t)(fmin(left / slope, 1e9) * 1e9)));
+    return left / slope;
+}
+
+static void growth_entry(struct wi_finding *finding, const struct wi_world *world,
+                         const struct growth_told *told, uint64_t since)
+{
+    char whole[WI_WORDS_MAX], span[WI_WORDS_MAX], level[WI_WORDS_MAX];
+    const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
+    const char *what = finding->memory.is_heap ? "heap" : "memory";
+    double explained = 0;
+    bool is_named = false;
+    for (size_t i = 0; i < told->suspects.n; i++) {
+        explained += fmax(growth_share(told, i), 0);
+        is_named =
+            is_named || (told->suspects.note[i]->is_named && growth_share(told, i) >= GROWTH_WORTH);
+    }
+    bool is_explained = explained >= GROWTH_EXPLAINED;
+    double uptime = finding_number(process, WI_PROCESS_UPTIME, 0);
+    bool is_long = since >= GROWTH_NO_CACHE ||
+                   (uptime >= GROWTH_WARM && since >= GROWTH_WARM_SEEN) || told->is_slow;
+    struct finding_entry *entry = wi_entry_add(
+        finding, (is_explained ? is_named : is_long) ? FINDING_WARNING : FINDING_INFO, 0.5,
+        "memory_growing", finding->memory.is_heap ? "heap" : "memory",
+        is_explained
+            ? "See the channels that it names: what they hold is what grows."
+            : "No queue holds it: look with the allocator's profile (jemalloc, heaptrack) at "
+              "what else is kept.");
+    wi_entry_write(entry->text, "%s %s/s over %s", what,
+                   wi_words_growth(whole, told->found.memory.slope),
+                   wi_words_duration(span, (uint64_t)(told->found.window * 1e9 + 5e8)));
+    for (size_t i = 0; i < told->suspects.n; i++) {
+        if (growth_share(told, i) >= GROWTH_WORTH) {
+            growth_write_channel(entry, told, i);
+        }
+    }
+    if (!is_explained) {
+        wi_entry_write(entry->text, "%s",
+                       told->suspects.n && explained >= GROWTH_WORTH
+                           ? "; no channel explains the rest"
+                           : "; no channel explains it");
+    }
+    wi_entry_write(entry->evidence,
+                   "%s %s at the end, r2 %.3f over %u samples, weir's own taken out", what,
+                   wi_words_size(level, told->series.memory[told->series.n - 1]),
+                   told->found.memory.r2, (unsigned)told->series.n);
+    growth_write_estimate(entry, told);
+    if (!finding->is_dead &&
+        growth_write_limit(entry, process, told->found.memory.slope) < GROWTH_SOON) {
+        entry->severity = FINDING_WARNING;
+    }
+    if (entry->severity == FINDING_INFO && !is_explained) {
+        wi_entry_write(entry->estimate,
+                       "; a cache that warms up looks the same for its first minutes");
+    }
+    finding_put_since(entry, since);
+    finding_put(entry, WI_WARNING_WINDOW, told->found.window);
+    finding_put(entry, WI_WARNING_GROWTH, told->found.memory.slope);
+    finding_put(entry, WI_WARNING_GROWTH_ERROR, told->found.memory.error);
+    finding_put(entry, WI_WARNING_SHARE, explained);
+    finding_put(entry, WI_WARNING_SHARE_FIT, told->found.fit);
+}
+
+/* ---- near the limit ---- */
+
+static void growth_limit(struct wi_finding *finding, const struct wi_row *process)
+{
+    char used_text[WI_WORDS_MAX], limit_text[WI_WORDS_MAX], anon_text[WI_WORDS_MAX];
+    double limit = finding_number(process, WI_PROCESS_MEMORY_LIMIT, 0);
+    double used = finding_number(process, WI_PROCESS_MEMORY_USED, 0);
+    double anon = finding_number(process, WI_PROCESS_ANON, 0);
+    if (!(limit > 0) || used < GROWTH_NEAR * limit || anon < GROWTH_OURS * limit) {
+        return;
+    }
+    struct finding_entry *entry =
+        wi_entry_add(finding, FINDING_CRITICAL_NOW, 0, "memory_limit", "memory",
+                     finding->is_dead ? "See what grew; a larger limit only makes it last longer."
+                                      : "Make room now: at the limit the kernel ends the process.");
+    wi_entry_write(entry->text, "memory: %s of its cgroup's limit of %s %s",
+                   wi_words_size(used_text, used), wi_words_size(limit_text, limit),
+                   finding->is_dead
+                       ? "when it was last seen: the kernel's OOM killer has probably ended it"
+                       : "in use");
+    wi_entry_write(entry->evidence, "%s of it this process's anonymous memory",
+                   wi_words_size(anon_text, anon));
+}
+
+/* ---- the face ---- */
+
+/* Whether memory has been here before and come back: then it comes and goes. */
+static bool growth_has_been_here(const struct finding_memory *memory)
+{
+    double level = memory->bytes[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES];
+    return level <= wi_tide_ceiling(&memory->tide, memory->growing_since);
+}
+
+static bool growth_levels_off(struct wi_finding *finding, const struct growth_told *told)
+{
+    struct growth_suspects nobody = {.n = 0};
+    struct wi_growth minutes;
+    if (wi_attribution_levels_off(told->series.seconds, told->series.memory, told->series.n,
+                                  GROWTH_HORIZON)) {
+        return true;
+    }
+    growth_gather_minutes(finding, finding->memory.growing_since, &nobody, &minutes);
+    return minutes.n >= 2 * WI_ATTRIBUTION_LEAST &&
+           wi_attribution_levels_off(minutes.seconds, minutes.memory, minutes.n, GROWTH_HORIZON);
+}
+
+static void growth_follow(struct wi_finding *finding, const struct growth_told *told, uint64_t from)
+{
+    struct finding_memory *memory = &finding->memory;
+    bool is_growing = told->is_taken && growth_is_straight(told);
+    memory->lapse = is_growing ? 0 : memory->lapse + 1;
+    if (is_growing && !memory->growing_since) {
+        memory->growing_since = from + (uint64_t)(told->series.seconds[0] * 1e9);
+    } else if (memory->lapse > GROWTH_LAPSE) {
+        memory->growing_since = 0;
+    }
+}
+
+static void growth_judge(struct wi_finding *finding, const struct wi_world *world,
+                         const struct growth_told *told)
+{
+    const struct finding_memory *memory = &finding->memory;
+    bool is_named = false;
+    for (size_t i = 0; i < told->suspects.n; i++) {
+        is_named = is_named || told->suspects.note[i]->is_named;
+    }
+    uint64_t since = finding->now - memory->growing_since;
+    if (memory->growing_since && memory->lapse == 0 &&
+        (is_named || (since >= GROWTH_SEEN && !growth_has_been_here(memory) &&
+                      !growth_levels_off(finding, told)))) {
+        growth_entry(finding, world, told, since);
+        return;
+    }
+    /* What is too slow for seconds. */
+    struct growth_told slow;
+    if (wi_tide_grows(&memory->tide)) {
+        uint64_t from = wi_tide_at(&memory->tide, wi_tide_count(&memory->tide) - 1)->ended;
+        growth_take(finding, from, true, &slow);
+        if (slow.is_taken && growth_is_straight(&slow) &&
+            !wi_attribution_levels_off(slow.series.seconds, slow.series.memory, slow.series.n,
+                                       4 * GROWTH_HORIZON)) {
+            growth_entry(finding, world, &slow, finding->now - from);
+        }
+    }
+}
+
+void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world)
+{
+    const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
+    uint64_t from = growth_from(finding);
+    struct growth_told told;
+    growth_take(finding, from, false, &told);
+    for (uint32_t i = 0; i < finding->n_notes; i++) {
+        struct finding_note *note = &finding->notes[i];
+        const struct wi_share *share = NULL;
+        for (size_t c = 0; told.is_taken && c < told.suspects.n; c++) {
+            share = told.suspects.note[c] == note ? &told.found.share[c] : share;
+        }
+        if (note->kind == WI_CHANNEL && note->look == finding->look && note->name) {
+            wi_finding_channel_growth(finding, note, &told.found, share);
+        }
+    }
+    growth_follow(finding, &told, from);
+    growth_judge(finding, world, &told);
+    if (process) {
+        growth_limit(finding, process);
+    }
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an exporter that comes late, or after the end, would have seen: the rows of the history, fed
+ * to the same notes in the same order. So a finding does not depend on who has looked for how long.
+ */
+#include "finding/state.h"
+
+#include "snapshot/history.h"
+
+#include <string.h>
+
+#define HINDSIGHT_MINUTES WI_TIDE_MINUTES
+
+static bool hindsight_has(const struct wi_history_row *row, enum wi_history_fact fact)
+{
+    return row->has >> fact & 1;
+}
+
+/* What a track's words say; false for a kind that is not remembered. */
+static bool hindsight_words(const struct wi_history_track *track, const uint64_t *words,
+                            uint64_t nanos, struct finding_look *ret_look)
+{
+    switch (track->kind) {
+    case WI_CHANNEL:
+        *ret_look = (struct finding_look){.nanos = nanos,
+                                          .depth = words[0] > words[1] ? words[0] - words[1] : 0,
+                                          .bytes = words[2],
+                                          .came = words[0],
+                                          .gone = words[1],
+                                          .refused = words[3]};
+        return true;
+    case WI_SEMAPHORE: /* what was released is as many as were acquired and are not taken */
+        *ret_look = (struct finding_look){.nanos = nanos,
+                                          .depth = words[2],
+                                          .bytes = words[0],
+                                          .came = words[0],
+                                          .gone = words[0] > words[2] ? words[0] - words[2] : 0,
+                                          .refused = words[1]};
+        return true;
+    case WI_TASK:
+        *ret_look = (struct finding_look){.nanos = nanos,
+                                          .depth = words[0] > words[1] ? words[0] - words[1] : 0,
+                                          .came = words[0],
+                                          .gone = words[1]};
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct finding_note *hindsight_note(struct wi_finding *finding,
+                                           const struct wi_history_track *track,
+                                           const struct finding_look *look)
+{
+    uint64_t id = (uint64_t)track->generation << 32 | track->slot;
+    return wi_note_get(finding, (enum wi_kind)track->kind, id, look->depth,
+                       look->depth > 0 || look->came > 0);
+}
+
+static void hindsight_memory(struct wi_finding *finding, const struct wi_history_row *row)
+{
+    struct finding_memory *memory = &finding->memory;
+    enum wi_history_fact fact = memory->is_heap ? WI_HISTORY_HEAP : WI_HISTORY_ANON;
+    if (hindsight_has(row, fact)) {
+        wi_memory_add(memory, row->nanos, (double)row->facts[fact] - memory->own);
+    }
+}
+
+static void hindsight_second(struct wi_finding *finding, const struct wi_history *history,
+                             const struct wi_history_row *row)
+{
+    struct finding_look look;
+    hindsight_memory(finding, row);
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &history->head.tracks[i];
+        if (!wi_history_is_in(track, row) ||
+            !hindsight_words(track, row->tracks[i], row->nanos, &look)) {
+            continue;
+        }
+        struct finding_note *note = hindsight_note(finding, track, &look);
+        if (note) {
+            wi_note_look(note, &look);
+            if (track->kind == WI_CHANNEL) {
+                wi_channel_note(note, row->nanos);
+            } else if (track->kind == WI_SEMAPHORE) {
+                wi_semaphore_note(note, row->nanos, row->tracks[i][3]);
+            }
+        }
+    }
+}
+
+/* Of a minute there is one look: only the tides are told. */
+static void hindsight_minute(struct wi_finding *finding, const struct wi_history *history,
+                             const struct wi_history_row *row)
+{
+    struct finding_look look;
+    hindsight_memory(finding, row);
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &history->head.tracks[i];
+        if (!wi_history_is_in(track, row) ||
+            !hindsight_words(track, row->tracks[i], row->nanos, &look)) {
+            continue;
+        }
+        struct finding_note *note = hindsight_note(finding, track, &look);
+        if (note) {
+            note->first = note->first ? note->first : row->nanos;
+            wi_tide_add(&note->trail.tide, row->nanos, (double)look.depth, (double)look.bytes);
+        }
+    }
+}
+
+void wi_hindsight_take(struct wi_finding *finding, const struct wi_world *world)
+{
+    const struct wi_history *history = wi_world_history(world);
+    struct wi_history_row row;
+    struct wi_history_row last;
+    uint64_t most = finding->now / wi_history_step_nanos(WI_HISTORY_SECONDS);
+    if (!history || !wi_history_last(history, WI_HISTORY_SECONDS, most, &last)) {
+        return;
+    }
+    uint64_t n = wi_history_n_rows(WI_HISTORY_SECONDS);
+    uint64_t first = last.sequence >= n ? last.sequence - n + 1 : 1;
+    uint64_t begin = first * wi_history_step_nanos(WI_HISTORY_SECONDS);
+    uint64_t minute = begin / wi_history_step_nanos(WI_HISTORY_MINUTES);
+    for (uint64_t m = minute > HINDSIGHT_MINUTES ? minute - HINDSIGHT_MINUTES : 1; m <= minute;
+         m++) {
+        if (wi_history_row(history, WI_HISTORY_MINUTES, m, &row) && row.nanos < begin) {
+            hindsight_minute(finding, history, &row);
+        }
+    }
+    for (uint64_t s = first; s <= last.sequence; s++) {
+        if (wi_history_row(history, WI_HISTORY_SECONDS, s, &row) &&
+            (finding->is_dead ? row.nanos <= finding->now : row.nanos < finding->now)) {
+            hindsight_second(finding, history, &row);
+        }
+    }
+}

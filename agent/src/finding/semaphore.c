@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wrong with a semaphore: no permit is free, or permits do not come back. */
+#include "finding/state.h"
+
+#define SEMAPHORE_GONE   (60 * FINDING_SECOND) /* all taken, and none has come back for so long */
+#define SEMAPHORE_RECENT 3U                    /* minutes against those before */
+#define SEMAPHORE_LEAST  8U
+#define SEMAPHORE_STEADY 1.25 /* times as many acquires: more work holds more permits */
+
+void wi_semaphore_note(struct finding_note *note, uint64_t nanos, uint64_t permits)
+{
+    bool is_gone = note->depth >= permits;
+    note->none_since = !is_gone ? 0 : note->none_since ? note->none_since : nanos;
+    note->refused_since = !(note->refused_rate > 0) ? 0
+                          : note->refused_since     ? note->refused_since
+                                                    : nanos;
+}
+
+/* Acquires a second over some of the minutes. */
+static double semaphore_rate(const struct wi_tide *tide, uint32_t ago, uint32_t n)
+{
+    const struct wi_tide_minute *late = wi_tide_at(tide, ago);
+    const struct wi_tide_minute *early = wi_tide_at(tide, ago + n - 1);
+    return late->ended > early->ended
+               ? (double)(late->bytes - early->bytes) / ((double)(late->ended - early->ended) / 1e9)
+               : 0;
+}
+
+/* The fewest taken of late are more than were ever taken before, though no more work comes. */
+static bool semaphore_leaks(const struct finding_note *note)
+{
+    const struct wi_tide *tide = &note->trail.tide;
+    if (!wi_tide_rises(tide, SEMAPHORE_RECENT, SEMAPHORE_LEAST)) {
+        return false;
+    }
+    uint32_t before = wi_tide_count(tide) - SEMAPHORE_RECENT;
+    return semaphore_rate(tide, 0, SEMAPHORE_RECENT) <=
+           SEMAPHORE_STEADY * semaphore_rate(tide, SEMAPHORE_RECENT, before);
+}
+
+static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *row,
+                             const struct finding_note *note)
+{
+    char taken[WI_WORDS_MAX], all[WI_WORDS_MAX], span[WI_WORDS_MAX], before[WI_WORDS_MAX];
+    char late[WI_WORDS_MAX], early[WI_WORDS_MAX];
+    const struct wi_tide *tide = &note->trail.tide;
+    uint64_t still = wi_trail_stalled(&note->trail);
+    bool is_all = note->none_since && still >= SEMAPHORE_GONE;
+    uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
+    if (!is_all && !semaphore_leaks(note)) {
+        return;
+    }
+    struct finding_entry *entry = wi_entry_add(
+        finding,
+        is_all && (waiters || note->refused_rate > 0) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
+        (double)note->depth, "permits_leaked", note->name,
+        "Look for a way out of the guarded work that does not release: an early return, an error, "
+        "a "
+        "task that was dropped.");
+    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+    wi_words_count(taken, note->depth);
+    wi_words_count(all, wi_finding_count(row, WI_SEMAPHORE_PERMITS));
+    if (is_all) {
+        wi_entry_write(entry->text, "%s: all %s permits are taken, none has come back for %s",
+                       note->name, all, wi_words_duration(span, still));
+        wi_entry_write(entry->evidence, "no release in that time");
+        wi_entry_write(entry->estimate, "leaked, or held by work that hangs");
+        finding_put_since(entry, still);
+        return;
+    }
+    double floor, ceiling, ignored;
+    uint32_t n = wi_tide_count(tide);
+    wi_tide_range(tide, 0, SEMAPHORE_RECENT, &floor, &ignored);
+    wi_tide_range(tide, SEMAPHORE_RECENT, n - SEMAPHORE_RECENT, &ignored, &ceiling);
+    wi_entry_write(entry->text, "%s: permits do not come back, never fewer than %s of %s taken",
+                   note->name, wi_words_count(taken, (uint64_t)floor), all);
+    wi_entry_write(
+        entry->evidence,
+        "fewest taken in the last 3 min %s, most in the %u min before %s; %s acquires/s, "
+        "%s/s before",
+        taken, (unsigned)(n - SEMAPHORE_RECENT), wi_words_count(before, (uint64_t)ceiling),
+        wi_words_rate(late, semaphore_rate(tide, 0, SEMAPHORE_RECENT)),
+        wi_words_rate(early, semaphore_rate(tide, SEMAPHORE_RECENT, n - SEMAPHORE_RECENT)));
+    wi_entry_write(entry->estimate, "at least %s leaked, or held longer than before",
+                   wi_words_count(before, (uint64_t)(floor - ceiling)));
+    finding_put_since(entry, finding->now - wi_tide_at(tide, SEMAPHORE_RECENT - 1)->ended);
+}
+
+static void semaphore_exhausted(struct wi_finding *finding, const struct wi_row *row,
+                                const struct finding_note *note, bool was_gone, bool was_refusing)
+{
+    char rate[WI_WORDS_MAX], span[WI_WORDS_MAX], waiting[WI_WORDS_MAX], rounds[WI_WORDS_MAX];
+    bool is_exhausted = note->none_since && (was_gone || finding->is_dead);
+    bool is_refusing = note->refused_since != 0;
+    if (!is_exhausted && !is_refusing) {
+        return;
+    }
+    uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
+    uint64_t since = is_exhausted ? note->none_since : note->refused_since;
+    if (is_exhausted && was_refusing && is_refusing && note->refused_since < note->none_since) {
+        since = note->refused_since;
+    }
+    wi_words_rate(rate, note->refused_rate);
+    wi_words_count(waiting, waiters);
+    wi_words_duration(span, finding->now - since);
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_WARNING, note->refused_rate + (double)waiters, "permits_exhausted",
+        note->name,
+        "More comes than is served: raise the permits only if what they guard can take more.");
+    wi_entry_write(entry->text, "%s: %s %s%s%s%s%s%s", note->name,
+                   is_exhausted ? "no permit free for" : "permits run out, for", span,
+                   is_refusing ? ", " : "", is_refusing ? rate : "",
+                   is_refusing ? " refused/s" : "", waiters ? ", waiting: " : "",
+                   waiters ? waiting : "");
+    wi_entry_write(entry->evidence, "%s acquires/s", wi_words_rate(rounds, note->in_rate));
+    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+    finding_put(entry, WI_WARNING_RATE, note->refused_rate);
+    finding_put_since(entry, finding->now - since);
+}
+
+void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
+{
+    uint64_t permits = wi_finding_count(row, WI_SEMAPHORE_PERMITS);
+    uint64_t available = wi_finding_count(row, WI_SEMAPHORE_AVAILABLE);
+    uint64_t taken = permits > available ? permits - available : 0;
+    double rejects = finding_number(row, WI_SEMAPHORE_REJECT_RATE, 0);
+    struct finding_note *note = wi_note_get(finding, WI_SEMAPHORE, row->id, taken,
+                                            finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
+                                                (taken > 0 || rejects > 0 || permits == 0));
+    if (!note) {
+        return;
+    }
+    bool was_gone = note->none_since != 0;
+    bool was_refusing = note->refused_since != 0;
+    uint64_t acquires = wi_finding_count(row, WI_SEMAPHORE_ACQUIRES);
+    wi_note_look(note,
+                 &(struct finding_look){.nanos = finding->now,
+                                        .depth = taken,
+                                        .bytes = acquires,
+                                        .came = acquires,
+                                        .gone = wi_finding_count(row, WI_SEMAPHORE_RELEASED),
+                                        .refused = wi_finding_count(row, WI_SEMAPHORE_REJECTS)});
+    note->name = row->name;
+    if (!finding->is_dead) {
+        note->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);
+        note->refused_rate = rejects;
+        wi_semaphore_note(note, finding->now, permits);
+    }
+    semaphore_exhausted(finding, row, note, was_gone, was_refusing);
+    semaphore_leaked(finding, row, note);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the findings, for the files that make them up: note.c (what is remembered of a row),
+ * entry.c (what was found at this look), hindsight.c (what an exporter that comes late takes from the
+ * history), growth.c (memory), and one for each kind of row. Not for anybody else.
+ *
+ *     rows -> notes -> judged: entries, worst first -> the world's warnings
+ */
+#ifndef WI_FINDING_STATE_H
+#define WI_FINDING_STATE_H
+
+#include "finding/attribution.h"
+#include "finding/finding.h"
+#include "finding/trail.h"
+#include "finding/words.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FINDING_SECOND    UINT64_C(1000000000)
+#define FINDING_MAX_NOTES 1024U
+#define FINDING_SLOTS     2048U
+#define FINDING_MAX       64U
+#define FINDING_TEXT      320U
+#define FINDING_CRITICAL  (60 * FINDING_SECOND) /* of growth */
+#define FINDING_WINDOW    (60 * FINDING_SECOND) /* of numbers that have one */
+
+enum finding_severity { FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL_NOW };
+
+struct finding_entry {
+    enum finding_severity severity;
+    double weight; /* among equals, the heavier is shown first */
+    const char *kind;
+    const char *action;
+    char subject[WEIR_NAME_MAX + 1];
+    char text[FINDING_TEXT], evidence[FINDING_TEXT], estimate[FINDING_TEXT];
+    double number[WI_WARNING_N_NUMBERS];
+};
+
+/* Of one channel, semaphore, task kind or loop. */
+struct finding_note {
+    uint64_t id;
+    enum wi_kind kind;
+    uint32_t look;          /* at which it was seen last */
+    uint32_t idle;          /* looks in a row with nothing to remember */
+    uint32_t full;          /* looks in a row that it was nearly full; a loop: that it was slow */
+    uint32_t orphaned;      /* that it held orphans; a loop: that its timer was late */
+    bool is_named;          /* its growth has been told of */
+    bool is_unbounded;      /* channel */
+    uint64_t none_since;    /* no permit free; 0: not so */
+    uint64_t refused_since; /* acquires or messages are being refused; 0: not so */
+    uint64_t full_since, orphaned_since;
+    uint64_t first;         /* when it was seen first */
+    uint64_t depth, bytes;  /* queued; permits taken; tasks alive */
+    uint64_t came, refused; /* sent, acquired or spawned; refused; ever */
+    uint64_t gone;          /* received and discarded, or finished; ever */
+    double in_rate, out_rate, refused_rate;
+    const char *name;      /* borrowed until the next refresh */
+    struct wi_trail trail; /* its `bytes`: a channel's, as declared; acquires so far */
+};
+
+/* What is remembered of the process's memory, weir's own taken out. */
+struct finding_memory {
+    uint32_t n; /* samples ever */
+    uint64_t nanos[WI_ATTRIBUTION_SAMPLES];
+    double bytes[WI_ATTRIBUTION_SAMPLES];
+    struct wi_tide tide;
+    bool is_heap;           /* as the allocator tells; else RssAnon */
+    double own;             /* weir's, as of the last look */
+    uint64_t growing_since; /* 0: it does not grow */
+    uint32_t lapse;         /* looks in a row that it did not seem to */
+};
+
+struct wi_finding {
+    struct finding_note *notes;
+    uint32_t n_notes;
+    uint32_t room;
+    uint32_t look;
+    uint64_t now; /* of which the rows tell */
+    bool is_dead; /* the process is */
+    struct {
+        uint64_t id, depth;
+        enum wi_kind kind;
+    } newcomer; /* the deepest of this look for which there was no room */
+    uint16_t slot[FINDING_SLOTS];
+    struct finding_memory memory;
+    struct {
+        size_t n, deep; /* channels without a bound, and the depth of the deepest ever */
+        char name[WEIR_NAME_MAX + 1];
+    } unbounded;
+    struct finding_entry entry[FINDING_MAX], scratch;
+    uint8_t rank[FINDING_MAX]; /* of the entries, worst first */
+    uint32_t n_entries;
+};
+
+/* ---- values ---- */
+
+static inline double finding_number(const struct wi_row *row, int metric, double otherwise)
+{
+    double number = wi_value_number(&row->value[metric], otherwise);
+    return isnan(number) ? otherwise : number;
+}
+
+uint64_t wi_finding_count(const struct wi_row *row, int metric);
+
+static inline bool finding_has(const struct wi_row *row, int metric)
+{
+    return row->value[metric].type != WI_ABSENT;
+}
+
+/* ---- notes ---- */
+
+/* The note of a row; NULL when it has none and needs none, or there is no room. */
+struct finding_note *wi_note_get(struct wi_finding *finding, enum wi_kind kind, uint64_t id,
+                                 uint64_t depth, bool is_in_use);
+
+/* Adds a look at what it counts, unless it has one of that moment: rates, trail. */
+struct finding_look {
+    uint64_t nanos;
+    uint64_t depth, bytes, came, gone, refused;
+};
+void wi_note_look(struct finding_note *note, const struct finding_look *look);
+
+/* Forgets rows that have gone or have long been idle. */
+void wi_note_sweep(struct wi_finding *finding);
+
+/* ---- entries ---- */
+
+/* A new finding at its rank, with nothing but this; the least of 64 falls out. Never NULL. */
+struct finding_entry *wi_entry_add(struct wi_finding *finding, enum finding_severity severity,
+                                   double weight, const char *kind, const char *subject,
+                                   const char *action);
+
+/* Writes one of its texts, or more of it. */
+void wi_entry_write(char text[FINDING_TEXT], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static inline void finding_put(struct finding_entry *entry, int metric, double number)
+{
+    entry->number[metric - WI_WARNING_FIRST_NUMBER] = number;
+}
+
+static inline void finding_put_since(struct finding_entry *entry, uint64_t nanos)
+{
+    finding_put(entry, WI_WARNING_SINCE, (double)nanos / 1e9);
+}
+
+/* ---- what is found ---- */
+
+/* Once, before the first look. */
+void wi_hindsight_take(struct wi_finding *finding, const struct wi_world *world);
+
+/* A row of each kind. */
+void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row);
+void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row);
+void wi_finding_task(struct wi_finding *finding, const struct wi_row *row);
+void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row);
+
+/* How a note is updated by a look, beside its counts: since when it refuses, or has no permit free. */
+void wi_channel_note(struct finding_note *note, uint64_t nanos);
+void wi_semaphore_note(struct finding_note *note, uint64_t nanos, uint64_t permits);
+
+/* Whether a queue grows so fast that nobody should wait to see whether it comes back. */
+bool wi_finding_is_urgent(double rate, double bytes_rate);
+
+/* Memory: a sample, then what it says; channels that grow, with their shares. */
+void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes);
+void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world);
+
+/* A channel that grows, or has grown. `attribution`: NULL: none; `share`: its share in it. */
+void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *note,
+                               const struct wi_attribution *attribution,
+                               const struct wi_share *share);
+
+/* What of the channels was never looked at. */
+void wi_finding_defaults(struct wi_finding *finding);
+
+#endif

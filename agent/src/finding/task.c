@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wrong with a kind of task: more live than end. And with a loop: it is slow, or late. */
+#include "finding/state.h"
+
+#define LOOP_LONG     0.1 /* seconds: p99 of an iteration */
+#define LOOP_HANGS    1.0 /* the present one */
+#define LOOP_HANGS_ON 10.0
+#define LOOP_LATE     0.05 /* at least; else a period, at most LOOP_LATEST */
+#define LOOP_LATEST   1.0
+#define LOOP_LOOKS    3U
+#define LOOP_TICK     0.001 /* the default of many libraries that nobody looks at */
+
+/* ---- tasks ---- */
+
+static void task_growing(struct wi_finding *finding, const struct wi_row *row,
+                         const struct finding_note *note, double rate, uint64_t since,
+                         enum finding_severity severity)
+{
+    char count[WI_WORDS_MAX], per_second[WI_WORDS_MAX], span[WI_WORDS_MAX];
+    char spawned[WI_WORDS_MAX], finished[WI_WORDS_MAX], unbegun[WI_WORDS_MAX];
+    uint64_t runs = wi_finding_count(row, WI_TASK_RUNS);
+    uint64_t waiting = note->came > runs ? note->came - runs : 0;
+    bool is_backlog = waiting >= note->depth / 2;
+    struct finding_entry *entry = wi_entry_add(
+        finding, severity, (double)note->depth, is_backlog ? "task_backlog" : "task_leak",
+        note->name,
+        is_backlog ? "Spawn no more than can run: take a permit before the spawn, or add workers."
+                   : "Look at what these tasks wait for: they have run and do not end.");
+    wi_entry_write(entry->text, "%s: %s, +%s tasks/s for %s, %s alive", note->name,
+                   is_backlog ? "tasks are spawned faster than they run" : "tasks do not end",
+                   wi_words_rate(per_second, rate), wi_words_duration(span, since),
+                   wi_words_count(count, note->depth));
+    wi_entry_write(entry->evidence, "%s spawned/s, %s finished/s; %s never ran",
+                   wi_words_rate(spawned, note->in_rate), wi_words_rate(finished, note->out_rate),
+                   wi_words_count(unbegun, waiting));
+    finding_put_since(entry, since);
+    finding_put(entry, WI_WARNING_RATE, rate);
+    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+}
+
+void wi_finding_task(struct wi_finding *finding, const struct wi_row *row)
+{
+    uint64_t spawned = wi_finding_count(row, WI_TASK_SPAWNED);
+    uint64_t finished = wi_finding_count(row, WI_TASK_FINISHED);
+    uint64_t alive = spawned > finished ? spawned - finished : 0;
+    struct finding_note *note = wi_note_get(finding, WI_TASK, row->id, alive, alive > 0);
+    if (!note) {
+        return;
+    }
+    wi_note_look(note,
+                 &(struct finding_look){
+                     .nanos = finding->now, .depth = alive, .came = spawned, .gone = finished});
+    note->name = row->name;
+    const struct wi_tide *tide = &note->trail.tide;
+    double rate = wi_trail_slope(&note->trail);
+    if (note->trail.phase == WI_TRAIL_GROWING && wi_finding_is_urgent(rate, 0) &&
+        wi_trail_is_above_all(&note->trail)) {
+        uint64_t since = finding->now - note->trail.growing_since;
+        task_growing(finding, row, note, rate, since,
+                     since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW : FINDING_WARNING);
+    } else if (wi_tide_grows(tide)) {
+        const struct wi_tide_minute *newest = wi_tide_at(tide, 0);
+        const struct wi_tide_minute *oldest = wi_tide_at(tide, wi_tide_count(tide) - 1);
+        double seconds = (double)(newest->ended - oldest->ended) / 1e9;
+        task_growing(finding, row, note, (double)(newest->last - oldest->last) / seconds,
+                     finding->now - oldest->ended, FINDING_WARNING);
+    }
+}
+
+/* ---- loops ---- */
+
+static void loop_long(struct wi_finding *finding, const struct wi_row *row, double current,
+                      double p99)
+{
+    char span[WI_WORDS_MAX], worst[WI_WORDS_MAX];
+    bool is_in_it = current >= LOOP_HANGS;
+    struct finding_entry *entry = wi_entry_add(
+        finding, current >= LOOP_HANGS_ON ? FINDING_CRITICAL_NOW : FINDING_WARNING,
+        is_in_it ? current : p99, "long_iterations", row->name,
+        "Find what blocks in the loop (a lock, a permit, a file) and do it in a task of its own.");
+    if (is_in_it) {
+        wi_entry_write(entry->text, "%s: in the same iteration for %s", row->name,
+                       wi_words_duration(span, (uint64_t)(current * 1e9)));
+        finding_put_since(entry, (uint64_t)(current * 1e9));
+    } else {
+        wi_entry_write(entry->text, "%s: one iteration in a hundred takes %.0f ms or more",
+                       row->name, p99 * 1e3);
+    }
+    wi_entry_write(
+        entry->evidence, "p99 %.1f ms over the last 10 to 20 s, worst %s", p99 * 1e3,
+        wi_words_duration(worst, (uint64_t)(finding_number(row, WI_LOOP_ITERATION_MAX, 0) * 1e9)));
+    finding_put(entry, WI_WARNING_WINDOW, 20);
+}
+
+static void loop_late(struct wi_finding *finding, const struct wi_row *row, double late,
+                      double period)
+{
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_WARNING, late, "timer_late", row->name,
+        "Give the loop less to do between two ticks, or a processor: what it does late is late for "
+        "everybody.");
+    wi_entry_write(entry->text, "%s: its timer is %.0f ms late once in a hundred times", row->name,
+                   late * 1e3);
+    wi_entry_write(entry->evidence, "p99 %.1f ms over the last 10 to 20 s", late * 1e3);
+    if (period > 0) {
+        wi_entry_write(entry->evidence, ", period %g ms", period * 1e3);
+    }
+    finding_put(entry, WI_WARNING_WINDOW, 20);
+}
+
+static void loop_tick(struct wi_finding *finding, const struct wi_row *row, double period)
+{
+    char rate[WI_WORDS_MAX];
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_INFO, -3, "default_timer_1ms", row->name,
+        "Ask whether anybody sees the difference to 10 ms: each tick wakes a processor.");
+    wi_entry_write(entry->text, "%s: a timer of %g ms", row->name, period * 1e3);
+    wi_entry_write(entry->evidence, "%s iterations/s",
+                   wi_words_rate(rate, finding_number(row, WI_LOOP_ITERATION_RATE, 0)));
+}
+
+void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row)
+{
+    double current = finding_number(row, WI_LOOP_CURRENT, 0);
+    double p99 = finding_number(row, WI_LOOP_ITERATION_P99, 0);
+    double late = finding_number(row, WI_LOOP_LATENESS_P99, 0);
+    double period = finding_number(row, WI_LOOP_PERIOD, 0);
+    double limit = period > LOOP_LATE ? period : LOOP_LATE;
+    bool is_slow = current >= LOOP_HANGS || p99 >= LOOP_LONG;
+    bool is_late = late >= (limit < LOOP_LATEST ? limit : LOOP_LATEST);
+    struct finding_note *note = wi_note_get(finding, WI_LOOP, row->id, 0, is_slow || is_late);
+    if (note) {
+        note->full = is_slow ? note->full + 1 : 0;
+        note->orphaned = is_late ? note->orphaned + 1 : 0;
+        if (is_slow && (note->full >= LOOP_LOOKS || current >= LOOP_HANGS)) {
+            loop_long(finding, row, current, p99);
+        }
+        if (note->orphaned >= LOOP_LOOKS) {
+            loop_late(finding, row, late, period);
+        }
+    }
+    if (period > 0 && period <= LOOP_TICK) {
+        loop_tick(finding, row, period);
+    }
+}
