@@ -154,12 +154,11 @@ static void channel_write_share(struct finding_entry *entry,
 /* What an hour of it comes to. */
 static void channel_write_hour(struct finding_entry *entry, double rate, double bytes_rate)
 {
-    char messages[WI_WORDS_MAX], size[WI_WORDS_MAX];
-    wi_entry_write(entry->estimate, "%sin an hour %s messages more", entry->estimate[0] ? "; " : "",
-                   wi_words_rate(messages, rate * CHANNEL_HOUR));
-    if (bytes_rate > 0) {
-        wi_entry_write(entry->estimate, ", %s", wi_words_size(size, bytes_rate * CHANNEL_HOUR));
-    }
+    char text[WI_WORDS_MAX];
+    wi_entry_write(entry->estimate, "%sin an hour %s%s more", entry->estimate[0] ? "; " : "",
+                   bytes_rate > 0 ? wi_words_size(text, bytes_rate * CHANNEL_HOUR)
+                                  : wi_words_rate(text, rate * CHANNEL_HOUR),
+                   bytes_rate > 0 ? "" : " messages");
 }
 
 /* How it has grown: over the last looks, or over minutes where it is slow. */
@@ -196,6 +195,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
     char queued[CHANNEL_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
     bool is_named = growth->is_slow || (growth->is_urgent && growth->is_above);
     note->is_named = is_named;
+    note->is_leaking = is_named;
     struct finding_entry *entry = channel_entry(
         finding,
         !is_named                                                ? FINDING_INFO
@@ -220,7 +220,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
         wi_entry_write(entry->text, "; whether it comes back is known after 25 min");
     }
     channel_write_rates(entry, note);
-    wi_entry_write(entry->evidence, "; floor above %s, the highest before",
+    wi_entry_write(entry->evidence, "; floor above %s, the most before",
                    wi_words_count(count, (uint64_t)note->trail.ceiling));
     if (share) {
         channel_write_share(entry, attribution, share);
@@ -280,6 +280,7 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *
 {
     struct channel_growth growth = channel_growth(finding, note);
     bool is_told = note->depth > 0 && channel_is_stalled(note);
+    note->is_leaking = false;
     if (is_told || !note->is_unbounded) {
         note->is_named = note->is_named && is_told;
     } else if (note->trail.phase == WI_TRAIL_GROWING || growth.is_slow) {

@@ -11,7 +11,8 @@
 #define GROWTH_LEAST       (double)(UINT64_C(1) << 20) /* bytes over the window */
 #define GROWTH_LEAST_SHARE 0.005                       /* of what there is */
 #define GROWTH_STRAIGHT    0.8                         /* r2 */
-#define GROWTH_STILL       0.5 /* of the slope, in the last quarter of the window */
+#define GROWTH_STILL       0.5                         /* of the slope, in the last samples */
+#define GROWTH_LATE        6U
 
 #define GROWTH_SEEN      (20 * FINDING_SECOND)  /* nor told */
 #define GROWTH_NO_CACHE  (300 * FINDING_SECOND) /* what grows for longer warms up no more */
@@ -196,18 +197,17 @@ static uint64_t growth_from(const struct wi_finding *finding)
     return from;
 }
 
-/* Whether it grows still: the last quarter of the window, too. */
+/* Whether it is growth, and goes on. */
 static bool growth_is_straight(const struct growth_told *told)
 {
     const struct wi_growth *series = &told->series;
     struct wi_line late;
-    size_t quarter = series->n / 4 > 3 ? series->n / 4 : 3;
+    size_t n = series->n < GROWTH_LATE ? series->n : GROWTH_LATE;
     double level = series->memory[series->n - 1];
     double grown = told->found.memory.slope * told->found.window;
     return grown >= GROWTH_LEAST && grown >= GROWTH_LEAST_SHARE * level &&
-           told->found.memory.r2 >= GROWTH_STRAIGHT && series->n >= quarter &&
-           wi_line_fit(&series->seconds[series->n - quarter], &series->memory[series->n - quarter],
-                       quarter, &late) &&
+           told->found.memory.r2 >= GROWTH_STRAIGHT &&
+           wi_line_fit(&series->seconds[series->n - n], &series->memory[series->n - n], n, &late) &&
            late.slope >= GROWTH_STILL * told->found.memory.slope;
 }
 
@@ -284,8 +284,8 @@ static void growth_entry(struct wi_finding *finding, const struct wi_world *worl
     bool is_named = false;
     for (size_t i = 0; i < told->suspects.n; i++) {
         explained += fmax(growth_share(told, i), 0);
-        is_named =
-            is_named || (told->suspects.note[i]->is_named && growth_share(told, i) >= GROWTH_WORTH);
+        is_named = is_named ||
+                   (told->suspects.note[i]->is_leaking && growth_share(told, i) >= GROWTH_WORTH);
     }
     bool is_explained = explained >= GROWTH_EXPLAINED;
     double uptime = finding_number(process, WI_PROCESS_UPTIME, 0);
@@ -397,7 +397,7 @@ static void growth_judge(struct wi_finding *finding, const struct wi_world *worl
     const struct finding_memory *memory = &finding->memory;
     bool is_named = false;
     for (size_t i = 0; i < told->suspects.n; i++) {
-        is_named = is_named || told->suspects.note[i]->is_named;
+        is_named = is_named || told->suspects.note[i]->is_leaking;
     }
     uint64_t since = finding->now - memory->growing_since;
     if (memory->growing_since && memory->lapse == 0 &&

@@ -47,6 +47,7 @@ struct finding_note {
     uint32_t full;          /* looks in a row that it was nearly full; a loop: that it was slow */
     uint32_t orphaned;      /* that it held orphans; a loop: that its timer was late */
     bool is_named;          /* its growth has been told of */
+    bool is_leaking;        /* and goes on */
     bool is_unbounded;      /* channel */
     uint64_t none_since;    /* no permit free; 0: not so */
     uint64_t refused_since; /* acquires or messages are being refused; 0: not so */

@@ -31,9 +31,9 @@ static void help_overview(void)
     puts("\nTARGET: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,\n"
          "        file:///path or the path of a segment or a recording.\n"
          "        None given: $WEIR_TARGET, else the only running process.\n\n"
-         "exit codes: 0 fine, 2 usage or unknown topic, 3 no such target or cannot connect,\n"
-         "        4 other version or corrupt file, 5 denied, 6 target ended, 7 data incomplete,\n"
-         "        124 -W ran out\n\n"
+         "exit codes: 0 fine, 1 doctor found something, 2 usage or unknown topic,\n"
+         "        3 no such target or cannot connect, 4 other version or corrupt file, 5 denied,\n"
+         "        6 target ended, 7 data incomplete, 124 -W ran out\n\n"
          "`weir help COMMAND` says more.");
 }
 

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `weir doctor`: what is wrong, for a person or a script. The exporter finds it (the same rows as the
+ * screen's warnings); here is only how long to look, how to say it, and the exit code. Several
+ * targets are looked at side by side.
+ */
+#include "command/command.h"
+#include "command/report.h"
+#include "session/link.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "view/format.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DOCTOR_NANOS       UINT64_C(1000000000)
+#define DOCTOR_COVERED     30.0                /* seconds of history that are enough */
+#define DOCTOR_LOOK        (28 * DOCTOR_NANOS) /* else it looks for so long, and is done within 30 s */
+#define DOCTOR_QUIET       (10 * DOCTOR_NANOS) /* between two messages */
+#define DOCTOR_MOST        32U                 /* targets */
+#define DOCTOR_MAX_METRICS 64U
+#define DOCTOR_POLL_MILLIS 200
+#define DOCTOR_WRAP        96 /* columns of a line for people */
+
+enum { DOCTOR_TARGET = 1, DOCTOR_FOR, DOCTOR_OUTPUT };
+
+#define DOCTOR_FORMATS "human|json"
+
+static const struct wc_option doctor_options[] = {
+    {DOCTOR_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, true, "a process to look at"},
+    {DOCTOR_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false,
+     "look for so long, whatever history there is"},
+    {DOCTOR_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", DOCTOR_FORMATS, false,
+     "form of the output"},
+};
+
+/* In the order of the queries. */
+enum { DOCTOR_WARNINGS, DOCTOR_PROCESS, DOCTOR_AGENT, DOCTOR_N_TABLES };
+
+struct doctor {
+    struct wc_target target;
+    struct wc_link *link;     /* NULL: it could not be opened */
+    Weir__V1__Update *update; /* the newest */
+    uint64_t began, heard;
+    double seen;      /* seconds that the findings rest on */
+    bool has_history; /* ... of which the exporter saw them before we came */
+    bool is_done;
+    struct wc_error error; /* code WC_OK: none */
+};
+
+static uint64_t doctor_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * DOCTOR_NANOS + (uint64_t)now.tv_nsec;
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+static const Weir__V1__Table *doctor_table(const struct doctor *doctor, size_t which)
+{
+    return doctor->update && which < doctor->update->n_tables ? doctor->update->tables[which]
+                                                              : NULL;
+}
+
+/* A row's value under a FIELD; absent where this server has no such field. */
+static struct wc_value doctor_value(const struct doctor *doctor, const Weir__V1__Table *table,
+                                    const Weir__V1__Row *row, const char *field)
+{
+    int metric = wc_link_metric(doctor->link, table->kind, field);
+    for (size_t i = 0; metric >= 0 && i < row->n_values; i++) {
+        uint32_t index = i < table->n_columns ? table->columns[i] : (uint32_t)i;
+        if (index == (uint32_t)metric) {
+            return wc_value_of(row->values[i]);
+        }
+    }
+    return wc_value_of(NULL);
+}
+
+static struct wc_value doctor_single(const struct doctor *doctor, size_t which, const char *field)
+{
+    const Weir__V1__Table *table = doctor_table(doctor, which);
+    return table && table->n_rows ? doctor_value(doctor, table, table->rows[0], field)
+                                  : wc_value_of(NULL);
+}
+
+static const char *doctor_text(const struct doctor *doctor, const Weir__V1__Row *row,
+                               const char *field)
+{
+    const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
+    struct wc_value value = doctor_value(doctor, table, row, field);
+    return value.type == WC_TEXT ? value.u.text : "";
+}
+
+static bool doctor_is_bad(const struct doctor *doctor, const Weir__V1__Row *row)
+{
+    return strcmp(doctor_text(doctor, row, "severity"), "info") != 0;
+}
+
+static int doctor_rank(const struct doctor *doctor, const Weir__V1__Row *row)
+{
+    const char *severity = doctor_text(doctor, row, "severity");
+    return strcmp(severity, "critical") == 0 ? 2 : strcmp(severity, "info") == 0 ? 0 : 1;
+}
+
+/* The worst first; among equals the order is the server's. */
+static void doctor_sort(struct doctor *doctor)
+{
+    const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
+    for (size_t i = 1; table && i < table->n_rows; i++) {
+        Weir__V1__Row *row = table->rows[i];
+        size_t at = i;
+        for (; at > 0 && doctor_rank(doctor, table->rows[at - 1]) < doctor_rank(doctor, row);
+             at--) {
+            table->rows[at] = table->rows[at - 1];
+        }
+        table->rows[at] = row;
+    }
+}
+
+/* Findings that are no mere remark. */
+static size_t doctor_count_bad(const struct doctor *doctor)
+{
+    const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
+    size_t n = 0;
+    for (size_t i = 0; table && i < table->n_rows; i++) {
+        n += doctor_is_bad(doctor, table->rows[i]);
+    }
+    return n;
+}
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+static enum wc_exit doctor_begin(struct doctor *doctor, const char *text)
+{
+    Weir__V1__Query queries[DOCTOR_N_TABLES];
+    Weir__V1__Query *list[DOCTOR_N_TABLES];
+    static const Weir__V1__Kind kinds[DOCTOR_N_TABLES] = {
+        WEIR__V1__KIND__KIND_WARNING, WEIR__V1__KIND__KIND_PROCESS, WEIR__V1__KIND__KIND_AGENT};
+    Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
+    enum wc_exit code = wc_target_resolve(text, &doctor->target, &doctor->error);
+    if (code == WC_OK) {
+        code = wc_link_open(&doctor->target, &doctor->link, &doctor->error);
+    }
+    if (code != WC_OK) {
+        return code;
+    }
+    for (size_t i = 0; i < DOCTOR_N_TABLES; i++) {
+        weir__v1__query__init(&queries[i]);
+        queries[i].kind = kinds[i];
+        list[i] = &queries[i];
+    }
+    request.queries = list;
+    request.n_queries = DOCTOR_N_TABLES;
+    request.interval_millis = 1000;
+    doctor->began = doctor_now();
+    doctor->heard = doctor->began;
+    return wc_link_watch(doctor->link, &request, &doctor->error);
+}
+
+/* Whether what has been seen is enough. Of a process that has ended there is no more to come. */
+static bool doctor_has_seen(struct doctor *doctor, uint64_t for_nanos)
+{
+    uint64_t looked = doctor_now() - doctor->began;
+    struct wc_value history = doctor_single(doctor, DOCTOR_AGENT, "history_seconds");
+    double before = history.type == WC_ABSENT ? 0 : wc_value_number(&history);
+    doctor->has_history = before > (double)looked / 1e9 + 1;
+    doctor->seen = before > (double)looked / 1e9 ? before : (double)looked / 1e9;
+    if (strcmp(doctor->update->state, "dead") == 0) {
+        return true;
+    }
+    return for_nanos ? looked >= for_nanos : before >= DOCTOR_COVERED || looked >= DOCTOR_LOOK;
+}
+
+static void doctor_fail(struct doctor *doctor, enum wc_exit code)
+{
+    /* What was seen before the end is told. */
+    doctor->is_done = true;
+    doctor->error.code = doctor->update && code == WC_ENDED ? WC_OK : code;
+}
+
+static void doctor_step(struct doctor *doctor, uint64_t for_nanos)
+{
+    Weir__V1__Update *update = NULL;
+    enum wc_exit code = wc_link_step(doctor->link, &doctor->error);
+    while ((update = wc_link_take_update(doctor->link)) != NULL) {
+        if (doctor->update) {
+            weir__v1__update__free_unpacked(doctor->update, NULL);
+        }
+        doctor->update = update;
+        doctor->heard = doctor_now();
+        doctor->is_done = doctor_has_seen(doctor, for_nanos);
+    }
+    if (!doctor->is_done && code != WC_OK) {
+        doctor_fail(doctor, code);
+    } else if (!doctor->is_done && doctor_now() - doctor->heard > DOCTOR_QUIET) {
+        doctor_fail(doctor, wc_error_set(&doctor->error, WC_INCOMPLETE,
+                                         "the server has fallen silent: give the segment's path to "
+                                         "read it without the server"));
+    }
+}
+
+static size_t doctor_wait(struct doctor *doctors, size_t n)
+{
+    struct pollfd waits[DOCTOR_MOST];
+    size_t n_open = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!doctors[i].is_done) {
+            waits[n_open].fd = wc_link_fd(doctors[i].link);
+            waits[n_open].events = wc_link_events(doctors[i].link);
+            waits[n_open++].revents = 0;
+        }
+    }
+    if (n_open) {
+        poll(waits, n_open, DOCTOR_POLL_MILLIS);
+    }
+    return n_open;
+}
+
+static void doctor_look(struct doctor *doctors, size_t n, uint64_t for_nanos)
+{
+    bool has_said = false;
+    do {
+        for (size_t i = 0; i < n; i++) {
+            struct doctor *doctor = &doctors[i];
+            if (doctor->is_done) {
+                continue;
+            }
+            bool is_first = doctor->update == NULL;
+            doctor_step(doctor, for_nanos);
+            if (is_first && doctor->update && !doctor->is_done && !for_nanos && !has_said) {
+                has_said = true;
+                wc_command_note("doctor: there is no history of 30 s yet: looking for up to 28 s");
+            }
+        }
+    } while (doctor_wait(doctors, n) > 0);
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+
+/* A text after its caption, broken at spaces; further lines begin under the first. */
+static void doctor_print_wrapped(const char *caption, const char *text)
+{
+    char clean[1024];
+    int indent = (int)strlen(caption);
+    wc_text_clean(text, clean, sizeof(clean));
+    const char *rest = clean;
+    fputs(caption, stdout);
+    while ((int)strlen(rest) > DOCTOR_WRAP - indent) {
+        int n = DOCTOR_WRAP - indent;
+        while (n > 0 && rest[n] != ' ') {
+            n--;
+        }
+        if (n == 0) {
+            break;
+        }
+        printf("%.*s\n%*s", n, rest, indent, "");
+        rest += n + 1;
+    }
+    puts(rest);
+}
+
+static void doctor_print_finding(const struct doctor *doctor, const Weir__V1__Row *row)
+{
+    static const struct {
+        const char *field, *caption;
+    } parts[] = {{"evidence", "          seen: "},
+                 {"estimate", "          estimate: "},
+                 {"action", "          do: "}};
+    char caption[16];
+    snprintf(caption, sizeof(caption), "%-9.9s ", doctor_text(doctor, row, "severity"));
+    doctor_print_wrapped(caption, doctor_text(doctor, row, "text"));
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const char *text = doctor_text(doctor, row, parts[i].field);
+        if (text[0]) {
+            doctor_print_wrapped(parts[i].caption, text);
+        }
+    }
+}
+
+/* game[4821] running, up 34s, RSS 52.1 MB, +1.25 MB/s over 33s; seen for 33s, by its history */
+static void doctor_print_head(const struct doctor *doctor)
+{
+    char name[sizeof(doctor->target.name)], text[WC_FORMAT_SIZE];
+    const struct wc_target *target = wc_link_target(doctor->link);
+    struct wc_value uptime = doctor_single(doctor, DOCTOR_PROCESS, "uptime");
+    struct wc_value anon = doctor_single(doctor, DOCTOR_PROCESS, "anon");
+    wc_text_clean(target->name, name, sizeof(name));
+    printf("%s[%u] %s", name, target->pid, doctor->update->state);
+    if (uptime.type != WC_ABSENT) {
+        wc_format_uptime(text, wc_value_number(&uptime));
+        printf(", up %s", text);
+    }
+    if (anon.type != WC_ABSENT) {
+        wc_format_bytes(text, wc_value_number(&anon));
+        printf(", memory %s", text);
+    }
+    wc_format_uptime(text, doctor->seen);
+    printf("; seen for %s%s\n", text, doctor->has_history ? ", by its history" : "");
+}
+
+static void doctor_print_human(const struct doctor *doctor)
+{
+    const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
+    size_t n_bad = doctor_count_bad(doctor);
+    doctor_print_head(doctor);
+    for (size_t i = 0; table && i < table->n_rows; i++) {
+        doctor_print_finding(doctor, table->rows[i]);
+    }
+    if (n_bad == 0) {
+        puts("nothing wrong was found");
+    }
+}
+
+/* ---- for scripts ------------------------------------------------------------------------- */
+
+static void doctor_json_row(const struct doctor *doctor, struct wc_json *json,
+                            const Weir__V1__Table *table, const Weir__V1__Row *row)
+{
+    const Weir__V1__Description *description = wc_link_description(doctor->link);
+    const char *paths[DOCTOR_MAX_METRICS];
+    struct wc_value values[DOCTOR_MAX_METRICS];
+    size_t n = 0;
+    for (size_t k = 0; k < description->n_metrics && n < DOCTOR_MAX_METRICS; k++) {
+        const Weir__V1__Metric *metric = description->metrics[k];
+        if (metric->kind == table->kind) {
+            paths[n] = metric->json;
+            values[n++] = doctor_value(doctor, table, row, metric->field);
+        }
+    }
+    wc_json_members(json, paths, values, n);
+}
+
+static void doctor_print_json(const struct doctor *doctor)
+{
+    struct wc_json json;
+    struct wc_value seen = {.type = WC_F64, .u.f64 = doctor->seen};
+    struct wc_value n_bad = wc_value_u64(doctor_count_bad(doctor));
+    const Weir__V1__Table *process = doctor_table(doctor, DOCTOR_PROCESS);
+    const Weir__V1__Table *warnings = doctor_table(doctor, DOCTOR_WARNINGS);
+    wc_report_open(&json, stdout, "weir.doctor/1", doctor->update->unix_nanos,
+                   wc_link_target(doctor->link));
+    wc_json_open(&json, "data", '{');
+    wc_json_value(&json, "seen_seconds", &seen);
+    wc_json_text(&json, "seen_by", doctor->has_history ? "history" : "looking");
+    wc_json_value(&json, "found", &n_bad);
+    wc_json_open(&json, "process", '{');
+    if (process && process->n_rows) {
+        doctor_json_row(doctor, &json, process, process->rows[0]);
+    }
+    wc_json_close(&json, '}');
+    wc_json_open(&json, "findings", '[');
+    for (size_t i = 0; warnings && i < warnings->n_rows; i++) {
+        wc_json_open(&json, NULL, '{');
+        doctor_json_row(doctor, &json, warnings, warnings->rows[i]);
+        wc_json_close(&json, '}');
+    }
+    wc_json_close(&json, ']');
+    wc_json_close(&json, '}');
+    wc_report_close(&json);
+}
+
+/* ---- the command ------------------------------------------------------------------------- */
+
+/* Tells of one target; returns its exit code. */
+static enum wc_exit doctor_tell(struct doctor *doctor, bool is_json, bool is_next)
+{
+    if (doctor->error.code != WC_OK) {
+        return wc_command_fail(&doctor->error);
+    }
+    if (wc_link_notice(doctor->link)[0]) {
+        wc_command_note(wc_link_notice(doctor->link));
+    }
+    doctor_sort(doctor);
+    if (is_json) {
+        doctor_print_json(doctor);
+    } else {
+        if (is_next) {
+            putchar('\n');
+        }
+        doctor_print_human(doctor);
+    }
+    return doctor_count_bad(doctor) ? WC_FOUND : WC_OK;
+}
+
+/* An error goes before a finding, a finding before nothing. */
+static enum wc_exit doctor_worse(enum wc_exit a, enum wc_exit b)
+{
+    return a == WC_OK || (a == WC_FOUND && b != WC_OK) ? b : a;
+}
+
+static size_t doctor_words(const struct wc_args *args, const char *words[DOCTOR_MOST])
+{
+    size_t n = wc_args_list(args, DOCTOR_TARGET, words, DOCTOR_MOST);
+    for (size_t i = 0; i < args->n_words && n < DOCTOR_MOST; i++) {
+        words[n++] = args->words[i];
+    }
+    if (n == 0) {
+        words[n++] = NULL; /* the only one */
+    }
+    return n;
+}
+
+static enum wc_exit doctor_run(const struct wc_args *args)
+{
+    const char *words[DOCTOR_MOST];
+    size_t n = doctor_words(args, words);
+    struct doctor *doctors = wc_resize(NULL, n, sizeof(*doctors));
+    bool is_json = wc_args_number(args, DOCTOR_OUTPUT, 0) > 0;
+    enum wc_exit result = WC_OK;
+    memset(doctors, 0, n * sizeof(*doctors));
+    for (size_t i = 0; i < n; i++) {
+        doctors[i].error.code = doctor_begin(&doctors[i], words[i]);
+        doctors[i].is_done = doctors[i].error.code != WC_OK;
+    }
+    doctor_look(doctors, n, (uint64_t)(wc_args_number(args, DOCTOR_FOR, 0) * 1e9));
+    for (size_t i = 0; i < n; i++) {
+        result = doctor_worse(result, doctor_tell(&doctors[i], is_json, i > 0));
+        if (doctors[i].update) {
+            weir__v1__update__free_unpacked(doctors[i].update, NULL);
+        }
+        wc_link_close(doctors[i].link);
+    }
+    free(doctors);
+    enum wc_exit end = wc_report_end();
+    return end != WC_OK ? end : result;
+}
+
+const struct wc_command wc_command_doctor = {
+    .name = "doctor",
+    .usage = "[TARGET]... [--for SECS] [-o FORM]",
+    .summary = "what is wrong with a process, running or dead, and what to do",
+    .details = "\nWith half a minute of history it answers at once, else it looks for up to 28 s.\n"
+               "exit code: 0 nothing wrong, 1 a warning or worse, others as `weir help`.",
+    .options = doctor_options,
+    .n_options = sizeof(doctor_options) / sizeof(doctor_options[0]),
+    .max_words = DOCTOR_MOST,
+    .run = doctor_run,
+};
