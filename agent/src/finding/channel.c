@@ -313,6 +313,22 @@ static void channel_full(struct wi_finding *finding, const struct finding_note *
     finding_put_since(entry, finding->now - note->full_since);
 }
 
+/* How many of the last looks in a row found it nearly full, and the first of them. */
+static uint32_t channel_full_looks(const struct finding_note *note, double capacity,
+                                   uint64_t *ret_since)
+{
+    uint32_t n = 0;
+    while (capacity >= 2 && n < wi_trail_count(&note->trail)) {
+        struct wi_trail_look look = wi_trail_at(&note->trail, n);
+        if ((double)look.depth < CHANNEL_NEARLY_FULL * capacity) {
+            break;
+        }
+        *ret_since = look.nanos;
+        n++;
+    }
+    return n;
+}
+
 /* "full", or whatever else is the only reason so far; "" when there are several. */
 static const char *channel_reason(const struct wi_row *row)
 {
@@ -486,11 +502,10 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     channel_look(finding, row, note);
     double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
     double fill = capacity >= 2 ? (double)depth / capacity : 0;
-    note->full = fill >= CHANNEL_NEARLY_FULL ? note->full + 1 : 0;
-    note->full_since = note->full > 1 ? note->full_since : finding->now;
+    uint32_t n_full = channel_full_looks(note, capacity, &note->full_since);
     if (channel_is_stalled(note)) {
         channel_stalled(finding, note);
-    } else if (note->full >= CHANNEL_LOOKS || (finding->is_dead && note->full)) {
+    } else if (n_full >= CHANNEL_LOOKS || (finding->is_dead && n_full > 0)) {
         channel_full(finding, note, fill < 1 ? fill : 1,
                      wi_finding_count(row, WI_CHANNEL_CAPACITY));
     }

@@ -44,8 +44,8 @@ struct finding_note {
     enum wi_kind kind;
     uint32_t look;          /* at which it was seen last */
     uint32_t idle;          /* looks in a row with nothing to remember */
-    uint32_t full;          /* looks in a row that it was nearly full; a loop: that it was slow */
-    uint32_t orphaned;      /* that it held orphans; a loop: that its timer was late */
+    uint32_t slow, late;    /* looks in a row that a loop was slow, that its timer was late */
+    uint32_t orphaned;      /* looks in a row that a channel held orphans */
     bool is_named;          /* its growth has been told of */
     bool is_leaking;        /* and goes on */
     bool is_unbounded;      /* channel */

@@ -130,12 +130,12 @@ void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row)
     bool is_late = late >= (limit < LOOP_LATEST ? limit : LOOP_LATEST);
     struct finding_note *note = wi_note_get(finding, WI_LOOP, row->id, 0, is_slow || is_late);
     if (note) {
-        note->full = is_slow ? note->full + 1 : 0;
-        note->orphaned = is_late ? note->orphaned + 1 : 0;
-        if (is_slow && (note->full >= LOOP_LOOKS || current >= LOOP_HANGS)) {
+        note->slow = is_slow ? note->slow + 1 : 0;
+        note->late = is_late ? note->late + 1 : 0;
+        if (is_slow && (note->slow >= LOOP_LOOKS || current >= LOOP_HANGS)) {
             loop_long(finding, row, current, p99);
         }
-        if (note->orphaned >= LOOP_LOOKS) {
+        if (note->late >= LOOP_LOOKS) {
             loop_late(finding, row, late, period);
         }
     }

@@ -435,27 +435,39 @@ static bool find_is_left_alone(int dir_fd, uint32_t pid, uint64_t start)
 
 /* Sockets and stopped segments whose process has gone mean nothing to anybody; nor does a history
  * without its segment, nor a file that was killed before it had its name. */
-static void find_sweep(const char *dir)
+static bool find_is_leaving(const char *dir, int dir_fd, const char *name)
+{
+    uint32_t pid;
+    uint64_t start;
+    bool is_stopped = find_parse_name(name + (name[0] == '.'), ".weir.stopped", &pid, &start);
+    if (is_stopped || find_parse_name(name, ".sock", &pid, &start)) {
+        return find_has_gone(dir, name, is_stopped, pid, start);
+    }
+    if (find_parse_name(name, ".history", &pid, &start)) {
+        return find_is_left_alone(dir_fd, pid, start);
+    }
+    return find_is_unborn(dir_fd, name);
+}
+
+void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
+                   void *context)
 {
     DIR *entries = opendir(dir);
     if (!entries) {
         return;
     }
     for (struct dirent *entry; (entry = readdir(entries));) {
-        uint32_t pid;
-        uint64_t start;
-        if (find_is_unborn(dirfd(entries), entry->d_name)) {
-            unlinkat(dirfd(entries), entry->d_name, 0);
+        char path[WI_PATH_MAX + 256];
+        struct stat facts;
+        if (fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 ||
+            facts.st_uid != geteuid() || !find_is_leaving(dir, dirfd(entries), entry->d_name)) {
             continue;
         }
-        bool is_stopped = find_parse_name(entry->d_name + (entry->d_name[0] == '.'),
-                                          ".weir.stopped", &pid, &start);
-        if ((is_stopped || find_parse_name(entry->d_name, ".sock", &pid, &start)) &&
-            find_has_gone(dir, entry->d_name, is_stopped, pid, start)) {
-            unlinkat(dirfd(entries), entry->d_name, 0);
+        if (visit) {
+            snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+            visit(context, path);
         }
-        if (find_parse_name(entry->d_name, ".history", &pid, &start) &&
-            find_is_left_alone(dirfd(entries), pid, start)) {
+        if (!is_dry) {
             unlinkat(dirfd(entries), entry->d_name, 0);
         }
     }
@@ -470,6 +482,20 @@ static uint64_t find_bytes(const struct wi_found *found)
     int stem = (int)(strlen(found->path) - strlen(".weir"));
     snprintf(path, sizeof(path), "%.*s.history", stem, found->path);
     return found->bytes + (lstat(path, &facts) == 0 ? (uint64_t)facts.st_blocks * 512 : 0);
+}
+
+uint64_t wi_find_remove(const struct wi_found *found, bool is_dry)
+{
+    struct wi_found now;
+    wi_find_one(found->path, &now);
+    if (now.state != WI_STATE_DEAD || now.uid != geteuid()) {
+        return 0;
+    }
+    uint64_t bytes = find_bytes(&now);
+    if (!is_dry) {
+        find_remove(found->path);
+    }
+    return bytes;
 }
 
 void wi_find_prune(const char *dir)
@@ -494,5 +520,5 @@ void wi_find_prune(const char *dir)
         }
     }
     free(list.items);
-    find_sweep(dir);
+    wi_find_sweep(dir, false, NULL, NULL);
 }

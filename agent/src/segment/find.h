@@ -8,6 +8,7 @@
 
 #include "weir/weir.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define WI_PATH_MAX 256
@@ -67,6 +68,18 @@ enum wi_state wi_find_state(int fd, uint32_t pid, uint64_t start_ticks, uint64_t
 struct wi_header;
 enum weir_status wi_find_check_header(const struct wi_header *header, size_t length,
                                       struct weir_error *ret_error);
+
+/*
+ * Removes a dead segment of this user with its history and socket; looks again first whether it is
+ * dead. `is_dry`: only says whether it would. Returns the bytes that they hold, 0 when they stay:
+ * its process lives, or it is another user's.
+ */
+uint64_t wi_find_remove(const struct wi_found *found, bool is_dry);
+
+/* Removes what is left in a directory of processes of this user that have gone and have no segment: sockets,
+ * histories, stopped segments. Calls `visit` with each. `is_dry`: only that. */
+void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
+                   void *context);
 
 /* Removes dead segments of this user in a directory until, with the one about to be made, at most 4
  * and 64 MiB are left; and leavings of processes that are gone. Quiet. */

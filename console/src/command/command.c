@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 static const struct wc_command *const commands[] = {
-    &wc_command_top,    &wc_command_list,    &wc_command_snapshot, &wc_command_subscribe,
-    &wc_command_record, &wc_command_replay,  &wc_command_diff,     &wc_command_doctor,
-    &wc_command_serve,  &wc_command_version, &wc_command_help,
+    &wc_command_top,    &wc_command_list,   &wc_command_snapshot, &wc_command_subscribe,
+    &wc_command_record, &wc_command_replay, &wc_command_diff,     &wc_command_doctor,
+    &wc_command_prune,  &wc_command_serve,  &wc_command_version,  &wc_command_help,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -28,6 +28,7 @@ extern const struct wc_command wc_command_record;
 extern const struct wc_command wc_command_replay;
 extern const struct wc_command wc_command_diff;
 extern const struct wc_command wc_command_doctor;
+extern const struct wc_command wc_command_prune;
 extern const struct wc_command wc_command_serve;
 extern const struct wc_command wc_command_version;
 extern const struct wc_command wc_command_help;

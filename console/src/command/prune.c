@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* `weir prune`: removes what dead processes of this user have left. Never a living one's. */
+#include "command/command.h"
+#include "command/report.h"
+#include "emit/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PRUNE_DRY = 1, PRUNE_OUTPUT };
+
+#define PRUNE_FORMATS "human|json"
+
+static const struct wc_option prune_options[] = {
+    {PRUNE_DRY, 'n', "dry-run", WC_OPTION_FLAG, NULL, NULL, false, "only say what it would remove"},
+    {PRUNE_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", PRUNE_FORMATS, false,
+     "form of the output"},
+};
+
+enum { PRUNE_PID, PRUNE_NAME, PRUNE_SINCE, PRUNE_BYTES, PRUNE_PATH, PRUNE_N_COLUMNS };
+
+static const struct wc_column prune_columns[PRUNE_N_COLUMNS] = {
+    [PRUNE_PID] = {"PID", "pid", WC_SHAPE_EXACT, NULL, true},
+    [PRUNE_NAME] = {"NAME", "name", WC_SHAPE_TEXT, NULL, true},
+    [PRUNE_SINCE] = {"SINCE", "since", WC_SHAPE_TIME, NULL, true},
+    [PRUNE_BYTES] = {"BYTES", "bytes", WC_SHAPE_BYTES, NULL, true},
+    [PRUNE_PATH] = {"PATH", "path", WC_SHAPE_TEXT, NULL, false},
+};
+
+struct prune {
+    struct wc_table *table;
+    bool is_dry;
+};
+
+static struct wc_value prune_number(uint64_t number)
+{
+    struct wc_value none = {.type = WC_ABSENT};
+    return number ? wc_value_u64(number) : none;
+}
+
+static void prune_add_segment(struct prune *prune, const struct wi_found *found, uint64_t bytes)
+{
+    struct wc_value values[PRUNE_N_COLUMNS] = {
+        [PRUNE_PID] = prune_number(found->pid),    [PRUNE_NAME] = wc_value_text(found->name),
+        [PRUNE_SINCE] = {.type = WC_ABSENT},       [PRUNE_BYTES] = wc_value_u64(bytes),
+        [PRUNE_PATH] = wc_value_text(found->path),
+    };
+    if (found->opened_unix_nanos) {
+        values[PRUNE_SINCE] = wc_value_time(found->opened_unix_nanos);
+    }
+    wc_table_add(prune->table, values);
+}
+
+static void prune_add_leaving(void *context, const char *path)
+{
+    struct prune *prune = context;
+    struct wc_value values[PRUNE_N_COLUMNS] = {[PRUNE_PATH] = wc_value_text(path)};
+    wc_table_add(prune->table, values);
+}
+
+static void prune_sweep(void *context, const char *dir)
+{
+    struct prune *prune = context;
+    wi_find_sweep(dir, prune->is_dry, prune_add_leaving, prune);
+}
+
+/* Fails: WC_DENIED when a file stays that should go. */
+static enum wc_exit prune_segments(struct prune *prune, struct wc_error *ret_error)
+{
+    struct wi_found *found = NULL;
+    size_t n = 0;
+    enum weir_status status = wi_find_in_dirs(&found, &n);
+    enum wc_exit code = WC_OK;
+    if (status != WEIR_OK) {
+        return wc_error_set(ret_error, WC_INCOMPLETE, "prune: cannot look for segments: %s",
+                            weir_status_name(status));
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bytes = wi_find_remove(&found[i], prune->is_dry);
+        if (bytes == 0) {
+            continue;
+        }
+        if (!prune->is_dry && access(found[i].path, F_OK) == 0) {
+            code =
+                wc_error_set(ret_error, WC_DENIED, "prune: %s could not be removed", found[i].path);
+            continue;
+        }
+        prune_add_segment(prune, &found[i], bytes);
+    }
+    free(found);
+    return code;
+}
+
+static void prune_print(const struct prune *prune, bool is_json)
+{
+    struct wc_json json;
+    size_t n = wc_table_count(prune->table);
+    if (is_json) {
+        wc_report_open(&json, stdout, "weir.prune/1", wc_report_now(), NULL);
+        wc_json_open(&json, "data", '{');
+        wc_table_print_json(prune->table, &json, prune->is_dry ? "would_remove" : "removed");
+        wc_json_close(&json, '}');
+        wc_report_close(&json);
+    } else if (n == 0) {
+        wc_command_note("prune: nothing to remove: no dead process has left anything");
+    } else {
+        puts(prune->is_dry ? "would remove, each with its history and socket:"
+                           : "removed, each with its history and socket:");
+        wc_table_print_human(prune->table, stdout);
+    }
+}
+
+static enum wc_exit prune_run(const struct wc_args *args)
+{
+    struct wc_error error;
+    struct prune prune = {.is_dry = wc_args_has(args, PRUNE_DRY)};
+    prune.table = wc_table_create(prune_columns, PRUNE_N_COLUMNS);
+    enum wc_exit code = prune_segments(&prune, &error);
+    wi_find_each_dir(prune_sweep, &prune);
+    prune_print(&prune, wc_args_number(args, PRUNE_OUTPUT, 0) > 0);
+    wc_table_destroy(prune.table);
+    enum wc_exit end = wc_report_end();
+    return code != WC_OK ? wc_command_fail(&error) : end;
+}
+
+const struct wc_command wc_command_prune = {
+    .name = "prune",
+    .usage = "[-n] [-o FORM]",
+    .summary = "removes what dead processes have left: segments, histories, sockets",
+    .details = "\nOf this user only, and never a living process's. It does not ask; -n tries it.",
+    .options = prune_options,
+    .n_options = sizeof(prune_options) / sizeof(prune_options[0]),
+    .run = prune_run,
+};
