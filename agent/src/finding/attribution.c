@@ -5,8 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Channels whose depths move together cannot be told apart: as much of one is told by the others. */
-#define ATTRIBUTION_ALIKE 0.98
+/* Channels whose depths move together cannot be told apart: a share that is so uncertain is none. */
+#define ATTRIBUTION_VAGUE 0.10
+/* Of a series that is told by the others to within so much nothing can be computed. */
+#define ATTRIBUTION_ALIKE 1e-7
 /* Standard errors that make a bend no accident. */
 #define ATTRIBUTION_DOUBT 4.0
 
@@ -86,7 +88,7 @@ static bool attribution_invert(struct attribution_system *system)
     }
     /* The diagonal of the inverse is 1 / (1 - r2 of a series on the others). */
     for (size_t i = 0; i < system->n; i++) {
-        if (system->inverse[i][i] > 1 / (1 - ATTRIBUTION_ALIKE)) {
+        if (!(system->inverse[i][i] < 1 / ATTRIBUTION_ALIKE)) {
             return false;
         }
     }
@@ -170,13 +172,21 @@ static bool attribution_join(const struct wi_growth *growth, struct wi_attributi
     const double *depths[ATTRIBUTION_MAX_TERMS];
     double slopes[ATTRIBUTION_MAX_TERMS];
     double errors[ATTRIBUTION_MAX_TERMS];
+    double r2;
     for (size_t i = 0; i < growth->n_channels; i++) {
         depths[i] = growth->channel[i].depth;
     }
     if (!attribution_joint(depths, growth->n_channels, growth->memory, growth->n, slopes, errors,
-                           &attribution->r2)) {
+                           &r2)) {
         return false;
     }
+    for (size_t i = 0; i < growth->n_channels; i++) {
+        double vague = errors[i] * fabs(attribution->share[i].depth_rate);
+        if (!(vague <= ATTRIBUTION_VAGUE * fabs(attribution->memory.slope))) {
+            return false;
+        }
+    }
+    attribution->r2 = r2;
     for (size_t i = 0; i < growth->n_channels; i++) {
         struct wi_share *share = &attribution->share[i];
         share->each = slopes[i];

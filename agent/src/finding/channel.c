@@ -217,7 +217,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
         wi_entry_write(entry->text, "; it has come back from %s before",
                        wi_words_count(count, (uint64_t)note->trail.ceiling));
     } else if (!is_named) {
-        wi_entry_write(entry->text, "; whether it comes back is known after 25 min");
+        wi_entry_write(entry->text, "; whether it comes back is known after half an hour");
     }
     channel_write_rates(entry, note);
     wi_entry_write(entry->evidence, "; floor above %s, the most before",

@@ -18,6 +18,8 @@
 #define GROWTH_NO_CACHE  (300 * FINDING_SECOND) /* what grows for longer warms up no more */
 #define GROWTH_WARM      900.0                  /* seconds: caches of such a process are warm ... */
 #define GROWTH_WARM_SEEN (60 * FINDING_SECOND)  /* ... so that it need not be seen for so long */
+#define GROWTH_ABOVE     0.25                   /* of what it has grown by: above what was before */
+#define GROWTH_LOW       0.1                    /* of what it has grown by: as low as any */
 #define GROWTH_LAPSE     5U
 #define GROWTH_HORIZON   3600.0
 #define GROWTH_EXPLAINED 0.5
@@ -360,10 +362,26 @@ static void growth_limit(struct wi_finding *finding, const struct wi_row *proces
 /* ---- the face ---- */
 
 /* Whether memory has been here before and come back: then it comes and goes. */
-static bool growth_has_been_here(const struct finding_memory *memory)
+static bool growth_has_been_here(const struct finding_memory *memory, double grown)
 {
     double level = memory->bytes[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES];
-    return level <= wi_tide_ceiling(&memory->tide, memory->growing_since);
+    double ceiling = wi_tide_ceiling(&memory->tide, memory->growing_since);
+    return level <= ceiling + GROWTH_ABOVE * grown;
+}
+
+/* When growth began: after the last sample that was about as low as any. */
+static uint64_t growth_began(const struct wi_growth *series, uint64_t from)
+{
+    double low = series->memory[0];
+    size_t at = series->n - 1;
+    for (size_t i = 0; i < series->n; i++) {
+        low = series->memory[i] < low ? series->memory[i] : low;
+    }
+    double rise = series->memory[at] - low;
+    while (at > 0 && series->memory[at] > low + GROWTH_LOW * rise) {
+        at--;
+    }
+    return from + (uint64_t)(series->seconds[at] * 1e9);
 }
 
 static bool growth_levels_off(struct wi_finding *finding, const struct growth_told *told)
@@ -385,7 +403,7 @@ static void growth_follow(struct wi_finding *finding, const struct growth_told *
     bool is_growing = told->is_taken && growth_is_straight(told);
     memory->lapse = is_growing ? 0 : memory->lapse + 1;
     if (is_growing && !memory->growing_since) {
-        memory->growing_since = from + (uint64_t)(told->series.seconds[0] * 1e9);
+        memory->growing_since = growth_began(&told->series, from);
     } else if (memory->lapse > GROWTH_LAPSE) {
         memory->growing_since = 0;
     }
@@ -400,8 +418,9 @@ static void growth_judge(struct wi_finding *finding, const struct wi_world *worl
         is_named = is_named || told->suspects.note[i]->is_leaking;
     }
     uint64_t since = finding->now - memory->growing_since;
+    double grown = told->found.memory.slope * (double)since / 1e9;
     if (memory->growing_since && memory->lapse == 0 &&
-        (is_named || (since >= GROWTH_SEEN && !growth_has_been_here(memory) &&
+        (is_named || (since >= GROWTH_SEEN && !growth_has_been_here(memory, grown) &&
                       !growth_levels_off(finding, told)))) {
         growth_entry(finding, world, told, since);
         return;

@@ -56,16 +56,16 @@ double wi_tide_ceiling(const struct wi_tide *tide, uint64_t by_nanos)
     return ceiling;
 }
 
-bool wi_tide_rises(const struct wi_tide *tide, uint32_t recent, uint32_t least)
+bool wi_tide_rises(const struct wi_tide *tide, uint32_t recent, uint32_t gap, uint32_t least)
 {
     uint32_t n = wi_tide_count(tide);
     uint32_t half = recent / 2;
     double floor, ceiling, ignored, early, late;
-    if (n < least) {
+    if (n < recent + gap + least) {
         return false;
     }
     wi_tide_range(tide, 0, recent, &floor, &ignored);
-    wi_tide_range(tide, recent, n - recent, &ignored, &ceiling);
+    wi_tide_range(tide, recent + gap, n - recent - gap, &ignored, &ceiling);
     wi_tide_range(tide, 0, half, &late, &ignored);
     wi_tide_range(tide, half, recent - half, &early, &ignored);
     return floor > ceiling && late > early;

@@ -44,16 +44,16 @@ void wi_tide_range(const struct wi_tide *tide, uint32_t ago, uint32_t n, double 
 double wi_tide_ceiling(const struct wi_tide *tide, uint64_t by_nanos);
 
 /*
- * Growth that no fall has answered: at least `least` minutes are known, the lowest of the `recent` last
- * lies above the highest of all before, and that of their later half above that of their earlier one.
- * Whatever comes and goes within (least - recent) minutes is not that.
+ * Growth that no fall has answered: the lowest of the `recent` last minutes lies above the highest of
+ * all that ended `gap` minutes before those, of which there are at least `least`; and the later half
+ * of the recent above the earlier. What comes and goes within `least` minutes is not that.
  */
-bool wi_tide_rises(const struct wi_tide *tide, uint32_t recent, uint32_t least);
+bool wi_tide_rises(const struct wi_tide *tide, uint32_t recent, uint32_t gap, uint32_t least);
 
-/* The rule for what may take its time: of 25 minutes the last ten. */
+/* The rule for what may take its time: half an hour is known, and 15 minutes of it are before. */
 static inline bool wi_tide_grows(const struct wi_tide *tide)
 {
-    return wi_tide_rises(tide, 10, 25);
+    return wi_tide_rises(tide, 10, 5, 15);
 }
 
 #endif

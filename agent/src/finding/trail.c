@@ -20,6 +20,7 @@
 #define TRAIL_STEADY       12U
 #define TRAIL_STEP         (5 * TRAIL_SECOND)
 #define TRAIL_LEAST_GROWTH 16U /* messages: below it is nobody's trouble */
+#define TRAIL_ABOVE        4   /* a sawtooth's teeth are not all of one height */
 #define TRAIL_SETTLE       (60 * TRAIL_SECOND)
 
 /* The depth `ago` looks before the newest; the caller knows that it is there. */
@@ -224,7 +225,7 @@ bool wi_trail_is_above_all(const struct wi_trail *trail)
     uint64_t floor, ignored;
     uint32_t n = trail_n(trail);
     trail_range(trail, 0, n < TRAIL_RECENT ? n : TRAIL_RECENT, &floor, &ignored);
-    return n > 0 && (double)floor > trail->ceiling;
+    return n > 0 && (double)floor > trail->ceiling + trail->ceiling / TRAIL_ABOVE;
 }
 
 double wi_trail_slope(const struct wi_trail *trail)

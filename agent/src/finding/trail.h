@@ -54,8 +54,8 @@ void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look);
 uint32_t wi_trail_count(const struct wi_trail *trail);
 struct wi_trail_look wi_trail_at(const struct wi_trail *trail, uint32_t ago);
 
-/* Whether the queue of late never fell to where it had been before it began to grow: else it has come
- * back from there before. */
+/* Whether the queue of late lies a quarter above the highest that it was before it began to grow: else
+ * it has come back from there before. */
 bool wi_trail_is_above_all(const struct wi_trail *trail);
 
 /* Messages per second over the last few looks; negative when it drains. */

@@ -241,6 +241,18 @@ static void doctor_look(struct doctor *doctors, size_t n, uint64_t for_nanos)
     } while (doctor_wait(doctors, n) > 0);
 }
 
+/* When a process that has ended was seen last; absent for one that lives, or where nobody saw. */
+static struct wc_value doctor_last_seen(const struct doctor *doctor)
+{
+    struct wc_value start = doctor_single(doctor, DOCTOR_PROCESS, "start_time");
+    struct wc_value uptime = doctor_single(doctor, DOCTOR_PROCESS, "uptime");
+    if (strcmp(doctor->update->state, "dead") != 0 || start.type == WC_ABSENT ||
+        uptime.type == WC_ABSENT) {
+        return wc_value_of(NULL);
+    }
+    return wc_value_time((int64_t)((wc_value_number(&start) + wc_value_number(&uptime)) * 1e9));
+}
+
 /* ---- for people -------------------------------------------------------------------------- */
 
 /* A text after its caption, broken at spaces; further lines begin under the first. */
@@ -300,6 +312,10 @@ static void doctor_print_head(const struct doctor *doctor)
         wc_format_bytes(text, wc_value_number(&anon));
         printf(", memory %s", text);
     }
+    struct wc_value last = doctor_last_seen(doctor);
+    if (last.type != WC_ABSENT) {
+        printf(", last seen %s", wc_value_plain(&last, text));
+    }
     wc_format_uptime(text, doctor->seen);
     printf("; seen for %s%s\n", text, doctor->has_history ? ", by its history" : "");
 }
@@ -341,6 +357,7 @@ static void doctor_print_json(const struct doctor *doctor)
     struct wc_json json;
     struct wc_value seen = {.type = WC_F64, .u.f64 = doctor->seen};
     struct wc_value n_bad = wc_value_u64(doctor_count_bad(doctor));
+    struct wc_value last = doctor_last_seen(doctor);
     const Weir__V1__Table *process = doctor_table(doctor, DOCTOR_PROCESS);
     const Weir__V1__Table *warnings = doctor_table(doctor, DOCTOR_WARNINGS);
     wc_report_open(&json, stdout, "weir.doctor/1", doctor->update->unix_nanos,
@@ -348,6 +365,7 @@ static void doctor_print_json(const struct doctor *doctor)
     wc_json_open(&json, "data", '{');
     wc_json_value(&json, "seen_seconds", &seen);
     wc_json_text(&json, "seen_by", doctor->has_history ? "history" : "looking");
+    wc_json_value(&json, "last_seen", &last);
     wc_json_value(&json, "found", &n_bad);
     wc_json_open(&json, "process", '{');
     if (process && process->n_rows) {
