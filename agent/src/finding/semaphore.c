@@ -6,7 +6,6 @@
 #define SEMAPHORE_RECENT 3U                    /* minutes against those before */
 #define SEMAPHORE_GAP    2U
 #define SEMAPHORE_LEAST  5U
-#define SEMAPHORE_SKIP   (SEMAPHORE_RECENT + SEMAPHORE_GAP)
 #define SEMAPHORE_STEADY 1.25 /* times as many acquires: more work holds more permits */
 
 void wi_semaphore_note(struct finding_note *note, uint64_t nanos, uint64_t permits)
@@ -28,16 +27,26 @@ static double semaphore_rate(const struct wi_tide *tide, uint32_t ago, uint32_t 
                : 0;
 }
 
+/* The minutes between those of late and those before: half of what is known, since a slow leak has to
+ * climb over the ups and downs of the work. */
+static uint32_t semaphore_gap(const struct wi_tide *tide)
+{
+    uint32_t n = wi_tide_count(tide);
+    uint32_t half = n > SEMAPHORE_RECENT ? (n - SEMAPHORE_RECENT) / 2 : 0;
+    return half > SEMAPHORE_GAP ? half : SEMAPHORE_GAP;
+}
+
 /* The fewest taken of late are more than were ever taken before, though no more work comes. */
 static bool semaphore_leaks(const struct finding_note *note)
 {
     const struct wi_tide *tide = &note->trail.tide;
-    if (!wi_tide_rises(tide, SEMAPHORE_RECENT, SEMAPHORE_GAP, SEMAPHORE_LEAST)) {
+    if (!wi_tide_rises(tide, SEMAPHORE_RECENT, semaphore_gap(tide), SEMAPHORE_LEAST)) {
         return false;
     }
-    uint32_t before = wi_tide_count(tide) - SEMAPHORE_SKIP;
+    uint32_t skip = SEMAPHORE_RECENT + semaphore_gap(tide);
+    uint32_t before = wi_tide_count(tide) - skip;
     return semaphore_rate(tide, 0, SEMAPHORE_RECENT) <=
-           SEMAPHORE_STEADY * semaphore_rate(tide, SEMAPHORE_SKIP, before);
+           SEMAPHORE_STEADY * semaphore_rate(tide, skip, before);
 }
 
 static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *row,
@@ -71,18 +80,19 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
         return;
     }
     double floor, ceiling, ignored;
+    uint32_t skip = SEMAPHORE_RECENT + semaphore_gap(tide);
     uint32_t n = wi_tide_count(tide);
     wi_tide_range(tide, 0, SEMAPHORE_RECENT, &floor, &ignored);
-    wi_tide_range(tide, SEMAPHORE_SKIP, n - SEMAPHORE_SKIP, &ignored, &ceiling);
+    wi_tide_range(tide, skip, n - skip, &ignored, &ceiling);
     wi_entry_write(entry->text, "%s: permits do not come back, never fewer than %s of %s taken",
                    note->name, wi_words_count(taken, (uint64_t)floor), all);
     wi_entry_write(
         entry->evidence,
-        "fewest taken in the last 3 min %s, most in the %u min up to two before %s; %s acquires/s, "
+        "fewest taken in the last 3 min %s, most in the %u min until %u min ago %s; %s acquires/s, "
         "%s/s before",
-        taken, (unsigned)(n - SEMAPHORE_SKIP), wi_words_count(before, (uint64_t)ceiling),
+        taken, (unsigned)(n - skip), (unsigned)skip, wi_words_count(before, (uint64_t)ceiling),
         wi_words_rate(late, semaphore_rate(tide, 0, SEMAPHORE_RECENT)),
-        wi_words_rate(early, semaphore_rate(tide, SEMAPHORE_SKIP, n - SEMAPHORE_SKIP)));
+        wi_words_rate(early, semaphore_rate(tide, skip, n - skip)));
     wi_entry_write(entry->estimate, "at least %s leaked, or held longer than before",
                    wi_words_count(before, (uint64_t)(floor - ceiling)));
     finding_put_since(entry, finding->now - wi_tide_at(tide, SEMAPHORE_RECENT - 1)->ended);

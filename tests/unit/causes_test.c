@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* Findings that are not growth of a queue: permits, orphans, tasks, loops, defaults; with time given. */
+#include "fake_world.h"
+#include "finding/finding.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+
+static struct wi_world *world;
+static struct wi_finding *finding;
+static uint64_t now;
+static unsigned seed;
+
+static int setup(void **state)
+{
+    (void)state;
+    world = fake_world_create("game");
+    now = 100000 * SECOND;
+    seed = 5;
+    return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    wi_finding_destroy(finding);
+    wi_world_close(world);
+    return 0;
+}
+
+static unsigned below(unsigned n)
+{
+    seed = seed * 1664525U + 1013904223U;
+    return (seed >> 8) % n;
+}
+
+static void look(void)
+{
+    now += SECOND;
+    fake_world_set_monotonic_nanos(world, now);
+    wi_finding_update(finding, world);
+}
+
+static const struct wi_row *found(const char *kind)
+{
+    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
+        const struct wi_row *row = wi_world_row(world, WI_WARNING, i);
+        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static const char *text(const struct wi_row *row, int metric)
+{
+    return row && row->value[metric].type == WI_TEXT ? row->value[metric].u.text : "";
+}
+
+static void assert_severity(const char *kind, const char *severity)
+{
+    assert_string_equal(text(found(kind), WI_WARNING_SEVERITY), severity);
+}
+
+static void assert_says(const char *whole, const char *part)
+{
+    if (!strstr(whole, part)) {
+        fail_msg("\"%s\" does not say \"%s\"", whole, part);
+    }
+}
+
+/* ---- permits ------------------------------------------------------------------------------- */
+
+static void set_permits(struct wi_row *row, unsigned all, unsigned taken, uint64_t acquires)
+{
+    fake_world_set_u64(row, WI_SEMAPHORE_AVAILABLE, all - taken);
+    fake_world_set_u64(row, WI_SEMAPHORE_ACQUIRES, acquires);
+    fake_world_set_u64(row, WI_SEMAPHORE_RELEASED, acquires - taken);
+    fake_world_set_f64(row, WI_SEMAPHORE_ACQUIRE_RATE, 100);
+}
+
+static void permits_that_do_not_come_back_are_leaked(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 64);
+    unsigned named_at = 0;
+    /* Each work holds up to 8; every half minute one forgets to give its permit back. */
+    for (unsigned i = 1; i <= 1200; i++) {
+        set_permits(slots, 64, i / 30 + below(8), 1000 + 100 * i);
+        look();
+        named_at = named_at || !found("permits_leaked") ? named_at : i;
+    }
+    assert_in_range(named_at, 600, 900);
+    assert_severity("permits_leaked", "warning");
+    assert_says(text(found("permits_leaked"), WI_WARNING_ESTIMATE), "leaked, or held longer");
+}
+
+static void more_work_holds_more_permits_and_leaks_none(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 64);
+    uint64_t acquires = 1000;
+    for (unsigned i = 1; i <= 1200; i++) {
+        set_permits(slots, 64, i / 30 + below(8), acquires += 10 + i / 2);
+        look();
+        assert_null(found("permits_leaked"));
+    }
+}
+
+static void permits_that_come_and_go_are_not_leaked(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 64);
+    for (unsigned i = 1; i <= 7200; i++) {
+        set_permits(slots, 64, i / 60 % 5 * 10 + below(8), 1000 + 100 * i);
+        look();
+        assert_null(found("permits_leaked"));
+    }
+}
+
+static void all_taken_and_none_given_back(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 8, 8);
+    for (unsigned i = 0; i <= 61; i++) {
+        set_permits(slots, 8, 8, 1000);
+        fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
+        look();
+        if (i < 60) {
+            assert_null(found("permits_leaked"));
+        }
+    }
+    assert_string_equal(text(found("permits_leaked"), WI_WARNING_TEXT),
+                        "slots: all 8 permits are taken, none has come back for 61 s");
+    assert_severity("permits_leaked", "critical");
+    assert_severity("permits_exhausted", "warning");
+}
+
+static void exhausted_but_moving_is_not_leaked(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 8, 8);
+    for (unsigned i = 0; i <= 300; i++) {
+        set_permits(slots, 8, 8, 1000 + i);
+        fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
+        look();
+        assert_null(found("permits_leaked"));
+    }
+    assert_says(text(found("permits_exhausted"), WI_WARNING_TEXT), "no permit free for 5 min");
+}
+
+/* ---- orphans ------------------------------------------------------------------------------- */
+
+static void orphans_that_stay_are_told(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 5000, 1000, 100000);
+    for (unsigned i = 1; i <= 6; i++) {
+        fake_world_set_u64(moves, WI_CHANNEL_RECEIVED, 1000 + i);
+        fake_world_set_u64(moves, WI_CHANNEL_ORPHANED, 800);
+        fake_world_set_u64(moves, WI_CHANNEL_ORPHANED_BYTES, 166400);
+        fake_world_set_u64(moves, WI_CHANNEL_SENDERS_GONE, 12);
+        look();
+        if (i < 5) {
+            assert_null(found("orphaned"));
+        }
+    }
+    assert_string_equal(text(found("orphaned"), WI_WARNING_TEXT),
+                        "moves: 800 queued messages (166.4 kB) are of 12 senders that have gone");
+    fake_world_set_u64(moves, WI_CHANNEL_ORPHANED, 15); /* few are nobody's trouble */
+    look();
+    assert_null(found("orphaned"));
+}
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+static void set_tasks(struct wi_row *row, uint64_t spawned, uint64_t runs, uint64_t finished)
+{
+    fake_world_set_u64(row, WI_TASK_SPAWNED, spawned);
+    fake_world_set_u64(row, WI_TASK_RUNS, runs);
+    fake_world_set_u64(row, WI_TASK_FINISHED, finished);
+}
+
+static void tasks_that_wait_for_their_first_run_are_a_backlog(void **state)
+{
+    (void)state;
+    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    for (unsigned i = 1; i <= 20; i++) {
+        set_tasks(handler, 3000 * i, 1000 * i, 1000 * i);
+        look();
+    }
+    assert_severity("task_backlog", "warning");
+    assert_says(text(found("task_backlog"), WI_WARNING_TEXT), "+2,000 tasks/s");
+    assert_null(found("task_leak"));
+}
+
+static void tasks_that_have_run_and_do_not_end_are_a_leak(void **state)
+{
+    (void)state;
+    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    for (unsigned i = 1; i <= 20; i++) {
+        set_tasks(handler, 3000 * i, 3000 * i, 1000 * i);
+        look();
+    }
+    assert_severity("task_leak", "warning");
+    assert_null(found("task_backlog"));
+}
+
+static void slow_task_leak_is_named_after_half_an_hour(void **state)
+{
+    (void)state;
+    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    unsigned named_at = 0;
+    for (unsigned i = 1; i <= 2400; i++) {
+        set_tasks(handler, 1000 * i, 1000 * i, 1000 * i - i / 5 - below(30));
+        look();
+        named_at = named_at || !found("task_leak") ? named_at : i;
+    }
+    assert_in_range(named_at, 1800, 2100);
+}
+
+static void busy_tasks_are_neither(void **state)
+{
+    (void)state;
+    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    for (unsigned i = 1; i <= 3600; i++) {
+        set_tasks(handler, 3000 * i, 3000 * i - below(300), 3000 * i - 300 - below(300));
+        look();
+        assert_null(found("task_leak"));
+        assert_null(found("task_backlog"));
+    }
+}
+
+/* ---- loops --------------------------------------------------------------------------------- */
+
+static void long_iterations_are_told(void **state)
+{
+    (void)state;
+    struct wi_row *loop = fake_world_add(world, WI_LOOP, "network");
+    fake_world_set_f64(loop, WI_LOOP_CURRENT, 0);
+    fake_world_set_f64(loop, WI_LOOP_ITERATION_P99, 0.099);
+    for (unsigned i = 0; i < 5; i++) {
+        look();
+        assert_null(found("long_iterations"));
+    }
+    fake_world_set_f64(loop, WI_LOOP_ITERATION_P99, 0.250);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_null(found("long_iterations"));
+        look();
+    }
+    assert_string_equal(text(found("long_iterations"), WI_WARNING_TEXT),
+                        "network: one iteration in a hundred takes 250 ms or more");
+}
+
+static void loop_that_hangs_is_told_at_once(void **state)
+{
+    (void)state;
+    struct wi_row *loop = fake_world_add(world, WI_LOOP, "network");
+    fake_world_set_f64(loop, WI_LOOP_CURRENT, 2.5);
+    look();
+    assert_string_equal(text(found("long_iterations"), WI_WARNING_TEXT),
+                        "network: in the same iteration for 2 s");
+    assert_severity("long_iterations", "warning");
+    fake_world_set_f64(loop, WI_LOOP_CURRENT, 12);
+    look();
+    assert_severity("long_iterations", "critical");
+}
+
+static void late_timers_are_told(void **state)
+{
+    (void)state;
+    struct wi_row *loop = fake_world_add(world, WI_LOOP, "game");
+    fake_world_set_f64(loop, WI_LOOP_PERIOD, 0.1);
+    fake_world_set_f64(loop, WI_LOOP_LATENESS_P99, 0.09); /* less than a tick */
+    for (unsigned i = 0; i < 5; i++) {
+        look();
+        assert_null(found("timer_late"));
+    }
+    fake_world_set_f64(loop, WI_LOOP_LATENESS_P99, 0.11);
+    for (unsigned i = 0; i < 3; i++) {
+        look();
+    }
+    assert_string_equal(text(found("timer_late"), WI_WARNING_TEXT),
+                        "game: its timer is 110 ms late once in a hundred times");
+    assert_null(found("default_timer_1ms"));
+}
+
+/* ---- defaults ------------------------------------------------------------------------------ */
+
+static void defaults_are_remarks(void **state)
+{
+    (void)state;
+    fake_world_add_channel(world, "never used", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *loop = fake_world_add(world, WI_LOOP, "game");
+    fake_world_set_f64(loop, WI_LOOP_PERIOD, 0.001);
+    look();
+    assert_null(found("default_unbounded"));
+    assert_severity("default_timer_1ms", "info");
+
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 5000, 5000, WEIR_UNBOUNDED);
+    struct wi_row *chat = fake_world_add_channel(world, "chat", 50, 50, WEIR_UNBOUNDED);
+    fake_world_set_u64(moves, WI_CHANNEL_HIGH_WATER, 12);
+    fake_world_set_u64(chat, WI_CHANNEL_HIGH_WATER, 3);
+    look();
+    assert_string_equal(
+        text(found("default_unbounded"), WI_WARNING_TEXT),
+        "moves: no bound, never deeper than 12 so far; 1 more channels without one");
+    assert_severity("default_unbounded", "info");
+}
+
+static void bound_far_from_any_depth_is_a_remark(void **state)
+{
+    (void)state;
+    struct wi_row *far = fake_world_add_channel(world, "far", 0, 0, 1000000);
+    struct wi_row *near = fake_world_add_channel(world, "near", 0, 0, 128);
+    for (unsigned i = 1; i <= 610; i++) {
+        struct wi_row *const rows[] = {far, near};
+        for (size_t k = 0; k < 2; k++) {
+            fake_world_set_u64(rows[k], WI_CHANNEL_SENT, 100 * i);
+            fake_world_set_u64(rows[k], WI_CHANNEL_RECEIVED, 100 * i);
+            fake_world_set_u64(rows[k], WI_CHANNEL_HIGH_WATER, 40);
+            fake_world_set_f64(rows[k], WI_CHANNEL_IN_RATE, 100);
+        }
+        look();
+        if (i < 600) {
+            assert_null(found("default_bound_far"));
+        }
+    }
+    assert_string_equal(text(found("default_bound_far"), WI_WARNING_TEXT),
+                        "far: a bound of 1,000,000, never deeper than 40");
+    assert_severity("default_bound_far", "info");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(permits_that_do_not_come_back_are_leaked),
+        TEST(more_work_holds_more_permits_and_leaks_none),
+        TEST(permits_that_come_and_go_are_not_leaked),
+        TEST(all_taken_and_none_given_back),
+        TEST(exhausted_but_moving_is_not_leaked),
+        TEST(orphans_that_stay_are_told),
+        TEST(tasks_that_wait_for_their_first_run_are_a_backlog),
+        TEST(tasks_that_have_run_and_do_not_end_are_a_leak),
+        TEST(slow_task_leak_is_named_after_half_an_hour),
+        TEST(busy_tasks_are_neither),
+        TEST(long_iterations_are_told),
+        TEST(loop_that_hangs_is_told_at_once),
+        TEST(late_timers_are_told),
+        TEST(defaults_are_remarks),
+        TEST(bound_far_from_any_depth_is_a_remark),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
