@@ -110,7 +110,7 @@ def every_form_has_the_numbers():
     lines = weir("snapshot", host.pid, "-o", "ndjson").lines()
     assert {line["kind"] for line in lines} >= {"process", "channel", "semaphore", "task",
                                                 "counter", "gauge", "agent"}, lines
-    assert [line["data"]["depth"] for line in lines if line["data"].get("name") == "moves"] == [5]
+    assert [line["data"]["depth"] for line in lines if line["kind"] == "channel" and line["data"]["name"] == "moves"] == [5]
     host.kill()
 
 
