@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The example server on the screen: its queue grows, then drains while refusals rise. ctest: timeout=180"""
+"""The example server on the screen: its queue grows, then drains while refusals rise; what was found is
+told in full, as `weir doctor` tells it. ctest: timeout=180"""
 
 import os
 import re
@@ -35,7 +36,16 @@ with Game("--serve", 1000, "--permits", 64) as game:
         terminal.waits(lambda text, on=terminal: depth(on) > 3000, "a queue that grows")
         assert "unbounded" in terminal.row("moves")
         terminal.shows("moves: unbounded and growing", "move_permits", "handler", "backpressure_rejects")
+    for terminal in screens:
+        terminal.press("w", "seen:", "sent/s", "estimate:", "do:", "Refuse at the door what its receiver")
+        finding = next(one for one in game.snapshot()["warnings"] if one["kind"] == "channel_growing")
+        assert finding["subject"] == "moves" and finding["action"].startswith("Refuse at the door"), finding
+        begin = finding["text"].index("growing")
+        terminal.shows("  " + finding["text"][:begin + len("growing")])
     game.command("mode", "admission")
+    for terminal in screens:
+        terminal.waits(lambda text: "moves: draining, -" in text and "info     moves" in text, "the drain")
+        terminal.press("w", "CHANNELS")
     for terminal in screens:
         terminal.waits(lambda text, on=terminal: refusals(on) > 1000, "refusals")
         terminal.waits(lambda text, on=terminal: 0 <= depth(on) < 500, "a queue that has drained")

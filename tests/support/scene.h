@@ -105,6 +105,15 @@ static inline void warning_set(const char *name, const char *severity, const cha
     screen_say(&screen, WI_WARNING, name, "text", text);
 }
 
+/* What a finding has beside its sentence. */
+static inline void finding_set(const char *name, const char *evidence, const char *estimate,
+                               const char *action)
+{
+    screen_say(&screen, WI_WARNING, name, "evidence", evidence);
+    screen_say(&screen, WI_WARNING, name, "estimate", estimate);
+    screen_say(&screen, WI_WARNING, name, "action", action);
+}
+
 /* The example server while its queue leaks, for a minute. */
 static inline void leak_set(int rows, int cols)
 {
@@ -113,6 +122,12 @@ static inline void leak_set(int rows, int cols)
     warning_set("w1", "critical", "moves",
                 "moves: unbounded and growing, +6,007 messages/s for 60 s, 360,420 queued "
                 "(75.0 MB), oldest 60 s");
+    finding_set(
+        "w1", "12,000 sent/s, 5,993 leave/s; floor above 12, the most before",
+        "holds 1.20 MB/s of the process's +1.25 MB/s over 60 s (96 %) as declared; 100 % by "
+        "regression: 208 B +- 0.1 B a message, r2 1.000; in an hour 4.33 GB more",
+        "Refuse at the door what its receiver cannot serve (a permit for each message), or "
+        "give it a bound and say what happens when it is full.");
     for (int i = 0; i < 60; i++) {
         process_set(812e6 + 1.25e6 * i, 1.25e6);
         channel_set("moves", 6007 * (i + 1), 0);

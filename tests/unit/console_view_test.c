@@ -3,6 +3,7 @@
  * The screen as text, against files in tests/screen/golden. WEIR_GOLDEN=write writes them anew: look
  * at the difference before you keep it.
  */
+#include "input/input.h"
 #include "scene.h"
 
 #include <stdarg.h>
@@ -117,6 +118,25 @@ static void warnings_have_a_tab(void **state)
     screen.ui.tab = WC_TAB_WARNINGS;
     screen_show(&screen, 24, 80);
     assert_golden("warnings-80x24");
+}
+
+static void finding_in_use_is_shown_in_full(void **state)
+{
+    (void)state;
+    leak_set(24, 80);
+    screen.ui.tab = WC_TAB_WARNINGS;
+    screen_show(&screen, 24, 80);
+    assert_golden("finding-80x24");
+    screen_show(&screen, 50, 200);
+    assert_golden("finding-200x50");
+    screen_show(&screen, 12, 60);
+    assert_golden("finding-60x12");
+    /* Of the second one, by a server that tells no more than a sentence. */
+    warning_set("w2", "info", "move_permits", "move_permits: 12 of 1,024 permits free");
+    screen_show(&screen, 24, 80);
+    wc_input_key(&screen.ui, &screen.model, &screen.layout, 'j');
+    screen_show(&screen, 24, 80);
+    assert_golden("finding-second-80x24");
 }
 
 static void tab_is_golden(enum wc_tab tab, const char *name, int rows, int cols)
@@ -306,6 +326,7 @@ int main(void)
         TEST(many_rows_on_a_usual_screen),
         TEST(many_rows_on_a_tall_screen),
         TEST(warnings_have_a_tab),
+        TEST(finding_in_use_is_shown_in_full),
         TEST(every_tab_on_a_usual_screen),
         TEST(every_tab_on_a_wide_screen),
         TEST(every_page_of_details_on_a_usual_screen),

@@ -13,6 +13,9 @@
 #define GRAPH_MIN_ROWS 6
 #define GRAPH_MAX_ROWS 30
 
+#define FINDING_BODY_ROWS 14 /* below them the list of warnings has all */
+#define FINDING_MAX_ROWS  12
+
 static const enum wc_tab stack[] = {
     WC_TAB_CHANNELS, WC_TAB_SEMAPHORES, WC_TAB_TASKS,   WC_TAB_LOOPS,     WC_TAB_COUNTERS,
     WC_TAB_GAUGES,   WC_TAB_SINGLES,    WC_TAB_SENDERS, WC_TAB_RESOURCES, WC_TAB_OPERATIONS};
@@ -107,8 +110,13 @@ void wc_layout_make(int rows, int cols, enum wc_tab tab, const uint32_t counts[W
         return;
     }
     if (tab == WC_TAB_WARNINGS) {
+        layout.finding_rows = layout.body_rows >= FINDING_BODY_ROWS
+                                  ? min(layout.body_rows / 2 + 1, FINDING_MAX_ROWS)
+                                  : 0;
+        layout.finding_row = HEAD_ROWS + layout.body_rows - layout.finding_rows;
+        int n_rows = layout.body_rows - 1 - layout.finding_rows - (layout.finding_rows > 0);
         layout.n_sections = 1;
-        layout.section[0] = (struct wc_section){tab, HEAD_ROWS, layout.body_rows - 1};
+        layout.section[0] = (struct wc_section){tab, HEAD_ROWS, n_rows};
         *ret_layout = layout;
         return;
     }

@@ -6,7 +6,7 @@
  *     0        process
  *     1        rejects, filter, banners
  *     2        tabs
- *     body     tables, and the selected row's graph in what is left
+ *     body     tables, and the selected row's graph in what is left; or warnings, and one in full
  *     info     what the column means
  *     warning  the worst warnings: two lines on 24 rows and more
  *     rows-1   keys
@@ -34,7 +34,8 @@ struct wc_layout {
     int body_row, body_rows;
     int n_sections;
     struct wc_section section[WC_N_TABS];
-    int graph_row, graph_rows; /* 0 rows: no graph */
+    int graph_row, graph_rows;     /* 0 rows: no graph */
+    int finding_row, finding_rows; /* of the warnings' tab: the one in use in full; 0 rows: none */
     int info_row, warning_row, warning_rows, footer_row;
 };
 

@@ -47,21 +47,22 @@ static int text_break(const char *text, int width)
     return at;
 }
 
-void wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text)
+int wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text)
 {
     struct wc_grid *grid = view->grid;
-    int at = box->col, end = box->col + box->cols;
-    for (int i = 0; i < box->rows && *text; i++, at = col) {
+    int at = box->col, end = box->col + box->cols, i;
+    for (i = 0; i < box->rows && *text; i++, at = col) {
         bool is_last = i + 1 == box->rows || wc_grid_width(text, grid->ascii) <= end - at;
         int length = is_last ? 0 : text_break(text, end - at);
         char line[1024];
         snprintf(line, sizeof(line), "%.*s", length > 0 ? length : (int)sizeof(line) - 1, text);
         wc_grid_text(grid, box->row + i, at, end - at, WC_LABEL, line);
         if (length == 0) {
-            return;
+            return i + 1;
         }
         text += length + 1;
     }
+    return i;
 }
 
 static const struct {
@@ -257,6 +258,9 @@ void wc_view_draw(const struct wc_view *view)
     }
     for (int i = 0; i < layout->n_sections; i++) {
         wc_view_section(view, &layout->section[i]);
+    }
+    if (layout->finding_rows > 0) {
+        wc_view_finding(view);
     }
     const Weir__V1__Row *selected = wc_ui_selected(view->ui, view->model, view->ui->tab);
     int kind = wc_column_table(view->ui->tab)->kind;

@@ -50,9 +50,12 @@ int wc_view_reasons(const struct wc_view *view, const struct wc_box *box,
 void wc_view_detail(const struct wc_view *view);
 void wc_view_help(const struct wc_view *view);
 
+/* The finding under the cursor of the warnings' tab, with what it was seen by and what to do. */
+void wc_view_finding(const struct wc_view *view);
+
 /* Text broken at blanks over the box's lines, all but the first one beginning at column `col`; what
- * does not fit ends in an ellipsis. */
-void wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text);
+ * does not fit ends in an ellipsis. Returns the lines that it took. */
+int wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text);
 
 /* Local time of day, "12:04:31". */
 void wc_view_clock(char to[16], int64_t unix_nanos);
