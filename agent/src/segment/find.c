@@ -463,12 +463,10 @@ void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, co
             facts.st_uid != geteuid() || !find_is_leaving(dir, dirfd(entries), entry->d_name)) {
             continue;
         }
-        if (visit) {
+        bool is_going = is_dry || unlinkat(dirfd(entries), entry->d_name, 0) == 0;
+        if (visit && is_going) {
             snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
             visit(context, path);
-        }
-        if (!is_dry) {
-            unlinkat(dirfd(entries), entry->d_name, 0);
         }
     }
     closedir(entries);
@@ -484,18 +482,18 @@ static uint64_t find_bytes(const struct wi_found *found)
     return found->bytes + (lstat(path, &facts) == 0 ? (uint64_t)facts.st_blocks * 512 : 0);
 }
 
-uint64_t wi_find_remove(const struct wi_found *found, bool is_dry)
+bool wi_find_remove(const struct wi_found *found, bool is_dry, uint64_t *ret_bytes)
 {
     struct wi_found now;
     wi_find_one(found->path, &now);
     if (now.state != WI_STATE_DEAD || now.uid != geteuid()) {
-        return 0;
+        return false;
     }
-    uint64_t bytes = find_bytes(&now);
+    *ret_bytes = find_bytes(&now);
     if (!is_dry) {
         find_remove(found->path);
     }
-    return bytes;
+    return true;
 }
 
 void wi_find_prune(const char *dir)

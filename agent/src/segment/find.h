@@ -71,13 +71,14 @@ enum weir_status wi_find_check_header(const struct wi_header *header, size_t len
 
 /*
  * Removes a dead segment of this user with its history and socket; looks again first whether it is
- * dead. `is_dry`: only says whether it would. Returns the bytes that they hold, 0 when they stay:
- * its process lives, or it is another user's.
+ * dead. `is_dry`: only says whether it would. Returns false when they stay: its process lives, or it
+ * is another user's; else the bytes that they hold.
  */
-uint64_t wi_find_remove(const struct wi_found *found, bool is_dry);
+bool wi_find_remove(const struct wi_found *found, bool is_dry, uint64_t *ret_bytes);
 
-/* Removes what is left in a directory of processes of this user that have gone and have no segment: sockets,
- * histories, stopped segments. Calls `visit` with each. `is_dry`: only that. */
+/* Removes what is left in a directory of processes of this user that have gone and have no segment:
+ * sockets, histories, stopped segments. Calls `visit` with each that went. `is_dry`: with each that
+ * would go, and removes nothing. */
 void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
                    void *context);
 

@@ -32,6 +32,8 @@ static const struct wc_column prune_columns[PRUNE_N_COLUMNS] = {
 
 struct prune {
     struct wc_table *table;
+    struct wi_found *going; /* segments that are removed, or would be */
+    size_t n_going;
     bool is_dry;
 };
 
@@ -54,9 +56,24 @@ static void prune_add_segment(struct prune *prune, const struct wi_found *found,
     wc_table_add(prune->table, values);
 }
 
+/* Whether a file goes with a segment that is told of: in a dry run it is still there. */
+static bool prune_is_told(const struct prune *prune, const char *path)
+{
+    for (size_t i = 0; i < prune->n_going; i++) {
+        size_t stem = strlen(prune->going[i].path) - strlen("weir");
+        if (strncmp(prune->going[i].path, path, stem) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void prune_add_leaving(void *context, const char *path)
 {
     struct prune *prune = context;
+    if (prune_is_told(prune, path)) {
+        return;
+    }
     struct wc_value values[PRUNE_N_COLUMNS] = {[PRUNE_PATH] = wc_value_text(path)};
     wc_table_add(prune->table, values);
 }
@@ -70,17 +87,17 @@ static void prune_sweep(void *context, const char *dir)
 /* Fails: WC_DENIED when a file stays that should go. */
 static enum wc_exit prune_segments(struct prune *prune, struct wc_error *ret_error)
 {
-    struct wi_found *found = NULL;
     size_t n = 0;
-    enum weir_status status = wi_find_in_dirs(&found, &n);
+    enum weir_status status = wi_find_in_dirs(&prune->going, &n);
+    struct wi_found *found = prune->going;
     enum wc_exit code = WC_OK;
     if (status != WEIR_OK) {
         return wc_error_set(ret_error, WC_INCOMPLETE, "prune: cannot look for segments: %s",
                             weir_status_name(status));
     }
     for (size_t i = 0; i < n; i++) {
-        uint64_t bytes = wi_find_remove(&found[i], prune->is_dry);
-        if (bytes == 0) {
+        uint64_t bytes;
+        if (!wi_find_remove(&found[i], prune->is_dry, &bytes)) {
             continue;
         }
         if (!prune->is_dry && access(found[i].path, F_OK) == 0) {
@@ -89,8 +106,8 @@ static enum wc_exit prune_segments(struct prune *prune, struct wc_error *ret_err
             continue;
         }
         prune_add_segment(prune, &found[i], bytes);
+        found[prune->n_going++] = found[i];
     }
-    free(found);
     return code;
 }
 
@@ -120,7 +137,11 @@ static enum wc_exit prune_run(const struct wc_args *args)
     prune.table = wc_table_create(prune_columns, PRUNE_N_COLUMNS);
     enum wc_exit code = prune_segments(&prune, &error);
     wi_find_each_dir(prune_sweep, &prune);
-    prune_print(&prune, wc_args_number(args, PRUNE_OUTPUT, 0) > 0);
+    bool is_json = wc_args_number(args, PRUNE_OUTPUT, 0) > 0;
+    if (is_json || code == WC_OK || wc_table_count(prune.table) > 0) {
+        prune_print(&prune, is_json);
+    }
+    free(prune.going);
     wc_table_destroy(prune.table);
     enum wc_exit end = wc_report_end();
     return code != WC_OK ? wc_command_fail(&error) : end;
