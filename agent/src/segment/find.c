@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -254,38 +255,91 @@ static void find_in_all(const char *parent, const char *prefix, const char *belo
     closedir(entries);
 }
 
-/* A mapping of a segment in /proc/PID/maps: "... /dir/PID-START.weir". Directories that only that
- * process sees are reached through its root. */
+/* ---- by mappings ---- */
+
+/* A line of /proc/PID/maps that may be a segment's. */
+struct find_mapping {
+    unsigned major, minor;
+    unsigned long long inode;
+    char *path;
+};
+
+/* "7f8a-7f8b rw-s 0 00:2e 3   /dir/PID-START.weir", or, of a file that was nameless when it was mapped,
+ * "/dir/#3 (deleted)". Cuts the line up. */
+static bool find_parse_mapping(char *line, struct find_mapping *ret_mapping)
+{
+    char shared;
+    char *path = strchr(line, '/');
+    if (!path || sscanf(line, "%*s %*3c%c %*s %x:%x %llu", &shared, &ret_mapping->major,
+                        &ret_mapping->minor, &ret_mapping->inode) != 4) {
+        return false;
+    }
+    path[strcspn(path, "\n")] = '\0';
+    ret_mapping->path = path;
+    return shared == 's';
+}
+
+/* The segment in a directory that is this very file. */
+static bool find_in_dir_by_inode(struct find_list *list, const char *dir,
+                                 const struct find_mapping *mapping)
+{
+    DIR *entries = opendir(dir);
+    bool is_found = false;
+    if (!entries) {
+        return false;
+    }
+    for (struct dirent *entry; !is_found && (entry = readdir(entries));) {
+        uint32_t pid;
+        uint64_t start;
+        struct stat facts;
+        char path[WI_PATH_MAX];
+        is_found = find_parse_name(entry->d_name, ".weir", &pid, &start) &&
+                   fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   facts.st_ino == mapping->inode &&
+                   facts.st_dev == makedev(mapping->major, mapping->minor) &&
+                   snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < (int)sizeof(path);
+        if (is_found) {
+            find_list_add(list, path);
+        }
+    }
+    closedir(entries);
+    return is_found;
+}
+
+/* A directory that only that process sees is reached through its root. */
+static bool find_by_mapping(struct find_list *list, const char *pid_name,
+                            const struct find_mapping *mapping)
+{
+    char path[WI_PATH_MAX];
+    uint32_t pid;
+    uint64_t start;
+    char *base = strrchr(mapping->path, '/');
+    bool is_nameless = base[1] == '#' && base[2] >= '0' && base[2] <= '9';
+    if (base == mapping->path ||
+        (!is_nameless && !find_parse_name(base + 1, ".weir", &pid, &start))) {
+        return false;
+    }
+    *base = '\0';
+    return find_in_dir_by_inode(list, mapping->path, mapping) ||
+           (snprintf(path, sizeof(path), "/proc/%.20s/root%s", pid_name, mapping->path) <
+                (int)sizeof(path) &&
+            find_in_dir_by_inode(list, path, mapping));
+}
+
 static void find_in_maps(struct find_list *list, const char *pid_name)
 {
     char path[WI_PATH_MAX];
     char line[1024];
+    struct find_mapping mapping;
     snprintf(path, sizeof(path), "/proc/%.20s/maps", pid_name);
     FILE *maps = fopen(path, "re");
     if (!maps) {
         return;
     }
     while (fgets(line, sizeof(line), maps)) {
-        char *file = strchr(line, '/');
-        uint32_t pid;
-        uint64_t start;
-        if (!file) {
-            continue;
+        if (find_parse_mapping(line, &mapping) && find_by_mapping(list, pid_name, &mapping)) {
+            break;
         }
-        file[strcspn(file, "\n")] = '\0';
-        if (!find_parse_name(strrchr(file, '/') + 1, ".weir", &pid, &start) ||
-            find_list_has(list, pid, start)) {
-            continue;
-        }
-        size_t before = list->n;
-        if (strlen(file) < sizeof(path)) {
-            find_list_add(list, file);
-        }
-        if (list->n == before && snprintf(path, sizeof(path), "/proc/%.20s/root%s", pid_name,
-                                          file) < (int)sizeof(path)) {
-            find_list_add(list, path);
-        }
-        break;
     }
     fclose(maps);
 }
