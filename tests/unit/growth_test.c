@@ -533,6 +533,42 @@ static void of_a_dead_process_it_is_said_what_grew_until_when(void **state)
     free(past.bytes);
 }
 
+/* A process that has ended, with that many seconds of a queue that stood as it was. */
+static const struct wi_row *dead_after(unsigned seconds, double depth)
+{
+    struct past past = past_begin(now - 100 * SECOND);
+    for (unsigned i = 0; i <= seconds; i++) {
+        past_row(&past, WI_HISTORY_SECONDS, now - (seconds - i) * SECOND, depth, 6000 * i, BASE);
+    }
+    past_end(&past);
+    late_channel(depth, 6000 * seconds);
+    set_memory(BASE);
+    fake_world_set_state(world, WI_STATE_DEAD);
+    fake_world_set_as_of_nanos(world, now);
+    look();
+    free(past.bytes);
+    return found("channel_left");
+}
+
+static void of_a_short_life_it_is_not_said_that_nothing_grew(void **state)
+{
+    (void)state;
+    const struct wi_row *left = dead_after(3, 200000);
+    assert_true(is_bad(left));
+    assert_string_equal(
+        text(left, WI_WARNING_TEXT),
+        "moves: 200,000 queued (40.0 MB) when the process ended; it was seen for 3 s");
+    assert_says(text(left, WI_WARNING_ACTION), "too short to tell");
+}
+
+static void of_a_long_life_it_is_said_that_nothing_grew(void **state)
+{
+    (void)state;
+    const struct wi_row *left = dead_after(40, 200000);
+    assert_false(is_bad(left));
+    assert_says(text(left, WI_WARNING_ACTION), "it was not growing when the process ended");
+}
+
 static void without_a_history_the_dead_tell_what_was_left(void **state)
 {
     (void)state;
@@ -567,6 +603,8 @@ int main(void)
         TEST(late_look_names_the_leak_at_once),
         TEST(late_look_knows_the_sawtooth_by_its_minutes),
         TEST(of_a_dead_process_it_is_said_what_grew_until_when),
+        TEST(of_a_short_life_it_is_not_said_that_nothing_grew),
+        TEST(of_a_long_life_it_is_said_that_nothing_grew),
         TEST(without_a_history_the_dead_tell_what_was_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

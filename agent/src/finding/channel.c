@@ -16,6 +16,7 @@
 #define CHANNEL_ORPHAN_SHARE  0.10
 #define CHANNEL_LEFT_MESSAGES 100000U
 #define CHANNEL_LEFT_BYTES    (UINT64_C(16) << 20)
+#define CHANNEL_KNOWN         (10 * FINDING_SECOND) /* after which growth would have been seen */
 #define CHANNEL_FAR           100 /* times what was ever queued: such a bound holds nobody back */
 #define CHANNEL_FAR_SENT      1000U
 #define CHANNEL_FAR_SEEN      (600 * FINDING_SECOND)
@@ -262,16 +263,24 @@ static void channel_settling(struct wi_finding *finding, const struct finding_no
 static void channel_left(struct wi_finding *finding, const struct finding_note *note)
 {
     char queued[CHANNEL_QUEUED_MAX];
+    char span[WI_WORDS_MAX];
     bool has_past = wi_trail_count(&note->trail) > 1;
+    bool is_known = has_past && finding->now - note->first >= CHANNEL_KNOWN;
     bool is_much = note->depth >= CHANNEL_LEFT_MESSAGES || note->bytes >= CHANNEL_LEFT_BYTES;
     struct finding_entry *entry = channel_entry(
-        finding, !has_past && is_much && note->is_unbounded ? FINDING_WARNING : FINDING_INFO,
+        finding, !is_known && is_much && note->is_unbounded ? FINDING_WARNING : FINDING_INFO,
         (double)note->depth, "channel_left", note,
-        has_past ? "Nothing more is known: it was not growing when the process ended."
-                 : "Keep a history: an exporter in the process, or `weir serve` beside it.");
-    wi_entry_write(entry->text, "%s: %s when the process ended%s", note->name,
-                   channel_queued(queued, note->depth, note->bytes),
-                   has_past ? "" : "; no history tells how they came to be so many");
+        is_known   ? "Nothing more is known: it was not growing when the process ended."
+        : has_past ? "Look at its next run: this one was too short to tell whether it grew."
+                   : "Keep a history: an exporter in the process, or `weir serve` beside it.");
+    wi_entry_write(entry->text, "%s: %s when the process ended", note->name,
+                   channel_queued(queued, note->depth, note->bytes));
+    if (!has_past) {
+        wi_entry_write(entry->text, "; no history tells how they came to be so many");
+    } else if (!is_known) {
+        wi_entry_write(entry->text, "; it was seen for %s",
+                       wi_words_duration(span, finding->now - note->first));
+    }
 }
 
 void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *note,
