@@ -219,6 +219,31 @@ static void two_leaks_are_ranked(void **state)
     assert_near(number(memory, WI_WARNING_SHARE_FIT), 1, 0.03);
 }
 
+/* Not by how many messages are queued, but by what they hold. */
+static void of_two_leaks_the_heavier_comes_first(void **state)
+{
+    (void)state;
+    struct wi_row *deep = fake_world_add_channel(world, "clicks", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *heavy = fake_world_add_channel(world, "images", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 1; i < 60; i++) {
+        double clicks = 6000.0 * i;
+        double images = 1000.0 * i + (i / 10 % 2 ? 500 : 0);
+        set_depth(deep, clicks, 6000 * i, 20);
+        set_depth(heavy, images, 1000 * i, 4000);
+        set_memory(BASE + 28 * clicks + 4008 * images);
+        look();
+    }
+    const struct wi_row *first = wi_world_row(world, WI_WARNING, 0);
+    const struct wi_row *second = wi_world_row(world, WI_WARNING, 1);
+    assert_string_equal(text(first, WI_WARNING_KIND), "channel_growing");
+    assert_string_equal(text(second, WI_WARNING_KIND), "channel_growing");
+    assert_string_equal(text(first, WI_WARNING_SUBJECT), "images");
+    assert_string_equal(text(second, WI_WARNING_SUBJECT), "clicks");
+    assert_string_equal(text(first, WI_WARNING_SEVERITY), text(second, WI_WARNING_SEVERITY));
+    assert_near(number(first, WI_WARNING_SHARE), 0.96, 0.03);
+    assert_near(number(second, WI_WARNING_SHARE), 0.03, 0.01);
+}
+
 static void two_leaks_in_step_are_said_to_be(void **state)
 {
     (void)state;
@@ -589,6 +614,7 @@ int main(void)
         TEST(leak_is_named_with_its_share),
         TEST(after_the_switch_it_drains),
         TEST(two_leaks_are_ranked),
+        TEST(of_two_leaks_the_heavier_comes_first),
         TEST(two_leaks_in_step_are_said_to_be),
         TEST(plain_leak_is_said_to_be_no_channels),
         TEST(plain_leak_in_an_old_process_is_named_after_a_minute),

@@ -189,6 +189,13 @@ static struct channel_growth channel_growth(const struct wi_finding *finding,
     return growth;
 }
 
+/* Of two that grow, the one that holds more memory is worse; a message that declares nothing counts as
+ * 32 bytes, as in growth.c. */
+static double channel_weight(const struct finding_note *note)
+{
+    return note->bytes ? (double)note->bytes / 32 : (double)note->depth;
+}
+
 static void channel_growing(struct wi_finding *finding, struct finding_note *note,
                             const struct channel_growth *growth,
                             const struct wi_attribution *attribution, const struct wi_share *share)
@@ -202,7 +209,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
         !is_named                                                ? FINDING_INFO
         : growth->is_urgent && growth->since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW
                                                                  : FINDING_WARNING,
-        (double)note->depth, "channel_growing", note,
+        channel_weight(note), "channel_growing", note,
         "Refuse at the door what its receiver cannot serve (a permit for each message), or give it "
         "a "
         "bound and say what happens when it is full; more receivers help only if they serve "
