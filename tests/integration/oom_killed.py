@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A leaking server that the kernel's OOM killer ends, in a memory cgroup of its own: from the segment that
-it leaves, weir doctor names the channel, its growth and its last depth. ctest: timeout=240"""
+it leaves, weir doctor names the channel, its growth and its last depth. ctest: parallel labels=plain timeout=240"""
 
 import json
 import os
