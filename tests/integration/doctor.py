@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """weir doctor on the example's leak, as the demo runs it: its figures against the memory of the process
-as seen from outside, while it grows, after the switch, and after kill -9. ctest: parallel timeout=240"""
+as seen from outside, while it grows, after the switch, and after kill -9. ctest: parallel labels=plain timeout=240"""
 
 import calendar
 import json
