@@ -258,6 +258,16 @@ def a_flood_costs_no_memory_without_end():
     fake.stop()
 
 
+def the_doctor_says_who_waits():
+    fake = Fake(usual())
+    process = start("doctor", fake.address, "--for", "1")
+    told = process.stdout.read()
+    assert process.wait() == 1, told
+    assert told.startswith("tokio %s, running; seen for 1s\n" % fake.address), told
+    assert "no permit free" in told, told
+    fake.stop()
+
+
 def loss_and_pause_are_told():
     world = usual()
     fake = Fake(world, paused=True)
@@ -281,7 +291,7 @@ run([a_snapshot_has_what_the_server_says, resources_and_who_waits_for_them,
      lints_have_thresholds, a_server_of_an_older_version_is_read,
      a_first_update_of_many_megabytes_is_read, ends_and_silence_have_their_answers,
      what_cannot_be_read_does_no_harm, a_flood_costs_no_memory_without_end,
-     loss_and_pause_are_told])
+     the_doctor_says_who_waits, loss_and_pause_are_told])
 
 atexit._run_exitfuncs()
 os._exit(0)  # threads of a server may wait for ever

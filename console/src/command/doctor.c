@@ -303,7 +303,13 @@ static void doctor_print_head(const struct doctor *doctor)
     struct wc_value uptime = doctor_single(doctor, DOCTOR_PROCESS, "uptime");
     struct wc_value anon = doctor_single(doctor, DOCTOR_PROCESS, "anon");
     wc_text_clean(target->name, name, sizeof(name));
-    printf("%s[%u] %s", name, target->pid, doctor->update->state);
+    if (target->pid) {
+        printf("%s[%u] %s", name, target->pid, doctor->update->state);
+    } else { /* of another runtime: it is known by where it is reached */
+        char place[WI_PATH_MAX + 16];
+        wc_target_place(target, place, sizeof(place));
+        printf("%s %s, %s", name, place, doctor->update->state);
+    }
     if (uptime.type != WC_ABSENT) {
         wc_format_uptime(text, wc_value_number(&uptime));
         printf(", up %s", text);
