@@ -36,7 +36,7 @@ function(weir_add_test name file label default_timeout)
     endforeach()
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES
-        ENVIRONMENT "${weir_test_environment}" LABELS "${labels}" TIMEOUT ${timeout}
+        ENVIRONMENT "${weir_test_environment}" LABELS "${labels}" TIMEOUT ${timeout} COST ${timeout}
         SKIP_RETURN_CODE 77 RUN_SERIAL ${serial})
     # A change of these lines is seen at the next build.
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
