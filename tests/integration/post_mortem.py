@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Where a segment outlives its process, and where it does not unless WEIR_DIR says so: what
-docs/post-mortem.md promises, with containers made of namespaces. ctest: parallel labels=plain timeout=300"""
+docs/post-mortem.md promises, with containers made of namespaces. ctest: parallel labels=long,plain timeout=300"""
 
 import atexit
 import os
