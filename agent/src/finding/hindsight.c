@@ -66,32 +66,28 @@ static void hindsight_memory(struct wi_finding *finding, const struct wi_history
     }
 }
 
-static void hindsight_second(struct wi_finding *finding, const struct wi_history *history,
-                             const struct wi_history_row *row)
+static void hindsight_second(struct finding_note *note, const struct wi_history_track *track,
+                             const struct wi_history_row *row, size_t i,
+                             const struct finding_look *look)
 {
-    struct finding_look look;
-    hindsight_memory(finding, row);
-    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        const struct wi_history_track *track = &history->head.tracks[i];
-        if (!wi_history_is_in(track, row) ||
-            !hindsight_words(track, row->tracks[i], row->nanos, &look)) {
-            continue;
-        }
-        struct finding_note *note = hindsight_note(finding, track, &look);
-        if (note) {
-            wi_note_look(note, &look);
-            if (track->kind == WI_CHANNEL) {
-                wi_channel_note(note, row->nanos);
-            } else if (track->kind == WI_SEMAPHORE) {
-                wi_semaphore_note(note, row->nanos, row->tracks[i][3]);
-            }
-        }
+    wi_note_look(note, look);
+    if (track->kind == WI_CHANNEL) {
+        wi_channel_note(note, row->nanos);
+    } else if (track->kind == WI_SEMAPHORE) {
+        wi_semaphore_note(note, row->nanos, row->tracks[i][3]);
     }
 }
 
 /* Of a minute there is one look: only the tides are told. */
-static void hindsight_minute(struct wi_finding *finding, const struct wi_history *history,
-                             const struct wi_history_row *row)
+static void hindsight_minute(struct finding_note *note, const struct wi_history_row *row,
+                             const struct finding_look *look)
+{
+    note->first = note->first ? note->first : row->nanos;
+    wi_tide_add(&note->trail.tide, row->nanos, (double)look->depth, (double)look->bytes);
+}
+
+static void hindsight_row(struct wi_finding *finding, const struct wi_history *history,
+                          const struct wi_history_row *row, bool is_minute)
 {
     struct finding_look look;
     hindsight_memory(finding, row);
@@ -102,9 +98,10 @@ static void hindsight_minute(struct wi_finding *finding, const struct wi_history
             continue;
         }
         struct finding_note *note = hindsight_note(finding, track, &look);
-        if (note) {
-            note->first = note->first ? note->first : row->nanos;
-            wi_tide_add(&note->trail.tide, row->nanos, (double)look.depth, (double)look.bytes);
+        if (note && is_minute) {
+            hindsight_minute(note, row, &look);
+        } else if (note) {
+            hindsight_second(note, track, row, i, &look);
         }
     }
 }
@@ -125,13 +122,13 @@ void wi_hindsight_take(struct wi_finding *finding, const struct wi_world *world)
     for (uint64_t m = minute > HINDSIGHT_MINUTES ? minute - HINDSIGHT_MINUTES : 1; m <= minute;
          m++) {
         if (wi_history_row(history, WI_HISTORY_MINUTES, m, &row) && row.nanos < begin) {
-            hindsight_minute(finding, history, &row);
+            hindsight_row(finding, history, &row, true);
         }
     }
     for (uint64_t s = first; s <= last.sequence; s++) {
         if (wi_history_row(history, WI_HISTORY_SECONDS, s, &row) &&
             (finding->is_dead ? row.nanos <= finding->now : row.nanos < finding->now)) {
-            hindsight_second(finding, history, &row);
+            hindsight_row(finding, history, &row, false);
         }
     }
 }
