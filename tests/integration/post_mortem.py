@@ -95,7 +95,8 @@ def in_a_containers_own_shm_it_goes_with_the_container():
     assert segments(MACHINE) == here
 
     def listed():
-        return [one for one in weir("list", "-o", "json").json()["data"]["processes"] if one["name"] == NAME and "/root/dev/shm/" in one["path"]]
+        processes = weir("list", "-o", "json").json()["data"]["processes"]
+        return [one for one in processes if one["name"] == NAME and "/root/dev/shm/" in one["path"]]
     (seen,) = wait_for(listed, "the segment of a container, by its mapping")
     leaks(seen["path"])
     server.kill()

@@ -37,19 +37,25 @@ enum {
     TOP_STOPPED
 };
 
+/* Of the screen, live or replayed. */
+/* clang-format off */
+#define TOP_SCREEN_OPTIONS \
+    {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false, \
+     "sort by a metric: depth, in_rate, wait_p99, ...; or name"}, \
+    {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false, \
+     "only names that hold or match it"}, \
+    {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"}, \
+    {TOP_BRAILLE, 0, "braille", WC_OPTION_FLAG, NULL, NULL, false, \
+     "draw graphs with braille dots: twice as fine, where the font has them"}, \
+    {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false, \
+     "colours; auto: where the terminal has them and NO_COLOR is not set"}, \
+    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"}
+/* clang-format on */
+
 static const struct wc_option top_options[] = {
     {TOP_INTERVAL, 'i', "interval", WC_OPTION_SECONDS, "SECS", NULL, false,
      "time between two looks, 0.1 to 60 (1)"},
-    {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false,
-     "sort by a metric: depth, in_rate, wait_p99, ...; or name"},
-    {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false,
-     "only names that hold or match it"},
-    {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"},
-    {TOP_BRAILLE, 0, "braille", WC_OPTION_FLAG, NULL, NULL, false,
-     "draw graphs with braille dots: twice as fine, where the font has them"},
-    {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false,
-     "colours; auto: where the terminal has them and NO_COLOR is not set"},
-    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
+    TOP_SCREEN_OPTIONS,
     {TOP_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
@@ -508,16 +514,7 @@ static const struct wc_option replay_options[] = {
     {TOP_SPEED, 0, "speed", WC_OPTION_SECONDS, "N", NULL, false,
      "so many seconds of the recording in one, 0.1 to 600 (1)"},
     {TOP_STOPPED, 0, "stopped", WC_OPTION_FLAG, NULL, NULL, false, "stand still until Space"},
-    {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false,
-     "sort by a metric: depth, in_rate, wait_p99, ...; or name"},
-    {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false,
-     "only names that hold or match it"},
-    {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"},
-    {TOP_BRAILLE, 0, "braille", WC_OPTION_FLAG, NULL, NULL, false,
-     "draw graphs with braille dots: twice as fine, where the font has them"},
-    {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false,
-     "colours; auto: where the terminal has them and NO_COLOR is not set"},
-    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
+    TOP_SCREEN_OPTIONS,
 };
 
 static enum wc_exit replay_command(const struct wc_args *args)
