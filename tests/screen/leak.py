@@ -48,7 +48,8 @@ with Game("--serve", 1000, "--permits", 64) as game:
         terminal.press("w", "CHANNELS")
     for terminal in screens:
         terminal.waits(lambda text, on=terminal: refusals(on) > 1000, "refusals")
-        terminal.waits(lambda text, on=terminal: 0 <= depth(on) < 500, "a queue that has drained")
+        # It drains half as fast as it grew, and a busy machine lets it grow for long.
+        terminal.waits(lambda text, on=terminal: 0 <= depth(on) < 500, "a queue that has drained", 120)
         terminal.type("q")
         assert terminal.ended() == 0
         assert terminal.is_restored()

@@ -36,7 +36,8 @@ def keys_do_what_the_help_says():
                 "--channel", "gamma:4:0:0:1", "--semaphore", "slots:4:1", "--many", "room:300")
     terminal = Terminal(host.pid)
     terminal.shows("1 Channels 303", "beta")
-    assert [terminal.lines()[4 + i][2:].split()[0] for i in range(3)] == ["beta", "alpha", "gamma"]
+    terminal.waits(lambda text: [line[2:].split()[:1] for line in terminal.lines()[4:7]] ==
+                   [["beta"], ["alpha"], ["gamma"]], "the deepest first")
     terminal.type("i")  # turned round: the least first
     terminal.waits(lambda text: "beta" not in terminal.text().split("SEMAPHORES")[0],
                    "the deepest last")

@@ -78,6 +78,12 @@ class Terminal:
             return False
         return True
 
+    def settles(self):
+        """Takes in the rest of a frame: a terminal passes it on in pieces of a page."""
+        for _ in range(64):
+            if not select.select([self.fd], [], [], 0.02)[0] or not self.read(0):
+                break
+
     def lines(self):
         return [line.rstrip() for line in self.screen.display]
 
@@ -87,13 +93,15 @@ class Terminal:
     def type(self, keys):
         os.write(self.fd, keys.encode())
 
-    def waits(self, condition, what):
-        """Waits until the condition on the screen's text holds; returns what it gives."""
-        end = time.monotonic() + DEADLINE
+    def waits(self, condition, what, seconds=DEADLINE):
+        """Waits until the condition on the screen's text holds, on the whole of a frame; returns what it gives."""
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
-            value = condition(self.text())
-            if value:
-                return value
+            if condition(self.text()):
+                self.settles()
+                value = condition(self.text())
+                if value:
+                    return value
             self.read()
         raise AssertionError("never came about: %s; the screen is\n%s" % (what, self.text()))
 
