@@ -3,9 +3,10 @@
 """What no good client does to an exporter, each a function that does it once, in a bounded measure; and
 as a program, all of them one after the other for some time:
 
-    abuse.py SOCKET HTTP_PORT PID WEIR SECONDS     prints how often each was done, as JSON
+    abuse.py SOCKET HTTP_PORT PID WEIR SECONDS [SHARE]     prints how often each was done, as JSON
 
-It lowers its own priority: what is to be seen is what the exporter costs its host, not what an attacker
+With SHARE, between 0 and 1, it rests after each attack until it has used no more than that of a processor:
+attackers are other machines as a rule, and take nothing from the one they attack. It lowers its own priority: what is to be seen is what the exporter costs its host, not what an attacker
 takes from a machine with two processors."""
 
 import json
@@ -342,10 +343,18 @@ ATTACKS = (rapid_reset, continuation_flood, ping_flood, settings_flood, priority
            http_slow_scrapes, http_resets, http_nonsense, no_descriptors)
 
 
-def attack(target, seconds):
+def rest(began, share):
+    """Until the processor time used, that of children included, is no more than a share of what has gone by."""
+    used = sum(os.times()[:4])
+    while time.monotonic() < began + used / share:
+        select.select([], [], [], began + used / share - time.monotonic())
+
+
+def attack(target, seconds, share=1):
     """All of them, one after the other, for so long: how often each was done."""
+    began = time.monotonic()
     done = dict.fromkeys((one.__name__ for one in ATTACKS), 0)
-    end = time.monotonic() + seconds
+    end = began + seconds
     while time.monotonic() < end:
         for one in ATTACKS:
             try:
@@ -353,6 +362,7 @@ def attack(target, seconds):
             except (ConnectionError, socket.timeout, BlockingIOError):
                 pass  # turned away, as it should be
             done[one.__name__] += 1
+            rest(began, share)
             if time.monotonic() >= end and min(done.values()) > 0:
                 break
     target.release()
@@ -361,4 +371,4 @@ def attack(target, seconds):
 
 if __name__ == "__main__":
     os.nice(40)  # which is 19
-    print(json.dumps(attack(Target(*sys.argv[1:5]), float(sys.argv[5]))))
+    print(json.dumps(attack(Target(*sys.argv[1:5]), *map(float, sys.argv[5:7]))))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Does abuse of the exporter show in the game's loop? One game under load; stretches of three sorts take
-turns: quiet, abuse of this game, and the same abuse of another process on the same machine, which tells
-what the attackers themselves take from the processors. Who runs where: `loop`, the game's loop shares one
+"""Does abuse of the exporter show in the game's loop? One game under load; stretches of four sorts take
+turns: quiet; a loop that does nothing, at the attackers' priority, which tells what any other use of the
+machine costs; the same abuse of another process, which tells what the attackers themselves take from the
+processors; and abuse of this game. Who runs where: `loop`, the game's loop shares one
 processor with the exporter and with nobody else, so that what the exporter takes from it shows whole, and
 nothing but that; `game`, the whole game and the exporter on one processor, where its handlers interrupt
 the loop as well; `free`, as the kernel likes. Of each stretch the 99th percentile of the loop's
@@ -20,9 +21,10 @@ from game import BUILD, PLAYERS, WEIR, Game, need, run, wait_for  # noqa: E402
 
 ABUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "abuse.py")
 LOOP_TIMES = os.path.join(BUILD, "tests", "loop_times")
+SHARE = os.environ.get("BENCH_SHARE", "1")  # of a processor, for the attackers
 PLACES = ("loop", "game", "free")
-ORDERS = (("quiet", "abuse", "elsewhere"), ("elsewhere", "abuse", "quiet"),
-          ("abuse", "quiet", "elsewhere"), ("elsewhere", "quiet", "abuse"))
+SORTS = ("quiet", "busy", "elsewhere", "abuse")
+BUSY = "import os, sys, time; os.nice(40); end = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 
 
 def only(directory, pid, ending):
@@ -74,8 +76,8 @@ class Stage:
         else:
             pid, env, directory = self.other.pid, environment, os.path.dirname(self.other.path())
         path, port = self.address(pid, directory, env)
-        done = subprocess.run([sys.executable, "-B", ABUSE, path, port, str(pid), WEIR, str(seconds)],
-                              capture_output=True, text=True, check=False, env=env, timeout=seconds + 120)
+        done = subprocess.run([sys.executable, "-B", ABUSE, path, port, str(pid), WEIR, str(seconds), SHARE],
+                              capture_output=True, text=True, check=False, env=env, timeout=seconds + 300)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -90,6 +92,8 @@ class Stage:
         done = None
         if sort == "quiet":
             threading.Event().wait(seconds)
+        elif sort == "busy":
+            subprocess.run([sys.executable, "-c", BUSY, str(seconds)], check=True)
         else:
             done = self.abuse(sort, seconds)
         _, after = self.times()
@@ -120,20 +124,20 @@ def spread(values):
 
 
 def pairs(stage, n, seconds, say=lambda line: None):
-    """n rounds of all three; ratios of their p99, and the sum of what was done."""
-    against_quiet, against_elsewhere, p99s, total = [], [], [], {}
+    """n rounds of all sorts, each in another order; the ratios of abuse's p99 to the others', and the sum of
+    what was done."""
+    rounds, total = [], {}
     for i in range(n):
+        turned = SORTS[i % len(SORTS):] + SORTS[:i % len(SORTS)]
         p99 = {}
-        for sort in ORDERS[i % len(ORDERS)]:
+        for sort in reversed(turned) if i % 2 else turned:
             p99[sort], done = stage.stretch(sort, seconds)
             if sort == "abuse":
                 for name, times in done.items():
                     total[name] = total.get(name, 0) + times
-        against_quiet.append(p99["abuse"] / p99["quiet"])
-        against_elsewhere.append(p99["abuse"] / p99["elsewhere"])
-        p99s.append(p99)
-        say(f"{i + 1:3}  " + "".join(f"{p99[sort]:10.1f}" for sort in ("quiet", "abuse", "elsewhere")) +
-            f"{against_quiet[-1]:10.3f}{against_elsewhere[-1]:10.3f}")
-    return {"quiet": spread(against_quiet), "elsewhere": spread(against_elsewhere),
-            "p99_us": {sort: round(statistics.median(one[sort] for one in p99s), 1) for sort in p99s[0]},
+        rounds.append(p99)
+        say(f"{i + 1:3}  " + "".join(f"{p99[sort]:10.1f}" for sort in SORTS) +
+            "".join(f"{p99['abuse'] / p99[sort]:10.3f}" for sort in SORTS[:-1]))
+    return {"ratio": {sort: spread([p99["abuse"] / p99[sort] for p99 in rounds]) for sort in SORTS[:-1]},
+            "p99_us": {sort: round(statistics.median(p99[sort] for p99 in rounds), 1) for sort in SORTS},
             "attacks": total}

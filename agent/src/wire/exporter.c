@@ -26,6 +26,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
 #define EXPORTER_FAREWELL_NANOS  UINT64_C(500000000)
 #define EXPORTER_NICER           10 /* of Linux, where it is a thread's: a tenth of an equal share */
+#define EXPORTER_SLICE_NANOS     UINT64_C(100000) /* the shortest there is: then it is another's turn */
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
 
 struct wi_exporter {
@@ -299,13 +301,20 @@ static void exporter_farewell(struct wi_exporter *exporter)
  * behind all others, also where the one that started it runs in real time. */
 static void exporter_stand_back(void)
 {
-    const struct sched_param none = {0};
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
     errno = 0;
     int nice = getpriority(PRIO_PROCESS, 0);
-    if (errno == 0) {
-        (void)setpriority(PRIO_PROCESS, 0, nice + EXPORTER_NICER);
-    }
+    /* sched_setattr(2); since Linux 6.12 the runtime is the slice of a thread that does not run in real time. */
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attr = {.size = sizeof attr,
+              .policy = SCHED_BATCH,
+              .nice = (errno == 0 ? nice : 0) + EXPORTER_NICER,
+              .runtime = EXPORTER_SLICE_NANOS};
+    (void)syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
 static void exporter_beat(struct wi_exporter *exporter, uint64_t now)
