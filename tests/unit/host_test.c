@@ -400,19 +400,21 @@ static void a_host_may_change_its_root(void **state)
 
 /* ---- a filter ------------------------------------------------------------------------------------ */
 
-/* No files, no sockets, no threads, no memory but by brk: all threads' calls fail with EPERM. */
-static bool forbid(void)
+/* No files, no sockets, no threads, no memory but by brk. */
+static const unsigned most_calls[] = {
+    SYS_openat,    SYS_socket,  SYS_connect,    SYS_accept4, SYS_bind,  SYS_listen,
+    SYS_fallocate, SYS_madvise, SYS_ftruncate,  SYS_mmap,    SYS_clone, SYS_clone3,
+    SYS_unlinkat,  SYS_linkat,  SYS_readlinkat, SYS_fcntl,   SYS_kill,  SYS_epoll_create1};
+enum { N_MOST_CALLS = sizeof(most_calls) / sizeof(most_calls[0]) };
+
+/* From now on these fail with EPERM in all threads; `n_calls` up to N_MOST_CALLS. */
+static bool forbid(const unsigned *calls, size_t n_calls)
 {
-    static const unsigned forbidden[] = {
-        SYS_openat,    SYS_socket,  SYS_connect,    SYS_accept4, SYS_bind,  SYS_listen,
-        SYS_fallocate, SYS_madvise, SYS_ftruncate,  SYS_mmap,    SYS_clone, SYS_clone3,
-        SYS_unlinkat,  SYS_linkat,  SYS_readlinkat, SYS_fcntl,   SYS_kill,  SYS_epoll_create1};
-    enum { N = sizeof(forbidden) / sizeof(forbidden[0]) };
-    struct sock_filter filter[2 * N + 2];
+    struct sock_filter filter[2 * N_MOST_CALLS + 2];
     size_t n = 0;
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
-    for (size_t i = 0; i < N; i++) {
-        filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, forbidden[i], 0, 1);
+    for (size_t i = 0; i < n_calls; i++) {
+        filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
         filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
     }
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -442,7 +444,7 @@ static void filters_system_calls(const char *dir)
         caller_has_input(fd, 2000);
         exit(0);
     }
-    if (!forbid()) {
+    if (!forbid(most_calls, N_MOST_CALLS)) {
         _exit(NO_RIGHTS);
     }
     int opened = 0;
@@ -490,8 +492,14 @@ static bool stands_back(void *unused)
     (void)unused;
     pid_t thread = find_thread();
     return thread && sched_getscheduler(thread) == SCHED_BATCH &&
-           (slice_of(thread) == 0 || slice_of(thread) == 100000) &&
            getpriority(PRIO_PROCESS, (id_t)thread) == getpriority(PRIO_PROCESS, 0) + 10;
+}
+
+static bool has_short_slice(void *unused)
+{
+    (void)unused;
+    uint64_t slice = slice_of(find_thread());
+    return slice == 0 || slice == 100000;
 }
 
 static void runs_in_real_time(const char *dir)
@@ -499,7 +507,7 @@ static void runs_in_real_time(const char *dir)
     (void)dir;
     const struct sched_param least = {sched_get_priority_min(SCHED_RR)};
     start(NULL);
-    CHECK(child_wait(stands_back, NULL));
+    CHECK(child_wait(stands_back, NULL) && child_wait(has_short_slice, NULL));
     weir_agent_stop();
     if (sched_setscheduler(0, SCHED_RR, &least) != 0) {
         _exit(NO_RIGHTS);
@@ -513,6 +521,24 @@ static void the_exporter_stands_back_behind_the_hosts_threads(void **state)
 {
     (void)state;
     int status = child_run(runs_in_real_time);
+    assert_true(status == 0 || status == NO_RIGHTS);
+}
+
+static void allows_no_slice(const char *dir)
+{
+    (void)dir;
+    static const unsigned calls[] = {SYS_sched_setattr};
+    if (!forbid(calls, 1)) {
+        _exit(NO_RIGHTS);
+    }
+    start(NULL);
+    CHECK(child_wait(stands_back, NULL));
+}
+
+static void the_exporter_stands_back_where_its_slice_is_not_its_to_choose(void **state)
+{
+    (void)state;
+    int status = child_run(allows_no_slice);
     assert_true(status == 0 || status == NO_RIGHTS);
 }
 
@@ -636,6 +662,7 @@ int main(void)
         cmocka_unit_test(a_host_may_change_its_root),
         cmocka_unit_test(a_host_may_filter_system_calls),
         cmocka_unit_test(the_exporter_stands_back_behind_the_hosts_threads),
+        cmocka_unit_test(the_exporter_stands_back_where_its_slice_is_not_its_to_choose),
         cmocka_unit_test(a_host_may_leave_sigpipe_as_it_is),
         cmocka_unit_test(a_host_may_exit_from_any_thread_during_a_call),
     };

@@ -301,19 +301,24 @@ static void exporter_farewell(struct wi_exporter *exporter)
  * behind all others, also where the one that started it runs in real time. */
 static void exporter_stand_back(void)
 {
+    const struct sched_param none = {0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
     errno = 0;
-    int nice = getpriority(PRIO_PROCESS, 0);
-    /* sched_setattr(2); since Linux 6.12 the runtime is the slice of a thread that does not run in real time. */
+    int nice = getpriority(PRIO_PROCESS, 0) + EXPORTER_NICER;
+    if (errno != 0) {
+        return;
+    }
+    (void)setpriority(PRIO_PROCESS, 0, nice);
+    /* sched_setattr(2), which not every sandbox allows: since Linux 6.12 its runtime is the slice of a thread
+     * that does not run in real time; before, it says once more what was said. */
     struct {
         uint32_t size, policy;
         uint64_t flags;
         int32_t nice;
         uint32_t priority;
         uint64_t runtime, deadline, period;
-    } attr = {.size = sizeof attr,
-              .policy = SCHED_BATCH,
-              .nice = (errno == 0 ? nice : 0) + EXPORTER_NICER,
-              .runtime = EXPORTER_SLICE_NANOS};
+    } attr = {
+        .size = sizeof attr, .policy = SCHED_BATCH, .nice = nice, .runtime = EXPORTER_SLICE_NANOS};
     (void)syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
