@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # ctest: labels=plain timeout=240
 """A game under load whose exporter is abused in twenty-five ways: the game plays on, an honest client is
-served meanwhile, every count is the game's own, and memory and descriptors come back. How the p99 of its
-loop compares with that of quiet stretches is printed and not judged: tests/bench/abuse measures it."""
+served meanwhile, every count is the game's own, and memory and descriptors come back. What that does to its
+loop is measured by tests/bench/abuse."""
 
 import json
 import os
@@ -17,8 +17,7 @@ import paired  # noqa: E402
 from game import WEIR, check_report, check_status, row, run, wait_for  # noqa: E402
 
 SANITIZED = bool(os.environ.get("WEIR_SANITIZE"))
-ROUNDS = 2
-SECONDS = 4
+SECONDS = 8
 GROWN_BYTES = 256 << 20 if SANITIZED else 8 << 20
 TURN_SECONDS = 10  # an honest client's, on a busy machine
 
@@ -72,13 +71,13 @@ with stage.game as game:
     is_over, turns = threading.Event(), []
     honest = threading.Thread(target=ask_honestly, args=(game, is_over, turns))
     honest.start()
-    found = paired.pairs(stage, ROUNDS, SECONDS, print)
+    attacks = stage.abuse("abuse", SECONDS)
     is_over.set()
     honest.join()
 
-    print(json.dumps(found))
+    print(json.dumps(attacks))
     print(f"{len(turns)} honest snapshots, the slowest {max(turn or 99 for turn in turns):.3f} s")
-    assert min(found["attacks"].values()) >= ROUNDS, found["attacks"]
+    assert min(attacks.values()) >= 1, attacks
     # While the host has no descriptors nobody can be served; that is one attack of many, and short.
     assert sum(turn is None for turn in turns) <= len(turns) / 4, turns
     assert max(turn for turn in turns if turn) < TURN_SECONDS, turns
