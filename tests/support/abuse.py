@@ -5,8 +5,8 @@ as a program, all of them one after the other for some time:
 
     abuse.py SOCKET HTTP_PORT PID WEIR SECONDS [SHARE]     prints how often each was done, as JSON
 
-With SHARE, between 0 and 1, it rests after each attack until it has used no more than that of a processor:
-attackers are other machines as a rule, and take nothing from the one they attack. It lowers its own priority: what is to be seen is what the exporter costs its host, not what an attacker
+It lowers its own priority, and with SHARE, above 0 and up to 1, rests after each attack until it has used no
+more than that of a processor: what is to be seen is what the exporter costs its host, not what an attacker
 takes from a machine with two processors."""
 
 import json

@@ -24,7 +24,13 @@ LOOP_TIMES = os.path.join(BUILD, "tests", "loop_times")
 SHARE = os.environ.get("BENCH_SHARE", "1")  # of a processor, for the attackers
 PLACES = ("loop", "game", "free")
 SORTS = ("quiet", "busy", "elsewhere", "abuse")
-BUSY = "import os, sys, time; os.nice(40); end = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
+BUSY = """
+import os, sys, time
+os.nice(40)
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    pass
+"""
 
 
 def only(directory, pid, ending):
@@ -77,7 +83,7 @@ class Stage:
             pid, env, directory = self.other.pid, environment, os.path.dirname(self.other.path())
         path, port = self.address(pid, directory, env)
         done = subprocess.run([sys.executable, "-B", ABUSE, path, port, str(pid), WEIR, str(seconds), SHARE],
-                              capture_output=True, text=True, check=False, env=env, timeout=seconds + 300)
+                              capture_output=True, text=True, check=False, env=env, timeout=seconds + 120)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
