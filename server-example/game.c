@@ -11,9 +11,10 @@
 #include "mode.h"
 #include "server.h"
 
-#define RATE_MAX    UINT64_C(1000000)
-#define PERMITS_MAX UINT64_C(1000000)
-#define SEATS_MAX   UINT64_C(1000000)
+#define RATE_MAX     UINT64_C(1000000)
+#define PERMITS_MAX  UINT64_C(1000000)
+#define SEATS_MAX    UINT64_C(1000000)
+#define ENTITIES_MAX UINT64_C(1000000)
 
 static const char help[] =
     "weir-game [FLAGS]          serve a game over UDP on 127.0.0.1\n"
@@ -33,6 +34,7 @@ static const char help[] =
     "  --permits N        permits of modes as-published and admission (1024)\n"
     "  --seats N          players at most (100000)\n"
     "  --silence SECONDS  a player not heard for so long has left (10)\n"
+    "  --entities N       entities that the loop moves each millisecond (0)\n"
     "  --burn             handlers compute instead of waiting\n"
     "  --no-weir          without instrumentation, as WEIR_OFF=1\n"
     "  -o human|json      how status and the last report are printed (human)\n"
@@ -50,6 +52,7 @@ enum {
     FLAG_PERMITS,
     FLAG_SEATS,
     FLAG_SILENCE,
+    FLAG_ENTITIES,
     FLAG_BURN,
     FLAG_NO_WEIR
 };
@@ -65,6 +68,7 @@ static const struct option flags[] = {
     {"permits", required_argument, NULL, FLAG_PERMITS},
     {"seats", required_argument, NULL, FLAG_SEATS},
     {"silence", required_argument, NULL, FLAG_SILENCE},
+    {"entities", required_argument, NULL, FLAG_ENTITIES},
     {"burn", no_argument, NULL, FLAG_BURN},
     {"no-weir", no_argument, NULL, FLAG_NO_WEIR},
     {"output", required_argument, NULL, 'o'},
@@ -114,6 +118,9 @@ static void game_flag(struct server_options *options, int flag, const char *text
         break;
     case FLAG_SILENCE:
         options->silence_nanos = flag_seconds("--silence", text);
+        break;
+    case FLAG_ENTITIES:
+        options->n_entities = flag_number("--entities", text, 0, ENTITIES_MAX);
         break;
     case FLAG_BURN:
         options->is_burning = true;

@@ -43,6 +43,7 @@ static void gameloop_main(void *context)
     while (!atomic_load_explicit(&gameloop->is_stopping, memory_order_relaxed)) {
         instrument_loop_begins(LOOP_GAME);
         gameloop_tick(gameloop);
+        world_step(gameloop->world);
         bool is_paused = atomic_load_explicit(&gameloop->is_paused, memory_order_relaxed);
         bool is_resting = is_paused && permits_count(gameloop->permits).n_in_pool == 0;
         atomic_store_explicit(&gameloop->is_resting, is_resting, memory_order_relaxed);

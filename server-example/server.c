@@ -47,6 +47,7 @@ struct server {
     struct permits permits;
     struct handlers handlers;
     struct gameloop gameloop;
+    struct world world;
     bool is_paused;
     uint64_t started_at;
     uint64_t most_bytes; /* queued, since the heap was last trimmed */
@@ -453,9 +454,11 @@ static void server_start(struct server *server)
                                               .socket = server->socket,
                                               .permits = &server->permits};
     handlers_start(&server->handlers, &handlers);
+    world_init(&server->world, options->n_entities);
     server->gameloop.moves = &server->moves;
     server->gameloop.permits = &server->permits;
     server->gameloop.handlers = &server->handlers;
+    server->gameloop.world = &server->world;
     gameloop_start(&server->gameloop);
     server_start_timers(server);
     server_start_watching(server);
@@ -479,6 +482,7 @@ static void server_stop(struct server *server)
     moves_finish(&server->moves);
     sessions_finish(&server->sessions);
     permits_finish(&server->permits);
+    world_finish(&server->world);
     uv_walk(&server->loop, server_close_handle, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     uv_loop_close(&server->loop);

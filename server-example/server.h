@@ -24,6 +24,7 @@ struct server_options {
     uint64_t permits;
     uint64_t n_workers;
     uint64_t n_players_max;
+    uint64_t n_entities;
     bool is_burning;
     bool without_weir;
     bool is_json; /* the last report */
