@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define UPDATES_SEATS_STEP 1024 /* places that are remembered grow by so many */
+#define UPDATES_SEATS_LEAST 16 /* that are remembered; from there they double */
 
 /* What the peer has of a resource, and of a single task with its wait. An id of 0: nothing. */
 struct updates_resource {
@@ -82,21 +82,31 @@ static void updates_skip(struct wi_call *call, uint64_t now_nanos)
     self->context->worlds->self->updates_skipped++;
 }
 
-/* Room for what is remembered of `n` seats; new places are empty. */
-static bool updates_make_room(struct updates *self, void **entries, size_t *n_entries, size_t bytes,
-                              size_t n)
+static size_t updates_room(size_t n)
+{
+    size_t room = UPDATES_SEATS_LEAST;
+    while (room < n) {
+        room *= 2;
+    }
+    return room;
+}
+
+/* Remembers `n` seats from now on, or as many as before when these were more; new places are empty. */
+static bool updates_remember(struct updates *self, void **entries, size_t *n_entries, size_t bytes,
+                             size_t n)
 {
     if (n <= *n_entries) {
         return true;
     }
-    size_t room = (n + UPDATES_SEATS_STEP - 1) / UPDATES_SEATS_STEP * UPDATES_SEATS_STEP;
-    void *grown = wi_memory_resize(self->peer->memory, *entries, room * bytes);
-    if (!grown) {
-        return false;
+    if (!*entries || updates_room(n) > updates_room(*n_entries)) {
+        void *grown = wi_memory_resize(self->peer->memory, *entries, updates_room(n) * bytes);
+        if (!grown) {
+            return false;
+        }
+        *entries = grown;
     }
-    memset((unsigned char *)grown + *n_entries * bytes, 0, (room - *n_entries) * bytes);
-    *entries = grown;
-    *n_entries = room;
+    memset((unsigned char *)*entries + *n_entries * bytes, 0, (n - *n_entries) * bytes);
+    *n_entries = n;
     return true;
 }
 
@@ -266,14 +276,14 @@ static bool updates_begin_phase(struct updates *self, size_t *ret_n)
     bool has_room = true;
     if (self->phase == UPDATES_RESOURCES) {
         entries = self->resources;
-        has_room = updates_make_room(self, &entries, &self->n_resources, sizeof(*self->resources),
-                                     wi_world_n_seats(world, WI_CHANNEL));
+        has_room = updates_remember(self, &entries, &self->n_resources, sizeof(*self->resources),
+                                    wi_world_n_seats(world, WI_CHANNEL));
         self->resources = entries;
         *ret_n = self->n_resources;
     } else {
         entries = self->tasks;
-        has_room = updates_make_room(self, &entries, &self->n_tasks, sizeof(*self->tasks),
-                                     wi_world_n_seats(world, WI_SINGLE));
+        has_room = updates_remember(self, &entries, &self->n_tasks, sizeof(*self->tasks),
+                                    wi_world_n_seats(world, WI_SINGLE));
         self->tasks = entries;
         *ret_n = self->n_tasks;
     }
