@@ -91,6 +91,7 @@ static void exporter_bury(struct wi_exporter *exporter)
             *at = conn->next;
             exporter->n_conns--;
             wi_conn_destroy(conn);
+            wi_reactor_give_way(&exporter->reactor);
         } else {
             at = &conn->next;
         }
@@ -257,6 +258,7 @@ static void exporter_step_conns(struct wi_exporter *exporter, uint64_t now)
 {
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         wi_conn_step(conn, now);
+        wi_reactor_give_way(&exporter->reactor);
     }
     exporter_bury(exporter);
 }
@@ -368,7 +370,9 @@ void wi_exporter_loop(struct wi_exporter *exporter)
         wi_listener_tick(&exporter->tcp, now);
         wi_roster_tick(&exporter->roster, now);
         exporter_freshen(exporter, now);
+        wi_reactor_give_way(&exporter->reactor);
         exporter_run_http(exporter, now);
+        wi_reactor_give_way(&exporter->reactor);
         exporter_step_conns(exporter, now);
         exporter_beat(exporter, now);
         exporter_rest(exporter);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -138,6 +139,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
         is_whole ? epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH, reactor_millis(left)) : 0;
     bool has_failed = n < 0 && errno != EINTR;
     now = wi_reactor_now();
+    reactor->turn_nanos = now;
     if (!is_whole || has_failed || !reactor_is_whole(reactor)) {
         reactor->is_robbed = true;
         reactor->is_stopping = true;
@@ -153,11 +155,21 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
             (void)!read(reactor->stop_fds[0], &ignored, sizeof(ignored));
         } else if (events[i].events != 0) {
             source->on_ready(source, events[i].events, now);
+            wi_reactor_give_way(reactor);
         }
     }
     reactor->batch = NULL;
     reactor->n_batch = 0;
     return now;
+}
+
+void wi_reactor_give_way(struct wi_reactor *reactor)
+{
+    /* The kernel would look after a tick of its own, which is some milliseconds. */
+    if (wi_reactor_now() - reactor->turn_nanos >= WI_REACTOR_TURN_NANOS) {
+        sched_yield();
+        reactor->turn_nanos = wi_reactor_now();
+    }
 }
 
 void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #define WI_REACTOR_SOURCES_MAX 144
+#define WI_REACTOR_TURN_NANOS  UINT64_C(50000)
 
 /* Something with a descriptor; embedded in its owner. */
 struct wi_source {
@@ -32,6 +33,7 @@ struct wi_reactor {
         [WI_REACTOR_SOURCES_MAX]; /* atomic: a forked child closes what it finds here; -1: free */
     struct epoll_event *batch;    /* under way */
     int n_batch;
+    uint64_t turn_nanos; /* when the last wait or way was over */
 };
 
 /* Fails: WEIR_E_SYSTEM. */
@@ -53,6 +55,10 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source);
  * returns the time. Sets is_stopping; and is_robbed with it when the host has closed descriptors that
  * are not its own (closefrom): their numbers may be those of its own files by now. */
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos);
+
+/* Between two pieces of work: lets the threads that wait for this processor go first when the last wait, or the
+ * last time they could, is a turn ago. Returns at once when there are none. */
+void wi_reactor_give_way(struct wi_reactor *reactor);
 
 /* Waits so long and calls nobody, unless it is to stop. Sets is_stopping and is_robbed alike. */
 void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos);
