@@ -5,8 +5,8 @@ machine costs; the same abuse of another process, which tells what the attackers
 processors; and abuse of this game. Who runs where: `loop`, the game's loop shares one
 processor with the exporter and with nobody else, so that what the exporter takes from it shows whole, and
 nothing but that; `game`, the whole game and the exporter on one processor, where its handlers interrupt
-the loop as well; `free`, as the kernel likes. Of each stretch the 99th percentile of the loop's
-iterations, as weir measures them, from the difference of its histogram."""
+the loop as well; `free`, as the kernel likes. The loop moves entities, as a real game's does. Of each stretch
+the 99th percentile of the loop's iterations, as weir measures them, from the difference of its histogram."""
 
 import json
 import os
@@ -42,13 +42,13 @@ def only(directory, pid, ending):
 class Stage:
     """The game, its players, and the host that is abused in its place."""
 
-    def __init__(self, rate=4000, place="loop"):
+    def __init__(self, rate=4000, place="loop", entities=0):
         assert place in PLACES, place
         need(PLAYERS, WEIR, LOOP_TIMES)
         processors = sorted(os.sched_getaffinity(0))
         others = processors if place == "free" else processors[1:] or processors
         os.sched_setaffinity(0, processors[:1] if place == "game" else others)
-        self.game = Game("--mode", "admission", "--serve", 6000,
+        self.game = Game("--mode", "admission", "--serve", 6000, "--entities", entities,
                          env={"WEIR_HTTP": "127.0.0.1:0", "WEIR_AGENT_CPU": os.environ.get("BENCH_AGENT_CPU", "")})
         if place == "loop":
             for name in ("game loop", "weir-agent"):
