@@ -20,7 +20,7 @@ struct world {
     size_t n;
 };
 
-/* 0 is a world in which nothing happens. The entities are the world's own. */
+/* With n of 0, nothing happens in it. Ends the program when there is no memory. The entities are the world's own. */
 void world_init(struct world *world, size_t n);
 void world_finish(struct world *world);
 
