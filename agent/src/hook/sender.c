@@ -9,6 +9,7 @@
 
 #include "segment/file.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static struct wi_sender *sender_of(struct weir_sender *sender)
@@ -43,7 +44,7 @@ static struct weir_sender *sender_open(struct weir_slot_head *channel, const cha
         return NULL;
     }
     struct wi_sender *sender = wi_segment_line(line);
-    uint32_t generation = sender->out.block.generation + 1;
+    uint32_t generation = __atomic_load_n(&sender->out.block.generation, __ATOMIC_RELAXED) + 1;
     __atomic_store_n(&sender->out.block.generation, generation, __ATOMIC_RELEASE);
     STORE(sender->out.left, 0);
     STORE(sender->out.bytes_out, 0);
@@ -70,10 +71,24 @@ struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *l
     return sender;
 }
 
-/* From one state to FREE; only one thread comes through. */
-static void sender_free(struct wi_sender *sender, uint32_t from)
+/* State and generation in one word, as they lie in the segment. */
+typedef uint64_t sender_word __attribute__((may_alias));
+_Static_assert(offsetof(struct wi_block, state) == 0 && offsetof(struct wi_block, generation) == 4,
+               "they are compared together");
+
+static sender_word sender_state(uint32_t generation, uint32_t state)
 {
-    if (__atomic_compare_exchange_n(&sender->out.block.state, &from, WI_BLOCK_FREE, false,
+    const struct wi_block block = {.state = state, .generation = generation};
+    return *(const sender_word *)(const void *)&block;
+}
+
+/* From one state to FREE; only one thread comes through, and none that counted before the block was
+ * used again: between its count and this, others may have freed it. */
+static void sender_free(struct wi_sender *sender, uint32_t generation, uint32_t state)
+{
+    sender_word from = sender_state(generation, state);
+    if (__atomic_compare_exchange_n((sender_word *)(void *)&sender->out.block, &from,
+                                    sender_state(generation, WI_BLOCK_FREE), false,
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
         wi_table_give_back(WI_SENDERS, sender_line(&sender->in));
     }
@@ -85,12 +100,13 @@ void weir_sender_close(struct weir_sender *sender)
         return;
     }
     struct wi_sender *self = sender_of(sender);
+    uint32_t generation = (uint32_t)(sender->self >> 32);
     uint32_t from = WI_BLOCK_OPEN;
     if (__atomic_compare_exchange_n(&self->out.block.state, &from, WI_BLOCK_GONE, false,
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
         __atomic_load_n(&self->out.left, __ATOMIC_SEQ_CST) >=
             __atomic_load_n(&sender->sent, __ATOMIC_SEQ_CST)) {
-        sender_free(self, WI_BLOCK_GONE);
+        sender_free(self, generation, WI_BLOCK_GONE);
     }
 }
 
@@ -116,7 +132,7 @@ void weir_sender_left(uint64_t sender, size_t bytes)
     uint64_t left = __atomic_fetch_add(&self->out.left, 1, __ATOMIC_SEQ_CST) + 1;
     if (__atomic_load_n(&self->out.block.state, __ATOMIC_SEQ_CST) == WI_BLOCK_GONE &&
         left >= __atomic_load_n(&self->in.sent, __ATOMIC_SEQ_CST)) {
-        sender_free(self, WI_BLOCK_GONE);
+        sender_free(self, (uint32_t)(sender >> 32), WI_BLOCK_GONE);
     }
 }
 
@@ -144,8 +160,10 @@ void wi_senders_close(uint32_t channel, uint32_t generation)
         uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
         if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
             sender->in.channel_generation == generation) {
-            __atomic_fetch_add(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
-            sender_free(sender, state);
+            uint32_t next =
+                __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
+            sender_free(sender, next, WI_BLOCK_OPEN);
+            sender_free(sender, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
         }
     }
 }
