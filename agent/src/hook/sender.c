@@ -160,8 +160,7 @@ void wi_senders_close(uint32_t channel, uint32_t generation)
         uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
         if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
             sender->in.channel_generation == generation) {
-            uint32_t next =
-                __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
+            uint32_t next = __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
             sender_free(sender, next, WI_BLOCK_OPEN);
             sender_free(sender, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
         }
