@@ -39,6 +39,16 @@ def only(directory, pid, ending):
     return os.path.join(directory, name)
 
 
+def at_once(pid):
+    """The load never waits for the attackers' processor, where we may ask for that: else a tick in which two
+    ticks' moves come would be told as the exporter's doing."""
+    for thread in os.listdir("/proc/%d/task" % pid):
+        try:
+            os.sched_setscheduler(int(thread), os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            return
+
+
 class Stage:
     """The game, its players, and the host that is abused in its place."""
 
@@ -55,6 +65,7 @@ class Stage:
                 os.sched_setaffinity(self.thread(name), processors[:1])
         os.sched_setaffinity(0, others)
         self.players = self.game.players("--players", 200, "--rate", rate, "--churn", 20)
+        at_once(self.players.pid)
         self.segment = only(self.game.dir, self.game.pid, ".weir")
         self.other = Host("--name", f"other{os.getpid()}", "--many", "room:20", "--channel",
                           "moves:unbounded:1000:400", "--http", "127.0.0.1:0")
