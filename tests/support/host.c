@@ -22,6 +22,7 @@
  *   resize NAME N|unbounded | rate NAME IN OUT | open NAME CAPACITY | close NAME
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
  *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
+ *   trim (what malloc holds back goes to the system)
  *   churn N (0: and all that came by it dies)
  *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
@@ -30,6 +31,7 @@
 #include "weir/weir.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -508,6 +510,8 @@ static bool host_command(char *line)
         }
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
         problem = host_allocate(words[1]);
+    } else if (strcmp(words[0], "trim") == 0) {
+        (void)malloc_trim(0);
     } else if (!thing) {
         problem = "no such thing";
     } else if (thing->kind == HOST_CHANNEL) {
