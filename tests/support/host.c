@@ -510,7 +510,7 @@ static bool host_command(char *line)
         }
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
         problem = host_allocate(words[1]);
-    } else if (strcmp(words[0], "trim") == 0) {
+    } else if (n > 0 && strcmp(words[0], "trim") == 0) {
         (void)malloc_trim(0);
     } else if (!thing) {
         problem = "no such thing";
