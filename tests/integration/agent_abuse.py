@@ -16,8 +16,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from abuse import broken_frames  # noqa: E402
 from agent_client import SANITIZED, Agent, Host, M, eventually  # noqa: E402
 from http2_raw import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,  # noqa: E402
-                       PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, Raw, field, frame, message,
-                       request_header)
+                       PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Raw, field, frame,
+                       message, request_header)
 
 MAX_CLIENTS = 128
 host = Host("--name", "game", "--channel", "moves:unbounded:1000:400", "--many", "c:200")
@@ -66,6 +66,26 @@ def broken_calls_end_only_their_stream():
     raw.call(101, "/weir.v1.Agent/Describe")
     assert raw.wait_for(DATA, 101)
     raw.close()
+
+
+def what_follows_an_early_answer_is_thrown_away():
+    """A caller that goes on sending after its answer: its connection stays, and costs no memory."""
+    before = host.rss()
+    raw = Raw(host.socket)
+    raw.send(frame(HEADERS, END_HEADERS, 1, request_header("/any.Service/Method")))
+    found = raw.wait_for(HEADERS, 1)
+    assert found and found[1] & END_STREAM, found
+    reset = raw.wait_for(RST_STREAM, 1)
+    assert reset and reset[3] == b"\0\0\0\0", reset  # NO_ERROR
+    for _ in range(1000):
+        assert raw.send(frame(DATA, 0, 1, b"x" * 16384))
+        for found in raw.available():
+            assert found[0] in (WINDOW_UPDATE, SETTINGS), found
+    raw.call(3, "/weir.v1.Agent/Describe")
+    assert raw.wait_for(DATA, 3)
+    raw.close()
+    if not SANITIZED:
+        assert host.rss() - before < 1 << 20, host.rss() - before
 
 
 def long_headers_are_refused():
@@ -209,9 +229,10 @@ def cpu():
 is_served()
 fds = host.fds()
 for test in (broken_frames_end_only_their_connection, broken_calls_end_only_their_stream,
-             long_headers_are_refused, floods_end_the_connection_or_are_swallowed,
-             random_frames_never_end_the_host, there_is_room_for_so_many_and_no_more,
-             silence_is_ended, no_descriptors_left_is_survived):
+             what_follows_an_early_answer_is_thrown_away, long_headers_are_refused,
+             floods_end_the_connection_or_are_swallowed, random_frames_never_end_the_host,
+             there_is_room_for_so_many_and_no_more, silence_is_ended,
+             no_descriptors_left_is_survived):
     test()
     print("ok", test.__name__, flush=True)
 eventually(lambda: host.fds() <= fds, "as many descriptors as before")

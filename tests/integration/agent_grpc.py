@@ -126,6 +126,28 @@ def errors_have_their_codes():
     assert time.monotonic() - start < 5
 
 
+def unknown_methods_are_answered_at_once_while_the_caller_streams():
+    """A caller that streams waits for headers before it ends its side: server reflection does."""
+    same = lambda octets: octets  # noqa: E731
+    for name in ("/any.Service/Method", "/weir.v1.Agent/Nix",
+                 "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"):
+        call = agent.channel.stream_stream(name, same, same)
+        took = []
+        for _ in range(5):
+            over = threading.Event()
+
+            def requests():
+                yield b""
+                over.wait(20)
+            start = time.monotonic()
+            text = fails(grpc.StatusCode.UNIMPLEMENTED, lambda: call(requests(), timeout=20))
+            took.append(time.monotonic() - start)
+            over.set()
+            assert name in text, text
+        assert min(took) < 0.1, took
+    assert agent.describe(M["DescribeRequest"](), timeout=10).name == "game"
+
+
 def a_client_that_pauses_catches_up():
     """It reads nothing for 5 s; the agent holds one message for it, and the next one is the latest."""
     slow = Agent(host.socket, **{"grpc.http2.lookahead_bytes": 1024})
@@ -196,6 +218,7 @@ def the_end_is_unavailable():
 for test in (describe_says_who_is_there, the_socket_is_the_users_alone, watch_shows_what_happens,
              the_refusals_of_a_host_arrive, subscribe_gives_lines_each_interval,
              a_snapshot_has_every_channel, errors_have_their_codes,
+             unknown_methods_are_answered_at_once_while_the_caller_streams,
              a_client_that_pauses_catches_up, its_own_numbers_add_up, the_end_is_unavailable):
     test()
     print("ok", test.__name__, flush=True)

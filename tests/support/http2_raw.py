@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTP/2 by hand, for what no good client sends, and for processes that must not load gRPC."""
 
+import select
 import socket
 import struct
 
@@ -75,6 +76,11 @@ class Raw:
             stream = int.from_bytes(self.got[5:9], "big") & 0x7FFFFFFF
             payload, self.got = self.got[9:9 + n], self.got[9 + n:]
             yield kind, flags, stream, payload
+
+    def available(self):
+        """The frames that have come by now."""
+        while select.select([self.socket], [], [], 0)[0]:
+            yield next(self.frames())
 
     def wait_for(self, kind, stream=None):
         for found in self.frames():

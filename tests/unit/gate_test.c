@@ -239,6 +239,28 @@ static void sessions_ask_for_the_token_before_anything_else(void **state)
     wi_token_close(gate.token);
 }
 
+static void a_closed_door_answers_while_the_caller_keeps_its_side_open(void **state)
+{
+    (void)state;
+    struct wi_gate gate = {.is_loopback = true};
+    struct weir_error error;
+    assert_int_equal(wi_token_open(path, on_log, NULL, &gate.token, &error), WEIR_OK);
+    struct wi_door door = wi_gate_door(&gate);
+    struct peer *peer = peer_create();
+    assert_true(peer_accept(peer));
+    peer_connect(peer, 0);
+    wi_session_guard(peer->session, &door);
+    struct answer *without = peer_call_with(peer, "/any.Service/Method", "", 0, NULL, NULL);
+    struct answer *foreign =
+        peer_call_with(peer, "/any.Service/Method", "", 0, ":authority", "evil.example");
+    without->stays_open = foreign->stays_open = true;
+    peer_converse(peer);
+    answer_ended(without, "16"); /* and not that there is no such method */
+    answer_ended(foreign, "7");
+    peer_destroy(peer);
+    wi_token_close(gate.token);
+}
+
 static void without_a_token_only_the_name_counts(void **state)
 {
     (void)state;
@@ -268,6 +290,7 @@ int main(void)
         TEST(token_is_renewed_with_its_file),
         TEST(names_count_on_loopback_only),
         TEST(sessions_ask_for_the_token_before_anything_else),
+        TEST(a_closed_door_answers_while_the_caller_keeps_its_side_open),
         TEST(without_a_token_only_the_name_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,74 @@ static void requests_that_are_no_grpc_get_http_errors(void **state)
     assert_true(a->is_closed && b->is_closed);
 }
 
+/* Callers that stream wait for headers before they end their side. The clock stands still here. */
+static void what_the_header_says_wrong_is_answered_while_the_caller_keeps_its_side_open(
+    void **state)
+{
+    struct peer *peer = *state;
+    static const struct {
+        const char *path, *name, *value, *http_status, *status;
+    } cases[] = {
+        {"/any.Service/Method", NULL, NULL, "200", "12"},
+        {"/weir.v1.Agent/Nix", NULL, NULL, "200", "12"},
+        {"/weir.v1.Agent/Watch/", NULL, NULL, "200", "12"},
+        {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", NULL, NULL, "200", "12"},
+        {"/weir.v1.Agent/Watch", "weir-target", "nobody", "200", "5"},
+        {"/weir.v1.Agent/Watch", "grpc-timeout", "soon", "200", "3"},
+        {"/weir.v1.Agent/Watch", "content-type", "text/html", "415", ""},
+        {"/weir.v1.Agent/Watch", ":method", "GET", "405", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer *answer =
+            peer_call_with(peer, cases[i].path, "", 0, cases[i].name, cases[i].value);
+        answer->stays_open = true;
+        peer_converse(peer);
+        answer_ended(answer, cases[i].status);
+        assert_string_equal(answer->http_status, cases[i].http_status);
+    }
+    assert_int_equal(peer->worlds.first->n_holders, 0);
+    struct answer *next = peer_describe(peer);
+    peer_converse(peer);
+    answer_ended(next, "0");
+}
+
+static void a_path_too_long_to_be_a_methods_is_answered_at_its_header(void **state)
+{
+    struct peer *peer = *state;
+    char path[2000];
+    memset(path, 'a', sizeof(path));
+    path[0] = '/';
+    path[sizeof(path) - 1] = '\0';
+    struct answer *answer = peer_call_with(peer, path, "", 0, NULL, NULL);
+    answer->stays_open = true;
+    peer_converse(peer);
+    answer_ended(answer, "12");
+}
+
+/* A peer that does not hear of the end: the bytes take no memory, and the connection's window opens for
+ * the calls that follow. */
+static void what_comes_after_an_early_answer_is_thrown_away(void **state)
+{
+    struct peer *peer = *state;
+    struct answer *answer = peer_call_with(peer, "/any.Service/Method", "", 0, NULL, NULL);
+    answer->stays_open = true;
+    peer_send_all(peer);
+    uint64_t held = peer->memory.bytes;
+    for (int i = 0; i < 1000; i++) {
+        uint8_t frame[9 + 8192] = {0, 0x20, 0, 0, 0, 0, 0, 0, (uint8_t)answer->id};
+        peer_give(peer, frame, sizeof(frame));
+        while (peer_take(peer)) {
+        }
+        assert_int_equal(peer->status, WEIR_OK);
+        assert_true(peer->memory.bytes < held + 4096);
+    }
+    answer_ended(answer, "12");
+    assert_int_equal(wi_world_self(peer->world)->protocol_errors, 0);
+    struct answer *next = peer_describe(peer);
+    peer_converse(peer);
+    answer_ended(next, "0");
+}
+
 static void compressed_requests_are_told_what_is_accepted(void **state)
 {
     struct peer *peer = *state;
@@ -423,6 +491,9 @@ int main(void)
         TEST(subscribe_sends_lines),
         TEST(unknown_methods_are_unimplemented),
         TEST(requests_that_are_no_grpc_get_http_errors),
+        TEST(what_the_header_says_wrong_is_answered_while_the_caller_keeps_its_side_open),
+        TEST(a_path_too_long_to_be_a_methods_is_answered_at_its_header),
+        TEST(what_comes_after_an_early_answer_is_thrown_away),
         TEST(compressed_requests_are_told_what_is_accepted),
         TEST(too_long_requests_are_refused_before_they_have_come),
         TEST(arguments_out_of_range_are_refused),

@@ -163,6 +163,42 @@ static void streams_of_a_process_that_ends_get_its_last_numbers_and_the_end(void
     assert_int_equal(pid_of(ask(s, DESCRIBE, "game")), 4821);
 }
 
+/* The process is chosen when the header has come; the request ends later. */
+static void a_process_that_ends_during_a_request_is_chosen_anew(void **state)
+{
+    struct state *s = *state;
+    static const uint8_t body[5];
+    struct answer *lobby =
+        peer_call_with(s->peer, DESCRIBE, body, sizeof(body), "weir-target", "lobby");
+    struct answer *twin =
+        peer_call_with(s->peer, DESCRIBE, body, sizeof(body), "weir-target", "4822");
+    lobby->stays_open = twin->stays_open = true;
+    peer_converse(s->peer);
+    assert_int_equal(served(s, s->lobby)->n_holders, 1);
+    fake_world_set_state(s->lobby, WI_STATE_DEAD);
+    fake_world_set_state(s->twin, WI_STATE_DEAD);
+    refresh(s, s->lobby);
+    refresh(s, s->twin);
+    add(s->peer, "lobby", 4824);
+    assert_false(wi_worlds_prune(&s->peer->worlds)); /* the requests have them still */
+    lobby->stays_open = twin->stays_open = false;
+    nghttp2_session_resume_data(s->peer->http, lobby->id);
+    nghttp2_session_resume_data(s->peer->http, twin->id);
+    peer_converse(s->peer);
+    assert_int_equal(pid_of(lobby), 4824);
+    answer_ended(twin, "5");
+    assert_true(wi_worlds_prune(&s->peer->worlds));
+}
+
+static void what_is_unclear_is_answered_while_the_caller_keeps_its_side_open(void **state)
+{
+    struct state *s = *state;
+    struct answer *answer = peer_call_with(s->peer, WATCH, "", 0, "weir-target", "game");
+    answer->stays_open = true;
+    peer_converse(s->peer);
+    answer_ended(answer, "9");
+}
+
 static void the_last_one_to_go_leaves_an_answer(void **state)
 {
     struct state *s = *state;
@@ -229,6 +265,8 @@ int main(void)
         TEST(what_is_unclear_is_answered_by_the_list),
         TEST(list_tells_all_that_are_there),
         TEST(streams_of_a_process_that_ends_get_its_last_numbers_and_the_end),
+        TEST(a_process_that_ends_during_a_request_is_chosen_anew),
+        TEST(what_is_unclear_is_answered_while_the_caller_keeps_its_side_open),
         TEST(the_last_one_to_go_leaves_an_answer),
         TEST(a_host_that_is_read_when_dead_goes_on),
         TEST(only_so_many_are_served),

@@ -97,6 +97,7 @@ static void session_end_header(struct wi_session *session, struct wi_stream *str
     if (stream->request.timeout_nanos > 0) {
         stream->deadline_nanos = session->now + stream->request.timeout_nanos;
     }
+    wi_stream_route(session, stream);
 }
 
 static int session_on_frame(nghttp2_session *http, const nghttp2_frame *frame, void *user)

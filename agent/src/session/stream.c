@@ -273,6 +273,35 @@ void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream)
     }
 }
 
+/* Chooses the process that the request names, unless that was done and the process still lives. */
+static bool stream_choose(struct wi_session *session, struct wi_stream *stream,
+                          struct wi_fault *ret_fault)
+{
+    if (stream->method->is_of_all || (stream->served && wi_served_is_there(stream->served))) {
+        return true;
+    }
+    wi_worlds_release(stream->served);
+    stream->served = NULL;
+    return wi_worlds_choose(session->context->worlds, stream->request.target, &stream->served,
+                            ret_fault);
+}
+
+void wi_stream_route(struct wi_session *session, struct wi_stream *stream)
+{
+    struct wi_fault fault = {WI_RPC_UNIMPLEMENTED, ""};
+    for (size_t i = 0; i < session->n_methods && !stream->method; i++) {
+        if (strcmp(session->methods[i].path, stream->request.path) == 0) {
+            stream->method = &session->methods[i];
+        }
+    }
+    if (!stream->method) {
+        wi_fault_set(&fault, WI_RPC_UNIMPLEMENTED, "unknown method %s", stream->request.path);
+        wi_stream_end(session, stream, &fault);
+    } else if (!stream_choose(session, stream, &fault)) {
+        wi_stream_end(session, stream, &fault);
+    }
+}
+
 void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
 {
     const uint8_t *message;
@@ -282,21 +311,9 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
         return;
     }
     struct wi_fault fault = {WI_RPC_UNIMPLEMENTED, ""};
-    const struct wi_method *method = NULL;
-    for (size_t i = 0; i < session->n_methods; i++) {
-        if (strcmp(session->methods[i].path, stream->request.path) == 0) {
-            method = &session->methods[i];
-        }
-    }
-    if (!method) {
-        wi_fault_set(&fault, WI_RPC_UNIMPLEMENTED, "unknown method %s", stream->request.path);
-        wi_stream_end(session, stream, &fault);
-    } else if (!method->is_of_all &&
-               !wi_worlds_choose(session->context->worlds, stream->request.target, &stream->served,
-                                 &fault)) {
-        wi_stream_end(session, stream, &fault);
-    } else if (!method->start(session->context, stream->served, &session->peer, message, n,
-                              session->now, &stream->call, &fault)) {
+    if (!stream_choose(session, stream, &fault) ||
+        !stream->method->start(session->context, stream->served, &session->peer, message, n,
+                               session->now, &stream->call, &fault)) {
         wi_stream_end(session, stream, &fault);
     } else {
         wi_request_finish(&stream->request);

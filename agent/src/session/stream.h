@@ -28,6 +28,7 @@ struct wi_stream {
     uint64_t deadline_nanos; /* of the caller; UINT64_MAX: none */
     uint64_t progress_nanos; /* when a byte in flight was taken last, or the call ended */
     struct wi_request request;
+    const struct wi_method *method; /* NULL: the header is not complete, or names none */
     struct wi_call *call;
     struct wi_served *served; /* that the call is about: held; NULL: none */
     uint8_t *message;         /* in flight */
@@ -69,6 +70,10 @@ void wi_stream_farewell(struct wi_session *session, struct wi_stream *stream,
 
 /* Answers a request with what is wrong with it. */
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream);
+
+/* The header is complete: finds the method and the process that it names, or refuses. A caller may wait
+ * for that before it ends its side. */
+void wi_stream_route(struct wi_session *session, struct wi_stream *stream);
 
 /* The request is complete: begins the call, or refuses. */
 void wi_stream_start(struct wi_session *session, struct wi_stream *stream);
