@@ -19,6 +19,12 @@ AGENT_BANNED = re.compile(
     r"\b(abort|exit|_exit|_Exit|quick_exit|printf|fprintf|vprintf|puts|fputs|putchar|perror"
     r"|strcpy|strcat|sprintf|gets|alloca|system|popen|setenv|putenv|err|errx|warn|warnx)\s*\("
 )
+# What gives a descriptor: it could be 0, 1 or 2, where the host prints.
+AGENT_OPENS = re.compile(
+    r"\b(open|openat|creat|fopen|freopen|opendir|scandir|socket|socketpair|accept|accept4|epoll_create1?|eventfd"
+    r"|pipe|pipe2|dup|dup2|dup3|inotify_init1?|timerfd_create|signalfd|memfd_create|mkstemp|mkostemp|tmpfile)\s*\("
+)
+AGENT_OPENER = "agent/src/segment/descriptor.c"
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|clock_nanosleep|thrd_sleep)\b\s*(\(|[0-9.])")
 SLEEP_PYTHON = re.compile(r"\btime\.sleep\(")
 
@@ -76,6 +82,9 @@ def check_c(path):
             banned = AGENT_BANNED.search(line)
             if banned:
                 complain(path, number, f"{banned.group(1)}() has no place in the agent")
+            opening = path != AGENT_OPENER and AGENT_OPENS.search(line)
+            if opening:
+                complain(path, number, f"{opening.group(1)}() may give 0, 1 or 2: use segment/descriptor.h")
         if path.startswith("tests/") and SLEEP.search(line):
             complain(path, number, "a test waits for a condition with a deadline, not for time")
         if re.match(r"\s*typedef\s+struct\b", line):

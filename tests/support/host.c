@@ -16,6 +16,8 @@
  *                                                 them channels, half single tasks
  *   --no-agent         hooks only                 --for SECONDS   end by itself
  *   --grpc ADDRESS     consoles over TCP
+ *   --close WHEN:012   closes these descriptors before, between or after the two starts, and from then
+ *                      on prints there every tick; commands and answers go through copies
  *
  * It prints "ready PID" once all stands. Commands, each answered by "ok" or "error TEXT":
  *   send NAME N | receive NAME N | reject NAME full|closed|timeout|shed N | discard NAME N
@@ -23,6 +25,7 @@
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
  *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
  *   trim (what malloc holds back goes to the system)
+ *   prints (an error when anything printed on a closed descriptor arrived anywhere)
  *   churn N (0: and all that came by it dies)
  *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
@@ -31,6 +34,7 @@
 #include "weir/weir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -80,6 +84,11 @@ static struct {
     struct weir_task_kind *kind;
 } churn;
 static void *host_held; /* by the last allocate */
+static int host_input = STDIN_FILENO, host_output = STDOUT_FILENO;
+static struct {
+    bool is_one[3];
+    unsigned n_prints, n_arrived;
+} closed;
 
 static void host_die(const char *what, const char *text)
 {
@@ -205,8 +214,21 @@ static void host_churn(uint64_t n)
     }
 }
 
+/* As a library does that knows no other way to tell something. */
+static void host_print(void)
+{
+    static const char line[] = "a line that the host prints where nobody listens\n";
+    for (int fd = 0; fd < 3; fd++) {
+        if (closed.is_one[fd]) {
+            closed.n_prints++;
+            closed.n_arrived += write(fd, line, sizeof(line) - 1) >= 0;
+        }
+    }
+}
+
 static void host_tick(double seconds)
 {
+    host_print();
     host_churn(host_due(churn.rate, seconds, &churn.owed));
     for (size_t i = 0; i < n_things; i++) {
         struct host_thing *thing = &things[i];
@@ -510,6 +532,9 @@ static bool host_command(char *line)
         }
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
         problem = host_allocate(words[1]);
+    } else if (n > 0 && strcmp(words[0], "prints") == 0) {
+        problem =
+            closed.n_prints && !closed.n_arrived ? NULL : "it arrived, or nothing was printed";
     } else if (n > 0 && strcmp(words[0], "trim") == 0) {
         (void)malloc_trim(0);
     } else if (!thing) {
@@ -521,8 +546,7 @@ static bool host_command(char *line)
     } else {
         problem = host_other_command(thing, words[0], first);
     }
-    printf(problem ? "error %s\n" : "ok\n", problem);
-    fflush(stdout);
+    dprintf(host_output, problem ? "error %s\n" : "ok\n", problem);
     return true;
 }
 
@@ -532,7 +556,7 @@ static bool host_read(bool *ret_is_open)
     static char line[512];
     static size_t length;
     char bytes[4096];
-    ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
+    ssize_t n = read(host_input, bytes, sizeof(bytes));
     if (n <= 0) {
         *ret_is_open = n < 0 && (errno == EAGAIN || errno == EINTR);
         return true;
@@ -577,7 +601,7 @@ static void host_run(int signals, double seconds)
     bool is_open = true;
     for (;;) {
         struct pollfd waits[] = {{.fd = signals, .events = POLLIN},
-                                 {.fd = is_open ? STDIN_FILENO : -1, .events = POLLIN}};
+                                 {.fd = is_open ? host_input : -1, .events = POLLIN}};
         poll(waits, 2, HOST_TICK_MILLIS);
         uint64_t now = host_now();
         host_tick((double)(now - last) / (double)HOST_NANOS);
@@ -598,7 +622,26 @@ static const char *host_value(int argc, char **argv, int *i)
     return argv[++*i];
 }
 
+/* "WHEN:DIGITS": closes them when it is time. */
+static void host_close(const char *text, const char *now)
+{
+    size_t n = strlen(now);
+    if (!text || strncmp(text, now, n) != 0 || text[n] != ':') {
+        return;
+    }
+    host_input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 50);
+    host_output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 50);
+    for (int fd = 0; fd < 3; fd++) {
+        closed.is_one[fd] = strchr(text + n, '0' + fd) != NULL;
+        if (closed.is_one[fd]) {
+            close(fd);
+        }
+    }
+    host_print();
+}
+
 struct host_setup {
+    const char *closes; /* NULL: nothing */
     struct weir_options options;
     struct weir_agent_options agent;
     bool has_agent;
@@ -629,6 +672,8 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
             setup->agent.http = value;
         } else if (strcmp(word, "--grpc") == 0) {
             setup->agent.grpc = value;
+        } else if (strcmp(word, "--close") == 0) {
+            setup->closes = value;
         } else if (strcmp(word, "--for") == 0) {
             setup->seconds = strtod(value, NULL);
         } else if (strcmp(word, "--latency") == 0) {
@@ -662,17 +707,19 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
 
 int main(int argc, char **argv)
 {
-    struct host_setup setup = {WEIR_OPTIONS_INIT, WEIR_AGENT_OPTIONS_INIT, true, 0};
+    struct host_setup setup = {NULL, WEIR_OPTIONS_INIT, WEIR_AGENT_OPTIONS_INIT, true, 0};
     struct weir_error error = {{0}};
     setup.options.log = host_log;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int signals = host_catch_signals();
     host_parse(argc, argv, true, &setup);
+    host_close(setup.closes, "before");
     enum weir_status status = weir_start(&setup.options, &error);
     if (status != WEIR_OK) {
         fprintf(stderr, "host: weir_start: %s: %s\n", weir_status_name(status), error.text);
     }
     host_parse(argc, argv, false, &setup);
+    host_close(setup.closes, "between");
     if (setup.has_agent) {
         status = weir_agent_start(&setup.agent, &error);
         if (status != WEIR_OK) {
@@ -680,8 +727,8 @@ int main(int argc, char **argv)
                     error.text);
         }
     }
-    printf("ready %d\n", (int)getpid());
-    fflush(stdout);
+    host_close(setup.closes, "after");
+    dprintf(host_output, "ready %d\n", (int)getpid());
     host_run(signals, setup.seconds);
     weir_agent_stop();
     weir_stop();

@@ -54,18 +54,23 @@ static struct weir_channel *open_channel(const char *name)
     return weir_channel_open(&options);
 }
 
-static void start(weir_log_fn log)
+static void start_agent(void)
 {
-    struct weir_options options = WEIR_OPTIONS_INIT;
-    options.log = log;
     setenv("WEIR_HTTP", "127.0.0.1:0", 1);
-    CHECK(weir_start(&options, &error) == WEIR_OK);
-    moves = open_channel("moves");
     CHECK(weir_agent_start(NULL, &error) == WEIR_OK);
     struct weir_health health = {.size = sizeof(health)};
     weir_health_read(&health);
     snprintf(socket_path, sizeof(socket_path), "%.*s.sock", (int)strlen(health.path) - 5,
              health.path);
+}
+
+static void start(weir_log_fn log)
+{
+    struct weir_options options = WEIR_OPTIONS_INIT;
+    options.log = log;
+    CHECK(weir_start(&options, &error) == WEIR_OK);
+    moves = open_channel("moves");
+    start_agent();
 }
 
 /* ---- a client in a process of its own -------------------------------------------------------- */
@@ -229,6 +234,13 @@ static void check_victim(const struct victim *victim)
     }
 }
 
+static uint64_t descriptors_lost(void)
+{
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    return health.descriptors_lost;
+}
+
 static void closes_all_descriptors(const char *dir)
 {
     start(on_log);
@@ -241,6 +253,7 @@ static void closes_all_descriptors(const char *dir)
     weir_channel_send(moves, 1);
     CHECK(child_wait(has_no_thread, NULL)); /* and so it cannot spin */
     CHECK(strstr(last_line, "weir_agent_start"));
+    CHECK(descriptors_lost() == 1);
     for (int i = 0; i < N_VICTIMS; i++) {
         check_victim(&victims[i]);
     }
@@ -275,6 +288,36 @@ static void a_host_may_close_all_descriptors_and_take_their_numbers(void **state
     assert_int_equal(child_count(dir, ".weir", NULL, 0), 0);
     assert_int_equal(child_count(dir, ".sock", NULL, 0), 0);
     child_dir_remove(dir);
+}
+
+/* Before there is an exporter, and where there never is one. */
+static void closes_all_between_the_starts(const char *dir)
+{
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    note_sets();
+    closefrom(3);
+    for (int i = 0; i < N_VICTIMS; i++) {
+        open_victim(&victims[i], dir, i);
+    }
+    moves = open_channel("moves");
+    for (int i = 0; i < 5000; i++) {
+        CHECK(open_channel("more") != NULL);
+    }
+    start_agent();
+    CHECK(is_served());
+    weir_agent_stop();
+    weir_channel_send(moves, 1);
+    weir_stop();
+    for (int i = 0; i < N_VICTIMS; i++) {
+        check_victim(&victims[i]);
+    }
+    CHECK(descriptors_lost() == 0);
+}
+
+static void descriptors_closed_between_the_starts_cost_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(closes_all_between_the_starts), 0);
 }
 
 static void stops_at_once(const char *dir)
@@ -657,6 +700,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_host_may_close_all_descriptors_and_take_their_numbers),
+        cmocka_unit_test(descriptors_closed_between_the_starts_cost_nothing),
         cmocka_unit_test(stopping_after_that_touches_nothing_of_the_hosts),
         cmocka_unit_test(a_host_may_lower_its_limits),
         cmocka_unit_test(a_host_may_change_its_root),

@@ -134,6 +134,9 @@ struct weir_health {
     uint64_t samples_lost;    /* waits that found no room for a histogram */
     uint64_t threads;         /* shards in use */
     char path[256];           /* the segment's file; "" when it has none */
+    /* Times that the program closed the exporter's descriptors, as by closefrom(3): nothing is served
+     * from then on until weir_agent_start is called again. */
+    uint64_t descriptors_lost;
 };
 WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
 

@@ -7,6 +7,7 @@
 #include "segment/file.h"
 
 #include "segment/cgroup.h"
+#include "segment/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,7 +118,7 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
     /* A nameless file gets its name through /proc. */
     int fd = -1;
     if (access("/proc/self/fd", X_OK) == 0) {
-        fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        fd = wi_descriptor_open(dir, O_TMPFILE | O_RDWR, 0600);
     } else {
         errno = EOPNOTSUPP;
     }
@@ -126,7 +127,7 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
         snprintf(ret_temporary, room, ".%ld.new", (long)getpid());
         snprintf(path, sizeof(path), "%s/%s", dir, ret_temporary);
         unlink(path);
-        fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = wi_descriptor_open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0600);
     }
     if (fd < 0) {
         wi_error_set(ret_error,
@@ -134,7 +135,8 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
                      dir, strerror(errno));
         return WEIR_E_SYSTEM;
     }
-    if (ftruncate(fd, (off_t)bytes) != 0) {
+    /* Emptied first: a low number that the host closed during open(2) was this file for a moment. */
+    if (ftruncate(fd, 0) != 0 || ftruncate(fd, (off_t)bytes) != 0) {
         wi_error_set(ret_error, "cannot size the segment in %.140s: %s", dir, strerror(errno));
         wi_file_drop(fd, dir, ret_temporary);
         return WEIR_E_SYSTEM;
@@ -246,7 +248,7 @@ void wi_file_stem(uint32_t pid, uint64_t start_ticks, char *ret_stem, size_t roo
 
 ssize_t wi_file_read(const char *path, char *ret_text, size_t room)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = wi_descriptor_open(path, O_RDONLY | O_NOCTTY, 0);
     if (fd < 0) {
         return -1;
     }

@@ -6,6 +6,7 @@
  */
 #include "segment/find.h"
 
+#include "segment/descriptor.h"
 #include "segment/file.h"
 #include "segment/layout.h"
 
@@ -71,7 +72,7 @@ static enum weir_status find_fail(struct wi_found *found, enum weir_status statu
 
 enum weir_status wi_find_open(const char *path, int *ret_fd, struct weir_error *ret_error)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = wi_descriptor_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         int why = errno;
         bool is_denied = why == EACCES || why == EPERM;
@@ -218,7 +219,7 @@ static void find_list_add(struct find_list *list, const char *path)
 static void find_in_dir(void *context, const char *dir)
 {
     struct find_list *list = context;
-    DIR *entries = opendir(dir);
+    DIR *entries = wi_descriptor_opendir(dir);
     if (!entries) {
         return;
     }
@@ -238,7 +239,7 @@ static void find_in_dir(void *context, const char *dir)
 static void find_in_all(const char *parent, const char *prefix, const char *below,
                         void (*visit)(void *context, const char *dir), void *context)
 {
-    DIR *entries = opendir(parent);
+    DIR *entries = wi_descriptor_opendir(parent);
     if (!entries) {
         return;
     }
@@ -283,7 +284,7 @@ static bool find_parse_mapping(char *line, struct find_mapping *ret_mapping)
 static bool find_in_dir_by_inode(struct find_list *list, const char *dir,
                                  const struct find_mapping *mapping)
 {
-    DIR *entries = opendir(dir);
+    DIR *entries = wi_descriptor_opendir(dir);
     bool is_found = false;
     if (!entries) {
         return false;
@@ -332,8 +333,12 @@ static void find_in_maps(struct find_list *list, const char *pid_name)
     char line[1024];
     struct find_mapping mapping;
     snprintf(path, sizeof(path), "/proc/%.20s/maps", pid_name);
-    FILE *maps = fopen(path, "re");
+    int fd = wi_descriptor_open(path, O_RDONLY, 0);
+    FILE *maps = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (!maps) {
+        if (fd >= 0) {
+            close(fd);
+        }
         return;
     }
     while (fgets(line, sizeof(line), maps)) {
@@ -346,7 +351,7 @@ static void find_in_maps(struct find_list *list, const char *pid_name)
 
 static void find_in_processes(struct find_list *list)
 {
-    DIR *entries = opendir("/proc");
+    DIR *entries = wi_descriptor_opendir("/proc");
     if (!entries) {
         return;
     }
@@ -506,7 +511,7 @@ static bool find_is_leaving(const char *dir, int dir_fd, const char *name)
 void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
                    void *context)
 {
-    DIR *entries = opendir(dir);
+    DIR *entries = wi_descriptor_opendir(dir);
     if (!entries) {
         return;
     }

@@ -721,6 +721,7 @@ void weir_health_read(struct weir_health *ret_health)
         health.limit_bytes = header->limit_bytes;
         health.handles_refused = __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED);
         health.cells_refused = __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED);
+        health.descriptors_lost = __atomic_load_n(&wi_segment.descriptors_lost, __ATOMIC_RELAXED);
         health.samples_lost = __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED);
         uint32_t n_shards = __atomic_load_n(&header->n_shards, __ATOMIC_ACQUIRE);
         for (uint32_t s = 0; s < n_shards; s++) {

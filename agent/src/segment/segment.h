@@ -53,6 +53,7 @@ struct wi_segment {
     weir_log_fn log;
     void *log_context;
     bool has_logged_limit;
+    uint64_t descriptors_lost; /* times that the host closed the exporter's; atomic */
 };
 
 extern struct wi_segment wi_segment;

@@ -3,6 +3,7 @@
 #include "snapshot/process.h"
 
 #include "segment/cgroup.h"
+#include "segment/descriptor.h"
 #include "segment/file.h"
 
 #include <dirent.h>
@@ -58,7 +59,7 @@ static uint64_t process_fds(uint32_t pid)
         return (uint64_t)facts.st_size;
     }
     uint64_t n = 0;
-    DIR *entries = opendir(path);
+    DIR *entries = wi_descriptor_opendir(path);
     if (entries) {
         for (struct dirent *entry; (entry = readdir(entries));) {
             n += entry->d_name[0] != '.';

@@ -6,6 +6,7 @@
  */
 #include "snapshot/recorder.h"
 
+#include "segment/descriptor.h"
 #include "segment/file.h"
 
 #include <errno.h>
@@ -242,7 +243,7 @@ static int recorder_open_dir(const struct wi_recorder *recorder, char *ret_dir, 
         return -1;
     }
     *slash = '\0';
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = wi_descriptor_open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd < 0) {
         return -1;
     }
@@ -324,9 +325,9 @@ static int recorder_open_to_write(int reading_fd)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", reading_fd);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = wi_descriptor_open(path, O_RDWR, 0);
     if (fd < 0 && errno == EACCES && fchmod(reading_fd, 0600) == 0) {
-        fd = open(path, O_RDWR | O_CLOEXEC);
+        fd = wi_descriptor_open(path, O_RDWR, 0);
         fchmod(reading_fd, 0400);
     }
     return fd;

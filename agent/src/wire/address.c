@@ -2,6 +2,8 @@
 /* Addresses and Host names, without a resolver: it would block. */
 #include "wire/address.h"
 
+#include "segment/descriptor.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -137,7 +139,7 @@ static void address_write(const struct sockaddr_storage *address, struct wi_addr
 static bool address_open(struct sockaddr_storage *address, socklen_t length, int *ret_fd)
 {
     int on = 1;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    int fd = wi_descriptor_socket(address->ss_family, SOCK_STREAM, IPPROTO_TCP);
     if (fd < 0) {
         return false;
     }

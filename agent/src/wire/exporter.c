@@ -7,7 +7,9 @@
 #include "wire/exporter.h"
 
 #include "encode/weir.h"
+#include "segment/descriptor.h"
 #include "segment/file.h"
+#include "segment/segment.h"
 #include "wire/address.h"
 #include "wire/budget.h"
 #include "wire/conn.h"
@@ -267,6 +269,7 @@ static void exporter_step_conns(struct wi_exporter *exporter, uint64_t now)
 static void exporter_forget(struct wi_exporter *exporter)
 {
     wi_http_forget(exporter->http);
+    __atomic_fetch_add(&wi_segment.descriptors_lost, 1, __ATOMIC_RELAXED);
     exporter_log(exporter,
                  "weir: the program has closed the exporter's descriptors, so nothing is served; "
                  "call weir_agent_stop and weir_agent_start");
@@ -454,7 +457,8 @@ static enum weir_status exporter_open_http(struct wi_exporter *exporter,
         return status;
     }
     /* A descriptor of our own for the same description, which a source closes when it goes. */
-    exporter->http_source.fd = fcntl(wi_http_fd(exporter->http), F_DUPFD_CLOEXEC, 0);
+    exporter->http_source.fd =
+        fcntl(wi_http_fd(exporter->http), F_DUPFD_CLOEXEC, WI_DESCRIPTOR_LOWEST);
     exporter->http_source.on_ready = exporter_on_http;
     if (exporter->http_source.fd < 0 ||
         wi_reactor_add(&exporter->reactor, &exporter->http_source, EPOLLIN) != WEIR_OK) {

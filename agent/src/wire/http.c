@@ -20,6 +20,7 @@
 
 #include "encode/buffer.h"
 #include "encode/prometheus.h"
+#include "segment/descriptor.h"
 #include "wire/address.h"
 #include "wire/gate.h"
 #include "wire/scrape.h"
@@ -495,8 +496,7 @@ static bool http_accept(struct wi_http *http)
             http_pause(http);
             return false;
         }
-        int fd = accept4(http->listener, (struct sockaddr *)&address, &length,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = wi_descriptor_accept(http->listener, (struct sockaddr *)&address, &length);
         if (fd >= 0) {
             http_client_add(http, place, fd, (struct sockaddr *)&address, length);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -668,8 +668,8 @@ static enum weir_status http_watch(struct wi_http *http, struct weir_error *ret_
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     struct epoll_event listener = {.events = EPOLLIN, .data.fd = http->listener};
     struct epoll_event daemon = {.events = EPOLLIN};
-    http->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (http->epoll < 0 || !info ||
+    http->epoll = wi_descriptor_epoll();
+    if (http->epoll < 0 || !info || info->epoll_fd < WI_DESCRIPTOR_LOWEST ||
         epoll_ctl(http->epoll, EPOLL_CTL_ADD, http->listener, &listener) != 0 ||
         epoll_ctl(http->epoll, EPOLL_CTL_ADD, info->epoll_fd, &daemon) != 0) {
         return http_fail(WEIR_E_SYSTEM, ret_error, "no epoll");
@@ -696,8 +696,12 @@ enum weir_status wi_http_create(const struct wi_http_options *options, struct wi
     }
     http->gate = (struct wi_gate){options->token, http->hosts, http->address.is_loopback};
     if (status == WEIR_OK) {
+        struct wi_low_descriptors low;
         MHD_set_panic_func(http_panic, NULL);
-        if (!http_guarded(http, http_daemon_start) || !http->daemon) {
+        wi_descriptor_hold_low(&low); /* MHD opens its epoll by itself */
+        bool has_started = http_guarded(http, http_daemon_start) && http->daemon;
+        wi_descriptor_free_low(&low);
+        if (!has_started) {
             status = http_fail(WEIR_E_SYSTEM, ret_error, "libmicrohttpd does not start");
         }
     }

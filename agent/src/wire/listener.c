@@ -2,6 +2,7 @@
 /* The unix socket, and TCP. */
 #include "wire/listener.h"
 
+#include "segment/descriptor.h"
 #include "segment/file.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ static void listener_address(const char *path, struct sockaddr_un *ret_address)
 
 static int listener_socket(void)
 {
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return wi_descriptor_socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
 enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_error)
@@ -154,7 +155,7 @@ static void listener_on_ready(struct wi_source *source, uint32_t events, uint64_
     (void)events;
     struct wi_listener *listener = (struct wi_listener *)(void *)source;
     for (int i = 0; i < LISTENER_ACCEPTS_MAX; i++) {
-        int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = wi_descriptor_accept(source->fd, NULL, NULL);
         if (fd >= 0) {
             listener->resume_nanos = 0;
             listener_admit(listener, fd, now);

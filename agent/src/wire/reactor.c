@@ -2,6 +2,7 @@
 /* One epoll set, and a pipe that ends it. */
 #include "wire/reactor.h"
 
+#include "segment/descriptor.h"
 #include "segment/file.h"
 
 #include <errno.h>
@@ -31,10 +32,10 @@ enum weir_status wi_reactor_init(struct wi_reactor *reactor, struct weir_error *
         reactor->fds[i] = -1;
     }
     reactor->stop_fds[0] = reactor->stop_fds[1] = -1;
-    reactor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    reactor->epoll_fd = wi_descriptor_epoll();
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     struct stat facts;
-    if (reactor->epoll_fd < 0 || pipe2(reactor->stop_fds, O_CLOEXEC | O_NONBLOCK) != 0 ||
+    if (reactor->epoll_fd < 0 || !wi_descriptor_pipe(reactor->stop_fds) ||
         fstat(reactor->stop_fds[1], &facts) != 0 ||
         epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, reactor->stop_fds[0], &event) != 0) {
         wi_error_set(ret_error,

@@ -2,6 +2,7 @@
 /* Which processes are served, and how fresh their numbers are. */
 #include "wire/roster.h"
 
+#include "segment/descriptor.h"
 #include "segment/file.h"
 
 #include <errno.h>
@@ -251,7 +252,7 @@ void wi_roster_init(struct wi_roster *roster, struct wi_reactor *reactor, bool i
     roster->is_finding = is_finding;
     roster->targets = targets;
     roster->n_targets = n_targets;
-    roster->inotify.fd = is_finding ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1;
+    roster->inotify.fd = is_finding ? wi_descriptor_inotify() : -1;
     roster->inotify.on_ready = roster_on_inotify;
     if (roster->inotify.fd >= 0) {
         (void)wi_reactor_add(reactor, &roster->inotify, EPOLLIN);

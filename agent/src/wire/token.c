@@ -2,6 +2,7 @@
 /* One secret in a file. */
 #include "wire/token.h"
 
+#include "segment/descriptor.h"
 #include "segment/file.h"
 
 #include <errno.h>
@@ -73,7 +74,7 @@ static enum weir_status token_load(const char *path, char text[WI_TOKEN_MOST + 2
 {
     size_t n = 0;
     ssize_t part = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = wi_descriptor_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0) {
         wi_error_set(ret_error, "the token file %.140s cannot be read: %s", path, strerror(errno));
         return WEIR_E_DENIED;
