@@ -624,6 +624,10 @@ enum weir_status wi_world_add_warning(struct wi_world *world, const struct wi_wa
             fake_world_set_text(world, row, (int)i, texts[i]);
         }
     }
+    if (warning->has_row) {
+        fake_world_set_text(world, row, WI_WARNING_SUBJECT_KIND, wi_kind_name(warning->row_kind));
+        fake_world_set_u64(row, WI_WARNING_SUBJECT_ID, warning->row_id);
+    }
     for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
         if (isfinite(warning->number[n])) {
             fake_world_set_f64(row, WI_WARNING_FIRST_NUMBER + n, warning->number[n]);

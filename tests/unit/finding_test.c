@@ -417,6 +417,50 @@ static void worst_stand_first_and_at_most_64(void **state)
     assert_string_equal(warning(63, WI_WARNING_SEVERITY), "critical");
 }
 
+static void assert_about(size_t i, const char *kind, const struct wi_row *row)
+{
+    const struct wi_value *id = &wi_world_row(world, WI_WARNING, i)->value[WI_WARNING_SUBJECT_ID];
+    assert_string_equal(warning(i, WI_WARNING_SUBJECT_KIND), kind);
+    assert_int_equal(id->type, WI_U64);
+    assert_int_equal(id->u.u64, row->id);
+}
+
+/* Two of one name, and a semaphore of that name: only the id tells which. */
+static void a_finding_says_which_row_it_is_about(void **state)
+{
+    (void)state;
+    fake_world_add_channel(world, "queue", 0, 0, 10);
+    struct wi_row *full = fake_world_add_channel(world, "queue", 0, 0, 10);
+    struct wi_row *gone = fake_world_add_semaphore(world, "queue", 4, 0);
+    struct wi_row *leak = fake_world_add_channel(world, "leak", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
+    for (unsigned i = 1; i <= 12; i++) {
+        set_depth(full, 10, i);
+        set_depth(leak, 6000 * i, 6000 * i);
+        look();
+    }
+    fake_world_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
+    look();
+    bool is_seen[4] = {false};
+    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
+        const char *kind = warning(i, WI_WARNING_KIND);
+        if (strcmp(kind, "channel_full") == 0) {
+            assert_about(i, "channel", full);
+            is_seen[0] = true;
+        } else if (strcmp(kind, "permits_exhausted") == 0) {
+            assert_about(i, "semaphore", gone);
+            is_seen[1] = true;
+        } else if (strcmp(kind, "channel_growing") == 0) {
+            assert_about(i, "channel", leak);
+            is_seen[2] = true;
+        } else if (strcmp(kind, "agent_full") == 0) {
+            assert_about(i, "agent", agent);
+            is_seen[3] = true;
+        }
+    }
+    assert_true(is_seen[0] && is_seen[1] && is_seen[2] && is_seen[3]);
+}
+
 static void deep_newcomer_is_seen_among_too_many(void **state)
 {
     (void)state;
@@ -524,6 +568,7 @@ int main(void)
         TEST(exhausted_permits_with_refusals),
         TEST(what_the_agent_lost_is_said),
         TEST(worst_stand_first_and_at_most_64),
+        TEST(a_finding_says_which_row_it_is_about),
         TEST(deep_newcomer_is_seen_among_too_many),
         TEST(closed_channels_are_forgotten),
         TEST(empty_rows_are_no_trouble),

@@ -11,10 +11,23 @@ struct select_entry {
     struct wi_value value; /* of the sort column, or the name as a text */
     struct wi_value then;  /* breaks ties, the greatest first; absent where nothing does */
     uint32_t place;        /* in the order of opening: breaks ties */
+    struct wi_rank rank;   /* where the worst come first */
+};
+
+/* What warnings say of the rows of one kind: the worst of each. */
+#define SELECT_WARNINGS 64
+struct select_warnings {
+    size_t n;
+    struct {
+        uint64_t id;
+        unsigned severity;
+    } of[SELECT_WARNINGS];
 };
 
 struct select_heap {
     const struct wi_query *query;
+    const struct select_warnings *warnings;
+    uint64_t now_nanos;
     struct select_entry *entries;
     size_t n_entries;
     size_t room;
@@ -66,6 +79,11 @@ static int select_compare_values(const struct wi_value *x, const struct wi_value
 static int select_compare(const struct wi_query *query, const struct select_entry *a,
                           const struct select_entry *b)
 {
+    if (query->is_worst_first) {
+        return a->rank.rank != b->rank.rank ? (a->rank.rank > b->rank.rank ? -1 : 1)
+               : a->place < b->place        ? -1
+                                            : 1;
+    }
     int order = select_compare_values(&a->value, &b->value, query->is_descending);
     order = order ? order : select_compare_values(&a->then, &b->then, true);
     return order ? order : a->place < b->place ? -1 : 1;
@@ -102,15 +120,95 @@ static void select_sink(struct select_heap *heap, size_t n_entries)
     }
 }
 
-static void select_offer(struct select_heap *heap, const struct wi_row *row, uint32_t place)
+/* ---- the worst first ----------------------------------------------------------------------- */
+
+static void select_gather(const struct wi_world *world, enum wi_kind kind,
+                          struct select_warnings *ret_warnings)
 {
-    struct select_entry entry = {{WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, place};
+    ret_warnings->n = 0;
+    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
+        const struct wi_row *row = wi_world_row(world, WI_WARNING, i);
+        const struct wi_value *about = &row->value[WI_WARNING_SUBJECT_KIND];
+        const struct wi_value *id = &row->value[WI_WARNING_SUBJECT_ID];
+        const struct wi_value *said = &row->value[WI_WARNING_SEVERITY];
+        const struct wi_value *sort = &row->value[WI_WARNING_KIND];
+        if (said->type != WI_TEXT || sort->type != WI_TEXT || about->type != WI_TEXT ||
+            id->type != WI_U64 || strcmp(about->u.text, wi_kind_name(kind)) != 0) {
+            continue;
+        }
+        unsigned severity = wi_rank_severity(said->u.text, sort->u.text);
+        size_t at = 0;
+        while (at < ret_warnings->n && ret_warnings->of[at].id != id->u.u64) {
+            at++;
+        }
+        if (at == SELECT_WARNINGS) {
+            return; /* the worst are there */
+        }
+        ret_warnings->of[at].severity =
+            at < ret_warnings->n && ret_warnings->of[at].severity > severity
+                ? ret_warnings->of[at].severity
+                : severity;
+        ret_warnings->of[at].id = id->u.u64;
+        ret_warnings->n += at == ret_warnings->n;
+    }
+}
+
+static unsigned select_step(const struct wi_query *query, int metric, const struct wi_value *value)
+{
+    bool is_ratio =
+        metric >= 0 && wi_metric_table(query->kind)->metrics[metric].unit == WI_UNIT_RATIO;
+    return wi_rank_step(wi_value_number(value, 0), is_ratio);
+}
+
+static struct wi_rank select_rank(const struct select_heap *heap, const struct wi_row *row,
+                                  const struct select_entry *entry)
+{
+    const struct wi_query *query = heap->query;
+    unsigned severity = 0;
+    for (size_t i = 0; i < heap->warnings->n; i++) {
+        severity = heap->warnings->of[i].id == row->id ? heap->warnings->of[i].severity : severity;
+    }
+    uint32_t rank = wi_rank_of(severity, select_step(query, query->sort, &entry->value),
+                               select_step(query, query->then, &entry->then));
+    return wi_rank_hold(query->ranks, row->id, rank, heap->now_nanos);
+}
+
+/* Remembers the rows up to the end of the window. */
+static void select_remember(const struct select_heap *heap, struct wi_memory *memory)
+{
+    struct wi_ranks *ranks = heap->query->ranks;
+    if (!heap->query->is_worst_first || !ranks) {
+        return;
+    }
+    wi_ranks_begin(ranks, heap->n_entries, memory);
+    for (size_t i = 0; i < heap->n_entries; i++) {
+        wi_ranks_add(ranks, &heap->entries[i].rank);
+    }
+    wi_ranks_end(ranks);
+}
+
+/* ---- the window ---------------------------------------------------------------------------- */
+
+static struct select_entry select_entry(const struct select_heap *heap, const struct wi_row *row,
+                                        uint32_t place)
+{
+    struct select_entry entry = {
+        {WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, place, {0, 0, 0}};
     if (heap->query->sort >= 0) {
         entry.value = row->value[heap->query->sort];
     }
     if (heap->query->has_then) {
         entry.then = row->value[heap->query->then];
     }
+    if (heap->query->is_worst_first) {
+        entry.rank = select_rank(heap, row, &entry);
+    }
+    return entry;
+}
+
+static void select_offer(struct select_heap *heap, const struct wi_row *row, uint32_t place)
+{
+    struct select_entry entry = select_entry(heap, row, place);
     if (heap->n_entries == heap->room) {
         if (heap->room > 0 && select_compare(heap->query, &entry, &heap->entries[0]) < 0) {
             heap->entries[0] = entry;
@@ -147,12 +245,44 @@ static bool select_passes(const struct wi_query *query, const struct wi_row *row
     return value->type == WI_TEXT && value->u.text && strcmp(value->u.text, query->equals) == 0;
 }
 
+/* Where the window begins: as asked for, or so that the followed row stands in its middle. */
+static size_t select_offset(const struct wi_world *world, const struct select_heap *heap)
+{
+    const struct wi_query *query = heap->query;
+    size_t total = wi_world_count(world, query->kind), before = 0;
+    struct select_entry followed;
+    bool is_there = false;
+    for (size_t i = 0; query->follow && i < total && !is_there; i++) {
+        const struct wi_row *row = wi_world_row(world, query->kind, i);
+        is_there = row->id == query->follow && select_passes(query, row);
+        if (is_there) {
+            followed = select_entry(heap, row, (uint32_t)i);
+        }
+    }
+    for (size_t i = 0; is_there && i < total; i++) {
+        const struct wi_row *row = wi_world_row(world, query->kind, i);
+        if (i != followed.place && select_passes(query, row)) {
+            struct select_entry entry = select_entry(heap, row, (uint32_t)i);
+            before += select_compare(query, &entry, &followed) < 0;
+        }
+    }
+    bool is_inside =
+        !is_there || (before >= query->offset && before - query->offset < query->limit);
+    return is_inside ? query->offset : before > query->limit / 2 ? before - query->limit / 2 : 0;
+}
+
 enum weir_status wi_select(const struct wi_world *world, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection)
 {
+    struct select_warnings warnings = {.n = 0};
     size_t total = wi_world_count(world, query->kind);
-    size_t last = (size_t)query->offset + query->limit;
-    struct select_heap heap = {.query = query, .room = last < total ? last : total};
+    struct select_heap heap = {
+        .query = query, .warnings = &warnings, .now_nanos = wi_world_monotonic_nanos(world)};
+    if (query->is_worst_first) {
+        select_gather(world, query->kind, &warnings);
+    }
+    size_t offset = select_offset(world, &heap), last = offset + query->limit;
+    heap.room = last < total ? last : total;
     heap.entries = wi_memory_take(memory, (heap.room + 1) * sizeof(*heap.entries));
     if (!heap.entries) {
         return WEIR_E_MEMORY;
@@ -166,16 +296,19 @@ enum weir_status wi_select(const struct wi_world *world, const struct wi_query *
         }
     }
     select_sort(&heap);
-    size_t skipped = query->offset < heap.n_entries ? query->offset : heap.n_entries;
+    size_t skipped = offset < heap.n_entries ? offset : heap.n_entries;
     size_t n_rows = heap.n_entries - skipped;
     uint32_t *rows = wi_memory_take(memory, (n_rows + 1) * sizeof(*rows));
     for (size_t i = 0; rows && i < n_rows; i++) {
         rows[i] = heap.entries[skipped + i].place;
     }
+    if (rows) {
+        select_remember(&heap, memory);
+    }
     wi_memory_return(memory, heap.entries);
     if (!rows) {
         return WEIR_E_MEMORY;
     }
-    *ret_selection = (struct wi_selection){rows, n_rows, total, matching};
+    *ret_selection = (struct wi_selection){offset, rows, n_rows, total, matching};
     return WEIR_OK;
 }

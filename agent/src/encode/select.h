@@ -7,6 +7,7 @@
 #define WI_ENCODE_SELECT_H
 
 #include "encode/memory.h"
+#include "encode/rank.h"
 #include "snapshot/world.h"
 
 /* The most rows that one query gets. */
@@ -23,14 +24,18 @@ struct wi_query {
     bool has_then; /* among rows equal by `sort` those with the greatest `then` come first */
     uint8_t then;  /* metric index */
     bool has_histograms;
-    uint64_t id;        /* not 0: only the row with this id */
-    uint8_t where;      /* metric index, for `equals` */
-    const char *equals; /* only rows whose text it is; NULL or "": all. Borrowed */
-    uint32_t limit;     /* 1 to WI_ROWS_MAX */
+    bool is_worst_first; /* first by what warnings say of a row, then `sort` and `then` in steps */
+    struct wi_ranks *ranks; /* of the rows shown last, for that order; NULL: none are held up */
+    uint64_t follow;        /* not 0: the window moves to the row with this id */
+    uint64_t id;            /* not 0: only the row with this id */
+    uint8_t where;          /* metric index, for `equals` */
+    const char *equals;     /* only rows whose text it is; NULL or "": all. Borrowed */
+    uint32_t limit;         /* 1 to WI_ROWS_MAX */
     uint32_t offset;
 };
 
 struct wi_selection {
+    size_t offset;  /* of the first of them: as asked for, or as `follow` has moved it */
     uint32_t *rows; /* indices for wi_world_row, `limit` of them at most, in order */
     size_t n_rows;
     size_t total;    /* rows of the kind */

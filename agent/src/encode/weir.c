@@ -219,6 +219,9 @@ static enum weir_status weir_query_table(struct wi_world *world, const struct wi
                  wi_world_row(world, query->kind, selection.rows[i]), query->columns,
                  query->n_columns);
     }
+    if (selection.offset != query->offset) {
+        wi_pack_u64(buffer, 6, selection.offset + 1);
+    }
     wi_pack_end(buffer, mark);
     wi_memory_return(memory, selection.rows);
     return WEIR_OK;

@@ -32,6 +32,7 @@ struct finding_entry *wi_entry_add(struct wi_finding *finding, enum finding_seve
     entry->weight = weight;
     entry->kind = kind;
     entry->action = action;
+    entry->about = finding->about;
     entry->text[0] = '\0';
     entry->evidence[0] = '\0';
     entry->estimate[0] = '\0';

@@ -88,6 +88,9 @@ static void finding_publish(const struct wi_finding *finding, struct wi_world *w
         struct wi_warning warning = {.severity = severities[entry->severity],
                                      .kind = entry->kind,
                                      .subject = entry->subject,
+                                     .has_row = entry->about.is_row,
+                                     .row_kind = entry->about.kind,
+                                     .row_id = entry->about.id,
                                      .text = entry->text,
                                      .evidence = entry->evidence[0] ? entry->evidence : NULL,
                                      .estimate = entry->estimate[0] ? entry->estimate : NULL,
@@ -104,8 +107,11 @@ static void finding_each(struct wi_finding *finding, const struct wi_world *worl
                          void (*judge)(struct wi_finding *finding, const struct wi_row *row))
 {
     for (size_t i = 0; i < wi_world_count(world, kind); i++) {
-        judge(finding, wi_world_row(world, kind, i));
+        const struct wi_row *row = wi_world_row(world, kind, i);
+        finding->about = (struct finding_subject){true, kind, row->id};
+        judge(finding, row);
     }
+    finding->about.is_row = false;
 }
 
 void wi_finding_update(struct wi_finding *finding, struct wi_world *world)

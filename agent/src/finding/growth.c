@@ -451,12 +451,16 @@ void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world)
             share = told.suspects.note[c] == note ? &told.found.share[c] : share;
         }
         if (note->kind == WI_CHANNEL && note->look == finding->look && note->name) {
+            finding->about = (struct finding_subject){true, WI_CHANNEL, note->id};
             wi_finding_channel_growth(finding, note, &told.found, share);
         }
     }
+    finding->about =
+        (struct finding_subject){process != NULL, WI_PROCESS, process ? process->id : 0};
     growth_follow(finding, &told, from);
     growth_judge(finding, world, &told);
     if (process) {
         growth_limit(finding, process);
     }
+    finding->about.is_row = false;
 }

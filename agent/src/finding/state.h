@@ -28,11 +28,19 @@
 
 enum finding_severity { FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL_NOW };
 
+/* The row that a finding is about. */
+struct finding_subject {
+    bool is_row; /* else it is about none */
+    enum wi_kind kind;
+    uint64_t id;
+};
+
 struct finding_entry {
     enum finding_severity severity;
     double weight; /* among equals, the heavier is shown first */
     const char *kind;
     const char *action;
+    struct finding_subject about;
     char subject[WEIR_NAME_MAX + 1];
     char text[FINDING_TEXT], evidence[FINDING_TEXT], estimate[FINDING_TEXT];
     double number[WI_WARNING_N_NUMBERS];
@@ -80,6 +88,8 @@ struct wi_finding {
     uint32_t look;
     uint64_t now; /* of which the rows tell */
     bool is_dead; /* the process is */
+    struct finding_subject
+        about; /* what is being judged: the entries that come of it are about it */
     struct {
         uint64_t id, depth;
         enum wi_kind kind;

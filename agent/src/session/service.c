@@ -29,7 +29,8 @@ struct service_call {
     bool has_answered; /* List, Describe */
     struct wi_query queries[WI_QUERIES_MAX];
     size_t n_queries;
-    struct wi_topic *topics; /* then the excepted ones */
+    struct wi_ranks ranks[WI_QUERIES_MAX]; /* of each query */
+    struct wi_topic *topics;               /* then the excepted ones */
     struct wi_lines lines;
     struct wi_snapshot snapshot;
 };
@@ -55,6 +56,9 @@ static void service_destroy(struct wi_call *call)
     struct wi_memory *memory = self->memory;
     ProtobufCAllocator allocator = {service_alloc, service_free, memory};
     wi_lines_finish(&self->lines);
+    for (size_t i = 0; i < WI_QUERIES_MAX; i++) {
+        wi_ranks_finish(&self->ranks[i], memory);
+    }
     wi_memory_return(memory, self->topics);
     if (self->request) {
         protobuf_c_message_free_unpacked(self->request, &allocator);
@@ -299,6 +303,8 @@ static bool service_query(const struct wi_world *world, const Weir__V1__Query *a
     query->offset = asked->offset;
     query->has_histograms = asked->histograms;
     query->id = asked->id;
+    query->is_worst_first = asked->worst_first;
+    query->follow = asked->follow;
     query->where = (uint8_t)asked->where;
     query->equals = asked->equals;
     query->has_then = asked->n_then > 0;
@@ -337,6 +343,7 @@ static bool service_watch(const struct wi_call_context *context, struct wi_serve
     }
     for (size_t i = 0; is_good && i < asked->n_queries; i++) {
         is_good = service_query(self->world, asked->queries[i], &self->queries[i], ret_fault);
+        self->queries[i].ranks = &self->ranks[i];
     }
     if (!is_good) {
         service_destroy(&self->call);

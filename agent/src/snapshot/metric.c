@@ -94,6 +94,12 @@ int wi_metric_find(enum wi_kind kind, const char *field)
     return -1;
 }
 
+const char *wi_kind_name(enum wi_kind kind)
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    return kind == WI_SINGLE ? "single_task" : table ? table->name : "";
+}
+
 const char *wi_unit_name(enum wi_unit unit)
 {
     static const char *const names[] = {

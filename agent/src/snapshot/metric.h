@@ -134,6 +134,10 @@ const struct wi_metric_table *wi_metric_table(enum wi_kind kind);
 /* The index of a field ("depth"; "size" is a second name of a channel's depth), or -1. */
 int wi_metric_find(enum wi_kind kind, const char *field);
 
+/* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "single_task".
+ * "" past WI_N_KINDS. Owns: static. */
+const char *wi_kind_name(enum wi_kind kind);
+
 /* "messages", "bytes", ..., "" for WI_UNIT_NONE. Owns: static. */
 const char *wi_unit_name(enum wi_unit unit);
 

@@ -419,6 +419,10 @@ enum weir_status wi_world_add_warning(struct wi_world *world, const struct wi_wa
     if (warning->action) {
         put_text(row, WI_WARNING_ACTION, warning->action);
     }
+    if (warning->has_row) {
+        put_text(row, WI_WARNING_SUBJECT_KIND, wi_kind_name(warning->row_kind));
+        put_u64(row, WI_WARNING_SUBJECT_ID, warning->row_id);
+    }
     for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
         if (isfinite(warning->number[n])) {
             put_f64(row, WI_WARNING_FIRST_NUMBER + n, warning->number[n]);

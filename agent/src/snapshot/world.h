@@ -171,14 +171,17 @@ uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q)
 
 /*
  * A finding as a row of kind WI_WARNING. Texts are copied; NULL: none. Numbers: those of the metrics
- * from WI_WARNING_SINCE on, NaN where there is none.
+ * from WI_WARNING_SINCE on, NaN where there is none; and for those that are no numbers.
  */
 #define WI_WARNING_FIRST_NUMBER WI_WARNING_SINCE
 #define WI_WARNING_N_NUMBERS    (WI_WARNING_N_METRICS - WI_WARNING_FIRST_NUMBER)
 
 struct wi_warning {
     const char *severity; /* static: "info", "warning", "critical" */
-    const char *kind;     /* static */
+    bool has_row;         /* it is about a row: of this kind, with this id */
+    enum wi_kind row_kind;
+    uint64_t row_id;
+    const char *kind; /* static */
     const char *subject, *text, *evidence, *estimate;
     const char *action; /* static */
     double number[WI_WARNING_N_NUMBERS];

@@ -127,6 +127,17 @@ static Weir__V1__Update *update_new(const struct wc_tape *tape, size_t n_tables)
 struct answer_row {
     const Weir__V1__Row *row;
     const Weir__V1__Value *value, *then; /* NULL: by name; absent ones come last */
+    struct wi_rank rank;                 /* where the worst come first */
+};
+
+/* One query of a look. */
+struct answer {
+    const struct wc_tape *tape;
+    const Weir__V1__Description *description;
+    const struct wc_tape_table *table; /* of its kind */
+    Weir__V1__Query *query;
+    struct wi_ranks *ranks; /* NULL: nothing is remembered */
+    struct wi_memory *memory;
 };
 
 static bool value_has_order(const Weir__V1__Value *value)
@@ -167,16 +178,20 @@ static int answer_compare(const void *a, const void *b, void *context)
 {
     const Weir__V1__Query *query = context;
     const struct answer_row *x = a, *y = b;
-    int order = query->sort_by_name ? strcmp(x->row->name, y->row->name)
-                                    : value_compare(x->value, y->value, query->descending);
+    uint32_t place_x = (uint32_t)x->row->id, place_y = (uint32_t)y->row->id;
+    if (query->worst_first && x->rank.rank != y->rank.rank) {
+        return x->rank.rank > y->rank.rank ? -1 : 1;
+    }
+    int order = query->worst_first    ? 0
+                : query->sort_by_name ? strcmp(x->row->name, y->row->name)
+                                      : value_compare(x->value, y->value, query->descending);
     if (query->sort_by_name && query->descending) {
         order = -order;
     }
-    if (order == 0) {
+    if (order == 0 && !query->worst_first) {
         order = value_compare(x->then, y->then, true);
     }
     /* Then as they were opened: by their slot, which the lower half of an id is. */
-    uint32_t place_x = (uint32_t)x->row->id, place_y = (uint32_t)y->row->id;
     return order ? order : (place_x > place_y) - (place_x < place_y);
 }
 
@@ -195,50 +210,177 @@ static bool query_passes(const Weir__V1__Query *query, const struct wc_tape_tabl
            strcmp(value->text, query->equals) == 0;
 }
 
-static Weir__V1__Table *answer_query(const struct wc_tape_table *table, Weir__V1__Query *query)
+static const Weir__V1__Metric *answer_metric(const struct answer *answer, int kind,
+                                             const char *field)
 {
-    struct answer_row *rows = wc_alloc(table->n_rows * sizeof(*rows));
-    const uint32_t *columns = query->n_columns ? query->columns : table->columns;
-    size_t n_columns = query->n_columns ? query->n_columns : table->n_columns;
-    Weir__V1__Table *to = table_new((int)query->kind, table, columns, n_columns);
+    for (size_t i = 0; i < answer->description->n_metrics; i++) {
+        const Weir__V1__Metric *metric = answer->description->metrics[i];
+        if ((int)metric->kind == kind && strcmp(metric->field, field) == 0) {
+            return metric;
+        }
+    }
+    return NULL;
+}
+
+static const Weir__V1__Value *answer_said(const struct answer *answer, const Weir__V1__Row *warning,
+                                          const char *field)
+{
+    const Weir__V1__Metric *metric = answer_metric(answer, WEIR__V1__KIND__KIND_WARNING, field);
+    return metric ? row_value(&answer->tape->tables[WEIR__V1__KIND__KIND_WARNING], warning,
+                              metric->index)
+                  : NULL;
+}
+
+static const char *value_text(const Weir__V1__Value *value)
+{
+    return value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT ? value->text : "";
+}
+
+/* The worst that a warning of this look says of a row. */
+static unsigned answer_severity(const struct answer *answer, const Weir__V1__Row *row)
+{
+    const struct wc_tape_table *warnings = &answer->tape->tables[WEIR__V1__KIND__KIND_WARNING];
+    const char *kind = wi_kind_name((enum wi_kind)answer->query->kind);
+    unsigned worst = 0;
+    for (size_t i = 0; i < warnings->n_rows; i++) {
+        const Weir__V1__Row *warning = warnings->rows[i];
+        const Weir__V1__Value *id = answer_said(answer, warning, "subject_id");
+        if (!id || id->value_case != WEIR__V1__VALUE__VALUE_U64 || id->u64 != row->id ||
+            strcmp(value_text(answer_said(answer, warning, "subject_kind")), kind) != 0) {
+            continue;
+        }
+        unsigned severity = wi_rank_severity(value_text(answer_said(answer, warning, "severity")),
+                                             value_text(answer_said(answer, warning, "kind")));
+        worst = severity > worst ? severity : worst;
+    }
+    return worst;
+}
+
+static unsigned answer_step(const struct answer *answer, uint32_t index,
+                            const Weir__V1__Value *value)
+{
+    bool is_ratio = false;
+    for (size_t i = 0; i < answer->description->n_metrics; i++) {
+        const Weir__V1__Metric *metric = answer->description->metrics[i];
+        is_ratio = is_ratio || (metric->kind == answer->query->kind && metric->index == index &&
+                                strcmp(metric->unit, "ratio") == 0);
+    }
+    bool is_number = value_has_order(value) && value->value_case != WEIR__V1__VALUE__VALUE_TEXT;
+    return wi_rank_step(is_number ? (double)value_number(value) : 0, is_ratio);
+}
+
+static struct wi_rank answer_rank(const struct answer *answer, const struct answer_row *row)
+{
+    const Weir__V1__Query *query = answer->query;
+    uint32_t rank =
+        wi_rank_of(answer_severity(answer, row->row), answer_step(answer, query->sort, row->value),
+                   query->n_then > 0 ? answer_step(answer, query->then[0], row->then) : 0);
+    return wi_rank_hold(answer->ranks, row->row->id, rank, (uint64_t)answer->tape->read_nanos);
+}
+
+/* The rows that pass, in order; returns how many. */
+static size_t answer_rows(const struct answer *answer, struct answer_row *rows)
+{
+    const struct wc_tape_table *table = answer->table;
+    Weir__V1__Query *query = answer->query;
     size_t n = 0;
     for (size_t i = 0; i < table->n_rows; i++) {
         const Weir__V1__Row *row = table->rows[i];
         if (query_passes(query, table, row)) {
-            rows[n++] = (struct answer_row){
-                row, query->sort_by_name ? NULL : row_value(table, row, query->sort),
-                query->n_then > 0 ? row_value(table, row, query->then[0]) : NULL};
+            rows[n] = (struct answer_row){
+                row,
+                query->sort_by_name ? NULL : row_value(table, row, query->sort),
+                query->n_then > 0 ? row_value(table, row, query->then[0]) : NULL,
+                {0, 0, 0}};
+            if (query->worst_first) {
+                rows[n].rank = answer_rank(answer, &rows[n]);
+            }
+            n++;
         }
     }
     if (n > 1) {
         qsort_r(rows, n, sizeof(*rows), answer_compare, query);
     }
+    return n;
+}
+
+/* Where the window begins: as asked for, or so that the followed row stands in its middle. */
+static size_t answer_offset(const Weir__V1__Query *query, const struct answer_row *rows, size_t n,
+                            size_t limit)
+{
+    for (size_t i = 0; query->follow && i < n; i++) {
+        bool is_inside = i >= query->offset && i - query->offset < limit;
+        if (rows[i].row->id == query->follow && !is_inside) {
+            return i > limit / 2 ? i - limit / 2 : 0;
+        }
+    }
+    return query->offset;
+}
+
+static void answer_remember(const struct answer *answer, const struct answer_row *rows, size_t n)
+{
+    if (answer->query->worst_first && answer->ranks) {
+        wi_ranks_begin(answer->ranks, n, answer->memory);
+        for (size_t i = 0; i < n; i++) {
+            wi_ranks_add(answer->ranks, &rows[i].rank);
+        }
+        wi_ranks_end(answer->ranks);
+    }
+}
+
+static Weir__V1__Table *answer_query(const struct answer *answer)
+{
+    const struct wc_tape_table *table = answer->table;
+    const Weir__V1__Query *query = answer->query;
+    struct answer_row *rows = wc_alloc(table->n_rows * sizeof(*rows));
+    const uint32_t *columns = query->n_columns ? query->columns : table->columns;
+    size_t n_columns = query->n_columns ? query->n_columns : table->n_columns;
+    Weir__V1__Table *to = table_new((int)query->kind, table, columns, n_columns);
+    size_t n = answer_rows(answer, rows);
     size_t limit = query->limit ? query->limit : ANSWER_LIMIT;
     limit = limit < ANSWER_MAX_ROWS ? limit : ANSWER_MAX_ROWS;
-    size_t first = query->offset < n ? query->offset : n;
+    size_t offset = answer_offset(query, rows, n, limit), first = offset < n ? offset : n;
     size_t n_rows = n - first < limit ? n - first : limit;
     /* All that there were, also those that the recording had no room for. */
     bool is_all = !query->filter[0] && !query->equals[0] && !query->id;
     to->matching = is_all && table->matching > n ? table->matching : (uint32_t)n;
+    to->first = offset != query->offset ? (uint32_t)offset + 1 : 0;
     to->rows = wc_alloc(n_rows * sizeof(*to->rows));
     to->n_rows = n_rows;
     for (size_t i = 0; i < n_rows; i++) {
         to->rows[i] = row_copy(table, rows[first + i].row, columns, n_columns, query->histograms);
     }
+    answer_remember(answer, rows, first + n_rows);
     free(rows);
     return to;
 }
 
-Weir__V1__Update *wc_answer_watch(const struct wc_tape *tape, const Weir__V1__WatchRequest *request)
+Weir__V1__Update *wc_answer_watch(const struct wc_tape *tape,
+                                  const Weir__V1__Description *description,
+                                  const Weir__V1__WatchRequest *request,
+                                  struct wc_answer_state *state)
 {
     static const struct wc_tape_table none = {0};
     Weir__V1__Update *update = update_new(tape, request->n_queries);
+    state->memory.limit = UINT64_MAX;
     for (size_t i = 0; i < request->n_queries; i++) {
         unsigned kind = (unsigned)request->queries[i]->kind;
-        update->tables[update->n_tables++] =
-            answer_query(kind < WC_TAPE_KINDS ? &tape->tables[kind] : &none, request->queries[i]);
+        struct answer answer = {.tape = tape,
+                                .description = description,
+                                .table = kind < WC_TAPE_KINDS ? &tape->tables[kind] : &none,
+                                .query = request->queries[i],
+                                .ranks = i < WC_ANSWER_RANKS ? &state->ranks[i] : NULL,
+                                .memory = &state->memory};
+        update->tables[update->n_tables++] = answer_query(&answer);
     }
     return update;
+}
+
+void wc_answer_forget(struct wc_answer_state *state)
+{
+    for (size_t i = 0; i < WC_ANSWER_RANKS; i++) {
+        wi_ranks_finish(&state->ranks[i], &state->memory);
+    }
 }
 
 /* ---- snapshots ---------------------------------------------------------------------------- */

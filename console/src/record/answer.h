@@ -6,12 +6,26 @@
 #ifndef WC_RECORD_ANSWER_H
 #define WC_RECORD_ANSWER_H
 
+#include "encode/rank.h"
 #include "encode/topic.h"
 #include "record/tape.h"
 
-/* Owns: the caller's, weir__v1__update__free_unpacked. */
+#define WC_ANSWER_RANKS 16
+
+/* What is remembered of one look to the next, for queries that want the worst first. All 0 at first. */
+struct wc_answer_state {
+    struct wi_ranks ranks[WC_ANSWER_RANKS]; /* of the first queries */
+    struct wi_memory memory;
+};
+
+/* `description`: of the recorded process. Owns: the caller's, weir__v1__update__free_unpacked. */
 Weir__V1__Update *wc_answer_watch(const struct wc_tape *tape,
-                                  const Weir__V1__WatchRequest *request);
+                                  const Weir__V1__Description *description,
+                                  const Weir__V1__WatchRequest *request,
+                                  struct wc_answer_state *state);
+
+/* Forgets it: the next look is another recording's, or another moment of it. */
+void wc_answer_forget(struct wc_answer_state *state);
 
 Weir__V1__Update *wc_answer_snapshot(const struct wc_tape *tape,
                                      const Weir__V1__SnapshotRequest *request);

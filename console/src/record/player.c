@@ -40,6 +40,7 @@ struct wc_player {
     bool is_complete;
     int n_taken; /* since the last step */
     Weir__V1__WatchRequest *watch;
+    struct wc_answer_state answers;
     Weir__V1__SnapshotRequest *snapshot;
     struct wc_topics topics;
     struct wi_offer offer; /* what the recorded process had at all */
@@ -176,6 +177,7 @@ static void player_idle(struct wc_player *player)
     }
     player->watch = NULL;
     player->snapshot = NULL;
+    wc_answer_forget(&player->answers);
     player_forget_topics(player);
     player->mode = PLAYER_IDLE;
     player->is_complete = player->is_owed = false;
@@ -300,6 +302,7 @@ void wc_player_seek(struct wc_player *player, uint64_t position)
     player->base_position = position < length ? position : length;
     (void)wc_reader_seek(player->reader, player->base_position, &player->tape, &player->at);
     player_forget_past(player);
+    wc_answer_forget(&player->answers);
     player->has_before = false;
     player->is_owed = player->mode != PLAYER_IDLE;
     player_arm(player);
@@ -354,7 +357,8 @@ Weir__V1__Update *wc_player_take_update(struct wc_player *player)
         update = wc_answer_snapshot(&player->tape, player->snapshot);
         player->is_complete = true;
     } else if (player->mode == PLAYER_WATCH && (player->is_owed || player_advance(player))) {
-        update = wc_answer_watch(&player->tape, player->watch);
+        update = wc_answer_watch(&player->tape, wc_reader_opening(player->reader)->description,
+                                 player->watch, &player->answers);
         player->n_taken++;
     }
     player->is_owed = player->is_owed && !update;

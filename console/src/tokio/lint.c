@@ -165,15 +165,22 @@ static void lint_text(enum wc_lint lint, const struct wc_store *store, const str
     }
 }
 
-void wc_tokio_warn(struct wi_world *world, const char *severity, const char *kind,
-                   const char *subject, const char *text, const char *action)
+static void lint_add(struct wi_world *world, struct wi_warning warning)
 {
-    struct wi_warning warning = {
-        .severity = severity, .kind = kind, .subject = subject, .text = text, .action = action};
     for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
         warning.number[n] = NAN;
     }
     (void)wi_world_add_warning(world, &warning);
+}
+
+void wc_tokio_warn(struct wi_world *world, const char *severity, const char *kind,
+                   const char *subject, const char *text, const char *action)
+{
+    lint_add(world, (struct wi_warning){.severity = severity,
+                                        .kind = kind,
+                                        .subject = subject,
+                                        .text = text,
+                                        .action = action});
 }
 
 static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
@@ -194,8 +201,14 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
         const struct wc_item *item = &tasks->item[i];
         if (wc_lint_finds(lints, lint, store, item) && n++ < LINT_SHOWN) {
             lint_text(lint, store, item, text, sizeof(text));
-            wc_tokio_warn(world, severities[lint], lint_names[lint], item->name ? item->name : "",
-                          text, actions[lint]);
+            lint_add(world, (struct wi_warning){.severity = severities[lint],
+                                                .kind = lint_names[lint],
+                                                .has_row = true,
+                                                .row_kind = WI_SINGLE,
+                                                .row_id = item->serial,
+                                                .subject = item->name ? item->name : "",
+                                                .text = text,
+                                                .action = actions[lint]});
         }
     }
     if (n > LINT_SHOWN) {

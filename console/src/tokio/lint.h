@@ -43,8 +43,8 @@ bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct
 void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
                    struct wi_world *world);
 
-/* Adds a warning that has no numbers. `action`: NULL: nothing can be done. The least is left out when
- * there is no room. */
+/* Adds a warning without numbers, about no row. `action`: NULL: nothing can be done. The least is left
+ * out when there is no room. */
 void wc_tokio_warn(struct wi_world *world, const char *severity, const char *kind,
                    const char *subject, const char *text, const char *action);
 
