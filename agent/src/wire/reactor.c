@@ -141,6 +141,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     bool has_failed = n < 0 && errno != EINTR;
     now = wi_reactor_now();
     reactor->turn_nanos = now;
+    reactor->is_stopping |= __atomic_load_n(&reactor->is_asked, __ATOMIC_RELAXED);
     if (!is_whole || has_failed || !reactor_is_whole(reactor)) {
         reactor->is_robbed = true;
         reactor->is_stopping = true;
@@ -186,9 +187,10 @@ void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos)
 
 void wi_reactor_stop(struct wi_reactor *reactor)
 {
+    __atomic_store_n(&reactor->is_asked, true, __ATOMIC_RELAXED);
     if (reactor_is_whole(reactor)) {
         (void)!write(reactor->stop_fds[1], "", 1);
-    } /* else its thread finds out by itself, within a second */
+    } /* else its thread finds out by itself, within a second: also where only the caller is filtered */
 }
 
 bool wi_reactor_abandon(struct wi_reactor *reactor)

@@ -27,6 +27,7 @@ struct wi_reactor {
         [2]; /* a pipe: where it ends, its inode tells whether the descriptors are still ours */
     dev_t device;
     ino_t inode;
+    bool is_asked; /* to stop; atomic: by any thread, that need not be able to wake this one */
     bool is_stopping;
     bool is_robbed; /* the host closed what it never opened: no descriptor is touched any more */
     int fds
