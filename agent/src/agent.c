@@ -11,12 +11,15 @@
 #include "snapshot/world.h"
 #include "wire/budget.h"
 #include "wire/exporter.h"
+#include "wire/rights.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define AGENT_BEAT_NANOS UINT64_C(1000000000)
 
 enum agent_state {
     AGENT_STOPPED,
@@ -30,6 +33,8 @@ static struct {
     struct wi_exporter *exporter; /* of the thread that made the state busy, while it is */
     unsigned http_port;           /* atomic */
     unsigned grpc_port;           /* atomic */
+    unsigned uid;                 /* whose the segment is; for the exporter's thread, */
+    bool has_told_user;           /* which has said that the process is another's now */
 } agent;
 
 static pthread_once_t agent_once = PTHREAD_ONCE_INIT;
@@ -73,6 +78,25 @@ static void agent_log(void *context, const char *line)
 {
     (void)context;
     wi_segment_log(line);
+}
+
+/* Once a second in the exporter's thread: a host may give up rights and change its user at any time. */
+static void agent_on_beat(void *context, uint64_t now_nanos)
+{
+    (void)context;
+    (void)now_nanos;
+    wi_rights_follow();
+    unsigned uid = (unsigned)geteuid();
+    if (wi_segment.file[0] && uid != agent.uid && !agent.has_told_user) {
+        char line[200];
+        snprintf(
+            line, sizeof(line),
+            "weir: the process runs as uid %u now, its segment belongs to uid %u: look at it as "
+            "root, or start weir after setuid",
+            uid, agent.uid);
+        agent.has_told_user = true;
+        wi_segment_log(line);
+    }
 }
 
 static const char *agent_environment(const char *name, const char *otherwise)
@@ -148,7 +172,12 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         .cpu_percent = percent,
         .notice = notice[0] ? notice : NULL,
         .log = agent_log,
+        .is_guest = true,
+        .on_beat = agent_on_beat,
+        .beat_nanos = AGENT_BEAT_NANOS,
     };
+    agent.uid = wi_segment_header()->uid;
+    agent.has_told_user = false;
     struct wi_exporter *exporter;
     status = wi_exporter_start(world, &options, &exporter, ret_error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {

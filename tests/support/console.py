@@ -43,21 +43,27 @@ def wait_for(condition, what):
 class Host:
     """A process with weir, from tests/support/host.c."""
 
-    def __init__(self, *arguments, **more):
+    def __init__(self, *arguments, program=HOST, uid=None, **more):
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
-            [HOST, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-            env={**environment, **more}, text=True)
+            [program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+            env={**environment, **more}, text=True, user=uid, group=uid, extra_groups=None if uid is None else [])
         atexit.register(self.kill)
         self.pid = self.process.pid
         line = self.process.stdout.readline()
         assert line == "ready %d\n" % self.pid, line
 
-    def command(self, *words):
+    def command(self, *words, expect="ok"):
+        """Gives a command and checks its answer."""
         self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
-        assert answer == "ok\n", (words, answer)
+        assert answer == expect + "\n", (words, answer, self.process.poll())
+
+    def logged(self):
+        """What it has written to its standard error so far."""
+        self.log.seek(0)
+        return self.log.read()
 
     def shows(self, kind, name, field, value):
         """Waits until the exporter, which reads the segment ten times a second at most, shows it."""

@@ -28,9 +28,11 @@
  *   prints (an error when anything printed on a closed descriptor arrived anywhere)
  *   churn N (0: and all that came by it dies)
  *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
+ *   and what sandbox.h has: setuid, capset, seccomp, threads ...
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
  */
 #include "weir/agent.h"
+#include "sandbox.h"
 #include "weir/weir.h"
 
 #include <errno.h>
@@ -498,6 +500,14 @@ static const char *host_allocate(const char *bytes)
     return NULL;
 }
 
+/* What each of many threads does: a message through every channel. */
+static void host_touch(void)
+{
+    for (size_t i = 0; i < n_things; i++) {
+        weir_channel_receive(things[i].channel, weir_channel_send(things[i].channel, 1), 1);
+    }
+}
+
 /* Runs one line; false: quit. */
 static bool host_command(char *line)
 {
@@ -509,11 +519,15 @@ static bool host_command(char *line)
     if (n > 0 && strcmp(words[0], "quit") == 0) {
         return false;
     }
-    const char *problem = NULL;
+    const char *problem = sandbox_command(words, n, host_touch);
+    bool is_known = !problem || problem[0];
+    problem = is_known ? problem : NULL;
     struct host_thing *thing = n > 1 ? host_find(words[1]) : NULL;
     const char *first = n > 2 ? words[2] : "1";
     const char *second = n > 3 ? words[3] : "1";
-    if (n > 1 && strcmp(words[0], "open") == 0) {
+    if (is_known) {
+        /* it has been done */
+    } else if (n > 1 && strcmp(words[0], "open") == 0) {
         char text[256];
         if (thing && !thing->channel && thing->kind == HOST_CHANNEL) {
             thing->capacity = host_capacity(n > 2 ? first : "unbounded");
@@ -553,7 +567,7 @@ static bool host_command(char *line)
 /* Takes what standard input has; false: quit. *ret_is_open turns false at its end. */
 static bool host_read(bool *ret_is_open)
 {
-    static char line[512];
+    static char line[1024]; /* a filter names many calls */
     static size_t length;
     char bytes[4096];
     ssize_t n = read(host_input, bytes, sizeof(bytes));

@@ -3,6 +3,11 @@
  * The exporter: one thread in the host that reads the segment and answers consoles (gRPC on a unix
  * socket beside the segment, and over TCP where asked) and Prometheus (HTTP, where asked). It blocks all signals, takes no
  * lock that a hook takes, and whatever a peer sends it never aborts, blocks or grows without bound.
+ *
+ * It binds its sockets, then drops all capabilities but CAP_SETUID and CAP_SETGID and sets no_new_privs for
+ * its own thread. A host that changes its user or shuts itself in (setuid, capset, seccomp, Landlock, chroot,
+ * unshare) does that first, then calls weir_start, then weir_agent_start: else the thread stays outside, and the
+ * new user does not see the process. docs/threads.md says what each of them costs when it comes later.
  */
 #ifndef WEIR_AGENT_H
 #define WEIR_AGENT_H
@@ -37,8 +42,8 @@ struct weir_agent_options {
     }
 
 /*
- * Starts the exporter thread. Call after weir_start, and again in a forked child after its
- * weir_start.
+ * Starts the exporter thread. Call after weir_start, which comes after the host's sandbox (above); and again
+ * in a forked child after its weir_start.
  * Owns: copies the options.
  * Fails: WEIR_OFF when hooks are switched off; WEIR_E_STATE before weir_start or when it runs
  * already; WEIR_DEGRADED when it serves but not all that was asked (a port in use, a directory that

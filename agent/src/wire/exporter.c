@@ -16,6 +16,7 @@
 #include "wire/gate.h"
 #include "wire/http.h"
 #include "wire/listener.h"
+#include "wire/rights.h"
 #include "wire/roster.h"
 
 #include <errno.h>
@@ -71,6 +72,7 @@ struct wi_exporter {
     uint64_t beat_nanos;
     uint64_t beat_due;
     unsigned cpu_percent;
+    bool is_guest;
     struct wi_budget budget;
     pthread_t thread;
 };
@@ -383,10 +385,23 @@ void wi_exporter_loop(struct wi_exporter *exporter)
     exporter_farewell(exporter);
 }
 
+/* All sockets are bound by now. Whoever takes over the thread that reads from the network is not to have
+ * all that root may. */
+static void exporter_give_up_rights(struct wi_exporter *exporter)
+{
+    if (exporter->is_guest && !wi_rights_drop()) {
+        char line[160];
+        snprintf(line, sizeof(line), "weir: the exporter's thread keeps its capabilities: %s",
+                 strerror(errno));
+        exporter_log(exporter, line);
+    }
+}
+
 static void *exporter_main(void *context)
 {
     pthread_setname_np(pthread_self(), "weir-agent");
     exporter_stand_back();
+    exporter_give_up_rights(context);
     wi_exporter_loop(context);
     return NULL;
 }
@@ -600,6 +615,7 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     exporter->beat_nanos = options->beat_nanos;
     exporter->beat_due = options->on_beat ? 0 : UINT64_MAX;
     exporter->cpu_percent = options->cpu_percent;
+    exporter->is_guest = options->is_guest;
     wi_buffer_init(&exporter->scratch, WI_MESSAGE_ROOM);
     exporter->context = (struct wi_call_context){.worlds = &exporter->roster.worlds,
                                                  .memory = &exporter->memory,

@@ -20,6 +20,7 @@ struct wi_exporter_options {
     unsigned cpu_percent;    /* of one processor that its thread may take; 0: no limit */
     bool must_have_all;      /* what does not work as asked is a failure */
     bool without_process_metrics;
+    bool is_guest;   /* its thread gives up what it need not be allowed in a host (wire/rights.h) */
     bool is_finding; /* serves the processes that it finds, several and changing ones */
     const char *const
         *targets;       /* of them those that one of these means (wire/roster.h); borrowed */
