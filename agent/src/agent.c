@@ -128,7 +128,7 @@ static unsigned agent_cpu(unsigned asked, char *ret_notice, size_t room)
     return (unsigned)number;
 }
 
-/* The socket lies beside the segment: PID-START.sock. False: there is no file to lie beside. */
+/* The socket lies beside the segment: PID-STARTTIME-ID.sock. False: there is no file to lie beside. */
 static bool agent_socket_path(char *ret_path, size_t room)
 {
     static const char suffix[] = ".weir";

@@ -77,7 +77,7 @@ struct wi_world *fake_world_create(const char *name)
     fake_copy(world->facts.program, sizeof(world->facts.program), "/usr/bin/fake-server");
     fake_copy(world->facts.version, sizeof(world->facts.version), WEIR_VERSION);
     world->facts.pid = 4821;
-    world->facts.start_ticks = 123456;
+    world->facts.own.start_ticks = 123456;
     world->facts.started_unix_nanos = FAKE_UNIX_NANOS - INT64_C(90000000000);
     world->facts.opened_unix_nanos = FAKE_UNIX_NANOS - INT64_C(89000000000);
     fake_world_add(world, WI_PROCESS, name);

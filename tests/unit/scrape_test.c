@@ -184,7 +184,7 @@ static void one_name_and_one_pid_twice_are_told_apart(void **state)
 {
     (void)state;
     fake_world_facts(twin)->pid = 4821;
-    fake_world_facts(twin)->start_ticks = 777;
+    fake_world_facts(twin)->own.start_ticks = 777;
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_has(text, "{process=\"game\",pid=\"4821\",channel=\"moves\"} 100\n");
     assert_has(text, "{process=\"game\",pid=\"4821-777\",channel=\"moves\"} 200\n");

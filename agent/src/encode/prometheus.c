@@ -597,7 +597,7 @@ static void prometheus_prefix_write(struct prometheus_encoder *encoder,
         const struct wi_facts *other = wi_world_facts(before->world);
         if (other->pid == facts->pid && strcmp(other->name, facts->name) == 0) {
             snprintf(pid, sizeof(pid), "%u-%llu", (unsigned)facts->pid,
-                     (unsigned long long)facts->start_ticks);
+                     (unsigned long long)facts->own.start_ticks);
         }
     }
     wi_buffer_init(&text, sizeof(part->prefix) - 1);

@@ -8,6 +8,7 @@
 
 #include "segment/cgroup.h"
 #include "segment/descriptor.h"
+#include "segment/stem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +105,12 @@ static bool file_size_is_allowed(uint64_t bytes)
            bytes <= limit.rlim_cur;
 }
 
+static bool file_lock(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
 enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, char *ret_temporary,
                                 size_t room, struct weir_error *ret_error)
 {
@@ -124,9 +131,8 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
     }
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)) {
         char path[512];
-        snprintf(ret_temporary, room, ".%ld.new", (long)getpid());
+        snprintf(ret_temporary, room, ".%ld-%08x.new", (long)getpid(), (unsigned)wi_stem_new_id());
         snprintf(path, sizeof(path), "%s/%s", dir, ret_temporary);
-        unlink(path);
         fd = wi_descriptor_open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0600);
     }
     if (fd < 0) {
@@ -135,6 +141,7 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
                      dir, strerror(errno));
         return WEIR_E_SYSTEM;
     }
+    (void)file_lock(fd); /* none may take it for one that was left */
     /* Emptied first: a low number that the host closed during open(2) was this file for a moment. */
     if (ftruncate(fd, 0) != 0 || ftruncate(fd, (off_t)bytes) != 0) {
         wi_error_set(ret_error, "cannot size the segment in %.140s: %s", dir, strerror(errno));
@@ -145,30 +152,39 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
     return WEIR_OK;
 }
 
+/* Gives a file its name where nothing has it: what has may be of a process in another pid namespace. */
+static int file_name(int fd, const char *dir, const char *temporary, const char *path)
+{
+    char from[512];
+    if (!temporary[0]) {
+        snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+        return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    }
+    snprintf(from, sizeof(from), "%s/%s", dir, temporary);
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    /* A file system without that. */
+    if (errno != EINVAL || linkat(AT_FDCWD, from, AT_FDCWD, path, 0) != 0) {
+        return -1;
+    }
+    unlink(from);
+    return 0;
+}
+
 enum weir_status wi_file_publish(int fd, const char *dir, const char *temporary, const char *name,
                                  struct weir_error *ret_error)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     char path[512];
-    char from[512];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
-    if (fcntl(fd, F_OFD_SETLK, &lock) != 0 || fchmod(fd, 0400) != 0) {
+    if (!file_lock(fd) || fchmod(fd, 0400) != 0) {
         wi_error_set(ret_error, "cannot lock the segment in %.140s: %s", dir, strerror(errno));
         return WEIR_E_SYSTEM;
     }
-    int failed;
-    if (temporary[0]) {
-        snprintf(from, sizeof(from), "%s/%s", dir, temporary);
-        failed = rename(from, path);
-    } else {
-        /* A leftover of the same pid and start time can only be our own. */
-        unlink(path);
-        snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
-        failed = linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-    }
-    if (failed) {
+    if (file_name(fd, dir, temporary, path) != 0) {
+        bool is_taken = errno == EEXIST;
         wi_error_set(ret_error, "cannot name the segment %.140s: %s", path, strerror(errno));
-        return WEIR_E_SYSTEM;
+        return is_taken ? WEIR_E_STATE : WEIR_E_SYSTEM;
     }
     return WEIR_OK;
 }
@@ -239,11 +255,6 @@ void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode
     if (lstat(path, &facts) == 0 && facts.st_dev == device && facts.st_ino == inode) {
         unlink(path);
     }
-}
-
-void wi_file_stem(uint32_t pid, uint64_t start_ticks, char *ret_stem, size_t room)
-{
-    snprintf(ret_stem, room, "%u-%llu", (unsigned)pid, (unsigned long long)start_ticks);
 }
 
 ssize_t wi_file_read(const char *path, char *ret_text, size_t room)

@@ -23,7 +23,8 @@ enum weir_status wi_file_dir(const char *asked, char *ret_dir, size_t room,
 enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, char *ret_temporary,
                                 size_t room, struct weir_error *ret_error);
 
-/* Locks the file for its life (OFD lock on byte 0), makes it read-only and gives it its name. */
+/* Locks the file for its life (OFD lock on byte 0), makes it read-only and gives it its name, which
+ * nothing has yet: fails with WEIR_E_STATE where something has it. */
 enum weir_status wi_file_publish(int fd, const char *dir, const char *temporary, const char *name,
                                  struct weir_error *ret_error);
 
@@ -50,9 +51,6 @@ void wi_file_drop(int fd, const char *dir, const char *temporary);
 
 /* Removes a name if it still means this file. */
 void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode);
-
-/* "PID-STARTTICKS": the stem of all file names of a process. */
-void wi_file_stem(uint32_t pid, uint64_t start_ticks, char *ret_stem, size_t room);
 
 /* Reads a small file whole, with a terminator. Returns its length, -1: errno. */
 ssize_t wi_file_read(const char *path, char *ret_text, size_t room);

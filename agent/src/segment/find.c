@@ -9,6 +9,7 @@
 #include "segment/descriptor.h"
 #include "segment/file.h"
 #include "segment/layout.h"
+#include "segment/stem.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,25 +32,10 @@ const char *wi_state_name(enum wi_state state)
     return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
-/* "PID-START.suffix" -> true. */
-static bool find_parse_name(const char *name, const char *suffix, uint32_t *ret_pid,
-                            uint64_t *ret_start)
-{
-    unsigned pid;
-    unsigned long long start;
-    int length = 0;
-    if (sscanf(name, "%10u-%20llu%n", &pid, &start, &length) != 2 || length <= 0 ||
-        strcmp(name + length, suffix) != 0) {
-        return false;
-    }
-    *ret_pid = pid;
-    *ret_start = start;
-    return true;
-}
-
 enum wi_state wi_find_state(int fd, uint32_t pid, uint64_t start_ticks, uint64_t pid_namespace)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    /* The owner's is for writing; one for reading is of somebody who removes what is dead. */
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     struct stat own;
     if (fcntl(fd, F_OFD_GETLK, &lock) != 0) {
         return WI_STATE_UNKNOWN;
@@ -142,7 +128,10 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
     struct wi_header header;
     const char *base = strrchr(path, '/');
     snprintf(found.path, sizeof(found.path), "%s", path);
-    find_parse_name(base ? base + 1 : path, ".weir", &found.pid, &found.start_ticks);
+    struct wi_stem stem = {0};
+    wi_stem_read(base ? base + 1 : path, ".weir", &stem);
+    found.pid = stem.pid;
+    found.start_ticks = stem.start_ticks;
     int fd = -1;
     enum weir_status status = wi_find_open(path, &fd, &error);
     if (status != WEIR_OK) {
@@ -224,10 +213,9 @@ static void find_in_dir(void *context, const char *dir)
         return;
     }
     for (struct dirent *entry; (entry = readdir(entries));) {
-        uint32_t pid;
-        uint64_t start;
+        struct wi_stem stem;
         char path[WI_PATH_MAX];
-        if (find_parse_name(entry->d_name, ".weir", &pid, &start) &&
+        if (wi_stem_read(entry->d_name, ".weir", &stem) &&
             snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < (int)sizeof(path)) {
             find_list_add(list, path);
         }
@@ -290,11 +278,10 @@ static bool find_in_dir_by_inode(struct find_list *list, const char *dir,
         return false;
     }
     for (struct dirent *entry; !is_found && (entry = readdir(entries));) {
-        uint32_t pid;
-        uint64_t start;
+        struct wi_stem stem;
         struct stat facts;
         char path[WI_PATH_MAX];
-        is_found = find_parse_name(entry->d_name, ".weir", &pid, &start) &&
+        is_found = wi_stem_read(entry->d_name, ".weir", &stem) &&
                    fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
                    facts.st_ino == mapping->inode &&
                    facts.st_dev == makedev(mapping->major, mapping->minor) &&
@@ -312,12 +299,10 @@ static bool find_by_mapping(struct find_list *list, const char *pid_name,
                             const struct find_mapping *mapping)
 {
     char path[WI_PATH_MAX];
-    uint32_t pid;
-    uint64_t start;
+    struct wi_stem stem;
     char *base = strrchr(mapping->path, '/');
     bool is_nameless = base[1] == '#' && base[2] >= '0' && base[2] <= '9';
-    if (base == mapping->path ||
-        (!is_nameless && !find_parse_name(base + 1, ".weir", &pid, &start))) {
+    if (base == mapping->path || (!is_nameless && !wi_stem_read(base + 1, ".weir", &stem))) {
         return false;
     }
     *base = '\0';
@@ -430,82 +415,147 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
 
 /* ---- pruning ------------------------------------------------------------------------------- */
 
-/* Removes the files that one process leaves, by the name of its segment: what stands in the header
- * may be another's. */
-static void find_remove(const char *segment)
+/* A lock that none who may write to the file lets anybody have: of a dead process it can be had. It is
+ * held until the descriptor is closed. */
+static bool find_lock(int fd)
 {
-    static const char *const suffixes[] = {"weir", "sock", "history"};
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* Removes the files that one process leaves, by the name of its segment: what stands in the header
+ * may be another's. The lock on the segment stands for them all. */
+static bool find_remove(const char *segment)
+{
+    static const char *const suffixes[] = {"history", "sock", "weir"};
     char path[WI_PATH_MAX + 16];
+    struct stat opened;
+    struct stat named;
+    int fd;
+    if (wi_find_open(segment, &fd, NULL) != WEIR_OK) {
+        return false;
+    }
+    bool is_going = find_lock(fd) && fstat(fd, &opened) == 0 && lstat(segment, &named) == 0 &&
+                    opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
     int stem = (int)(strlen(segment) - strlen(".weir"));
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+    for (size_t i = 0; is_going && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         snprintf(path, sizeof(path), "%.*s.%s", stem, segment, suffixes[i]);
         unlink(path);
     }
+    close(fd);
+    return is_going;
 }
 
-/* Whether whoever made a socket or a stopped segment has gone. A pid that /proc does not know may live
- * in another pid namespace: the lock on its segment tells. */
-static bool find_has_gone(const char *dir, const char *name, bool is_stopped, uint32_t pid,
-                          uint64_t start)
+/* Whether the process of a stem lives as far as /proc knows: it does not know those of other pid
+ * namespaces. */
+static bool find_is_seen(const struct wi_stem *stem)
+{
+    return wi_file_start_ticks(stem->pid) == stem->start_ticks;
+}
+
+/* What one stem's file is named, "%s" standing for the stem; a stopped segment is hidden. */
+#define FIND_SEGMENT "%s.weir"
+#define FIND_STOPPED ".%s.weir.stopped"
+#define FIND_HISTORY "%s.history"
+
+/* Opens "dir/name" for reading; -1: it cannot be. */
+static int find_open_in(const char *dir, const char *name)
+{
+    char path[WI_PATH_MAX + WI_STEM_MAX];
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return n < (int)sizeof(path) ? wi_descriptor_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)
+                                 : -1;
+}
+
+/* Whether a file is there under a name of this stem. ret_fd: open for reading; -1: it cannot be. */
+static bool find_has(const char *dir, int dir_fd, const char *format, const struct wi_stem *stem,
+                     int *ret_fd)
+{
+    char text[WI_STEM_MAX];
+    char name[WI_STEM_MAX + 32];
+    struct stat facts;
+    wi_stem_write(stem, text, sizeof(text));
+    snprintf(name, sizeof(name), format, text);
+    *ret_fd = find_open_in(dir, name);
+    return *ret_fd >= 0 || fstatat(dir_fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whether one of these names is there whose lock somebody has. ret_is_there: whether one is there at all. */
+static bool find_is_held(const char *dir, int dir_fd, const char *format,
+                         const struct wi_stem *stem, bool *ret_is_there)
+{
+    int fd;
+    *ret_is_there = find_has(dir, dir_fd, format, stem, &fd);
+    bool is_held = *ret_is_there && (fd < 0 || !find_lock(fd));
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_held;
+}
+
+/* A socket has no lock: whoever made it has that of its segment or, where that was taken away, of the
+ * history that it made anew. A forked child may hold the segment's for a parent that has gone. */
+static bool find_is_socket_left(const char *dir, int dir_fd, const struct wi_stem *stem)
 {
     char path[WI_PATH_MAX];
-    char stem[48];
+    char text[WI_STEM_MAX];
     struct wi_found found;
-    if (wi_file_start_ticks(pid) == start) {
+    bool is_there;
+    if (find_is_seen(stem)) {
         return false;
     }
-    wi_file_stem(pid, start, stem, sizeof(stem));
-    int length = is_stopped ? snprintf(path, sizeof(path), "%s/%s", dir, name)
-                            : snprintf(path, sizeof(path), "%s/%s.weir", dir, stem);
-    if (length >= (int)sizeof(path)) {
+    wi_stem_write(stem, text, sizeof(text));
+    if (snprintf(path, sizeof(path), "%s/" FIND_SEGMENT, dir, text) >= (int)sizeof(path)) {
         return false;
     }
     wi_find_one(path, &found);
-    return found.status == WEIR_E_NOT_FOUND || found.state == WI_STATE_DEAD ||
-           found.state == WI_STATE_ORPHANED;
-}
-
-/* ".PID.new": a file whose process was killed before it had its name. That takes milliseconds. */
-static bool find_is_unborn(int dir_fd, const char *name)
-{
-    unsigned pid;
-    int length = 0;
-    struct stat facts;
-    return sscanf(name, ".%10u.new%n", &pid, &length) == 1 && length > 0 && !name[length] &&
-           fstatat(dir_fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
-           facts.st_mtime < time(NULL) - 60;
+    if (found.status != WEIR_E_NOT_FOUND) {
+        return found.state == WI_STATE_DEAD || found.state == WI_STATE_ORPHANED;
+    }
+    return !find_is_held(dir, dir_fd, FIND_STOPPED, stem, &is_there) &&
+           !find_is_held(dir, dir_fd, FIND_HISTORY, stem, &is_there);
 }
 
 /* A history without its segment, of a process that has gone: one that was stopped has it under its
- * hidden name. */
-static bool find_is_left_alone(int dir_fd, uint32_t pid, uint64_t start)
+ * hidden name, and one whose segment was taken away writes on. */
+static bool find_is_history_left(const char *dir, int dir_fd, const struct wi_stem *stem)
 {
-    char stem[48];
-    char name[80];
+    bool is_there;
+    return !find_is_seen(stem) && !find_is_held(dir, dir_fd, FIND_SEGMENT, stem, &is_there) &&
+           !is_there && !find_is_held(dir, dir_fd, FIND_STOPPED, stem, &is_there) && !is_there;
+}
+
+/* ".PID-ID.new": a file whose process was killed before it had its name. That takes milliseconds. */
+static bool find_is_unborn(int dir_fd, const char *name)
+{
+    unsigned pid;
+    unsigned id;
+    int length = 0;
     struct stat facts;
-    wi_file_stem(pid, start, stem, sizeof(stem));
-    snprintf(name, sizeof(name), "%s.weir", stem);
-    if (wi_file_start_ticks(pid) == start || fstatat(dir_fd, name, &facts, 0) == 0) {
-        return false;
-    }
-    snprintf(name, sizeof(name), ".%s.weir.stopped", stem);
-    return fstatat(dir_fd, name, &facts, 0) != 0 && errno == ENOENT;
+    bool is_named = (sscanf(name, ".%10u-%8x.new%n", &pid, &id, &length) == 2 && length > 0) ||
+                    (sscanf(name, ".%10u.new%n", &pid, &length) == 1 && length > 0);
+    return is_named && !name[length] && fstatat(dir_fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           facts.st_mtime < time(NULL) - 60;
 }
 
 /* Sockets and stopped segments whose process has gone mean nothing to anybody; nor does a history
- * without its segment, nor a file that was killed before it had its name. */
-static bool find_is_leaving(const char *dir, int dir_fd, const char *name)
+ * without its segment, nor a file that was killed before it had its name. ret_lock: what must be closed
+ * when the name has gone; -1: nothing. */
+static bool find_is_leaving(const char *dir, int dir_fd, const char *name, int *ret_lock)
 {
-    uint32_t pid;
-    uint64_t start;
-    bool is_stopped = find_parse_name(name + (name[0] == '.'), ".weir.stopped", &pid, &start);
-    if (is_stopped || find_parse_name(name, ".sock", &pid, &start)) {
-        return find_has_gone(dir, name, is_stopped, pid, start);
+    struct wi_stem stem;
+    *ret_lock = -1;
+    if (wi_stem_read(name, ".sock", &stem)) {
+        return find_is_socket_left(dir, dir_fd, &stem);
     }
-    if (find_parse_name(name, ".history", &pid, &start)) {
-        return find_is_left_alone(dir_fd, pid, start);
+    bool is_leaving =
+        wi_stem_read(name + (name[0] == '.'), ".weir.stopped", &stem) ||
+        (wi_stem_read(name, ".history", &stem) && find_is_history_left(dir, dir_fd, &stem)) ||
+        find_is_unborn(dir_fd, name);
+    if (is_leaving) {
+        *ret_lock = find_open_in(dir, name);
     }
-    return find_is_unborn(dir_fd, name);
+    return *ret_lock >= 0 && find_lock(*ret_lock);
 }
 
 void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
@@ -518,11 +568,14 @@ void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, co
     for (struct dirent *entry; (entry = readdir(entries));) {
         char path[WI_PATH_MAX + 256];
         struct stat facts;
-        if (fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 ||
-            facts.st_uid != geteuid() || !find_is_leaving(dir, dirfd(entries), entry->d_name)) {
-            continue;
+        int lock = -1;
+        bool is_going = fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        facts.st_uid == geteuid() &&
+                        find_is_leaving(dir, dirfd(entries), entry->d_name, &lock) &&
+                        (is_dry || unlinkat(dirfd(entries), entry->d_name, 0) == 0);
+        if (lock >= 0) {
+            close(lock);
         }
-        bool is_going = is_dry || unlinkat(dirfd(entries), entry->d_name, 0) == 0;
         if (visit && is_going) {
             snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
             visit(context, path);
@@ -549,10 +602,7 @@ bool wi_find_remove(const struct wi_found *found, bool is_dry, uint64_t *ret_byt
         return false;
     }
     *ret_bytes = find_bytes(&now);
-    if (!is_dry) {
-        find_remove(found->path);
-    }
-    return true;
+    return is_dry || find_remove(found->path);
 }
 
 void wi_find_prune(const char *dir)

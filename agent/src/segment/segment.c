@@ -10,6 +10,7 @@
 #include "hook/thread.h"
 #include "segment/file.h"
 #include "segment/find.h"
+#include "segment/stem.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -157,6 +158,7 @@ static void segment_header_owner(struct wi_header *header, uint64_t start_ticks)
     header->uid = (uint32_t)geteuid();
     header->is_taken_over = 0;
     header->start_ticks = start_ticks;
+    header->id = wi_stem_new_id();
     /* Without a start time nobody can tell by the pid whether this process lives. */
     bool is_known = start_ticks && stat("/proc/self/ns/pid", &facts) == 0;
     header->pid_namespace = is_known ? facts.st_ino : 0;
@@ -209,8 +211,9 @@ static unsigned char *segment_map(int fd, uint64_t bytes, uint64_t *ret_bytes)
 
 static void segment_remember_name(const struct wi_header *header)
 {
-    char stem[48];
-    wi_file_stem(header->pid, header->start_ticks, stem, sizeof(stem));
+    char stem[WI_STEM_MAX];
+    const struct wi_stem named = {header->pid, header->start_ticks, header->id};
+    wi_stem_write(&named, stem, sizeof(stem));
     snprintf(wi_segment.file, sizeof(wi_segment.file), "%s.weir", stem);
 }
 

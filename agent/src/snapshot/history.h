@@ -55,7 +55,8 @@ struct wi_history_head {
     uint64_t n_handles;   /* open when the tracks were chosen last */
     char name[WEIR_NAME_MAX + 1];
     char writer_version[32];
-    uint8_t reserved[800];
+    uint32_t id; /* of the segment; 0: made by an earlier version */
+    uint8_t reserved[796];
     struct wi_history_track tracks[WI_HISTORY_TRACKS];
 };
 

@@ -15,8 +15,8 @@
 
 void wi_past_open(struct wi_world *world)
 {
-    wi_recorder_init(&world->past.recorder, world->facts.path, world->facts.name, world->facts.pid,
-                     world->facts.start_ticks);
+    wi_recorder_init(&world->past.recorder, world->facts.path, world->facts.name,
+                     &world->facts.own);
 }
 
 void wi_past_close(struct wi_world *world)

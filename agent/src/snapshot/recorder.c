@@ -27,7 +27,7 @@ static void recorder_note(struct wi_recorder *recorder, const char *what, const 
 }
 
 void wi_recorder_init(struct wi_recorder *recorder, const char *segment, const char *name,
-                      uint32_t pid, uint64_t start_ticks)
+                      const struct wi_stem *own)
 {
     static const char suffix[] = ".weir";
     size_t n = strlen(segment);
@@ -35,8 +35,7 @@ void wi_recorder_init(struct wi_recorder *recorder, const char *segment, const c
     memset(recorder, 0, sizeof(*recorder));
     recorder->fd = -1;
     recorder->history.fd = -1;
-    recorder->pid = pid;
-    recorder->start_ticks = start_ticks;
+    recorder->own = *own;
     snprintf(recorder->name, sizeof(recorder->name), "%s", name);
     snprintf(recorder->segment, sizeof(recorder->segment), "%s", segment);
     bool has_file = n > n_suffix && strcmp(segment + n - n_suffix, suffix) == 0 &&
@@ -56,7 +55,7 @@ static bool recorder_lock(int fd, short type)
 /* Whether nobody writes the file; asked through a descriptor that may be for reading only. */
 static bool recorder_is_free(int fd)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
@@ -223,8 +222,9 @@ static void recorder_new_head(struct wi_recorder *recorder)
 {
     struct wi_history_head *head = &recorder->history.head;
     wi_history_begin(head);
-    head->pid = recorder->pid;
-    head->start_ticks = recorder->start_ticks;
+    head->pid = recorder->own.pid;
+    head->start_ticks = recorder->own.start_ticks;
+    head->id = recorder->own.id;
     snprintf(head->name, sizeof(head->name), "%s", recorder->name);
     recorder_sign(head);
 }
@@ -295,17 +295,22 @@ static enum weir_status recorder_make(struct wi_recorder *recorder, const char *
     return WEIR_OK;
 }
 
-/* Makes the file. A process that has ended meanwhile has taken its segment away, and will not take
- * this one away any more. */
-static void recorder_create(struct wi_recorder *recorder)
+/* Makes the file, in the place of one that cannot be used and whose lock is held, if replaced_fd is not -1.
+ * A process that has ended meanwhile has taken its segment away, and will not take this one away any
+ * more. */
+static void recorder_create(struct wi_recorder *recorder, int replaced_fd)
 {
     struct weir_error error = {""};
+    struct stat replaced;
     char dir[WI_PATH_MAX];
     uid_t owner = 0;
     int fd = -1;
     int dir_fd = recorder_open_dir(recorder, dir, sizeof(dir), &owner);
     if (dir_fd < 0) {
         return;
+    }
+    if (replaced_fd >= 0 && fstat(replaced_fd, &replaced) == 0) {
+        wi_file_unlink(dir, strrchr(recorder->path, '/') + 1, replaced.st_dev, replaced.st_ino);
     }
     if (recorder_make(recorder, dir, owner, &fd, &error) != WEIR_OK) {
         recorder_note(recorder, "no history", error.text);
@@ -363,10 +368,10 @@ static enum weir_status recorder_check(struct wi_recorder *recorder, int fd,
                                        struct weir_error *ret_error)
 {
     enum weir_status status = wi_history_read(fd, &recorder->history, ret_error);
-    if (status == WEIR_OK && (recorder->history.head.pid != recorder->pid ||
-                              recorder->history.head.start_ticks != recorder->start_ticks)) {
-        wi_error_set(ret_error, "the history is of another process (pid %u)",
-                     (unsigned)recorder->history.head.pid);
+    const struct wi_history_head *head = &recorder->history.head;
+    const struct wi_stem stem = {head->pid, head->start_ticks, head->id};
+    if (status == WEIR_OK && !wi_stem_is_same(&stem, &recorder->own)) {
+        wi_error_set(ret_error, "the history is of another process (pid %u)", (unsigned)head->pid);
         status = WEIR_E_CORRUPT;
     }
     return status;
@@ -377,6 +382,7 @@ static void recorder_open(struct wi_recorder *recorder, bool is_alive)
 {
     struct weir_error error = {""};
     int fd;
+    int replaced_fd = -1;
     enum weir_status status = wi_find_open(recorder->path, &fd, &error);
     bool is_replaceable = status == WEIR_E_NOT_FOUND;
     if (status == WEIR_OK) {
@@ -385,15 +391,18 @@ static void recorder_open(struct wi_recorder *recorder, bool is_alive)
             recorder->problem[0] = '\0';
             recorder_adopt(recorder, fd, WI_RECORDER_READING);
         } else {
-            is_replaceable = recorder_is_free(fd);
-            close(fd);
+            is_replaceable = recorder_lock(fd, F_RDLCK);
+            replaced_fd = fd;
         }
     }
     if (status != WEIR_OK && status != WEIR_E_NOT_FOUND) {
         recorder_note(recorder, error.text, "");
     }
     if (status != WEIR_OK && is_replaceable && is_alive && recorder->may_write) {
-        recorder_create(recorder);
+        recorder_create(recorder, replaced_fd);
+    }
+    if (replaced_fd >= 0) {
+        close(replaced_fd);
     }
 }
 

@@ -9,6 +9,7 @@
 #define WI_SNAPSHOT_RECORDER_H
 
 #include "segment/find.h"
+#include "segment/stem.h"
 #include "snapshot/history.h"
 
 #include <sys/types.h>
@@ -23,8 +24,7 @@ struct wi_recorder {
     char path[WI_PATH_MAX]; /* "": the segment has no file to lie beside */
     char segment[WI_PATH_MAX];
     char name[WEIR_NAME_MAX + 1];
-    uint32_t pid;
-    uint64_t start_ticks;
+    struct wi_stem own;
     bool may_write;
     enum wi_recorder_state state;
     int fd; /* -1: none */
@@ -43,7 +43,7 @@ struct wi_recorder {
 
 /* `segment` is a path that ends in ".weir", else there is no history. */
 void wi_recorder_init(struct wi_recorder *recorder, const char *segment, const char *name,
-                      uint32_t pid, uint64_t start_ticks);
+                      const struct wi_stem *own);
 
 /* Gives the lock back. The file stays: it goes with the segment. */
 void wi_recorder_finish(struct wi_recorder *recorder);

@@ -49,7 +49,7 @@ static enum weir_status world_create(struct wi_source *taken_source, struct wi_w
     wi_text_clean(world->facts.version, sizeof(world->facts.version), text);
     snprintf(world->facts.path, sizeof(world->facts.path), "%s", wi_source_path(taken_source));
     world->facts.pid = header->pid;
-    world->facts.start_ticks = header->start_ticks;
+    world->facts.own = (struct wi_stem){header->pid, header->start_ticks, header->id};
     world->facts.started_unix_nanos = header->started_unix_nanos;
     world->facts.opened_unix_nanos = header->opened_unix_nanos;
     wi_past_open(world);
@@ -237,14 +237,14 @@ static enum weir_status world_sort_slots(struct wi_world *world, struct weir_err
 /* By the clock by which the kernel notes a process's start, since the one on the wall may be set. */
 static double world_uptime(const struct wi_world *world)
 {
-    if (!world->facts.start_ticks) {
+    if (!world->facts.own.start_ticks) {
         return (double)(world->unix_nanos - world->facts.started_unix_nanos) / 1e9;
     }
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
     long hertz = sysconf(_SC_CLK_TCK);
     double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
-                     (double)world->facts.start_ticks / (double)(hertz > 0 ? hertz : 100);
+                     (double)world->facts.own.start_ticks / (double)(hertz > 0 ? hertz : 100);
     return seconds > 0 ? seconds : 0;
 }
 

@@ -11,6 +11,7 @@
 #define WI_SNAPSHOT_WORLD_H
 
 #include "segment/find.h"
+#include "segment/stem.h"
 #include "snapshot/offer.h"
 #include "weir/weir.h"
 
@@ -54,9 +55,9 @@ struct wi_facts {
     char name[WEIR_NAME_MAX + 1]; /* the service's */
     char program[256];
     char version[32];
-    char path[256]; /* of the segment; "" for an anonymous one */
-    uint32_t pid;
-    uint64_t start_ticks;       /* field 22 of /proc/PID/stat */
+    char path[256];             /* of the segment; "" for an anonymous one */
+    uint32_t pid;               /* as whoever looks from here knows it */
+    struct wi_stem own;         /* as its segment and its files say */
     int64_t started_unix_nanos; /* of the process */
     int64_t opened_unix_nanos;  /* of the segment */
 };

@@ -128,7 +128,7 @@ static bool roster_has(const struct wi_roster *roster, const struct wi_found *fo
     for (const struct wi_served *served = roster->worlds.first; served; served = served->next) {
         const struct wi_facts *facts = wi_world_facts(served->world);
         if (!served->has_ended && facts->pid == found->pid &&
-            facts->start_ticks == found->start_ticks) {
+            facts->own.start_ticks == found->start_ticks) {
             return true;
         }
     }

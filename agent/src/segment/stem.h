@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of one process are called: PID-STARTTIME-ID, then what the file is. A pid and a start
+ * time are unique in one pid namespace until the machine restarts; the id is random, so that containers
+ * that share a directory never meet. Plain functions; any thread.
+ */
+#ifndef WI_SEGMENT_STEM_H
+#define WI_SEGMENT_STEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WI_STEM_MAX 48 /* with its terminator */
+
+struct wi_stem {
+    uint32_t pid; /* in the namespace of the process */
+    uint64_t start_ticks;
+    uint32_t id; /* 0: none, as in files of earlier versions, whose names end before it */
+};
+
+/* Writes the stem; `room` is at least WI_STEM_MAX. */
+void wi_stem_write(const struct wi_stem *stem, char *ret_text, size_t room);
+
+/* Reads a file's name: a stem, with or without an id, then exactly `suffix`. */
+bool wi_stem_read(const char *name, const char *suffix, struct wi_stem *ret_stem);
+
+bool wi_stem_is_same(const struct wi_stem *a, const struct wi_stem *b);
+
+/* A random id, never 0. Never waits, and never fails: where the kernel gives no random bytes, clocks and
+ * addresses make it. */
+uint32_t wi_stem_new_id(void);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of files, whose they are, and which of them may be removed. */
+#include "child.h"
+#include "segment/file.h"
+#include "segment/find.h"
+#include "segment/segment.h"
+#include "segment/stem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static struct weir_error error;
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static void a_name_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    static const struct wi_stem stems[] = {
+        {1, 1, 0}, {4821, 901234, 0x0000000a}, {UINT32_MAX, UINT64_MAX, UINT32_MAX}};
+    for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++) {
+        char text[WI_STEM_MAX];
+        char name[64];
+        struct wi_stem stem;
+        wi_stem_write(&stems[i], text, sizeof(text));
+        snprintf(name, sizeof(name), "%s.weir", text);
+        assert_true(wi_stem_read(name, ".weir", &stem) && wi_stem_is_same(&stem, &stems[i]));
+        assert_false(wi_stem_read(name, ".sock", &stem));
+    }
+}
+
+static void what_is_no_name_of_ours_is_left_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"",
+                                        "1.weir",
+                                        "1-.weir",
+                                        "1-2-.weir",
+                                        "1-2-abc.weir",
+                                        "a-2.weir",
+                                        "1-2-ABCDEF01.weir",
+                                        "1-2-0000000g.weir",
+                                        "1-2-00000000.weir",
+                                        "1-2-123456789.weir",
+                                        "1-2.weir2",
+                                        "1-2-abcdef01.weir.weir"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct wi_stem stem;
+        if (wi_stem_read(names[i], ".weir", &stem)) {
+            fail_msg("%s was taken for a segment's name", names[i]);
+        }
+    }
+}
+
+static void a_segments_name_has_its_id(const char *dir)
+{
+    char path[256];
+    struct wi_stem stem;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    CHECK(wi_stem_read(strrchr(path, '/') + 1, ".weir", &stem) && stem.id != 0);
+    CHECK(stem.id == wi_segment_header()->id && stem.pid == (uint32_t)getpid());
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(weir_start(NULL, &error) == WEIR_OK);
+        CHECK(wi_segment_header()->id != 0 && wi_segment_header()->id != stem.id);
+        exit(0);
+    }
+    int status = 1;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(wi_segment_header()->id == stem.id && child_count(dir, ".weir", NULL, 0) == 1);
+}
+
+CHILD_TEST(a_segments_name_has_its_id)
+
+/* ---- what has its name -------------------------------------------------------------------------- */
+
+static int make(const char *dir, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+    char path[256];
+    struct stat facts;
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return lstat(path, &facts) == 0;
+}
+
+static void lock(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    CHECK(fcntl(fd, F_OFD_SETLK, &lock) == 0);
+}
+
+/* With a nameless file and with one that has a name meanwhile. */
+static void no_file_takes_anothers_name(const char *dir)
+{
+    static const char name[] = "1-7-0badcafe.weir";
+    struct stat before;
+    struct stat after;
+    int other = make(dir, name);
+    CHECK(fstat(other, &before) == 0);
+    for (int i = 0; i < 2; i++) {
+        int fd;
+        char temporary[64];
+        CHECK(wi_file_create(dir, 4096, &fd, temporary, sizeof(temporary), &error) == WEIR_OK);
+        if (i == 1) {
+            close(fd);
+            fd = make(dir, "temporary");
+            snprintf(temporary, sizeof(temporary), "temporary");
+        }
+        CHECK(wi_file_publish(fd, dir, temporary, name, &error) == WEIR_E_STATE);
+        wi_file_drop(fd, dir, temporary);
+        CHECK(fstat(other, &after) == 0);
+        CHECK(after.st_ino == before.st_ino && after.st_nlink == 1);
+    }
+    close(other);
+    CHECK(child_count(dir, "temporary", NULL, 0) == 0);
+}
+
+CHILD_TEST(no_file_takes_anothers_name)
+
+/* Pid 1 has not started at tick 1 here: it is of another pid namespace, and lives. */
+static void what_is_locked_is_not_swept(const char *dir)
+{
+    static const char *const held[] = {"1-999999999999-0000000a.history",
+                                       ".1-999999999999-0000000b.weir.stopped",
+                                       "1-999999999999.history"};
+    static const char *const left[] = {"1-999999999999-0000000c.history",
+                                       ".1-999999999999-0000000d.weir.stopped",
+                                       "1-888888888888.history"};
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        fds[i] = make(dir, held[i]);
+        lock(fds[i]);
+        close(make(dir, left[i]));
+    }
+    wi_find_prune(dir);
+    for (int i = 0; i < 3; i++) {
+        CHECK(is_there(dir, held[i]) && !is_there(dir, left[i]));
+        close(fds[i]);
+    }
+    wi_find_prune(dir);
+    CHECK(child_count(dir, ".history", NULL, 0) == 0);
+    CHECK(child_count(dir, ".stopped", NULL, 0) == 0);
+}
+
+CHILD_TEST(what_is_locked_is_not_swept)
+
+/* Its segment's name was taken away; it has written its history anew, and listens. */
+static void a_socket_stays_while_its_history_is_written(const char *dir)
+{
+    int history = make(dir, "1-999999999999-0000000a.history");
+    lock(history);
+    close(make(dir, "1-999999999999-0000000a.sock"));
+    close(make(dir, "1-999999999999-0000000b.sock"));
+    wi_find_prune(dir);
+    CHECK(is_there(dir, "1-999999999999-0000000a.sock") &&
+          !is_there(dir, "1-999999999999-0000000b.sock"));
+    close(history);
+    wi_find_prune(dir);
+    CHECK(!is_there(dir, "1-999999999999-0000000a.sock"));
+}
+
+CHILD_TEST(a_socket_stays_while_its_history_is_written)
+
+/* A copy is no process's: it goes; what it is a copy of stays, and so does a link to it. */
+static void only_what_nobody_locks_is_removed(const char *dir)
+{
+    char path[256];
+    char copy[256];
+    struct wi_found found;
+    uint64_t bytes;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    snprintf(copy, sizeof(copy), "%s/1-999999999999-0000000a.weir", dir);
+    FILE *file = fopen(copy, "we");
+    CHECK(file && fwrite(wi_segment.base, 1, 65536, file) == 65536 && fclose(file) == 0);
+    CHECK(wi_find_one(copy, &found) == WEIR_OK && found.state == WI_STATE_DEAD);
+    CHECK(wi_find_remove(&found, false, &bytes) && access(copy, F_OK) != 0);
+    CHECK(link(path, copy) == 0);
+    CHECK(wi_find_one(copy, &found) == WEIR_OK && found.state == WI_STATE_RUNNING);
+    CHECK(!wi_find_remove(&found, false, &bytes) && access(copy, F_OK) == 0);
+    CHECK(unlink(copy) == 0);
+}
+
+CHILD_TEST(only_what_nobody_locks_is_removed)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_is_read_as_it_was_written),
+        cmocka_unit_test(what_is_no_name_of_ours_is_left_alone),
+        cmocka_unit_test(test_a_segments_name_has_its_id),
+        cmocka_unit_test(test_no_file_takes_anothers_name),
+        cmocka_unit_test(test_what_is_locked_is_not_swept),
+        cmocka_unit_test(test_a_socket_stays_while_its_history_is_written),
+        cmocka_unit_test(test_only_what_nobody_locks_is_removed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
