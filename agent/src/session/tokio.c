@@ -6,6 +6,7 @@
 #include "session/tokio.h"
 
 #include "encode/tokio.h"
+#include "encode/unpack.h"
 #include "session/clock.h"
 
 #include <inttypes.h>
@@ -173,60 +174,24 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
     return tokio_end(buffer, ret_fault);
 }
 
-static bool tokio_read_varint(const uint8_t **at, const uint8_t *end, uint64_t *ret_number)
-{
-    *ret_number = 0;
-    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
-        uint8_t byte = *(*at)++;
-        *ret_number |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Finds field 1 of a message: its number, or, where it is a message itself, that of field 1 in there. Other
- * fields are passed over. Both messages that are read so have no other field, and protobuf-c would bring
- * all of console.proto into the host for them. False: it is no such message. */
+ * fields are passed over. False: it is no such message. */
 static bool tokio_read_first(const uint8_t *bytes, size_t n, int depth, uint64_t *ret_number)
 {
-    const uint8_t *at = bytes;
-    const uint8_t *end = bytes + n;
-    while (at < end) {
-        uint64_t tag, number;
-        if (!tokio_read_varint(&at, end, &tag)) {
-            return false;
+    struct wi_unpack unpack = {bytes, bytes + n, false};
+    struct wi_field field;
+    while (wi_unpack_next(&unpack, &field)) {
+        if (field.number != 1) {
+            continue;
         }
-        bool is_wanted = tag >> 3 == 1 && (tag & 7) == (depth > 0 ? 2 : 0);
-        size_t left = (size_t)(end - at);
-        switch (tag & 7) {
-        case 0:
-            if (!tokio_read_varint(&at, end, &number)) {
-                return false;
-            }
-            *ret_number = is_wanted ? number : *ret_number;
-            break;
-        case 1:
-        case 5:
-            number = (tag & 7) == 1 ? 8 : 4;
-            if (left < number) {
-                return false;
-            }
-            at += number;
-            break;
-        case 2:
-            if (!tokio_read_varint(&at, end, &number) || number > (size_t)(end - at) ||
-                (is_wanted && !tokio_read_first(at, (size_t)number, depth - 1, ret_number))) {
-                return false;
-            }
-            at += number;
-            break;
-        default:
+        if (depth == 0 && field.type == WI_FIELD_NUMBER) {
+            *ret_number = field.value;
+        } else if (depth > 0 && field.type == WI_FIELD_BYTES &&
+                   !tokio_read_first(field.bytes, field.n, depth - 1, ret_number)) {
             return false;
         }
     }
-    return true;
+    return !unpack.is_broken;
 }
 
 /* The task that a TaskDetailsRequest asks for. */
