@@ -4,9 +4,10 @@ include(CMakePackageConfigHelpers)
 
 add_library(weir_static STATIC $<TARGET_OBJECTS:weir_core_objects>)
 set_target_properties(weir_static PROPERTIES OUTPUT_NAME weir)
-# tokio-console's messages are the console's and the tests' alone: the agent writes them by hand.
+# tokio-console's and the health service's messages are the console's and the tests' alone: the agent writes
+# them by hand.
 add_library(weir_agent_static STATIC $<TARGET_OBJECTS:weir_exporter_objects>
-            $<FILTER:$<TARGET_OBJECTS:weir_proto>,EXCLUDE,tokio/console>)
+            $<FILTER:$<TARGET_OBJECTS:weir_proto>,EXCLUDE,tokio/console|grpc/health>)
 set_target_properties(weir_agent_static PROPERTIES OUTPUT_NAME weir-agent)
 foreach(archive weir_static weir_agent_static)
     set_target_properties(${archive} PROPERTIES LINKER_LANGUAGE C)

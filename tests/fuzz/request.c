@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests of weir.v1.Agent and of tokio-console's: a byte that chooses the method, a few that choose how much memory there
+ * Requests of weir.v1.Agent, of tokio-console's and of the health service: a byte that chooses the method, a few that choose how much memory there
  * is and how time passes, and the protobuf. Whatever it is, the call begins or is refused with a
  * text, makes messages that can be read back, and leaves no memory behind. fuzz: max_len=2048
  */
@@ -9,6 +9,7 @@
 #include "fuzz_world.h"
 #include "session/service.h"
 
+#include "grpc/health/v1/health.pb-c.h"
 #include "tokio/console.pb-c.h"
 #include "weir/v1/agent.pb-c.h"
 
@@ -17,6 +18,7 @@
 #define ROUNDS 4
 #define MILLI  UINT64_C(1000000)
 #define TOKIO  "/rs.tokio.console.instrument.Instrument/"
+#define HEALTH "/grpc.health.v1.Health/"
 
 static struct wi_worlds worlds;
 static struct wi_buffer scratch;
@@ -32,7 +34,10 @@ static const char *const paths[] = {"/weir.v1.Agent/Describe",
                                     TOKIO "WatchTaskDetails",
                                     TOKIO "WatchState",
                                     TOKIO "Pause",
-                                    TOKIO "Resume"};
+                                    TOKIO "Resume",
+                                    HEALTH "Check",
+                                    HEALTH "Watch",
+                                    HEALTH "List"};
 #define N_PATHS (sizeof(paths) / sizeof(paths[0]))
 
 void fuzz_begin(void)
@@ -57,12 +62,20 @@ static const struct wi_method *method_of(size_t number)
 static bool can_be_read(size_t method)
 {
     static const ProtobufCMessageDescriptor *const types[] = {
-        &weir__v1__description__descriptor,  &weir__v1__update__descriptor,
-        &weir__v1__lines__descriptor,        &weir__v1__update__descriptor,
-        &weir__v1__targets__descriptor,      &weir__v1__series__descriptor,
-        &tokio__console__update__descriptor, &tokio__console__task_details__descriptor,
-        &tokio__console__state__descriptor,  &tokio__console__state__descriptor,
-        &tokio__console__state__descriptor};
+        &weir__v1__description__descriptor,
+        &weir__v1__update__descriptor,
+        &weir__v1__lines__descriptor,
+        &weir__v1__update__descriptor,
+        &weir__v1__targets__descriptor,
+        &weir__v1__series__descriptor,
+        &tokio__console__update__descriptor,
+        &tokio__console__task_details__descriptor,
+        &tokio__console__state__descriptor,
+        &tokio__console__state__descriptor,
+        &tokio__console__state__descriptor,
+        &grpc__health__v1__health_check_response__descriptor,
+        &grpc__health__v1__health_check_response__descriptor,
+        &grpc__health__v1__health_list_response__descriptor};
     ProtobufCMessage *message =
         protobuf_c_message_unpack(types[method], NULL, scratch.length, scratch.bytes);
     if (!message) {
@@ -70,6 +83,22 @@ static bool can_be_read(size_t method)
     }
     protobuf_c_message_free_unpacked(message, NULL);
     return true;
+}
+
+static bool is_health(size_t method)
+{
+    return strncmp(paths[method], HEALTH, strlen(HEALTH)) == 0;
+}
+
+/* What protobuf-c can read, the reader by hand can. */
+static bool is_health_request(const uint8_t *bytes, size_t n)
+{
+    Grpc__Health__V1__HealthCheckRequest *request =
+        grpc__health__v1__health_check_request__unpack(NULL, n, bytes);
+    if (request) {
+        grpc__health__v1__health_check_request__free_unpacked(request, NULL);
+    }
+    return request;
 }
 
 /* Lets a call speak a few times, and sometimes leaves messages out. */
@@ -108,6 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     bool has_begun = method_of(method)->start(&context, worlds.first, &peer, request, input.left,
                                               1000 * MILLI, &call, &fault);
     free(request);
+    FUZZ_CHECK(!is_health(method) || fault.code != WI_RPC_INVALID_ARGUMENT ||
+               !is_health_request(input.at, input.left));
     if (has_begun) {
         converse(call, method, habits, 1000 * MILLI);
         call->type->destroy(call);
@@ -202,4 +233,14 @@ void fuzz_seeds(void)
     details.id = &task;
     task.id = wi_world_row(worlds.first->world, WI_SINGLE, 0)->id;
     seed("tokio-details", 7, 1, &details);
+    Grpc__Health__V1__HealthCheckRequest check = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    seed("health-all", 11, 0, &check);
+    seed("health-list", 13, 0, &list);
+    seed("health-list-poor", 13, 0xfc, &list);
+    check.service = "weir.v1.Agent";
+    seed("health", 11, 0, &check);
+    seed("health-watch", 12, 2, &check);
+    check.service = "weir.v1.Agents";
+    seed("health-unknown", 11, 0, &check);
+    seed("health-watch-unknown", 12, 0, &check);
 }

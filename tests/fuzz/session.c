@@ -16,6 +16,7 @@
 
 #define MILLI     UINT64_C(1000000)
 #define TOKIO     "/rs.tokio.console.instrument.Instrument/"
+#define HEALTH    "/grpc.health.v1.Health/"
 #define BEGIN     (1000000 * MILLI)
 #define TAKEN_MAX 32 /* pieces of output in one event */
 
@@ -134,7 +135,10 @@ static void give_request(struct script *script)
                                         TOKIO "WatchState",
                                         TOKIO "WatchTaskDetails",
                                         TOKIO "Pause",
-                                        TOKIO "Resume"};
+                                        TOKIO "Resume",
+                                        HEALTH "Check",
+                                        HEALTH "Watch",
+                                        HEALTH "List"};
     struct fuzz_output block = {.n = 0};
     struct fuzz_output body = {.n = 0};
     uint8_t method = fuzz_u8(&script->input);
@@ -374,6 +378,48 @@ static void seed_tokio(const char *name, uint8_t habits)
     fuzz_seed(name, output.bytes, output.n);
 }
 
+/* A probe: for a service that there is, for one that there is not; a watch that goes on to the end. */
+static void seed_health(const char *name, uint8_t habits)
+{
+    static const uint8_t methods[] = {10, 11, 12, 11, 10};
+    struct fuzz_output output = {.n = 0};
+    fuzz_put_u8(&output, habits);
+    for (size_t i = 0; i < sizeof(methods); i++) {
+        fuzz_put_u8(&output, EVENT_REQUEST);
+        fuzz_put_u8(&output, methods[i]);
+        fuzz_put_u8(&output, 0);
+        fuzz_put_u8(&output, i < 2 ? 15 : i == 3 ? 5 : 0);
+        fuzz_put(&output, "\x0a\x0dweir.v1.Agent", i < 2 ? 15 : 0);
+        fuzz_put(&output, "\x0a\x03nix", i == 3 ? 5 : 0);
+        fuzz_put_u8(&output, EVENT_TIME);
+        fuzz_put_u16(&output, 1000);
+    }
+    fuzz_put_u8(&output, EVENT_FAREWELL);
+    fuzz_seed(name, output.bytes, output.n);
+}
+
+/* Calls that are answered at their header, and go on all the same. */
+static void seed_early(void)
+{
+    struct fuzz_output output = {.n = 0};
+    fuzz_put_u8(&output, HABIT_TAKES);
+    for (uint8_t stream = 1; stream < 6; stream += 2) {
+        fuzz_put_u8(&output, EVENT_REQUEST);
+        fuzz_put_u8(&output, stream == 5 ? 1 : 4); /* the last one waits for its end */
+        fuzz_put_u8(&output, 1);
+        fuzz_put_u8(&output, 0);
+        fuzz_put_u8(&output, EVENT_FRAME);
+        fuzz_put_u8(&output, NGHTTP2_DATA);
+        fuzz_put_u8(&output, stream == 3 ? NGHTTP2_FLAG_END_STREAM : 0);
+        fuzz_put_u8(&output, stream);
+        fuzz_put_u8(&output, 9);
+        fuzz_put(&output, "more of it", 9);
+    }
+    fuzz_put_u8(&output, EVENT_TIME);
+    fuzz_put_u16(&output, 10000);
+    fuzz_seed("early", output.bytes, output.n);
+}
+
 static void seed_header(void)
 {
     struct fuzz_output output = {.n = 0};
@@ -421,6 +467,10 @@ void fuzz_seeds(void)
     Weir__V1__SnapshotRequest snapshot = WEIR__V1__SNAPSHOT_REQUEST__INIT;
     seed_call("snapshot", 3, HABIT_PIECES | 0x70, &snapshot);
     seed_call("unknown", 4, 0, &snapshot);
+    seed_early();
+    seed_health("health", HABIT_TAKES);
+    seed_health("health-untaken", 0);
+    seed_health("health-poor", HABIT_POOR | HABIT_TAKES);
     seed_tokio("tokio", HABIT_TAKES);
     seed_tokio("tokio-untaken", 0);
     seed_tokio("tokio-poor", HABIT_POOR | HABIT_TAKES);

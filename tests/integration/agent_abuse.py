@@ -88,6 +88,27 @@ def what_follows_an_early_answer_is_thrown_away():
         assert host.rss() - before < 1 << 20, host.rss() - before
 
 
+def health_watches_have_the_limits_of_all_streams():
+    raw = Raw(host.socket)
+    for i in range(40):
+        raw.call(2 * i + 1, "/grpc.health.v1.Health/Watch")
+    opened, refused = set(), set()
+    while len(opened) + len(refused) < 40:
+        kind, _, stream, payload = next(raw.frames())
+        if kind == DATA:
+            opened.add(stream)
+        elif kind == RST_STREAM:
+            assert payload == b"\0\0\0\x07", payload  # REFUSED_STREAM
+            refused.add(stream)
+    assert (len(opened), len(refused)) == (32, 8), (opened, refused)
+    raw.send(b"".join(frame(RST_STREAM, 0, stream, b"\0\0\0\x08") for stream in opened))
+    raw.call(101, "/grpc.health.v1.Health/Check", message(b"\x0a\xff\xff\xff\x7f"))
+    found = raw.wait_for(HEADERS, 101)
+    assert found and found[1] & END_STREAM, found
+    raw.close()
+    is_served()
+
+
 def long_headers_are_refused():
     raw = Raw(host.socket)
     raw.send(frame(HEADERS, END_HEADERS, 1, request_header(watch) +
@@ -229,7 +250,8 @@ def cpu():
 is_served()
 fds = host.fds()
 for test in (broken_frames_end_only_their_connection, broken_calls_end_only_their_stream,
-             what_follows_an_early_answer_is_thrown_away, long_headers_are_refused,
+             what_follows_an_early_answer_is_thrown_away,
+             health_watches_have_the_limits_of_all_streams, long_headers_are_refused,
              floods_end_the_connection_or_are_swallowed, random_frames_never_end_the_host,
              there_is_room_for_so_many_and_no_more, silence_is_ended,
              no_descriptors_left_is_survived):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 # ctest: timeout=120
-"""The exporter answers python3-grpcio on its unix socket: the four methods, the statuses, a client
+"""The exporter answers python3-grpcio on its unix socket: the methods, the statuses, health, a client
 that pauses, deadlines, the farewell."""
 
 import os
@@ -12,7 +12,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from agent_client import (AGENT, CHANNEL, M, PROCESS, SANITIZED, Agent, Host, eventually,  # noqa: E402
-                          fails, grpc, number)
+                          fails, grpc, messages, number)
+
+HEALTH = messages("grpc/health/v1/health.proto")
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 
 host = Host("--name", "game", "--channel", "moves:unbounded:1000:400", "--channel", "jobs:8",
             "--semaphore", "slots:4:1", "--counter", "backpressure_rejects:0:7", "--many", "c:3000")
@@ -114,7 +117,7 @@ def errors_have_their_codes():
     fails(code.INVALID_ARGUMENT, lambda: watch([M["Query"](kind=3, sort=30)], timeout=10))
     unknown = agent.channel.unary_unary("/weir.v1.Agent/Nix")
     assert "/weir.v1.Agent/Nix" in fails(code.UNIMPLEMENTED, lambda: unknown(b"", timeout=10))
-    other = agent.channel.unary_unary("/grpc.health.v1.Health/Check")
+    other = agent.channel.unary_unary("/grpc.channelz.v1.Channelz/GetServers")
     fails(code.UNIMPLEMENTED, lambda: other(b"", timeout=10))
     nonsense = agent.channel.unary_unary("/weir.v1.Agent/Watch")
     fails(code.INVALID_ARGUMENT, lambda: nonsense(b"\xff\xff\xff", timeout=10))
@@ -146,6 +149,33 @@ def unknown_methods_are_answered_at_once_while_the_caller_streams():
             assert name in text, text
         assert min(took) < 0.1, took
     assert agent.describe(M["DescribeRequest"](), timeout=10).name == "game"
+
+
+def health(kind, name, request, answer):
+    return getattr(agent.channel, kind)("/grpc.health.v1.Health/" + name,
+                                        request_serializer=HEALTH[request].SerializeToString,
+                                        response_deserializer=HEALTH[answer].FromString)
+
+
+def health_checks_are_answered():
+    check = health("unary_unary", "Check", "HealthCheckRequest", "HealthCheckResponse")
+    watch = health("unary_stream", "Watch", "HealthCheckRequest", "HealthCheckResponse")
+    listed = health("unary_unary", "List", "HealthListRequest", "HealthListResponse")(
+        HEALTH["HealthListRequest"](), timeout=10)
+    assert set(listed.statuses) == {"", "weir.v1.Agent", "grpc.health.v1.Health",
+                                    "rs.tokio.console.instrument.Instrument"}, listed
+    for service, answer in listed.statuses.items():
+        assert answer.status == SERVING, (service, answer)
+        asked = HEALTH["HealthCheckRequest"](service=service)
+        assert check(asked, timeout=10).status == SERVING, service
+        stream = watch(asked, timeout=30)
+        assert next(stream).status == SERVING, service
+        stream.cancel()
+    nobody = HEALTH["HealthCheckRequest"](service="nobody")
+    fails(grpc.StatusCode.NOT_FOUND, lambda: check(nobody, timeout=10))
+    stream = watch(nobody, timeout=30)
+    assert next(stream).status == SERVICE_UNKNOWN
+    stream.cancel()
 
 
 def a_client_that_pauses_catches_up():
@@ -196,21 +226,28 @@ def its_own_numbers_add_up():
 def the_end_is_unavailable():
     stream = watch([M["Query"](kind=AGENT)], timeout=30)
     next(stream)
+    probe = health("unary_stream", "Watch", "HealthCheckRequest", "HealthCheckResponse")(
+        HEALTH["HealthCheckRequest"](), timeout=30)
+    heard = [next(probe).status]
     got = []
 
-    def drain():
+    def drain(stream, each):
         try:
-            for _ in stream:
-                pass
+            for message in stream:
+                each(message)
         except grpc.RpcError as error:
             got.append(error.code())
-    thread = threading.Thread(target=drain)
-    thread.start()
+    threads = [threading.Thread(target=drain, args=arguments) for arguments in (
+        (stream, lambda message: None), (probe, lambda message: heard.append(message.status)))]
+    for thread in threads:
+        thread.start()
     start = time.monotonic()
     host.stop()
     took = time.monotonic() - start
-    thread.join(10)
-    assert got == [grpc.StatusCode.UNAVAILABLE], got
+    for thread in threads:
+        thread.join(10)
+    assert got == [grpc.StatusCode.UNAVAILABLE] * 2, got
+    assert heard == [SERVING, NOT_SERVING], heard
     assert took < 3, took
     assert not os.path.exists(host.socket)
 
@@ -218,7 +255,7 @@ def the_end_is_unavailable():
 for test in (describe_says_who_is_there, the_socket_is_the_users_alone, watch_shows_what_happens,
              the_refusals_of_a_host_arrive, subscribe_gives_lines_each_interval,
              a_snapshot_has_every_channel, errors_have_their_codes,
-             unknown_methods_are_answered_at_once_while_the_caller_streams,
+             unknown_methods_are_answered_at_once_while_the_caller_streams, health_checks_are_answered,
              a_client_that_pauses_catches_up, its_own_numbers_add_up, the_end_is_unavailable):
     test()
     print("ok", test.__name__, flush=True)

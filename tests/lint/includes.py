@@ -43,7 +43,7 @@ LIBRARIES = {
     r"protobuf-c/": [],
     r"zlib\.h": ["console/src/record"],
     r"uv\.h": ["server-example"],
-    r"(weir/v1/(agent|recording)|tokio/console)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
+    r"(weir/v1/(agent|recording)|tokio/console|grpc/health/v1/health)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
 }
 # In the example, one file shows the whole price of adopting weir.
 EXAMPLE_WEIR = "server-example/instrument"

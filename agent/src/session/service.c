@@ -7,6 +7,7 @@
 
 #include "encode/pack.h"
 #include "encode/weir.h"
+#include "session/health.h"
 #include "session/past.h"
 #include "session/tokio.h"
 
@@ -521,6 +522,9 @@ const struct wi_method wi_service_methods[] = {
     {"/weir.v1.Agent/Subscribe", false, service_subscribe},
     {"/weir.v1.Agent/Snapshot", false, service_snapshot},
     {"/weir.v1.Agent/History", false, wi_past_call_start},
+    {"/grpc.health.v1.Health/Check", true, wi_health_check},
+    {"/grpc.health.v1.Health/Watch", true, wi_health_watch},
+    {"/grpc.health.v1.Health/List", true, wi_health_list},
     {"/rs.tokio.console.instrument.Instrument/WatchUpdates", false, wi_tokio_watch_updates},
     {"/rs.tokio.console.instrument.Instrument/WatchTaskDetails", false,
      wi_tokio_watch_task_details},

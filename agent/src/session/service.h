@@ -13,7 +13,8 @@
 #define WI_INTERVAL_MAX_MILLIS     60000
 #define WI_INTERVAL_DEFAULT_MILLIS 1000
 
-/* List, Describe, Watch, Subscribe, Snapshot, History, and those of session/tokio.h. Owns: static. */
+/* List, Describe, Watch, Subscribe, Snapshot, History, and those of session/health.h and session/tokio.h; the
+ * methods of one service one after the other. Owns: static. */
 extern const struct wi_method wi_service_methods[];
 extern const size_t wi_service_n_methods;
 

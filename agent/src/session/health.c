@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Check, Watch and List. The services are those of the methods' table. All have one status, which says what
+ * /healthz says: whether the host's process can be read. `weir serve` serves also while there is none.
+ */
+#include "session/health.h"
+
+#include "encode/pack.h"
+#include "encode/unpack.h"
+#include "session/service.h"
+
+#include <string.h>
+
+/* HealthCheckResponse.ServingStatus; 0 is UNKNOWN. */
+enum health_status {
+    HEALTH_UNKNOWN = 0,
+    HEALTH_SERVING = 1,
+    HEALTH_NOT_SERVING = 2,
+    HEALTH_SERVICE_UNKNOWN = 3
+};
+
+struct health_call {
+    struct wi_call call; /* first */
+    const struct wi_worlds *worlds;
+    struct wi_memory *memory;
+    bool is_known; /* the service that is asked for */
+    bool is_leaving;
+    bool has_answered;
+    enum health_status told; /* HEALTH_UNKNOWN: none yet */
+};
+
+static struct health_call *health_self(struct wi_call *call)
+{
+    return (struct health_call *)(void *)call;
+}
+
+static void health_destroy(struct wi_call *call)
+{
+    wi_memory_return(health_self(call)->memory, call);
+}
+
+static struct health_call *health_create(const struct wi_call_type *type,
+                                         const struct wi_call_context *context,
+                                         struct wi_peer *peer, struct wi_fault *ret_fault)
+{
+    struct health_call *self = wi_memory_take_zeroed(peer->memory, sizeof(*self));
+    if (!self) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
+        return NULL;
+    }
+    self->call.type = type;
+    self->worlds = context->worlds;
+    self->memory = peer->memory;
+    return self;
+}
+
+/* ---- services ------------------------------------------------------------------------------ */
+
+/* The service in "/package.Service/Method". */
+static const char *health_service(const struct wi_method *method, size_t *ret_n)
+{
+    const char *name = method->path + 1;
+    *ret_n = strcspn(name, "/");
+    return name;
+}
+
+/* Whether a method is of another service than the one before it: the table has them one after the other. */
+static bool health_is_first(size_t index)
+{
+    size_t n, n_before;
+    const char *name = health_service(&wi_service_methods[index], &n);
+    if (index == 0) {
+        return true;
+    }
+    const char *before = health_service(&wi_service_methods[index - 1], &n_before);
+    return n != n_before || memcmp(name, before, n) != 0;
+}
+
+static bool health_knows(const uint8_t *asked, size_t n_asked)
+{
+    bool is_known = n_asked == 0;
+    for (size_t i = 0; i < wi_service_n_methods && !is_known; i++) {
+        size_t n;
+        const char *name = health_service(&wi_service_methods[i], &n);
+        is_known = n == n_asked && memcmp(name, asked, n) == 0;
+    }
+    return is_known;
+}
+
+/* Reads a HealthCheckRequest. */
+static bool health_read(const uint8_t *request, size_t n, bool *ret_is_known,
+                        struct wi_fault *ret_fault)
+{
+    struct wi_unpack unpack = {request, request + n, false};
+    struct wi_field field;
+    *ret_is_known = true;
+    while (wi_unpack_next(&unpack, &field)) {
+        if (field.number == 1 && field.type == WI_FIELD_BYTES) {
+            *ret_is_known = health_knows(field.bytes, field.n);
+        }
+    }
+    if (unpack.is_broken) {
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is no HealthCheckRequest");
+    }
+    return !unpack.is_broken;
+}
+
+static enum health_status health_now(const struct health_call *self)
+{
+    const struct wi_worlds *worlds = self->worlds;
+    bool is_well = worlds->is_changing || !worlds->first || worlds->first->status == WEIR_OK;
+    return is_well && !self->is_leaving ? HEALTH_SERVING : HEALTH_NOT_SERVING;
+}
+
+static enum wi_call_next health_end(const struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    if (!buffer->has_failed) {
+        return WI_CALL_MESSAGE;
+    }
+    wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+    return WI_CALL_END;
+}
+
+/* ---- Check and List ------------------------------------------------------------------------ */
+
+static enum wi_call_next health_check_next(struct wi_call *call, uint64_t now_nanos,
+                                           struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct health_call *self = health_self(call);
+    (void)now_nanos;
+    if (self->has_answered) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    self->has_answered = true;
+    wi_pack_u64(buffer, 1, health_now(self));
+    return health_end(buffer, ret_fault);
+}
+
+bool wi_health_check(const struct wi_call_context *context, struct wi_served *served,
+                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                     struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {health_check_next, NULL, health_destroy, NULL};
+    bool is_known;
+    (void)served;
+    (void)now_nanos;
+    if (!health_read(request, n, &is_known, ret_fault)) {
+        return false;
+    }
+    if (!is_known) {
+        wi_fault_set(ret_fault, WI_RPC_NOT_FOUND,
+                     "there is no such service here: List names those that there are");
+        return false;
+    }
+    struct health_call *self = health_create(&type, context, peer, ret_fault);
+    *ret_call = self ? &self->call : NULL;
+    return self != NULL;
+}
+
+static void health_list_one(struct wi_buffer *buffer, const char *name, size_t n,
+                            enum health_status status)
+{
+    size_t entry = wi_pack_begin(buffer, 1);
+    if (n > 0) {
+        wi_pack_bytes_always(buffer, 1, name, n);
+    }
+    size_t answer = wi_pack_begin(buffer, 2);
+    wi_pack_u64(buffer, 1, status);
+    wi_pack_end(buffer, answer);
+    wi_pack_end(buffer, entry);
+}
+
+static enum wi_call_next health_list_next(struct wi_call *call, uint64_t now_nanos,
+                                          struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct health_call *self = health_self(call);
+    (void)now_nanos;
+    if (self->has_answered) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+        return WI_CALL_END;
+    }
+    self->has_answered = true;
+    health_list_one(buffer, "", 0, health_now(self));
+    for (size_t i = 0; i < wi_service_n_methods; i++) {
+        if (health_is_first(i)) {
+            size_t n;
+            const char *name = health_service(&wi_service_methods[i], &n);
+            health_list_one(buffer, name, n, health_now(self));
+        }
+    }
+    return health_end(buffer, ret_fault);
+}
+
+bool wi_health_list(const struct wi_call_context *context, struct wi_served *served,
+                    struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                    struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {health_list_next, NULL, health_destroy, NULL};
+    (void)served;
+    (void)request;
+    (void)n;
+    (void)now_nanos;
+    struct health_call *self = health_create(&type, context, peer, ret_fault);
+    *ret_call = self ? &self->call : NULL;
+    return self != NULL;
+}
+
+/* ---- Watch --------------------------------------------------------------------------------- */
+
+static enum wi_call_next health_watch_next(struct wi_call *call, uint64_t now_nanos,
+                                           struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct health_call *self = health_self(call);
+    enum health_status status = self->is_known ? health_now(self) : HEALTH_SERVICE_UNKNOWN;
+    call->due_nanos = now_nanos + WI_HEALTH_INTERVAL_NANOS;
+    if (status == self->told) {
+        return WI_CALL_QUIET;
+    }
+    self->told = status;
+    wi_pack_u64(buffer, 1, status);
+    return health_end(buffer, ret_fault);
+}
+
+/* The message before it is on its way still. */
+static void health_skip(struct wi_call *call, uint64_t now_nanos)
+{
+    call->due_nanos = now_nanos + WI_HEALTH_INTERVAL_NANOS;
+}
+
+static void health_leave(struct wi_call *call)
+{
+    health_self(call)->is_leaving = true;
+}
+
+bool wi_health_watch(const struct wi_call_context *context, struct wi_served *served,
+                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
+                     struct wi_call **ret_call, struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {health_watch_next, health_skip, health_destroy,
+                                             health_leave};
+    bool is_known;
+    (void)served;
+    (void)now_nanos;
+    if (!health_read(request, n, &is_known, ret_fault)) {
+        return false;
+    }
+    struct health_call *self = health_create(&type, context, peer, ret_fault);
+    if (!self) {
+        return false;
+    }
+    self->is_known = is_known;
+    *ret_call = &self->call;
+    return true;
+}
