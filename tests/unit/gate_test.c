@@ -11,10 +11,12 @@
 #include "wire/gate.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TOKEN "0123456789abcdef"
@@ -105,7 +107,8 @@ static void token_lies_in_a_file_of_ones_own(void **state)
     (void)state;
     char text[WI_TOKEN_MOST + 1];
     struct weir_error error;
-    static const mode_t open_to_others[] = {0640, 0604, 0620, 0602, 0610, 0601, 0777};
+    static const mode_t open_to_others[] = {0640, 0604, 0620, 0602, 0610, 0601,  0777,
+                                            0460, 0450, 0444, 0441, 0442, 02440, 01440};
     for (size_t i = 0; i < sizeof(open_to_others) / sizeof(open_to_others[0]); i++) {
         write_file(TOKEN, sizeof(TOKEN) - 1, open_to_others[i]);
         assert_int_equal(wi_token_read(path, text, &error), WEIR_E_DENIED);
@@ -122,6 +125,74 @@ static void token_lies_in_a_file_of_ones_own(void **state)
         assert_int_equal(wi_token_read(path, text, &error), WEIR_E_DENIED);
         assert_non_null(strstr(error.text, "another user"));
     }
+}
+
+/* In a child of these rights: 0 when the token is read, 1 when it is not. */
+static int read_as(uid_t user, gid_t group, gid_t more)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char text[WI_TOKEN_MOST + 1];
+        gid_t groups[] = {65533, more};
+        if (setgroups(2, groups) != 0 || setresgid(group, group, group) != 0 ||
+            setresuid(user, user, user) != 0) {
+            _exit(9);
+        }
+        _exit(wi_token_read(path, text, NULL) == WEIR_OK && strcmp(text, TOKEN) == 0 ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* As Kubernetes lays down a secret in a pod with fsGroup. */
+static void a_group_of_ones_own_may_read_the_token_by_mode_0440(void **state)
+{
+    (void)state;
+    char text[WI_TOKEN_MOST + 1];
+    struct weir_error error;
+    write_file(TOKEN, sizeof(TOKEN) - 1, 0440);
+    assert_int_equal(wi_token_read(path, text, &error), WEIR_OK);
+    write_file(TOKEN, sizeof(TOKEN) - 1, 0040);
+    assert_int_equal(wi_token_read(path, text, NULL), geteuid() == 0 ? WEIR_OK : WEIR_E_DENIED);
+    if (geteuid() != 0) {
+        skip();
+    }
+    write_file(TOKEN, sizeof(TOKEN) - 1, 0440);
+    assert_int_equal(chown(path, 0, 54321), 0);
+    assert_int_equal(wi_token_read(path, text, &error), WEIR_E_DENIED);
+    assert_non_null(strstr(error.text, "group 54321"));
+    assert_int_equal(read_as(65534, 65534, 54321), 0);
+    assert_int_equal(read_as(65534, 54321, 65534), 0);
+    assert_int_equal(read_as(0, 0, 54321), 0);
+    assert_int_equal(read_as(0, 0, 54322), 1); /* root could read it, and others could, too */
+    assert_int_equal(chown(path, 65534, 54321), 0);
+    assert_int_equal(read_as(65534, 65534, 54321), 0);
+    assert_int_equal(read_as(65534, 65534, 54322), 1);
+    assert_int_equal(read_as(65532, 65532, 54321), 1); /* another user's, who could change it */
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(read_as(65534, 65534, 54321), 1);
+}
+
+static void a_token_that_loses_its_group_admits_nobody(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    struct wi_token *token;
+    struct weir_error error;
+    write_file(TOKEN, sizeof(TOKEN) - 1, 0440);
+    assert_int_equal(wi_token_open(path, on_log, NULL, &token, &error), WEIR_OK);
+    assert_true(admits(token, "Bearer " TOKEN));
+    assert_int_equal(chown(path, 0, 54321), 0);
+    assert_false(admits(token, "Bearer " TOKEN));
+    assert_int_equal(n_logged, 1);
+    assert_int_equal(chown(path, 0, 0), 0);
+    assert_true(admits(token, "Bearer " TOKEN));
+    wi_token_close(token);
 }
 
 static void only_the_whole_token_is_admitted(void **state)
@@ -286,6 +357,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(token_is_one_line_of_16_visible_characters_or_more),
         TEST(token_lies_in_a_file_of_ones_own),
+        TEST(a_group_of_ones_own_may_read_the_token_by_mode_0440),
+        TEST(a_token_that_loses_its_group_admits_nobody),
         TEST(only_the_whole_token_is_admitted),
         TEST(token_is_renewed_with_its_file),
         TEST(names_count_on_loopback_only),

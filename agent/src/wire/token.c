@@ -24,6 +24,26 @@ struct wi_token {
     void *log_context;
 };
 
+/* Whether a group is one of this process's own. */
+static bool token_is_own_group(gid_t group)
+{
+    bool is_own = group == getegid();
+    int n = is_own ? 0 : getgroups(0, NULL);
+    gid_t *groups = n > 0 ? calloc((size_t)n, sizeof(*groups)) : NULL;
+    n = groups ? getgroups(n, groups) : 0;
+    for (int i = 0; i < n && !is_own; i++) {
+        is_own = groups[i] == group;
+    }
+    free(groups);
+    return is_own;
+}
+
+/* A group may know a token when somebody has said so: by mode 0440, which no umask makes. */
+static bool token_is_for_group(mode_t mode)
+{
+    return (mode & S_IRGRP) && (mode & ALLPERMS & ~(mode_t)(S_IRUSR | S_IRGRP)) == 0;
+}
+
 static enum weir_status token_check_file(int fd, const char *path, struct stat *ret_facts,
                                          struct weir_error *ret_error)
 {
@@ -35,8 +55,20 @@ static enum weir_status token_check_file(int fd, const char *path, struct stat *
         wi_error_set(ret_error, "%.140s belongs to another user, who knows the token then", path);
         return WEIR_E_DENIED;
     }
-    if (ret_facts->st_mode & (S_IRWXG | S_IRWXO)) {
-        wi_error_set(ret_error, "%.140s may be read by others: chmod 600 it", path);
+    if (token_is_for_group(ret_facts->st_mode)) {
+        if (!token_is_own_group(ret_facts->st_gid)) {
+            wi_error_set(
+                ret_error,
+                "%.140s may be read by group %u, which this process is not in: chmod 600 it", path,
+                (unsigned)ret_facts->st_gid);
+            return WEIR_E_DENIED;
+        }
+    } else if (ret_facts->st_mode & (S_IRWXG | S_IRWXO)) {
+        wi_error_set(
+            ret_error,
+            "%.140s may be read or changed by others: chmod 600 it, or 440 where its group "
+            "is to know it",
+            path);
         return WEIR_E_DENIED;
     }
     return WEIR_OK;

@@ -12,8 +12,9 @@
 #define WI_TOKEN_LEAST 16
 
 /*
- * Reads a token: a regular file of this user or root, nobody else's to read or write, of at most 4
- * KiB: 16 or more visible ASCII characters, after which one newline may stand.
+ * Reads a token: a regular file of this user or root, nobody else's to read or write, but that mode 0440 lets a
+ * group of this process's own read it; of at most 4 KiB: 16 or more visible ASCII characters, after which
+ * one newline may stand.
  * Fails: WEIR_E_DENIED: one line that says what is wrong and what to do.
  */
 enum weir_status wi_token_read(const char *path, char ret_text[WI_TOKEN_MOST + 1],
