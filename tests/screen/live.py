@@ -48,7 +48,7 @@ def keys_do_what_the_help_says():
     terminal.waits(lambda text: terminal.lines()[4][2:].startswith("alpha"), "the first row")
     terminal.press("/room0123\r", "room0123")
     terminal.press("fbet\r", "filter bet", "1 of 303")
-    terminal.hides("alpha")
+    terminal.waits(lambda text: not terminal.row("alpha"), "no row of alpha")
     terminal.press("\x1b", "alpha")
     terminal.press("2", "[2 Semaphores 1]", "slots")
     terminal.press("w", "[5 Warnings")
@@ -74,7 +74,7 @@ def keys_do_what_the_help_says():
 
 
 def a_screen_follows_its_window():
-    host = Host("--name", "game", "--channel", "moves:unbounded:100:0")
+    host = Host("--name", "game", "--channel", "moves:unbounded:100:100")
     terminal = Terminal(host.pid)
     terminal.shows("moves", "no warnings")
     terminal.size(50, 200)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong with a channel: it grows, is full, stalls, refuses, holds messages of nobody. */
+/* What is wrong with a channel: it grows, is full, refuses, holds messages of nobody. */
 #include "finding/state.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define CHANNEL_STALLED       (5 * FINDING_SECOND)  /* while messages come or are refused */
-#define CHANNEL_RESTING       (60 * FINDING_SECOND) /* while nothing happens at all */
-#define CHANNEL_LOOKS         3U                    /* in a row that a queue must be nearly full */
+#define CHANNEL_LOOKS         3U /* in a row that a queue must be nearly full */
 #define CHANNEL_NEARLY_FULL   0.85
 #define CHANNEL_REJECTS       0.01
 #define CHANNEL_MANY_REJECTS  0.10
@@ -20,8 +18,6 @@
 #define CHANNEL_FAR           100 /* times what was ever queued: such a bound holds nobody back */
 #define CHANNEL_FAR_SENT      1000U
 #define CHANNEL_FAR_SEEN      (600 * FINDING_SECOND)
-
-#define CHANNEL_QUEUED_MAX (2 * WI_WORDS_MAX + 16)
 
 /* An hour of growth that makes trouble. */
 #define CHANNEL_URGENT_MESSAGES 1e6
@@ -44,21 +40,6 @@ bool wi_finding_is_urgent(double rate, double bytes_rate)
            bytes_rate * CHANNEL_HOUR >= CHANNEL_URGENT_BYTES;
 }
 
-/* "90,000 queued (18.7 MB)"; without bytes where the application declares none. */
-static const char *channel_queued(char ret_text[CHANNEL_QUEUED_MAX], uint64_t depth, uint64_t bytes)
-{
-    char count[WI_WORDS_MAX];
-    char size[WI_WORDS_MAX];
-    wi_words_count(count, depth);
-    if (bytes > 0) {
-        snprintf(ret_text, CHANNEL_QUEUED_MAX, "%s queued (%s)", count,
-                 wi_words_bytes(size, bytes));
-    } else {
-        snprintf(ret_text, CHANNEL_QUEUED_MAX, "%s queued", count);
-    }
-    return ret_text;
-}
-
 static struct finding_entry *channel_entry(struct wi_finding *finding,
                                            enum finding_severity severity, double weight,
                                            const char *kind, const struct finding_note *note,
@@ -76,38 +57,6 @@ static void channel_write_rates(struct finding_entry *entry, const struct findin
     char out[WI_WORDS_MAX];
     wi_entry_write(entry->evidence, "%s sent/s, %s leave/s", wi_words_rate(in, note->in_rate),
                    wi_words_rate(out, note->out_rate));
-}
-
-/* ---- it stalls ---- */
-
-/* Somebody wants to send. */
-static bool channel_is_pressed(const struct finding_note *note)
-{
-    return note->in_rate > 0 || note->refused_rate > 0;
-}
-
-/* Few messages in a quiet channel may be meant to rest there, so only time makes them a finding. */
-static bool channel_is_stalled(const struct finding_note *note)
-{
-    return note->depth > 0 && wi_trail_stalled(&note->trail) >=
-                                  (channel_is_pressed(note) ? CHANNEL_STALLED : CHANNEL_RESTING);
-}
-
-static void channel_stalled(struct wi_finding *finding, const struct finding_note *note)
-{
-    char queued[CHANNEL_QUEUED_MAX];
-    char span[WI_WORDS_MAX];
-    uint64_t since = wi_trail_stalled(&note->trail);
-    struct finding_entry *entry = channel_entry(
-        finding, channel_is_pressed(note) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
-        (double)note->depth, "channel_stalled", note,
-        "Look at its receiver: it has ended, hangs, or waits for something that does not come.");
-    wi_entry_write(entry->text, "%s: stalled, nothing received for %s, %s", note->name,
-                   wi_words_duration(span, since),
-                   channel_queued(queued, note->depth, note->bytes));
-    channel_write_rates(entry, note);
-    finding_put_since(entry, since);
-    finding_put(entry, WI_WARNING_RATE, note->in_rate);
 }
 
 /* ---- it grows ---- */
@@ -200,7 +149,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
                             const struct channel_growth *growth,
                             const struct wi_attribution *attribution, const struct wi_share *share)
 {
-    char queued[CHANNEL_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
+    char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
     bool is_named = growth->is_slow || (growth->is_urgent && growth->is_above);
     note->is_named = is_named;
     note->is_leaking = is_named;
@@ -220,7 +169,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
                                       : "unbounded and growing",
                    wi_words_rate(rate, growth->rate), wi_words_duration(span, growth->since),
                    finding->is_dead ? " until the end" : "",
-                   channel_queued(queued, note->depth, note->bytes));
+                   wi_words_queued(queued, note->depth, note->bytes));
     if (!is_named && growth->is_urgent) {
         wi_entry_write(entry->text, "; it has come back from %s before",
                        wi_words_count(count, (uint64_t)note->trail.ceiling));
@@ -242,7 +191,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
 
 static void channel_settling(struct wi_finding *finding, const struct finding_note *note)
 {
-    char queued[CHANNEL_QUEUED_MAX], rate[WI_WORDS_MAX], peak[WI_WORDS_MAX], span[WI_WORDS_MAX];
+    char queued[WI_QUEUED_MAX], rate[WI_WORDS_MAX], peak[WI_WORDS_MAX], span[WI_WORDS_MAX];
     double slope = wi_trail_slope(&note->trail);
     bool is_draining = slope < 0;
     struct finding_entry *entry = channel_entry(
@@ -250,7 +199,7 @@ static void channel_settling(struct wi_finding *finding, const struct finding_no
         is_draining ? "channel_draining" : "channel_settled", note,
         is_draining ? "Nothing: the growth has stopped and the queue drains."
                     : "See that it drains: what is queued is old, and holds its memory.");
-    channel_queued(queued, note->depth, note->bytes);
+    wi_words_queued(queued, note->depth, note->bytes);
     if (is_draining) {
         wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", note->name,
                        wi_words_rate(rate, -slope), queued);
@@ -269,7 +218,7 @@ static void channel_settling(struct wi_finding *finding, const struct finding_no
 /* A process that has ended says what was left in its queues. */
 static void channel_left(struct wi_finding *finding, const struct finding_note *note)
 {
-    char queued[CHANNEL_QUEUED_MAX];
+    char queued[WI_QUEUED_MAX];
     char span[WI_WORDS_MAX];
     bool has_past = wi_trail_count(&note->trail) > 1;
     bool is_known = has_past && finding->now - note->first >= CHANNEL_KNOWN;
@@ -281,7 +230,7 @@ static void channel_left(struct wi_finding *finding, const struct finding_note *
         : has_past ? "Look at its next run: this one was too short to tell whether it grew."
                    : "Keep a history: an exporter in the process, or `weir serve` beside it.");
     wi_entry_write(entry->text, "%s: %s when the process ended", note->name,
-                   channel_queued(queued, note->depth, note->bytes));
+                   wi_words_queued(queued, note->depth, note->bytes));
     if (!has_past) {
         wi_entry_write(entry->text, "; no history tells how they came to be so many");
     } else if (!is_known) {
@@ -295,7 +244,7 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *
                                const struct wi_share *share)
 {
     struct channel_growth growth = channel_growth(finding, note);
-    bool is_told = note->depth > 0 && channel_is_stalled(note);
+    bool is_told = wi_finding_is_stalled(note);
     note->is_leaking = false;
     if (is_told || !note->is_unbounded) {
         note->is_named = note->is_named && is_told;
@@ -494,6 +443,7 @@ static void channel_look(struct wi_finding *finding, const struct wi_row *row,
     wi_note_look(note, &look);
     note->name = row->name;
     note->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
+    note->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);
     if (!finding->is_dead) {
         note->in_rate = finding_number(row, WI_CHANNEL_IN_RATE, 0);
         note->out_rate = finding_number(row, WI_CHANNEL_OUT_RATE, 0);
@@ -519,9 +469,11 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
     double fill = capacity >= 2 ? (double)depth / capacity : 0;
     uint32_t n_full = channel_full_looks(note, capacity, &note->full_since);
-    if (channel_is_stalled(note)) {
-        channel_stalled(finding, note);
-    } else if (n_full >= CHANNEL_LOOKS || (finding->is_dead && n_full > 0)) {
+    bool is_full = n_full >= CHANNEL_LOOKS || (finding->is_dead && n_full > 0);
+    if (wi_finding_is_stalled(note) || !is_full) {
+        wi_finding_stall(finding, note);
+        wi_finding_first_look(finding, note);
+    } else {
         channel_full(finding, note, fill < 1 ? fill : 1,
                      wi_finding_count(row, WI_CHANNEL_CAPACITY));
     }

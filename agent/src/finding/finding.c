@@ -41,6 +41,7 @@ static void finding_memory(struct wi_finding *finding, const struct wi_world *wo
     const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
     const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
     struct finding_memory *memory = &finding->memory;
+    finding->uptime = process ? finding_number(process, WI_PROCESS_UPTIME, NAN) : NAN;
     bool is_own = wi_world_facts(world)->pid == (uint32_t)getpid();
     memory->own = agent && is_own ? finding_number(agent, WI_AGENT_MEMORY, 0) : 0;
     if (finding->look == 1) {

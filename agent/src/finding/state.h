@@ -65,6 +65,7 @@ struct finding_note {
     uint64_t came, refused; /* sent, acquired or spawned; refused; ever */
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
+    double usual_wait;     /* seconds: the median; 0: none was measured */
     const char *name;      /* borrowed until the next refresh */
     struct wi_trail trail; /* its `bytes`: a channel's, as declared; acquires so far */
 };
@@ -86,8 +87,9 @@ struct wi_finding {
     uint32_t n_notes;
     uint32_t room;
     uint32_t look;
-    uint64_t now; /* of which the rows tell */
-    bool is_dead; /* the process is */
+    uint64_t now;  /* of which the rows tell */
+    bool is_dead;  /* the process is */
+    double uptime; /* seconds; NaN: not known */
     struct finding_subject
         about; /* what is being judged: the entries that come of it are about it */
     struct {
@@ -167,6 +169,13 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_task(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row);
+
+/* A channel that holds messages of which none leaves; and whether that is a warning already. */
+void wi_finding_stall(struct wi_finding *finding, const struct finding_note *note);
+bool wi_finding_is_stalled(const struct finding_note *note);
+
+/* What the first look at a channel can say without a history. */
+void wi_finding_first_look(struct wi_finding *finding, const struct finding_note *note);
 
 /* How a note is updated by a look, beside its counts: since when it refuses, or has no permit free. */
 void wi_channel_note(struct finding_note *note, uint64_t nanos);

@@ -197,6 +197,8 @@ void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look)
     trail_step(trail, look->nanos, look->depth);
     bool was_empty = trail->n_samples == 0 || trail_depth(trail, 0) == 0;
     if (was_empty || look->gone != trail->gone || look->depth == 0) {
+        uint64_t rest = wi_trail_stalled(trail);
+        trail->longest_rest = rest > trail->longest_rest ? rest : trail->longest_rest;
         trail->gone_since = look->nanos;
         trail->gone = look->gone;
     }

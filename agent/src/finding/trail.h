@@ -36,6 +36,8 @@ struct wi_trail {
     uint64_t peak;       /* since growth began */
     uint64_t gone;       /* received + discarded at the last look */
     uint64_t gone_since; /* when that last moved, or the queue was empty */
+    uint64_t
+        longest_rest; /* nanoseconds: the longest that it stood still until messages left again */
     struct wi_tide tide;
 };
 

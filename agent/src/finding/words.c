@@ -3,6 +3,7 @@
 #include "finding/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #define WORDS_SECOND UINT64_C(1000000000)
@@ -101,6 +102,38 @@ const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos)
         snprintf(ret_text, WI_WORDS_MAX, "%u h", (unsigned)(seconds / 3600));
     } else {
         snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 " d", seconds / 86400);
+    }
+    return ret_text;
+}
+
+const char *wi_words_wait(char ret_text[WI_WORDS_MAX], double seconds)
+{
+    static const char *const units[] = {"us", "ms", "s"};
+    double value = seconds > 0 ? fmin(seconds * 1e6, 1e15) : 0;
+    size_t i = 0;
+    while (value >= 999.5 && i + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1000;
+        i++;
+    }
+    uint64_t tenths = (uint64_t)(value * 10 + 0.5);
+    if (i == 0) {
+        snprintf(ret_text, WI_WORDS_MAX, "%u us", (unsigned)(value + 0.5));
+    } else {
+        snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 ".%u %s", tenths / 10, (unsigned)(tenths % 10),
+                 units[i]);
+    }
+    return ret_text;
+}
+
+const char *wi_words_queued(char ret_text[WI_QUEUED_MAX], uint64_t depth, uint64_t bytes)
+{
+    char count[WI_WORDS_MAX];
+    char size[WI_WORDS_MAX];
+    wi_words_count(count, depth);
+    if (bytes > 0) {
+        snprintf(ret_text, WI_QUEUED_MAX, "%s queued (%s)", count, wi_words_bytes(size, bytes));
+    } else {
+        snprintf(ret_text, WI_QUEUED_MAX, "%s queued", count);
     }
     return ret_text;
 }

@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-#define WI_WORDS_MAX 40
+#define WI_WORDS_MAX  40
+#define WI_QUEUED_MAX (2 * WI_WORDS_MAX + 16)
 
 /* "4,096" */
 const char *wi_words_count(char ret_text[WI_WORDS_MAX], uint64_t number);
@@ -28,5 +29,11 @@ const char *wi_words_growth(char ret_text[WI_WORDS_MAX], double bytes);
 
 /* "12 s", "3 min", "2 h", "5 d", cut and not rounded. */
 const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos);
+
+/* A short time: "61 us", "4.7 ms", "12.0 s". Negative and NaN: "0 us". */
+const char *wi_words_wait(char ret_text[WI_WORDS_MAX], double seconds);
+
+/* "90,000 queued (18.7 MB)"; without bytes where the application declares none. */
+const char *wi_words_queued(char ret_text[WI_QUEUED_MAX], uint64_t depth, uint64_t bytes);
 
 #endif
