@@ -3,6 +3,10 @@
  * `weir doctor`: what is wrong, for a person or a script. The exporter finds it (the same rows as the
  * screen's warnings); here is only how long to look, how to say it, and the exit code. Several
  * targets are looked at side by side.
+ *
+ * For people there are up to two reports: one at once, of what can be said so far, and where that is not
+ * enough another at the end of the look. A script (-o json) gets the last one alone. The exit code is that
+ * of the last one.
  */
 #include "command/command.h"
 #include "command/report.h"
@@ -17,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DOCTOR_NANOS       UINT64_C(1000000000)
 #define DOCTOR_COVERED     30.0                /* seconds of history that are enough */
@@ -49,8 +54,19 @@ struct doctor {
     uint64_t began, heard;
     double seen;      /* seconds that the findings rest on */
     bool has_history; /* ... of which the exporter saw them before we came */
-    bool is_done;
+    bool is_done, is_told;
+    enum wc_exit code;     /* of what was told */
     struct wc_error error; /* code WC_OK: none */
+};
+
+/* All that are looked at. */
+struct doctors {
+    struct doctor *list;
+    size_t n;
+    uint64_t for_nanos; /* 0: as long as there is more to learn */
+    bool is_json, has_printed;
+    size_t n_begun;    /* of which people have been told something */
+    int progress_cols; /* of the line that shows how the look goes on; 0: none */
 };
 
 static uint64_t doctor_now(void)
@@ -163,18 +179,38 @@ static enum wc_exit doctor_begin(struct doctor *doctor, const char *text)
     return wc_link_watch(doctor->link, &request, &doctor->error);
 }
 
-/* Whether what has been seen is enough. Of a process that has ended there is no more to come. */
+static double doctor_looked(const struct doctor *doctor)
+{
+    return (double)(doctor_now() - doctor->began) / 1e9;
+}
+
+/* The seconds of history that there are. */
+static double doctor_history(const struct doctor *doctor)
+{
+    struct wc_value history = doctor_single(doctor, DOCTOR_AGENT, "history_seconds");
+    return history.type == WC_ABSENT ? 0 : wc_value_number(&history);
+}
+
+/* The seconds that are still to be looked for, at most; 0: what has been seen is enough. Of a process that
+ * has ended there is no more to come. */
+static double doctor_left(const struct doctor *doctor, uint64_t for_nanos)
+{
+    double left = (double)(for_nanos ? for_nanos : DOCTOR_LOOK) / 1e9 - doctor_looked(doctor);
+    double uncovered = DOCTOR_COVERED - doctor_history(doctor);
+    if (doctor->update && strcmp(doctor->update->state, "dead") == 0) {
+        return 0;
+    }
+    left = !for_nanos && uncovered < left ? uncovered : left;
+    return left > 0 ? left : 0;
+}
+
 static bool doctor_has_seen(struct doctor *doctor, uint64_t for_nanos)
 {
-    uint64_t looked = doctor_now() - doctor->began;
-    struct wc_value history = doctor_single(doctor, DOCTOR_AGENT, "history_seconds");
-    double before = history.type == WC_ABSENT ? 0 : wc_value_number(&history);
-    doctor->has_history = before > (double)looked / 1e9 + 1;
-    doctor->seen = before > (double)looked / 1e9 ? before : (double)looked / 1e9;
-    if (strcmp(doctor->update->state, "dead") == 0) {
-        return true;
-    }
-    return for_nanos ? looked >= for_nanos : before >= DOCTOR_COVERED || looked >= DOCTOR_LOOK;
+    double looked = doctor_looked(doctor);
+    double before = doctor_history(doctor);
+    doctor->has_history = before > looked + 1;
+    doctor->seen = before > looked ? before : looked;
+    return !(doctor_left(doctor, for_nanos) > 0);
 }
 
 static void doctor_fail(struct doctor *doctor, enum wc_exit code)
@@ -203,42 +239,6 @@ static void doctor_step(struct doctor *doctor, uint64_t for_nanos)
                                          "the server has fallen silent: give the segment's path to "
                                          "read it without the server"));
     }
-}
-
-static size_t doctor_wait(struct doctor *doctors, size_t n)
-{
-    struct pollfd waits[DOCTOR_MOST];
-    size_t n_open = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!doctors[i].is_done) {
-            waits[n_open].fd = wc_link_fd(doctors[i].link);
-            waits[n_open].events = wc_link_events(doctors[i].link);
-            waits[n_open++].revents = 0;
-        }
-    }
-    if (n_open) {
-        poll(waits, n_open, DOCTOR_POLL_MILLIS);
-    }
-    return n_open;
-}
-
-static void doctor_look(struct doctor *doctors, size_t n, uint64_t for_nanos)
-{
-    bool has_said = false;
-    do {
-        for (size_t i = 0; i < n; i++) {
-            struct doctor *doctor = &doctors[i];
-            if (doctor->is_done) {
-                continue;
-            }
-            bool is_first = doctor->update == NULL;
-            doctor_step(doctor, for_nanos);
-            if (is_first && doctor->update && !doctor->is_done && !for_nanos && !has_said) {
-                has_said = true;
-                wc_command_note("doctor: there is no history of 30 s yet: looking for up to 28 s");
-            }
-        }
-    } while (doctor_wait(doctors, n) > 0);
 }
 
 /* When a process that has ended was seen last; absent for one that lives, or where nobody saw. */
@@ -296,7 +296,7 @@ static void doctor_print_finding(const struct doctor *doctor, const Weir__V1__Ro
 }
 
 /* game[4821] running, up 34s, RSS 52.1 MB, +1.25 MB/s over 33s; seen for 33s, by its history */
-static void doctor_print_head(const struct doctor *doctor)
+static void doctor_print_head(const struct doctor *doctor, double left)
 {
     char name[sizeof(doctor->target.name)], text[WC_FORMAT_SIZE];
     const struct wc_target *target = wc_link_target(doctor->link);
@@ -323,19 +323,24 @@ static void doctor_print_head(const struct doctor *doctor)
         printf(", last seen %s", wc_value_plain(&last, text));
     }
     wc_format_uptime(text, doctor->seen);
-    printf("; seen for %s%s\n", text, doctor->has_history ? ", by its history" : "");
+    printf("; seen for %s%s", text, doctor->has_history ? ", by its history" : "");
+    if (left > 0) {
+        printf(", looking for up to %.0f s more", left);
+    }
+    putchar('\n');
 }
 
-static void doctor_print_human(const struct doctor *doctor)
+/* `left`: seconds that it goes on looking for; 0: this is the last report. */
+static void doctor_print_human(const struct doctor *doctor, double left)
 {
     const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
     size_t n_bad = doctor_count_bad(doctor);
-    doctor_print_head(doctor);
+    doctor_print_head(doctor, left);
     for (size_t i = 0; table && i < table->n_rows; i++) {
         doctor_print_finding(doctor, table->rows[i]);
     }
     if (n_bad == 0) {
-        puts("nothing wrong was found");
+        puts(left > 0 ? "nothing wrong is seen so far" : "nothing wrong was found");
     }
 }
 
@@ -391,25 +396,99 @@ static void doctor_print_json(const struct doctor *doctor)
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-/* Tells of one target; returns its exit code. */
-static enum wc_exit doctor_tell(struct doctor *doctor, bool is_json, bool is_next)
+/* Makes room on the terminal for what is printed next. */
+static void doctor_end_progress(struct doctors *doctors)
 {
-    if (doctor->error.code != WC_OK) {
-        return wc_command_fail(&doctor->error);
+    if (doctors->progress_cols) {
+        printf("\r%*s\r", doctors->progress_cols, "");
+        doctors->progress_cols = 0;
     }
-    if (wc_link_notice(doctor->link)[0]) {
+}
+
+/* "looking: 12 s more", over itself, where a person looks on. */
+static void doctor_show_progress(struct doctors *doctors)
+{
+    double left = 0;
+    for (size_t i = 0; i < doctors->n; i++) {
+        const struct doctor *doctor = &doctors->list[i];
+        bool looks_on = doctor->update && !doctor->is_done;
+        double more = looks_on ? doctor_left(doctor, doctors->for_nanos) : 0;
+        left = more > left ? more : left;
+    }
+    if (!doctors->is_json && left > 0 && isatty(STDOUT_FILENO)) {
+        int cols = printf("\rlooking for up to %.0f s more (Ctrl-C ends) ", left);
+        doctors->progress_cols = cols > doctors->progress_cols ? cols : doctors->progress_cols;
+        fflush(stdout);
+    }
+}
+
+/* Tells of one target: all that there is to say, or what can be said before the look is over. */
+static void doctor_tell(struct doctors *doctors, struct doctor *doctor)
+{
+    doctor_end_progress(doctors);
+    doctor->is_told = doctor->is_done;
+    if (doctor->error.code != WC_OK) {
+        doctor->code = wc_command_fail(&doctor->error);
+        return;
+    }
+    if (doctor->is_done && wc_link_notice(doctor->link)[0]) {
         wc_command_note(wc_link_notice(doctor->link));
     }
     doctor_sort(doctor);
-    if (is_json) {
+    if (doctors->is_json) {
         doctor_print_json(doctor);
     } else {
-        if (is_next) {
-            putchar('\n');
-        }
-        doctor_print_human(doctor);
+        fputs(doctors->has_printed ? "\n" : "", stdout);
+        doctor_print_human(doctor, doctor->is_done ? 0 : doctor_left(doctor, doctors->for_nanos));
+        fflush(stdout);
     }
-    return doctor_count_bad(doctor) ? WC_FOUND : WC_OK;
+    doctors->has_printed = true;
+    doctor->code = doctor_count_bad(doctor) ? WC_FOUND : WC_OK;
+}
+
+/* What people are told before the look is over, in the order of the targets. Who says for how long to look
+ * waits for just that. */
+static void doctor_tell_early(struct doctors *doctors)
+{
+    for (; !doctors->is_json && doctors->n_begun < doctors->n; doctors->n_begun++) {
+        struct doctor *doctor = &doctors->list[doctors->n_begun];
+        if (!doctor->is_done && !doctor->update) {
+            return; /* not heard of yet */
+        }
+        if (doctor->is_done || !doctors->for_nanos) {
+            doctor_tell(doctors, doctor);
+        }
+    }
+}
+
+static size_t doctor_wait(const struct doctors *doctors)
+{
+    struct pollfd waits[DOCTOR_MOST];
+    size_t n_open = 0;
+    for (size_t i = 0; i < doctors->n; i++) {
+        if (!doctors->list[i].is_done) {
+            waits[n_open].fd = wc_link_fd(doctors->list[i].link);
+            waits[n_open].events = wc_link_events(doctors->list[i].link);
+            waits[n_open++].revents = 0;
+        }
+    }
+    if (n_open) {
+        poll(waits, n_open, DOCTOR_POLL_MILLIS);
+    }
+    return n_open;
+}
+
+static void doctor_look(struct doctors *doctors)
+{
+    do {
+        for (size_t i = 0; i < doctors->n; i++) {
+            if (!doctors->list[i].is_done) {
+                doctor_step(&doctors->list[i], doctors->for_nanos);
+            }
+        }
+        doctor_tell_early(doctors);
+        doctor_show_progress(doctors);
+    } while (doctor_wait(doctors) > 0);
 }
 
 /* An error goes before a finding, a finding before nothing. */
@@ -433,24 +512,29 @@ static size_t doctor_words(const struct wc_args *args, const char *words[DOCTOR_
 static enum wc_exit doctor_run(const struct wc_args *args)
 {
     const char *words[DOCTOR_MOST];
-    size_t n = doctor_words(args, words);
-    struct doctor *doctors = wc_resize(NULL, n, sizeof(*doctors));
-    bool is_json = wc_args_number(args, DOCTOR_OUTPUT, 0) > 0;
+    struct doctors doctors = {.n = doctor_words(args, words),
+                              .for_nanos = (uint64_t)(wc_args_number(args, DOCTOR_FOR, 0) * 1e9),
+                              .is_json = wc_args_number(args, DOCTOR_OUTPUT, 0) > 0};
     enum wc_exit result = WC_OK;
-    memset(doctors, 0, n * sizeof(*doctors));
-    for (size_t i = 0; i < n; i++) {
-        doctors[i].error.code = doctor_begin(&doctors[i], words[i]);
-        doctors[i].is_done = doctors[i].error.code != WC_OK;
+    doctors.list = wc_resize(NULL, doctors.n, sizeof(*doctors.list));
+    memset(doctors.list, 0, doctors.n * sizeof(*doctors.list));
+    for (size_t i = 0; i < doctors.n; i++) {
+        doctors.list[i].error.code = doctor_begin(&doctors.list[i], words[i]);
+        doctors.list[i].is_done = doctors.list[i].error.code != WC_OK;
     }
-    doctor_look(doctors, n, (uint64_t)(wc_args_number(args, DOCTOR_FOR, 0) * 1e9));
-    for (size_t i = 0; i < n; i++) {
-        result = doctor_worse(result, doctor_tell(&doctors[i], is_json, i > 0));
-        if (doctors[i].update) {
-            weir__v1__update__free_unpacked(doctors[i].update, NULL);
+    doctor_look(&doctors);
+    for (size_t i = 0; i < doctors.n; i++) {
+        struct doctor *doctor = &doctors.list[i];
+        if (!doctor->is_told) {
+            doctor_tell(&doctors, doctor);
         }
-        wc_link_close(doctors[i].link);
+        result = doctor_worse(result, doctor->code);
+        if (doctor->update) {
+            weir__v1__update__free_unpacked(doctor->update, NULL);
+        }
+        wc_link_close(doctor->link);
     }
-    free(doctors);
+    free(doctors.list);
     enum wc_exit end = wc_report_end();
     return end != WC_OK ? end : result;
 }
@@ -459,8 +543,12 @@ const struct wc_command wc_command_doctor = {
     .name = "doctor",
     .usage = "[TARGET]... [--for SECS] [-o FORM]",
     .summary = "what is wrong with a process, running or dead, and what to do",
-    .details = "\nWith half a minute of history it answers at once, else it looks for up to 28 s.\n"
-               "exit code: 0 nothing wrong, 1 a warning or worse, others as `weir help`.",
+    .details =
+        "\nWith half a minute of history the answer is complete at once. Else there is a first "
+        "report "
+        "at\nonce and a complete one after up to 28 s; with -o json or --for only the complete "
+        "one.\n"
+        "exit code: 0 nothing wrong, 1 a warning or worse, others as `weir help`.",
     .options = doctor_options,
     .n_options = sizeof(doctor_options) / sizeof(doctor_options[0]),
     .max_words = DOCTOR_MOST,

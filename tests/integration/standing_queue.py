@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A queue that stands still is seen at once, by a doctor that comes without a history: with hooks only, with an
+exporter, in a terminal. ctest: parallel labels=plain timeout=120"""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from console import DEADLINE, Host, WEIR, environment  # noqa: E402
+
+SOON = 5  # seconds, for a program to start and look once
+QUEUED = 131692
+
+
+def doctor(*words):
+    return subprocess.Popen([WEIR, "doctor", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, env=environment)
+
+
+def found(said, kind):
+    return [one for one in said["data"]["findings"] if one["kind"] == kind]
+
+
+def check_says_first_what_it_sees_then_the_rest(process):
+    """The first report comes at once; the exit code is that of the second."""
+    begin = time.monotonic()
+    head = process.stdout.readline()
+    first = process.stdout.readline()
+    assert time.monotonic() - begin < SOON, head
+    assert "; seen for " in head and "looking for up to " in head, head
+    assert first == "info      jobs: 131,692 queued (8.4 MB), nothing has ever been received\n", first
+    return head
+
+
+def check_end_of_look(process):
+    out, err = process.stdout.read(), process.stderr.read()
+    assert process.wait(DEADLINE) == 1 and err == "", err
+    early, late = out.split("\n\n")
+    assert early.endswith("nothing wrong is seen so far"), out
+    assert "looking for" not in late and "nothing wrong" not in late, out
+    assert late.splitlines()[1].startswith("warning   jobs: stalled, nothing received for "), out
+
+
+def check_json_is_one_document(process):
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1, out
+    (stalled,) = found(json.loads(out), "channel_stalled")
+    assert (stalled["severity"], stalled["subject"], stalled["depth"]) == ("warning", "jobs", QUEUED), stalled
+    assert stalled["since_seconds"] >= 2, stalled
+
+
+def check_a_queue_that_moves_is_not_one(process):
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0 and found(json.loads(out), "channel_stalled") == [], out
+    assert json.loads(out)["data"]["found"] == 0, out
+
+
+def a_terminal_shows_that_it_looks_on(host):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(WEIR, [WEIR, "doctor", str(host.pid)], environment)
+    text = b""
+    while b"\rlooking for up to " not in text:
+        text += os.read(fd, 4096)
+    os.write(fd, b"\x03")
+    os.waitpid(pid, 0)
+    os.close(fd)
+    assert text.index(b"nothing has ever been received") < text.index(b"\rlooking for up to "), text
+
+
+hooks = Host("--name", "hooks", "--no-agent", "--channel", "jobs:unbounded:0:0:%d" % QUEUED)
+moving = Host("--name", "moving", "--no-agent", "--channel", "jobs:unbounded:2000:2000:50")
+served = Host("--name", "served", "--channel", "jobs:unbounded:0:0:%d" % QUEUED)
+people = [doctor(hooks.pid), doctor(served.pid)]
+scripts = [doctor(hooks.pid, "--for", 4, "-o", "json"), doctor(served.pid, "--for", 4, "-o", "json")]
+healthy = doctor(moving.pid, "--for", 4, "-o", "json")
+check_says_first_what_it_sees_then_the_rest(people[0])
+a_terminal_shows_that_it_looks_on(hooks)
+for script in scripts:
+    check_json_is_one_document(script)
+check_a_queue_that_moves_is_not_one(healthy)
+check_end_of_look(people[0])
+people[1].communicate(timeout=DEADLINE)
+assert people[1].returncode == 1
