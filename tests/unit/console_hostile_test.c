@@ -30,6 +30,27 @@ static void a_hostile_name_does_no_harm(void **state)
     assert_non_null(strstr(line_text(4), "a?[2J??\xef\xbf\xbd?\xef\xbf\xbd z"));
 }
 
+/* A name in Hebrew with points, one of a decomposed o, and one of marks without a letter. */
+static void a_combining_mark_is_drawn_with_its_letter(void **state)
+{
+    (void)state;
+    process_set(1e6, 0);
+    channel_set("\xcc\x88x\xd7\xa9\xd6\xb8\xd7\x81 o\xcc\x88\xcc\x81\xcc\x82!", 1, 0);
+    screen_show(&screen, 24, 80);
+    assert_non_null(strstr(line_text(4), " ?x\xd7\xa9\xd6\xb8\xd7\x81 o\xcc\x88\xcc\x81! "));
+    int col = 0;
+    const struct wc_cell *row = &screen.grid.cells[4 * 80];
+    while (row[col].ch != '?') {
+        col++;
+    }
+    assert_int_equal(row[col + 1].ch, 'x');
+    assert_int_equal(row[col + 2].ch, 0x5e9);
+    assert_int_equal(row[col + 2].marks[0], 0x5b8);
+    assert_int_equal(row[col + 4].ch, 'o');
+    assert_int_equal(row[col + 5].ch, '!');
+    assert_int_equal(wc_grid_width("o\xcc\x88", false), 1);
+}
+
 static uint32_t random_take(void)
 {
     static uint32_t seed = 7;
@@ -222,6 +243,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         TEST(a_hostile_name_does_no_harm),
+        TEST(a_combining_mark_is_drawn_with_its_letter),
         TEST(a_description_of_another_make_does_no_harm),
         TEST(every_size_is_drawn_inside_itself),
         TEST(wild_numbers_do_no_harm),

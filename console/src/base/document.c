@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #define DOCUMENT_DEPTH 32
 #define DOCUMENT_BLOCK 256
@@ -75,27 +76,6 @@ static int parse_hex(struct document_parse *parse)
     return number;
 }
 
-/* Writes a character; never more bytes than its escape takes. */
-static char *put_utf8(char *to, uint32_t point)
-{
-    if (point < 0x80) {
-        *to++ = (char)point;
-    } else if (point < 0x800) {
-        *to++ = (char)(0xc0 | point >> 6);
-        *to++ = (char)(0x80 | (point & 0x3f));
-    } else if (point < 0x10000) {
-        *to++ = (char)(0xe0 | point >> 12);
-        *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (point & 0x3f));
-    } else {
-        *to++ = (char)(0xf0 | point >> 18);
-        *to++ = (char)(0x80 | (point >> 12 & 0x3f));
-        *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (point & 0x3f));
-    }
-    return to;
-}
-
 /* \uXXXX, or two of them; one alone of a pair, and the character 0, become U+FFFD. */
 static bool parse_point(struct document_parse *parse, uint32_t *ret_point)
 {
@@ -130,7 +110,7 @@ static bool parse_escape(struct document_parse *parse, char **to)
         if (!parse_point(parse, &point)) {
             return false;
         }
-        *to = put_utf8(*to, point);
+        *to += wc_text_put(point, *to); /* never more bytes than its escape takes */
         return true;
     }
     const char *found = letter ? strchr(letters, letter) : NULL;

@@ -2,7 +2,6 @@
 /* Decodes UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. */
 #include "base/text.h"
 
-#include <stdint.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -34,25 +33,69 @@ static size_t text_decode(const unsigned char *bytes, uint32_t *ret_point)
     return n;
 }
 
+uint32_t wc_text_take(const char **text)
+{
+    uint32_t point = 0;
+    size_t n = text_decode((const unsigned char *)*text, &point);
+    *text += n ? n : 1;
+    return n ? point : WC_TEXT_INVALID;
+}
+
+size_t wc_text_put(uint32_t point, char ret_bytes[4])
+{
+    if (point < 0x80) {
+        ret_bytes[0] = (char)point;
+        return 1;
+    }
+    size_t n = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--) {
+        ret_bytes[i] = (char)(0x80 | (point & 0x3f));
+        point >>= 6;
+    }
+    ret_bytes[0] = (char)((0xf00U >> n) | point);
+    return n;
+}
+
+/* Default_Ignorable_Code_Point of Unicode 15 (DerivedCoreProperties.txt) with the controls, the line
+ * and paragraph separators and the interlinear marks; in order. */
+static const struct text_range {
+    uint32_t first, last;
+} unsafe[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+    {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+bool wc_text_is_unsafe(uint32_t point)
+{
+    for (size_t i = 0; i < sizeof(unsafe) / sizeof(unsafe[0]) && point >= unsafe[i].first; i++) {
+        if (point <= unsafe[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool wc_text_is_mark(uint32_t point)
+{
+    return point >= 0x300 && !wc_text_is_unsafe(point) && wcwidth((wchar_t)point) == 0;
+}
+
 size_t wc_text_clean(const char *text, char *ret_text, size_t room)
 {
-    const unsigned char *from = (const unsigned char *)text;
     size_t length = 0;
-    while (*from && room > 0) {
-        uint32_t point = 0;
-        size_t n = text_decode(from, &point);
-        int is_bad = n == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0);
-        size_t out = is_bad ? 1 : n;
-        if (length + out >= room) {
+    while (*text && room > 0) {
+        char bytes[4];
+        uint32_t point = wc_text_take(&text);
+        bool is_bad = point == WC_TEXT_INVALID || wc_text_is_unsafe(point) ||
+                      (length == 0 && wc_text_is_mark(point));
+        size_t n = wc_text_put(is_bad ? '?' : point, bytes);
+        if (length + n >= room) {
             break;
         }
-        if (is_bad) {
-            ret_text[length] = '?';
-        } else {
-            memcpy(ret_text + length, from, n);
-        }
-        length += out;
-        from += n ? n : 1;
+        memcpy(ret_text + length, bytes, n);
+        length += n;
     }
     if (room > 0) {
         ret_text[length] = '\0';
@@ -60,22 +103,14 @@ size_t wc_text_clean(const char *text, char *ret_text, size_t room)
     return length;
 }
 
-size_t wc_text_length(const char *text)
-{
-    uint32_t point = 0;
-    return text_decode((const unsigned char *)text, &point);
-}
-
 size_t wc_text_width(const char *text)
 {
     size_t width = 0;
-    for (const unsigned char *from = (const unsigned char *)text; *from;) {
-        uint32_t point = 0;
-        size_t n = text_decode(from, &point);
-        int columns = n ? wcwidth((wchar_t)point) : 1;
+    while (*text) {
+        uint32_t point = wc_text_take(&text);
+        int columns = point == WC_TEXT_INVALID ? 1 : wcwidth((wchar_t)point);
         /* Without a UTF-8 locale wcwidth knows nothing: count the character as one column. */
         width += columns < 0 ? 1 : (size_t)columns;
-        from += n ? n : 1;
     }
     return width;
 }

@@ -298,17 +298,18 @@ static void doctor_print_finding(const struct doctor *doctor, const Weir__V1__Ro
 /* game[4821] running, up 34s, RSS 52.1 MB, +1.25 MB/s over 33s; seen for 33s, by its history */
 static void doctor_print_head(const struct doctor *doctor, double left)
 {
-    char name[sizeof(doctor->target.name)], text[WC_FORMAT_SIZE];
+    char name[sizeof(doctor->target.name)], state[32], text[WC_FORMAT_SIZE];
     const struct wc_target *target = wc_link_target(doctor->link);
     struct wc_value uptime = doctor_single(doctor, DOCTOR_PROCESS, "uptime");
     struct wc_value anon = doctor_single(doctor, DOCTOR_PROCESS, "anon");
     wc_text_clean(target->name, name, sizeof(name));
+    wc_text_clean(doctor->update->state, state, sizeof(state));
     if (target->pid) {
-        printf("%s[%u] %s", name, target->pid, doctor->update->state);
+        printf("%s[%u] %s", name, target->pid, state);
     } else { /* of another runtime: it is known by where it is reached */
         char place[WI_PATH_MAX + 16];
         wc_target_place(target, place, sizeof(place));
-        printf("%s %s, %s", name, place, doctor->update->state);
+        printf("%s %s, %s", name, place, state);
     }
     if (uptime.type != WC_ABSENT) {
         wc_format_uptime(text, wc_value_number(&uptime));
@@ -319,7 +320,7 @@ static void doctor_print_head(const struct doctor *doctor, double left)
         printf(", memory %s", text);
     }
     struct wc_value last = doctor_last_seen(doctor);
-    if (last.type != WC_ABSENT) {
+    if (last.type == WC_TIME) {
         printf(", last seen %s", wc_value_plain(&last, text));
     }
     wc_format_uptime(text, doctor->seen);

@@ -17,42 +17,30 @@ void wc_json_init(struct wc_json *json, FILE *out)
     json->needs_comma = false;
 }
 
-/* The bytes from `text` on that stand in JSON as they are. */
-static size_t json_plain(const char *text)
+/* Writes a character as an escape, in two halves where it lies beyond 16 bits (RFC 8259, 7). */
+static void json_escape(struct wc_json *json, uint32_t point)
 {
-    size_t length = 0;
-    for (;;) {
-        unsigned char byte = (unsigned char)text[length];
-        size_t n = byte ? wc_text_length(text + length) : 0;
-        bool is_c1 = n == 2 && byte == 0xc2 && (unsigned char)text[length + 1] < 0xa0;
-        if (n == 0 || byte == '"' || byte == '\\' || byte < 0x20 || byte == 0x7f || is_c1) {
-            return length;
-        }
-        length += n;
+    if (point >= 0x10000) {
+        fprintf(json->out, "\\u%04" PRIx32, 0xd800 + ((point - 0x10000) >> 10));
+        point = 0xdc00 + ((point - 0x10000) & 0x3ff);
     }
+    fprintf(json->out, "\\u%04" PRIx32, point);
 }
 
+/* What a terminal must not get is escaped: so JSON is as harmless as a table, and still exact. */
 static void json_string(struct wc_json *json, const char *text)
 {
     putc('"', json->out);
-    for (;;) {
-        size_t plain = json_plain(text);
-        fwrite(text, 1, plain, json->out);
-        text += plain;
-        unsigned char byte = (unsigned char)*text;
-        if (byte == '\0') {
-            break;
-        }
-        if (byte == '"' || byte == '\\') {
-            fprintf(json->out, "\\%c", byte);
-        } else if (byte < 0x80) {
-            fprintf(json->out, "\\u%04x", byte);
-        } else if (wc_text_length(text) == 0) {
-            fputs("\\ufffd", json->out);
+    while (*text) {
+        const char *from = text;
+        uint32_t point = wc_text_take(&text);
+        if (point == '"' || point == '\\') {
+            fprintf(json->out, "\\%c", (char)point);
+        } else if (point == WC_TEXT_INVALID || wc_text_is_unsafe(point)) {
+            json_escape(json, point);
         } else {
-            fprintf(json->out, "\\u%04x", (unsigned char)*++text);
+            fwrite(from, 1, (size_t)(text - from), json->out);
         }
-        text++;
     }
     putc('"', json->out);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "view/grid.h"
 
 static const uint32_t intervals[] = {100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000};
@@ -269,7 +270,7 @@ static void prompt_key(struct wc_ui *ui, uint32_t key)
     }
     if (key >= ' ' && key < WC_KEY_FIRST && length + 4 < sizeof(ui->typed)) {
         char bytes[4];
-        size_t n = wc_utf8_put(key, bytes);
+        size_t n = wc_text_put(key, bytes);
         memcpy(ui->typed + length, bytes, n);
         ui->typed[length + n] = '\0';
     }

@@ -234,10 +234,13 @@ static attr_t term_attributes(const struct wc_cell *cell)
 
 static void term_put(int row, int col, const struct wc_cell *cell)
 {
-    wchar_t text[2] = {(wchar_t)cell->ch, 0};
+    wchar_t text[WC_CELL_MARKS + 2] = {(wchar_t)cell->ch};
     cchar_t out;
     if (cell->ch == 0) {
         return; /* the character to the left covers it */
+    }
+    for (int i = 0; i < WC_CELL_MARKS; i++) {
+        text[i + 1] = (wchar_t)cell->marks[i];
     }
     if (setcchar(&out, text, term_attributes(cell), term_colors[cell->style], NULL) == OK) {
         mvadd_wch(row, col, &out);
@@ -248,7 +251,8 @@ static void term_put(int row, int col, const struct wc_cell *cell)
 static bool term_has(int at, const struct wc_cell *cell)
 {
     const struct wc_cell *shown = &term.shown[at];
-    return shown->ch == cell->ch && shown->style == cell->style && shown->flags == cell->flags;
+    return shown->ch == cell->ch && shown->style == cell->style && shown->flags == cell->flags &&
+           memcmp(shown->marks, cell->marks, sizeof(cell->marks)) == 0;
 }
 
 void wc_term_show(const struct wc_grid *grid)

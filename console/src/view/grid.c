@@ -10,6 +10,7 @@
 #include <wchar.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #define REPLACEMENT '?'
 #define ELLIPSIS    0x2026U
@@ -33,58 +34,25 @@ void wc_grid_finish(struct wc_grid *grid)
 void wc_grid_clear(struct wc_grid *grid)
 {
     for (int i = 0; i < grid->rows * grid->cols; i++) {
-        grid->cells[i] = (struct wc_cell){' ', WC_PLAIN, 0};
+        grid->cells[i] = (struct wc_cell){.ch = ' '};
     }
 }
 
-/* Decodes one character strictly; a wrong byte is taken alone and becomes U+FFFD. */
-static uint32_t utf8_get(const char **text)
-{
-    const unsigned char *s = (const unsigned char *)*text;
-    uint32_t ch = s[0];
-    int more = ch < 0x80 ? 0 : ch >= 0xf0 && ch < 0xf5 ? 3 : ch >= 0xe0 ? 2 : ch >= 0xc2 ? 1 : -1;
-
-    if (more < 0 || ch >= 0xf5) {
-        *text += 1;
-        return 0xfffd;
-    }
-    if (more > 0) {
-        ch &= 0x3fU >> more;
-    }
-    for (int i = 1; i <= more; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            *text += 1;
-            return 0xfffd;
-        }
-        ch = ch << 6 | (s[i] & 0x3fU);
-    }
-    bool overlong = (more == 2 && ch < 0x800) || (more == 3 && ch < 0x10000);
-    if (overlong || ch > 0x10ffff || (ch >= 0xd800 && ch < 0xe000)) {
-        *text += 1;
-        return 0xfffd;
-    }
-    *text += more + 1;
-    return ch;
-}
-
-/* Characters that turn the direction of text or are not seen at all. */
-static bool text_is_invisible(uint32_t ch)
-{
-    return (ch >= 0x200b && ch <= 0x200f) || (ch >= 0x2028 && ch <= 0x202e) ||
-           (ch >= 0x2060 && ch <= 0x206f) || ch == 0xfeff || ch == 0x00ad;
-}
-
-/* The character to draw for `ch`, and its width. */
-static uint32_t text_visible(uint32_t ch, bool ascii, int *ret_width)
+/* The character to draw for `ch`, and its width: 0 for a mark upon the character before it. */
+static uint32_t text_visible(uint32_t ch, bool has_letter, bool ascii, int *ret_width)
 {
     *ret_width = 1;
     if (ch < 0x80) {
-        return ch < 0x20 || ch == 0x7f ? REPLACEMENT : ch;
+        return wc_text_is_unsafe(ch) ? REPLACEMENT : ch;
     }
     if (ascii) {
         return ch == ELLIPSIS ? '~' : REPLACEMENT;
     }
-    int width = text_is_invisible(ch) ? -1 : wcwidth((wchar_t)ch);
+    if (has_letter && wc_text_is_mark(ch)) {
+        *ret_width = 0;
+        return ch;
+    }
+    int width = wc_text_is_unsafe(ch) ? -1 : wcwidth((wchar_t)ch);
     if (width <= 0) {
         return REPLACEMENT;
     }
@@ -92,27 +60,12 @@ static uint32_t text_visible(uint32_t ch, bool ascii, int *ret_width)
     return ch;
 }
 
-size_t wc_utf8_put(uint32_t ch, char to[4])
-{
-    if (ch < 0x80) {
-        to[0] = (char)ch;
-        return 1;
-    }
-    size_t n = ch < 0x800 ? 2 : ch < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--) {
-        to[i] = (char)(0x80 | (ch & 0x3f));
-        ch >>= 6;
-    }
-    to[0] = (char)((0xf00U >> n) | ch);
-    return n;
-}
-
 int wc_grid_put(struct wc_grid *grid, int row, int col, uint32_t ch, enum wc_style style)
 {
     if (row < 0 || row >= grid->rows || col < 0 || col >= grid->cols) {
         return 0;
     }
-    grid->cells[row * grid->cols + col] = (struct wc_cell){ch, (uint8_t)style, 0};
+    grid->cells[row * grid->cols + col] = (struct wc_cell){.ch = ch, .style = (uint8_t)style};
     return 1;
 }
 
@@ -129,9 +82,9 @@ int wc_grid_fill(struct wc_grid *grid, int row, int col, int width, uint32_t ch,
 int wc_grid_width(const char *text, bool ascii)
 {
     int sum = 0;
-    while (*text) {
+    for (bool has_letter = false; *text; has_letter = true) {
         int width;
-        text_visible(utf8_get(&text), ascii, &width);
+        text_visible(wc_text_take(&text), has_letter, ascii, &width);
         sum += width;
     }
     return sum;
@@ -143,7 +96,7 @@ void wc_grid_clean(char *to, size_t size, const char *text, bool ascii)
     while (*text && size > 0) {
         int width;
         char bytes[4];
-        size_t length = wc_utf8_put(text_visible(utf8_get(&text), ascii, &width), bytes);
+        size_t length = wc_text_put(text_visible(wc_text_take(&text), n > 0, ascii, &width), bytes);
         if (n + length >= size) {
             break;
         }
@@ -152,6 +105,25 @@ void wc_grid_clean(char *to, size_t size, const char *text, bool ascii)
     }
     if (size > 0) {
         to[n] = '\0';
+    }
+}
+
+/* Draws a mark upon the character that ends before `col`. More marks than a cell has room for are
+ * left out. */
+static void grid_mark(struct wc_grid *grid, int row, int col, uint32_t mark)
+{
+    if (row < 0 || row >= grid->rows || col < 1 || col > grid->cols) {
+        return;
+    }
+    struct wc_cell *cell = &grid->cells[row * grid->cols + col - 1];
+    if (cell->ch == 0 && col > 1) {
+        cell--; /* a wide character's left half */
+    }
+    for (int i = 0; i < WC_CELL_MARKS; i++) {
+        if (cell->marks[i] == 0) {
+            cell->marks[i] = mark;
+            return;
+        }
     }
 }
 
@@ -170,9 +142,13 @@ int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_styl
 
     while (*text) {
         int cell;
-        uint32_t ch = text_visible(utf8_get(&text), grid->ascii, &cell);
+        uint32_t ch = text_visible(wc_text_take(&text), used > 0, grid->ascii, &cell);
         if (used + cell > room) {
             break;
+        }
+        if (cell == 0) {
+            grid_mark(grid, row, col + used, ch);
+            continue;
         }
         wc_grid_put(grid, row, col + used, ch, style);
         if (cell == 2) {
@@ -215,22 +191,32 @@ void wc_grid_unflag(struct wc_grid *grid, int row, int col, int width, uint8_t f
     }
 }
 
+/* Adds a character to a row's text, as far as there is room; returns its length. */
+static size_t row_add(uint32_t ch, char *to, size_t size, size_t n)
+{
+    char bytes[4];
+    size_t length = wc_text_put(ch, bytes);
+    for (size_t i = 0; i < length; i++, n++) {
+        if (n + 1 < size) {
+            to[n] = bytes[i];
+        }
+    }
+    return length;
+}
+
 size_t wc_grid_row_text(const struct wc_grid *grid, int row, char *to, size_t size)
 {
     size_t n = 0, end = 0;
     for (int col = 0; col < grid->cols; col++) {
-        uint32_t ch = grid->cells[row * grid->cols + col].ch;
-        if (ch == 0) {
+        const struct wc_cell *cell = &grid->cells[row * grid->cols + col];
+        if (cell->ch == 0) {
             continue;
         }
-        char bytes[4];
-        size_t length = wc_utf8_put(ch, bytes);
-        for (size_t i = 0; i < length; i++, n++) {
-            if (n + 1 < size) {
-                to[n] = bytes[i];
-            }
+        n += row_add(cell->ch, to, size, n);
+        for (int i = 0; i < WC_CELL_MARKS && cell->marks[i]; i++) {
+            n += row_add(cell->marks[i], to, size, n);
         }
-        if (ch != ' ') {
+        if (cell->ch != ' ') {
             end = n;
         }
     }

@@ -28,8 +28,11 @@ enum wc_style {
 /* Flags that go with a style. */
 #define WC_REVERSE 1U
 
+#define WC_CELL_MARKS 2 /* upon one character: what Vietnamese, Hebrew and Thai need */
+
 struct wc_cell {
-    uint32_t ch; /* 0: the right half of a wide character */
+    uint32_t ch;                   /* 0: the right half of a wide character */
+    uint32_t marks[WC_CELL_MARKS]; /* drawn upon it; 0 ends them */
     uint8_t style;
     uint8_t flags;
 };
@@ -70,8 +73,5 @@ void wc_grid_clean(char *to, size_t size, const char *text, bool ascii);
 
 /* One row as UTF-8 without blanks at its end, for tests. Returns its length, as snprintf. */
 size_t wc_grid_row_text(const struct wc_grid *grid, int row, char *to, size_t size);
-
-/* Writes one character as UTF-8; returns 1 to 4. */
-size_t wc_utf8_put(uint32_t ch, char to[4]);
 
 #endif
