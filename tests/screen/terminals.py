@@ -47,6 +47,20 @@ assert COLOR.search(shown("--color=always", NO_COLOR="1"))
 assert not COLOR.search(shown("--color=never"))
 assert any(byte in shown("--braille") for byte in (b"\xe2\xa1", b"\xe2\xa2", b"\xe2\xa3"))  # dots
 
+# A terminal that this machine does not know is drawn as one that it resembles, and one line says so.
+for term, like in (("xterm-ghostty", "xterm"), ("alacritty-direct", "xterm-256color"), ("tmux-none.x", "tmux"),
+                   ("screen.none", "screen"), ("foot", "xterm-256color"), ("linux-32m", "linux")):
+    written = shown(term=term, TERMINFO_DIRS="/lib/terminfo", TERMINFO="/nonexistent")
+    line = b'weir: this machine does not know the terminal "%s": drawing for "%s"' % (term.encode(), like.encode())
+    assert line in written and written.count(b"does not know") == 1, (term, written[:200])
+
+# The terminal's size is the kernel's, whatever the shell has exported.
+terminal = Terminal(host.pid, rows=30, cols=120, COLUMNS="50", LINES="10")
+terminal.waits(lambda text: any(len(line) > 100 for line in text.split("\n")[:1])
+               and "q quit" in text.split("\n")[29], "a screen of 120 x 30")
+terminal.type("q")
+assert terminal.ended() == 0
+
 for term in ("dumb", "no-such-terminal", ""):
     terminal = Terminal(host.pid, term=term)
     assert terminal.ended() == 2, term

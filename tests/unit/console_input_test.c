@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys: what each does to what is shown. */
+#include "input/escape.h"
 #include "input/input.h"
 #include "screen.h"
 
@@ -526,6 +527,57 @@ static void any_keys_in_any_order_do_no_harm(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+#define MILLION UINT64_C(1000000)
+
+/* How many of the characters behind ESC are keys, each a millisecond after the one before. */
+static size_t keys_of(struct wc_escape *escape, const char *text, uint64_t *now)
+{
+    size_t n = 0;
+    for (size_t i = 0; text[i]; i++) {
+        *now += MILLION;
+        n += !wc_escape_take(escape, (unsigned char)text[i], i == 0, *now);
+    }
+    return n;
+}
+
+static void a_report_ends_where_its_form_ends(void **state)
+{
+    (void)state;
+    struct wc_escape escape = {0};
+    uint64_t now = 0;
+    assert_int_equal(keys_of(&escape, "[24;80Rk", &now), 1);
+    assert_int_equal(keys_of(&escape, "]11;rgb:1/2/3\033\\k", &now), 1);
+    assert_int_equal(keys_of(&escape, "]11;rgb:1/2/3\007k", &now), 1);
+    assert_int_equal(keys_of(&escape, "[M\033qqk", &now), 1);
+    assert_int_equal(keys_of(&escape, "Pq\033[Ik", &now), 1); /* one that another cuts off */
+    assert_int_equal(keys_of(&escape, "x", &now), 1);         /* Alt-x is x */
+}
+
+static void a_broken_report_ends_with_a_pause(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {"[24;8", "]11;rgb:", "PqPq", "[M", "O"};
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        struct wc_escape escape = {0};
+        uint64_t now = 0;
+        assert_int_equal(keys_of(&escape, broken[i], &now), 0);
+        assert_false(wc_escape_take(&escape, 'q', false, now + 501 * MILLION));
+        assert_false(wc_escape_take(&escape, 'q', false, now + 502 * MILLION));
+    }
+}
+
+static void a_bracket_is_a_report_only_right_behind_escape(void **state)
+{
+    (void)state;
+    struct wc_escape escape = {0};
+    wc_escape_alone(&escape, 100 * MILLION);
+    assert_true(wc_escape_take(&escape, '[', false, 140 * MILLION));
+    assert_true(wc_escape_take(&escape, 'I', false, 141 * MILLION));
+    wc_escape_alone(&escape, 200 * MILLION);
+    assert_false(wc_escape_take(&escape, '[', false, 251 * MILLION));
+    assert_false(wc_escape_take(&escape, 'I', false, 252 * MILLION));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +602,9 @@ int main(void)
         TEST(any_key_closes_the_help_and_q_quits),
         TEST(no_key_stands_twice_in_the_table),
         TEST(any_keys_in_any_order_do_no_harm),
+        cmocka_unit_test(a_report_ends_where_its_form_ends),
+        cmocka_unit_test(a_broken_report_ends_with_a_pause),
+        cmocka_unit_test(a_bracket_is_a_report_only_right_behind_escape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -420,6 +420,9 @@ static enum wc_exit top_start(struct top *top, const struct wc_args *args,
     if (code == WC_OK) {
         code = wc_term_check(ret_error);
     }
+    if (code == WC_OK && wc_term_notice()[0]) {
+        wc_command_note(wc_term_notice());
+    }
     if (code == WC_OK) {
         code =
             wc_target_resolve(args->n_words > 0 ? args->words[0] : NULL, &top->target, ret_error);

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NCURSES_WIDECHAR 1
@@ -23,7 +24,10 @@
 #include <term.h>
 
 #include "base/memory.h"
+#include "base/text.h"
+#include "input/escape.h"
 #include "input/key.h"
+#include "term/resemble.h"
 
 #define ESCAPE_MILLIS 25
 #define RESTORE_SIZE  256
@@ -37,6 +41,8 @@ static struct {
     struct termios modes_before;
     char restore[RESTORE_SIZE]; /* what a crash writes */
     size_t restore_length;
+    struct wc_escape escape;
+    char notice[256];
     struct wc_cell *shown; /* the grid that stands on the screen */
     int shown_rows, shown_cols;
 } term;
@@ -139,28 +145,68 @@ static void term_start_colors(enum wc_color color)
     }
 }
 
+static bool term_is_known(const char *name)
+{
+    int problem = 0;
+    if (setupterm(name, STDOUT_FILENO, &problem) != OK) {
+        return false;
+    }
+    bool has_cursor = cursor_address != NULL;
+    del_curterm(cur_term);
+    return has_cursor;
+}
+
+/* Whether the terminal, or one that it resembles, can be drawn on; TERM names it from then on. */
+static bool term_choose_name(const char *name)
+{
+    char like[WC_RESEMBLE_MAX];
+    if (term_is_known(name)) {
+        return true;
+    }
+    for (unsigned i = 0; wc_resemble(name, i, like); i++) {
+        if (term_is_known(like) && setenv("TERM", like, 1) == 0) {
+            char clean[64];
+            wc_text_clean(name, clean, sizeof(clean));
+            snprintf(term.notice, sizeof(term.notice),
+                     "this machine does not know the terminal \"%s\": drawing for \"%s\"", clean,
+                     like);
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *wc_term_notice(void)
+{
+    return term.notice;
+}
+
 enum wc_exit wc_term_check(struct wc_error *ret_error)
 {
     const char *name = getenv("TERM");
-    int problem = 0;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         return wc_error_set(ret_error, WC_USAGE,
                             "the screen needs a terminal: `weir snapshot` and `weir subscribe` "
                             "write to files and pipes");
     }
-    bool is_known = setupterm(NULL, STDOUT_FILENO, &problem) == OK;
-    bool has_cursor = is_known && cursor_address;
-    if (is_known) {
-        del_curterm(cur_term);
-    }
-    if (!has_cursor) {
+    if (!name || !name[0] || !term_choose_name(name)) {
         return wc_error_set(ret_error, WC_USAGE,
-                            "the terminal \"%s\" cannot show a screen: set TERM, or use "
-                            "`weir snapshot`",
+                            "the terminal \"%s\" cannot show a screen: set TERM, for example "
+                            "TERM=xterm, or use `weir snapshot`",
                             name ? name : "");
     }
     return WC_OK;
+}
+
+/* The kernel's size goes before COLUMNS and LINES, which a shell may have exported long ago; where the
+ * kernel has none, as on a serial line, they count. */
+static void term_choose_size(void)
+{
+    struct winsize size;
+    bool has_size = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col;
+    use_env(!has_size);
+    use_tioctl(TRUE);
 }
 
 enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error)
@@ -172,6 +218,7 @@ enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error)
                              : wc_error_set(ret_error, WC_USAGE, "the terminal has no modes");
     }
     term_take_signals();
+    term_choose_size();
     term.screen = newterm(NULL, stdout, stdin);
     if (!term.screen) {
         close(term.signal_fd);
@@ -188,6 +235,7 @@ enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error)
     nodelay(stdscr, TRUE);
     keypad(stdscr, TRUE);
     set_escdelay(ESCAPE_MILLIS);
+    define_key(NULL, KEY_MOUSE); /* its reports are taken whole by input/escape.c */
     curs_set(0);
     term_start_colors(color);
     return WC_OK;
@@ -371,6 +419,32 @@ static uint32_t term_function_key(wint_t key)
     return WC_KEY_NONE;
 }
 
+static uint64_t term_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* ESC has been read: a key of its own, or the start of a sequence that ncurses does not know. Returns
+ * whether it is the key. */
+static bool term_take_escape(void)
+{
+    wint_t next;
+    int type = get_wch(&next);
+    if (type == OK && wc_escape_take(&term.escape, next, true, term_now())) {
+        return false;
+    }
+    if (type != ERR) {
+        (void)(type == OK ? unget_wch((wchar_t)next) : ungetch((int)next));
+    } else if (wc_escape_take(&term.escape, WC_KEY_ESCAPE, false, term_now())) {
+        return false;
+    } else {
+        wc_escape_alone(&term.escape, term_now());
+    }
+    return true;
+}
+
 enum wc_term_event wc_term_take(uint32_t *ret_key)
 {
     enum wc_term_event event = term_take_signal();
@@ -379,17 +453,23 @@ enum wc_term_event wc_term_take(uint32_t *ret_key)
     }
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     wint_t key;
-    int type = get_wch(&key);
-    if (type == ERR) {
-        /* Nothing to read although the terminal is said to be readable: it has gone. */
-        bool is_gone = poll(&input, 1, 0) > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL));
-        return is_gone ? WC_TERM_HUNG_UP : WC_TERM_NONE;
+    int type;
+    while ((type = get_wch(&key)) != ERR) {
+        if (type == KEY_CODE_YES && key == KEY_RESIZE) {
+            return WC_TERM_RESIZED;
+        }
+        bool is_key = type == KEY_CODE_YES ? term_function_key(key) != WC_KEY_NONE
+                      : key == WC_KEY_ESCAPE
+                          ? term_take_escape()
+                          : !wc_escape_take(&term.escape, key, false, term_now());
+        if (is_key) {
+            *ret_key = type == KEY_CODE_YES ? term_function_key(key)
+                       : key == '\r'        ? WC_KEY_ENTER
+                                            : (uint32_t)key;
+            return WC_TERM_KEY;
+        }
     }
-    if (type == KEY_CODE_YES && key == KEY_RESIZE) {
-        return WC_TERM_RESIZED;
-    }
-    *ret_key = type == KEY_CODE_YES ? term_function_key(key)
-               : key == '\r'        ? WC_KEY_ENTER
-                                    : (uint32_t)key;
-    return WC_TERM_KEY;
+    /* Nothing to read although the terminal is said to be readable: it has gone. */
+    bool is_gone = poll(&input, 1, 0) > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL));
+    return is_gone ? WC_TERM_HUNG_UP : WC_TERM_NONE;
 }

@@ -23,8 +23,12 @@ enum wc_term_event {
     WC_TERM_TOLD     /* SIGTERM, SIGINT or SIGHUP: end */
 };
 
-/* Whether this is a terminal that a screen can be drawn on. Changes nothing. Fails: WC_USAGE. */
+/* Whether this is a terminal that a screen can be drawn on. Where TERM is not known here, TERM becomes
+ * the name of a terminal that it resembles. Fails: WC_USAGE. */
 enum wc_exit wc_term_check(struct wc_error *ret_error);
+
+/* What wc_term_check has to tell the user, or "". */
+const char *wc_term_notice(void);
 
 /* Takes the terminal. The locale is set by then. Fails: as wc_term_check. */
 enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error);

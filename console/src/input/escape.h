@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a terminal sends unasked: reports of focus, mouse and cursor, answers to a question that a
+ * program before asked, the marks around a paste. Such a sequence is taken whole, so that its
+ * letters are no keys. The forms are those of ECMA-48 (5.4: CSI; 8.3: DCS, OSC, SOS, PM, APC, ST)
+ * and xterm's mouse report. No I/O.
+ */
+#ifndef WC_INPUT_ESCAPE_H
+#define WC_INPUT_ESCAPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum wc_escape_state {
+    WC_ESCAPE_NONE,
+    WC_ESCAPE_CONTROL,    /* CSI: up to a letter */
+    WC_ESCAPE_MOUSE,      /* three characters behind CSI M */
+    WC_ESCAPE_SHIFT,      /* SS3: one character */
+    WC_ESCAPE_STRING,     /* OSC, DCS and their like: up to ST or BEL */
+    WC_ESCAPE_STRING_END, /* ESC in a string: the first half of ST, or the start of something else */
+};
+
+/* One for a terminal; all zero at first. */
+struct wc_escape {
+    enum wc_escape_state state;
+    unsigned n;            /* characters since the state began */
+    uint64_t nanos;        /* of the last character */
+    uint64_t escape_nanos; /* when ESC came alone */
+    bool has_escape;       /* it was given out as a key just now */
+};
+
+/* Takes one character. `is_after_escape`: ESC stood right before it and was not given to anybody.
+ * `now_nanos`: of a clock that only goes on. Returns whether it is part of a sequence, and no key. */
+bool wc_escape_take(struct wc_escape *escape, uint32_t ch, bool is_after_escape,
+                    uint64_t now_nanos);
+
+/* Says that ESC came with nothing behind it, and is a key. */
+void wc_escape_alone(struct wc_escape *escape, uint64_t now_nanos);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which terminals a terminal resembles, by its name; for machines whose terminfo does not know it. No
+ * I/O. */
+#ifndef WC_TERM_RESEMBLE_H
+#define WC_TERM_RESEMBLE_H
+
+#include <stdbool.h>
+
+#define WC_RESEMBLE_MAX 64
+
+/* The i-th name to try instead of `name`, the best first: shorter forms of the name itself
+ * ("xterm-kitty": "xterm"), then the family that it belongs to ("foot": "xterm-256color"). False: no
+ * more. */
+bool wc_resemble(const char *name, unsigned i, char ret_name[WC_RESEMBLE_MAX]);
+
+#endif
