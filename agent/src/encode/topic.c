@@ -8,11 +8,11 @@
 #include "encode/topic.h"
 
 #include "segment/file.h"
+#include "segment/word.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define TOPIC_WORD_MAX  48 /* longer words are near to none */
 #define TOPIC_SHOWN_MAX 64 /* of what was asked for, in errors */
 
 /* A part of the text, not terminated. */
@@ -53,57 +53,15 @@ static bool topic_part_is_wild(struct topic_part part)
 
 /* ---- what is near -------------------------------------------------------------------------- */
 
-/* Letters of either case are one: the lists are in small letters. */
-static char topic_small(char letter)
-{
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter + 'a' - 'A') : letter;
-}
-
-/* The number of single changes that turn one word into the other; a word that begins like the other
- * counts as one change away. */
-static unsigned topic_distance(struct topic_part asked, const char *word)
-{
-    size_t length = strlen(word);
-    if (asked.length == 0 || asked.length > TOPIC_WORD_MAX || length > TOPIC_WORD_MAX) {
-        return TOPIC_WORD_MAX;
-    }
-    size_t shorter = asked.length < length ? asked.length : length;
-    if (shorter >= 3 && asked.length != length && memcmp(asked.at, word, shorter) == 0) {
-        return 1;
-    }
-    uint8_t row[TOPIC_WORD_MAX + 1];
-    for (size_t j = 0; j <= length; j++) {
-        row[j] = (uint8_t)j;
-    }
-    for (size_t i = 1; i <= asked.length; i++) {
-        uint8_t diagonal = row[0];
-        row[0] = (uint8_t)i;
-        for (size_t j = 1; j <= length; j++) {
-            uint8_t change = (uint8_t)(diagonal + (topic_small(asked.at[i - 1]) != word[j - 1]));
-            uint8_t insert = (uint8_t)(row[j - 1] + 1);
-            uint8_t remove = (uint8_t)(row[j] + 1);
-            diagonal = row[j];
-            row[j] = change < insert ? change : insert;
-            row[j] = row[j] < remove ? row[j] : remove;
-        }
-    }
-    return row[length];
-}
-
-/* Whether a distance is small enough to be a slip of the hand. */
-static bool topic_is_near(struct topic_part asked, unsigned distance)
-{
-    return distance <= 1 || distance * 2 <= asked.length;
-}
-
 /* The index of the kind whose name is nearest, or -1. */
 static int topic_nearest_kind(struct topic_part asked, const struct wi_offer *offer)
 {
     int best = -1;
-    unsigned least = TOPIC_WORD_MAX;
+    unsigned least = WI_WORD_MAX;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        unsigned distance = topic_distance(asked, wi_metric_table((enum wi_kind)kind)->name);
-        if (offer->fields[kind] && distance < least && topic_is_near(asked, distance)) {
+        unsigned distance =
+            wi_word_distance(asked.at, asked.length, wi_metric_table((enum wi_kind)kind)->name);
+        if (offer->fields[kind] && distance < least && wi_word_is_near(asked.length, distance)) {
             best = kind;
             least = distance;
         }
@@ -116,7 +74,7 @@ static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
                                        const struct wi_offer *offer, enum wi_kind *ret_kind)
 {
     const char *best = NULL;
-    unsigned least = TOPIC_WORD_MAX;
+    unsigned least = WI_WORD_MAX;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         if (!(kinds >> kind & 1U)) {
@@ -128,8 +86,8 @@ static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
                 continue;
             }
             const char *field = is_size ? "size" : table->metrics[i].field;
-            unsigned distance = topic_distance(asked, field);
-            if (distance < least && topic_is_near(asked, distance)) {
+            unsigned distance = wi_word_distance(asked.at, asked.length, field);
+            if (distance < least && wi_word_is_near(asked.length, distance)) {
                 best = field;
                 least = distance;
                 *ret_kind = (enum wi_kind)kind;
@@ -325,13 +283,14 @@ static uint32_t topic_kinds(struct topic_part part, const struct wi_offer *offer
 static const char *topic_absence(struct topic_part part, const struct wi_offer *offer)
 {
     const char *absence = NULL;
-    unsigned least = TOPIC_WORD_MAX;
+    unsigned least = WI_WORD_MAX;
     if (topic_nearest_kind(part, offer) >= 0) {
         return NULL;
     }
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        unsigned distance = topic_distance(part, wi_metric_table((enum wi_kind)kind)->name);
-        if (offer->absence[kind] && distance < least && topic_is_near(part, distance)) {
+        unsigned distance =
+            wi_word_distance(part.at, part.length, wi_metric_table((enum wi_kind)kind)->name);
+        if (offer->absence[kind] && distance < least && wi_word_is_near(part.length, distance)) {
             absence = offer->absence[kind];
             least = distance;
         }
