@@ -144,9 +144,12 @@ static void players_print(const struct crowd *crowd)
 static void players_handle_signals(void)
 {
     struct sigaction action = {.sa_handler = players_on_signal};
+    struct sigaction before;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        sigaction(SIGHUP, &action, NULL); /* after nohup it ends nothing */
+    }
 }
 
 static int players_play(const struct crowd_options *options, bool is_json)

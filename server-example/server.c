@@ -433,8 +433,12 @@ static void server_start_timers(struct server *server)
     }
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct sigaction action;
+        bool is_ignored = sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN;
         uv_signal_init(&server->loop, &server->signals[i]);
-        uv_signal_start(&server->signals[i], server_on_signal, numbers[i]);
+        if (!is_ignored) { /* after nohup, SIGHUP ends nothing */
+            uv_signal_start(&server->signals[i], server_on_signal, numbers[i]);
+        }
     }
 }
 

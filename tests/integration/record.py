@@ -218,7 +218,7 @@ def what_cannot_be_read_or_written_is_one_error():
         assert "--force" in fails(game, USAGE, "record", "-o", path, game.pid)
         assert read(path) == whole
         assert "is a recording already" in fails(game, USAGE, "record", "-o", other, path)
-        assert "No such file" in fails(game, INCOMPLETE, "record", "-o", "/nowhere/a", game.pid)
+        assert "does not exist" in fails(game, USAGE, "record", "-o", "/nowhere/a", game.pid)
         assert "no regular file" in fails(game, USAGE, "record", "-o", "/dev/null", "--force", game.pid)
         if os.geteuid() != 0:  # root may write anywhere
             os.mkdir(os.path.join(game.dir, "closed"), 0o500)

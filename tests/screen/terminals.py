@@ -65,4 +65,8 @@ for term in ("dumb", "no-such-terminal", ""):
     terminal = Terminal(host.pid, term=term)
     assert terminal.ended() == 2, term
     assert b"weir snapshot" in terminal.written and terminal.written.count(b"\n") == 1, term
+# A mistyped command is a TARGET that nobody has.
+terminal = Terminal("snapsot")
+assert terminal.ended() == 3
+assert b"snapsot: no such target" in terminal.written and b"the command `weir snapshot`?" in terminal.written
 host.kill()

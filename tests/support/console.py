@@ -122,11 +122,12 @@ def weir(*arguments, expect=0, **more):
     return result
 
 
-def start(*arguments, **more):
+def start(*arguments, preexec_fn=None, **more):
     """Starts weir and leaves it running."""
     process = subprocess.Popen([WEIR, *[str(argument) for argument in arguments]],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env={**environment, **more}, text=True)
+                               stderr=subprocess.PIPE, env={**environment, **more}, text=True,
+                               preexec_fn=preexec_fn)
     atexit.register(process.kill)
     return process
 

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGS_SECONDS_MIN 0.001
-#define ARGS_SECONDS_MAX 1e9
-#define ARGS_COUNT_MAX   9007199254740992.0 /* 2^53 */
-#define ARGS_NAME_MAX    48
+#define ARGS_SECONDS_MIN  0.001
+#define ARGS_SECONDS_MAX  1e9
+#define ARGS_INTERVAL_MIN 0.1
+#define ARGS_INTERVAL_MAX 60.0
+#define ARGS_COUNT_MAX    9007199254740992.0 /* 2^53 */
+#define ARGS_NAME_MAX     48
 
 struct args_parse {
     const struct wc_option *options;
@@ -98,6 +100,13 @@ static enum wc_exit args_check(const struct wc_option *option, const char *text,
         if (!args_decimal(text, false, &number) || number < ARGS_SECONDS_MIN ||
             number > ARGS_SECONDS_MAX) {
             return wc_error_set(ret_error, WC_USAGE, "%s %s: give seconds, from 0.001, as 2 or 0.5",
+                                name, text);
+        }
+        break;
+    case WC_OPTION_INTERVAL:
+        if (!args_decimal(text, false, &number) || number < ARGS_INTERVAL_MIN ||
+            number > ARGS_INTERVAL_MAX) {
+            return wc_error_set(ret_error, WC_USAGE, "%s %s: give 0.1 to 60 seconds, as 1 or 0.5",
                                 name, text);
         }
         break;

@@ -16,10 +16,11 @@
 enum wc_option_type {
     WC_OPTION_FLAG,
     WC_OPTION_TEXT,
-    WC_OPTION_COUNT,   /* a whole number from 1 */
-    WC_OPTION_SECONDS, /* 0.001 to 10^9, fractions allowed */
-    WC_OPTION_MOMENT,  /* likewise, from 0 */
-    WC_OPTION_CHOICE   /* one of `choices` */
+    WC_OPTION_COUNT,    /* a whole number from 1 */
+    WC_OPTION_SECONDS,  /* 0.001 to 10^9, fractions allowed */
+    WC_OPTION_INTERVAL, /* seconds between two looks: 0.1 to 60 */
+    WC_OPTION_MOMENT,   /* seconds from 0 */
+    WC_OPTION_CHOICE    /* one of `choices` */
 };
 
 struct wc_option {

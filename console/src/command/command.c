@@ -4,6 +4,7 @@
 
 #include "command/report.h"
 #include "emit/json.h"
+#include "segment/word.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -18,10 +19,14 @@ static const struct wc_command *const commands[] = {
     &wc_command_prune,  &wc_command_serve,  &wc_command_version,  &wc_command_help,
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMAND_SLIPS 2u
+#define N_COMMANDS    (sizeof(commands) / sizeof(commands[0]))
 
 /* Errors go to stderr as JSON once -o json or -o ndjson has been seen. */
 static bool command_reports_json;
+
+/* The command that the first word may have meant: the word is no command, so it is a TARGET. */
+static const char *command_meant;
 
 const struct wc_command *wc_command_at(size_t i)
 {
@@ -41,14 +46,44 @@ const struct wc_command *wc_command_find(const char *name)
     return NULL;
 }
 
+/* The command whose name is a slip of the hand away from `word`, or NULL. */
+static const char *command_near(const char *word)
+{
+    const char *nearest = NULL;
+    unsigned least = WI_WORD_MAX;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        unsigned distance = wi_word_distance(word, strlen(word), commands[i]->name);
+        if (distance < least && distance <= COMMAND_SLIPS &&
+            wi_word_is_near(strlen(word), distance)) {
+            nearest = commands[i]->name;
+            least = distance;
+        }
+    }
+    return nearest;
+}
+
 enum wc_exit wc_command_fail(const struct wc_error *error)
 {
+    struct wc_error whole = *error;
+    if ((error->code == WC_NO_TARGET || error->code == WC_USAGE) && command_meant) {
+        wc_error_set(&whole, error->code, "%s; or did you mean the command `weir %s`?", error->text,
+                     command_meant);
+    }
     if (command_reports_json) {
-        wc_report_error(error, stderr);
+        wc_report_error(&whole, stderr);
     } else {
-        fprintf(stderr, "weir: %s\n", error->text);
+        fprintf(stderr, "weir: %s\n", whole.text);
     }
     return error->code;
+}
+
+enum wc_exit wc_command_unknown(const char *word)
+{
+    struct wc_error error;
+    const char *near = command_near(word);
+    wc_error_set(&error, WC_USAGE, "%s: no such command%s%s%s: `weir help` lists them", word,
+                 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return wc_command_fail(&error);
 }
 
 void wc_command_note(const char *text)
@@ -129,14 +164,16 @@ enum wc_exit wc_command_main(int argc, char *const *argv)
     enum wc_exit code = wc_args_parse(command->options, command->n_options, command->max_words,
                                       argc - skip, argv + skip, &args, &error);
     if (code != WC_OK && skip == 1 && argc > 2 && argv[1][0] != '-') {
-        wc_error_set(&error, WC_USAGE, "%s: no such command: `weir help` lists them", argv[1]);
-        return wc_command_fail(&error);
+        return wc_command_unknown(argv[1]);
     }
     if (code != WC_OK) {
         struct wc_error whole;
         wc_error_set(&whole, code, "%s: %s: see `weir help %s`", command->name, error.text,
                      command->name);
         return wc_command_fail(&whole);
+    }
+    if (skip == 1 && args.n_words > 0) {
+        command_meant = command_near(args.words[0]);
     }
     if (args.wants_help) {
         wc_command_print_help(command, stdout);

@@ -42,6 +42,9 @@ const struct wc_command *wc_command_at(size_t i);
 /* The whole program: argv as main has it. A first word that is no command is a TARGET for top. */
 enum wc_exit wc_command_main(int argc, char *const *argv);
 
+/* Tells that `word` is no command, and which one is near it. Returns WC_USAGE. */
+enum wc_exit wc_command_unknown(const char *word);
+
 /* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
 enum wc_exit wc_command_fail(const struct wc_error *error);
 

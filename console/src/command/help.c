@@ -3,9 +3,11 @@
 #include "command/command.h"
 #include "command/report.h"
 
+#include "snapshot/metric.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void wc_command_print_help(const struct wc_command *command, FILE *out)
 {
@@ -19,6 +21,18 @@ void wc_command_print_help(const struct wc_command *command, FILE *out)
     }
 }
 
+/* The kinds that topics name, each once: single tasks and task kinds are both tasks. */
+static void help_kinds(void)
+{
+    fputs("\nkinds of rows, and KIND in topics:\n       ", stdout);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        if (kind != WI_SINGLE) {
+            printf(" %s", wi_metric_table((enum wi_kind)kind)->name);
+        }
+    }
+    putchar('\n');
+}
+
 static void help_overview(void)
 {
     puts("weir: live queues of C servers\n\n"
@@ -28,13 +42,49 @@ static void help_overview(void)
     for (size_t i = 0; (command = wc_command_at(i)) != NULL; i++) {
         printf("  %-10s %s\n", command->name, command->summary);
     }
+    help_kinds();
     puts("\nTARGET: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,\n"
          "        file:///path or the path of a segment or a recording.\n"
          "        None given: $WEIR_TARGET, else the only running process.\n\n"
          "exit codes: 0 fine, 1 doctor found something, 2 usage or unknown topic,\n"
          "        3 no such target or cannot connect, 4 other version or corrupt file, 5 denied,\n"
          "        6 target ended, 7 data incomplete, 124 -W ran out\n\n"
-         "`weir help COMMAND` says more.");
+         "`weir help COMMAND` says more; `weir help environment` lists the variables.");
+}
+
+/* What the environment says goes before what the program says. */
+static const struct help_variable {
+    const char *name, *value, *text;
+} help_variables[] = {
+    {"WEIR_OFF", "", "1: hooks do nothing, and there is no segment"},
+    {"WEIR_NAME", "program", "the service's name, and the first level of its topics"},
+    {"WEIR_DIR", "see below", "the directory for segments and sockets; mode 0700, on tmpfs"},
+    {"WEIR_LIMIT", "16M", "the segment's largest size; a handle beyond it counts nothing"},
+    {"WEIR_LATENCY", "sampled", "which messages are timed: off, sampled, full"},
+    {"WEIR_TASKS", "4096", "single tasks that have a row at a time, 0 to 65,536"},
+    {"WEIR_AGENT_CPU", "5", "per cent of one processor for the exporter in a host; off: no limit"},
+    {"WEIR_GRPC", "off", "TCP address for consoles, as 127.0.0.1:6669"},
+    {"WEIR_HTTP", "off", "address for /metrics, as 127.0.0.1:9464"},
+    {"WEIR_HTTP_HOSTS", "", "further Host names that are answered on loopback, with commas"},
+    {"WEIR_TOKEN_FILE", "", "file with the token for TCP; needed beyond loopback"},
+    {"WEIR_TARGET", "", "the TARGET of the console where none is given"},
+    {"WEIR_LINTS", "", "lints for Tokio servers, as --lint takes them"},
+    {"NO_COLOR", "", "any value: the screen has no colours"},
+};
+
+static void help_environment(void)
+{
+    puts("Variables of weir: libraries, `weir serve` and the console. They go before what a "
+         "program\n"
+         "sets itself. Programs with more rights than their user (setuid) heed WEIR_OFF alone.\n");
+    for (size_t i = 0; i < sizeof(help_variables) / sizeof(help_variables[0]); i++) {
+        const struct help_variable *variable = &help_variables[i];
+        printf("  %-16s %-10s %s\n", variable->name, variable->value[0] ? variable->value : "-",
+               variable->text);
+    }
+    puts("\nThe second column is the default. WEIR_DIR: without it $XDG_RUNTIME_DIR/weir, else\n"
+         "/dev/shm/weir-UID. The console looks in all of these; set WEIR_DIR for both, server and\n"
+         "console, where they do not see the same directories, as in containers.");
 }
 
 static enum wc_exit help_run(const struct wc_args *args)
@@ -43,12 +93,13 @@ static enum wc_exit help_run(const struct wc_args *args)
         help_overview();
         return wc_report_end();
     }
+    if (strcmp(args->words[0], "environment") == 0) {
+        help_environment();
+        return wc_report_end();
+    }
     const struct wc_command *command = wc_command_find(args->words[0]);
     if (!command) {
-        struct wc_error error;
-        wc_error_set(&error, WC_USAGE, "%s: no such command: `weir help` lists them",
-                     args->words[0]);
-        return wc_command_fail(&error);
+        return wc_command_unknown(args->words[0]);
     }
     wc_command_print_help(command, stdout);
     return wc_report_end();
@@ -85,7 +136,7 @@ static enum wc_exit version_run(const struct wc_args *args)
 
 const struct wc_command wc_command_help = {
     .name = "help",
-    .usage = "[COMMAND]",
+    .usage = "[COMMAND|environment]",
     .summary = "how to use weir, or one command of it",
     .max_words = 1,
     .run = help_run,

@@ -47,7 +47,7 @@ static const struct wc_option record_options[] = {
     {RECORD_FILE, 'o', "output", WC_OPTION_TEXT, "FILE", NULL, false,
      "where to, as game.weirrec; it must not exist yet"},
     {RECORD_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, false, "the process to record"},
-    {RECORD_INTERVAL, 'i', "interval", WC_OPTION_SECONDS, "SECS", NULL, false,
+    {RECORD_INTERVAL, 'i', "interval", WC_OPTION_INTERVAL, "SECS", NULL, false,
      "time between two looks, 0.1 to 60 (1)"},
     {RECORD_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
     {RECORD_INCLUDE, 'I', "include", WC_OPTION_TEXT, "GLOB", NULL, true,
@@ -200,6 +200,10 @@ static enum wc_exit record_take(struct recording *recording, struct wc_error *re
     Weir__V1__Series *series;
     while (code == WC_OK && (update = wc_link_take_update(recording->link)) != NULL) {
         code = wc_writer_look(recording->writer, update, ret_error);
+        if (code == WC_OK && wc_writer_looks(recording->writer) == 1 && recording->n_include > 0 &&
+            !wc_writer_has_names(recording->writer)) {
+            wc_report_unmatched(recording->include, recording->n_include);
+        }
         if (code == WC_OK && wc_writer_looks(recording->writer) == 1 && recording->seconds > 0) {
             recording->deadline_nanos = record_now() + (uint64_t)(recording->seconds * 1e9) +
                                         recording->interval_millis * UINT64_C(500000);
@@ -354,10 +358,6 @@ static enum wc_exit record_check(const struct wc_args *args, struct recording *r
     if (!recording->path[0]) {
         return wc_error_set(ret_error, WC_USAGE,
                             "record: give a file to record into, as -o game.weirrec");
-    }
-    if (interval < 0.1 || interval > 60) {
-        return wc_error_set(ret_error, WC_USAGE, "record: -i %s: give 0.1 to 60 seconds",
-                            wc_args_text(args, RECORD_INTERVAL, ""));
     }
     recording->interval_millis = (uint32_t)(interval * 1000 + 0.5);
     recording->seconds = wc_args_number(args, RECORD_FOR, 0);

@@ -98,3 +98,12 @@ enum wc_exit wc_report_end(void)
     enum wc_exit code = wc_report_flush(&is_closed, &error);
     return code == WC_OK ? WC_OK : wc_command_fail(&error);
 }
+
+void wc_report_unmatched(const char *const *globs, size_t n)
+{
+    char text[sizeof(((struct wc_error *)NULL)->text)];
+    snprintf(text, sizeof(text),
+             "no name matches -I %.128s%s: `weir snapshot -o csv` lists all names", globs[0],
+             n > 1 ? " or the other -I" : "");
+    wc_command_note(text);
+}

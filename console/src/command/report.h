@@ -37,4 +37,7 @@ enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error);
 /* The last flush of a command: its exit code, with the error told. */
 enum wc_exit wc_report_end(void);
 
+/* Notes on stderr that no row has a name as the `n` globs of -I want it. */
+void wc_report_unmatched(const char *const *globs, size_t n);
+
 #endif

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define SERVE_BEAT_NANOS UINT64_C(1000000000)
@@ -77,14 +78,18 @@ static enum wc_exit serve_add_target(struct serve *serve, const char *text,
 {
     static const char url[] = "file://";
     size_t i = serve->n_targets;
-    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "http:", 5) == 0 ||
-        strncmp(text, "https:", 6) == 0) {
+    if (!text[0]) {
+        return wc_error_set(ret_error, WC_USAGE,
+                            "serve: a TARGET is empty: give one, or none to serve all processes");
+    }
+    if (strncasecmp(text, "unix:", 5) == 0 || strncasecmp(text, "http:", 5) == 0 ||
+        strncasecmp(text, "https:", 6) == 0) {
         return wc_error_set(ret_error, WC_USAGE,
                             "serve: %s: processes of this machine are served: give a pid, a "
                             "service's name or the path of a segment",
                             text);
     }
-    if (strncmp(text, url, sizeof(url) - 1) == 0) {
+    if (strncasecmp(text, url, sizeof(url) - 1) == 0) {
         text += sizeof(url) - 1;
     }
     if (serve_is_file(text)) {
@@ -273,22 +278,27 @@ static void serve_tell(const struct serve *serve)
     }
 }
 
+/* A signal that is ignored stays so: after nohup, SIGHUP ends nothing. */
+static void serve_catch(const int *signals, size_t n, void (*handler)(int))
+{
+    for (size_t i = 0; i < n; i++) {
+        struct sigaction action;
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+            action = (struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART};
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+}
+
 static void serve_loop(struct serve *serve)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = serve_on_signal, .sa_flags = SA_RESTART};
-    struct sigaction before[3];
     serve_running = serve->exporter;
-    for (size_t i = 0; i < 3; i++) {
-        sigaction(signals[i], &action, &before[i]);
-    }
+    serve_catch(signals, 3, serve_on_signal);
     serve_tell(serve);
     wi_exporter_loop(serve->exporter);
     wc_notify("STOPPING=1\nSTATUS=ending");
-    for (size_t i = 0; i < 3; i++) {
-        action.sa_handler = SIG_IGN; /* it ends already */
-        sigaction(signals[i], &action, NULL);
-    }
+    serve_catch(signals, 3, SIG_IGN); /* it ends already */
     wi_exporter_close(serve->exporter);
 }
 

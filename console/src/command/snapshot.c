@@ -338,6 +338,22 @@ static void snapshot_print(const struct wc_link *link, const struct wc_pages *pa
     }
 }
 
+/* Whether there is a row that -I could have left out. */
+static bool snapshot_has_names(const struct wc_pages *pages)
+{
+    for (size_t i = 0; i < pages->n; i++) {
+        for (size_t k = 0; k < pages->updates[i]->n_tables; k++) {
+            const Weir__V1__Table *table = pages->updates[i]->tables[k];
+            if (table->n_rows > 0 && table->kind != WEIR__V1__KIND__KIND_PROCESS &&
+                table->kind != WEIR__V1__KIND__KIND_AGENT &&
+                table->kind != WEIR__V1__KIND__KIND_WARNING) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ---- the command ------------------------------------------------------------------------- */
 
 static enum wc_exit snapshot_take(struct wc_link *link, const struct wc_args *args,
@@ -400,6 +416,11 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
     if (code == WC_OK) {
         if (wc_link_notice(link)[0]) {
             wc_command_note(wc_link_notice(link));
+        }
+        const char *include[SNAPSHOT_MAX_GLOBS];
+        size_t n_include = wc_args_list(args, SNAPSHOT_INCLUDE, include, SNAPSHOT_MAX_GLOBS);
+        if (n_include > 0 && !snapshot_has_names(&pages)) {
+            wc_report_unmatched(include, n_include);
         }
         snapshot_print(link, &pages,
                        (enum wc_format)wc_args_number(args, SNAPSHOT_OUTPUT, WC_FORMAT_HUMAN));

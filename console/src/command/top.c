@@ -53,7 +53,7 @@ enum {
 /* clang-format on */
 
 static const struct wc_option top_options[] = {
-    {TOP_INTERVAL, 'i', "interval", WC_OPTION_SECONDS, "SECS", NULL, false,
+    {TOP_INTERVAL, 'i', "interval", WC_OPTION_INTERVAL, "SECS", NULL, false,
      "time between two looks, 0.1 to 60 (1)"},
     TOP_SCREEN_OPTIONS,
     {TOP_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
@@ -385,9 +385,6 @@ static enum wc_exit top_choose(struct top *top, const struct wc_args *args,
     double interval = wc_args_number(args, TOP_INTERVAL, 1);
     const char *sort = wc_args_text(args, TOP_SORT, NULL);
 
-    if (interval < 0.1 || interval > 60) {
-        return wc_error_set(ret_error, WC_USAGE, "-i takes 0.1 to 60 seconds");
-    }
     wc_ui_init(&top->ui, (uint32_t)(interval * 1000 + 0.5));
     if (sort && !wc_ui_sort(&top->ui, sort)) {
         return wc_error_set(ret_error, WC_USAGE,

@@ -34,8 +34,9 @@ struct wc_writer {
     struct wc_tape tape; /* the last look */
     char **include, **exclude;
     size_t n_include, n_exclude;
-    z_stream stream; /* of a key and its steps */
-    z_stream single; /* of one record */
+    uint64_t n_named; /* rows that a glob could have left out, in all looks */
+    z_stream stream;  /* of a key and its steps */
+    z_stream single;  /* of one record */
     uint8_t *buffer;
     size_t room;
     bool has_failed;
@@ -124,6 +125,32 @@ static enum wc_exit writer_message(struct wc_writer *writer, enum wc_record_type
 
 /* ---- the file ----------------------------------------------------------------------------- */
 
+/* Why a file cannot be made. */
+static enum wc_exit writer_refuse(const char *path, int error, struct wc_error *ret_error)
+{
+    switch (error) {
+    case EEXIST:
+        return wc_error_set(ret_error, WC_USAGE,
+                            "%s: exists already: give another name, or --force to write over it",
+                            path);
+    case ENOENT:
+    case ENOTDIR:
+        return wc_error_set(ret_error, WC_USAGE,
+                            "%s: its folder does not exist: make it, or give another name", path);
+    case EISDIR:
+        return wc_error_set(ret_error, WC_USAGE, "%s: is a folder: give the name of a file", path);
+    case ENAMETOOLONG:
+        return wc_error_set(ret_error, WC_USAGE, "%s: the name is too long: give a shorter one",
+                            path);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return wc_error_set(ret_error, WC_DENIED, "%s: %s", path, strerror(error));
+    default:
+        return wc_error_set(ret_error, WC_INCOMPLETE, "%s: %s", path, strerror(error));
+    }
+}
+
 static enum wc_exit writer_open(const char *path, bool is_forced, int *ret_fd,
                                 struct wc_error *ret_error)
 {
@@ -131,14 +158,7 @@ static enum wc_exit writer_open(const char *path, bool is_forced, int *ret_fd,
     int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (is_forced ? 0 : O_EXCL);
     int fd = open(path, flags, 0600);
     if (fd < 0) {
-        int error = errno;
-        return error == EEXIST
-                   ? wc_error_set(
-                         ret_error, WC_USAGE,
-                         "%s: exists already: give another name, or --force to write over it", path)
-                   : wc_error_set(ret_error,
-                                  error == EACCES || error == EPERM ? WC_DENIED : WC_INCOMPLETE,
-                                  "%s: %s", path, strerror(error));
+        return writer_refuse(path, errno, ret_error);
     }
     bool is_file = fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
     if (!is_file || flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -259,6 +279,7 @@ static void writer_filter(struct wc_writer *writer, Weir__V1__Update *update)
             }
         }
         table->n_rows = n;
+        writer->n_named += table->kind == WEIR__V1__KIND__KIND_WARNING ? 0 : n;
     }
 }
 
@@ -350,6 +371,11 @@ uint64_t wc_writer_left_out(const struct wc_writer *writer)
 double wc_writer_seconds(const struct wc_writer *writer)
 {
     return (double)writer->at / 1e9;
+}
+
+bool wc_writer_has_names(const struct wc_writer *writer)
+{
+    return writer->n_named > 0;
 }
 
 const char *wc_writer_state(const struct wc_writer *writer)

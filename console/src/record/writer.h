@@ -44,6 +44,9 @@ double wc_writer_seconds(const struct wc_writer *writer);
 /* Rows that were not in the last look, since a message holds no more. */
 uint64_t wc_writer_left_out(const struct wc_writer *writer);
 
+/* Whether any look had a row that -I and -X could have left out. */
+bool wc_writer_has_names(const struct wc_writer *writer);
+
 /* Of the last look; "" before the first. Borrowed until the next. */
 const char *wc_writer_state(const struct wc_writer *writer);
 

@@ -2,6 +2,8 @@
 /* The rules of picking, apart from the directories, so that a test can go through them. */
 #include "target/pick.h"
 
+#include "segment/word.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,22 @@ static void pick_list(const struct wi_found *found, size_t n, const char *text, 
     }
 }
 
+/* The name of a running process that is a slip of the hand away, or NULL. */
+static const char *pick_nearest(const struct wi_found *found, size_t n, const char *text)
+{
+    const char *nearest = NULL;
+    unsigned least = WI_WORD_MAX;
+    for (size_t i = 0; i < n; i++) {
+        unsigned distance = wi_word_distance(text, strlen(text), found[i].name);
+        if (pick_is_alive(&found[i]) && distance < least &&
+            wi_word_is_near(strlen(text), distance)) {
+            nearest = found[i].name;
+            least = distance;
+        }
+    }
+    return nearest;
+}
+
 static enum wc_exit pick_nothing(const struct wi_found *found, size_t n, const char *text,
                                  struct wc_error *ret_error)
 {
@@ -64,9 +82,11 @@ static enum wc_exit pick_nothing(const struct wi_found *found, size_t n, const c
                             text);
     }
     if (text) {
+        const char *nearest = pick_nearest(found, n, text);
         pick_list(found, n, NULL, true, list, sizeof(list));
-        return wc_error_set(ret_error, WC_NO_TARGET, "%s: no such target; running: %s", text,
-                            list[0] ? list : "none");
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: no such target%s%s%s; running: %s", text,
+                            nearest ? "; did you mean " : "", nearest ? nearest : "",
+                            nearest ? "?" : "", list[0] ? list : "none");
     }
     pick_list(found, n, NULL, false, list, sizeof(list));
     return wc_error_set(ret_error, WC_NO_TARGET,

@@ -6,12 +6,15 @@
 #include "target/target.h"
 
 #include "record/reader.h"
+#include "segment/layout.h"
 #include "target/pick.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,10 +125,11 @@ static enum wc_exit target_by_socket(const char *path, struct wc_target *ret_tar
     return WC_OK;
 }
 
+/* What follows a prefix, whose letters may be of either case as in any URL; or NULL. */
 static const char *target_after(const char *text, const char *prefix)
 {
     size_t n = strlen(prefix);
-    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+    return strncasecmp(text, prefix, n) == 0 ? text + n : NULL;
 }
 
 /* Whether it looks like a path rather than a name. */
@@ -137,14 +141,15 @@ static bool target_is_path(const char *text)
            (n > strlen(ending) && strcmp(text + n - strlen(ending), ending) == 0);
 }
 
-/* "host:port" with a port of digits, or a URL. */
-static bool target_is_remote(const char *text)
+/* "host:port" or "host:port/NAME", with a port of digits. */
+static bool target_is_address(const char *text)
 {
-    if (target_after(text, "http://") || target_after(text, "https://")) {
-        return true;
+    size_t n = strcspn(text, "/");
+    size_t n_digits = 0;
+    while (n_digits < n && text[n - n_digits - 1] >= '0' && text[n - n_digits - 1] <= '9') {
+        n_digits++;
     }
-    const char *colon = strrchr(text, ':');
-    return colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    return n_digits > 0 && n_digits < n && text[n - n_digits - 1] == ':';
 }
 
 /* Takes HOST:PORT or [ADDRESS]:PORT of `n` characters. */
@@ -174,7 +179,7 @@ static bool target_take_host(const char *text, size_t n, struct wc_target *targe
     return port > 0 && port < 65536;
 }
 
-/* "host:port", "http://host:port" or "http://host:port/NAME". */
+/* "host:port" or "http://host:port", "/NAME" behind it or not. A slash at the end says nothing. */
 static enum wc_exit target_by_address(const char *text, struct wc_target *ret_target,
                                       struct wc_error *ret_error)
 {
@@ -188,15 +193,35 @@ static enum wc_exit target_by_address(const char *text, struct wc_target *ret_ta
     }
     const char *url = target_after(text, "http://");
     const char *place = url ? url : text;
-    size_t n = url ? strcspn(place, "/") : strlen(place);
+    size_t n = strcspn(place, "/");
     const char *process = place[n] == '/' ? place + n + 1 : "";
-    if (!target_take_host(place, n, &target) || strlen(process) >= sizeof(target.process)) {
+    size_t n_process = strlen(process);
+    while (n_process > 0 && process[n_process - 1] == '/') {
+        n_process--;
+    }
+    if (!target_take_host(place, n, &target) || n_process >= sizeof(target.process)) {
         return wc_error_set(ret_error, WC_USAGE,
                             "%s: no address: give HOST:PORT or http://HOST:PORT/NAME", text);
     }
-    memcpy(target.process, process, strlen(process) + 1);
+    memcpy(target.process, process, n_process);
     *ret_target = target;
     return WC_OK;
+}
+
+/* Whether a bare word names a segment or a recording here. Any other file of that name, as the
+ * program's own, is no answer to a service's name. */
+static bool target_is_readable(const char *text)
+{
+    uint64_t magic = 0;
+    struct stat facts;
+    int fd = open(text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool is_segment = fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
+                      pread(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+                      magic == WI_MAGIC;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_segment || wc_reader_is_recording(text);
 }
 
 static enum wc_exit target_among(const char *text, bool is_preference, struct wc_target *ret_target,
@@ -213,9 +238,9 @@ static enum wc_exit target_among(const char *text, bool is_preference, struct wc
     enum wc_exit code = wc_pick(found, n, text, is_preference, &picked, ret_error);
     if (code == WC_OK) {
         code = target_take(&found[picked], ret_target, ret_error);
-    } else if (code == WC_NO_TARGET && text && !is_preference && target_is_remote(text)) {
+    } else if (code == WC_NO_TARGET && text && !is_preference && target_is_address(text)) {
         code = target_by_address(text, ret_target, ret_error);
-    } else if (code == WC_NO_TARGET && text && !is_preference && access(text, F_OK) == 0) {
+    } else if (code == WC_NO_TARGET && text && !is_preference && target_is_readable(text)) {
         code = target_by_path(text, ret_target, ret_error);
     }
     free(found);
@@ -225,9 +250,13 @@ static enum wc_exit target_among(const char *text, bool is_preference, struct wc
 enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
                                struct wc_error *ret_error)
 {
-    if (!text || text[0] == '\0') {
-        text = getenv("WEIR_TARGET");
+    if (text && text[0] == '\0') {
+        /* Most likely a script's variable that is not set: nothing else is looked at instead. */
+        return wc_error_set(ret_error, WC_USAGE,
+                            "the TARGET is empty: give one, or leave it out for the only running "
+                            "process");
     }
+    text = text ? text : getenv("WEIR_TARGET");
     if (!text || text[0] == '\0') {
         return target_among(NULL, false, ret_target, ret_error);
     }
