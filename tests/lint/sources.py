@@ -25,6 +25,8 @@ AGENT_OPENS = re.compile(
     r"|pipe|pipe2|dup|dup2|dup3|inotify_init1?|timerfd_create|signalfd|memfd_create|mkstemp|mkostemp|tmpfile)\s*\("
 )
 AGENT_OPENER = "agent/src/segment/descriptor.c"
+# access(2) asks for the real user, who in a setuid program is not who opens.
+AGENT_ACCESS = re.compile(r"\baccess\s*\(")
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|clock_nanosleep|thrd_sleep)\b\s*(\(|[0-9.])")
 SLEEP_PYTHON = re.compile(r"\btime\.sleep\(")
 
@@ -85,6 +87,8 @@ def check_c(path):
             opening = path != AGENT_OPENER and AGENT_OPENS.search(line)
             if opening:
                 complain(path, number, f"{opening.group(1)}() may give 0, 1 or 2: use segment/descriptor.h")
+            if AGENT_ACCESS.search(line):
+                complain(path, number, "access() asks for the real user: use faccessat() with AT_EACCESS")
         if path.startswith("tests/") and SLEEP.search(line):
             complain(path, number, "a test waits for a condition with a deadline, not for time")
         if re.match(r"\s*typedef\s+struct\b", line):

@@ -58,7 +58,7 @@ static enum weir_status file_dir_check(const char *dir, bool is_asked, struct we
             dir);
         return WEIR_E_DENIED;
     }
-    if (access(dir, W_OK | X_OK) != 0) {
+    if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) != 0) { /* as the effective user */
         wi_error_set(ret_error, "cannot write to %.140s: %s; set WEIR_DIR to a directory of yours",
                      dir, strerror(errno));
         return WEIR_E_DENIED;
@@ -124,7 +124,7 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
     ret_temporary[0] = '\0';
     /* A nameless file gets its name through /proc. */
     int fd = -1;
-    if (access("/proc/self/fd", X_OK) == 0) {
+    if (faccessat(AT_FDCWD, "/proc/self/fd", X_OK, AT_EACCESS) == 0) {
         fd = wi_descriptor_open(dir, O_TMPFILE | O_RDWR, 0600);
     } else {
         errno = EOPNOTSUPP;

@@ -13,6 +13,7 @@
 #include "segment/stem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -428,7 +429,7 @@ static bool segment_owner_has_ended(const struct wi_header *header)
         return true;
     }
     snprintf(path, sizeof(path), "/proc/%u/stat", (unsigned)header->pid);
-    return access(path, R_OK) == 0; /* there, but only to be reaped */
+    return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0; /* there, but only to be reaped */
 }
 
 /* daemon(3): the parent leaves by _exit while the child already runs. A child that has left the

@@ -252,7 +252,7 @@ static int recorder_open_dir(const struct wi_recorder *recorder, char *ret_dir, 
         return -1;
     }
     snprintf(ret_dir, room, "/proc/self/fd/%d", fd);
-    if (access(ret_dir, X_OK) != 0) {
+    if (faccessat(AT_FDCWD, ret_dir, X_OK, AT_EACCESS) != 0) {
         snprintf(ret_dir, room, "%s", dir); /* without /proc */
     }
     *ret_owner = segment.st_uid;
@@ -317,7 +317,7 @@ static void recorder_create(struct wi_recorder *recorder, int replaced_fd)
     } else {
         recorder->problem[0] = '\0';
         recorder_adopt(recorder, fd, WI_RECORDER_WRITING);
-        if (access(recorder->segment, F_OK) != 0) {
+        if (faccessat(AT_FDCWD, recorder->segment, F_OK, AT_EACCESS) != 0) {
             wi_file_unlink(dir, strrchr(recorder->path, '/') + 1, recorder->device,
                            recorder->inode);
         }
