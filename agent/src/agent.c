@@ -6,6 +6,7 @@
  */
 #include "weir/agent.h"
 
+#include "segment/environment.h"
 #include "segment/file.h"
 #include "segment/segment.h"
 #include "snapshot/world.h"
@@ -128,6 +129,28 @@ static unsigned agent_cpu(unsigned asked, char *ret_notice, size_t room)
     return (unsigned)number;
 }
 
+/* Adds one more thing that is not as asked. */
+static void agent_notice(char *notice, size_t room, const char *text)
+{
+    size_t n = strlen(notice);
+    if (snprintf(notice + n, room - n, "%s%s", n ? "; " : "", text) < 0) {
+        notice[n] = '\0';
+    }
+}
+
+/* Told once in a process. */
+static void agent_notice_ignored(char *notice, size_t room)
+{
+    static const char *const names[] = {"WEIR_GRPC", "WEIR_HTTP", "WEIR_HTTP_HOSTS",
+                                        "WEIR_TOKEN_FILE", "WEIR_AGENT_CPU"};
+    static bool has_told;
+    char line[256];
+    if (wi_environment_ignored(names, sizeof(names) / sizeof(names[0]), line, sizeof(line)) &&
+        !__atomic_exchange_n(&has_told, true, __ATOMIC_RELAXED)) {
+        agent_notice(notice, room, line);
+    }
+}
+
 /* The socket lies beside the segment: PID-STARTTIME-ID.sock. False: there is no file to lie beside. */
 static bool agent_socket_path(char *ret_path, size_t room)
 {
@@ -157,10 +180,10 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     unsigned percent = agent_cpu(asked->cpu_percent, notice, sizeof(notice));
     bool has_path = agent_socket_path(path, sizeof(path));
     if (!has_path) {
-        size_t n = strlen(notice);
-        snprintf(notice + n, sizeof(notice) - n,
-                 "%sthe segment has no file, so there is no socket for consoles", n ? "; " : "");
+        agent_notice(notice, sizeof(notice),
+                     "the segment has no file, so there is no socket for consoles");
     }
+    agent_notice_ignored(notice, sizeof(notice));
     struct wi_exporter_options options = {
         .socket_path = has_path ? path : NULL,
         .taken_fd = -1,
@@ -196,8 +219,7 @@ enum weir_status weir_agent_start(const struct weir_agent_options *options,
     if (options) {
         memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
     }
-    const char *off = secure_getenv("WEIR_OFF");
-    if (off && strcmp(off, "1") == 0) {
+    if (wi_environment_is_off()) {
         wi_error_set(ret_error, "WEIR_OFF=1 is set: nothing is served");
         return WEIR_OFF;
     }

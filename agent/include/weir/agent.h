@@ -18,7 +18,8 @@
 extern "C" {
 #endif
 
-/* How to serve. Zero means the default; the environment wins over what stands here. */
+/* How to serve. Zero means the default; the environment wins over what stands here, but in a program that
+ * has more rights than who started it: there it is ignored, and what is set is named once (weir.h). */
 struct weir_agent_options {
     size_t size;      /* sizeof(struct weir_agent_options) */
     const char *http; /* "ADDRESS:PORT" for /metrics and /healthz; NULL: off; port 0: the kernel
@@ -45,7 +46,7 @@ struct weir_agent_options {
  * Starts the exporter thread. Call after weir_start, which comes after the host's sandbox (above); and again
  * in a forked child after its weir_start.
  * Owns: copies the options.
- * Fails: WEIR_OFF when hooks are switched off; WEIR_E_STATE before weir_start or when it runs
+ * Fails: WEIR_OFF when hooks are switched off (also there); WEIR_E_STATE before weir_start or when it runs
  * already; WEIR_DEGRADED when it serves but not all that was asked (a port in use, a directory that
  * takes no socket): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
  * The host goes on in every case.

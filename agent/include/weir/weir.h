@@ -80,7 +80,9 @@ enum weir_storage {
 };
 
 /* How to start. Zero means the default; the environment wins over what stands here, so that the
- * person who runs the server has the last word. */
+ * person who runs the server has the last word. But where the program has more rights than who
+ * started it (setuid, setgid, file capabilities), only WEIR_OFF=1 is heeded: the other variables that are
+ * set are named once, in ret_error and the log, with WEIR_DEGRADED. */
 struct weir_options {
     size_t size;               /* sizeof(struct weir_options) */
     const char *name;          /* service name; NULL: the program's. WEIR_NAME */
@@ -101,8 +103,9 @@ struct weir_options {
  * after daemon(3).
  * Owns: copies the options.
  * Fails: WEIR_OFF when switched off; WEIR_DEGRADED when no file could be made: the hooks count in
- * memory that only this process can read; WEIR_E_STATE when started already; WEIR_E_ARGUMENT;
- * WEIR_E_MEMORY when not even that memory was to be had: hooks then do nothing.
+ * memory that only this process can read, or when a variable of the environment could not be used;
+ * WEIR_E_STATE when started already; WEIR_E_ARGUMENT; WEIR_E_MEMORY when not even that memory was to be
+ * had: hooks then do nothing.
  * Threads: any one; before the threads that use hooks where possible.
  */
 WEIR_EXPORT enum weir_status weir_start(const struct weir_options *options,

@@ -8,6 +8,7 @@
 
 #include "hook/clock.h"
 #include "hook/thread.h"
+#include "segment/environment.h"
 #include "segment/file.h"
 #include "segment/find.h"
 #include "segment/stem.h"
@@ -105,11 +106,24 @@ static uint32_t segment_sampling(struct segment_wish *wish, enum weir_latency as
                                         : WEIR_SAMPLING_GAPS;
 }
 
+/* Told once in a process; none of the others can be misunderstood then. */
+static void segment_note_ignored(struct segment_wish *wish)
+{
+    static const char *const names[] = {"WEIR_NAME", "WEIR_DIR", "WEIR_LIMIT", "WEIR_LATENCY",
+                                        "WEIR_TASKS"};
+    static bool has_told;
+    char line[sizeof(wish->problem.text)];
+    if (!wish->is_off &&
+        wi_environment_ignored(names, sizeof(names) / sizeof(names[0]), line, sizeof(line)) &&
+        !__atomic_exchange_n(&has_told, true, __ATOMIC_RELAXED)) {
+        wi_error_set(&wish->problem, "%s", line);
+    }
+}
+
 static void segment_wish_read(struct segment_wish *wish, const struct weir_options *options)
 {
     memset(wish, 0, sizeof(*wish));
-    const char *off = secure_getenv("WEIR_OFF");
-    wish->is_off = off && strcmp(off, "1") == 0;
+    wish->is_off = wi_environment_is_off();
     const char *dir = secure_getenv("WEIR_DIR");
     wish->dir = dir && dir[0] ? dir : options->dir;
     ssize_t n = readlink("/proc/self/exe", wish->program, sizeof(wish->program) - 1);
@@ -131,6 +145,7 @@ static void segment_wish_read(struct segment_wish *wish, const struct weir_optio
     wish->limit_bytes = segment_limit(wish, options->limit_bytes);
     wish->sampling = segment_sampling(wish, options->latency);
     wish->max_singles = segment_singles(wish);
+    segment_note_ignored(wish);
 }
 
 uint64_t wi_segment_now(void)
@@ -667,6 +682,15 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
     return status;
 }
 
+static void segment_tell(const struct weir_options *options, const char *text)
+{
+    char line[sizeof(((struct weir_error *)0)->text) + sizeof("weir: ")];
+    if (options->log && text[0]) {
+        snprintf(line, sizeof(line), "weir: %s", text);
+        options->log(options->log_context, line);
+    }
+}
+
 enum weir_status weir_start(const struct weir_options *options, struct weir_error *ret_error)
 {
     struct weir_options asked = WEIR_OPTIONS_INIT;
@@ -689,16 +713,13 @@ enum weir_status weir_start(const struct weir_options *options, struct weir_erro
     }
     pthread_mutex_unlock(&wi_segment.lock);
     if (status == WEIR_OK && wish.problem.text[0]) {
-        error = wish.problem;
         status = WEIR_DEGRADED;
     }
     if (status != WEIR_OK) {
-        wi_error_set(ret_error, "%s", error.text);
-        if (asked.log && error.text[0]) {
-            char line[sizeof(error.text) + sizeof("weir: ")];
-            snprintf(line, sizeof(line), "weir: %s", error.text);
-            asked.log(asked.log_context, line);
-        }
+        bool has_both = error.text[0] && wish.problem.text[0];
+        wi_error_set(ret_error, "%s%s%s", error.text, has_both ? "; " : "", wish.problem.text);
+        segment_tell(&asked, error.text);
+        segment_tell(&asked, wish.problem.text);
     }
     return status;
 }
