@@ -4,6 +4,7 @@ be made."""
 
 import os
 import sys
+import tempfile
 
 ROOT = "/sys/fs/cgroup"
 
@@ -13,9 +14,10 @@ class MemoryCgroup:
 
     def __init__(self, limit):
         self.is_v2 = os.path.exists(ROOT + "/cgroup.controllers")
-        self.dir = "%s%s/weir-test-%d" % (ROOT, "" if self.is_v2 else "/memory", os.getpid())
+        self.dir = ""
         try:
-            os.mkdir(self.dir)
+            # A test may have process numbers of its own, so that its number names nothing here.
+            self.dir = tempfile.mkdtemp(prefix="weir-test-", dir=ROOT + ("" if self.is_v2 else "/memory"))
             self.write("memory.max" if self.is_v2 else "memory.limit_in_bytes", limit)
             self.forbid_swap(limit)
         except OSError as error:

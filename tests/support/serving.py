@@ -101,7 +101,7 @@ class Manager:
     """What a service manager hears, on a socket of its own."""
 
     def __init__(self, abstract=False):
-        path = "serve-test-%d" % os.getpid()
+        path = "serve-test-" + os.path.basename(scratch)  # of no other test
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         if abstract:
             self.socket.bind("\0" + path)
