@@ -10,33 +10,70 @@ set(weir_test_environment
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
     TSAN_OPTIONS=halt_on_error=0:exitcode=66:second_deadlock_stack=1)
 
-# Registers a test with what its file says of itself: `ctest: labels=a,b timeout=N parallel`.
-function(weir_add_test name file label default_timeout)
-    set(labels ${label})
-    set(timeout ${default_timeout})
-    set(serial OFF)
-    if(label MATCHES "integration|screen|install|stress")
-        set(serial ON)
-    endif()
+# What a file says of itself in its first 20 lines, as `ctest: WORD...`:
+#     labels=a,b   labels besides that of its place: long is left to `tests/run --all`, slow is left out of
+#                  `tests/run --quick`, plain means without sanitizers
+#     timeout=N    seconds
+#     alone        it measures: nothing else runs meanwhile
+#     processors=N it keeps that many busy
+#     folders=a,b  folders of the product that it tests, besides those whose headers it includes
+#     own-program  it defines functions of a library itself, so it shares its program with no other file
+# Sets HEAD_LABELS, HEAD_TIMEOUT, HEAD_PROCESSORS, HEAD_FOLDERS and HEAD_WORDS.
+function(weir_read_head file default_timeout)
+    set(words "")
     file(STRINGS ${file} head LIMIT_COUNT 20 ENCODING UTF-8)
     foreach(line IN LISTS head)
         if(line MATCHES "ctest: (.*)")
-            set(words "${CMAKE_MATCH_1}")
-            if(words MATCHES "labels=([a-z,]+)")
-                string(REPLACE "," ";" more "${CMAKE_MATCH_1}")
-                list(APPEND labels ${more})
-            endif()
-            if(words MATCHES "timeout=([0-9]+)")
-                set(timeout ${CMAKE_MATCH_1})
-            endif()
-            if(words MATCHES "parallel")
-                set(serial OFF)
-            endif()
+            string(REGEX MATCHALL "[a-z-]+(=[A-Za-z0-9_,/-]+)?" words "${CMAKE_MATCH_1}")
         endif()
     endforeach()
+    set(HEAD_LABELS "")
+    set(HEAD_TIMEOUT ${default_timeout})
+    set(HEAD_PROCESSORS 1)
+    set(HEAD_FOLDERS "")
+    foreach(word IN LISTS words)
+        string(REGEX MATCH "=(.*)" value "${word}")
+        string(REPLACE "," ";" value "${CMAKE_MATCH_1}")
+        if(word MATCHES "^labels=")
+            set(HEAD_LABELS ${value})
+        elseif(word MATCHES "^timeout=")
+            set(HEAD_TIMEOUT ${value})
+        elseif(word MATCHES "^processors=")
+            set(HEAD_PROCESSORS ${value})
+        elseif(word MATCHES "^folders=")
+            set(HEAD_FOLDERS ${value})
+        elseif(NOT word MATCHES "^(alone|own-program|parallel)$")
+            message(FATAL_ERROR "${file}: ctest: does not know the word ${word}")
+        endif()
+    endforeach()
+    file(STRINGS ${file} includes REGEX "^#include \"")
+    foreach(line IN LISTS includes)
+        string(REGEX REPLACE "^#include \"([^\"]*)\".*" "\\1" header "${line}")
+        get_filename_component(folder "${header}" DIRECTORY)
+        foreach(product agent/src console/src)
+            if(NOT folder MATCHES "^(\\.\\..*)?$" AND EXISTS ${PROJECT_SOURCE_DIR}/${product}/${header})
+                list(APPEND HEAD_FOLDERS ${product}/${folder})
+            endif()
+        endforeach()
+    endforeach()
+    list(REMOVE_DUPLICATES HEAD_FOLDERS)
+    set(HEAD_WORDS "${words}")
+    foreach(name LABELS TIMEOUT PROCESSORS FOLDERS WORDS)
+        set(HEAD_${name} "${HEAD_${name}}" PARENT_SCOPE)
+    endforeach()
+endfunction()
+
+# Registers a test by what its file says of itself. Its folders are labels, too: tests/run FOLDER.
+function(weir_add_test name file label default_timeout)
+    weir_read_head(${file} ${default_timeout})
+    set(serial OFF)
+    if("alone" IN_LIST HEAD_WORDS)
+        set(serial ON)
+    endif()
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES
-        ENVIRONMENT "${weir_test_environment}" LABELS "${labels}" TIMEOUT ${timeout} COST ${timeout}
+        ENVIRONMENT "${weir_test_environment}" LABELS "${label};${HEAD_LABELS};${HEAD_FOLDERS}"
+        TIMEOUT ${HEAD_TIMEOUT} COST ${HEAD_TIMEOUT} PROCESSORS ${HEAD_PROCESSORS}
         SKIP_RETURN_CODE 77 RUN_SERIAL ${serial})
     # A change of these lines is seen at the next build.
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
@@ -48,7 +85,9 @@ function(weir_test_program name source)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endfunction()
 
-# One cmocka program. What it includes says what it is linked with.
+# A file of unit tests: a cmocka program's source with its own main. Those of one folder of the product that are
+# linked alike share a program, in which each main has the name of its file; it is still a test of its own:
+# PROGRAM topic_test. What a file includes says what it is linked with.
 function(weir_unit_test source)
     get_filename_component(name ${source} NAME_WE)
     file(STRINGS ${source} includes REGEX "^#include")
@@ -59,22 +98,49 @@ function(weir_unit_test source)
     if(includes MATCHES "\"watch.h\"" AND WEIR_SANITIZE)
         return()
     endif()
-    weir_test_program(${name} ${source})
+    weir_read_head(${source} 60)
+    list(APPEND HEAD_FOLDERS other)
+    list(GET HEAD_FOLDERS 0 folder)
+    string(REPLACE "/src" "" program "unit/${folder}")
+    string(REPLACE "/" "_" program "${program}")
+    set(libraries "")
     if(includes MATCHES "fake_world.h")
-        target_link_libraries(${name} PRIVATE weir_fake_world)
+        string(APPEND program _fake_world)
+        list(APPEND libraries weir_fake_world)
     endif()
     if(name MATCHES "^console_")
-        target_link_libraries(${name} PRIVATE weir_console)
+        list(APPEND libraries weir_console)
     endif()
-    target_link_libraries(${name} PRIVATE weir_exporter weir_proto PkgConfig::CMOCKA)
     if(includes MATCHES "failing_malloc.h")
-        target_link_options(${name} PRIVATE
-            -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free)
+        string(APPEND program _failing_malloc)
     endif()
     if(includes MATCHES "\"watch.h\"")
-        target_sources(${name} PRIVATE support/watch.c)
+        string(APPEND program _watch)
     endif()
-    weir_add_test(unit.${name} ${source} unit 60 $<TARGET_FILE:${name}>)
+    if("own-program" IN_LIST HEAD_WORDS)
+        set(program unit_${name})
+    endif()
+    if(NOT TARGET ${program})
+        weir_test_program(${program} ${CMAKE_CURRENT_SOURCE_DIR}/unit/main.c)
+        set(list ${CMAKE_CURRENT_BINARY_DIR}/lists/${program})
+        target_include_directories(${program} PRIVATE ${list})
+        file(GENERATE OUTPUT ${list}/unit_tests.h CONTENT
+            "UNIT_TEST($<JOIN:$<TARGET_PROPERTY:${program},UNIT_TESTS>,)\nUNIT_TEST(>)\n")
+        target_link_libraries(${program} PRIVATE ${libraries} weir_exporter weir_proto PkgConfig::CMOCKA)
+        if(includes MATCHES "failing_malloc.h")
+            target_link_options(${program} PRIVATE
+                -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free)
+        endif()
+        if(includes MATCHES "\"watch.h\"")
+            target_sources(${program} PRIVATE support/watch.c)
+        endif()
+    endif()
+    target_sources(${program} PRIVATE ${source})
+    set_property(TARGET ${program} APPEND PROPERTY UNIT_TESTS ${name})
+    # The main that now has another name was declared nowhere.
+    set_source_files_properties(${source} PROPERTIES COMPILE_DEFINITIONS main=${name}
+        COMPILE_OPTIONS -Wno-missing-prototypes)
+    weir_add_test(unit.${name} ${source} unit 60 $<TARGET_FILE:${program}> ${name})
 endfunction()
 
 # One fuzz target. With WEIR_SANITIZE=fuzz a program of libFuzzer's, else one that goes through the
@@ -127,12 +193,23 @@ function(weir_stress_test source)
     weir_add_test(stress.${name} ${source} stress 300 $<TARGET_FILE:${name}>)
 endfunction()
 
-# A script in integration/, screen/, lint/ or install/.
+# A script in integration/, screen/, lint/ or install/. One that starts programs with weir does so apart from all others.
+execute_process(COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/support/apart --how
+    OUTPUT_VARIABLE weir_apart OUTPUT_STRIP_TRAILING_WHITESPACE)
+
 function(weir_script_test script)
     get_filename_component(name ${script} NAME_WE)
     get_filename_component(folder ${script} DIRECTORY)
     get_filename_component(label ${folder} NAME)
-    weir_add_test(${label}.${name} ${script} ${label} 120 ${script})
+    if(label STREQUAL "lint")
+        weir_add_test(${label}.${name} ${script} ${label} 120 ${script})
+        return()
+    endif()
+    weir_add_test(${label}.${name} ${script} ${label} 120 ${CMAKE_CURRENT_SOURCE_DIR}/support/apart ${script})
+    # Waiting for their turn would count as their time.
+    if(NOT weir_apart STREQUAL "namespace")
+        set_tests_properties(${label}.${name} PROPERTIES RESOURCE_LOCK machine)
+    endif()
 endfunction()
 
 # A benchmark: tests/bench/run starts it. Built by the target `bench` only.

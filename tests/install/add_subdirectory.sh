@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A program takes weir in as a folder: the same target names, neither tests nor console built.
-# ctest: timeout=300
+# ctest: timeout=300 folders=agent/include
 set -eu
 . "$WEIR_SOURCE/tests/support/install.sh"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/include
 # A program finds the installed weir by find_package: hooks alone and with the exporter, in C and C++.
 set -eu
 . "$WEIR_SOURCE/tests/support/install.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/include
 # A program finds the installed weir by pkg-config: shared, and the hooks wholly static.
 set -eu
 . "$WEIR_SOURCE/tests/support/install.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/include,agent/src
 # The libraries show what is theirs to show: public names begin with weir_, libweir-agent shows
 # weir_agent_* alone, and the list of public names only grows. With the installed files in their places.
 set -eu

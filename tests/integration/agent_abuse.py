@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=180
+# ctest: timeout=180 folders=agent/src/wire,agent/src/session
 """What no good client sends: broken frames, floods, silence, more connections than there is room
 for. The host lives, the next client is served, and nothing is left behind."""
 

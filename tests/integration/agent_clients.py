@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=300
+# ctest: timeout=300 folders=agent/src/wire,agent/src/session
 """64 clients stopped with SIGSTOP while others are served; 1,000 clients killed with -9 under load.
 Memory, descriptors and counts come back to where they were."""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=120
+# ctest: timeout=120 folders=agent/src/session,agent/src/encode
 """The exporter answers python3-grpcio on its unix socket: the methods, the statuses, health, a client
 that pauses, deadlines, the farewell."""
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The exporter takes its share of a processor and no more, however much is asked of it: who floods it
-waits, who asks in measure is answered, and the host ends as fast as ever. ctest: timeout=120"""
+waits, who asks in measure is answered, and the host ends as fast as ever.
+ctest: timeout=120 alone folders=agent/src/wire"""
 
 import http.client
 import os

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Hosts that have closed descriptors 0, 1 and 2, and still print there: nothing of weir's has such a
-number, so that nothing printed arrives in its files. With and without the exporter. ctest: parallel"""
+number, so that nothing printed arrives in its files. With and without the exporter.
+ctest: folders=agent/src,agent/src/segment"""
 
 import os
 import sys

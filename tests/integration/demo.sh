@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The demo without a screen: a short leak that drains again, and nothing left running however it ends.
-# ctest: labels=plain timeout=120
+# ctest: labels=plain timeout=120 folders=server-example
 set -u
 
 for program in server-example/weir-game server-example/weir-players console/weir; do

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The experiment in small: a row for each mode and number of threads, every figure of weir's held against
-the others', and what the modes are for shows. ctest: labels=long,plain timeout=120"""
+the others', and what the modes are for shows. ctest: labels=long,plain timeout=120 alone folders=server-example"""
 
 import json
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: labels=plain timeout=240
+# ctest: labels=plain timeout=240 alone folders=agent/src/wire,agent/src/session
 """A game under load whose exporter is abused in twenty-five ways: the game plays on, an honest client is
 served meanwhile, every count is the game's own, and memory and descriptors come back. What that does to its
 loop is measured by tests/bench/abuse."""

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """At rest, weir's numbers are the game's own, exactly, in each mode; and after kill -9 they are still
-there. ctest: timeout=180"""
+there. ctest: timeout=180 folders=agent/src/hook,agent/src/snapshot"""
 
 import json
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """After a hundred servers killed with -9 at most four segments are left beside the running server's
-own, and the list calls them dead. ctest: timeout=120"""
+own, and the list calls them dead. ctest: timeout=120 folders=agent/src/segment"""
 
 import json
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The four modes do what their names say, one after the other in one running server, and every move
-is accounted for by the players as by the server. ctest: parallel timeout=180"""
+is accounted for by the players as by the server. ctest: timeout=180 folders=server-example,agent/src/hook"""
 
 import os
 import random

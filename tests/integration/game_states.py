@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Senders, orphans, loops and single tasks of the example, as weir shows them in a snapshot, a topic and
-a scrape, against the game's own numbers. ctest: timeout=180"""
+a scrape, against the game's own numbers.
+ctest: timeout=180 folders=agent/src/hook,agent/src/snapshot,agent/src/encode"""
 
 import json
 import os

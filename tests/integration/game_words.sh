@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The example's command lines: wrong words are one line and exit 2, a port in use one line that says
-# what to do, nobody there exit 3. ctest: parallel
+# what to do, nobody there exit 3. ctest: folders=server-example
 set -u
 
 game=$WEIR_BUILD/server-example/weir-game

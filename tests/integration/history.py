@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=120
+# ctest: timeout=120 folders=agent/src/snapshot,agent/src/session
 """The history of a process: asked for by gRPC while it lives, read by weir after it was killed, gone
 after a clean end."""
 

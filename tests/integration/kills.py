@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/src/segment
 """After kill -9 the numbers are still there; after 100 kills four segments are, not a hundred."""
 
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/command,console/src/target,agent/src/segment
 """weir list: who runs, who is dead, who cannot be read; and how a target is found by its name."""
 
 import csv

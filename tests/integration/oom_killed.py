@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A leaking server that the kernel's OOM killer ends, in a memory cgroup of its own: from the segment that
-it leaves, weir doctor names the channel, its growth and its last depth. ctest: parallel labels=plain timeout=240"""
+it leaves, weir doctor names the channel, its growth and its last depth.
+ctest: labels=plain timeout=240 folders=agent/src/segment,agent/src/finding,console/src/command"""
 
 import json
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Without apt, and without root, the scripts name the missing packages in one line and stop.
-# ctest: parallel labels=plain
+# ctest: labels=plain
 set -eu
 
 dir=$(mktemp -d)

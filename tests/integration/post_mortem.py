@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Where a segment outlives its process, and where it does not unless WEIR_DIR says so: what
-docs/post-mortem.md promises, with containers made of namespaces. ctest: parallel labels=long,plain timeout=300"""
+docs/post-mortem.md promises, with containers made of namespaces.
+ctest: labels=long,plain timeout=300 folders=agent/src/segment,console/src/command"""
 
 import atexit
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/src/snapshot
 """What is said of the process: its limits, and its heap where jemalloc tells, against what the process
 was given and has taken."""
 

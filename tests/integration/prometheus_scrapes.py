@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The game's exposition as Prometheus takes it: promtool on the text, prometheus_client's parser on
-OpenMetrics, no series twice, and Debian's Prometheus scraping it. ctest: labels=plain timeout=180"""
+OpenMetrics, no series twice, and Debian's Prometheus scraping it.
+ctest: labels=plain timeout=180 folders=agent/src/encode,agent/src/wire"""
 
 import json
 import os

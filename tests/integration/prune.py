@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/command,agent/src/segment
 """weir prune: what dead processes of this user have left goes, wherever segments lie; what a living process,
 another user, or nobody of weir's made stays."""
 

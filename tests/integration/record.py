@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A game is recorded, the recorder or the game is killed, and what was written is read as it was; what
 the mode's switch has changed is told; what cannot be read or written is one clear error.
-ctest: parallel timeout=180"""
+ctest: timeout=180 folders=console/src/record,console/src/command"""
 
 import json
 import os

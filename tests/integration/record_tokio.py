@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A server of Tokio's is recorded as any other process, and read afterwards without it.
-ctest: timeout=120"""
+ctest: timeout=120 folders=console/src/record,console/src/tokio"""
 
 import json
 import os

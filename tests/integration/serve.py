@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """weir serve: several processes that come and go, over TCP, HTTP and its socket; who may ask; how it
-begins and ends. ctest: timeout=240"""
+begins and ends. ctest: timeout=240 folders=console/src/command,agent/src/wire,agent/src/session"""
 
 import os
 import re

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Debian's Prometheus scrapes weir serve with a token: two games in one scrape, one of which ends.
-ctest: labels=plain timeout=180"""
+ctest: labels=plain timeout=180 folders=console/src/command,agent/src/wire"""
 
 import os
 import shutil

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/command,console/src/emit
 """weir snapshot: the documented JSON, in every form, of the living, the unserved and the dead."""
 
 import csv

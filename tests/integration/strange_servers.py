@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Servers that no exporter would be: other versions, nonsense, silence, floods. weir answers each
-with one line and the documented exit code, within its deadlines. ctest: parallel timeout=180"""
+with one line and the documented exit code, within its deadlines.
+ctest: timeout=180 folders=console/src/session,console/src/command"""
 
 import atexit
 import concurrent.futures

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/command,console/src/emit,agent/src/session
 """weir subscribe: lines as the contract has them, and every way in which a subscription ends."""
 
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=240
+# ctest: timeout=240 folders=agent/src/session,agent/src/encode
 """tokio-console's protocol of a real host, as python3-grpcio sees it: rows and numbers are those of weir's own
 snapshot, pauses are a connection's own, and 100,000 channels with 20,000 tasks that churn attach."""
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/src/segment,agent/src/wire
 """Whose process it is decides who sees it: its own user and root do, whatever XDG_RUNTIME_DIR says on
 either side; a third user reads neither its segment nor its socket. Needs root, to be several users."""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# C sources and headers are as clang-format 14 writes them. ctest: parallel
+# C sources and headers are as clang-format 14 writes them.
 set -eu
 
 command -v clang-format-14 >/dev/null || exit 77

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Every hook of weir.h stands in tests/support/hooks.def, from which tests/unit/steady_test.c shows that it
-makes no lock, no allocation and no system call. ctest: parallel"""
+makes no lock, no allocation and no system call. ctest: folders=agent/include,agent/src/hook"""
 
 import os
 import re

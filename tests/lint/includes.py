@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Who may include whom: a folder is a stage, and a stage knows only those before it. Each library of
-others is known in the folders named here and nowhere else. ctest: parallel"""
+others is known in the folders named here and nowhere else."""
 
 import os
 import re

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # docs/metrics.md says what the tables say, and no metric has left its place: a row's index is its
-# identity on the wire. ctest: parallel
+# identity on the wire. ctest: folders=agent/metrics
 set -u
 
 status=0

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Rules for sources that a program can check: lengths, licence lines, words that do not belong in a
-folder, and what may stand at the top level. ctest: parallel"""
+folder, and what may stand at the top level."""
 
 import os
 import re

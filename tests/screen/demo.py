@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The demo in a terminal: `moves` grows on the screen, after the switch it drains while rejects rise,
-and q ends everything. ctest: timeout=120"""
+and q ends everything. ctest: timeout=120 folders=server-example,console/src/view"""
 
 import fcntl
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Every tab and every page of the details on the example server under load: what they show is what a
-snapshot says, within what moved meanwhile. ctest: timeout=240"""
+snapshot says, within what moved meanwhile. ctest: timeout=240 folders=console/src/view,console/src/model"""
 
 import os
 import re

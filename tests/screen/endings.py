@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/term,console/src/session
 """Whatever ends the screen, or the process that it shows: the terminal is as before, and the exit
 code says what happened."""
 

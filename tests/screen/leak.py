@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The example server on the screen: its queue grows, then drains while refusals rise; what was found is
-told in full, as `weir doctor` tells it. ctest: timeout=180"""
+told in full, as `weir doctor` tells it. ctest: timeout=180 folders=console/src/view,agent/src/finding"""
 
 import os
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/view,console/src/input,console/src/model
 """The screen of a running process: it shows what happens, sorts, filters, freezes, resizes."""
 
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: parallel timeout=120
+# ctest: timeout=120 folders=console/src/view,console/src/model
 """A screen that is attached late has its curves at once; that of a killed process has them too, and
 they stand still."""
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A recording on the screen: at second N it shows what the live screen showed then, and its keys stop it,
-go to any moment of it and change its speed. ctest: timeout=180"""
+go to any moment of it and change its speed. ctest: timeout=180 folders=console/src/record,console/src/view"""
 
 import os
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=console/src/term
 """Terminals and locales of all sorts: ASCII where nothing else can be shown, no colours where none are
 wanted, one line where there is no screen."""
 

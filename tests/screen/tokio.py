@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The screen on a server of Tokio's: its tables and details, what it does not have, its restart.
-ctest: timeout=180"""
+ctest: timeout=180 folders=console/src/tokio,console/src/view"""
 
 import atexit
 import os

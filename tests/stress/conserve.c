@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: timeout=300 */
+/* ctest: timeout=300 alone folders=agent/src/hook */
 /*
  * Sixteen threads that come and go send, receive, refuse, take back and discard 10^8 messages on
  * three channels (thread shards, shared cells, every message timed), while signals interrupt hooks,

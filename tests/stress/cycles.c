@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: timeout=300 */
+/* ctest: timeout=300 alone folders=agent/src/segment */
 /*
  * Ten thousand times weir and its agent stop and start again, while threads count, open and close, come
  * and go, and clients call. At the end the counts are exact, and as many descriptors, threads and bytes

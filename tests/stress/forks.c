@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: timeout=300 */
+/* ctest: timeout=300 alone folders=agent/src/segment */
 /*
  * A server that forks under load: while threads count, open and close, and a client is served, children
  * execute another program, leave at once, go on with hooks, or start weir anew. No child takes anything

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: timeout=120 */
+/* ctest: timeout=120 alone folders=agent/src/segment */
 /*
  * Two hundred processes are killed with -9 while three threads open, count and close. Whatever they
  * leave must read as it stands: no more out than in, no broken name, nothing called corrupt. Each

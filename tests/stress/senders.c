@@ -2,7 +2,7 @@
 /*
  * Senders that come and go in several threads while others take their messages out and a reader never
  * pauses: at rest, what is queued and what is orphaned are exactly what the queue itself holds, and when
- * it is empty no sender is left over. ctest: timeout=300
+ * it is empty no sender is left over. ctest: timeout=300 alone folders=agent/src/hook
  */
 #include "snapshot/world.h"
 #include "weir/weir.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow folders=agent/src */
 /* Starting and stopping the exporter in this very process, over the real segment: what it leaves
  * behind, what a forked child has of it, whose signals it takes. */
 #include <setjmp.h>

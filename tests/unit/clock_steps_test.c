@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow own-program */
 /*
  * Somebody sets the clock: a day ahead, two days back. Only what is a date may follow; rates, ages, the
  * time that a process is up, what is sent to clients and how often go by clocks that nobody sets. The C

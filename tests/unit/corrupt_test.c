@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow */
 /*
  * A reader trusts nothing: a segment with any byte changed, cut off anywhere, of another version or
  * no segment at all is read or refused with one line, and never crashes the reader.

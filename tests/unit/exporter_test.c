@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow own-program */
 /* The exporter's thread over a world that the test sets: how often it reads it, what it logs, what
  * it does without its sockets, how it says farewell to who does not listen. */
 #include <setjmp.h>

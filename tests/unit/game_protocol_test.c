@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=server-example */
 /* The example's pure parts: its datagrams, the spelling of modes, reports and the latency histogram. */
 #include <setjmp.h>
 #include <stdarg.h>

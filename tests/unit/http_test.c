@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: own-program */
 /* HTTP, driven by hand: client sockets and wi_http_run in one thread, time given. */
 #include "fake_world.h"
 #include "wire/address.h"

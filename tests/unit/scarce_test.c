@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow */
 /*
  * Memory is short: every allocation, of weir's and of the libraries that it uses, fails once, alone and
  * with all that come after it. Each of what is started, opened, read and listed then works, works in part

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/session */
 /* The gRPC session under broken frames, floods, random bytes and lack of memory. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/session */
 /* The gRPC session without sockets: what it answers, what it refuses, what it ends. */
 #include <setjmp.h>
 #include <stdarg.h>

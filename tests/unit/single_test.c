@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow */
 /* Single tasks: states, times, and what they add to their kind. */
 #include "child.h"
 #include "hook/clock.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: labels=slow */
 /*
  * What a hook does not do: once its handle is open and its thread has touched it, no lock, no
  * allocation, no system call. Each hook of tests/support/hooks.def is called some thousand times in a

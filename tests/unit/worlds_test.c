@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/session */
 /* Several processes behind one session: which one a request means, and what becomes of streams whose
  * process ends. */
 #include <setjmp.h>
