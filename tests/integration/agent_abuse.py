@@ -18,9 +18,12 @@ from agent_client import SANITIZED, Agent, Host, M, eventually  # noqa: E402
 from http2_raw import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,  # noqa: E402
                        PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Raw, field, frame,
                        message, request_header)
+from silence import HURRIED, grpc_clients_are_ended  # noqa: E402
 
 MAX_CLIENTS = 128
 host = Host("--name", "game", "--channel", "moves:unbounded:1000:400", "--many", "c:200")
+hurried = Host("--name", "hurried", "--channel", "moves:unbounded:1000:400", "--many", "c:200",
+               program="hurried_host")
 watch = "/weir.v1.Agent/Watch"
 every_tenth = message(M["WatchRequest"](queries=[M["Query"]()],
                                         interval_millis=100).SerializeToString())
@@ -115,7 +118,7 @@ def long_headers_are_refused():
                    b"".join(field("x-%d" % i, "y" * 100) for i in range(110))))
     assert raw.wait_for(HEADERS, 1)
     raw.close()
-    raw = Raw(host.socket)  # and headers that never end
+    raw = Raw(hurried.socket)  # and headers that never end
     raw.send(frame(HEADERS, 0, 1, request_header(watch)))
     for _ in range(3000):
         if not raw.send(frame(CONTINUATION, 0, 1, field("x", "y" * 4000))):
@@ -200,27 +203,7 @@ def can_describe(agent):
 
 
 def silence_is_ended():
-    """Connections that say nothing, or only half of something, are closed after ten seconds; a
-    stream whose window is 0 is reset."""
-    no_window = Raw(host.socket, preface=False)
-    no_window.send(PREFACE + frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0"))
-    no_window.call(1, watch, every_tenth)
-    silent = Raw(host.socket, preface=False)
-    half = Raw(host.socket, preface=False)
-    half.send(PREFACE[:10])
-    asked_nothing = Raw(host.socket)
-    cut = Raw(host.socket)
-    cut.send(frame(HEADERS, END_HEADERS, 1, request_header(watch)) + frame(DATA, 0, 1, b"\0\0"))
-    start = time.monotonic()
-    assert cut.wait_for(HEADERS, 1)  # with a status
-    for raw in (silent, half, asked_nothing):
-        for _ in raw.frames():
-            pass
-        raw.close()
-    assert no_window.wait_for(RST_STREAM, 1)
-    assert 8 < time.monotonic() - start < 14, time.monotonic() - start
-    cut.close()
-    no_window.close()
+    grpc_clients_are_ended(hurried.socket, watch, every_tenth, HURRIED)
 
 
 def no_descriptors_left_is_survived():
@@ -262,3 +245,4 @@ agent = Agent(host.socket)
 assert agent.numbers()["protocol_errors"] >= 20, agent.numbers()
 agent.close()
 host.stop()
+hurried.stop()

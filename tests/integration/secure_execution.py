@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Programs with more rights than who starts them: only WEIR_OFF=1 is heeded of the environment, and what
-else is set is named once. ctest: parallel"""
+else is set is named once. ctest: folders=agent/src/segment,agent/src"""
 
 import os
 import re

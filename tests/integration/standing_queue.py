@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A queue that stands still is seen at once, by a doctor that comes without a history: with hooks only, with an
-exporter, in a terminal. ctest: parallel labels=plain timeout=120"""
+exporter, in a terminal. ctest: labels=plain timeout=120 folders=agent/src/finding,console/src/command"""
 
 import json
 import os

@@ -62,7 +62,7 @@ CHANNEL, SEMAPHORE, TASK, COUNTER, GAUGE, PROCESS, AGENT, WARNING = range(8)
 class Host:
     """A host of tests/support/host.c with arguments and environment of the test."""
 
-    def __init__(self, *arguments, directory=None, preexec=None, **environment):
+    def __init__(self, *arguments, directory=None, preexec=None, program="host", **environment):
         self.directory = directory or tempfile.mkdtemp(prefix="d", dir=scratch)
         os.chmod(self.directory, 0o700)
         env = dict(os.environ, WEIR_DIR=self.directory, **environment)
@@ -70,7 +70,7 @@ class Host:
                      "WEIR_TOKEN_FILE"):
             if name not in environment:
                 env.pop(name, None)
-        program = os.path.join(BUILD, "tests", "host")
+        program = os.path.join(BUILD, "tests", program)
         self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, env=env, text=True,
                                         preexec_fn=preexec)
