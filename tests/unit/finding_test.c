@@ -467,6 +467,45 @@ static void what_the_agent_lost_is_said(void **state)
     assert_string_equal(warning(1, WI_WARNING_SEVERITY), "info");
 }
 
+/* All shards taken, with room left; then a segment that is full: another cure. */
+static void threads_without_cells_are_a_finding(void **state)
+{
+    (void)state;
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
+    fake_world_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
+    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 2 << 20);
+    look();
+    assert_int_equal(n_warnings(), 0);
+
+    fake_world_set_u64(agent, WI_AGENT_CELLS_REFUSED, 3976);
+    look();
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(warning(0, WI_WARNING_KIND), "threads_refused");
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "warning");
+    assert_string_equal(warning(0, WI_WARNING_TEXT),
+                        "agent: 3,976 threads found no room for cells of their own: they count in "
+                        "shared ones, exactly but more slowly");
+    assert_non_null(strstr(warning(0, WI_WARNING_EVIDENCE), "1,024 threads"));
+    assert_non_null(strstr(warning(0, WI_WARNING_ACTION), "WEIR_STORAGE_SHARED"));
+
+    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
+    look();
+    assert_non_null(strstr(warning(0, WI_WARNING_EVIDENCE), "limit of 16.8 MB"));
+    assert_string_equal(warning(0, WI_WARNING_ACTION), "Raise WEIR_LIMIT.");
+}
+
+static void senders_without_room_are_a_remark(void **state)
+{
+    (void)state;
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
+    fake_world_set_u64(agent, WI_AGENT_SENDERS_REFUSED, 5);
+    look();
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(warning(0, WI_WARNING_KIND), "senders_refused");
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "info");
+    assert_non_null(strstr(warning(0, WI_WARNING_TEXT), "5 senders"));
+}
+
 static void worst_stand_first_and_at_most_64(void **state)
 {
     (void)state;
@@ -652,6 +691,8 @@ int main(void)
         TEST(refusals_are_weighed_against_what_was_offered),
         TEST(exhausted_permits_with_refusals),
         TEST(what_the_agent_lost_is_said),
+        TEST(threads_without_cells_are_a_finding),
+        TEST(senders_without_room_are_a_remark),
         TEST(worst_stand_first_and_at_most_64),
         TEST(a_finding_says_which_row_it_is_about),
         TEST(deep_newcomer_is_seen_among_too_many),

@@ -4,6 +4,7 @@
  * memory cgroup near its limit. What needs root is skipped without it.
  */
 #include "child.h"
+#include "segment/layout.h"
 #include "snapshot/world.h"
 
 #include <stdarg.h>
@@ -12,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -180,12 +183,123 @@ static void a_memory_cgroup_is_left_its_last_tenth(void **state)
     skip_without_rights(status);
 }
 
+/* ---- threads without cells of their own -------------------------------------------------------- */
+
+enum { N_CHANNELS = 600 };
+
+static struct weir_channel *channels[N_CHANNELS];
+static pthread_barrier_t all_have_touched;
+static sem_t has_touched; /* one after the other: who finds the lock taken asks later */
+
+static uint64_t threads_refused(void)
+{
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    return health.cells_refused;
+}
+
+static void open_channels(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
+        channels[i] = weir_channel_open(&options);
+        CHECK(channels[i]);
+    }
+}
+
+static void *touches_twice_and_stays(void *unused)
+{
+    weir_channel_send(channels[0], 1);
+    weir_channel_send(channels[N_CHANNELS / 2], 1); /* another chunk of cells */
+    weir_channel_send(channels[0], 1);
+    sem_post(&has_touched);
+    pthread_barrier_wait(&all_have_touched);
+    return unused;
+}
+
+static void has_more_threads_than_shards(const char *dir)
+{
+    (void)dir;
+    enum { N = WI_MAX_SHARDS + 100 };
+    static pthread_t threads[N];
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, (size_t)64 << 10);
+    pthread_barrier_init(&all_have_touched, NULL, N + 1);
+    sem_init(&has_touched, 0, 0);
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_channels(N_CHANNELS);
+    for (int i = 0; i < N; i++) {
+        CHECK(pthread_create(&threads[i], &attributes, touches_twice_and_stays, NULL) == 0);
+        sem_wait(&has_touched);
+    }
+    CHECK(threads_refused() == N - WI_MAX_SHARDS);
+    pthread_barrier_wait(&all_have_touched);
+    for (int i = 0; i < N; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    struct wi_world *world;
+    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
+    CHECK(wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64 == 2 * N);
+    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_CELLS_REFUSED].u.u64 == 100);
+    wi_world_close(world);
+}
+
+static void *touches_all_and_stays(void *must_start)
+{
+    if (must_start) {
+        weir_thread_start();
+        weir_thread_start();
+    }
+    for (int i = 0; i < N_CHANNELS; i++) {
+        weir_channel_send(channels[i], 1);
+    }
+    sem_post(&has_touched);
+    pthread_barrier_wait(&all_have_touched);
+    return NULL;
+}
+
+static void fills_its_segment_by_threads(const char *dir)
+{
+    (void)dir;
+    enum { N = 60 };
+    pthread_t threads[N];
+    uint64_t before = 0;
+    setenv("WEIR_LIMIT", "1M", 1);
+    pthread_barrier_init(&all_have_touched, NULL, N + 1);
+    sem_init(&has_touched, 0, 0);
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_channels(N_CHANNELS);
+    for (int i = 0; i < N; i++) {
+        CHECK(pthread_create(&threads[i], NULL, touches_all_and_stays, i % 2 ? &error : NULL) == 0);
+        sem_wait(&has_touched);
+        uint64_t now = threads_refused();
+        CHECK(now == before || now == before + 1);
+        CHECK(before == 0 || now == before + 1); /* nobody gives room back */
+        before = now;
+    }
+    CHECK(before > 0 && before < N);
+    pthread_barrier_wait(&all_have_touched);
+    for (int i = 0; i < N; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static void threads_without_cells_are_counted_once_each(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(has_more_threads_than_shards), 0);
+    assert_int_equal(child_run(fills_its_segment_by_threads), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_file_system_refuses_and_kills_nobody),
         cmocka_unit_test(little_address_space_makes_a_smaller_segment),
         cmocka_unit_test(a_memory_cgroup_is_left_its_last_tenth),
+        cmocka_unit_test(threads_without_cells_are_counted_once_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

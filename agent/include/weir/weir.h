@@ -133,7 +133,7 @@ struct weir_health {
     uint64_t segment_bytes;   /* reserved now */
     uint64_t limit_bytes;     /* the cap */
     uint64_t handles_refused; /* opens that gave NULL */
-    uint64_t cells_refused;   /* first touches that found no room: counted in shared cells */
+    uint64_t cells_refused;   /* threads that found no room for cells: they count in shared ones */
     uint64_t samples_lost;    /* waits that found no room for a histogram */
     uint64_t threads;         /* shards in use */
     char path[256];           /* the segment's file; "" when it has none */

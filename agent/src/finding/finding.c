@@ -9,32 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void finding_agent(struct wi_finding *finding, const struct wi_row *row)
-{
-    char count[WI_WORDS_MAX];
-    char limit[WI_WORDS_MAX];
-    uint64_t refused = wi_finding_count(row, WI_AGENT_HANDLES_REFUSED);
-    uint64_t lost = wi_finding_count(row, WI_AGENT_SAMPLES_LOST);
-    if (refused > 0) {
-        struct finding_entry *entry = wi_entry_add(finding, FINDING_WARNING, (double)refused,
-                                                   "agent_full", "agent", "Raise WEIR_LIMIT.");
-        wi_entry_write(entry->text,
-                       "agent: %s opens refused, the segment's limit of %s is reached; raise "
-                       "WEIR_LIMIT",
-                       wi_words_count(count, refused),
-                       wi_words_bytes(limit, wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT)));
-    }
-    if (lost > 0) {
-        struct finding_entry *entry =
-            wi_entry_add(finding, FINDING_INFO, (double)lost, "agent_samples_lost", "agent",
-                         "Raise WEIR_LIMIT.");
-        wi_entry_write(entry->text,
-                       "agent: %s measured waits found no room in the segment and are missing from "
-                       "the histograms",
-                       wi_words_count(count, lost));
-    }
-}
-
 /* The process's memory without what weir itself holds there: its exporter's, when that runs within. */
 static void finding_memory(struct wi_finding *finding, const struct wi_world *world)
 {
@@ -131,7 +105,7 @@ void wi_finding_update(struct wi_finding *finding, struct wi_world *world)
     if (!finding->is_dead) { /* how long an iteration has run is not known of one */
         finding_each(finding, world, WI_LOOP, wi_finding_loop);
     }
-    finding_each(finding, world, WI_AGENT, finding_agent);
+    finding_each(finding, world, WI_AGENT, wi_finding_agent);
     wi_finding_growth(finding, world);
     wi_finding_defaults(finding);
     wi_note_sweep(finding);

@@ -169,6 +169,7 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_task(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row);
+void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row);
 
 /* A channel that holds messages of which none leaves; and whether that is a warning already. */
 void wi_finding_stall(struct wi_finding *finding, const struct finding_note *note);

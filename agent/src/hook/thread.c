@@ -11,6 +11,9 @@ WEIR_THREAD struct weir_thread weir_self WEIR_TLS_MODEL;
 /* Set by the key's destructor: this thread must not claim again. */
 static WEIR_THREAD bool thread_has_ended WEIR_TLS_MODEL;
 
+/* This thread has been counted among those without room. */
+static WEIR_THREAD bool thread_is_counted WEIR_TLS_MODEL;
+
 static pthread_key_t thread_key;
 static bool thread_has_key;
 
@@ -47,6 +50,7 @@ void wi_thread_forget(void)
     weir_self.n_chunks = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     weir_self.shard = 0;
+    thread_is_counted = false;
 }
 
 void wi_cell_reset(struct weir_cell *cell)
@@ -171,10 +175,22 @@ void wi_thread_refuse(void)
     __atomic_store_n(&wi_segment.refused_at, weir_ticks() | 1, __ATOMIC_RELAXED);
 }
 
+/* A thread counts once, however often it asks; also one that comes while nobody asks. */
+static void thread_count_refused(void)
+{
+    if (!thread_is_counted) {
+        thread_is_counted = true;
+        __atomic_fetch_add(&wi_segment_header()->cells_refused, 1, __ATOMIC_RELAXED);
+    }
+}
+
 struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
 {
-    if ((head->id & WEIR_ID_SHARED) || thread_has_ended || !wi_segment_counts() ||
-        wi_thread_is_refused()) {
+    if ((head->id & WEIR_ID_SHARED) || thread_has_ended || !wi_segment_counts()) {
+        return NULL;
+    }
+    if (wi_thread_is_refused()) {
+        thread_count_refused();
         return NULL;
     }
     if (!wi_segment_trylock()) {
@@ -183,7 +199,7 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
     bool has_room = thread_touch(head->id >> WEIR_CHUNK_SHIFT);
     if (!has_room) {
         wi_thread_refuse();
-        __atomic_fetch_add(&wi_segment_header()->cells_refused, 1, __ATOMIC_RELAXED);
+        thread_count_refused();
     }
     wi_segment_unlock();
     return has_room ? weir_cell_find(head->id) : NULL;
@@ -224,6 +240,7 @@ void weir_thread_start(void)
     uint32_t n_slots = wi_segment_header()->n_slots;
     for (uint32_t id = 0; id < n_slots; id += WEIR_CHUNK_CELLS) {
         if (!thread_touch(id >> WEIR_CHUNK_SHIFT)) {
+            thread_count_refused();
             break;
         }
     }

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What weir itself had no room for. A handle without room counts nothing, and a thread without cells of its
+ * own is exact but slow: neither may look as if all were well.
+ */
+#include "finding/state.h"
+
+#include "segment/layout.h"
+
+static const char agent_raise[] = "Raise WEIR_LIMIT.";
+
+static void agent_handles(struct wi_finding *finding, const struct wi_row *row)
+{
+    char count[WI_WORDS_MAX];
+    char limit[WI_WORDS_MAX];
+    uint64_t refused = wi_finding_count(row, WI_AGENT_HANDLES_REFUSED);
+    if (refused > 0) {
+        struct finding_entry *entry = wi_entry_add(finding, FINDING_WARNING, (double)refused,
+                                                   "agent_full", "agent", agent_raise);
+        wi_entry_write(entry->text,
+                       "agent: %s opens refused, the segment's limit of %s is reached; raise "
+                       "WEIR_LIMIT",
+                       wi_words_count(count, refused),
+                       wi_words_bytes(limit, wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT)));
+    }
+}
+
+/* Either the segment is full, or all shards are taken: then more room does not help. */
+static void agent_threads(struct wi_finding *finding, const struct wi_row *row)
+{
+    char count[WI_WORDS_MAX];
+    char most[WI_WORDS_MAX];
+    uint64_t refused = wi_finding_count(row, WI_AGENT_CELLS_REFUSED);
+    uint64_t bytes = wi_finding_count(row, WI_AGENT_SEGMENT_BYTES);
+    bool is_full = bytes + WI_GRANULE > wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT);
+    if (refused > 0) {
+        struct finding_entry *entry =
+            wi_entry_add(finding, FINDING_WARNING, (double)refused, "threads_refused", "agent",
+                         is_full ? agent_raise
+                                 : "Let fewer threads send and receive, or open what they share "
+                                   "with WEIR_STORAGE_SHARED: then none needs cells of its own.");
+        wi_entry_write(entry->text,
+                       "agent: %s threads found no room for cells of their own: they count in "
+                       "shared ones, exactly but more slowly",
+                       wi_words_count(count, refused));
+        if (is_full) {
+            wi_entry_write(entry->evidence, "the segment's limit of %s is reached",
+                           wi_words_bytes(most, wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT)));
+        } else {
+            wi_entry_write(entry->evidence,
+                           "the segment has room: more than %s threads at a time, or the file "
+                           "system or the memory cgroup was full",
+                           wi_words_count(most, WI_MAX_SHARDS));
+        }
+    }
+}
+
+static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
+{
+    char count[WI_WORDS_MAX];
+    uint64_t refused = wi_finding_count(row, WI_AGENT_SENDERS_REFUSED);
+    uint64_t lost = wi_finding_count(row, WI_AGENT_SAMPLES_LOST);
+    if (refused > 0) {
+        struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)refused,
+                                                   "senders_refused", "agent", agent_raise);
+        wi_entry_write(entry->text,
+                       "agent: %s senders found no room in the segment: their messages count in "
+                       "the channel only, and are no orphans when they go",
+                       wi_words_count(count, refused));
+    }
+    if (lost > 0) {
+        struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)lost,
+                                                   "agent_samples_lost", "agent", agent_raise);
+        wi_entry_write(entry->text,
+                       "agent: %s measured waits found no room in the segment and are missing from "
+                       "the histograms",
+                       wi_words_count(count, lost));
+    }
+}
+
+void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row)
+{
+    agent_handles(finding, row);
+    agent_threads(finding, row);
+    agent_rest(finding, row);
+}
