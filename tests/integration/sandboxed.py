@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# ctest: folders=agent/src,agent/src/wire
 """Servers that start as root and then change their user, give up rights or shut themselves in, with the exporter
 and with hooks alone: none comes to harm, and what each of them loses is what docs/threads.md says. Needs root."""
 

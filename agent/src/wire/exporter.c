@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@
 #define EXPORTER_STACK_BYTES     ((size_t)512 << 10)
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
 #define EXPORTER_FAREWELL_NANOS  UINT64_C(500000000)
+#define EXPORTER_START_NANOS     100000000 /* that whoever starts it waits at most */
 #define EXPORTER_NICER           10 /* of Linux, where it is a thread's: a tenth of an equal share */
 #define EXPORTER_SLICE_NANOS     UINT64_C(100000) /* the shortest there is: then it is another's turn */
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
@@ -75,6 +77,7 @@ struct wi_exporter {
     bool is_guest;
     struct wi_budget budget;
     pthread_t thread;
+    sem_t has_started;
 };
 
 static void exporter_log(struct wi_exporter *exporter, const char *line)
@@ -399,11 +402,26 @@ static void exporter_give_up_rights(struct wi_exporter *exporter)
 
 static void *exporter_main(void *context)
 {
+    struct wi_exporter *exporter = context;
     pthread_setname_np(pthread_self(), "weir-agent");
     exporter_stand_back();
-    exporter_give_up_rights(context);
-    wi_exporter_loop(context);
+    exporter_give_up_rights(exporter);
+    sem_post(&exporter->has_started);
+    wi_exporter_loop(exporter);
     return NULL;
+}
+
+/* So that whoever shuts the host in after the start meets a thread that is done with what only a start needs.
+ * Not for ever: where real-time threads keep all processors, this one is not their equal. */
+static void exporter_await_start(struct wi_exporter *exporter)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += EXPORTER_START_NANOS;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    while (sem_clockwait(&exporter->has_started, CLOCK_MONOTONIC, &end) != 0 && errno == EINTR) {
+    }
 }
 
 /* ---- starting and stopping --------------------------------------------------------------- */
@@ -427,6 +445,7 @@ void wi_exporter_close(struct wi_exporter *exporter)
     wi_roster_finish(&exporter->roster);
     wi_reactor_finish(&exporter->reactor);
     wi_buffer_finish(&exporter->scratch);
+    sem_destroy(&exporter->has_started);
     free(exporter);
 }
 
@@ -591,6 +610,9 @@ static int exporter_run_thread(struct wi_exporter *exporter)
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+    if (error == 0) {
+        exporter_await_start(exporter);
+    }
     return error;
 }
 
@@ -600,6 +622,7 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     if (!exporter) {
         return NULL;
     }
+    sem_init(&exporter->has_started, 0, 0);
     exporter->memory.limit = EXPORTER_MEMORY_BYTES;
     exporter->listener.source.fd = -1;
     exporter->tcp.source.fd = -1;
