@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What weir itself reads of HTTP: Accept, Host, the list of further hosts, the address to listen on,
- * and Authorization. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the
+ * Authorization, Accept-Encoding and the request target; and what it compresses. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the
  * kernel's. fuzz: max_len=400
  */
-#include "encode/prometheus.h"
+#include "encode/accept.h"
+#include "encode/gzip.h"
 #include "fuzz.h"
 #include "wire/address.h"
 #include "wire/gate.h"
+#include "wire/head.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define NO_DESCRIPTOR 0x7ffffff0 /* what calls that are not replaced refuse */
 
@@ -60,6 +63,68 @@ static void authorize(const char *authorization)
     }
     FUZZ_CHECK(!wi_gate_admits(&gate, NULL, 0));
     free(bytes);
+}
+
+/* Nobody gets a coding that was not named, or named as not acceptable by all that name it. */
+static void choose_coding(const char *accept_encoding)
+{
+    struct wi_codings codings = WI_CODINGS_NONE;
+    wi_accept_codings(&codings, NULL);
+    FUZZ_CHECK(!wi_accept_wants_gzip(&codings) && wi_accept_takes_identity(&codings));
+    wi_accept_codings(&codings, accept_encoding);
+    FUZZ_CHECK(!wi_accept_wants_gzip(&codings) || strcasestr(accept_encoding, "gzip") ||
+               strchr(accept_encoding, '*'));
+    FUZZ_CHECK(wi_accept_takes_identity(&codings) || strcasestr(accept_encoding, "identity") ||
+               strchr(accept_encoding, '*'));
+    int *const all[] = {&codings.gzip, &codings.identity, &codings.any};
+    for (size_t i = 0; i < 3; i++) {
+        FUZZ_CHECK(*all[i] >= -1 && *all[i] <= 1000);
+    }
+}
+
+/* The parts of a target lie in it, one behind the other, and an authority that is answered is a host's name. */
+static void split_target(const char *target)
+{
+    const char *authority;
+    size_t n;
+    const char *path = wi_target_path(target, &authority, &n);
+    const char *end = target + strlen(target);
+    if (!authority) {
+        FUZZ_CHECK(path == target && n == 0);
+        return;
+    }
+    FUZZ_CHECK(strncasecmp(target, "http://", 7) == 0 && authority == target + 7);
+    FUZZ_CHECK(n <= (size_t)(end - authority) && !memchr(authority, '/', n));
+    FUZZ_CHECK(path[0] == '/' && (path == authority + n || path[1] == '\0'));
+    struct wi_gate gate = {.is_loopback = true};
+    char *name = fuzz_copy(authority, n);
+    FUZZ_CHECK(!wi_gate_knows(&gate, name, n) || !memchr(name, '@', n));
+    free(name);
+}
+
+/* The bytes four times over are read back as they were, or were not made because that takes more. */
+static void compress_all(const uint8_t *bytes, size_t n)
+{
+    static uint8_t plain[2048], again[2048];
+    struct wi_buffer buffer;
+    size_t length = 0;
+    for (int i = 0; i < 4 && length + n <= sizeof(plain); i++) {
+        memcpy(plain + length, bytes, n);
+        length += n;
+    }
+    wi_buffer_init(&buffer, length);
+    enum weir_status status = wi_gzip(plain, length, &buffer);
+    FUZZ_CHECK(status == WEIR_OK || status == WEIR_E_LIMIT);
+    if (status == WEIR_OK) {
+        z_stream stream = {.next_in = buffer.bytes, .avail_in = (uInt)buffer.length};
+        stream.next_out = again;
+        stream.avail_out = sizeof(again);
+        FUZZ_CHECK(buffer.length < length && inflateInit2(&stream, 15 + 16) == Z_OK);
+        FUZZ_CHECK(inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.total_out == length);
+        FUZZ_CHECK(memcmp(plain, again, length) == 0);
+        inflateEnd(&stream);
+    }
+    wi_buffer_finish(&buffer);
 }
 
 int socket(int domain, int type, int protocol)
@@ -140,7 +205,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     char *hosts = fuzz_text(&input, '\n');
     char *address = fuzz_text(&input, '\n');
     char *authorization = fuzz_text(&input, '\n');
-    enum wi_format format = wi_prometheus_negotiate(accept);
+    char *accept_encoding = fuzz_text(&input, '\n');
+    char *target = fuzz_text(&input, '\n');
+    enum wi_format format = wi_accept_format(accept);
     FUZZ_CHECK(format == WI_FORMAT_TEXT || format == WI_FORMAT_OPENMETRICS);
     FUZZ_CHECK(format == WI_FORMAT_TEXT ||
                strlen(accept) >= strlen("application/openmetrics-text"));
@@ -151,6 +218,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
                strncasecmp(host, "localhost", 9) == 0 || strncasecmp(host, "ip6-lo", 6) == 0);
     listen_on(address);
     authorize(authorization);
+    choose_coding(accept_encoding);
+    split_target(target);
+    if (input.left > 0) {
+        compress_all(input.at, input.left);
+    }
+    free(target);
+    free(accept_encoding);
     free(authorization);
     free(accept);
     free(host);
@@ -177,6 +251,12 @@ void fuzz_seeds(void)
         {"token-small", "\n\n\n\nbearer  " TOKEN},
         {"token-long", "\n\n\n\nBearer " TOKEN "x"},
         {"token-basic", "\n\n\n\nBasic " TOKEN},
+        {"coding", "\n\n\n\n\ngzip;q=0.5, identity;q=0, *;q=0.1"},
+        {"coding-none", "\n\n\n\n\nbr, x-gzip ; q=0 ,*;q=0.000"},
+        {"target", "\n\n\n\n\n\nhttp://localhost:9464/metrics"},
+        {"target-short", "\n\n\n\n\n\nHTTP://[::1]?x"},
+        {"target-user", "\n\n\n\n\n\nhttp://localhost@evil.example/healthz"},
+        {"compress", "\n\n\n\n\n\n\nweir_channel_sent_total{channel=\"moves\"} 5000\n"},
         {"broken", ";;,q=,=\n[::1\n,, ,\n:99999"},
     };
     for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {

@@ -4,6 +4,7 @@
 host neither its memory nor its descriptors. ctest: timeout=180 folders=agent/src/wire"""
 
 import concurrent.futures
+import gzip
 import os
 import resource
 import select
@@ -100,6 +101,17 @@ def what_is_wrong_is_said():
             ("/metrics", "GET", "Host: evil.example\r\n", 403),
             ("/metrics", "GET", f"Host: {ADDRESS}:{PORT}\r\nX: {'x' * 30000}\r\n", None),
             ("/metrics", "GET", "Host: localhost\r\n" * 2, 403),
+            ("http://evil.example/metrics", "GET", "Host: localhost\r\n", 403),
+            ("http://evil.example@localhost/metrics", "GET", "Host: localhost\r\n", 403),
+            ("http:///metrics", "GET", "Host: localhost\r\n", 403),
+            ("http://localhost/", "GET", "Host: evil.example\r\n", 404),
+            ("http://" + "[" * 500, "GET", "Host: localhost\r\n", 403),
+            ("ftp://localhost/metrics", "GET", "Host: localhost\r\n", 404),
+            ("/metrics", "GET", "Host: localhost\r\nAccept-Encoding: *;q=0\r\n", 406),
+            ("/metrics", "GET", "Host: localhost\r\nAccept-Encoding: identity;q=0" + ",;=" * 900 +
+             "\r\n", 406),
+            ("/metrics", "POST", "Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n",
+             405),
             ("/" + "x" * 30000, "GET", "Host: localhost\r\n", None)):
         status, answer = ask(path, method, headers)
         assert (status == expected if expected else status != 200), (path[:20], status, expected)
@@ -127,9 +139,10 @@ def readers_that_stop_cost_little():
     honest_client_is_served()
     before = resident()
     stopped = []
-    for i in range(50):
+    for i in range(60):
         client = connect(4096)
-        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)
+        coding = b"Accept-Encoding: gzip\r\n" if i % 2 else b""
+        client.sendall((b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + coding + b"\r\n") * 40)
         stopped.append(client)
         if i % 10 == 9:
             honest_client_is_served()
@@ -147,6 +160,23 @@ def concurrent_scrapes_are_all_whole():
     whole = [answer for status, answer in answers
              if status == 200 and answer.count('weir_channel_depth{channel="room') == 200]
     assert len(whole) == len(answers), (len(whole), [status for status, _ in answers])
+
+
+def concurrent_scrapes_are_all_whole_when_compressed():
+    def scrape(_):
+        with connect() as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n"
+                           b"Accept-Encoding: gzip\r\n\r\n")
+            parts = list(iter(lambda: client.recv(1 << 16), b""))
+        head, body = b"".join(parts).split(b"\r\n\r\n", 1)
+        fields = head.split(b"\r\n")
+        assert b"Content-Encoding: gzip" in fields, head
+        assert f"Content-Length: {len(body)}".encode() in fields, (head, len(body))
+        return len(body), gzip.decompress(body)
+    with concurrent.futures.ThreadPoolExecutor(PLACES) as pool:
+        for length, text in pool.map(scrape, range(4 * PLACES)):
+            assert text.count(b'weir_channel_depth{channel="room') == 200
+            assert length < len(text) / 4, (length, len(text))
 
 
 def resets_in_mid_answer_are_survived():
@@ -194,5 +224,5 @@ def refusals_are_counted():
 
 run([honest_client_is_served, what_is_wrong_is_said, half_requests_keep_nobody_out,
      readers_that_stop_cost_little, concurrent_scrapes_are_all_whole,
-     resets_in_mid_answer_are_survived, request_that_trickles_in_is_cut_off,
+     concurrent_scrapes_are_all_whole_when_compressed, resets_in_mid_answer_are_survived, request_that_trickles_in_is_cut_off,
      lack_of_descriptors_is_waited_out, refusals_are_counted])

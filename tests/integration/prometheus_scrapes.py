@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The game's exposition as Prometheus takes it: promtool on the text, prometheus_client's parser on
-OpenMetrics, no series twice, and Debian's Prometheus scraping it.
+OpenMetrics, no series twice, gzip and a proxy's target by curl, and Debian's Prometheus scraping it.
 ctest: labels=plain timeout=180 folders=agent/src/encode,agent/src/wire"""
 
 import json
@@ -35,6 +35,26 @@ def fetch(address, path="/metrics", accept="text/plain"):
     request = urllib.request.Request(f"http://{address}{path}", headers={"Accept": accept})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.headers["Content-Type"], answer.read().decode()
+
+
+def curl_gets_gzip(address):
+    """What `curl --compressed` unpacks is what comes plain; how much less came over the wire."""
+    def curl(*arguments):
+        done = subprocess.run(["curl", "-sS", "-w", "%{stderr}%{size_download}", *arguments,
+                               f"http://{address}/metrics"], capture_output=True, timeout=20, check=True)
+        return done.stdout, int(done.stderr)
+
+    def families(octets):
+        return {name.split("{")[0] for name in series(octets.decode())}
+    plain, n_plain = curl()
+    unpacked, n_packed = curl("--compressed")
+    assert n_plain == len(plain) and n_packed < len(unpacked) / 4, (n_plain, n_packed, len(unpacked))
+    assert families(unpacked) == families(plain)
+    head, _ = curl("--compressed", "-D", "-", "-o", "/dev/null")
+    assert b"\r\nContent-Encoding: gzip\r\n" in head, head
+    # As a proxy is asked: the target has the host, and whatever Host says does not count.
+    proxied, _ = curl("--proxy", f"http://{address}", "-H", "Host: evil.example")
+    assert families(proxied) == families(plain)
 
 
 def series(text):
@@ -88,7 +108,7 @@ def prometheus_scrapes_it(address):
 
 def main():
     need(GAME, PLAYERS, WEIR)
-    for program in ("prometheus", "promtool"):
+    for program in ("prometheus", "promtool", "curl"):
         if not shutil.which(program):
             print(f"{program} is not installed")
             sys.exit(SKIP)
@@ -99,6 +119,7 @@ def main():
         wait_for(lambda: series(fetch(address)[1]).get(
             'weir_channel_sent_total{channel="moves"}', 0) > 0, "moves")
         openmetrics_passes_its_parser(address, text_passes_promtool(address))
+        curl_gets_gzip(address)
         prometheus_scrapes_it(address)
         players.send_signal(signal.SIGTERM)
         players.communicate(timeout=30)

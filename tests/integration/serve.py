@@ -222,10 +222,12 @@ def without_the_token_nobody_is_answered():
     server = Serve(A, "--token-file", path)
     for headers in ({}, {"Authorization": "Bearer " + TOKEN + "x"}, {"Authorization": "Basic " + TOKEN},
                     {"Authorization": "Bearer " + "x" * len(TOKEN)}):
-        for page in ("/metrics", "/healthz", "/"):
+        for page in ("/metrics", "/healthz/", "/"):
             status, answered, text = server.get(page, **headers)
             assert status == 401 and answered["WWW-Authenticate"] == "Bearer", (status, answered)
             assert A not in text, text
+        status, _, text = server.get("/healthz", **headers)  # probes have no token
+        assert (status, text) == (200, "ok\n"), (status, text)
     bearer = {"Authorization": "Bearer " + TOKEN}
     assert depths(server, **bearer) == {(A, a.pid): 11}
     assert server.series(**bearer)["weir_agent_http_rejected_total"] == 12

@@ -41,7 +41,7 @@ LIBRARIES = {
     r"microhttpd\.h": ["agent/src/wire"],
     r"(n?curses|ncursesw/.*|term)\.h": ["console/src/term"],
     r"protobuf-c/": [],
-    r"zlib\.h": ["console/src/record"],
+    r"zlib\.h": ["agent/src/encode", "console/src/record"],
     r"uv\.h": ["server-example"],
     r"(weir/v1/(agent|recording)|tokio/console|grpc/health/v1/health)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
 }

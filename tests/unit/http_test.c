@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define SECOND UINT64_C(1000000000)
 
@@ -50,6 +51,20 @@ enum MHD_Result MHD_run(struct MHD_Daemon *daemon)
     return real(daemon);
 }
 
+static unsigned n_compressions;
+static bool must_lack_memory;
+
+/* Stands before zlib's own: compressions are counted, or have no memory. */
+int deflateInit2_(z_streamp stream, int level, int method, int window, int memory, int strategy,
+                  const char *version, int size)
+{
+    int (*real)(z_streamp, int, int, int, int, int, const char *, int);
+    *(void **)&real = dlsym(RTLD_NEXT, "deflateInit2_");
+    n_compressions++;
+    return must_lack_memory ? Z_MEM_ERROR
+                            : real(stream, level, method, window, memory, strategy, version, size);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -62,6 +77,8 @@ static int setup(void **state)
     wi_worlds_init(&worlds, false);
     assert_int_equal(wi_worlds_add(&worlds, world), WEIR_OK);
     must_panic = false;
+    must_lack_memory = false;
+    n_compressions = 0;
     return wi_http_create(&options, &worlds, &http, &error) == WEIR_OK ? 0 : 1;
 }
 
@@ -92,6 +109,8 @@ static void client_send(int fd, const char *text)
     (void)n; /* a server that has closed is seen when reading */
 }
 
+static size_t n_answer; /* bytes that the last client_read has read */
+
 /* Runs the server until this client has `stop` in what it read, or its end. Returns whether the
  * server closed. */
 static bool client_read(int fd, char *text, size_t room, const char *stop)
@@ -105,6 +124,7 @@ static bool client_read(int fd, char *text, size_t room, const char *stop)
         if (n > 0) {
             length += (size_t)n;
             text[length] = 0;
+            n_answer = length;
         }
         if (n == 0 || (n < 0 && errno != EAGAIN)) {
             return true;
@@ -260,7 +280,6 @@ static void whoever_does_not_show_the_token_gets_401(void **state)
     uint64_t rejected = wi_world_self(world)->http_rejected;
     assert_answer(GET("/metrics", "Host: localhost\r\n"), "401", "WWW-Authenticate: Bearer\r\n");
     assert_null(strstr(answer, "weir_"));
-    assert_answer(GET("/healthz", "Host: localhost\r\n"), "401", "");
     assert_answer(GET("/nothing", "Host: localhost\r\n"), "401", "");
     assert_answer("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", "401",
                   "");
@@ -269,7 +288,7 @@ static void whoever_does_not_show_the_token_gets_401(void **state)
     assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN
                                   "\r\nAuthorization: Bearer x\r\n"),
                   "401", "");
-    assert_int_equal(wi_world_self(world)->http_rejected, rejected + 6);
+    assert_int_equal(wi_world_self(world)->http_rejected, rejected + 5);
     assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN "\r\n"), "200",
                   "weir_channel_depth");
     assert_answer(GET("/metrics", "Host: evil.example\r\nAuthorization: Bearer " TOKEN "\r\n"),
@@ -278,6 +297,199 @@ static void whoever_does_not_show_the_token_gets_401(void **state)
     wi_http_destroy(http);
     http = NULL;
     wi_token_close(token);
+}
+
+/* A probe has no token; it learns that the process lives and nothing else. */
+static void health_is_told_without_the_token(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof(path), "/dev/shm/weir-http-%d", (int)getpid());
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, TOKEN, sizeof(TOKEN) - 1), sizeof(TOKEN) - 1);
+    close(fd);
+    struct wi_token *token = ask_for_token(path);
+    assert_answer(GET("/healthz", "Host: localhost\r\n"), "200", "\r\n\r\nok\n");
+    assert_answer(GET("/healthz?verbose", "Host: 127.0.0.1\r\n"), "200", "\r\n\r\nok\n");
+    assert_answer(GET("/healthz", "Host: localhost\r\nAuthorization: Bearer wrong\r\n"), "200",
+                  "\r\n\r\nok\n");
+    assert_answer(GET("http://localhost/healthz", "Host: x\r\n"), "200", "\r\n\r\nok\n");
+    assert_answer("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "200",
+                  "Content-Length: 3\r\n");
+    assert_answer("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi", "405",
+                  "");
+    assert_answer(GET("/healthz", "Host: evil.example\r\n"), "403", "");
+    static const char *const others[] = {"/healthz/", "/healthz/metrics",  "/HEALTHZ",
+                                         "//healthz", "/metrics?/healthz", "/metrics/../healthz"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char request[256];
+        snprintf(request, sizeof(request),
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", others[i]);
+        assert_answer(request, "401", "");
+        assert_null(strstr(answer, "weir_"));
+    }
+    fake_world_fail_refresh(world, WEIR_E_CORRUPT, "a secret reason");
+    now += SECOND;
+    assert_answer(GET("/healthz", "Host: localhost\r\n"), "503", "cannot be read");
+    assert_null(strstr(answer, "secret"));
+    unlink(path);
+    wi_http_destroy(http);
+    http = NULL;
+    wi_token_close(token);
+}
+
+/* RFC 9112, 3.2.2: a proxy is asked so; its target's authority goes before Host. */
+static void absolute_targets_are_answered_by_their_authority(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "http://localhost/metrics", "http://127.0.0.1:9464/metrics", "HTTP://LOCALHOST:80/metrics",
+        "http://[::1]:9464/metrics?x=http://evil.example/", "http://game.test/metrics"};
+    static const char *const bad[] = {"http://evil.example/metrics",
+                                      "http:///metrics",
+                                      "http://user@localhost/metrics",
+                                      "http://localhost:80@evil.example/metrics",
+                                      "http://localhost.evil.example:80/metrics",
+                                      "http://?localhost/metrics"};
+    char request[256];
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        /* Whatever Host says: it is not looked at. */
+        snprintf(request, sizeof(request),
+                 "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", good[i],
+                 i % 2 ? "evil.example" : "localhost");
+        assert_answer(request, "200", "weir_channel_depth");
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(request, sizeof(request),
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", bad[i]);
+        assert_answer(request, "40", "");
+        assert_null(strstr(answer, "weir_channel"));
+    }
+    assert_answer(GET("http://localhost", "Host: localhost\r\n"), "404", "/metrics and /healthz");
+    assert_answer(GET("http://localhost?/metrics", "Host: localhost\r\n"), "404", "");
+    assert_answer(GET("https://localhost/metrics", "Host: localhost\r\n"), "404", "");
+    assert_answer(GET("http://localhost/metrics", "Host: localhost\r\nHost: localhost\r\n"), "403",
+                  "");
+    assert_answer(GET("http://localhost/metrics", ""), "40", "");
+    assert_answer("GET http://localhost/metrics HTTP/1.0\r\n\r\n", "200", "weir_channel_depth");
+    assert_answer("GET http://evil.example/metrics HTTP/1.0\r\n\r\n", "403", "");
+    assert_answer(
+        "POST http://localhost/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+        "405", "");
+}
+
+/* What the head shows to be wrong is answered while the body has not come. */
+static void a_request_whose_body_never_comes_is_answered_at_its_head(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *status;
+    } cases[] = {
+        {"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", "405"},
+        {"PUT /metrics HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "403"},
+        {"GET /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", "404"},
+        {"POST /x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+         "405"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_answer(cases[i].head, cases[i].status, "");
+    }
+}
+
+/* The body of the last answer, unpacked. Owns: the caller's. */
+static char *unpacked(void)
+{
+    char *body = strstr(answer, "\r\n\r\n") + 4;
+    z_stream stream = {.next_in = (Bytef *)body};
+    stream.avail_in = (uInt)(n_answer - (size_t)(body - answer));
+    char *text = calloc(1, sizeof(answer));
+    stream.next_out = (Bytef *)text;
+    stream.avail_out = sizeof(answer) - 1;
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    inflateEnd(&stream);
+    return text;
+}
+
+static void gzip_comes_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    ask(GET("/metrics", "Host: localhost\r\n"));
+    char *plain = strdup(strstr(answer, "\r\n\r\n") + 4);
+    assert_non_null(strstr(answer, "Vary: Accept, Accept-Encoding\r\n"));
+    assert_null(strstr(answer, "Content-Encoding"));
+    ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: deflate, gzip;q=0.8\r\n"));
+    assert_non_null(strstr(answer, "200 OK"));
+    assert_non_null(strstr(answer, "Content-Encoding: gzip\r\n"));
+    assert_non_null(strstr(answer, "Vary: Accept, Accept-Encoding\r\n"));
+    assert_non_null(strstr(answer, "Content-Type: text/plain; version=0.0.4; charset=utf-8"));
+    char *text = unpacked();
+    assert_true(n_answer < strlen(plain));
+    assert_string_equal(text, plain);
+    assert_int_equal(fake_world_refreshes(world), 1);
+    free(text);
+    free(plain);
+
+    ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: br\r\nAccept-Encoding: gzip\r\n"
+                        "Accept: application/openmetrics-text\r\n"));
+    assert_non_null(strstr(answer, "Content-Encoding: gzip\r\n"));
+    text = unpacked();
+    assert_string_equal(text + strlen(text) - 6, "# EOF\n");
+    free(text);
+    now += SECOND; /* a new rendering */
+    ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip\r\n"));
+    text = unpacked();
+    assert_non_null(strstr(text, "weir_channel_depth"));
+    free(text);
+    assert_int_equal(fake_world_refreshes(world), 2);
+
+    assert_answer("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n"
+                  "Connection: close\r\n\r\n",
+                  "200", "Content-Encoding: gzip\r\n");
+    assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+}
+
+static void a_rendering_is_compressed_once_and_only_when_asked_for(void **state)
+{
+    (void)state;
+    ask(GET("/metrics", "Host: localhost\r\n"));
+    ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip;q=0\r\n"));
+    assert_int_equal(n_compressions, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip\r\n"));
+        assert_non_null(strstr(answer, "Content-Encoding: gzip"));
+    }
+    assert_int_equal(n_compressions, 1);
+    ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip\r\n"
+                        "Accept: application/openmetrics-text\r\n"));
+    assert_int_equal(n_compressions, 2);
+    ask(GET("/healthz", "Host: localhost\r\nAccept-Encoding: gzip\r\n"));
+    ask(GET("/nothing", "Host: localhost\r\nAccept-Encoding: gzip\r\n"));
+    assert_int_equal(n_compressions, 2);
+}
+
+static void without_memory_to_compress_the_answer_comes_as_it_is(void **state)
+{
+    (void)state;
+    must_lack_memory = true;
+    assert_answer(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip\r\n"), "200",
+                  "weir_channel_depth");
+    assert_null(strstr(answer, "Content-Encoding"));
+    must_lack_memory = false;
+    ask(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip\r\n"));
+    assert_non_null(strstr(answer, "Content-Encoding: gzip"));
+}
+
+static void what_takes_no_coding_that_there_is_gets_406(void **state)
+{
+    (void)state;
+    assert_answer(GET("/metrics", "Host: localhost\r\nAccept-Encoding: br, identity;q=0\r\n"),
+                  "406", "gzip and identity");
+    assert_answer(GET("/metrics", "Host: localhost\r\nAccept-Encoding: *;q=0\r\n"), "406", "");
+    assert_answer(GET("/metrics", "Host: localhost\r\nAccept-Encoding: gzip, *;q=0\r\n"), "200",
+                  "Content-Encoding: gzip\r\n");
+    assert_answer(GET("/healthz", "Host: localhost\r\nAccept-Encoding: *;q=0\r\n"), "200", "ok\n");
 }
 
 static void oversized_heads_are_refused(void **state)
@@ -498,6 +710,13 @@ int main(void)
         TEST(other_paths_and_methods_are_told_what_there_is),
         TEST(foreign_hosts_are_refused),
         TEST(whoever_does_not_show_the_token_gets_401),
+        TEST(health_is_told_without_the_token),
+        TEST(absolute_targets_are_answered_by_their_authority),
+        TEST(a_request_whose_body_never_comes_is_answered_at_its_head),
+        TEST(gzip_comes_where_it_is_asked_for),
+        TEST(a_rendering_is_compressed_once_and_only_when_asked_for),
+        TEST(without_memory_to_compress_the_answer_comes_as_it_is),
+        TEST(what_takes_no_coding_that_there_is_gets_406),
         TEST(oversized_heads_are_refused),
         TEST(garbage_is_counted),
         TEST(scrapes_within_a_quarter_second_share_one_rendering),

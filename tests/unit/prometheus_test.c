@@ -508,12 +508,61 @@ static void accept_header_chooses(void **state)
         {"application/openmetrics-text;;;q=1;=;,", WI_FORMAT_OPENMETRICS},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (wi_prometheus_negotiate(cases[i].accept) != cases[i].format) {
+        if (wi_accept_format(cases[i].accept) != cases[i].format) {
             fail_msg("wrong format for %s", cases[i].accept);
         }
     }
     assert_string_equal(wi_prometheus_content_type(WI_FORMAT_TEXT),
                         "text/plain; version=0.0.4; charset=utf-8");
+}
+
+static void accept_encoding_chooses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *codings; /* NULL: no such header */
+        bool wants_gzip, takes_identity;
+    } cases[] = {
+        {NULL, false, true},
+        {"", false, true},
+        {"gzip", true, true},
+        {"GZIP", true, true},
+        {"x-gzip", true, true},
+        {"gzip, deflate, br", true, true},
+        {"deflate", false, true},
+        {"gzipped", false, true},
+        {"gzip;q=0", false, true},
+        {"gzip;q=0.0", false, true},
+        {"gzip;q=0.001", true, true},
+        {"gzip;q=0.5, identity", false, true},
+        {"gzip;q=0.5, identity;q=0.4", true, true},
+        {"gzip;q=0.5;identity", true, true},
+        {"identity;q=0.5, gzip;q=0.5", true, true},
+        {"identity", false, true},
+        {"identity;q=0", false, false},
+        {"identity;q=0, gzip;q=0.1", true, false},
+        {"*", true, true},
+        {"*;q=0", false, false},
+        {"*;q=0, identity", false, true},
+        {"*;q=0, gzip", true, false},
+        {"*;q=0.5, gzip;q=0.2", false, true},
+        {"*;q=0.5, gzip;q=0", false, true},
+        {" gzip ; q=1.0 ,, ", true, true},
+        {"gzip;q=oops", false, true},
+        {";;;,,,=;q=;gzip=", false, true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wi_codings codings = WI_CODINGS_NONE;
+        wi_accept_codings(&codings, cases[i].codings);
+        if (wi_accept_wants_gzip(&codings) != cases[i].wants_gzip ||
+            wi_accept_takes_identity(&codings) != cases[i].takes_identity) {
+            fail_msg("wrong coding for %s", cases[i].codings);
+        }
+    }
+    struct wi_codings both = WI_CODINGS_NONE;
+    wi_accept_codings(&both, "identity;q=0");
+    wi_accept_codings(&both, "gzip");
+    assert_true(wi_accept_wants_gzip(&both) && !wi_accept_takes_identity(&both));
 }
 
 int main(void)
@@ -541,6 +590,7 @@ int main(void)
         TEST(empty_world_is_an_exposition),
         TEST(small_limit_fails_whole),
         TEST(accept_header_chooses),
+        TEST(accept_encoding_chooses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

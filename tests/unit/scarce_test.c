@@ -197,7 +197,8 @@ static void the_segment_starts_without_any(void **state)
 /* A call and a scrape; whether both were answered, and not just ended. */
 static bool is_served(void)
 {
-    static const char request[] = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    static const char request[] =
+        "GET /metrics HTTP/1.0\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n";
     char bytes[4096];
     struct sockaddr_in address = {.sin_family = AF_INET};
     address.sin_port = htons((uint16_t)weir_agent_http_port());

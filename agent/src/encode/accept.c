@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which exposition a scraper gets: OpenMetrics only when the Accept header names it, in a version
- * that is ours, and likes it at least as well as text. Everything malformed counts as not said.
+ * that is ours, and likes it at least as well as text; gzip only when Accept-Encoding allows it and likes it at
+ * least as well as identity. Everything malformed counts as not said.
  */
-#include "encode/prometheus.h"
+#include "encode/accept.h"
 
 #include <string.h>
 
@@ -98,7 +99,7 @@ static const char *accept_range_read(const char *at, struct accept_range *ret_ra
     return *at == ',' ? at + 1 : at;
 }
 
-enum wi_format wi_prometheus_negotiate(const char *accept)
+enum wi_format wi_accept_format(const char *accept)
 {
     int openmetrics = 0;
     int text = 0;
@@ -128,9 +129,35 @@ enum wi_format wi_prometheus_negotiate(const char *accept)
     return openmetrics > 0 && openmetrics >= text ? WI_FORMAT_OPENMETRICS : WI_FORMAT_TEXT;
 }
 
-const char *wi_prometheus_content_type(enum wi_format format)
+void wi_accept_codings(struct wi_codings *codings, const char *accept_encoding)
 {
-    return format == WI_FORMAT_OPENMETRICS
-               ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-               : "text/plain; version=0.0.4; charset=utf-8";
+    while (accept_encoding && *accept_encoding) {
+        struct accept_range range;
+        int *named = NULL;
+        accept_encoding = accept_range_read(accept_encoding, &range);
+        if (accept_is_word(range.type, range.type_length, "gzip") ||
+            accept_is_word(range.type, range.type_length, "x-gzip")) {
+            named = &codings->gzip;
+        } else if (accept_is_word(range.type, range.type_length, "identity")) {
+            named = &codings->identity;
+        } else if (accept_is_word(range.type, range.type_length, "*")) {
+            named = &codings->any;
+        }
+        if (named && range.thousandths > *named) {
+            *named = range.thousandths;
+        }
+    }
+}
+
+bool wi_accept_wants_gzip(const struct wi_codings *codings)
+{
+    /* What is not named is what "*" says. gzip is not acceptable without either; identity is, and liked least. */
+    int gzip = codings->gzip >= 0 ? codings->gzip : codings->any;
+    int identity = codings->identity >= 0 ? codings->identity : codings->any;
+    return gzip > 0 && gzip >= identity;
+}
+
+bool wi_accept_takes_identity(const struct wi_codings *codings)
+{
+    return codings->identity >= 0 ? codings->identity > 0 : codings->any != 0;
 }

@@ -705,3 +705,10 @@ enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format for
     struct wi_exposition exposition = {&exposed, 1, format, without_process, NULL};
     return wi_prometheus_encode_all(&exposition, buffer);
 }
+
+const char *wi_prometheus_content_type(enum wi_format format)
+{
+    return format == WI_FORMAT_OPENMETRICS
+               ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+               : "text/plain; version=0.0.4; charset=utf-8";
+}

@@ -7,14 +7,10 @@
 #ifndef WI_ENCODE_PROMETHEUS_H
 #define WI_ENCODE_PROMETHEUS_H
 
+#include "encode/accept.h"
 #include "encode/buffer.h"
 #include "encode/tally.h"
 #include "snapshot/world.h"
-
-enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
-
-/* Chooses by the Accept header's q values; NULL or nothing known: text. */
-enum wi_format wi_prometheus_negotiate(const char *accept);
 
 /* The Content-Type of a format. Owns: static. */
 const char *wi_prometheus_content_type(enum wi_format format);

@@ -18,12 +18,11 @@
  */
 #include "wire/http.h"
 
-#include "encode/buffer.h"
-#include "encode/prometheus.h"
 #include "segment/descriptor.h"
 #include "wire/address.h"
 #include "wire/gate.h"
-#include "wire/scrape.h"
+#include "wire/head.h"
+#include "wire/response.h"
 
 #include <errno.h>
 #include <linux/tcp.h>
@@ -34,24 +33,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HTTP_MILLI          UINT64_C(1000000)
-#define HTTP_SECOND         UINT64_C(1000000000)
-#define HTTP_MAX_CLIENTS    32U
-#define HTTP_IDLE_SECONDS   5U
-#define HTTP_DEADLINE       (10 * HTTP_SECOND) /* from a request's begin to its answer's end */
-#define HTTP_STUCK          (1 * HTTP_SECOND)
-#define HTTP_FRESH          (250 * HTTP_MILLI)
-#define HTTP_KEEP_RENDER    (5 * HTTP_SECOND)
-#define HTTP_ACCEPT_PAUSE   (100 * HTTP_MILLI)
-#define HTTP_ACCEPT_BATCH   8U
-#define HTTP_BATCHES        8U
-#define HTTP_CLIENT_BYTES   (16U * 1024) /* of MHD, for a request's head and an answer's */
-#define HTTP_MAX_EXPOSITION (32U << 20)
+#define HTTP_MILLI        UINT64_C(1000000)
+#define HTTP_SECOND       UINT64_C(1000000000)
+#define HTTP_MAX_CLIENTS  32U
+#define HTTP_IDLE_SECONDS 5U
+#define HTTP_DEADLINE     (10 * HTTP_SECOND) /* from a request's begin to its answer's end */
+#define HTTP_STUCK        (1 * HTTP_SECOND)
+#define HTTP_FRESH        (250 * HTTP_MILLI)
+#define HTTP_KEEP_RENDER  (5 * HTTP_SECOND)
+#define HTTP_ACCEPT_PAUSE (100 * HTTP_MILLI)
+#define HTTP_ACCEPT_BATCH 8U
+#define HTTP_BATCHES      8U
+#define HTTP_CLIENT_BYTES (16U * 1024) /* of MHD, for a request's head and an answer's */
+#define HTTP_HEALTH       "/healthz"
 
 /* What a connection's place is used for. */
 enum http_client_state {
@@ -69,19 +67,13 @@ struct http_client {
     bool has_asked;          /* at least one whole request */
 };
 
-/* One rendering, shared by all answers that are under way. */
-struct http_render {
-    struct MHD_Response *response; /* NULL: none */
-    uint64_t at;
-    size_t length;
-};
-
 enum http_page {
     HTTP_OK,
     HTTP_NOT_FOUND,
     HTTP_METHOD,
     HTTP_HOST,
     HTTP_TOKEN,
+    HTTP_CODING,
     HTTP_UNREADABLE,
     HTTP_N_PAGES
 };
@@ -90,7 +82,7 @@ struct wi_http {
     struct wi_worlds *worlds;
     struct MHD_Daemon *daemon;
     struct MHD_Response *page[HTTP_N_PAGES];
-    struct http_render render[2]; /* by enum wi_format */
+    struct wi_render render[2]; /* by enum wi_format */
     struct http_client client[HTTP_MAX_CLIENTS];
     struct wi_gate gate;
     char *hosts; /* NULL: none */
@@ -141,46 +133,6 @@ static bool http_guarded(struct wi_http *http, void (*function)(struct wi_http *
     return true;
 }
 
-/* ---- who may ask --------------------------------------------------------------------------- */
-
-/* What a request's head says of who asks. */
-struct http_visitor {
-    const struct wi_http *http;
-    unsigned n_hosts, n_known;
-    unsigned n_authorizations, n_admitted;
-};
-
-static enum MHD_Result http_visit(void *context, enum MHD_ValueKind kind, const char *key,
-                                  const char *value)
-{
-    struct http_visitor *visitor = context;
-    const struct wi_gate *gate = &visitor->http->gate;
-    (void)kind;
-    if (strcasecmp(key, "Host") == 0) {
-        visitor->n_hosts++;
-        visitor->n_known += value && wi_gate_knows(gate, value, strlen(value));
-    } else if (gate->token && strcasecmp(key, "Authorization") == 0) {
-        visitor->n_authorizations++;
-        visitor->n_admitted += value && wi_gate_admits(gate, value, strlen(value));
-    }
-    return MHD_YES;
-}
-
-/* HTTP_OK, or the page that refuses the request. */
-static enum http_page http_knock(struct wi_http *http, struct MHD_Connection *connection,
-                                 const char *version)
-{
-    struct http_visitor visitor = {.http = http};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, http_visit, &visitor);
-    bool has_good_host = visitor.n_hosts == 0 ? strcmp(version, MHD_HTTP_VERSION_1_0) == 0
-                                              : visitor.n_hosts == 1 && visitor.n_known == 1;
-    if (!has_good_host) {
-        return HTTP_HOST;
-    }
-    bool has_token = visitor.n_authorizations == 1 && visitor.n_admitted == 1;
-    return has_token || !http->gate.token ? HTTP_OK : HTTP_TOKEN;
-}
-
 /* ---- answers ------------------------------------------------------------------------------- */
 
 static enum MHD_Result http_answer(struct MHD_Connection *connection, unsigned status,
@@ -203,78 +155,33 @@ static bool http_refresh(struct wi_http *http)
     return is_well || http->worlds->is_changing;
 }
 
-static struct MHD_Response *http_response_make(const char *type, void *bytes, size_t length,
-                                               enum MHD_ResponseMemoryMode mode)
+/* The exposition of now, or of up to 250 ms ago. */
+static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection *connection,
+                                    const struct wi_head *head)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, mode);
-    if (!response) {
-        if (mode == MHD_RESPMEM_MUST_FREE) {
-            free(bytes);
-        }
-        return NULL;
-    }
-    if (MHD_add_response_header(response, "Content-Type", type) != MHD_YES ||
-        MHD_add_response_header(response, "Cache-Control", "no-store") != MHD_YES ||
-        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") != MHD_YES) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
-}
-
-static void http_render_drop(struct http_render *render)
-{
-    if (render->response) {
-        MHD_destroy_response(render->response);
-        render->response = NULL;
-    }
-}
-
-/* The exposition of now, or of up to 250 ms ago; NULL without memory. */
-static struct MHD_Response *http_rendered(struct wi_http *http, enum wi_format format)
-{
-    struct http_render *render = &http->render[format];
-    if (render->response && http->now - render->at <= HTTP_FRESH) {
-        return render->response;
-    }
-    struct wi_buffer buffer;
-    wi_buffer_init(&buffer, HTTP_MAX_EXPOSITION);
-    if (render->length > 0) {
-        wi_buffer_reserve(&buffer, render->length + render->length / 16);
-        wi_buffer_clear(&buffer);
-    }
-    if (wi_scrape_encode(http->worlds, format, http->without_process, &buffer) != WEIR_OK) {
-        wi_buffer_finish(&buffer);
-        return NULL;
-    }
-    struct MHD_Response *response = http_response_make(
-        wi_prometheus_content_type(format), buffer.bytes, buffer.length, MHD_RESPMEM_MUST_FREE);
-    if (!response || MHD_add_response_header(response, "Vary", "Accept") != MHD_YES) {
-        if (response) {
-            MHD_destroy_response(response);
-        }
-        return NULL;
-    }
-    http_render_drop(render);
-    render->response = response;
-    render->at = http->now;
-    render->length = buffer.length;
-    return response;
-}
-
-static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection *connection)
-{
-    const char *accept =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-    struct MHD_Response *response = NULL;
-    if (http_refresh(http)) {
-        response = http_rendered(http, wi_prometheus_negotiate(accept));
-    }
-    if (!response) {
+    enum wi_format format = wi_accept_format(head->accept);
+    struct wi_render *render = &http->render[format];
+    bool is_fresh = render->plain && http->now - render->at <= HTTP_FRESH;
+    if (!http_refresh(http) || !(is_fresh || wi_render_make(render, http->worlds, format,
+                                                            http->without_process, http->now))) {
         return http_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->page[HTTP_UNREADABLE]);
     }
+    struct MHD_Response *response =
+        wi_accept_wants_gzip(&head->codings) ? wi_render_gzip(render, format) : NULL;
+    if (!response && !wi_accept_takes_identity(&head->codings)) {
+        return http_answer(connection, MHD_HTTP_NOT_ACCEPTABLE, http->page[HTTP_CODING]);
+    }
     http->worlds->self->scrapes++;
-    return http_answer(connection, MHD_HTTP_OK, response);
+    return http_answer(connection, MHD_HTTP_OK, response ? response : render->plain);
+}
+
+/* HTTP_OK, or the page that refuses the request. That the process lives is no secret. */
+static enum http_page http_check(const struct wi_head *head)
+{
+    if (!head->has_host) {
+        return HTTP_HOST;
+    }
+    return head->has_token || strcmp(head->path, HTTP_HEALTH) == 0 ? HTTP_OK : HTTP_TOKEN;
 }
 
 static bool http_has_body(struct MHD_Connection *connection)
@@ -313,7 +220,9 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
         *request = http;
         return MHD_YES;
     }
-    enum http_page refusal = http_knock(http, connection, version);
+    struct wi_head head;
+    wi_head_read(connection, &http->gate, url, version, &head);
+    enum http_page refusal = http_check(&head);
     if (refusal != HTTP_OK) {
         http->worlds->self->http_rejected++;
         return http_answer(connection,
@@ -323,10 +232,10 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
     if (!http_is_get(method)) {
         return http_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->page[HTTP_METHOD]);
     }
-    if (strcmp(url, "/metrics") == 0) {
-        return http_metrics(http, connection);
+    if (strcmp(head.path, "/metrics") == 0) {
+        return http_metrics(http, connection, &head);
     }
-    if (strcmp(url, "/healthz") == 0) {
+    if (strcmp(head.path, HTTP_HEALTH) == 0) {
         bool is_well = http_refresh(http);
         return http_answer(connection, is_well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
                            http->page[is_well ? HTTP_OK : HTTP_UNREADABLE]);
@@ -521,8 +430,8 @@ static void http_deadlines(struct wi_http *http)
         }
     }
     for (size_t i = 0; i < 2; i++) {
-        if (http->render[i].response && http->now - http->render[i].at >= HTTP_KEEP_RENDER) {
-            http_render_drop(&http->render[i]);
+        if (http->render[i].plain && http->now - http->render[i].at >= HTTP_KEEP_RENDER) {
+            wi_render_drop(&http->render[i]);
         }
     }
 }
@@ -553,7 +462,7 @@ static int http_timeout(struct wi_http *http)
         }
     }
     for (size_t i = 0; i < 2; i++) {
-        if (http->render[i].response && http->render[i].at + HTTP_KEEP_RENDER < due) {
+        if (http->render[i].plain && http->render[i].at + HTTP_KEEP_RENDER < due) {
             due = http->render[i].at + HTTP_KEEP_RENDER;
         }
     }
@@ -622,11 +531,13 @@ static void http_daemon_start(struct wi_http *http)
         [HTTP_HOST] = "This Host is not answered: ask for localhost or an IP address, or name the "
                       "host in WEIR_HTTP_HOSTS.\n",
         [HTTP_TOKEN] = "A token is needed: Authorization: Bearer TOKEN.\n",
+        [HTTP_CODING] =
+            "Accept-Encoding refuses gzip and identity: there is no other coding here.\n",
         [HTTP_UNREADABLE] = "The numbers cannot be read now.\n",
     };
     for (size_t i = 0; i < HTTP_N_PAGES; i++) {
-        http->page[i] = http_response_make("text/plain; charset=utf-8", (void *)(uintptr_t)pages[i],
-                                           strlen(pages[i]), MHD_RESPMEM_PERSISTENT);
+        http->page[i] = wi_response_make("text/plain; charset=utf-8", (void *)(uintptr_t)pages[i],
+                                         strlen(pages[i]), MHD_RESPMEM_PERSISTENT);
         if (!http->page[i]) {
             return;
         }
@@ -649,7 +560,7 @@ static void http_daemon_start(struct wi_http *http)
 static void http_daemon_stop(struct wi_http *http)
 {
     for (size_t i = 0; i < 2; i++) {
-        http_render_drop(&http->render[i]);
+        wi_render_drop(&http->render[i]);
     }
     if (http->daemon) {
         MHD_stop_daemon(http->daemon);
