@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: own-program */
 /*
  * A hostile server, from its bytes to what the commands print: `weir snapshot`, `weir subscribe` and
  * the screen run over a socketpair whose other end plays the input. It comes in pieces, one whenever

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: own-program */
 /*
  * A recording that nobody may trust, as a file of any bytes or as records whose checksums hold: all its
  * looks, forwards and sought; steps made of them; and every answer of a player. fuzz: max_len=4096

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: own-program */
 /*
  * What weir itself reads of HTTP: Accept, Host, the list of further hosts, the address to listen on,
  * Authorization, Accept-Encoding and the request target; and what it compresses. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the

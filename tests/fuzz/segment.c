@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: own-program */
 /*
  * A segment's file from a process that is not to be trusted: the image of a real one, made by the
  * library when the program begins, with changes; some of them come between two readings, or in the

@@ -17,8 +17,8 @@
 /* One input. Returns 0; whatever is wrong ends the program. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* Called by libFuzzer and by replay.c before the first input: fuzz_begin, and what the command line
- * asks of fuzz_seeds. */
+/* Called by libFuzzer before the first input: fuzz_begin, and what the command line asks of
+ * fuzz_seeds. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 /* Once, before the first input. Optional. */

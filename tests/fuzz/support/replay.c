@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fuzz target without a fuzzer: goes once through the files that it is given, and through those of
- * the folders. The last name printed is that of the input which ended the program.
+ * Fuzz targets without a fuzzer: PROGRAM TARGET FILE... goes once through the files, and through those
+ * of the folders. The last name printed is that of the input which ended the program. The build gives
+ * each target's functions names of their own (rules.cmake).
  */
 #include "fuzz.h"
 
@@ -9,6 +10,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define REPLAY_TARGET(name)                                                                        \
+    int name##_input(const uint8_t *bytes, size_t n);                                              \
+    __attribute__((weak)) void name##_begin(void);
+#include "replay_targets.h"
+#undef REPLAY_TARGET
+
+static const struct replay_target {
+    const char *name;
+    int (*input)(const uint8_t *bytes, size_t n);
+    void (*begin)(void);
+} targets[] = {
+#define REPLAY_TARGET(name) {#name, name##_input, name##_begin},
+#include "replay_targets.h"
+#undef REPLAY_TARGET
+};
+
+static const struct replay_target *target;
 static size_t n_inputs;
 
 static void replay_file(const char *path)
@@ -28,7 +46,7 @@ static void replay_file(const char *path)
     }
     fclose(file);
     fprintf(stderr, "%s\n", path);
-    LLVMFuzzerTestOneInput(bytes, n);
+    target->input(bytes, n);
     free(bytes);
     n_inputs++;
 }
@@ -59,8 +77,19 @@ static void replay(const char *path)
 
 int main(int argc, char **argv)
 {
-    LLVMFuzzerInitialize(&argc, &argv);
-    for (int i = 1; i < argc; i++) {
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        if (argc > 1 && strcmp(argv[1], targets[i].name) == 0) {
+            target = &targets[i];
+        }
+    }
+    if (!target) {
+        fprintf(stderr, "usage: %s TARGET FILE...\n", argv[0]);
+        return 2;
+    }
+    if (target->begin) {
+        target->begin();
+    }
+    for (int i = 2; i < argc; i++) {
         replay(argv[i]);
     }
     fprintf(stderr, "%zu inputs\n", n_inputs);
