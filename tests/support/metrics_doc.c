@@ -80,14 +80,18 @@ int main(int argc, char **argv)
         print_list();
         return 0;
     }
-    printf("<!-- Made from agent/metrics/*.def by tests/support/metrics_doc.c; a test keeps it "
-           "true. -->\n"
-           "# What is measured\n\n"
-           "One table for each kind of thing. A field is a topic's FIELD in `weir subscribe` and a "
-           "column's\nname on the screen; the dotted path is where `weir snapshot -o json` has it; "
-           "the family is what\nPrometheus scrapes. Durations are seconds, sizes bytes; a number "
-           "that there is not (the capacity\nof an unbounded channel) is `null` in JSON and no "
-           "series in a scrape. `size` is a second name of\na channel's `depth`.\n");
+    printf(
+        "<!-- Made from agent/metrics/*.def by tests/support/metrics_doc.c; a test keeps it "
+        "true. -->\n"
+        "# What is measured\n\n"
+        "One table for each kind of thing. A field is a topic's FIELD in `weir subscribe` and a "
+        "column's\nname on the screen; the dotted path is where `weir snapshot -o json` has it; "
+        "the family is what\nPrometheus scrapes. Durations are seconds, sizes bytes; a number "
+        "that there is not (the capacity\nof an unbounded channel) is `null` in JSON and no "
+        "series in a scrape. `size` is a second name of\na channel's `depth`.\n\n"
+        "Integers are JSON numbers at any size, with all their digits. A parser that makes doubles "
+        "of them\n(JavaScript, jq before 1.7) rounds those beyond 2^53; Python, Go's json.Number "
+        "and jq 1.7 do not.\n");
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         print_table(wi_metric_table((enum wi_kind)kind));
     }

@@ -63,10 +63,10 @@ static void numbers_keep_their_value(void **state)
     expect_json(wc_value_u64(0), "0");
     expect_json(wc_value_u64(4096), "4096");
     expect_json(wc_value_u64(UINT64_C(9007199254740992)), "9007199254740992");
-    expect_json(wc_value_u64(UINT64_C(9007199254740994)), "\"9007199254740994\"");
-    expect_json(wc_value_u64(UINT64_MAX), "\"18446744073709551615\"");
+    expect_json(wc_value_u64(UINT64_C(9007199254740994)), "9007199254740994");
+    expect_json(wc_value_u64(UINT64_MAX), "18446744073709551615");
     expect_json(i64(-5), "-5");
-    expect_json(i64(INT64_MIN), "\"-9223372036854775808\"");
+    expect_json(i64(INT64_MIN), "-9223372036854775808");
     expect_json(f64(0.1), "0.1");
     expect_json(f64(1.0 / 3), "0.3333333333333333");
     expect_json(f64(2), "2");

@@ -228,7 +228,7 @@ static void side_describe_by_tables(struct wc_side *side)
     }
 }
 
-/* A number, also one that is too great for JSON and so a text. */
+/* A number; also as a text, as an earlier version wrote those beyond 2^53. */
 static double node_number(const struct wc_node *node)
 {
     char *rest;

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define JSON_EXACT_MAX   9007199254740992.0 /* 2^53: what every reader of JSON keeps exact */
 #define JSON_MAX_MEMBERS 64u
 #define JSON_MAX_DEPTH   4u
 
@@ -86,16 +85,13 @@ void wc_json_value(struct wc_json *json, const char *key, const struct wc_value 
 {
     char room[WC_VALUE_TEXT];
     const char *plain = wc_value_plain(value, room);
-    double number = wc_value_number(value);
     if (value->type == WC_TEXT || value->type == WC_TIME) {
         wc_json_text(json, key, plain);
     } else if (value->type == WC_ABSENT || plain[0] == '\0') {
         wc_json_null(json, key);
     } else {
-        bool is_exact =
-            value->type == WC_F64 || (number <= JSON_EXACT_MAX && number >= -JSON_EXACT_MAX);
         json_key(json, key);
-        fprintf(json->out, is_exact ? "%s" : "\"%s\"", plain);
+        fputs(plain, json->out);
     }
 }
 
