@@ -104,6 +104,13 @@ def every_form_has_the_numbers():
     assert human[0][:2] == ["game[%d]" % host.pid, "running"], human
     assert ["backpressure_rejects", "27"] in [line[:2] for line in human], human
     assert ["moves", "5", "unbounded"] in [line[:3] for line in human], human
+    titles = next(line for line in human if line[:1] == ["CHANNEL"])
+    for line in human[human.index(titles) + 1:]:
+        if not line:
+            break  # the end of the table
+        shown = dict(zip(titles, line))
+        assert (int(shown["DEPTH"].replace(",", "")) == int(shown["SENT"].replace(",", "")) -
+                int(shown["RECEIVED"].replace(",", "")) - int(shown["DISCARDED"].replace(",", ""))), shown
     rows = list(csv.DictReader(io.StringIO(weir("snapshot", host.pid, "-o", "csv").out)))
     depth = [row for row in rows if (row["kind"], row["name"], row["field"]) == (
         "channel", "moves", "depth")]

@@ -63,13 +63,13 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     uint32_t word = LOAD(*(const uint32_t *)(const void *)&head->kind);
     memcpy(&raw->kind, &word, sizeof(word));
     raw->capacity = LOAD(head->capacity);
+    raw->unsent = LOAD(slot->in.other); /* before the sends that it takes back */
     for (int i = 0; i < 3; i++) {
         raw->entering[i] = LOAD(*(i & 1 ? &slot->out.shared[i >> 1] : &slot->in.shared[i >> 1]));
     }
     for (int i = 0; i < 4; i++) {
         raw->rejects[i] = LOAD(slot->in.rejects[i]);
     }
-    raw->unsent = LOAD(slot->in.other);
     if (raw->kind != WI_CHANNEL) {
         raw->in_other = raw->unsent;
     }

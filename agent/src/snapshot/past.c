@@ -61,7 +61,7 @@ void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[W
     ret_words[0] = raw->entering[0];
     switch (raw->kind) {
     case WI_CHANNEL:
-        ret_words[0] = world_minus(raw->entering[0], raw->unsent);
+        ret_words[0] = world_channel_sent(raw);
         ret_words[1] = raw->leaving[1] + world_discarded(raw);
         ret_words[2] = world_minus(raw->entering[2], raw->leaving[3]);
         ret_words[3] = world_rejects(raw);

@@ -60,7 +60,7 @@ static void world_build_channel(struct wi_world *world, size_t id, struct wi_row
         put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    put_u64(row, WI_CHANNEL_SENT, world_minus(raw->entering[0], raw->unsent));
+    put_u64(row, WI_CHANNEL_SENT, world_channel_sent(raw));
     put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[1]);
     put_u64(row, WI_CHANNEL_DISCARDED, world_discarded(raw));
     for (int i = 0; i < 3; i++) {

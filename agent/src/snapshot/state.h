@@ -118,10 +118,18 @@ static inline uint64_t world_discarded(const struct wi_raw *raw)
     return raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
 }
 
+/* Messages sent, without those taken back: at least as many as have left, though a receive hook may run
+ * before its send hook. So SENT - RECEIVED - DISCARDED = DEPTH in every row. */
+static inline uint64_t world_channel_sent(const struct wi_raw *raw)
+{
+    uint64_t sent = world_minus(raw->entering[0], raw->unsent);
+    uint64_t left = raw->leaving[1] + world_discarded(raw);
+    return sent > left ? sent : left;
+}
+
 static inline uint64_t world_channel_depth(const struct wi_raw *raw)
 {
-    uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
-    return world_minus(raw->entering[0], left);
+    return world_channel_sent(raw) - raw->leaving[1] - world_discarded(raw);
 }
 
 static inline uint64_t world_rejects(const struct wi_raw *raw)

@@ -36,7 +36,7 @@ static void world_rated(const struct wi_world *world, size_t id, uint64_t ret_co
     ret_counts[RATE_OUT] = 0;
     ret_counts[RATE_REJECTS] = world_rejects(raw);
     if (raw->kind == WI_CHANNEL) {
-        ret_counts[RATE_IN] = world_minus(raw->entering[0], raw->unsent);
+        ret_counts[RATE_IN] = world_channel_sent(raw);
         ret_counts[RATE_OUT] = raw->leaving[1];
     } else if (raw->kind == WI_SEMAPHORE) {
         ret_counts[RATE_IN] = raw->entering[2];

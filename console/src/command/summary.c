@@ -22,6 +22,7 @@ static const struct wc_column summary_channels[] = {
     {"OUT/S", "out_rate", WC_SHAPE_RATE, NULL, true},
     {"SENT", "sent", WC_SHAPE_EXACT, NULL, false},
     {"RECEIVED", "received", WC_SHAPE_EXACT, NULL, false},
+    {"DISCARDED", "discarded", WC_SHAPE_EXACT, NULL, false},
     {"REJECTS", "rejects", WC_SHAPE_EXACT, NULL, false},
     {"HIGH", "high_water", WC_SHAPE_EXACT, NULL, false},
     {"QUEUED", "queued_bytes", WC_SHAPE_BYTES, NULL, false},
@@ -83,6 +84,7 @@ static const struct wc_column summary_senders[] = {
     {"IN FLIGHT", "in_flight", WC_SHAPE_EXACT, NULL, false},
     {"BYTES", "in_flight_bytes", WC_SHAPE_BYTES, NULL, false},
     {"SENT", "sent", WC_SHAPE_EXACT, NULL, false},
+    {"HAS LEFT", "left", WC_SHAPE_EXACT, NULL, false},
     {"AGE", "age", WC_SHAPE_SECONDS, NULL, true},
 };
 static const struct wc_column summary_counters[] = {
