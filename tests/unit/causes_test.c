@@ -156,6 +156,41 @@ static void exhausted_but_moving_is_not_leaked(void **state)
     assert_says(text(found("permits_exhausted"), WI_WARNING_TEXT), "no permit free for 5 min");
 }
 
+static void no_permits_at_all_is_no_alarm_by_itself(void **state)
+{
+    (void)state;
+    struct wi_row *gate = fake_world_add_semaphore(world, "gate", 0, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        look();
+        assert_int_equal(wi_world_count(world, WI_WARNING), 0);
+    }
+    fake_world_set_u64(gate, WI_SEMAPHORE_WAITERS, 3);
+    look();
+    assert_string_equal(text(found("permits_none"), WI_WARNING_TEXT),
+                        "gate: it has 0 permits, waiting: 3");
+    assert_severity("permits_none", "info");
+    fake_world_set_f64(gate, WI_SEMAPHORE_REJECT_RATE, 5);
+    for (unsigned i = 0; i < 70; i++) {
+        look();
+    }
+    assert_string_equal(text(found("permits_none"), WI_WARNING_TEXT),
+                        "gate: it has 0 permits, 5.0 refused/s, waiting: 3");
+    assert_severity("permits_none", "warning");
+    assert_null(found("permits_exhausted"));
+    assert_null(found("permits_leaked"));
+}
+
+static void permits_that_were_only_released_are_free(void **state)
+{
+    (void)state;
+    struct wi_row *items = fake_world_add_semaphore(world, "items", 0, 7);
+    fake_world_set_u64(items, WI_SEMAPHORE_WAITERS, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        look();
+        assert_int_equal(wi_world_count(world, WI_WARNING), 0);
+    }
+}
+
 /* ---- orphans ------------------------------------------------------------------------------- */
 
 static void orphans_that_stay_are_told(void **state)
@@ -344,6 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(permits_that_do_not_come_back_are_leaked),
         TEST(more_work_holds_more_permits_and_leaks_none),
+        TEST(no_permits_at_all_is_no_alarm_by_itself),
+        TEST(permits_that_were_only_released_are_free),
         TEST(permits_that_come_and_go_are_not_leaked),
         TEST(all_taken_and_none_given_back),
         TEST(exhausted_but_moving_is_not_leaked),

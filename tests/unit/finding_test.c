@@ -265,6 +265,46 @@ static void bounded_channel_is_never_growing_but_full(void **state)
     assert_text("warning", "moves: 92 % full, 9,200 of 10,000");
 }
 
+static void look_three_times(struct wi_row *row, uint64_t depth)
+{
+    static uint64_t received = 1000000;
+    for (unsigned i = 0; i < 3; i++) {
+        set_depth(row, depth, received += 100);
+        look();
+    }
+}
+
+static void more_than_the_capacity_is_said_as_that(void **state)
+{
+    (void)state;
+    struct wi_row *jobs = fake_world_add_channel(world, "jobs", 0, 0, 10);
+    look_three_times(jobs, 50);
+    assert_text("warning", "jobs: over capacity, 50 queued with a declared capacity of 10");
+    assert_string_equal(warning(0, WI_WARNING_KIND), "channel_over_capacity");
+    /* A few more may be senders that wait, and are counted before they push. */
+    look_three_times(jobs, 12);
+    assert_text("warning", "jobs: full, 12 queued with a capacity of 10");
+    assert_string_equal(warning(0, WI_WARNING_KIND), "channel_full");
+    look_three_times(jobs, 10);
+    assert_text("warning", "jobs: 100 % full, 10 of 10");
+}
+
+static void a_capacity_of_one_or_none_is_no_alarm_until_many_wait(void **state)
+{
+    (void)state;
+    for (uint64_t capacity = 0; capacity <= 1; capacity++) {
+        struct wi_row *hand = fake_world_add_channel(world, "hand", 0, 0, capacity);
+        look_three_times(hand, capacity + 4);
+        assert_int_equal(n_warnings(), 0);
+        look_three_times(hand, 50);
+        assert_string_equal(warning(0, WI_WARNING_KIND), "channel_over_capacity");
+        fake_world_remove(world, hand);
+    }
+    struct wi_row *free = fake_world_add_channel(world, "free", 0, 0, WEIR_UNBOUNDED);
+    look_three_times(free, 50);
+    assert_int_equal(n_warnings(), 0);
+}
+
 static void full_at_one_look_is_nothing(void **state)
 {
     (void)state;
@@ -680,6 +720,8 @@ int main(void)
         TEST(second_leak_below_an_old_peak_is_named),
         TEST(growth_for_a_minute_is_critical),
         TEST(bounded_channel_is_never_growing_but_full),
+        TEST(more_than_the_capacity_is_said_as_that),
+        TEST(a_capacity_of_one_or_none_is_no_alarm_until_many_wait),
         TEST(full_at_one_look_is_nothing),
         TEST(nobody_receives),
         TEST(what_stands_at_the_first_look_is_said_at_once),

@@ -157,6 +157,72 @@ static void a_refusal_is_counted_once_and_permits_add_up(void **state)
     assert_int_equal(child_run(counts_a_reject_once), 0);
 }
 
+/* As sem_init(&items, 0, 0): each release is a permit, and none is ever "taken". */
+static void starts_without_permits(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_semaphore_options options = WEIR_SEMAPHORE_INIT("items", 0);
+    struct weir_semaphore *items = weir_semaphore_open(&options);
+    CHECK(items != NULL);
+    step(SECOND);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_PERMITS) == 0);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 0);
+    weir_semaphore_release(items, 5);
+    weir_semaphore_acquire(items, 2);
+    step(SECOND);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 3);
+    CHECK(value(WI_SEMAPHORE, WI_SEMAPHORE_SATURATION)->type == WI_ABSENT);
+    CHECK(is_near(WI_SEMAPHORE, WI_SEMAPHORE_EXHAUSTED_SECONDS, 0));
+    weir_semaphore_acquire(items, 3);
+    step(SECOND);
+    CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 0);
+    CHECK(is_near(WI_SEMAPHORE, WI_SEMAPHORE_EXHAUSTED_SECONDS, 0));
+    CHECK(wi_world_count(world, WI_WARNING) == 0);
+    wi_world_close(world);
+}
+
+static void a_semaphore_may_start_without_permits(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(starts_without_permits), 0);
+}
+
+static bool adds_up(void)
+{
+    return u64(WI_CHANNEL, WI_CHANNEL_SENT) - u64(WI_CHANNEL, WI_CHANNEL_RECEIVED) -
+               u64(WI_CHANNEL, WI_CHANNEL_DISCARDED) ==
+           u64(WI_CHANNEL, WI_CHANNEL_DEPTH);
+}
+
+static void adds_up_whatever_happens(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", 100);
+    struct weir_channel *channel = weir_channel_open(&options);
+    send(channel, 20, 1);
+    receive(channel, 5, 1);
+    weir_channel_discard(channel, 3, 3, WEIR_DISCARD_EXPIRED);
+    weir_channel_unsend(channel, 1, WEIR_REJECT_FULL);
+    step(SECOND);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_DEPTH) == 11 && adds_up());
+    /* Receive hooks that run before their send hooks. */
+    receive(channel, 14, 1);
+    step(SECOND);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_DEPTH) == 0 && adds_up());
+    send(channel, 5, 1);
+    step(SECOND);
+    CHECK(u64(WI_CHANNEL, WI_CHANNEL_DEPTH) == 2 && adds_up());
+    wi_world_close(world);
+}
+
+static void sent_less_received_less_discarded_is_the_depth(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(adds_up_whatever_happens), 0);
+}
+
 static void follows_tasks(const char *dir)
 {
     (void)dir;
@@ -319,6 +385,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_channel_is_shown_as_it_is),
         cmocka_unit_test(a_refusal_is_counted_once_and_permits_add_up),
+        cmocka_unit_test(a_semaphore_may_start_without_permits),
+        cmocka_unit_test(sent_less_received_less_discarded_is_the_depth),
         cmocka_unit_test(tasks_are_pending_then_running_then_gone),
         cmocka_unit_test(the_oldest_message_has_an_age),
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),

@@ -313,7 +313,7 @@ enum weir_semaphore_reject {
 struct weir_semaphore_options {
     size_t size;      /* sizeof(struct weir_semaphore_options) */
     const char *name; /* required, copied */
-    uint64_t permits; /* all permits, taken or not */
+    uint64_t permits; /* all permits, taken or not; 0: they come by releases */
     enum weir_latency latency;
     enum weir_storage storage;
     const char *source_file;

@@ -7,6 +7,7 @@
 
 #define CHANNEL_LOOKS         3U /* in a row that a queue must be nearly full */
 #define CHANNEL_NEARLY_FULL   0.85
+#define CHANNEL_WAITING       16U /* senders that may wait at a queue that is full */
 #define CHANNEL_REJECTS       0.01
 #define CHANNEL_MANY_REJECTS  0.10
 #define CHANNEL_ORPHAN_LOOKS  5U
@@ -264,17 +265,52 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *
 
 /* ---- it is full, or refuses ---- */
 
-static void channel_full(struct wi_finding *finding, const struct finding_note *note, double fill,
+/* Messages beyond the capacity that may be those of senders that wait for room: the send hook stands
+ * before the push. More than that is a bound that nobody enforces. */
+static uint64_t channel_slack(uint64_t capacity)
+{
+    return capacity / 8 > CHANNEL_WAITING ? capacity / 8 : CHANNEL_WAITING;
+}
+
+static void channel_over_capacity(struct wi_finding *finding, const struct finding_note *note,
+                                  uint64_t capacity)
+{
+    char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX];
+    struct finding_entry *entry =
+        channel_entry(finding, FINDING_WARNING, (double)note->depth, "channel_over_capacity", note,
+                      "Declare the capacity that the queue has, or refuse what is beyond it.");
+    wi_entry_write(entry->text, "%s: over capacity, %s queued with a declared capacity of %s",
+                   note->name, wi_words_count(depth, note->depth), wi_words_count(bound, capacity));
+    channel_write_rates(entry, note);
+    wi_entry_write(entry->evidence, "; the declared bound is not enforced");
+    finding_put_since(entry, finding->now - note->full_since);
+}
+
+static void channel_full(struct wi_finding *finding, const struct finding_note *note,
                          uint64_t capacity)
 {
-    char depth[WI_WORDS_MAX];
-    char bound[WI_WORDS_MAX];
+    char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX];
+    bool is_over = note->depth > capacity;
+    if (is_over && note->depth - capacity > channel_slack(capacity)) {
+        channel_over_capacity(finding, note, capacity);
+        return;
+    }
     struct finding_entry *entry = channel_entry(
         finding, FINDING_WARNING, (double)note->depth, "channel_full", note,
         "Find out what its receiver waits for; a larger bound only makes the wait longer.");
-    wi_entry_write(entry->text, "%s: %u %% full, %s of %s", note->name, (unsigned)(fill * 100),
-                   wi_words_count(depth, note->depth), wi_words_count(bound, capacity));
+    wi_words_count(depth, note->depth);
+    wi_words_count(bound, capacity);
+    if (is_over) {
+        wi_entry_write(entry->text, "%s: full, %s queued with a capacity of %s", note->name, depth,
+                       bound);
+    } else {
+        wi_entry_write(entry->text, "%s: %u %% full, %s of %s", note->name,
+                       (unsigned)(100 * (double)note->depth / (double)capacity), depth, bound);
+    }
     channel_write_rates(entry, note);
+    if (is_over) {
+        wi_entry_write(entry->evidence, "; senders that wait for room count as queued");
+    }
     finding_put_since(entry, finding->now - note->full_since);
 }
 
@@ -283,9 +319,12 @@ static uint32_t channel_full_looks(const struct finding_note *note, double capac
                                    uint64_t *ret_since)
 {
     uint32_t n = 0;
-    while (capacity >= 2 && n < wi_trail_count(&note->trail)) {
+    /* One or none is full whenever it is used. */
+    double full =
+        capacity >= 2 ? CHANNEL_NEARLY_FULL * capacity : capacity + (double)CHANNEL_WAITING + 1;
+    while (n < wi_trail_count(&note->trail)) {
         struct wi_trail_look look = wi_trail_at(&note->trail, n);
-        if ((double)look.depth < CHANNEL_NEARLY_FULL * capacity) {
+        if ((double)look.depth < full) {
             break;
         }
         *ret_since = look.nanos;
@@ -467,15 +506,14 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     }
     channel_look(finding, row, note);
     double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
-    double fill = capacity >= 2 ? (double)depth / capacity : 0;
-    uint32_t n_full = channel_full_looks(note, capacity, &note->full_since);
+    uint32_t n_full =
+        note->is_unbounded ? 0 : channel_full_looks(note, capacity, &note->full_since);
     bool is_full = n_full >= CHANNEL_LOOKS || (finding->is_dead && n_full > 0);
     if (wi_finding_is_stalled(note) || !is_full) {
         wi_finding_stall(finding, note);
         wi_finding_first_look(finding, note);
     } else {
-        channel_full(finding, note, fill < 1 ? fill : 1,
-                     wi_finding_count(row, WI_CHANNEL_CAPACITY));
+        channel_full(finding, note, wi_finding_count(row, WI_CHANNEL_CAPACITY));
     }
     channel_rejecting(finding, row, note);
     channel_orphaned(finding, row, note);

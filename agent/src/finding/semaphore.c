@@ -10,7 +10,7 @@
 
 void wi_semaphore_note(struct finding_note *note, uint64_t nanos, uint64_t permits)
 {
-    bool is_gone = note->depth >= permits;
+    bool is_gone = permits > 0 && note->depth >= permits;
     note->none_since = !is_gone ? 0 : note->none_since ? note->none_since : nanos;
     note->refused_since = !(note->refused_rate > 0) ? 0
                           : note->refused_since     ? note->refused_since
@@ -130,15 +130,42 @@ static void semaphore_exhausted(struct wi_finding *finding, const struct wi_row 
     finding_put_since(entry, finding->now - since);
 }
 
+/* It was opened with none, or resized to none, and somebody wants one: nobody can tell from outside
+ * whether that is meant. */
+static void semaphore_empty(struct wi_finding *finding, const struct wi_row *row,
+                            const struct finding_note *note)
+{
+    char rate[WI_WORDS_MAX], waiting[WI_WORDS_MAX];
+    uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
+    bool is_refusing = note->refused_since != 0;
+    if (wi_finding_count(row, WI_SEMAPHORE_AVAILABLE) > 0 || (!is_refusing && waiters == 0)) {
+        return;
+    }
+    struct finding_entry *entry = wi_entry_add(
+        finding, is_refusing ? FINDING_WARNING : FINDING_INFO, note->refused_rate + (double)waiters,
+        "permits_none", note->name,
+        "Release permits or resize it when the work may begin; until then a wait is by design.");
+    wi_entry_write(
+        entry->text, "%s: it has 0 permits%s%s%s%s%s", note->name, is_refusing ? ", " : "",
+        is_refusing ? wi_words_rate(rate, note->refused_rate) : "", is_refusing ? " refused/s" : "",
+        waiters ? ", waiting: " : "", waiters ? wi_words_count(waiting, waiters) : "");
+    finding_put(entry, WI_WARNING_RATE, note->refused_rate);
+    if (is_refusing) {
+        finding_put_since(entry, finding->now - note->refused_since);
+    }
+}
+
 void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
 {
     uint64_t permits = wi_finding_count(row, WI_SEMAPHORE_PERMITS);
     uint64_t available = wi_finding_count(row, WI_SEMAPHORE_AVAILABLE);
     uint64_t taken = permits > available ? permits - available : 0;
     double rejects = finding_number(row, WI_SEMAPHORE_REJECT_RATE, 0);
-    struct finding_note *note = wi_note_get(finding, WI_SEMAPHORE, row->id, taken,
-                                            finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
-                                                (taken > 0 || rejects > 0 || permits == 0));
+    uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
+    struct finding_note *note =
+        wi_note_get(finding, WI_SEMAPHORE, row->id, taken,
+                    finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
+                        (taken > 0 || rejects > 0 || (permits == 0 && waiters > 0)));
     if (!note) {
         return;
     }
@@ -157,6 +184,10 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
         note->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);
         note->refused_rate = rejects;
         wi_semaphore_note(note, finding->now, permits);
+    }
+    if (permits == 0) {
+        semaphore_empty(finding, row, note);
+        return;
     }
     semaphore_exhausted(finding, row, note, was_gone, was_refusing);
     semaphore_leaked(finding, row, note);

@@ -365,7 +365,7 @@ double wi_history_value(const struct wi_history *history, int track, enum wi_kin
     case HOW_DIFFERENCE:
         return history_minus(words[a], words[found->b]);
     case HOW_SHARE:
-        return words[found->b] ? (double)words[a] / (double)words[found->b] : 0;
+        return words[found->b] ? (double)words[a] / (double)words[found->b] : NAN;
     case HOW_RATE:
         return history_growth(words_before, words, a) / seconds;
     case HOW_NANOS_RATE:

@@ -99,9 +99,10 @@ static void world_build_semaphore(struct wi_world *world, size_t id, struct wi_r
     const struct wi_raw *raw = &world->collection.raws[id];
     uint64_t taken = world_permits_taken(raw);
     put_u64(row, WI_SEMAPHORE_PERMITS, raw->capacity);
-    put_u64(row, WI_SEMAPHORE_AVAILABLE, raw->capacity - taken);
-    put_f64(row, WI_SEMAPHORE_SATURATION,
-            raw->capacity ? (double)taken / (double)raw->capacity : 0);
+    put_u64(row, WI_SEMAPHORE_AVAILABLE, world_permits_free(raw));
+    if (raw->capacity) {
+        put_f64(row, WI_SEMAPHORE_SATURATION, (double)taken / (double)raw->capacity);
+    }
     put_u64(row, WI_SEMAPHORE_LOW_WATER, world_minus(raw->capacity, slot->peak));
     put_u64(row, WI_SEMAPHORE_ACQUIRES, raw->entering[2]);
     put_u64(row, WI_SEMAPHORE_ACQUIRED, raw->entering[0]);

@@ -143,6 +143,13 @@ static inline uint64_t world_permits_taken(const struct wi_raw *raw)
     return taken < raw->capacity ? taken : raw->capacity;
 }
 
+/* Permits that nobody holds. A semaphore without permits of its own gets them by releases alone. */
+static inline uint64_t world_permits_free(const struct wi_raw *raw)
+{
+    return raw->capacity ? raw->capacity - world_permits_taken(raw)
+                         : world_minus(raw->leaving[1], raw->entering[0]);
+}
+
 static inline uint64_t world_finished(const struct wi_raw *raw)
 {
     return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
