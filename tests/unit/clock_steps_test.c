@@ -7,6 +7,7 @@
  */
 #include "caller.h"
 #include "child.h"
+#include "segment/find.h"
 #include "snapshot/world.h"
 #include "weir/agent.h"
 
@@ -58,12 +59,27 @@ static double number(struct wi_world *world, enum wi_kind kind, int metric)
 
 /* ---- what is derived ------------------------------------------------------------------------------ */
 
+/* When `weir list` says that it was opened, in seconds. */
+static double listed(const char *dir)
+{
+    char path[256];
+    struct wi_found found;
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    CHECK(wi_find_one(path, &found) == WEIR_OK);
+    return (double)found.opened_unix_nanos / 1e9;
+}
+
+static bool is_near(double a, double b)
+{
+    return a > b - 2 && a < b + 2;
+}
+
 static void is_read_over_steps(const char *dir)
 {
     static const int64_t days[] = {0, 1, -1, -2, 365, -20000, 0};
-    (void)dir;
     set_clock(0);
     CHECK(weir_start(NULL, &error) == WEIR_OK);
+    double since = listed(dir);
     struct weir_channel *channel = open_channel("moves");
     struct weir_sender *sender = weir_sender_open(channel, "player");
     struct wi_world *world;
@@ -73,6 +89,7 @@ static void is_read_over_steps(const char *dir)
     double up = number(world, WI_PROCESS, WI_PROCESS_UPTIME);
     double born = number(world, WI_PROCESS, WI_PROCESS_START_TIME);
     CHECK(up >= 0 && up < 100);
+    struct wi_facts facts = *wi_world_facts(world); /* by which consoles know the process */
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
         set_clock(days[i]);
         for (int k = 0; k < 100; k++) {
@@ -84,8 +101,12 @@ static void is_read_over_steps(const char *dir)
         CHECK(number(world, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE) <= (double)(i + 1) * 1e9);
         double later = number(world, WI_PROCESS, WI_PROCESS_UPTIME);
         CHECK(later >= up && later < up + 10);
-        CHECK(number(world, WI_PROCESS, WI_PROCESS_START_TIME) == born);
+        CHECK(is_near(number(world, WI_PROCESS, WI_PROCESS_START_TIME), born + days[i] * DAY));
+        CHECK(is_near(listed(dir), since + days[i] * DAY));
         CHECK(number(world, WI_SENDER, WI_SENDER_AGE) >= 0);
+        CHECK(number(world, WI_SENDER, WI_SENDER_AGE) < 10);
+        CHECK(is_near((double)wi_world_opened_unix_nanos(world, 0) / 1e9, since + days[i] * DAY));
+        CHECK(wi_world_facts(world)->started_unix_nanos == facts.started_unix_nanos);
     }
     wi_world_close(world);
 }
@@ -94,6 +115,58 @@ static void rates_and_ages_do_not_follow_the_clock(void **state)
 {
     (void)state;
     assert_int_equal(child_run(is_read_over_steps), 0);
+}
+
+/* The boot's clock was wrong, and is set right after the start: what opens then is not older than its server. */
+static void opens_after_a_step(const char *dir)
+{
+    (void)dir;
+    set_clock(-10000);
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    set_clock(0);
+    struct weir_channel *channel = open_channel("moves");
+    CHECK(weir_sender_open(channel, "player"));
+    struct wi_world *world;
+    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_world_refresh(world, 1000 * SECOND, &error) == WEIR_OK);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    CHECK(is_near((double)wi_world_opened_unix_nanos(world, 0) / 1e9, (double)now.tv_sec));
+    CHECK(number(world, WI_SENDER, WI_SENDER_AGE) < 10);
+    CHECK(is_near(number(world, WI_PROCESS, WI_PROCESS_START_TIME) +
+                      number(world, WI_PROCESS, WI_PROCESS_UPTIME),
+                  (double)now.tv_sec));
+    wi_world_close(world);
+}
+
+static void what_opens_after_a_step_is_dated_by_the_new_clock(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(opens_after_a_step), 0);
+}
+
+/* Nobody knows when a dead process's clock was set: what it wrote stays. */
+static void dies(const char *dir)
+{
+    (void)dir;
+    set_clock(0);
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    _exit(0);
+}
+
+static void a_dead_process_keeps_its_dates(void **state)
+{
+    char dir[] = "/dev/shm/weir-steps-XXXXXX";
+    struct timespec now;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(child_run_in(dir, dies), 0);
+    clock_gettime(CLOCK_REALTIME, &now);
+    set_clock(400);
+    double since = listed(dir);
+    set_clock(0);
+    child_dir_remove(dir);
+    assert_true(is_near(since, (double)now.tv_sec));
 }
 
 /* ---- what is sent --------------------------------------------------------------------------------- */
@@ -165,6 +238,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_and_ages_do_not_follow_the_clock),
+        cmocka_unit_test(what_opens_after_a_step_is_dated_by_the_new_clock),
+        cmocka_unit_test(a_dead_process_keeps_its_dates),
         cmocka_unit_test(clients_get_their_updates_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "segment/file.h"
 #include "segment/layout.h"
 #include "segment/stem.h"
+#include "segment/wall.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -156,6 +157,10 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
     header.name[WEIR_NAME_MAX] = '\0';
     wi_text_clean(found.name, sizeof(found.name), header.name);
     found.state = wi_find_state(fd, header.pid, header.start_ticks, header.pid_namespace);
+    if (found.state == WI_STATE_RUNNING || found.state == WI_STATE_UNKNOWN) {
+        found.opened_unix_nanos = wi_wall_shifted(
+            header.opened_unix_nanos, wi_wall_step(header.started_unix_nanos, header.start_ticks));
+    }
     find_socket(&found);
 done:
     if (fd >= 0) {

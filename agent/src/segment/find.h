@@ -32,8 +32,8 @@ struct wi_found {
     uint64_t start_ticks;
     uid_t uid;
     enum wi_state state;
-    int64_t opened_unix_nanos;
-    uint64_t bytes; /* that it holds */
+    int64_t opened_unix_nanos; /* of a living process by the clock as it stands now */
+    uint64_t bytes;            /* that it holds */
     char name[WEIR_NAME_MAX + 1];
     enum weir_status status; /* not WEIR_OK: the file could not be read; `problem` says why */
     char problem[256];

@@ -96,7 +96,7 @@ struct wi_sender {
     struct {
         struct wi_block block;
         uint64_t left, bytes_out; /* received, discarded or taken back */
-        uint64_t opened_at;       /* nanoseconds of CLOCK_REALTIME */
+        uint64_t opened_at;       /* wi_segment_now */
         uint64_t reserved[3];
     } out;
 };
@@ -120,7 +120,7 @@ struct wi_single {
         struct wi_block block;
         uint32_t kind, kind_generation; /* the slot of its kind */
         uint32_t histogram[2];          /* of polls and of delays, in lines; 0: no room */
-        uint64_t opened_at;             /* nanoseconds of CLOCK_REALTIME */
+        uint64_t opened_at;             /* wi_segment_now */
         uint64_t spawned, done;         /* ticks; done 0: it lives */
         uint64_t reserved;
     } self;

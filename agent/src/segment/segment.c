@@ -12,6 +12,7 @@
 #include "segment/file.h"
 #include "segment/find.h"
 #include "segment/stem.h"
+#include "segment/wall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,20 +151,7 @@ static void segment_wish_read(struct segment_wish *wish, const struct weir_optio
 
 uint64_t wi_segment_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static int64_t segment_process_started(uint64_t start_ticks)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    long hertz = sysconf(_SC_CLK_TCK);
-    int64_t age =
-        (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
-        (int64_t)(start_ticks * (UINT64_C(1000000000) / (uint64_t)(hertz > 0 ? hertz : 100)));
-    return (int64_t)wi_segment_now() - (age > 0 ? age : 0);
+    return (uint64_t)(wi_wall_since_boot() + wi_segment.wall_ahead);
 }
 
 /* Fills what a header says of its process. */
@@ -178,7 +166,8 @@ static void segment_header_owner(struct wi_header *header, uint64_t start_ticks)
     /* Without a start time nobody can tell by the pid whether this process lives. */
     bool is_known = start_ticks && stat("/proc/self/ns/pid", &facts) == 0;
     header->pid_namespace = is_known ? facts.st_ino : 0;
-    header->started_unix_nanos = segment_process_started(header->start_ticks);
+    wi_segment.wall_ahead = wi_wall_ahead();
+    header->started_unix_nanos = wi_wall_started(header->start_ticks);
     header->opened_unix_nanos = (int64_t)wi_segment_now();
 }
 

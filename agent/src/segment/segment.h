@@ -48,6 +48,7 @@ struct wi_segment {
     uint32_t free_strings[3]; /* of 1, 2 and 4 lines */
     struct wi_free free_blocks[WI_N_TABLES];
     uint32_t sources[WI_N_SOURCES]; /* strings */
+    int64_t wall_ahead;             /* of CLOCK_BOOTTIME, when the segment was opened */
     uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
     uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
     weir_log_fn log;
@@ -151,7 +152,7 @@ void wi_senders_close(uint32_t channel, uint32_t generation);
 void wi_senders_zero(void);
 void wi_singles_zero(void);
 
-/* CLOCK_REALTIME in nanoseconds. */
+/* Nanoseconds since the epoch, by the wall's clock as it stood when the segment was opened (wall.h). */
 uint64_t wi_segment_now(void);
 
 /* Logs one line. The lock is not held. */

@@ -41,7 +41,7 @@ struct wi_collection {
 /* What was found in the block of a sender. */
 struct wi_raw_sender {
     uint64_t sent, left, bytes_in, bytes_out;
-    uint64_t opened_at; /* nanoseconds of CLOCK_REALTIME */
+    uint64_t opened_at; /* wi_segment_now */
     uint32_t generation;
     uint32_t channel, channel_generation;
     bool is_gone;

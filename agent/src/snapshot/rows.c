@@ -2,6 +2,8 @@
 /* Rows: what is known of a handle, put under the metrics of its table. */
 #include "snapshot/state.h"
 
+#include "segment/wall.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -266,7 +268,8 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
             put_f64(row, WI_PROCESS_WINDOW, window);
         }
     }
-    put_f64(row, WI_PROCESS_START_TIME, (double)world->facts.started_unix_nanos / 1e9);
+    int64_t started = wi_wall_shifted(world->facts.started_unix_nanos, world->wall_step);
+    put_f64(row, WI_PROCESS_START_TIME, (double)started / 1e9);
     put_u64(row, WI_PROCESS_REJECTS, wi_world_sum_rejects(world));
     put_text(row, WI_PROCESS_REJECTS_SOURCE,
              world->has_counter ? "counter" : "channels+semaphores");
@@ -407,7 +410,7 @@ int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat)
                                             ? wi_collect_head(&world->collection, seat)
                                             : NULL;
     uint64_t nanos = head ? __atomic_load_n(&head->opened_at, __ATOMIC_RELAXED) : 0;
-    return nanos <= INT64_MAX ? (int64_t)nanos : 0;
+    return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, world->wall_step) : 0;
 }
 
 const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,

@@ -84,5 +84,6 @@ void wi_world_build_sender(const struct wi_world *world, size_t i, struct wi_row
     put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, world_minus(raw.bytes_in, raw.bytes_out));
     put_u64(row, WI_SENDER_SENT, raw.sent);
     put_u64(row, WI_SENDER_LEFT, raw.left);
-    put_nanos(row, WI_SENDER_AGE, world_minus((uint64_t)world->unix_nanos, raw.opened_at));
+    put_nanos(row, WI_SENDER_AGE,
+              world_minus((uint64_t)(world->unix_nanos - world->wall_step), raw.opened_at));
 }

@@ -97,6 +97,7 @@ struct wi_world {
     uint64_t refreshes;
     uint64_t now_nanos, tick_nanos, tick_before;
     int64_t unix_nanos;
+    int64_t wall_step;     /* to add to the segment's times (segment/wall.h) */
     double uptime_seconds; /* of the process */
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;

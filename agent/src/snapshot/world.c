@@ -7,6 +7,7 @@
 #include "snapshot/state.h"
 
 #include "segment/file.h"
+#include "segment/wall.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -240,12 +241,17 @@ static double world_uptime(const struct wi_world *world)
     if (!world->facts.own.start_ticks) {
         return (double)(world->unix_nanos - world->facts.started_unix_nanos) / 1e9;
     }
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    long hertz = sysconf(_SC_CLK_TCK);
-    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
-                     (double)world->facts.own.start_ticks / (double)(hertz > 0 ? hertz : 100);
-    return seconds > 0 ? seconds : 0;
+    int64_t nanos = wi_wall_now() - wi_wall_started(world->facts.own.start_ticks);
+    return nanos > 0 ? (double)nanos / 1e9 : 0;
+}
+
+/* How far the clock on the wall has been set since the segment was opened; of a dead process nobody knows. */
+static int64_t world_wall_step(const struct wi_world *world)
+{
+    enum wi_state state = wi_world_state(world);
+    return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN
+               ? wi_wall_step(world->facts.started_unix_nanos, world->facts.own.start_ticks)
+               : 0;
 }
 
 enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
@@ -279,6 +285,7 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
     }
     clock_gettime(CLOCK_REALTIME, &now);
     world->unix_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    world->wall_step = world_wall_step(world);
     world->uptime_seconds = world_uptime(world);
     world->now_nanos = now_nanos;
     world->refreshes++;

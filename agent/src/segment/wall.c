@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The wall's clock against the kernel's. */
+#include "segment/wall.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#define WALL_SECOND INT64_C(1000000000)
+#define WALL_MOST   (INT64_C(100) * 366 * 86400 * WALL_SECOND) /* what a file says may be anything */
+
+static int64_t wall_read(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * WALL_SECOND + now.tv_nsec;
+}
+
+int64_t wi_wall_now(void)
+{
+    return wall_read(CLOCK_REALTIME);
+}
+
+int64_t wi_wall_since_boot(void)
+{
+    return wall_read(CLOCK_BOOTTIME);
+}
+
+int64_t wi_wall_ahead(void)
+{
+    return wi_wall_now() - wi_wall_since_boot();
+}
+
+int64_t wi_wall_started(uint64_t start_ticks)
+{
+    long hertz = sysconf(_SC_CLK_TCK);
+    uint64_t tick = (uint64_t)WALL_SECOND / (uint64_t)(hertz > 0 ? hertz : 100);
+    int64_t since_boot = wi_wall_since_boot();
+    int64_t started =
+        start_ticks < (uint64_t)since_boot / tick ? (int64_t)(start_ticks * tick) : since_boot;
+    return wi_wall_ahead() + started;
+}
+
+int64_t wi_wall_shifted(int64_t nanos, int64_t step)
+{
+    return nanos > 0 && nanos < INT64_MAX - WALL_MOST ? nanos + step : nanos;
+}
+
+int64_t wi_wall_step(int64_t started_unix_nanos, uint64_t start_ticks)
+{
+    int64_t started = wi_wall_started(start_ticks);
+    if (start_ticks == 0 || started_unix_nanos <= 0 || started <= 0) {
+        return 0;
+    }
+    int64_t step = started - started_unix_nanos;
+    int64_t size = step < 0 ? -step : step;
+    return size < WALL_SECOND || size > WALL_MOST ? 0 : step;
+}
