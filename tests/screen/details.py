@@ -50,7 +50,7 @@ def number(terminal, field, least):
     def find(_):
         drawn(terminal)
         found = [whole(words[-1]) for words in cells(terminal) if words[0] == field]
-        terminal.type("" if found else "j")
+        terminal.type("" if found else "\x06")  # a page down
         return [one for one in found if one is not None and one >= least]
     return terminal.waits(find, "field %s of at least %s" % (field, least))[0]
 
