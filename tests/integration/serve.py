@@ -131,7 +131,7 @@ def a_request_says_which_process_it_means():
         assert description.pid == b.pid and description.grpc_address == server.grpc, description
         assert description.http_address == server.http, description
     text = fails(CODE.FAILED_PRECONDITION, describe)
-    assert "%s (%d)" % (A, a.pid) in text and "%s (%d)" % (B, b.pid) in text, text
+    assert "%s (pid %d)" % (A, a.pid) in text and "%s (pid %d)" % (B, b.pid) in text, text
     text = fails(CODE.NOT_FOUND, lambda: describe("nobody"))
     assert A in text and "nobody" in text, text
 
@@ -169,7 +169,7 @@ def consoles_attach_over_tcp_and_by_the_socket():
     assert lines[0]["target"] == A and lines[0]["value"] == 11, lines
     for target in (server.grpc, "http://" + server.grpc, "unix:" + server.socket):
         result = weir("snapshot", target, expect=2)
-        assert "%s (%d)" % (A, a.pid) in result.err and "%s (%d)" % (B, b.pid) in result.err, result
+        assert "%s (pid %d)" % (A, a.pid) in result.err and "%s (pid %d)" % (B, b.pid) in result.err, result
         assert "/PID" in result.err, result
         assert weir("snapshot", "-o", "json", expect=2, WEIR_TARGET=target).code == 2
     result = weir("snapshot", "http://%s/nobody" % server.grpc, expect=3)

@@ -392,6 +392,18 @@ const struct wi_offer *wi_world_offer(const struct wi_world *world)
     return wi_offer_of_segments();
 }
 
+bool wi_world_is(const struct wi_world *world, dev_t device, ino_t inode)
+{
+    (void)world, (void)device, (void)inode;
+    return false;
+}
+
+bool wi_world_is_nameless(const struct wi_world *world)
+{
+    (void)world;
+    return false;
+}
+
 enum wi_state wi_world_state(const struct wi_world *world)
 {
     return world->state;

@@ -58,10 +58,31 @@ static void nobody_chooses_between_two_running_ones(void **state)
     struct wi_found found[] = {
         found_of(5, "game", WI_STATE_RUNNING), found_of(6, "lobby", WI_STATE_RUNNING),
         found_of(7, "game", WI_STATE_RUNNING), found_of(8, "gone", WI_STATE_DEAD)};
-    expect_error(found, 4, NULL, WC_USAGE, "game (5), lobby (6), game (7):");
-    expect_error(found, 4, "game", WC_USAGE, "game (5), game (7):");
+    found[0].replica = found[1].replica = 1;
+    found[2].replica = 2;
+    found[0].has_twins = found[2].has_twins = true;
+    expect_error(found, 4, NULL, WC_USAGE, "game/1 (pid 5), lobby (pid 6), game/2 (pid 7):");
+    expect_error(found, 4, "game", WC_USAGE, "game/1 (pid 5), game/2 (pid 7):");
     expect_pick(found, 4, "lobby", false, 1);
     expect_pick(found, 4, "7", false, 2);
+    expect_pick(found, 4, "game/1", false, 0);
+    expect_pick(found, 4, "game/2", false, 2);
+    expect_error(found, 4, "game/3", WC_NO_TARGET, "game/2 (pid 7)");
+    expect_error(found, 4, "game/0", WC_NO_TARGET, "game/1");
+}
+
+/* Pid namespaces that are not seen from here: both call themselves 1. */
+static void two_of_one_pid_are_named_by_their_number(void **state)
+{
+    (void)state;
+    struct wi_found found[] = {found_of(1, "game", WI_STATE_RUNNING),
+                               found_of(1, "game", WI_STATE_RUNNING)};
+    found[0].replica = 2;
+    found[1].replica = 1;
+    found[0].has_twins = found[1].has_twins = true;
+    expect_error(found, 2, "1", WC_USAGE, "game/2 (pid 1), game/1 (pid 1): name one as it stands");
+    expect_pick(found, 2, "game/2", false, 0);
+    expect_pick(found, 2, "game/1", false, 1);
 }
 
 static void running_one_is_preferred_to_a_dead_one(void **state)
@@ -81,7 +102,7 @@ static void newest_dead_one_is_taken_by_name_but_never_unasked(void **state)
                                found_of(4, "game", WI_STATE_DEAD)};
     expect_pick(found, 2, "game", false, 0);
     expect_pick(found, 2, "4", false, 1);
-    expect_error(found, 2, NULL, WC_NO_TARGET, "game (5), game (4)");
+    expect_error(found, 2, NULL, WC_NO_TARGET, "game (pid 5), game (pid 4)");
 }
 
 static void one_in_another_namespace_counts_as_running(void **state)
@@ -117,7 +138,7 @@ static void what_is_not_there_is_told_with_what_is(void **state)
 {
     (void)state;
     struct wi_found found[] = {found_of(5, "game", WI_STATE_RUNNING)};
-    expect_error(found, 1, "gmae", WC_NO_TARGET, "running: game (5)");
+    expect_error(found, 1, "gmae", WC_NO_TARGET, "running: game (pid 5)");
     expect_error(found, 1, "77", WC_NO_TARGET, "weir list");
     expect_error(found, 0, NULL, WC_NO_TARGET, "weir_start");
 }
@@ -137,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_running_one_is_taken),
         cmocka_unit_test(nobody_chooses_between_two_running_ones),
+        cmocka_unit_test(two_of_one_pid_are_named_by_their_number),
         cmocka_unit_test(running_one_is_preferred_to_a_dead_one),
         cmocka_unit_test(newest_dead_one_is_taken_by_name_but_never_unasked),
         cmocka_unit_test(one_in_another_namespace_counts_as_running),

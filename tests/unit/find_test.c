@@ -11,8 +11,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -199,6 +203,147 @@ static void only_what_nobody_locks_is_removed(const char *dir)
 
 CHILD_TEST(only_what_nobody_locks_is_removed)
 
+/* ---- other pid namespaces ------------------------------------------------------------------------ */
+
+#define NO_RIGHTS 77
+
+struct family {
+    pid_t host, worker; /* as the test knows them */
+    int end;            /* closed: the worker ends */
+};
+
+/* In a new pid namespace: 1 waits, 2 has weir, 3 is forked from it. Tells by a socket's credentials who they are
+ * outside. */
+static void family_child(int tell, int end)
+{
+    char byte = 0;
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("proc", "/proc", "proc", 0, NULL) != 0) {
+        _exit(NO_RIGHTS);
+    }
+    pid_t host = fork();
+    if (host == 0) {
+        CHECK(weir_start(NULL, &error) == WEIR_OK);
+        CHECK(write(tell, "h", 1) == 1);
+        pid_t worker = fork();
+        if (worker == 0) {
+            CHECK(write(tell, "w", 1) == 1);
+            (void)!read(end, &byte, 1);
+            _exit(0);
+        }
+        (void)!read(end, &byte, 1);
+        _exit(0);
+    }
+    while (wait(NULL) > 0) {
+    }
+    _exit(0);
+}
+
+/* The sender of the next byte. */
+static pid_t family_hear(int fd)
+{
+    char byte;
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    struct ucred sender = {0};
+    if (recvmsg(fd, &message, 0) != 1) {
+        return 0;
+    }
+    memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
+    return sender.pid;
+}
+
+static bool family_make(struct family *ret_family)
+{
+    int pair[2];
+    int end[2];
+    int on = 1;
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 && pipe(end) == 0);
+    CHECK(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+    pid_t outer = fork();
+    if (outer == 0) {
+        close(pair[0]), close(end[1]);
+        if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) {
+            _exit(NO_RIGHTS);
+        }
+        pid_t inner = fork();
+        if (inner == 0) {
+            family_child(pair[1], end[0]);
+        }
+        _exit(0);
+    }
+    close(pair[1]), close(end[0]);
+    waitpid(outer, NULL, 0);
+    ret_family->host = family_hear(pair[0]);
+    ret_family->worker = family_hear(pair[0]);
+    ret_family->end = end[1];
+    close(pair[0]);
+    return ret_family->host > 0 && ret_family->worker > 0;
+}
+
+/* The only segment of a directory. */
+static struct wi_found the_one_in(const char *dir)
+{
+    struct wi_found *found;
+    struct wi_found one = {.status = WEIR_E_NOT_FOUND};
+    size_t n;
+    CHECK(wi_find_all(&found, &n) == WEIR_OK);
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(found[i].path, dir, strlen(dir)) == 0) {
+            CHECK(one.status == WEIR_E_NOT_FOUND);
+            one = found[i];
+        }
+    }
+    free(found);
+    CHECK(one.status == WEIR_OK);
+    return one;
+}
+
+static bool is_gone(void *context)
+{
+    const pid_t *pid = context;
+    return wi_file_start_ticks((uint32_t)*pid) == 0;
+}
+
+/* All of a forked family have the file mapped and hold its lock: only one of them is its process. */
+static void a_worker_is_not_taken_for_its_parent(const char *dir)
+{
+    struct family family;
+    struct wi_found found;
+    if (!family_make(&family)) {
+        _exit(NO_RIGHTS);
+    }
+    found = the_one_in(dir);
+    CHECK(found.state == WI_STATE_RUNNING && found.maker.stem.pid == 2);
+    CHECK(found.pid == (uint32_t)family.host && found.owner.pid == found.pid);
+    CHECK(wi_find_with_owner(found.path, &found) == WEIR_OK && found.pid == (uint32_t)family.host);
+    CHECK(kill(family.host, SIGKILL) == 0 && child_wait(is_gone, &family.host));
+    found = the_one_in(dir);
+    CHECK(found.state == WI_STATE_ORPHANED && !found.owner.pid);
+    wi_find_prune(dir);
+    CHECK(access(found.path, F_OK) == 0);
+    close(family.end);
+    CHECK(child_wait(is_gone, &family.worker));
+    CHECK(the_one_in(dir).state == WI_STATE_DEAD);
+}
+
+static void test_a_worker_is_not_taken_for_its_parent(void **state)
+{
+    (void)state;
+    int status = child_run(a_worker_is_not_taken_for_its_parent);
+    if (status == NO_RIGHTS) {
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_what_is_locked_is_not_swept),
         cmocka_unit_test(test_a_socket_stays_while_its_history_is_written),
         cmocka_unit_test(test_only_what_nobody_locks_is_removed),
+        cmocka_unit_test(test_a_worker_is_not_taken_for_its_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

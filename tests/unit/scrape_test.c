@@ -184,10 +184,10 @@ static void one_name_and_one_pid_twice_are_told_apart(void **state)
 {
     (void)state;
     fake_world_facts(twin)->pid = 4821;
-    fake_world_facts(twin)->own.start_ticks = 777;
+    fake_world_facts(twin)->own = (struct wi_stem){1, 777, 42};
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_has(text, "{process=\"game\",pid=\"4821\",channel=\"moves\"} 100\n");
-    assert_has(text, "{process=\"game\",pid=\"4821-777\",channel=\"moves\"} 200\n");
+    assert_has(text, "{process=\"game\",pid=\"4821-777-0000002a\",channel=\"moves\"} 200\n");
     assert_well_formed(text);
 }
 

@@ -359,7 +359,7 @@ static void among_several_processes_none_is_guessed(void **state)
     assert_int_equal(wi_worlds_add(&peer->worlds, lobby), WEIR_OK);
     struct answer *answer = call(peer, "WatchUpdates");
     answer_ended(answer, "9");
-    assert_non_null(strstr(answer->message, "game (4821), lobby (4823)"));
+    assert_non_null(strstr(answer->message, "game (pid 4821), lobby (pid 4823)"));
     answer_ended(details_of(peer, TASK_ID), "9");
     assert_false(call(peer, "WatchState")->is_closed);
     answer_ended(call(peer, "Pause"), "0");

@@ -96,6 +96,9 @@ static void a_request_names_its_process(void **state)
     assert_int_equal(pid_of(ask(s, DESCRIBE, "lobby")), 4823);
     assert_int_equal(pid_of(ask(s, DESCRIBE, "4822")), 4822);
     assert_int_equal(pid_of(ask(s, DESCRIBE, "game:4821")), 4821);
+    assert_int_equal(pid_of(ask(s, DESCRIBE, "game/1")), 4821);
+    assert_int_equal(pid_of(ask(s, DESCRIBE, "game/2")), 4822);
+    assert_int_equal(pid_of(ask(s, DESCRIBE, "lobby/1")), 4823);
 }
 
 static void what_is_unclear_is_answered_by_the_list(void **state)
@@ -103,21 +106,36 @@ static void what_is_unclear_is_answered_by_the_list(void **state)
     struct state *s = *state;
     struct answer *answer = ask(s, DESCRIBE, NULL);
     answer_ended(answer, "9");
-    assert_non_null(strstr(answer->message, "game (4821), game (4822), lobby (4823)"));
+    assert_non_null(
+        strstr(answer->message, "game/1 (pid 4821), game/2 (pid 4822), lobby (pid 4823)"));
     answer = ask(s, DESCRIBE, "game");
     answer_ended(answer, "9");
-    assert_non_null(strstr(answer->message, "game (4821), game (4822)"));
+    assert_non_null(strstr(answer->message, "game/1 (pid 4821), game/2 (pid 4822)"));
     assert_null(strstr(answer->message, "lobby"));
-    static const char *const none[] = {"nobody", "482", "48211", "lobby:4821", "game:", ":4821"};
+    static const char *const none[] = {"nobody", "482",   "48211",  "lobby:4821", "game:",
+                                       ":4821",  "game/", "game/0", "game/3",     "game/01"};
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
         answer = ask(s, DESCRIBE, none[i]);
         answer_ended(answer, "5");
-        assert_non_null(strstr(answer->message, "lobby (4823)"));
+        assert_non_null(strstr(answer->message, "lobby (pid 4823)"));
     }
     char longest[400];
     memset(longest, 'x', sizeof(longest));
     longest[sizeof(longest) - 1] = '\0';
     answer_ended(ask(s, DESCRIBE, longest), "5");
+}
+
+/* What started later has the higher number, also where its pid is lower; who is left moves up. */
+static void replicas_are_numbered_by_their_start(void **state)
+{
+    struct state *s = *state;
+    fake_world_facts(s->twin)->own.start_ticks = 1;
+    assert_int_equal(pid_of(ask(s, DESCRIBE, "game/1")), 4822);
+    assert_int_equal(pid_of(ask(s, DESCRIBE, "game/2")), 4821);
+    fake_world_set_state(s->twin, WI_STATE_DEAD);
+    refresh(s, s->twin);
+    assert_int_equal(pid_of(ask(s, DESCRIBE, "game/1")), 4821);
+    answer_ended(ask(s, DESCRIBE, "game/2"), "5");
 }
 
 static void list_tells_all_that_are_there(void **state)
@@ -264,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_request_names_its_process),
         TEST(what_is_unclear_is_answered_by_the_list),
+        TEST(replicas_are_numbered_by_their_start),
         TEST(list_tells_all_that_are_there),
         TEST(streams_of_a_process_that_ends_get_its_last_numbers_and_the_end),
         TEST(a_process_that_ends_during_a_request_is_chosen_anew),

@@ -584,8 +584,8 @@ static bool prometheus_has_families(int kind)
     return kind < WI_WARNING || kind == WI_LOOP;
 }
 
-/* What tells a process's series from those of the others. Two may have the same name and pid, in
- * different pid namespaces: then the later one's pid is told with its start time. */
+/* What tells a process's series from those of the others. Two may have the same name and pid, in pid
+ * namespaces that are not seen from here: then the later one's pid is told with its start time and id. */
 static void prometheus_prefix_write(struct prometheus_encoder *encoder,
                                     struct prometheus_part *part)
 {
@@ -596,8 +596,9 @@ static void prometheus_prefix_write(struct prometheus_encoder *encoder,
     for (const struct prometheus_part *before = encoder->parts; before < part; before++) {
         const struct wi_facts *other = wi_world_facts(before->world);
         if (other->pid == facts->pid && strcmp(other->name, facts->name) == 0) {
-            snprintf(pid, sizeof(pid), "%u-%llu", (unsigned)facts->pid,
-                     (unsigned long long)facts->own.start_ticks);
+            struct wi_stem stem = facts->own;
+            stem.pid = facts->pid;
+            wi_stem_write(&stem, pid, sizeof(pid));
         }
     }
     wi_buffer_init(&text, sizeof(part->prefix) - 1);

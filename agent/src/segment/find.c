@@ -33,21 +33,23 @@ const char *wi_state_name(enum wi_state state)
     return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
-enum wi_state wi_find_state(int fd, uint32_t pid, uint64_t start_ticks, uint64_t pid_namespace)
+enum wi_state wi_find_state(int fd, const struct wi_owner *owner)
 {
     /* The owner's is for writing; one for reading is of somebody who removes what is dead. */
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-    struct stat own;
     if (fcntl(fd, F_OFD_GETLK, &lock) != 0) {
         return WI_STATE_UNKNOWN;
     }
     if (lock.l_type == F_UNLCK) {
         return WI_STATE_DEAD;
     }
-    if (stat("/proc/self/ns/pid", &own) != 0 || own.st_ino != pid_namespace) {
-        return WI_STATE_UNKNOWN;
-    }
-    return wi_file_start_ticks(pid) == start_ticks ? WI_STATE_RUNNING : WI_STATE_ORPHANED;
+    return !owner->pid || wi_owner_is_there(owner) ? WI_STATE_RUNNING : WI_STATE_ORPHANED;
+}
+
+struct wi_maker wi_find_maker(const struct wi_header *header)
+{
+    struct wi_stem stem = {header->pid, header->start_ticks, header->id};
+    return (struct wi_maker){stem, header->pid_namespace};
 }
 
 static enum weir_status find_fail(struct wi_found *found, enum weir_status status, const char *why)
@@ -57,9 +59,32 @@ static enum weir_status find_fail(struct wi_found *found, enum weir_status statu
     return status;
 }
 
+/* Follows a link of the kernel's to what may be anything: looks at it before it is opened. */
+static int find_open_link(const char *path)
+{
+    char again[64];
+    struct stat facts;
+    int seen = wi_descriptor_open(path, O_PATH, 0);
+    if (seen < 0) {
+        return -1;
+    }
+    int fd = -1;
+    errno = EINVAL;
+    if (fstat(seen, &facts) == 0 && S_ISREG(facts.st_mode)) {
+        snprintf(again, sizeof(again), "/proc/self/fd/%d", seen);
+        fd = wi_descriptor_open(again, O_RDONLY | O_NONBLOCK, 0);
+    }
+    int why = errno;
+    close(seen);
+    errno = why;
+    return fd;
+}
+
 enum weir_status wi_find_open(const char *path, int *ret_fd, struct weir_error *ret_error)
 {
-    int fd = wi_descriptor_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int fd = wi_owner_is_path(path)
+                 ? find_open_link(path)
+                 : wi_descriptor_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         int why = errno;
         bool is_denied = why == EACCES || why == EPERM;
@@ -111,9 +136,10 @@ enum weir_status wi_find_check_header(const struct wi_header *header, size_t len
 static void find_socket(struct wi_found *found)
 {
     struct stat facts;
+    static const char suffix[] = ".weir";
     size_t length = strlen(found->path);
-    size_t stem = length > 5 ? length - 5 : 0;
-    if (stem + sizeof(".sock") <= sizeof(found->socket)) {
+    size_t stem = length - (length > sizeof(suffix) - 1 ? sizeof(suffix) - 1 : length);
+    if (strcmp(found->path + stem, suffix) == 0) {
         snprintf(found->socket, sizeof(found->socket), "%.*s.sock", (int)stem, found->path);
     }
     if (lstat(found->socket, &facts) != 0 || !S_ISSOCK(facts.st_mode)) {
@@ -129,10 +155,8 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
     struct wi_header header;
     const char *base = strrchr(path, '/');
     snprintf(found.path, sizeof(found.path), "%s", path);
-    struct wi_stem stem = {0};
-    wi_stem_read(base ? base + 1 : path, ".weir", &stem);
-    found.pid = stem.pid;
-    found.start_ticks = stem.start_ticks;
+    wi_stem_read(base ? base + 1 : path, ".weir", &found.maker.stem);
+    found.pid = found.maker.stem.pid;
     int fd = -1;
     enum weir_status status = wi_find_open(path, &fd, &error);
     if (status != WEIR_OK) {
@@ -141,23 +165,26 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
     }
     if (fstat(fd, &facts) == 0) {
         found.uid = facts.st_uid;
+        found.device = facts.st_dev;
+        found.inode = facts.st_ino;
         found.bytes = (uint64_t)facts.st_blocks * 512;
     }
     ssize_t n = pread(fd, &header, sizeof(header), 0);
     status = wi_find_check_header(&header, n > 0 ? (size_t)n : 0, &error);
     if (status != WEIR_OK) {
         /* The lock tells even of a file that makes no sense. */
-        found.state = wi_find_state(fd, found.pid, found.start_ticks, 0);
+        found.state = wi_find_state(fd, &found.owner);
         status = find_fail(&found, status, error.text);
         goto done;
     }
     found.pid = header.pid;
-    found.start_ticks = header.start_ticks;
+    found.maker = wi_find_maker(&header);
+    found.owner = wi_owner_here(&found.maker);
     found.opened_unix_nanos = header.opened_unix_nanos;
     header.name[WEIR_NAME_MAX] = '\0';
     wi_text_clean(found.name, sizeof(found.name), header.name);
-    found.state = wi_find_state(fd, header.pid, header.start_ticks, header.pid_namespace);
-    if (found.state == WI_STATE_RUNNING || found.state == WI_STATE_UNKNOWN) {
+    found.state = wi_find_state(fd, &found.owner);
+    if (wi_find_lives(&found)) {
         found.opened_unix_nanos = wi_wall_shifted(
             header.opened_unix_nanos, wi_wall_step(header.started_unix_nanos, header.start_ticks));
     }
@@ -170,6 +197,58 @@ done:
     return status;
 }
 
+/* The process of a segment, as it is called here. */
+static void find_own(struct wi_found *found, const struct wi_owner *owner)
+{
+    if (owner->pid && !found->owner.pid) {
+        found->owner = *owner;
+        found->pid = owner->pid;
+    }
+}
+
+enum weir_status wi_find_with_owner(const char *path, struct wi_found *ret_found)
+{
+    enum weir_status status = wi_find_one(path, ret_found);
+    if (status == WEIR_OK && ret_found->state == WI_STATE_RUNNING) {
+        struct wi_owner owner =
+            wi_owner_search(&ret_found->maker, ret_found->device, ret_found->inode);
+        find_own(ret_found, &owner);
+    }
+    return status;
+}
+
+/* ---- what it is called ----------------------------------------------------------------------- */
+
+bool wi_find_lives(const struct wi_found *found)
+{
+    return found->status == WEIR_OK &&
+           (found->state == WI_STATE_RUNNING || found->state == WI_STATE_UNKNOWN);
+}
+
+void wi_find_label(const struct wi_found *found, char *ret_label, size_t room)
+{
+    if (found->has_twins) {
+        snprintf(ret_label, room, "%s/%u", found->name, (unsigned)found->replica);
+    } else {
+        snprintf(ret_label, room, "%s", found->name);
+    }
+}
+
+bool wi_find_fits(const struct wi_found *found, const char *text)
+{
+    char label[WI_LABEL_MAX];
+    if (!text) {
+        return true;
+    }
+    snprintf(label, sizeof(label), "%u", (unsigned)found->pid);
+    if (strcmp(text, label) == 0) {
+        return true;
+    }
+    snprintf(label, sizeof(label), "%s/%u", found->name, (unsigned)found->replica);
+    return found->status == WEIR_OK &&
+           (strcmp(text, found->name) == 0 || (found->replica && strcmp(text, label) == 0));
+}
+
 /* ---- listing ------------------------------------------------------------------------------- */
 
 struct find_list {
@@ -178,36 +257,44 @@ struct find_list {
     bool has_failed;
 };
 
-static bool find_list_has(const struct find_list *list, uint32_t pid, uint64_t start)
+static struct wi_found *find_list_get(const struct find_list *list, dev_t device, ino_t inode)
 {
     for (size_t i = 0; i < list->n; i++) {
-        if (list->items[i].pid == pid && list->items[i].start_ticks == start) {
-            return true;
+        if (list->items[i].inode == inode && list->items[i].device == device) {
+            return &list->items[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-static void find_list_add(struct find_list *list, const char *path)
+/* The entry of a file, which may be there already, by another path. NULL: there is none, or no room.
+ * Borrowed until the next is added. */
+static struct wi_found *find_list_add(struct find_list *list, const char *path)
 {
+    struct wi_found found;
     if (list->n == FIND_MAX || list->has_failed) {
-        return;
+        return NULL;
     }
     if (list->n == list->room) {
         size_t room = list->room ? 2 * list->room : 16;
         struct wi_found *items = realloc(list->items, room * sizeof(*items));
         if (!items) {
             list->has_failed = true;
-            return;
+            return NULL;
         }
         list->items = items;
         list->room = room;
     }
-    struct wi_found found;
-    if (wi_find_one(path, &found) != WEIR_E_NOT_FOUND &&
-        !find_list_has(list, found.pid, found.start_ticks)) {
-        list->items[list->n++] = found;
+    if (wi_find_one(path, &found) == WEIR_E_NOT_FOUND) {
+        return NULL;
     }
+    /* What could not be opened has no inode here. */
+    struct wi_found *same = found.inode ? find_list_get(list, found.device, found.inode) : NULL;
+    if (same) {
+        return same;
+    }
+    list->items[list->n] = found;
+    return &list->items[list->n++];
 }
 
 static void find_in_dir(void *context, const char *dir)
@@ -251,109 +338,115 @@ static void find_in_all(const char *parent, const char *prefix, const char *belo
 
 /* ---- by mappings ---- */
 
-/* A line of /proc/PID/maps that may be a segment's. */
-struct find_mapping {
-    unsigned major, minor;
-    unsigned long long inode;
-    char *path;
-};
+/* Where a file is in a directory: with its name, hidden by weir_stop, or not at all. */
+enum find_place { FIND_NOWHERE, FIND_HIDDEN, FIND_NAMED };
 
-/* "7f8a-7f8b rw-s 0 00:2e 3   /dir/PID-START.weir", or, of a file that was nameless when it was mapped,
- * "/dir/#3 (deleted)". Cuts the line up. */
-static bool find_parse_mapping(char *line, struct find_mapping *ret_mapping)
-{
-    char shared;
-    char *path = strchr(line, '/');
-    if (!path || sscanf(line, "%*s %*3c%c %*s %x:%x %llu", &shared, &ret_mapping->major,
-                        &ret_mapping->minor, &ret_mapping->inode) != 4) {
-        return false;
-    }
-    path[strcspn(path, "\n")] = '\0';
-    ret_mapping->path = path;
-    return shared == 's';
-}
-
-/* The segment in a directory that is this very file. */
-static bool find_in_dir_by_inode(struct find_list *list, const char *dir,
-                                 const struct find_mapping *mapping)
+static enum find_place find_in_dir_by_inode(const char *dir, const struct wi_mapping *mapping,
+                                            char *ret_path, size_t room)
 {
     DIR *entries = wi_descriptor_opendir(dir);
-    bool is_found = false;
-    if (!entries) {
-        return false;
-    }
-    for (struct dirent *entry; !is_found && (entry = readdir(entries));) {
+    enum find_place place = FIND_NOWHERE;
+    const struct dirent *entry;
+    while (entries && place == FIND_NOWHERE && (entry = readdir(entries))) {
         struct wi_stem stem;
         struct stat facts;
-        char path[WI_PATH_MAX];
-        is_found = wi_stem_read(entry->d_name, ".weir", &stem) &&
-                   fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
-                   facts.st_ino == mapping->inode &&
-                   facts.st_dev == makedev(mapping->major, mapping->minor) &&
-                   snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < (int)sizeof(path);
-        if (is_found) {
-            find_list_add(list, path);
+        bool is_named = wi_stem_read(entry->d_name, ".weir", &stem);
+        bool is_hidden =
+            wi_stem_read(entry->d_name + (entry->d_name[0] == '.'), ".weir.stopped", &stem);
+        if ((is_named || is_hidden) &&
+            fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+            facts.st_ino == mapping->inode && facts.st_dev == mapping->device &&
+            snprintf(ret_path, room, "%s/%s", dir, entry->d_name) < (int)room) {
+            place = is_named ? FIND_NAMED : FIND_HIDDEN;
         }
     }
-    closedir(entries);
-    return is_found;
+    if (entries) {
+        closedir(entries);
+    }
+    return place;
 }
 
-/* A directory that only that process sees is reached through its root. */
-static bool find_by_mapping(struct find_list *list, const char *pid_name,
-                            const struct find_mapping *mapping)
+/* The directory of a mapping as this process can go there; the second is that of its own root, which is
+ * another one in a container. */
+static bool find_mapped_dir(const struct wi_mapping *mapping, int which, char *ret_dir, size_t room)
 {
+    int n = which == 0
+                ? snprintf(ret_dir, room, "%s", mapping->dir)
+                : snprintf(ret_dir, room, "/proc/%u/root%s", (unsigned)mapping->pid, mapping->dir);
+    return n < (int)room;
+}
+
+/* A segment whose name was taken away: its exporter may have made the socket anew. */
+static void find_socket_of_nameless(struct wi_found *found, const struct wi_mapping *mapping)
+{
+    char text[WI_STEM_MAX];
+    char dir[WI_PATH_MAX];
     char path[WI_PATH_MAX];
-    struct wi_stem stem;
-    char *base = strrchr(mapping->path, '/');
-    bool is_nameless = base[1] == '#' && base[2] >= '0' && base[2] <= '9';
-    if (base == mapping->path || (!is_nameless && !wi_stem_read(base + 1, ".weir", &stem))) {
-        return false;
+    struct stat facts;
+    wi_stem_write(&found->maker.stem, text, sizeof(text));
+    for (int which = 0; which < 2 && !found->socket[0]; which++) {
+        if (find_mapped_dir(mapping, which, dir, sizeof(dir)) &&
+            snprintf(path, sizeof(path), "%s/%s.sock", dir, text) < (int)sizeof(path) &&
+            lstat(path, &facts) == 0 && S_ISSOCK(facts.st_mode) && facts.st_uid == found->uid) {
+            memcpy(found->socket, path, sizeof(path));
+        }
     }
-    *base = '\0';
-    return find_in_dir_by_inode(list, mapping->path, mapping) ||
-           (snprintf(path, sizeof(path), "/proc/%.20s/root%s", pid_name, mapping->path) <
-                (int)sizeof(path) &&
-            find_in_dir_by_inode(list, path, mapping));
 }
 
-static void find_in_maps(struct find_list *list, const char *pid_name)
+/* Whether a file is of the user of a process: anybody may map what he may read. A process that has changed
+ * its user, or may not be looked into, belongs to root in /proc. */
+static bool find_is_of_user(uint32_t pid, uid_t uid)
 {
+    char path[32];
+    struct stat facts;
+    snprintf(path, sizeof(path), "/proc/%u", (unsigned)pid);
+    return uid == 0 || (stat(path, &facts) == 0 && (facts.st_uid == uid || facts.st_uid == 0));
+}
+
+/* Adds the file of a mapping. A stopped segment is not to be found, and one of a stranger neither. */
+static struct wi_found *find_by_mapping(struct find_list *list, const struct wi_mapping *mapping)
+{
+    char dir[WI_PATH_MAX];
     char path[WI_PATH_MAX];
-    char line[1024];
-    struct find_mapping mapping;
-    snprintf(path, sizeof(path), "/proc/%.20s/maps", pid_name);
-    int fd = wi_descriptor_open(path, O_RDONLY, 0);
-    FILE *maps = fd >= 0 ? fdopen(fd, "r") : NULL;
-    if (!maps) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return;
-    }
-    while (fgets(line, sizeof(line), maps)) {
-        if (find_parse_mapping(line, &mapping) && find_by_mapping(list, pid_name, &mapping)) {
-            break;
+    for (int which = 0; which < 2; which++) {
+        enum find_place place = find_mapped_dir(mapping, which, dir, sizeof(dir))
+                                    ? find_in_dir_by_inode(dir, mapping, path, sizeof(path))
+                                    : FIND_NOWHERE;
+        if (place != FIND_NOWHERE) {
+            return place == FIND_NAMED ? find_list_add(list, path) : NULL;
         }
     }
-    fclose(maps);
+    if (!wi_owner_path(mapping, path, sizeof(path))) {
+        return NULL;
+    }
+    /* What has no name of weir's is one of weir's if it reads so, and is that process's own. */
+    struct wi_found found;
+    if (wi_find_one(path, &found) != WEIR_OK || !find_is_of_user(mapping->pid, found.uid) ||
+        !wi_owner_is(mapping->pid, &found.maker, true)) {
+        return NULL;
+    }
+    struct wi_found *added = find_list_add(list, path);
+    if (added) {
+        find_socket_of_nameless(added, mapping);
+    }
+    return added;
 }
 
-static void find_in_processes(struct find_list *list)
+static bool find_in_mapping(void *context, const struct wi_mapping *mapping)
 {
-    DIR *entries = wi_descriptor_opendir("/proc");
-    if (!entries) {
-        return;
+    struct find_list *list = context;
+    struct wi_found *found = find_list_get(list, mapping->device, mapping->inode);
+    found = found ? found : find_by_mapping(list, mapping);
+    if (!found || found->status != WEIR_OK || found->owner.pid) {
+        return !list->has_failed;
     }
-    for (struct dirent *entry; (entry = readdir(entries));) {
-        struct stat facts;
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-            fstatat(dirfd(entries), entry->d_name, &facts, 0) == 0 &&
-            (geteuid() == 0 || facts.st_uid == geteuid())) {
-            find_in_maps(list, entry->d_name);
-        }
+    if (wi_owner_is(mapping->pid, &found->maker, true)) {
+        struct wi_owner owner = {mapping->pid, wi_file_start_ticks(mapping->pid)};
+        find_own(found, &owner);
+    } else {
+        found->has_heirs = found->has_heirs || wi_owner_is_beside(mapping->pid, &found->maker);
     }
-    closedir(entries);
+    return true;
 }
 
 static int find_newer(const void *a, const void *b)
@@ -387,6 +480,48 @@ void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *conte
     }
 }
 
+/* By name, the living first; those that started earlier before the later ones. */
+static int find_in_order(const void *a, const void *b)
+{
+    const struct wi_found *left = *(const struct wi_found *const *)a;
+    const struct wi_found *right = *(const struct wi_found *const *)b;
+    const struct wi_stem *one = &left->maker.stem;
+    const struct wi_stem *other = &right->maker.stem;
+    int order = strcmp(left->name, right->name);
+    order = order ? order : wi_find_lives(right) - wi_find_lives(left);
+    order = order
+                ? order
+                : (one->start_ticks > other->start_ticks) - (one->start_ticks < other->start_ticks);
+    order = order ? order : (left->pid > right->pid) - (left->pid < right->pid);
+    return order ? order : (one->id > other->id) - (one->id < other->id);
+}
+
+/* Numbers the living of each name. */
+static void find_number(struct find_list *list)
+{
+    struct wi_found **order = calloc(list->n + 1, sizeof(*order));
+    if (!order) {
+        list->has_failed = true;
+        return;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        order[i] = &list->items[i];
+    }
+    qsort(order, list->n, sizeof(*order), find_in_order);
+    for (size_t i = 0; i < list->n; i++) {
+        bool goes_on = i > 0 && strcmp(order[i - 1]->name, order[i]->name) == 0;
+        if (!wi_find_lives(order[i])) {
+            continue;
+        }
+        order[i]->replica = goes_on ? order[i - 1]->replica + 1 : 1;
+        order[i]->has_twins = order[i]->replica > 1;
+        if (order[i]->replica == 2) {
+            order[i - 1]->has_twins = true;
+        }
+    }
+    free(order);
+}
+
 /* Gives the list away, newest first. */
 static enum weir_status find_list_give(struct find_list *list, struct wi_found **ret_found,
                                        size_t *ret_n)
@@ -414,7 +549,15 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
 {
     struct find_list list = {0};
     wi_find_each_dir(find_in_dir, &list);
-    find_in_processes(&list);
+    wi_owner_each_mapping(find_in_mapping, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        /* A forked child of it was found, and itself not: it has gone. */
+        struct wi_found *found = &list.items[i];
+        if (found->state == WI_STATE_RUNNING && !found->owner.pid && found->has_heirs) {
+            found->state = WI_STATE_ORPHANED;
+        }
+    }
+    find_number(&list);
     return find_list_give(&list, ret_found, ret_n);
 }
 
@@ -455,7 +598,8 @@ static bool find_remove(const char *segment)
  * namespaces. */
 static bool find_is_seen(const struct wi_stem *stem)
 {
-    return wi_file_start_ticks(stem->pid) == stem->start_ticks;
+    const struct wi_owner owner = {stem->pid, stem->start_ticks};
+    return wi_owner_is_there(&owner);
 }
 
 /* What one stem's file is named, "%s" standing for the stem; a stopped segment is hidden. */

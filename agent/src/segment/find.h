@@ -6,19 +6,22 @@
 #ifndef WI_SEGMENT_FIND_H
 #define WI_SEGMENT_FIND_H
 
+#include "segment/owner.h"
 #include "weir/weir.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define WI_PATH_MAX 256
+#define WI_PATH_MAX WI_OWNER_PATH_MAX
+
+struct wi_header;
 
 /* Whether the process that counts is still there. */
 enum wi_state {
     WI_STATE_RUNNING,
     WI_STATE_DEAD,
     WI_STATE_ORPHANED, /* the owner is dead, a forked child holds its lock */
-    WI_STATE_UNKNOWN   /* it lives in another pid namespace */
+    WI_STATE_UNKNOWN   /* this file system does not tell */
 };
 
 /* "running", "dead", "orphaned", "unknown". Owns: static. */
@@ -28,8 +31,14 @@ const char *wi_state_name(enum wi_state state);
 struct wi_found {
     char path[WI_PATH_MAX];   /* of the segment */
     char socket[WI_PATH_MAX]; /* of the exporter's socket; "" when there is none */
-    uint32_t pid;
-    uint64_t start_ticks;
+    dev_t device;
+    ino_t inode;
+    uint32_t pid;          /* of its process as /proc here has it; else as the header says */
+    uint32_t replica;      /* among the living of its name, from 1 on; 0: not numbered */
+    bool has_twins;        /* others of its name live */
+    bool has_heirs;        /* another process of its pid namespace has the file mapped */
+    struct wi_maker maker; /* as the header says, or the file's name where that cannot be read */
+    struct wi_owner owner;
     uid_t uid;
     enum wi_state state;
     int64_t opened_unix_nanos; /* of a living process by the clock as it stands now */
@@ -42,13 +51,15 @@ struct wi_found {
 /*
  * Lists this user's segments in WEIR_DIR, XDG_RUNTIME_DIR/weir, /run/user/UID/weir and
  * /dev/shm/weir-UID, and root's view of all users'; newest first. Segments of living processes that
- * lie elsewhere are found through /proc/PID/maps.
+ * lie elsewhere, or have no name any more, are found through /proc/PID/maps; their path then leads
+ * through /proc. Numbers the replicas of each name.
  * Owns: ret_found is the caller's, free().
  * Fails: WEIR_E_MEMORY; WEIR_OK with 0 entries when there is nothing.
  */
 enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
 
-/* The same without the look into /proc, which costs a read of every process's mappings. */
+/* The same without the look into /proc, which costs a read of every process's mappings: pids of other pid
+ * namespaces are not known then, and nothing is numbered. */
 enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n);
 
 /* Calls `visit` with each directory that is looked into, whether it is there or not. */
@@ -57,15 +68,29 @@ void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *conte
 /* Reads one segment's header. Fails: status and problem are also in ret_found. */
 enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
 
+/* The same, and looks for its process in other pid namespaces. */
+enum weir_status wi_find_with_owner(const char *path, struct wi_found *ret_found);
+
+/* What a person may call it, and `weir list` does: "game", or "game/2" where several of that name live. */
+#define WI_LABEL_MAX (WEIR_NAME_MAX + 12)
+void wi_find_label(const struct wi_found *found, char *ret_label, size_t room);
+
+/* Whether it lives, as far as is known, and a person means it by this: its service's name, NAME/N or its
+ * pid; NULL: any. */
+bool wi_find_lives(const struct wi_found *found);
+bool wi_find_fits(const struct wi_found *found, const char *text);
+
 /* Opens a segment for reading: a regular file of this user, or of anybody when root asks; no link is
- * followed. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_SYSTEM. */
+ * followed but those of /proc that lead to a file that a process has open (wi_owner_is_path). Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_SYSTEM. */
 enum weir_status wi_find_open(const char *path, int *ret_fd, struct weir_error *ret_error);
 
-/* Whether the owner lives, by the lock on the open file and by /proc. */
-enum wi_state wi_find_state(int fd, uint32_t pid, uint64_t start_ticks, uint64_t pid_namespace);
+/* Whether the owner lives: by the lock on the open file and, where it is seen, by /proc. */
+enum wi_state wi_find_state(int fd, const struct wi_owner *owner);
+
+/* What a header says of its process. */
+struct wi_maker wi_find_maker(const struct wi_header *header);
 
 /* Whether the first `length` bytes of a file are a header that this version reads. */
-struct wi_header;
 enum weir_status wi_find_check_header(const struct wi_header *header, size_t length,
                                       struct weir_error *ret_error);
 

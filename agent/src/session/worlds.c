@@ -80,10 +80,40 @@ bool wi_served_is_there(const struct wi_served *served)
     return !served->has_ended;
 }
 
-/* "game", "4821" or "game:4821". */
-static bool worlds_fits(const struct wi_served *served, const char *wanted)
+/* Whether a process comes before another of its name: as `weir list` numbers them. */
+static bool worlds_precedes(const struct wi_facts *facts, const struct wi_facts *other)
+{
+    const struct wi_stem *one = &facts->own;
+    const struct wi_stem *two = &other->own;
+    if (one->start_ticks != two->start_ticks) {
+        return one->start_ticks < two->start_ticks;
+    }
+    return facts->pid != other->pid ? facts->pid < other->pid : one->id < two->id;
+}
+
+/* The number of a process among those of its name that are served. ret_n: how many these are. */
+static unsigned worlds_replica(const struct wi_worlds *worlds, const struct wi_served *one,
+                               unsigned *ret_n)
+{
+    const struct wi_facts *facts = wi_world_facts(one->world);
+    unsigned number = 1;
+    *ret_n = 0;
+    for (const struct wi_served *served = worlds->first; served; served = served->next) {
+        const struct wi_facts *other = wi_world_facts(served->world);
+        if (wi_served_is_there(served) && strcmp(other->name, facts->name) == 0) {
+            *ret_n += 1;
+            number += worlds_precedes(other, facts);
+        }
+    }
+    return number;
+}
+
+/* "game", "game/2", "4821" or "game:4821". */
+static bool worlds_fits(const struct wi_worlds *worlds, const struct wi_served *served,
+                        const char *wanted)
 {
     char text[WEIR_NAME_MAX + 16];
+    unsigned n;
     const struct wi_facts *facts = wi_world_facts(served->world);
     if (!wi_served_is_there(served)) {
         return false;
@@ -92,10 +122,14 @@ static bool worlds_fits(const struct wi_served *served, const char *wanted)
         return true;
     }
     snprintf(text, sizeof(text), "%s:%u", facts->name, (unsigned)facts->pid);
-    return strcmp(wanted, text) == 0 || strcmp(wanted, text + strlen(facts->name) + 1) == 0;
+    if (strcmp(wanted, text) == 0 || strcmp(wanted, text + strlen(facts->name) + 1) == 0) {
+        return true;
+    }
+    snprintf(text, sizeof(text), "%s/%u", facts->name, worlds_replica(worlds, served, &n));
+    return strcmp(wanted, text) == 0;
 }
 
-/* "game (4821), lobby (4822)" of those that fit. */
+/* "game/1 (pid 4821), lobby (pid 4822)" of those that fit. */
 static void worlds_list(const struct wi_worlds *worlds, const char *wanted, char *ret_text,
                         size_t room)
 {
@@ -105,15 +139,21 @@ static void worlds_list(const struct wi_worlds *worlds, const char *wanted, char
     ret_text[0] = '\0';
     for (const struct wi_served *served = worlds->first; served; served = served->next) {
         const struct wi_facts *facts = wi_world_facts(served->world);
-        if (!worlds_fits(served, wanted)) {
+        char number[16] = "";
+        unsigned n_twins;
+        if (!worlds_fits(worlds, served, wanted)) {
             continue;
         }
         if (n_listed == WORLDS_LISTED || length + strlen(facts->name) + 48 > room) {
             n_left++;
             continue;
         }
-        length += (size_t)snprintf(ret_text + length, room - length, "%s%s (%u)",
-                                   n_listed ? ", " : "", facts->name, (unsigned)facts->pid);
+        unsigned replica = worlds_replica(worlds, served, &n_twins);
+        if (n_twins > 1) {
+            snprintf(number, sizeof(number), "/%u", replica);
+        }
+        length += (size_t)snprintf(ret_text + length, room - length, "%s%s%s (pid %u)",
+                                   n_listed ? ", " : "", facts->name, number, (unsigned)facts->pid);
         n_listed++;
     }
     if (n_left > 0) {
@@ -128,7 +168,7 @@ bool wi_worlds_choose(struct wi_worlds *worlds, const char *wanted, struct wi_se
     struct wi_served *found = NULL;
     size_t n_found = 0;
     for (struct wi_served *served = worlds->first; served; served = served->next) {
-        if (worlds_fits(served, wanted)) {
+        if (worlds_fits(worlds, served, wanted)) {
             found = served;
             n_found++;
         }
@@ -141,7 +181,7 @@ bool wi_worlds_choose(struct wi_worlds *worlds, const char *wanted, struct wi_se
     worlds_list(worlds, n_found ? wanted : NULL, list, sizeof(list));
     if (n_found > 1) {
         wi_fault_set(ret_fault, WI_RPC_FAILED_PRECONDITION,
-                     "several processes fit: %s: name one by its pid, or serve one alone", list);
+                     "several processes fit: %s: name one as it stands here, or by its pid", list);
     } else if (!list[0]) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND, "no process is served now");
     } else {

@@ -54,7 +54,7 @@ enum weir_status wi_worlds_refresh(struct wi_worlds *worlds, struct wi_served *s
 bool wi_served_is_there(const struct wi_served *served);
 
 /*
- * Finds the process that a request means: by service name, pid or name:pid; NULL or "": the only
+ * Finds the process that a request means: by service name, name/N, pid or name:pid; NULL or "": the only
  * one. Owns: ret_served is held: wi_worlds_release.
  * Fails: NOT_FOUND, FAILED_PRECONDITION when several fit; the text lists what there is.
  */

@@ -20,6 +20,8 @@ struct wi_source {
         size_t room;
     } copies[2];
     enum wi_state state;
+    struct wi_owner owner;
+    bool has_sought_owner;
 };
 
 static struct wi_source *source_new(struct weir_error *ret_error)
@@ -119,6 +121,21 @@ static enum weir_status source_read_all(struct wi_source *source, int which, siz
     return WEIR_OK;
 }
 
+/* Of one that lives, once: in another pid namespace that costs a look at every process. */
+static void source_know_owner(struct wi_source *source, const struct wi_header *header,
+                              const struct stat *facts)
+{
+    struct wi_maker maker = wi_find_maker(header);
+    if (source->has_sought_owner) {
+        return;
+    }
+    source->owner = wi_owner_here(&maker);
+    if (wi_find_state(source->fd, &source->owner) == WI_STATE_RUNNING) {
+        source->owner = wi_owner_search(&maker, facts->st_dev, facts->st_ino);
+    }
+    source->has_sought_owner = true;
+}
+
 static enum weir_status source_read_file(struct wi_source *source, int which,
                                          struct wi_view *ret_view, struct weir_error *ret_error)
 {
@@ -151,7 +168,8 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
                      (long long)facts.st_size, (unsigned long long)header.used_bytes);
         return WEIR_E_CORRUPT;
     }
-    source->state = wi_find_state(source->fd, header.pid, header.start_ticks, header.pid_namespace);
+    source_know_owner(source, &header, &facts);
+    source->state = wi_find_state(source->fd, &source->owner);
     status = source_read_all(source, which, header.used_bytes, ret_error);
     if (status == WEIR_OK) {
         *ret_view = (struct wi_view){source->copies[which].bytes, header.used_bytes,
@@ -195,6 +213,22 @@ bool wi_source_is_self(const struct wi_source *source)
 const char *wi_source_path(const struct wi_source *source)
 {
     return source->path;
+}
+
+struct wi_owner wi_source_owner(const struct wi_source *source)
+{
+    return source->owner;
+}
+
+bool wi_source_is(const struct wi_source *source, dev_t device, ino_t inode)
+{
+    return wi_file_is(source->fd, device, inode);
+}
+
+bool wi_source_is_nameless(const struct wi_source *source)
+{
+    struct stat facts;
+    return source->fd >= 0 && fstat(source->fd, &facts) == 0 && facts.st_nlink == 0;
 }
 
 size_t wi_source_memory(const struct wi_source *source)

@@ -34,6 +34,13 @@ enum wi_state wi_source_state(const struct wi_source *source);
 bool wi_source_is_self(const struct wi_source *source);
 const char *wi_source_path(const struct wi_source *source);
 
+/* The process, as /proc here has it; pid 0: it is not to be seen, or has ended before. */
+struct wi_owner wi_source_owner(const struct wi_source *source);
+
+/* Whether this is its file, and whether that has lost its name. */
+bool wi_source_is(const struct wi_source *source, dev_t device, ino_t inode);
+bool wi_source_is_nameless(const struct wi_source *source);
+
 /* Bytes of memory that it holds. */
 size_t wi_source_memory(const struct wi_source *source);
 

@@ -144,9 +144,9 @@ void wi_world_tick(struct wi_world *world)
         }
     }
     wi_world_tick_singles(world, seconds);
-    if (wi_world_state(world) == WI_STATE_RUNNING) {
-        wi_process_read(&world->process, wi_source_is_self(world->source) ? 0 : world->facts.pid,
-                        world->now_nanos);
+    bool is_self = wi_source_is_self(world->source);
+    if (wi_world_state(world) == WI_STATE_RUNNING && (is_self || world->facts.is_seen)) {
+        wi_process_read(&world->process, is_self ? 0 : world->facts.pid, world->now_nanos);
     } else {
         wi_past_facts(world);
     }

@@ -49,7 +49,9 @@ static enum weir_status world_create(struct wi_source *taken_source, struct wi_w
     text[sizeof(header->version) - 1] = '\0';
     wi_text_clean(world->facts.version, sizeof(world->facts.version), text);
     snprintf(world->facts.path, sizeof(world->facts.path), "%s", wi_source_path(taken_source));
-    world->facts.pid = header->pid;
+    struct wi_owner owner = wi_source_owner(taken_source);
+    world->facts.is_seen = owner.pid != 0;
+    world->facts.pid = owner.pid ? owner.pid : header->pid;
     world->facts.own = (struct wi_stem){header->pid, header->start_ticks, header->id};
     world->facts.started_unix_nanos = header->started_unix_nanos;
     world->facts.opened_unix_nanos = header->opened_unix_nanos;
@@ -346,6 +348,16 @@ enum wi_state wi_world_state(const struct wi_world *world)
 {
     return world->foreign ? world->foreign->state(world->foreign_context)
                           : wi_source_state(world->source);
+}
+
+bool wi_world_is(const struct wi_world *world, dev_t device, ino_t inode)
+{
+    return world->source && wi_source_is(world->source, device, inode);
+}
+
+bool wi_world_is_nameless(const struct wi_world *world)
+{
+    return world->source && wi_source_is_nameless(world->source);
 }
 
 const struct wi_offer *wi_world_offer(const struct wi_world *world)

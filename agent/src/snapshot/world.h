@@ -56,7 +56,8 @@ struct wi_facts {
     char program[256];
     char version[32];
     char path[256];             /* of the segment; "" for an anonymous one */
-    uint32_t pid;               /* as whoever looks from here knows it */
+    uint32_t pid;               /* as /proc here has it; else as its segment says */
+    bool is_seen;               /* in /proc here */
     struct wi_stem own;         /* as its segment and its files say */
     int64_t started_unix_nanos; /* of the process */
     int64_t opened_unix_nanos;  /* of the segment */
@@ -108,6 +109,10 @@ const struct wi_history *wi_world_history(const struct wi_world *world);
 
 const struct wi_facts *wi_world_facts(const struct wi_world *world);
 enum wi_state wi_world_state(const struct wi_world *world);
+
+/* Whether its segment is this file; whether that file has lost its name. */
+bool wi_world_is(const struct wi_world *world, dev_t device, ino_t inode);
+bool wi_world_is_nameless(const struct wi_world *world);
 int64_t wi_world_unix_nanos(const struct wi_world *world);       /* of the last refresh */
 uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last refresh */
 

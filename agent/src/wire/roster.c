@@ -103,14 +103,8 @@ uint64_t wi_roster_due(const struct wi_roster *roster)
 
 bool wi_roster_fits(const struct wi_found *found, const char *target)
 {
-    char pid[16];
-    if (found->status != WEIR_OK ||
-        (found->state != WI_STATE_RUNNING && found->state != WI_STATE_UNKNOWN)) {
-        return false;
-    }
-    snprintf(pid, sizeof(pid), "%u", (unsigned)found->pid);
-    return !target || strcmp(target, found->name) == 0 || strcmp(target, pid) == 0 ||
-           strcmp(target, found->path) == 0;
+    return wi_find_lives(found) &&
+           (wi_find_fits(found, target) || (target && strcmp(target, found->path) == 0));
 }
 
 static bool roster_wants(const struct wi_roster *roster, const struct wi_found *found)
@@ -126,9 +120,7 @@ static bool roster_wants(const struct wi_roster *roster, const struct wi_found *
 static bool roster_has(const struct wi_roster *roster, const struct wi_found *found)
 {
     for (const struct wi_served *served = roster->worlds.first; served; served = served->next) {
-        const struct wi_facts *facts = wi_world_facts(served->world);
-        if (!served->has_ended && facts->pid == found->pid &&
-            facts->own.start_ticks == found->start_ticks) {
+        if (!served->has_ended && wi_world_is(served->world, found->device, found->inode)) {
             return true;
         }
     }
@@ -185,7 +177,10 @@ static void roster_scan(struct wi_roster *roster, uint64_t now)
     roster->worlds.n_left_out = 0;
     if ((is_search ? wi_find_all(&found, &n) : wi_find_in_dirs(&found, &n)) == WEIR_OK) {
         for (size_t i = n; i > 0; i--) {
-            roster_consider(roster, &found[i - 1]);
+            /* What a pid means of another pid namespace is known when /proc was looked through. */
+            if (is_search || found[i - 1].owner.pid || roster->n_targets == 0) {
+                roster_consider(roster, &found[i - 1]);
+            }
         }
     }
     free(found);
@@ -201,13 +196,15 @@ static void roster_scan(struct wi_roster *roster, uint64_t now)
     roster->is_stirred = false;
 }
 
-/* A process that has called weir_stop lives on without a segment of that name. */
+/* A process that has called weir_stop lives on without a segment of that name; one whose files somebody
+ * has removed is served on, by the descriptor. */
 static void roster_look_after(struct wi_roster *roster, uint64_t now)
 {
     struct stat facts;
     for (struct wi_served *served = roster->worlds.first; served; served = served->next) {
         if (!served->has_ended && lstat(wi_world_facts(served->world)->path, &facts) != 0 &&
-            (errno == ENOENT || errno == ESRCH || errno == ENOTDIR)) {
+            (errno == ENOENT || errno == ESRCH || errno == ENOTDIR) &&
+            !wi_world_is_nameless(served->world)) {
             roster_refresh(roster, served, now);
             served->has_ended = true;
         }

@@ -43,8 +43,8 @@ static void help_overview(void)
         printf("  %-10s %s\n", command->name, command->summary);
     }
     help_kinds();
-    puts("\nTARGET: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,\n"
-         "        file:///path or the path of a segment or a recording.\n"
+    puts("\nTARGET: a pid, a service's name, NAME/N of several, unix:/path, host:port,\n"
+         "        http://host:port/NAME, file:///path, or the path of a segment or a recording.\n"
          "        None given: $WEIR_TARGET, else the only running process.\n\n"
          "exit codes: 0 fine, 1 doctor found something, 2 usage or unknown topic,\n"
          "        3 no such target or cannot connect, 4 other version or corrupt file, 5 denied,\n"

@@ -23,6 +23,7 @@ static const struct wc_option list_options[] = {
 enum {
     LIST_PID,
     LIST_NAME,
+    LIST_TARGET,
     LIST_STATE,
     LIST_SINCE,
     LIST_BYTES,
@@ -36,6 +37,7 @@ enum {
 static const struct wc_column list_columns[LIST_N_COLUMNS] = {
     [LIST_PID] = {"PID", "pid", WC_SHAPE_EXACT, NULL, false},
     [LIST_NAME] = {"NAME", "name", WC_SHAPE_TEXT, NULL, false},
+    [LIST_TARGET] = {"TARGET", "target", WC_SHAPE_TEXT, NULL, true},
     [LIST_STATE] = {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
     [LIST_SINCE] = {"SINCE", "since", WC_SHAPE_TIME, NULL, false},
     [LIST_BYTES] = {"SEGMENT", "segment_bytes", WC_SHAPE_BYTES, NULL, false},
@@ -74,9 +76,12 @@ static void list_add(struct wc_table *table, const struct wi_found *found)
     if (!is_readable && !problem[0]) {
         problem = weir_status_name(found->status);
     }
+    char label[WI_LABEL_MAX];
+    wi_find_label(found, label, sizeof(label));
     struct wc_value values[LIST_N_COLUMNS] = {
         [LIST_PID] = wc_value_u64(found->pid),
         [LIST_NAME] = wc_value_text(found->name),
+        [LIST_TARGET] = wc_value_text(found->has_twins ? label : NULL),
         [LIST_STATE] = wc_value_text(is_readable ? wi_state_name(found->state) : "unreadable"),
         [LIST_SINCE] = wc_value_time(found->opened_unix_nanos),
         [LIST_BYTES] = wc_value_u64(found->bytes),
@@ -150,7 +155,9 @@ const struct wc_command wc_command_list = {
     .name = "list",
     .usage = "[-o FORM]",
     .summary = "the processes that have weir, running and dead",
-    .details = "\nA dead one stays until newer ones push it out; `weir snapshot PID` reads it.",
+    .details = "\nA dead one stays until newer ones push it out; `weir snapshot PID` reads it. "
+               "Where several\n"
+               "of a name run, TARGET tells them apart: `weir game/2`.",
     .options = list_options,
     .n_options = sizeof(list_options) / sizeof(list_options[0]),
     .run = list_run,

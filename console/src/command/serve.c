@@ -66,13 +66,22 @@ static void serve_log(void *context, const char *line)
 
 /* ---- what to serve ----------------------------------------------------------------------- */
 
+/* "game/2" is no file, but one of several processes of a name. */
+static bool serve_is_replica(const char *text)
+{
+    const char *slash = strrchr(text, '/');
+    return slash && slash > text && slash == strchr(text, '/') && text[0] != '.' && slash[1] &&
+           strspn(slash + 1, "0123456789") == strlen(slash + 1);
+}
+
 static bool serve_is_file(const char *text)
 {
     size_t n = strlen(text);
-    return strchr(text, '/') || (n > 5 && strcmp(text + n - 5, ".weir") == 0);
+    return (strchr(text, '/') && !serve_is_replica(text)) ||
+           (n > 5 && strcmp(text + n - 5, ".weir") == 0);
 }
 
-/* A target as the exporter takes it: what is a file has a '/' in it. */
+/* A target as the exporter takes it: what is a file has a '/' in it, but NAME/N, which is made one later. */
 static enum wc_exit serve_add_target(struct serve *serve, const char *text,
                                      struct wc_error *ret_error)
 {
@@ -86,7 +95,7 @@ static enum wc_exit serve_add_target(struct serve *serve, const char *text,
         strncasecmp(text, "https:", 6) == 0) {
         return wc_error_set(ret_error, WC_USAGE,
                             "serve: %s: processes of this machine are served: give a pid, a "
-                            "service's name or the path of a segment",
+                            "service's name, NAME/N or the path of a segment",
                             text);
     }
     if (strncasecmp(text, url, sizeof(url) - 1) == 0) {
@@ -105,17 +114,25 @@ static enum wc_exit serve_add_target(struct serve *serve, const char *text,
     return WC_OK;
 }
 
-/* Whether the target means a process that runs now. */
-static enum wc_exit serve_check_target(const char *target, const struct wi_found *found, size_t n,
-                                       struct wc_error *ret_error)
+/* Whether the target means a process that runs now. NAME/N is that one and no other: numbers move up when one
+ * ends, so that its segment's path stands for it. */
+static enum wc_exit serve_check_target(struct serve *serve, size_t t, const struct wi_found *found,
+                                       size_t n, struct wc_error *ret_error)
 {
     struct wi_found one;
+    const char *target = serve->targets[t];
+    bool is_replica = serve_is_replica(target);
     for (size_t i = 0; i < n; i++) {
-        if (wi_roster_fits(&found[i], target)) {
-            return WC_OK;
+        if (!wi_roster_fits(&found[i], target)) {
+            continue;
         }
+        if (is_replica) {
+            memcpy(serve->paths[t], found[i].path, sizeof(serve->paths[t]));
+            serve->targets[t] = serve->paths[t];
+        }
+        return WC_OK;
     }
-    if (!strchr(target, '/')) {
+    if (!strchr(target, '/') || is_replica) {
         return wc_error_set(ret_error, WC_NO_TARGET,
                             "serve: %s: no such process runs: `weir list` shows those that do",
                             target);
@@ -160,7 +177,7 @@ static enum wc_exit serve_choose(struct serve *serve, const struct wc_args *args
         return wc_error_set(ret_error, WC_INCOMPLETE, "serve: no memory to look for segments");
     }
     for (size_t i = 0; code == WC_OK && i < serve->n_targets; i++) {
-        code = serve_check_target(serve->targets[i], found, n, ret_error);
+        code = serve_check_target(serve, i, found, n, ret_error);
     }
     free(found);
     return code;
@@ -330,9 +347,9 @@ const struct wc_command wc_command_serve = {
     .usage =
         "[TARGET...|--all] [--grpc ADDR] [--http ADDR] [--token-file FILE] [--http-hosts LIST]",
     .summary = "serve consoles and Prometheus from a process of its own",
-    .details =
-        "\nServes the processes that TARGETs mean (pid, service's name, path of a segment), or "
-        "all of\nthis user's, those that start later too. SIGTERM and SIGINT end it.",
+    .details = "\nServes the processes that TARGETs mean (pid, service's name, NAME/N, path of a "
+               "segment), "
+               "or all of\nthis user's, those that start later too. SIGTERM and SIGINT end it.",
     .options = serve_options,
     .n_options = sizeof(serve_options) / sizeof(serve_options[0]),
     .max_words = WC_MAX_ARGUMENTS,

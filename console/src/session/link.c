@@ -407,11 +407,14 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
         link_settle_tokio(link);
         return;
     }
-    target->pid = description->pid;
     snprintf(target->name, sizeof(target->name), "%s", description->name);
-    /* Where several are served, it is this one from now on. */
-    snprintf(pid, sizeof(pid), "%u", target->pid);
+    /* Where several are served, it is this one from now on, as the server calls it. */
+    snprintf(pid, sizeof(pid), "%u", description->pid);
     wc_client_set_process(link->client, pid);
+    if (target->owner.pid) {
+        link->description->pid = target->pid; /* in a container it calls itself by another one */
+    }
+    target->pid = description->pid;
     if (target->host[0] && !target->process[0]) {
         /* And when it has been started anew, the one of its name. */
         snprintf(target->process, sizeof(target->process), "%s", target->name);

@@ -10,45 +10,30 @@
 
 #define PICK_LISTED 8u /* processes named in one error */
 
-static bool pick_is_alive(const struct wi_found *found)
-{
-    return found->status == WEIR_OK &&
-           (found->state == WI_STATE_RUNNING || found->state == WI_STATE_UNKNOWN);
-}
-
 static bool pick_is_pid(const char *text)
 {
     return text && text[0] && strspn(text, "0123456789") == strlen(text);
 }
 
-static bool pick_fits(const struct wi_found *found, const char *text)
-{
-    if (!text) {
-        return true;
-    }
-    if (pick_is_pid(text) && strtoull(text, NULL, 10) == found->pid) {
-        return true;
-    }
-    return found->status == WEIR_OK && strcmp(found->name, text) == 0;
-}
-
-/* "game (4821), lobby (4822)" of those that fit. */
+/* "game/1 (pid 4821), lobby (pid 4822)" of those that fit: what stands before a pid can be given as it is. */
 static void pick_list(const struct wi_found *found, size_t n, const char *text, bool is_alive,
                       char *ret_text, size_t room)
 {
     size_t length = 0, listed = 0, left = 0;
+    char label[WI_LABEL_MAX];
     ret_text[0] = '\0';
     for (size_t i = 0; i < n; i++) {
-        if (pick_is_alive(&found[i]) != is_alive || found[i].status != WEIR_OK ||
-            !pick_fits(&found[i], text)) {
+        if (wi_find_lives(&found[i]) != is_alive || found[i].status != WEIR_OK ||
+            !wi_find_fits(&found[i], text)) {
             continue;
         }
-        if (listed == PICK_LISTED || length + sizeof(found[i].name) + 32 > room) {
+        if (listed == PICK_LISTED || length + sizeof(label) + 32 > room) {
             left++;
             continue;
         }
-        length += (size_t)snprintf(ret_text + length, room - length, "%s%s (%u)",
-                                   listed ? ", " : "", found[i].name, found[i].pid);
+        wi_find_label(&found[i], label, sizeof(label));
+        length += (size_t)snprintf(ret_text + length, room - length, "%s%s (pid %u)",
+                                   listed ? ", " : "", label, (unsigned)found[i].pid);
         listed++;
     }
     if (left > 0 && length + 48 < room) {
@@ -63,7 +48,7 @@ static const char *pick_nearest(const struct wi_found *found, size_t n, const ch
     unsigned least = WI_WORD_MAX;
     for (size_t i = 0; i < n; i++) {
         unsigned distance = wi_word_distance(text, strlen(text), found[i].name);
-        if (pick_is_alive(&found[i]) && distance < least &&
+        if (wi_find_lives(&found[i]) && distance < least &&
             wi_word_is_near(strlen(text), distance)) {
             nearest = found[i].name;
             least = distance;
@@ -103,8 +88,8 @@ enum wc_exit wc_pick(const struct wi_found *found, size_t n, const char *text, b
     size_t n_alive = 0, alive = n, dead = n;
     size_t n_named = 0, named = n;
     for (size_t i = 0; i < n; i++) {
-        bool is_alive = pick_is_alive(&found[i]);
-        bool fits = pick_fits(&found[i], is_preference ? NULL : text);
+        bool is_alive = wi_find_lives(&found[i]);
+        bool fits = wi_find_fits(&found[i], is_preference ? NULL : text);
         if (is_alive && fits) {
             n_alive++;
             alive = alive < n ? alive : i;
@@ -129,6 +114,7 @@ enum wc_exit wc_pick(const struct wi_found *found, size_t n, const char *text, b
     }
     char list[512];
     pick_list(found, n, is_preference ? NULL : text, true, list, sizeof(list));
-    return wc_error_set(ret_error, WC_USAGE, "several processes fit: %s: name one by its pid",
+    return wc_error_set(ret_error, WC_USAGE,
+                        "several processes fit: %s: name one as it stands here, or by its pid",
                         list);
 }

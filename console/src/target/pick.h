@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /*
- * Picks by pid (all digits) or service name; NULL: the only running one. With is_preference the
+ * Picks by pid (all digits), service name or NAME/N; NULL: the only running one. With is_preference the
  * name decides only when several run. `found` is newest first.
  * Fails: WC_USAGE when several fit: the text lists them; WC_NO_TARGET.
  */

@@ -20,10 +20,14 @@
 
 static void target_fill(const struct wi_found *found, struct wc_target *ret_target)
 {
-    struct wc_target target = {.pid = found->pid, .state = found->state};
+    struct wc_target target = {.pid = found->pid,
+                               .owner = found->owner,
+                               .device = found->device,
+                               .inode = found->inode,
+                               .state = found->state};
     snprintf(target.path, sizeof(target.path), "%s", found->path);
     snprintf(target.name, sizeof(target.name), "%s", found->name);
-    if (found->state == WI_STATE_RUNNING || found->state == WI_STATE_UNKNOWN) {
+    if (wi_find_lives(found)) {
         snprintf(target.socket, sizeof(target.socket), "%s", found->socket);
     }
     *ret_target = target;
@@ -74,7 +78,7 @@ static enum wc_exit target_by_path(const char *path, struct wc_target *ret_targe
     }
     struct wi_found found;
     memset(&found, 0, sizeof(found));
-    enum weir_status status = wi_find_one(path, &found);
+    enum weir_status status = wi_find_with_owner(path, &found);
     if (status == WEIR_E_NOT_FOUND) {
         return wc_error_set(ret_error, WC_NO_TARGET, "%s: no such file: see `weir list`", path);
     }
@@ -83,23 +87,28 @@ static enum wc_exit target_by_path(const char *path, struct wc_target *ret_targe
     return target_take(&found, ret_target, ret_error);
 }
 
-/* Splits "/run/weir/serve.sock/game": a socket that serves several, and which. */
+/* Splits "/run/weir/serve.sock/game" or ".../game/2": a socket that serves several, and which. */
 static bool target_split_socket(struct wc_target *target)
 {
     struct stat facts;
-    char *slash = strrchr(target->socket, '/');
-    if (!slash || slash == target->socket || lstat(target->socket, &facts) == 0 ||
-        strlen(slash + 1) >= sizeof(target->process)) {
+    char *end = target->socket + strlen(target->socket);
+    char *slash = end;
+    if (lstat(target->socket, &facts) == 0) {
         return false;
     }
-    *slash = '\0';
-    bool is_one = lstat(target->socket, &facts) == 0 && S_ISSOCK(facts.st_mode);
-    if (is_one) {
-        memcpy(target->process, slash + 1, strlen(slash + 1) + 1);
-    } else {
+    for (int level = 0; level < 2; level++) {
+        slash = memrchr(target->socket, '/', (size_t)(slash - target->socket));
+        if (!slash || slash == target->socket || (size_t)(end - slash) > sizeof(target->process)) {
+            return false;
+        }
+        *slash = '\0';
+        if (lstat(target->socket, &facts) == 0 && S_ISSOCK(facts.st_mode)) {
+            memcpy(target->process, slash + 1, (size_t)(end - slash));
+            return true;
+        }
         *slash = '/';
     }
-    return is_one;
+    return false;
 }
 
 /* The socket alone, and the segment beside it where the names are weir's own. */
@@ -117,7 +126,13 @@ static enum wc_exit target_by_socket(const char *path, struct wc_target *ret_tar
     bool is_split = target_split_socket(&target);
     if (!is_split && n > strlen(ending) && strcmp(path + n - strlen(ending), ending) == 0) {
         snprintf(target.path, sizeof(target.path), "%.*s.weir", (int)(n - strlen(ending)), path);
-        if (access(target.path, F_OK) != 0) {
+        struct wi_found found;
+        if (wi_find_with_owner(target.path, &found) == WEIR_OK) {
+            target.pid = found.pid;
+            target.owner = found.owner;
+            target.device = found.device;
+            target.inode = found.inode;
+        } else if (access(target.path, F_OK) != 0) {
             target.path[0] = '\0';
         }
     }
@@ -295,10 +310,18 @@ enum wi_state wc_target_state(const struct wc_target *target)
     }
     struct wi_found found;
     memset(&found, 0, sizeof(found));
-    if (wi_find_one(target->path, &found) != WEIR_OK || (target->pid && found.pid != target->pid)) {
+    bool is_there = wi_owner_is_there(&target->owner);
+    if (wi_find_one(target->path, &found) != WEIR_OK) {
+        return is_there ? WI_STATE_RUNNING
+                        : WI_STATE_DEAD; /* somebody may have removed its files */
+    }
+    bool is_same = target->inode ? found.inode == target->inode && found.device == target->device
+                                 : !target->pid || found.pid == target->pid;
+    if (!is_same) {
         return WI_STATE_DEAD;
     }
-    return found.state;
+    return found.state == WI_STATE_RUNNING && target->owner.pid && !is_there ? WI_STATE_ORPHANED
+                                                                             : found.state;
 }
 
 void wc_target_place(const struct wc_target *target, char *ret_text, size_t room)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TARGET as a person names it: a pid, a service's name, unix:/path, host:port, http://host:port/NAME,
+ * A TARGET as a person names it: a pid, a service's name, NAME/N (one of several of a name), unix:/path, host:port, http://host:port/NAME,
  * file:///path or the path of a segment, of a socket or of a recording; resolved to one process and the
  * ways to reach it. Reads directories and segment headers, connects to nothing.
  */
@@ -24,8 +24,12 @@ struct wc_target {
     char socket[WI_PATH_MAX];     /* of a living exporter; "": none */
     char path[WI_PATH_MAX]; /* of the segment; "": unknown (unix:/path), or of another machine */
     bool is_recording;      /* `path` is a recording's */
-    uint32_t pid;           /* 0: unknown before Describe, and of a server of Tokio's */
-    char lints[256];        /* how its tasks are judged, if it is Tokio's: tokio/lint.h */
+    uint32_t pid; /* as /proc here has it, where that is known; 0: unknown before Describe, and
+                               of a server of Tokio's */
+    struct wi_owner owner; /* pid 0: not to be seen from here */
+    dev_t device;          /* of the segment */
+    ino_t inode;           /* 0: unknown */
+    char lints[256];       /* how its tasks are judged, if it is Tokio's: tokio/lint.h */
     enum wi_state state;
     char name[WEIR_NAME_MAX + 1]; /* "": unknown before Describe */
 };
@@ -44,7 +48,7 @@ enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_t
                                      struct wc_error *ret_error);
 
 /* Looks again whether the process lives, by its segment's header; WI_STATE_DEAD when the file has
- * gone, WI_STATE_UNKNOWN when its path is not known. */
+ * gone and its process is not seen, WI_STATE_UNKNOWN when its path is not known. */
 enum wi_state wc_target_state(const struct wc_target *target);
 
 /* Where its exporter is reached: "host:port" or the socket's path; "" when there is none. */

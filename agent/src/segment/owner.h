@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose a segment is, by what /proc shows here. A header has the pid of its own pid namespace; to the one
+ * who reads it another number may be that process, or none. Plain functions; any thread; no state.
+ */
+#ifndef WI_SEGMENT_OWNER_H
+#define WI_SEGMENT_OWNER_H
+
+#include "segment/stem.h"
+
+#include <sys/types.h>
+
+#define WI_OWNER_PATH_MAX 256
+
+/* The process that counts in a segment, as /proc here has it. pid 0: it is not to be seen. */
+struct wi_owner {
+    uint32_t pid;
+    uint64_t start_ticks;
+};
+
+/* What a header says of its process. */
+struct wi_maker {
+    struct wi_stem stem;
+    uint64_t pid_namespace; /* 0: it could not see that itself */
+};
+
+/* At once: only a process of the caller's own pid namespace is seen. */
+struct wi_owner wi_owner_here(const struct wi_maker *maker);
+
+/* Looks at every process of this user (root: of all) for the one of a file; in the caller's own namespace
+ * at once. */
+struct wi_owner wi_owner_search(const struct wi_maker *maker, dev_t device, ino_t inode);
+
+/* Whether this process is the one. One that has the file mapped may be a forked child of it. */
+bool wi_owner_is(uint32_t pid, const struct wi_maker *maker, bool has_mapped);
+
+/* Whether a process is of the same pid namespace. */
+bool wi_owner_is_beside(uint32_t pid, const struct wi_maker *maker);
+
+/* Whether it is still there. */
+bool wi_owner_is_there(const struct wi_owner *owner);
+
+/* A shared mapping of a file that has a segment's name, or has none. */
+struct wi_mapping {
+    uint32_t pid;
+    dev_t device; /* some file systems tell another one here than stat(2) does */
+    ino_t inode;
+    uint64_t from, to;           /* addresses */
+    char dir[WI_OWNER_PATH_MAX]; /* as its process names it */
+};
+
+/* Calls `visit` with each of them of the processes that wi_owner_search looks at, until it returns false.
+ * Parts of one mapping that lie beside each other are visited once. */
+void wi_owner_each_mapping(bool (*visit)(void *context, const struct wi_mapping *mapping),
+                           void *context);
+
+/* A path that leads to the file of a mapping whatever became of its name: /proc/PID/fd/N, or
+ * /proc/PID/map_files/FROM-TO, which only root may open. False: there is none. */
+bool wi_owner_path(const struct wi_mapping *mapping, char *ret_path, size_t room);
+
+/* Whether a path is one of these two. */
+bool wi_owner_is_path(const char *path);
+
+#endif
