@@ -105,6 +105,8 @@ def check_figures(said, outside):
     assert 0.85 < first["share_regression"] < 1.15, first
     assert first["growth_error_bytes_per_second"] < 0.1 * growth, first
     assert said.find("memory_growing")["growth_bytes_per_second"] == growth, said
+    process = said.data["process"]
+    assert (process["growth_bytes_per_second"], process["window_seconds"]) == (growth, first["window_seconds"]), said
 
 
 def leak_is_named_within_thirty_seconds_of_attaching(game, outside):

@@ -37,9 +37,9 @@ with Game("--serve", 1000, "--permits", 64) as game:
         assert "unbounded" in terminal.row("moves")
         terminal.shows("moves: unbounded and growing", "move_permits", "handler", "backpressure_rejects")
     for terminal in screens:
-        terminal.press("w", "seen:", "sent/s", "estimate:", "do:", "Refuse at the door what its receiver")
+        terminal.press("w", "seen:", "sent/s", "estimate:", "do:", "Admit only what its receiver")
         finding = next(one for one in game.snapshot()["warnings"] if one["kind"] == "channel_growing")
-        assert finding["subject"] == "moves" and finding["action"].startswith("Refuse at the door"), finding
+        assert finding["subject"] == "moves" and finding["action"].startswith("Admit only what its receiver"), finding
         begin = finding["text"].index("growing")
         terminal.shows("  " + finding["text"][:begin + len("growing")])
     game.command("mode", "admission")

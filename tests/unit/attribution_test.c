@@ -93,6 +93,51 @@ static void what_is_not_declared_is_regression_alone(void **state)
     assert_near(found.share[0].fit, 1, 1e-9);
 }
 
+/* What memory costs a message, and what the messages declare; whether the two agree. */
+static struct wi_attribution costs(double each, double declared)
+{
+    struct wi_growth growth = empty(60, 1);
+    struct wi_attribution found;
+    for (size_t i = 0; i < growth.n; i++) {
+        growth.channel[0].depth[i] = 100.0 * (double)i + 3 * noise();
+        growth.channel[0].bytes[i] = declared * growth.channel[0].depth[i];
+        growth.memory[i] = 10e6 + each * growth.channel[0].depth[i] + 4096 * noise();
+    }
+    assert_true(wi_attribution_take(&growth, &found));
+    assert_near(found.share[0].each, each, each / 10);
+    return found;
+}
+
+static void slope_far_from_the_declared_size_explains_nothing(void **state)
+{
+    (void)state;
+    struct wi_attribution much = costs(20000, 200);
+    assert_true(much.share[0].disagrees);
+    assert_true(isnan(much.share[0].fit) && isnan(much.fit));
+    assert_near(much.share[0].declared, 0.01, 0.002);
+    assert_true(much.share[0].r2 > 0.99);
+    struct wi_attribution little = costs(2000, 20000);
+    assert_true(little.share[0].disagrees && isnan(little.fit));
+}
+
+static void what_an_allocator_adds_is_no_disagreement(void **state)
+{
+    (void)state;
+    const double pairs[][2] = {{208, 200}, {64, 8}, {4112, 4096}, {390, 200}, {120, 200}};
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct wi_growth growth = empty(20, 1);
+        struct wi_attribution found;
+        for (size_t k = 0; k < growth.n; k++) {
+            growth.channel[0].depth[k] = (double)k;
+            growth.channel[0].bytes[k] = pairs[i][1] * (double)k;
+            growth.memory[k] = pairs[i][0] * (double)k;
+        }
+        assert_true(wi_attribution_take(&growth, &found));
+        assert_false(found.share[0].disagrees);
+        assert_near(found.fit, 1, 1e-9);
+    }
+}
+
 static void plain_leak_beside_a_busy_channel_is_not_its(void **state)
 {
     (void)state;
@@ -229,6 +274,8 @@ int main(void)
         cmocka_unit_test(line_has_slope_error_and_fit),
         cmocka_unit_test(one_leak_is_explained_both_ways),
         cmocka_unit_test(what_is_not_declared_is_regression_alone),
+        cmocka_unit_test(slope_far_from_the_declared_size_explains_nothing),
+        cmocka_unit_test(what_an_allocator_adds_is_no_disagreement),
         cmocka_unit_test(plain_leak_beside_a_busy_channel_is_not_its),
         cmocka_unit_test(two_leaks_that_vary_are_told_apart),
         cmocka_unit_test(two_leaks_in_step_cannot_be_told_apart_but_by_declaration),

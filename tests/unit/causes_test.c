@@ -344,9 +344,8 @@ static void defaults_are_remarks(void **state)
     fake_world_set_u64(moves, WI_CHANNEL_HIGH_WATER, 12);
     fake_world_set_u64(chat, WI_CHANNEL_HIGH_WATER, 3);
     look();
-    assert_string_equal(
-        text(found("default_unbounded"), WI_WARNING_TEXT),
-        "moves: no bound, never deeper than 12 so far; 1 more channels without one");
+    assert_string_equal(text(found("default_unbounded"), WI_WARNING_TEXT),
+                        "moves: no bound, never deeper than 12 so far; 1 more unbounded channel");
     assert_severity("default_unbounded", "info");
 }
 

@@ -168,6 +168,119 @@ static void leak_is_named_with_its_share(void **state)
     assert_near(number(memory, WI_WARNING_WINDOW), 60, 1);
 }
 
+static void a_message_that_costs_far_more_than_it_declares_is_said_to(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 0; i < 60; i++) {
+        double depth = i < 10 ? 3 : 400.0 * (i - 9);
+        set_depth(moves, depth, 400 * i, 200);
+        set_memory(BASE + 20000 * depth);
+        look();
+    }
+    const struct wi_row *channel = found("channel_growing");
+    assert_says(text(channel, WI_WARNING_ESTIMATE),
+                "(1 %) as declared; by regression 20.00 kB +- ");
+    assert_says(text(channel, WI_WARNING_ESTIMATE),
+                " a message, not the 200 B declared: something else grows in step, or a message "
+                "keeps more alive");
+    assert_true(isnan(number(channel, WI_WARNING_SHARE_FIT)));
+    assert_near(number(channel, WI_WARNING_EACH), 20000, 100);
+    assert_near(number(channel, WI_WARNING_EACH_DECLARED), 200, 1);
+    assert_null(strstr(text(found("memory_growing"), WI_WARNING_ESTIMATE), "by regression"));
+}
+
+static void the_process_and_its_findings_tell_one_growth(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    double slope, window;
+    assert_false(wi_finding_process_growth(finding, &slope, &window));
+    for (unsigned i = 0; i < 60; i++) {
+        double depth = i < 20 ? 3 : 6000.0 * (i - 19);
+        set_depth(moves, depth, 6000 * i, 200);
+        set_memory(BASE + 208 * depth + 20000 * noise() * i);
+        look();
+        const struct wi_row *channel = found("channel_growing");
+        assert_int_equal(wi_finding_process_growth(finding, &slope, &window), i >= 2);
+        if (channel) {
+            assert_near(number(channel, WI_WARNING_GROWTH), slope, 0);
+            assert_near(number(channel, WI_WARNING_WINDOW), window, 0);
+        }
+    }
+    assert_non_null(found("channel_growing"));
+    assert_near(number(found("memory_growing"), WI_WARNING_GROWTH), slope, 0);
+}
+
+static void a_bound_that_would_have_been_enough_is_named(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 0; i < 60; i++) {
+        set_depth(moves, i < 30 ? 300 * (i % 4) : 6000.0 * (i - 29), 6000 * i, 200);
+        look();
+    }
+    const struct wi_row *channel = found("channel_growing");
+    assert_near(number(channel, WI_WARNING_BOUND), 2048, 0);
+    assert_says(text(channel, WI_WARNING_ESTIMATE), "a bound of 2,048 was enough before");
+}
+
+static void without_a_time_before_no_bound_is_named(void **state)
+{
+    (void)state;
+    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 1; i < 30; i++) {
+        set_depth(moves, 6000.0 * i, 6000 * i, 200);
+        look();
+    }
+    assert_true(isnan(number(found("channel_growing"), WI_WARNING_BOUND)));
+    assert_null(strstr(text(found("channel_growing"), WI_WARNING_ESTIMATE), "a bound of"));
+}
+
+static void a_bounded_queue_that_fills_says_when_it_is_full(void **state)
+{
+    (void)state;
+    struct wi_row *jobs = fake_world_add_channel(world, "jobs", 0, 0, 10000);
+    for (unsigned i = 1; i <= 20; i++) {
+        set_depth(jobs, 100.0 * i, 1000 * i, 200);
+        look();
+    }
+    const struct wi_row *filling = found("channel_filling");
+    assert_string_equal(text(filling, WI_WARNING_TEXT),
+                        "jobs: filling, +100 messages/s, 2,000 of 10,000");
+    assert_string_equal(text(filling, WI_WARNING_ESTIMATE), "full in about 80 s");
+    assert_near(number(filling, WI_WARNING_FULL_IN), 80, 0.1);
+    assert_false(is_bad(filling));
+    for (unsigned i = 21; i <= 60; i++) {
+        set_depth(jobs, 100.0 * i, 1000 * i, 200);
+        look();
+    }
+    assert_true(is_bad(found("channel_filling")));
+    for (unsigned i = 61; i <= 95; i++) {
+        set_depth(jobs, 100.0 * i, 1000 * i, 200);
+        look();
+    }
+    assert_null(found("channel_filling"));
+    assert_near(number(found("channel_full"), WI_WARNING_FULL_IN), 5, 0.1);
+}
+
+static void the_nearest_limit_of_memory_is_named(void **state)
+{
+    (void)state;
+    fake_world_set_u64(process(), WI_PROCESS_MEMORY_LIMIT, 2000000000);
+    fake_world_set_u64(process(), WI_PROCESS_MAX_VIRTUAL, 500000000);
+    for (unsigned i = 1; i <= 45; i++) {
+        set_memory(BASE + 2e6 * i);
+        fake_world_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
+        fake_world_set_u64(process(), WI_PROCESS_VIRTUAL, (uint64_t)(200e6 + 2e6 * i));
+        set_uptime(i);
+        look();
+    }
+    assert_says(text(found("memory_growing"), WI_WARNING_ESTIMATE),
+                "its address space (RLIMIT_AS) of 500.00 MB is reached in about 105 s");
+    assert_near(number(found("memory_growing"), WI_WARNING_LIMIT_IN), 105, 1);
+}
+
 static void after_the_switch_it_drains(void **state)
 {
     (void)state;
@@ -278,7 +391,7 @@ static void plain_leak_is_said_to_be_no_channels(void **state)
     assert_in_range(said_at, 10, 40);
     assert_in_range(warned_at, 300, 330);
     assert_says(text(found("memory_growing"), WI_WARNING_TEXT),
-                "memory +1.20 MB/s over 60 s; no channel explains it");
+                "memory +1.20 MB/s over 60 s; no channel and no gauge explains it");
     assert_null(found("channel_growing"));
 }
 
@@ -612,6 +725,12 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(leak_is_named_with_its_share),
+        TEST(a_message_that_costs_far_more_than_it_declares_is_said_to),
+        TEST(the_process_and_its_findings_tell_one_growth),
+        TEST(a_bound_that_would_have_been_enough_is_named),
+        TEST(without_a_time_before_no_bound_is_named),
+        TEST(a_bounded_queue_that_fills_says_when_it_is_full),
+        TEST(the_nearest_limit_of_memory_is_named),
         TEST(after_the_switch_it_drains),
         TEST(two_leaks_are_ranked),
         TEST(of_two_leaks_the_heavier_comes_first),

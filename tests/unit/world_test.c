@@ -2,7 +2,6 @@
 /* Rows of the world: what is derived from counts, with time given. */
 #include "child.h"
 #include "snapshot/memory.h"
-#include "snapshot/process.h"
 #include "snapshot/world.h"
 
 #include <stdarg.h>
@@ -346,23 +345,6 @@ static void counts_near_the_end_of_their_range_have_quantiles(void **state)
     assert_true(got >= wi_histogram_bound(39) && got <= wi_histogram_bound(40));
 }
 
-static void growth_is_a_slope_with_its_window(void **state)
-{
-    (void)state;
-    struct wi_process process = {.is_known = true};
-    double slope;
-    double window;
-    assert_false(wi_process_growth(&process, &slope, &window));
-    for (uint64_t i = 0; i < 30; i++) {
-        process.growth.nanos[i] = i * SECOND;
-        process.growth.bytes[i] = 1000000 + i * 1250000;
-    }
-    process.growth.n = 30;
-    assert_true(wi_process_growth(&process, &slope, &window));
-    assert_true(fabs(slope - 1250000) < 1);
-    assert_true(fabs(window - 29) < 1e-9);
-}
-
 static void an_old_peak_leaves_the_window(void **state)
 {
     (void)state;
@@ -392,7 +374,6 @@ int main(void)
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),
         cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),
         cmocka_unit_test(counts_near_the_end_of_their_range_have_quantiles),
-        cmocka_unit_test(growth_is_a_slope_with_its_window),
         cmocka_unit_test(an_old_peak_leaves_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

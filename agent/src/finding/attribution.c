@@ -12,6 +12,10 @@
 /* Standard errors that make a bend no accident. */
 #define ATTRIBUTION_DOUBT 4.0
 
+/* A message costs what it declares, and what an allocator adds; beyond twice that it is another thing. */
+#define ATTRIBUTION_FAR   2.0
+#define ATTRIBUTION_ADDED 64.0 /* bytes */
+
 #define ATTRIBUTION_MAX_TERMS WI_ATTRIBUTION_CHANNELS
 
 static double attribution_mean(const double *y, size_t n)
@@ -148,7 +152,7 @@ static void attribution_share(const struct wi_growth *growth, size_t channel, do
     const double *depth = growth->channel[channel].depth;
     const double *bytes = growth->channel[channel].bytes;
     struct wi_line line;
-    *ret_share = (struct wi_share){0, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    *ret_share = (struct wi_share){0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, false};
     if (wi_line_fit(growth->seconds, depth, growth->n, &line)) {
         ret_share->depth_rate = line.slope;
     }
@@ -196,6 +200,17 @@ static bool attribution_join(const struct wi_growth *growth, struct wi_attributi
     return true;
 }
 
+/* Two series that grow in step fit each other at any slope: one that is far from the declared size explains
+ * nothing. */
+static void attribution_compare(struct wi_share *share)
+{
+    double most = ATTRIBUTION_FAR * share->each_declared + ATTRIBUTION_ADDED;
+    double least = share->each_declared / ATTRIBUTION_FAR;
+    double doubt = ATTRIBUTION_DOUBT * share->each_error;
+    share->disagrees = share->each - doubt > most || share->each + doubt < least;
+    share->fit = share->disagrees ? NAN : share->fit;
+}
+
 bool wi_attribution_take(const struct wi_growth *growth, struct wi_attribution *ret_attribution)
 {
     struct wi_attribution attribution = {.is_joint = false};
@@ -212,8 +227,11 @@ bool wi_attribution_take(const struct wi_growth *growth, struct wi_attribution *
     bool has_fit = growth->n_channels == 1 || attribution.is_joint;
     attribution.fit = has_fit ? 0 : NAN;
     for (size_t i = 0; i < growth->n_channels; i++) {
-        attribution.declared += fmax(attribution.share[i].declared, 0);
-        attribution.fit += has_fit ? fmax(attribution.share[i].fit, 0) : 0;
+        struct wi_share *share = &attribution.share[i];
+        attribution_compare(share);
+        attribution.declared += fmax(share->declared, 0);
+        attribution.fit = share->disagrees ? NAN : attribution.fit;
+        attribution.fit += has_fit ? fmax(share->fit, 0) : 0;
     }
     *ret_attribution = attribution;
     return true;

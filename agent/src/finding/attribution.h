@@ -46,8 +46,10 @@ struct wi_share {
     double declared;      /* bytes_rate as a share of the growth */
     double each;          /* bytes a message, by regression */
     double each_error;    /* its standard error */
-    double fit;           /* each * depth_rate as a share of the growth */
+    double fit;           /* each * depth_rate as a share of the growth; NaN where it disagrees */
     double r2;            /* of the regression of memory on this channel's depth alone */
+    bool disagrees;       /* `each` is far from `each_declared`: something else grows in step, or a
+                             message keeps more, or less, than it declares */
 };
 
 struct wi_attribution {
@@ -55,7 +57,9 @@ struct wi_attribution {
     struct wi_line memory; /* bytes per second */
     double r2;             /* of the regression on all channels together */
     bool is_joint;         /* the regression tells the channels apart; else each stands alone */
-    double declared, fit; /* sums of the shares; `fit` only when is_joint or there is one channel */
+    double declared,
+        fit; /* sums of the shares; `fit` only when is_joint or there is one channel, and
+                             no regression disagrees with what is declared */
     struct wi_share share[WI_ATTRIBUTION_CHANNELS]; /* in the order in which they were given */
 };
 

@@ -24,6 +24,7 @@
 #define CHANNEL_URGENT_MESSAGES 1e6
 #define CHANNEL_URGENT_BYTES    (double)(UINT64_C(64) << 20)
 #define CHANNEL_HOUR            3600.0
+#define CHANNEL_SOON            60.0 /* seconds until it is full */
 
 uint64_t wi_finding_count(const struct wi_row *row, int metric)
 {
@@ -73,7 +74,7 @@ static void channel_write_share(struct finding_entry *entry,
                                 const struct wi_share *share)
 {
     char part[WI_WORDS_MAX], whole[WI_WORDS_MAX], span[WI_WORDS_MAX], each[WI_WORDS_MAX];
-    char error[WI_WORDS_MAX];
+    char error[WI_WORDS_MAX], declared[WI_WORDS_MAX];
     finding_put(entry, WI_WARNING_WINDOW, attribution->window);
     finding_put(entry, WI_WARNING_GROWTH, attribution->memory.slope);
     finding_put(entry, WI_WARNING_GROWTH_ERROR, attribution->memory.error);
@@ -99,6 +100,14 @@ static void channel_write_share(struct finding_entry *entry,
                        entry->estimate[0] ? "" : whole, share->fit * 100,
                        wi_words_size(each, share->each), wi_words_size(error, share->each_error),
                        attribution->is_joint ? attribution->r2 : share->r2);
+    } else if (share->disagrees) {
+        wi_entry_write(
+            entry->estimate, "%sby regression %s +- %s a message, not the %s declared: %s",
+            entry->estimate[0] ? "; " : "", wi_words_size(each, share->each),
+            wi_words_size(error, share->each_error), wi_words_size(declared, share->each_declared),
+            share->each > share->each_declared
+                ? "something else grows in step, or a message keeps more alive"
+                : "it declares more than it holds, or memory is reused");
     }
 }
 
@@ -110,6 +119,15 @@ static void channel_write_hour(struct finding_entry *entry, double rate, double 
                    bytes_rate > 0 ? wi_words_size(text, bytes_rate * CHANNEL_HOUR)
                                   : wi_words_rate(text, rate * CHANNEL_HOUR),
                    bytes_rate > 0 ? "" : " messages");
+}
+
+/* When the process reaches a limit, if the channel is among what fills it. False: none is near. */
+static bool channel_write_limit(const struct wi_finding *finding, struct finding_entry *entry,
+                                const struct finding_note *note, const struct wi_share *share,
+                                const struct wi_attribution *attribution)
+{
+    return share && note->is_leaking &&
+           isfinite(wi_limit_write(finding, entry, attribution->memory.slope));
 }
 
 /* How it has grown: over the last looks, or over minutes where it is slow. */
@@ -151,6 +169,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
                             const struct wi_attribution *attribution, const struct wi_share *share)
 {
     char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
+    char lowest[WI_WORDS_MAX];
     bool is_named = growth->is_slow || (growth->is_urgent && growth->is_above);
     note->is_named = is_named;
     note->is_leaking = is_named;
@@ -160,10 +179,10 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
         : growth->is_urgent && growth->since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW
                                                                  : FINDING_WARNING,
         channel_weight(note), "channel_growing", note,
-        "Refuse at the door what its receiver cannot serve (a permit for each message), or give it "
-        "a "
-        "bound and say what happens when it is full; more receivers help only if they serve "
-        "faster.");
+        "Admit only what its receiver can serve (a permit for each message), or bound the queue "
+        "and "
+        "decide what happens when it is full; adding receivers helps only if they are the "
+        "bottleneck.");
     wi_entry_write(entry->text, "%s: %s, +%s messages/s for %s%s, %s", note->name,
                    !is_named          ? "growing"
                    : finding->is_dead ? "was unbounded and growing"
@@ -178,16 +197,64 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
         wi_entry_write(entry->text, "; whether it comes back is known after half an hour");
     }
     channel_write_rates(entry, note);
-    wi_entry_write(entry->evidence, "; floor above %s, the most before",
+    wi_entry_write(entry->evidence,
+                   "; its lowest depth of late (%s) is above its earlier maximum (%s)",
+                   wi_words_count(lowest, wi_trail_floor(&note->trail)),
                    wi_words_count(count, (uint64_t)note->trail.ceiling));
     if (share) {
         channel_write_share(entry, attribution, share);
     }
-    if (!finding->is_dead) {
+    if (!finding->is_dead && !channel_write_limit(finding, entry, note, share, attribution)) {
         channel_write_hour(entry, growth->rate, channel_bytes_rate(note, growth->rate));
+    }
+    /* One that has grown since it was seen first has no earlier depth to go by. */
+    if (is_named && !growth->is_slow && note->trail.growing_since >= note->first + CHANNEL_KNOWN) {
+        wi_limit_write_bound(entry, (uint64_t)note->trail.ceiling, "before");
     }
     finding_put_since(entry, growth->since);
     finding_put(entry, WI_WARNING_RATE, growth->rate);
+}
+
+/* When a bounded queue is full; NaN: it does not fill, or not within the hour. */
+static double channel_full_in(const struct finding_note *note)
+{
+    double slope = wi_trail_slope(&note->trail);
+    double left = (double)note->capacity - (double)note->depth;
+    bool fills = note->trail.phase == WI_TRAIL_GROWING && slope > 0 && left > 0;
+    return fills && left / slope <= CHANNEL_HOUR ? left / slope : NAN;
+}
+
+static void channel_write_full_in(struct finding_entry *entry, const struct finding_note *note)
+{
+    char span[WI_WORDS_MAX];
+    double seconds = channel_full_in(note);
+    if (isfinite(seconds)) {
+        wi_entry_write(entry->estimate, "full in about %s",
+                       wi_words_duration(span, (uint64_t)(seconds * 1e9)));
+        finding_put(entry, WI_WARNING_FULL_IN, seconds);
+    }
+}
+
+/* A bounded queue that grows and will be full: the last moment to do something without a refusal. */
+static void channel_filling(struct wi_finding *finding, const struct finding_note *note)
+{
+    char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX], rate[WI_WORDS_MAX];
+    double seconds = channel_full_in(note);
+    if (finding->is_dead || !isfinite(seconds)) {
+        return;
+    }
+    bool is_soon = seconds <= CHANNEL_SOON && wi_trail_is_above_all(&note->trail);
+    double slope = wi_trail_slope(&note->trail);
+    struct finding_entry *entry = channel_entry(
+        finding, is_soon ? FINDING_WARNING : FINDING_INFO, (double)note->depth, "channel_filling",
+        note, "Find out why less is received than is sent; decide what happens when it is full.");
+    wi_entry_write(entry->text, "%s: filling, +%s messages/s, %s of %s", note->name,
+                   wi_words_rate(rate, slope), wi_words_count(depth, note->depth),
+                   wi_words_count(bound, note->capacity));
+    channel_write_rates(entry, note);
+    channel_write_full_in(entry, note);
+    finding_put_since(entry, finding->now - note->trail.growing_since);
+    finding_put(entry, WI_WARNING_RATE, slope);
 }
 
 static void channel_settling(struct wi_finding *finding, const struct finding_note *note)
@@ -310,6 +377,8 @@ static void channel_full(struct wi_finding *finding, const struct finding_note *
     channel_write_rates(entry, note);
     if (is_over) {
         wi_entry_write(entry->evidence, "; senders that wait for room count as queued");
+    } else if (!finding->is_dead) {
+        channel_write_full_in(entry, note);
     }
     finding_put_since(entry, finding->now - note->full_since);
 }
@@ -445,6 +514,7 @@ static void channel_bound_far(struct wi_finding *finding, const struct wi_row *r
                    wi_words_count(bound, wi_finding_count(row, WI_CHANNEL_CAPACITY)),
                    wi_words_count(deep, high));
     wi_entry_write(entry->evidence, "%s messages sent", wi_words_count(sent, note->came));
+    wi_limit_write_bound(entry, high, "so far");
 }
 
 void wi_finding_defaults(struct wi_finding *finding)
@@ -460,8 +530,9 @@ void wi_finding_defaults(struct wi_finding *finding)
     wi_entry_write(entry->text, "%s: no bound, never deeper than %s so far",
                    finding->unbounded.name, wi_words_count(deep, finding->unbounded.deep));
     if (finding->unbounded.n > 1) {
-        wi_entry_write(entry->text, "; %s more channels without one",
-                       wi_words_count(more, finding->unbounded.n - 1));
+        wi_entry_write(entry->text, "; %s more unbounded channel%s",
+                       wi_words_count(more, finding->unbounded.n - 1),
+                       finding->unbounded.n > 2 ? "s" : "");
     }
     finding_put(entry, WI_WARNING_DEPTH, (double)finding->unbounded.deep);
 }
@@ -482,6 +553,7 @@ static void channel_look(struct wi_finding *finding, const struct wi_row *row,
     wi_note_look(note, &look);
     note->name = row->name;
     note->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
+    note->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
     note->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);
     if (!finding->is_dead) {
         note->in_rate = finding_number(row, WI_CHANNEL_IN_RATE, 0);
@@ -513,7 +585,10 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
         wi_finding_stall(finding, note);
         wi_finding_first_look(finding, note);
     } else {
-        channel_full(finding, note, wi_finding_count(row, WI_CHANNEL_CAPACITY));
+        channel_full(finding, note, note->capacity);
+    }
+    if (!is_full && !note->is_unbounded && !wi_finding_is_stalled(note)) {
+        channel_filling(finding, note);
     }
     channel_rejecting(finding, row, note);
     channel_orphaned(finding, row, note);

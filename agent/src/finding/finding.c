@@ -16,6 +16,7 @@ static void finding_memory(struct wi_finding *finding, const struct wi_world *wo
     const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
     struct finding_memory *memory = &finding->memory;
     finding->uptime = process ? finding_number(process, WI_PROCESS_UPTIME, NAN) : NAN;
+    wi_limit_take(finding, process);
     bool is_own = wi_world_facts(world)->pid == (uint32_t)getpid();
     memory->own = agent && is_own ? finding_number(agent, WI_AGENT_MEMORY, 0) : 0;
     if (finding->look == 1) {
@@ -89,6 +90,14 @@ static void finding_each(struct wi_finding *finding, const struct wi_world *worl
     finding->about.is_row = false;
 }
 
+bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slope,
+                               double *ret_window)
+{
+    *ret_slope = finding->growth.slope;
+    *ret_window = finding->growth.window;
+    return finding->growth.is_known;
+}
+
 void wi_finding_update(struct wi_finding *finding, struct wi_world *world)
 {
     finding->look++;
@@ -99,6 +108,7 @@ void wi_finding_update(struct wi_finding *finding, struct wi_world *world)
     finding->unbounded.n = 0;
     finding->unbounded.deep = 0;
     finding_memory(finding, world);
+    finding_each(finding, world, WI_GAUGE, wi_finding_gauge);
     finding_each(finding, world, WI_CHANNEL, wi_finding_channel);
     finding_each(finding, world, WI_SEMAPHORE, wi_finding_semaphore);
     finding_each(finding, world, WI_TASK, wi_finding_task);

@@ -18,6 +18,11 @@ void wi_finding_destroy(struct wi_finding *finding);
 /* Bytes of memory that it holds. */
 size_t wi_finding_bytes(const struct wi_finding *finding);
 
+/* How fast the process's memory grows (without weir's own), in bytes per second over so many seconds, as
+ * of the last update: the one number that all findings and the process's row tell. False: not known. */
+bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slope,
+                               double *ret_window);
+
 /* Called by wi_world_refresh each time that its rates have moved on (about once a second). */
 void wi_finding_update(struct wi_finding *finding, struct wi_world *world);
 

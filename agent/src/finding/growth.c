@@ -165,6 +165,7 @@ static void growth_gather_minutes(const struct wi_finding *finding, uint64_t fro
 /* ---- what is told ---- */
 
 struct growth_told {
+    uint64_t from;
     struct wi_growth series;
     struct growth_suspects suspects;
     struct wi_attribution found;
@@ -172,9 +173,18 @@ struct growth_told {
     bool is_slow; /* by minutes */
 };
 
+/* What explains the growth: channels for the most part of it, else perhaps a gauge. */
+struct growth_cause {
+    double explained; /* by channels, as a share */
+    bool is_explained, is_named;
+    bool has_gauge;
+    struct finding_gauge_share gauge;
+};
+
 static void growth_take(struct wi_finding *finding, uint64_t from, bool is_slow,
                         struct growth_told *told)
 {
+    told->from = from;
     told->is_slow = is_slow;
     growth_find(finding, from, is_slow, &told->suspects);
     if (is_slow) {
@@ -183,6 +193,17 @@ static void growth_take(struct wi_finding *finding, uint64_t from, bool is_slow,
         growth_gather(finding, from, &told->suspects, &told->series);
     }
     told->is_taken = wi_attribution_take(&told->series, &told->found);
+}
+
+/* The process's growth, which all that is shown of it takes from here: a few samples are enough. */
+static void growth_keep(struct wi_finding *finding, const struct wi_growth *series)
+{
+    struct wi_line line;
+    finding->growth.is_known = wi_line_fit(series->seconds, series->memory, series->n, &line);
+    if (finding->growth.is_known) {
+        finding->growth.slope = line.slope;
+        finding->growth.window = series->seconds[series->n - 1] - series->seconds[0];
+    }
 }
 
 /* Since when the youngest of the channels that grow has grown; at most a window back. */
@@ -260,20 +281,64 @@ static void growth_write_estimate(struct finding_entry *entry, const struct grow
     }
 }
 
-/* What the limit of its cgroup leaves. Returns the seconds until then; infinity without a limit. */
-static double growth_write_limit(struct finding_entry *entry, const struct wi_row *process,
-                                 double slope)
+static void growth_write_gauge(struct finding_entry *entry, const struct finding_gauge_share *share)
 {
-    char limit_text[WI_WORDS_MAX], span[WI_WORDS_MAX];
-    double limit = finding_number(process, WI_PROCESS_MEMORY_LIMIT, 0);
-    double left = limit - finding_number(process, WI_PROCESS_MEMORY_USED, 0);
-    if (!(limit > 0) || !(slope > 0) || left < 0) {
-        return INFINITY;
+    char rate[WI_WORDS_MAX], each[WI_WORDS_MAX];
+    if (share->is_bytes) {
+        wi_entry_write(entry->text, "; gauge %s rises by as much: %s/s (%.0f %%)",
+                       share->gauge->name, wi_words_growth(rate, share->rate), share->share * 100);
+    } else {
+        wi_entry_write(entry->text, "; gauge %s rises in step, +%s/s: %s for each by regression",
+                       share->gauge->name, wi_words_rate(rate, share->rate),
+                       wi_words_size(each, share->each));
     }
-    wi_entry_write(entry->estimate, "; its cgroup's limit of %s is reached in about %s",
-                   wi_words_size(limit_text, limit),
-                   wi_words_duration(span, (uint64_t)(fmin(left / slope, 1e9) * 1e9)));
-    return left / slope;
+}
+
+/* What explains it, by name. */
+static void growth_write_causes(struct finding_entry *entry, const struct growth_told *told,
+                                const struct growth_cause *cause)
+{
+    for (size_t i = 0; i < told->suspects.n; i++) {
+        if (growth_share(told, i) >= GROWTH_WORTH) {
+            growth_write_channel(entry, told, i);
+        }
+    }
+    if (cause->has_gauge) {
+        growth_write_gauge(entry, &cause->gauge);
+    } else if (!cause->is_explained) {
+        wi_entry_write(entry->text, "%s",
+                       told->suspects.n && cause->explained >= GROWTH_WORTH
+                           ? "; no channel and no gauge explains the rest"
+                           : "; no channel and no gauge explains it");
+    }
+}
+
+static struct growth_cause growth_cause(const struct wi_finding *finding,
+                                        const struct growth_told *told)
+{
+    struct growth_cause cause = {.explained = 0};
+    for (size_t i = 0; i < told->suspects.n; i++) {
+        cause.explained += fmax(growth_share(told, i), 0);
+        cause.is_named = cause.is_named || (told->suspects.note[i]->is_leaking &&
+                                            growth_share(told, i) >= GROWTH_WORTH);
+    }
+    cause.is_explained = cause.explained >= GROWTH_EXPLAINED;
+    cause.has_gauge = !cause.is_explained &&
+                      wi_gauge_explain(finding, told->from, told->is_slow, &told->found.memory,
+                                       told->found.window, &cause.gauge);
+    return cause;
+}
+
+static void growth_put(struct finding_entry *entry, const struct growth_told *told,
+                       const struct growth_cause *cause, uint64_t since)
+{
+    double by_gauge = cause->has_gauge && cause->gauge.is_bytes ? cause->gauge.share : 0;
+    finding_put_since(entry, since);
+    finding_put(entry, WI_WARNING_WINDOW, told->found.window);
+    finding_put(entry, WI_WARNING_GROWTH, told->found.memory.slope);
+    finding_put(entry, WI_WARNING_GROWTH_ERROR, told->found.memory.error);
+    finding_put(entry, WI_WARNING_SHARE, cause->explained + by_gauge);
+    finding_put(entry, WI_WARNING_SHARE_FIT, told->found.fit);
 }
 
 static void growth_entry(struct wi_finding *finding, const struct wi_world *world,
@@ -282,57 +347,38 @@ static void growth_entry(struct wi_finding *finding, const struct wi_world *worl
     char whole[WI_WORDS_MAX], span[WI_WORDS_MAX], level[WI_WORDS_MAX];
     const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
     const char *what = finding->memory.is_heap ? "heap" : "memory";
-    double explained = 0;
-    bool is_named = false;
-    for (size_t i = 0; i < told->suspects.n; i++) {
-        explained += fmax(growth_share(told, i), 0);
-        is_named = is_named ||
-                   (told->suspects.note[i]->is_leaking && growth_share(told, i) >= GROWTH_WORTH);
-    }
-    bool is_explained = explained >= GROWTH_EXPLAINED;
+    struct growth_cause cause = growth_cause(finding, told);
     double uptime = finding_number(process, WI_PROCESS_UPTIME, 0);
     bool is_long = since >= GROWTH_NO_CACHE ||
                    (uptime >= GROWTH_WARM && since >= GROWTH_WARM_SEEN) || told->is_slow;
     struct finding_entry *entry = wi_entry_add(
-        finding, (is_explained ? is_named : is_long) ? FINDING_WARNING : FINDING_INFO, 0.5,
-        "memory_growing", finding->memory.is_heap ? "heap" : "memory",
-        is_explained
-            ? "See the channels that it names: what they hold is what grows."
-            : "No queue holds it: look with the allocator's profile (jemalloc, heaptrack) at "
-              "what else is kept.");
+        finding, (cause.is_explained ? cause.is_named : is_long) ? FINDING_WARNING : FINDING_INFO,
+        0.5, "memory_growing", what,
+        cause.is_explained ? "See the channels that it names: what they hold is what grows."
+        : cause.has_gauge  ? "See what that gauge counts: a cache, a table, sessions that stay."
+                           : "No channel and no gauge holds it: look with the allocator's profile "
+                             "(jemalloc, heaptrack) at what else is kept.");
     wi_entry_write(entry->text, "%s %s/s over %s", what,
                    wi_words_growth(whole, told->found.memory.slope),
                    wi_words_duration(span, (uint64_t)(told->found.window * 1e9 + 5e8)));
-    for (size_t i = 0; i < told->suspects.n; i++) {
-        if (growth_share(told, i) >= GROWTH_WORTH) {
-            growth_write_channel(entry, told, i);
-        }
-    }
-    if (!is_explained) {
-        wi_entry_write(entry->text, "%s",
-                       told->suspects.n && explained >= GROWTH_WORTH
-                           ? "; no channel explains the rest"
-                           : "; no channel explains it");
-    }
+    growth_write_causes(entry, told, &cause);
     wi_entry_write(entry->evidence,
                    "%s %s at the end, r2 %.3f over %u samples, weir's own taken out", what,
                    wi_words_size(level, told->series.memory[told->series.n - 1]),
                    told->found.memory.r2, (unsigned)told->series.n);
+    if (cause.has_gauge) {
+        wi_entry_write(entry->evidence, "; r2 %.3f of memory on the gauge", cause.gauge.r2);
+    }
     growth_write_estimate(entry, told);
     if (!finding->is_dead &&
-        growth_write_limit(entry, process, told->found.memory.slope) < GROWTH_SOON) {
+        wi_limit_write(finding, entry, told->found.memory.slope) < GROWTH_SOON) {
         entry->severity = FINDING_WARNING;
     }
-    if (entry->severity == FINDING_INFO && !is_explained) {
+    if (entry->severity == FINDING_INFO && !cause.is_explained) {
         wi_entry_write(entry->estimate,
                        "; a cache that warms up looks the same for its first minutes");
     }
-    finding_put_since(entry, since);
-    finding_put(entry, WI_WARNING_WINDOW, told->found.window);
-    finding_put(entry, WI_WARNING_GROWTH, told->found.memory.slope);
-    finding_put(entry, WI_WARNING_GROWTH_ERROR, told->found.memory.error);
-    finding_put(entry, WI_WARNING_SHARE, explained);
-    finding_put(entry, WI_WARNING_SHARE_FIT, told->found.fit);
+    growth_put(entry, told, &cause, since);
 }
 
 /* ---- near the limit ---- */
@@ -444,6 +490,7 @@ void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world)
     uint64_t from = growth_from(finding);
     struct growth_told told;
     growth_take(finding, from, false, &told);
+    growth_keep(finding, &told.series);
     for (uint32_t i = 0; i < finding->n_notes; i++) {
         struct finding_note *note = &finding->notes[i];
         const struct wi_share *share = NULL;

@@ -66,6 +66,18 @@ static void hindsight_memory(struct wi_finding *finding, const struct wi_history
     }
 }
 
+static void hindsight_gauges(struct wi_finding *finding, const struct wi_history *history,
+                             const struct wi_history_row *row)
+{
+    for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
+        const struct wi_history_track *track = &history->head.tracks[i];
+        if (track->kind == WI_GAUGE && wi_history_is_in(track, row)) {
+            uint64_t id = (uint64_t)track->generation << 32 | track->slot;
+            wi_gauge_add(finding, id, (double)(int64_t)row->tracks[i][0]);
+        }
+    }
+}
+
 static void hindsight_second(struct finding_note *note, const struct wi_history_track *track,
                              const struct wi_history_row *row, size_t i,
                              const struct finding_look *look)
@@ -91,6 +103,7 @@ static void hindsight_row(struct wi_finding *finding, const struct wi_history *h
 {
     struct finding_look look;
     hindsight_memory(finding, row);
+    hindsight_gauges(finding, history, row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &history->head.tracks[i];
         if (!wi_history_is_in(track, row) ||

@@ -62,6 +62,7 @@ struct finding_note {
     uint64_t full_since, orphaned_since;
     uint64_t first;         /* when it was seen first */
     uint64_t depth, bytes;  /* queued; permits taken; tasks alive */
+    uint64_t capacity;      /* of a bounded channel */
     uint64_t came, refused; /* sent, acquired or spawned; refused; ever */
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
@@ -82,6 +83,43 @@ struct finding_memory {
     uint32_t lapse;         /* looks in a row that it did not seem to */
 };
 
+/* What is remembered of a gauge, by the places of the memory's samples. */
+#define FINDING_GAUGES 32U
+struct finding_gauge {
+    uint64_t id;
+    const char *name;             /* borrowed until the next refresh */
+    uint32_t look;                /* at which it was seen last */
+    uint32_t first, first_minute; /* the samples from which on it is known */
+    uint32_t n_minutes;           /* that had ended at the last look */
+    double last;
+    double second[WI_ATTRIBUTION_SAMPLES];
+    double minute[WI_TIDE_MINUTES];
+};
+
+/* Side by side, while they are compared. */
+struct gauge_series {
+    double seconds[WI_ATTRIBUTION_SAMPLES], memory[WI_ATTRIBUTION_SAMPLES],
+        value[WI_ATTRIBUTION_SAMPLES];
+};
+_Static_assert(WI_TIDE_MINUTES <= WI_ATTRIBUTION_SAMPLES, "minutes fit, too");
+
+/* The gauge that goes with the growth best. */
+struct finding_gauge_share {
+    const struct finding_gauge *gauge;
+    double rate;  /* per second */
+    double each;  /* bytes of memory for each unit, by regression */
+    double share; /* of the growth, where it counts bytes */
+    double r2;
+    bool is_bytes; /* it rises by as many as memory does */
+};
+
+/* A limit of the process's memory; `most` is 0 where there is none. */
+enum { FINDING_LIMITS = 2 };
+struct finding_limit {
+    const char *name;
+    double most, used; /* bytes */
+};
+
 struct wi_finding {
     struct finding_note *notes;
     uint32_t n_notes;
@@ -90,6 +128,7 @@ struct wi_finding {
     uint64_t now;  /* of which the rows tell */
     bool is_dead;  /* the process is */
     double uptime; /* seconds; NaN: not known */
+    struct finding_limit limit[FINDING_LIMITS];
     struct finding_subject
         about; /* what is being judged: the entries that come of it are about it */
     struct {
@@ -98,6 +137,12 @@ struct wi_finding {
     } newcomer; /* the deepest of this look for which there was no room */
     uint16_t slot[FINDING_SLOTS];
     struct finding_memory memory;
+    struct finding_gauge gauge[FINDING_GAUGES];
+    uint32_t n_gauges;
+    struct {
+        bool is_known;
+        double slope, window; /* bytes per second over so many seconds */
+    } growth;                 /* of the process, as of the last look */
     struct {
         size_t n, deep; /* channels without a bound, and the depth of the deepest ever */
         char name[WEIR_NAME_MAX + 1];
@@ -188,6 +233,25 @@ bool wi_finding_is_urgent(double rate, double bytes_rate);
 /* Memory: a sample, then what it says; channels that grow, with their shares. */
 void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes);
 void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world);
+
+/* The limits of this look. */
+void wi_limit_take(struct wi_finding *finding, const struct wi_row *process);
+
+/* Adds to the estimate when memory that grows by so many bytes per second reaches the nearest limit; returns
+ * the seconds until then, infinity without a limit or a month ahead. */
+double wi_limit_write(const struct wi_finding *finding, struct finding_entry *entry, double slope);
+
+/* Adds a bound that would have been enough for this depth, with room for as much again, and `when`. */
+void wi_limit_write_bound(struct finding_entry *entry, uint64_t highest, const char *when);
+
+/* A gauge's value at the memory's newest sample; NULL: there is no room for it. */
+struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, double value);
+void wi_finding_gauge(struct wi_finding *finding, const struct wi_row *row);
+
+/* The gauge that memory goes with, of the samples since `from`; false: none does. */
+bool wi_gauge_explain(const struct wi_finding *finding, uint64_t from, bool is_slow,
+                      const struct wi_line *growth, double window,
+                      struct finding_gauge_share *ret_share);
 
 /* A channel that grows, or has grown. `attribution`: NULL: none; `share`: its share in it. */
 void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *note,

@@ -222,12 +222,17 @@ void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look)
     trail->peak = look->depth > trail->peak ? look->depth : trail->peak;
 }
 
-bool wi_trail_is_above_all(const struct wi_trail *trail)
+uint64_t wi_trail_floor(const struct wi_trail *trail)
 {
     uint64_t floor, ignored;
     uint32_t n = trail_n(trail);
     trail_range(trail, 0, n < TRAIL_RECENT ? n : TRAIL_RECENT, &floor, &ignored);
-    return n > 0 && (double)floor > trail->ceiling + trail->ceiling / TRAIL_ABOVE;
+    return n > 0 ? floor : 0;
+}
+
+bool wi_trail_is_above_all(const struct wi_trail *trail)
+{
+    return (double)wi_trail_floor(trail) > trail->ceiling + trail->ceiling / TRAIL_ABOVE;
 }
 
 double wi_trail_slope(const struct wi_trail *trail)

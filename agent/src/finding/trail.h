@@ -60,6 +60,9 @@ struct wi_trail_look wi_trail_at(const struct wi_trail *trail, uint32_t ago);
  * it has come back from there before. */
 bool wi_trail_is_above_all(const struct wi_trail *trail);
 
+/* The lowest depth of the last few looks. */
+uint64_t wi_trail_floor(const struct wi_trail *trail);
+
 /* Messages per second over the last few looks; negative when it drains. */
 double wi_trail_slope(const struct wi_trail *trail);
 

@@ -28,7 +28,6 @@ struct world_past {
     bool has_ended;
     uint64_t as_of_nanos;
     int64_t as_of_unix_nanos;
-    uint64_t facts_sequence; /* of the row that the facts are from, when they come from rows */
 };
 
 void wi_past_open(struct wi_world *world);

@@ -90,19 +90,7 @@ static void process_cgroup(struct wi_process *process, uint32_t pid)
                                                 &process->memory_used_bytes);
 }
 
-void wi_process_growth_add(struct wi_process *process, uint64_t nanos, uint64_t anon_bytes)
-{
-    if (process->growth.n == WI_GROWTH_SAMPLES) {
-        size_t rest = WI_GROWTH_SAMPLES - 1;
-        memmove(process->growth.nanos, process->growth.nanos + 1, rest * sizeof(uint64_t));
-        memmove(process->growth.bytes, process->growth.bytes + 1, rest * sizeof(uint64_t));
-        process->growth.n = rest;
-    }
-    process->growth.nanos[process->growth.n] = nanos;
-    process->growth.bytes[process->growth.n++] = anon_bytes;
-}
-
-void wi_process_read(struct wi_process *process, uint32_t pid, uint64_t now_nanos)
+void wi_process_read(struct wi_process *process, uint32_t pid)
 {
     char text[4096];
     process->is_known = process_file(pid, "status", text, sizeof(text)) > 0;
@@ -119,32 +107,4 @@ void wi_process_read(struct wi_process *process, uint32_t pid, uint64_t now_nano
     process_cgroup(process, pid);
     process->has_heap = pid == 0 && wi_heap_read(&process->heap, &process->heap_bytes,
                                                  &process->heap_resident_bytes);
-    wi_process_growth_add(process, now_nanos, process->anon_bytes);
-}
-
-bool wi_process_growth(const struct wi_process *process, double *ret_slope, double *ret_window)
-{
-    size_t n = process->growth.n;
-    if (n < 3) {
-        return false;
-    }
-    double mean_t = 0;
-    double mean_b = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean_t += (double)(process->growth.nanos[i] - process->growth.nanos[0]) / 1e9 / (double)n;
-        mean_b += (double)process->growth.bytes[i] / (double)n;
-    }
-    double product = 0;
-    double square = 0;
-    for (size_t i = 0; i < n; i++) {
-        double t = (double)(process->growth.nanos[i] - process->growth.nanos[0]) / 1e9 - mean_t;
-        product += t * ((double)process->growth.bytes[i] - mean_b);
-        square += t * t;
-    }
-    if (square <= 0) {
-        return false;
-    }
-    *ret_slope = product / square;
-    *ret_window = (double)(process->growth.nanos[n - 1] - process->growth.nanos[0]) / 1e9;
-    return true;
 }

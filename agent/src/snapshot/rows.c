@@ -263,7 +263,7 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         if (world->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, world->cpu_ratio);
         }
-        if (wi_process_growth(process, &slope, &window)) {
+        if (wi_finding_process_growth(world->finding, &slope, &window)) {
             put_f64(row, WI_PROCESS_GROWTH, slope);
             put_f64(row, WI_PROCESS_WINDOW, window);
         }

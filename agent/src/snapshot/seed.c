@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an exporter that comes late, or after the end, takes from the history: the rates of the last
- * second, the growth of the last minute, since when a channel's oldest message has waited, and of a
- * process that is gone all that /proc said last. Read once; what is read is small or soon found.
+ * second, since when a channel's oldest message has waited, and of a process that is gone all that
+ * /proc said last. Read once; what is read is small or soon found.
  */
 #include "snapshot/past.h"
 
@@ -49,23 +49,6 @@ static void seed_process(struct wi_process *process, const struct wi_history_row
     process->memory_used_bytes = row->facts[WI_HISTORY_MEMORY_USED];
 }
 
-/* The growth of the minute before `last`, that row included. */
-static void seed_growth(struct wi_world *world, const struct wi_history_row *last)
-{
-    struct wi_history_row row;
-    uint64_t first =
-        last->sequence < WI_GROWTH_SAMPLES ? 1 : last->sequence - WI_GROWTH_SAMPLES + 1;
-    uint64_t before = 0;
-    world->process.growth.n = 0;
-    for (uint64_t s = first; s <= last->sequence; s++) {
-        if (wi_history_row(seed_history(world), WI_HISTORY_SECONDS, s, &row) &&
-            seed_has(&row, WI_HISTORY_ANON) && row.nanos > before) {
-            wi_process_growth_add(&world->process, row.nanos, row.facts[WI_HISTORY_ANON]);
-            before = row.nanos;
-        }
-    }
-}
-
 /* The last that was seen of a process that has ended: by whoever wrote its history, or by us. */
 static void seed_end(struct wi_world *world)
 {
@@ -82,7 +65,6 @@ static void seed_end(struct wi_world *world)
         past->as_of_nanos = last.nanos;
         past->as_of_unix_nanos = last.unix_nanos;
         seed_process(&world->process, &last);
-        seed_growth(world, &last);
     }
 }
 
@@ -100,12 +82,6 @@ void wi_past_facts(struct wi_world *world)
         wi_history_last(seed_history(world), WI_HISTORY_SECONDS, second, &last) &&
         last.sequence + SEED_FRESH_STEPS >= second) {
         seed_process(&world->process, &last);
-        if (past->facts_sequence == 0) {
-            seed_growth(world, &last);
-        } else if (last.sequence > past->facts_sequence) {
-            wi_process_growth_add(&world->process, last.nanos, world->process.anon_bytes);
-        }
-        past->facts_sequence = last.sequence;
     }
 }
 
@@ -322,11 +298,6 @@ void wi_past_seed(struct wi_world *world)
     if (world->past.recorder.state == WI_RECORDER_NONE ||
         !wi_history_last(seed_history(world), WI_HISTORY_SECONDS, most, &last)) {
         return;
-    }
-    if (!has_ended && wi_world_state(world) == WI_STATE_RUNNING && world->process.is_known &&
-        last.sequence + WI_GROWTH_SAMPLES >= most && last.nanos < world->now_nanos) {
-        seed_growth(world, &last);
-        wi_process_growth_add(&world->process, world->now_nanos, world->process.anon_bytes);
     }
     if (!has_ended) {
         seed_rates(world);

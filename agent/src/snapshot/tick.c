@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What moves on with time, about once a second: rates, ages, waits, growth, warnings. */
+/* What moves on with time, about once a second: rates, ages, waits, warnings. */
 #include "snapshot/state.h"
 
 #include <stdlib.h>
@@ -146,7 +146,7 @@ void wi_world_tick(struct wi_world *world)
     wi_world_tick_singles(world, seconds);
     bool is_self = wi_source_is_self(world->source);
     if (wi_world_state(world) == WI_STATE_RUNNING && (is_self || world->facts.is_seen)) {
-        wi_process_read(&world->process, is_self ? 0 : world->facts.pid, world->now_nanos);
+        wi_process_read(&world->process, is_self ? 0 : world->facts.pid);
     } else {
         wi_past_facts(world);
     }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The application's gauges beside the process's memory: where no channel explains the growth, one of them
+ * may. A gauge has no declared size, so it is read in two ways: one that rises by as many bytes as the
+ * process does counts bytes; any other that fits a straight line rises in step, and what it counts may
+ * be what grows.
+ *
+ * Values are kept by the places of the memory's samples, so that the two series lie side by side.
+ */
+#include "finding/state.h"
+
+#include <string.h>
+
+#define GAUGE_FITS   0.98 /* r2 */
+#define GAUGE_BYTES  0.2  /* so near to one byte a unit: it counts bytes */
+#define GAUGE_COVERS 0.5  /* of the window that it must have been seen for */
+
+static bool gauge_rises(const struct wi_finding *finding, const struct finding_gauge *gauge)
+{
+    uint32_t last = finding->memory.n - 1;
+    uint32_t first = gauge->first;
+    first = last - first >= WI_ATTRIBUTION_SAMPLES ? last - WI_ATTRIBUTION_SAMPLES + 1 : first;
+    return gauge->second[last % WI_ATTRIBUTION_SAMPLES] >
+           gauge->second[first % WI_ATTRIBUTION_SAMPLES];
+}
+
+/* The place of a gauge: its own, a free one, or that of one that does not rise. NULL: none. */
+static struct finding_gauge *gauge_place(struct wi_finding *finding, uint64_t id)
+{
+    struct finding_gauge *place = NULL;
+    for (uint32_t i = 0; i < finding->n_gauges; i++) {
+        struct finding_gauge *gauge = &finding->gauge[i];
+        if (gauge->id == id) {
+            return gauge;
+        }
+        bool is_free = gauge->look + 1 < finding->look;
+        bool is_old = finding->memory.n - gauge->first > WI_ATTRIBUTION_SAMPLES;
+        if (!place && (is_free || (is_old && !gauge_rises(finding, gauge)))) {
+            place = gauge;
+        }
+    }
+    if (finding->n_gauges < FINDING_GAUGES) {
+        place = &finding->gauge[finding->n_gauges++];
+    }
+    if (place) {
+        memset(place, 0, sizeof(*place));
+        place->id = id;
+        place->first = finding->memory.n - 1;
+        place->first_minute = finding->memory.tide.n;
+        place->n_minutes = finding->memory.tide.n;
+    }
+    return place;
+}
+
+struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, double value)
+{
+    const struct finding_memory *memory = &finding->memory;
+    struct finding_gauge *gauge = memory->n ? gauge_place(finding, id) : NULL;
+    if (!gauge) {
+        return NULL;
+    }
+    gauge->look = finding->look;
+    gauge->second[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES] = value;
+    if (memory->tide.n != gauge->n_minutes) { /* one has ended: with the value before this */
+        gauge->minute[(memory->tide.n - 1) % WI_TIDE_MINUTES] = gauge->last;
+        gauge->n_minutes = memory->tide.n;
+    }
+    gauge->last = value;
+    return gauge;
+}
+
+void wi_finding_gauge(struct wi_finding *finding, const struct wi_row *row)
+{
+    double value = finding_number(row, WI_GAUGE_VALUE, NAN);
+    struct finding_gauge *gauge = isfinite(value) ? wi_gauge_add(finding, row->id, value) : NULL;
+    if (gauge) {
+        gauge->name = row->name;
+    }
+}
+
+/* Gauge and memory where both are known since `from`; returns how many samples there are. */
+static size_t gauge_gather(const struct wi_finding *finding, const struct finding_gauge *gauge,
+                           uint64_t from, bool is_slow, struct gauge_series *ret_series)
+{
+    const struct finding_memory *memory = &finding->memory;
+    uint32_t end = is_slow ? memory->tide.n : memory->n;
+    uint32_t room = is_slow ? WI_TIDE_MINUTES : WI_ATTRIBUTION_SAMPLES;
+    uint32_t first = is_slow ? gauge->first_minute : gauge->first;
+    size_t n = 0;
+    for (uint32_t i = end - first > room ? end - room : first; i < end; i++) {
+        const struct wi_tide_minute *minute = &memory->tide.minute[i % WI_TIDE_MINUTES];
+        uint64_t nanos = is_slow ? minute->ended : memory->nanos[i % WI_ATTRIBUTION_SAMPLES];
+        if (nanos < from) {
+            continue;
+        }
+        ret_series->seconds[n] = (double)(nanos - from) / 1e9;
+        ret_series->memory[n] =
+            is_slow ? (double)minute->last : memory->bytes[i % WI_ATTRIBUTION_SAMPLES];
+        ret_series->value[n++] = is_slow ? gauge->minute[i % WI_TIDE_MINUTES]
+                                         : gauge->second[i % WI_ATTRIBUTION_SAMPLES];
+    }
+    return n;
+}
+
+bool wi_gauge_explain(const struct wi_finding *finding, uint64_t from, bool is_slow,
+                      const struct wi_line *growth, double window,
+                      struct finding_gauge_share *ret_share)
+{
+    struct gauge_series series;
+    struct wi_line with_time, with_memory;
+    bool is_found = false;
+    for (uint32_t i = 0; i < finding->n_gauges; i++) {
+        const struct finding_gauge *gauge = &finding->gauge[i];
+        size_t n = gauge->look == finding->look && gauge->name
+                       ? gauge_gather(finding, gauge, from, is_slow, &series)
+                       : 0;
+        if (n < WI_ATTRIBUTION_LEAST ||
+            series.seconds[n - 1] - series.seconds[0] < GAUGE_COVERS * window ||
+            !wi_line_fit(series.seconds, series.value, n, &with_time) ||
+            !wi_line_fit(series.value, series.memory, n, &with_memory) || !(with_time.slope > 0) ||
+            with_memory.r2 < GAUGE_FITS) {
+            continue;
+        }
+        struct finding_gauge_share share = {.gauge = gauge,
+                                            .rate = with_time.slope,
+                                            .each = with_memory.slope,
+                                            .r2 = with_memory.r2,
+                                            .share = with_time.slope / growth->slope};
+        share.is_bytes = fabs(share.each - 1) <= GAUGE_BYTES;
+        bool is_better =
+            !is_found ||
+            (share.is_bytes != ret_share->is_bytes ? share.is_bytes : share.r2 > ret_share->r2);
+        *ret_share = is_better ? share : *ret_share;
+        is_found = true;
+    }
+    return is_found;
+}
