@@ -4,6 +4,10 @@
  * to shorten it or to make holes in it is open. Root's are not; then what was counted is lost, hooks
  * run on, and nothing is opened any more. (A file that root truncates is a SIGBUS in its host, and holes
  * at the moment of an opening can be: root can also kill. Readers of such files are in corrupt_test.)
+ *
+ * A worker that was forked off has the mapping itself, whatever user it has become, and can write any
+ * number anywhere in it. Its parent then may count wrongly, and is never led out of the segment: a page
+ * that every offset of the file could reach stays as it is.
  */
 #include "caller.h"
 #include "child.h"
@@ -217,11 +221,315 @@ static void a_file_full_of_holes_costs_the_counts_and_not_the_host(void **state)
     }
 }
 
+/* ---- a worker with the mapping -------------------------------------------------------------------- */
+
+#define CANARY_BYTES 65536
+#define CANARY       0xa5
+
+static unsigned char *canary; /* above the segment, at whole lines from it */
+
+/* Addresses are given out from above, so what is mapped first lies above the segment. */
+static void canary_make(void)
+{
+    canary = mmap(NULL, CANARY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(canary != MAP_FAILED);
+    memset(canary, CANARY, CANARY_BYTES);
+}
+
+static uint32_t canary_line(void)
+{
+    CHECK(canary > wi_segment.base);
+    size_t line = (size_t)(canary - wi_segment.base) / WEIR_LINE;
+    CHECK(line < UINT32_MAX);
+    return (uint32_t)line + 8;
+}
+
+static bool canary_is_whole(void)
+{
+    for (size_t i = 0; i < CANARY_BYTES; i++) {
+        if (canary[i] != CANARY) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Handles of every kind. */
+static struct {
+    struct weir_channel *channels[3]; /* off, sampled, full */
+    struct weir_semaphore *semaphore;
+    struct weir_task_kind *kind;
+    struct weir_loop *loop;
+    struct weir_gauge *gauge;
+    struct weir_sender *sender;
+    struct weir_task task;
+} all;
+
+static void open_all(void)
+{
+    struct weir_semaphore_options permits = WEIR_SEMAPHORE_INIT("permits", 4);
+    struct weir_task_options kind = WEIR_TASK_INIT("kind");
+    struct weir_loop_options loop = WEIR_LOOP_INIT("loop");
+    struct weir_value_options value = WEIR_VALUE_INIT("gauge");
+    for (int c = 0; c < 3; c++) {
+        struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+        options.latency = (enum weir_latency)(WEIR_LATENCY_OFF + c);
+        all.channels[c] = weir_channel_open(&options);
+    }
+    all.semaphore = weir_semaphore_open(&permits);
+    all.kind = weir_task_kind_open(&kind);
+    all.loop = weir_loop_open(&loop);
+    all.gauge = weir_gauge_open(&value);
+    all.sender = weir_sender_open(all.channels[0], "sender");
+    weir_task_open(&all.task, all.kind, "task");
+}
+
+/* What is open already: hooks as a thread that runs calls them. */
+static void use_all(void)
+{
+    for (int c = 0; c < 3; c++) {
+        for (int i = 0; i < 3; i++) {
+            weir_channel_receive(all.channels[c], weir_channel_send(all.channels[c], 1), 1);
+        }
+        weir_channel_unsend(all.channels[c], 1, WEIR_REJECT_FULL);
+        weir_channel_discard(all.channels[c], 1, 1, WEIR_DISCARD_CLOSED);
+    }
+    struct weir_sent sent = weir_channel_send_from(all.channels[2], all.sender, 1);
+    weir_channel_receive_from(all.channels[2], sent, 1);
+    weir_semaphore_waited(all.semaphore, weir_semaphore_wait(all.semaphore));
+    weir_semaphore_acquire(all.semaphore, 1);
+    weir_semaphore_release(all.semaphore, 1);
+    weir_task_end(all.kind, weir_task_begin(all.kind, weir_task_spawn(all.kind)));
+    weir_task_finish(all.kind, WEIR_OUTCOME_OK);
+    weir_task_wake(&all.task);
+    weir_task_poll(&all.task);
+    weir_task_polled(&all.task);
+    weir_loop_begin(all.loop);
+    weir_loop_timer(all.loop, 1);
+    weir_loop_end(all.loop);
+    weir_gauge_add(all.gauge, 1);
+}
+
+/* Openings, closings, and what a new thread makes. */
+static void come_and_go_once(void)
+{
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("for a moment", 3);
+    options.latency = WEIR_LATENCY_FULL;
+    struct weir_channel *channel = weir_channel_open(&options);
+    struct weir_sender *sender = weir_sender_open(channel, "for a moment");
+    struct weir_task task;
+    weir_task_open(&task, all.kind, "for a moment");
+    struct weir_sent sent = weir_channel_send_from(channel, sender, 1);
+    weir_sender_close(sender);
+    weir_channel_receive_from(channel, sent, 1);
+    weir_channel_close(channel);
+    weir_task_poll(&task);
+    weir_task_close(&task, WEIR_OUTCOME_OK);
+}
+
+static void *be_a_thread(void *unused)
+{
+    use_all();
+    weir_thread_start();
+    use_all();
+    come_and_go_once();
+    return unused;
+}
+
+static void run_thread(void)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, be_a_thread, NULL) == 0);
+    pthread_join(thread, NULL);
+}
+
+static void read_itself(void)
+{
+    struct wi_world *world;
+    if (wi_world_open_self(&world, &error) == WEIR_OK) {
+        if (wi_world_refresh(world, 1, &error) != WEIR_OK) {
+            CHECK(error.text[0]);
+        }
+        wi_world_close(world);
+    }
+}
+
+static uint32_t *segment_words(void)
+{
+    return (uint32_t *)(void *)wi_segment.base;
+}
+
+/* One word is hostile, all else as it was. */
+static void poke(size_t word, uint32_t hostile)
+{
+    uint32_t *at = &segment_words()[word];
+    uint32_t was = __atomic_exchange_n(at, hostile, __ATOMIC_RELAXED);
+    use_all();
+    come_and_go_once();
+    if (word % 64 == 0 || was != 0) {
+        run_thread();
+        read_itself();
+    }
+    __atomic_compare_exchange_n(at, &hostile, was, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELAXED);
+}
+
+static void pokes_every_word(const char *dir)
+{
+    (void)dir;
+    canary_make();
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_all();
+    use_all();
+    run_thread();
+    size_t n = wi_index.used_bytes / sizeof(uint32_t);
+    const uint32_t hostile[] = {canary_line(), UINT32_MAX, 1, canary_line() << 1};
+    for (size_t word = 0; word < n; word++) {
+        bool is_set = segment_words()[word] != 0;
+        for (size_t h = 0; h < (is_set ? sizeof(hostile) / sizeof(hostile[0]) : 1); h++) {
+            poke(word, hostile[h]);
+        }
+        CHECK(word % 4096 != 0 || canary_is_whole());
+    }
+    CHECK(canary_is_whole());
+}
+
+static void no_word_of_the_file_leads_a_hook_out_of_it(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(pokes_every_word), 0);
+}
+
+/* What a child reads when it starts anew: the header, the tables, its slots. */
+static void pokes_before_a_start(const char *dir)
+{
+    (void)dir;
+    canary_make();
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_all();
+    use_all();
+    uint32_t hostile[] = {canary_line(), UINT32_MAX};
+    size_t n = wi_index.used_bytes / sizeof(uint32_t);
+    for (size_t word = 0; word < n; word++) {
+        uint32_t was = segment_words()[word];
+        for (size_t h = 0; was && h < 2; h++) {
+            pid_t pid = fork();
+            if (pid == 0) {
+                segment_words()[word] = hostile[h];
+                (void)weir_start(NULL, &error);
+                run_thread();
+                read_itself();
+                CHECK(canary_is_whole());
+                _exit(0);
+            }
+            int status;
+            CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+            segment_words()[word] = was;
+        }
+    }
+}
+
+static void nor_a_child_that_starts_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(pokes_before_a_start), 0);
+}
+
+/* Writes all over the mapping, again and again, and leaves the magic, which would end the counting. */
+static void scribble(void)
+{
+    uint32_t *words = segment_words();
+    size_t n = wi_segment.map_bytes / sizeof(uint32_t);
+    n = n < 131072 ? n : 131072;
+    uint32_t hostile = canary_line();
+    uint32_t x = 2463534242;
+    for (int pass = 0; pass < 400; pass++) {
+        for (size_t i = 2; i < n; i++) {
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            uint32_t value[] = {UINT32_MAX, x, hostile, x % (uint32_t)(n / 16), hostile + x % 512};
+            if (pass % 2 == 0 || x % 64 == 0) {
+                words[i] = value[(unsigned)pass / 2 % 5];
+            }
+        }
+    }
+    segment_words()[0] = 0;
+    _exit(0);
+}
+
+static void *use_until_over(void *unused)
+{
+    while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
+        use_all();
+        run_thread();
+        /* It may not rest on having given up. */
+        __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELAXED);
+    }
+    return unused;
+}
+
+static int n_lines;
+
+static void log_line(void *context, const char *line)
+{
+    (void)context;
+    n_lines += strstr(line, "nothing is counted any more") != NULL;
+}
+
+static void is_scribbled_over(const char *dir)
+{
+    struct weir_options options = WEIR_OPTIONS_INIT;
+    options.log = log_line;
+    char path[256];
+    pthread_t threads[3];
+    canary_make();
+    CHECK(weir_start(&options, &error) == WEIR_OK && weir_agent_start(NULL, &error) == WEIR_OK);
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    open_all();
+    pid_t worker = fork();
+    if (worker == 0) {
+        if (geteuid() == 0) {
+            CHECK(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+        }
+        scribble();
+    }
+    for (int t = 0; t < 3; t++) {
+        CHECK(pthread_create(&threads[t], NULL, use_until_over, NULL) == 0);
+    }
+    int status;
+    while (waitpid(worker, &status, WNOHANG) == 0) {
+        come_and_go_once();
+        read_itself();
+    }
+    CHECK(status == 0);
+    __atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
+    for (int t = 0; t < 3; t++) {
+        pthread_join(threads[t], NULL);
+    }
+    CHECK(canary_is_whole());
+    CHECK(is_refused_by_readers(path));
+    CHECK(open_channel("after") == NULL && open_channel("again") == NULL && !weir_is_on());
+    CHECK(n_lines == 1);
+    weir_agent_stop();
+    weir_stop();
+    CHECK(weir_start(NULL, &error) == WEIR_E_CORRUPT && strstr(error.text, "another process"));
+}
+
+static void a_worker_that_scribbles_over_all_of_it_harms_the_counts_only(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(is_scribbled_over), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_own_user_cannot_cut_it_off_or_punch_holes),
         cmocka_unit_test(a_file_full_of_holes_costs_the_counts_and_not_the_host),
+        cmocka_unit_test(no_word_of_the_file_leads_a_hook_out_of_it),
+        cmocka_unit_test(nor_a_child_that_starts_anew),
+        cmocka_unit_test(a_worker_that_scribbles_over_all_of_it_harms_the_counts_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

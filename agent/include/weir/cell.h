@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a compiled-in hook and the library could disagree. */
-#define WEIR_ABI 2
+#define WEIR_ABI 3
 
 #if defined(__GNUC__) || defined(__clang__)
 #define WEIR_EXPORT      __attribute__((visibility("default")))
@@ -70,10 +70,11 @@ struct weir_cell {
     union {
         struct {
             uint64_t sent, received, bytes_in, bytes_out;
-            uint32_t check;     /* receives to pass before the next look at the high-water mark */
-            uint32_t histogram; /* this thread's own wait histogram, in lines; 0: none */
-            uint32_t pause;     /* receives between two looks at the mark; 0: none yet */
-            uint32_t looked;    /* ticks, the lower half, when the last look was over */
+            uint32_t check; /* receives to pass before the next look at the high-water mark */
+            uint32_t
+                histogram;   /* this thread's own wait histogram, in lines, for readers; 0: none */
+            uint32_t pause;  /* receives between two looks at the mark; 0: none yet */
+            uint32_t looked; /* ticks, the lower half, when the last look was over */
         } channel;
         struct {
             uint64_t acquired, released, acquires;
@@ -135,7 +136,7 @@ struct weir_loop {
 /* The line of a sender that its hooks write; any thread. */
 struct weir_sender {
     uint64_t sent, bytes_in;
-    uint64_t self;    /* generation << 32 | the line at which this lies */
+    uint64_t self;    /* generation << 32 | 1 + its number */
     uint32_t channel; /* id of its channel's slot */
     uint32_t channel_generation;
     char label[32];
@@ -147,11 +148,21 @@ struct weir_sent {
     uint64_t sender;
 };
 
+struct weir_histogram;
+
+/* Where a thread's cells of 16 handles lie, and their histograms where each message is timed. */
+struct weir_chunk {
+    struct weir_cell *cells;            /* NULL: not touched */
+    struct weir_histogram **histograms; /* one for each cell, NULL: none yet; NULL: none at all */
+};
+
 /* What a thread knows of its own shard. All zero (n_chunks 0) in a thread that has none: every hook
- * then takes the slow path, which decides between a new shard, the shared cell and nothing. */
+ * then takes the slow path, which decides between a new shard, the shared cell and nothing.
+ *
+ * It and the chunks are memory of this process alone: another process that holds the segment's mapping
+ * may change every number in it, but no address that a hook follows. */
 struct weir_thread {
-    unsigned char *base;   /* the segment */
-    const uint32_t *index; /* chunk number -> offset in lines, 0: not touched */
+    const struct weir_chunk *chunks;
     uint32_t n_chunks;
     uint32_t shard; /* 1 + the shard's number; 0: none */
 };
@@ -209,15 +220,20 @@ WEIR_INLINE int weir_cell_countdown(uint32_t *word)
 /* weir_cell_countdown: takes one off, and says whether there was none left. A cell of zeroes is
  * therefore a cell at its start. */
 
-/* The calling thread's cell of a handle, or NULL: take the slow path. */
+/* The id of a handle. Read once: what was compared must be what is used. */
+WEIR_INLINE uint32_t weir_slot_id(const struct weir_slot_head *head)
+{
+    return __atomic_load_n(&head->id, __ATOMIC_RELAXED);
+}
+
+/* The calling thread's cell of an id, or NULL: take the slow path. */
 WEIR_INLINE struct weir_cell *weir_cell_find(uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
     if (WEIR_LIKELY(chunk < weir_self.n_chunks)) {
-        uint32_t line = weir_self.index[chunk];
-        if (WEIR_LIKELY(line != 0)) {
-            return (struct weir_cell *)(void *)(weir_self.base + (size_t)line * WEIR_LINE) +
-                   (id & (WEIR_CHUNK_CELLS - 1));
+        struct weir_cell *cells = weir_self.chunks[chunk].cells;
+        if (WEIR_LIKELY(cells != NULL)) {
+            return cells + (id & (WEIR_CHUNK_CELLS - 1));
         }
     }
     return NULL;
@@ -291,21 +307,26 @@ WEIR_INLINE uint64_t weir_ticket_age(weir_ticket ticket, uint64_t now)
     return age >> (WEIR_TICKET_TICK_BITS - 1) ? 0 : age;
 }
 
-/* Counts a measured wait. In sampling "all" the cell has a histogram of its own, so that no two
- * threads meet; else the slow path adds to the shared one. */
-WEIR_INLINE void weir_channel_wait(struct weir_channel *channel, struct weir_cell *cell,
-                                   weir_ticket ticket)
+/* The calling thread's own histogram of an id that has a cell; NULL: none yet. */
+WEIR_INLINE struct weir_histogram *weir_histogram_find(uint32_t id)
+{
+    struct weir_histogram **histograms = weir_self.chunks[id >> WEIR_CHUNK_SHIFT].histograms;
+    return histograms ? histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
+}
+
+/* Counts a measured wait of the handle of an id. In sampling "all" its cell has a histogram of its own,
+ * so that no two threads meet; else the slow path adds to the shared one. */
+WEIR_INLINE void weir_channel_wait(struct weir_channel *channel, uint32_t id,
+                                   struct weir_cell *cell, weir_ticket ticket)
 {
     uint64_t now = weir_ticks();
-    if (WEIR_UNLIKELY(cell->u.channel.histogram == 0)) {
+    struct weir_histogram *histogram = weir_histogram_find(id);
+    if (WEIR_UNLIKELY(!histogram)) {
         weir_wait_slow(&channel->head, cell, 0, ticket, now);
         return;
     }
     uint64_t nanos = weir_ticks_to_nanos(weir_ticket_age(ticket, now));
     uint64_t weight = ticket >> WEIR_TICKET_TICK_BITS;
-    struct weir_histogram *histogram =
-        (struct weir_histogram *)(void *)(weir_self.base +
-                                          (size_t)cell->u.channel.histogram * WEIR_LINE);
     weir_cell_add(&histogram->bucket[weir_histogram_bucket(nanos)], weight);
     weir_cell_add(&histogram->sum, nanos * weight);
     if (WEIR_UNLIKELY(nanos > __atomic_load_n(&histogram->max, __ATOMIC_RELAXED))) {

@@ -206,7 +206,7 @@ WEIR_INLINE weir_ticket weir_channel_send(struct weir_channel *channel, size_t b
     if (WEIR_UNLIKELY(!channel)) {
         return 0;
     }
-    struct weir_cell *cell = weir_cell_find(channel->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&channel->head));
     if (WEIR_UNLIKELY(!cell)) {
         return weir_channel_send_slow(channel, bytes);
     }
@@ -222,7 +222,8 @@ WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket 
     if (WEIR_UNLIKELY(!channel)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(channel->head.id);
+    uint32_t id = weir_slot_id(&channel->head);
+    struct weir_cell *cell = weir_cell_find(id);
     if (WEIR_UNLIKELY(!cell)) {
         weir_channel_receive_slow(channel, ticket, bytes);
         return;
@@ -233,7 +234,7 @@ WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket 
     weir_cell_add(&cell->u.channel.received, 1);
     weir_cell_add(&cell->u.channel.bytes_out, bytes);
     if (ticket) {
-        weir_channel_wait(channel, cell, ticket);
+        weir_channel_wait(channel, id, cell, ticket);
     }
 }
 
@@ -346,7 +347,7 @@ WEIR_INLINE void weir_semaphore_acquire(struct weir_semaphore *semaphore, uint32
     if (WEIR_UNLIKELY(!semaphore)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(semaphore->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&semaphore->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&semaphore->head, 2, 1);
         weir_add_slow(&semaphore->head, 0, n);
@@ -363,7 +364,7 @@ WEIR_INLINE void weir_semaphore_release(struct weir_semaphore *semaphore, uint32
     if (WEIR_UNLIKELY(!semaphore)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(semaphore->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&semaphore->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&semaphore->head, 1, n);
         return;
@@ -406,7 +407,7 @@ WEIR_INLINE weir_ticket weir_task_spawn(struct weir_task_kind *kind)
     if (WEIR_UNLIKELY(!kind)) {
         return 0;
     }
-    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
     if (WEIR_UNLIKELY(!cell)) {
         return weir_task_spawn_slow(kind);
     }
@@ -419,7 +420,7 @@ WEIR_INLINE weir_ticket weir_task_begin(struct weir_task_kind *kind, weir_ticket
     if (WEIR_UNLIKELY(!kind)) {
         return 0;
     }
-    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
     if (WEIR_LIKELY(cell != NULL)) {
         weir_cell_add(&cell->u.task.begun, 1);
     } else {
@@ -438,7 +439,7 @@ WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
     if (WEIR_UNLIKELY(!kind)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
     if (WEIR_LIKELY(cell != NULL)) {
         weir_cell_add(&cell->u.task.ended, 1);
     } else {
@@ -456,7 +457,7 @@ WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome
         return;
     }
     unsigned word = 3U + ((unsigned)outcome <= WEIR_OUTCOME_CANCELLED ? (unsigned)outcome : 1U);
-    struct weir_cell *cell = weir_cell_find(kind->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&kind->head, word, 1);
         return;
@@ -480,7 +481,7 @@ struct weir_task {
     struct weir_task_row *row; /* NULL: none */
     weir_ticket pending, running;
     uint32_t is_running;
-    uint32_t reserved;
+    uint32_t number; /* of the row */
 };
 
 /* Longest label of a single task, in bytes, without the terminator; cut as names are. */
@@ -564,7 +565,7 @@ WEIR_INLINE void weir_counter_add(struct weir_counter *counter, uint64_t n)
     if (WEIR_UNLIKELY(!counter)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(counter->head.id);
+    struct weir_cell *cell = weir_cell_find(weir_slot_id(&counter->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&counter->head, 0, n);
         return;

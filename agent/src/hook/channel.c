@@ -66,27 +66,25 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
 }
 
 /* All that has left, over all threads; and all that has entered. */
-static uint64_t channel_left(const struct wi_slot *slot, uint32_t n_shards)
+static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
-    const struct wi_shard *shards = wi_segment_shards();
     uint64_t left = __atomic_load_n(&slot->out.shared[0], __ATOMIC_ACQUIRE) +
                     __atomic_load_n(&slot->in.other, __ATOMIC_ACQUIRE);
     for (int i = 0; i < 3; i++) {
         left += __atomic_load_n(&slot->out.discarded[i], __ATOMIC_ACQUIRE);
     }
     for (uint32_t s = 0; s < n_shards; s++) {
-        const struct weir_cell *cell = wi_thread_cell(&shards[s], slot->head.id);
+        const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
         left += cell ? __atomic_load_n(&cell->u.channel.received, __ATOMIC_ACQUIRE) : 0;
     }
     return left;
 }
 
-static uint64_t channel_entered(const struct wi_slot *slot, uint32_t n_shards)
+static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
-    const struct wi_shard *shards = wi_segment_shards();
     uint64_t entered = __atomic_load_n(&slot->in.shared[0], __ATOMIC_ACQUIRE);
     for (uint32_t s = 0; s < n_shards; s++) {
-        const struct weir_cell *cell = wi_thread_cell(&shards[s], slot->head.id);
+        const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
         entered += cell ? __atomic_load_n(&cell->u.channel.sent, __ATOMIC_ACQUIRE) : 0;
     }
     return entered;
@@ -96,13 +94,14 @@ static uint64_t channel_entered(const struct wi_slot *slot, uint32_t n_shards)
  * what came and went meanwhile, so only a candidate; what left after it makes it too low at most. */
 static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
 {
+    uint32_t id = weir_slot_id(&slot->head);
     uint64_t mark = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED);
-    uint64_t left = channel_left(slot, n_shards);
-    uint64_t entered = channel_entered(slot, n_shards);
+    uint64_t left = channel_left(slot, id, n_shards);
+    uint64_t entered = channel_entered(slot, id, n_shards);
     if (entered <= left || entered - left <= mark) {
         return;
     }
-    left = channel_left(slot, n_shards);
+    left = channel_left(slot, id, n_shards);
     uint64_t depth = entered > left ? entered - left : 0;
     while (depth > mark && !__atomic_compare_exchange_n(&slot->out.other, &mark, depth, true,
                                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
@@ -136,7 +135,7 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     }
     struct wi_slot *slot = channel_slot(channel);
     uint32_t begin = (uint32_t)weir_ticks();
-    channel_mark(slot, __atomic_load_n(&wi_segment_header()->n_shards, __ATOMIC_ACQUIRE));
+    channel_mark(slot, __atomic_load_n(&wi_index.n_shards, __ATOMIC_ACQUIRE));
     uint32_t end = (uint32_t)weir_ticks();
     uint32_t pause =
         channel_pause(__atomic_load_n(&slot->out.other, __ATOMIC_RELAXED), cell->u.channel.pause,
@@ -157,7 +156,7 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
         return;
     }
     struct wi_slot *slot = channel_slot(channel);
-    if (channel->head.id & WEIR_ID_SHARED) {
+    if (weir_slot_id(&channel->head) & WEIR_ID_SHARED) {
         channel_mark(slot, 0);
     }
     __atomic_fetch_add(wi_slot_word(slot, 1), 1, __ATOMIC_RELEASE);

@@ -26,6 +26,14 @@ static void loop_raise(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
     }
 }
 
+static void loop_measure(struct weir_loop *loop, unsigned which, uint64_t nanos)
+{
+    const struct wi_slot_entry *entry = wi_index_entry(&loop->head);
+    if (entry) {
+        wi_sample_measure(LOAD(entry->histogram[which]), nanos);
+    }
+}
+
 struct weir_loop *weir_loop_open(const struct weir_loop_options *options)
 {
     struct weir_loop_options asked = WEIR_LOOP_INIT(NULL);
@@ -90,7 +98,7 @@ void weir_loop_end(struct weir_loop *loop)
         loop_add(slot, WI_LOOP_WORD_BUSY, nanos);
         loop_add(slot, WI_LOOP_WORD_ITERATIONS, 1);
         loop_raise(slot, WI_LOOP_WORD_WORST, nanos);
-        wi_sample_measure(LOAD(slot->head.histogram[0]), nanos);
+        loop_measure(loop, 0, nanos);
     }
     if (!since || (since & 1)) {
         __atomic_store_n(&slot->in.other, now, __ATOMIC_RELEASE);
@@ -103,6 +111,6 @@ void weir_loop_timer(struct weir_loop *loop, uint64_t late_nanos)
         struct wi_slot *slot = loop_slot(loop);
         loop_add(slot, WI_LOOP_WORD_TIMERS, 1);
         loop_raise(slot, WI_LOOP_WORD_LATEST, late_nanos);
-        wi_sample_measure(LOAD(slot->head.histogram[1]), late_nanos);
+        loop_measure(loop, 1, late_nanos);
     }
 }

@@ -31,18 +31,21 @@ weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell
     }
     uint64_t now = weir_ticks();
     uint32_t weight = cell->gap ? cell->gap : 1;
+    uint8_t level = cell->level <= SAMPLER_MAX_LEVEL ? cell->level : 0; /* a stranger's word */
     uint64_t elapsed = now - cell->last;
     uint64_t interval = wi_clock_ticks_of(SAMPLER_INTERVAL_NANOS);
     cell->last = now;
-    if (elapsed < interval / 2 && cell->level < SAMPLER_MAX_LEVEL) {
-        cell->level++;
-    } else if (elapsed > interval * 2 && cell->level > 0) {
-        cell->level--;
+    if (elapsed < interval / 2 && level < SAMPLER_MAX_LEVEL) {
+        level++;
+    } else if (elapsed > interval * 2 && level > 0) {
+        level--;
     }
+    cell->level = level;
     /* Uniform from 1 to 2 * mean - 1. */
-    uint32_t span = (2U << cell->level) - 1;
-    cell->gap = (uint16_t)(cell->level ? 1 + sampler_random(now) % span : 1);
-    cell->left = cell->gap - 1U;
+    uint32_t span = (2U << level) - 1;
+    uint16_t gap = (uint16_t)(level ? 1 + sampler_random(now) % span : 1);
+    cell->gap = gap;
+    cell->left = gap - 1U;
     wi_clock_refine(now);
     return weir_ticket_make(now, weight);
 }
@@ -63,41 +66,50 @@ weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count)
                : 0;
 }
 
-/* The shared histogram of a handle, made if need be; NULL: no room, or not this time. */
-static struct weir_histogram *sampler_shared(struct weir_slot_head *head, unsigned which)
+/* One of the histograms of a slot, made if need be; NULL: no room. The lock is held. */
+static struct weir_histogram *sampler_make(uint32_t id, unsigned which)
 {
-    uint32_t line = __atomic_load_n(&head->histogram[which], __ATOMIC_ACQUIRE);
-    if (line) {
-        return wi_segment_line(line);
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    if (!entry->histogram[which]) {
+        struct weir_histogram *made = wi_segment_take_histogram();
+        __atomic_store_n(&entry->histogram[which], made, __ATOMIC_RELEASE);
+        __atomic_store_n(&wi_segment_slot(id)->head.histogram[which], wi_segment_line_of(made),
+                         __ATOMIC_RELEASE);
     }
-    if (wi_thread_is_refused() || !wi_segment_trylock()) {
-        return NULL;
-    }
-    line = head->histogram[which];
-    if (!line && head->state == WI_SLOT_READY) {
-        line = wi_segment_take_histogram();
-        if (!line) {
-            wi_thread_refuse();
-        }
-        __atomic_store_n(&head->histogram[which], line, __ATOMIC_RELEASE);
-    }
-    wi_segment_unlock();
-    return line ? wi_segment_line(line) : NULL;
+    return entry->histogram[which];
 }
 
-/* A histogram of the cell's own, so that the inline path needs no atomic add from now on. */
-static void sampler_own(struct weir_cell *cell)
+/* The shared histogram of a slot, made if need be; NULL: no room, or not this time. */
+static struct weir_histogram *sampler_shared(uint32_t id, unsigned which)
 {
-    if (!wi_thread_is_refused() && wi_segment_trylock()) {
-        if (!cell->u.channel.histogram) { /* else a signal handler was here first */
-            uint32_t line = wi_segment_take_histogram();
-            if (!line) {
-                wi_thread_refuse();
-            }
-            __atomic_store_n(&cell->u.channel.histogram, line, __ATOMIC_RELEASE);
-        }
-        wi_segment_unlock();
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    struct weir_histogram *histogram = __atomic_load_n(&entry->histogram[which], __ATOMIC_ACQUIRE);
+    if (histogram || wi_thread_is_refused() || !wi_segment_trylock()) {
+        return histogram;
     }
+    if (entry->state == WI_SLOT_READY) {
+        histogram = sampler_make(id, which);
+        if (!histogram) {
+            wi_thread_refuse();
+        }
+    }
+    wi_segment_unlock();
+    return histogram;
+}
+
+/* A histogram of the calling thread's own for a cell that it has, so that the inline path needs no atomic
+ * add from now on. Returns false when there is no room. The lock is held. */
+static bool sampler_own(uint32_t id, struct weir_cell *cell)
+{
+    struct weir_histogram **histograms = wi_thread_histograms(id >> WEIR_CHUNK_SHIFT);
+    struct weir_histogram **own = histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
+    if (!own || *own) {
+        return own; /* a signal handler was here first */
+    }
+    struct weir_histogram *made = wi_segment_take_histogram();
+    __atomic_store_n(&cell->u.channel.histogram, wi_segment_line_of(made), __ATOMIC_RELEASE);
+    __atomic_store_n(own, made, __ATOMIC_RELEASE);
+    return made;
 }
 
 /* Task kinds time two things: pending and running. Loops have theirs from the start. */
@@ -106,20 +118,19 @@ static unsigned sampler_n_histograms(uint8_t kind)
     return kind == WI_TASK ? 2 : kind == WI_CHANNEL || kind == WI_SEMAPHORE;
 }
 
-void wi_sampler_prepare(struct weir_slot_head *head, struct weir_cell *cell)
+void wi_sampler_prepare(uint32_t id)
 {
+    const struct weir_slot_head *head = &wi_segment_slot(id)->head;
+    const struct wi_slot_entry *entry = wi_index_slot(id);
     if (head->sampling == WEIR_SAMPLING_OFF) {
         return;
     }
-    for (unsigned which = 0; which < sampler_n_histograms(head->kind); which++) {
-        if (!head->histogram[which]) {
-            __atomic_store_n(&head->histogram[which], wi_segment_take_histogram(),
-                             __ATOMIC_RELEASE);
-        }
+    for (unsigned which = 0; which < sampler_n_histograms(entry->kind); which++) {
+        sampler_make(id, which);
     }
-    if (cell && head->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL &&
-        !cell->u.channel.histogram) {
-        __atomic_store_n(&cell->u.channel.histogram, wi_segment_take_histogram(), __ATOMIC_RELEASE);
+    struct weir_cell *cell = entry->is_shared ? NULL : weir_cell_find(id);
+    if (cell && entry->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL) {
+        sampler_own(id, cell);
     }
 }
 
@@ -134,10 +145,10 @@ static void sampler_add(struct weir_histogram *histogram, uint64_t nanos, uint64
     }
 }
 
-void wi_sample_measure(uint32_t line, uint64_t nanos)
+void wi_sample_measure(struct weir_histogram *histogram, uint64_t nanos)
 {
-    if (line) {
-        sampler_add(wi_segment_line(line), nanos, 1);
+    if (histogram) {
+        sampler_add(histogram, nanos, 1);
     } else {
         __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
     }
@@ -146,17 +157,22 @@ void wi_sample_measure(uint32_t line, uint64_t nanos)
 void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigned which,
                     weir_ticket ticket, uint64_t now)
 {
-    if (!wi_segment_counts()) {
+    uint32_t id = wi_segment_counts() ? wi_index_id(head) : UINT32_MAX;
+    if (id == UINT32_MAX) {
         return;
     }
-    struct weir_histogram *histogram = sampler_shared(head, which);
+    struct weir_histogram *histogram = sampler_shared(id, which & 1U);
     if (!histogram) {
         __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
         return;
     }
     sampler_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
                 ticket >> WEIR_TICKET_TICK_BITS);
-    if (cell && head->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL) {
-        sampler_own(cell);
+    if (cell && cell == weir_cell_find(id) && wi_index_slot(id)->kind == WI_CHANNEL &&
+        head->sampling == WEIR_SAMPLING_ALL && !wi_thread_is_refused() && wi_segment_trylock()) {
+        if (!sampler_own(id, cell)) {
+            wi_thread_refuse();
+        }
+        wi_segment_unlock();
     }
 }

@@ -17,11 +17,6 @@ static struct wi_sender *sender_of(struct weir_sender *sender)
     return (struct wi_sender *)(void *)sender;
 }
 
-static uint32_t sender_line(const struct weir_sender *sender)
-{
-    return (uint32_t)(sender->self & UINT32_MAX);
-}
-
 static void sender_label(struct weir_sender *sender, const char *label)
 {
     char clean[sizeof(sender->label)] = "";
@@ -36,14 +31,14 @@ static void sender_label(struct weir_sender *sender, const char *label)
 #define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
 
 /* The lock is held. A reader may still be looking at what the block was before. */
-static struct weir_sender *sender_open(struct weir_slot_head *channel, const char *label)
+static struct weir_sender *sender_open(uint32_t channel, const char *label)
 {
-    uint32_t line = wi_table_take(WI_SENDERS, WI_SENDER_SLAB * WI_MAX_SENDER_SLABS);
-    if (!line) {
+    uint32_t taken = wi_table_take(WI_SENDERS, WI_SENDER_SLAB * WI_MAX_SENDER_SLABS);
+    if (!taken) {
         __atomic_fetch_add(&wi_segment_header()->senders_refused, 1, __ATOMIC_RELAXED);
         return NULL;
     }
-    struct wi_sender *sender = wi_segment_line(line);
+    struct wi_sender *sender = wi_table_at(WI_SENDERS, taken - 1);
     uint32_t generation = __atomic_load_n(&sender->out.block.generation, __ATOMIC_RELAXED) + 1;
     __atomic_store_n(&sender->out.block.generation, generation, __ATOMIC_RELEASE);
     STORE(sender->out.left, 0);
@@ -51,11 +46,11 @@ static struct weir_sender *sender_open(struct weir_slot_head *channel, const cha
     STORE(sender->out.opened_at, wi_segment_now());
     STORE(sender->in.sent, 0);
     STORE(sender->in.bytes_in, 0);
-    STORE(sender->in.self, (uint64_t)generation << 32 | line);
-    STORE(sender->in.channel, channel->id & ~WEIR_ID_SHARED);
-    STORE(sender->in.channel_generation, channel->generation);
+    STORE(sender->in.self, (uint64_t)generation << 32 | taken);
+    STORE(sender->in.channel, channel);
+    STORE(sender->in.channel_generation, wi_index_slot(channel)->generation);
     sender_label(&sender->in, label);
-    STORE(((struct wi_slot *)(void *)channel)->out.has_senders, 1);
+    STORE(wi_segment_slot(channel)->out.has_senders, 1);
     __atomic_store_n(&sender->out.block.state, WI_BLOCK_OPEN, __ATOMIC_RELEASE);
     return &sender->in;
 }
@@ -65,8 +60,9 @@ struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *l
     if (!channel || !wi_segment_counts() || !wi_segment_lock()) {
         return NULL;
     }
-    struct weir_sender *sender =
-        channel->head.state == WI_SLOT_READY ? sender_open(&channel->head, label) : NULL;
+    uint32_t id = wi_index_id(&channel->head);
+    bool is_open = id != UINT32_MAX && wi_index_slot(id)->state == WI_SLOT_READY;
+    struct weir_sender *sender = is_open ? sender_open(id, label) : NULL;
     wi_segment_unlock();
     return sender;
 }
@@ -84,13 +80,14 @@ static sender_word sender_state(uint32_t generation, uint32_t state)
 
 /* From one state to FREE; only one thread comes through, and none that counted before the block was
  * used again: between its count and this, others may have freed it. */
-static void sender_free(struct wi_sender *sender, uint32_t generation, uint32_t state)
+static void sender_free(uint32_t number, uint32_t generation, uint32_t state)
 {
+    struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
     sender_word from = sender_state(generation, state);
     if (__atomic_compare_exchange_n((sender_word *)(void *)&sender->out.block, &from,
                                     sender_state(generation, WI_BLOCK_FREE), false,
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-        wi_table_give_back(WI_SENDERS, sender_line(&sender->in));
+        wi_table_give_back(WI_SENDERS, number);
     }
 }
 
@@ -100,13 +97,18 @@ void weir_sender_close(struct weir_sender *sender)
         return;
     }
     struct wi_sender *self = sender_of(sender);
-    uint32_t generation = (uint32_t)(sender->self >> 32);
+    uint64_t is = __atomic_load_n(&sender->self, __ATOMIC_RELAXED);
+    uint32_t number = (uint32_t)is - 1;
+    if (!wi_table_is(WI_SENDERS, number, self)) {
+        wi_segment_lose();
+        return;
+    }
     uint32_t from = WI_BLOCK_OPEN;
     if (__atomic_compare_exchange_n(&self->out.block.state, &from, WI_BLOCK_GONE, false,
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
         __atomic_load_n(&self->out.left, __ATOMIC_SEQ_CST) >=
             __atomic_load_n(&sender->sent, __ATOMIC_SEQ_CST)) {
-        sender_free(self, generation, WI_BLOCK_GONE);
+        sender_free(number, (uint32_t)(is >> 32), WI_BLOCK_GONE);
     }
 }
 
@@ -120,11 +122,12 @@ void weir_sender_sent(struct weir_sender *sender, size_t bytes)
 
 void weir_sender_left(uint64_t sender, size_t bytes)
 {
-    uint32_t line = (uint32_t)(sender & UINT32_MAX);
-    if (!line || !wi_segment_counts()) {
+    uint32_t number = (uint32_t)sender - 1;
+    if (number >= __atomic_load_n(&wi_index.n_blocks[WI_SENDERS], __ATOMIC_ACQUIRE) ||
+        !wi_segment_counts()) {
         return;
     }
-    struct wi_sender *self = wi_segment_line(line);
+    struct wi_sender *self = wi_table_at(WI_SENDERS, number);
     if (__atomic_load_n(&self->out.block.generation, __ATOMIC_ACQUIRE) != sender >> 32) {
         return; /* its channel was closed, or this is a message from before a fork */
     }
@@ -132,7 +135,7 @@ void weir_sender_left(uint64_t sender, size_t bytes)
     uint64_t left = __atomic_fetch_add(&self->out.left, 1, __ATOMIC_SEQ_CST) + 1;
     if (__atomic_load_n(&self->out.block.state, __ATOMIC_SEQ_CST) == WI_BLOCK_GONE &&
         left >= __atomic_load_n(&self->in.sent, __ATOMIC_SEQ_CST)) {
-        sender_free(self, (uint32_t)(sender >> 32), WI_BLOCK_GONE);
+        sender_free(number, (uint32_t)(sender >> 32), WI_BLOCK_GONE);
     }
 }
 
@@ -154,26 +157,26 @@ void weir_channel_discard_from(struct weir_channel *channel, struct weir_sent se
 
 void wi_senders_close(uint32_t channel, uint32_t generation)
 {
-    uint32_t n = wi_segment_header()->tables[WI_SENDERS].n_blocks;
+    uint32_t n = wi_index.n_blocks[WI_SENDERS];
     for (uint32_t i = 0; i < n; i++) {
-        struct wi_sender *sender = wi_segment_line(wi_table_line(WI_SENDERS, i));
+        struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
         uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
         if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
             sender->in.channel_generation == generation) {
             uint32_t next = __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
-            sender_free(sender, next, WI_BLOCK_OPEN);
-            sender_free(sender, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
+            sender_free(i, next, WI_BLOCK_OPEN);
+            sender_free(i, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
         }
     }
 }
 
 void wi_senders_zero(void)
 {
-    uint32_t n = wi_segment_header()->tables[WI_SENDERS].n_blocks;
+    uint32_t n = wi_index.n_blocks[WI_SENDERS];
     for (uint32_t i = 0; i < n; i++) {
-        struct wi_sender *sender = wi_segment_line(wi_table_line(WI_SENDERS, i));
+        struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
         sender->out.block.generation++;
-        sender->in.self += UINT64_C(1) << 32;
+        sender->in.self = (uint64_t)sender->out.block.generation << 32 | (i + 1);
         sender->in.sent = sender->in.bytes_in = 0;
         sender->out.left = sender->out.bytes_out = 0;
         if (sender->out.block.state == WI_BLOCK_GONE) {

@@ -17,9 +17,16 @@ static uint64_t single_nanos(uint64_t from, uint64_t to)
     return to > from ? weir_ticks_to_nanos(to - from) : 0;
 }
 
+/* The row of a task; NULL: it has none. */
 static struct wi_single *single_of(const struct weir_task *task)
 {
-    return (struct wi_single *)(void *)task->row;
+    void *row = task->row;
+    return row && wi_table_is(WI_SINGLES, task->number, row) ? row : NULL;
+}
+
+static void single_measure(uint32_t number, unsigned which, uint64_t nanos)
+{
+    wi_sample_measure(LOAD(wi_table_histograms(WI_SINGLES, number)[which]), nanos);
 }
 
 /* A time of 0 means none. */
@@ -31,28 +38,29 @@ static uint64_t single_now(void)
 /* ---- open ---------------------------------------------------------------------------------- */
 
 /* Histograms stay with the block: the next task has them, too. */
-static void single_histograms(struct wi_single *single)
+static void single_histograms(uint32_t number)
 {
+    struct wi_single *single = wi_table_at(WI_SINGLES, number);
+    struct weir_histogram **histograms = wi_table_histograms(WI_SINGLES, number);
     for (int which = 0; which < 2; which++) {
-        uint32_t line = single->self.histogram[which];
-        if (line) {
-            wi_words_zero(wi_segment_line(line), sizeof(struct weir_histogram));
+        if (histograms[which]) {
+            wi_words_zero(histograms[which], sizeof(struct weir_histogram));
         } else {
-            STORE(single->self.histogram[which], wi_segment_take_histogram());
+            STORE(histograms[which], wi_segment_take_histogram());
+            STORE(single->self.histogram[which], wi_segment_line_of(histograms[which]));
         }
     }
 }
 
 /* The lock is held. */
-static struct wi_single *single_open(const struct weir_slot_head *kind, const char *label)
+static void single_open(struct weir_task *task, uint32_t kind, const char *label)
 {
-    struct wi_header *header = wi_segment_header();
-    uint32_t line = wi_table_take(WI_SINGLES, header->max_singles);
-    if (!line) {
-        __atomic_fetch_add(&header->singles_refused, 1, __ATOMIC_RELAXED);
-        return NULL;
+    uint32_t taken = wi_table_take(WI_SINGLES, wi_segment.max_singles);
+    if (!taken) {
+        __atomic_fetch_add(&wi_segment_header()->singles_refused, 1, __ATOMIC_RELAXED);
+        return;
     }
-    struct wi_single *single = wi_segment_line(line);
+    struct wi_single *single = wi_table_at(WI_SINGLES, taken - 1);
     char clean[sizeof(single->label)] = "";
     if (label) {
         wi_text_clean(clean, sizeof(clean), label);
@@ -61,20 +69,21 @@ static struct wi_single *single_open(const struct weir_slot_head *kind, const ch
     __atomic_fetch_add(&single->self.block.generation, 1, __ATOMIC_ACQ_REL);
     wi_words_zero(&single->run, sizeof(single->run));
     wi_words_zero(&single->wake, sizeof(single->wake));
-    single_histograms(single);
+    single_histograms(taken - 1);
     for (size_t i = 0; i < sizeof(clean); i++) {
         STORE(single->label[i], clean[i]);
     }
     uint64_t now = single_now();
-    STORE(single->self.kind, kind->id & ~WEIR_ID_SHARED);
-    STORE(single->self.kind_generation, kind->generation);
+    STORE(single->self.kind, kind);
+    STORE(single->self.kind_generation, wi_index_slot(kind)->generation);
     STORE(single->self.opened_at, wi_segment_now());
     STORE(single->self.spawned, now);
     STORE(single->self.done, 0);
     STORE(single->run.rested, now);
     STORE(single->wake.woken, now);
     __atomic_store_n(&single->self.block.state, WI_BLOCK_OPEN, __ATOMIC_RELEASE);
-    return single;
+    task->row = (struct weir_task_row *)(void *)single;
+    task->number = taken - 1;
 }
 
 void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind, const char *label)
@@ -88,8 +97,9 @@ void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind, con
     if (!wi_segment_lock()) {
         return;
     }
-    if (kind->head.state == WI_SLOT_READY) {
-        ret_task->row = (struct weir_task_row *)(void *)single_open(&kind->head, label);
+    uint32_t id = wi_index_id(&kind->head);
+    if (id != UINT32_MAX && wi_index_slot(id)->state == WI_SLOT_READY) {
+        single_open(ret_task, id, label);
     }
     wi_segment_unlock();
 }
@@ -123,12 +133,12 @@ static uint64_t single_rested(struct wi_single *single, uint64_t woken, uint64_t
     return delay;
 }
 
-static void single_poll(struct wi_single *single, uint64_t now)
+static void single_poll(struct wi_single *single, uint32_t number, uint64_t now)
 {
     uint64_t woken = __atomic_exchange_n(&single->wake.woken, 0, __ATOMIC_ACQ_REL);
     uint64_t delay = single_rested(single, woken, now);
     if (woken) {
-        wi_sample_measure(LOAD(single->self.histogram[1]), delay);
+        single_measure(number, 1, delay);
     }
     STORE(single->run.shard, weir_self.shard);
     STORE(single->run.waits_for, 0);
@@ -143,15 +153,15 @@ void weir_task_poll(struct weir_task *task)
     task->pending = 0;
     task->is_running = 1;
     if (single && wi_segment_counts() && !LOAD(single->run.began)) {
-        single_poll(single, single_now());
+        single_poll(single, task->number, single_now());
     }
 }
 
-static void single_polled(struct wi_single *single, uint64_t now)
+static void single_polled(struct wi_single *single, uint32_t number, uint64_t now)
 {
     uint64_t nanos = single_nanos(LOAD(single->run.began), now);
     wi_word_add(&single->run.busy, nanos);
-    wi_sample_measure(LOAD(single->self.histogram[0]), nanos);
+    single_measure(number, 0, nanos);
     STORE(single->run.rested, now);
     __atomic_store_n(&single->run.began, 0, __ATOMIC_RELEASE);
 }
@@ -163,7 +173,7 @@ void weir_task_polled(struct weir_task *task)
     task->running = 0;
     task->is_running = 0;
     if (single && wi_segment_counts() && LOAD(single->run.began)) {
-        single_polled(single, single_now());
+        single_polled(single, task->number, single_now());
     }
 }
 
@@ -190,11 +200,11 @@ void weir_task_waits_for_semaphore(struct weir_task *task, const struct weir_sem
 
 /* Its kind goes on with its totals. First GONE, then the totals: a reader that has them already does not
  * count the task, too. */
-static void single_close(struct wi_single *single, struct weir_task_kind *kind)
+static void single_close(struct wi_single *single, uint32_t number, struct weir_task_kind *kind)
 {
     uint64_t now = single_now();
     if (LOAD(single->run.began)) {
-        single_polled(single, now);
+        single_polled(single, number, now);
     } else {
         (void)single_rested(single, LOAD(single->wake.woken), now);
     }
@@ -211,8 +221,7 @@ static void single_close(struct wi_single *single, struct weir_task_kind *kind)
         __atomic_fetch_add(&slot->in.rejects[i], totals[i], __ATOMIC_SEQ_CST);
     }
     __atomic_fetch_add(&slot->in.other, LOAD(single->wake.wakes), __ATOMIC_SEQ_CST);
-    size_t offset = (size_t)((unsigned char *)single - wi_segment.base);
-    wi_table_give_back(WI_SINGLES, (uint32_t)(offset / WEIR_LINE));
+    wi_table_give_back(WI_SINGLES, number);
 }
 
 void weir_task_close(struct weir_task *task, enum weir_outcome outcome)
@@ -220,7 +229,7 @@ void weir_task_close(struct weir_task *task, enum weir_outcome outcome)
     struct wi_single *single = single_of(task);
     if (task->kind && wi_segment_counts()) {
         if (single) {
-            single_close(single, task->kind);
+            single_close(single, task->number, task->kind);
         }
         if (task->is_running) {
             weir_task_end(task->kind, task->running);
@@ -234,15 +243,15 @@ void weir_task_close(struct weir_task *task, enum weir_outcome outcome)
 
 void wi_singles_zero(void)
 {
-    uint32_t n = wi_segment_header()->tables[WI_SINGLES].n_blocks;
+    uint32_t n = wi_index.n_blocks[WI_SINGLES];
     for (uint32_t i = 0; i < n; i++) {
-        struct wi_single *single = wi_segment_line(wi_table_line(WI_SINGLES, i));
+        struct wi_single *single = wi_table_at(WI_SINGLES, i);
         single->run.polls = single->run.busy = single->run.scheduled = single->run.idle = 0;
         single->wake.wakes = single->wake.self_wakes = 0;
         for (int which = 0; which < 2; which++) {
-            if (single->self.histogram[which]) {
-                memset(wi_segment_line(single->self.histogram[which]), 0,
-                       sizeof(struct weir_histogram));
+            struct weir_histogram *histogram = wi_table_histograms(WI_SINGLES, i)[which];
+            if (histogram) {
+                memset(histogram, 0, sizeof(*histogram));
             }
         }
     }

@@ -26,7 +26,8 @@ static void thread_end(void *unused)
     uint32_t shard = weir_self.shard;
     wi_thread_forget();
     if (shard && wi_segment_counts()) {
-        __atomic_store_n(&wi_segment_shards()[shard - 1].state, WI_SHARD_FREE, __ATOMIC_RELEASE);
+        __atomic_store_n(&wi_segment_shard(shard - 1)->state, WI_SHARD_FREE, __ATOMIC_RELEASE);
+        __atomic_store_n(&wi_index.shards[shard - 1].state, WI_SHARD_FREE, __ATOMIC_RELEASE);
     }
 }
 
@@ -58,7 +59,7 @@ void wi_cell_reset(struct weir_cell *cell)
     for (size_t w = 0; w < sizeof(cell->u.word) / sizeof(cell->u.word[0]); w++) {
         __atomic_store_n(&cell->u.word[w], 0, __ATOMIC_RELAXED);
     }
-    cell->left = 0;
+    __atomic_store_n(&cell->left, 0, __ATOMIC_RELAXED);
     cell->gap = 0;
     cell->level = 0;
     cell->last = 0;
@@ -67,12 +68,10 @@ void wi_cell_reset(struct weir_cell *cell)
 /* Takes a free shard, or a new one; 0 when all are taken. The segment's lock is held. */
 static uint32_t thread_claim(void)
 {
-    struct wi_header *header = wi_segment_header();
-    struct wi_shard *shards = wi_segment_shards();
-    uint32_t n = header->n_shards;
+    uint32_t n = wi_index.n_shards;
     uint32_t found = n;
     for (uint32_t s = 0; s < n; s++) {
-        if (__atomic_load_n(&shards[s].state, __ATOMIC_ACQUIRE) == WI_SHARD_FREE) {
+        if (__atomic_load_n(&wi_index.shards[s].state, __ATOMIC_ACQUIRE) == WI_SHARD_FREE) {
             found = s;
             break;
         }
@@ -80,66 +79,86 @@ static uint32_t thread_claim(void)
     if (found >= WI_MAX_SHARDS) {
         return 0;
     }
-    __atomic_store_n(&shards[found].tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
-    shards[found].claims++;
-    __atomic_store_n(&shards[found].state, WI_SHARD_USED, __ATOMIC_RELEASE);
+    struct wi_shard *shown = wi_segment_shard(found);
+    __atomic_store_n(&shown->tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+    shown->claims++;
+    __atomic_store_n(&shown->state, WI_SHARD_USED, __ATOMIC_RELEASE);
+    __atomic_store_n(&wi_index.shards[found].state, WI_SHARD_USED, __ATOMIC_RELEASE);
     if (found == n) {
-        __atomic_store_n(&header->n_shards, n + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&wi_index.n_shards, n + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&wi_segment_header()->n_shards, n + 1, __ATOMIC_RELEASE);
     }
     return found + 1;
 }
 
-/* Makes the index reach chunk `chunk`: a longer copy is published, the old one stays for readers
- * that are in it. */
-static bool thread_index_grow(struct wi_shard *shard, uint32_t chunk)
+/* Makes the shard reach chunk `chunk`: longer copies are published, here and in the file, and the old ones
+ * stay for those that are in them. */
+static bool thread_reach(uint32_t number, uint32_t chunk)
 {
+    struct wi_shard_entry *shard = &wi_index.shards[number];
     if (chunk < shard->n_chunks) {
         return true;
     }
     /* At least twice as long, and for all handles there are, so that it seldom grows. */
     uint32_t least = WEIR_LINE / sizeof(uint32_t);
-    uint32_t handles = wi_segment_header()->n_slots / WEIR_CHUNK_CELLS + 1;
+    uint32_t handles = wi_index.n_slots / WEIR_CHUNK_CELLS + 1;
     uint32_t wanted = 2 * shard->n_chunks > handles ? 2 * shard->n_chunks : handles;
     wanted = wanted > chunk ? wanted : chunk + 1;
     wanted = (wanted + least - 1) / least * least;
-    uint32_t line =
-        wi_segment_take(((size_t)wanted * sizeof(uint32_t) + WEIR_LINE - 1) / WEIR_LINE);
+    struct weir_chunk *chunks = wi_index_take(wanted * sizeof(*chunks));
+    uint32_t line = chunks ? wi_segment_take(wanted * sizeof(uint32_t) / WEIR_LINE) : 0;
     if (!line) {
         return false;
     }
-    if (shard->n_chunks) {
-        memcpy(wi_segment_line(line), wi_segment_line(shard->index),
-               shard->n_chunks * sizeof(uint32_t));
+    uint32_t *lines = wi_segment_line(line);
+    for (uint32_t c = 0; c < shard->n_chunks; c++) {
+        chunks[c] = shard->chunks[c];
+        __atomic_store_n(&lines[c], wi_segment_line_of(chunks[c].cells), __ATOMIC_RELAXED);
     }
-    __atomic_store_n(&shard->index, line, __ATOMIC_RELEASE);
+    struct wi_shard *shown = wi_segment_shard(number);
+    shard->line = line;
+    __atomic_store_n(&shard->chunks, chunks, __ATOMIC_RELEASE);
     __atomic_store_n(&shard->n_chunks, wanted, __ATOMIC_RELEASE);
+    __atomic_store_n(&shown->index, line, __ATOMIC_RELEASE);
+    __atomic_store_n(&shown->n_chunks, wanted, __ATOMIC_RELEASE);
     return true;
 }
 
 /* The chunk of a shard, made if need be. The segment's lock is held. */
-static bool thread_chunk(struct wi_shard *shard, uint32_t chunk)
+static bool thread_chunk(uint32_t number, uint32_t chunk)
 {
-    if (!thread_index_grow(shard, chunk)) {
+    if (!thread_reach(number, chunk)) {
         return false;
     }
-    uint32_t *index = wi_segment_line(shard->index);
-    if (!index[chunk]) {
+    const struct wi_shard_entry *shard = &wi_index.shards[number];
+    if (!shard->chunks[chunk].cells) {
         uint32_t line = wi_segment_take(WEIR_CHUNK_CELLS);
         if (!line) {
             return false;
         }
-        __atomic_store_n(&index[chunk], line, __ATOMIC_RELEASE);
+        uint32_t *lines = wi_segment_line(shard->line);
+        __atomic_store_n(&shard->chunks[chunk].cells, wi_segment_line(line), __ATOMIC_RELEASE);
+        __atomic_store_n(&lines[chunk], line, __ATOMIC_RELEASE);
     }
     return true;
+}
+
+struct weir_histogram **wi_thread_histograms(uint32_t chunk)
+{
+    struct weir_chunk *at = &wi_index.shards[weir_self.shard - 1].chunks[chunk];
+    if (!at->histograms) {
+        struct weir_histogram **made = wi_index_take(WEIR_CHUNK_CELLS * sizeof(*made));
+        __atomic_store_n(&at->histograms, made, __ATOMIC_RELEASE);
+    }
+    return at->histograms;
 }
 
 /* Lets the calling thread's hooks find the shard. n_chunks last: a signal handler may look. */
 static void thread_enter(uint32_t number)
 {
-    const struct wi_shard *shard = &wi_segment_shards()[number - 1];
-    weir_self.base = wi_segment.base;
+    const struct wi_shard_entry *shard = &wi_index.shards[number - 1];
     weir_self.shard = number;
-    weir_self.index = shard->n_chunks ? wi_segment_line(shard->index) : NULL;
+    weir_self.chunks = shard->chunks;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     weir_self.n_chunks = shard->n_chunks;
 }
@@ -158,7 +177,7 @@ static bool thread_touch(uint32_t chunk)
         }
         thread_enter(number);
     }
-    bool has_room = thread_chunk(&wi_segment_shards()[number - 1], chunk);
+    bool has_room = thread_chunk(number - 1, chunk);
     thread_enter(number);
     return has_room;
 }
@@ -186,48 +205,33 @@ static void thread_count_refused(void)
 
 struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
 {
-    if ((head->id & WEIR_ID_SHARED) || thread_has_ended || !wi_segment_counts()) {
+    if ((weir_slot_id(head) & WEIR_ID_SHARED) || thread_has_ended || !wi_segment_counts()) {
         return NULL;
     }
     if (wi_thread_is_refused()) {
         thread_count_refused();
         return NULL;
     }
-    if (!wi_segment_trylock()) {
+    uint32_t id = wi_index_id(head);
+    if (id == UINT32_MAX || !wi_segment_trylock()) {
         return NULL;
     }
-    bool has_room = thread_touch(head->id >> WEIR_CHUNK_SHIFT);
+    bool has_room = thread_touch(id >> WEIR_CHUNK_SHIFT);
     if (!has_room) {
         wi_thread_refuse();
         thread_count_refused();
     }
     wi_segment_unlock();
-    return has_room ? weir_cell_find(head->id) : NULL;
-}
-
-struct weir_cell *wi_thread_cell(const struct wi_shard *shard, uint32_t id)
-{
-    uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
-    if (chunk >= __atomic_load_n(&shard->n_chunks, __ATOMIC_ACQUIRE)) {
-        return NULL;
-    }
-    const uint32_t *index = wi_segment_line(__atomic_load_n(&shard->index, __ATOMIC_ACQUIRE));
-    uint32_t line = __atomic_load_n(&index[chunk], __ATOMIC_ACQUIRE);
-    return line ? (struct weir_cell *)wi_segment_line(line) + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
+    return has_room ? weir_cell_find(id) : NULL;
 }
 
 /* Histograms are 14 lines each, so they may take the segment to its half only: beyond that they are
  * made when there is something to put into them. The lock is held. */
 static void thread_prepare(uint32_t n_slots)
 {
-    const struct wi_header *header = wi_segment_header();
-    const struct wi_shard *shard =
-        weir_self.shard ? &wi_segment_shards()[weir_self.shard - 1] : NULL;
-    for (uint32_t id = 0; id < n_slots && header->used_bytes < header->limit_bytes / 2; id++) {
-        struct weir_slot_head *head = &wi_segment_slot(id)->head;
-        if (head->state == WI_SLOT_READY) {
-            bool has_cell = shard && !(head->id & WEIR_ID_SHARED);
-            wi_sampler_prepare(head, has_cell ? wi_thread_cell(shard, id) : NULL);
+    for (uint32_t id = 0; id < n_slots && wi_index.used_bytes < wi_segment.map_bytes / 2; id++) {
+        if (wi_index_slot(id)->state == WI_SLOT_READY) {
+            wi_sampler_prepare(id);
         }
     }
 }
@@ -237,7 +241,7 @@ void weir_thread_start(void)
     if (thread_has_ended || !wi_segment_counts() || !wi_segment_lock()) {
         return;
     }
-    uint32_t n_slots = wi_segment_header()->n_slots;
+    uint32_t n_slots = wi_index.n_slots;
     for (uint32_t id = 0; id < n_slots; id += WEIR_CHUNK_CELLS) {
         if (!thread_touch(id >> WEIR_CHUNK_SHIFT)) {
             thread_count_refused();

@@ -22,19 +22,19 @@ bool wi_thread_is_refused(void);
 void wi_thread_refuse(void);
 
 /* Makes what the first timed message of a handle would make: its histograms, and the calling thread's
- * own in `cell` (NULL: none) where every message is timed. The segment's lock is held. */
-void wi_sampler_prepare(struct weir_slot_head *head, struct weir_cell *cell);
+ * own where every message is timed. The segment's lock is held. */
+void wi_sampler_prepare(uint32_t id);
 
 /* A cell as its thread finds it first. */
 void wi_cell_reset(struct weir_cell *cell);
 
-/* The cell of an id in a shard, NULL where that thread has none. For the lock's holder and for the
- * high-water check; the shard may belong to a running thread. */
-struct weir_cell *wi_thread_cell(const struct wi_shard *shard, uint32_t id);
+/* The histograms of the calling thread's cells in a chunk that it has touched, made if need be. NULL: no
+ * memory. The segment's lock is held. */
+struct weir_histogram **wi_thread_histograms(uint32_t chunk);
 
-/* Adds a duration to a histogram that was made when its thing was opened; 0: there was no room for it,
+/* Adds a duration to a histogram that was made when its thing was opened; NULL: there was no room for it,
  * which is counted. */
-void wi_sample_measure(uint32_t line, uint64_t nanos);
+void wi_sample_measure(struct weir_histogram *histogram, uint64_t nanos);
 
 /* Adds to a word that one thread at a time writes. */
 static inline void wi_word_add(uint64_t *word, uint64_t n)

@@ -14,8 +14,7 @@
 /* Reserves up to `needed` bytes, in granules. */
 static bool pool_reserve(uint64_t needed)
 {
-    struct wi_header *header = wi_segment_header();
-    uint64_t reserved = header->reserved_bytes;
+    uint64_t reserved = wi_index.reserved_bytes;
     uint64_t wanted = (needed + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
     if (wanted > wi_segment.map_bytes) {
         return false;
@@ -32,19 +31,20 @@ static bool pool_reserve(uint64_t needed)
                   : !wi_file_populate(wi_segment.base, reserved, wanted - reserved)) {
         return false;
     }
-    __atomic_store_n(&header->reserved_bytes, wanted, __ATOMIC_RELEASE);
+    __atomic_store_n(&wi_index.reserved_bytes, wanted, __ATOMIC_RELEASE);
+    __atomic_store_n(&wi_segment_header()->reserved_bytes, wanted, __ATOMIC_RELEASE);
     return true;
 }
 
 uint32_t wi_segment_take(size_t n_lines)
 {
-    struct wi_header *header = wi_segment_header();
-    uint64_t offset = header->used_bytes;
+    uint64_t offset = wi_index.used_bytes;
     uint64_t end = offset + (uint64_t)n_lines * WEIR_LINE;
-    if (end > header->reserved_bytes && !pool_reserve(end)) {
+    if (end > wi_index.reserved_bytes && !pool_reserve(end)) {
         return 0;
     }
-    __atomic_store_n(&header->used_bytes, end, __ATOMIC_RELEASE);
+    wi_index.used_bytes = end;
+    __atomic_store_n(&wi_segment_header()->used_bytes, end, __ATOMIC_RELEASE);
     return (uint32_t)(offset / WEIR_LINE);
 }
 
@@ -57,40 +57,54 @@ void wi_words_zero(void *at, size_t bytes)
     }
 }
 
-/* Returned blocks are chained through their first word, which readers see as a bucket or as text:
- * neither is looked at without a READY slot that names the block. */
-static uint32_t pool_pop(uint32_t *head, size_t bytes)
+/* Lists of what came back. Where there is no memory to remember it by, it is not used again. */
+static void pool_push(struct wi_spare **list, uint32_t where)
 {
-    uint32_t line = *head;
-    if (line) {
-        *head = __atomic_load_n((uint32_t *)wi_segment_line(line), __ATOMIC_RELAXED);
-        wi_words_zero(wi_segment_line(line), bytes);
+    struct wi_spare *spare = wi_segment.spares;
+    if (spare) {
+        wi_segment.spares = spare->next;
+    } else {
+        spare = wi_index_take(sizeof(*spare));
     }
-    return line;
+    if (spare) {
+        *spare = (struct wi_spare){*list, where};
+        *list = spare;
+    }
 }
 
-static void pool_push(uint32_t *head, uint32_t line)
+static uint32_t pool_pop(struct wi_spare **list)
 {
-    __atomic_store_n((uint32_t *)wi_segment_line(line), *head, __ATOMIC_RELAXED);
-    *head = line;
+    struct wi_spare *spare = *list;
+    if (!spare) {
+        return 0;
+    }
+    *list = spare->next;
+    spare->next = wi_segment.spares;
+    wi_segment.spares = spare;
+    return spare->where;
 }
 
-uint32_t wi_segment_take_histogram(void)
+struct weir_histogram *wi_segment_take_histogram(void)
 {
-    uint32_t line = pool_pop(&wi_segment.free_histogram, sizeof(struct weir_histogram));
-    return line ? line : wi_segment_take(WI_HISTOGRAM_LINES);
-}
-
-void wi_segment_return_histogram(uint32_t line)
-{
+    uint32_t line = pool_pop(&wi_segment.free_histograms);
     if (line) {
-        pool_push(&wi_segment.free_histogram, line);
+        wi_words_zero(wi_segment_line(line), sizeof(struct weir_histogram));
+    } else {
+        line = wi_segment_take(WI_HISTOGRAM_LINES);
+    }
+    return line ? wi_segment_line(line) : NULL;
+}
+
+void wi_segment_return_histogram(struct weir_histogram *histogram)
+{
+    if (histogram) {
+        pool_push(&wi_segment.free_histograms, wi_segment_line_of(histogram));
     }
 }
 
 /* Strings take 1, 2 or 4 half lines, terminator included; the class follows from the length. Their
  * offsets count half lines, so that a short name costs 32 bytes. */
-static unsigned pool_string_class(size_t length)
+static uint8_t pool_string_class(size_t length)
 {
     if (length < WI_STRING_UNIT) {
         return 0;
@@ -103,43 +117,34 @@ static char *pool_string(uint32_t unit)
     return (char *)wi_segment.base + (size_t)unit * WI_STRING_UNIT;
 }
 
-/* A string's units are chained through their first word. */
-static void pool_push_string(unsigned class, uint32_t unit)
-{
-    __atomic_store_n((uint32_t *)(void *)pool_string(unit), wi_segment.free_strings[class],
-                     __ATOMIC_RELAXED);
-    wi_segment.free_strings[class] = unit;
-}
-
 static uint32_t pool_take_units(unsigned class)
 {
-    uint32_t unit = wi_segment.free_strings[class];
+    uint32_t unit = pool_pop(&wi_segment.free_strings[class]);
     if (unit) {
-        wi_segment.free_strings[class] =
-            __atomic_load_n((uint32_t *)(void *)pool_string(unit), __ATOMIC_RELAXED);
         return unit;
     }
     uint32_t line = wi_segment_take(class == 2 ? 2 : 1);
     if (line && class == 0) {
-        pool_push_string(0, 2 * line + 1);
+        pool_push(&wi_segment.free_strings[0], 2 * line + 1);
     }
     return 2 * line;
 }
 
-uint32_t wi_segment_take_string(const char *text)
+uint32_t wi_segment_take_string(const char *text, uint8_t *ret_class)
 {
     char clean[WEIR_NAME_MAX + 1];
     size_t length = wi_text_clean(clean, sizeof(clean), text);
-    uint32_t unit = pool_take_units(pool_string_class(length));
+    *ret_class = pool_string_class(length);
+    uint32_t unit = pool_take_units(*ret_class);
     for (size_t i = 0; unit && i <= length; i++) {
         __atomic_store_n(pool_string(unit) + i, clean[i], __ATOMIC_RELAXED);
     }
     return unit;
 }
 
-void wi_segment_return_string(uint32_t unit)
+void wi_segment_return_string(uint32_t unit, uint8_t class)
 {
     if (unit) {
-        pool_push_string(pool_string_class(strnlen(pool_string(unit), WEIR_NAME_MAX)), unit);
+        pool_push(&wi_segment.free_strings[class], unit);
     }
 }

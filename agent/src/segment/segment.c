@@ -234,6 +234,14 @@ static void segment_remember_file(int fd, const char *dir)
     }
 }
 
+static void segment_adopt(unsigned char *base, uint64_t bytes)
+{
+    wi_segment.base = base;
+    wi_segment.map_bytes = bytes;
+    wi_index.reserved_bytes = WI_FIRST_RESERVE;
+    wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
+}
+
 /* A file of this size, mapped and its first pages reserved. On failure nothing is left. */
 static enum weir_status segment_build_file(const struct segment_wish *wish, const char *dir,
                                            struct weir_error *ret_error)
@@ -265,8 +273,7 @@ static enum weir_status segment_build_file(const struct segment_wish *wish, cons
         wi_segment.file[0] = '\0';
         goto failed;
     }
-    wi_segment.base = base;
-    wi_segment.map_bytes = bytes;
+    segment_adopt(base, bytes);
     return WEIR_OK;
 failed:
     if (base) {
@@ -289,8 +296,7 @@ static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
         return WEIR_E_MEMORY;
     }
     segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
-    wi_segment.base = base;
-    wi_segment.map_bytes = bytes;
+    segment_adopt(base, bytes);
     wi_segment.fd = -1;
     return WEIR_OK;
 }
@@ -320,16 +326,25 @@ static enum weir_status segment_build(const struct segment_wish *wish, struct we
 
 /* ---- the lock ----------------------------------------------------------------------------- */
 
-/* Who may write to the file can make holes in it, and what is read there is zero then: lengths, links,
- * the end of what is in use. Hooks come to no harm by that, but nothing must be made in it any more. */
+/* Who may write to the file can make holes in it or overwrite it. Hooks come to no harm by that, but what
+ * it says is worth nothing, and nothing is made in it any more. */
 static bool segment_is_whole(void)
 {
     if (WEIR_LIKELY(__atomic_load_n(&wi_segment_header()->magic, __ATOMIC_RELAXED) == WI_MAGIC)) {
         return true;
     }
-    __atomic_store_n(&wi_segment.state, WI_SEGMENT_LOST, __ATOMIC_RELEASE);
+    wi_segment_lose();
     wi_segment_unlock();
     return false;
+}
+
+void wi_segment_lose(void)
+{
+    uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_RELAXED);
+    while ((state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED) &&
+           !__atomic_compare_exchange_n(&wi_segment.state, &state, WI_SEGMENT_LOST, true,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
 }
 
 bool wi_segment_lock(void)
@@ -453,72 +468,46 @@ static bool segment_parent_has_gone(const struct wi_header *header)
     }
 }
 
-static void segment_cells_zero(struct wi_header *header)
+static void segment_cells_zero(void)
 {
-    struct wi_shard *shards = wi_segment_shards();
-    for (uint32_t s = 0; s < header->n_shards; s++) {
-        const uint32_t *index = wi_segment_line(shards[s].index);
-        for (uint32_t c = 0; c < shards[s].n_chunks; c++) {
-            struct weir_cell *cells = index[c] ? wi_segment_line(index[c]) : NULL;
-            for (int i = 0; cells && i < WEIR_CHUNK_CELLS; i++) {
-                wi_cell_reset(&cells[i]);
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        const struct wi_shard_entry *shard = &wi_index.shards[s];
+        for (uint32_t c = 0; c < shard->n_chunks * WEIR_CHUNK_CELLS; c++) {
+            struct weir_cell *cell = wi_index_cell(shard, c);
+            if (cell) {
+                wi_cell_reset(cell);
             }
         }
     }
 }
 
-static void segment_slots_zero(struct wi_header *header)
+static void segment_slots_zero(void)
 {
-    for (uint32_t id = 0; id < header->n_slots; id++) {
+    for (uint32_t id = 0; id < wi_index.n_slots; id++) {
         struct wi_slot *slot = wi_segment_slot(id);
         uint64_t has_senders = slot->out.has_senders;
         memset(&slot->in, 0, sizeof(slot->in));
         memset(&slot->out, 0, sizeof(slot->out));
         slot->out.has_senders = has_senders;
         for (int which = 0; which < 2; which++) {
-            if (slot->head.histogram[which]) {
-                memset(wi_segment_line(slot->head.histogram[which]), 0,
-                       sizeof(struct weir_histogram));
+            struct weir_histogram *histogram = wi_index_slot(id)->histogram[which];
+            if (histogram) {
+                memset(histogram, 0, sizeof(*histogram));
             }
         }
     }
 }
 
-/* Copies the inherited segment. The parent may open, close and grow meanwhile: the counts of what there
- * is are read first, and the end of what is in use last, so that nothing that is copied lies past it. */
+/* Copies what the index knows of the inherited segment: as much as there was at the fork. What the parent
+ * has made since is not of this child. */
 static bool segment_copy(int fd, unsigned char *base)
 {
-    const struct wi_header *old = wi_segment_header();
-    struct wi_header *header = (struct wi_header *)(void *)base;
-    const size_t tables = (size_t)WI_FIRST_LINE * WEIR_LINE;
-    uint32_t n_slots = __atomic_load_n(&old->n_slots, __ATOMIC_ACQUIRE);
-    uint32_t n_slabs = __atomic_load_n(&old->n_slabs, __ATOMIC_ACQUIRE);
-    uint32_t n_blocks[WI_N_TABLES];
-    for (int t = 0; t < WI_N_TABLES; t++) {
-        n_blocks[t] = __atomic_load_n(&old->tables[t].n_blocks, __ATOMIC_ACQUIRE);
-    }
-    uint64_t reserved = __atomic_load_n(&old->reserved_bytes, __ATOMIC_ACQUIRE);
+    uint64_t reserved = wi_index.reserved_bytes;
     if (!wi_file_cgroup_has_room(reserved) || !wi_file_reserve(fd, base, 0, reserved)) {
         return false;
     }
-    memcpy(base + tables, wi_segment.base + tables, reserved - tables);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    memcpy(base + WI_HEADER_BYTES, wi_segment.base + WI_HEADER_BYTES, tables - WI_HEADER_BYTES);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    memcpy(base, wi_segment.base, sizeof(*header));
-    header->n_slots = n_slots;
-    header->n_slabs = n_slabs;
-    for (int t = 0; t < WI_N_TABLES; t++) {
-        struct wi_table *table = &header->tables[t];
-        table->n_blocks = n_blocks[t];
-        table->n_slabs = (n_blocks[t] + table->slab_blocks - 1) / table->slab_blocks;
-    }
-    header->reserved_bytes = (header->used_bytes + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
-    if (header->reserved_bytes <= reserved) {
-        header->reserved_bytes = reserved;
-        return true;
-    }
-    return wi_file_reserve(fd, base, reserved, header->reserved_bytes - reserved);
+    memcpy(base, wi_segment.base, wi_index.used_bytes);
+    return true;
 }
 
 /* Lays a copy of the inherited segment over it, in a file of this child's own or, without one, in
@@ -543,26 +532,25 @@ static enum weir_status segment_move(int fd, uint64_t start_ticks)
     return WEIR_OK;
 }
 
-/* The copy has one thread. Its lists are from the fork, and the parent went on after that: slots are
- * listed anew, and what else was free is left alone. */
+/* The copy has one thread. Another may have been at work on the lists when this one was forked off: slots
+ * are listed anew, and what else was free is left alone. */
 static void segment_settle(bool has_adopted)
 {
     struct wi_header *header = wi_segment_header();
-    struct wi_shard *shards = wi_segment_shards();
-    for (uint32_t s = 0; s < header->n_shards; s++) {
-        shards[s].state = WI_SHARD_FREE;
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        wi_index.shards[s].state = WI_SHARD_FREE;
     }
-    memset(&shards[header->n_shards], 0, (WI_MAX_SHARDS - header->n_shards) * sizeof(*shards));
     if (!has_adopted) {
-        segment_cells_zero(header);
-        segment_slots_zero(header);
+        segment_cells_zero();
+        segment_slots_zero();
         wi_senders_zero();
         wi_singles_zero();
         header->handles_refused = header->cells_refused = header->samples_lost = 0;
         header->senders_refused = header->singles_refused = 0;
     }
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
-    wi_segment.free_histogram = 0;
+    wi_segment.free_histograms = wi_segment.spares = NULL;
+    wi_index_write();
     wi_slots_settle();
     wi_table_settle(WI_SENDERS);
     wi_table_settle(WI_SINGLES);
@@ -652,7 +640,8 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
         break;
     case WI_SEGMENT_LOST:
         wi_error_set(ret_error,
-                     "the segment's file was emptied by somebody; restart to count again");
+                     "the segment's file was emptied or overwritten by another process; restart "
+                     "to count again");
         return WEIR_E_CORRUPT;
     case WI_SEGMENT_FORKED:
         status = segment_restart(wish, ret_error);
@@ -667,6 +656,7 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
     wi_segment.pid = getpid();
     wi_segment.session = getsid(0);
     wi_segment.sampling = wish->sampling;
+    wi_segment.max_singles = wish->max_singles;
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
     return status;
 }
@@ -730,16 +720,16 @@ void weir_health_read(struct weir_health *ret_health)
     struct weir_health health = {.size = ret_health->size};
     if (wi_segment_counts()) {
         const struct wi_header *header = wi_segment_header();
-        const struct wi_shard *shards = wi_segment_shards();
-        health.segment_bytes = __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED);
-        health.limit_bytes = header->limit_bytes;
+        health.segment_bytes = __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_RELAXED);
+        health.limit_bytes = wi_segment.map_bytes;
         health.handles_refused = __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED);
         health.cells_refused = __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED);
         health.descriptors_lost = __atomic_load_n(&wi_segment.descriptors_lost, __ATOMIC_RELAXED);
         health.samples_lost = __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED);
-        uint32_t n_shards = __atomic_load_n(&header->n_shards, __ATOMIC_ACQUIRE);
+        uint32_t n_shards = __atomic_load_n(&wi_index.n_shards, __ATOMIC_ACQUIRE);
         for (uint32_t s = 0; s < n_shards; s++) {
-            health.threads += __atomic_load_n(&shards[s].state, __ATOMIC_RELAXED) == WI_SHARD_USED;
+            health.threads +=
+                __atomic_load_n(&wi_index.shards[s].state, __ATOMIC_RELAXED) == WI_SHARD_USED;
         }
         if (wi_segment.file[0]) {
             snprintf(health.path, sizeof(health.path), "%.190s/%s", wi_segment.dir,

@@ -7,7 +7,7 @@
 #ifndef WI_SEGMENT_SEGMENT_H
 #define WI_SEGMENT_SEGMENT_H
 
-#include "segment/layout.h"
+#include "segment/index.h"
 
 #include <pthread.h>
 #include <sys/types.h>
@@ -17,11 +17,11 @@ enum wi_segment_state {
     WI_SEGMENT_ON,
     WI_SEGMENT_STOPPED, /* nameless; hooks count on */
     WI_SEGMENT_FORKED,  /* a child that has not started anew: hooks do nothing */
-    WI_SEGMENT_LOST     /* somebody emptied its file: hooks do nothing any more */
+    WI_SEGMENT_LOST     /* somebody emptied or overwrote its file: hooks do nothing any more */
 };
 
 /* Blocks that are free: hooks push without a lock, who holds the lock takes the one that has rested
- * longest. All three are lines; 0: none. */
+ * longest. All three are 1 + a number; 0: none. */
 struct wi_free {
     uint32_t pushed; /* atomic */
     uint32_t first, last;
@@ -29,6 +29,17 @@ struct wi_free {
 
 /* Source files whose names are kept once; a server has a handful that open handles. */
 #define WI_N_SOURCES 256
+
+struct wi_source_name {
+    char *text;    /* of this process alone */
+    uint32_t unit; /* its string; 0: none */
+};
+
+/* A histogram or a string that is free: its offset, in lines or in WI_STRING_UNIT bytes. */
+struct wi_spare {
+    struct wi_spare *next;
+    uint32_t where;
+};
 
 struct wi_segment {
     uint32_t state; /* atomic */
@@ -41,16 +52,18 @@ struct wi_segment {
     dev_t device;
     ino_t inode;
     char dir[256];
-    char file[64];            /* its name in dir; "" when it has none */
-    uint64_t checked_bytes;   /* reservation at which the memory cgroup was looked at last */
-    uint32_t free_slots[2];   /* first and last of the closed ones, 1 + id; oldest first */
-    uint32_t free_histogram;  /* offset in lines */
-    uint32_t free_strings[3]; /* of 1, 2 and 4 lines */
+    char file[64];          /* its name in dir; "" when it has none */
+    uint64_t checked_bytes; /* reservation at which the memory cgroup was looked at last */
+    uint32_t free_slots[2]; /* first and last of the closed ones, 1 + id; oldest first */
+    struct wi_spare *free_histograms;
+    struct wi_spare *free_strings[3]; /* of 1, 2 and 4 units */
+    struct wi_spare *spares;          /* that say nothing just now */
     struct wi_free free_blocks[WI_N_TABLES];
-    uint32_t sources[WI_N_SOURCES]; /* strings */
-    int64_t wall_ahead;             /* of CLOCK_BOOTTIME, when the segment was opened */
+    struct wi_source_name sources[WI_N_SOURCES];
+    int64_t wall_ahead;  /* of CLOCK_BOOTTIME, when the segment was opened */
     uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
     uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
+    uint32_t max_singles;
     weir_log_fn log;
     void *log_context;
     bool has_logged_limit;
@@ -71,6 +84,9 @@ bool wi_segment_lock(void);
 bool wi_segment_trylock(void);
 void wi_segment_unlock(void);
 
+/* Somebody else has written to the segment: nothing is made in it or counted any more. */
+void wi_segment_lose(void);
+
 static inline struct wi_header *wi_segment_header(void)
 {
     return (struct wi_header *)(void *)wi_segment.base;
@@ -81,9 +97,16 @@ static inline void *wi_segment_line(uint32_t line)
     return wi_segment.base + (size_t)line * WEIR_LINE;
 }
 
-static inline struct wi_shard *wi_segment_shards(void)
+/* The offset in lines of what lies in the segment; 0 of NULL. */
+static inline uint32_t wi_segment_line_of(const void *at)
 {
-    return wi_segment_line(WI_SHARDS_LINE);
+    return at ? (uint32_t)((size_t)((const unsigned char *)at - wi_segment.base) / WEIR_LINE) : 0;
+}
+
+/* What the file says of a shard. */
+static inline struct wi_shard *wi_segment_shard(uint32_t s)
+{
+    return (struct wi_shard *)wi_segment_line(WI_SHARDS_LINE) + s;
 }
 
 /* A block of whole lines, zeroed, its pages reserved and present. Returns its offset; 0: at the
@@ -93,17 +116,14 @@ uint32_t wi_segment_take(size_t n_lines);
 /* Zeroes whole words, each by an atomic store. */
 void wi_words_zero(void *at, size_t bytes);
 
-/* A histogram, zeroed; and its return. The lock is held. */
-uint32_t wi_segment_take_histogram(void);
-void wi_segment_return_histogram(uint32_t line);
+/* A histogram, zeroed, NULL: no room; and its return, which may be NULL. The lock is held. */
+struct weir_histogram *wi_segment_take_histogram(void);
+void wi_segment_return_histogram(struct weir_histogram *histogram);
 
 /* A copy of a text as valid UTF-8 without control characters, cut at WEIR_NAME_MAX; its offset in
- * WI_STRING_UNIT bytes, 0: no room. The lock is held. */
-uint32_t wi_segment_take_string(const char *text);
-void wi_segment_return_string(uint32_t unit);
-
-/* The slot of an id below n_slots. */
-struct wi_slot *wi_segment_slot(uint32_t id);
+ * WI_STRING_UNIT bytes, 0: no room. To return it takes the class that it was given. The lock is held. */
+uint32_t wi_segment_take_string(const char *text, uint8_t *ret_class);
+void wi_segment_return_string(uint32_t unit, uint8_t class);
 
 /* What all opens have in common, taken out of their options. */
 struct wi_opening {
@@ -129,18 +149,22 @@ void wi_slot_close(struct weir_slot_head *head);
  * the copy caught half done. */
 void wi_slots_settle(void);
 
-/* A block of a table, its state as it was left: one that is free or, below `most`, a new one. Its
- * offset in lines; 0: no room. The lock is held. */
+/* A block of a table, its state as it was left: one that is free or, below `most`, a new one. Returns 1 +
+ * its number; 0: no room. The lock is held. */
 uint32_t wi_table_take(enum wi_table_id table, uint32_t most);
 
-/* Lists a block as free. No lock: hooks do. */
-void wi_table_give_back(enum wi_table_id table, uint32_t line);
+/* Lists a block as free; once only, however often it is called. No lock: hooks do. */
+void wi_table_give_back(enum wi_table_id table, uint32_t number);
 
-/* The head of a block. */
-struct wi_block *wi_table_block(enum wi_table_id table, uint32_t line);
+/* A slab of a table; the block of a number below n_blocks, its head, and the two histograms of a single
+ * task. */
+struct wi_block_slab *wi_table_slab(enum wi_table_id table, uint32_t s);
+void *wi_table_at(enum wi_table_id table, uint32_t number);
+struct wi_block *wi_table_block(enum wi_table_id table, uint32_t number);
+struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t number);
 
-/* The line of the i-th block that was ever used. */
-uint32_t wi_table_line(enum wi_table_id table, uint32_t i);
+/* Whether a block lies there: the number is another's word. No lock. */
+bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at);
 
 /* Lists all blocks anew, in a copy that has no other thread. */
 void wi_table_settle(enum wi_table_id table);

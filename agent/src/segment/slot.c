@@ -11,47 +11,42 @@
 
 #include <string.h>
 
-struct wi_slot *wi_segment_slot(uint32_t id)
+/* Another slab. Returns false when there is no room. */
+static bool slot_grow(void)
 {
-    const uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
-    struct wi_slot *slab = wi_segment_line(slabs[id / WI_SLAB_SLOTS]);
-    return &slab[id % WI_SLAB_SLOTS];
+    struct wi_header *header = wi_segment_header();
+    uint32_t n = wi_index.n_slabs;
+    uint32_t line =
+        n < WI_MAX_SLABS ? wi_segment_take(WI_SLAB_SLOTS * sizeof(struct wi_slot) / WEIR_LINE) : 0;
+    if (!line || !wi_index_add_slab(wi_segment_line(line))) {
+        return false;
+    }
+    uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
+    __atomic_store_n(&slabs[n], line, __ATOMIC_RELEASE);
+    __atomic_store_n(&header->n_slabs, n + 1, __ATOMIC_RELEASE);
+    return true;
 }
 
 /* An id that was closed, the one that has rested longest, or a new one. UINT32_MAX: no room. */
 static uint32_t slot_take(void)
 {
-    struct wi_header *header = wi_segment_header();
     uint32_t first = wi_segment.free_slots[0];
     if (first) {
-        struct wi_slot *slot = wi_segment_slot(first - 1);
-        wi_segment.free_slots[0] = slot->head.reserved[0];
+        wi_segment.free_slots[0] = wi_index_slot(first - 1)->next;
         if (!wi_segment.free_slots[0]) {
             wi_segment.free_slots[1] = 0;
         }
         return first - 1;
     }
-    uint32_t id = header->n_slots;
-    if (id / WI_SLAB_SLOTS >= header->n_slabs) {
-        uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
-        uint32_t line = header->n_slabs < WI_MAX_SLABS
-                            ? wi_segment_take(WI_SLAB_SLOTS * sizeof(struct wi_slot) / WEIR_LINE)
-                            : 0;
-        if (!line) {
-            return UINT32_MAX;
-        }
-        __atomic_store_n(&slabs[header->n_slabs], line, __ATOMIC_RELEASE);
-        __atomic_store_n(&header->n_slabs, header->n_slabs + 1, __ATOMIC_RELEASE);
-    }
-    return id;
+    uint32_t id = wi_index.n_slots;
+    return id / WI_SLAB_SLOTS < wi_index.n_slabs || slot_grow() ? id : UINT32_MAX;
 }
 
 static void slot_give_back(uint32_t id)
 {
-    struct wi_slot *slot = wi_segment_slot(id);
-    slot->head.reserved[0] = 0;
+    wi_index_slot(id)->next = 0;
     if (wi_segment.free_slots[1]) {
-        wi_segment_slot(wi_segment.free_slots[1] - 1)->head.reserved[0] = id + 1;
+        wi_index_slot(wi_segment.free_slots[1] - 1)->next = id + 1;
     } else {
         wi_segment.free_slots[0] = id + 1;
     }
@@ -60,35 +55,48 @@ static void slot_give_back(uint32_t id)
 
 void wi_slots_settle(void)
 {
-    struct wi_header *header = wi_segment_header();
     memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
-    header->n_handles = 0;
-    for (uint32_t id = 0; id < header->n_slots; id++) {
+    wi_index.n_handles = 0;
+    for (uint32_t id = 0; id < wi_index.n_slots; id++) {
         struct weir_slot_head *head = &wi_segment_slot(id)->head;
-        if (head->state == WI_SLOT_READY) {
-            header->n_handles++;
+        struct wi_slot_entry *entry = wi_index_slot(id);
+        if (entry->state == WI_SLOT_READY && head->state == WI_SLOT_READY &&
+            head->generation == entry->generation) {
+            wi_index.n_handles++;
             continue;
         }
+        entry->state = WI_SLOT_FREE;
+        entry->name = 0;
+        entry->histogram[0] = entry->histogram[1] = NULL;
         head->state = WI_SLOT_FREE;
         head->name = head->histogram[0] = head->histogram[1] = 0;
         slot_give_back(id);
     }
+    wi_segment_header()->n_handles = wi_index.n_handles;
+}
+
+/* The histogram of an id in a shard: where it is kept, NULL where there is none. */
+static struct weir_histogram **slot_own_histogram(const struct wi_shard_entry *shard, uint32_t id)
+{
+    struct weir_histogram **histograms =
+        __atomic_load_n(&shard->chunks[id >> WEIR_CHUNK_SHIFT].histograms, __ATOMIC_ACQUIRE);
+    return histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
 }
 
 /* Cells keep the counts of the handle that had the id before; no hook runs on it any more. */
-static void slot_clear_cells(uint32_t id, uint8_t kind)
+static void slot_clear_cells(uint32_t id)
 {
-    struct wi_shard *shards = wi_segment_shards();
-    uint32_t n_shards = wi_segment_header()->n_shards;
-    for (uint32_t s = 0; s < n_shards; s++) {
-        struct weir_cell *cell = wi_thread_cell(&shards[s], id);
-        if (!cell) {
-            continue;
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        const struct wi_shard_entry *shard = &wi_index.shards[s];
+        struct weir_cell *cell = wi_index_cell(shard, id);
+        struct weir_histogram **own = cell ? slot_own_histogram(shard, id) : NULL;
+        if (own && *own) {
+            wi_segment_return_histogram(*own);
+            __atomic_store_n(own, NULL, __ATOMIC_RELAXED);
         }
-        if (kind == WI_CHANNEL) {
-            wi_segment_return_histogram(cell->u.channel.histogram);
+        if (cell) {
+            wi_cell_reset(cell);
         }
-        wi_cell_reset(cell);
     }
 }
 
@@ -106,52 +114,58 @@ static uint8_t slot_sampling(enum weir_latency latency)
     }
 }
 
-/* Handles that are opened on one line share its file's name with their neighbours. */
+/* Handles that are opened in one file share its name. */
 static uint32_t slot_source(const char *file)
 {
     if (!file || !file[0]) {
         return 0;
     }
     const char *slash = strrchr(file, '/');
-    const char *base = slash ? slash + 1 : file;
     char clean[WEIR_NAME_MAX + 1];
-    wi_text_clean(clean, sizeof(clean), base);
-    for (size_t i = 0; i < WI_N_SOURCES && wi_segment.sources[i]; i++) {
-        if (strcmp((const char *)wi_segment.base + (size_t)wi_segment.sources[i] * WI_STRING_UNIT,
-                   clean) == 0) {
-            return wi_segment.sources[i];
+    size_t length = wi_text_clean(clean, sizeof(clean), slash ? slash + 1 : file);
+    size_t i = 0;
+    while (i < WI_N_SOURCES && wi_segment.sources[i].unit) {
+        if (strcmp(wi_segment.sources[i].text, clean) == 0) {
+            return wi_segment.sources[i].unit;
         }
+        i++;
     }
-    for (size_t i = 0; i < WI_N_SOURCES; i++) {
-        if (!wi_segment.sources[i]) {
-            wi_segment.sources[i] = wi_segment_take_string(base);
-            return wi_segment.sources[i];
-        }
+    uint8_t class;
+    struct wi_source_name *source = i < WI_N_SOURCES ? &wi_segment.sources[i] : NULL;
+    char *text = source ? wi_index_take(length + 1) : NULL;
+    if (!text) {
+        return 0;
     }
-    return 0;
+    source->text = memcpy(text, clean, length + 1);
+    source->unit = wi_segment_take_string(clean, &class);
+    return source->unit;
 }
 
 /* A reader may still be looking at what the slot was before. */
 #define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
 
-static void slot_fill(struct wi_slot *slot, uint32_t id, uint32_t name,
+static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *entry,
                       const struct wi_opening *opening)
 {
     struct weir_slot_head *head = &slot->head;
+    entry->kind = opening->kind;
+    entry->is_shared = opening->storage == WEIR_STORAGE_SHARED;
+    for (int which = 0; which < 2; which++) {
+        entry->histogram[which] = opening->has_histograms ? wi_segment_take_histogram() : NULL;
+        STORE(head->histogram[which], wi_segment_line_of(entry->histogram[which]));
+    }
     wi_words_zero(&slot->in, sizeof(slot->in));
     wi_words_zero(&slot->out, sizeof(slot->out));
-    STORE(head->id, opening->storage == WEIR_STORAGE_SHARED ? id | WEIR_ID_SHARED : id);
+    STORE(head->id, entry->is_shared ? id | WEIR_ID_SHARED : id);
     STORE(head->kind, opening->kind);
     STORE(head->flags, opening->flags);
     STORE(head->flavor, opening->flavor);
     STORE(head->sampling, slot_sampling(opening->latency));
     STORE(head->capacity, opening->capacity);
     STORE(head->opened_at, wi_segment_now());
-    STORE(head->name, name);
+    STORE(head->name, entry->name);
     STORE(head->source, slot_source(opening->source_file));
     STORE(head->source_line, opening->source_line);
-    STORE(head->histogram[0], opening->has_histograms ? wi_segment_take_histogram() : 0);
-    STORE(head->histogram[1], opening->has_histograms ? wi_segment_take_histogram() : 0);
     STORE(head->reserved[0], 0);
 }
 
@@ -160,33 +174,53 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
 {
     struct wi_header *header = wi_segment_header();
     uint32_t id = slot_take();
-    uint32_t name = id == UINT32_MAX ? 0 : wi_segment_take_string(opening->name);
+    uint8_t class;
+    uint32_t name = id == UINT32_MAX ? 0 : wi_segment_take_string(opening->name, &class);
     if (!name) {
-        if (id != UINT32_MAX && id < header->n_slots) {
+        if (id != UINT32_MAX && id < wi_index.n_slots) {
             slot_give_back(id);
         }
         return NULL;
     }
     struct wi_slot *slot = wi_segment_slot(id);
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    STORE(entry->state, WI_SLOT_CLAIMED);
+    entry->generation++;
+    entry->name = name;
+    entry->name_class = class;
     __atomic_store_n(&slot->head.state, WI_SLOT_CLAIMED, __ATOMIC_RELEASE);
-    __atomic_fetch_add(&slot->head.generation, 1, __ATOMIC_ACQ_REL);
-    slot_clear_cells(id, slot->head.kind);
-    slot_fill(slot, id, name, opening);
+    __atomic_store_n(&slot->head.generation, entry->generation, __ATOMIC_SEQ_CST);
+    slot_clear_cells(id);
+    slot_fill(slot, id, entry, opening);
+    __atomic_store_n(&entry->state, WI_SLOT_READY, __ATOMIC_RELEASE);
     __atomic_store_n(&slot->head.state, WI_SLOT_READY, __ATOMIC_RELEASE);
-    if (id >= header->n_slots) {
+    if (id >= wi_index.n_slots) {
+        __atomic_store_n(&wi_index.n_slots, id + 1, __ATOMIC_RELEASE);
         __atomic_store_n(&header->n_slots, id + 1, __ATOMIC_RELEASE);
     }
-    __atomic_fetch_add(&header->n_handles, 1, __ATOMIC_RELAXED);
+    STORE(header->n_handles, ++wi_index.n_handles);
     return &slot->head;
+}
+
+/* Hooks cannot say that the segment was given up: the next opening does. */
+static struct weir_slot_head *slot_refuse(void)
+{
+    static bool has_logged;
+    if (__atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE) == WI_SEGMENT_LOST &&
+        !__atomic_exchange_n(&has_logged, true, __ATOMIC_RELAXED)) {
+        wi_segment_log("weir: the segment's file was emptied or overwritten by another process: "
+                       "nothing is counted any more; restart to count again");
+    }
+    return NULL;
 }
 
 struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
 {
-    if (!opening->name || !opening->name[0] || !wi_segment_counts()) {
+    if (!opening->name || !opening->name[0]) {
         return NULL;
     }
-    if (!wi_segment_lock()) {
-        return NULL;
+    if (!wi_segment_counts() || !wi_segment_lock()) {
+        return slot_refuse();
     }
     struct weir_slot_head *head = slot_open(opening);
     bool must_log = !head && !wi_segment.has_logged_limit;
@@ -202,26 +236,39 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
     return head;
 }
 
+/* The lock is held. */
+static void slot_close(uint32_t id, struct wi_slot_entry *entry)
+{
+    struct wi_slot *slot = wi_segment_slot(id);
+    struct weir_slot_head *head = &slot->head;
+    STORE(entry->state, WI_SLOT_CLOSING);
+    __atomic_store_n(&head->state, WI_SLOT_CLOSING, __ATOMIC_RELEASE);
+    if (entry->kind == WI_CHANNEL && slot->out.has_senders) {
+        wi_senders_close(id, entry->generation);
+    }
+    __atomic_store_n(&head->generation, ++entry->generation, __ATOMIC_SEQ_CST);
+    for (int which = 0; which < 2; which++) {
+        wi_segment_return_histogram(entry->histogram[which]);
+        STORE(entry->histogram[which], NULL);
+        STORE(head->histogram[which], 0);
+    }
+    wi_segment_return_string(entry->name, entry->name_class);
+    entry->name = 0;
+    STORE(head->name, 0);
+    STORE(entry->state, WI_SLOT_FREE);
+    __atomic_store_n(&head->state, WI_SLOT_FREE, __ATOMIC_RELEASE);
+    slot_give_back(id);
+    STORE(wi_segment_header()->n_handles, --wi_index.n_handles);
+}
+
 void wi_slot_close(struct weir_slot_head *head)
 {
     if (!head || !wi_segment_counts() || !wi_segment_lock()) {
         return;
     }
-    if (__atomic_load_n(&head->state, __ATOMIC_RELAXED) == WI_SLOT_READY) {
-        __atomic_store_n(&head->state, WI_SLOT_CLOSING, __ATOMIC_RELEASE);
-        if (head->kind == WI_CHANNEL && ((struct wi_slot *)(void *)head)->out.has_senders) {
-            wi_senders_close(head->id & ~WEIR_ID_SHARED, head->generation);
-        }
-        __atomic_fetch_add(&head->generation, 1, __ATOMIC_ACQ_REL);
-        wi_segment_return_histogram(head->histogram[0]);
-        wi_segment_return_histogram(head->histogram[1]);
-        wi_segment_return_string(head->name);
-        STORE(head->histogram[0], 0);
-        STORE(head->histogram[1], 0);
-        STORE(head->name, 0);
-        __atomic_store_n(&head->state, WI_SLOT_FREE, __ATOMIC_RELEASE);
-        slot_give_back(head->id & ~WEIR_ID_SHARED);
-        __atomic_fetch_sub(&wi_segment_header()->n_handles, 1, __ATOMIC_RELAXED);
+    uint32_t id = wi_index_id(head);
+    if (id != UINT32_MAX && wi_index_slot(id)->state == WI_SLOT_READY) {
+        slot_close(id, wi_index_slot(id));
     }
     wi_segment_unlock();
 }

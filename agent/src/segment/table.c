@@ -8,34 +8,66 @@
 
 #include <string.h>
 
-struct wi_block *wi_table_block(enum wi_table_id table, uint32_t line)
+static const struct {
+    uint32_t first_line, max_slabs, slab_blocks, block_bytes;
+} shapes[WI_N_TABLES] = {
+    [WI_SENDERS] = {WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender)},
+    [WI_SINGLES] = {WI_SINGLES_LINE, WI_MAX_SINGLE_SLABS, WI_SINGLE_SLAB, sizeof(struct wi_single)},
+};
+
+static struct wi_block_slab **table_slabs(enum wi_table_id table)
 {
-    unsigned char *at = wi_segment_line(line);
+    return table == WI_SENDERS ? wi_index.senders : wi_index.singles;
+}
+
+struct wi_block_slab *wi_table_slab(enum wi_table_id table, uint32_t s)
+{
+    return table_slabs(table)[s];
+}
+
+void *wi_table_at(enum wi_table_id table, uint32_t number)
+{
+    const struct wi_block_slab *slab = wi_table_slab(table, number / shapes[table].slab_blocks);
+    return slab->blocks + (size_t)(number % shapes[table].slab_blocks) * shapes[table].block_bytes;
+}
+
+struct wi_block *wi_table_block(enum wi_table_id table, uint32_t number)
+{
+    unsigned char *at = wi_table_at(table, number);
     size_t offset = table == WI_SENDERS ? offsetof(struct wi_sender, out.block)
                                         : offsetof(struct wi_single, self.block);
     return (struct wi_block *)(void *)(at + offset);
 }
 
-static struct wi_table *table_head(enum wi_table_id table)
+struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t number)
 {
-    return &wi_segment_header()->tables[table];
+    const struct wi_block_slab *slab = wi_table_slab(table, number / shapes[table].slab_blocks);
+    return &slab->histograms[2 * (size_t)(number % shapes[table].slab_blocks)];
 }
 
-uint32_t wi_table_line(enum wi_table_id table, uint32_t i)
+bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at)
 {
-    const struct wi_table *head = table_head(table);
-    const uint32_t *slabs = wi_segment_line(head->slabs);
-    return slabs[i / head->slab_blocks] + i % head->slab_blocks * (head->block_bytes / WEIR_LINE);
+    return number < __atomic_load_n(&wi_index.n_blocks[table], __ATOMIC_ACQUIRE) &&
+           wi_table_at(table, number) == at;
 }
 
-void wi_table_give_back(enum wi_table_id table, uint32_t line)
+static struct wi_link *table_link(enum wi_table_id table, uint32_t number)
+{
+    struct wi_block_slab *slab = wi_table_slab(table, number / shapes[table].slab_blocks);
+    return &slab->links[number % shapes[table].slab_blocks];
+}
+
+void wi_table_give_back(enum wi_table_id table, uint32_t number)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
-    struct wi_block *block = wi_table_block(table, line);
+    struct wi_link *link = table_link(table, number);
+    if (__atomic_exchange_n(&link->is_listed, 1, __ATOMIC_ACQ_REL)) {
+        return;
+    }
     uint32_t next = __atomic_load_n(&list->pushed, __ATOMIC_RELAXED);
     do {
-        __atomic_store_n(&block->next, next, __ATOMIC_RELAXED);
-    } while (!__atomic_compare_exchange_n(&list->pushed, &next, line, true, __ATOMIC_RELEASE,
+        __atomic_store_n(&link->next, next, __ATOMIC_RELAXED);
+    } while (!__atomic_compare_exchange_n(&list->pushed, &next, 1 + number, true, __ATOMIC_RELEASE,
                                           __ATOMIC_RELAXED));
 }
 
@@ -43,18 +75,18 @@ void wi_table_give_back(enum wi_table_id table, uint32_t line)
 static void table_gather(enum wi_table_id table)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
-    uint32_t line = __atomic_exchange_n(&list->pushed, 0, __ATOMIC_ACQUIRE);
-    uint32_t newest = line;
+    uint32_t at = __atomic_exchange_n(&list->pushed, 0, __ATOMIC_ACQUIRE);
+    uint32_t newest = at;
     uint32_t after = 0;
-    while (line) {
-        struct wi_block *block = wi_table_block(table, line);
-        uint32_t before = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
-        __atomic_store_n(&block->next, after, __ATOMIC_RELAXED);
-        after = line;
-        line = before;
+    while (at) {
+        struct wi_link *link = table_link(table, at - 1);
+        uint32_t before = __atomic_load_n(&link->next, __ATOMIC_RELAXED);
+        __atomic_store_n(&link->next, after, __ATOMIC_RELAXED);
+        after = at;
+        at = before;
     }
     if (newest && list->last) {
-        __atomic_store_n(&wi_table_block(table, list->last)->next, after, __ATOMIC_RELAXED);
+        __atomic_store_n(&table_link(table, list->last - 1)->next, after, __ATOMIC_RELAXED);
     } else if (newest) {
         list->first = after;
     }
@@ -67,51 +99,73 @@ static uint32_t table_pop(enum wi_table_id table)
     if (!list->first) {
         table_gather(table);
     }
-    uint32_t line = list->first;
-    if (line) {
-        list->first = __atomic_load_n(&wi_table_block(table, line)->next, __ATOMIC_RELAXED);
+    uint32_t at = list->first;
+    if (at) {
+        struct wi_link *link = table_link(table, at - 1);
+        list->first = __atomic_load_n(&link->next, __ATOMIC_RELAXED);
         list->last = list->first ? list->last : 0;
+        __atomic_store_n(&link->is_listed, 0, __ATOMIC_RELEASE);
     }
-    return line;
+    return at;
+}
+
+/* Another slab. Returns false when there is no room for it, or for what is remembered of it. */
+static bool table_grow(enum wi_table_id table)
+{
+    struct wi_table *head = &wi_segment_header()->tables[table];
+    uint32_t n = wi_index.n_block_slabs[table];
+    uint32_t n_blocks = shapes[table].slab_blocks;
+    if (n >= shapes[table].max_slabs) {
+        return false;
+    }
+    struct wi_block_slab *slab = wi_index_take(sizeof(*slab) + n_blocks * sizeof(slab->links[0]));
+    if (!slab) {
+        return false;
+    }
+    if (table == WI_SINGLES) {
+        slab->histograms = wi_index_take(2 * n_blocks * sizeof(struct weir_histogram *));
+    }
+    uint32_t line = table == WI_SINGLES && !slab->histograms
+                        ? 0
+                        : wi_segment_take((size_t)n_blocks * shapes[table].block_bytes / WEIR_LINE);
+    if (!line) {
+        return false;
+    }
+    slab->blocks = wi_segment_line(line);
+    uint32_t *lines = wi_segment_line(shapes[table].first_line);
+    table_slabs(table)[n] = slab;
+    wi_index.n_block_slabs[table] = n + 1;
+    __atomic_store_n(&lines[n], line, __ATOMIC_RELEASE);
+    __atomic_store_n(&head->n_slabs, n + 1, __ATOMIC_RELEASE);
+    return true;
 }
 
 uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
 {
-    struct wi_table *head = table_head(table);
-    uint32_t line = table_pop(table);
-    if (line) {
-        return line;
+    uint32_t taken = table_pop(table);
+    if (taken) {
+        return taken;
     }
-    uint32_t i = head->n_blocks;
-    if (i >= most) {
+    uint32_t i = wi_index.n_blocks[table];
+    if (i >= most ||
+        (i / shapes[table].slab_blocks >= wi_index.n_block_slabs[table] && !table_grow(table))) {
         return 0;
     }
-    if (i / head->slab_blocks >= head->n_slabs) {
-        uint32_t *slabs = wi_segment_line(head->slabs);
-        uint32_t slab =
-            head->n_slabs < head->max_slabs
-                ? wi_segment_take((size_t)head->slab_blocks * head->block_bytes / WEIR_LINE)
-                : 0;
-        if (!slab) {
-            return 0;
-        }
-        __atomic_store_n(&slabs[head->n_slabs], slab, __ATOMIC_RELEASE);
-        __atomic_store_n(&head->n_slabs, head->n_slabs + 1, __ATOMIC_RELEASE);
-    }
-    __atomic_store_n(&head->n_blocks, i + 1, __ATOMIC_RELEASE);
-    return wi_table_line(table, i);
+    __atomic_store_n(&wi_index.n_blocks[table], i + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&wi_segment_header()->tables[table].n_blocks, i + 1, __ATOMIC_RELEASE);
+    return i + 1;
 }
 
 /* A single task that is done may be used again, a sender that is gone only when its messages are. */
 void wi_table_settle(enum wi_table_id table)
 {
     memset(&wi_segment.free_blocks[table], 0, sizeof(wi_segment.free_blocks[table]));
-    uint32_t n = table_head(table)->n_blocks;
+    uint32_t n = wi_index.n_blocks[table];
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t line = wi_table_line(table, i);
-        uint32_t state = wi_table_block(table, line)->state;
+        uint32_t state = wi_table_block(table, i)->state;
+        table_link(table, i)->is_listed = 0;
         if (state == WI_BLOCK_FREE || (state == WI_BLOCK_GONE && table == WI_SINGLES)) {
-            wi_table_give_back(table, line);
+            wi_table_give_back(table, i);
         }
     }
 }

@@ -183,10 +183,12 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_be
 {
     if (source->fd < 0) {
         if (!wi_segment_counts()) {
-            wi_error_set(ret_error, "this process has no segment");
+            wi_error_set(ret_error, "this process has no segment, or another process overwrote it: "
+                                    "restart it to count again");
             return WEIR_E_STATE;
         }
-        *ret_before = *ret_after = (struct wi_view){wi_segment.base, wi_segment.map_bytes, false};
+        *ret_before = *ret_after = (struct wi_view){
+            wi_segment.base, __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_ACQUIRE), false};
         return WEIR_OK;
     }
     struct wi_view before;

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The index: its memory, its slabs, and the offsets that the file repeats of it. */
+#include "segment/index.h"
+
+#include "segment/segment.h"
+
+#include <sys/mman.h>
+
+struct wi_index wi_index;
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* Mapped and not allocated: a first touch may come from a signal handler. */
+void *wi_index_take(size_t bytes)
+{
+    static unsigned char *at;
+    static size_t room;
+    bytes = (bytes + 15) / 16 * 16;
+    if (bytes > room) {
+        size_t wanted = (bytes + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
+        void *fresh =
+            mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (fresh == MAP_FAILED) {
+            return NULL;
+        }
+        at = fresh;
+        room = wanted;
+    }
+    void *taken = at;
+    at += bytes;
+    room -= bytes;
+    return taken;
+}
+
+/* ---- slots --------------------------------------------------------------------------------- */
+
+bool wi_index_add_slab(struct wi_slot *slots)
+{
+    struct wi_slot_slab *slab = wi_index_take(sizeof(*slab));
+    if (slab) {
+        slab->slots = slots;
+        __atomic_store_n(&wi_index.slabs[wi_index.n_slabs], slab, __ATOMIC_RELEASE);
+        wi_index.n_slabs++;
+    }
+    return slab;
+}
+
+uint32_t wi_index_id(const struct weir_slot_head *head)
+{
+    uint32_t id = weir_slot_id(head) & ~WEIR_ID_SHARED;
+    if (WEIR_LIKELY(id < __atomic_load_n(&wi_index.n_slots, __ATOMIC_ACQUIRE) &&
+                    &wi_segment_slot(id)->head == head)) {
+        return id;
+    }
+    wi_segment_lose();
+    return UINT32_MAX;
+}
+
+struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
+{
+    uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
+    if (chunk >= __atomic_load_n(&shard->n_chunks, __ATOMIC_ACQUIRE)) {
+        return NULL;
+    }
+    const struct weir_chunk *chunks = __atomic_load_n(&shard->chunks, __ATOMIC_ACQUIRE);
+    struct weir_cell *cells = __atomic_load_n(&chunks[chunk].cells, __ATOMIC_ACQUIRE);
+    return cells ? cells + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
+}
+
+/* ---- as the file has it -------------------------------------------------------------------- */
+
+static void index_write_slots(void)
+{
+    uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
+    for (uint32_t s = 0; s < wi_index.n_slabs; s++) {
+        slabs[s] = wi_segment_line_of(wi_index.slabs[s]->slots);
+    }
+    for (uint32_t id = 0; id < wi_index.n_slots; id++) {
+        struct weir_slot_head *head = &wi_segment_slot(id)->head;
+        const struct wi_slot_entry *entry = wi_index_slot(id);
+        head->id = id | (entry->is_shared ? WEIR_ID_SHARED : 0);
+        head->kind = entry->kind;
+        head->name = entry->name;
+        head->histogram[0] = wi_segment_line_of(entry->histogram[0]);
+        head->histogram[1] = wi_segment_line_of(entry->histogram[1]);
+    }
+}
+
+static void index_write_chunk(const struct weir_chunk *chunk)
+{
+    for (int i = 0; chunk->cells && i < WEIR_CHUNK_CELLS; i++) {
+        if (chunk->histograms && chunk->histograms[i]) {
+            chunk->cells[i].u.channel.histogram = wi_segment_line_of(chunk->histograms[i]);
+        }
+    }
+}
+
+static void index_write_shards(void)
+{
+    struct wi_shard *shards = wi_segment_line(WI_SHARDS_LINE);
+    for (uint32_t s = 0; s < WI_MAX_SHARDS; s++) {
+        const struct wi_shard_entry *entry = &wi_index.shards[s];
+        uint32_t n_chunks = s < wi_index.n_shards ? entry->n_chunks : 0;
+        uint64_t claims = shards[s].claims;
+        shards[s] = (struct wi_shard){.n_chunks = n_chunks, .index = entry->line, .claims = claims};
+        uint32_t *lines = wi_segment_line(entry->line);
+        for (uint32_t c = 0; c < n_chunks; c++) {
+            lines[c] = wi_segment_line_of(entry->chunks[c].cells);
+            index_write_chunk(&entry->chunks[c]);
+        }
+    }
+}
+
+static void index_write_table(enum wi_table_id table)
+{
+    uint32_t *slabs = wi_segment_line(table == WI_SENDERS ? WI_SENDERS_LINE : WI_SINGLES_LINE);
+    for (uint32_t s = 0; s < wi_index.n_block_slabs[table]; s++) {
+        slabs[s] = wi_segment_line_of(wi_table_slab(table, s)->blocks);
+    }
+    for (uint32_t i = 0; table == WI_SINGLES && i < wi_index.n_blocks[table]; i++) {
+        struct wi_single *single = wi_table_at(table, i);
+        for (int which = 0; which < 2; which++) {
+            single->self.histogram[which] =
+                wi_segment_line_of(wi_table_histograms(table, i)[which]);
+        }
+    }
+}
+
+void wi_index_write(void)
+{
+    struct wi_header *header = wi_segment_header();
+    header->used_bytes = wi_index.used_bytes;
+    header->reserved_bytes = wi_index.reserved_bytes;
+    header->n_slabs = wi_index.n_slabs;
+    header->n_slots = wi_index.n_slots;
+    header->n_shards = wi_index.n_shards;
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        header->tables[t].n_slabs = wi_index.n_block_slabs[t];
+        header->tables[t].n_blocks = wi_index.n_blocks[t];
+        index_write_table((enum wi_table_id)t);
+    }
+    index_write_slots();
+    index_write_shards();
+}

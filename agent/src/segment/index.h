@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this process knows of its segment: where slots, cells, histograms, senders and single tasks lie,
+ * how many there are, and which are free. It is memory of this process alone.
+ *
+ * Other processes may write to the file: a worker that was forked has inherited the mapping, whatever
+ * user it has become. So nothing that stands in the file is ever used as an address, a length, a number
+ * of things or a link between them. Hooks and openings follow the index; the file repeats it as
+ * offsets, for readers. What a stranger writes there can make numbers wrong, and nothing else.
+ *
+ * The lock's holder writes the index. Hooks read it without a lock: what they find through it was
+ * published by a release store, and is never taken away.
+ */
+#ifndef WI_SEGMENT_INDEX_H
+#define WI_SEGMENT_INDEX_H
+
+#include "segment/layout.h"
+
+#include <stdbool.h>
+
+/* A slot. */
+struct wi_slot_entry {
+    struct weir_histogram *histogram[2]; /* that all threads share; atomic; NULL: none yet */
+    uint32_t name;                       /* offset of its string, in WI_STRING_UNIT bytes */
+    uint32_t generation;                 /* as in the slot */
+    uint32_t next;                       /* 1 + id of the next free slot; 0: none */
+    uint8_t state;                       /* enum wi_slot_state; atomic */
+    uint8_t kind;                        /* enum wi_kind */
+    uint8_t name_class;                  /* of its string */
+    bool is_shared;                      /* no thread has a cell of it */
+};
+
+struct wi_slot_slab {
+    struct wi_slot *slots;
+    struct wi_slot_entry entries[WI_SLAB_SLOTS];
+};
+
+/* A block among those that are free. */
+struct wi_link {
+    uint32_t next;      /* 1 + number of the next; 0: none; atomic */
+    uint32_t is_listed; /* atomic: no block is listed twice, whatever its state in the file says */
+};
+
+/* Blocks of a table that were made together. */
+struct wi_block_slab {
+    unsigned char *blocks;
+    struct weir_histogram **histograms; /* two for each single task; NULL for senders */
+    struct wi_link links[];
+};
+
+struct wi_shard_entry {
+    struct weir_chunk *chunks; /* atomic; written before n_chunks */
+    uint32_t n_chunks;         /* atomic */
+    uint32_t state;            /* enum wi_shard_state; atomic */
+    uint32_t line;             /* of the file's copy of the chunks' offsets */
+};
+
+struct wi_index {
+    uint64_t reserved_bytes;
+    uint64_t used_bytes;
+    uint32_t n_slabs;
+    uint32_t n_slots;  /* ever used; atomic */
+    uint32_t n_shards; /* ever used; atomic */
+    uint32_t n_handles;
+    uint32_t n_block_slabs[WI_N_TABLES];
+    uint32_t n_blocks[WI_N_TABLES]; /* ever used; atomic */
+    struct wi_slot_slab *slabs[WI_MAX_SLABS];
+    struct wi_shard_entry shards[WI_MAX_SHARDS];
+    struct wi_block_slab *senders[WI_MAX_SENDER_SLABS];
+    struct wi_block_slab *singles[WI_MAX_SINGLE_SLABS];
+};
+
+extern struct wi_index wi_index;
+
+/* Memory of this process alone, zeroed; it is never given back. NULL: there is none. The lock is held. */
+void *wi_index_take(size_t bytes);
+
+/* The id of a handle's slot. UINT32_MAX: what the slot says of itself is not so, hence somebody else has
+ * written to the segment, which is given up. No lock. */
+uint32_t wi_index_id(const struct weir_slot_head *head);
+
+/* The entry, and the slot, of an id below n_slots. */
+static inline struct wi_slot_entry *wi_index_slot(uint32_t id)
+{
+    return &wi_index.slabs[id / WI_SLAB_SLOTS]->entries[id % WI_SLAB_SLOTS];
+}
+
+static inline struct wi_slot *wi_segment_slot(uint32_t id)
+{
+    return &wi_index.slabs[id / WI_SLAB_SLOTS]->slots[id % WI_SLAB_SLOTS];
+}
+
+/* The entry of a handle; NULL as above. */
+static inline struct wi_slot_entry *wi_index_entry(const struct weir_slot_head *head)
+{
+    uint32_t id = wi_index_id(head);
+    return id == UINT32_MAX ? NULL : wi_index_slot(id);
+}
+
+/* A slab of slots that lies at `slots`. Returns false when there is no memory. The lock is held. */
+bool wi_index_add_slab(struct wi_slot *slots);
+
+/* The cell of an id in a shard, NULL where that thread has none. The shard may belong to a running
+ * thread. */
+struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id);
+
+/* Writes the index into a file that holds a copy of the segment, over what stands there. This process has
+ * one thread. */
+void wi_index_write(void);
+
+#endif
