@@ -35,7 +35,8 @@ with Game("--serve", 1000, "--permits", 64) as game:
     for terminal in screens:
         terminal.waits(lambda text, on=terminal: depth(on) > 3000, "a queue that grows")
         assert "unbounded" in terminal.row("moves")
-        terminal.shows("moves: unbounded and growing", "move_permits", "handler", "backpressure_rejects")
+        terminal.shows("moves: unbounded and growing", "move_permits", "handler", "backpressure rejects")
+    screens[1].shows("backpressure_rejects", "players")
     for terminal in screens:
         terminal.press("w", "seen:", "sent/s", "estimate:", "do:", "Admit only what its receiver")
         finding = next(one for one in game.snapshot()["warnings"] if one["kind"] == "channel_growing")

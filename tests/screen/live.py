@@ -8,7 +8,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import Host  # noqa: E402
+from console import Host, finish, start  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 
@@ -37,16 +37,17 @@ def keys_do_what_the_help_says():
                 "--channel", "gamma:4:0:0:1", "--semaphore", "slots:4:1", "--many", "room:300")
     terminal = Terminal(host.pid)
     terminal.shows("1 Channels 303", "beta")
-    terminal.waits(lambda text: [line[2:].split()[:1] for line in terminal.lines()[4:7]] ==
-                   [["beta"], ["alpha"], ["gamma"]], "the deepest first")
+    terminal.waits(lambda text: [line[2:].split()[:1] for line in terminal.lines()[6:9]] ==
+                   [["beta"], ["alpha"], ["gamma"]], "the fullest first")
+    terminal.press(">>", "DEPTH Messages queued")  # over the name
     terminal.type("i")  # turned round: the least first
     terminal.waits(lambda text: "beta" not in terminal.text().split("SEMAPHORES")[0],
                    "the deepest last")
     terminal.press("<", "NAME")
-    terminal.waits(lambda text: terminal.lines()[4][2:].startswith("alpha"), "names from A to Z")
+    terminal.waits(lambda text: terminal.lines()[6][2:].startswith("alpha"), "names from A to Z")
     terminal.press("G", "303 of 303", "room0299")
     terminal.type("gg")
-    terminal.waits(lambda text: terminal.lines()[4][2:].startswith("alpha"), "the first row")
+    terminal.waits(lambda text: terminal.lines()[6][2:].startswith("alpha"), "the first row")
     terminal.press("/room0123\r", "room0123")
     terminal.press("fbet\r", "filter bet", "1 of 303")
     terminal.waits(lambda text: not terminal.row("alpha"), "no row of alpha")
@@ -71,6 +72,31 @@ def keys_do_what_the_help_says():
     terminal.type("\x03")
     assert terminal.ended() == 0
     assert terminal.is_restored()
+    host.kill()
+
+
+def the_worst_of_sixty_is_the_first_row():
+    """The 57th of sixty queues refuses everything: row, graph, doctor; Enter goes to it from its warning."""
+    channels = [word for i in range(1, 61) for word in ("--channel", "peer-%02d:64:200:200:%d" % (i, i % 7))]
+    host = Host("--name", "game", *channels, "--semaphore", "slots:4:1", "--counter", "joins:5")
+    terminal = Terminal(host.pid)
+    terminal.shows("1 Channels 60", "no warnings", "WORST FIRST")
+    host.command("rate", "peer-57", 0, 0)
+
+    def refused(text):
+        host.command("reject", "peer-57", "full", 50)
+        return terminal.lines()[6].startswith("C peer-57") and "C peer-57" in terminal.lines()[2]
+    terminal.waits(refused, "the worst row first")
+    terminal.shows("60!", "peer-57  messages queued")
+    findings = finish(start("doctor", host.pid, "--for", 1, "-o", "json")).json()["data"]["findings"]
+    assert findings[0]["subject"] == "peer-57" and findings[0]["severity"] == "critical", findings
+    terminal.press("/peer-03\r", "peer-03  messages queued")
+    terminal.press("w", "[5 Warnings")
+    terminal.press("\r", "[1 Chan", "peer-57  messages queued")
+    terminal.press("r", "this process has no resources", "peer-57  messages queued")
+    terminal.hides("RESOURCES")
+    terminal.type("q")
+    assert terminal.ended() == 0
     host.kill()
 
 
@@ -107,5 +133,6 @@ def options_choose_what_is_shown():
 
 a_leak_grows_on_the_first_screen()
 keys_do_what_the_help_says()
+the_worst_of_sixty_is_the_first_row()
 a_screen_follows_its_window()
 options_choose_what_is_shown()

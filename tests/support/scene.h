@@ -103,6 +103,15 @@ static inline void warning_set(const char *name, const char *severity, const cha
     screen_say(&screen, WI_WARNING, name, "severity", severity);
     screen_say(&screen, WI_WARNING, name, "subject", subject);
     screen_say(&screen, WI_WARNING, name, "text", text);
+    for (size_t i = 0; i < screen.n_rows; i++) {
+        const struct screen_row *row = &screen.row[i];
+        if (row->kind != WI_WARNING && row->kind != WI_SENDER && strcmp(row->name, subject) == 0) {
+            screen_say(&screen, WI_WARNING, name, "subject_kind",
+                       wi_kind_name((enum wi_kind)row->kind));
+            screen_set(&screen, WI_WARNING, name, "subject_id", (double)row->id);
+            break;
+        }
+    }
 }
 
 /* What a finding has beside its sentence. */
@@ -119,6 +128,7 @@ static inline void leak_set(int rows, int cols)
 {
     semaphore_set("move_permits", 1024, 1024);
     rest_set();
+    channel_set("moves", 0, 0);
     warning_set("w1", "critical", "moves",
                 "moves: unbounded and growing, +6,007 messages/s for 60 s, 360,420 queued "
                 "(75.0 MB), oldest 60 s");
@@ -134,6 +144,24 @@ static inline void leak_set(int rows, int cols)
         screen.second++;
         screen_show(&screen, rows, cols);
     }
+}
+
+/* Sixty queues, of which the 57th refuses all that comes. */
+static inline void refusing_set(void)
+{
+    char name[32];
+    for (int i = 1; i <= 60; i++) {
+        snprintf(name, sizeof(name), "peer-%02d", i);
+        channel_set(name, i == 57 ? 64 : i % 7, 64);
+        screen_set(&screen, WI_CHANNEL, name, "in_rate", i == 57 ? 0 : 200);
+        screen_set(&screen, WI_CHANNEL, name, "out_rate", i == 57 ? 0 : 200);
+    }
+    screen_set(&screen, WI_CHANNEL, "peer-57", "reject_rate", 200);
+    rest_set();
+    process_set(812e6, 0);
+    warning_set("w0", "info", "peer-01", "peer-01: no bound, never deeper than 6 so far");
+    screen_say(&screen, WI_WARNING, "w0", "kind", "default_unbounded");
+    warning_set("w1", "critical", "peer-57", "peer-57: 100 % of what is offered is refused, 200/s");
 }
 
 /* Many rows: the tab in use has the room, the others their share. */

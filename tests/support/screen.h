@@ -200,6 +200,7 @@ static inline Weir__V1__Value *screen_value_make(const struct screen_row *row,
             continue;
         }
         bool is_whole = metric->type == WI_TYPE_COUNTER && metric->unit != WI_UNIT_SECONDS;
+        is_whole = is_whole || strcmp(metric->field, "subject_id") == 0;
         if (value->text) {
             to->value_case = WEIR__V1__VALUE__VALUE_TEXT;
             to->text = strdup(value->text);
@@ -253,6 +254,70 @@ static inline Weir__V1__Row *screen_row_make(const struct screen_row *from,
     return row;
 }
 
+static inline const struct screen_value *screen_get(const struct screen_row *row, const char *field)
+{
+    const struct screen_value *value = row->value;
+    while (value->field && strcmp(value->field, field) != 0) {
+        value++;
+    }
+    return value->field ? value : NULL;
+}
+
+/* The worst that a warning says of a row. */
+static inline int screen_severity(const struct screen *screen, const struct screen_row *row)
+{
+    static const char *const severities[] = {"", "info", "warning", "critical"};
+    int worst = 0;
+    for (size_t i = 0; i < screen->n_rows; i++) {
+        const struct screen_row *warning = &screen->row[i];
+        if (warning->kind != WI_WARNING) {
+            continue;
+        }
+        const struct screen_value *id = screen_get(warning, "subject_id");
+        const struct screen_value *kind = screen_get(warning, "subject_kind");
+        if (!id || (uint64_t)id->number != row->id || !kind ||
+            strcmp(kind->text, wi_kind_name((enum wi_kind)row->kind)) != 0) {
+            continue;
+        }
+        for (int severity = worst + 1; severity < 4; severity++) {
+            const char *text = screen_get(warning, "severity")->text;
+            worst = strcmp(text, severities[severity]) == 0 ? severity : worst;
+        }
+    }
+    return worst;
+}
+
+/* Rows that are warned of come first where the worst are wanted first; else they stay as they came. */
+static inline void screen_order(const struct screen *screen, const Weir__V1__Query *query,
+                                const struct screen_row **rows, size_t n)
+{
+    int severities[SCREEN_MAX_ROWS];
+    for (size_t i = 0; query->worst_first && i < n; i++) {
+        const struct screen_row *row = rows[i];
+        int severity = screen_severity(screen, row);
+        size_t at = i;
+        for (; at > 0 && severities[at - 1] < severity; at--) {
+            rows[at] = rows[at - 1];
+            severities[at] = severities[at - 1];
+        }
+        rows[at] = row;
+        severities[at] = severity;
+    }
+}
+
+/* Where the window begins: it follows a row that stands outside of it. */
+static inline uint32_t screen_offset(const Weir__V1__Query *query, const struct screen_row **rows,
+                                     uint32_t n)
+{
+    for (uint32_t i = 0; query->follow && i < n; i++) {
+        bool is_inside = i >= query->offset && i - query->offset < query->limit;
+        if (rows[i]->id == query->follow && !is_inside) {
+            return i > query->limit / 2 ? i - query->limit / 2 : 0;
+        }
+    }
+    return query->offset;
+}
+
 static inline Weir__V1__Table *screen_table_make(const struct screen *screen,
                                                  const Weir__V1__Query *query)
 {
@@ -266,19 +331,21 @@ static inline Weir__V1__Table *screen_table_make(const struct screen *screen,
         table->columns[i] = query->n_columns ? query->columns[i] : (uint32_t)i;
     }
     table->rows = calloc(SCREEN_MAX_ROWS, sizeof(Weir__V1__Row *));
+    const struct screen_row *rows[SCREEN_MAX_ROWS];
     for (size_t i = 0; i < screen->n_rows; i++) {
         const struct screen_row *row = &screen->row[i];
-        if (row->kind != (int)query->kind) {
-            continue;
+        table->total += row->kind == (int)query->kind;
+        if (row->kind == (int)query->kind && screen_passes(query->filter, row->name) &&
+            (!query->id || query->id == row->id) && screen_equals(row, query)) {
+            rows[table->matching++] = row;
         }
-        table->total++;
-        if (!screen_passes(query->filter, row->name) || (query->id && query->id != row->id) ||
-            !screen_equals(row, query)) {
-            continue;
-        }
-        uint32_t at = table->matching++;
-        if (at >= query->offset && table->n_rows < (query->limit ? query->limit : 1000)) {
-            table->rows[table->n_rows++] = screen_row_make(row, table, query->histograms);
+    }
+    screen_order(screen, query, rows, table->matching);
+    uint32_t offset = screen_offset(query, rows, table->matching);
+    table->first = offset != query->offset ? offset + 1 : 0;
+    for (uint32_t i = offset; i < table->matching; i++) {
+        if (table->n_rows < (query->limit ? query->limit : 1000)) {
+            table->rows[table->n_rows++] = screen_row_make(rows[i], table, query->histograms);
         }
     }
     return table;

@@ -132,10 +132,25 @@ static void every_tab_has_a_key(void **state)
     (void)state;
     static const char keys[] = "123456789ro0a";
     for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+        enum wc_tab before = screen.ui.tab;
         press((uint32_t)keys[tab]);
-        assert_int_equal(screen.ui.tab, tab);
         assert_int_equal(wc_column_tab_of_key((uint32_t)keys[tab]), tab);
+        if (wc_ui_tab_is_shown(&screen.ui, &screen.model, (enum wc_tab)tab)) {
+            assert_int_equal(screen.ui.tab, tab);
+            continue;
+        }
+        /* A table without rows stays closed, and one that only other runtimes have. */
+        assert_int_equal(screen.ui.tab, before);
+        assert_non_null(strstr(screen.ui.message, "this process has no "));
+        if (wc_model_has_kind(&screen.model, table->kind)) {
+            screen_set(&screen, table->kind, "one", "left", 1);
+            screen_show(&screen, 24, 80);
+            press((uint32_t)keys[tab]);
+            assert_int_equal(screen.ui.tab, tab);
+        }
     }
+    assert_false(wc_model_has_kind(&screen.model, WI_RESOURCE));
 }
 
 static void w_shows_warnings_and_goes_back(void **state)
@@ -154,6 +169,9 @@ static void w_shows_warnings_and_goes_back(void **state)
 static void sorting_goes_over_the_columns_shown(void **state)
 {
     (void)state;
+    assert_int_equal(list()->sort, WC_SORT_WORST);
+    press('>');
+    press('>'); /* over the name */
     int first = list()->sort;
     press('j');
     press('>');
@@ -169,6 +187,7 @@ static void sorting_goes_over_the_columns_shown(void **state)
     press('<');
     assert_false(list()->is_descending); /* names from A to Z */
     press('<');
+    press('<'); /* over the worst first */
     assert_string_equal(wc_column_table(WC_TAB_CHANNELS)->columns[list()->sort].field, "wait_p99");
     assert_true(list()->is_descending);
     press('i');

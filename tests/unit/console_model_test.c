@@ -243,11 +243,12 @@ static void frozen_picture_stands_while_updates_go_on(void **state)
     screen_set(&screen, WI_CHANNEL, "c000", "depth", 500);
     screen_show(&screen, 24, 80);
     char line[256];
-    wc_grid_row_text(&screen.grid, 4, line, sizeof(line));
+    int row = screen.layout.section[0].row + 1;
+    wc_grid_row_text(&screen.grid, row, line, sizeof(line));
     assert_null(strstr(line, "500"));
     wc_model_freeze(&screen.model, false);
     screen_draw(&screen, 24, 80);
-    wc_grid_row_text(&screen.grid, 4, line, sizeof(line));
+    wc_grid_row_text(&screen.grid, row, line, sizeof(line));
     assert_non_null(strstr(line, "500"));
     wc_history_columns(history_of("c000"), wc_model_picture(&screen.model)->second, 1, 2, columns);
     assert_true(columns[0] == 0 && columns[1] == 500);
@@ -300,8 +301,10 @@ static void a_query_asks_for_what_is_shown(void **state)
     assert_int_equal(query->kind, WI_CHANNEL);
     assert_in_range(query->limit, 17, 50);
     assert_int_equal(query->offset, 0);
-    assert_true(query->descending);
-    assert_int_equal(query->sort, WI_CHANNEL_DEPTH);
+    assert_true(query->worst_first);
+    assert_int_equal(query->sort, WI_CHANNEL_FILL);
+    assert_int_equal(query->n_then, 1);
+    assert_int_equal(query->then[0], WI_CHANNEL_DEPTH);
     for (size_t i = 0; i < query->n_columns; i++) {
         assert_int_not_equal(query->columns[i], WI_CHANNEL_SOURCE);
     }
@@ -325,7 +328,7 @@ static void a_step_of_the_cursor_asks_nothing_new(void **state)
     screen_draw(&screen, 24, 80);
     wc_query_make(&screen.model, &screen.ui, &screen.layout, &screen.query);
     assert_true(wc_query_is_same(&before, &screen.query));
-    screen.ui.list[WC_TAB_CHANNELS].is_descending = false;
+    screen.ui.list[WC_TAB_CHANNELS].sort = 1;
     wc_query_make(&screen.model, &screen.ui, &screen.layout, &screen.query);
     assert_false(wc_query_is_same(&before, &screen.query));
 }
@@ -346,10 +349,12 @@ static void tables_share_the_screen(void **state)
     wc_layout_make(24, 80, WC_TAB_CHANNELS, few, false, &layout);
     assert_int_equal(layout.n_sections, 4);
     wc_layout_make(24, 80, WC_TAB_CHANNELS, many, false, &layout);
-    assert_true(layout_rows(&layout, WC_TAB_CHANNELS) >= 10);
+    assert_true(layout_rows(&layout, WC_TAB_CHANNELS) >= 6);
+    assert_true(layout.graph_rows >= 6); /* whatever there is, the worst row has its graph */
     assert_int_equal(layout_rows(&layout, WC_TAB_SEMAPHORES), 2);
     wc_layout_make(24, 80, WC_TAB_TASKS, many, false, &layout);
-    assert_true(layout_rows(&layout, WC_TAB_TASKS) >= 10);
+    assert_true(layout_rows(&layout, WC_TAB_TASKS) >= 6);
+    assert_true(layout.graph_rows >= 6);
     wc_layout_make(50, 80, WC_TAB_CHANNELS, many, false, &layout);
     assert_int_equal(layout.n_sections, 4);
     wc_layout_make(12, 60, WC_TAB_CHANNELS, many, false, &layout);

@@ -111,6 +111,26 @@ static void many_rows_on_a_tall_screen(void **state)
     assert_golden("many-132x50");
 }
 
+static const char *line_text(int row);
+
+static void the_worst_of_sixty_is_the_first_with_its_graph(void **state)
+{
+    (void)state;
+    refusing_set();
+    for (int i = 0; i < 30; i++) {
+        screen.second++;
+        screen_show(&screen, 24, 80);
+    }
+    assert_golden("worst-80x24");
+    assert_non_null(strstr(line_text(2), "C peer-57: 100 %"));
+    assert_string_equal(wc_ui_selected(&screen.ui, &screen.model, WC_TAB_CHANNELS)->name,
+                        "peer-57");
+    assert_true(screen.layout.graph_rows >= 6);
+    assert_non_null(strstr(line_text(screen.layout.graph_row), "peer-57"));
+    screen_show(&screen, 50, 200);
+    assert_golden("worst-200x50");
+}
+
 static void warnings_have_a_tab(void **state)
 {
     (void)state;
@@ -303,9 +323,10 @@ static void wide_characters_keep_their_place(void **state)
     process_set(1e6, 0);
     channel_set("\xe9\x98\x9f\xe5\x88\x97", 1, 0); /* two characters, four columns */
     screen_show(&screen, 24, 80);
-    assert_int_equal(screen.grid.cells[4 * 80 + 2].ch, 0x961f);
-    assert_int_equal(screen.grid.cells[4 * 80 + 3].ch, 0);
-    assert_int_equal(screen.grid.cells[4 * 80 + 4].ch, 0x5217);
+    int row = screen.layout.section[0].row + 1;
+    assert_int_equal(screen.grid.cells[row * 80 + 2].ch, 0x961f);
+    assert_int_equal(screen.grid.cells[row * 80 + 3].ch, 0);
+    assert_int_equal(screen.grid.cells[row * 80 + 4].ch, 0x5217);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -325,6 +346,7 @@ int main(void)
         TEST(leak_in_braille),
         TEST(many_rows_on_a_usual_screen),
         TEST(many_rows_on_a_tall_screen),
+        TEST(the_worst_of_sixty_is_the_first_with_its_graph),
         TEST(warnings_have_a_tab),
         TEST(finding_in_use_is_shown_in_full),
         TEST(every_tab_on_a_usual_screen),

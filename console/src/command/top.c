@@ -41,7 +41,7 @@ enum {
 /* clang-format off */
 #define TOP_SCREEN_OPTIONS \
     {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false, \
-     "sort by a metric: depth, in_rate, wait_p99, ...; or name"}, \
+     "sort by a metric: depth, in_rate, wait_p99, ...; name; or severity"}, \
     {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false, \
      "only names that hold or match it"}, \
     {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"}, \
@@ -72,8 +72,10 @@ struct top {
     enum wc_tier tier;
     bool ascii;
     bool has_sent;
-    bool was_live;  /* the process has been seen living */
-    bool has_ended; /* it ended while it was watched */
+    bool has_begun;  /* the first numbers have come */
+    bool has_chosen; /* a key was pressed */
+    bool was_live;   /* the process has been seen living */
+    bool has_ended;  /* it ended while it was watched */
 };
 
 static int64_t top_clock(clockid_t clock)
@@ -162,6 +164,17 @@ static void top_ask_past(struct top *top)
     }
 }
 
+/* The first numbers decide which table is in use, unless a key has done so. */
+static void top_begin(struct top *top)
+{
+    if (!top->has_begun && wc_model_picture(&top->model)->update) {
+        top->has_begun = true;
+        if (!top->has_chosen) {
+            wc_ui_start(&top->ui, &top->model);
+        }
+    }
+}
+
 /* Reads what has come, and asks anew when the screen shows something else. */
 static void top_step(struct top *top, int64_t now)
 {
@@ -180,6 +193,7 @@ static void top_step(struct top *top, int64_t now)
     while ((series = wc_link_take_series(top->link)) != NULL) {
         wc_model_series(&top->model, series);
     }
+    top_begin(top);
     top_ask_past(top);
     if (wc_link_player(top->link)) {
         /* It has its answer at once: so no picture is drawn without it. */
@@ -312,6 +326,7 @@ static bool top_input(struct top *top)
             break;
         case WC_TERM_KEY:
             wc_input_key(&top->ui, &top->model, &top->layout, key);
+            top->has_chosen = true;
             top_replay(top);
             /* The next key acts on what this one has made of the screen. */
             wc_ui_layout(&top->ui, &top->model, top->grid.rows, top->grid.cols, &top->layout);
@@ -491,7 +506,17 @@ const struct wc_command wc_command_top = {
         "  1 channels     2 semaphores   3 tasks    4 counters   5 warnings   6 gauges\n"
         "  7 event loops  8 single tasks 9 senders  0 process    a the agent itself\n"
         "  r resources    o operations: of a Tokio server\n"
-        "Those without rows are left out of the line of tabs; Tab goes to the next one.\n"
+        "Those without rows are left out of the line of tabs; Tab goes to the next one. A tab has "
+        "the\n"
+        "colour of the worst that is warned of in it, and a ! from a warning on.\n"
+        "\n"
+        "The worst rows stand first: by what is warned of, then by how full they are, then by "
+        "depth;\n"
+        "the cursor begins at the worst and then stays with its row. < and > choose a column to "
+        "sort\n"
+        "by, up to the one before the first, which is the worst first again (-s severity). Enter "
+        "on a\n"
+        "warning goes to the row that it is about.\n"
         "\n"
         "Enter opens a row's details: up and down go over its fields, each explained below and\n"
         "drawn over time; < and > turn pages: overview, latency with percentiles, rejects by\n"

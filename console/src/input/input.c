@@ -22,8 +22,9 @@ static void input_move(struct wc_ui *ui, const struct wc_model *model, int64_t b
 
     to = to > last ? last : to;
     list->cursor = to < 0 ? 0 : (uint32_t)to;
-    const Weir__V1__Row *row = wc_ui_selected(ui, model, ui->tab);
+    const Weir__V1__Row *row = wc_ui_row(model, ui->tab, list->cursor);
     list->has_selected = row != NULL;
+    list->is_lost = false;
     list->selected_id = row ? row->id : 0;
 }
 
@@ -31,7 +32,7 @@ static void input_top(struct wc_ui *ui)
 {
     struct wc_list *list = &ui->list[ui->tab];
     list->cursor = list->top = 0;
-    list->has_selected = false; /* the first row, whichever it is */
+    list->has_selected = list->is_lost = false; /* the first row, whichever it is */
 }
 
 static void input_tab(struct wc_ui *ui, enum wc_tab tab)
@@ -54,36 +55,99 @@ static void input_next_tab(struct wc_ui *ui, const struct wc_model *model, int s
     input_tab(ui, (enum wc_tab)tab);
 }
 
-/* To the neighbour among the columns that are shown and can be sorted by. */
+/* Of a key: a tab that has no place among the tabs stays closed. */
+static void input_tab_of(struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab)
+{
+    char title[32];
+    if (wc_ui_tab_is_shown(ui, model, tab)) {
+        input_tab(ui, tab);
+        return;
+    }
+    snprintf(title, sizeof(title), "%.31s", wc_column_table(tab)->title);
+    title[0] = (char)(title[0] | 0x20);
+    snprintf(ui->message, sizeof(ui->message), "this process has no %s", title);
+}
+
+/* The choices of an order, from left to right: the worst first, then the columns that are shown and can
+ * be sorted by. Returns how many. */
+static int sort_choices(const struct wc_ui *ui, const struct wc_model *model,
+                        const struct wc_layout *layout, int ret_choices[WC_MAX_COLUMNS + 1])
+{
+    const struct wc_column_table *table = wc_column_table(ui->tab);
+    struct wc_screen_columns columns;
+    int n = 0;
+    if (table->worst[0]) {
+        ret_choices[n++] = WC_SORT_WORST;
+    }
+    wc_ui_columns(model, ui->tab, layout->cols, &columns);
+    for (int i = 0; i < columns.n; i++) {
+        enum wc_column_type type = table->columns[columns.at[i].index].type;
+        if (type != WC_COLUMN_TREND && type != WC_COLUMN_BLANK) {
+            ret_choices[n++] = columns.at[i].index;
+        }
+    }
+    return n;
+}
+
 static void input_sort(struct wc_ui *ui, const struct wc_model *model,
                        const struct wc_layout *layout, int step)
 {
     const struct wc_column_table *table = wc_column_table(ui->tab);
     struct wc_list *list = &ui->list[ui->tab];
-    struct wc_screen_columns columns;
-    int at = 0;
+    int choices[WC_MAX_COLUMNS + 1], at = 0;
 
     if (ui->tab == WC_TAB_WARNINGS) {
         return; /* the worst stands first, always */
     }
-    wc_ui_columns(model, ui->tab, layout->cols, &columns);
-    if (columns.n == 0) {
+    int n = sort_choices(ui, model, layout, choices);
+    if (n == 0) {
         return; /* a screen of a few columns shows none */
     }
-    for (int i = 0; i < columns.n; i++) {
-        if (columns.at[i].index == list->sort) {
-            at = i;
-        }
+    for (int i = 0; i < n; i++) {
+        at = choices[i] == list->sort ? i : at;
     }
-    enum wc_column_type type;
-    do {
-        at = (at + step + columns.n) % columns.n;
-        type = table->columns[columns.at[at].index].type;
-    } while (type == WC_COLUMN_TREND || type == WC_COLUMN_BLANK);
-    list->sort = columns.at[at].index;
+    list->sort = choices[(at + step + n) % n];
+    enum wc_column_type type =
+        list->sort == WC_SORT_WORST ? WC_COLUMN_COUNT : table->columns[list->sort].type;
     list->is_descending =
         type != WC_COLUMN_NAME && type != WC_COLUMN_TEXT && type != WC_COLUMN_STATE;
     input_top(ui);
+}
+
+static void input_invert(struct wc_ui *ui)
+{
+    struct wc_list *list = &ui->list[ui->tab];
+    if (list->sort == WC_SORT_WORST) {
+        snprintf(ui->message, sizeof(ui->message),
+                 "the worst stand first: < and > choose a column, which i turns round");
+        return;
+    }
+    list->is_descending = !list->is_descending;
+    input_top(ui);
+}
+
+static void input_filter(struct wc_ui *ui, const char *filter)
+{
+    snprintf(ui->filter, sizeof(ui->filter), "%s", filter);
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        ui->list[tab].cursor = ui->list[tab].top = 0;
+        ui->list[tab].has_selected = ui->list[tab].is_lost = false;
+    }
+}
+
+/* From a warning to the row that it is about. */
+static void input_subject(struct wc_ui *ui, const struct wc_warning *warning)
+{
+    int tab = wc_column_tab(warning->kind);
+    if (tab < 0) {
+        snprintf(ui->message, sizeof(ui->message), "this warning is about no single row");
+        return;
+    }
+    if (ui->filter[0]) {
+        input_filter(ui, ""); /* which might hide it */
+    }
+    input_tab(ui, (enum wc_tab)tab);
+    wc_ui_select(ui, (enum wc_tab)tab, warning->id);
 }
 
 static void detail_open(struct wc_ui *ui, uint64_t id, const char *name)
@@ -99,7 +163,9 @@ static void detail_open(struct wc_ui *ui, uint64_t id, const char *name)
 static void input_detail(struct wc_ui *ui, const struct wc_model *model)
 {
     const Weir__V1__Row *row = wc_ui_selected(ui, model, ui->tab);
-    if (row && ui->tab != WC_TAB_WARNINGS) {
+    if (row && ui->tab == WC_TAB_WARNINGS) {
+        input_subject(ui, wc_model_warning(model, ui->list[ui->tab].cursor));
+    } else if (row) {
         detail_open(ui, row->id, row->name);
     }
 }
@@ -201,15 +267,6 @@ static void input_search(struct wc_ui *ui, int direction, bool is_here)
     }
     ui->locate = direction;
     ui->locate_here = is_here;
-}
-
-static void input_filter(struct wc_ui *ui, const char *filter)
-{
-    snprintf(ui->filter, sizeof(ui->filter), "%s", filter);
-    for (int tab = 0; tab < WC_N_TABS; tab++) {
-        ui->list[tab].cursor = ui->list[tab].top = 0;
-        ui->list[tab].has_selected = false;
-    }
 }
 
 static void input_back(struct wc_ui *ui)
@@ -335,8 +392,6 @@ static bool input_detail_act(struct wc_ui *ui, const struct wc_model *model, enu
 static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_layout *layout,
                       enum wc_action action, uint32_t key)
 {
-    struct wc_list *list = &ui->list[ui->tab];
-
     switch (action) {
     case WC_ACTION_DETAIL:
         input_detail(ui, model);
@@ -345,7 +400,7 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
         input_back(ui);
         break;
     case WC_ACTION_TAB:
-        input_tab(ui, (enum wc_tab)wc_column_tab_of_key(key));
+        input_tab_of(ui, model, (enum wc_tab)wc_column_tab_of_key(key));
         break;
     case WC_ACTION_NEXT_TAB:
         input_next_tab(ui, model, 1);
@@ -372,8 +427,7 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
         input_sort(ui, model, layout, 1);
         break;
     case WC_ACTION_INVERT:
-        list->is_descending = !list->is_descending;
-        input_top(ui);
+        input_invert(ui);
         break;
     case WC_ACTION_FREEZE:
         wc_model_freeze(model, !model->is_frozen);

@@ -66,11 +66,15 @@ struct wc_column_table {
     const char *sort;        /* the FIELD that sorts at first; NULL: the name */
     bool is_descending;
     const char *then; /* the FIELD whose greatest come first among rows that sort alike, or NULL */
+    /* Of a kind that may be warned of: what counts after the warnings when the worst come first, which
+     * is then the order at first; NULL: of none. */
+    const char *worst[2];
     const struct wc_screen_column *columns;
     size_t n_columns;
 };
 
 #define WC_MAX_COLUMNS 16
+#define WC_SORT_WORST  (-1) /* in the place of a column: the worst first */
 
 /* Never NULL for a tab. Owns: static. */
 const struct wc_column_table *wc_column_table(enum wc_tab tab);

@@ -5,12 +5,13 @@
  */
 #include "model/layout.h"
 
-#define HEAD_ROWS      3
-#define FOOT_ROWS      2 /* and the warnings */
+#define HEAD_ROWS      2 /* and the warnings and tabs */
+#define FOOT_ROWS      2
 #define FULL_ROWS      24
 #define TALL_BODY_ROWS 34 /* a screen of 40 rows: the others keep more lines */
 #define OTHER_ROWS     4  /* of a table that is not in use, where there are more than fit */
 #define GRAPH_MIN_ROWS 6
+#define GRAPH_BODY     15 /* from this body on there is a graph, whatever the tables need */
 #define GRAPH_MAX_ROWS 30
 
 #define FINDING_BODY_ROWS 14 /* below them the list of warnings has all */
@@ -94,48 +95,61 @@ static int shares_divide(struct share *share, int n, enum wc_tab tab, int body)
     return n;
 }
 
+static void layout_warnings(struct wc_layout *layout)
+{
+    layout->finding_rows = layout->body_rows >= FINDING_BODY_ROWS
+                               ? min(layout->body_rows / 2 + 1, FINDING_MAX_ROWS)
+                               : 0;
+    layout->finding_row = layout->body_row + layout->body_rows - layout->finding_rows;
+    int n_rows = layout->body_rows - 1 - layout->finding_rows - (layout->finding_rows > 0);
+    layout->n_sections = 1;
+    layout->section[0] = (struct wc_section){WC_TAB_WARNINGS, layout->body_row, n_rows};
+}
+
+/* The graph comes before the rest of long tables: the worst row is among those that are shown. */
+static void layout_tables(struct wc_layout *layout, enum wc_tab tab,
+                          const uint32_t counts[WC_N_TABS])
+{
+    struct share share[WC_N_TABS];
+    int graph = layout->body_rows >= GRAPH_BODY ? GRAPH_MIN_ROWS : 0;
+    int n = shares_collect(share, tab, counts);
+    n = shares_divide(share, n, tab, layout->body_rows - graph);
+
+    int left = layout->body_rows - graph - shares_sum(share, n);
+    int gap = left >= n - (graph == 0) ? 1 : 0;
+    int row = layout->body_row;
+    for (int i = 0; i < n; i++) {
+        layout->section[i] = (struct wc_section){share[i].tab, row, share[i].rows};
+        row += share[i].rows + 1 + (i + 1 < n ? gap : 0);
+    }
+    layout->n_sections = n;
+    left = layout->body_row + layout->body_rows - row - gap;
+    if (left >= GRAPH_MIN_ROWS) {
+        layout->graph_rows = min(left, GRAPH_MAX_ROWS);
+        layout->graph_row = row + gap;
+    }
+}
+
 void wc_layout_make(int rows, int cols, enum wc_tab tab, const uint32_t counts[WC_N_TABS],
                     bool is_whole, struct wc_layout *ret_layout)
 {
     struct wc_layout layout = {.rows = rows, .cols = cols};
     layout.is_too_small = rows < WC_MIN_ROWS || cols < WC_MIN_COLS;
-    layout.body_row = HEAD_ROWS;
+    layout.warning_row = HEAD_ROWS;
     layout.warning_rows = rows >= FULL_ROWS ? 2 : 1;
-    layout.body_rows = rows - HEAD_ROWS - FOOT_ROWS - layout.warning_rows;
-    layout.warning_row = rows - 1 - layout.warning_rows;
-    layout.info_row = layout.warning_row - 1;
+    layout.tabs_row = layout.warning_row + layout.warning_rows;
+    layout.body_row = layout.tabs_row + 1;
+    layout.body_rows = rows - layout.body_row - FOOT_ROWS;
+    layout.info_row = rows - 2;
     layout.footer_row = rows - 1;
     if (layout.is_too_small || is_whole) {
         *ret_layout = layout;
         return;
     }
     if (tab == WC_TAB_WARNINGS) {
-        layout.finding_rows = layout.body_rows >= FINDING_BODY_ROWS
-                                  ? min(layout.body_rows / 2 + 1, FINDING_MAX_ROWS)
-                                  : 0;
-        layout.finding_row = HEAD_ROWS + layout.body_rows - layout.finding_rows;
-        int n_rows = layout.body_rows - 1 - layout.finding_rows - (layout.finding_rows > 0);
-        layout.n_sections = 1;
-        layout.section[0] = (struct wc_section){tab, HEAD_ROWS, n_rows};
-        *ret_layout = layout;
-        return;
-    }
-    struct share share[WC_N_TABS];
-    int n = shares_collect(share, tab, counts);
-    n = shares_divide(share, n, tab, layout.body_rows);
-
-    int left = layout.body_rows - shares_sum(share, n);
-    int gap = left >= n - 1 ? 1 : 0;
-    int row = HEAD_ROWS;
-    for (int i = 0; i < n; i++) {
-        layout.section[i] = (struct wc_section){share[i].tab, row, share[i].rows};
-        row += share[i].rows + 1 + (i + 1 < n ? gap : 0);
-    }
-    layout.n_sections = n;
-    left = HEAD_ROWS + layout.body_rows - row - gap;
-    if (left >= GRAPH_MIN_ROWS) {
-        layout.graph_rows = min(left, GRAPH_MAX_ROWS);
-        layout.graph_row = row + gap;
+        layout_warnings(&layout);
+    } else {
+        layout_tables(&layout, tab, counts);
     }
     *ret_layout = layout;
 }

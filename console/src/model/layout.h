@@ -5,10 +5,10 @@
  *
  *     0        process
  *     1        rejects, filter, banners
- *     2        tabs
- *     body     tables, and the selected row's graph in what is left; or warnings, and one in full
+ *     2        the worst warnings: two lines on 24 rows and more
+ *     tabs
+ *     body     tables, and the selected row's graph; or warnings, and one in full
  *     info     what the column means
- *     warning  the worst warnings: two lines on 24 rows and more
  *     rows-1   keys
  */
 #ifndef WC_MODEL_LAYOUT_H
@@ -36,7 +36,7 @@ struct wc_layout {
     struct wc_section section[WC_N_TABS];
     int graph_row, graph_rows;     /* 0 rows: no graph */
     int finding_row, finding_rows; /* of the warnings' tab: the one in use in full; 0 rows: none */
-    int info_row, warning_row, warning_rows, footer_row;
+    int warning_row, warning_rows, tabs_row, info_row, footer_row;
 };
 
 /* `counts`: the rows of each tab. `is_whole`: one thing has the whole body (a row's details). */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/warning.h"
 
 #define NANOS            INT64_C(1000000000)
 #define STALE_MIN_NANOS  (3 * NANOS)
@@ -213,9 +214,12 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
         struct wc_rows *to =
             picture_rows(live, model->plan.query[i].role, model->plan.query[i].kind);
         table_bind(to, taken_update->tables[i]);
-        to->offset = model->plan.query[i].offset;
+        uint32_t moved = taken_update->tables[i]->first;
+        to->offset = moved > 0 ? moved - 1 : model->plan.query[i].offset;
         to->limit = model->plan.query[i].limit;
+        to->follow = model->plan.query[i].follow;
     }
+    wc_warnings_read(model, live);
     model->heard_nanos = now_nanos;
     model_move(model, taken_update, had_ended);
 }
@@ -254,7 +258,8 @@ void wc_model_rewind(struct wc_model *model)
 }
 
 /* A deep copy of the live picture, for the time that it stands still. */
-static void picture_copy(struct wc_picture *to, const struct wc_picture *from)
+static void picture_copy(const struct wc_model *model, struct wc_picture *to,
+                         const struct wc_picture *from)
 {
     picture_finish(to);
     if (!from->update) {
@@ -284,6 +289,7 @@ static void picture_copy(struct wc_picture *to, const struct wc_picture *from)
             to->part.table = copy->tables[i];
         }
     }
+    wc_warnings_read(model, to);
 }
 
 void wc_model_freeze(struct wc_model *model, bool is_frozen)
@@ -293,7 +299,7 @@ void wc_model_freeze(struct wc_model *model, bool is_frozen)
     }
     wc_histories_finish(&model->frozen_histories);
     if (is_frozen) {
-        picture_copy(&model->frozen, &model->live);
+        picture_copy(model, &model->frozen, &model->live);
         wc_histories_copy(&model->frozen_histories, &model->histories);
     } else {
         picture_finish(&model->frozen);
@@ -477,58 +483,4 @@ const Weir__V1__Row *wc_model_detail(const struct wc_model *model, uint64_t id)
         }
     }
     return NULL;
-}
-
-enum wc_severity wc_model_severity(const struct wc_model *model, const Weir__V1__Row *warning)
-{
-    const struct wc_rows *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
-    const char *severity = wc_model_text(model, table, warning, "severity");
-    return strcmp(severity, "critical") == 0  ? WC_SEVERE
-           : strcmp(severity, "warning") == 0 ? WC_WARNING
-                                              : WC_INFO;
-}
-
-size_t wc_model_warnings(const struct wc_model *model, const Weir__V1__Row **ret_rows, size_t room)
-{
-    const Weir__V1__Table *table =
-        wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING].table;
-    size_t n = 0;
-    for (int severity = WC_SEVERE; severity >= WC_INFO; severity--) {
-        for (size_t i = 0; table && i < table->n_rows && n < room; i++) {
-            if ((int)wc_model_severity(model, table->rows[i]) == severity) {
-                ret_rows[n++] = table->rows[i];
-            }
-        }
-    }
-    return n;
-}
-
-/* A subject is a name, or KIND/name where names of several kinds could be meant. */
-static bool subject_is(const char *subject, int kind, const char *name)
-{
-    static const char *const kinds[WC_N_KINDS] = {
-        "channel", "semaphore", "task", "counter", "gauge",    "process",  "agent",
-        "warning", "loop",      "task", "sender",  "resource", "operation"};
-    if (strcmp(subject, name) == 0) {
-        return true;
-    }
-    size_t length = strlen(kinds[kind]);
-    return strncmp(subject, kinds[kind], length) == 0 &&
-           (subject[length] == '/' || subject[length] == ' ') &&
-           strcmp(subject + length + 1, name) == 0;
-}
-
-enum wc_severity wc_model_severity_of(const struct wc_model *model, int kind, const char *name)
-{
-    const struct wc_rows *table = &wc_model_picture(model)->list[WEIR__V1__KIND__KIND_WARNING];
-    enum wc_severity worst = WC_FINE;
-    for (size_t i = 0; table->table && i < table->table->n_rows; i++) {
-        const Weir__V1__Row *row = table->table->rows[i];
-        enum wc_severity severity = wc_model_severity(model, row);
-        if (severity > worst &&
-            subject_is(wc_model_text(model, table, row, "subject"), kind, name)) {
-            worst = severity;
-        }
-    }
-    return worst;
 }

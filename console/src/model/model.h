@@ -23,9 +23,6 @@
 
 enum wc_connection { WC_CONNECTING, WC_LIVE, WC_LOST, WC_DEAD };
 
-/* How bad a row is, by its warnings. */
-enum wc_severity { WC_FINE, WC_INFO, WC_WARNING, WC_SEVERE };
-
 /* What a query is for. */
 enum wc_role {
     WC_ROLE_LIST,
@@ -40,6 +37,7 @@ struct wc_plan {
         int kind;
         enum wc_role role;
         uint32_t offset, limit;
+        uint64_t follow; /* the row with this id moves the window; 0: none */
     } query[WC_MAX_QUERIES];
     uint32_t interval_millis;
 };
@@ -47,8 +45,24 @@ struct wc_plan {
 /* One table of an Update with its columns found. */
 struct wc_rows {
     const Weir__V1__Table *table;    /* NULL: not asked for, or not there yet */
-    uint32_t offset, limit;          /* as asked for */
+    uint32_t offset;                 /* of the first row: as asked for, or where it was moved */
+    uint32_t limit;                  /* as asked for */
+    uint64_t follow;                 /* as asked for */
     int8_t position[WC_MAX_METRICS]; /* of a metric in a row's values, or -1 */
+};
+
+#define WC_MAX_WARNINGS 64 /* asked for, and kept by a server */
+
+/* How bad a row is, by its warnings. */
+enum wc_severity { WC_FINE, WC_INFO, WC_WARNING, WC_SEVERE };
+
+/* What the server warns of, and the row that it is about. */
+struct wc_warning {
+    const Weir__V1__Row *row; /* of its table */
+    enum wc_severity severity;
+    int kind;            /* of the row that it is about; -1: of none */
+    uint64_t id;         /* of that row */
+    const char *by_name; /* a server of old tells no more of it than this; else NULL */
 };
 
 /* Everything as it was at one moment. */
@@ -56,6 +70,8 @@ struct wc_picture {
     Weir__V1__Update *update; /* owned; NULL before the first */
     struct wc_rows list[WC_N_KINDS];
     struct wc_rows detail, part;
+    size_t n_warnings; /* the worst first, those of defaults left out */
+    struct wc_warning warning[WC_MAX_WARNINGS];
     int64_t second; /* of the watched host's monotonic clock */
 };
 
@@ -145,12 +161,5 @@ bool wc_model_process(const struct wc_model *model, const char *field, double *r
 
 /* The detail's row by id; NULL when it is not (or no longer) there. */
 const Weir__V1__Row *wc_model_detail(const struct wc_model *model, uint64_t id);
-
-/* Warnings from the worst to the least, as rows of their table: returns their number, at most
- * `room`. */
-size_t wc_model_warnings(const struct wc_model *model, const Weir__V1__Row **ret_rows, size_t room);
-enum wc_severity wc_model_severity(const struct wc_model *model, const Weir__V1__Row *warning);
-/* The worst that is said of a row of this kind and name. */
-enum wc_severity wc_model_severity_of(const struct wc_model *model, int kind, const char *name);
 
 #endif

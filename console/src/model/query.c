@@ -45,11 +45,9 @@ static void query_column(const struct wc_model *model, Weir__V1__Query *to, cons
     to->columns[to->n_columns++] = metric->index;
 }
 
-static void query_then(const struct wc_model *model, Weir__V1__Query *to,
-                       const struct wc_column_table *table)
+static void query_then(const struct wc_model *model, Weir__V1__Query *to, const char *field)
 {
-    const Weir__V1__Metric *metric =
-        table->then ? wc_model_metric(model, (int)to->kind, table->then) : NULL;
+    const Weir__V1__Metric *metric = field ? wc_model_metric(model, (int)to->kind, field) : NULL;
     if (metric) {
         to->then[0] = metric->index;
         to->n_then = 1;
@@ -59,12 +57,14 @@ static void query_then(const struct wc_model *model, Weir__V1__Query *to,
 static void query_sort(const struct wc_model *model, Weir__V1__Query *to,
                        const struct wc_list *list, const struct wc_column_table *table)
 {
-    const char *field = table->columns[list->sort].field;
+    bool is_worst = list->sort == WC_SORT_WORST;
+    const char *field = is_worst ? table->worst[0] : table->columns[list->sort].field;
     const Weir__V1__Metric *metric = field ? wc_model_metric(model, (int)to->kind, field) : NULL;
     to->sort_by_name = metric == NULL;
     to->sort = metric ? metric->index : 0;
-    to->descending = list->is_descending;
-    query_then(model, to, table);
+    to->descending = list->is_descending || is_worst;
+    to->worst_first = is_worst;
+    query_then(model, to, is_worst ? table->worst[1] : table->then);
 }
 
 /* The window: whole blocks around what is visible, so that scrolling seldom changes it. */
@@ -96,6 +96,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     }
     Weir__V1__Query *to = query_add(query, table->kind, offset, WC_ROLE_LIST);
     to->limit = limit;
+    to->follow = list->is_lost ? list->selected_id : 0;
     snprintf(to->filter, sizeof(query->filter[0]), "%s", ui->filter);
     query_sort(model, to, list, table);
 
@@ -152,7 +153,7 @@ static void query_detail(const struct wc_model *model, const struct wc_ui *ui,
     to->sort = sort ? sort->index : 0;
     to->sort_by_name = sort == NULL;
     to->descending = table->is_descending;
-    query_then(model, to, table);
+    query_then(model, to, table->then);
 }
 
 void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
@@ -168,13 +169,14 @@ void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
     }
     query_whole(model, ret_query, WEIR__V1__KIND__KIND_PROCESS, 1);
     query_whole(model, ret_query, WEIR__V1__KIND__KIND_AGENT, 1);
-    query_whole(model, ret_query, WEIR__V1__KIND__KIND_WARNING, WC_QUERY_WARNINGS);
+    query_whole(model, ret_query, WEIR__V1__KIND__KIND_WARNING, WC_MAX_WARNINGS);
     if (ui->is_detail && !wc_column_table(ui->tab)->is_single &&
         wc_model_has_kind(model, wc_column_table(ui->tab)->kind)) {
         query_detail(model, ui, ret_query);
     }
     for (size_t i = 0; i < ret_query->plan.n; i++) {
         ret_query->plan.query[i].limit = ret_query->query[i].limit;
+        ret_query->plan.query[i].follow = ret_query->query[i].follow;
     }
     ret_query->request.n_queries = ret_query->plan.n;
     ret_query->request.queries = ret_query->pointer;
@@ -192,9 +194,9 @@ bool wc_query_is_same(const struct wc_query *a, const struct wc_query *b)
         if (x->kind != y->kind || x->sort != y->sort || x->sort_by_name != y->sort_by_name ||
             x->descending != y->descending || x->limit != y->limit || x->offset != y->offset ||
             x->id != y->id || x->histograms != y->histograms || x->where != y->where ||
-            x->n_then != y->n_then || x->then[0] != y->then[0] ||
-            strcmp(x->equals, y->equals) != 0 || x->n_columns != y->n_columns ||
-            strcmp(x->filter, y->filter) != 0 ||
+            x->worst_first != y->worst_first || x->follow != y->follow || x->n_then != y->n_then ||
+            x->then[0] != y->then[0] || strcmp(x->equals, y->equals) != 0 ||
+            x->n_columns != y->n_columns || strcmp(x->filter, y->filter) != 0 ||
             memcmp(x->columns, y->columns, x->n_columns * sizeof(*x->columns)) != 0) {
             return false;
         }

@@ -11,7 +11,6 @@
 #include "model/model.h"
 #include "model/ui.h"
 
-#define WC_QUERY_WARNINGS    64     /* warnings asked for */
 #define WC_QUERY_PART_ROWS   100    /* of what belongs to the row whose details are open */
 #define WC_QUERY_SEARCH_ROWS 10000U /* names that a search looks through: a server's limit */
 

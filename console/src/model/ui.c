@@ -19,7 +19,7 @@ void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis)
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
         int sort = wc_column_find((enum wc_tab)tab, table->sort ? table->sort : "name");
-        ui->list[tab].sort = sort >= 0 ? sort : 0;
+        ui->list[tab].sort = table->worst[0] ? WC_SORT_WORST : sort >= 0 ? sort : 0;
         ui->list[tab].is_descending = table->is_descending;
     }
 }
@@ -29,7 +29,10 @@ bool wc_ui_sort(struct wc_ui *ui, const char *field)
     bool is_found = false;
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         int sort = wc_column_find((enum wc_tab)tab, field);
-        if (sort >= 0 && tab != WC_TAB_WARNINGS) {
+        if (strcmp(field, "severity") == 0 && wc_column_table((enum wc_tab)tab)->worst[0]) {
+            ui->list[tab].sort = WC_SORT_WORST;
+            is_found = true;
+        } else if (sort >= 0 && tab != WC_TAB_WARNINGS) {
             ui->list[tab].sort = sort;
             ui->list[tab].is_descending = strcmp(field, "name") != 0;
             is_found = true;
@@ -45,12 +48,18 @@ static const struct wc_rows *ui_table(const struct wc_model *model, enum wc_tab 
 
 uint32_t wc_ui_matching(const struct wc_model *model, enum wc_tab tab)
 {
+    if (tab == WC_TAB_WARNINGS) {
+        return (uint32_t)wc_model_n_warnings(model);
+    }
     const Weir__V1__Table *table = ui_table(model, tab)->table;
     return table ? table->matching : 0;
 }
 
 uint32_t wc_ui_total(const struct wc_model *model, enum wc_tab tab)
 {
+    if (tab == WC_TAB_WARNINGS) {
+        return (uint32_t)wc_model_n_warnings(model);
+    }
     const Weir__V1__Table *table = ui_table(model, tab)->table;
     return table ? table->total : 0;
 }
@@ -62,9 +71,8 @@ const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, ui
         return NULL;
     }
     if (tab == WC_TAB_WARNINGS) {
-        const Weir__V1__Row *rows[WC_QUERY_WARNINGS];
-        size_t n = wc_model_warnings(model, rows, WC_QUERY_WARNINGS);
-        return at < n ? rows[at] : NULL;
+        const struct wc_warning *warning = wc_model_warning(model, at);
+        return warning ? warning->row : NULL;
     }
     return list->table->rows[at - list->offset];
 }
@@ -72,16 +80,48 @@ const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, ui
 const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_model *model,
                                     enum wc_tab tab)
 {
-    return wc_ui_row(model, tab, ui->list[tab].cursor);
+    return ui->list[tab].is_lost ? NULL : wc_ui_row(model, tab, ui->list[tab].cursor);
+}
+
+void wc_ui_select(struct wc_ui *ui, enum wc_tab tab, uint64_t id)
+{
+    ui->list[tab].has_selected = true;
+    ui->list[tab].selected_id = id;
+    ui->list[tab].is_lost = true; /* until it is found */
+}
+
+static bool ui_has_rows(const struct wc_model *model, enum wc_tab tab)
+{
+    return tab != WC_TAB_WARNINGS && wc_ui_total(model, tab) > 0;
+}
+
+void wc_ui_start(struct wc_ui *ui, const struct wc_model *model)
+{
+    enum wc_severity worst = WC_INFO; /* a remark is no reason to go elsewhere */
+    int first = -1, found = -1;
+    for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
+        if (table->is_single || !ui_has_rows(model, (enum wc_tab)tab)) {
+            continue;
+        }
+        enum wc_severity severity = wc_model_severity_of_kind(model, table->kind);
+        first = first < 0 ? tab : first;
+        found = severity > worst ? tab : found;
+        worst = severity > worst ? severity : worst;
+    }
+    bool is_shown = ui_has_rows(model, ui->tab);
+    if (found >= 0 || (!is_shown && first >= 0)) {
+        ui->tab = ui->tab_before = (enum wc_tab)(found >= 0 ? found : first);
+    }
 }
 
 bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab)
 {
-    bool is_optional = tab == WC_TAB_GAUGES || tab == WC_TAB_LOOPS || tab == WC_TAB_SINGLES ||
-                       tab == WC_TAB_SENDERS || tab == WC_TAB_RESOURCES || tab == WC_TAB_OPERATIONS;
+    const struct wc_column_table *table = wc_column_table(tab);
     /* Whoever looks for channels is told why there are none. */
-    bool is_there = wc_model_has_kind(model, wc_column_table(tab)->kind) || tab == WC_TAB_CHANNELS;
-    return tab == ui->tab || (is_optional ? wc_ui_total(model, tab) > 0 : is_there);
+    bool is_always = tab == WC_TAB_CHANNELS || tab == WC_TAB_WARNINGS ||
+                     (table->is_single && wc_model_has_kind(model, table->kind));
+    return tab == ui->tab || is_always || wc_ui_total(model, tab) > 0;
 }
 
 bool wc_ui_is_detail(const struct wc_ui *ui)
@@ -164,7 +204,7 @@ void wc_ui_begin(struct wc_ui *ui, const struct wc_model *model)
         const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
         const char *trend = wc_model_trend_field(model, table->kind);
         struct wc_list *list = &ui->list[tab];
-        if (!(ui_absent(model, table) >> list->sort & 1U)) {
+        if (list->sort == WC_SORT_WORST || !(ui_absent(model, table) >> list->sort & 1U)) {
             continue;
         }
         int sort = trend ? wc_column_find((enum wc_tab)tab, trend) : -1;
@@ -231,11 +271,26 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
         if (row && text_holds(row->name, ui->search)) {
             list->cursor = at;
             list->has_selected = true;
+            list->is_lost = false;
             list->selected_id = row->id;
             return;
         }
     }
     snprintf(ui->message, sizeof(ui->message), "no name holds \"%s\"", ui->search);
+}
+
+/* Brings the cursor to the row that was chosen; false when it is not among those fetched. */
+static bool list_find(struct wc_list *list, const struct wc_model *model, enum wc_tab tab)
+{
+    const struct wc_rows *table = ui_table(model, tab);
+    for (size_t i = 0; list->has_selected && i < table->table->n_rows; i++) {
+        const Weir__V1__Row *row = wc_ui_row(model, tab, table->offset + (uint32_t)i);
+        if (row && row->id == list->selected_id) {
+            list->cursor = table->offset + (uint32_t)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void list_settle(struct wc_list *list, const struct wc_model *model, enum wc_tab tab,
@@ -247,13 +302,11 @@ static void list_settle(struct wc_list *list, const struct wc_model *model, enum
     if (!table->table) {
         return;
     }
-    for (size_t i = 0; list->has_selected && i < table->table->n_rows; i++) {
-        const Weir__V1__Row *row = wc_ui_row(model, tab, table->offset + (uint32_t)i);
-        if (row && row->id == list->selected_id) {
-            list->cursor = table->offset + (uint32_t)i;
-            break;
-        }
-    }
+    bool is_found = list_find(list, model, tab);
+    /* Followed in vain: it is gone, or passes no filter. */
+    bool is_gone = !is_found && (table->follow == list->selected_id || model->is_frozen);
+    list->has_selected = list->has_selected && !is_gone;
+    list->is_lost = list->has_selected && !is_found && tab != WC_TAB_WARNINGS;
     uint32_t end = matching;
     if (model->is_frozen) { /* what was not fetched will not come */
         end = table->offset + (uint32_t)table->table->n_rows;

@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "model/page.h"
 #include "model/playback.h"
+#include "model/warning.h"
 
 #define WC_UI_TEXT 128
 
@@ -21,12 +22,13 @@ enum wc_prompt { WC_PROMPT_NONE, WC_PROMPT_SEARCH, WC_PROMPT_FILTER };
 
 /* One tab's list. */
 struct wc_list {
-    int sort; /* a column's index in the tab's table */
+    int sort; /* a column's index in the tab's table, or WC_SORT_WORST */
     bool is_descending;
     uint32_t cursor;   /* the row, counted from the first that matches */
     uint32_t top;      /* the first row shown */
     bool has_selected; /* a row was chosen: the cursor goes where it goes */
     uint64_t selected_id;
+    bool is_lost; /* that row is not among those fetched: it is asked for where it is now */
 };
 
 /* One tab's details. */
@@ -71,7 +73,10 @@ void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis);
 /* The process is known: where the first choices mean nothing for it, others are made. */
 void wc_ui_begin(struct wc_ui *ui, const struct wc_model *model);
 
-/* Sorts the tab by a FIELD; false when no tab has such a column. */
+/* The first numbers are there: the tab whose warnings are the worst, else the first one with rows. */
+void wc_ui_start(struct wc_ui *ui, const struct wc_model *model);
+
+/* Sorts the tab by a FIELD, "severity": the worst first; false when no tab has such a column. */
 bool wc_ui_sort(struct wc_ui *ui, const char *field);
 
 /* The layout of the screen for what the model holds now. */
@@ -87,7 +92,10 @@ const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_mode
 /* The row at `at` of a tab's list, or NULL when it has not been fetched. */
 const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, uint32_t at);
 
-/* Whether a tab has a place among the tabs: some are left out while they have no rows. */
+/* Puts the cursor on a row by its id, wherever it is in the list. */
+void wc_ui_select(struct wc_ui *ui, enum wc_tab tab, uint64_t id);
+
+/* Whether a tab has a place among the tabs: those without rows have none. */
 bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab);
 
 /* Whether a row's details have the body; and that row with its table, or NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first three lines: the process, its backpressure rejects with the state of the link, the tabs.
+ * The process, its backpressure rejects with the state of the link, the tabs: three lines, the warnings
+ * between them.
  * A line is made of pieces; the least important go first when the screen is narrow.
  */
 #include "view/view.h"
@@ -272,9 +273,20 @@ static void header_state(const struct wc_view *view)
  * and at last with nothing but their keys. */
 enum fit { FIT_WIDE, FIT_CLOSE, FIT_SHORT, FIT_BARE, FIT_KEYS };
 
+/* The worst that is warned of in a tab. */
+static enum wc_severity tab_severity(const struct wc_view *view, enum wc_tab tab)
+{
+    const struct wc_warning *worst = wc_model_warning(view->model, 0);
+    if (tab != WC_TAB_WARNINGS) {
+        return wc_model_severity_of_kind(view->model, wc_column_table(tab)->kind);
+    }
+    return worst ? worst->severity : WC_FINE;
+}
+
+/* Seen without colour, too. */
 static bool tab_is_alarm(const struct wc_view *view, enum wc_tab tab)
 {
-    return tab == WC_TAB_WARNINGS && wc_ui_matching(view->model, tab) > 0;
+    return tab_severity(view, tab) >= WC_WARNING;
 }
 
 /* The tab in use stands in brackets, so that it is seen without colour too. */
@@ -284,19 +296,20 @@ static void tab_text(const struct wc_view *view, enum wc_tab tab, enum fit fit, 
     char count[WC_FORMAT_SIZE] = "", text[48];
     bool is_used = tab == view->ui->tab;
 
-    if (!table->is_single && (is_used || fit <= FIT_SHORT || tab_is_alarm(view, tab))) {
+    if (!table->is_single && (is_used || fit <= FIT_SHORT || tab == WC_TAB_WARNINGS)) {
         wc_format_count(count, wc_ui_matching(view->model, tab));
         if (!wc_model_has_kind(view->model, table->kind)) {
             snprintf(count, sizeof(count), "-");
         }
     }
+    const char *alarm = tab_is_alarm(view, tab) ? "!" : "";
     if (fit == FIT_KEYS && !is_used) {
-        snprintf(text, sizeof(text), "%c%s", table->key, tab_is_alarm(view, tab) ? "!" : "");
+        snprintf(text, sizeof(text), "%c%s", table->key, alarm);
     } else {
-        snprintf(text, sizeof(text), "%c %.20s%s%.10s", table->key,
+        snprintf(text, sizeof(text), "%c %.20s%s%.10s%s", table->key,
                  fit < FIT_SHORT || (is_used && fit == FIT_SHORT) ? table->title
                                                                   : table->short_title,
-                 count[0] ? " " : "", count);
+                 count[0] ? " " : "", count, alarm);
     }
     const char *format = is_used ? "[%s]" : fit == FIT_WIDE ? " %s " : " %s";
     snprintf(to, 64, format, text);
@@ -306,15 +319,17 @@ static int header_tab(const struct wc_view *view, enum wc_tab tab, int col, enum
 {
     char text[64];
     bool is_used = tab == view->ui->tab;
+    int row = view->layout->tabs_row;
+    enum wc_severity severity = tab_severity(view, tab);
+    enum wc_style style = severity == WC_SEVERE    ? WC_CRITICAL
+                          : severity == WC_WARNING ? WC_WARN
+                          : is_used                ? WC_ACCENT
+                                                   : WC_LABEL;
 
     tab_text(view, tab, fit, text);
-    int width = wc_grid_text(view->grid, 2, col, view->grid->cols - col,
-                             is_used                   ? WC_ACCENT
-                             : tab_is_alarm(view, tab) ? WC_WARN
-                                                       : WC_LABEL,
-                             text);
+    int width = wc_grid_text(view->grid, row, col, view->grid->cols - col, style, text);
     if (is_used) {
-        wc_grid_flag(view->grid, 2, col, width, WC_REVERSE);
+        wc_grid_flag(view->grid, row, col, width, WC_REVERSE);
     }
     return width;
 }
@@ -369,7 +384,8 @@ static void header_tabs(const struct wc_view *view)
             col += header_tab(view, (enum wc_tab)tab, col, fit);
         }
     }
-    wc_grid_text_right(view->grid, 2, col, view->grid->cols - col, WC_LABEL, position);
+    wc_grid_text_right(view->grid, view->layout->tabs_row, col, view->grid->cols - col, WC_LABEL,
+                       position);
 }
 
 void wc_view_header(const struct wc_view *view)

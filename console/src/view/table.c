@@ -45,7 +45,7 @@ struct listing {
     struct wc_box box; /* of captions and rows */
     struct wc_screen_columns columns;
     int sort; /* the column by which it is sorted, to be marked; -1: none */
-    bool is_descending;
+    bool is_descending, is_worst_first;
 };
 
 static void listing_captions(const struct wc_view *view, const struct listing *listing)
@@ -56,7 +56,13 @@ static void listing_captions(const struct wc_view *view, const struct listing *l
     int row = listing->box.row;
     char title[32];
 
+    uint32_t arrow = grid->ascii ? (listing->is_descending ? 'v' : '^')
+                                 : (listing->is_descending ? 0x25be : 0x25b4);
+
     wc_grid_fill(grid, row, listing->box.col, listing->box.cols, ' ', WC_HEADING);
+    if (listing->is_worst_first) {
+        wc_grid_put(grid, row, listing->box.col, arrow, WC_ACCENT); /* above the marks */
+    }
     for (int i = 0; i < columns->n; i++) {
         const struct wc_screen_column *column = &table->columns[columns->at[i].index];
         int col = listing->box.col + columns->at[i].col, width = columns->at[i].width;
@@ -67,8 +73,6 @@ static void listing_captions(const struct wc_view *view, const struct listing *l
             caption_title(table->title, title);
             caption = title;
         }
-        uint32_t arrow = grid->ascii ? (listing->is_descending ? 'v' : '^')
-                                     : (listing->is_descending ? 0x25be : 0x25b4);
         if (type_is_left(column->type)) {
             wc_grid_text(grid, row, col, width, style, caption);
             if (is_sorted) {
@@ -239,9 +243,8 @@ static void listing_row(const struct wc_view *view, const struct listing *listin
     const struct wc_column_table *table = wc_column_table(listing->tab);
     const struct wc_screen_columns *columns = &listing->columns;
     bool is_warning = listing->tab == WC_TAB_WARNINGS;
-    enum wc_severity severity = is_warning
-                                    ? wc_model_severity(view->model, row)
-                                    : wc_model_severity_of(view->model, table->kind, row->name);
+    enum wc_severity severity = is_warning ? wc_model_severity(view->model, row)
+                                           : wc_model_severity_of(view->model, table->kind, row);
 
     wc_grid_put(view->grid, at, listing->box.col, (uint32_t)marks[severity], styles[severity]);
     for (int i = 0; i < columns->n; i++) {
@@ -316,7 +319,8 @@ void wc_view_section(const struct wc_view *view, const struct wc_section *sectio
                               .rows = &wc_model_picture(view->model)->list[kind],
                               .box = {section->row, 0, section->n_rows + 1, view->grid->cols},
                               .sort = is_marked ? list->sort : -1,
-                              .is_descending = list->is_descending};
+                              .is_descending = list->is_descending,
+                              .is_worst_first = is_marked && list->sort == WC_SORT_WORST};
 
     wc_ui_columns(view->model, section->tab, view->grid->cols, &listing.columns);
     listing_captions(view, &listing);
@@ -330,7 +334,7 @@ void wc_view_section(const struct wc_view *view, const struct wc_section *sectio
         if (row) {
             listing_row(view, &listing, row, section->row + 1 + i);
         }
-        if (row && section->tab == view->ui->tab && index == list->cursor) {
+        if (row && section->tab == view->ui->tab && index == list->cursor && !list->is_lost) {
             listing_cursor(view, &listing, section->row + 1 + i);
         }
     }

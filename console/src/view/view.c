@@ -9,12 +9,33 @@
 
 #include "input/key.h"
 
+/* What the worst are the worst by: the columns' captions, as far as the process has them. */
+static void view_worst(const struct wc_view *view, int row, int col)
+{
+    const struct wc_column_table *table = wc_column_table(view->ui->tab);
+    struct wc_grid *grid = view->grid;
+    char text[128];
+    int length = snprintf(text, sizeof(text), "by what is warned of");
+    for (int i = 0; i < 2; i++) {
+        int at = table->worst[i] && wc_model_metric(view->model, table->kind, table->worst[i])
+                     ? wc_column_find(view->ui->tab, table->worst[i])
+                     : -1;
+        if (at >= 0) {
+            length += snprintf(text + length, sizeof(text) - (size_t)length, ", then %.30s",
+                               table->columns[at].caption);
+        }
+    }
+    col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, "WORST FIRST") + 1;
+    wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, text);
+}
+
 /* The column by which the tab is sorted, in the words of the Description. */
 static void view_info(const struct wc_view *view)
 {
     const struct wc_ui *ui = view->ui;
     const struct wc_column_table *table = wc_column_table(ui->tab);
-    const struct wc_screen_column *column = &table->columns[ui->list[ui->tab].sort];
+    int sort = ui->list[ui->tab].sort;
+    const struct wc_screen_column *column = &table->columns[sort == WC_SORT_WORST ? 0 : sort];
     struct wc_grid *grid = view->grid;
     int row = view->layout->info_row, col = 2;
 
@@ -27,6 +48,10 @@ static void view_info(const struct wc_view *view)
     const Weir__V1__Row *selected = wc_ui_selected(ui, view->model, ui->tab);
     if (ui->tab == WC_TAB_WARNINGS || wc_ui_is_detail(ui) ||
         !wc_model_has_kind(view->model, table->kind)) {
+        return;
+    }
+    if (sort == WC_SORT_WORST) {
+        view_worst(view, row, col);
         return;
     }
     col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, column->caption) + 1;
@@ -75,14 +100,14 @@ static const struct {
 
 /* One warning in as many lines as it takes, at most `rows`; returns how many that were. `more`
  * stands behind it in the last one. */
-static int warning_text(const struct wc_view *view, const Weir__V1__Row *warning, int row, int rows,
-                        const char *more)
+static int warning_text(const struct wc_view *view, const struct wc_warning *warning, int row,
+                        int rows, const char *more)
 {
     const struct wc_rows *table =
         &wc_model_picture(view->model)->list[WEIR__V1__KIND__KIND_WARNING];
-    const char *subject = wc_model_text(view->model, table, warning, "subject");
-    const char *text = wc_model_text(view->model, table, warning, "text");
-    enum wc_severity severity = wc_model_severity(view->model, warning);
+    const char *subject = wc_model_text(view->model, table, warning->row, "subject");
+    const char *text = wc_model_text(view->model, table, warning->row, "text");
+    enum wc_severity severity = warning->severity;
     int width = view->grid->cols - 2;
     char line[1024];
 
@@ -114,13 +139,13 @@ static int warning_text(const struct wc_view *view, const Weir__V1__Row *warning
 static void view_warnings(const struct wc_view *view)
 {
     const struct wc_layout *layout = view->layout;
-    const Weir__V1__Row *rows[2];
-    size_t n = wc_model_warnings(view->model, rows, 2);
-    uint32_t all = wc_ui_matching(view->model, WC_TAB_WARNINGS);
+    const struct wc_warning *worst = wc_model_warning(view->model, 0);
+    const struct wc_warning *next = wc_model_warning(view->model, 1);
+    size_t all = wc_model_n_warnings(view->model);
     struct wc_grid *grid = view->grid;
     char more[WC_FORMAT_SIZE] = "";
 
-    if (n == 0) {
+    if (!worst) {
         bool has_notice = view->model->notice[0] != '\0';
         bool is_known = wc_model_picture(view->model)->update != NULL;
         wc_grid_text(grid, layout->warning_row, 2, grid->cols - 2, has_notice ? WC_WARN : WC_LABEL,
@@ -129,14 +154,14 @@ static void view_warnings(const struct wc_view *view)
                                 : "");
         return;
     }
-    if (layout->warning_rows > 1 && n > 1) {
-        snprintf(more, sizeof(more), all > 2 ? " (w: %u more)" : "", all - 2);
-        warning_text(view, rows[0], layout->warning_row, 1, "");
-        warning_text(view, rows[1], layout->warning_row + 1, 1, more);
+    if (layout->warning_rows > 1 && next) {
+        snprintf(more, sizeof(more), all > 2 ? " (w: %zu more)" : "", all - 2);
+        warning_text(view, worst, layout->warning_row, 1, "");
+        warning_text(view, next, layout->warning_row + 1, 1, more);
         return;
     }
-    snprintf(more, sizeof(more), all > 1 ? " (w: %u more)" : "", all - 1);
-    int used = warning_text(view, rows[0], layout->warning_row, layout->warning_rows, more);
+    snprintf(more, sizeof(more), all > 1 ? " (w: %zu more)" : "", all - 1);
+    int used = warning_text(view, worst, layout->warning_row, layout->warning_rows, more);
     if (used < layout->warning_rows) {
         wc_grid_text(grid, layout->warning_row + used, 2, grid->cols - 2, WC_WARN,
                      view->model->notice);

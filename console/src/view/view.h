@@ -33,7 +33,7 @@ struct wc_box {
 void wc_view_draw(const struct wc_view *view);
 
 /* Parts of it, each in a file of its own. */
-void wc_view_header(const struct wc_view *view); /* lines 0 to 2 */
+void wc_view_header(const struct wc_view *view); /* and the tabs */
 void wc_view_section(const struct wc_view *view, const struct wc_section *section);
 /* One number of a row over time; `name` stands before its title, or NULL. */
 void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
