@@ -30,7 +30,8 @@
 #define DOCTOR_MOST        32U                 /* targets */
 #define DOCTOR_MAX_METRICS 64U
 #define DOCTOR_POLL_MILLIS 200
-#define DOCTOR_WRAP        96 /* columns of a line for people */
+#define DOCTOR_AUDIT       "default_" /* how the kinds of audits begin */
+#define DOCTOR_WRAP        96         /* columns of a line for people */
 
 enum { DOCTOR_TARGET = 1, DOCTOR_FOR, DOCTOR_OUTPUT };
 
@@ -331,17 +332,31 @@ static void doctor_print_head(const struct doctor *doctor, double left)
     putchar('\n');
 }
 
+/* What is said of a default that nobody chose: no fault, and not urgent. */
+static bool doctor_is_audit(const struct doctor *doctor, const Weir__V1__Row *row)
+{
+    return strncmp(doctor_text(doctor, row, "kind"), DOCTOR_AUDIT, strlen(DOCTOR_AUDIT)) == 0;
+}
+
 /* `left`: seconds that it goes on looking for; 0: this is the last report. */
 static void doctor_print_human(const struct doctor *doctor, double left)
 {
     const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
-    size_t n_bad = doctor_count_bad(doctor);
+    size_t n_bad = doctor_count_bad(doctor), n_audits = 0;
     doctor_print_head(doctor, left);
     for (size_t i = 0; table && i < table->n_rows; i++) {
-        doctor_print_finding(doctor, table->rows[i]);
+        if (!doctor_is_audit(doctor, table->rows[i])) {
+            doctor_print_finding(doctor, table->rows[i]);
+        }
     }
     if (n_bad == 0) {
         puts(left > 0 ? "nothing wrong is seen so far" : "nothing wrong was found");
+    }
+    for (size_t i = 0; table && i < table->n_rows; i++) {
+        if (doctor_is_audit(doctor, table->rows[i])) {
+            fputs(n_audits++ == 0 ? "\ndefaults to decide on, no faults:\n" : "", stdout);
+            doctor_print_finding(doctor, table->rows[i]);
+        }
     }
 }
 
