@@ -41,8 +41,7 @@ def keys_do_what_the_help_says():
                    [["beta"], ["alpha"], ["gamma"]], "the fullest first")
     terminal.press(">>", "DEPTH Messages queued")  # over the name
     terminal.type("i")  # turned round: the least first
-    terminal.waits(lambda text: "beta" not in terminal.text().split("SEMAPHORES")[0],
-                   "the deepest last")
+    terminal.waits(lambda text: terminal.row("gamma") and not terminal.row("beta"), "the deepest last")
     terminal.press("<", "NAME")
     terminal.waits(lambda text: terminal.lines()[6][2:].startswith("alpha"), "names from A to Z")
     terminal.press("G", "303 of 303", "room0299")
@@ -55,7 +54,7 @@ def keys_do_what_the_help_says():
     terminal.press("2", "[2 Semaphores 1]", "slots")
     terminal.press("w", "[5 Warnings")
     terminal.press("w", "[2 Semaphores 1]")
-    terminal.press("1", "[1 Channels 303]")
+    terminal.press("1", "[1 Channels 303")
     terminal.press("?", "any key closes this", "freeze what is shown")
     terminal.type("x")
     terminal.hides("any key closes this")
