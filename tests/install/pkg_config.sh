@@ -24,6 +24,14 @@ strict='-Wall -Wextra -Wpedantic -Werror -O2'
         $(pkg-config --libs libnghttp2 libprotobuf-c libmicrohttpd zlib) -lm -pthread -o "$dir/agent-archive"
 }
 LD_LIBRARY_PATH=$lib run_all "$dir/hooks-c" "$dir/agent-c" "$dir/agent-cc"
+if [ "$(uname -m)" = x86_64 ]; then
+    for compiler in gcc clang-14; do
+        command -v $compiler >/dev/null || continue
+        # shellcheck disable=SC2046,SC2086
+        $compiler -std=c11 $strict -masm=intel "$main" $(pkg-config --cflags --libs weir) -o "$dir/hooks-intel"
+        LD_LIBRARY_PATH=$lib run_all "$dir/hooks-intel"
+    done
+fi
 run_all "$dir/hooks-static" "$dir/agent-archive"
 
 # The hooks ask for nothing but the C library.

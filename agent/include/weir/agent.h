@@ -39,7 +39,7 @@ struct weir_agent_options {
 };
 #define WEIR_AGENT_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(struct weir_agent_options), 0, 0, false, 0, 0, 0                                    \
+        sizeof(struct weir_agent_options), WEIR_NULL, WEIR_NULL, false, WEIR_NULL, WEIR_NULL, 0    \
     }
 
 /*

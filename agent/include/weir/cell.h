@@ -32,11 +32,24 @@ extern "C" {
 #define WEIR_EXPORT      __attribute__((visibility("default")))
 #define WEIR_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define WEIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define WEIR_INLINE      static inline __attribute__((always_inline, unused))
+#define WEIR_INLINE      static inline __attribute__((always_inline))
 #define WEIR_THREAD      __thread
 #define WEIR_TLS_MODEL   __attribute__((tls_model("initial-exec")))
 #else
 #error "weir needs GCC or clang"
+#endif
+
+/* Casts and null pointers that neither C nor C++ warns of, whatever the consumer asks of its compiler. */
+#ifdef __cplusplus
+#define WEIR_CAST(type, value) static_cast<type>(value)
+#if __cplusplus >= 201103L
+#define WEIR_NULL nullptr
+#else
+#define WEIR_NULL __null
+#endif
+#else
+#define WEIR_CAST(type, value) ((type)(value))
+#define WEIR_NULL              NULL
 #endif
 
 #if defined(__SANITIZE_THREAD__)
@@ -205,10 +218,11 @@ WEIR_INLINE int weir_cell_countdown(uint32_t *word)
     return left == 0;
 }
 #else
-/* The memory clobber keeps the compiler's order; the processor keeps its stores in order. */
+/* The memory clobber keeps the compiler's order; the processor keeps its stores in order. Written for both
+ * dialects of assembler (-masm=intel): clang names no size there, and assemblers take GCC's as a second one. */
 WEIR_INLINE void weir_cell_add(uint64_t *word, uint64_t n)
 {
-    __asm__ volatile("addq %1, %0" : "+m"(*word) : "er"(n) : "memory", "cc");
+    __asm__ volatile("add{q %1, %0| qword ptr %0, %1}" : "+m"(*word) : "er"(n) : "memory", "cc");
 }
 
 WEIR_INLINE int weir_cell_countdown(uint32_t *word)
@@ -232,11 +246,11 @@ WEIR_INLINE struct weir_cell *weir_cell_find(uint32_t id)
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
     if (WEIR_LIKELY(chunk < weir_self.n_chunks)) {
         struct weir_cell *cells = weir_self.chunks[chunk].cells;
-        if (WEIR_LIKELY(cells != NULL)) {
+        if (WEIR_LIKELY(cells != WEIR_NULL)) {
             return cells + (id & (WEIR_CHUNK_CELLS - 1));
         }
     }
-    return NULL;
+    return WEIR_NULL;
 }
 
 WEIR_INLINE uint64_t weir_ticks(void)
@@ -251,7 +265,7 @@ WEIR_INLINE uint64_t weir_ticks(void)
 
 WEIR_INLINE weir_ticket weir_ticket_make(uint64_t ticks, uint32_t weight)
 {
-    return (ticks & WEIR_TICKET_TICKS) | ((uint64_t)weight << WEIR_TICKET_TICK_BITS);
+    return (ticks & WEIR_TICKET_TICKS) | (WEIR_CAST(uint64_t, weight) << WEIR_TICKET_TICK_BITS);
 }
 
 /* One step towards the next sample: the ticket when this message is it, else 0. */
@@ -282,21 +296,22 @@ struct weir_histogram {
 
 WEIR_INLINE unsigned weir_histogram_bucket(uint64_t nanos)
 {
+    unsigned octave, quarter, bucket;
     if (nanos < (UINT64_C(1) << WEIR_HISTOGRAM_MIN_SHIFT)) {
         return 0;
     }
-    unsigned octave = 63U - (unsigned)__builtin_clzll(nanos);
-    unsigned quarter = (unsigned)(nanos >> (octave - 2)) & 3U;
-    unsigned bucket = 1U + (octave - WEIR_HISTOGRAM_MIN_SHIFT) * 4U + quarter;
+    octave = 63U - WEIR_CAST(unsigned, __builtin_clzll(nanos));
+    quarter = WEIR_CAST(unsigned, nanos >> (octave - 2)) & 3U;
+    bucket = 1U + (octave - WEIR_HISTOGRAM_MIN_SHIFT) * 4U + quarter;
     return bucket < WEIR_HISTOGRAM_BUCKETS ? bucket : WEIR_HISTOGRAM_BUCKETS - 1U;
 }
 
 WEIR_INLINE uint64_t weir_ticks_to_nanos(uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 weir_wide;
-    return (
-        uint64_t)(((weir_wide)ticks * __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED)) >>
-                  32);
+    weir_wide wide = ticks;
+    return WEIR_CAST(uint64_t,
+                     (wide * __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED)) >> 32);
 }
 
 /* Ticks from the ticket to now. A stamp that lies ahead, which two cores can show each other by a
@@ -311,7 +326,7 @@ WEIR_INLINE uint64_t weir_ticket_age(weir_ticket ticket, uint64_t now)
 WEIR_INLINE struct weir_histogram *weir_histogram_find(uint32_t id)
 {
     struct weir_histogram **histograms = weir_self.chunks[id >> WEIR_CHUNK_SHIFT].histograms;
-    return histograms ? histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
+    return histograms ? histograms[id & (WEIR_CHUNK_CELLS - 1)] : WEIR_NULL;
 }
 
 /* Counts a measured wait of the handle of an id. In sampling "all" its cell has a histogram of its own,
@@ -321,12 +336,13 @@ WEIR_INLINE void weir_channel_wait(struct weir_channel *channel, uint32_t id,
 {
     uint64_t now = weir_ticks();
     struct weir_histogram *histogram = weir_histogram_find(id);
+    uint64_t nanos, weight;
     if (WEIR_UNLIKELY(!histogram)) {
         weir_wait_slow(&channel->head, cell, 0, ticket, now);
         return;
     }
-    uint64_t nanos = weir_ticks_to_nanos(weir_ticket_age(ticket, now));
-    uint64_t weight = ticket >> WEIR_TICKET_TICK_BITS;
+    nanos = weir_ticks_to_nanos(weir_ticket_age(ticket, now));
+    weight = ticket >> WEIR_TICKET_TICK_BITS;
     weir_cell_add(&histogram->bucket[weir_histogram_bucket(nanos)], weight);
     weir_cell_add(&histogram->sum, nanos * weight);
     if (WEIR_UNLIKELY(nanos > __atomic_load_n(&histogram->max, __ATOMIC_RELAXED))) {

@@ -94,7 +94,8 @@ struct weir_options {
 };
 #define WEIR_OPTIONS_INIT                                                                          \
     {                                                                                              \
-        sizeof(struct weir_options), 0, 0, 0, WEIR_LATENCY_DEFAULT, 0, 0                           \
+        sizeof(struct weir_options), WEIR_NULL, WEIR_NULL, 0, WEIR_LATENCY_DEFAULT, WEIR_NULL,     \
+            WEIR_NULL                                                                              \
     }
 
 /*
@@ -203,10 +204,11 @@ WEIR_EXPORT void weir_channel_resize(struct weir_channel *channel, uint64_t mess
  */
 WEIR_INLINE weir_ticket weir_channel_send(struct weir_channel *channel, size_t bytes)
 {
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!channel)) {
         return 0;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&channel->head));
+    cell = weir_cell_find(weir_slot_id(&channel->head));
     if (WEIR_UNLIKELY(!cell)) {
         return weir_channel_send_slow(channel, bytes);
     }
@@ -219,11 +221,13 @@ WEIR_INLINE weir_ticket weir_channel_send(struct weir_channel *channel, size_t b
 WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket ticket,
                                       size_t bytes)
 {
+    uint32_t id;
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!channel)) {
         return;
     }
-    uint32_t id = weir_slot_id(&channel->head);
-    struct weir_cell *cell = weir_cell_find(id);
+    id = weir_slot_id(&channel->head);
+    cell = weir_cell_find(id);
     if (WEIR_UNLIKELY(!cell)) {
         weir_channel_receive_slow(channel, ticket, bytes);
         return;
@@ -279,7 +283,7 @@ WEIR_INLINE struct weir_sent weir_channel_send_from(struct weir_channel *channel
                                                     struct weir_sender *sender, size_t bytes)
 {
     struct weir_sent sent = {weir_channel_send(channel, bytes), 0};
-    if (WEIR_LIKELY(sender != NULL)) {
+    if (WEIR_LIKELY(sender != WEIR_NULL)) {
         sent.sender = sender->self;
         weir_sender_sent(sender, bytes);
     }
@@ -344,10 +348,11 @@ WEIR_EXPORT void weir_semaphore_waited(struct weir_semaphore *semaphore, weir_ti
  * weir_semaphore_reject instead. */
 WEIR_INLINE void weir_semaphore_acquire(struct weir_semaphore *semaphore, uint32_t n)
 {
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!semaphore)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&semaphore->head));
+    cell = weir_cell_find(weir_slot_id(&semaphore->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&semaphore->head, 2, 1);
         weir_add_slow(&semaphore->head, 0, n);
@@ -361,10 +366,11 @@ WEIR_INLINE void weir_semaphore_acquire(struct weir_semaphore *semaphore, uint32
  * there are. */
 WEIR_INLINE void weir_semaphore_release(struct weir_semaphore *semaphore, uint32_t n)
 {
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!semaphore)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&semaphore->head));
+    cell = weir_cell_find(weir_slot_id(&semaphore->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&semaphore->head, 1, n);
         return;
@@ -404,10 +410,11 @@ WEIR_EXPORT void weir_task_kind_close(struct weir_task_kind *kind);
  * begin takes it (time pending) and gives the next, end takes that one (time running). */
 WEIR_INLINE weir_ticket weir_task_spawn(struct weir_task_kind *kind)
 {
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!kind)) {
         return 0;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
+    cell = weir_cell_find(weir_slot_id(&kind->head));
     if (WEIR_UNLIKELY(!cell)) {
         return weir_task_spawn_slow(kind);
     }
@@ -417,11 +424,13 @@ WEIR_INLINE weir_ticket weir_task_spawn(struct weir_task_kind *kind)
 
 WEIR_INLINE weir_ticket weir_task_begin(struct weir_task_kind *kind, weir_ticket pending)
 {
+    uint64_t now;
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!kind)) {
         return 0;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
-    if (WEIR_LIKELY(cell != NULL)) {
+    cell = weir_cell_find(weir_slot_id(&kind->head));
+    if (WEIR_LIKELY(cell != WEIR_NULL)) {
         weir_cell_add(&cell->u.task.begun, 1);
     } else {
         weir_add_slow(&kind->head, 1, 1);
@@ -429,18 +438,19 @@ WEIR_INLINE weir_ticket weir_task_begin(struct weir_task_kind *kind, weir_ticket
     if (WEIR_LIKELY(!pending)) {
         return 0;
     }
-    uint64_t now = weir_ticks();
+    now = weir_ticks();
     weir_wait_slow(&kind->head, cell, 0, pending, now);
-    return weir_ticket_make(now, (uint32_t)(pending >> WEIR_TICKET_TICK_BITS));
+    return weir_ticket_make(now, WEIR_CAST(uint32_t, pending >> WEIR_TICKET_TICK_BITS));
 }
 
 WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
 {
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!kind)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
-    if (WEIR_LIKELY(cell != NULL)) {
+    cell = weir_cell_find(weir_slot_id(&kind->head));
+    if (WEIR_LIKELY(cell != WEIR_NULL)) {
         weir_cell_add(&cell->u.task.ended, 1);
     } else {
         weir_add_slow(&kind->head, 2, 1);
@@ -453,11 +463,13 @@ WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
 /* Counts a task as gone: after weir_task_end, or instead of weir_task_begin when it never ran. */
 WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome outcome)
 {
+    const unsigned how = WEIR_CAST(unsigned, outcome);
+    const unsigned word = 3U + (how <= WEIR_OUTCOME_CANCELLED ? how : 1U);
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!kind)) {
         return;
     }
-    unsigned word = 3U + ((unsigned)outcome <= WEIR_OUTCOME_CANCELLED ? (unsigned)outcome : 1U);
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&kind->head));
+    cell = weir_cell_find(weir_slot_id(&kind->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&kind->head, word, 1);
         return;
@@ -562,10 +574,11 @@ WEIR_EXPORT void weir_counter_close(struct weir_counter *counter);
 /* Adds to a counter, which only grows. */
 WEIR_INLINE void weir_counter_add(struct weir_counter *counter, uint64_t n)
 {
+    struct weir_cell *cell;
     if (WEIR_UNLIKELY(!counter)) {
         return;
     }
-    struct weir_cell *cell = weir_cell_find(weir_slot_id(&counter->head));
+    cell = weir_cell_find(weir_slot_id(&counter->head));
     if (WEIR_UNLIKELY(!cell)) {
         weir_add_slow(&counter->head, 0, n);
         return;
