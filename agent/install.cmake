@@ -2,22 +2,15 @@
 # pkg-config files. The prefix may be moved afterwards: nothing holds it as an absolute path.
 include(CMakePackageConfigHelpers)
 
-add_library(weir_static STATIC $<TARGET_OBJECTS:weir_core_objects>)
-set_target_properties(weir_static PROPERTIES OUTPUT_NAME weir)
-# tokio-console's and the health service's messages are the console's and the tests' alone: the agent writes
-# them by hand.
-add_library(weir_agent_static STATIC $<TARGET_OBJECTS:weir_exporter_objects>
-            $<FILTER:$<TARGET_OBJECTS:weir_proto>,EXCLUDE,tokio/console|grpc/health>)
-set_target_properties(weir_agent_static PROPERTIES OUTPUT_NAME weir-agent)
-foreach(archive weir_static weir_agent_static)
-    set_target_properties(${archive} PROPERTIES LINKER_LANGUAGE C)
-endforeach()
-
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
-install(DIRECTORY include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(TARGETS weir_library weir_agent_library EXPORT weir-targets
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS weir_static weir_agent_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(weir_headers_of_agent REGEX "/agent\\.h$" EXCLUDE)
+if(WEIR_AGENT)
+    set(weir_headers_of_agent)
+endif()
+install(DIRECTORY include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.h" ${weir_headers_of_agent})
+install(TARGETS ${weir_public_targets} EXPORT weir-targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT weir-targets NAMESPACE weir:: DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/weir-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
@@ -40,7 +33,16 @@ if(IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
 else()
     set(pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-foreach(pc weir weir-agent)
+set(packages weir)
+if(WEIR_AGENT)
+    list(APPEND packages weir-agent)
+    list(TRANSFORM weir_agent_private REPLACE "^([^-].*)$" "-l\\1")
+    list(JOIN weir_agent_private " " pc_agent_private)
+endif()
+foreach(pc IN LISTS packages)
     configure_file(${pc}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${pc}.pc @ONLY)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${pc}.pc DESTINATION ${pc_dir})
 endforeach()
+
+# All that is laid down, for who does not build all: `cmake --install` builds nothing itself.
+add_custom_target(weir_installable DEPENDS ${weir_public_targets})

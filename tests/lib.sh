@@ -40,7 +40,7 @@ weir_can_build() {
     for tool in cc cmake pkg-config protoc-c; do
         command -v "$tool" >/dev/null 2>&1 || return 1
     done
-    pkg-config --exists libnghttp2 libprotobuf-c libmicrohttpd ncursesw libuv
+    pkg-config --exists libnghttp2 libprotobuf-c libmicrohttpd zlib ncursesw libuv
 }
 
 # Runs apt-get as root, or fails at once when that would need a password.

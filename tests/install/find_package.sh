@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # ctest: folders=agent/include
-# A program finds the installed weir by find_package: hooks alone and with the exporter, in C and C++.
+# A program finds the installed weir by find_package: hooks alone and with the exporter, shared and
+# static, in C and C++.
 set -eu
 . "$WEIR_SOURCE/tests/support/install.sh"
 
@@ -9,4 +10,4 @@ install_and_move
 cmake -S "$WEIR_SOURCE/tests/install/consumer" -B "$dir/build" -DCMAKE_PREFIX_PATH="$dir/prefix" \
     -DCMAKE_BUILD_TYPE=Release >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 cmake --build "$dir/build" >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
-run_all "$dir/build/hooks-c" "$dir/build/hooks-cc" "$dir/build/agent-c" "$dir/build/agent-cc"
+run_consumers "$dir/build" hooks agent

@@ -24,6 +24,21 @@ run_all() {
     done
 }
 
+# The consumer's programs in a folder, shared and static; `hooks` alone or `agent`, too.
+run_consumers() {
+    local folder=$1 what linking
+    shift
+    for what in "$@"; do
+        for linking in "" _static; do
+            run_all "$folder/$what$linking-c" "$folder/$what$linking-cc"
+        done
+    done
+}
+
 # Consumers are built with what the build itself uses: there may be no other.
 CMAKE_GENERATOR=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$WEIR_BUILD/CMakeCache.txt")
 export CMAKE_GENERATOR
+
+# What other builds have compiled is taken from them: the folder's name in debug information does not count.
+export CCACHE_NOHASHDIR=1
+! command -v ccache >/dev/null || export CMAKE_C_COMPILER_LAUNCHER=ccache

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A program that uses the installed weir: hooks, the exporter and what it came to. C11 and C++17. */
+#ifdef WITH_AGENT
 #include <weir/agent.h>
+#endif
 #include <weir/weir.h>
 
 #include <stdio.h>
