@@ -12,7 +12,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import DEADLINE, Host, WEIR, environment  # noqa: E402
+from console import DEADLINE, Host, WEIR, environment, wait_for, weir  # noqa: E402
 
 SOON = 5  # seconds, for a program to start and look once
 QUEUED = 131692
@@ -61,6 +61,26 @@ def check_a_queue_that_moves_is_not_one(process):
     assert json.loads(out)["data"]["found"] == 0, out
 
 
+def check_the_percentile_shows_what_waits(host):
+    """As JSON the percentile stays what was measured; beside it stands what waits. People see the longer one."""
+    host.command("send", "quick", 100)
+    host.command("receive", "quick", 100)
+    host.command("send", "quick", 1)
+
+    def channel(name):
+        rows = weir("snapshot", host.pid, "-o", "json").json()["data"]["channels"]
+        return next(row["wait_seconds"] for row in rows if row["name"] == name)
+
+    waits = wait_for(lambda: (now := channel("quick"))["at_least"] and now, "the wait of the oldest")
+    assert 0 < waits["p99"] < waits["at_least"] < DEADLINE, waits
+    assert channel("jobs")["p99"] is None and channel("jobs")["at_least"] > 0, channel("jobs")
+    shown = [line.split() for line in weir("snapshot", host.pid).out.splitlines()]
+    assert next(line for line in shown if line[:1] == ["CHANNEL"])[-1] == "P99", shown
+    for name in ("quick", "jobs"):
+        line = next(line for line in shown if line[:1] == [name])
+        assert [word for word in line if word.startswith(">")] == line[-1:], line
+
+
 def a_terminal_shows_that_it_looks_on(host):
     pid, fd = pty.fork()
     if pid == 0:
@@ -77,11 +97,13 @@ def a_terminal_shows_that_it_looks_on(host):
 hooks = Host("--name", "hooks", "--no-agent", "--channel", "jobs:unbounded:0:0:%d" % QUEUED)
 moving = Host("--name", "moving", "--no-agent", "--channel", "jobs:unbounded:2000:2000:50")
 served = Host("--name", "served", "--channel", "jobs:unbounded:0:0:%d" % QUEUED)
+waiting = Host("--name", "waiting", "--channel", "jobs:unbounded:0:0:9", "--channel", "quick:unbounded", "--latency", "full")
 people = [doctor(hooks.pid), doctor(served.pid)]
 scripts = [doctor(hooks.pid, "--for", 4, "-o", "json"), doctor(served.pid, "--for", 4, "-o", "json")]
 healthy = doctor(moving.pid, "--for", 4, "-o", "json")
 check_says_first_what_it_sees_then_the_rest(people[0])
 a_terminal_shows_that_it_looks_on(hooks)
+check_the_percentile_shows_what_waits(waiting)
 for script in scripts:
     check_json_is_one_document(script)
 check_a_queue_that_moves_is_not_one(healthy)

@@ -50,6 +50,24 @@ static void rates_keep_what_is_small(void **state)
     assert_format(wc_format_rate, -3, "0");
 }
 
+static void lower_bounds_are_cut_and_short(void **state)
+{
+    (void)state;
+    assert_format(wc_format_at_least, 0, "0");
+    assert_format(wc_format_at_least, NAN, "0");
+    assert_format(wc_format_at_least, 0.0004, "0");
+    assert_format(wc_format_at_least, 0.0619, ">61ms");
+    assert_format(wc_format_at_least, 0.499, ">0.4s");
+    assert_format(wc_format_at_least, 0.9999, ">0.9s");
+    assert_format(wc_format_at_least, 44.9, ">44s");
+    assert_format(wc_format_at_least, 119.9, ">119s");
+    assert_format(wc_format_at_least, 120, ">2m");
+    assert_format(wc_format_at_least, 7199, ">119m");
+    assert_format(wc_format_at_least, 7200, ">2h");
+    assert_format(wc_format_at_least, 3 * 86400, ">3d");
+    assert_format(wc_format_at_least, INFINITY, ">9999d");
+}
+
 static void durations_have_one_unit(void **state)
 {
     (void)state;
@@ -144,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_exact_below_ten_thousand),
         cmocka_unit_test(rates_keep_what_is_small),
+        cmocka_unit_test(lower_bounds_are_cut_and_short),
         cmocka_unit_test(durations_have_one_unit),
         cmocka_unit_test(bytes_are_decimal),
         cmocka_unit_test(full_is_said_of_what_is_full),

@@ -339,15 +339,17 @@ static void arrows_go_over_the_fields_of_details(void **state)
     press('j');
     assert_string_equal(field(), "capacity");
     press(WC_KEY_END);
-    assert_string_equal(field(), "orphaned_bytes");
+    assert_string_equal(field(), "wait_at_least");
     press(WC_KEY_DOWN);
+    assert_string_equal(field(), "wait_at_least");
+    press('k');
     assert_string_equal(field(), "orphaned_bytes");
     press('>'); /* it does not stand on this page: its first */
     assert_string_equal(field(), "wait");
     press('k');
     assert_string_equal(field(), "wait");
     press('G');
-    assert_string_equal(field(), "wait_max");
+    assert_string_equal(field(), "wait_at_least");
     type("gg");
     assert_string_equal(field(), "wait");
     press('>');

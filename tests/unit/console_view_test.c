@@ -64,6 +64,21 @@ static void leak_on_a_usual_screen(void **state)
     assert_golden("leak-80x24");
 }
 
+static void what_is_queued_for_longer_than_the_percentile_is_marked(void **state)
+{
+    (void)state;
+    leak_set(24, 80);
+    screen_set(&screen, WI_CHANNEL, "moves", "wait_p99", 61e-6);
+    screen_set(&screen, WI_CHANNEL, "moves", "wait_at_least", 44.3);
+    for (int rows = 24; rows <= 50; rows += 26) {
+        screen_show(&screen, rows, rows == 24 ? 80 : 200);
+        char *text = screen_text(&screen);
+        assert_non_null(strstr(text, " >44s"));
+        assert_null(strstr(text, "61us"));
+        free(text);
+    }
+}
+
 static void leak_on_a_large_screen(void **state)
 {
     (void)state;
@@ -340,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(leak_on_a_small_screen),
         TEST(leak_on_a_usual_screen),
+        TEST(what_is_queued_for_longer_than_the_percentile_is_marked),
         TEST(leak_on_a_large_screen),
         TEST(leak_on_a_wide_screen),
         TEST(leak_in_ascii),

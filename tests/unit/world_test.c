@@ -260,6 +260,78 @@ static void tasks_are_pending_then_running_then_gone(void **state)
     assert_int_equal(child_run(follows_tasks), 0);
 }
 
+/* The oldest was queued before the first look, or after it: its wait is told either way. */
+static void tells_what_waits_for_longer_than_the_percentile(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    options.latency = WEIR_LATENCY_FULL;
+    struct weir_channel *channel = weir_channel_open(&options);
+    for (int i = 0; i < 100; i++) {
+        weir_channel_receive(channel, weir_channel_send(channel, 1), 1);
+    }
+    step(SECOND);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST)->type == WI_ABSENT);
+    send(channel, 5, 1);
+    step(SECOND);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST)->type == WI_ABSENT); /* it may be new */
+    for (int s = 0; s < 44; s++) {
+        step(SECOND);
+    }
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST, 44));
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64 >= 44);
+    receive(channel, 4, 1);
+    step(SECOND);
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST, 45));
+    receive(channel, 1, 1);
+    step(SECOND);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST)->type == WI_ABSENT);
+    wi_world_close(world);
+}
+
+static void tells_it_though_nobody_saw_the_beginning(const char *dir)
+{
+    (void)dir;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    struct weir_channel *channel = weir_channel_open(&options);
+    send(channel, 1000, 1);
+    now = 1000 * SECOND;
+    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    for (int s = 0; s <= 10; s++) {
+        step(SECOND);
+    }
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->type == WI_ABSENT);
+    CHECK(is_near(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST, 10));
+    wi_world_close(world);
+}
+
+static void no_percentile_looks_healthier_than_what_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(tells_what_waits_for_longer_than_the_percentile), 0);
+    assert_int_equal(child_run(tells_it_though_nobody_saw_the_beginning), 0);
+}
+
+static void a_lower_bound_is_that_of_the_first_sample_beyond(void **state)
+{
+    (void)state;
+    struct wi_age age = {.n = 0};
+    assert_int_equal(wi_age_least(&age, 100 * SECOND, 0), 0);
+    for (uint64_t i = 0; i < 1000; i++) {
+        wi_age_add(&age, i * SECOND, 10 * i);
+    }
+    for (uint64_t left = 0; left < 9900; left += 7) {
+        uint64_t least = wi_age_least(&age, 1000 * SECOND, left);
+        uint64_t exact;
+        if (wi_age_of(&age, 1000 * SECOND, 10000, left, &exact)) {
+            assert_true(least <= exact);
+        }
+    }
+    assert_int_equal(wi_age_least(&age, 1000 * SECOND, UINT64_MAX), 0);
+}
+
 static void tells_the_age(const char *dir)
 {
     (void)dir;
@@ -370,6 +442,8 @@ int main(void)
         cmocka_unit_test(a_semaphore_may_start_without_permits),
         cmocka_unit_test(sent_less_received_less_discarded_is_the_depth),
         cmocka_unit_test(tasks_are_pending_then_running_then_gone),
+        cmocka_unit_test(no_percentile_looks_healthier_than_what_waits),
+        cmocka_unit_test(a_lower_bound_is_that_of_the_first_sample_beyond),
         cmocka_unit_test(the_oldest_message_has_an_age),
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),
         cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),

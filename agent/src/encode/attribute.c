@@ -23,14 +23,23 @@ struct attribute_list {
 };
 
 static const struct attribute channel_attributes[] = {
-    {WI_CHANNEL_DEPTH, true},        {WI_CHANNEL_CAPACITY, true},
-    {WI_CHANNEL_SENT, true},         {WI_CHANNEL_RECEIVED, true},
-    {WI_CHANNEL_REJECTS, true},      {WI_CHANNEL_HIGH_WATER, false},
-    {WI_CHANNEL_DISCARDED, false},   {WI_CHANNEL_QUEUED_BYTES, false},
-    {WI_CHANNEL_IN_RATE, false},     {WI_CHANNEL_OUT_RATE, false},
-    {WI_CHANNEL_REJECT_RATE, false}, {WI_CHANNEL_WAIT_P99, false},
-    {WI_CHANNEL_SENDERS, false},     {WI_CHANNEL_SENDERS_GONE, false},
-    {WI_CHANNEL_ORPHANED, false},    {WI_CHANNEL_ORPHANED_BYTES, false},
+    {WI_CHANNEL_DEPTH, true},
+    {WI_CHANNEL_CAPACITY, true},
+    {WI_CHANNEL_SENT, true},
+    {WI_CHANNEL_RECEIVED, true},
+    {WI_CHANNEL_REJECTS, true},
+    {WI_CHANNEL_HIGH_WATER, false},
+    {WI_CHANNEL_DISCARDED, false},
+    {WI_CHANNEL_QUEUED_BYTES, false},
+    {WI_CHANNEL_IN_RATE, false},
+    {WI_CHANNEL_OUT_RATE, false},
+    {WI_CHANNEL_REJECT_RATE, false},
+    {WI_CHANNEL_WAIT_P99, false},
+    {WI_CHANNEL_WAIT_AT_LEAST, false},
+    {WI_CHANNEL_SENDERS, false},
+    {WI_CHANNEL_SENDERS_GONE, false},
+    {WI_CHANNEL_ORPHANED, false},
+    {WI_CHANNEL_ORPHANED_BYTES, false},
 };
 
 static const struct attribute semaphore_attributes[] = {

@@ -55,6 +55,21 @@ bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint
     return true;
 }
 
+uint64_t wi_age_least(const struct wi_age *age, uint64_t now_nanos, uint64_t left)
+{
+    size_t low = 0;
+    size_t high = age->n; /* the first sample beyond `left` is in [low, high] */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (age->sent[middle] <= left) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < age->n && now_nanos > age->nanos[low] ? now_nanos - age->nanos[low] : 0;
+}
+
 void wi_window_turn(struct wi_window *window, uint64_t now_nanos,
                     const struct weir_histogram *current)
 {

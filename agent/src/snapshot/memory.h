@@ -28,6 +28,10 @@ void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent);
 bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint64_t left,
                uint64_t *ret_nanos);
 
+/* Nanoseconds that have passed at least since `sent` stood at `left`: since the first sample that is beyond it,
+ * also where that lies before the first sample; 0 when there is none. */
+uint64_t wi_age_least(const struct wi_age *age, uint64_t now_nanos, uint64_t left);
+
 /* Two older copies of a histogram, turned every 10 s: what came since the older one is the last 10 to
  * 20 seconds. */
 #define WI_WINDOW_NANOS UINT64_C(10000000000)

@@ -48,6 +48,10 @@ static void put_age(const struct wi_world *world, struct wi_row *row, const stru
     if (wi_age_of(age, wi_past_as_of(world), raw->entering[0], left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
+    uint64_t least = wi_age_least(age, wi_past_as_of(world), left);
+    if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > slot->waits[0].p99) {
+        put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
+    }
 }
 
 static void world_build_channel(struct wi_world *world, size_t id, struct wi_row *row)

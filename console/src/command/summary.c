@@ -226,6 +226,26 @@ static size_t summary_columns(const struct wc_link *link, const struct summary_t
     return n;
 }
 
+/* A cell; where what is queued has waited for longer than the percentile says, that, marked. `room` keeps the
+ * text. */
+static struct wc_value summary_cell(const struct wc_link *link, const struct summary_table *of,
+                                    const struct summary_row *row, const char *field,
+                                    char room[WC_FORMAT_SIZE])
+{
+    if (strcmp(field, "name") == 0) {
+        return wc_value_text(row->row->name);
+    }
+    if (of->kind == WEIR__V1__KIND__KIND_CHANNEL && strcmp(field, "wait_p99") == 0) {
+        struct wc_value least =
+            summary_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_at_least"));
+        if (least.type != WC_ABSENT) {
+            wc_format_at_least(room, wc_value_number(&least));
+            return wc_value_text(room);
+        }
+    }
+    return summary_value(row->table, row->row, wc_link_metric(link, of->kind, field));
+}
+
 static void summary_print_table(const struct wc_link *link, const struct wc_pages *pages,
                                 const struct summary_table *of, FILE *out)
 {
@@ -238,11 +258,9 @@ static void summary_print_table(const struct wc_link *link, const struct wc_page
 
     for (size_t i = 0; i < n_shown; i++) {
         struct wc_value values[SUMMARY_MAX_COLUMNS];
+        char room[SUMMARY_MAX_COLUMNS][WC_FORMAT_SIZE];
         for (size_t k = 0; k < n_columns; k++) {
-            values[k] = strcmp(columns[k].key, "name") == 0
-                            ? wc_value_text(rows[i].row->name)
-                            : summary_value(rows[i].table, rows[i].row,
-                                            wc_link_metric(link, of->kind, columns[k].key));
+            values[k] = summary_cell(link, of, &rows[i], columns[k].key, room[k]);
         }
         wc_table_add(table, values);
     }

@@ -31,7 +31,7 @@ static const struct wc_screen_column channel_columns[] = {
     {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 1, false},
     {"ORPHANS", "orphaned", WC_COLUMN_ALARM, 7, 1, true},
     {"OLDEST", "oldest_age", WC_COLUMN_DURATION, 7, 4, false},
-    {"P99", "wait_p99", WC_COLUMN_LATENCY, 5, 2, false},
+    {"P99", "wait_p99", WC_COLUMN_WAIT, 5, 2, false},
     {"HIGH", "high_water", WC_COLUMN_COUNT, 6, 5, false},
     {"QUEUED", "queued_bytes", WC_COLUMN_BYTES, 7, 6, false},
     {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},

@@ -39,6 +39,7 @@ enum wc_column_type {
     WC_COLUMN_ALARM,      /* a count that is bad unless 0 */
     WC_COLUMN_DURATION,
     WC_COLUMN_LATENCY, /* a duration down to microseconds */
+    WC_COLUMN_WAIT,    /* the same, or WC_COLUMN_AT_LEAST as ">44s" where that has a value */
     WC_COLUMN_HANG,    /* a duration that is bad from a tenth of a second on */
     WC_COLUMN_STATE,   /* a word; some are good, some bad */
     WC_COLUMN_BYTES,
@@ -47,6 +48,9 @@ enum wc_column_type {
     WC_COLUMN_TEXT,
     WC_COLUMN_BLANK /* keeps a place, so that what follows lines up */
 };
+
+/* What is queued has waited for so long at least, where that is longer than a WC_COLUMN_WAIT says. */
+#define WC_COLUMN_AT_LEAST "wait_at_least"
 
 struct wc_screen_column {
     const char *caption;

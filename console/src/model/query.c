@@ -103,9 +103,12 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     struct wc_screen_columns columns;
     wc_ui_columns(model, tab, layout->cols, &columns);
     for (int i = 0; i < columns.n && !is_searching; i++) {
-        const char *field = table->columns[columns.at[i].index].field;
-        if (field) {
-            query_column(model, to, field);
+        const struct wc_screen_column *column = &table->columns[columns.at[i].index];
+        if (column->field) {
+            query_column(model, to, column->field);
+        }
+        if (column->type == WC_COLUMN_WAIT) {
+            query_column(model, to, WC_COLUMN_AT_LEAST);
         }
     }
     const char *trend = wc_model_trend_field(model, table->kind);

@@ -23,6 +23,10 @@ void wc_format_duration(char to[WC_FORMAT_SIZE], double seconds);
 /* The same with what is shorter than a millisecond: "83us", "4.1us", "512ns". */
 void wc_format_latency(char to[WC_FORMAT_SIZE], double seconds);
 
+/* A lower bound, cut and not rounded: ">61ms", ">0.4s", ">44s", ">14m", ">5h", ">3d"; "0" below a
+ * millisecond. */
+void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds);
+
 /* "32s", "14m05s", "2h14m", "3d04h". */
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds);
 

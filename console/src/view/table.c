@@ -119,6 +119,7 @@ static void draw_number(const struct wc_view *view, const struct place *place,
         wc_format_latency(text, number);
         break;
     case WC_COLUMN_LATENCY:
+    case WC_COLUMN_WAIT:
         wc_format_latency(text, number);
         break;
     case WC_COLUMN_BYTES:
@@ -180,6 +181,24 @@ static void draw_state(const struct wc_view *view, const struct place *place, co
                  place->style == WC_PLAIN ? style : place->style, state);
 }
 
+/* A percentile, or what is queued, where that has waited for longer. */
+static void draw_wait(const struct wc_view *view, const struct place *place,
+                      const struct wc_rows *list, const struct wc_screen_column *column,
+                      const Weir__V1__Row *row, const Weir__V1__Value *value)
+{
+    char text[WC_FORMAT_SIZE];
+    double seconds;
+    const Weir__V1__Metric *metric =
+        wc_model_metric(view->model, (int)list->table->kind, WC_COLUMN_AT_LEAST);
+    if (!metric || !wc_model_as_number(wc_model_value(list, row, metric), &seconds)) {
+        draw_number(view, place, column, value);
+        return;
+    }
+    wc_format_at_least(text, seconds);
+    wc_grid_text_right(view->grid, place->row, place->col, place->width,
+                       place->style == WC_PLAIN ? WC_WARN : place->style, text);
+}
+
 static void draw_cell(const struct wc_view *view, const struct place *place,
                       const struct wc_rows *list, const struct wc_screen_column *column,
                       const Weir__V1__Row *row)
@@ -206,6 +225,9 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
         break;
     case WC_COLUMN_TREND:
         draw_trend(view, place, kind, column, row);
+        break;
+    case WC_COLUMN_WAIT:
+        draw_wait(view, place, list, column, row, value);
         break;
     default:
         draw_number(view, place, column, value);
