@@ -12,6 +12,7 @@
 #include "snapshot/world.h"
 #include "wire/budget.h"
 #include "wire/exporter.h"
+#include "wire/keeper.h"
 #include "wire/rights.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define AGENT_BEAT_NANOS UINT64_C(1000000000)
+#define AGENT_LOOK_NANOS UINT64_C(30000000000) /* between two looks at the file's name */
 
 enum agent_state {
     AGENT_STOPPED,
@@ -36,6 +38,8 @@ static struct {
     unsigned grpc_port;           /* atomic */
     unsigned uid;                 /* whose the segment is; for the exporter's thread, */
     bool has_told_user;           /* which has said that the process is another's now */
+    bool has_told_removed;        /* the same of the segment's file */
+    uint64_t look_due;            /* when it is looked for again */
 } agent;
 
 static pthread_once_t agent_once = PTHREAD_ONCE_INIT;
@@ -81,12 +85,31 @@ static void agent_log(void *context, const char *line)
     wi_segment_log(line);
 }
 
+/* A name that was removed cannot be given back: the kernel links no file anew that has none. */
+static void agent_look_for_file(uint64_t now_nanos)
+{
+    char line[WI_PATH_MAX + 160];
+    if (agent.has_told_removed || now_nanos < agent.look_due) {
+        return;
+    }
+    agent.look_due = now_nanos + AGENT_LOOK_NANOS;
+    if (wi_segment_is_nameless()) {
+        agent.has_told_removed = true;
+        snprintf(
+            line, sizeof(line),
+            "weir: the segment's file was removed from %s: weir finds the process as before, but "
+            "a crash now leaves nothing to read; restart it to change that",
+            wi_segment.dir);
+        wi_segment_log(line);
+    }
+}
+
 /* Once a second in the exporter's thread: a host may give up rights and change its user at any time. */
 static void agent_on_beat(void *context, uint64_t now_nanos)
 {
     (void)context;
-    (void)now_nanos;
     wi_rights_follow();
+    agent_look_for_file(now_nanos);
     unsigned uid = (unsigned)geteuid();
     if (wi_segment.file[0] && uid != agent.uid && !agent.has_told_user) {
         char line[200];
@@ -154,16 +177,7 @@ static void agent_notice_ignored(char *notice, size_t room)
 /* The socket lies beside the segment: PID-STARTTIME-ID.sock. False: there is no file to lie beside. */
 static bool agent_socket_path(char *ret_path, size_t room)
 {
-    static const char suffix[] = ".weir";
-    struct weir_health health = {.size = sizeof(health)};
-    weir_health_read(&health);
-    size_t n = strlen(health.path);
-    size_t n_suffix = sizeof(suffix) - 1;
-    if (n <= n_suffix || strcmp(health.path + n - n_suffix, suffix) != 0) {
-        return false;
-    }
-    int written = snprintf(ret_path, room, "%.*s.sock", (int)(n - n_suffix), health.path);
-    return written > 0 && (size_t)written < room;
+    return wi_segment_path(".sock", ret_path, room);
 }
 
 static enum weir_status agent_start(const struct weir_agent_options *asked,
@@ -183,6 +197,9 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         agent_notice(notice, sizeof(notice),
                      "the segment has no file, so there is no socket for consoles");
     }
+    if (has_path && wi_segment_is_nameless()) {
+        (void)wi_keeper_make_dir(path, NULL); /* or else the socket says why not */
+    }
     agent_notice_ignored(notice, sizeof(notice));
     struct wi_exporter_options options = {
         .socket_path = has_path ? path : NULL,
@@ -200,7 +217,8 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         .beat_nanos = AGENT_BEAT_NANOS,
     };
     agent.uid = wi_segment_header()->uid;
-    agent.has_told_user = false;
+    agent.has_told_user = agent.has_told_removed = false;
+    agent.look_due = 0;
     struct wi_exporter *exporter;
     status = wi_exporter_start(world, &options, &exporter, ret_error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {

@@ -44,7 +44,7 @@ class Host:
     """A process with weir, from tests/support/host.c."""
 
     def __init__(self, *arguments, program=HOST, uid=None, **more):
-        self.log = tempfile.TemporaryFile(mode="w+")
+        self.log = tempfile.TemporaryFile(mode="a+")  # reading moves the place at which the host would write
         self.process = subprocess.Popen(
             [program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
             env={**environment, **more}, text=True, user=uid, group=uid, extra_groups=None if uid is None else [])

@@ -5,6 +5,7 @@
 #include "segment/find.h"
 #include "segment/segment.h"
 #include "segment/stem.h"
+#include "weir/agent.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -344,6 +346,205 @@ static void test_a_worker_is_not_taken_for_its_parent(void **state)
     assert_int_equal(status, 0);
 }
 
+/* ---- removed names -------------------------------------------------------------------------------- */
+
+static void a_path_through_proc_is_known(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/proc/4821/fd/3", "/proc/self/fd/0",
+                                        "/proc/1/map_files/7f00-7fff"};
+    static const char *const others[] = {
+        "",
+        "/proc",
+        "/proc/",
+        "/proc/1/fd/",
+        "/proc/1/fd",
+        "/proc//fd/3",
+        "/proc/1/fd/3/4",
+        "/proc/1/fd/../exe",
+        "/proc/1/cwd/3",
+        "/proc/12x/fd/3",
+        "/proc/selfish/fd/3",
+        "/proc/1/root/proc/1/fd/3",
+        "proc/1/fd/3",
+    };
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        assert_true(wi_owner_is_path(paths[i]));
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_false(wi_owner_is_path(others[i]));
+    }
+}
+
+/* A descriptor may be of anything: nothing but a regular file is opened, and nothing waits. */
+static void only_a_file_is_opened_through_a_descriptor(const char *dir)
+{
+    char path[256];
+    int ends[2];
+    snprintf(path, sizeof(path), "%s/fifo", dir);
+    CHECK(mkfifo(path, 0600) == 0 && pipe(ends) == 0);
+    const int fds[] = {open(path, O_RDWR | O_CLOEXEC), ends[0], open(dir, O_RDONLY | O_CLOEXEC),
+                       open("/dev/zero", O_RDONLY | O_CLOEXEC),
+                       socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        int fd = -1;
+        CHECK(fds[i] >= 0);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[i]);
+        CHECK(wi_find_open(path, &fd, &error) != WEIR_OK && fd == -1 && error.text[0]);
+    }
+    CHECK(wi_find_open("/proc/self/fd/999999", &ends[0], &error) == WEIR_E_NOT_FOUND);
+}
+
+CHILD_TEST(only_a_file_is_opened_through_a_descriptor)
+
+static size_t n_listed_of(uint32_t pid, struct wi_found *ret_one)
+{
+    struct wi_found *found;
+    size_t n;
+    size_t n_of_it = 0;
+    CHECK(wi_find_all(&found, &n) == WEIR_OK);
+    for (size_t i = 0; i < n; i++) {
+        if (found[i].pid == pid) {
+            *ret_one = found[i];
+            n_of_it++;
+        }
+    }
+    free(found);
+    return n_of_it;
+}
+
+/* By its descriptor; without that, by its mapping, which root may open. */
+static void a_segment_without_a_name_is_found(const char *dir)
+{
+    char path[256];
+    struct wi_found found = {.status = WEIR_E_NOT_FOUND};
+    struct weir_health health = {.size = sizeof(health)};
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    weir_health_read(&health);
+    CHECK(strcmp(health.path, path) == 0);
+    CHECK(unlink(path) == 0);
+    weir_health_read(&health);
+    CHECK(health.path[0] == '\0' && wi_segment_is_nameless());
+    CHECK(n_listed_of((uint32_t)getpid(), &found) == 1 && found.status == WEIR_OK);
+    CHECK(found.state == WI_STATE_RUNNING && found.is_nameless);
+    CHECK(strstr(found.path, "/fd/") && found.maker.stem.id == wi_segment_header()->id);
+    CHECK(rmdir(dir) == 0);
+    CHECK(n_listed_of((uint32_t)getpid(), &found) == 1 && found.state == WI_STATE_RUNNING);
+    CHECK(close(wi_segment.fd) == 0);
+    if (geteuid() == 0 && n_listed_of((uint32_t)getpid(), &found) == 1) {
+        CHECK(strstr(found.path, "/map_files/") && found.state == WI_STATE_RUNNING);
+    }
+    CHECK(mkdir(dir, 0700) == 0);
+}
+
+CHILD_TEST(a_segment_without_a_name_is_found)
+
+static bool has_history(void *context)
+{
+    return child_count(context, ".history", NULL, 0) == 1;
+}
+
+/* Directory and all: an exporter that starts then has a place for its socket and its history. */
+static void an_exporter_starts_without_the_files(const char *dir)
+{
+    char path[256];
+    struct wi_found found;
+    struct stat facts;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    CHECK(weir_agent_start(NULL, &error) == WEIR_OK);
+    CHECK(child_wait(has_history, (void *)(uintptr_t)dir));
+    weir_agent_stop();
+    CHECK(child_count(dir, ".history", path, sizeof(path)) == 1);
+    CHECK(unlink(path) == 0 && child_count(dir, ".weir", path, sizeof(path)) == 1);
+    CHECK(unlink(path) == 0 && rmdir(dir) == 0);
+    CHECK(weir_agent_start(NULL, &error) == WEIR_OK);
+    CHECK(stat(dir, &facts) == 0 && (facts.st_mode & 0777) == 0700);
+    CHECK(child_wait(has_history, (void *)(uintptr_t)dir));
+    CHECK(n_listed_of((uint32_t)getpid(), &found) == 1 && found.is_nameless);
+    CHECK(child_count(dir, ".sock", path, sizeof(path)) == 1);
+    CHECK(strcmp(found.socket, path) == 0);
+    weir_agent_stop();
+    CHECK(child_count(dir, ".sock", NULL, 0) == 0);
+}
+
+CHILD_TEST(an_exporter_starts_without_the_files)
+
+/* A stopped one is not to be found, though its name cannot be either. */
+static void a_stopped_segment_is_not_found(const char *dir)
+{
+    struct wi_found found;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(n_listed_of((uint32_t)getpid(), &found) == 1);
+    weir_stop();
+    CHECK(child_count(dir, ".stopped", NULL, 0) == 1);
+    CHECK(n_listed_of((uint32_t)getpid(), &found) == 0);
+    CHECK(weir_start(NULL, &error) == WEIR_OK && n_listed_of((uint32_t)getpid(), &found) == 1);
+}
+
+CHILD_TEST(a_stopped_segment_is_not_found)
+
+/* What a process has mapped in a removed file, with a header that may say anything. */
+static void map_nameless(const char *dir, const struct wi_header *header, uid_t uid)
+{
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && ftruncate(fd, 65536) == 0);
+    CHECK(pwrite(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header));
+    lock(fd);
+    CHECK(fchown(fd, uid, (gid_t)-1) == 0);
+    CHECK(mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED);
+}
+
+static struct wi_header a_header_of_mine(void)
+{
+    struct wi_header header = *wi_segment_header();
+    header.pid = (uint32_t)getpid();
+    header.start_ticks = wi_file_start_ticks(0);
+    header.id ^= 1;
+    return header;
+}
+
+enum lie { LIE_NONE, LIE_GARBAGE, LIE_ANOTHERS_PID, LIE_ANOTHERS_FILE };
+
+/* Whether a process that maps such a file is listed with it. */
+static bool is_listed_with(const char *dir, enum lie lie)
+{
+    int ready[2];
+    int end[2];
+    char byte;
+    struct wi_found found;
+    CHECK(pipe(ready) == 0 && pipe(end) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(end[1]);
+        struct wi_header header = a_header_of_mine();
+        header.magic ^= lie == LIE_GARBAGE;
+        header.pid = lie == LIE_ANOTHERS_PID ? 1 : header.pid;
+        map_nameless(dir, &header, lie == LIE_ANOTHERS_FILE ? 4321 : geteuid());
+        CHECK(write(ready[1], "r", 1) == 1);
+        (void)!read(end[0], &byte, 1);
+        _exit(0);
+    }
+    CHECK(read(ready[0], &byte, 1) == 1);
+    bool is_listed = n_listed_of((uint32_t)pid, &found) > 0;
+    close(end[1]);
+    waitpid(pid, NULL, 0);
+    close(ready[0]), close(ready[1]), close(end[0]);
+    return is_listed;
+}
+
+static void what_a_process_maps_is_not_believed(const char *dir)
+{
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(is_listed_with(dir, LIE_NONE));
+    CHECK(!is_listed_with(dir, LIE_GARBAGE));
+    CHECK(!is_listed_with(dir, LIE_ANOTHERS_PID));
+    CHECK(geteuid() != 0 || !is_listed_with(dir, LIE_ANOTHERS_FILE));
+}
+
+CHILD_TEST(what_a_process_maps_is_not_believed)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +556,12 @@ int main(void)
         cmocka_unit_test(test_a_socket_stays_while_its_history_is_written),
         cmocka_unit_test(test_only_what_nobody_locks_is_removed),
         cmocka_unit_test(test_a_worker_is_not_taken_for_its_parent),
+        cmocka_unit_test(a_path_through_proc_is_known),
+        cmocka_unit_test(test_only_a_file_is_opened_through_a_descriptor),
+        cmocka_unit_test(test_a_segment_without_a_name_is_found),
+        cmocka_unit_test(test_an_exporter_starts_without_the_files),
+        cmocka_unit_test(test_a_stopped_segment_is_not_found),
+        cmocka_unit_test(test_what_a_process_maps_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,7 +128,7 @@ WEIR_EXPORT bool weir_is_on(void);
  * and make histograms when they need them. Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT void weir_thread_start(void);
 
-/* What the library itself came to. Threads: any; takes no lock. */
+/* What the library itself came to. Threads: any; takes no lock, and looks for the file. */
 struct weir_health {
     size_t size;              /* in: sizeof(struct weir_health) */
     uint64_t segment_bytes;   /* reserved now */
@@ -137,7 +137,7 @@ struct weir_health {
     uint64_t cells_refused;   /* threads that found no room for cells: they count in shared ones */
     uint64_t samples_lost;    /* waits that found no room for a histogram */
     uint64_t threads;         /* shards in use */
-    char path[256];           /* the segment's file; "" when it has none */
+    char path[256]; /* the segment's file; "" when it has none, or somebody has removed it */
     /* Times that the program closed the exporter's descriptors, as by closefrom(3): nothing is served
      * from then on until weir_agent_start is called again. */
     uint64_t descriptors_lost;

@@ -393,14 +393,11 @@ static void find_socket_of_nameless(struct wi_found *found, const struct wi_mapp
     }
 }
 
-/* Whether a file is of the user of a process: anybody may map what he may read. A process that has changed
- * its user, or may not be looked into, belongs to root in /proc. */
+/* Whether a file is of the user of a process: anybody may map what he may read. One that has changed its user
+ * was root before. */
 static bool find_is_of_user(uint32_t pid, uid_t uid)
 {
-    char path[32];
-    struct stat facts;
-    snprintf(path, sizeof(path), "/proc/%u", (unsigned)pid);
-    return uid == 0 || (stat(path, &facts) == 0 && (facts.st_uid == uid || facts.st_uid == 0));
+    return uid == 0 || wi_owner_uid(pid) == uid;
 }
 
 /* Adds the file of a mapping. A stopped segment is not to be found, and one of a stranger neither. */
@@ -427,6 +424,7 @@ static struct wi_found *find_by_mapping(struct find_list *list, const struct wi_
     }
     struct wi_found *added = find_list_add(list, path);
     if (added) {
+        added->is_nameless = true;
         find_socket_of_nameless(added, mapping);
     }
     return added;

@@ -50,27 +50,38 @@ static bool owner_line(FILE *file, char *ret_line, size_t room)
 
 /* ---- one process ------------------------------------------------------------------------------ */
 
-/* The pid that a process has in its own namespace: the last number of "NSpid:\t4821\t7\t1". 0: it cannot
- * be read. There are at most 32 numbers, and a list of groups before them may be long. */
-static uint32_t owner_inner_pid(uint32_t pid)
+struct owner_status {
+    uid_t uid;      /* effective, as the reader knows it */
+    uint32_t inner; /* the pid that it has in its own namespace; 0: it cannot be read */
+};
+
+/* "Uid:\t1000\t1000\t1000\t1000", "NSpid:\t4821\t7\t1". There are at most 32 of the last, and a list of
+ * groups between the two may be long. */
+static struct owner_status owner_read_status(uint32_t pid)
 {
-    static const char label[] = "NSpid:";
+    struct owner_status status = {.uid = (uid_t)-1};
     char path[64];
     char line[512];
-    uint32_t inner = 0;
+    unsigned long uid;
     snprintf(path, sizeof(path), "/proc/%u/status", (unsigned)pid);
-    FILE *status = owner_open(path);
-    while (status && owner_line(status, line, sizeof(line))) {
-        if (strncmp(line, label, sizeof(label) - 1) == 0) {
-            const char *last = strrchr(line, '\t');
-            inner = last ? (uint32_t)strtoul(last + 1, NULL, 10) : 0;
-            break;
+    FILE *file = owner_open(path);
+    while (file && !status.inner && owner_line(file, line, sizeof(line))) {
+        const char *last = strrchr(line, '\t');
+        if (sscanf(line, "Uid:\t%*u\t%lu", &uid) == 1) {
+            status.uid = (uid_t)uid;
+        } else if (strncmp(line, "NSpid:", 6) == 0 && last) {
+            status.inner = (uint32_t)strtoul(last + 1, NULL, 10);
         }
     }
-    if (status) {
-        fclose(status);
+    if (file) {
+        fclose(file);
     }
-    return inner;
+    return status;
+}
+
+uid_t wi_owner_uid(uint32_t pid)
+{
+    return owner_read_status(pid).uid;
 }
 
 /* The inode of a process's namespace; 0: it may not be looked at. pid 0: the caller's. */
@@ -95,7 +106,7 @@ static bool owner_started_then(uint32_t pid, const struct wi_maker *maker)
 
 bool wi_owner_is(uint32_t pid, const struct wi_maker *maker, bool has_mapped)
 {
-    if (owner_inner_pid(pid) != maker->stem.pid || !owner_started_then(pid, maker)) {
+    if (owner_read_status(pid).inner != maker->stem.pid || !owner_started_then(pid, maker)) {
         return false;
     }
     uint64_t space = owner_namespace(pid, "pid");
@@ -249,7 +260,7 @@ static bool owner_search_mapping(void *context, const struct wi_mapping *mapping
 static bool owner_search_process(void *context, uint32_t pid)
 {
     struct owner_search *search = context;
-    if (owner_inner_pid(pid) != search->maker->stem.pid) {
+    if (owner_read_status(pid).inner != search->maker->stem.pid) {
         return true;
     }
     search->has_mapped = false;

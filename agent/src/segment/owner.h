@@ -37,6 +37,9 @@ bool wi_owner_is(uint32_t pid, const struct wi_maker *maker, bool has_mapped);
 /* Whether a process is of the same pid namespace. */
 bool wi_owner_is_beside(uint32_t pid, const struct wi_maker *maker);
 
+/* The user that a process runs as; (uid_t)-1: it cannot be read. */
+uid_t wi_owner_uid(uint32_t pid);
+
 /* Whether it is still there. */
 bool wi_owner_is_there(const struct wi_owner *owner);
 

@@ -633,7 +633,7 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
     case WI_SEGMENT_STOPPED:
         if (wi_segment.file[0] && !segment_hide(false)) {
             wi_error_set(ret_error,
-                         "the segment's file was removed from %.140s; restart to be seen",
+                         "the segment's file was removed from %.140s: a crash now leaves nothing",
                          wi_segment.dir);
             status = WEIR_DEGRADED;
         }
@@ -715,6 +715,21 @@ void wi_segment_log(const char *line)
     }
 }
 
+bool wi_segment_path(const char *suffix, char *ret_path, size_t room)
+{
+    int stem = (int)strcspn(wi_segment.file, ".");
+    return stem > 0 && snprintf(ret_path, room, "%.190s/%.*s%s", wi_segment.dir, stem,
+                                wi_segment.file, suffix) < (int)room;
+}
+
+bool wi_segment_is_nameless(void)
+{
+    struct stat facts;
+    return wi_segment.file[0] && fstat(wi_segment.fd, &facts) == 0 &&
+           facts.st_dev == wi_segment.device && facts.st_ino == wi_segment.inode &&
+           facts.st_nlink == 0;
+}
+
 void weir_health_read(struct weir_health *ret_health)
 {
     struct weir_health health = {.size = ret_health->size};
@@ -731,9 +746,11 @@ void weir_health_read(struct weir_health *ret_health)
             health.threads +=
                 __atomic_load_n(&wi_index.shards[s].state, __ATOMIC_RELAXED) == WI_SHARD_USED;
         }
-        if (wi_segment.file[0]) {
-            snprintf(health.path, sizeof(health.path), "%.190s/%s", wi_segment.dir,
-                     wi_segment.file);
+        struct stat facts;
+        if (!wi_segment_path(".weir", health.path, sizeof(health.path)) ||
+            lstat(health.path, &facts) != 0 || facts.st_dev != wi_segment.device ||
+            facts.st_ino != wi_segment.inode) {
+            health.path[0] = '\0'; /* stopped, removed, or out of sight after a chroot */
         }
     }
     size_t size = ret_health->size < sizeof(health) ? ret_health->size : sizeof(health);

@@ -179,6 +179,12 @@ void wi_singles_zero(void);
 /* Nanoseconds since the epoch, by the wall's clock as it stood when the segment was opened (wall.h). */
 uint64_t wi_segment_now(void);
 
+/* The path that the segment's file was given, and with another ending those beside it. False: it has none. */
+bool wi_segment_path(const char *suffix, char *ret_path, size_t room);
+
+/* Whether somebody has removed the file's name. What cannot be told counts as no. Threads: any; no lock. */
+bool wi_segment_is_nameless(void);
+
 /* Logs one line. The lock is not held. */
 void wi_segment_log(const char *line);
 

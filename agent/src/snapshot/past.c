@@ -17,6 +17,7 @@ void wi_past_open(struct wi_world *world)
 {
     wi_recorder_init(&world->past.recorder, world->facts.path, world->facts.name,
                      &world->facts.own);
+    world->past.recorder.is_own = wi_source_is_self(world->source);
 }
 
 void wi_past_close(struct wi_world *world)

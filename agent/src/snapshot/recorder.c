@@ -239,8 +239,15 @@ static int recorder_open_dir(const struct wi_recorder *recorder, char *ret_dir, 
     struct stat facts;
     snprintf(dir, sizeof(dir), "%s", recorder->path);
     char *slash = strrchr(dir, '/');
-    if (!slash || slash == dir || lstat(recorder->segment, &segment) != 0) {
+    if (!slash || slash == dir) {
         return -1;
+    }
+    /* Of the process itself it goes on also where somebody has removed the segment. */
+    if (lstat(recorder->segment, &segment) != 0) {
+        if (!recorder->is_own) {
+            return -1;
+        }
+        segment.st_uid = geteuid();
     }
     *slash = '\0';
     int fd = wi_descriptor_open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
@@ -317,7 +324,7 @@ static void recorder_create(struct wi_recorder *recorder, int replaced_fd)
     } else {
         recorder->problem[0] = '\0';
         recorder_adopt(recorder, fd, WI_RECORDER_WRITING);
-        if (faccessat(AT_FDCWD, recorder->segment, F_OK, AT_EACCESS) != 0) {
+        if (!recorder->is_own && faccessat(AT_FDCWD, recorder->segment, F_OK, AT_EACCESS) != 0) {
             wi_file_unlink(dir, strrchr(recorder->path, '/') + 1, recorder->device,
                            recorder->inode);
         }

@@ -26,6 +26,7 @@ struct wi_recorder {
     char name[WEIR_NAME_MAX + 1];
     struct wi_stem own;
     bool may_write;
+    bool is_own; /* of the process that runs this */
     enum wi_recorder_state state;
     int fd; /* -1: none */
     dev_t device;

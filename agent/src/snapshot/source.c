@@ -45,9 +45,7 @@ enum weir_status wi_source_open_self(struct wi_source **ret_source, struct weir_
     if (!source) {
         return WEIR_E_MEMORY;
     }
-    struct weir_health health = {.size = sizeof(health)};
-    weir_health_read(&health);
-    snprintf(source->path, sizeof(source->path), "%s", health.path);
+    wi_segment_path(".weir", source->path, sizeof(source->path));
     source->state = WI_STATE_RUNNING;
     *ret_source = source;
     return WEIR_OK;

@@ -15,6 +15,7 @@
 #include "wire/conn.h"
 #include "wire/gate.h"
 #include "wire/http.h"
+#include "wire/keeper.h"
 #include "wire/listener.h"
 #include "wire/rights.h"
 #include "wire/roster.h"
@@ -55,6 +56,7 @@ struct wi_exporter {
     struct wi_roster roster;
     struct wi_listener listener;
     struct wi_listener tcp;
+    struct wi_keeper keeper; /* of `listener` */
     struct wi_address tcp_address;
     struct wi_token *token;
     char *hosts;
@@ -376,6 +378,7 @@ void wi_exporter_loop(struct wi_exporter *exporter)
         }
         wi_listener_tick(&exporter->listener, now);
         wi_listener_tick(&exporter->tcp, now);
+        wi_keeper_tick(&exporter->keeper, now);
         wi_roster_tick(&exporter->roster, now);
         exporter_freshen(exporter, now);
         wi_reactor_give_way(&exporter->reactor);
@@ -539,8 +542,8 @@ static enum weir_status exporter_open_socket(struct wi_exporter *exporter,
                                              const struct wi_exporter_options *options,
                                              struct weir_error *ret_error)
 {
-    return options->socket_path ? wi_listener_open(&exporter->listener, &exporter->reactor,
-                                                   options->socket_path, ret_error)
+    return options->socket_path ? wi_keeper_open(&exporter->keeper, &exporter->reactor,
+                                                 options->socket_path, ret_error)
                                 : WEIR_OK;
 }
 
@@ -625,6 +628,9 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     sem_init(&exporter->has_started, 0, 0);
     exporter->memory.limit = EXPORTER_MEMORY_BYTES;
     exporter->listener.source.fd = -1;
+    exporter->keeper.listener = &exporter->listener;
+    exporter->keeper.log = options->log;
+    exporter->keeper.log_context = options->log_context;
     exporter->tcp.source.fd = -1;
     exporter->http_source.fd = -1;
     exporter->reactor.epoll_fd = -1;

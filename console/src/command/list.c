@@ -73,6 +73,9 @@ static void list_add(struct wc_table *table, const struct wi_found *found)
     struct wc_link *link = list_ask(found, &http, &grpc, &notice);
     bool is_readable = found->status == WEIR_OK;
     const char *problem = is_readable ? notice : found->problem;
+    if (is_readable && found->is_nameless && (!notice || !notice[0])) {
+        problem = "its file was removed: a crash leaves nothing to read";
+    }
     if (!is_readable && !problem[0]) {
         problem = weir_status_name(found->status);
     }
