@@ -14,10 +14,10 @@ from game import GAME, PLAYERS, Game, need, row, wait_for  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 need(GAME, PLAYERS)
-TABS = {"1": "Chan", "2": "Sem", "3": "Task", "4": "C", "5": "Warn", "6": "Gau", "7": "Loop", "8": "S",
+TABS = {"1": "Chan", "2": "Sem", "3": "", "4": "C", "5": "Warn", "6": "Gau", "7": "Loop", "8": "Task",
         "9": "Send", "0": "Proc", "a": "Ag"}
 PAGES = {"1": ["Latency", "Rejects", "Senders", "Fields"], "2": ["Latency", "Rejects", "Waiting", "Fields"],
-         "3": ["Latency", "Outcomes", "Single tasks", "Fields"], "4": ["Fields"], "6": ["Fields"],
+         "3": ["Latency", "Outcomes", "Tasks", "Fields"], "4": ["Fields"], "6": ["Fields"],
          "7": ["Latency", "Fields"], "8": ["Latency", "Fields"], "9": ["Fields"], "0": ["Fields"],
          "a": ["Fields"]}
 
@@ -71,7 +71,7 @@ def turns(terminal, page):
         if "[%s]" % page in terminal.text():
             drawn(terminal)
             return
-        page_now = r"\[(Overview|Latency|Rejects|Outcomes|Senders|Waiting|Single tasks|Fields)\]"
+        page_now = r"\[(Overview|Latency|Rejects|Outcomes|Senders|Waiting|Tasks|Fields)\]"
         before = terminal.waits(lambda text: re.search(page_now, text), "a page")[0]
         terminal.type(">")
         terminal.hides(before)

@@ -33,7 +33,7 @@ def tables_and_details():
     fake = Fake(usual())
     terminal = Terminal(fake.address)
     # It begins with the tasks: there are no channels.
-    terminal.shows("tokio " + fake.address, "[8 Singles 2]", "waiter", "worker", "1 Chan -",
+    terminal.shows("tokio " + fake.address, "[8 Tasks 2]", "waiter", "worker", "1 Chan -",
                    "2 Sem 1", "r Res 2", "o Op 1")
     assert "0 Proc" not in terminal.text() and "a Agt" not in terminal.text()
     terminal.press("1", "[1 Channels -]", "Tokio tells nothing of channels", "tokio/semaphore/permits")
@@ -46,7 +46,7 @@ def tables_and_details():
     terminal.type("\x1b")
     terminal.press("\x1b", "[r Resources 2]")
     terminal.press("o", "[o Operations 1]", "Semaphore::acqui", "waiter")
-    terminal.press("8", "[8 Singles 2]")
+    terminal.press("8", "[8 Tasks 2]")
     terminal.press("/waiter\r", "waiter")
     terminal.press("\r", "waits_for", "Semaphore src")
     # Histograms come while they are looked at: as Tokio has measured them, the outlier included.
@@ -80,7 +80,7 @@ def a_restarted_server_is_another():
     world = World()
     world.task(7, "newcomer", line=50)
     again = Fake(world, path=path)
-    terminal.shows("newcomer", "[8 Singles 1]")
+    terminal.shows("newcomer", "[8 Tasks 1]")
     terminal.hides("LOST")
     assert "waiter" not in terminal.text() and "Mutex" not in terminal.text(), terminal.text()
     terminal.type("q")

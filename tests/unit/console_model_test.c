@@ -398,7 +398,7 @@ static void columns_fit_and_line_up(void **state)
 {
     (void)state;
     for (int at = 0, cols = WC_MIN_COLS; cols < 300; cols += at++ % 2) {
-        struct wc_column_hint hint = {12, at % 2, 0};
+        struct wc_column_hint hint = {.name_width = 12, .has_senders = at % 2};
         int trend = -1;
         for (int tab = 0; tab < WC_N_TABS; tab++) {
             struct wc_screen_columns columns;

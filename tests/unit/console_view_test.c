@@ -332,6 +332,64 @@ static void banners_say_what_is_wrong_with_the_picture(void **state)
     assert_non_null(strstr(line_text(1), "DEAD since 19:04:35  PAUSED"));
 }
 
+static void an_address_with_its_port_is_whole(void **state)
+{
+    (void)state;
+    process_set(1e6, 0);
+    channel_set("127.0.0.1:53102", 12345, 0);
+    channel_set("192.168.104.117:53102", 12345, 64);
+    screen_show(&screen, 24, 80);
+    assert_non_null(strstr(line_text(screen.layout.section[0].row + 1), " 127.0.0.1:53102 "));
+    /* One that is too long for the screen keeps both of its ends. */
+    assert_non_null(strstr(line_text(screen.layout.section[0].row + 2), " 192.168.104.117:53102 "));
+    screen_show(&screen, 12, 60);
+    const char *line = line_text(screen.layout.section[0].row + 2);
+    assert_non_null(strstr(line, " 192.16"));
+    assert_non_null(strstr(line, "53102 "));
+    /* As a text in another table's column, too. */
+    single_set("reader", "handler", "idle", "192.168.104.117:53102", 0);
+    screen.ui.tab = WC_TAB_SINGLES;
+    screen_show(&screen, 24, 100);
+    line = line_text(wc_layout_section(&screen.layout, WC_TAB_SINGLES)->row + 1);
+    assert_non_null(strstr(line, "192."));
+    assert_non_null(strstr(line, "3102 "));
+    screen_show(&screen, 24, 200);
+    line = line_text(wc_layout_section(&screen.layout, WC_TAB_SINGLES)->row + 1);
+    assert_non_null(strstr(line, " 192.168.104.117:53102 "));
+}
+
+static void no_table_is_empty(void **state)
+{
+    (void)state;
+    process_set(1e6, 0);
+    channel_set("moves", 1, 0);
+    screen_show(&screen, 50, 200);
+    char *text = screen_text(&screen);
+    assert_null(strstr(text, "RESOURCES"));
+    assert_null(strstr(text, "SEMAPHORES"));
+    assert_null(strstr(text, "Semaphores"));
+    assert_null(strstr(text, "TASK"));
+    free(text);
+}
+
+static void labels_say_what_they_are_of(void **state)
+{
+    (void)state;
+    rich_set(50, 200);
+    char *text = screen_text(&screen);
+    static const char *const good[] = {
+        "DEPTH 60s", "TAKEN 60s", "PEND. 60s", "UTIL 60s",   "QUEUED 60s",
+        "LATE MAX",  "BUSY FOR",  "DEQUEUED",  "TASK KINDS", "(the application's count)"};
+    static const char *const bad[] = {"TREND", "LATEST", "LEFT", "CURRENT", "SINGLES", "(counter)"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_non_null(strstr(text, good[i]));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_null(strstr(text, bad[i]));
+    }
+    free(text);
+}
+
 static void wide_characters_keep_their_place(void **state)
 {
     (void)state;
@@ -373,6 +431,9 @@ int main(void)
         TEST(help_lists_the_keys),
         TEST(too_small_a_screen_says_so),
         TEST(banners_say_what_is_wrong_with_the_picture),
+        TEST(an_address_with_its_port_is_whole),
+        TEST(no_table_is_empty),
+        TEST(labels_say_what_they_are_of),
         TEST(wide_characters_keep_their_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,7 +233,8 @@ static void tabs_carry_the_colour_of_their_worst(void **state)
     assert_int_equal(tab_style('5'), WC_CRITICAL);
     wc_grid_row_text(&screen.grid, screen.layout.tabs_row, line, sizeof(line));
     /* And a mark where there are no colours. */
-    assert_string_equal(line, " 1 Chan 100! 2 Sem 1![3 Tasks 1] 4 Cnt 1 5 Warn 4! 0 Proc a Agt");
+    assert_string_equal(line,
+                        " 1 Chan 100! 2 Sem 1![3 Task kinds 1] 4 Cnt 1 5 Warn 4! 0 Proc a Agt");
     press('1');
     assert_int_equal(tab_style('1'), WC_CRITICAL); /* in use, too */
 }

@@ -57,12 +57,12 @@ static const struct wc_column summary_loops[] = {
     {"UTIL", "utilisation", WC_SHAPE_RATIO, NULL, true},
     {"ITER/S", "iteration_rate", WC_SHAPE_RATE, NULL, true},
     {"ITERATIONS", "iterations", WC_SHAPE_EXACT, NULL, false},
-    {"CURRENT", "current", WC_SHAPE_SECONDS, NULL, true},
+    {"BUSY FOR", "current", WC_SHAPE_SECONDS, NULL, true},
     {"P99", "iteration_p99", WC_SHAPE_SECONDS, NULL, true},
     {"WORST", "iteration_max", WC_SHAPE_SECONDS, NULL, true},
     {"PERIOD", "period", WC_SHAPE_SECONDS, NULL, true},
     {"LATE P99", "lateness_p99", WC_SHAPE_SECONDS, NULL, true},
-    {"LATEST", "lateness_max", WC_SHAPE_SECONDS, NULL, true},
+    {"LATE MAX", "lateness_max", WC_SHAPE_SECONDS, NULL, true},
 };
 static const struct wc_column summary_singles[] = {
     {"SINGLE TASK", "name", WC_SHAPE_TEXT, NULL, false},

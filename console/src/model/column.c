@@ -13,7 +13,11 @@
 #define MARK_WIDTH     2
 #define NAME_MIN_WIDTH 11
 #define NAME_MAX_WIDTH 40
+#define NAME_WANTED    21 /* an address with its port is whole before columns of a higher rank come */
+#define RANK_CHEAP     3 /* the highest rank that names do not displace */
+#define RANK_LAST      7
 #define BAR_MAX_WIDTH  12
+#define BAR_GROWS      100 /* below, the other tables need the columns that channels leave */
 #define TEXT_MAX_WIDTH 28
 
 /* The widths of a trend that cut a minute into whole seconds. */
@@ -25,7 +29,7 @@ static const struct wc_screen_column channel_columns[] = {
     {"DEPTH", "depth", WC_COLUMN_COUNT, 7, 0, false},
     {"CAP", "capacity", WC_COLUMN_CAPACITY, 9, 0, false},
     {"FILL", "fill", WC_COLUMN_BAR, 5, 3, false},
-    {"TREND 60s", "depth", WC_COLUMN_TREND, 10, 0, false},
+    {"DEPTH 60s", "depth", WC_COLUMN_TREND, 10, 0, false},
     {"IN/S", "in_rate", WC_COLUMN_RATE, 5, 0, false},
     {"OUT/S", "out_rate", WC_COLUMN_RATE, 5, 0, false},
     {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 1, false},
@@ -41,8 +45,8 @@ static const struct wc_screen_column semaphore_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
     {"AVAIL", "available", WC_COLUMN_COUNT, 7, 0, false},
     {"PERMITS", "permits", WC_COLUMN_COUNT, 9, 0, false},
-    {"TAKEN", "saturation", WC_COLUMN_BAR, 5, 4, false},
-    {"TREND 60s", "saturation", WC_COLUMN_TREND, 10, 0, false},
+    {"TAKEN", "saturation", WC_COLUMN_BAR, 5, 3, false},
+    {"TAKEN 60s", "saturation", WC_COLUMN_TREND, 10, 0, false},
     {"ACQ/S", "acquire_rate", WC_COLUMN_RATE, 5, 0, false},
     {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 0, false},
     {"WAITERS", "waiters", WC_COLUMN_COUNT, 7, 3, false},
@@ -57,8 +61,8 @@ static const struct wc_screen_column task_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
     {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0, false},
     {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0, false},
-    {"ERROR", "finished_error", WC_COLUMN_ALARM, 0, 4, false},
-    {"TREND 60s", "pending", WC_COLUMN_TREND, 10, 0, false},
+    {"ERROR", "finished_error", WC_COLUMN_ALARM, 0, 3, false},
+    {"PEND. 60s", "pending", WC_COLUMN_TREND, 10, 0, false},
     {"SPAWN/S", "spawn_rate", WC_COLUMN_RATE, 7, 0, false},
     {"DONE/S", "finish_rate", WC_COLUMN_RATE, 6, 0, false},
     {"WAIT P99", "wait_p99", WC_COLUMN_LATENCY, 8, 3, false},
@@ -72,27 +76,27 @@ static const struct wc_screen_column counter_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
     {"VALUE", "value", WC_COLUMN_EXACT, 17, 0, false},
     {"PER S", "rate", WC_COLUMN_RATE, 0, 0, false},
-    {"TREND 60s", "rate", WC_COLUMN_TREND, 10, 0, false},
+    {"PER S 60s", "rate", WC_COLUMN_TREND, 10, 0, false},
 };
 
 static const struct wc_screen_column gauge_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
     {"VALUE", "value", WC_COLUMN_EXACT, 17, 0, false},
-    {"", "value", WC_COLUMN_BLANK, 0, 4, false},
-    {"TREND 60s", "value", WC_COLUMN_TREND, 10, 0, false},
+    {"", "value", WC_COLUMN_BLANK, 0, 3, false},
+    {"VALUE 60s", "value", WC_COLUMN_TREND, 10, 0, false},
 };
 
 static const struct wc_screen_column loop_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
     {"ITER/S", "iteration_rate", WC_COLUMN_RATE, 7, 0, false},
-    {"CURRENT", "current", WC_COLUMN_HANG, 9, 0, false},
-    {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 4, false},
-    {"TREND 60s", "utilisation", WC_COLUMN_TREND, 10, 0, false},
+    {"BUSY FOR", "current", WC_COLUMN_HANG, 9, 0, false},
+    {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 3, false},
+    {"UTIL 60s", "utilisation", WC_COLUMN_TREND, 10, 0, false},
     {"P99", "iteration_p99", WC_COLUMN_LATENCY, 5, 0, false},
     {"WORST", "iteration_max", WC_COLUMN_LATENCY, 5, 0, false},
     {"LATE P99", "lateness_p99", WC_COLUMN_LATENCY, 8, 2, false},
     {"PERIOD", "period", WC_COLUMN_LATENCY, 6, 3, false},
-    {"LATEST", "lateness_max", WC_COLUMN_LATENCY, 6, 5, false},
+    {"LATE MAX", "lateness_max", WC_COLUMN_LATENCY, 8, 5, false},
     {"ITERS", "iterations", WC_COLUMN_COUNT, 7, 6, false},
     {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
 };
@@ -102,7 +106,7 @@ static const struct wc_screen_column single_columns[] = {
     {"POLLS", "polls", WC_COLUMN_COUNT, 7, 0, false},
     {"STATE", "state", WC_COLUMN_STATE, 9, 0, false},
     {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 3, false},
-    {"TREND 60s", "utilisation", WC_COLUMN_TREND, 10, 5, false},
+    {"UTIL 60s", "utilisation", WC_COLUMN_TREND, 10, 5, false},
     {"KIND", "kind", WC_COLUMN_TEXT, 10, 1, false},
     {"WAITS FOR", "waits_for", WC_COLUMN_TEXT, 10, 0, false},
     {"IN STATE", "in_state", WC_COLUMN_DURATION, 8, 0, false},
@@ -118,14 +122,14 @@ static const struct wc_screen_column single_columns[] = {
 static const struct wc_screen_column sender_columns[] = {
     {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
     {"STATE", "state", WC_COLUMN_STATE, 7, 0, false},
-    {"IN FLIGHT", "in_flight", WC_COLUMN_COUNT, 9, 0, false},
-    {"", "in_flight", WC_COLUMN_BLANK, 0, 4, false},
-    {"TREND 60s", "in_flight", WC_COLUMN_TREND, 10, 0, false},
+    {"QUEUED", "in_flight", WC_COLUMN_COUNT, 9, 0, false},
+    {"", "in_flight", WC_COLUMN_BLANK, 0, 3, false},
+    {"QUEUED 60s", "in_flight", WC_COLUMN_TREND, 10, 0, false},
     {"CHANNEL", "channel", WC_COLUMN_TEXT, 10, 0, false},
     {"BYTES", "in_flight_bytes", WC_COLUMN_BYTES, 7, 1, false},
     {"SENT", "sent", WC_COLUMN_COUNT, 5, 2, false},
     {"AGE", "age", WC_COLUMN_DURATION, 6, 3, false},
-    {"LEFT", "left", WC_COLUMN_COUNT, 5, 5, false},
+    {"DEQUEUED", "left", WC_COLUMN_COUNT, 8, 5, false},
 };
 
 static const struct wc_screen_column resource_columns[] = {
@@ -185,8 +189,8 @@ static const struct wc_column_table tables[WC_N_TABS] = {
                            .worst = {"saturation", "reject_rate"},
                            COLUMNS(semaphore_columns)},
     [WC_TAB_TASKS] = {.kind = WEIR__V1__KIND__KIND_TASK,
-                      .title = "Tasks",
-                      .short_title = "Task",
+                      .title = "Task kinds",
+                      .short_title = "Kind",
                       .key = '3',
                       .sort = "pending",
                       .is_descending = true,
@@ -217,8 +221,8 @@ static const struct wc_column_table tables[WC_N_TABS] = {
                       .worst = {"utilisation", "current"},
                       COLUMNS(loop_columns)},
     [WC_TAB_SINGLES] = {.kind = WEIR__V1__KIND__KIND_SINGLE,
-                        .title = "Singles",
-                        .short_title = "Sgl",
+                        .title = "Tasks",
+                        .short_title = "Task",
                         .key = '8',
                         .sort = "utilisation",
                         .is_descending = true,
@@ -317,13 +321,14 @@ static int column_width(const struct wc_screen_column *column, const struct meas
     }
 }
 
-/* Chooses the columns that fit, the least rank first; returns the columns left over. */
+/* Chooses the columns that fit, the least rank first and none above `last`; returns the columns left
+ * over. */
 static int columns_choose(const struct wc_column_table *table, int screen_cols, bool has_senders,
-                          uint32_t absent, const struct measure *measure,
+                          uint32_t absent, const struct measure *measure, int last,
                           bool is_chosen[WC_MAX_COLUMNS])
 {
     int left = screen_cols - MARK_WIDTH + 1; /* NAME has no blank before it */
-    for (int rank = 0; rank < 8; rank++) {
+    for (int rank = 0; rank <= last; rank++) {
         for (size_t i = 0; i < table->n_columns; i++) {
             const struct wc_screen_column *column = &table->columns[i];
             if (column->rank != rank || (column->is_for_senders && !has_senders) ||
@@ -350,9 +355,14 @@ static int min(int a, int b)
 static struct measure measure_take(int screen_cols, const struct wc_column_hint *hint)
 {
     struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};
+    const struct wc_column_table *channels = &tables[WC_TAB_CHANNELS];
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(&tables[WC_TAB_CHANNELS], screen_cols, hint->has_senders, 0, &measure,
+    int left = columns_choose(channels, screen_cols, hint->has_senders, 0, &measure, RANK_CHEAP,
                               is_chosen);
+    int wanted = min(hint->name_width, NAME_WANTED) - measure.name;
+    measure.name += wanted > 0 ? min(left, wanted) : 0;
+    left =
+        columns_choose(channels, screen_cols, hint->has_senders, 0, &measure, RANK_LAST, is_chosen);
 
     int more = min(left, min(hint->name_width, NAME_MAX_WIDTH) - measure.name);
     if (more > 0) {
@@ -365,7 +375,7 @@ static struct measure measure_take(int screen_cols, const struct wc_column_hint 
         trend++;
     }
     left -= trend_widths[trend] - trend_widths[0];
-    more = is_chosen[3] ? min(left, BAR_MAX_WIDTH - measure.bar) : 0;
+    more = is_chosen[3] && screen_cols >= BAR_GROWS ? min(left, BAR_MAX_WIDTH - measure.bar) : 0;
     measure.bar += more;
     left -= more;
     while (trend + 1 < N_TREND_WIDTHS && trend_widths[trend + 1] - trend_widths[trend] <= left) {
@@ -373,9 +383,6 @@ static struct measure measure_take(int screen_cols, const struct wc_column_hint 
         trend++;
     }
     measure.trend = trend_widths[trend];
-    if (left > 0 && screen_cols < 100) {
-        measure.name += min(left, NAME_MAX_WIDTH - measure.name);
-    }
     return measure;
 }
 
@@ -405,8 +412,8 @@ void wc_columns_fit(enum wc_tab tab, int screen_cols, const struct wc_column_hin
     const struct wc_column_table *table = wc_column_table(tab);
     struct measure measure = measure_take(screen_cols, hint);
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left =
-        columns_choose(table, screen_cols, hint->has_senders, hint->absent, &measure, is_chosen);
+    int left = columns_choose(table, screen_cols, hint->has_senders, hint->absent, &measure,
+                              RANK_LAST, is_chosen);
     int col = MARK_WIDTH;
 
     ret_columns->n = 0;
@@ -416,7 +423,7 @@ void wc_columns_fit(enum wc_tab tab, int screen_cols, const struct wc_column_hin
         }
         int width = column_width(&table->columns[i], &measure);
         if (table->columns[i].type == WC_COLUMN_TEXT) {
-            int more = min(left, TEXT_MAX_WIDTH - width);
+            int more = min(left, min(hint->text_width[i], TEXT_MAX_WIDTH) - width);
             more = more > 0 ? more : 0;
             width += more;
             left -= more;

@@ -98,7 +98,8 @@ struct wc_screen_columns {
 
 /* What the rows would like. */
 struct wc_column_hint {
-    int name_width; /* of the longest name shown */
+    int name_width; /* of the longest name shown, without what it may run on over its neighbour */
+    int text_width[WC_MAX_COLUMNS]; /* of the longest text in each TEXT column of this tab */
     bool has_senders;
     uint32_t absent; /* bit set of the tab's columns that this process knows nothing of */
 };

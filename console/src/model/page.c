@@ -93,7 +93,7 @@ bool wc_page_part(int kind, struct wc_part *ret_part)
         *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SENDER, "channel", "Senders"};
         return true;
     case WEIR__V1__KIND__KIND_TASK:
-        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "kind", "Single tasks"};
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "kind", "Tasks"};
         return true;
     case WEIR__V1__KIND__KIND_SEMAPHORE:
         *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "waits_for", "Waiting"};

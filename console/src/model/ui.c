@@ -170,17 +170,53 @@ const Weir__V1__Row *wc_ui_part(const struct wc_ui *ui, const struct wc_model *m
                : NULL;
 }
 
+/* How far a name may run on over the number beside it: most are short. */
+#define UI_NUMBER_WIDTH 5
+static int ui_overhang(enum wc_tab tab)
+{
+    const struct wc_screen_column *next = &wc_column_table(tab)->columns[1];
+    bool is_number = next->type == WC_COLUMN_COUNT || next->type == WC_COLUMN_RATE;
+    return is_number && next->width > UI_NUMBER_WIDTH ? next->width - UI_NUMBER_WIDTH : 0;
+}
+
 static int ui_name_width(const struct wc_model *model)
 {
-    size_t longest = 0;
+    int longest = 0;
     for (int tab = 0; tab < WC_N_TABS; tab++) {
+        const struct wc_column_table *columns = wc_column_table((enum wc_tab)tab);
         const Weir__V1__Table *table = ui_table(model, (enum wc_tab)tab)->table;
-        for (size_t i = 0; table && tab != WC_TAB_WARNINGS && i < table->n_rows; i++) {
-            size_t length = strlen(table->rows[i]->name); /* bytes: near enough for a width */
-            longest = length > longest ? length : longest;
+        /* Beside the wide numbers of counters and gauges there is room for any name. */
+        bool is_counted = tab != WC_TAB_WARNINGS && !columns->is_single &&
+                          columns->columns[1].type != WC_COLUMN_EXACT;
+        for (size_t i = 0; is_counted && table && i < table->n_rows; i++) {
+            size_t bytes = strlen(table->rows[i]->name); /* near enough for a width */
+            int need = (int)(bytes < 1000 ? bytes : 1000) - ui_overhang((enum wc_tab)tab);
+            longest = need > longest ? need : longest;
         }
     }
-    return longest > 1000 ? 1000 : (int)longest;
+    return longest;
+}
+
+/* The longest texts of a tab, by its columns. */
+static void ui_text_widths(const struct wc_model *model, enum wc_tab tab,
+                           int ret_widths[WC_MAX_COLUMNS])
+{
+    const struct wc_column_table *columns = wc_column_table(tab);
+    const struct wc_rows *rows = ui_table(model, tab);
+    for (size_t k = 0; k < columns->n_columns; k++) {
+        const struct wc_screen_column *column = &columns->columns[k];
+        const Weir__V1__Metric *metric = column->type == WC_COLUMN_TEXT
+                                             ? wc_model_metric(model, columns->kind, column->field)
+                                             : NULL;
+        ret_widths[k] = 0;
+        for (size_t i = 0; metric && rows->table && i < rows->table->n_rows; i++) {
+            const Weir__V1__Value *value = wc_model_value(rows, rows->table->rows[i], metric);
+            bool is_text = value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT;
+            size_t bytes = is_text ? strlen(value->text) : 0;
+            int length = (int)(bytes < 1000 ? bytes : 1000);
+            ret_widths[k] = length > ret_widths[k] ? length : ret_widths[k];
+        }
+    }
 }
 
 /* The columns of which this process has no metric; none of a kind that it does not have at all. */
@@ -222,6 +258,7 @@ void wc_ui_columns(const struct wc_model *model, enum wc_tab tab, int screen_col
     struct wc_column_hint hint = {.name_width = ui_name_width(model),
                                   .has_senders = wc_ui_total(model, WC_TAB_SENDERS) > 0,
                                   .absent = ui_absent(model, wc_column_table(tab))};
+    ui_text_widths(model, tab, hint.text_width);
     wc_columns_fit(tab, screen_cols, &hint, ret_columns);
 }
 

@@ -163,6 +163,24 @@ int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_styl
     return used;
 }
 
+int wc_grid_name(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
+                 const char *text)
+{
+    width = col + width > grid->cols ? grid->cols - col : width;
+    int tail = (width - 1) / 2;
+    if (tail < 1 || wc_grid_width(text, grid->ascii) <= width) {
+        return wc_grid_text(grid, row, col, width, style, text);
+    }
+    const char *rest = text, *next = text;
+    while (wc_grid_width(rest, grid->ascii) > tail || wc_text_is_mark(wc_text_take(&next))) {
+        (void)wc_text_take(&rest);
+        next = rest;
+    }
+    tail = wc_grid_width(rest, grid->ascii);
+    int used = wc_grid_text(grid, row, col, width - tail, style, text);
+    return used + wc_grid_text(grid, row, col + used, tail, style, rest);
+}
+
 int wc_grid_text_right(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                        const char *text)
 {

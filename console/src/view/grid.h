@@ -57,7 +57,11 @@ int wc_grid_fill(struct wc_grid *grid, int row, int col, int width, uint32_t ch,
 /* UTF-8 text in at most `width` columns; what does not fit ends in an ellipsis. */
 int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                  const char *text);
-/* The same, flush with the right end of the `width` columns. */
+/* The same, but what does not fit has its ellipsis in the middle: of a name and of a place in a source
+ * both ends tell. */
+int wc_grid_name(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
+                 const char *text);
+/* As wc_grid_text, flush with the right end of the `width` columns. */
 int wc_grid_text_right(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                        const char *text);
 

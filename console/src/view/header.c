@@ -152,14 +152,18 @@ static void header_process(const struct wc_view *view)
     wc_grid_text(view->grid, 0, width + 1, (int)strlen(clock), WC_LABEL, clock);
 }
 
-/* Where the rejects come from, in the process's own words; "counter" means one of its counters. */
+/* Who has counted the rejects; what a later server may say is shown as it is. */
 static const char *rejects_source(const struct wc_view *view)
 {
     const struct wc_rows *table =
         &wc_model_picture(view->model)->list[WEIR__V1__KIND__KIND_PROCESS];
-    return table->table && table->table->n_rows > 0
-               ? wc_model_text(view->model, table, table->table->rows[0], "rejects_source")
-               : "";
+    const char *source =
+        table->table && table->table->n_rows > 0
+            ? wc_model_text(view->model, table, table->table->rows[0], "rejects_source")
+            : "";
+    return strcmp(source, "counter") == 0               ? "the application's count"
+           : strcmp(source, "channels+semaphores") == 0 ? "channels, semaphores"
+                                                        : source;
 }
 
 static void header_rejects(const struct wc_view *view, struct line *line)

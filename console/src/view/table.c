@@ -38,6 +38,20 @@ static void caption_title(const char *title, char to[32])
     to[i] = '\0';
 }
 
+/* What the trend is of: where this process has not the usual number, of the one that it shows instead. */
+static const char *caption_trend(const struct wc_view *view, enum wc_tab tab,
+                                 const struct wc_screen_column *column, char to[32])
+{
+    const struct wc_column_table *table = wc_column_table(tab);
+    const char *field = wc_model_trend_field(view->model, table->kind);
+    int at = field && strcmp(field, column->field) != 0 ? wc_column_find(tab, field) : -1;
+    if (at < 0) {
+        return column->caption;
+    }
+    snprintf(to, 32, "%.20s 60s", table->columns[at].caption);
+    return to;
+}
+
 /* What is drawn under captions: a tab's list, or rows that belong to another row. */
 struct listing {
     enum wc_tab tab;
@@ -72,6 +86,8 @@ static void listing_captions(const struct wc_view *view, const struct listing *l
         if (column->type == WC_COLUMN_NAME) {
             caption_title(table->title, title);
             caption = title;
+        } else if (column->type == WC_COLUMN_TREND) {
+            caption = caption_trend(view, listing->tab, column, title);
         }
         if (type_is_left(column->type)) {
             wc_grid_text(grid, row, col, width, style, caption);
@@ -213,7 +229,7 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
     case WC_COLUMN_BLANK:
         break;
     case WC_COLUMN_TEXT:
-        wc_grid_text(view->grid, place->row, place->col, place->width,
+        wc_grid_name(view->grid, place->row, place->col, place->width,
                      place->style == WC_PLAIN ? WC_LABEL : place->style,
                      wc_model_text(view->model, list, row, column->field));
         break;
@@ -254,7 +270,7 @@ static void listing_name(const struct wc_view *view, const struct listing *listi
            cells[col + width + 1].ch == ' ') {
         width++;
     }
-    wc_grid_text(view->grid, at, col, width, style == WC_PLAIN ? WC_STRONG : style, row->name);
+    wc_grid_name(view->grid, at, col, width, style == WC_PLAIN ? WC_STRONG : style, row->name);
 }
 
 static void listing_row(const struct wc_view *view, const struct listing *listing,
