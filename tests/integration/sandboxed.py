@@ -173,13 +173,30 @@ def a_filter_that_kills_may_allow_what_the_exporter_needs():
 
 
 def is_served(host, token):
-    row = listed(host.pid)
+    # `weir list` asks each exporter for a second, which on a busy machine may not be enough.
+    row = wait_for(lambda: listed(host.pid)["grpc_address"] and listed(host.pid), "its addresses")
     weir("snapshot", "-t", row["grpc_address"], WEIR_TOKEN_FILE=token)
     weir("subscribe", "-t", host.pid, "boxed/channel/size/moves", "-C", 3, "-i", "0.2")
     asked = urllib.request.Request("http://%s/metrics" % row["http_address"],
                                    headers={"Authorization": "Bearer " + TOKEN})
     with urllib.request.urlopen(asked, timeout=console.DEADLINE) as answer:
         assert b"weir_channel_depth" in answer.read()
+
+
+def what_cannot_be_removed_is_no_crash():
+    for form in FORMS:
+        for way in (("setuid", OWNER), ("chroot", "/var")):
+            ended, killed = start(*form), start(*form)
+            ended.command(*way)
+            killed.command(*way)
+            assert listed(ended.pid)["state"] == "running"
+            ended.end()
+            killed.kill()
+            assert (listed(ended.pid)["state"], listed(killed.pid)["state"]) == ("ended", "dead"), (form, way)
+            start(*form).end()  # a start removes what needs no looking into
+            assert listed(ended.pid) is None and listed(killed.pid)["state"] == "dead", (form, way)
+    weir("prune")
+    assert not weir("list", "-o", "json").json()["data"]["processes"]
 
 
 def programs_that_the_host_executes_may_gain_rights():
@@ -214,5 +231,6 @@ if __name__ == "__main__":
          a_user_namespace_is_for_processes_with_one_thread,
          a_filter_of_system_calls_does_no_harm,
          a_filter_that_kills_may_allow_what_the_exporter_needs,
+         what_cannot_be_removed_is_no_crash,
          programs_that_the_host_executes_may_gain_rights,
          a_server_beside_keeps_what_it_needs_to_look_at_all])

@@ -52,6 +52,11 @@ struct wi_maker wi_find_maker(const struct wi_header *header)
     return (struct wi_maker){stem, header->pid_namespace};
 }
 
+const char *wi_found_state_name(const struct wi_found *found)
+{
+    return found->has_ended ? "ended" : wi_state_name(found->state);
+}
+
 static enum weir_status find_fail(struct wi_found *found, enum weir_status status, const char *why)
 {
     found->status = status;
@@ -188,6 +193,7 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
         found.opened_unix_nanos = wi_wall_shifted(
             header.opened_unix_nanos, wi_wall_step(header.started_unix_nanos, header.start_ticks));
     }
+    found.has_ended = found.state == WI_STATE_DEAD && header.has_ended;
     find_socket(&found);
 done:
     if (fd >= 0) {
@@ -766,8 +772,8 @@ void wi_find_prune(const char *dir)
         if (found->state != WI_STATE_DEAD || found->uid != geteuid()) {
             continue;
         }
-        bytes += find_bytes(found);
-        if (kept < FIND_KEEP && bytes <= FIND_KEEP_BYTES) {
+        bytes += found->has_ended ? 0 : find_bytes(found);
+        if (!found->has_ended && kept < FIND_KEEP && bytes <= FIND_KEEP_BYTES) {
             kept++;
         } else {
             find_remove(found->path);

@@ -27,6 +27,10 @@ enum wi_state {
 /* "running", "dead", "orphaned", "unknown". Owns: static. */
 const char *wi_state_name(enum wi_state state);
 
+struct wi_found;
+/* The same of a segment that was found, where "ended" is dead in good order. Owns: static. */
+const char *wi_found_state_name(const struct wi_found *found);
+
 /* One segment that was found. */
 struct wi_found {
     char path[WI_PATH_MAX];   /* of the segment */
@@ -42,6 +46,7 @@ struct wi_found {
     struct wi_owner owner;
     uid_t uid;
     enum wi_state state;
+    bool has_ended;            /* dead, but in good order: it could not take its files away */
     int64_t opened_unix_nanos; /* of a living process by the clock as it stands now */
     uint64_t bytes;            /* that it holds */
     char name[WEIR_NAME_MAX + 1];
@@ -108,8 +113,8 @@ bool wi_find_remove(const struct wi_found *found, bool is_dry, uint64_t *ret_byt
 void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
                    void *context);
 
-/* Removes dead segments of this user in a directory until, with the one about to be made, at most 4
- * and 64 MiB are left; and leavings of processes that are gone. Quiet. */
+/* Removes segments of this user in a directory whose processes have ended in good order, and dead ones until,
+ * with the one about to be made, at most 4 and 64 MiB are left; and leavings of processes that are gone. Quiet. */
 void wi_find_prune(const char *dir);
 
 #endif

@@ -190,8 +190,8 @@ struct wi_header {
     uint64_t singles_refused;
     uint64_t multiplier; /* nanoseconds = ticks * multiplier >> 32 */
     struct wi_table tables[WI_N_TABLES];
-    uint32_t id; /* random, also in the files' names; 0: made by an earlier version */
-    uint32_t id_reserved;
+    uint32_t id;        /* random, also in the files' names; 0: made by an earlier version */
+    uint32_t has_ended; /* in good order, though its files may be out of its reach; atomic */
 };
 
 #define WI_HEADER_BYTES 4096

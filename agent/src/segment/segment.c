@@ -161,6 +161,7 @@ static void segment_header_owner(struct wi_header *header, uint64_t start_ticks)
     header->pid = (uint32_t)getpid();
     header->uid = (uint32_t)geteuid();
     header->is_taken_over = 0;
+    header->has_ended = 0;
     header->start_ticks = start_ticks;
     header->id = wi_stem_new_id();
     /* Without a start time nobody can tell by the pid whether this process lives. */
@@ -385,10 +386,22 @@ static bool segment_hide(bool is_hidden)
            facts.st_ino == wi_segment.inode && rename(from, to) == 0;
 }
 
+/* A process that has changed its user or its root cannot take its files away: what is left then is no crash.
+ * Not in a file that somebody has cut off, where a store would be a signal. */
+static void segment_mark_ended(bool has_ended)
+{
+    struct stat facts;
+    if (wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode) &&
+        fstat(wi_segment.fd, &facts) == 0 && facts.st_size >= WI_HEADER_BYTES) {
+        __atomic_store_n(&wi_segment_header()->has_ended, has_ended, __ATOMIC_RELAXED);
+    }
+}
+
 void weir_stop(void)
 {
     pthread_mutex_lock(&wi_segment.lock);
     if (wi_segment.state == WI_SEGMENT_ON) {
+        segment_mark_ended(true);
         if (wi_segment.file[0]) {
             segment_hide(true);
         }
@@ -411,6 +424,7 @@ __attribute__((destructor)) static void segment_exit(void)
     bool is_ours = wi_segment_counts() || wi_segment.state == WI_SEGMENT_LOST;
     if (is_ours && wi_segment.pid == getpid() && wi_segment.file[0]) {
         char hidden[96];
+        segment_mark_ended(true);
         segment_hidden_name(hidden, sizeof(hidden));
         wi_file_unlink(wi_segment.dir, wi_segment.file, wi_segment.device, wi_segment.inode);
         wi_file_unlink(wi_segment.dir, hidden, wi_segment.device, wi_segment.inode);
@@ -631,6 +645,7 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
         wi_error_set(ret_error, "weir_start was called already");
         return WEIR_E_STATE;
     case WI_SEGMENT_STOPPED:
+        segment_mark_ended(false);
         if (wi_segment.file[0] && !segment_hide(false)) {
             wi_error_set(ret_error,
                          "the segment's file was removed from %.140s: a crash now leaves nothing",

@@ -85,7 +85,7 @@ static void list_add(struct wc_table *table, const struct wi_found *found)
         [LIST_PID] = wc_value_u64(found->pid),
         [LIST_NAME] = wc_value_text(found->name),
         [LIST_TARGET] = wc_value_text(found->has_twins ? label : NULL),
-        [LIST_STATE] = wc_value_text(is_readable ? wi_state_name(found->state) : "unreadable"),
+        [LIST_STATE] = wc_value_text(is_readable ? wi_found_state_name(found) : "unreadable"),
         [LIST_SINCE] = wc_value_time(found->opened_unix_nanos),
         [LIST_BYTES] = wc_value_u64(found->bytes),
         [LIST_HTTP] = wc_value_text(http),
