@@ -50,7 +50,7 @@ struct weir_agent_options {
  * already; WEIR_DEGRADED when it serves but not all that was asked (a port in use, a directory that
  * takes no socket): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
  * The host goes on in every case.
- * Threads: any one; waits for the thread's first steps, 100 ms at most.
+ * Threads: any one; waits until the thread has given up its rights, 100 ms at most.
  */
 WEIR_EXPORT enum weir_status weir_agent_start(const struct weir_agent_options *options,
                                               struct weir_error *ret_error);

@@ -407,15 +407,15 @@ static void *exporter_main(void *context)
 {
     struct wi_exporter *exporter = context;
     pthread_setname_np(pthread_self(), "weir-agent");
-    exporter_stand_back();
     exporter_give_up_rights(exporter);
-    sem_post(&exporter->has_started);
+    sem_post(&exporter->has_started); /* as long as this thread is served like the one that waits */
+    exporter_stand_back();
     wi_exporter_loop(exporter);
     return NULL;
 }
 
-/* So that whoever shuts the host in after the start meets a thread that is done with what only a start needs.
- * Not for ever: where real-time threads keep all processors, this one is not their equal. */
+/* So that whoever shuts the host in after the start meets a thread that has given up its rights. Not for ever:
+ * what a sandbox or a debugger does with a new thread is not the host's fault. */
 static void exporter_await_start(struct wi_exporter *exporter)
 {
     struct timespec end;
