@@ -192,7 +192,7 @@ def numbers_and_names_of_every_sort_are_written_safely():
         weir("snapshot", target, "-o", form)
     rows = weir("snapshot", target, "-o", "json").json()["data"]["channels"]
     assert [row["name"] for row in rows] == ["n\x1b\r\n\x07\u009b", "no columns", ""], rows
-    assert rows[0]["depth"] == "18446744073709551615", rows
+    assert rows[0]["depth"] == 18446744073709551615, rows
     assert rows[0]["deep"]["text"] == "t\x1b[2J\"\u20ac", rows
     assert rows[0]["deep"]["er"]["and"]["deep"]["er.x"] is None, rows
     server.close()
