@@ -43,7 +43,7 @@ void weir_channel_close(struct weir_channel *channel)
 
 void weir_channel_resize(struct weir_channel *channel, uint64_t messages)
 {
-    if (channel && wi_segment_counts()) {
+    if (channel && wi_slot_counts()) {
         __atomic_store_n(&channel->head.capacity, messages, __ATOMIC_RELAXED);
     }
 }
@@ -56,7 +56,7 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
         weir_cell_add(&cell->u.channel.bytes_in, bytes);
         return weir_sample(&channel->head, cell);
     }
-    if (!wi_segment_counts()) {
+    if (!wi_slot_counts()) {
         return 0;
     }
     struct wi_slot *slot = channel_slot(channel);
@@ -152,11 +152,11 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
         weir_channel_receive(channel, ticket, bytes);
         return;
     }
-    if (!wi_segment_counts()) {
+    if (!wi_slot_counts()) {
         return;
     }
     struct wi_slot *slot = channel_slot(channel);
-    if (weir_slot_id(&channel->head) & WEIR_ID_SHARED) {
+    if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
         channel_mark(slot, 0);
     }
     __atomic_fetch_add(wi_slot_word(slot, 1), 1, __ATOMIC_RELEASE);
@@ -173,7 +173,7 @@ static unsigned channel_reason(enum weir_reject why)
 
 void weir_channel_reject(struct weir_channel *channel, enum weir_reject why)
 {
-    if (channel && wi_segment_counts()) {
+    if (channel && wi_slot_counts()) {
         __atomic_fetch_add(&channel_slot(channel)->in.rejects[channel_reason(why)], 1,
                            __ATOMIC_RELAXED);
     }
@@ -181,7 +181,7 @@ void weir_channel_reject(struct weir_channel *channel, enum weir_reject why)
 
 void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_reject why)
 {
-    if (channel && wi_segment_counts()) {
+    if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
         __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
         __atomic_fetch_add(&slot->in.rejects[channel_reason(why)], 1, __ATOMIC_RELAXED);
@@ -192,7 +192,7 @@ void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_r
 void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
                           enum weir_discard why)
 {
-    if (channel && wi_segment_counts()) {
+    if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
         unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
         __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);

@@ -61,7 +61,7 @@ void weir_loop_close(struct weir_loop *loop)
 
 void weir_loop_set_period(struct weir_loop *loop, uint64_t period_nanos)
 {
-    if (loop && wi_segment_counts()) {
+    if (loop && wi_slot_counts()) {
         __atomic_store_n(&loop->head.capacity, period_nanos, __ATOMIC_RELAXED);
     }
 }

@@ -55,7 +55,7 @@ weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell
 /* The first ones all, then each one that ends a gap: a sample stands for what came before it. */
 weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count)
 {
-    if (head->sampling == WEIR_SAMPLING_OFF) {
+    if (head->sampling == WEIR_SAMPLING_OFF || !wi_segment_counts()) {
         return 0;
     }
     if (head->sampling == WEIR_SAMPLING_ALL || count < SAMPLER_SHARED_GAP) {

@@ -31,36 +31,37 @@ void weir_semaphore_close(struct weir_semaphore *semaphore)
 
 void weir_semaphore_resize(struct weir_semaphore *semaphore, uint64_t permits)
 {
-    if (semaphore && wi_segment_counts()) {
+    if (semaphore && wi_slot_counts()) {
         __atomic_store_n(&semaphore->head.capacity, permits, __ATOMIC_RELAXED);
     }
 }
 
 weir_ticket weir_semaphore_wait(struct weir_semaphore *semaphore)
 {
-    if (!semaphore || !wi_segment_counts()) {
+    if (!semaphore || !wi_slot_counts()) {
         return 0;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
     __atomic_fetch_add(&slot->in.other, 1, __ATOMIC_RELEASE);
-    return weir_ticket_make(weir_ticks(), 1);
+    /* Before weir_start no clock is chosen: that wait is counted and not timed. */
+    return wi_segment_counts() ? weir_ticket_make(weir_ticks(), 1) : weir_ticket_make(1, 0);
 }
 
 void weir_semaphore_waited(struct weir_semaphore *semaphore, weir_ticket waiting)
 {
-    if (!semaphore || !waiting || !wi_segment_counts()) {
+    if (!semaphore || !waiting || !wi_slot_counts()) {
         return;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
     __atomic_fetch_add(&slot->out.other, 1, __ATOMIC_RELEASE);
-    if (semaphore->head.sampling != WEIR_SAMPLING_OFF) {
+    if (semaphore->head.sampling != WEIR_SAMPLING_OFF && waiting >> WEIR_TICKET_TICK_BITS) {
         weir_wait_slow(&semaphore->head, NULL, 0, waiting, weir_ticks());
     }
 }
 
 void weir_semaphore_reject(struct weir_semaphore *semaphore, enum weir_semaphore_reject why)
 {
-    if (semaphore && wi_segment_counts()) {
+    if (semaphore && wi_slot_counts()) {
         struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
         unsigned reason = (unsigned)why <= WEIR_SEMAPHORE_CLOSED ? (unsigned)why : 0;
         __atomic_fetch_add(&slot->in.rejects[reason], 1, __ATOMIC_RELAXED);

@@ -89,12 +89,12 @@ static void single_open(struct weir_task *task, uint32_t kind, const char *label
 void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind, const char *label)
 {
     memset(ret_task, 0, sizeof(*ret_task));
-    if (!kind || !wi_segment_counts()) {
+    if (!kind || !wi_slot_counts()) {
         return;
     }
     ret_task->kind = kind;
     ret_task->pending = weir_task_spawn(kind);
-    if (!wi_segment_lock()) {
+    if (!wi_segment_counts() || !wi_segment_lock()) {
         return;
     }
     uint32_t id = wi_index_id(&kind->head);
@@ -227,7 +227,7 @@ static void single_close(struct wi_single *single, uint32_t number, struct weir_
 void weir_task_close(struct weir_task *task, enum weir_outcome outcome)
 {
     struct wi_single *single = single_of(task);
-    if (task->kind && wi_segment_counts()) {
+    if (task->kind && wi_slot_counts()) {
         if (single) {
             single_close(single, task->number, task->kind);
         }

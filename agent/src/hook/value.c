@@ -10,7 +10,7 @@ void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
     struct weir_cell *cell = wi_thread_touch(head);
     if (cell) {
         weir_cell_add(&cell->u.word[word], n);
-    } else if (wi_segment_counts()) {
+    } else if (wi_slot_counts()) {
         __atomic_fetch_add(wi_slot_word((struct wi_slot *)(void *)head, word), n, __ATOMIC_RELEASE);
     }
 }
@@ -22,7 +22,7 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
         weir_cell_add(&cell->u.task.spawned, 1);
         return weir_sample(&kind->head, cell);
     }
-    if (!wi_segment_counts()) {
+    if (!wi_slot_counts()) {
         return 0;
     }
     uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, 0);
@@ -93,7 +93,7 @@ void weir_gauge_close(struct weir_gauge *gauge)
 
 void weir_gauge_set(struct weir_gauge *gauge, int64_t value)
 {
-    if (gauge && wi_segment_counts()) {
+    if (gauge && wi_slot_counts()) {
         struct wi_slot *slot = (struct wi_slot *)(void *)gauge;
         __atomic_store_n(&slot->in.other, (uint64_t)value, __ATOMIC_RELAXED);
     }
@@ -101,7 +101,7 @@ void weir_gauge_set(struct weir_gauge *gauge, int64_t value)
 
 void weir_gauge_add(struct weir_gauge *gauge, int64_t n)
 {
-    if (gauge && wi_segment_counts()) {
+    if (gauge && wi_slot_counts()) {
         struct wi_slot *slot = (struct wi_slot *)(void *)gauge;
         __atomic_fetch_add(&slot->in.other, (uint64_t)n, __ATOMIC_RELAXED);
     }

@@ -34,11 +34,12 @@ void *wi_index_take(size_t bytes)
 
 /* ---- slots --------------------------------------------------------------------------------- */
 
-bool wi_index_add_slab(struct wi_slot *slots)
+bool wi_index_add_slab(struct wi_slot *slots, uint32_t line)
 {
     struct wi_slot_slab *slab = wi_index_take(sizeof(*slab));
     if (slab) {
         slab->slots = slots;
+        slab->line = line;
         __atomic_store_n(&wi_index.slabs[wi_index.n_slabs], slab, __ATOMIC_RELEASE);
         wi_index.n_slabs++;
     }
@@ -73,7 +74,7 @@ static void index_write_slots(void)
 {
     uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
     for (uint32_t s = 0; s < wi_index.n_slabs; s++) {
-        slabs[s] = wi_segment_line_of(wi_index.slabs[s]->slots);
+        slabs[s] = wi_index.slabs[s]->line;
     }
     for (uint32_t id = 0; id < wi_index.n_slots; id++) {
         struct weir_slot_head *head = &wi_segment_slot(id)->head;

@@ -32,6 +32,7 @@ struct wi_slot_entry {
 
 struct wi_slot_slab {
     struct wi_slot *slots;
+    uint32_t line; /* where the file says that they lie */
     struct wi_slot_entry entries[WI_SLAB_SLOTS];
 };
 
@@ -97,8 +98,9 @@ static inline struct wi_slot_entry *wi_index_entry(const struct weir_slot_head *
     return id == UINT32_MAX ? NULL : wi_index_slot(id);
 }
 
-/* A slab of slots that lies at `slots`. Returns false when there is no memory. The lock is held. */
-bool wi_index_add_slab(struct wi_slot *slots);
+/* A slab of slots that lies at `slots`, in the file at `line`. Returns false when there is no memory. The
+ * lock is held. */
+bool wi_index_add_slab(struct wi_slot *slots, uint32_t line);
 
 /* The cell of an id in a shard, NULL where that thread has none. The shard may belong to a running
  * thread. */

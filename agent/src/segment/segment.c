@@ -9,6 +9,7 @@
 #include "hook/clock.h"
 #include "hook/thread.h"
 #include "segment/environment.h"
+#include "segment/early.h"
 #include "segment/file.h"
 #include "segment/find.h"
 #include "segment/stem.h"
@@ -37,6 +38,7 @@ struct segment_wish {
     uint32_t max_singles;
     uint64_t start_ticks; /* read while there is a descriptor to read it with */
     bool is_off;
+    bool has_early_counts;     /* what was counted before the start is this process's */
     struct weir_error problem; /* a value that could not be used */
 };
 
@@ -154,8 +156,7 @@ uint64_t wi_segment_now(void)
     return (uint64_t)(wi_wall_since_boot() + wi_segment.wall_ahead);
 }
 
-/* Fills what a header says of its process. */
-static void segment_header_owner(struct wi_header *header, uint64_t start_ticks)
+void wi_segment_own(struct wi_header *header, uint64_t start_ticks)
 {
     struct stat facts;
     header->pid = (uint32_t)getpid();
@@ -197,7 +198,7 @@ static void segment_header_fill(struct wi_header *header, const struct segment_w
     memcpy(header->name, wish->name, sizeof(header->name));
     wi_text_clean(header->program, sizeof(header->program), wish->program);
     snprintf(header->version, sizeof(header->version), "%s", WEIR_VERSION);
-    segment_header_owner(header, wish->start_ticks);
+    wi_segment_own(header, wish->start_ticks);
     header->magic = WI_MAGIC;
 }
 
@@ -235,12 +236,17 @@ static void segment_remember_file(int fd, const char *dir)
     }
 }
 
-static void segment_adopt(unsigned char *base, uint64_t bytes)
+/* Puts the handles of before into the new segment. Returns false when there is no memory for that. */
+static bool segment_adopt(const struct segment_wish *wish, unsigned char *base, uint64_t bytes)
 {
     wi_segment.base = base;
     wi_segment.map_bytes = bytes;
+    wi_segment.sampling = wish->sampling;
     wi_index.reserved_bytes = WI_FIRST_RESERVE;
     wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
+    memset(wi_segment.sources, 0, sizeof(wi_segment.sources));
+    memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
+    return wi_early_lay(wish->has_early_counts);
 }
 
 /* A file of this size, mapped and its first pages reserved. On failure nothing is left. */
@@ -266,6 +272,11 @@ static enum weir_status segment_build_file(const struct segment_wish *wish, cons
     }
     segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
     struct wi_header *header = (struct wi_header *)(void *)base;
+    if (!segment_adopt(wish, base, bytes)) {
+        wi_error_set(ret_error, "no memory for the handles that are open already");
+        status = WEIR_E_MEMORY;
+        goto failed;
+    }
     segment_remember_file(fd, dir);
     segment_remember_name(header);
     status = wi_file_publish(fd, dir, temporary, wi_segment.file, ret_error);
@@ -274,9 +285,9 @@ static enum weir_status segment_build_file(const struct segment_wish *wish, cons
         wi_segment.file[0] = '\0';
         goto failed;
     }
-    segment_adopt(base, bytes);
     return WEIR_OK;
 failed:
+    wi_segment.base = NULL;
     if (base) {
         munmap(base, bytes);
     }
@@ -297,7 +308,11 @@ static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
         return WEIR_E_MEMORY;
     }
     segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
-    segment_adopt(base, bytes);
+    if (!segment_adopt(wish, base, bytes)) {
+        wi_segment.base = NULL;
+        munmap(base, bytes);
+        return WEIR_E_MEMORY;
+    }
     wi_segment.fd = -1;
     return WEIR_OK;
 }
@@ -331,7 +346,8 @@ static enum weir_status segment_build(const struct segment_wish *wish, struct we
  * it says is worth nothing, and nothing is made in it any more. */
 static bool segment_is_whole(void)
 {
-    if (WEIR_LIKELY(__atomic_load_n(&wi_segment_header()->magic, __ATOMIC_RELAXED) == WI_MAGIC)) {
+    if (WEIR_LIKELY(!wi_segment.base ||
+                    __atomic_load_n(&wi_segment_header()->magic, __ATOMIC_RELAXED) == WI_MAGIC)) {
         return true;
     }
     wi_segment_lose();
@@ -482,36 +498,6 @@ static bool segment_parent_has_gone(const struct wi_header *header)
     }
 }
 
-static void segment_cells_zero(void)
-{
-    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
-        const struct wi_shard_entry *shard = &wi_index.shards[s];
-        for (uint32_t c = 0; c < shard->n_chunks * WEIR_CHUNK_CELLS; c++) {
-            struct weir_cell *cell = wi_index_cell(shard, c);
-            if (cell) {
-                wi_cell_reset(cell);
-            }
-        }
-    }
-}
-
-static void segment_slots_zero(void)
-{
-    for (uint32_t id = 0; id < wi_index.n_slots; id++) {
-        struct wi_slot *slot = wi_segment_slot(id);
-        uint64_t has_senders = slot->out.has_senders;
-        memset(&slot->in, 0, sizeof(slot->in));
-        memset(&slot->out, 0, sizeof(slot->out));
-        slot->out.has_senders = has_senders;
-        for (int which = 0; which < 2; which++) {
-            struct weir_histogram *histogram = wi_index_slot(id)->histogram[which];
-            if (histogram) {
-                memset(histogram, 0, sizeof(*histogram));
-            }
-        }
-    }
-}
-
 /* Copies what the index knows of the inherited segment: as much as there was at the fork. What the parent
  * has made since is not of this child. */
 static bool segment_copy(int fd, unsigned char *base)
@@ -537,13 +523,15 @@ static enum weir_status segment_move(int fd, uint64_t start_ticks)
         munmap(base, wi_segment.map_bytes);
         return WEIR_E_MEMORY;
     }
-    segment_header_owner((struct wi_header *)(void *)base, start_ticks);
-    if (mremap(base, wi_segment.map_bytes, wi_segment.map_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+    wi_segment_own((struct wi_header *)(void *)base, start_ticks);
+    void *early = wi_early_map(base);
+    if (early == MAP_FAILED ||
+        mremap(base, wi_segment.map_bytes, wi_segment.map_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
                wi_segment.base) == MAP_FAILED) {
         munmap(base, wi_segment.map_bytes);
         return WEIR_E_SYSTEM;
     }
-    return WEIR_OK;
+    return wi_early_move(early) ? WEIR_OK : WEIR_E_SYSTEM;
 }
 
 /* The copy has one thread. Another may have been at work on the lists when this one was forked off: slots
@@ -555,8 +543,7 @@ static void segment_settle(bool has_adopted)
         wi_index.shards[s].state = WI_SHARD_FREE;
     }
     if (!has_adopted) {
-        segment_cells_zero();
-        segment_slots_zero();
+        wi_slots_zero();
         wi_senders_zero();
         wi_singles_zero();
         header->handles_refused = header->cells_refused = header->samples_lost = 0;
@@ -572,10 +559,10 @@ static void segment_settle(bool has_adopted)
 
 /* One child only goes on with the counts of a process that has gone: the memory that all of them still
  * share says whether another was first. */
-static bool segment_take_over(void)
+static bool segment_take_over(struct wi_header *header)
 {
     uint32_t free_to_take = 0;
-    return __atomic_compare_exchange_n(&wi_segment_header()->is_taken_over, &free_to_take, 1, false,
+    return __atomic_compare_exchange_n(&header->is_taken_over, &free_to_take, 1, false,
                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
@@ -585,7 +572,7 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
     const struct wi_header parent = *wi_segment_header();
     const struct wi_segment before = wi_segment;
     bool has_gone = segment_parent_has_gone(&parent);
-    bool has_adopted = has_gone && segment_take_over();
+    bool has_adopted = has_gone && segment_take_over(wi_segment_header());
     char dir[sizeof(wi_segment.dir)];
     char temporary[64] = "";
     int fd = -1;
@@ -628,16 +615,45 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
 
 static pthread_once_t segment_once = PTHREAD_ONCE_INIT;
 
-static void segment_register(void)
+static void segment_register_fork(void)
 {
     pthread_atfork(NULL, NULL, segment_after_fork);
+}
+
+void wi_segment_watch_forks(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, segment_register_fork);
+}
+
+static void segment_register(void)
+{
+    wi_segment_watch_forks();
     wi_clock_start();
 }
 
-static enum weir_status segment_start(const struct segment_wish *wish, struct weir_error *ret_error)
+/* A segment, in a process that has none yet. A child of fork may have handles from before nevertheless: with
+ * what they counted where the parent has gone. */
+static enum weir_status segment_begin(struct segment_wish *wish, struct weir_error *ret_error)
+{
+    struct wi_header *owner = wi_early_owner();
+    wish->has_early_counts = wi_segment.state != WI_SEGMENT_FORKED ||
+                             (segment_parent_has_gone(owner) && segment_take_over(owner));
+    enum weir_status status = segment_build(wish, ret_error);
+    if (wi_segment.base && wi_early_refused()) {
+        wi_error_set(
+            &wish->problem,
+            "%u handles beyond the 256 that can be opened before weir_start count nothing; "
+            "open them after it",
+            wi_early_refused());
+    }
+    return status;
+}
+
+static enum weir_status segment_start(struct segment_wish *wish, struct weir_error *ret_error)
 {
     enum weir_status status = WEIR_OK;
-    if (wi_segment.state != WI_SEGMENT_NONE && wi_segment_header()->magic != WI_MAGIC) {
+    if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
         wi_segment.state = WI_SEGMENT_LOST;
     }
     switch (wi_segment.state) {
@@ -659,10 +675,11 @@ static enum weir_status segment_start(const struct segment_wish *wish, struct we
                      "to count again");
         return WEIR_E_CORRUPT;
     case WI_SEGMENT_FORKED:
-        status = segment_restart(wish, ret_error);
+        status =
+            wi_segment.base ? segment_restart(wish, ret_error) : segment_begin(wish, ret_error);
         break;
     default:
-        status = segment_build(wish, ret_error);
+        status = segment_begin(wish, ret_error);
         break;
     }
     if (status != WEIR_OK && status != WEIR_DEGRADED) {
@@ -747,7 +764,7 @@ bool wi_segment_is_nameless(void)
 
 void weir_health_read(struct weir_health *ret_health)
 {
-    struct weir_health health = {.size = ret_health->size};
+    struct weir_health health = {.size = ret_health->size, .handles_refused = wi_early_refused()};
     if (wi_segment_counts()) {
         const struct wi_header *header = wi_segment_header();
         health.segment_bytes = __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_RELAXED);

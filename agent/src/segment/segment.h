@@ -13,7 +13,8 @@
 #include <sys/types.h>
 
 enum wi_segment_state {
-    WI_SEGMENT_NONE, /* never started: there are no handles */
+    WI_SEGMENT_NONE,  /* never started: there are no handles */
+    WI_SEGMENT_EARLY, /* not started, and there are: they count in memory that nobody sees yet */
     WI_SEGMENT_ON,
     WI_SEGMENT_STOPPED, /* nameless; hooks count on */
     WI_SEGMENT_FORKED,  /* a child that has not started anew: hooks do nothing */
@@ -72,11 +73,25 @@ struct wi_segment {
 
 extern struct wi_segment wi_segment;
 
+/* Whether there is a segment in which hooks count. */
 static inline bool wi_segment_counts(void)
 {
     uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
     return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED;
 }
+
+/* Whether hooks count in the shared words of a slot. */
+static inline bool wi_slot_counts(void)
+{
+    uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
+    return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED || state == WI_SEGMENT_EARLY;
+}
+
+/* Makes a child of fork count nothing before it starts anew. From the first handle or start on. */
+void wi_segment_watch_forks(void);
+
+/* Fills what a header says of its process. */
+void wi_segment_own(struct wi_header *header, uint64_t start_ticks);
 
 /* For what makes something in the segment: takes the lock, or tries to. False: it is not held, as it is
  * another's or the segment is no more what this process made. */
@@ -142,6 +157,11 @@ struct wi_opening {
 /* Enters a handle; NULL when that cannot be: counted, and logged once. Takes the lock. */
 struct weir_slot_head *wi_slot_open(const struct wi_opening *opening);
 
+/* What a slot says of where it was opened, as an offset in WI_STRING_UNIT bytes, and of its sampling. The
+ * lock is held. */
+uint32_t wi_slot_source(const char *file);
+uint8_t wi_slot_sampling(enum weir_latency latency);
+
 /* Takes it out. NULL is fine. Takes the lock. */
 void wi_slot_close(struct weir_slot_head *head);
 
@@ -173,6 +193,7 @@ void wi_table_settle(enum wi_table_id table);
 void wi_senders_close(uint32_t channel, uint32_t generation);
 
 /* In a copy that counts anew: messages from before are not the copy's. */
+void wi_slots_zero(void);
 void wi_senders_zero(void);
 void wi_singles_zero(void);
 

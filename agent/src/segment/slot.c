@@ -6,6 +6,7 @@
 #include "segment/segment.h"
 
 #include "hook/thread.h"
+#include "segment/early.h"
 #include "segment/file.h"
 #include "segment/kind.h"
 
@@ -16,9 +17,10 @@ static bool slot_grow(void)
 {
     struct wi_header *header = wi_segment_header();
     uint32_t n = wi_index.n_slabs;
-    uint32_t line =
-        n < WI_MAX_SLABS ? wi_segment_take(WI_SLAB_SLOTS * sizeof(struct wi_slot) / WEIR_LINE) : 0;
-    if (!line || !wi_index_add_slab(wi_segment_line(line))) {
+    uint32_t line = header && n < WI_MAX_SLABS
+                        ? wi_segment_take(WI_SLAB_SLOTS * sizeof(struct wi_slot) / WEIR_LINE)
+                        : 0;
+    if (!line || !wi_index_add_slab(wi_segment_line(line), line)) {
         return false;
     }
     uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
@@ -75,6 +77,37 @@ void wi_slots_settle(void)
     wi_segment_header()->n_handles = wi_index.n_handles;
 }
 
+static void slot_zero_cells(void)
+{
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        const struct wi_shard_entry *shard = &wi_index.shards[s];
+        for (uint32_t c = 0; c < shard->n_chunks * WEIR_CHUNK_CELLS; c++) {
+            struct weir_cell *cell = wi_index_cell(shard, c);
+            if (cell) {
+                wi_cell_reset(cell);
+            }
+        }
+    }
+}
+
+void wi_slots_zero(void)
+{
+    slot_zero_cells();
+    for (uint32_t id = 0; id < wi_index.n_slots; id++) {
+        struct wi_slot *slot = wi_segment_slot(id);
+        uint64_t has_senders = slot->out.has_senders;
+        memset(&slot->in, 0, sizeof(slot->in));
+        memset(&slot->out, 0, sizeof(slot->out));
+        slot->out.has_senders = has_senders;
+        for (int which = 0; which < 2; which++) {
+            struct weir_histogram *histogram = wi_index_slot(id)->histogram[which];
+            if (histogram) {
+                memset(histogram, 0, sizeof(*histogram));
+            }
+        }
+    }
+}
+
 /* The histogram of an id in a shard: where it is kept, NULL where there is none. */
 static struct weir_histogram **slot_own_histogram(const struct wi_shard_entry *shard, uint32_t id)
 {
@@ -100,7 +133,7 @@ static void slot_clear_cells(uint32_t id)
     }
 }
 
-static uint8_t slot_sampling(enum weir_latency latency)
+uint8_t wi_slot_sampling(enum weir_latency latency)
 {
     switch (latency) {
     case WEIR_LATENCY_OFF:
@@ -115,7 +148,7 @@ static uint8_t slot_sampling(enum weir_latency latency)
 }
 
 /* Handles that are opened in one file share its name. */
-static uint32_t slot_source(const char *file)
+uint32_t wi_slot_source(const char *file)
 {
     if (!file || !file[0]) {
         return 0;
@@ -150,8 +183,9 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     struct weir_slot_head *head = &slot->head;
     entry->kind = opening->kind;
     entry->is_shared = opening->storage == WEIR_STORAGE_SHARED;
+    bool has_histograms = opening->has_histograms && wi_segment.base;
     for (int which = 0; which < 2; which++) {
-        entry->histogram[which] = opening->has_histograms ? wi_segment_take_histogram() : NULL;
+        entry->histogram[which] = has_histograms ? wi_segment_take_histogram() : NULL;
         STORE(head->histogram[which], wi_segment_line_of(entry->histogram[which]));
     }
     wi_words_zero(&slot->in, sizeof(slot->in));
@@ -160,23 +194,41 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     STORE(head->kind, opening->kind);
     STORE(head->flags, opening->flags);
     STORE(head->flavor, opening->flavor);
-    STORE(head->sampling, slot_sampling(opening->latency));
+    STORE(head->sampling, wi_slot_sampling(opening->latency));
     STORE(head->capacity, opening->capacity);
     STORE(head->opened_at, wi_segment_now());
     STORE(head->name, entry->name);
-    STORE(head->source, slot_source(opening->source_file));
+    STORE(head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
     STORE(head->source_line, opening->source_line);
     STORE(head->reserved[0], 0);
+}
+
+/* In the segment, where there is one. */
+static void slot_show_numbers(void)
+{
+    struct wi_header *header = wi_segment_header();
+    if (header) {
+        __atomic_store_n(&header->n_slots, wi_index.n_slots, __ATOMIC_RELEASE);
+        STORE(header->n_handles, wi_index.n_handles);
+    }
+}
+
+/* Before weir_start there is no segment to keep a name in. */
+static bool slot_name(uint32_t id, const struct wi_opening *opening)
+{
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    if (!wi_segment.base) {
+        return wi_early_keep(id, opening);
+    }
+    entry->name = wi_segment_take_string(opening->name, &entry->name_class);
+    return entry->name;
 }
 
 /* The lock is held. */
 static struct weir_slot_head *slot_open(const struct wi_opening *opening)
 {
-    struct wi_header *header = wi_segment_header();
     uint32_t id = slot_take();
-    uint8_t class;
-    uint32_t name = id == UINT32_MAX ? 0 : wi_segment_take_string(opening->name, &class);
-    if (!name) {
+    if (id == UINT32_MAX || !slot_name(id, opening)) {
         if (id != UINT32_MAX && id < wi_index.n_slots) {
             slot_give_back(id);
         }
@@ -186,8 +238,6 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     struct wi_slot_entry *entry = wi_index_slot(id);
     STORE(entry->state, WI_SLOT_CLAIMED);
     entry->generation++;
-    entry->name = name;
-    entry->name_class = class;
     __atomic_store_n(&slot->head.state, WI_SLOT_CLAIMED, __ATOMIC_RELEASE);
     __atomic_store_n(&slot->head.generation, entry->generation, __ATOMIC_SEQ_CST);
     slot_clear_cells(id);
@@ -196,10 +246,21 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     __atomic_store_n(&slot->head.state, WI_SLOT_READY, __ATOMIC_RELEASE);
     if (id >= wi_index.n_slots) {
         __atomic_store_n(&wi_index.n_slots, id + 1, __ATOMIC_RELEASE);
-        __atomic_store_n(&header->n_slots, id + 1, __ATOMIC_RELEASE);
     }
-    STORE(header->n_handles, ++wi_index.n_handles);
+    wi_index.n_handles++;
+    slot_show_numbers();
     return &slot->head;
+}
+
+/* The lock is held. */
+static void slot_count_refused(void)
+{
+    if (wi_segment.base) {
+        wi_segment.has_logged_limit = true;
+        __atomic_fetch_add(&wi_segment_header()->handles_refused, 1, __ATOMIC_RELAXED);
+    } else {
+        wi_early_refuse();
+    }
 }
 
 /* Hooks cannot say that the segment was given up: the next opening does. */
@@ -219,14 +280,18 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
     if (!opening->name || !opening->name[0]) {
         return NULL;
     }
-    if (!wi_segment_counts() || !wi_segment_lock()) {
+    bool is_first = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE) == WI_SEGMENT_NONE;
+    if ((!is_first && !wi_slot_counts()) || !wi_segment_lock()) {
         return slot_refuse();
     }
+    if (wi_segment.state == WI_SEGMENT_NONE && !wi_early_make()) {
+        wi_segment_unlock();
+        return NULL;
+    }
     struct weir_slot_head *head = slot_open(opening);
-    bool must_log = !head && !wi_segment.has_logged_limit;
+    bool must_log = !head && wi_segment.base && !wi_segment.has_logged_limit;
     if (!head) {
-        wi_segment.has_logged_limit = true;
-        __atomic_fetch_add(&wi_segment_header()->handles_refused, 1, __ATOMIC_RELAXED);
+        slot_count_refused();
     }
     wi_segment_unlock();
     if (must_log) {
@@ -258,12 +323,13 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
     STORE(entry->state, WI_SLOT_FREE);
     __atomic_store_n(&head->state, WI_SLOT_FREE, __ATOMIC_RELEASE);
     slot_give_back(id);
-    STORE(wi_segment_header()->n_handles, --wi_index.n_handles);
+    wi_index.n_handles--;
+    slot_show_numbers();
 }
 
 void wi_slot_close(struct weir_slot_head *head)
 {
-    if (!head || !wi_segment_counts() || !wi_segment_lock()) {
+    if (!head || !wi_slot_counts() || !wi_segment_lock()) {
         return;
     }
     uint32_t id = wi_index_id(head);

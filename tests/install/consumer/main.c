@@ -7,6 +7,16 @@
 
 #include <stdio.h>
 
+static struct weir_counter *early;
+
+/* As a constructor of a static object does: before weir_start. */
+__attribute__((constructor)) static void construct(void)
+{
+    struct weir_value_options options = WEIR_VALUE_INIT("early");
+    early = weir_counter_open(&options);
+    weir_counter_add(early, 1);
+}
+
 int main(void)
 {
     struct weir_options options = WEIR_OPTIONS_INIT;
@@ -43,5 +53,5 @@ int main(void)
     weir_agent_stop();
 #endif
     weir_stop();
-    return channel && health.threads == 1 ? 0 : 1;
+    return channel && early && health.threads == 1 ? 0 : 1;
 }

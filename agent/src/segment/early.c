@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is exact about it: a hook adds by one instruction at an address that never changes. The slots'
+ * memory is replaced by the file's within one system call; when that has returned, no processor writes
+ * to the old memory any more. So each addition is either in the old memory, which is read after that,
+ * or in the file.
+ */
+#include "segment/early.h"
+
+#include "segment/environment.h"
+#include "segment/file.h"
+#include "segment/kind.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define EARLY_SLOT_BYTES (WI_SLAB_SLOTS * sizeof(struct wi_slot))
+#define EARLY_TEXT_STEP  32
+
+_Static_assert(WI_HEADER_BYTES % 4096 == 0 && EARLY_SLOT_BYTES % 4096 == 0 &&
+                   (size_t)WI_FIRST_LINE * WEIR_LINE % 4096 == 0,
+               "the first slab can be mapped by itself");
+
+struct early_text {
+    char *text;
+    size_t room;
+};
+
+/* What a slot says only in the segment. */
+struct early_slot {
+    struct early_text name, source;
+    enum weir_latency latency;
+    bool has_histograms;
+};
+
+static struct {
+    unsigned char *base; /* the owner's page, then the slots; NULL: none */
+    struct early_slot *slots;
+    uint32_t refused;
+} early;
+
+static struct wi_slot *early_slots(void)
+{
+    return (struct wi_slot *)(void *)(early.base + WI_HEADER_BYTES);
+}
+
+bool wi_early_make(void)
+{
+    if (wi_environment_is_off()) {
+        return false;
+    }
+    early.slots = early.slots ? early.slots : wi_index_take(WI_SLAB_SLOTS * sizeof(*early.slots));
+    if (!early.slots) {
+        return false;
+    }
+    void *base = mmap(NULL, WI_HEADER_BYTES + EARLY_SLOT_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) {
+        return false;
+    }
+    early.base = base;
+    if (!wi_index_add_slab(early_slots(), 0)) {
+        early.base = NULL;
+        munmap(base, WI_HEADER_BYTES + EARLY_SLOT_BYTES);
+        return false;
+    }
+    wi_segment_own(wi_early_owner(), wi_file_start_ticks(0));
+    wi_segment.session = getsid(0);
+    wi_segment_watch_forks();
+    __atomic_store_n(&wi_segment.state, WI_SEGMENT_EARLY, __ATOMIC_RELEASE);
+    return true;
+}
+
+struct wi_header *wi_early_owner(void)
+{
+    return (struct wi_header *)(void *)early.base;
+}
+
+/* Room that a slot has is used again: a program may open and close for ever. */
+static bool early_copy(struct early_text *kept, const char *text)
+{
+    char clean[WEIR_NAME_MAX + 1];
+    size_t length = wi_text_clean(clean, sizeof(clean), text);
+    if (length >= kept->room) {
+        size_t room = (length + EARLY_TEXT_STEP) / EARLY_TEXT_STEP * EARLY_TEXT_STEP;
+        char *fresh = wi_index_take(room);
+        if (!fresh) {
+            return false;
+        }
+        *kept = (struct early_text){fresh, room};
+    }
+    memcpy(kept->text, clean, length + 1);
+    return true;
+}
+
+bool wi_early_keep(uint32_t id, const struct wi_opening *opening)
+{
+    struct early_slot *slot = &early.slots[id];
+    slot->latency = opening->latency;
+    slot->has_histograms = opening->has_histograms;
+    return early_copy(&slot->name, opening->name) &&
+           early_copy(&slot->source, opening->source_file ? opening->source_file : "");
+}
+
+void wi_early_refuse(void)
+{
+    early.refused++;
+}
+
+uint32_t wi_early_refused(void)
+{
+    return early.refused;
+}
+
+/* ---- into the segment ---------------------------------------------------------------------- */
+
+/* Of a slot when it was copied: a hook may have set them anew while its memory was replaced. */
+struct early_before {
+    uint64_t other, capacity;
+};
+
+static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
+                            struct early_before *ret_before)
+{
+    const struct wi_slot *from = &early_slots()[id];
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    to->head = from->head;
+    to->head.id = id | (entry->is_shared ? WEIR_ID_SHARED : 0);
+    to->head.state = entry->state;
+    to->head.generation = entry->generation;
+    to->head.kind = entry->kind;
+    ret_before->capacity = to->head.capacity;
+    ret_before->other = is_counted ? __atomic_load_n(&from->in.other, __ATOMIC_RELAXED) : 0;
+    if (entry->kind == WI_GAUGE) {
+        to->in.other = ret_before->other;
+    }
+    if (entry->state == WI_SLOT_READY) {
+        const struct early_slot *kept = &early.slots[id];
+        to->head.name = entry->name = wi_segment_take_string(kept->name.text, &entry->name_class);
+        to->head.source = wi_slot_source(kept->source.text);
+        to->head.sampling = wi_slot_sampling(kept->latency);
+        for (int which = 0; which < 2; which++) {
+            entry->histogram[which] = kept->has_histograms ? wi_segment_take_histogram() : NULL;
+            to->head.histogram[which] = wi_segment_line_of(entry->histogram[which]);
+        }
+    }
+}
+
+static void early_add(uint64_t *to, const uint64_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        __atomic_fetch_add(&to[i], from[i], __ATOMIC_RELAXED);
+    }
+}
+
+/* Adds what the old memory has, in which nobody counts any more. */
+static void early_add_slot(uint32_t id, const struct wi_slot *from, struct early_before *before)
+{
+    struct wi_slot *to = &early_slots()[id];
+    uint8_t kind = wi_index_slot(id)->kind;
+    early_add(to->in.shared, from->in.shared, 3);
+    early_add(to->in.rejects, from->in.rejects, 4);
+    early_add(to->out.shared, from->out.shared, 3);
+    early_add(to->out.discarded, from->out.discarded, 3);
+    /* A gauge was copied; what was added to it since is added. Where it was set twice within the moment, it
+     * is off until it is set again. */
+    uint64_t other = from->in.other - (kind == WI_GAUGE ? before->other : 0);
+    early_add(&to->in.other, &other, 1);
+    if (kind == WI_CHANNEL) {
+        uint64_t mark = __atomic_load_n(&to->out.other, __ATOMIC_RELAXED);
+        while (mark < from->out.other &&
+               !__atomic_compare_exchange_n(&to->out.other, &mark, from->out.other, true,
+                                            __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        }
+    } else {
+        early_add(&to->out.other, &from->out.other, 1);
+    }
+    __atomic_compare_exchange_n(&to->head.capacity, &before->capacity, from->head.capacity, false,
+                                __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+/* Another mapping of the same pages. */
+static void *early_twin(void *slots)
+{
+    return mremap(slots, 0, EARLY_SLOT_BYTES, MREMAP_MAYMOVE);
+}
+
+void *wi_early_map(unsigned char *base)
+{
+    if (!early.base) {
+        return NULL;
+    }
+    void *twin = early_twin(base + (size_t)wi_index.slabs[0]->line * WEIR_LINE);
+    if (twin != MAP_FAILED) {
+        wi_file_populate(twin, 0, EARLY_SLOT_BYTES); /* no later hook faults */
+    }
+    return twin;
+}
+
+bool wi_early_move(void *slots)
+{
+    return !slots || mremap(slots, EARLY_SLOT_BYTES, EARLY_SLOT_BYTES,
+                            MREMAP_MAYMOVE | MREMAP_FIXED, early_slots()) != MAP_FAILED;
+}
+
+static void early_show(uint32_t line)
+{
+    struct wi_header *header = wi_segment_header();
+    uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
+    slabs[0] = line;
+    header->n_slabs = 1;
+    header->n_slots = wi_index.n_slots;
+    header->n_handles = wi_index.n_handles;
+    header->handles_refused = early.refused;
+}
+
+bool wi_early_lay(bool is_counted)
+{
+    struct early_before before[WI_SLAB_SLOTS];
+    if (!early.base) {
+        return true;
+    }
+    uint32_t line = wi_segment_take(EARLY_SLOT_BYTES / WEIR_LINE);
+    wi_index.slabs[0]->line = line;
+    void *old = line ? early_twin(early_slots()) : MAP_FAILED;
+    if (old == MAP_FAILED) {
+        return false;
+    }
+    struct wi_slot *slots = wi_segment_line(line);
+    for (uint32_t id = 0; id < wi_index.n_slots; id++) {
+        early_copy_slot(&slots[id], id, is_counted, &before[id]);
+    }
+    void *fresh = wi_early_map(wi_segment.base);
+    bool is_laid = fresh != MAP_FAILED && wi_early_move(fresh);
+    for (uint32_t id = 0; is_laid && is_counted && id < wi_index.n_slots; id++) {
+        early_add_slot(id, (const struct wi_slot *)old + id, &before[id]);
+    }
+    munmap(old, EARLY_SLOT_BYTES);
+    early_show(line);
+    return is_laid;
+}
