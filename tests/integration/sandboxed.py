@@ -5,9 +5,11 @@
 and with hooks alone: none comes to harm, and what each of them loses is what docs/threads.md says. Needs root."""
 
 import ctypes
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -144,6 +146,29 @@ def a_user_namespace_is_for_processes_with_one_thread():
     goes_on(host)
 
 
+def a_host_in_a_user_namespace_is_served():
+    """It is root there, and an unprivileged user here."""
+    for form in FORMS:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as own:
+            os.chown(own, OWNER, OWNER)
+            host = Host("--user", "--map-root-user", shutil.copy(console.HOST, own), "--name", "boxed",
+                        "--channel", "moves:unbounded:0:0:7", "--http", "127.0.0.1:0", *form,
+                        program="unshare", uid=OWNER, WEIR_DIR=own)
+            if not form:
+                assert settled(host)[:3] == (KEPT, KEPT, 0)
+            host.command("setgid", 0)
+            host.command("setuid", 0)
+            for look in (lambda *words: weir(*words, WEIR_DIR=own).out,
+                         lambda *words: as_the_new_user(*words, WEIR_DIR=own).stdout):
+                data = json.loads(look("snapshot", host.pid, "-o", "json"))
+                assert data["target"]["state"] == "running" and data["data"]["channels"][0]["depth"] == 7, data
+                [row] = json.loads(look("list", "-o", "json"))["data"]["processes"]
+                assert row["pid"] == host.pid and row["state"] == "running", row
+            assert bool(row["http_address"]) == (not form), row  # its own user's console reaches the exporter
+            host.end()
+            assert not [name for name in os.listdir(own) if name != "host"], os.listdir(own)
+
+
 def a_filter_of_system_calls_does_no_harm():
     forbidden = "openat,socket,accept4,fallocate,madvise,mmap,linkat,capget,sched_yield,newfstatat,unlink"
     for form in FORMS:
@@ -181,6 +206,35 @@ def is_served(host, token):
                                    headers={"Authorization": "Bearer " + TOKEN})
     with urllib.request.urlopen(asked, timeout=console.DEADLINE) as answer:
         assert b"weir_channel_depth" in answer.read()
+
+
+def as_the_new_user(*words, **more):
+    """A whole run of weir by the user that the host has become, who may not be able to reach the build."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as own:
+        os.chmod(own, 0o755)
+        program = shutil.copy(console.WEIR, own)
+        kept = {name: value for name, value in console.environment.items() if name != "WEIR_DIR"}
+        return subprocess.run([program, *(str(word) for word in words)], user=OWNER, group=OWNER, extra_groups=[],
+                              cwd="/", env={**kept, **more}, capture_output=True, text=True, timeout=console.DEADLINE, check=False)
+
+
+def the_new_user_is_told_both_uids():
+    host, alone = start(), start("--no-agent")
+    for each in (host, alone):
+        each.command("setuid", OWNER)
+    told = "process %d runs as uid %d, its segment belongs to uid 0" % (host.pid, OWNER)
+    done = as_the_new_user("list", "-o", "json")
+    [row] = [row for row in json.loads(done.stdout)["data"]["processes"] if row["pid"] == host.pid]
+    assert row["state"] == "unreadable" and row["problem"].startswith(told), row
+    done = as_the_new_user("snapshot", host.pid)
+    assert done.returncode == 5 and told in done.stderr and done.stderr.count("\n") == 1, done
+    # Of hooks alone the kernel shows nothing to anybody but root.
+    done = as_the_new_user("snapshot", alone.pid)
+    assert done.returncode == 5 and "only root may see" in done.stderr and str(OWNER) in done.stderr, done
+    assert listed(host.pid)["state"] == listed(alone.pid)["state"] == "running"
+    host.end()
+    alone.end()
+    assert "runs as uid %d now, its segment belongs to uid 0" % OWNER in host.logged(), host.logged()
 
 
 def what_cannot_be_removed_is_no_crash():
@@ -229,8 +283,10 @@ if __name__ == "__main__":
          a_host_changes_its_user_in_any_way,
          a_host_that_gives_up_capabilities_is_followed,
          a_user_namespace_is_for_processes_with_one_thread,
+         a_host_in_a_user_namespace_is_served,
          a_filter_of_system_calls_does_no_harm,
          a_filter_that_kills_may_allow_what_the_exporter_needs,
+         the_new_user_is_told_both_uids,
          what_cannot_be_removed_is_no_crash,
          programs_that_the_host_executes_may_gain_rights,
          a_server_beside_keeps_what_it_needs_to_look_at_all])

@@ -6,6 +6,7 @@
  */
 #include "segment/find.h"
 
+#include "segment/changed.h"
 #include "segment/descriptor.h"
 #include "segment/file.h"
 #include "segment/layout.h"
@@ -549,6 +550,14 @@ enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n)
     return find_list_give(&list, ret_found, ret_n);
 }
 
+static void find_changed(void *context, const struct wi_changed *changed)
+{
+    struct wi_found *found = find_list_add(context, changed->segment);
+    if (found && found->status == WEIR_E_DENIED) {
+        wi_changed_tell(changed, found->problem, sizeof(found->problem));
+    }
+}
+
 enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
 {
     struct find_list list = {0};
@@ -561,6 +570,7 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
             found->state = WI_STATE_ORPHANED;
         }
     }
+    wi_changed_each(find_changed, &list);
     find_number(&list);
     return find_list_give(&list, ret_found, ret_n);
 }

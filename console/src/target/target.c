@@ -6,6 +6,7 @@
 #include "target/target.h"
 
 #include "record/reader.h"
+#include "segment/changed.h"
 #include "segment/layout.h"
 #include "target/pick.h"
 
@@ -239,6 +240,14 @@ static bool target_is_readable(const char *text)
     return is_segment || wc_reader_is_recording(text);
 }
 
+static bool target_is_closed(const char *text)
+{
+    char *end;
+    unsigned long pid = strtoul(text, &end, 10);
+    return text[0] >= '1' && text[0] <= '9' && !*end && pid <= UINT32_MAX &&
+           wi_changed_is_closed((uint32_t)pid);
+}
+
 static enum wc_exit target_among(const char *text, bool is_preference, struct wc_target *ret_target,
                                  struct wc_error *ret_error)
 {
@@ -257,6 +266,12 @@ static enum wc_exit target_among(const char *text, bool is_preference, struct wc
         code = target_by_address(text, ret_target, ret_error);
     } else if (code == WC_NO_TARGET && text && !is_preference && target_is_readable(text)) {
         code = target_by_path(text, ret_target, ret_error);
+    } else if (code == WC_NO_TARGET && text && !is_preference && target_is_closed(text)) {
+        code =
+            wc_error_set(ret_error, WC_DENIED,
+                         "process %s has changed its user to uid %u, and only root may see whether "
+                         "it has weir: look at it as root, or start weir after setuid",
+                         text, (unsigned)geteuid());
     }
     free(found);
     return code;

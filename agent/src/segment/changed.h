@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes of this user that were another's when they started weir: their files lie where only that user and
+ * root may look, but the kernel lists their exporters' sockets to everybody. Plain functions; no state.
+ */
+#ifndef WI_SEGMENT_CHANGED_H
+#define WI_SEGMENT_CHANGED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct wi_changed {
+    uint32_t pid;
+    uid_t uid, owner;    /* of the process, and of its files */
+    const char *segment; /* its path; borrowed */
+};
+
+/* Calls `visit` with each process of the caller's user that has an exporter. */
+void wi_changed_each(void (*visit)(void *context, const struct wi_changed *changed), void *context);
+
+/* Writes in one line what became of it, and what to do. */
+void wi_changed_tell(const struct wi_changed *changed, char *ret_text, size_t room);
+
+/* Whether a process is of the caller's user, yet the kernel keeps from him what it does, as it does after
+ * setuid(2): nothing tells whether hooks alone run in it. */
+bool wi_changed_is_closed(uint32_t pid);
+
+#endif
