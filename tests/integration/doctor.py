@@ -166,6 +166,8 @@ def after_the_switch_it_says_that_growth_has_stopped_and_the_drain_is_under_way(
 def after_kill_it_says_what_grew_how_fast_until_when(game):
     game.command("mode", "unbounded")
     wait_for(lambda: Said(game, game.pid, statuses=(0, 1)).find("channel_growing"), "the leak again")
+    wait_for(lambda: (now := Said(game, game.pid, statuses=(0, 1)).find("channel_growing")) and
+             now["rate_per_second"] > 3000, "its rate without the drain before it")
     wait_for(lambda: game.snapshot()["channels"][0]["depth"] > 20000, "a deeper queue")
     game.process.kill()
     game.process.wait()

@@ -41,8 +41,8 @@ def check_says_first_what_it_sees_then_the_rest(process):
 def check_end_of_look(process):
     out, err = process.stdout.read(), process.stderr.read()
     assert process.wait(DEADLINE) == 1 and err == "", err
-    early, late = out.split("\n\n")
-    assert early.endswith("nothing wrong is seen so far"), out
+    early, late = out.split("\nhooks[")
+    assert "\nnothing wrong is seen so far\n" in early, out
     assert "looking for" not in late and "nothing wrong" not in late, out
     assert late.splitlines()[1].startswith("warning   jobs: stalled, nothing received for "), out
 

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from console import DEADLINE, Host  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
-host = Host("--name", "game", "--channel", "moves:8:0:0:4", "--channel", "joins:8:0:0:1")
+host = Host("--name", "game", "--channel", "moves:8:100:100:4", "--channel", "joins:8:100:100:1")
 TIOCGPTN = 0x80045430  # asm-generic/ioctls.h: the number of the other side
 HELP = "any key closes this"
 
@@ -57,7 +57,7 @@ def asks_help(terminal, before):
 
 for term in ("xterm-256color", "xterm", "screen-256color"):
     terminal = Terminal(host.pid, "-s", "name", term=term, LC_ALL="C.UTF-8")
-    terminal.shows("moves", "joins", "q quit")
+    terminal.shows("moves", "joins", "q quit", "no warnings")
     terminal.settles()
     before = steady(terminal)
     for report in REPORTS:
