@@ -260,12 +260,18 @@ def a_flood_costs_no_memory_without_end():
 
 
 def the_doctor_says_who_waits():
-    fake = Fake(usual())
+    """At the semaphore that has no permit free, not at the one that has three."""
+    world = usual()
+    now = world.now
+    world.resource(5, "Semaphore", line=44, permits=0)
+    world.operation(3, "Semaphore::acquire", 5, task=9, poll=polls(2, now - 2 * NANOS, now - NANOS), permits_requested=1)
+    fake = Fake(world)
     process = start("doctor", fake.address, "--for", "1")
     told = process.stdout.read()
     assert process.wait() == 1, told
     assert told.startswith("tokio %s, running; seen for 1s\n" % fake.address), told
-    assert "no permit free" in told, told
+    assert "Semaphore src/main.rs:44:5: no permit free" in told and "waiting: 1" in told, told
+    assert "main.rs:40:5" not in told, told
     fake.stop()
 
 

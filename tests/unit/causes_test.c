@@ -180,6 +180,25 @@ static void no_permits_at_all_is_no_alarm_by_itself(void **state)
     assert_null(found("permits_leaked"));
 }
 
+static void where_only_the_free_ones_are_known_none_free_is_exhausted(void **state)
+{
+    (void)state;
+    struct wi_row *slots = fake_world_add(world, WI_SEMAPHORE, "slots");
+    fake_world_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 2);
+    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        look();
+        assert_int_equal(wi_world_count(world, WI_WARNING), 0);
+    }
+    fake_world_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 0);
+    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
+    look();
+    look();
+    assert_string_equal(text(found("permits_exhausted"), WI_WARNING_TEXT),
+                        "slots: no permit free for 1 s, waiting: 3");
+    assert_null(found("permits_none"));
+}
+
 static void permits_that_were_only_released_are_free(void **state)
 {
     (void)state;
@@ -379,6 +398,7 @@ int main(void)
         TEST(permits_that_do_not_come_back_are_leaked),
         TEST(more_work_holds_more_permits_and_leaks_none),
         TEST(no_permits_at_all_is_no_alarm_by_itself),
+        TEST(where_only_the_free_ones_are_known_none_free_is_exhausted),
         TEST(permits_that_were_only_released_are_free),
         TEST(permits_that_come_and_go_are_not_leaked),
         TEST(all_taken_and_none_given_back),

@@ -86,7 +86,8 @@ static void hindsight_second(struct finding_note *note, const struct wi_history_
     if (track->kind == WI_CHANNEL) {
         wi_channel_note(note, row->nanos);
     } else if (track->kind == WI_SEMAPHORE) {
-        wi_semaphore_note(note, row->nanos, row->tracks[i][3]);
+        uint64_t permits = row->tracks[i][3];
+        wi_semaphore_note(note, row->nanos, permits > 0 && note->depth >= permits);
     }
 }
 

@@ -8,9 +8,8 @@
 #define SEMAPHORE_LEAST  5U
 #define SEMAPHORE_STEADY 1.25 /* times as many acquires: more work holds more permits */
 
-void wi_semaphore_note(struct finding_note *note, uint64_t nanos, uint64_t permits)
+void wi_semaphore_note(struct finding_note *note, uint64_t nanos, bool is_gone)
 {
-    bool is_gone = permits > 0 && note->depth >= permits;
     note->none_since = !is_gone ? 0 : note->none_since ? note->none_since : nanos;
     note->refused_since = !(note->refused_rate > 0) ? 0
                           : note->refused_since     ? note->refused_since
@@ -162,10 +161,14 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
     uint64_t taken = permits > available ? permits - available : 0;
     double rejects = finding_number(row, WI_SEMAPHORE_REJECT_RATE, 0);
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
+    /* Of another runtime's only the free ones may be known. */
+    bool is_known = finding_has(row, WI_SEMAPHORE_PERMITS);
+    bool has_none = is_known && permits == 0;
+    bool is_gone = !has_none && available == 0;
     struct finding_note *note =
         wi_note_get(finding, WI_SEMAPHORE, row->id, taken,
                     finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
-                        (taken > 0 || rejects > 0 || (permits == 0 && waiters > 0)));
+                        (taken > 0 || rejects > 0 || is_gone || (has_none && waiters > 0)));
     if (!note) {
         return;
     }
@@ -183,9 +186,9 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
     if (!finding->is_dead) {
         note->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);
         note->refused_rate = rejects;
-        wi_semaphore_note(note, finding->now, permits);
+        wi_semaphore_note(note, finding->now, is_gone);
     }
-    if (permits == 0) {
+    if (has_none) {
         semaphore_empty(finding, row, note);
         return;
     }

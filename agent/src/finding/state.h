@@ -225,7 +225,7 @@ void wi_finding_first_look(struct wi_finding *finding, const struct finding_note
 
 /* How a note is updated by a look, beside its counts: since when it refuses, or has no permit free. */
 void wi_channel_note(struct finding_note *note, uint64_t nanos);
-void wi_semaphore_note(struct finding_note *note, uint64_t nanos, uint64_t permits);
+void wi_semaphore_note(struct finding_note *note, uint64_t nanos, bool is_gone);
 
 /* Whether a queue grows so fast that nobody should wait to see whether it comes back. */
 bool wi_finding_is_urgent(double rate, double bytes_rate);
