@@ -383,17 +383,39 @@ static void a_stall_is_weighed_against_the_usual_wait(void **state)
     assert_text("warning", "batch: stalled, nothing received for 5 s, 1,000 queued (208.0 kB)");
     assert_string_equal(warning(0, WI_WARNING_EVIDENCE),
                         "0 sent/s, 0 received/s; the median wait so far is 500.0 ms");
-    /* Where messages usually wait for minutes, a minute is enough. */
+    /* Where messages usually wait for minutes, a minute says nothing yet; ten do. */
     fake_world_set_f64(batch, WI_CHANNEL_WAIT_P50, 300);
+    for (unsigned i = 6; i <= 300; i++) {
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
     look();
-    assert_int_equal(n_warnings(), 0);
-    for (unsigned i = 0; i < 54; i++) {
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "info");
+    for (unsigned i = 302; i <= 600; i++) {
         look();
     }
-    assert_int_equal(n_warnings(), 0);
-    fake_world_set_f64(batch, WI_CHANNEL_WAIT_P50, 6);
-    look();
     assert_string_equal(warning(0, WI_WARNING_SEVERITY), "warning");
+}
+
+static void a_deep_queue_that_moved_all_the_time_has_stalled_at_once(void **state)
+{
+    (void)state;
+    struct wi_row *deep = fake_world_add_channel(world, "deep", 0, 0, WEIR_UNBOUNDED);
+    fake_world_set_f64(deep, WI_CHANNEL_WAIT_P50, 30);
+    fake_world_set_f64(deep, WI_CHANNEL_IN_RATE, 1000);
+    for (unsigned i = 1; i < 20; i++) {
+        set_depth(deep, 30000, 1000 * i);
+        look();
+        assert_int_equal(n_warnings(), 0);
+    }
+    look();
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "info");
+    look();
+    assert_text("warning", "deep: stalled, nothing received for 2 s, 30,000 queued (6.2 MB)");
+    for (unsigned i = 0; i < 3; i++) {
+        look();
+    }
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "critical");
 }
 
 static void a_queue_that_is_emptied_in_batches_is_no_alarm(void **state)
@@ -727,6 +749,7 @@ int main(void)
         TEST(what_stands_at_the_first_look_is_said_at_once),
         TEST(a_backlog_of_seconds_is_said_at_the_first_look_and_a_short_one_is_not),
         TEST(a_stall_is_weighed_against_the_usual_wait),
+        TEST(a_deep_queue_that_moved_all_the_time_has_stalled_at_once),
         TEST(a_queue_that_is_emptied_in_batches_is_no_alarm),
         TEST(a_message_that_rests_is_no_alarm),
         TEST(discarding_is_not_stalling),

@@ -10,11 +10,13 @@
 #include "finding/state.h"
 
 #define STALL_LEAST   (2 * FINDING_SECOND)
-#define STALL_PRESSED (5 * FINDING_SECOND)  /* critical while messages come or are refused */
-#define STALL_LONGEST (60 * FINDING_SECOND) /* a warning whatever is usual */
-#define STALL_WAITS   10                    /* usual waits until it is a warning */
-#define STALL_FEW     16U                   /* messages that may rest in a quiet channel */
-#define STALL_BACKLOG 2.0                   /* seconds of work that are queued at the first look */
+#define STALL_PRESSED (5 * FINDING_SECOND)   /* critical while messages come or are refused */
+#define STALL_UNKNOWN (60 * FINDING_SECOND)  /* a warning where no wait was measured */
+#define STALL_LONGEST (600 * FINDING_SECOND) /* a warning whatever is usual */
+#define STALL_WAITS   10                     /* usual waits until it is a warning */
+#define STALL_MOVES   10U /* looks at which messages had left: how it moves is known */
+#define STALL_FEW     16U /* messages that may rest in a quiet channel */
+#define STALL_BACKLOG 2.0 /* seconds of work that are queued at the first look */
 
 /* Somebody wants to send. */
 static bool stall_is_pressed(const struct finding_note *note)
@@ -22,20 +24,25 @@ static bool stall_is_pressed(const struct finding_note *note)
     return note->in_rate > 0 || note->refused_rate > 0;
 }
 
-/* The wait that is usual here: as measured, else the longest rest after which messages left again. */
+/* The wait that is usual here: as measured, else the longest rest after which messages left again. In a deep
+ * queue each message waits for long though some leave all the time: once that was seen, the rest counts. */
 static uint64_t stall_usual(const struct finding_note *note)
 {
-    return note->usual_wait > 0 ? (uint64_t)(fmin(note->usual_wait, 3600) * 1e9)
-                                : note->trail.longest_rest;
+    uint64_t rest = note->trail.longest_rest;
+    uint64_t wait = (uint64_t)(fmin(note->usual_wait, 3600) * 1e9);
+    bool is_rest = wait == 0 || (note->trail.n_moves >= STALL_MOVES && rest < wait);
+    return is_rest ? rest : wait;
 }
 
 static uint64_t stall_patience(const struct finding_note *note)
 {
+    bool is_measured = note->usual_wait > 0;
+    uint64_t longest = is_measured ? STALL_LONGEST : STALL_UNKNOWN;
     uint64_t patience = STALL_WAITS * stall_usual(note);
-    bool may_rest = !(note->usual_wait > 0) && note->gone > 0 && note->depth < STALL_FEW &&
-                    !stall_is_pressed(note);
-    if (may_rest || patience > STALL_LONGEST) {
-        return STALL_LONGEST;
+    bool may_rest =
+        !is_measured && note->gone > 0 && note->depth < STALL_FEW && !stall_is_pressed(note);
+    if (may_rest || patience > longest) {
+        return longest;
     }
     return patience > STALL_LEAST ? patience : STALL_LEAST;
 }
@@ -76,7 +83,8 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_note *not
     char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], in[WI_WORDS_MAX], usual[WI_WORDS_MAX];
     uint64_t since = wi_trail_stalled(&note->trail);
     enum finding_severity severity = stall_severity(note);
-    if (note->depth == 0 || since == 0 || since <= stall_usual(note)) {
+    if (note->depth == 0 || since == 0 ||
+        (severity == FINDING_INFO && since <= stall_usual(note))) {
         return;
     }
     struct finding_entry *entry = stall_entry(
@@ -85,9 +93,11 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_note *not
             ? "Nothing yet, unless it lasts: then look at its receiver."
             : "Look at its receiver: it has ended, hangs, or waits for something that does not "
               "come.");
-    wi_entry_write(entry->text, "%s: %snothing received for %s, %s", note->name,
-                   severity == FINDING_INFO ? "" : "stalled, ", wi_words_duration(span, since),
-                   wi_words_queued(queued, note->depth, note->bytes));
+    wi_entry_write(
+        entry->text, "%s: %snothing received for %s, %s", note->name,
+        severity == FINDING_INFO ? "" : "stalled, ",
+        wi_words_duration(span, since + FINDING_SECOND / 10), /* a look comes a little early */
+        wi_words_queued(queued, note->depth, note->bytes));
     wi_entry_write(entry->evidence, "%s sent/s, 0 received/s", wi_words_rate(in, note->in_rate));
     if (note->usual_wait > 0) {
         wi_entry_write(entry->evidence, "; the median wait so far is %s",

@@ -195,6 +195,7 @@ void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look)
 {
     uint32_t at = trail->n_samples % WI_TRAIL_SAMPLES;
     trail_step(trail, look->nanos, look->depth);
+    trail->n_moves += trail->n_samples > 0 && look->gone != trail->gone;
     bool was_empty = trail->n_samples == 0 || trail_depth(trail, 0) == 0;
     if (was_empty || look->gone != trail->gone || look->depth == 0) {
         uint64_t rest = wi_trail_stalled(trail);

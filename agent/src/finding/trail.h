@@ -32,12 +32,12 @@ struct wi_trail {
     enum wi_trail_phase phase;
     uint64_t growing_since;
     uint64_t settling_since;
-    double ceiling;      /* the highest that was ever seen before growth began */
-    uint64_t peak;       /* since growth began */
-    uint64_t gone;       /* received + discarded at the last look */
-    uint64_t gone_since; /* when that last moved, or the queue was empty */
-    uint64_t
-        longest_rest; /* nanoseconds: the longest that it stood still until messages left again */
+    double ceiling;        /* the highest that was ever seen before growth began */
+    uint64_t peak;         /* since growth began */
+    uint64_t gone;         /* received + discarded at the last look */
+    uint64_t gone_since;   /* when that last moved, or the queue was empty */
+    uint64_t longest_rest; /* nanoseconds that it stood still until messages left again */
+    uint32_t n_moves;      /* looks at which messages had left since the look before */
     struct wi_tide tide;
 };
 
