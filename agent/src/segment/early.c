@@ -105,12 +105,12 @@ bool wi_early_keep(uint32_t id, const struct wi_opening *opening)
 
 void wi_early_refuse(void)
 {
-    early.refused++;
+    __atomic_fetch_add(&early.refused, 1, __ATOMIC_RELAXED);
 }
 
 uint32_t wi_early_refused(void)
 {
-    return early.refused;
+    return __atomic_load_n(&early.refused, __ATOMIC_RELAXED);
 }
 
 /* ---- into the segment ---------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ struct wi_header *wi_early_owner(void);
 /* Keeps what the slot of an id will need in the segment. Returns false when there is no memory. */
 bool wi_early_keep(uint32_t id, const struct wi_opening *opening);
 
-/* Counts an opening that was one too many; how many there were. */
+/* Counts an opening that was one too many; how many there were, which needs no lock. */
 void wi_early_refuse(void);
 uint32_t wi_early_refused(void);
 
