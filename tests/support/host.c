@@ -16,6 +16,8 @@
  *                                                 them channels, half single tasks
  *   --no-agent         hooks only                 --for SECONDS   end by itself
  *   --grpc ADDRESS     consoles over TCP
+ *   --user UID         becomes that user before the two starts
+ *   --lock WHEN        mlockall: "before" what it maps from then on, "after" all that it has
  *   --close WHEN:012   closes these descriptors before, between or after the two starts, and from then
  *                      on prints there every tick; commands and answers go through copies
  *
@@ -25,6 +27,7 @@
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
  *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
  *   trim (what malloc holds back goes to the system)
+ *   thread (starts and joins one with a stack of 1 MiB)
  *   prints (an error when anything printed on a closed descriptor arrived anywhere)
  *   churn N (0: and all that came by it dies)
  *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
@@ -39,10 +42,12 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -508,6 +513,22 @@ static void host_touch(void)
     }
 }
 
+static void *host_idle(void *unused)
+{
+    return unused;
+}
+
+static const char *host_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 1U << 20);
+    int problem = pthread_create(&thread, &attributes, host_idle, NULL);
+    pthread_attr_destroy(&attributes);
+    return problem || pthread_join(thread, NULL) ? "no thread" : NULL;
+}
+
 /* Runs one line; false: quit. */
 static bool host_command(char *line)
 {
@@ -546,6 +567,8 @@ static bool host_command(char *line)
         }
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
         problem = host_allocate(words[1]);
+    } else if (n > 0 && strcmp(words[0], "thread") == 0) {
+        problem = host_thread();
     } else if (n > 0 && strcmp(words[0], "prints") == 0) {
         problem =
             closed.n_prints && !closed.n_arrived ? NULL : "it arrived, or nothing was printed";
@@ -654,7 +677,17 @@ static void host_close(const char *text, const char *now)
     host_print();
 }
 
+static void host_lock(const char *when, const char *now)
+{
+    if (when && strcmp(when, now) == 0 &&
+        mlockall(strcmp(now, "before") == 0 ? MCL_FUTURE : MCL_CURRENT | MCL_FUTURE) != 0) {
+        host_die("mlockall", strerror(errno));
+    }
+}
+
 struct host_setup {
+    const char *user;   /* NULL: as it is */
+    const char *locks;  /* NULL: nothing */
     const char *closes; /* NULL: nothing */
     struct weir_options options;
     struct weir_agent_options agent;
@@ -686,6 +719,10 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
             setup->agent.http = value;
         } else if (strcmp(word, "--grpc") == 0) {
             setup->agent.grpc = value;
+        } else if (strcmp(word, "--user") == 0) {
+            setup->user = value;
+        } else if (strcmp(word, "--lock") == 0) {
+            setup->locks = value;
         } else if (strcmp(word, "--close") == 0) {
             setup->closes = value;
         } else if (strcmp(word, "--for") == 0) {
@@ -721,12 +758,17 @@ static void host_parse(int argc, char **argv, bool is_first, struct host_setup *
 
 int main(int argc, char **argv)
 {
-    struct host_setup setup = {NULL, WEIR_OPTIONS_INIT, WEIR_AGENT_OPTIONS_INIT, true, 0};
+    struct host_setup setup = {NULL, NULL, NULL, WEIR_OPTIONS_INIT, WEIR_AGENT_OPTIONS_INIT,
+                               true, 0};
     struct weir_error error = {{0}};
     setup.options.log = host_log;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int signals = host_catch_signals();
     host_parse(argc, argv, true, &setup);
+    if (setup.user && setuid((uid_t)atoi(setup.user)) != 0) {
+        host_die("setuid", strerror(errno));
+    }
+    host_lock(setup.locks, "before");
     host_close(setup.closes, "before");
     enum weir_status status = weir_start(&setup.options, &error);
     if (status != WEIR_OK) {
@@ -741,6 +783,7 @@ int main(int argc, char **argv)
                     error.text);
         }
     }
+    host_lock(setup.locks, "after");
     host_close(setup.closes, "after");
     dprintf(host_output, "ready %d\n", (int)getpid());
     host_run(signals, setup.seconds);

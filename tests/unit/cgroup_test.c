@@ -42,7 +42,7 @@ static bool has_room(const char *text, uint64_t bytes)
 {
     char copy[256];
     snprintf(copy, sizeof(copy), "%s", text);
-    return wi_cgroup_has_room(root, copy, bytes);
+    return wi_cgroup_has_room(root, copy, bytes, 0);
 }
 
 static int set_up(void **state)

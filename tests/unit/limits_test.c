@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits of the machine are refusals, never signals: a full file system, a small address space, a
- * memory cgroup near its limit. What needs root is skipped without it.
+ * Limits of the machine are refusals, never signals: a full file system, a small address space, locked
+ * memory, a memory cgroup near its limit. The segment takes of them what it uses, and leaves the host
+ * 8 MiB. What needs root is skipped without it.
  */
 #include "child.h"
 #include "segment/layout.h"
+#include "segment/mapping.h"
+#include "segment/segment.h"
 #include "snapshot/world.h"
 
 #include <stdarg.h>
@@ -18,10 +21,14 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#define MIB       ((uint64_t)1 << 20)
+#define SPARE     (8 * MIB)
 #define NO_RIGHTS 77 /* a child's status: this machine does not let it */
 
 static struct weir_error error;
@@ -102,6 +109,52 @@ static void a_full_file_system_refuses_and_kills_nobody(void **state)
     skip_without_rights(child_run(starts_on_a_full_one));
 }
 
+/* A number of /proc/self/status. */
+static uint64_t kilobytes(const char *key)
+{
+    char line[256];
+    unsigned long long number = UINT64_MAX;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof(line), status)) {
+        if (strncmp(line, key, strlen(key)) == 0) {
+            number = strtoull(line + strlen(key), NULL, 10);
+        }
+    }
+    if (status) {
+        fclose(status);
+    }
+    CHECK(number != UINT64_MAX);
+    return number;
+}
+
+/* Whether the host gets memory, and may write to it. */
+static bool can_have(size_t bytes)
+{
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return false;
+    }
+    memset(memory, 1, bytes);
+    munmap(memory, bytes);
+    return true;
+}
+
+/* Opens channels until one is refused; each is counted on. */
+static void open_all(void)
+{
+    struct weir_channel *channel;
+    do {
+        struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
+        channel = weir_channel_open(&options);
+        opened += channel != NULL;
+        weir_channel_send(channel, 1);
+    } while (channel && opened < 2000000);
+    CHECK(channel == NULL);
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    CHECK(health.handles_refused == 1);
+}
+
 static void has_little_address_space(const char *dir)
 {
     (void)dir;
@@ -110,13 +163,13 @@ static void has_little_address_space(const char *dir)
     setrlimit(RLIMIT_AS, &limit);
     enum weir_status status = weir_start(NULL, &error);
     CHECK(status == WEIR_OK);
-    struct weir_health health = {.size = sizeof(health)};
-    weir_health_read(&health);
-    CHECK(health.limit_bytes >= 1 << 20 && health.limit_bytes < UINT64_C(256) << 20);
-    fill();
+    open_all();
+    CHECK(opened > 100000 && strstr(wi_segment.why_full, "RLIMIT_AS"));
+    CHECK(limit.rlim_cur - kilobytes("VmSize:") * 1024 >= SPARE);
+    CHECK(can_have(SPARE - MIB / 2));
 }
 
-static void little_address_space_makes_a_smaller_segment(void **state)
+static void a_segment_leaves_the_host_8_mib_of_address_space(void **state)
 {
     (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -160,10 +213,12 @@ static void is_in_a_small_cgroup(const char *dir)
     struct weir_health health = {.size = sizeof(health)};
     weir_health_read(&health);
     CHECK(health.segment_bytes < UINT64_C(32) << 20);
+    CHECK(strstr(wi_segment.why_full, "cgroup"));
+    CHECK(can_have(SPARE - MIB));
 }
 
 /* Past its limit the kernel would not refuse: it kills. */
-static void a_memory_cgroup_is_left_its_last_tenth(void **state)
+static void a_memory_cgroup_is_left_its_last_tenth_and_8_mib(void **state)
 {
     (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -293,12 +348,300 @@ static void threads_without_cells_are_counted_once_each(void **state)
     assert_int_equal(child_run(fills_its_segment_by_threads), 0);
 }
 
+/* ---- locked memory ------------------------------------------------------------------------------- */
+
+#define NOBODY 65534
+
+static char last_line[512];
+
+static void on_log(void *context, const char *line)
+{
+    (void)context;
+    snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+static enum weir_status start(void)
+{
+    struct weir_options options = WEIR_OPTIONS_INIT;
+    options.log = on_log;
+    return weir_start(&options, &error);
+}
+
+/* Nobody's, whose memory may be locked up to a limit. */
+static void become_limited(const char *dir, rlim_t bytes)
+{
+    struct rlimit limit = {bytes, bytes};
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        _exit(NO_RIGHTS);
+    }
+    if (geteuid() == 0) {
+        CHECK(chown(dir, NOBODY, NOBODY) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+    }
+}
+
+static void *idle(void *unused)
+{
+    return unused;
+}
+
+static bool can_start_a_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, MIB);
+    return pthread_create(&thread, &attributes, idle, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+static void has_the_usual_limit(const char *dir)
+{
+    become_limited(dir, 8 * MIB);
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    uint64_t before = kilobytes("VmLck:");
+    CHECK(start() == WEIR_OK);
+    CHECK(kilobytes("VmLck:") - before <= 1024);
+    CHECK(can_have(4 * MIB) && can_start_a_thread());
+    uint64_t started = kilobytes("VmLck:");
+    open_all();
+    CHECK(opened > 500 && strstr(last_line, "RLIMIT_MEMLOCK"));
+    CHECK(kilobytes("VmLck:") - started <= 256); /* the host's own heap */
+    CHECK(can_have(4 * MIB) && can_start_a_thread());
+}
+
+static void has_a_tiny_limit(const char *dir)
+{
+    become_limited(dir, 2 * MIB);
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    uint64_t left = 2048 - kilobytes("VmLck:");
+    CHECK(start() == WEIR_OK);
+    CHECK(2048 - kilobytes("VmLck:") >= left / 4 * 3);
+    open_all();
+    CHECK(2048 - kilobytes("VmLck:") >= left / 4 * 3 - 256);
+}
+
+static void has_a_larger_limit(const char *dir)
+{
+    become_limited(dir, 13 * MIB);
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    CHECK(start() == WEIR_OK);
+    open_all();
+    CHECK(wi_segment.map_bytes >= 3 * MIB && strstr(last_line, "RLIMIT_MEMLOCK"));
+    CHECK(13 * MIB - kilobytes("VmLck:") * 1024 >= SPARE - MIB / 4);
+    CHECK(can_have(SPARE - MIB / 2));
+}
+
+/* The same rule, with less left, so that the usual limit is enough. */
+static void grows_to_the_last_two_mib(const char *dir)
+{
+    become_limited(dir, 8 * MIB);
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    CHECK(start() == WEIR_OK);
+    const char *why = NULL;
+    struct wi_growth growth = {wi_segment.map_bytes, wi_segment.map_bytes + 1, 16 * MIB, 2 * MIB};
+    for (uint64_t mapped; (mapped = wi_mapping_grow(wi_segment.base, &growth, &why)) != 0;) {
+        CHECK(mapped == growth.mapped + MIB);
+        growth.mapped = mapped;
+        growth.needed = mapped + 1;
+    }
+    CHECK(strstr(why, "RLIMIT_MEMLOCK"));
+    uint64_t left = 8 * MIB - kilobytes("VmLck:") * 1024;
+    CHECK(growth.mapped >= 3 * MIB && left >= 2 * MIB && left < 3 * MIB);
+}
+
+static void locks_only_what_it_touches(const char *dir)
+{
+    become_limited(dir, 8 * MIB);
+    if (mlockall(MCL_FUTURE | MCL_ONFAULT) != 0) {
+        _exit(NO_RIGHTS);
+    }
+    CHECK(start() == WEIR_OK);
+    open_all();
+    CHECK(opened > 500 && can_have(4 * MIB) && can_start_a_thread());
+}
+
+/* All that the process has, and 10 MiB: without weir, and with what it takes by then, that can be locked. */
+static void locks_all_after_the_start(const char *dir)
+{
+    uint64_t limit = kilobytes("VmSize:") * 1024 + 10 * MIB;
+    become_limited(dir, limit);
+    CHECK(start() == WEIR_OK);
+    CHECK(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
+    CHECK(kilobytes("RssShmem:") <= 1024);
+    CHECK(can_have(4 * MIB) && can_start_a_thread());
+    open_all();
+    CHECK(strstr(last_line, "RLIMIT_MEMLOCK"));
+    CHECK(limit - kilobytes("VmLck:") * 1024 >= SPARE - MIB / 4);
+    CHECK(can_have(SPARE - MIB / 2));
+}
+
+/* What is resident of the segment, against what is in use of it. */
+static void check_resident(void)
+{
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    CHECK(kilobytes("RssShmem:") <= wi_segment_header()->used_bytes / 1024 + 1024);
+    CHECK(health.limit_bytes == 16 * MIB);
+}
+
+static void locks_without_a_limit(const char *dir)
+{
+    (void)dir;
+    struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 && geteuid() != 0) {
+        _exit(NO_RIGHTS); /* root's capability lifts the limit as well */
+    }
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    CHECK(start() == WEIR_OK);
+    check_resident();
+    for (int i = 0; i < 15; i++) {
+        for (int n = 0; n < 1000; n++) {
+            struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
+            weir_channel_send(weir_channel_open(&options), 1);
+        }
+        check_resident();
+        if (i == 7) {
+            CHECK(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
+            check_resident();
+        }
+    }
+    CHECK(wi_segment.map_bytes > 4 * MIB);
+    open_all();
+    CHECK(wi_segment.map_bytes == 16 * MIB && strstr(last_line, "WEIR_LIMIT"));
+}
+
+/* Neither a file nor much to lock. */
+static void locks_without_a_file(const char *dir)
+{
+    char none[256];
+    snprintf(none, sizeof(none), "%s/none/none", dir);
+    become_limited(dir, 8 * MIB);
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    setenv("WEIR_DIR", none, 1);
+    CHECK(start() == WEIR_DEGRADED);
+    open_all();
+    CHECK(opened > 500 && can_have(4 * MIB) && can_start_a_thread());
+}
+
+static void run_locked(child_fn *body)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* sanitizers make mlockall do nothing */
+#endif
+    skip_without_rights(child_run(body));
+}
+
+#define LOCKED_TEST(name, body)                                                                    \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_locked(body);                                                                          \
+    }
+
+LOCKED_TEST(a_locked_host_keeps_the_usual_budget, has_the_usual_limit)
+LOCKED_TEST(a_locked_host_keeps_most_of_a_tiny_budget, has_a_tiny_limit)
+LOCKED_TEST(a_locked_segment_grows_while_8_mib_are_left, has_a_larger_limit)
+LOCKED_TEST(a_locked_mapping_grows_while_the_spare_is_left, grows_to_the_last_two_mib)
+LOCKED_TEST(a_host_that_locks_on_fault_keeps_its_budget, locks_only_what_it_touches)
+LOCKED_TEST(a_host_can_lock_all_after_the_start, locks_all_after_the_start)
+LOCKED_TEST(without_a_limit_a_mib_more_than_is_in_use_is_resident, locks_without_a_limit)
+LOCKED_TEST(a_locked_host_without_a_file_keeps_its_budget, locks_without_a_file)
+
+/* ---- growing ------------------------------------------------------------------------------------- */
+
+static void maps_behind_the_segment(const char *dir)
+{
+    (void)dir;
+    CHECK(start() == WEIR_OK);
+    unsigned char *end = wi_segment.base + wi_segment.map_bytes;
+    CHECK(mmap(end, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+          end);
+    memset(end, 7, 4096);
+    fill();
+    CHECK(wi_segment.map_bytes == MIB && strstr(last_line, "addresses"));
+    for (int i = 0; i < 4096; i++) {
+        CHECK(end[i] == 7);
+    }
+}
+
+static void where_the_next_addresses_are_taken_the_segment_is_full(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(maps_behind_the_segment), 0);
+}
+
+static void has_no_file(const char *dir)
+{
+    char none[256];
+    snprintf(none, sizeof(none), "%s/none/none", dir);
+    setenv("WEIR_DIR", none, 1);
+    CHECK(start() == WEIR_DEGRADED);
+    fill();
+    CHECK(wi_segment.map_bytes == 16 * MIB && strstr(last_line, "WEIR_LIMIT"));
+}
+
+static void a_segment_without_a_file_grows_as_well(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(has_no_file), 0);
+}
+
+static void open_many(int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
+        struct weir_channel *channel = weir_channel_open(&options);
+        CHECK(channel != NULL);
+        weir_channel_send(channel, 1);
+    }
+}
+
+static void grows_after_a_fork(const char *dir)
+{
+    (void)dir;
+    int go[2];
+    char byte;
+    int status;
+    CHECK(start() == WEIR_OK && pipe(go) == 0);
+    open_many(8000);
+    uint64_t mapped = wi_segment.map_bytes;
+    CHECK(mapped > 2 * MIB);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(read(go[0], &byte, 1) == 1);
+        CHECK(start() == WEIR_OK && wi_segment.map_bytes == mapped);
+        open_many(8000);
+        CHECK(wi_segment.map_bytes > mapped && wi_segment_header()->n_handles == 16000);
+        exit(0);
+    }
+    open_many(8000);
+    CHECK(write(go[1], "", 1) == 1);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    open_many(1000);
+}
+
+static void a_forked_child_and_its_parent_both_grow(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(grows_after_a_fork), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_file_system_refuses_and_kills_nobody),
-        cmocka_unit_test(little_address_space_makes_a_smaller_segment),
-        cmocka_unit_test(a_memory_cgroup_is_left_its_last_tenth),
+        cmocka_unit_test(a_segment_leaves_the_host_8_mib_of_address_space),
+        cmocka_unit_test(a_memory_cgroup_is_left_its_last_tenth_and_8_mib),
+        cmocka_unit_test(a_locked_host_keeps_the_usual_budget),
+        cmocka_unit_test(a_locked_host_keeps_most_of_a_tiny_budget),
+        cmocka_unit_test(a_locked_segment_grows_while_8_mib_are_left),
+        cmocka_unit_test(a_locked_mapping_grows_while_the_spare_is_left),
+        cmocka_unit_test(a_host_that_locks_on_fault_keeps_its_budget),
+        cmocka_unit_test(a_host_can_lock_all_after_the_start),
+        cmocka_unit_test(without_a_limit_a_mib_more_than_is_in_use_is_resident),
+        cmocka_unit_test(a_locked_host_without_a_file_keeps_its_budget),
+        cmocka_unit_test(where_the_next_addresses_are_taken_the_segment_is_full),
+        cmocka_unit_test(a_segment_without_a_file_grows_as_well),
+        cmocka_unit_test(a_forked_child_and_its_parent_both_grow),
         cmocka_unit_test(threads_without_cells_are_counted_once_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,10 +86,12 @@ enum weir_storage {
  * started it (setuid, setgid, file capabilities), only WEIR_OFF=1 is heeded: the other variables that are
  * set are named once, in ret_error and the log, with WEIR_DEGRADED. */
 struct weir_options {
-    size_t size;               /* sizeof(struct weir_options) */
-    const char *name;          /* service name; NULL: the program's. WEIR_NAME */
-    const char *dir;           /* where segments lie; NULL: see docs/architecture.md. WEIR_DIR */
-    uint64_t limit_bytes;      /* cap of the segment, 1 MiB to 4 GiB; 0: 16 MiB. WEIR_LIMIT */
+    size_t size;          /* sizeof(struct weir_options) */
+    const char *name;     /* service name; NULL: the program's. WEIR_NAME */
+    const char *dir;      /* where segments lie; NULL: see docs/architecture.md. WEIR_DIR */
+    uint64_t limit_bytes; /* cap of the segment, 1 MiB to 4 GiB; 0: 16 MiB. WEIR_LIMIT. It takes
+                                  what it uses, and grows only while the host keeps 8 MiB of its own
+                                  limits (RLIMIT_AS, RLIMIT_MEMLOCK after mlockall, memory cgroup) */
     enum weir_latency latency; /* WEIR_LATENCY */
     weir_log_fn log;           /* NULL: silent */
     void *log_context;

@@ -229,7 +229,8 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
  * made when there is something to put into them. The lock is held. */
 static void thread_prepare(uint32_t n_slots)
 {
-    for (uint32_t id = 0; id < n_slots && wi_index.used_bytes < wi_segment.map_bytes / 2; id++) {
+    uint64_t half = (wi_segment.why_full ? wi_segment.map_bytes : wi_segment.limit_bytes) / 2;
+    for (uint32_t id = 0; id < n_slots && wi_index.used_bytes < half; id++) {
         if (wi_index_slot(id)->state == WI_SLOT_READY) {
             wi_sampler_prepare(id);
         }

@@ -88,6 +88,10 @@ static uint64_t cgroup_droppable(const struct wi_cgroup_level *level)
     return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
+struct cgroup_asked {
+    uint64_t bytes, spare;
+};
+
 static bool cgroup_visit_room(void *context, const struct wi_cgroup_level *level)
 {
     uint64_t usage;
@@ -96,12 +100,15 @@ static bool cgroup_visit_room(void *context, const struct wi_cgroup_level *level
     }
     uint64_t droppable = cgroup_droppable(level);
     usage = usage > droppable ? usage - droppable : 0;
-    return usage + *(const uint64_t *)context <= level->limit_bytes / 10 * 9;
+    const struct cgroup_asked *asked = context;
+    return usage + asked->bytes <= level->limit_bytes / 10 * 9 &&
+           usage + asked->bytes + asked->spare <= level->limit_bytes;
 }
 
-bool wi_cgroup_has_room(const char *root, char *text, uint64_t bytes)
+bool wi_cgroup_has_room(const char *root, char *text, uint64_t bytes, uint64_t spare)
 {
-    return wi_cgroup_walk(root, text, cgroup_visit_room, &bytes);
+    struct cgroup_asked asked = {bytes, spare};
+    return wi_cgroup_walk(root, text, cgroup_visit_room, &asked);
 }
 
 struct cgroup_least {

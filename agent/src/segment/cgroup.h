@@ -32,9 +32,9 @@ bool wi_cgroup_walk(const char *root, char *text, wi_cgroup_visit_fn *visit, voi
 /* Bytes that are charged to a level, file pages included. Returns false when that cannot be read. */
 bool wi_cgroup_usage(const struct wi_cgroup_level *level, uint64_t *ret_bytes);
 
-/* Whether each level has room for `bytes` more below nine tenths of its limit, file pages that could
- * be dropped left out. True where nothing limits. */
-bool wi_cgroup_has_room(const char *root, char *text, uint64_t bytes);
+/* Whether each level has room for `bytes` more below nine tenths of its limit, and for `spare` beside
+ * them below all of it, file pages that could be dropped left out. True where nothing limits. */
+bool wi_cgroup_has_room(const char *root, char *text, uint64_t bytes, uint64_t spare);
 
 /* The least limit on the way up, and what is charged to the level that has it. Returns false, and
  * zeros, where nothing limits. */

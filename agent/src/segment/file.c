@@ -304,9 +304,9 @@ uint64_t wi_file_start_ticks(uint32_t pid)
     return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
-bool wi_file_cgroup_has_room(uint64_t bytes)
+bool wi_file_cgroup_has_room(uint64_t bytes, uint64_t spare)
 {
     char text[WI_CGROUP_TEXT_MAX];
     return wi_file_read("/proc/self/cgroup", text, sizeof(text)) <= 0 ||
-           wi_cgroup_has_room(WI_CGROUP_ROOT, text, bytes);
+           wi_cgroup_has_room(WI_CGROUP_ROOT, text, bytes, spare);
 }

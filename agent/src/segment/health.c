@@ -12,7 +12,7 @@ void weir_health_read(struct weir_health *ret_health)
     if (wi_segment_counts()) {
         const struct wi_header *header = wi_segment_header();
         health.segment_bytes = __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_RELAXED);
-        health.limit_bytes = wi_segment.map_bytes;
+        health.limit_bytes = wi_segment.limit_bytes;
         health.handles_refused = __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED);
         health.cells_refused = __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED);
         health.descriptors_lost = __atomic_load_n(&wi_segment.descriptors_lost, __ATOMIC_RELAXED);

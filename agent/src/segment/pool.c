@@ -6,29 +6,32 @@
 #include "segment/segment.h"
 
 #include "segment/file.h"
+#include "segment/mapping.h"
 
 #include <string.h>
 
-#define POOL_CGROUP_STEP (UINT64_C(1) << 20)
+static bool pool_map(uint64_t needed)
+{
+    const struct wi_growth growth = {wi_segment.map_bytes, needed, wi_segment.limit_bytes,
+                                     WI_MAPPING_SPARE};
+    uint64_t mapped = wi_mapping_grow(wi_segment.base, &growth, &wi_segment.why_full);
+    wi_segment.map_bytes = mapped ? mapped : wi_segment.map_bytes;
+    return mapped != 0;
+}
 
 /* Reserves up to `needed` bytes, in granules. */
 static bool pool_reserve(uint64_t needed)
 {
     uint64_t reserved = wi_index.reserved_bytes;
     uint64_t wanted = (needed + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
-    if (wanted > wi_segment.map_bytes) {
+    if (wanted > wi_segment.map_bytes && !pool_map(wanted)) {
         return false;
-    }
-    if (wanted - wi_segment.checked_bytes >= POOL_CGROUP_STEP) {
-        if (!wi_file_cgroup_has_room(POOL_CGROUP_STEP)) {
-            return false;
-        }
-        wi_segment.checked_bytes = wanted;
     }
     bool is_usable =
         wi_segment.fd < 0 || wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode);
     if (is_usable ? !wi_file_reserve(wi_segment.fd, wi_segment.base, reserved, wanted - reserved)
                   : !wi_file_populate(wi_segment.base, reserved, wanted - reserved)) {
+        wi_segment.why_full = "the file system is full; free some, or set WEIR_DIR";
         return false;
     }
     __atomic_store_n(&wi_index.reserved_bytes, wanted, __ATOMIC_RELEASE);

@@ -12,6 +12,7 @@
 #include "segment/early.h"
 #include "segment/file.h"
 #include "segment/find.h"
+#include "segment/mapping.h"
 #include "segment/stem.h"
 #include "segment/wall.h"
 
@@ -202,20 +203,6 @@ static void segment_header_fill(struct wi_header *header, const struct segment_w
     header->magic = WI_MAGIC;
 }
 
-/* Maps `bytes` of the file, or of nothing; under RLIMIT_AS with as much as there is, down to 1 MiB. */
-static unsigned char *segment_map(int fd, uint64_t bytes, uint64_t *ret_bytes)
-{
-    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
-    for (; bytes >= WI_MIN_LIMIT; bytes = bytes / 2 / WI_GRANULE * WI_GRANULE) {
-        void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-        if (base != MAP_FAILED) {
-            *ret_bytes = bytes;
-            return base;
-        }
-    }
-    return NULL;
-}
-
 static void segment_remember_name(const struct wi_header *header)
 {
     char stem[WI_STEM_MAX];
@@ -237,10 +224,12 @@ static void segment_remember_file(int fd, const char *dir)
 }
 
 /* Puts the handles of before into the new segment. Returns false when there is no memory for that. */
-static bool segment_adopt(const struct segment_wish *wish, unsigned char *base, uint64_t bytes)
+static bool segment_adopt(const struct segment_wish *wish, unsigned char *base, uint64_t bytes,
+                          uint64_t limit)
 {
     wi_segment.base = base;
     wi_segment.map_bytes = bytes;
+    wi_segment.limit_bytes = limit;
     wi_segment.sampling = wish->sampling;
     wi_index.reserved_bytes = WI_FIRST_RESERVE;
     wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
@@ -261,18 +250,24 @@ static enum weir_status segment_build_file(const struct segment_wish *wish, cons
         return status;
     }
     uint64_t bytes = 0;
-    unsigned char *base = segment_map(fd, wish->limit_bytes, &bytes);
-    if (!base || !wi_file_cgroup_has_room(WI_FIRST_RESERVE) ||
-        !wi_file_reserve(fd, base, 0, WI_FIRST_RESERVE)) {
-        wi_error_set(
-            ret_error, "no room for the segment in %.120s: %s; free some, or set WEIR_DIR", dir,
-            base ? "the file system or the memory cgroup is full" : "address space is limited");
+    uint64_t limit = wish->limit_bytes;
+    unsigned char *base = NULL;
+    /* Before it is mapped: after mlockall, all that is mapped is in memory at once. */
+    bool has_room = wi_file_cgroup_has_room(WI_MAPPING_STEP, 0);
+    if (has_room) {
+        base = wi_mapping_new(fd, &limit, &bytes);
+    }
+    if (!base || !wi_file_reserve(fd, base, 0, WI_FIRST_RESERVE)) {
+        wi_error_set(ret_error, "no room for the segment in %.120s: %s; free some, or set WEIR_DIR",
+                     dir,
+                     base || !has_room ? "the file system or the memory cgroup is full"
+                                       : "address space or locked memory is limited");
         status = WEIR_E_MEMORY;
         goto failed;
     }
-    segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
+    segment_header_fill((struct wi_header *)(void *)base, wish, limit, WI_FIRST_RESERVE);
     struct wi_header *header = (struct wi_header *)(void *)base;
-    if (!segment_adopt(wish, base, bytes)) {
+    if (!segment_adopt(wish, base, bytes, limit)) {
         wi_error_set(ret_error, "no memory for the handles that are open already");
         status = WEIR_E_MEMORY;
         goto failed;
@@ -287,6 +282,7 @@ static enum weir_status segment_build_file(const struct segment_wish *wish, cons
     }
     return WEIR_OK;
 failed:
+    bytes = wi_segment.base ? wi_segment.map_bytes : bytes;
     wi_segment.base = NULL;
     if (base) {
         munmap(base, bytes);
@@ -299,7 +295,8 @@ failed:
 static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
 {
     uint64_t bytes = 0;
-    unsigned char *base = segment_map(-1, wish->limit_bytes, &bytes);
+    uint64_t limit = wish->limit_bytes;
+    unsigned char *base = wi_mapping_new(-1, &limit, &bytes);
     if (!base) {
         return WEIR_E_MEMORY;
     }
@@ -307,8 +304,8 @@ static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
         munmap(base, bytes);
         return WEIR_E_MEMORY;
     }
-    segment_header_fill((struct wi_header *)(void *)base, wish, bytes, WI_FIRST_RESERVE);
-    if (!segment_adopt(wish, base, bytes)) {
+    segment_header_fill((struct wi_header *)(void *)base, wish, limit, WI_FIRST_RESERVE);
+    if (!segment_adopt(wish, base, bytes, limit)) {
         wi_segment.base = NULL;
         munmap(base, bytes);
         return WEIR_E_MEMORY;
@@ -503,7 +500,7 @@ static bool segment_parent_has_gone(const struct wi_header *header)
 static bool segment_copy(int fd, unsigned char *base)
 {
     uint64_t reserved = wi_index.reserved_bytes;
-    if (!wi_file_cgroup_has_room(reserved) || !wi_file_reserve(fd, base, 0, reserved)) {
+    if (!wi_file_cgroup_has_room(reserved, 0) || !wi_file_reserve(fd, base, 0, reserved)) {
         return false;
     }
     memcpy(base, wi_segment.base, wi_index.used_bytes);
@@ -514,9 +511,8 @@ static bool segment_copy(int fd, unsigned char *base)
  * anonymous memory. */
 static enum weir_status segment_move(int fd, uint64_t start_ticks)
 {
-    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
-    unsigned char *base = mmap(NULL, wi_segment.map_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-    if (base == MAP_FAILED) {
+    unsigned char *base = wi_mapping_copy(fd, wi_segment.limit_bytes, wi_segment.map_bytes);
+    if (!base) {
         return WEIR_E_MEMORY;
     }
     if (!segment_copy(fd, base)) {
@@ -579,8 +575,8 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
     enum weir_status why = wi_file_dir(wish->dir, dir, sizeof(dir), ret_error);
     if (why == WEIR_OK) {
         wi_find_prune(dir);
-        why =
-            wi_file_create(dir, wi_segment.map_bytes, &fd, temporary, sizeof(temporary), ret_error);
+        why = wi_file_create(dir, wi_segment.limit_bytes, &fd, temporary, sizeof(temporary),
+                             ret_error);
     }
     if (why == WEIR_OK && segment_move(fd, wish->start_ticks) != WEIR_OK) {
         wi_error_set(ret_error, "no room for the child's own segment in %.120s; free some", dir);

@@ -45,16 +45,17 @@ struct wi_spare {
 struct wi_segment {
     uint32_t state; /* atomic */
     pthread_mutex_t lock;
-    unsigned char *base; /* set once */
-    size_t map_bytes;
-    int fd; /* -1: anonymous */
+    unsigned char *base;  /* set once */
+    size_t map_bytes;     /* grows */
+    uint64_t limit_bytes; /* what it may grow to */
+    int fd;               /* -1: anonymous */
     pid_t pid;
     pid_t session; /* of the process, when it started */
     dev_t device;
     ino_t inode;
     char dir[256];
     char file[64];          /* its name in dir; "" when it has none */
-    uint64_t checked_bytes; /* reservation at which the memory cgroup was looked at last */
+    const char *why_full;   /* of the last refusal to grow; NULL: there was none */
     uint32_t free_slots[2]; /* first and last of the closed ones, 1 + id; oldest first */
     struct wi_spare *free_histograms;
     struct wi_spare *free_strings[3]; /* of 1, 2 and 4 units */

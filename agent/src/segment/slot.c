@@ -10,6 +10,7 @@
 #include "segment/file.h"
 #include "segment/kind.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Another slab. Returns false when there is no room. */
@@ -290,13 +291,17 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
     }
     struct weir_slot_head *head = slot_open(opening);
     bool must_log = !head && wi_segment.base && !wi_segment.has_logged_limit;
+    const char *why = wi_segment.why_full;
     if (!head) {
         slot_count_refused();
     }
     wi_segment_unlock();
     if (must_log) {
-        wi_segment_log(
-            "weir: the segment is full: this and later handles count nothing; raise WEIR_LIMIT");
+        char line[256];
+        snprintf(line, sizeof(line),
+                 "weir: no room for this and later handles, which count nothing: %s",
+                 why ? why : "there are too many, or there is no memory");
+        wi_segment_log(line);
     }
     return head;
 }
