@@ -519,6 +519,7 @@ static void what_the_agent_lost_is_said(void **state)
     struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
     fake_world_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
     fake_world_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
+    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
     fake_world_set_u64(agent, WI_AGENT_SAMPLES_LOST, 7000);
     look();
 
@@ -527,6 +528,14 @@ static void what_the_agent_lost_is_said(void **state)
                         "agent: 12 opens refused, the segment's limit of 16.8 MB is reached; "
                         "raise WEIR_LIMIT");
     assert_string_equal(warning(1, WI_WARNING_SEVERITY), "info");
+
+    /* Another limit: the host's own, or the file system's. */
+    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 1 << 20);
+    look();
+    assert_string_equal(warning(0, WI_WARNING_TEXT),
+                        "agent: 12 opens refused, the segment cannot grow past 1.0 MB: a limit "
+                        "other than WEIR_LIMIT is near");
+    assert_non_null(strstr(warning(0, WI_WARNING_ACTION), "RLIMIT_MEMLOCK"));
 }
 
 /* All shards taken, with room left; then a segment that is full: another cure. */

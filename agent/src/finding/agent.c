@@ -9,19 +9,40 @@
 
 static const char agent_raise[] = "Raise WEIR_LIMIT.";
 
+static const char agent_other_limit[] =
+    "Raise what the program's log names: RLIMIT_AS, RLIMIT_MEMLOCK (after mlockall), the limit of "
+    "the memory cgroup, or the size of the file system.";
+
+static bool agent_is_full(const struct wi_row *row)
+{
+    return wi_finding_count(row, WI_AGENT_SEGMENT_BYTES) + WI_GRANULE >
+           wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT);
+}
+
 static void agent_handles(struct wi_finding *finding, const struct wi_row *row)
 {
     char count[WI_WORDS_MAX];
     char limit[WI_WORDS_MAX];
     uint64_t refused = wi_finding_count(row, WI_AGENT_HANDLES_REFUSED);
-    if (refused > 0) {
-        struct finding_entry *entry = wi_entry_add(finding, FINDING_WARNING, (double)refused,
-                                                   "agent_full", "agent", agent_raise);
+    bool is_full = agent_is_full(row);
+    if (refused == 0) {
+        return;
+    }
+    struct finding_entry *entry =
+        wi_entry_add(finding, FINDING_WARNING, (double)refused, "agent_full", "agent",
+                     is_full ? agent_raise : agent_other_limit);
+    if (is_full) {
         wi_entry_write(entry->text,
                        "agent: %s opens refused, the segment's limit of %s is reached; raise "
                        "WEIR_LIMIT",
                        wi_words_count(count, refused),
                        wi_words_bytes(limit, wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT)));
+    } else {
+        wi_entry_write(entry->text,
+                       "agent: %s opens refused, the segment cannot grow past %s: a limit other "
+                       "than WEIR_LIMIT is near",
+                       wi_words_count(count, refused),
+                       wi_words_bytes(limit, wi_finding_count(row, WI_AGENT_SEGMENT_BYTES)));
     }
 }
 
@@ -31,8 +52,7 @@ static void agent_threads(struct wi_finding *finding, const struct wi_row *row)
     char count[WI_WORDS_MAX];
     char most[WI_WORDS_MAX];
     uint64_t refused = wi_finding_count(row, WI_AGENT_CELLS_REFUSED);
-    uint64_t bytes = wi_finding_count(row, WI_AGENT_SEGMENT_BYTES);
-    bool is_full = bytes + WI_GRANULE > wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT);
+    bool is_full = agent_is_full(row);
     if (refused > 0) {
         struct finding_entry *entry =
             wi_entry_add(finding, FINDING_WARNING, (double)refused, "threads_refused", "agent",
@@ -48,8 +68,8 @@ static void agent_threads(struct wi_finding *finding, const struct wi_row *row)
                            wi_words_bytes(most, wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT)));
         } else {
             wi_entry_write(entry->evidence,
-                           "the segment has room: more than %s threads at a time, or the file "
-                           "system or the memory cgroup was full",
+                           "the segment is below its limit: more than %s threads at a time, or "
+                           "the log names another limit that is near",
                            wi_words_count(most, WI_MAX_SHARDS));
         }
     }
