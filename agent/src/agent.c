@@ -197,7 +197,8 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         agent_notice(notice, sizeof(notice),
                      "the segment has no file, so there is no socket for consoles");
     }
-    if (has_path && wi_segment_is_nameless()) {
+    bool is_of_user = wi_segment_header()->uid == (uint32_t)geteuid();
+    if (has_path && is_of_user && wi_segment_is_nameless()) {
         (void)wi_keeper_make_dir(path, NULL); /* or else the socket says why not */
     }
     agent_notice_ignored(notice, sizeof(notice));

@@ -2,6 +2,7 @@
 """The program weir as a test runs it, and a host for it to look at."""
 
 import atexit
+import fcntl
 import json
 import os
 import shutil
@@ -44,7 +45,9 @@ class Host:
     """A process with weir, from tests/support/host.c."""
 
     def __init__(self, *arguments, program=HOST, uid=None, **more):
-        self.log = tempfile.TemporaryFile(mode="a+")  # reading moves the place at which the host would write
+        self.log = tempfile.TemporaryFile(mode="w+")
+        # The host writes at its end, wherever reading has moved the place that both share.
+        fcntl.fcntl(self.log, fcntl.F_SETFL, fcntl.fcntl(self.log, fcntl.F_GETFL) | os.O_APPEND)
         self.process = subprocess.Popen(
             [program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
             env={**environment, **more}, text=True, user=uid, group=uid, extra_groups=None if uid is None else [])

@@ -56,17 +56,17 @@ static void nobody_chooses_between_two_running_ones(void **state)
 {
     (void)state;
     struct wi_found found[] = {
-        found_of(5, "game", WI_STATE_RUNNING), found_of(6, "lobby", WI_STATE_RUNNING),
-        found_of(7, "game", WI_STATE_RUNNING), found_of(8, "gone", WI_STATE_DEAD)};
-    found[0].replica = found[1].replica = 1;
-    found[2].replica = 2;
+        found_of(7, "game", WI_STATE_RUNNING), found_of(6, "lobby", WI_STATE_RUNNING),
+        found_of(5, "game", WI_STATE_RUNNING), found_of(8, "gone", WI_STATE_DEAD)};
+    found[1].replica = found[2].replica = 1;
+    found[0].replica = 2;
     found[0].has_twins = found[2].has_twins = true;
     expect_error(found, 4, NULL, WC_USAGE, "game/1 (pid 5), lobby (pid 6), game/2 (pid 7):");
     expect_error(found, 4, "game", WC_USAGE, "game/1 (pid 5), game/2 (pid 7):");
     expect_pick(found, 4, "lobby", false, 1);
-    expect_pick(found, 4, "7", false, 2);
-    expect_pick(found, 4, "game/1", false, 0);
-    expect_pick(found, 4, "game/2", false, 2);
+    expect_pick(found, 4, "7", false, 0);
+    expect_pick(found, 4, "game/1", false, 2);
+    expect_pick(found, 4, "game/2", false, 0);
     expect_error(found, 4, "game/3", WC_NO_TARGET, "game/2 (pid 7)");
     expect_error(found, 4, "game/0", WC_NO_TARGET, "game/1");
 }
@@ -80,7 +80,7 @@ static void two_of_one_pid_are_named_by_their_number(void **state)
     found[0].replica = 2;
     found[1].replica = 1;
     found[0].has_twins = found[1].has_twins = true;
-    expect_error(found, 2, "1", WC_USAGE, "game/2 (pid 1), game/1 (pid 1): name one as it stands");
+    expect_error(found, 2, "1", WC_USAGE, "game/1 (pid 1), game/2 (pid 1): name one as it stands");
     expect_pick(found, 2, "game/2", false, 0);
     expect_pick(found, 2, "game/1", false, 1);
 }

@@ -56,6 +56,7 @@ enum weir_status wi_keeper_open(struct wi_keeper *keeper, struct wi_reactor *rea
     enum weir_status status = wi_listener_open(keeper->listener, reactor, path, ret_error);
     keeper->is_on = status == WEIR_OK && stat("/", &root) == 0;
     if (keeper->is_on) {
+        keeper->uid = geteuid();
         keeper->root_device = root.st_dev;
         keeper->root_inode = root.st_ino;
         keeper->filters = keeper_filters();
@@ -76,8 +77,9 @@ static bool keeper_has_lost(const struct wi_keeper *keeper)
 static bool keeper_is_where_it_began(const struct wi_keeper *keeper)
 {
     struct stat root;
-    return stat("/", &root) == 0 && root.st_dev == keeper->root_device &&
-           root.st_ino == keeper->root_inode && keeper_filters() == keeper->filters;
+    return geteuid() == keeper->uid && stat("/", &root) == 0 &&
+           root.st_dev == keeper->root_device && root.st_ino == keeper->root_inode &&
+           keeper_filters() == keeper->filters;
 }
 
 static void keeper_tell(struct wi_keeper *keeper, enum weir_status status, const char *why)

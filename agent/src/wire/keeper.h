@@ -16,9 +16,10 @@ struct wi_keeper {
     void *log_context;
     bool is_on;
     uint64_t due;
+    uid_t uid; /* when it began, as the next three */
     dev_t root_device;
     ino_t root_inode;
-    unsigned long filters; /* of system calls, when it began */
+    unsigned long filters; /* of system calls */
     bool has_told;         /* that it cannot be made anew */
 };
 
@@ -32,7 +33,8 @@ enum weir_status wi_keeper_open(struct wi_keeper *keeper, struct wi_reactor *rea
 
 /* When it is time, looks for the socket's name, and makes directory and socket anew where it has gone. A
  * host that has entered another root or a stricter filter meanwhile is left alone: what is missing
- * there was not removed, or may not be made. */
+ * there was not removed, or may not be made. So is one that has changed its user: a directory that it
+ * makes would stand in the way of the user before. */
 void wi_keeper_tick(struct wi_keeper *keeper, uint64_t now_nanos);
 
 #endif

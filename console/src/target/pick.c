@@ -15,14 +15,16 @@ static bool pick_is_pid(const char *text)
     return text && text[0] && strspn(text, "0123456789") == strlen(text);
 }
 
-/* "game/1 (pid 4821), lobby (pid 4822)" of those that fit: what stands before a pid can be given as it is. */
+/* "game/1 (pid 4821), lobby (pid 4822)" of those that fit, the living in the order of their numbers: what
+ * stands before a pid can be given as it is. */
 static void pick_list(const struct wi_found *found, size_t n, const char *text, bool is_alive,
                       char *ret_text, size_t room)
 {
     size_t length = 0, listed = 0, left = 0;
     char label[WI_LABEL_MAX];
     ret_text[0] = '\0';
-    for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < n; k++) {
+        size_t i = is_alive ? n - 1 - k : k;
         if (wi_find_lives(&found[i]) != is_alive || found[i].status != WEIR_OK ||
             !wi_find_fits(&found[i], text)) {
             continue;
