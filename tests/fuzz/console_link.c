@@ -309,7 +309,7 @@ static void run_screen(void)
             wc_model_series(&screen.model, series);
         }
         if (wc_model_wants_past(&screen.model)) {
-            wc_link_history(link, WEIR__V1__KIND__KIND_CHANNEL, "depth");
+            wc_link_history(link, WEIR__V1__KIND__KIND_CHANNEL, "depth", 0, "");
         }
         fuzz_screen_settle(&screen);
         struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};

@@ -287,7 +287,7 @@ static void ask_watch(struct wc_player *player)
     some.equals = (char *)"a";
     some.columns = columns;
     some.n_columns = 3;
-    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, 0);
+    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WC_PLAYER_ALL, 0);
     wc_player_watch(player, &request);
     for (int i = 0; i < 3; i++) {
         wc_player_seek(player, (uint64_t)(2 - i) * UINT64_C(3000000000));

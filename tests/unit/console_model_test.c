@@ -220,6 +220,84 @@ static void histories_are_bounded(void **state)
     wc_histories_finish(&histories);
 }
 
+/* A search through 2,500 senders brings all of them at once. */
+static void senders_never_displace_a_channel(void **state)
+{
+    (void)state;
+    struct wc_histories histories;
+    wc_histories_init(&histories);
+    wc_histories_add(&histories, WI_CHANNEL, 1, 1000, 1, 7);
+    wc_histories_add(&histories, WI_CHANNEL | 3 << 8, 1, 1000, 1, 8); /* another of its numbers */
+    for (int second = 1000; second < 1003; second++) {
+        for (uint64_t id = 1; id <= 2500; id++) {
+            wc_histories_add(&histories, WI_SENDER, id, second, 1, 1);
+        }
+    }
+    assert_int_equal(histories.n_rows, WC_HISTORY_ROWS);
+    assert_non_null(wc_histories_find(&histories, WI_CHANNEL, 1));
+    assert_non_null(wc_histories_find(&histories, WI_CHANNEL | 3 << 8, 1));
+    /* Channels displace senders, and when there are none left the channel not seen for longest. */
+    for (uint64_t id = 2; id <= WC_HISTORY_ROWS + 5; id++) {
+        wc_histories_add(&histories, WI_CHANNEL, id, 2000, 1, 1);
+    }
+    assert_null(wc_histories_find(&histories, WI_CHANNEL, 1));
+    assert_non_null(wc_histories_find(&histories, WI_CHANNEL, 2));
+    assert_int_equal(wc_histories_add(&histories, WI_SENDER, 9, 2001, 1, 1), 0);
+    assert_null(wc_histories_find(&histories, WI_SENDER, 9));
+    wc_histories_finish(&histories);
+}
+
+static void a_hole_is_asked_for_and_filled(void **state)
+{
+    (void)state;
+    channels_set(2);
+    screen_show(&screen, 24, 80);
+    assert_true(wc_model_wants_past(&screen.model));
+    assert_int_equal(wc_model_take_holes(&screen.model), 0);
+    screen.second += 4; /* the terminal was stopped */
+    screen_show(&screen, 24, 80);
+    assert_int_equal(wc_model_take_holes(&screen.model), 1U << WI_CHANNEL);
+    assert_int_equal(wc_model_take_holes(&screen.model), 0);
+    int64_t now = wc_model_picture(&screen.model)->second;
+    assert_true(isnan(before_now("c001", 2)));
+    wc_model_series(&screen.model,
+                    series_of(screen_find(&screen, WI_CHANNEL, "c001")->id, now * 1000000000));
+    assert_true(before_now("c001", 1) == 2 && before_now("c001", 2) == 1);
+    /* Not more often than each five seconds; then what came meanwhile. */
+    screen.second += 3;
+    screen_show(&screen, 24, 80);
+    assert_int_equal(wc_model_take_holes(&screen.model), 0);
+    screen.second += 3;
+    screen_show(&screen, 24, 80);
+    assert_int_equal(wc_model_take_holes(&screen.model), 1U << WI_CHANNEL);
+}
+
+static void the_past_of_every_field_of_a_row_is_kept(void **state)
+{
+    (void)state;
+    double columns[4];
+    channels_set(2);
+    screen_show(&screen, 24, 80);
+    uint64_t id = screen_find(&screen, WI_CHANNEL, "c001")->id;
+    assert_false(wc_model_wants_row(&screen.model, WI_CHANNEL, id)); /* one thing after the other */
+    assert_true(wc_model_wants_past(&screen.model));
+    assert_true(wc_model_wants_row(&screen.model, WI_CHANNEL, id));
+    assert_false(wc_model_wants_row(&screen.model, WI_CHANNEL, id));
+    assert_true(wc_model_wants_row(&screen.model, WI_CHANNEL, id + 1));
+    assert_true(wc_model_wants_row(&screen.model, WI_CHANNEL, id));
+    int64_t now = wc_model_picture(&screen.model)->second;
+    Weir__V1__Series *rate = series_of(id, now * 1000000000);
+    rate->metric = WI_CHANNEL_IN_RATE;
+    wc_model_series(&screen.model, rate);
+    const Weir__V1__Metric *metric = wc_model_metric(&screen.model, WI_CHANNEL, "in_rate");
+    wc_history_columns(wc_model_history_of(&screen.model, metric, id), now, 1, 4, columns);
+    assert_true(isnan(columns[0]) && columns[1] == 1 && columns[2] == 2 && columns[3] == 3);
+    assert_true(isnan(before_now("c001", 1))); /* and its depth has none of it */
+    screen_describe(&screen, 4821, "running"); /* another connection */
+    assert_true(wc_model_wants_past(&screen.model));
+    assert_true(wc_model_wants_row(&screen.model, WI_CHANNEL, id));
+}
+
 static void another_process_starts_from_nothing(void **state)
 {
     (void)state;
@@ -529,6 +607,9 @@ int main(void)
         TEST(the_past_is_asked_for_once_a_connection),
         TEST(a_dead_ones_curves_end_where_it_ended),
         TEST(histories_are_bounded),
+        TEST(senders_never_displace_a_channel),
+        TEST(a_hole_is_asked_for_and_filled),
+        TEST(the_past_of_every_field_of_a_row_is_kept),
         TEST(another_process_starts_from_nothing),
         TEST(frozen_picture_stands_while_updates_go_on),
         TEST(silence_is_stale_after_a_while),

@@ -365,7 +365,7 @@ static void the_past_is_that_of_the_moment(void **state)
     record(live, 101);
     assert_int_equal(wc_player_open(path, &player, NULL), WC_OK);
     wc_player_seek(player, 55 * SECOND / 10);
-    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH);
+    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
     wc_player_step(player, now_nanos());
     unsigned n = 0;
     while ((series = wc_player_take_series(player)) != NULL) {
@@ -380,6 +380,19 @@ static void the_past_is_that_of_the_moment(void **state)
         n++;
     }
     assert_int_equal(n, CHANNELS);
+    /* Every number of one row, and of no other. */
+    uint64_t id = 0;
+    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
+    for (int step = 0; step < 2; step++) {
+        wc_player_step(player, now_nanos());
+        for (n = 0; (series = wc_player_take_series(player)) != NULL; n++) {
+            id = strcmp(series->name, "channel1") == 0 ? series->id : id;
+            assert_true(step == 0 || series->id == id);
+            weir__v1__series__free_unpacked(series, NULL);
+        }
+        wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WC_PLAYER_ALL, id);
+    }
+    assert_in_range(n, 5, 64);
     wc_player_close(player);
     wc_link_close(live);
 }

@@ -358,6 +358,42 @@ static void an_address_with_its_port_is_whole(void **state)
     assert_non_null(strstr(line, " 192.168.104.117:53102 "));
 }
 
+static void a_bounded_queue_is_drawn_against_its_capacity(void **state)
+{
+    (void)state;
+    process_set(1e6, 0);
+    for (int i = 0; i < 30; i++) {
+        channel_set("jobs", 16, 64);
+        screen.second++;
+        screen_show(&screen, 24, 80);
+    }
+    int graph = screen.layout.graph_row;
+    assert_non_null(strstr(line_text(graph), "jobs  messages queued of 64, second by second"));
+    assert_non_null(strstr(line_text(graph + 1), "    64 "));
+    /* A quarter of the height is filled, and of the sparkline. */
+    const char *line = line_text(screen.layout.section[0].row + 1);
+    assert_non_null(strstr(line, "\xe2\x96\x83\xe2\x96\x83")); /* the third of eight steps */
+    assert_null(strstr(line, "\xe2\x96\x88\xe2\x96\x88"));
+    /* Deeper than it may be: then the depth decides. */
+    channel_set("jobs", 100, 64);
+    screen_show(&screen, 24, 80);
+    assert_non_null(strstr(line_text(graph + 1), "   100 "));
+}
+
+static void a_graph_says_what_a_column_is_the_greatest_of(void **state)
+{
+    (void)state;
+    rich_set(24, 80);
+    detail_open(WC_TAB_CHANNELS, "moves", WC_PAGE_OVERVIEW, NULL);
+    for (int i = 0; i < 300; i++) {
+        screen.second++;
+        screen_show(&screen, 50, 80);
+    }
+    char *text = screen_text(&screen);
+    assert_non_null(strstr(text, "each column the highest second of 5s"));
+    free(text);
+}
+
 static void no_table_is_empty(void **state)
 {
     (void)state;
@@ -432,6 +468,8 @@ int main(void)
         TEST(too_small_a_screen_says_so),
         TEST(banners_say_what_is_wrong_with_the_picture),
         TEST(an_address_with_its_port_is_whole),
+        TEST(a_bounded_queue_is_drawn_against_its_capacity),
+        TEST(a_graph_says_what_a_column_is_the_greatest_of),
         TEST(no_table_is_empty),
         TEST(labels_say_what_they_are_of),
         TEST(wide_characters_keep_their_place),

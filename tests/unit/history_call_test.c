@@ -155,6 +155,48 @@ static void fields_filters_and_spans_are_as_asked(void **state)
     assert_int_equal(n_series, 3);
 }
 
+/* A row whose details are opened: all that is kept of it, and of no other. */
+static void every_field_of_one_row_comes_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t s = 1900; s <= 2000; s++) {
+        put_row(WI_HISTORY_SECONDS, s);
+    }
+    request.all = 1;
+    request.id = UINT64_C(2) << 32 | 12;
+    request.field = (char *)"nonsense"; /* counts not */
+    ask("0");
+    bool is_seen[WI_CHANNEL_N_METRICS] = {false};
+    for (size_t i = 0; i < n_series; i++) {
+        assert_int_equal(series[i]->id, request.id);
+        assert_true(wi_history_has(WI_CHANNEL, (int)series[i]->metric));
+        is_seen[series[i]->metric] = true;
+        double last = series[i]->values[series[i]->n_values - 1];
+        if (series[i]->metric == WI_CHANNEL_IN_RATE) {
+            assert_true(last == 4);
+        } else if (series[i]->metric == WI_CHANNEL_OUT_RATE) {
+            assert_true(last == 1);
+        } else if (series[i]->metric == WI_CHANNEL_DEPTH) {
+            assert_true(last == 3 * 2000);
+        }
+    }
+    for (int metric = 0; metric < WI_CHANNEL_N_METRICS; metric++) {
+        assert_int_equal(is_seen[metric], wi_history_has(WI_CHANNEL, metric));
+    }
+    size_t n = n_series;
+    request.id = 999;
+    ask("0");
+    assert_int_equal(n_series, n);
+    request.id = 0;
+    request.kind = WEIR__V1__KIND__KIND_PROCESS;
+    ask("0");
+    assert_int_equal(n_series, n + 1); /* these rows know no other fact */
+    assert_int_equal(series[n]->metric, WI_PROCESS_ANON);
+    request.kind = WEIR__V1__KIND__KIND_SENDER; /* of which there is no history */
+    ask("0");
+    assert_int_equal(n_series, n + 1);
+}
+
 static void gaps_are_no_numbers_and_one_missing_second_is_bridged(void **state)
 {
     (void)state;
@@ -286,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(each_row_is_a_series_with_its_values_in_order),
         CASE(fields_filters_and_spans_are_as_asked),
+        CASE(every_field_of_one_row_comes_at_once),
         CASE(gaps_are_no_numbers_and_one_missing_second_is_bridged),
         CASE(minutes_reach_back_a_day),
         CASE(of_a_process_that_ended_the_last_rows_are_told),

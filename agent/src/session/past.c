@@ -22,6 +22,7 @@
 
 struct past_line {
     int track; /* -1: the process */
+    int metric;
     uint64_t id;
     char name[WEIR_NAME_MAX + 1];
 };
@@ -31,7 +32,8 @@ struct past_call {
     const struct wi_world *world;
     struct wi_memory *memory;
     enum wi_kind kind;
-    int metric;
+    int metrics[WI_MAX_METRICS];
+    size_t n_metrics;
     enum wi_history_ring ring;
     struct past_line *lines;
     size_t n_lines;
@@ -69,8 +71,8 @@ static void past_take(struct past_call *self, const struct wi_history *history,
     bool is_bridge = before && row->sequence - before->sequence == PAST_BRIDGE_STEPS && at > 0;
     for (size_t i = 0; i < self->n_lines; i++) {
         double *values = self->values + i * self->n_steps;
-        values[at] =
-            wi_history_value(history, self->lines[i].track, self->kind, self->metric, before, row);
+        values[at] = wi_history_value(history, self->lines[i].track, self->kind,
+                                      self->lines[i].metric, before, row);
         if (is_bridge) {
             values[at - 1] = values[at];
         }
@@ -116,7 +118,7 @@ static enum wi_call_next past_send(struct past_call *self, struct wi_buffer *buf
         struct wi_series series = {line->id,
                                    line->name,
                                    self->kind,
-                                   self->metric,
+                                   line->metric,
                                    self->last_unix_nanos,
                                    self->last_read_nanos,
                                    wi_history_step_nanos(self->ring),
@@ -150,14 +152,23 @@ static enum wi_call_next past_next(struct wi_call *call, uint64_t now_nanos,
 
 /* ---- the request ------------------------------------------------------------------------- */
 
-static bool past_metric(struct past_call *self, const char *field, struct wi_fault *ret_fault)
+/* Which metrics are asked for: none of a kind that has no history. */
+static bool past_metrics(struct past_call *self, bool is_all, const char *field,
+                         struct wi_fault *ret_fault)
 {
-    if (!field[0]) {
-        self->metric = wi_history_trend(self->kind);
+    int metric = wi_history_trend(self->kind);
+    size_t n = wi_metric_table(self->kind)->n_metrics;
+    for (size_t i = 0; is_all && i < n; i++) {
+        if (wi_history_has(self->kind, (int)i)) {
+            self->metrics[self->n_metrics++] = (int)i;
+        }
+    }
+    if (is_all || (!field[0] && metric < 0)) {
         return true;
     }
-    self->metric = wi_metric_find(self->kind, field);
-    if (self->metric < 0 || !wi_history_has(self->kind, self->metric)) {
+    metric = field[0] ? wi_metric_find(self->kind, field) : metric;
+    self->metrics[self->n_metrics++] = metric;
+    if (metric < 0 || !wi_history_has(self->kind, metric)) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no history of %s",
                      wi_rpc_is_utf8(field) ? field : "this");
         return false;
@@ -165,31 +176,37 @@ static bool past_metric(struct past_call *self, const char *field, struct wi_fau
     return true;
 }
 
-static void past_add_line(struct past_call *self, int track, uint64_t id, const char *name,
-                          const char *filter)
+/* A line for each metric of a row that is asked for. */
+static void past_add_lines(struct past_call *self, int track, uint64_t id, const char *name,
+                           const Weir__V1__HistoryRequest *asked)
 {
-    if (filter[0] && !wi_glob_matches(filter, name)) {
+    if ((asked->id && asked->id != id) ||
+        (asked->filter[0] && !wi_glob_matches(asked->filter, name))) {
         return;
     }
-    struct past_line *line = &self->lines[self->n_lines++];
-    line->track = track;
-    line->id = id;
-    size_t n = strnlen(name, WEIR_NAME_MAX);
-    memcpy(line->name, name, n);
-    line->name[n] = '\0';
+    for (size_t i = 0; i < self->n_metrics; i++) {
+        struct past_line *line = &self->lines[self->n_lines++];
+        line->track = track;
+        line->metric = self->metrics[i];
+        line->id = id;
+        size_t n = strnlen(name, WEIR_NAME_MAX);
+        memcpy(line->name, name, n);
+        line->name[n] = '\0';
+    }
 }
 
-static void past_list(struct past_call *self, const struct wi_history *history, const char *filter)
+static void past_list(struct past_call *self, const struct wi_history *history,
+                      const Weir__V1__HistoryRequest *asked)
 {
     if (self->kind == WI_PROCESS) {
-        past_add_line(self, -1, 0, wi_world_facts(self->world)->name, filter);
+        past_add_lines(self, -1, 0, wi_world_facts(self->world)->name, asked);
         return;
     }
     for (int i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &history->head.tracks[i];
         if (track->generation && track->kind == self->kind) {
-            past_add_line(self, i, (uint64_t)track->generation << 32 | track->slot, track->name,
-                          filter);
+            past_add_lines(self, i, (uint64_t)track->generation << 32 | track->slot, track->name,
+                           asked);
         }
     }
 }
@@ -234,15 +251,16 @@ static bool past_fill(struct past_call *self, const Weir__V1__HistoryRequest *as
     }
     self->kind = (enum wi_kind)asked->kind;
     self->ring = asked->minutes ? WI_HISTORY_MINUTES : WI_HISTORY_SECONDS;
-    if (!past_metric(self, asked->field, ret_fault)) {
+    if (!past_metrics(self, asked->all, asked->field, ret_fault)) {
         return false;
     }
-    if (self->metric < 0 || !history || !past_span(self, history, asked->seconds)) {
+    if (self->n_metrics == 0 || !history || !past_span(self, history, asked->seconds)) {
         return true;
     }
-    self->lines = wi_memory_take_zeroed(self->memory, WI_HISTORY_TRACKS * sizeof(*self->lines));
+    self->lines = wi_memory_take_zeroed(self->memory,
+                                        WI_HISTORY_TRACKS * self->n_metrics * sizeof(*self->lines));
     if (self->lines) {
-        past_list(self, history, asked->filter);
+        past_list(self, history, asked);
         self->values =
             wi_memory_take(self->memory, (self->n_lines * self->n_steps + 1) * sizeof(double));
     }

@@ -177,7 +177,7 @@ static void record_ask_past(struct recording *recording)
         const char *field =
             wc_trend_field(wc_link_description(recording->link), (int)record_kinds[i].kind);
         if (field && wc_link_metric(recording->link, record_kinds[i].kind, field) >= 0) {
-            wc_link_history(recording->link, record_kinds[i].kind, field);
+            wc_link_history(recording->link, record_kinds[i].kind, field, 0, "");
         }
     }
     recording->has_asked_past = true;

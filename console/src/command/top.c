@@ -153,14 +153,20 @@ static void top_dial(struct top *top, int64_t now)
 /* Asks what was before, once the first Update has said when now is. */
 static void top_ask_past(struct top *top)
 {
-    if (!wc_model_wants_past(&top->model)) {
-        return;
-    }
+    bool is_first = wc_model_wants_past(&top->model);
+    uint32_t kinds = is_first ? UINT32_MAX : wc_model_take_holes(&top->model);
     for (int kind = 0; kind < WC_N_KINDS; kind++) {
         const char *field = wc_model_trend_field(&top->model, kind);
-        if (field && wc_model_metric(&top->model, kind, field)) {
-            wc_link_history(top->link, (Weir__V1__Kind)kind, field);
+        if (kinds >> kind & 1U && field && wc_model_metric(&top->model, kind, field)) {
+            wc_link_history(top->link, (Weir__V1__Kind)kind, field, 0, "");
         }
+    }
+    /* All that is known of the row that is shown in full. */
+    const struct wc_rows *rows;
+    const Weir__V1__Row *row =
+        wc_ui_is_detail(&top->ui) ? wc_ui_detail(&top->ui, &top->model, &rows) : NULL;
+    if (row && wc_model_wants_row(&top->model, (int)rows->table->kind, row->id)) {
+        wc_link_history(top->link, rows->table->kind, "", row->id, row->name);
     }
 }
 

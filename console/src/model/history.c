@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "weir/v1/agent.pb-c.h"
 
 #define FIRST_ROOM 64
 
@@ -85,17 +86,36 @@ static void histories_grow(struct wc_histories *histories)
     histories_rehash(histories);
 }
 
-static struct wc_history *histories_oldest(struct wc_histories *histories)
+/* Of what comes and goes by the thousand: it never displaces a channel. */
+static bool history_is_fleeting(int kind)
+{
+    switch (kind & 0xff) {
+    case WEIR__V1__KIND__KIND_SINGLE:
+    case WEIR__V1__KIND__KIND_SENDER:
+    case WEIR__V1__KIND__KIND_RESOURCE:
+    case WEIR__V1__KIND__KIND_OPERATION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The row that makes room for one of this kind; NULL: none does. */
+static struct wc_history *histories_oldest(struct wc_histories *histories, int kind)
 {
     struct wc_history *oldest = &histories->row[0];
     for (size_t i = 1; i < histories->n_rows; i++) {
-        if (histories->row[i].last < oldest->last) {
-            oldest = &histories->row[i];
+        struct wc_history *row = &histories->row[i];
+        bool is_fleeting = history_is_fleeting(row->kind);
+        bool was_fleeting = history_is_fleeting(oldest->kind);
+        if (is_fleeting != was_fleeting ? is_fleeting : row->last < oldest->last) {
+            oldest = row;
         }
     }
-    return oldest;
+    return history_is_fleeting(kind) && !history_is_fleeting(oldest->kind) ? NULL : oldest;
 }
 
+/* NULL: there is no room for it. */
 static struct wc_history *histories_take(struct wc_histories *histories, int kind, uint64_t id)
 {
     if (histories->n_slots > 0) {
@@ -112,7 +132,10 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
         }
         row = &histories->row[histories->n_rows++];
     } else {
-        row = histories_oldest(histories);
+        row = histories_oldest(histories, kind);
+        if (!row) {
+            return NULL;
+        }
     }
     row->kind = kind;
     row->id = id;
@@ -134,13 +157,16 @@ static float *history_bucket(struct wc_history *history, int64_t second)
     return &history->bucket[at < 0 ? at + WC_HISTORY_SECONDS : at];
 }
 
-void wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
-                      int64_t span, double value)
+int64_t wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
+                         int64_t span, double value)
 {
     struct wc_history *row = histories_take(histories, kind, id);
+    if (!row) {
+        return 0;
+    }
     value = fmin(fmax(value, (double)-FLT_MAX), (double)FLT_MAX);
     if (row->last != INT64_MIN && second < row->last) {
-        return; /* an update read before the newest one: its stream was cancelled meanwhile */
+        return 0; /* an update read before the newest one: its stream was cancelled meanwhile */
     }
     int64_t from = second - (span > WC_HISTORY_SECONDS ? WC_HISTORY_SECONDS : span) + 1;
     int64_t gap = row->last == INT64_MIN || second - row->last > WC_HISTORY_SECONDS
@@ -153,13 +179,18 @@ void wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int
     if (second != row->last || isnan(*bucket) || value > (double)*bucket) {
         *bucket = (float)value;
     }
+    int64_t hole = row->last != INT64_MIN && from > row->last + 1 ? from - row->last - 1 : 0;
     row->last = second;
+    return hole;
 }
 
 void wc_histories_seed(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
                        const double *values, size_t n)
 {
     struct wc_history *row = histories_take(histories, kind, id);
+    if (!row) {
+        return;
+    }
     bool is_new = row->last == INT64_MIN || second - row->last >= WC_HISTORY_SECONDS;
     for (int64_t s = row->last + 1; !is_new && s <= second; s++) {
         *history_bucket(row, s) = NAN;

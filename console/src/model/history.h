@@ -11,10 +11,11 @@
 #include <stdint.h>
 
 #define WC_HISTORY_SECONDS 600
-#define WC_HISTORY_ROWS    2048 /* the row not seen for longest makes room */
+#define WC_HISTORY_ROWS                                                                            \
+    2048 /* the row not seen for longest makes room; senders and tasks before others */
 
 struct wc_history {
-    int kind; /* -1: free */
+    int kind; /* the low byte is a Kind */
     uint64_t id;
     int64_t last;                     /* the newest bucket's second */
     float bucket[WC_HISTORY_SECONDS]; /* by second modulo; NaN is a gap */
@@ -33,9 +34,10 @@ void wc_histories_clear(struct wc_histories *histories);
 void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from);
 
 /* Adds a value seen in `second`. It also stands for up to `span` - 1 seconds before, as far as
- * nothing was seen in them: with an interval of 5 s one value covers five buckets. */
-void wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
-                      int64_t span, double value);
+ * nothing was seen in them: with an interval of 5 s one value covers five buckets. Returns how many
+ * seconds before are a hole: the row was seen, but not in them. */
+int64_t wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
+                         int64_t span, double value);
 
 /* Adds what was before: `n` values a second apart, NaN where there is none, the last one of `second`.
  * Only seconds in which nothing was seen are filled. */

@@ -16,6 +16,7 @@
 #define NANOS            INT64_C(1000000000)
 #define STALE_MIN_NANOS  (3 * NANOS)
 #define DEFAULT_INTERVAL 1000
+#define HOLES_SECONDS    5 /* between two questions for what fills them */
 
 void wc_model_init(struct wc_model *model)
 {
@@ -80,6 +81,8 @@ void wc_model_describe(struct wc_model *model, const Weir__V1__Description *desc
     model->description = copy;
     snprintf(model->notice, sizeof(model->notice), "%s", notice && *notice ? notice : copy->notice);
     model->has_past = false;
+    model->holes = 0;
+    model->row.is_asked = false;
     wc_model_connection(model, strcmp(copy->state, "dead") == 0 ? WC_DEAD : WC_LIVE, unix_nanos);
 }
 
@@ -129,6 +132,13 @@ static int history_kind(const struct wc_model *model, const Weir__V1__Metric *me
     return (int)metric->kind | (is_trend ? 0 : (int)(metric->index + 1) << 8);
 }
 
+/* A row was not seen for a while: scrolled away, or the screen was stopped. */
+static void model_hole(struct wc_model *model, int kind)
+{
+    bool has_history = kind <= WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_LOOP;
+    model->holes |= has_history ? UINT32_C(1) << kind : 0;
+}
+
 /* Every number of the rows that are shown in full, as far as they are few. */
 static void model_record_all(struct wc_model *model, const struct wc_rows *rows, int64_t second,
                              int64_t span)
@@ -142,9 +152,11 @@ static void model_record_all(struct wc_model *model, const struct wc_rows *rows,
         const Weir__V1__Metric *metric = description->metrics[i];
         double value;
         if (metric->kind == rows->table->kind && metric->index < WC_MAX_METRICS &&
-            wc_model_as_number(wc_model_value(rows, row, metric), &value)) {
+            wc_model_as_number(wc_model_value(rows, row, metric), &value) &&
             wc_histories_add(&model->histories, history_kind(model, metric), row->id, second, span,
-                             value);
+                             value) > 0) {
+            model_hole(model, (int)metric->kind);
+            model->row.is_asked = false;
         }
     }
 }
@@ -161,8 +173,9 @@ static void model_record(struct wc_model *model, int64_t second)
         for (size_t i = 0; i < list->table->n_rows; i++) {
             const Weir__V1__Row *row = list->table->rows[i];
             double value;
-            if (wc_model_number(model, list, row, field, &value)) {
-                wc_histories_add(&model->histories, kind, row->id, second, span, value);
+            if (wc_model_number(model, list, row, field, &value) &&
+                wc_histories_add(&model->histories, kind, row->id, second, span, value) > 0) {
+                model_hole(model, kind);
             }
         }
     }
@@ -232,17 +245,40 @@ bool wc_model_wants_past(struct wc_model *model)
     return wants;
 }
 
+uint32_t wc_model_take_holes(struct wc_model *model)
+{
+    int64_t second = model->live.second;
+    bool is_soon = second >= model->holes_second && second - model->holes_second < HOLES_SECONDS;
+    uint32_t holes = is_soon ? 0 : model->holes;
+    if (holes) {
+        model->holes = 0;
+        model->holes_second = second;
+    }
+    return holes;
+}
+
+bool wc_model_wants_row(struct wc_model *model, int kind, uint64_t id)
+{
+    bool is_asked = model->row.is_asked && model->row.kind == kind && model->row.id == id;
+    bool wants = !is_asked && model->has_past && model->live.update;
+    if (wants) {
+        model->row.is_asked = true;
+        model->row.kind = kind;
+        model->row.id = id;
+    }
+    return wants;
+}
+
 void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series)
 {
-    const char *field = wc_model_trend_field(model, (int)taken_series->kind);
     const Weir__V1__Metric *metric =
-        field ? wc_model_metric(model, (int)taken_series->kind, field) : NULL;
+        wc_model_metric_at(model, (int)taken_series->kind, taken_series->metric);
     bool has_ended = taken_series->last_read_nanos == 0;
     int64_t second = has_ended ? model->live.second : taken_series->last_read_nanos / NANOS;
     /* Of one that was seen to end the screen has seen more than what it left. */
-    if (metric && metric->index == taken_series->metric && taken_series->step_nanos == NANOS &&
+    if (metric && metric->index < WC_MAX_METRICS && taken_series->step_nanos == NANOS &&
         !(has_ended && model->has_lived)) {
-        wc_histories_seed(&model->histories, (int)taken_series->kind, taken_series->id, second,
+        wc_histories_seed(&model->histories, history_kind(model, metric), taken_series->id, second,
                           taken_series->values, taken_series->n_values);
     }
     weir__v1__series__free_unpacked(taken_series, NULL);
@@ -252,6 +288,7 @@ void wc_model_rewind(struct wc_model *model)
 {
     model_forget(model);
     model->has_past = false;
+    model->row.is_asked = false;
     if (model->connection == WC_DEAD) {
         wc_model_connection(model, WC_LIVE, 0); /* what comes may tell otherwise */
     }

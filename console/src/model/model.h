@@ -82,8 +82,15 @@ struct wc_model {
     struct wc_picture frozen; /* what is shown while is_frozen */
     struct wc_histories histories, frozen_histories;
     bool is_frozen;
-    bool has_lived; /* an Update came while the process ran */
-    bool has_past;  /* what was before has been asked for, on this connection */
+    bool has_lived;       /* an Update came while the process ran */
+    bool has_past;        /* what was before has been asked for, on this connection */
+    uint32_t holes;       /* bit set of kinds: rows of them were not seen for a while */
+    int64_t holes_second; /* when they were asked for last */
+    struct {
+        bool is_asked; /* for all the past of this row, since it was open and without a hole */
+        int kind;
+        uint64_t id;
+    } row;
     enum wc_connection connection;
     int64_t connection_unix_nanos; /* since when */
     int64_t heard_nanos;           /* of the console's clock, when the last Update came */
@@ -110,6 +117,14 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
 /* Whether a connection stands that has not been asked yet what was before, and an Update has come that
  * says when now is. Once true, it is taken to be asked. */
 bool wc_model_wants_past(struct wc_model *model);
+
+/* Kinds whose rows have holes that a history may fill, as a bit set: each but once, and not more often
+ * than each few seconds. */
+uint32_t wc_model_take_holes(struct wc_model *model);
+
+/* Whether all the past of a row whose details are open has not been asked for yet. Once true, it is
+ * taken to be asked. */
+bool wc_model_wants_row(struct wc_model *model, int kind, uint64_t id);
 
 /* What was before of one row: fills the history where nothing was seen. Owns: the series is freed. */
 void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series);

@@ -37,9 +37,8 @@ static void past_look(struct wc_histories *histories, const struct wc_tape *tape
     int key = past_key(metric);
     for (size_t i = 0; i < table->n_rows; i++) {
         double number;
-        bool has_room = histories->n_rows < WC_HISTORY_ROWS ||
-                        wc_histories_find(histories, key, table->rows[i]->id);
-        if (has_room && past_number(table->rows[i], place, &number)) {
+        bool is_wanted = !metric->id || metric->id == table->rows[i]->id;
+        if (is_wanted && past_number(table->rows[i], place, &number)) {
             wc_histories_add(histories, key, table->rows[i]->id,
                              tape->read_nanos / (int64_t)PAST_NANOS, span, number);
         }
@@ -62,11 +61,11 @@ static void past_before(struct wc_histories *histories, struct wc_reader *reader
         for (size_t k = 0; k < n_metrics; k++) {
             bool is_wanted = (int)series->kind == metrics[k].kind &&
                              series->metric == metrics[k].metric &&
+                             (!metrics[k].id || metrics[k].id == series->id) &&
                              series->step_nanos == (int64_t)PAST_NANOS && second <= now &&
                              now - second < WC_HISTORY_SECONDS;
             int key = past_key(&metrics[k]);
-            if (is_wanted && (histories->n_rows < WC_HISTORY_ROWS ||
-                              wc_histories_find(histories, key, series->id))) {
+            if (is_wanted) {
                 wc_histories_seed(histories, key, series->id, second, series->values,
                                   series->n_values);
             }
@@ -138,8 +137,10 @@ void wc_past_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
     for (size_t i = 0; i < n_metrics; i++) {
         const struct wc_tape_table *table = &tape->tables[metrics[i].kind];
         for (size_t k = 0; k < table->n_rows; k++) {
+            bool is_wanted = !metrics[i].id || metrics[i].id == table->rows[k]->id;
             const struct wc_history *history =
-                wc_histories_find(&histories, past_key(&metrics[i]), table->rows[k]->id);
+                is_wanted ? wc_histories_find(&histories, past_key(&metrics[i]), table->rows[k]->id)
+                          : NULL;
             Weir__V1__Series *series =
                 history ? past_series(history, table->rows[k], &metrics[i], tape) : NULL;
             if (series) {

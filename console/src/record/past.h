@@ -8,12 +8,13 @@
 
 #include "record/reader.h"
 
-#define WC_PAST_ASKED 16 /* metrics whose past is asked for at a time */
+#define WC_PAST_ASKED 64 /* metrics whose past is asked for at a time */
 
 /* One metric of a kind. */
 struct wc_past_metric {
     int kind;
     uint32_t metric;
+    uint64_t id; /* of the only row that is wanted; 0: all */
 };
 
 struct wc_past {

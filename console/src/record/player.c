@@ -285,11 +285,25 @@ enum wc_exit wc_player_subscribe(struct wc_player *player,
     return code;
 }
 
-void wc_player_history(struct wc_player *player, int kind, uint32_t metric)
+static void player_ask(struct wc_player *player, int kind, int metric, uint64_t id)
 {
-    if (player->n_asked < WC_PAST_ASKED && kind >= 0 && kind < WC_TAPE_KINDS) {
-        player->asked[player->n_asked++] = (struct wc_past_metric){kind, metric};
+    if (player->n_asked < WC_PAST_ASKED && kind >= 0 && kind < WC_TAPE_KINDS && metric >= 0) {
+        player->asked[player->n_asked++] = (struct wc_past_metric){kind, (uint32_t)metric, id};
     }
+}
+
+void wc_player_history(struct wc_player *player, int kind, int metric, uint64_t id)
+{
+    const Weir__V1__Description *description = wc_reader_opening(player->reader)->description;
+    for (size_t i = 0; metric == WC_PLAYER_ALL && i < description->n_metrics; i++) {
+        const Weir__V1__Metric *one = description->metrics[i];
+        bool is_number = one->type == WEIR__V1__METRIC_TYPE__METRIC_GAUGE ||
+                         one->type == WEIR__V1__METRIC_TYPE__METRIC_COUNTER;
+        if ((int)one->kind == kind && is_number && one->index <= INT32_MAX) {
+            player_ask(player, kind, (int)one->index, id);
+        }
+    }
+    player_ask(player, kind, metric, id);
 }
 
 /* ---- control ------------------------------------------------------------------------------ */

@@ -38,8 +38,10 @@ enum wc_exit wc_player_subscribe(struct wc_player *player,
                                  const Weir__V1__SubscribeRequest *request,
                                  struct wc_error *ret_error);
 
-/* Asks for the past of a metric, as of the look that is shown; the Series come with the next step. */
-void wc_player_history(struct wc_player *player, int kind, uint32_t metric);
+/* Asks for the past of a metric, as of the look that is shown, of the row with this id (0: of all); the
+ * Series come with the next step. A metric below 0 that is not WC_PLAYER_ALL is none. */
+#define WC_PLAYER_ALL (-2) /* every number */
+void wc_player_history(struct wc_player *player, int kind, int metric, uint64_t id);
 
 /* Goes to a moment; a Watch is answered anew. Past the end: the end. */
 void wc_player_seek(struct wc_player *player, uint64_t position);

@@ -676,20 +676,22 @@ enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequ
     return link_start(link, "/weir.v1.Agent/Snapshot", LINK_UPDATES, &request->base, ret_error);
 }
 
-void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field)
+void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field, uint64_t id,
+                     const char *name)
 {
-    if (link->player) {
-        int metric = wc_link_metric(link, kind, field);
-        if (metric >= 0) {
-            wc_player_history(link->player, (int)kind, (uint32_t)metric);
-        }
-        return;
-    }
     Weir__V1__HistoryRequest request = WEIR__V1__HISTORY_REQUEST__INIT;
     int32_t *call = link_history_call(link, 0);
-    uint8_t bytes[256];
+    uint8_t bytes[512];
+    if (link->player) {
+        int metric = field[0] ? wc_link_metric(link, kind, field) : WC_PLAYER_ALL;
+        wc_player_history(link->player, (int)kind, metric, id);
+        return;
+    }
     request.kind = kind;
     request.field = (char *)(uintptr_t)field;
+    request.all = !field[0];
+    request.id = id;
+    request.filter = (char *)(uintptr_t)name;
     size_t n = weir__v1__history_request__get_packed_size(&request);
     if (!call || n > sizeof(bytes) || link->error.code != WC_OK) {
         return;

@@ -72,10 +72,12 @@ struct wc_player *wc_link_player(struct wc_link *link);
 
 /*
  * Asks for the past of one metric of a kind, beside the stream that runs: the seconds of the last ten
- * minutes of each row that has a history. Several may be asked for; what comes is taken in any order.
- * From a server that cannot tell nothing comes.
+ * minutes of each row that has a history; with an id, of the row with this id and name alone. `field`: "":
+ * every metric that has a history; an older server tells the one that the kind's trend shows. Several may
+ * be asked for; what comes is taken in any order. From a server that cannot tell nothing comes.
  */
-void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field);
+void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field, uint64_t id,
+                     const char *name);
 
 /* The next row's past, or NULL. Owns: the caller's, weir__v1__series__free_unpacked(series, NULL). */
 Weir__V1__Series *wc_link_take_series(struct wc_link *link);

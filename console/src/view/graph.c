@@ -120,6 +120,36 @@ static double graph_scale(const Weir__V1__Metric *metric, double max)
     return max;
 }
 
+/* The row of that id, wherever it is shown; NULL: nowhere. */
+static const Weir__V1__Row *capacity_row(const struct wc_rows *rows, int kind, uint64_t id)
+{
+    bool is_kind = rows->table && (int)rows->table->kind == kind;
+    for (size_t i = 0; is_kind && i < rows->table->n_rows; i++) {
+        if (rows->table->rows[i]->id == id) {
+            return rows->table->rows[i];
+        }
+    }
+    return NULL;
+}
+
+double wc_view_capacity(const struct wc_view *view, const Weir__V1__Metric *metric, uint64_t id)
+{
+    const int kind = WEIR__V1__KIND__KIND_CHANNEL;
+    const struct wc_picture *picture = wc_model_picture(view->model);
+    const struct wc_rows *const places[] = {&picture->list[kind], &picture->detail};
+    double capacity = 0;
+    if ((int)metric->kind != kind || strcmp(metric->field, "depth") != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && capacity <= 0; i++) {
+        const Weir__V1__Row *row = capacity_row(places[i], kind, id);
+        if (!row || !wc_model_number(view->model, places[i], row, "capacity", &capacity)) {
+            capacity = 0;
+        }
+    }
+    return capacity;
+}
+
 static void graph_label(const struct wc_view *view, int row, int col,
                         const Weir__V1__Metric *metric, double value)
 {
@@ -136,22 +166,27 @@ static void graph_label(const struct wc_view *view, int row, int col,
 
 /* How much of the title fits: with what it is and what one column is, or less. */
 static void graph_title(const struct wc_view *view, const struct wc_box *box, const char *name,
-                        const Weir__V1__Metric *metric, int step)
+                        const Weir__V1__Metric *metric, int step, double capacity)
 {
-    char text[256], every[WC_FORMAT_SIZE];
+    char text[256], every[WC_FORMAT_SIZE], of[WC_FORMAT_SIZE + 8] = "", most[WC_FORMAT_SIZE];
     int col = box->col + 2, end = box->col + box->cols;
 
     wc_format_uptime(every, step);
+    if (capacity > 0) {
+        wc_format_whole(most, capacity);
+        snprintf(of, sizeof(of), " of %s", most);
+    }
     if (step > 1) {
-        snprintf(text, sizeof(text), "%.120s, the greatest of each %s", metric->summary, every);
+        snprintf(text, sizeof(text), "%.120s%s, each column the highest second of %s",
+                 metric->summary, of, every);
     } else {
-        snprintf(text, sizeof(text), "%.120s, second by second", metric->summary);
+        snprintf(text, sizeof(text), "%.120s%s, second by second", metric->summary, of);
     }
     col +=
         wc_grid_text(view->grid, box->row, col, end - col, WC_STRONG, name ? name : metric->field) +
         2;
     if (wc_grid_width(text, view->grid->ascii) > end - col) {
-        snprintf(text, sizeof(text), "%.120s", metric->summary);
+        snprintf(text, sizeof(text), "%.120s%s", metric->summary, of);
     }
     wc_grid_text(view->grid, box->row, col, end - col, WC_LABEL, text);
 }
@@ -189,8 +224,9 @@ void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
     for (int i = 0; i < n_slots; i++) {
         slots[i] = i < first ? NAN : values[(i - first) / scale.repeat];
     }
-    max = graph_scale(metric, max);
-    graph_title(view, box, name, metric, scale.step);
+    double capacity = wc_view_capacity(view, metric, id);
+    max = capacity >= max && capacity > 0 ? capacity : graph_scale(metric, max);
+    graph_title(view, box, name, metric, scale.step, capacity);
     graph_frame(view, row, box->col, height, metric, max);
     wc_spark_graph(view->grid, row, col, height, view->tier, slots, n_slots, max, WC_GRAPH);
     graph_axis(view, row + height, col, &scale);

@@ -182,7 +182,8 @@ static void draw_trend(const struct wc_view *view, const struct place *place, in
                                     wc_model_picture(view->model)->second, MINUTE / n, n, values);
     const Weir__V1__Metric *metric = wc_model_metric(view->model, kind, column->field);
     bool is_ratio = metric && strcmp(metric->unit, "ratio") == 0;
-    double least = is_ratio ? 1 : TREND_MIN_SCALE;
+    double capacity = metric ? wc_view_capacity(view, metric, row->id) : 0;
+    double least = is_ratio ? 1 : capacity > 0 ? capacity : TREND_MIN_SCALE;
     wc_spark_line(view->grid, place->row, place->col, view->tier, values, n,
                   max > least ? max : least, place->style == WC_PLAIN ? WC_GRAPH : place->style);
 }

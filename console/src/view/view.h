@@ -38,6 +38,8 @@ void wc_view_section(const struct wc_view *view, const struct wc_section *sectio
 /* One number of a row over time; `name` stands before its title, or NULL. */
 void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
                    const Weir__V1__Metric *metric, uint64_t id, const char *name);
+/* What a queue's depth is drawn against: its capacity; 0 where it has none, and of any other number. */
+double wc_view_capacity(const struct wc_view *view, const Weir__V1__Metric *metric, uint64_t id);
 /* Rows of a tab's kind under its captions; `cursor` is the one in use, -1: none. */
 void wc_view_rows(const struct wc_view *view, const struct wc_box *box, enum wc_tab tab,
                   const struct wc_rows *rows, int cursor);
