@@ -61,6 +61,27 @@ static void channel_write_rates(struct finding_entry *entry, const struct findin
                    wi_words_rate(out, note->out_rate));
 }
 
+/* ---- its messages leave elsewhere ---- */
+
+/* What a forked process receives is in that process's counts. A queue that is sent to here, and from which
+ * nothing was ever received here, is most likely received from there: its depth means nothing. */
+static bool channel_is_elsewhere(const struct wi_finding *finding, const struct finding_note *note)
+{
+    return finding->has_children && note->gone == 0 && note->came > 0;
+}
+
+static void channel_elsewhere(struct wi_finding *finding, const struct finding_note *note)
+{
+    char count[WI_WORDS_MAX];
+    struct finding_entry *entry =
+        channel_entry(finding, FINDING_INFO, 0, "channel_elsewhere", note,
+                      "Subtract what the forked processes have received: each counts for itself.");
+    wi_entry_write(entry->text,
+                   "%s: %s sent and none received in this process; forked processes count what "
+                   "they receive themselves",
+                   note->name, wi_words_count(count, note->came));
+}
+
 /* ---- it grows ---- */
 
 static double channel_bytes_rate(const struct finding_note *note, double rate)
@@ -312,7 +333,7 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *
                                const struct wi_share *share)
 {
     struct channel_growth growth = channel_growth(finding, note);
-    bool is_told = wi_finding_is_stalled(note);
+    bool is_told = wi_finding_is_stalled(note) || channel_is_elsewhere(finding, note);
     note->is_leaking = false;
     if (is_told || !note->is_unbounded) {
         note->is_named = note->is_named && is_told;
@@ -581,6 +602,10 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     uint32_t n_full =
         note->is_unbounded ? 0 : channel_full_looks(note, capacity, &note->full_since);
     bool is_full = n_full >= CHANNEL_LOOKS || (finding->is_dead && n_full > 0);
+    if (channel_is_elsewhere(finding, note)) {
+        channel_elsewhere(finding, note);
+        return;
+    }
     if (wi_finding_is_stalled(note) || !is_full) {
         wi_finding_stall(finding, note);
         wi_finding_first_look(finding, note);

@@ -18,6 +18,7 @@ static void finding_memory(struct wi_finding *finding, const struct wi_world *wo
     finding->uptime = process ? finding_number(process, WI_PROCESS_UPTIME, NAN) : NAN;
     wi_limit_take(finding, process);
     bool is_own = wi_world_facts(world)->pid == (uint32_t)getpid();
+    finding->has_children = wi_world_facts(world)->has_children;
     memory->own = agent && is_own ? finding_number(agent, WI_AGENT_MEMORY, 0) : 0;
     if (finding->look == 1) {
         memory->is_heap = process && finding_has(process, WI_PROCESS_HEAP);

@@ -125,9 +125,10 @@ struct wi_finding {
     uint32_t n_notes;
     uint32_t room;
     uint32_t look;
-    uint64_t now;  /* of which the rows tell */
-    bool is_dead;  /* the process is */
-    double uptime; /* seconds; NaN: not known */
+    uint64_t now;      /* of which the rows tell */
+    bool is_dead;      /* the process is */
+    bool has_children; /* forked processes count by themselves */
+    double uptime;     /* seconds; NaN: not known */
     struct finding_limit limit[FINDING_LIMITS];
     struct finding_subject
         about; /* what is being judged: the entries that come of it are about it */

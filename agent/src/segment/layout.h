@@ -192,6 +192,9 @@ struct wi_header {
     struct wi_table tables[WI_N_TABLES];
     uint32_t id;        /* random, also in the files' names; 0: made by an earlier version */
     uint32_t has_ended; /* in good order, though its files may be out of its reach; atomic */
+    uint32_t
+        has_children; /* forked processes count by themselves; atomic, from 0 once, by a child */
+    uint32_t reserved;
 };
 
 #define WI_HEADER_BYTES 4096

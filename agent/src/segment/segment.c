@@ -163,6 +163,7 @@ void wi_segment_own(struct wi_header *header, uint64_t start_ticks)
     header->pid = (uint32_t)getpid();
     header->uid = (uint32_t)geteuid();
     header->is_taken_over = 0;
+    header->has_children = 0;
     header->has_ended = 0;
     header->start_ticks = start_ticks;
     header->id = wi_stem_new_id();
@@ -569,6 +570,9 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
     const struct wi_segment before = wi_segment;
     bool has_gone = segment_parent_has_gone(&parent);
     bool has_adopted = has_gone && segment_take_over(wi_segment_header());
+    if (!has_gone) { /* said in the parent's file, which is still mapped */
+        __atomic_store_n(&wi_segment_header()->has_children, 1, __ATOMIC_RELAXED);
+    }
     char dir[sizeof(wi_segment.dir)];
     char temporary[64] = "";
     int fd = -1;

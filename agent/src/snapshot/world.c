@@ -265,6 +265,8 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
     }
     enum weir_status status = wi_collect(&world->collection, world->source, ret_error);
     if (status == WEIR_OK) {
+        const struct wi_header *header = (const void *)world->collection.view.bytes;
+        world->facts.has_children = __atomic_load_n(&header->has_children, __ATOMIC_RELAXED);
         status = world_make_room(world, ret_error);
     }
     if (status == WEIR_OK) {

@@ -61,6 +61,7 @@ struct wi_facts {
     struct wi_stem own;         /* as its segment and its files say */
     int64_t started_unix_nanos; /* of the process */
     int64_t opened_unix_nanos;  /* of the segment */
+    bool has_children;          /* forked processes count by themselves; from some moment on */
 };
 
 /* The exporter's own numbers, kept by the wire and shown as kind WI_AGENT. Plain fields: one
