@@ -23,6 +23,17 @@ def curve(terminal):
     return "".join(mark for mark in (lines[0] if lines else "") if mark in MARKS)
 
 
+def graph_of(terminal, field):
+    """How many columns of a field's graph are filled at its foot."""
+    lines = terminal.lines()
+    top = next((at for at, line in enumerate(lines) if field + "  " in line and "depth  " in line), None)
+    foot = next((at for at, line in enumerate(lines) if top and at > top and "now" in line), None)
+    if not foot:
+        return 0
+    begin = lines[top].index(field)
+    return sum(mark in MARKS for mark in lines[foot - 1][begin:begin + 66])
+
+
 def late_screen_has_its_curve(host):
     start = time.monotonic()
     terminal = Terminal(host.pid, cols=200, rows=50)
@@ -32,6 +43,11 @@ def late_screen_has_its_curve(host):
     # Alone it would have seen one second for each second that it has been there.
     assert len(drawn) > elapsed + 2, (drawn, elapsed)
     assert list(drawn) == sorted(drawn), drawn  # the leak only grows
+    # All that the history keeps of the row: its rates, too, of which a column is two seconds.
+    terminal.press("\r", "in_rate  messages sent per second")
+    known = terminal.waits(lambda text: graph_of(terminal, "in_rate") >= SECONDS / 2 - 1
+                           and graph_of(terminal, "in_rate"), "rates of the time before")
+    assert 2 * known > time.monotonic() - start + 4, (known, time.monotonic() - start)
     terminal.type("q")
     assert terminal.ended() == 0
 
