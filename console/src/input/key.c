@@ -17,7 +17,7 @@ static const struct wc_key_row rows[] = {
     {WC_ACTION_PREVIOUS_TAB, {WC_KEY_BACK_TAB}, "Shift-Tab", "previous table", NULL, NULL, 0},
     {WC_ACTION_WARNINGS, {'w'}, "w", "warnings only, and back", "warnings", "w", 4},
     {WC_ACTION_BACK, {WC_KEY_ESCAPE}, "Esc", "back, or drop the filter", NULL, NULL, 0},
-    {WC_ACTION_DETAIL, {WC_KEY_ENTER, '\r'}, "Enter", "details of the row", "details", "Enter", 1},
+    {WC_ACTION_DETAIL, {WC_KEY_ENTER, '\r'}, "Enter", "details; a warning's row", "details", "Enter", 1},
     {WC_ACTION_SORT_LEFT, {'<', 'h', WC_KEY_LEFT}, "left < h", "sort column or page, left", "sort", "< >", 1},
     {WC_ACTION_SORT_RIGHT, {'>', 'l', WC_KEY_RIGHT}, "right > l", "sort column or page, right", NULL, NULL, 0},
     {WC_ACTION_INVERT, {'i', 'I'}, "i I", "turn the order round", NULL, NULL, 0},

@@ -168,14 +168,25 @@ static void view_warnings(const struct wc_view *view)
     }
 }
 
-static int footer_width(bool is_replay, int rank, int gap)
+/* What the footer says of a key; NULL: nothing. Warnings have an order of their own, and Enter leads from
+ * one to its row. */
+static const char *footer_text(const struct wc_view *view, const struct wc_key_row *key, int rank)
+{
+    bool is_warnings = view->ui->tab == WC_TAB_WARNINGS;
+    if (!key->footer || key->footer_rank > rank ||
+        (is_warnings && key->action == WC_ACTION_SORT_LEFT)) {
+        return NULL;
+    }
+    return is_warnings && key->action == WC_ACTION_DETAIL ? "its row" : key->footer;
+}
+
+static int footer_width(const struct wc_view *view, int rank, int gap)
 {
     const struct wc_key_row *key;
     int width = 1 - gap;
-    for (size_t i = 0; (key = wc_key_row_of(i, is_replay)) != NULL; i++) {
-        if (key->footer && key->footer_rank <= rank) {
-            width += (int)strlen(key->footer_key) + 1 + (int)strlen(key->footer) + gap;
-        }
+    for (size_t i = 0; (key = wc_key_row_of(i, view->model->playback.is_on)) != NULL; i++) {
+        const char *text = footer_text(view, key, rank);
+        width += text ? (int)(strlen(key->footer_key) + strlen(text)) + 1 + gap : 0;
     }
     return width;
 }
@@ -187,15 +198,15 @@ static void footer_keys(const struct wc_view *view, int row, int col)
     const struct wc_key_row *key;
     int gap = grid->cols >= 100 ? 3 : 2;
     int rank = 9;
-    bool is_replay = view->model->playback.is_on;
 
-    while (rank > 0 && footer_width(is_replay, rank, gap) > grid->cols) {
+    while (rank > 0 && footer_width(view, rank, gap) > grid->cols) {
         rank--;
     }
-    for (size_t i = 0; (key = wc_key_row_of(i, is_replay)) != NULL; i++) {
-        if (key->footer && key->footer_rank <= rank) {
+    for (size_t i = 0; (key = wc_key_row_of(i, view->model->playback.is_on)) != NULL; i++) {
+        const char *text = footer_text(view, key, rank);
+        if (text) {
             col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, key->footer_key) + 1;
-            col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, key->footer) + gap;
+            col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, text) + gap;
         }
     }
 }
