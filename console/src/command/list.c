@@ -8,6 +8,7 @@
 #include "emit/table.h"
 #include "session/link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,8 +74,12 @@ static void list_add(struct wc_table *table, const struct wi_found *found)
     struct wc_link *link = list_ask(found, &http, &grpc, &notice);
     bool is_readable = found->status == WEIR_OK;
     const char *problem = is_readable ? notice : found->problem;
-    if (is_readable && found->is_nameless && (!notice || !notice[0])) {
-        problem = "its file was removed: a crash leaves nothing to read";
+    char both[320];
+    if (is_readable && found->is_nameless) {
+        bool has_more = notice && notice[0];
+        snprintf(both, sizeof(both), "its file was removed: a crash leaves nothing to read%s%s",
+                 has_more ? "; " : "", has_more ? notice : "");
+        problem = both;
     }
     if (!is_readable && !problem[0]) {
         problem = weir_status_name(found->status);
