@@ -234,9 +234,10 @@ def the_new_user_is_told_both_uids():
     done = as_the_new_user("snapshot", alone.pid)
     assert done.returncode == 5 and "only root may see" in done.stderr and str(OWNER) in done.stderr, done
     assert listed(host.pid)["state"] == listed(alone.pid)["state"] == "running"
+    line = "runs as uid %d now, its segment belongs to uid 0" % OWNER
+    console.wait_for(lambda: line in host.logged(), "the line that says so, which comes within a second")
     host.end()
     alone.end()
-    assert "runs as uid %d now, its segment belongs to uid 0" % OWNER in host.logged(), host.logged()
 
 
 def what_cannot_be_removed_is_no_crash():
