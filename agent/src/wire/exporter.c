@@ -17,6 +17,7 @@
 #include "wire/http.h"
 #include "wire/keeper.h"
 #include "wire/listener.h"
+#include "wire/priority.h"
 #include "wire/rights.h"
 #include "wire/roster.h"
 
@@ -28,10 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,8 +41,6 @@
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
 #define EXPORTER_FAREWELL_NANOS  UINT64_C(500000000)
 #define EXPORTER_START_NANOS     100000000 /* that whoever starts it waits at most */
-#define EXPORTER_NICER           10 /* of Linux, where it is a thread's: a tenth of an equal share */
-#define EXPORTER_SLICE_NANOS     UINT64_C(100000) /* the shortest there is: then it is another's turn */
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
 
 struct wi_exporter {
@@ -309,31 +305,6 @@ static void exporter_farewell(struct wi_exporter *exporter)
     exporter_bury(exporter);
 }
 
-/* Whoever floods the exporter is to take the processor from it, not from the host: its thread stands back
- * behind all others, also where the one that started it runs in real time. */
-static void exporter_stand_back(void)
-{
-    const struct sched_param none = {0};
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-    errno = 0;
-    int nice = getpriority(PRIO_PROCESS, 0) + EXPORTER_NICER;
-    if (errno != 0) {
-        return;
-    }
-    (void)setpriority(PRIO_PROCESS, 0, nice);
-    /* sched_setattr(2), which not every sandbox allows: since Linux 6.12 its runtime is the slice of a thread
-     * that does not run in real time; before, it says once more what was said. */
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } attr = {
-        .size = sizeof attr, .policy = SCHED_BATCH, .nice = nice, .runtime = EXPORTER_SLICE_NANOS};
-    (void)syscall(SYS_sched_setattr, 0, &attr, 0);
-}
-
 static void exporter_beat(struct wi_exporter *exporter, uint64_t now)
 {
     if (now >= exporter->beat_due) {
@@ -409,7 +380,7 @@ static void *exporter_main(void *context)
     pthread_setname_np(pthread_self(), "weir-agent");
     exporter_give_up_rights(exporter);
     sem_post(&exporter->has_started); /* as long as this thread is served like the one that waits */
-    exporter_stand_back();
+    wi_priority_lower();
     wi_exporter_loop(exporter);
     return NULL;
 }
