@@ -4,7 +4,7 @@
  * change their root, filter system calls, leave SIGPIPE as it is, exit from wherever they are. The host
  * goes on as it would without weir; what weir cannot do any more it leaves undone, and says so.
  *
- * Plain only: sanitizers have descriptors and system calls of their own. ctest: labels=slow,plain
+ * Plain only: sanitizers have descriptors and system calls of their own. ctest: labels=slow,plain alone
  */
 #include "caller.h"
 #include "child.h"

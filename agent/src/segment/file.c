@@ -265,7 +265,10 @@ ssize_t wi_file_read(const char *path, char *ret_text, size_t room)
     }
     size_t length = 0;
     ssize_t n = 0;
-    while (length < room - 1 && (n = read(fd, ret_text + length, room - 1 - length)) != 0) {
+    /* pread(2), since a host may have closed the number and taken it for a pipe: there it fails at once,
+     * and read(2) would wait. */
+    while (length < room - 1 &&
+           (n = pread(fd, ret_text + length, room - 1 - length, (off_t)length)) != 0) {
         if (n < 0 && errno == EINTR) {
             continue;
         }

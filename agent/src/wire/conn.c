@@ -20,8 +20,10 @@ static void conn_on_ready(struct wi_source *source, uint32_t events, uint64_t no
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
         return;
     }
-    for (int i = 0; i < CONN_READS_MAX && !conn->is_closed; i++) {
-        ssize_t n = recv(source->fd, bytes, sizeof(bytes), 0);
+    for (int i = 0; i < CONN_READS_MAX && !conn->is_closed && wi_reactor_check(conn->reactor);
+         i++) {
+        /* The number may have become a socket of the host's just now, one that blocks. */
+        ssize_t n = recv(source->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n > 0) {
             /* A failure is the session's to remember: wi_conn_step closes. */
             (void)wi_session_receive(conn->session, bytes, (size_t)n, now);
@@ -66,7 +68,7 @@ void wi_conn_destroy(struct wi_conn *conn)
     if (!conn) {
         return;
     }
-    if (conn->source.fd >= 0 && !conn->reactor->is_robbed) {
+    if (conn->source.fd >= 0 && wi_reactor_check(conn->reactor)) {
         /* The peer is to see the end also while a forked child holds a copy of the descriptor. */
         shutdown(conn->source.fd, SHUT_RDWR);
     }
@@ -91,10 +93,11 @@ static void conn_flush(struct wi_conn *conn, uint64_t now)
                 return;
             }
         }
-        if (sent >= CONN_SEND_TURN_MAX) {
+        if (sent >= CONN_SEND_TURN_MAX || !wi_reactor_check(conn->reactor)) {
             return;
         }
-        ssize_t n = send(conn->source.fd, conn->pending, conn->n_pending, MSG_NOSIGNAL);
+        ssize_t n =
+            send(conn->source.fd, conn->pending, conn->n_pending, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0) {
             conn->pending += n;
             conn->n_pending -= (size_t)n;

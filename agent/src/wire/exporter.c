@@ -291,18 +291,23 @@ static void exporter_farewell(struct wi_exporter *exporter)
         }
     }
     exporter_step_conns(exporter, now);
-    while (exporter->conns && now < end) {
+    while (exporter->conns && now < end && !exporter->reactor.is_robbed) {
         now = wi_reactor_wait(&exporter->reactor, end);
-        if (exporter->reactor.is_robbed) {
-            exporter_forget(exporter);
-            return;
-        }
         exporter_step_conns(exporter, now);
     }
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         conn->is_closed = true;
     }
     exporter_bury(exporter);
+}
+
+static void exporter_tick(struct wi_exporter *exporter, uint64_t now)
+{
+    wi_listener_tick(&exporter->listener, now);
+    wi_listener_tick(&exporter->tcp, now);
+    wi_keeper_tick(&exporter->keeper, now);
+    wi_roster_tick(&exporter->roster, now);
+    exporter_freshen(exporter, now);
 }
 
 static void exporter_beat(struct wi_exporter *exporter, uint64_t now)
@@ -321,16 +326,31 @@ static uint64_t exporter_spent(void)
 }
 
 /* Stands still when it has taken more than its share of a processor. */
-static void exporter_rest(struct wi_exporter *exporter)
+static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
 {
     if (exporter->budget.percent == 0) {
         return;
     }
-    uint64_t now = wi_reactor_now();
+    now = wi_reactor_now();
     uint64_t nanos = wi_budget_look(&exporter->budget, now, exporter_spent());
     if (nanos > 0) {
         wi_reactor_rest(&exporter->reactor, nanos);
         exporter->roster.worlds.self->rested_nanos += wi_reactor_now() - now;
+    }
+}
+
+/* What is done between two waits. Each step begins with a look whether the descriptors are still ours, as
+ * a turn may be held up for long and libmicrohttpd does not look. */
+static void exporter_turn(struct wi_exporter *exporter, uint64_t now)
+{
+    static void (*const steps[])(struct wi_exporter *, uint64_t) = {
+        exporter_tick, exporter_run_http, exporter_step_conns, exporter_beat, exporter_rest};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (!wi_reactor_check(&exporter->reactor)) {
+            return;
+        }
+        steps[i](exporter, now);
+        wi_reactor_give_way(&exporter->reactor);
     }
 }
 
@@ -343,23 +363,14 @@ void wi_exporter_loop(struct wi_exporter *exporter)
     exporter_beat(exporter, now);
     while (!exporter->reactor.is_stopping) {
         now = wi_reactor_wait(&exporter->reactor, exporter_due(exporter));
-        if (exporter->reactor.is_robbed) {
-            exporter_forget(exporter);
-            return;
-        }
-        wi_listener_tick(&exporter->listener, now);
-        wi_listener_tick(&exporter->tcp, now);
-        wi_keeper_tick(&exporter->keeper, now);
-        wi_roster_tick(&exporter->roster, now);
-        exporter_freshen(exporter, now);
-        wi_reactor_give_way(&exporter->reactor);
-        exporter_run_http(exporter, now);
-        wi_reactor_give_way(&exporter->reactor);
-        exporter_step_conns(exporter, now);
-        exporter_beat(exporter, now);
-        exporter_rest(exporter);
+        exporter_turn(exporter, now);
     }
-    exporter_farewell(exporter);
+    if (!exporter->reactor.is_robbed) {
+        exporter_farewell(exporter);
+    }
+    if (exporter->reactor.is_robbed) {
+        exporter_forget(exporter);
+    }
 }
 
 /* All sockets are bound by now. Whoever takes over the thread that reads from the network is not to have

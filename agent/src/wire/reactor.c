@@ -66,11 +66,20 @@ static bool reactor_is_whole(const struct wi_reactor *reactor)
     return wi_file_is(reactor->stop_fds[1], reactor->device, reactor->inode);
 }
 
+bool wi_reactor_check(struct wi_reactor *reactor)
+{
+    if (!reactor->is_robbed && !reactor_is_whole(reactor)) {
+        reactor->is_robbed = true;
+        reactor->is_stopping = true;
+    }
+    return !reactor->is_robbed;
+}
+
 enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *source,
                                 uint32_t events)
 {
     size_t place = 0;
-    if (reactor->is_robbed) {
+    if (!wi_reactor_check(reactor)) {
         return WEIR_E_STATE;
     }
     while (place < WI_REACTOR_SOURCES_MAX && reactor->fds[place] >= 0) {
@@ -110,7 +119,7 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source)
             reactor->batch[i].events = 0;
         }
     }
-    if (reactor->is_robbed) {
+    if (!wi_reactor_check(reactor)) {
         reactor->fds[source->place] = -1;
         source->fd = -1;
         return;
@@ -142,9 +151,11 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     now = wi_reactor_now();
     reactor->turn_nanos = now;
     reactor->is_stopping |= __atomic_load_n(&reactor->is_asked, __ATOMIC_RELAXED);
-    if (!is_whole || has_failed || !reactor_is_whole(reactor)) {
+    if (!is_whole || has_failed) {
         reactor->is_robbed = true;
         reactor->is_stopping = true;
+    }
+    if (!wi_reactor_check(reactor)) {
         return now;
     }
     reactor->batch = events;
@@ -154,8 +165,10 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
         if (!source) {
             reactor->is_stopping = true;
             char ignored;
-            (void)!read(reactor->stop_fds[0], &ignored, sizeof(ignored));
-        } else if (events[i].events != 0) {
+            if (wi_reactor_check(reactor)) {
+                (void)!read(reactor->stop_fds[0], &ignored, sizeof(ignored));
+            }
+        } else if (events[i].events != 0 && wi_reactor_check(reactor)) {
             source->on_ready(source, events[i].events, now);
             wi_reactor_give_way(reactor);
         }
@@ -177,9 +190,7 @@ void wi_reactor_give_way(struct wi_reactor *reactor)
 void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos)
 {
     struct pollfd stop = {.fd = reactor->stop_fds[0], .events = POLLIN};
-    if (!reactor_is_whole(reactor)) {
-        reactor->is_robbed = true;
-        reactor->is_stopping = true;
+    if (!wi_reactor_check(reactor)) {
         return;
     }
     (void)poll(&stop, 1, reactor_millis(nanos)); /* the next wait takes what is ready */

@@ -57,6 +57,10 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source);
  * are not its own (closefrom): their numbers may be those of its own files by now. */
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos);
 
+/* Asked within a turn, right before a descriptor is read, written or closed: whether all of them are still
+ * ours. A turn may be held up for long. Else sets is_stopping and is_robbed. */
+bool wi_reactor_check(struct wi_reactor *reactor);
+
 /* Between two pieces of work: lets the threads that wait for this processor go first when the last wait, or the
  * last time they could, is a turn ago. Returns at once when there are none. */
 void wi_reactor_give_way(struct wi_reactor *reactor);

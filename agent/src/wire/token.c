@@ -113,7 +113,7 @@ static enum weir_status token_load(const char *path, char text[WI_TOKEN_MOST + 2
     }
     enum weir_status status = token_check_file(fd, path, ret_facts, ret_error);
     while (status == WEIR_OK && part != 0 && n <= WI_TOKEN_MOST) {
-        part = read(fd, text + n, WI_TOKEN_MOST + 1 - n);
+        part = pread(fd, text + n, WI_TOKEN_MOST + 1 - n, (off_t)n); /* as wi_file_read */
         if (part < 0 && errno != EINTR) {
             wi_error_set(ret_error, "the token file %.140s cannot be read: %s", path,
                          strerror(errno));
