@@ -414,7 +414,7 @@ static void segment_mark_ended(bool has_ended)
 void weir_stop(void)
 {
     pthread_mutex_lock(&wi_segment.lock);
-    if (wi_segment.state == WI_SEGMENT_ON) {
+    if (wi_segment_state() == WI_SEGMENT_ON) {
         segment_mark_ended(true);
         if (wi_segment.file[0]) {
             segment_hide(true);
@@ -435,7 +435,7 @@ static void segment_remove_history(const char *dir, const char *file)
 /* A clean exit leaves no file. A forked child that ends must not take its parent's away. */
 __attribute__((destructor)) static void segment_exit(void)
 {
-    bool is_ours = wi_segment_counts() || wi_segment.state == WI_SEGMENT_LOST;
+    bool is_ours = wi_segment_counts() || wi_segment_state() == WI_SEGMENT_LOST;
     if (is_ours && wi_segment.pid == getpid() && wi_segment.file[0]) {
         char hidden[96];
         segment_mark_ended(true);
@@ -451,7 +451,7 @@ __attribute__((destructor)) static void segment_exit(void)
 /* Stores only: the child may have been forked from any point of any thread. */
 static void segment_after_fork(void)
 {
-    if (wi_segment.state == WI_SEGMENT_NONE || wi_segment.state == WI_SEGMENT_LOST) {
+    if (wi_segment_state() == WI_SEGMENT_NONE || wi_segment_state() == WI_SEGMENT_LOST) {
         return;
     }
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_FORKED, __ATOMIC_RELEASE);
@@ -637,7 +637,7 @@ static void segment_register(void)
 static enum weir_status segment_begin(struct segment_wish *wish, struct weir_error *ret_error)
 {
     struct wi_header *owner = wi_early_owner();
-    wish->has_early_counts = wi_segment.state != WI_SEGMENT_FORKED ||
+    wish->has_early_counts = wi_segment_state() != WI_SEGMENT_FORKED ||
                              (segment_parent_has_gone(owner) && segment_take_over(owner));
     enum weir_status status = segment_build(wish, ret_error);
     if (wi_segment.base && wi_early_refused()) {
@@ -654,9 +654,9 @@ static enum weir_status segment_start(struct segment_wish *wish, struct weir_err
 {
     enum weir_status status = WEIR_OK;
     if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
-        wi_segment.state = WI_SEGMENT_LOST;
+        __atomic_store_n(&wi_segment.state, WI_SEGMENT_LOST, __ATOMIC_RELEASE);
     }
-    switch (wi_segment.state) {
+    switch (wi_segment_state()) {
     case WI_SEGMENT_ON:
         wi_error_set(ret_error, "weir_start was called already");
         return WEIR_E_STATE;
@@ -737,7 +737,7 @@ enum weir_status weir_start(const struct weir_options *options, struct weir_erro
 
 bool weir_is_on(void)
 {
-    return __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE) == WI_SEGMENT_ON;
+    return wi_segment_state() == WI_SEGMENT_ON;
 }
 
 void wi_segment_log(const char *line)

@@ -74,17 +74,23 @@ struct wi_segment {
 
 extern struct wi_segment wi_segment;
 
+/* Hooks that find the segment overwritten set it to LOST without the lock, so it is atomic everywhere. */
+static inline uint32_t wi_segment_state(void)
+{
+    return __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
+}
+
 /* Whether there is a segment in which hooks count. */
 static inline bool wi_segment_counts(void)
 {
-    uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
+    uint32_t state = wi_segment_state();
     return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED;
 }
 
 /* Whether hooks count in the shared words of a slot. */
 static inline bool wi_slot_counts(void)
 {
-    uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
+    uint32_t state = wi_segment_state();
     return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED || state == WI_SEGMENT_EARLY;
 }
 

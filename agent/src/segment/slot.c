@@ -268,7 +268,7 @@ static void slot_count_refused(void)
 static struct weir_slot_head *slot_refuse(void)
 {
     static bool has_logged;
-    if (__atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE) == WI_SEGMENT_LOST &&
+    if (wi_segment_state() == WI_SEGMENT_LOST &&
         !__atomic_exchange_n(&has_logged, true, __ATOMIC_RELAXED)) {
         wi_segment_log("weir: the segment's file was emptied or overwritten by another process: "
                        "nothing is counted any more; restart to count again");
@@ -281,11 +281,11 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
     if (!opening->name || !opening->name[0]) {
         return NULL;
     }
-    bool is_first = __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE) == WI_SEGMENT_NONE;
+    bool is_first = wi_segment_state() == WI_SEGMENT_NONE;
     if ((!is_first && !wi_slot_counts()) || !wi_segment_lock()) {
         return slot_refuse();
     }
-    if (wi_segment.state == WI_SEGMENT_NONE && !wi_early_make()) {
+    if (wi_segment_state() == WI_SEGMENT_NONE && !wi_early_make()) {
         wi_segment_unlock();
         return NULL;
     }
