@@ -228,10 +228,11 @@ static void a_file_full_of_holes_costs_the_counts_and_not_the_host(void **state)
 
 static unsigned char *canary; /* above the segment, at whole lines from it */
 
-/* Addresses are given out from above, so what is mapped first lies above the segment. */
+/* Behind all that the segment may grow to: its lines reach so far. */
 static void canary_make(void)
 {
-    canary = mmap(NULL, CANARY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    canary = mmap(wi_segment.base + wi_segment.limit_bytes + CANARY_BYTES, CANARY_BYTES,
+                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     CHECK(canary != MAP_FAILED);
     memset(canary, CANARY, CANARY_BYTES);
 }
@@ -284,8 +285,8 @@ static void open_all(void)
     weir_task_open(&all.task, all.kind, "task");
 }
 
-/* What is open already: hooks as a thread that runs calls them. */
-static void use_all(void)
+/* What is open already: hooks as a thread that runs calls them. A single task is one thread's at a time. */
+static void use_all_with(struct weir_task *task)
 {
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < 3; i++) {
@@ -301,13 +302,18 @@ static void use_all(void)
     weir_semaphore_release(all.semaphore, 1);
     weir_task_end(all.kind, weir_task_begin(all.kind, weir_task_spawn(all.kind)));
     weir_task_finish(all.kind, WEIR_OUTCOME_OK);
-    weir_task_wake(&all.task);
-    weir_task_poll(&all.task);
-    weir_task_polled(&all.task);
+    weir_task_wake(task);
+    weir_task_poll(task);
+    weir_task_polled(task);
     weir_loop_begin(all.loop);
     weir_loop_timer(all.loop, 1);
     weir_loop_end(all.loop);
     weir_gauge_add(all.gauge, 1);
+}
+
+static void use_all(void)
+{
+    use_all_with(&all.task);
 }
 
 /* Openings, closings, and what a new thread makes. */
@@ -329,9 +335,12 @@ static void come_and_go_once(void)
 
 static void *be_a_thread(void *unused)
 {
-    use_all();
+    struct weir_task task;
+    weir_task_open(&task, all.kind, "a thread's");
+    use_all_with(&task);
     weir_thread_start();
-    use_all();
+    use_all_with(&task);
+    weir_task_close(&task, WEIR_OUTCOME_OK);
     come_and_go_once();
     return unused;
 }
@@ -377,8 +386,8 @@ static void poke(size_t word, uint32_t hostile)
 static void pokes_every_word(const char *dir)
 {
     (void)dir;
-    canary_make();
     CHECK(weir_start(NULL, &error) == WEIR_OK);
+    canary_make();
     open_all();
     use_all();
     run_thread();
@@ -404,8 +413,8 @@ static void no_word_of_the_file_leads_a_hook_out_of_it(void **state)
 static void pokes_before_a_start(const char *dir)
 {
     (void)dir;
-    canary_make();
     CHECK(weir_start(NULL, &error) == WEIR_OK);
+    canary_make();
     open_all();
     use_all();
     uint32_t hostile[] = {canary_line(), UINT32_MAX};
@@ -460,8 +469,10 @@ static void scribble(void)
 
 static void *use_until_over(void *unused)
 {
+    struct weir_task task;
+    weir_task_open(&task, all.kind, "a thread's");
     while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
-        use_all();
+        use_all_with(&task);
         run_thread();
         /* It may not rest on having given up. */
         __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELAXED);
@@ -483,8 +494,8 @@ static void is_scribbled_over(const char *dir)
     options.log = log_line;
     char path[256];
     pthread_t threads[3];
-    canary_make();
     CHECK(weir_start(&options, &error) == WEIR_OK && weir_agent_start(NULL, &error) == WEIR_OK);
+    canary_make();
     CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
     open_all();
     pid_t worker = fork();
