@@ -403,10 +403,8 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
         input_tab_of(ui, model, (enum wc_tab)wc_column_tab_of_key(key));
         break;
     case WC_ACTION_NEXT_TAB:
-        input_next_tab(ui, model, 1);
-        break;
     case WC_ACTION_PREVIOUS_TAB:
-        input_next_tab(ui, model, -1);
+        input_next_tab(ui, model, action == WC_ACTION_NEXT_TAB ? 1 : -1);
         break;
     case WC_ACTION_SEARCH:
         prompt_open(ui, WC_PROMPT_SEARCH);
