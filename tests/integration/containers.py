@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import apart  # noqa: E402
 apart.enter()
-from console import DEADLINE, HOST, environment, run, scratch, wait_for, weir  # noqa: E402
+from console import DEADLINE, HOST, environment, is_chrooted, run, scratch, wait_for, weir  # noqa: E402
 from containers import start, start_at_one_tick, start_ticks  # noqa: E402
 from serving import Serve  # noqa: E402
 
@@ -51,8 +51,10 @@ def told_apart(hosts, depths, **more):
     assert {row["target"] for row in rows.values()} == names, rows
     for host, expected in zip(hosts, depths):
         row = rows[host.pid]
-        socket = row["path"][:-len(".weir")] + ".sock"
-        for target in (host.pid, row["target"] or NAME, row["path"], "unix:" + socket):
+        targets = [host.pid, row["target"] or NAME, row["path"]]
+        if row["path"].endswith(".weir"):  # else it is reached by a descriptor of its process
+            targets.append("unix:" + row["path"][:-len(".weir")] + ".sock")
+        for target in targets:
             wait_for(lambda target=target: depth(target, host.pid, **more) == expected,
                      "%d by %s" % (expected, target))
     return rows
@@ -94,7 +96,8 @@ def one_pid_and_tick_with_a_shm_each():
     for i, host in enumerate(hosts):
         host.command("send", "moves", 20 + i)
     rows = told_apart(hosts, (20, 21))
-    assert all(row["path"].startswith("/proc/%d/root/dev/shm/" % pid) for pid, row in rows.items()), rows
+    within = "/proc/%d/fd/" if is_chrooted() else "/proc/%d/root/dev/shm/"
+    assert all(row["path"].startswith(within % pid) for pid, row in rows.items()), rows
     pasted_back(hosts)
     hosts[0].kill()
     told_apart(hosts[1:], (21,))

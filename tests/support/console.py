@@ -97,6 +97,12 @@ class Host:
         assert self.process.wait(DEADLINE) == 0
 
 
+def is_chrooted():
+    """Whether this runs in a root that is not its mount namespace's, as on a new machine that a test makes: there the kernel
+    makes no user namespaces, and paths in mount namespaces of others lead nowhere."""
+    return subprocess.run(["unshare", "--user", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0
+
+
 class Result:
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err
