@@ -127,6 +127,21 @@ static void tabs_go_round(void **state)
     assert_int_equal(screen.ui.tab, WC_TAB_SENDERS);
 }
 
+static void a_tab_can_be_chosen_before_the_first_numbers(void **state)
+{
+    (void)state;
+    struct wc_model model;
+    struct wc_ui ui = screen.ui;
+    struct wc_layout layout = screen.layout;
+    wc_model_init(&model);
+    wc_model_describe(&model, screen.model.description, "", 0);
+    wc_input_key(&ui, &model, &layout, '8');
+    assert_int_equal(ui.tab, WC_TAB_SINGLES);
+    wc_input_key(&ui, &model, &layout, 'r'); /* no kind of this process: known from the start */
+    assert_int_equal(ui.tab, WC_TAB_SINGLES);
+    wc_model_finish(&model);
+}
+
 static void every_tab_has_a_key(void **state)
 {
     (void)state;
@@ -606,6 +621,7 @@ int main(void)
         TEST(one_g_alone_does_nothing),
         TEST(the_cursor_stays_on_its_row),
         TEST(tabs_go_round),
+        TEST(a_tab_can_be_chosen_before_the_first_numbers),
         TEST(every_tab_has_a_key),
         TEST(w_shows_warnings_and_goes_back),
         TEST(sorting_goes_over_the_columns_shown),

@@ -121,7 +121,9 @@ bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, en
     /* Whoever looks for channels is told why there are none. */
     bool is_always = tab == WC_TAB_CHANNELS || tab == WC_TAB_WARNINGS ||
                      (table->is_single && wc_model_has_kind(model, table->kind));
-    return tab == ui->tab || is_always || wc_ui_total(model, tab) > 0;
+    /* Before the first numbers nobody knows which are empty: a key that is typed ahead counts. */
+    bool may_have_rows = !wc_model_picture(model)->update && wc_model_has_kind(model, table->kind);
+    return tab == ui->tab || is_always || may_have_rows || wc_ui_total(model, tab) > 0;
 }
 
 bool wc_ui_is_detail(const struct wc_ui *ui)
