@@ -85,7 +85,7 @@ static void agent_log(void *context, const char *line)
     wi_segment_log(line);
 }
 
-/* A name that was removed cannot be given back: the kernel links no file anew that has none. */
+/* A removed name cannot be restored: the kernel refuses to link a file that has no name left. */
 static void agent_look_for_file(uint64_t now_nanos)
 {
     char line[WI_PATH_MAX + 160];

@@ -140,7 +140,8 @@ WEIR_EXPORT bool weir_is_on(void);
  * and make histograms when they need them. Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT void weir_thread_start(void);
 
-/* What the library itself came to. Threads: any; takes no lock, and looks for the file. */
+/* Reads the state of the library itself: its size, limits and refusals. Threads: any; takes no lock,
+ * makes one system call to see whether the file is still there. */
 struct weir_health {
     size_t size;              /* in: sizeof(struct weir_health) */
     uint64_t segment_bytes;   /* reserved now */

@@ -151,7 +151,8 @@ void wi_accept_codings(struct wi_codings *codings, const char *accept_encoding)
 
 bool wi_accept_wants_gzip(const struct wi_codings *codings)
 {
-    /* What is not named is what "*" says. gzip is not acceptable without either; identity is, and liked least. */
+    /* "*" stands for each coding that is not named. Without it, gzip is not acceptable, and identity is
+     * acceptable but preferred least (RFC 9110, 12.5.3). */
     int gzip = codings->gzip >= 0 ? codings->gzip : codings->any;
     int identity = codings->identity >= 0 ? codings->identity : codings->any;
     return gzip > 0 && gzip >= identity;

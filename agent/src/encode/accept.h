@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a scraper accepts: the format and the coding of an exposition. Plain functions; any thread. */
+/* Chooses format and coding of an exposition by what a scraper accepts. Plain functions; any thread. */
 #ifndef WI_ENCODE_ACCEPT_H
 #define WI_ENCODE_ACCEPT_H
 

@@ -45,8 +45,8 @@ struct wi_ranks {
 struct wi_rank wi_rank_hold(const struct wi_ranks *ranks, uint64_t id, uint32_t rank,
                             uint64_t now_nanos);
 
-/* Begins to remember anew, with room for `n`; then one after the other; then they are put in order.
- * Without memory nothing is remembered. */
+/* Replaces the remembered ranks: `begin` makes room for `n`, `add` takes one, `end` sorts them. If there
+ * is no memory, none are remembered. */
 void wi_ranks_begin(struct wi_ranks *ranks, size_t n, struct wi_memory *memory);
 void wi_ranks_add(struct wi_ranks *ranks, const struct wi_rank *rank);
 void wi_ranks_end(struct wi_ranks *ranks);

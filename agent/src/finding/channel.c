@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong with a channel: it grows, is full, refuses, holds messages of nobody. */
+/* Findings on channels: a channel grows, is full, refuses, or holds messages of senders that have gone. */
 #include "finding/state.h"
 
 #include <stdio.h>
@@ -63,8 +63,8 @@ static void channel_write_rates(struct finding_entry *entry, const struct findin
 
 /* ---- its messages leave elsewhere ---- */
 
-/* What a forked process receives is in that process's counts. A queue that is sent to here, and from which
- * nothing was ever received here, is most likely received from there: its depth means nothing. */
+/* A forked process counts what it receives itself. If this process sends to a queue and never receives from
+ * it, a forked process most likely does, and the depth here means nothing. */
 static bool channel_is_elsewhere(const struct wi_finding *finding, const struct finding_note *note)
 {
     return finding->has_children && note->gone == 0 && note->came > 0;

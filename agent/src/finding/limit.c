@@ -9,7 +9,7 @@
 #define LIMIT_ROOM        2              /* times the highest depth that was seen */
 #define LIMIT_FAR         (30 * 86400.0) /* seconds: nobody plans so far ahead */
 
-/* What the process may still take, and who says so. */
+/* The memory that the process may still take, and the name of the limit that says so. */
 static double limit_left(const struct wi_finding *finding, double *ret_limit, const char **ret_name)
 {
     double left = INFINITY;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the library itself came to. Reads the index, takes no lock. */
+/* The state of the library itself. Reads the index and takes no lock. */
 #include "segment/early.h"
 
 #include <stdio.h>
