@@ -14,18 +14,18 @@
 #define BLOCK_TRIES 4
 
 /* The i-th block of a table in a view; NULL where it does not lie within. */
-static const void *block_at(const struct wi_view *view, enum wi_table_id table, size_t i)
+static const void *block_at(const struct wi_image *image, enum wi_table_id table, size_t i)
 {
     bool is_sender = table == WI_SENDERS;
     size_t in_slab = is_sender ? WI_SENDER_SLAB : WI_SINGLE_SLAB;
     size_t bytes = is_sender ? sizeof(struct wi_sender) : sizeof(struct wi_single);
     size_t n_slabs = is_sender ? WI_MAX_SENDER_SLABS : WI_MAX_SINGLE_SLABS;
-    const uint32_t *slabs =
-        wi_view_at(view, is_sender ? WI_SENDERS_LINE : WI_SINGLES_LINE, n_slabs * sizeof(uint32_t));
+    const uint32_t *slabs = wi_image_at(image, is_sender ? WI_SENDERS_LINE : WI_SINGLES_LINE,
+                                        n_slabs * sizeof(uint32_t));
     if (!slabs || i / in_slab >= n_slabs) {
         return NULL;
     }
-    const unsigned char *slab = wi_view_at(view, LOAD(slabs[i / in_slab]), in_slab * bytes);
+    const unsigned char *slab = wi_image_at(image, LOAD(slabs[i / in_slab]), in_slab * bytes);
     return slab ? slab + i % in_slab * bytes : NULL;
 }
 
@@ -33,7 +33,7 @@ bool wi_collect_sender(const struct wi_collection *collection, size_t i,
                        struct wi_raw_sender *ret_sender)
 {
     const struct wi_sender *before = block_at(&collection->before, WI_SENDERS, i);
-    const struct wi_sender *after = block_at(&collection->view, WI_SENDERS, i);
+    const struct wi_sender *after = block_at(&collection->image, WI_SENDERS, i);
     if (!before || !after) {
         return false;
     }
@@ -120,7 +120,7 @@ static bool block_single(const struct wi_collection *collection, const struct wi
 bool wi_collect_single(const struct wi_collection *collection, size_t i,
                        struct wi_raw_single *ret_single)
 {
-    const struct wi_single *block = block_at(&collection->view, WI_SINGLES, i);
+    const struct wi_single *block = block_at(&collection->image, WI_SINGLES, i);
     memset(ret_single, 0, sizeof(*ret_single));
     if (!block) {
         return false;
@@ -134,7 +134,7 @@ bool wi_collect_single(const struct wi_collection *collection, size_t i,
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
                       char *ret_text, size_t room)
 {
-    const void *block = block_at(&collection->view, table, i);
+    const void *block = block_at(&collection->image, table, i);
     bool is_sender = table == WI_SENDERS;
     const char *at = !block      ? ""
                      : is_sender ? ((const struct wi_sender *)block)->in.label
@@ -154,8 +154,8 @@ void wi_collect_label(const struct wi_collection *collection, enum wi_table_id t
 bool wi_collect_single_histogram(const struct wi_collection *collection, size_t i, unsigned which,
                                  struct weir_histogram *ret_histogram)
 {
-    const struct wi_single *block = block_at(&collection->view, WI_SINGLES, i);
+    const struct wi_single *block = block_at(&collection->image, WI_SINGLES, i);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
-    return block && wi_collect_add(&collection->view, LOAD(block->self.histogram[which & 1U]),
+    return block && wi_collect_add(&collection->image, LOAD(block->self.histogram[which & 1U]),
                                    ret_histogram);
 }

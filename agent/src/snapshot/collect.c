@@ -19,9 +19,9 @@ static enum weir_status collect_corrupt(const char *what, unsigned number,
     return WEIR_E_CORRUPT;
 }
 
-static const struct wi_header *collect_header(const struct wi_view *view)
+static const struct wi_header *collect_header(const struct wi_image *image)
 {
-    return (const struct wi_header *)(const void *)view->bytes;
+    return (const struct wi_header *)(const void *)image->bytes;
 }
 
 static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
@@ -91,20 +91,21 @@ static void collect_entering_cells(struct wi_raw *raws, const struct weir_cell *
 
 /* The most slabs that lie side by side: if they shared their bytes, a small file would be a million
  * rows. */
-static uint32_t collect_slabs_that_fit(const struct wi_view *view, size_t slab_bytes)
+static uint32_t collect_slabs_that_fit(const struct wi_image *image, size_t slab_bytes)
 {
-    return (uint32_t)(view->length / slab_bytes);
+    return (uint32_t)(image->length / slab_bytes);
 }
 
 static enum weir_status collect_make_room(struct wi_collection *collection,
-                                          const struct wi_view *view, struct weir_error *ret_error)
+                                          const struct wi_image *image,
+                                          struct weir_error *ret_error)
 {
-    uint32_t n = LOAD(collect_header(view)->n_slots);
-    uint32_t n_slabs = LOAD(collect_header(view)->n_slabs);
-    uint32_t n_shards = LOAD(collect_header(view)->n_shards);
-    uint32_t fit = collect_slabs_that_fit(view, WI_SLAB_SLOTS * sizeof(struct wi_slot));
+    uint32_t n = LOAD(collect_header(image)->n_slots);
+    uint32_t n_slabs = LOAD(collect_header(image)->n_slabs);
+    uint32_t n_shards = LOAD(collect_header(image)->n_shards);
+    uint32_t fit = collect_slabs_that_fit(image, WI_SLAB_SLOTS * sizeof(struct wi_slot));
     if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS || n_shards > WI_MAX_SHARDS ||
-        (view->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > fit))) {
+        (image->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > fit))) {
         return collect_corrupt("slot", n, ret_error);
     }
     n_slabs = n_slabs < fit ? n_slabs : fit;
@@ -136,13 +137,13 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
     static const uint32_t most[WI_N_TABLES] = {WI_MAX_SENDER_SLABS, WI_MAX_SINGLE_SLABS};
     static const uint32_t slab[WI_N_TABLES] = {WI_SENDER_SLAB, WI_SINGLE_SLAB};
     static const size_t bytes[WI_N_TABLES] = {sizeof(struct wi_sender), sizeof(struct wi_single)};
-    const struct wi_view *view = &collection->view;
+    const struct wi_image *image = &collection->image;
     for (int t = 0; t < WI_N_TABLES; t++) {
-        const struct wi_table *table = &collect_header(view)->tables[t];
+        const struct wi_table *table = &collect_header(image)->tables[t];
         uint32_t n = LOAD(table->n_blocks);
         uint32_t n_slabs = LOAD(table->n_slabs);
-        uint32_t fit = collect_slabs_that_fit(view, slab[t] * bytes[t]);
-        if (n_slabs > most[t] || (view->is_still && (n > n_slabs * slab[t] || n_slabs > fit))) {
+        uint32_t fit = collect_slabs_that_fit(image, slab[t] * bytes[t]);
+        if (n_slabs > most[t] || (image->is_still && (n > n_slabs * slab[t] || n_slabs > fit))) {
             collection->n_blocks[t] = 0;
             return collect_corrupt(t == WI_SENDERS ? "sender" : "task", n, ret_error);
         }
@@ -154,7 +155,7 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
 
 /* A thread's cells of one chunk; NULL where it has touched none of them. Looked up anew for each pass:
  * an index from before the leaving pass would miss the sends of a thread that has come since. */
-static enum weir_status collect_cells(const struct wi_view *view, const struct wi_shard *shard,
+static enum weir_status collect_cells(const struct wi_image *image, const struct wi_shard *shard,
                                       size_t chunk, const struct weir_cell **ret_cells,
                                       struct weir_error *ret_error)
 {
@@ -163,16 +164,16 @@ static enum weir_status collect_cells(const struct wi_view *view, const struct w
     if (chunk >= n_chunks) {
         return WEIR_OK;
     }
-    const uint32_t *index = n_chunks > 2 * WI_MAX_CHUNKS
-                                ? NULL
-                                : wi_view_at(view, LOAD(shard->index), n_chunks * sizeof(uint32_t));
+    const uint32_t *index = n_chunks > 2 * WI_MAX_CHUNKS ? NULL
+                                                         : wi_image_at(image, LOAD(shard->index),
+                                                                       n_chunks * sizeof(uint32_t));
     if (!index) {
-        return view->is_still ? collect_corrupt("index of thread", LOAD(shard->tid), ret_error)
-                              : WEIR_OK;
+        return image->is_still ? collect_corrupt("index of thread", LOAD(shard->tid), ret_error)
+                               : WEIR_OK;
     }
     uint32_t line = LOAD(index[chunk]);
-    *ret_cells = wi_view_at(view, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
-    return line && !*ret_cells && view->is_still
+    *ret_cells = wi_image_at(image, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
+    return line && !*ret_cells && image->is_still
                ? collect_corrupt("chunk", (unsigned)chunk, ret_error)
                : WEIR_OK;
 }
@@ -181,18 +182,18 @@ static enum weir_status collect_cells(const struct wi_view *view, const struct w
 typedef void collect_cells_fn(struct wi_raw *raws, const struct weir_cell *cells, size_t n);
 
 static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chunk,
-                                      const struct wi_view *view, collect_cells_fn *take,
+                                      const struct wi_image *image, collect_cells_fn *take,
                                       struct weir_error *ret_error)
 {
     const struct wi_shard *shards =
-        wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    uint32_t n_shards = LOAD(collect_header(view)->n_shards);
+        wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    uint32_t n_shards = LOAD(collect_header(image)->n_shards);
     if (n_shards > WI_MAX_SHARDS) {
         return collect_corrupt("thread", n_shards, ret_error);
     }
     for (uint32_t s = 0; s < n_shards; s++) {
         const struct weir_cell *cells;
-        enum weir_status status = collect_cells(view, &shards[s], chunk, &cells, ret_error);
+        enum weir_status status = collect_cells(image, &shards[s], chunk, &cells, ret_error);
         if (status != WEIR_OK) {
             return status;
         }
@@ -204,11 +205,11 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
 }
 
 /* The slots of one chunk; NULL where they are not there yet. */
-static const struct wi_slot *collect_slots(const struct wi_view *view, size_t first)
+static const struct wi_slot *collect_slots(const struct wi_image *image, size_t first)
 {
-    const uint32_t *slabs = wi_view_at(view, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
-    const struct wi_slot *slab = wi_view_at(view, LOAD(slabs[first / WI_SLAB_SLOTS]),
-                                            WI_SLAB_SLOTS * sizeof(struct wi_slot));
+    const uint32_t *slabs = wi_image_at(image, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
+    const struct wi_slot *slab = wi_image_at(image, LOAD(slabs[first / WI_SLAB_SLOTS]),
+                                             WI_SLAB_SLOTS * sizeof(struct wi_slot));
     return slab ? &slab[first % WI_SLAB_SLOTS] : NULL;
 }
 
@@ -224,7 +225,7 @@ static bool collect_is_negative(const struct wi_raw *raw)
  * that leaves from every thread, then all that enters. `before` was read before `after`; for a live
  * mapping they are the same. */
 static enum weir_status collect_blocks(struct wi_collection *collection,
-                                       const struct wi_view *before, const struct wi_view *after,
+                                       const struct wi_image *before, const struct wi_image *after,
                                        struct weir_error *ret_error)
 {
     enum weir_status status = WEIR_OK;
@@ -265,7 +266,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
 /* Ticks of this machine are the process's own, wherever its namespaces are. */
 static uint64_t collect_now(const struct wi_collection *collection, enum wi_state state)
 {
-    const struct wi_header *header = collect_header(&collection->view);
+    const struct wi_header *header = collect_header(&collection->image);
     if (state == WI_STATE_DEAD || state == WI_STATE_ORPHANED) {
         return 0;
     }
@@ -281,18 +282,18 @@ static uint64_t collect_now(const struct wi_collection *collection, enum wi_stat
 uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 wide;
-    uint64_t multiplier = LOAD(collect_header(&collection->view)->multiplier);
+    uint64_t multiplier = LOAD(collect_header(&collection->image)->multiplier);
     return (uint64_t)(((wide)ticks * multiplier) >> 32);
 }
 
 enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
                             struct weir_error *ret_error)
 {
-    struct wi_view before;
-    struct wi_view after;
+    struct wi_image before;
+    struct wi_image after;
     enum weir_status status = wi_source_read(source, &before, &after, ret_error);
     if (status == WEIR_OK) {
-        collection->view = after;
+        collection->image = after;
         collection->before = before;
         collection->now_ticks = collect_now(collection, wi_source_state(source));
         status = collect_make_room(collection, &after, ret_error);
@@ -312,9 +313,9 @@ void wi_collection_finish(struct wi_collection *collection)
 
 /* ---- histograms and strings ---------------------------------------------------------------- */
 
-bool wi_collect_add(const struct wi_view *view, uint32_t line, struct weir_histogram *sum)
+bool wi_collect_add(const struct wi_image *image, uint32_t line, struct weir_histogram *sum)
 {
-    const struct weir_histogram *part = wi_view_at(view, line, sizeof(*part));
+    const struct weir_histogram *part = wi_image_at(image, line, sizeof(*part));
     if (!part) {
         return false;
     }
@@ -329,47 +330,47 @@ bool wi_collect_add(const struct wi_view *view, uint32_t line, struct weir_histo
 
 const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection, size_t id)
 {
-    const struct wi_slot *slots = collect_slots(&collection->view, id);
+    const struct wi_slot *slots = collect_slots(&collection->image, id);
     return slots ? &slots->head : NULL;
 }
 
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
                           struct weir_histogram *ret_histogram)
 {
-    const struct wi_view *view = &collection->view;
+    const struct wi_image *image = &collection->image;
     const struct wi_raw *raw = &collection->raws[id];
     const struct weir_slot_head *head = wi_collect_head(collection, id);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
-    bool has_any = head && wi_collect_add(view, LOAD(head->histogram[which]), ret_histogram);
+    bool has_any = head && wi_collect_add(image, LOAD(head->histogram[which]), ret_histogram);
     if (raw->kind != WI_CHANNEL || raw->sampling != WEIR_SAMPLING_ALL || which != 0) {
         return has_any;
     }
     const struct wi_shard *shards =
-        wi_view_at(view, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    uint32_t n_shards = LOAD(collect_header(view)->n_shards);
+        wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    uint32_t n_shards = LOAD(collect_header(image)->n_shards);
     for (uint32_t s = 0; s < n_shards && s < WI_MAX_SHARDS; s++) {
         const struct weir_cell *cells;
-        if (collect_cells(view, &shards[s], id >> WEIR_CHUNK_SHIFT, &cells, NULL) == WEIR_OK &&
+        if (collect_cells(image, &shards[s], id >> WEIR_CHUNK_SHIFT, &cells, NULL) == WEIR_OK &&
             cells) {
             const struct weir_cell *cell = &cells[id & (WEIR_CHUNK_CELLS - 1)];
-            has_any |= wi_collect_add(view, LOAD(cell->u.channel.histogram), ret_histogram);
+            has_any |= wi_collect_add(image, LOAD(cell->u.channel.histogram), ret_histogram);
         }
     }
     return has_any;
 }
 
-enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, char *ret_text,
+enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, char *ret_text,
                                    size_t room, struct weir_error *ret_error)
 {
     char text[WEIR_NAME_MAX + 2] = "";
     uint64_t offset = (uint64_t)unit * WI_STRING_UNIT;
     ret_text[0] = '\0';
-    if (unit && offset >= view->length) {
-        return view->is_still ? collect_corrupt("name at", unit, ret_error) : WEIR_OK;
+    if (unit && offset >= image->length) {
+        return image->is_still ? collect_corrupt("name at", unit, ret_error) : WEIR_OK;
     }
     if (unit) {
-        const char *at = (const char *)view->bytes + offset;
-        size_t most = view->length - offset;
+        const char *at = (const char *)image->bytes + offset;
+        size_t most = image->length - offset;
         most = most < WEIR_NAME_MAX + 1 ? most : WEIR_NAME_MAX + 1;
         /* Not a byte past its end: what comes then may not be reserved, and would kill the host. */
         size_t i = 0;
@@ -377,8 +378,8 @@ enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, ch
             text[i] = __atomic_load_n(&at[i], __ATOMIC_RELAXED);
         } while (text[i] && ++i < most);
         if (i == most) {
-            return view->is_still ? collect_corrupt("end of the name at", unit, ret_error)
-                                  : WEIR_OK;
+            return image->is_still ? collect_corrupt("end of the name at", unit, ret_error)
+                                   : WEIR_OK;
         }
     }
     wi_text_clean(ret_text, room, text);

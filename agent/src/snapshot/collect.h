@@ -31,9 +31,9 @@ struct wi_collection {
     struct wi_raw *raws;
     uint32_t *generations; /* of the raws, side by side */
     size_t n, room;
-    uint64_t clamped;      /* times that a channel had more out than in */
-    struct wi_view view;   /* that the entering counts are of */
-    struct wi_view before; /* that the leaving counts are of */
+    uint64_t clamped;       /* times that a channel had more out than in */
+    struct wi_image image;  /* that the entering counts are of */
+    struct wi_image before; /* that the leaving counts are of */
     size_t n_blocks[WI_N_TABLES];
     uint64_t now_ticks; /* of the reading; 0: the process has ended */
 };
@@ -88,13 +88,13 @@ bool wi_collect_single_histogram(const struct wi_collection *collection, size_t 
                                  struct weir_histogram *ret_histogram);
 
 /* Adds a histogram that lies at a line up. Returns false when none does. */
-bool wi_collect_add(const struct wi_view *view, uint32_t line, struct weir_histogram *sum);
+bool wi_collect_add(const struct wi_image *image, uint32_t line, struct weir_histogram *sum);
 
 /* A duration in ticks of the segment's process, in nanoseconds. */
 uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks);
 
 /* A string of the segment by its offset in WI_STRING_UNIT bytes, cleaned; "" for none. Fails: WEIR_E_CORRUPT. */
-enum weir_status wi_collect_string(const struct wi_view *view, uint32_t unit, char *ret_text,
+enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, char *ret_text,
                                    size_t room, struct weir_error *ret_error);
 
 #endif

@@ -320,7 +320,7 @@ static void put_history(struct wi_row *row, const struct wi_world *world)
 static void world_build_agent(struct wi_world *world, struct wi_row *row)
 {
     const struct wi_header *header =
-        (const struct wi_header *)(const void *)world->collection.view.bytes;
+        (const struct wi_header *)(const void *)world->collection.image.bytes;
     const struct wi_self *self = &world->self;
     struct timespec cpu;
     memset(row, 0, sizeof(*row));

@@ -135,7 +135,7 @@ static void source_know_owner(struct wi_source *source, const struct wi_header *
 }
 
 static enum weir_status source_read_file(struct wi_source *source, int which,
-                                         struct wi_view *ret_view, struct weir_error *ret_error)
+                                         struct wi_image *ret_image, struct weir_error *ret_error)
 {
     struct stat facts;
     struct weir_error why = {""};
@@ -170,14 +170,14 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
     source->state = wi_find_state(source->fd, &source->owner);
     status = source_read_all(source, which, header.used_bytes, ret_error);
     if (status == WEIR_OK) {
-        *ret_view = (struct wi_view){source->copies[which].bytes, header.used_bytes,
-                                     source->state == WI_STATE_DEAD};
+        *ret_image = (struct wi_image){source->copies[which].bytes, header.used_bytes,
+                                       source->state == WI_STATE_DEAD};
     }
     return status;
 }
 
-enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_before,
-                                struct wi_view *ret_after, struct weir_error *ret_error)
+enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
+                                struct wi_image *ret_after, struct weir_error *ret_error)
 {
     if (source->fd < 0) {
         if (!wi_segment_counts()) {
@@ -185,11 +185,11 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_be
                                     "restart it to count again");
             return WEIR_E_STATE;
         }
-        *ret_before = *ret_after = (struct wi_view){
+        *ret_before = *ret_after = (struct wi_image){
             wi_segment.base, __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_ACQUIRE), false};
         return WEIR_OK;
     }
-    struct wi_view before;
+    struct wi_image before;
     enum weir_status status = source_read_file(source, 0, &before, ret_error);
     if (status != WEIR_OK || before.is_still) {
         *ret_before = *ret_after = before;
@@ -236,8 +236,8 @@ size_t wi_source_memory(const struct wi_source *source)
     return sizeof(*source) + source->copies[0].room + source->copies[1].room;
 }
 
-const void *wi_view_at(const struct wi_view *view, uint32_t line, size_t bytes)
+const void *wi_image_at(const struct wi_image *image, uint32_t line, size_t bytes)
 {
     uint64_t offset = (uint64_t)line * WEIR_LINE;
-    return line && offset + bytes <= view->length ? view->bytes + offset : NULL;
+    return line && offset + bytes <= image->length ? image->bytes + offset : NULL;
 }

@@ -10,7 +10,7 @@
 #include "segment/layout.h"
 
 /* Bytes to read from: borrowed until the source is read again. */
-struct wi_view {
+struct wi_image {
     const unsigned char *bytes;
     size_t length;
     bool is_still; /* its process is dead: what points outside is corrupt, not merely new */
@@ -26,8 +26,8 @@ void wi_source_close(struct wi_source *source);
 /* Reads the segment twice: everything in `ret_after` is from after everything in `ret_before`. They
  * are the same where that makes no difference: a live mapping, whose reader sees to it himself, and
  * the file of a dead process. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY, WEIR_E_SYSTEM. */
-enum weir_status wi_source_read(struct wi_source *source, struct wi_view *ret_before,
-                                struct wi_view *ret_after, struct weir_error *ret_error);
+enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
+                                struct wi_image *ret_after, struct weir_error *ret_error);
 
 /* Of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);
@@ -45,6 +45,6 @@ bool wi_source_is_nameless(const struct wi_source *source);
 size_t wi_source_memory(const struct wi_source *source);
 
 /* `bytes` at an offset in lines; NULL when they do not lie within the view, or the line is 0. */
-const void *wi_view_at(const struct wi_view *view, uint32_t line, size_t bytes);
+const void *wi_image_at(const struct wi_image *image, uint32_t line, size_t bytes);
 
 #endif

@@ -30,14 +30,14 @@ static enum weir_status world_create(struct wi_source *taken_source, struct wi_w
         return WEIR_E_MEMORY;
     }
     world->source = taken_source;
-    struct wi_view before;
-    struct wi_view view;
-    enum weir_status status = wi_source_read(taken_source, &before, &view, ret_error);
+    struct wi_image before;
+    struct wi_image image;
+    enum weir_status status = wi_source_read(taken_source, &before, &image, ret_error);
     if (status != WEIR_OK) {
         wi_world_close(world);
         return status;
     }
-    const struct wi_header *header = (const struct wi_header *)(const void *)view.bytes;
+    const struct wi_header *header = (const struct wi_header *)(const void *)image.bytes;
     char text[WI_PROGRAM_MAX];
     memcpy(text, header->name, sizeof(header->name));
     text[WEIR_NAME_MAX] = '\0';
@@ -167,10 +167,10 @@ static enum weir_status world_slot_meet(struct wi_world *world, size_t id,
     char name[WEIR_NAME_MAX + 1];
     char file[WEIR_NAME_MAX + 1];
     enum weir_status status = wi_collect_string(
-        &world->collection.view, head ? __atomic_load_n(&head->name, __ATOMIC_RELAXED) : 0, name,
+        &world->collection.image, head ? __atomic_load_n(&head->name, __ATOMIC_RELAXED) : 0, name,
         sizeof(name), ret_error);
     if (status == WEIR_OK) {
-        status = wi_collect_string(&world->collection.view,
+        status = wi_collect_string(&world->collection.image,
                                    head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,
                                    file, sizeof(file), ret_error);
     }
@@ -265,7 +265,7 @@ enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
     }
     enum weir_status status = wi_collect(&world->collection, world->source, ret_error);
     if (status == WEIR_OK) {
-        const struct wi_header *header = (const void *)world->collection.view.bytes;
+        const struct wi_header *header = (const void *)world->collection.image.bytes;
         world->facts.has_children = __atomic_load_n(&header->has_children, __ATOMIC_RELAXED);
         status = world_make_room(world, ret_error);
     }
