@@ -9,7 +9,7 @@
 #include "segment/environment.h"
 #include "segment/file.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "wire/budget.h"
 #include "wire/exporter.h"
 #include "wire/keeper.h"
@@ -183,12 +183,12 @@ static bool agent_socket_path(char *ret_path, size_t room)
 static enum weir_status agent_start(const struct weir_agent_options *asked,
                                     struct weir_error *ret_error)
 {
-    struct wi_world *world;
-    enum weir_status status = wi_world_open_self(&world, ret_error);
+    struct wi_process_view *view;
+    enum weir_status status = wi_process_view_open_self(&view, ret_error);
     if (status != WEIR_OK) {
         return status;
     }
-    wi_world_record(world);
+    wi_process_view_record(view);
     char path[WI_PATH_MAX];
     char notice[240] = "";
     unsigned percent = agent_cpu(asked->cpu_percent, notice, sizeof(notice));
@@ -221,7 +221,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     agent.has_told_user = agent.has_told_removed = false;
     agent.look_due = 0;
     struct wi_exporter *exporter;
-    status = wi_exporter_start(world, &options, &exporter, ret_error);
+    status = wi_exporter_start(view, &options, &exporter, ret_error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {
         __atomic_store_n(&agent.exporter, exporter, __ATOMIC_SEQ_CST);
         __atomic_store_n(&agent.http_port, wi_exporter_http_port(exporter), __ATOMIC_RELAXED);

@@ -6,7 +6,7 @@
 #include "bench.h"
 #include "encode/memory.h"
 #include "encode/select.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -15,14 +15,14 @@
 #define N_SENDERS 50000
 #define N_TASKS   4096
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 static struct wi_memory memory = {.limit = UINT64_C(64) << 20};
 
 static void run_counts(uint64_t n)
 {
     struct weir_error error;
     for (uint64_t i = 0; i < n; i++) {
-        if (wi_world_refresh(world, 1, &error) != WEIR_OK) {
+        if (wi_process_view_refresh(view, 1, &error) != WEIR_OK) {
             fprintf(stderr, "bench: %s\n", error.text);
             exit(1);
         }
@@ -39,7 +39,7 @@ static void run_select(uint64_t n)
                                    .n_columns = 1};
     for (uint64_t i = 0; i < n; i++) {
         struct wi_selection selection;
-        if (wi_select(world, &query, &memory, &selection) != WEIR_OK) {
+        if (wi_select(view, &query, &memory, &selection) != WEIR_OK) {
             exit(1);
         }
         wi_memory_return(&memory, selection.rows);
@@ -80,7 +80,7 @@ int main(void)
         weir_task_open(&tasks[i], kind, "c");
     }
     uint64_t with_tasks = segment_bytes();
-    if (wi_world_open_self(&world, &error) != WEIR_OK) {
+    if (wi_process_view_open_self(&view, &error) != WEIR_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 1;
     }
@@ -93,7 +93,7 @@ int main(void)
     bench_print_value("memory_per_sender", (double)(with_senders - at_first) / N_SENDERS, "bytes");
     bench_print_value("memory_per_single_task", (double)(with_tasks - with_senders) / N_TASKS,
                       "bytes");
-    wi_world_close(world);
+    wi_process_view_close(view);
     weir_stop();
     return 0;
 }

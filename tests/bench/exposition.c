@@ -5,7 +5,7 @@
  */
 #include "bench.h"
 #include "encode/prometheus.h"
-#include "fake_world.h"
+#include "fake_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 #define N_SERIES 10000
 
-static struct wi_world *series_world;
-static struct wi_world *folded_world;
+static struct wi_process_view *series_view;
+static struct wi_process_view *folded_view;
 static struct wi_buffer buffer;
 static char *copy_from, *copy_to;
 static size_t copy_length;
@@ -30,10 +30,10 @@ static size_t count_series(void)
     return n;
 }
 
-static void render(struct wi_world *world, enum wi_format format)
+static void render(struct wi_process_view *view, enum wi_format format)
 {
     wi_buffer_clear(&buffer);
-    if (wi_prometheus_encode(world, format, false, NULL, &buffer) != WEIR_OK) {
+    if (wi_prometheus_encode(view, format, false, NULL, &buffer) != WEIR_OK) {
         (void)fprintf(stderr, "bench: no memory\n");
         exit(1);
     }
@@ -42,21 +42,21 @@ static void render(struct wi_world *world, enum wi_format format)
 static void run_text(uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
-        render(series_world, WI_FORMAT_TEXT);
+        render(series_view, WI_FORMAT_TEXT);
     }
 }
 
 static void run_openmetrics(uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
-        render(series_world, WI_FORMAT_OPENMETRICS);
+        render(series_view, WI_FORMAT_OPENMETRICS);
     }
 }
 
 static void run_folded(uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
-        render(folded_world, WI_FORMAT_TEXT);
+        render(folded_view, WI_FORMAT_TEXT);
     }
 }
 
@@ -68,7 +68,7 @@ static void run_copy(uint64_t n)
     }
 }
 
-static void add_channel(struct wi_world *world, unsigned i)
+static void add_channel(struct wi_process_view *view, unsigned i)
 {
     char name[32];
     struct weir_histogram histogram = {.sum = 123456789012 + i, .max = 5000000};
@@ -76,26 +76,25 @@ static void add_channel(struct wi_world *world, unsigned i)
         histogram.bucket[bucket] = (uint64_t)bucket * i;
     }
     (void)snprintf(name, sizeof(name), "channel-%u", i);
-    struct wi_row *row =
-        fake_world_add_channel(world, name, 1234567890 + i, 1234500000 + i, 1000000);
-    fake_world_set_f64(row, WI_CHANNEL_OLDEST_AGE, 0.001234567 * i);
-    fake_world_set_f64(row, WI_CHANNEL_FULL_SECONDS, 12.5 + i);
-    fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+    struct wi_row *row = fake_view_add_channel(view, name, 1234567890 + i, 1234500000 + i, 1000000);
+    fake_view_set_f64(row, WI_CHANNEL_OLDEST_AGE, 0.001234567 * i);
+    fake_view_set_f64(row, WI_CHANNEL_FULL_SECONDS, 12.5 + i);
+    fake_view_set_histogram(view, row, WI_CHANNEL_WAIT, &histogram);
 }
 
 int main(void)
 {
     size_t n_series = 0;
     wi_buffer_init(&buffer, 64 << 20);
-    series_world = fake_world_create("bench");
-    folded_world = fake_world_create("bench");
+    series_view = fake_view_create("bench");
+    folded_view = fake_view_create("bench");
     for (unsigned i = 0; n_series < N_SERIES; i++) {
-        add_channel(series_world, i);
-        render(series_world, WI_FORMAT_TEXT);
+        add_channel(series_view, i);
+        render(series_view, WI_FORMAT_TEXT);
         n_series = count_series();
     }
     for (unsigned i = 0; i < 10000; i++) {
-        add_channel(folded_world, i);
+        add_channel(folded_view, i);
     }
     copy_length = buffer.length;
     copy_from = malloc(copy_length);
@@ -117,8 +116,8 @@ int main(void)
     };
     bench_run(cases, sizeof(cases) / sizeof(cases[0]), NULL, 5, 21);
 
-    wi_world_close(series_world);
-    wi_world_close(folded_world);
+    wi_process_view_close(series_view);
+    wi_process_view_close(folded_view);
     wi_buffer_finish(&buffer);
     free(copy_from);
     free(copy_to);

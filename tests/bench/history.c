@@ -6,7 +6,7 @@
  */
 #include "bench.h"
 #include "snapshot/history.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 static struct weir_channel *channels[N_CHANNELS];
 static size_t n_channels;
-static struct wi_world *worlds[2]; /* that one writes */
+static struct wi_process_view *views[2]; /* that one writes */
 static uint64_t now_nanos;
 
 static void die(const struct weir_error *error)
@@ -26,7 +26,7 @@ static void die(const struct weir_error *error)
     exit(1);
 }
 
-static void pass(struct wi_world *world, uint64_t n)
+static void pass(struct wi_process_view *view, uint64_t n)
 {
     struct weir_error error;
     for (uint64_t i = 0; i < n; i++) {
@@ -34,7 +34,7 @@ static void pass(struct wi_world *world, uint64_t n)
             (void)weir_channel_send(channels[c], 100);
         }
         now_nanos += SECOND;
-        if (wi_world_refresh(world, now_nanos, &error) != WEIR_OK) {
+        if (wi_process_view_refresh(view, now_nanos, &error) != WEIR_OK) {
             die(&error);
         }
     }
@@ -42,24 +42,24 @@ static void pass(struct wi_world *world, uint64_t n)
 
 static void run_without(uint64_t n)
 {
-    pass(worlds[0], n);
+    pass(views[0], n);
 }
 
 static void run_with(uint64_t n)
 {
-    pass(worlds[1], n);
+    pass(views[1], n);
 }
 
 static void run_first_look(uint64_t n)
 {
     struct weir_error error;
-    struct wi_world *late;
+    struct wi_process_view *late;
     for (uint64_t i = 0; i < n; i++) {
-        if (wi_world_open_self(&late, &error) != WEIR_OK ||
-            wi_world_refresh(late, now_nanos + SECOND, &error) != WEIR_OK) {
+        if (wi_process_view_open_self(&late, &error) != WEIR_OK ||
+            wi_process_view_refresh(late, now_nanos + SECOND, &error) != WEIR_OK) {
             die(&error);
         }
-        wi_world_close(late);
+        wi_process_view_close(late);
     }
 }
 
@@ -80,7 +80,7 @@ static void open_channels(size_t n)
 static void file_bytes(void)
 {
     const struct wi_value *value =
-        &wi_world_row(worlds[1], WI_AGENT, 0)->value[WI_AGENT_HISTORY_BYTES];
+        &wi_process_view_row(views[1], WI_AGENT, 0)->value[WI_AGENT_HISTORY_BYTES];
     bench_print_value("history_bytes_after_600_seconds", (double)value->u.u64, "bytes");
 }
 
@@ -94,15 +94,15 @@ int main(void)
         die(&error);
     }
     for (int i = 0; i < 2; i++) {
-        if (wi_world_open_self(&worlds[i], &error) != WEIR_OK) {
+        if (wi_process_view_open_self(&views[i], &error) != WEIR_OK) {
             die(&error);
         }
     }
-    wi_world_record(worlds[1]);
+    wi_process_view_record(views[1]);
     now_nanos = bench_now();
     open_channels(10);
-    pass(worlds[0], 1);
-    pass(worlds[1], 601);
+    pass(views[0], 1);
+    pass(views[1], 601);
     file_bytes();
     static const struct bench_case few[] = {
         {"second_of_10_channels", run_without, NULL, 0, 0, 0},
@@ -123,8 +123,8 @@ int main(void)
     bench_run(full, sizeof(full) / sizeof(full[0]), NULL, 60, 15);
     open_channels(N_CHANNELS);
     bench_run(many, sizeof(many) / sizeof(many[0]), NULL, 60, 15);
-    wi_world_close(worlds[1]);
-    wi_world_close(worlds[0]);
+    wi_process_view_close(views[1]);
+    wi_process_view_close(views[0]);
     weir_stop();
     return 0;
 }

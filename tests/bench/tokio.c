@@ -16,10 +16,10 @@
 #define N_CHANNELS 100000
 #define N_TASKS    20000
 
-static struct wi_worlds worlds;
+static struct wi_process_views views;
 static struct wi_buffer scratch;
 static struct wi_memory memory = {.limit = UINT64_C(16) << 20};
-static struct wi_call_context context = {.worlds = &worlds, .memory = &memory, .scratch = &scratch};
+static struct wi_call_context context = {.views = &views, .memory = &memory, .scratch = &scratch};
 static struct wi_peer peer = {.memory = &memory};
 static struct weir_channel *channels[N_CHANNELS];
 static struct weir_task tasks[N_TASKS];
@@ -45,7 +45,7 @@ static void bench_die(const char *text)
 static void refresh(void)
 {
     struct weir_error error = {""};
-    if (wi_worlds_refresh(&worlds, worlds.first, now, &error) != WEIR_OK) {
+    if (wi_process_views_refresh(&views, views.first, now, &error) != WEIR_OK) {
         bench_die(error.text);
     }
 }
@@ -81,7 +81,7 @@ static void one_round(void)
 static void begin(void)
 {
     struct wi_fault fault;
-    if (!wi_tokio_watch_updates(&context, worlds.first, &peer, NULL, 0, now, &call, &fault)) {
+    if (!wi_tokio_watch_updates(&context, views.first, &peer, NULL, 0, now, &call, &fault)) {
         bench_die(fault.text);
     }
 }
@@ -155,7 +155,7 @@ int main(void)
 {
     struct weir_error error;
     struct weir_options options = WEIR_OPTIONS_INIT;
-    struct wi_world *world;
+    struct wi_process_view *view;
     options.name = "bench";
     options.limit_bytes = UINT64_C(256) << 20;
     setenv("WEIR_TASKS", "20000", 1);
@@ -163,12 +163,12 @@ int main(void)
         bench_die(error.text);
     }
     run_open();
-    if (wi_world_open_self(&world, &error) != WEIR_OK) {
+    if (wi_process_view_open_self(&view, &error) != WEIR_OK) {
         bench_die(error.text);
     }
-    wi_worlds_init(&worlds, false);
+    wi_process_views_init(&views, false);
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
-    if (wi_worlds_add(&worlds, world) != WEIR_OK) {
+    if (wi_process_views_add(&views, view) != WEIR_OK) {
         bench_die("no memory");
     }
     refresh();
@@ -191,7 +191,7 @@ int main(void)
     bench_print_value("tokio_changed_round", (double)spent / 5e6, "ms");
     print_round("tokio_changed_round");
     call->type->destroy(call);
-    wi_worlds_finish(&worlds);
+    wi_process_views_finish(&views);
     wi_buffer_finish(&scratch);
     weir_stop();
     return memory.bytes == 0 ? 0 : 1;

@@ -9,7 +9,7 @@
 #include "encode/weir.h"
 #include "fuzz.h"
 #include "fuzz_screen.h"
-#include "fuzz_world.h"
+#include "fuzz_view.h"
 #include "session/connect.h"
 #include "session/attach.h"
 #include "session/link.h"
@@ -51,7 +51,7 @@ static uint32_t asked_stream;
 static uint8_t description[65536];
 static size_t n_description;
 
-/* ---- what the console finds in place of the world ------------------------------------------- */
+/* ---- what the console finds in place of the process view ------------------------------------------- */
 
 static void server_say(const void *bytes, size_t n)
 {
@@ -206,22 +206,22 @@ enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_ex
     return wc_error_set(ret_error, WC_NO_TARGET, "%s: nothing is there", path);
 }
 
-enum wc_exit wc_serve_world(struct wi_world *taken_world, int *ret_fd,
-                            struct wi_exporter **ret_exporter, struct wc_error *ret_error)
+enum wc_exit wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
+                           struct wi_exporter **ret_exporter, struct wc_error *ret_error)
 {
-    (void)taken_world;
+    (void)taken_view;
     return wc_serve("", ret_fd, ret_exporter, ret_error);
 }
 
 /* Nor is it a server of Tokio's: those are tests/fuzz/tokio.c's. */
 enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                           uint64_t deadline_nanos, struct wi_world **ret_world,
+                           uint64_t deadline_nanos, struct wi_process_view **ret_view,
                            struct wc_tokio **ret_tokio, struct wc_error *ret_error)
 {
     (void)authority;
     (void)lints;
     (void)deadline_nanos;
-    (void)ret_world;
+    (void)ret_view;
     (void)ret_tokio;
     close(taken_fd);
     return wc_error_set(ret_error, WC_MISMATCH, "no such service");
@@ -250,15 +250,15 @@ void wc_command_note(const char *text)
 
 void fuzz_begin(void)
 {
-    struct wi_world *world = fuzz_world_create();
+    struct wi_process_view *view = fuzz_view_create();
     struct wi_buffer buffer;
     wi_buffer_init(&buffer, WI_MESSAGE_ROOM);
-    FUZZ_CHECK(wi_weir_description(world, "", "", "", &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_description(view, "", "", "", &buffer) == WEIR_OK);
     FUZZ_CHECK(buffer.length <= sizeof(description));
     memcpy(description, buffer.bytes, buffer.length);
     n_description = buffer.length;
     wi_buffer_finish(&buffer);
-    wi_world_close(world);
+    wi_process_view_close(view);
     /* What the commands print is for nobody, and nothing waits for a key. */
     FUZZ_CHECK(freopen("/dev/null", "w", stdout) != NULL);
     signal(SIGINT, SIG_IGN);

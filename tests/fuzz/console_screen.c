@@ -6,7 +6,7 @@
 #include "encode/weir.h"
 #include "fuzz.h"
 #include "fuzz_screen.h"
-#include "fuzz_world.h"
+#include "fuzz_view.h"
 #include "input/input.h"
 
 #include <string.h>
@@ -31,14 +31,14 @@ static const uint32_t keys[] = {'j', 'k', 'g', 'G', '\r', 27,  '\t', '/',  'n', 
 
 void fuzz_begin(void)
 {
-    struct wi_world *world = fuzz_world_create();
+    struct wi_process_view *view = fuzz_view_create();
     struct wi_buffer buffer;
     wi_buffer_init(&buffer, WI_MESSAGE_ROOM);
-    FUZZ_CHECK(wi_weir_description(world, "", "", "", &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_description(view, "", "", "", &buffer) == WEIR_OK);
     real = weir__v1__description__unpack(NULL, buffer.length, buffer.bytes);
     FUZZ_CHECK(real != NULL);
     wi_buffer_finish(&buffer);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void watch(struct fuzz_screen *screen)
@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 /* What the exporter answers to the screen's own questions. */
 static void put_answer(struct fuzz_output *output, const struct fuzz_screen *screen,
-                       struct wi_world *world)
+                       struct wi_process_view *view)
 {
     struct wi_query query[WC_MAX_QUERIES];
     struct wi_memory memory = {.limit = UINT64_MAX};
@@ -156,7 +156,7 @@ static void put_answer(struct fuzz_output *output, const struct fuzz_screen *scr
         }
     }
     wi_buffer_init(&buffer, WI_MESSAGE_ROOM);
-    FUZZ_CHECK(wi_weir_update(world, query, request->n_queries, 3, &memory, &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_update(view, query, request->n_queries, 3, &memory, &buffer) == WEIR_OK);
     fuzz_put_u8(output, EVENT_UPDATE);
     fuzz_put_u16(output, (uint16_t)buffer.length);
     fuzz_put(output, buffer.bytes, buffer.length);
@@ -164,7 +164,7 @@ static void put_answer(struct fuzz_output *output, const struct fuzz_screen *scr
 }
 
 /* Some keys, then the answer to what the screen shows. */
-static void seed_keys(const char *name, const char *typed, struct wi_world *world)
+static void seed_keys(const char *name, const char *typed, struct wi_process_view *view)
 {
     struct fuzz_output output = {.n = 0};
     static struct fuzz_screen screen;
@@ -183,7 +183,7 @@ static void seed_keys(const char *name, const char *typed, struct wi_world *worl
             }
         }
     }
-    put_answer(&output, &screen, world);
+    put_answer(&output, &screen, view);
     fuzz_put_u8(&output, EVENT_TIME);
     fuzz_put_u8(&output, 40);
     fuzz_put_u8(&output, EVENT_KEY);
@@ -195,7 +195,7 @@ static void seed_keys(const char *name, const char *typed, struct wi_world *worl
 }
 
 /* A row's past after its first Update, with a gap. */
-static void seed_series(struct wi_world *world)
+static void seed_series(struct wi_process_view *view)
 {
     struct fuzz_output output = {.n = 0};
     static struct fuzz_screen screen;
@@ -206,11 +206,11 @@ static void seed_series(struct wi_world *world)
     fuzz_screen_init(&screen);
     wc_model_describe(&screen.model, real, "", 1);
     watch(&screen);
-    put_answer(&output, &screen, world);
+    put_answer(&output, &screen, view);
     fuzz_screen_finish(&screen);
-    series.id = wi_world_row(world, WI_CHANNEL, 0)->id;
+    series.id = wi_process_view_row(view, WI_CHANNEL, 0)->id;
     series.name = name;
-    series.last_unix_nanos = series.last_read_nanos = wi_world_unix_nanos(world);
+    series.last_unix_nanos = series.last_read_nanos = wi_process_view_unix_nanos(view);
     series.step_nanos = 1000000000;
     series.values = values;
     series.n_values = 5;
@@ -242,18 +242,18 @@ static void seed_description(void)
 
 void fuzz_seeds(void)
 {
-    struct wi_world *world = fuzz_world_create();
-    seed_keys("first", "", world);
-    seed_keys("semaphores", "2", world);
-    seed_keys("tasks", "3>", world);
-    seed_keys("counters", "4i", world);
-    seed_keys("warnings", "w", world);
-    seed_keys("gauges", "6", world);
-    seed_keys("filter", "fm*s\r", world);
-    seed_keys("search", "/s\rn", world);
-    seed_keys("help", "?", world);
-    seed_keys("frozen", "p+", world);
-    seed_series(world);
+    struct wi_process_view *view = fuzz_view_create();
+    seed_keys("first", "", view);
+    seed_keys("semaphores", "2", view);
+    seed_keys("tasks", "3>", view);
+    seed_keys("counters", "4i", view);
+    seed_keys("warnings", "w", view);
+    seed_keys("gauges", "6", view);
+    seed_keys("filter", "fm*s\r", view);
+    seed_keys("search", "/s\rn", view);
+    seed_keys("help", "?", view);
+    seed_keys("frozen", "p+", view);
+    seed_series(view);
     seed_description();
-    wi_world_close(world);
+    wi_process_view_close(view);
 }

@@ -5,7 +5,7 @@
  */
 #include "encode/select.h"
 #include "fuzz.h"
-#include "tokio/world.h"
+#include "tokio/provider.h"
 #include "tokio_message.h"
 
 #include <math.h>
@@ -57,7 +57,7 @@ static void check_text(const char *text)
     }
 }
 
-static void check_row(struct wi_world *world, enum wi_kind kind, const struct wi_row *row)
+static void check_row(struct wi_process_view *view, enum wi_kind kind, const struct wi_row *row)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
     check_text(row->name);
@@ -65,32 +65,33 @@ static void check_row(struct wi_world *world, enum wi_kind kind, const struct wi
     for (size_t i = 0; i < WI_MAX_METRICS; i++) {
         const struct wi_value *value = &row->value[i];
         FUZZ_CHECK(value->type == WI_ABSENT ||
-                   (i < table->n_metrics && wi_offer_has(wi_world_offer(world), kind, i)));
+                   (i < table->n_metrics && wi_offer_has(wi_process_view_offer(view), kind, i)));
         if (value->type == WI_TEXT) {
             check_text(value->u.text);
         } else if (value->type == WI_F64) {
             FUZZ_CHECK(isfinite(value->u.f64) && value->u.f64 >= 0);
         }
         if (i < table->n_metrics && table->metrics[i].type == WI_TYPE_HISTOGRAM) {
-            const struct weir_histogram *histogram = wi_world_histogram(world, kind, row, (int)i);
+            const struct weir_histogram *histogram =
+                wi_process_view_histogram(view, kind, row, (int)i);
             FUZZ_CHECK(!histogram || histogram->max == 0 ||
                        wi_histogram_quantile(histogram, 1) <= histogram->max);
         }
     }
 }
 
-static void check_world(struct wi_world *world)
+static void check_view(struct wi_process_view *view)
 {
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        size_t n = wi_world_count(world, (enum wi_kind)kind);
-        FUZZ_CHECK(n == 0 || wi_world_offer(world)->fields[kind]);
+        size_t n = wi_process_view_count(view, (enum wi_kind)kind);
+        FUZZ_CHECK(n == 0 || wi_process_view_offer(view)->fields[kind]);
         for (size_t i = 0; i < n; i++) {
-            check_row(world, (enum wi_kind)kind, wi_world_row(world, (enum wi_kind)kind, i));
+            check_row(view, (enum wi_kind)kind, wi_process_view_row(view, (enum wi_kind)kind, i));
         }
     }
 }
 
-static void play(struct wi_world *world, struct fuzz_input *input)
+static void play(struct wi_process_view *view, struct fuzz_input *input)
 {
     uint64_t now = UINT64_C(1000000000000);
     for (int i = 0; i < MESSAGES && input->left > 0; i++) {
@@ -104,9 +105,9 @@ static void play(struct wi_world *world, struct fuzz_input *input)
                                                 copy, n};
         feed.has_message = true;
         now += (kind / 3 + 1) * UINT64_C(100000000);
-        FUZZ_CHECK(wi_world_refresh(world, now, NULL) == WEIR_OK);
+        FUZZ_CHECK(wi_process_view_refresh(view, now, NULL) == WEIR_OK);
         free(copy);
-        check_world(world);
+        check_view(view);
     }
 }
 
@@ -114,12 +115,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     struct fuzz_input input = {bytes, n};
     struct wc_feed source = {NULL, feed_take, feed_want, feed_quiet, feed_close};
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wc_lints lints;
     wc_lints_init(&lints);
-    FUZZ_CHECK(wc_tokio_world_open(&source, &lints, NOW, &world, NULL) == WEIR_OK);
-    play(world, &input);
-    wi_world_close(world);
+    FUZZ_CHECK(wc_tokio_view_open(&source, &lints, NOW, &view, NULL) == WEIR_OK);
+    play(view, &input);
+    wi_process_view_close(view);
     return 0;
 }
 

@@ -6,7 +6,7 @@
  */
 #include "encode/weir.h"
 #include "fuzz.h"
-#include "fuzz_world.h"
+#include "fuzz_view.h"
 #include "session/service.h"
 
 #include "grpc/health/v1/health.pb-c.h"
@@ -20,7 +20,7 @@
 #define TOKIO  "/rs.tokio.console.instrument.Instrument/"
 #define HEALTH "/grpc.health.v1.Health/"
 
-static struct wi_worlds worlds;
+static struct wi_process_views views;
 static struct wi_buffer scratch;
 
 /* By the numbers that inputs name them by: append only. */
@@ -42,8 +42,8 @@ static const char *const paths[] = {"/weir.v1.Agent/Describe",
 
 void fuzz_begin(void)
 {
-    wi_worlds_init(&worlds, false);
-    FUZZ_CHECK(wi_worlds_add(&worlds, fuzz_world_create()) == WEIR_OK);
+    wi_process_views_init(&views, false);
+    FUZZ_CHECK(wi_process_views_add(&views, fuzz_view_create()) == WEIR_OK);
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
     FUZZ_CHECK(wi_service_n_methods == N_PATHS);
 }
@@ -128,13 +128,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     size_t method = fuzz_u8(&input) % N_PATHS;
     uint8_t habits = fuzz_u8(&input);
     struct wi_memory memory = {.limit = habits & 4 ? 64 * (uint64_t)(habits >> 3) : UINT64_MAX};
-    struct wi_call_context context = {&worlds, &memory, &scratch, "127.0.0.1:9464", "", "a notice"};
+    struct wi_call_context context = {&views, &memory, &scratch, "127.0.0.1:9464", "", "a notice"};
     struct wi_peer peer = {.memory = &memory};
     struct wi_call *call = NULL;
     struct wi_fault fault = {WI_RPC_OK, ""};
     /* Of its own size, so that one byte too many is seen. */
     uint8_t *request = fuzz_copy(input.at, input.left);
-    bool has_begun = method_of(method)->start(&context, worlds.first, &peer, request, input.left,
+    bool has_begun = method_of(method)->start(&context, views.first, &peer, request, input.left,
                                               1000 * MILLI, &call, &fault);
     free(request);
     FUZZ_CHECK(!is_health(method) || fault.code != WI_RPC_INVALID_ARGUMENT ||
@@ -231,7 +231,7 @@ void fuzz_seeds(void)
     Tokio__Console__TaskDetailsRequest details = TOKIO__CONSOLE__TASK_DETAILS_REQUEST__INIT;
     seed("tokio-details-of-none", 7, 0, &details);
     details.id = &task;
-    task.id = wi_world_row(worlds.first->world, WI_SINGLE, 0)->id;
+    task.id = wi_process_view_row(views.first->view, WI_SINGLE, 0)->id;
     seed("tokio-details", 7, 1, &details);
     Grpc__Health__V1__HealthCheckRequest check = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
     seed("health-all", 11, 0, &check);

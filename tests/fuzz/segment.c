@@ -13,7 +13,7 @@
 #include "segment/layout.h"
 #include "segment/segment.h"
 #include "session/tokio.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "tokio_model.h"
 
 #include <fcntl.h>
@@ -79,7 +79,7 @@ static int file = -1;
 static bool is_locked;
 static struct wi_buffer buffer;
 
-/* What is left of the changes while a world reads. */
+/* What is left of the changes while a process view reads. */
 static struct fuzz_input changes;
 static unsigned patience; /* readings until they go on */
 static bool is_short;
@@ -445,26 +445,26 @@ static void use_text(const char *text)
     }
 }
 
-static void use_histogram(struct wi_world *world, enum wi_kind kind, const struct wi_row *row,
+static void use_histogram(struct wi_process_view *view, enum wi_kind kind, const struct wi_row *row,
                           int metric)
 {
-    const struct weir_histogram *histogram = wi_world_histogram(world, kind, row, metric);
+    const struct weir_histogram *histogram = wi_process_view_histogram(view, kind, row, metric);
     if (histogram) {
         uint64_t half = wi_histogram_quantile(histogram, 0.5);
         FUZZ_CHECK(half <= wi_histogram_quantile(histogram, 1) || histogram->max == 0);
     }
 }
 
-static void use_rows(struct wi_world *world)
+static void use_rows(struct wi_process_view *view)
 {
     size_t n_rows = 0;
     for (int k = 0; k < WI_N_KINDS; k++) {
         enum wi_kind kind = (enum wi_kind)k;
         const struct wi_metric_table *table = wi_metric_table(kind);
-        size_t n = wi_world_count(world, kind);
+        size_t n = wi_process_view_count(view, kind);
         n_rows += wi_kind_has_slots(k) ? n : 0;
         for (size_t i = 0; i < n && i < ROWS_READ; i++) {
-            const struct wi_row *row = wi_world_row(world, kind, i);
+            const struct wi_row *row = wi_process_view_row(view, kind, i);
             FUZZ_CHECK(row != NULL);
             use_text(row->name);
             for (size_t m = 0; m < table->n_metrics; m++) {
@@ -472,29 +472,29 @@ static void use_rows(struct wi_world *world)
                     use_text(row->value[m].u.text);
                 }
                 if (table->metrics[m].type == WI_TYPE_HISTOGRAM) {
-                    use_histogram(world, kind, row, (int)m);
+                    use_histogram(view, kind, row, (int)m);
                 }
             }
         }
-        FUZZ_CHECK(wi_world_row(world, kind, n) == NULL);
+        FUZZ_CHECK(wi_process_view_row(view, kind, n) == NULL);
     }
     /* No file makes more rows than it has bytes for, nor a reader that grows by much. */
     FUZZ_CHECK(n_rows <= good_bytes / sizeof(struct wi_slot));
-    const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
+    const struct wi_row *agent = wi_process_view_row(view, WI_AGENT, 0);
     FUZZ_CHECK(!agent || agent->value[WI_AGENT_MEMORY].u.u64 <= 8 * good_bytes + MEMORY_BASE);
 }
 
-static void use_pages(struct wi_world *world)
+static void use_pages(struct wi_process_view *view)
 {
     struct wi_snapshot snapshot = {.kind = 0};
     for (int i = 0; i < PAGES_MAX && snapshot.kind != WI_N_KINDS; i++) {
         wi_buffer_clear(&buffer);
-        FUZZ_CHECK(wi_weir_page(world, &snapshot, &buffer) == WEIR_OK);
+        FUZZ_CHECK(wi_weir_page(view, &snapshot, &buffer) == WEIR_OK);
         FUZZ_CHECK(buffer.length <= WI_MESSAGE_MAX);
     }
 }
 
-static void use_query(struct wi_world *world, int reading)
+static void use_query(struct wi_process_view *view, int reading)
 {
     struct wi_memory memory = {.limit = UINT64_MAX};
     struct wi_query query[WI_N_KINDS];
@@ -506,19 +506,20 @@ static void use_query(struct wi_world *world, int reading)
         query[kind].columns[1] = 1;
     }
     wi_buffer_clear(&buffer);
-    FUZZ_CHECK(wi_weir_update(world, query, WI_N_KINDS, 0, &memory, &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_weir_update(view, query, WI_N_KINDS, 0, &memory, &buffer) == WEIR_OK);
     FUZZ_CHECK(memory.bytes == 0);
 }
 
-static void use_exposition(struct wi_world *world, enum wi_format format, struct wi_tally *tally)
+static void use_exposition(struct wi_process_view *view, enum wi_format format,
+                           struct wi_tally *tally)
 {
     wi_buffer_clear(&buffer);
-    FUZZ_CHECK(wi_prometheus_encode(world, format, false, tally, &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_prometheus_encode(view, format, false, tally, &buffer) == WEIR_OK);
 }
 
 /* A tokio-console's stream over all readings, and what its client makes of it. */
 struct watch {
-    struct wi_worlds worlds;
+    struct wi_process_views views;
     struct wi_served served;
     struct wi_memory memory;
     struct wi_call_context context;
@@ -527,15 +528,15 @@ struct watch {
     struct tokio_model model;
 };
 
-static void watch_begin(struct watch *watch, struct wi_world *world)
+static void watch_begin(struct watch *watch, struct wi_process_view *view)
 {
     struct wi_fault fault;
     memset(watch, 0, sizeof(*watch));
-    watch->served.world = world;
-    watch->worlds = (struct wi_worlds){.first = &watch->served, .self = &watch->worlds.own};
+    watch->served.view = view;
+    watch->views = (struct wi_process_views){.first = &watch->served, .self = &watch->views.own};
     watch->memory.limit = UINT64_MAX;
     watch->context = (struct wi_call_context){
-        .worlds = &watch->worlds, .memory = &watch->memory, .scratch = &buffer};
+        .views = &watch->views, .memory = &watch->memory, .scratch = &buffer};
     watch->peer.memory = &watch->memory;
     FUZZ_CHECK(wi_tokio_watch_updates(&watch->context, &watch->served, &watch->peer, NULL, 0, 0,
                                       &watch->call, &fault));
@@ -561,13 +562,14 @@ static void watch_hear(struct watch *watch, uint64_t now, enum weir_status statu
 }
 
 /* The histograms of the first tasks. */
-static void watch_details(struct wi_world *world)
+static void watch_details(struct wi_process_view *view)
 {
-    for (size_t seat = 0; seat < ROWS_READ && seat < wi_world_n_seats(world, WI_SINGLE); seat++) {
+    for (size_t seat = 0; seat < ROWS_READ && seat < wi_process_view_n_seats(view, WI_SINGLE);
+         seat++) {
         struct wi_look look;
-        if (wi_world_look(world, seat, &look)) {
+        if (wi_process_view_look(view, seat, &look)) {
             wi_buffer_clear(&buffer);
-            wi_tokio_details(&buffer, world, look.id, wi_world_unix_nanos(world));
+            wi_tokio_details(&buffer, view, look.id, wi_process_view_unix_nanos(view));
             FUZZ_CHECK(!buffer.has_failed && buffer.length < WI_TOKIO_ROOM);
         }
     }
@@ -582,20 +584,20 @@ static void watch_end(struct watch *watch)
     }
 }
 
-static void use(struct wi_world *world, enum use what, int reading, struct wi_tally *tally)
+static void use(struct wi_process_view *view, enum use what, int reading, struct wi_tally *tally)
 {
     switch (what) {
     case USE_PAGES:
-        use_pages(world);
+        use_pages(view);
         break;
     case USE_QUERY:
-        use_query(world, reading);
+        use_query(view, reading);
         break;
     case USE_TEXT:
-        use_exposition(world, WI_FORMAT_TEXT, tally);
+        use_exposition(view, WI_FORMAT_TEXT, tally);
         break;
     case USE_OPENMETRICS:
-        use_exposition(world, WI_FORMAT_OPENMETRICS, tally);
+        use_exposition(view, WI_FORMAT_OPENMETRICS, tally);
         break;
     default:
         break;
@@ -611,11 +613,11 @@ static void check_status(enum weir_status status, const struct weir_error *error
     }
 }
 
-static void read_world(uint8_t habits)
+static void read_view(uint8_t habits)
 {
     struct weir_error error = {""};
-    struct wi_world *world = NULL;
-    enum weir_status status = wi_world_open_file(path, &world, &error);
+    struct wi_process_view *view = NULL;
+    enum weir_status status = wi_process_view_open_file(path, &view, &error);
     check_status(status, &error);
     if (status != WEIR_OK) {
         return;
@@ -626,26 +628,26 @@ static void read_world(uint8_t habits)
     struct wi_tally *tally = is_exposed && is_each ? wi_tally_create() : NULL;
     struct watch watch = {.call = NULL};
     if (what == USE_TOKIO) {
-        watch_begin(&watch, world);
+        watch_begin(&watch, view);
     }
-    use_text(wi_world_facts(world)->name);
-    use_text(wi_world_facts(world)->program);
-    use_text(wi_world_facts(world)->version);
+    use_text(wi_process_view_facts(view)->name);
+    use_text(wi_process_view_facts(view)->program);
+    use_text(wi_process_view_facts(view)->version);
     for (int i = 0; i < READINGS; i++) {
-        status = wi_world_refresh(world, (uint64_t)(i + 1) * SECOND, &error);
+        status = wi_process_view_refresh(view, (uint64_t)(i + 1) * SECOND, &error);
         check_status(status, &error);
-        use_rows(world);
+        use_rows(view);
         if (is_each || i == READINGS - 1) {
-            use(world, what, i, tally);
+            use(view, what, i, tally);
         }
         if (what == USE_TOKIO) {
             watch_hear(&watch, (uint64_t)(i + 1) * SECOND, status);
-            watch_details(world);
+            watch_details(view);
         }
     }
     watch_end(&watch);
     wi_tally_destroy(tally);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void lock_file(bool is_wanted)
@@ -674,7 +676,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     }
     make_changes();
     is_reading = true;
-    read_world(habits);
+    read_view(habits);
     is_reading = false;
     memcpy(image, good, good_bytes);
     return 0;

@@ -4,7 +4,7 @@
  * pieces; time passes; what it has to say is taken, in part or not at all. fuzz: max_len=600
  */
 #include "encode/weir.h"
-#include "fake_world.h"
+#include "fake_view.h"
 #include "fuzz.h"
 #include "session/service.h"
 #include "session/session.h"
@@ -48,16 +48,16 @@ struct script {
     uint8_t habits;
 };
 
-static struct wi_worlds worlds;
+static struct wi_process_views views;
 static struct wi_buffer scratch;
 
 void fuzz_begin(void)
 {
-    struct wi_world *world = fake_world_create("game");
-    wi_worlds_init(&worlds, false);
-    FUZZ_CHECK(wi_worlds_add(&worlds, world) == WEIR_OK);
-    fake_world_add_channel(world, "moves", 100, 40, UINT64_MAX);
-    fake_world_add(world, WI_SINGLE, "c7");
+    struct wi_process_view *view = fake_view_create("game");
+    wi_process_views_init(&views, false);
+    FUZZ_CHECK(wi_process_views_add(&views, view) == WEIR_OK);
+    fake_view_add_channel(view, "moves", 100, 40, UINT64_MAX);
+    fake_view_add(view, WI_SINGLE, "c7");
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
 }
 
@@ -245,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct script script = {.input = {bytes, n}, .now = BEGIN, .next_stream = 1};
     script.habits = fuzz_u8(&script.input);
     script.memory.limit = script.habits & HABIT_POOR ? 40000 : (uint64_t)64 << 20;
-    script.context = (struct wi_call_context){&worlds, &script.memory, &scratch, "", "", ""};
+    script.context = (struct wi_call_context){&views, &script.memory, &scratch, "", "", ""};
     if (wi_session_create(&script.context, wi_service_methods, wi_service_n_methods, script.now,
                           &script.session) != WEIR_OK) {
         FUZZ_CHECK(script.habits & HABIT_POOR && script.memory.bytes == 0);

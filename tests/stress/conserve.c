@@ -7,7 +7,7 @@
  * must hold to the message, and the reader must never have seen more out than in.
  */
 #include "child.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -127,40 +127,40 @@ static void *respawn(void *number)
     return NULL;
 }
 
-static uint64_t read_value(struct wi_world *world, enum wi_kind kind, size_t i, int metric)
+static uint64_t read_value(struct wi_process_view *view, enum wi_kind kind, size_t i, int metric)
 {
-    return wi_world_row(world, kind, i)->value[metric].u.u64;
+    return wi_process_view_row(view, kind, i)->value[metric].u.u64;
 }
 
 /* Reads as fast as it can from this mapping, or from the file. */
 static void *keep_reading(void *context)
 {
-    struct wi_world *world = context;
+    struct wi_process_view *view = context;
     struct weir_error error;
     uint64_t now = 1;
     while (!__atomic_load_n(&is_done, __ATOMIC_ACQUIRE)) {
-        CHECK(wi_world_refresh(world, now += 100000000, &error) == WEIR_OK);
-        CHECK(read_value(world, WI_AGENT, 0, WI_AGENT_CLAMPED) == 0);
+        CHECK(wi_process_view_refresh(view, now += 100000000, &error) == WEIR_OK);
+        CHECK(read_value(view, WI_AGENT, 0, WI_AGENT_CLAMPED) == 0);
     }
     return NULL;
 }
 
-static void check_channel(struct wi_world *world, int c)
+static void check_channel(struct wi_process_view *view, int c)
 {
     size_t i = (size_t)c;
-    uint64_t depth = read_value(world, WI_CHANNEL, i, WI_CHANNEL_DEPTH);
-    uint64_t sent = read_value(world, WI_CHANNEL, i, WI_CHANNEL_SENT);
-    uint64_t received = read_value(world, WI_CHANNEL, i, WI_CHANNEL_RECEIVED);
-    uint64_t discarded = read_value(world, WI_CHANNEL, i, WI_CHANNEL_DISCARDED);
+    uint64_t depth = read_value(view, WI_CHANNEL, i, WI_CHANNEL_DEPTH);
+    uint64_t sent = read_value(view, WI_CHANNEL, i, WI_CHANNEL_SENT);
+    uint64_t received = read_value(view, WI_CHANNEL, i, WI_CHANNEL_RECEIVED);
+    uint64_t discarded = read_value(view, WI_CHANNEL, i, WI_CHANNEL_DISCARDED);
     printf("channel %d: sent %llu received %llu discarded %llu depth %llu\n", c,
            (unsigned long long)sent, (unsigned long long)received, (unsigned long long)discarded,
            (unsigned long long)depth);
     CHECK(sent - received - discarded == depth);
     CHECK(sent == truth[c].sent && received == truth[c].received);
     CHECK(discarded == truth[c].discarded && depth == truth[c].queued);
-    CHECK(read_value(world, WI_CHANNEL, i, WI_CHANNEL_REJECTS_FULL) == truth[c].unsent);
-    CHECK(read_value(world, WI_CHANNEL, i, WI_CHANNEL_REJECTS_SHED) == truth[c].refused);
-    CHECK(read_value(world, WI_CHANNEL, i, WI_CHANNEL_HIGH_WATER) >= depth);
+    CHECK(read_value(view, WI_CHANNEL, i, WI_CHANNEL_REJECTS_FULL) == truth[c].unsent);
+    CHECK(read_value(view, WI_CHANNEL, i, WI_CHANNEL_REJECTS_SHED) == truth[c].refused);
+    CHECK(read_value(view, WI_CHANNEL, i, WI_CHANNEL_HIGH_WATER) >= depth);
 }
 
 static void conserve(const char *dir)
@@ -168,7 +168,7 @@ static void conserve(const char *dir)
     (void)dir;
     struct weir_error error;
     struct weir_health health = {.size = sizeof(health)};
-    struct wi_world *worlds[2];
+    struct wi_process_view *views[2];
     pthread_t threads[THREADS];
     pthread_t readers[2];
     CHECK(weir_start(NULL, &error) == WEIR_OK);
@@ -186,10 +186,10 @@ static void conserve(const char *dir)
 
     const struct itimerval often = {{0, 500}, {0, 500}};
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-    CHECK(wi_world_open_self(&worlds[0], &error) == WEIR_OK);
-    CHECK(wi_world_open_file(health.path, &worlds[1], &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&views[0], &error) == WEIR_OK);
+    CHECK(wi_process_view_open_file(health.path, &views[1], &error) == WEIR_OK);
     for (int r = 0; r < 2; r++) {
-        CHECK(pthread_create(&readers[r], NULL, keep_reading, worlds[r]) == 0);
+        CHECK(pthread_create(&readers[r], NULL, keep_reading, views[r]) == 0);
     }
     sigaction(SIGPROF, &action, NULL);
     setitimer(ITIMER_PROF, &often, NULL);
@@ -207,12 +207,12 @@ static void conserve(const char *dir)
         pthread_join(readers[r], NULL);
     }
     for (int r = 0; r < 2; r++) {
-        CHECK(wi_world_refresh(worlds[r], 1, &error) == WEIR_OK);
+        CHECK(wi_process_view_refresh(views[r], 1, &error) == WEIR_OK);
         for (int c = 0; c < N_CHANNELS; c++) {
-            check_channel(worlds[r], c);
+            check_channel(views[r], c);
         }
-        CHECK(read_value(worlds[r], WI_COUNTER, 0, WI_COUNTER_VALUE) == signals_seen);
-        wi_world_close(worlds[r]);
+        CHECK(read_value(views[r], WI_COUNTER, 0, WI_COUNTER_VALUE) == signals_seen);
+        wi_process_view_close(views[r]);
     }
     printf("%llu signals\n", (unsigned long long)signals_seen);
 }

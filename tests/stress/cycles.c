@@ -7,7 +7,7 @@
  */
 #include "caller.h"
 #include "child.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/agent.h"
 
 #include <dirent.h>
@@ -139,27 +139,26 @@ static void open_handles(void)
     lives = weir_counter_open(&value);
 }
 
-static uint64_t value_of(struct wi_world *world, enum wi_kind kind, size_t i, int metric)
+static uint64_t value_of(struct wi_process_view *view, enum wi_kind kind, size_t i, int metric)
 {
-    return wi_world_row(world, kind, i)->value[metric].u.u64;
+    return wi_process_view_row(view, kind, i)->value[metric].u.u64;
 }
 
 static void check_counts(void)
 {
     struct weir_error error;
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_count(world, WI_CHANNEL) == THREADS);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == THREADS);
     for (size_t t = 0; t < THREADS; t++) {
-        CHECK(value_of(world, WI_CHANNEL, t, WI_CHANNEL_SENT) == truth[t].sent);
-        CHECK(value_of(world, WI_CHANNEL, t, WI_CHANNEL_RECEIVED) == truth[t].received);
-        CHECK(value_of(world, WI_CHANNEL, t, WI_CHANNEL_DEPTH) ==
-              truth[t].sent - truth[t].received);
+        CHECK(value_of(view, WI_CHANNEL, t, WI_CHANNEL_SENT) == truth[t].sent);
+        CHECK(value_of(view, WI_CHANNEL, t, WI_CHANNEL_RECEIVED) == truth[t].received);
+        CHECK(value_of(view, WI_CHANNEL, t, WI_CHANNEL_DEPTH) == truth[t].sent - truth[t].received);
     }
-    CHECK(value_of(world, WI_SEMAPHORE, 0, WI_SEMAPHORE_AVAILABLE) == THREADS);
-    CHECK(value_of(world, WI_COUNTER, 0, WI_COUNTER_VALUE) == n_lives);
-    wi_world_close(world);
+    CHECK(value_of(view, WI_SEMAPHORE, 0, WI_SEMAPHORE_AVAILABLE) == THREADS);
+    CHECK(value_of(view, WI_COUNTER, 0, WI_COUNTER_VALUE) == n_lives);
+    wi_process_view_close(view);
 }
 
 static void cycle(const char *dir)

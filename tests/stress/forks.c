@@ -8,7 +8,7 @@
  */
 #include "caller.h"
 #include "child.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/agent.h"
 
 #include <dirent.h>
@@ -152,16 +152,16 @@ static pid_t start_client(void)
 static void check_counts(void)
 {
     struct weir_error error;
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_count(world, WI_CHANNEL) == 1);
-    const struct wi_value *value = wi_world_row(world, WI_CHANNEL, 0)->value;
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == 1);
+    const struct wi_value *value = wi_process_view_row(view, WI_CHANNEL, 0)->value;
     printf("%d children; sent %llu, received %llu\n", FORKS, (unsigned long long)sent,
            (unsigned long long)received);
     CHECK(value[WI_CHANNEL_SENT].u.u64 == sent && value[WI_CHANNEL_RECEIVED].u.u64 == received);
     CHECK(value[WI_CHANNEL_DEPTH].u.u64 == sent - received);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void fork_under_load(const char *dir)

@@ -6,7 +6,7 @@
  * producer hands a message over only some time after its send hook, the worst case for a reader.
  */
 #include "child.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -100,22 +100,22 @@ static void check(const char *dir, uint64_t *sent)
 {
     char path[256];
     struct weir_error error = {""};
-    struct wi_world *world;
+    struct wi_process_view *view;
     CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
     CHECK(child_wait(is_dead, path));
-    if (wi_world_open_file(path, &world, &error) != WEIR_OK ||
-        wi_world_refresh(world, 1, &error) != WEIR_OK) {
+    if (wi_process_view_open_file(path, &view, &error) != WEIR_OK ||
+        wi_process_view_refresh(view, 1, &error) != WEIR_OK) {
         fprintf(stderr, "%s\n", error.text);
         CHECK(false);
     }
-    size_t n = wi_world_count(world, WI_CHANNEL);
+    size_t n = wi_process_view_count(view, WI_CHANNEL);
     for (size_t i = 0; i < n; i++) {
-        const struct wi_row *row = wi_world_row(world, WI_CHANNEL, i);
+        const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, i);
         check_name(row->name);
         *sent += row->value[WI_CHANNEL_SENT].u.u64;
     }
-    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_CLAMPED].u.u64 == 0);
-    wi_world_close(world);
+    CHECK(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_CLAMPED].u.u64 == 0);
+    wi_process_view_close(view);
 }
 
 static bool has_a_segment(void *dir)
@@ -127,16 +127,17 @@ static bool has_a_segment(void *dir)
 static bool has_counted(void *dir)
 {
     char path[256];
-    struct wi_world *world;
+    struct wi_process_view *view;
     uint64_t sent = 0;
     if (child_count(dir, ".weir", path, sizeof(path)) != 1 ||
-        wi_world_open_file(path, &world, NULL) != WEIR_OK) {
+        wi_process_view_open_file(path, &view, NULL) != WEIR_OK) {
         return false;
     }
-    if (wi_world_refresh(world, 1, NULL) == WEIR_OK && wi_world_count(world, WI_CHANNEL) > 0) {
-        sent = wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64;
+    if (wi_process_view_refresh(view, 1, NULL) == WEIR_OK &&
+        wi_process_view_count(view, WI_CHANNEL) > 0) {
+        sent = wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64;
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
     return sent > 0;
 }
 

@@ -4,7 +4,7 @@
  * pauses: at rest, what is queued and what is orphaned are exactly what the queue itself holds, and when
  * it is empty no sender is left over. ctest: timeout=300 alone folders=agent/src/hook
  */
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/weir.h"
 
 #include <pthread.h>
@@ -138,18 +138,18 @@ static void *consume(void *seed)
 static void *read_all_the_time(void *unused)
 {
     struct weir_error error;
-    struct wi_world *world;
-    REQUIRE(wi_world_open_self(&world, &error) == WEIR_OK);
+    struct wi_process_view *view;
+    REQUIRE(wi_process_view_open_self(&view, &error) == WEIR_OK);
     for (uint64_t now = 1; !__atomic_load_n(&is_over, __ATOMIC_ACQUIRE); now += 1000000) {
-        REQUIRE(wi_world_refresh(world, now, &error) == WEIR_OK);
-        size_t n = wi_world_count(world, WI_SENDER);
+        REQUIRE(wi_process_view_refresh(view, now, &error) == WEIR_OK);
+        size_t n = wi_process_view_count(view, WI_SENDER);
         for (size_t i = 0; i < n; i++) {
-            const struct wi_row *row = wi_world_row(world, WI_SENDER, i);
+            const struct wi_row *row = wi_process_view_row(view, WI_SENDER, i);
             REQUIRE(row->value[WI_SENDER_IN_FLIGHT].u.u64 <= 6);
             REQUIRE(strcmp(row->name, "a session") == 0);
         }
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
     return unused;
 }
 
@@ -169,26 +169,26 @@ static struct count count_queue(void)
     return count;
 }
 
-static void compare(struct wi_world *world, struct count own)
+static void compare(struct wi_process_view *view, struct count own)
 {
     static uint64_t now = 1;
     struct weir_error error;
-    REQUIRE(wi_world_refresh(world, ++now, &error) == WEIR_OK);
-    const struct wi_value *value = wi_world_row(world, WI_CHANNEL, 0)->value;
+    REQUIRE(wi_process_view_refresh(view, ++now, &error) == WEIR_OK);
+    const struct wi_value *value = wi_process_view_row(view, WI_CHANNEL, 0)->value;
     REQUIRE(value[WI_CHANNEL_DEPTH].u.u64 == own.depth);
     REQUIRE(value[WI_CHANNEL_QUEUED_BYTES].u.u64 == own.bytes);
     REQUIRE(value[WI_CHANNEL_SENDERS].u.u64 == 0);
     REQUIRE(value[WI_CHANNEL_ORPHANED].u.u64 == own.orphaned);
     REQUIRE(value[WI_CHANNEL_ORPHANED_BYTES].u.u64 == own.orphaned_bytes);
     uint64_t in_flight = 0;
-    for (size_t i = 0; i < wi_world_count(world, WI_SENDER); i++) {
-        in_flight += wi_world_row(world, WI_SENDER, i)->value[WI_SENDER_IN_FLIGHT].u.u64;
+    for (size_t i = 0; i < wi_process_view_count(view, WI_SENDER); i++) {
+        in_flight += wi_process_view_row(view, WI_SENDER, i)->value[WI_SENDER_IN_FLIGHT].u.u64;
     }
     REQUIRE(in_flight == own.depth);
 }
 
 /* Producers first; consumers pause while the queue is counted, then take the rest out. */
-static void run_round(struct wi_world *world, int round)
+static void run_round(struct wi_process_view *view, int round)
 {
     pthread_t producers[PRODUCERS], consumers[CONSUMERS];
     is_draining = is_over = 0;
@@ -209,7 +209,7 @@ static void run_round(struct wi_world *world, int round)
         pthread_join(consumers[i], NULL);
     }
     pthread_join(reader, NULL);
-    compare(world, count_queue());
+    compare(view, count_queue());
     is_over = 0;
     is_draining = 1;
     for (size_t i = 0; i < CONSUMERS; i++) {
@@ -221,23 +221,23 @@ static void run_round(struct wi_world *world, int round)
     for (int i = 0; i < CONSUMERS; i++) {
         pthread_join(consumers[i], NULL);
     }
-    compare(world, (struct count){0});
-    REQUIRE(wi_world_count(world, WI_SENDER) == 0);
+    compare(view, (struct count){0});
+    REQUIRE(wi_process_view_count(view, WI_SENDER) == 0);
 }
 
 int main(void)
 {
     struct weir_error error;
-    struct wi_world *world;
+    struct wi_process_view *view;
     setenv("WEIR_NAME", "senders", 1);
     REQUIRE(weir_start(NULL, &error) == WEIR_OK);
     struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
     channel = weir_channel_open(&options);
-    REQUIRE(wi_world_open_self(&world, &error) == WEIR_OK);
+    REQUIRE(wi_process_view_open_self(&view, &error) == WEIR_OK);
     struct weir_health health = {.size = sizeof(health)};
     uint64_t bytes = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        run_round(world, round);
+        run_round(view, round);
         weir_health_read(&health);
         bytes = round == 0 ? health.segment_bytes : bytes;
     }
@@ -245,7 +245,7 @@ int main(void)
     printf("%d senders, %llu messages, %llu bytes of segment: exact\n",
            ROUNDS * PRODUCERS * SENDERS, (unsigned long long)n_taken,
            (unsigned long long)health.segment_bytes);
-    wi_world_close(world);
+    wi_process_view_close(view);
     weir_stop();
     return 0;
 }

@@ -5,7 +5,7 @@
  *
  *   loop_times SEGMENT     {"bounds":[...],"loops":{"game":[...]}}, bounds in nanoseconds
  */
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,9 +22,9 @@ static void print_buckets(const struct weir_histogram *histogram)
 int main(int argc, char **argv)
 {
     struct weir_error error;
-    struct wi_world *world;
-    if (argc != 2 || wi_world_open_file(argv[1], &world, &error) != WEIR_OK ||
-        wi_world_refresh(world, 1, &error) != WEIR_OK) {
+    struct wi_process_view *view;
+    if (argc != 2 || wi_process_view_open_file(argv[1], &view, &error) != WEIR_OK ||
+        wi_process_view_refresh(view, 1, &error) != WEIR_OK) {
         fprintf(stderr, "loop_times: %s\n", argc == 2 ? error.text : "give a segment");
         return 2;
     }
@@ -33,12 +33,12 @@ int main(int argc, char **argv)
         printf("%s%" PRIu64, b ? "," : "", wi_histogram_bound(b));
     }
     printf("],\"loops\":{");
-    for (size_t i = 0; i < wi_world_count(world, WI_LOOP); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_LOOP, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_LOOP); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_LOOP, i);
         printf("%s\"%s\":", i ? "," : "", row->name); /* names have no quotes in the example */
-        print_buckets(wi_world_histogram(world, WI_LOOP, row, WI_LOOP_ITERATION));
+        print_buckets(wi_process_view_histogram(view, WI_LOOP, row, WI_LOOP_ITERATION));
     }
     printf("}}\n");
-    wi_world_close(world);
+    wi_process_view_close(view);
     return 0;
 }

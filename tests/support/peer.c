@@ -123,13 +123,13 @@ void peer_connect(struct peer *peer, uint32_t window)
 struct peer *peer_create(void)
 {
     struct peer *peer = calloc(1, sizeof(*peer));
-    peer->world = fake_world_create("game");
+    peer->view = fake_view_create("game");
     peer->memory.limit = (uint64_t)64 << 20;
     wi_buffer_init(&peer->scratch, WI_MESSAGE_ROOM);
-    wi_worlds_init(&peer->worlds, false);
-    assert_int_equal(wi_worlds_add(&peer->worlds, peer->world), WEIR_OK);
+    wi_process_views_init(&peer->views, false);
+    assert_int_equal(wi_process_views_add(&peer->views, peer->view), WEIR_OK);
     peer->context =
-        (struct wi_call_context){&peer->worlds, &peer->memory, &peer->scratch, "", "", ""};
+        (struct wi_call_context){&peer->views, &peer->memory, &peer->scratch, "", "", ""};
     peer->now = 1000 * SECOND;
     return peer;
 }
@@ -158,7 +158,7 @@ void peer_destroy(struct peer *peer)
         free(peer->answers[i].bytes);
     }
     wi_buffer_finish(&peer->scratch);
-    wi_worlds_finish(&peer->worlds);
+    wi_process_views_finish(&peer->views);
     free(peer);
 }
 
@@ -227,7 +227,7 @@ void peer_converse(struct peer *peer)
 void peer_pass(struct peer *peer, uint64_t nanos)
 {
     peer->now += nanos;
-    wi_world_refresh(peer->world, peer->now, NULL);
+    wi_process_view_refresh(peer->view, peer->now, NULL);
     wi_session_tick(peer->session, peer->now);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The other side of a session in tests: an nghttp2 client, a world that the test sets, and a clock
+/* The other side of a session in tests: an nghttp2 client, a process view that the test sets, and a clock
  * that it turns. No sockets. Lack of memory on this side ends the test. */
 #ifndef PEER_H
 #define PEER_H
 
 #include "encode/weir.h"
-#include "fake_world.h"
+#include "fake_view.h"
 #include "session/service.h"
 #include "session/session.h"
 
@@ -34,8 +34,8 @@ struct answer {
 };
 
 struct peer {
-    struct wi_world *world; /* the only one of `worlds` */
-    struct wi_worlds worlds;
+    struct wi_process_view *view; /* the only one of `process views` */
+    struct wi_process_views views;
     struct wi_memory memory;
     struct wi_buffer scratch;
     struct wi_call_context context;

@@ -3,7 +3,7 @@
 #include "encode/prometheus.h"
 #include "encode/weir.h"
 #include "failing_malloc.h"
-#include "fake_world.h"
+#include "fake_view.h"
 #include "finding/finding.h"
 #include "session/tokio.h"
 #include "wire/http.h"
@@ -21,7 +21,7 @@
 
 #define MOST_ALLOCATIONS 10000
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 
 static int setup(void **state)
 {
@@ -29,20 +29,20 @@ static int setup(void **state)
     (void)state;
     struct weir_histogram histogram = {.sum = 5000};
     histogram.bucket[9] = 3;
-    world = fake_world_create("game");
+    view = fake_view_create("game");
     for (unsigned i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "room-%u", i);
-        struct wi_row *row = fake_world_add_channel(world, name, 100, 5, WEIR_UNBOUNDED);
-        fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+        struct wi_row *row = fake_view_add_channel(view, name, 100, 5, WEIR_UNBOUNDED);
+        fake_view_set_histogram(view, row, WI_CHANNEL_WAIT, &histogram);
     }
-    fake_world_add_semaphore(world, "slots", 64, 0);
+    fake_view_add_semaphore(view, "slots", 64, 0);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    wi_world_close(world);
+    wi_process_view_close(view);
     return 0;
 }
 
@@ -54,7 +54,7 @@ static void exposition_is_whole_or_refused(void **state)
             struct wi_buffer whole;
             wi_buffer_init(&whole, 64 << 20);
             assert_int_equal(
-                wi_prometheus_encode(world, (enum wi_format)format, false, NULL, &whole), WEIR_OK);
+                wi_prometheus_encode(view, (enum wi_format)format, false, NULL, &whole), WEIR_OK);
             long blocks = failing_malloc_blocks();
             bool has_failed = true;
             for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
@@ -62,7 +62,7 @@ static void exposition_is_whole_or_refused(void **state)
                 wi_buffer_init(&buffer, 64 << 20);
                 (once ? failing_malloc_arm_once : failing_malloc_arm)(n);
                 enum weir_status status =
-                    wi_prometheus_encode(world, (enum wi_format)format, false, NULL, &buffer);
+                    wi_prometheus_encode(view, (enum wi_format)format, false, NULL, &buffer);
                 has_failed = failing_malloc_disarm();
                 assert_int_equal(status, has_failed ? WEIR_E_MEMORY : WEIR_OK);
                 assert_int_equal(buffer.has_failed, has_failed);
@@ -86,7 +86,7 @@ static bool watch_once(const struct wi_call_context *context, struct wi_buffer *
     struct wi_fault fault = {WI_RPC_OK, ""};
     struct wi_call *call = NULL;
     enum wi_call_next next = WI_CALL_END;
-    if (wi_tokio_watch_updates(context, context->worlds->first, &peer, NULL, 0, 1, &call, &fault)) {
+    if (wi_tokio_watch_updates(context, context->views->first, &peer, NULL, 0, 1, &call, &fault)) {
         do {
             wi_buffer_clear(context->scratch);
             next = call->type->next(call, 1, context->scratch, &fault);
@@ -104,11 +104,11 @@ static bool watch_once(const struct wi_call_context *context, struct wi_buffer *
 static void updates_are_whole_or_refused(void **state)
 {
     (void)state;
-    struct wi_served served = {.world = world};
-    struct wi_worlds worlds = {.first = &served, .self = &worlds.own};
+    struct wi_served served = {.view = view};
+    struct wi_process_views views = {.first = &served, .self = &views.own};
     struct wi_memory memory = {.limit = UINT64_C(16) << 20};
     struct wi_buffer whole, scratch, part;
-    struct wi_call_context context = {.worlds = &worlds, .memory = &memory, .scratch = &scratch};
+    struct wi_call_context context = {.views = &views, .memory = &memory, .scratch = &scratch};
     wi_buffer_init(&whole, 1 << 20);
     wi_buffer_init(&part, 1 << 20);
     assert_non_null(wi_buffer_reserve(&whole, 1 << 20));
@@ -148,8 +148,8 @@ static bool look_for_a_minute(void)
         return false;
     }
     for (unsigned second = 1; second <= 68; second++) {
-        fake_world_set_monotonic_nanos(world, second * UINT64_C(1000000000));
-        wi_finding_update(finding, world);
+        fake_view_set_monotonic_nanos(view, second * UINT64_C(1000000000));
+        wi_finding_update(finding, view);
     }
     wi_finding_destroy(finding);
     return true;
@@ -163,13 +163,13 @@ static void findings_do_with_what_they_get(void **state)
         failing_malloc_arm(n);
         look_for_a_minute();
         has_failed = failing_malloc_disarm();
-        wi_world_clear_warnings(world);
+        wi_process_view_clear_warnings(view);
 
         failing_malloc_arm_once(n);
         bool is_made = look_for_a_minute();
         has_failed |= failing_malloc_disarm();
-        assert_int_equal(wi_world_count(world, WI_WARNING), is_made ? 64 : 0);
-        wi_world_clear_warnings(world);
+        assert_int_equal(wi_process_view_count(view, WI_WARNING), is_made ? 64 : 0);
+        wi_process_view_clear_warnings(view);
     }
     assert_false(has_failed);
 }
@@ -200,14 +200,14 @@ static void http_answers_503_and_then_200(void **state)
     (void)state;
     struct wi_http_options options = {.address = "127.0.0.1:0", .hosts = "game.test"};
     struct wi_http *http = NULL;
-    struct wi_worlds worlds;
+    struct wi_process_views views;
     uint64_t now = UINT64_C(1000000000);
-    wi_worlds_init(&worlds, false);
-    assert_int_equal(wi_worlds_add(&worlds, world), WEIR_OK);
+    wi_process_views_init(&views, false);
+    assert_int_equal(wi_process_views_add(&views, view), WEIR_OK);
     bool has_failed = true;
     for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
         failing_malloc_arm_once(n);
-        enum weir_status status = wi_http_create(&options, &worlds, &http, NULL);
+        enum weir_status status = wi_http_create(&options, &views, &http, NULL);
         has_failed = failing_malloc_disarm();
         assert_int_equal(status, has_failed ? WEIR_E_MEMORY : WEIR_OK);
     }
@@ -227,8 +227,8 @@ static void http_answers_503_and_then_200(void **state)
     assert_true(n_refused >= 3);
     assert_int_equal(scrape(http, now), 200);
     wi_http_destroy(http);
-    wi_worlds_finish(&worlds);
-    world = NULL;
+    wi_process_views_finish(&views);
+    view = NULL;
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Findings that are not growth of a queue: permits, orphans, tasks, loops, defaults; with time given. */
-#include "fake_world.h"
+#include "fake_view.h"
 #include "finding/finding.h"
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 static struct wi_finding *finding;
 static uint64_t now;
 static unsigned seed;
@@ -21,7 +21,7 @@ static unsigned seed;
 static int setup(void **state)
 {
     (void)state;
-    world = fake_world_create("game");
+    view = fake_view_create("game");
     now = 100000 * SECOND;
     seed = 5;
     return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
@@ -31,7 +31,7 @@ static int teardown(void **state)
 {
     (void)state;
     wi_finding_destroy(finding);
-    wi_world_close(world);
+    wi_process_view_close(view);
     return 0;
 }
 
@@ -44,14 +44,14 @@ static unsigned below(unsigned n)
 static void look(void)
 {
     now += SECOND;
-    fake_world_set_monotonic_nanos(world, now);
-    wi_finding_update(finding, world);
+    fake_view_set_monotonic_nanos(view, now);
+    wi_finding_update(finding, view);
 }
 
 static const struct wi_row *found(const char *kind)
 {
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_WARNING, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
         if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
             return row;
         }
@@ -80,16 +80,16 @@ static void assert_says(const char *whole, const char *part)
 
 static void set_permits(struct wi_row *row, unsigned all, unsigned taken, uint64_t acquires)
 {
-    fake_world_set_u64(row, WI_SEMAPHORE_AVAILABLE, all - taken);
-    fake_world_set_u64(row, WI_SEMAPHORE_ACQUIRES, acquires);
-    fake_world_set_u64(row, WI_SEMAPHORE_RELEASED, acquires - taken);
-    fake_world_set_f64(row, WI_SEMAPHORE_ACQUIRE_RATE, 100);
+    fake_view_set_u64(row, WI_SEMAPHORE_AVAILABLE, all - taken);
+    fake_view_set_u64(row, WI_SEMAPHORE_ACQUIRES, acquires);
+    fake_view_set_u64(row, WI_SEMAPHORE_RELEASED, acquires - taken);
+    fake_view_set_f64(row, WI_SEMAPHORE_ACQUIRE_RATE, 100);
 }
 
 static void permits_that_do_not_come_back_are_leaked(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 64);
+    struct wi_row *slots = fake_view_add_semaphore(view, "slots", 64, 64);
     unsigned named_at = 0;
     /* Each work holds up to 8; every half minute one forgets to give its permit back. */
     for (unsigned i = 1; i <= 1200; i++) {
@@ -105,7 +105,7 @@ static void permits_that_do_not_come_back_are_leaked(void **state)
 static void more_work_holds_more_permits_and_leaks_none(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 64);
+    struct wi_row *slots = fake_view_add_semaphore(view, "slots", 64, 64);
     uint64_t acquires = 1000;
     for (unsigned i = 1; i <= 1200; i++) {
         set_permits(slots, 64, i / 30 + below(8), acquires += 10 + i / 2);
@@ -117,7 +117,7 @@ static void more_work_holds_more_permits_and_leaks_none(void **state)
 static void permits_that_come_and_go_are_not_leaked(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 64);
+    struct wi_row *slots = fake_view_add_semaphore(view, "slots", 64, 64);
     for (unsigned i = 1; i <= 7200; i++) {
         set_permits(slots, 64, i / 60 % 5 * 10 + below(8), 1000 + 100 * i);
         look();
@@ -128,10 +128,10 @@ static void permits_that_come_and_go_are_not_leaked(void **state)
 static void all_taken_and_none_given_back(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 8, 8);
+    struct wi_row *slots = fake_view_add_semaphore(view, "slots", 8, 8);
     for (unsigned i = 0; i <= 61; i++) {
         set_permits(slots, 8, 8, 1000);
-        fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
+        fake_view_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
         look();
         if (i < 60) {
             assert_null(found("permits_leaked"));
@@ -146,10 +146,10 @@ static void all_taken_and_none_given_back(void **state)
 static void exhausted_but_moving_is_not_leaked(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 8, 8);
+    struct wi_row *slots = fake_view_add_semaphore(view, "slots", 8, 8);
     for (unsigned i = 0; i <= 300; i++) {
         set_permits(slots, 8, 8, 1000 + i);
-        fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
+        fake_view_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
         look();
         assert_null(found("permits_leaked"));
     }
@@ -159,17 +159,17 @@ static void exhausted_but_moving_is_not_leaked(void **state)
 static void no_permits_at_all_is_no_alarm_by_itself(void **state)
 {
     (void)state;
-    struct wi_row *gate = fake_world_add_semaphore(world, "gate", 0, 0);
+    struct wi_row *gate = fake_view_add_semaphore(view, "gate", 0, 0);
     for (unsigned i = 0; i < 5; i++) {
         look();
-        assert_int_equal(wi_world_count(world, WI_WARNING), 0);
+        assert_int_equal(wi_process_view_count(view, WI_WARNING), 0);
     }
-    fake_world_set_u64(gate, WI_SEMAPHORE_WAITERS, 3);
+    fake_view_set_u64(gate, WI_SEMAPHORE_WAITERS, 3);
     look();
     assert_string_equal(text(found("permits_none"), WI_WARNING_TEXT),
                         "gate: it has 0 permits, waiting: 3");
     assert_severity("permits_none", "info");
-    fake_world_set_f64(gate, WI_SEMAPHORE_REJECT_RATE, 5);
+    fake_view_set_f64(gate, WI_SEMAPHORE_REJECT_RATE, 5);
     for (unsigned i = 0; i < 70; i++) {
         look();
     }
@@ -183,15 +183,15 @@ static void no_permits_at_all_is_no_alarm_by_itself(void **state)
 static void where_only_the_free_ones_are_known_none_free_is_exhausted(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add(world, WI_SEMAPHORE, "slots");
-    fake_world_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 2);
-    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 0);
+    struct wi_row *slots = fake_view_add(view, WI_SEMAPHORE, "slots");
+    fake_view_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 2);
+    fake_view_set_u64(slots, WI_SEMAPHORE_WAITERS, 0);
     for (unsigned i = 0; i < 5; i++) {
         look();
-        assert_int_equal(wi_world_count(world, WI_WARNING), 0);
+        assert_int_equal(wi_process_view_count(view, WI_WARNING), 0);
     }
-    fake_world_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 0);
-    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
+    fake_view_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 0);
+    fake_view_set_u64(slots, WI_SEMAPHORE_WAITERS, 3);
     look();
     look();
     assert_string_equal(text(found("permits_exhausted"), WI_WARNING_TEXT),
@@ -202,11 +202,11 @@ static void where_only_the_free_ones_are_known_none_free_is_exhausted(void **sta
 static void permits_that_were_only_released_are_free(void **state)
 {
     (void)state;
-    struct wi_row *items = fake_world_add_semaphore(world, "items", 0, 7);
-    fake_world_set_u64(items, WI_SEMAPHORE_WAITERS, 1);
+    struct wi_row *items = fake_view_add_semaphore(view, "items", 0, 7);
+    fake_view_set_u64(items, WI_SEMAPHORE_WAITERS, 1);
     for (unsigned i = 0; i < 5; i++) {
         look();
-        assert_int_equal(wi_world_count(world, WI_WARNING), 0);
+        assert_int_equal(wi_process_view_count(view, WI_WARNING), 0);
     }
 }
 
@@ -215,12 +215,12 @@ static void permits_that_were_only_released_are_free(void **state)
 static void orphans_that_stay_are_told(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 5000, 1000, 100000);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 5000, 1000, 100000);
     for (unsigned i = 1; i <= 6; i++) {
-        fake_world_set_u64(moves, WI_CHANNEL_RECEIVED, 1000 + i);
-        fake_world_set_u64(moves, WI_CHANNEL_ORPHANED, 800);
-        fake_world_set_u64(moves, WI_CHANNEL_ORPHANED_BYTES, 166400);
-        fake_world_set_u64(moves, WI_CHANNEL_SENDERS_GONE, 12);
+        fake_view_set_u64(moves, WI_CHANNEL_RECEIVED, 1000 + i);
+        fake_view_set_u64(moves, WI_CHANNEL_ORPHANED, 800);
+        fake_view_set_u64(moves, WI_CHANNEL_ORPHANED_BYTES, 166400);
+        fake_view_set_u64(moves, WI_CHANNEL_SENDERS_GONE, 12);
         look();
         if (i < 5) {
             assert_null(found("orphaned"));
@@ -228,7 +228,7 @@ static void orphans_that_stay_are_told(void **state)
     }
     assert_string_equal(text(found("orphaned"), WI_WARNING_TEXT),
                         "moves: 800 queued messages (166.4 kB) are of 12 senders that have gone");
-    fake_world_set_u64(moves, WI_CHANNEL_ORPHANED, 15); /* few are nobody's trouble */
+    fake_view_set_u64(moves, WI_CHANNEL_ORPHANED, 15); /* few are nobody's trouble */
     look();
     assert_null(found("orphaned"));
 }
@@ -237,15 +237,15 @@ static void orphans_that_stay_are_told(void **state)
 
 static void set_tasks(struct wi_row *row, uint64_t spawned, uint64_t runs, uint64_t finished)
 {
-    fake_world_set_u64(row, WI_TASK_SPAWNED, spawned);
-    fake_world_set_u64(row, WI_TASK_RUNS, runs);
-    fake_world_set_u64(row, WI_TASK_FINISHED, finished);
+    fake_view_set_u64(row, WI_TASK_SPAWNED, spawned);
+    fake_view_set_u64(row, WI_TASK_RUNS, runs);
+    fake_view_set_u64(row, WI_TASK_FINISHED, finished);
 }
 
 static void tasks_that_wait_for_their_first_run_are_a_backlog(void **state)
 {
     (void)state;
-    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    struct wi_row *handler = fake_view_add_task(view, "handler", 0, 0, 0);
     for (unsigned i = 1; i <= 20; i++) {
         set_tasks(handler, 3000 * i, 1000 * i, 1000 * i);
         look();
@@ -258,7 +258,7 @@ static void tasks_that_wait_for_their_first_run_are_a_backlog(void **state)
 static void tasks_that_have_run_and_do_not_end_are_a_leak(void **state)
 {
     (void)state;
-    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    struct wi_row *handler = fake_view_add_task(view, "handler", 0, 0, 0);
     for (unsigned i = 1; i <= 20; i++) {
         set_tasks(handler, 3000 * i, 3000 * i, 1000 * i);
         look();
@@ -270,7 +270,7 @@ static void tasks_that_have_run_and_do_not_end_are_a_leak(void **state)
 static void slow_task_leak_is_named_after_half_an_hour(void **state)
 {
     (void)state;
-    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    struct wi_row *handler = fake_view_add_task(view, "handler", 0, 0, 0);
     unsigned named_at = 0;
     for (unsigned i = 1; i <= 2400; i++) {
         set_tasks(handler, 1000 * i, 1000 * i, 1000 * i - i / 5 - below(30));
@@ -283,7 +283,7 @@ static void slow_task_leak_is_named_after_half_an_hour(void **state)
 static void busy_tasks_are_neither(void **state)
 {
     (void)state;
-    struct wi_row *handler = fake_world_add_task(world, "handler", 0, 0, 0);
+    struct wi_row *handler = fake_view_add_task(view, "handler", 0, 0, 0);
     for (unsigned i = 1; i <= 3600; i++) {
         set_tasks(handler, 3000 * i, 3000 * i - below(300), 3000 * i - 300 - below(300));
         look();
@@ -297,14 +297,14 @@ static void busy_tasks_are_neither(void **state)
 static void long_iterations_are_told(void **state)
 {
     (void)state;
-    struct wi_row *loop = fake_world_add(world, WI_LOOP, "network");
-    fake_world_set_f64(loop, WI_LOOP_CURRENT, 0);
-    fake_world_set_f64(loop, WI_LOOP_ITERATION_P99, 0.099);
+    struct wi_row *loop = fake_view_add(view, WI_LOOP, "network");
+    fake_view_set_f64(loop, WI_LOOP_CURRENT, 0);
+    fake_view_set_f64(loop, WI_LOOP_ITERATION_P99, 0.099);
     for (unsigned i = 0; i < 5; i++) {
         look();
         assert_null(found("long_iterations"));
     }
-    fake_world_set_f64(loop, WI_LOOP_ITERATION_P99, 0.250);
+    fake_view_set_f64(loop, WI_LOOP_ITERATION_P99, 0.250);
     for (unsigned i = 0; i < 3; i++) {
         assert_null(found("long_iterations"));
         look();
@@ -316,13 +316,13 @@ static void long_iterations_are_told(void **state)
 static void loop_that_hangs_is_told_at_once(void **state)
 {
     (void)state;
-    struct wi_row *loop = fake_world_add(world, WI_LOOP, "network");
-    fake_world_set_f64(loop, WI_LOOP_CURRENT, 2.5);
+    struct wi_row *loop = fake_view_add(view, WI_LOOP, "network");
+    fake_view_set_f64(loop, WI_LOOP_CURRENT, 2.5);
     look();
     assert_string_equal(text(found("long_iterations"), WI_WARNING_TEXT),
                         "network: in the same iteration for 2 s");
     assert_severity("long_iterations", "warning");
-    fake_world_set_f64(loop, WI_LOOP_CURRENT, 12);
+    fake_view_set_f64(loop, WI_LOOP_CURRENT, 12);
     look();
     assert_severity("long_iterations", "critical");
 }
@@ -330,14 +330,14 @@ static void loop_that_hangs_is_told_at_once(void **state)
 static void late_timers_are_told(void **state)
 {
     (void)state;
-    struct wi_row *loop = fake_world_add(world, WI_LOOP, "game");
-    fake_world_set_f64(loop, WI_LOOP_PERIOD, 0.1);
-    fake_world_set_f64(loop, WI_LOOP_LATENESS_P99, 0.09); /* less than a tick */
+    struct wi_row *loop = fake_view_add(view, WI_LOOP, "game");
+    fake_view_set_f64(loop, WI_LOOP_PERIOD, 0.1);
+    fake_view_set_f64(loop, WI_LOOP_LATENESS_P99, 0.09); /* less than a tick */
     for (unsigned i = 0; i < 5; i++) {
         look();
         assert_null(found("timer_late"));
     }
-    fake_world_set_f64(loop, WI_LOOP_LATENESS_P99, 0.11);
+    fake_view_set_f64(loop, WI_LOOP_LATENESS_P99, 0.11);
     for (unsigned i = 0; i < 3; i++) {
         look();
     }
@@ -351,17 +351,17 @@ static void late_timers_are_told(void **state)
 static void defaults_are_remarks(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "never used", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *loop = fake_world_add(world, WI_LOOP, "game");
-    fake_world_set_f64(loop, WI_LOOP_PERIOD, 0.001);
+    fake_view_add_channel(view, "never used", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *loop = fake_view_add(view, WI_LOOP, "game");
+    fake_view_set_f64(loop, WI_LOOP_PERIOD, 0.001);
     look();
     assert_null(found("default_unbounded"));
     assert_severity("default_timer_1ms", "info");
 
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 5000, 5000, WEIR_UNBOUNDED);
-    struct wi_row *chat = fake_world_add_channel(world, "chat", 50, 50, WEIR_UNBOUNDED);
-    fake_world_set_u64(moves, WI_CHANNEL_HIGH_WATER, 12);
-    fake_world_set_u64(chat, WI_CHANNEL_HIGH_WATER, 3);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 5000, 5000, WEIR_UNBOUNDED);
+    struct wi_row *chat = fake_view_add_channel(view, "chat", 50, 50, WEIR_UNBOUNDED);
+    fake_view_set_u64(moves, WI_CHANNEL_HIGH_WATER, 12);
+    fake_view_set_u64(chat, WI_CHANNEL_HIGH_WATER, 3);
     look();
     assert_string_equal(text(found("default_unbounded"), WI_WARNING_TEXT),
                         "moves: no bound, never deeper than 12 so far; 1 more unbounded channel");
@@ -371,15 +371,15 @@ static void defaults_are_remarks(void **state)
 static void bound_far_from_any_depth_is_a_remark(void **state)
 {
     (void)state;
-    struct wi_row *far = fake_world_add_channel(world, "far", 0, 0, 1000000);
-    struct wi_row *near = fake_world_add_channel(world, "near", 0, 0, 128);
+    struct wi_row *far = fake_view_add_channel(view, "far", 0, 0, 1000000);
+    struct wi_row *near = fake_view_add_channel(view, "near", 0, 0, 128);
     for (unsigned i = 1; i <= 610; i++) {
         struct wi_row *const rows[] = {far, near};
         for (size_t k = 0; k < 2; k++) {
-            fake_world_set_u64(rows[k], WI_CHANNEL_SENT, 100 * i);
-            fake_world_set_u64(rows[k], WI_CHANNEL_RECEIVED, 100 * i);
-            fake_world_set_u64(rows[k], WI_CHANNEL_HIGH_WATER, 40);
-            fake_world_set_f64(rows[k], WI_CHANNEL_IN_RATE, 100);
+            fake_view_set_u64(rows[k], WI_CHANNEL_SENT, 100 * i);
+            fake_view_set_u64(rows[k], WI_CHANNEL_RECEIVED, 100 * i);
+            fake_view_set_u64(rows[k], WI_CHANNEL_HIGH_WATER, 40);
+            fake_view_set_f64(rows[k], WI_CHANNEL_IN_RATE, 100);
         }
         look();
         if (i < 600) {

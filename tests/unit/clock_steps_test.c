@@ -8,7 +8,7 @@
 #include "caller.h"
 #include "child.h"
 #include "segment/find.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/agent.h"
 
 #include <stdarg.h>
@@ -51,10 +51,10 @@ static struct weir_channel *open_channel(const char *name)
     return weir_channel_open(&options);
 }
 
-static double number(struct wi_world *world, enum wi_kind kind, int metric)
+static double number(struct wi_process_view *view, enum wi_kind kind, int metric)
 {
-    CHECK(wi_world_count(world, kind) == 1);
-    return wi_value_number(&wi_world_row(world, kind, 0)->value[metric], -1);
+    CHECK(wi_process_view_count(view, kind) == 1);
+    return wi_value_number(&wi_process_view_row(view, kind, 0)->value[metric], -1);
 }
 
 /* ---- what is derived ------------------------------------------------------------------------------ */
@@ -82,33 +82,34 @@ static void is_read_over_steps(const char *dir)
     double since = listed(dir);
     struct weir_channel *channel = open_channel("moves");
     struct weir_sender *sender = weir_sender_open(channel, "player");
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     uint64_t now = 1000 * SECOND;
-    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
-    double up = number(world, WI_PROCESS, WI_PROCESS_UPTIME);
-    double born = number(world, WI_PROCESS, WI_PROCESS_START_TIME);
+    CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
+    double up = number(view, WI_PROCESS, WI_PROCESS_UPTIME);
+    double born = number(view, WI_PROCESS, WI_PROCESS_START_TIME);
     CHECK(up >= 0 && up < 100);
-    struct wi_facts facts = *wi_world_facts(world); /* by which consoles know the process */
+    struct wi_facts facts = *wi_process_view_facts(view); /* by which consoles know the process */
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
         set_clock(days[i]);
         for (int k = 0; k < 100; k++) {
             weir_channel_send_from(channel, sender, 8);
         }
         now += SECOND;
-        CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
-        CHECK(number(world, WI_CHANNEL, WI_CHANNEL_IN_RATE) == 100);
-        CHECK(number(world, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE) <= (double)(i + 1) * 1e9);
-        double later = number(world, WI_PROCESS, WI_PROCESS_UPTIME);
+        CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
+        CHECK(number(view, WI_CHANNEL, WI_CHANNEL_IN_RATE) == 100);
+        CHECK(number(view, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE) <= (double)(i + 1) * 1e9);
+        double later = number(view, WI_PROCESS, WI_PROCESS_UPTIME);
         CHECK(later >= up && later < up + 10);
-        CHECK(is_near(number(world, WI_PROCESS, WI_PROCESS_START_TIME), born + days[i] * DAY));
+        CHECK(is_near(number(view, WI_PROCESS, WI_PROCESS_START_TIME), born + days[i] * DAY));
         CHECK(is_near(listed(dir), since + days[i] * DAY));
-        CHECK(number(world, WI_SENDER, WI_SENDER_AGE) >= 0);
-        CHECK(number(world, WI_SENDER, WI_SENDER_AGE) < 10);
-        CHECK(is_near((double)wi_world_opened_unix_nanos(world, 0) / 1e9, since + days[i] * DAY));
-        CHECK(wi_world_facts(world)->started_unix_nanos == facts.started_unix_nanos);
+        CHECK(number(view, WI_SENDER, WI_SENDER_AGE) >= 0);
+        CHECK(number(view, WI_SENDER, WI_SENDER_AGE) < 10);
+        CHECK(is_near((double)wi_process_view_opened_unix_nanos(view, 0) / 1e9,
+                      since + days[i] * DAY));
+        CHECK(wi_process_view_facts(view)->started_unix_nanos == facts.started_unix_nanos);
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void rates_and_ages_do_not_follow_the_clock(void **state)
@@ -126,17 +127,17 @@ static void opens_after_a_step(const char *dir)
     set_clock(0);
     struct weir_channel *channel = open_channel("moves");
     CHECK(weir_sender_open(channel, "player"));
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1000 * SECOND, &error) == WEIR_OK);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1000 * SECOND, &error) == WEIR_OK);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    CHECK(is_near((double)wi_world_opened_unix_nanos(world, 0) / 1e9, (double)now.tv_sec));
-    CHECK(number(world, WI_SENDER, WI_SENDER_AGE) < 10);
-    CHECK(is_near(number(world, WI_PROCESS, WI_PROCESS_START_TIME) +
-                      number(world, WI_PROCESS, WI_PROCESS_UPTIME),
+    CHECK(is_near((double)wi_process_view_opened_unix_nanos(view, 0) / 1e9, (double)now.tv_sec));
+    CHECK(number(view, WI_SENDER, WI_SENDER_AGE) < 10);
+    CHECK(is_near(number(view, WI_PROCESS, WI_PROCESS_START_TIME) +
+                      number(view, WI_PROCESS, WI_PROCESS_UPTIME),
                   (double)now.tv_sec));
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void what_opens_after_a_step_is_dated_by_the_new_clock(void **state)

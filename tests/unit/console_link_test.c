@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A link over an exporter of its own: the console's whole way, from call to messages, with a world
+ * A link over an exporter of its own: the console's whole way, from call to messages, with a process view
  * that the test has set.
  */
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "session/link.h"
 
 #include <poll.h>
@@ -33,13 +33,13 @@ static struct wc_link *open_link(unsigned n_channels)
 {
     struct wc_link *link = NULL;
     struct wc_error error = {0};
-    struct wi_world *world = fake_world_create("game");
+    struct wi_process_view *view = fake_view_create("game");
     for (unsigned i = 0; i < n_channels; i++) {
         char name[32];
         snprintf(name, sizeof(name), "channel%u", i);
-        fake_world_add_channel(world, name, 10 + i, 10, UINT64_MAX);
+        fake_view_add_channel(view, name, 10 + i, 10, UINT64_MAX);
     }
-    fake_world_offer(world);
+    fake_view_offer(view);
     if (wc_link_open(&target, &link, &error) != WC_OK) {
         fail_msg("%s", error.text);
     }
@@ -212,9 +212,9 @@ static void dead_process_is_told_as_dead(void **state)
 {
     (void)state;
     struct wc_link *link = NULL;
-    struct wi_world *world = fake_world_create("game");
-    fake_world_set_state(world, WI_STATE_DEAD);
-    fake_world_offer(world);
+    struct wi_process_view *view = fake_view_create("game");
+    fake_view_set_state(view, WI_STATE_DEAD);
+    fake_view_offer(view);
 
     assert_int_equal(wc_link_open(&target, &link, NULL), WC_OK);
 

@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "model/spread.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 static struct screen screen;
 

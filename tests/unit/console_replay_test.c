@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "record/writer.h"
 #include "session/link.h"
 #include "target/target.h"
@@ -43,26 +43,26 @@ static struct wc_link *open_live(void)
     struct wc_link *link = NULL;
     struct wc_error error = {0};
     struct weir_histogram histogram = {.bucket = {[3] = 7, [40] = 1}, .sum = 99, .max = 50};
-    struct wi_world *world = fake_world_create("game");
+    struct wi_process_view *view = fake_view_create("game");
     for (unsigned i = 0; i < CHANNELS; i++) {
         char name[32];
         snprintf(name, sizeof(name), "channel%u", i * 7 % CHANNELS);
-        struct wi_row *row = fake_world_add_channel(world, name, 100 + i % 4, 10, UINT64_MAX);
+        struct wi_row *row = fake_view_add_channel(view, name, 100 + i % 4, 10, UINT64_MAX);
         row->id = (uint64_t)(i % 3 + 1) << 32 | i;
         if (i % 2) {
-            fake_world_set_f64(row, WI_CHANNEL_IN_RATE, i / 3.0);
-            fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+            fake_view_set_f64(row, WI_CHANNEL_IN_RATE, i / 3.0);
+            fake_view_set_histogram(view, row, WI_CHANNEL_WAIT, &histogram);
         }
     }
     for (unsigned i = 0; i < 6; i++) {
         char name[32];
         snprintf(name, sizeof(name), "player%u", i);
-        struct wi_row *row = fake_world_add(world, WI_SENDER, name);
+        struct wi_row *row = fake_view_add(view, WI_SENDER, name);
         row->id = i + 1;
-        fake_world_set_text(world, row, WI_SENDER_CHANNEL, i % 2 ? "channel3" : "channel4");
-        fake_world_set_u64(row, WI_SENDER_IN_FLIGHT, i);
+        fake_view_set_text(view, row, WI_SENDER_CHANNEL, i % 2 ? "channel3" : "channel4");
+        fake_view_set_u64(row, WI_SENDER_IN_FLIGHT, i);
     }
-    fake_world_offer(world);
+    fake_view_offer(view);
     if (wc_link_open(&target, &link, &error) != WC_OK) {
         fail_msg("%s", error.text);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A Tokio server's messages, made here field by field, as rows of a world: what is told, left out,
+ * A Tokio server's messages, made here field by field, as rows of a process view: what is told, left out,
  * repeated, reused, wild or too much.
  */
 #include <setjmp.h>
@@ -9,17 +9,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tokio/world.h"
+#include "tokio/provider.h"
 #include "tokio_message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- a world that is fed with them ------------------------------------------------------------ */
+/* ---- a process view that is fed with them ------------------------------------------------------------ */
 
 struct fixture {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wc_feed_message queue[8];
     size_t n_queued, n_taken;
     uint64_t wanted[WC_STORE_DETAILS];
@@ -64,21 +64,20 @@ static int setup(void **state)
     wc_lints_init(&lints);
     fixture->clock = 1000 * (uint64_t)SECOND;
     *state = fixture;
-    return fixture && wc_tokio_world_open(&feed, &lints, NOW, &fixture->world, NULL) == WEIR_OK
-               ? 0
-               : -1;
+    return fixture && wc_tokio_view_open(&feed, &lints, NOW, &fixture->view, NULL) == WEIR_OK ? 0
+                                                                                              : -1;
 }
 
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
-    wi_world_close(fixture->world);
+    wi_process_view_close(fixture->view);
     int failed = !fixture->is_closed;
     free(fixture);
     return failed;
 }
 
-/* Gives the world a message, a second after the one before, and lets it read. */
+/* Gives the process view a message, a second after the one before, and lets it read. */
 static void feed_bytes(struct fixture *fixture, enum wc_feed_kind kind, const uint8_t *bytes,
                        size_t n)
 {
@@ -86,7 +85,7 @@ static void feed_bytes(struct fixture *fixture, enum wc_feed_kind kind, const ui
     fixture->n_queued = 1;
     fixture->n_taken = 0;
     fixture->clock += (uint64_t)SECOND;
-    assert_int_equal(wi_world_refresh(fixture->world, fixture->clock, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(fixture->view, fixture->clock, NULL), WEIR_OK);
     assert_int_equal(fixture->n_taken, 1);
 }
 
@@ -99,8 +98,8 @@ static void feed(struct fixture *fixture, struct update *update)
 
 static const struct wi_row *row_of(struct fixture *fixture, enum wi_kind kind, const char *name)
 {
-    for (size_t i = 0; i < wi_world_count(fixture->world, kind); i++) {
-        const struct wi_row *row = wi_world_row(fixture->world, kind, i);
+    for (size_t i = 0; i < wi_process_view_count(fixture->view, kind); i++) {
+        const struct wi_row *row = wi_process_view_row(fixture->view, kind, i);
         if (strcmp(row->name, name) == 0) {
             return row;
         }
@@ -122,8 +121,8 @@ static const char *text_of(struct fixture *fixture, enum wi_kind kind, const cha
 
 static bool warns_of(struct fixture *fixture, const char *part)
 {
-    for (size_t i = 0; i < wi_world_count(fixture->world, WI_WARNING); i++) {
-        const struct wi_row *row = wi_world_row(fixture->world, WI_WARNING, i);
+    for (size_t i = 0; i < wi_process_view_count(fixture->view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(fixture->view, WI_WARNING, i);
         if (strstr(row->value[WI_WARNING_TEXT].u.text, part)) {
             return true;
         }
@@ -131,7 +130,7 @@ static bool warns_of(struct fixture *fixture, const char *part)
     return false;
 }
 
-#define TASKS(fixture) ((int)wi_world_count((fixture)->world, WI_SINGLE))
+#define TASKS(fixture) ((int)wi_process_view_count((fixture)->view, WI_SINGLE))
 
 /* ---- tests ------------------------------------------------------------------------------------ */
 
@@ -214,7 +213,7 @@ static void what_is_told_again_is_no_new_thing(void **state)
         uint64_t now = row_of(fixture, WI_SINGLE, "a")->id;
         assert_true(i == 0 || now == id);
         id = now;
-        assert_int_equal(wi_world_count(fixture->world, WI_RESOURCE), 1);
+        assert_int_equal(wi_process_view_count(fixture->view, WI_RESOURCE), 1);
     }
     assert_true(number_of(fixture, WI_TASK, "src/main.rs:12:5", WI_TASK_SPAWNED) == 1);
 }
@@ -313,7 +312,7 @@ static void names_are_told_apart_the_older_first(void **state)
     assert_true(number_of(fixture, WI_SINGLE, "worker", WI_SINGLE_POLLS) == 1);
     assert_true(number_of(fixture, WI_SINGLE, "worker #2", WI_SINGLE_POLLS) == 2);
     assert_true(number_of(fixture, WI_SINGLE, "worker #5", WI_SINGLE_POLLS) == 5);
-    assert_string_equal(wi_world_row(fixture->world, WI_SINGLE, 0)->name, "worker");
+    assert_string_equal(wi_process_view_row(fixture->view, WI_SINGLE, 0)->name, "worker");
 }
 
 static void what_is_left_out_is_absent(void **state)
@@ -337,7 +336,7 @@ static void what_is_left_out_is_absent(void **state)
     assert_int_equal(row->value[WI_RESOURCE_ATTRIBUTES].type, WI_ABSENT);
     row = row_of(fixture, WI_OPERATION, "operation");
     assert_int_equal(row->value[WI_OPERATION_TASK].type, WI_ABSENT);
-    assert_int_equal(wi_world_count(fixture->world, WI_SEMAPHORE), 0);
+    assert_int_equal(wi_process_view_count(fixture->view, WI_SEMAPHORE), 0);
 }
 
 static void wild_times_are_no_times(void **state)
@@ -376,7 +375,7 @@ static void parents_may_go_in_circles(void **state)
     add_operation(&update, 2, 1, 1, 7);
     add_operation(&update, 3, 3, 99, 99); /* of what is not there */
     feed(fixture, &update);
-    assert_int_equal(wi_world_count(fixture->world, WI_RESOURCE), 3);
+    assert_int_equal(wi_process_view_count(fixture->view, WI_RESOURCE), 3);
     assert_string_equal(text_of(fixture, WI_RESOURCE, "Semaphore #3", WI_RESOURCE_PARENT),
                         "Semaphore #3");
     assert_string_equal(text_of(fixture, WI_OPERATION, "Semaphore::acquire", WI_OPERATION_PARENT),
@@ -430,7 +429,7 @@ static void names_are_fit_for_a_terminal(void **state)
     feed(fixture, &update);
     row_of(fixture, WI_SINGLE, "?[2J???");
     for (size_t i = 0; i < 2; i++) {
-        const struct wi_row *row = wi_world_row(fixture->world, WI_SINGLE, i);
+        const struct wi_row *row = wi_process_view_row(fixture->view, WI_SINGLE, i);
         assert_true(strlen(row->name) <= WEIR_NAME_MAX);
     }
 }
@@ -489,8 +488,8 @@ static void histograms_come_while_they_are_looked_at(void **state)
         add_task_stats(&update, i, &stats);
     }
     feed(fixture, &update);
-    assert_null(wi_world_histogram(fixture->world, WI_SINGLE, row_of(fixture, WI_SINGLE, "task 3"),
-                                   WI_SINGLE_POLL));
+    assert_null(wi_process_view_histogram(fixture->view, WI_SINGLE,
+                                          row_of(fixture, WI_SINGLE, "task 3"), WI_SINGLE_POLL));
     feed(fixture, &update);
     assert_int_equal(fixture->n_wanted, 1);
     assert_int_equal(fixture->wanted[0], 3);
@@ -504,13 +503,14 @@ static void histograms_come_while_they_are_looked_at(void **state)
     assert_true(row->value[WI_SINGLE_POLL].u.u64 == 1);
     assert_int_equal(row->value[WI_SINGLE_DELAY].type, WI_ABSENT);
     const struct weir_histogram *found =
-        wi_world_histogram(fixture->world, WI_SINGLE, row, WI_SINGLE_POLL);
+        wi_process_view_histogram(fixture->view, WI_SINGLE, row, WI_SINGLE_POLL);
     assert_non_null(found);
     assert_int_equal(found->max, 5);
     /* Who looks at all looks at none for long; and nobody who looks, nothing is asked. */
     for (size_t i = 0; i < 20; i++) {
-        (void)wi_world_histogram(fixture->world, WI_SINGLE,
-                                 wi_world_row(fixture->world, WI_SINGLE, i), WI_SINGLE_POLL);
+        (void)wi_process_view_histogram(fixture->view, WI_SINGLE,
+                                        wi_process_view_row(fixture->view, WI_SINGLE, i),
+                                        WI_SINGLE_POLL);
     }
     feed(fixture, &update);
     assert_int_equal(fixture->n_wanted, WC_STORE_DETAILS);
@@ -534,7 +534,7 @@ static void what_waits_is_taken_at_once(void **state)
         fixture->queue[i] = (struct wc_feed_message){WC_FEED_UPDATE, whole[i].bytes, whole[i].n};
     }
     fixture->n_queued = 3;
-    assert_int_equal(wi_world_refresh(fixture->world, fixture->clock, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(fixture->view, fixture->clock, NULL), WEIR_OK);
     assert_int_equal(fixture->n_taken, 3);
     assert_true(number_of(fixture, WI_SINGLE, "task 1", WI_SINGLE_POLLS) == 2);
     assert_true(number_of(fixture, WI_SINGLE, "task 2", WI_SINGLE_POLLS) == 3);
@@ -549,7 +549,7 @@ static void silence_and_pause_are_warned_of(void **state)
     struct update update = {0};
     static const uint8_t paused[] = {0x08, 1}, live[] = {0x08, 0};
     feed(fixture, &update);
-    assert_int_equal(wi_world_count(fixture->world, WI_WARNING), 0);
+    assert_int_equal(wi_process_view_count(fixture->view, WI_WARNING), 0);
     fixture->quiet = 9;
     feed_bytes(fixture, WC_FEED_STATE, live, sizeof(live));
     assert_true(warns_of(fixture, "nothing from the server for 9 s"));
@@ -558,10 +558,10 @@ static void silence_and_pause_are_warned_of(void **state)
     assert_false(warns_of(fixture, "nothing from the server"));
 }
 
-static void a_world_offers_what_tokio_has(void **state)
+static void a_view_offers_what_tokio_has(void **state)
 {
     struct fixture *fixture = *state;
-    const struct wi_offer *offer = wi_world_offer(fixture->world);
+    const struct wi_offer *offer = wi_process_view_offer(fixture->view);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         bool has_any = offer->fields[kind] != 0;
         assert_true(has_any == (offer->absence[kind] == NULL));
@@ -573,8 +573,8 @@ static void a_world_offers_what_tokio_has(void **state)
     assert_int_equal(wi_offer_find(wi_offer_of_segments(), WI_SEMAPHORE, "permits"),
                      WI_SEMAPHORE_PERMITS);
     assert_int_equal(wi_offer_find(wi_offer_of_segments(), WI_SINGLE, "fields"), -1);
-    assert_int_equal(wi_world_count(fixture->world, WI_PROCESS), 0);
-    assert_null(wi_world_history(fixture->world));
+    assert_int_equal(wi_process_view_count(fixture->view, WI_PROCESS), 0);
+    assert_null(wi_process_view_history(fixture->view));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -599,7 +599,7 @@ int main(void)
         TEST(histograms_come_while_they_are_looked_at),
         TEST(what_waits_is_taken_at_once),
         TEST(silence_and_pause_are_warned_of),
-        TEST(a_world_offers_what_tokio_has),
+        TEST(a_view_offers_what_tokio_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

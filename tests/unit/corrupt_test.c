@@ -7,7 +7,7 @@
 #include "child.h"
 #include "segment/file.h"
 #include "segment/layout.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -129,24 +129,25 @@ static int drop_copy(void **state)
 /* Reads everything there is; whatever comes out, every text of it is looked at. */
 static enum weir_status read_all(struct weir_error *ret_error)
 {
-    struct wi_world *world;
+    struct wi_process_view *view;
     ret_error->text[0] = '\0';
-    enum weir_status status = wi_world_open_file(path, &world, ret_error);
+    enum weir_status status = wi_process_view_open_file(path, &view, ret_error);
     if (status != WEIR_OK) {
         return status;
     }
-    status = wi_world_refresh(world, 1, ret_error);
-    size_t seen = strlen(wi_world_facts(world)->name) + strlen(wi_world_facts(world)->program);
+    status = wi_process_view_refresh(view, 1, ret_error);
+    size_t seen =
+        strlen(wi_process_view_facts(view)->name) + strlen(wi_process_view_facts(view)->program);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        for (size_t i = 0; i < wi_world_count(world, kind); i++) {
-            const struct wi_row *row = wi_world_row(world, kind, i);
+        for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
+            const struct wi_row *row = wi_process_view_row(view, kind, i);
             seen += strlen(row->name);
             for (size_t m = 0; m < wi_metric_table(kind)->n_metrics; m++) {
                 seen += row->value[m].type == WI_TEXT ? strlen(row->value[m].u.text) : 0;
             }
         }
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
     return seen < SIZE_MAX ? status : WEIR_E_MEMORY;
 }
 
@@ -240,17 +241,17 @@ static void a_name_outside_a_living_one_is_empty(void **state)
 {
     (void)state;
     struct wi_header dead;
-    struct wi_world *world;
+    struct wi_process_view *view;
     uint32_t slab;
     uint32_t outside = UINT32_MAX / WI_STRING_UNIT;
     int fd = bring_to_life(&dead);
     memcpy(&slab, good + WI_SLABS_LINE * WEIR_LINE, sizeof(slab));
     size_t slot = (size_t)slab * WEIR_LINE + 3 * sizeof(struct wi_slot);
     write_at(slot + offsetof(struct weir_slot_head, name), &outside, sizeof(outside));
-    assert_int_equal(wi_world_open_file(path, &world, NULL), WEIR_OK);
-    assert_int_equal(wi_world_refresh(world, 1, NULL), WEIR_OK);
-    assert_string_equal(wi_world_row(world, WI_CHANNEL, 3)->name, "");
-    wi_world_close(world);
+    assert_int_equal(wi_process_view_open_file(path, &view, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, 1, NULL), WEIR_OK);
+    assert_string_equal(wi_process_view_row(view, WI_CHANNEL, 3)->name, "");
+    wi_process_view_close(view);
     end_life(fd, &dead);
 }
 
@@ -259,7 +260,7 @@ static void slabs_that_share_their_bytes_make_no_rows(void **state)
 {
     (void)state;
     struct wi_header dead;
-    struct wi_world *world;
+    struct wi_process_view *view;
     uint32_t counts[2] = {WI_MAX_SLABS, WI_MAX_SLOTS};
     static uint32_t slabs[WI_MAX_SLABS];
     for (size_t i = 0; i < WI_MAX_SLABS; i++) {
@@ -268,10 +269,10 @@ static void slabs_that_share_their_bytes_make_no_rows(void **state)
     int fd = bring_to_life(&dead);
     write_at(offsetof(struct wi_header, n_slabs), counts, sizeof(counts));
     write_at(WI_SLABS_LINE * WEIR_LINE, slabs, sizeof(slabs));
-    assert_int_equal(wi_world_open_file(path, &world, NULL), WEIR_OK);
-    assert_int_equal(wi_world_refresh(world, 1, NULL), WEIR_OK);
-    assert_true(wi_world_count(world, WI_CHANNEL) <= good_bytes / sizeof(struct wi_slot));
-    wi_world_close(world);
+    assert_int_equal(wi_process_view_open_file(path, &view, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, 1, NULL), WEIR_OK);
+    assert_true(wi_process_view_count(view, WI_CHANNEL) <= good_bytes / sizeof(struct wi_slot));
+    wi_process_view_close(view);
     end_life(fd, &dead);
 
     struct weir_error error;
@@ -285,7 +286,7 @@ static void slabs_that_share_their_bytes_make_no_rows(void **state)
 static void blocks_that_share_their_bytes_make_no_rows(void **state)
 {
     (void)state;
-    struct wi_world *world;
+    struct wi_process_view *view;
     for (int t = 0; t < WI_N_TABLES; t++) {
         struct wi_header dead;
         struct wi_header header;
@@ -295,11 +296,11 @@ static void blocks_that_share_their_bytes_make_no_rows(void **state)
         header.tables[t].n_slabs = header.tables[t].max_slabs;
         header.tables[t].n_blocks = header.tables[t].max_slabs * header.tables[t].slab_blocks;
         write_at(0, &header, sizeof(header));
-        assert_int_equal(wi_world_open_file(path, &world, NULL), WEIR_OK);
-        assert_int_equal(wi_world_refresh(world, 1, NULL), WEIR_OK);
-        const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
+        assert_int_equal(wi_process_view_open_file(path, &view, NULL), WEIR_OK);
+        assert_int_equal(wi_process_view_refresh(view, 1, NULL), WEIR_OK);
+        const struct wi_row *agent = wi_process_view_row(view, WI_AGENT, 0);
         assert_true(agent->value[WI_AGENT_MEMORY].u.u64 < 8 * good_bytes + (1 << 20));
-        wi_world_close(world);
+        wi_process_view_close(view);
         end_life(fd, &dead);
         memcpy(&dead, good, sizeof(dead));
         dead.tables[t] = header.tables[t];
@@ -353,16 +354,16 @@ static void what_is_no_segment_is_said_to_be_none(void **state)
 {
     (void)state;
     struct weir_error error;
-    struct wi_world *world;
+    struct wi_process_view *view;
     uint32_t layout = WI_LAYOUT_VERSION + 1;
     write_at(offsetof(struct wi_header, layout), &layout, sizeof(layout));
     assert_int_equal(read_all(&error), WEIR_E_VERSION);
     assert_non_null(strstr(error.text, "version 3"));
     write_at(0, good, sizeof(struct wi_header));
-    assert_int_equal(wi_world_open_file("/etc/passwd", &world, &error), WEIR_E_CORRUPT);
-    assert_int_equal(wi_world_open_file("/dev/zero", &world, &error), WEIR_E_CORRUPT);
-    assert_int_equal(wi_world_open_file("/dev/shm", &world, &error), WEIR_E_CORRUPT);
-    assert_int_equal(wi_world_open_file("/nowhere", &world, &error), WEIR_E_NOT_FOUND);
+    assert_int_equal(wi_process_view_open_file("/etc/passwd", &view, &error), WEIR_E_CORRUPT);
+    assert_int_equal(wi_process_view_open_file("/dev/zero", &view, &error), WEIR_E_CORRUPT);
+    assert_int_equal(wi_process_view_open_file("/dev/shm", &view, &error), WEIR_E_CORRUPT);
+    assert_int_equal(wi_process_view_open_file("/nowhere", &view, &error), WEIR_E_NOT_FOUND);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * not even while other threads count just when the segment is made. */
 #include "child.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -24,24 +24,24 @@ static struct weir_channel *open_channel(const char *name)
     return weir_channel_open(&options);
 }
 
-static struct wi_world *read_file(const char *path)
+static struct wi_process_view *read_file(const char *path)
 {
-    struct wi_world *world;
-    CHECK(wi_world_open_file(path, &world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    return world;
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_file(path, &view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    return view;
 }
 
-static uint64_t value_of(struct wi_world *world, enum wi_kind kind, int metric)
+static uint64_t value_of(struct wi_process_view *view, enum wi_kind kind, int metric)
 {
-    return wi_world_row(world, kind, 0)->value[metric].u.u64;
+    return wi_process_view_row(view, kind, 0)->value[metric].u.u64;
 }
 
 static uint64_t depth_in(const char *path)
 {
-    struct wi_world *world = read_file(path);
-    uint64_t depth = value_of(world, WI_CHANNEL, WI_CHANNEL_DEPTH);
-    wi_world_close(world);
+    struct wi_process_view *view = read_file(path);
+    uint64_t depth = value_of(view, WI_CHANNEL, WI_CHANNEL_DEPTH);
+    wi_process_view_close(view);
     return depth;
 }
 
@@ -101,22 +101,22 @@ static void counts_every_kind(const char *dir)
     weir_loop_begin(loop);
     weir_loop_end(loop);
     weir_channel_receive(channel, weir_channel_send(channel, 5), 5);
-    struct wi_world *world = read_file(own_path());
-    CHECK(wi_world_count(world, WI_CHANNEL) == 1);
-    CHECK(strcmp(wi_world_row(world, WI_CHANNEL, 0)->name, "moves") == 0);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_SENT) == 9);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_DEPTH) == 5);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_CAPACITY) == 50);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_HIGH_WATER) >= 9);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_REJECTS_FULL) == 1);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_REJECTS_SHED) == 1);
-    CHECK(value_of(world, WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRED) == 3);
-    CHECK(value_of(world, WI_SEMAPHORE, WI_SEMAPHORE_WAITERS) == 0);
-    CHECK(value_of(world, WI_TASK, WI_TASK_SPAWNED) == 2);
-    CHECK(value_of(world, WI_COUNTER, WI_COUNTER_VALUE) == 7);
-    CHECK(wi_world_row(world, WI_GAUGE, 0)->value[WI_GAUGE_VALUE].u.i64 == -3);
-    CHECK(value_of(world, WI_LOOP, WI_LOOP_ITERATIONS) == 1);
-    wi_world_close(world);
+    struct wi_process_view *view = read_file(own_path());
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == 1);
+    CHECK(strcmp(wi_process_view_row(view, WI_CHANNEL, 0)->name, "moves") == 0);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_SENT) == 9);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_DEPTH) == 5);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_CAPACITY) == 50);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_HIGH_WATER) >= 9);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_REJECTS_FULL) == 1);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_REJECTS_SHED) == 1);
+    CHECK(value_of(view, WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRED) == 3);
+    CHECK(value_of(view, WI_SEMAPHORE, WI_SEMAPHORE_WAITERS) == 0);
+    CHECK(value_of(view, WI_TASK, WI_TASK_SPAWNED) == 2);
+    CHECK(value_of(view, WI_COUNTER, WI_COUNTER_VALUE) == 7);
+    CHECK(wi_process_view_row(view, WI_GAUGE, 0)->value[WI_GAUGE_VALUE].u.i64 == -3);
+    CHECK(value_of(view, WI_LOOP, WI_LOOP_ITERATIONS) == 1);
+    wi_process_view_close(view);
     struct weir_sender *sender = weir_sender_open(channel, "now");
     CHECK(sender != NULL && open_channel("later") != NULL);
     weir_channel_close(channel);
@@ -180,16 +180,16 @@ static void counts_meanwhile(const char *dir)
     for (int t = 0; t < THREADS; t++) {
         pthread_join(threads[t], NULL);
     }
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_SENT) == sent);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_RECEIVED) == received);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_QUEUED_BYTES) == 3 * (sent - received));
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_REJECTS_SHED) == rejected);
-    CHECK(value_of(world, WI_COUNTER, WI_COUNTER_VALUE) == 2 * sent);
-    CHECK(wi_world_row(world, WI_GAUGE, 0)->value[WI_GAUGE_VALUE].u.i64 == (int64_t)sent);
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_SENT) == sent);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_RECEIVED) == received);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_QUEUED_BYTES) == 3 * (sent - received));
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_REJECTS_SHED) == rejected);
+    CHECK(value_of(view, WI_COUNTER, WI_COUNTER_VALUE) == 2 * sent);
+    CHECK(wi_process_view_row(view, WI_GAUGE, 0)->value[WI_GAUGE_VALUE].u.i64 == (int64_t)sent);
+    wi_process_view_close(view);
 }
 
 static void counts_meanwhile_without_a_file(const char *dir)
@@ -232,9 +232,9 @@ static void refuses_the_257th(const char *dir)
     weir_health_read(&health);
     CHECK(health.handles_refused == 2);
     CHECK(open_channel("later") != NULL);
-    struct wi_world *world = read_file(health.path);
-    CHECK(wi_world_count(world, WI_CHANNEL) == 257);
-    wi_world_close(world);
+    struct wi_process_view *view = read_file(health.path);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == 257);
+    wi_process_view_close(view);
 }
 
 static void opens_for_ever(const char *dir)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctest: labels=slow own-program */
-/* The exporter's thread over a world that the test sets: how often it reads it, what it logs, what
+/* The exporter's thread over a process view that the test sets: how often it reads it, what it logs, what
  * it does without its sockets, how it says farewell to who does not listen. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "caller.h"
-#include "fake_world.h"
+#include "fake_view.h"
 #include "wire/exporter.h"
 #include "wire/reactor.h"
 
@@ -26,7 +26,7 @@
 #define SECOND UINT64_C(1000000000)
 
 struct state {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wi_exporter *exporter;
     int peer;         /* the other end of taken_fd; -1: none */
     size_t refreshes; /* atomic */
@@ -34,9 +34,9 @@ struct state {
     char line[512];   /* the last one; read after the exporter has stopped */
 };
 
-static void on_refresh(struct wi_world *world, uint64_t now, void *context)
+static void on_refresh(struct wi_process_view *view, uint64_t now, void *context)
 {
-    (void)world;
+    (void)view;
     (void)now;
     struct state *s = context;
     __atomic_add_fetch(&s->refreshes, 1, __ATOMIC_RELAXED);
@@ -62,9 +62,9 @@ int sched_yield(void)
 static int set_up(void **state)
 {
     struct state *s = calloc(1, sizeof(*s));
-    s->world = fake_world_create("game");
+    s->view = fake_view_create("game");
     s->peer = -1;
-    fake_world_on_refresh(s->world, on_refresh, s);
+    fake_view_on_refresh(s->view, on_refresh, s);
     *state = s;
     return 0;
 }
@@ -90,7 +90,7 @@ static enum weir_status start(struct state *s, bool has_peer, const char *path,
     }
     struct wi_exporter_options options = {
         .socket_path = path, .taken_fd = ends[1], .log = on_log, .log_context = s};
-    return wi_exporter_start(s->world, &options, &s->exporter, ret_error);
+    return wi_exporter_start(s->view, &options, &s->exporter, ret_error);
 }
 
 static void put(int fd, const void *bytes, size_t n)
@@ -98,7 +98,7 @@ static void put(int fd, const void *bytes, size_t n)
     assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);
 }
 
-static void it_reads_the_world_once_a_second_without_peers(void **state)
+static void it_reads_the_view_once_a_second_without_peers(void **state)
 {
     struct state *s = *state;
     struct weir_error error = {""};
@@ -140,7 +140,7 @@ static void ask_for_much(struct state *s)
     char name[64];
     for (int i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "a channel with quite a long name %d", i);
-        fake_world_add_channel(s->world, name, 10, 4, WEIR_UNBOUNDED);
+        fake_view_add_channel(s->view, name, 10, 4, WEIR_UNBOUNDED);
     }
     assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
     put(s->peer, caller_preface, caller_preface_bytes);
@@ -165,11 +165,11 @@ static void between_pieces_of_work_others_go_first(void **state)
     }
 }
 
-static void a_world_that_cannot_be_read_is_logged_once(void **state)
+static void a_view_that_cannot_be_read_is_logged_once(void **state)
 {
     struct state *s = *state;
     struct weir_error error = {""};
-    fake_world_fail_refresh(s->world, WEIR_E_CORRUPT, "slot 3 is torn");
+    fake_view_fail_refresh(s->view, WEIR_E_CORRUPT, "slot 3 is torn");
     assert_int_equal(start(s, true, NULL, &error), WEIR_OK);
     put(s->peer, caller_preface, caller_preface_bytes);
     assert_true(caller_watch(s->peer, 1));
@@ -262,8 +262,8 @@ static void any_descriptor_may_be_missing(void **state)
     struct state *s = *state;
     struct rlimit before;
     bool has_all = false;
-    wi_world_close(s->world);
-    s->world = NULL;
+    wi_process_view_close(s->view);
+    s->view = NULL;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     for (rlim_t spare = 0; !has_all; spare++) {
         char path[64];
@@ -276,7 +276,7 @@ static void any_descriptor_may_be_missing(void **state)
             .socket_path = path, .taken_fd = -1, .grpc = "127.0.0.1:0", .http = "127.0.0.1:0"};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &scarce), 0);
         enum weir_status status =
-            wi_exporter_start(fake_world_create("game"), &options, &exporter, &error);
+            wi_exporter_start(fake_view_create("game"), &options, &exporter, &error);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
         assert_true(status == WEIR_OK || error.text[0] != '\0');
         assert_true(status == WEIR_OK || status == WEIR_DEGRADED || status == WEIR_E_SYSTEM);
@@ -324,7 +324,7 @@ static void places_over_tcp_are_for_those_who_ask(void **state)
     struct weir_error error;
     struct wi_exporter_options options = {
         .taken_fd = -1, .grpc = "127.0.0.1:0", .log = on_log, .log_context = s};
-    assert_int_equal(wi_exporter_start(s->world, &options, &s->exporter, &error), WEIR_OK);
+    assert_int_equal(wi_exporter_start(s->view, &options, &s->exporter, &error), WEIR_OK);
     unsigned port = wi_exporter_grpc_port(s->exporter);
     int asking = dial(port);
     say_hello(asking);
@@ -355,10 +355,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(it_reads_the_world_once_a_second_without_peers),
+        TEST(it_reads_the_view_once_a_second_without_peers),
         TEST(many_streams_share_a_reading),
         TEST(between_pieces_of_work_others_go_first),
-        TEST(a_world_that_cannot_be_read_is_logged_once),
+        TEST(a_view_that_cannot_be_read_is_logged_once),
         TEST(a_path_that_is_too_long_is_said),
         TEST(a_directory_that_is_not_there_is_said),
         TEST(a_peer_that_never_reads_delays_the_end_by_half_a_second),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Findings: what is named, how soon, in which words, and what is not. */
-#include "fake_world.h"
+#include "fake_view.h"
 #include "finding/finding.h"
 #include "finding/words.h"
 
@@ -15,14 +15,14 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 static struct wi_finding *finding;
 static uint64_t now;
 
 static int setup(void **state)
 {
     (void)state;
-    world = fake_world_create("game");
+    view = fake_view_create("game");
     now = 1000 * SECOND;
     return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
 }
@@ -31,7 +31,7 @@ static int teardown(void **state)
 {
     (void)state;
     wi_finding_destroy(finding);
-    wi_world_close(world);
+    wi_process_view_close(view);
     return 0;
 }
 
@@ -39,24 +39,24 @@ static int teardown(void **state)
 static void look(void)
 {
     now += SECOND;
-    fake_world_set_monotonic_nanos(world, now);
-    wi_finding_update(finding, world);
+    fake_view_set_monotonic_nanos(view, now);
+    wi_finding_update(finding, view);
 }
 
 static void set_depth(struct wi_row *row, uint64_t depth, uint64_t received)
 {
-    fake_world_set_u64(row, WI_CHANNEL_DEPTH, depth);
-    fake_world_set_u64(row, WI_CHANNEL_RECEIVED, received);
-    fake_world_set_u64(row, WI_CHANNEL_SENT, received + depth);
-    fake_world_set_u64(row, WI_CHANNEL_QUEUED_BYTES, depth * 208);
+    fake_view_set_u64(row, WI_CHANNEL_DEPTH, depth);
+    fake_view_set_u64(row, WI_CHANNEL_RECEIVED, received);
+    fake_view_set_u64(row, WI_CHANNEL_SENT, received + depth);
+    fake_view_set_u64(row, WI_CHANNEL_QUEUED_BYTES, depth * 208);
 }
 
 /* Without those on defaults, which say nothing of how things go. */
 static size_t n_warnings(void)
 {
     size_t n = 0;
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
-        const char *kind = wi_world_row(world, WI_WARNING, i)->value[WI_WARNING_KIND].u.text;
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const char *kind = wi_process_view_row(view, WI_WARNING, i)->value[WI_WARNING_KIND].u.text;
         n += strncmp(kind, "default_", strlen("default_")) != 0;
     }
     return n;
@@ -64,7 +64,7 @@ static size_t n_warnings(void)
 
 static const char *warning(size_t i, int metric)
 {
-    return wi_world_row(world, WI_WARNING, i)->value[metric].u.text;
+    return wi_process_view_row(view, WI_WARNING, i)->value[metric].u.text;
 }
 
 static void assert_text(const char *severity, const char *text)
@@ -77,7 +77,7 @@ static void assert_text(const char *severity, const char *text)
 static void leak_is_named_within_ten_seconds(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     unsigned named_at = 0;
     for (unsigned i = 1; i <= 12; i++) {
         set_depth(moves, 6000 * i, 6000 * i);
@@ -96,7 +96,7 @@ static void leak_is_named_within_ten_seconds(void **state)
 static void leak_after_quiet_traffic_is_named_within_five_seconds(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i <= 40; i++) {
         set_depth(moves, i % 3, 6000 * i);
         look();
@@ -116,7 +116,7 @@ static void bursts_that_are_worked_off_are_no_leak(void **state)
 {
     (void)state;
     for (unsigned period = 2; period <= 9; period++) {
-        struct wi_row *bursty = fake_world_add_channel(world, "bursty", 0, 0, WEIR_UNBOUNDED);
+        struct wi_row *bursty = fake_view_add_channel(view, "bursty", 0, 0, WEIR_UNBOUNDED);
         for (unsigned i = 0; i < 200; i++) {
             unsigned jitter = i * 2654435761U >> 22;
             set_depth(bursty, 5000 * (i % period) + jitter, 6000 * i);
@@ -125,14 +125,14 @@ static void bursts_that_are_worked_off_are_no_leak(void **state)
                 fail_msg("period %u, second %u: %s", period, i, warning(0, WI_WARNING_TEXT));
             }
         }
-        fake_world_remove(world, bursty);
+        fake_view_remove(view, bursty);
     }
 }
 
 static void noise_is_no_leak(void **state)
 {
     (void)state;
-    struct wi_row *noisy = fake_world_add_channel(world, "noisy", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *noisy = fake_view_add_channel(view, "noisy", 0, 0, WEIR_UNBOUNDED);
     unsigned random = 99;
     unsigned false_alarms = 0;
     for (unsigned i = 0; i < 20000; i++) {
@@ -148,7 +148,7 @@ static void noise_is_no_leak(void **state)
 static void slow_leak_under_noise_is_named_within_two_minutes(void **state)
 {
     (void)state;
-    struct wi_row *slow = fake_world_add_channel(world, "slow", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *slow = fake_view_add_channel(view, "slow", 0, 0, WEIR_UNBOUNDED);
     unsigned random = 5;
     unsigned named_at = 0;
     for (unsigned i = 1; i <= 120 && !named_at; i++) {
@@ -164,7 +164,7 @@ static void slow_leak_under_noise_is_named_within_two_minutes(void **state)
 static void step_that_stays_is_not_growth(void **state)
 {
     (void)state;
-    struct wi_row *step = fake_world_add_channel(world, "step", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *step = fake_view_add_channel(view, "step", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 0; i < 200; i++) {
         set_depth(step, i < 20 ? 0 : 10000, 100 * i);
         look();
@@ -175,7 +175,7 @@ static void step_that_stays_is_not_growth(void **state)
 static void growth_that_ended_drains_and_goes(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     uint64_t depth = 0;
     uint64_t received = 0;
     for (unsigned i = 1; i <= 15; i++) {
@@ -202,7 +202,7 @@ static void growth_that_ended_drains_and_goes(void **state)
 static void growth_that_stops_is_said_and_forgotten(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i <= 15; i++) {
         set_depth(moves, 1000 * i, 6000 * i);
         look();
@@ -222,7 +222,7 @@ static void growth_that_stops_is_said_and_forgotten(void **state)
 static void second_leak_below_an_old_peak_is_named(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     uint64_t received = 0;
     for (unsigned i = 1; i <= 15; i++) {
         set_depth(moves, 6000 * i, received += 6000);
@@ -243,7 +243,7 @@ static void second_leak_below_an_old_peak_is_named(void **state)
 static void growth_for_a_minute_is_critical(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i <= 70; i++) {
         set_depth(moves, 6000 * i, 6000 * i);
         look();
@@ -256,7 +256,7 @@ static void growth_for_a_minute_is_critical(void **state)
 static void bounded_channel_is_never_growing_but_full(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, 10000);
     for (unsigned i = 1; i <= 12; i++) {
         set_depth(moves, i < 8 ? 1000 * i : 9200, 6000 * i);
         look();
@@ -277,7 +277,7 @@ static void look_three_times(struct wi_row *row, uint64_t depth)
 static void more_than_the_capacity_is_said_as_that(void **state)
 {
     (void)state;
-    struct wi_row *jobs = fake_world_add_channel(world, "jobs", 0, 0, 10);
+    struct wi_row *jobs = fake_view_add_channel(view, "jobs", 0, 0, 10);
     look_three_times(jobs, 50);
     assert_text("warning", "jobs: over capacity, 50 queued with a declared capacity of 10");
     assert_string_equal(warning(0, WI_WARNING_KIND), "channel_over_capacity");
@@ -293,14 +293,14 @@ static void a_capacity_of_one_or_none_is_no_alarm_until_many_wait(void **state)
 {
     (void)state;
     for (uint64_t capacity = 0; capacity <= 1; capacity++) {
-        struct wi_row *hand = fake_world_add_channel(world, "hand", 0, 0, capacity);
+        struct wi_row *hand = fake_view_add_channel(view, "hand", 0, 0, capacity);
         look_three_times(hand, capacity + 4);
         assert_int_equal(n_warnings(), 0);
         look_three_times(hand, 50);
         assert_string_equal(warning(0, WI_WARNING_KIND), "channel_over_capacity");
-        fake_world_remove(world, hand);
+        fake_view_remove(view, hand);
     }
-    struct wi_row *free = fake_world_add_channel(world, "free", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *free = fake_view_add_channel(view, "free", 0, 0, WEIR_UNBOUNDED);
     look_three_times(free, 50);
     assert_int_equal(n_warnings(), 0);
 }
@@ -308,7 +308,7 @@ static void a_capacity_of_one_or_none_is_no_alarm_until_many_wait(void **state)
 static void full_at_one_look_is_nothing(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, 10000);
     for (unsigned i = 1; i <= 60; i++) {
         set_depth(moves, i % 3 ? 10000 : 0, 6000 * i);
         look();
@@ -319,8 +319,8 @@ static void full_at_one_look_is_nothing(void **state)
 static void nobody_receives(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, 10000);
-    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 10);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, 10000);
+    fake_view_set_f64(moves, WI_CHANNEL_IN_RATE, 10);
     set_depth(moves, 0, 500);
     look();
     set_depth(moves, 4096, 500);
@@ -343,7 +343,7 @@ static void nobody_receives(void **state)
 static void what_stands_at_the_first_look_is_said_at_once(void **state)
 {
     (void)state;
-    struct wi_row *jobs = fake_world_add_channel(world, "jobs", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *jobs = fake_view_add_channel(view, "jobs", 0, 0, WEIR_UNBOUNDED);
     set_depth(jobs, 131692, 0);
     look();
     assert_text("info", "jobs: 131,692 queued (27.4 MB), nothing has ever been received");
@@ -356,10 +356,10 @@ static void what_stands_at_the_first_look_is_said_at_once(void **state)
 static void a_backlog_of_seconds_is_said_at_the_first_look_and_a_short_one_is_not(void **state)
 {
     (void)state;
-    struct wi_row *process = (struct wi_row *)(uintptr_t)wi_world_row(world, WI_PROCESS, 0);
-    fake_world_set_f64(process, WI_PROCESS_UPTIME, 100);
-    struct wi_row *busy = fake_world_add_channel(world, "busy", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *deep = fake_world_add_channel(world, "deep", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *process = (struct wi_row *)(uintptr_t)wi_process_view_row(view, WI_PROCESS, 0);
+    fake_view_set_f64(process, WI_PROCESS_UPTIME, 100);
+    struct wi_row *busy = fake_view_add_channel(view, "busy", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *deep = fake_view_add_channel(view, "deep", 0, 0, WEIR_UNBOUNDED);
     set_depth(busy, 50, 100000);
     set_depth(deep, 5000, 10000);
     look();
@@ -371,8 +371,8 @@ static void a_backlog_of_seconds_is_said_at_the_first_look_and_a_short_one_is_no
 static void a_stall_is_weighed_against_the_usual_wait(void **state)
 {
     (void)state;
-    struct wi_row *batch = fake_world_add_channel(world, "batch", 0, 0, WEIR_UNBOUNDED);
-    fake_world_set_f64(batch, WI_CHANNEL_WAIT_P50, 0.5);
+    struct wi_row *batch = fake_view_add_channel(view, "batch", 0, 0, WEIR_UNBOUNDED);
+    fake_view_set_f64(batch, WI_CHANNEL_WAIT_P50, 0.5);
     set_depth(batch, 1000, 9000);
     look(); /* the first */
     for (unsigned i = 1; i <= 4; i++) {
@@ -384,7 +384,7 @@ static void a_stall_is_weighed_against_the_usual_wait(void **state)
     assert_string_equal(warning(0, WI_WARNING_EVIDENCE),
                         "0 sent/s, 0 received/s; the median wait so far is 500.0 ms");
     /* Where messages usually wait for minutes, a minute says nothing yet; ten do. */
-    fake_world_set_f64(batch, WI_CHANNEL_WAIT_P50, 300);
+    fake_view_set_f64(batch, WI_CHANNEL_WAIT_P50, 300);
     for (unsigned i = 6; i <= 300; i++) {
         look();
         assert_int_equal(n_warnings(), 0);
@@ -400,9 +400,9 @@ static void a_stall_is_weighed_against_the_usual_wait(void **state)
 static void a_deep_queue_that_moved_all_the_time_has_stalled_at_once(void **state)
 {
     (void)state;
-    struct wi_row *deep = fake_world_add_channel(world, "deep", 0, 0, WEIR_UNBOUNDED);
-    fake_world_set_f64(deep, WI_CHANNEL_WAIT_P50, 30);
-    fake_world_set_f64(deep, WI_CHANNEL_IN_RATE, 1000);
+    struct wi_row *deep = fake_view_add_channel(view, "deep", 0, 0, WEIR_UNBOUNDED);
+    fake_view_set_f64(deep, WI_CHANNEL_WAIT_P50, 30);
+    fake_view_set_f64(deep, WI_CHANNEL_IN_RATE, 1000);
     for (unsigned i = 1; i < 20; i++) {
         set_depth(deep, 30000, 1000 * i);
         look();
@@ -421,7 +421,7 @@ static void a_deep_queue_that_moved_all_the_time_has_stalled_at_once(void **stat
 static void a_queue_that_is_emptied_in_batches_is_no_alarm(void **state)
 {
     (void)state;
-    struct wi_row *batch = fake_world_add_channel(world, "batch", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *batch = fake_view_add_channel(view, "batch", 0, 0, WEIR_UNBOUNDED);
     uint64_t received = 0;
     for (unsigned i = 0; i < 200; i++) {
         received += i % 6 == 0 ? 600 : 0;
@@ -436,8 +436,8 @@ static void a_queue_that_is_emptied_in_batches_is_no_alarm(void **state)
 static void a_message_that_rests_is_no_alarm(void **state)
 {
     (void)state;
-    struct wi_row *idle = fake_world_add_channel(world, "idle", 0, 0, 10000);
-    fake_world_set_f64(idle, WI_CHANNEL_IN_RATE, 0);
+    struct wi_row *idle = fake_view_add_channel(view, "idle", 0, 0, 10000);
+    fake_view_set_f64(idle, WI_CHANNEL_IN_RATE, 0);
     set_depth(idle, 1, 500);
     look();
     for (unsigned i = 1; i < 60; i++) {
@@ -455,10 +455,10 @@ static void a_message_that_rests_is_no_alarm(void **state)
 static void discarding_is_not_stalling(void **state)
 {
     (void)state;
-    struct wi_row *ring = fake_world_add_channel(world, "ring", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *ring = fake_view_add_channel(view, "ring", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 0; i <= 20; i++) {
         set_depth(ring, 100, 0);
-        fake_world_set_u64(ring, WI_CHANNEL_DISCARDED, 10 * i + 10);
+        fake_view_set_u64(ring, WI_CHANNEL_DISCARDED, 10 * i + 10);
         look();
         assert_int_equal(n_warnings(), 0);
     }
@@ -467,22 +467,22 @@ static void discarding_is_not_stalling(void **state)
 static void refusals_are_weighed_against_what_was_offered(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 10, 10, 10000);
-    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 9970);
-    fake_world_set_f64(moves, WI_CHANNEL_REJECT_RATE, 30);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 10, 10, 10000);
+    fake_view_set_f64(moves, WI_CHANNEL_IN_RATE, 9970);
+    fake_view_set_f64(moves, WI_CHANNEL_REJECT_RATE, 30);
     look();
     assert_int_equal(n_warnings(), 0);
 
-    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 9500);
-    fake_world_set_f64(moves, WI_CHANNEL_REJECT_RATE, 500);
-    fake_world_set_u64(moves, WI_CHANNEL_REJECTS_FULL, 500);
+    fake_view_set_f64(moves, WI_CHANNEL_IN_RATE, 9500);
+    fake_view_set_f64(moves, WI_CHANNEL_REJECT_RATE, 500);
+    fake_view_set_u64(moves, WI_CHANNEL_REJECTS_FULL, 500);
     look();
     look();
     assert_text("warning", "moves: 5 % of messages refused, 500/s for 1 s: full");
 
-    fake_world_set_f64(moves, WI_CHANNEL_REJECT_RATE, 6012);
-    fake_world_set_f64(moves, WI_CHANNEL_IN_RATE, 6000);
-    fake_world_set_u64(moves, WI_CHANNEL_REJECTS_SHED, 5);
+    fake_view_set_f64(moves, WI_CHANNEL_REJECT_RATE, 6012);
+    fake_view_set_f64(moves, WI_CHANNEL_IN_RATE, 6000);
+    fake_view_set_u64(moves, WI_CHANNEL_REJECTS_SHED, 5);
     look();
     assert_text("critical", "moves: 50 % of messages refused, 6,012/s for 2 s");
 }
@@ -490,25 +490,25 @@ static void refusals_are_weighed_against_what_was_offered(void **state)
 static void exhausted_permits_with_refusals(void **state)
 {
     (void)state;
-    struct wi_row *slots = fake_world_add_semaphore(world, "slots", 64, 0);
+    struct wi_row *slots = fake_view_add_semaphore(view, "slots", 64, 0);
     look();
     assert_int_equal(n_warnings(), 0);
-    fake_world_set_f64(slots, WI_SEMAPHORE_REJECT_RATE, 6012);
+    fake_view_set_f64(slots, WI_SEMAPHORE_REJECT_RATE, 6012);
     for (unsigned i = 0; i < 8; i++) {
         look();
     }
     assert_text("warning", "slots: no permit free for 8 s, 6,012 refused/s");
 
-    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 12);
+    fake_view_set_u64(slots, WI_SEMAPHORE_WAITERS, 12);
     look();
     assert_text("warning", "slots: no permit free for 9 s, 6,012 refused/s, waiting: 12");
 
-    fake_world_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 1);
-    fake_world_set_u64(slots, WI_SEMAPHORE_WAITERS, 0);
+    fake_view_set_u64(slots, WI_SEMAPHORE_AVAILABLE, 1);
+    fake_view_set_u64(slots, WI_SEMAPHORE_WAITERS, 0);
     look();
     assert_text("warning", "slots: permits run out, for 9 s, 6,012 refused/s");
 
-    fake_world_set_f64(slots, WI_SEMAPHORE_REJECT_RATE, 0);
+    fake_view_set_f64(slots, WI_SEMAPHORE_REJECT_RATE, 0);
     look();
     assert_int_equal(n_warnings(), 0);
 }
@@ -516,11 +516,11 @@ static void exhausted_permits_with_refusals(void **state)
 static void what_the_agent_lost_is_said(void **state)
 {
     (void)state;
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
-    fake_world_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
-    fake_world_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
-    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
-    fake_world_set_u64(agent, WI_AGENT_SAMPLES_LOST, 7000);
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    fake_view_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
+    fake_view_set_u64(agent, WI_AGENT_SAMPLES_LOST, 7000);
     look();
 
     assert_int_equal(n_warnings(), 2);
@@ -530,7 +530,7 @@ static void what_the_agent_lost_is_said(void **state)
     assert_string_equal(warning(1, WI_WARNING_SEVERITY), "info");
 
     /* Another limit: the host's own, or the file system's. */
-    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 1 << 20);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 1 << 20);
     look();
     assert_string_equal(warning(0, WI_WARNING_TEXT),
                         "agent: 12 opens refused, the segment cannot grow past 1.0 MB: a limit "
@@ -542,13 +542,13 @@ static void what_the_agent_lost_is_said(void **state)
 static void threads_without_cells_are_a_finding(void **state)
 {
     (void)state;
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
-    fake_world_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
-    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 2 << 20);
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 2 << 20);
     look();
     assert_int_equal(n_warnings(), 0);
 
-    fake_world_set_u64(agent, WI_AGENT_CELLS_REFUSED, 3976);
+    fake_view_set_u64(agent, WI_AGENT_CELLS_REFUSED, 3976);
     look();
     assert_int_equal(n_warnings(), 1);
     assert_string_equal(warning(0, WI_WARNING_KIND), "threads_refused");
@@ -559,7 +559,7 @@ static void threads_without_cells_are_a_finding(void **state)
     assert_non_null(strstr(warning(0, WI_WARNING_EVIDENCE), "1,024 threads"));
     assert_non_null(strstr(warning(0, WI_WARNING_ACTION), "WEIR_STORAGE_SHARED"));
 
-    fake_world_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
     look();
     assert_non_null(strstr(warning(0, WI_WARNING_EVIDENCE), "limit of 16.8 MB"));
     assert_string_equal(warning(0, WI_WARNING_ACTION), "Raise WEIR_LIMIT.");
@@ -568,8 +568,8 @@ static void threads_without_cells_are_a_finding(void **state)
 static void senders_without_room_are_a_remark(void **state)
 {
     (void)state;
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
-    fake_world_set_u64(agent, WI_AGENT_SENDERS_REFUSED, 5);
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    fake_view_set_u64(agent, WI_AGENT_SENDERS_REFUSED, 5);
     look();
     assert_int_equal(n_warnings(), 1);
     assert_string_equal(warning(0, WI_WARNING_KIND), "senders_refused");
@@ -584,11 +584,11 @@ static void worst_stand_first_and_at_most_64(void **state)
     struct wi_row *rows[3000];
     for (unsigned i = 0; i < 3000; i++) {
         snprintf(name, sizeof(name), "room-%u", i);
-        rows[i] = fake_world_add_channel(world, name, 0, 0, 100);
-        fake_world_set_f64(rows[i], WI_CHANNEL_IN_RATE, 1);
+        rows[i] = fake_view_add_channel(view, name, 0, 0, 100);
+        fake_view_set_f64(rows[i], WI_CHANNEL_IN_RATE, 1);
     }
-    fake_world_set_f64(rows[17], WI_CHANNEL_REJECT_RATE, 5);
-    fake_world_set_f64(rows[17], WI_CHANNEL_IN_RATE, 95);
+    fake_view_set_f64(rows[17], WI_CHANNEL_REJECT_RATE, 5);
+    fake_view_set_f64(rows[17], WI_CHANNEL_IN_RATE, 95);
     for (unsigned second = 0; second < 7; second++) {
         for (unsigned i = 0; i < 3000; i++) {
             set_depth(rows[i], i == 17 ? 1 : 10 + i % 20, i == 17 ? second : 0);
@@ -604,7 +604,8 @@ static void worst_stand_first_and_at_most_64(void **state)
 
 static void assert_about(size_t i, const char *kind, const struct wi_row *row)
 {
-    const struct wi_value *id = &wi_world_row(world, WI_WARNING, i)->value[WI_WARNING_SUBJECT_ID];
+    const struct wi_value *id =
+        &wi_process_view_row(view, WI_WARNING, i)->value[WI_WARNING_SUBJECT_ID];
     assert_string_equal(warning(i, WI_WARNING_SUBJECT_KIND), kind);
     assert_int_equal(id->type, WI_U64);
     assert_int_equal(id->u.u64, row->id);
@@ -614,20 +615,20 @@ static void assert_about(size_t i, const char *kind, const struct wi_row *row)
 static void a_finding_says_which_row_it_is_about(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "queue", 0, 0, 10);
-    struct wi_row *full = fake_world_add_channel(world, "queue", 0, 0, 10);
-    struct wi_row *gone = fake_world_add_semaphore(world, "queue", 4, 0);
-    struct wi_row *leak = fake_world_add_channel(world, "leak", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_AGENT, 0);
+    fake_view_add_channel(view, "queue", 0, 0, 10);
+    struct wi_row *full = fake_view_add_channel(view, "queue", 0, 0, 10);
+    struct wi_row *gone = fake_view_add_semaphore(view, "queue", 4, 0);
+    struct wi_row *leak = fake_view_add_channel(view, "leak", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
     for (unsigned i = 1; i <= 12; i++) {
         set_depth(full, 10, i);
         set_depth(leak, 6000 * i, 6000 * i);
         look();
     }
-    fake_world_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
+    fake_view_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
     look();
     bool is_seen[4] = {false};
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
         const char *kind = warning(i, WI_WARNING_KIND);
         if (strcmp(kind, "channel_full") == 0) {
             assert_about(i, "channel", full);
@@ -654,7 +655,7 @@ static void deep_newcomer_is_seen_among_too_many(void **state)
     uint64_t received = 0;
     for (unsigned i = 0; i < 2000; i++) {
         snprintf(name, sizeof(name), "room-%u", i);
-        rows[i] = fake_world_add_channel(world, name, 0, 0, WEIR_UNBOUNDED);
+        rows[i] = fake_view_add_channel(view, name, 0, 0, WEIR_UNBOUNDED);
     }
     for (unsigned second = 0; second < 15; second++) {
         received += 10;
@@ -674,12 +675,12 @@ static void closed_channels_are_forgotten(void **state)
     char name[32];
     for (unsigned i = 0; i < 5000; i++) {
         snprintf(name, sizeof(name), "room-%u", i);
-        struct wi_row *row = fake_world_add_channel(world, name, 10, 0, WEIR_UNBOUNDED);
+        struct wi_row *row = fake_view_add_channel(view, name, 10, 0, WEIR_UNBOUNDED);
         look();
-        fake_world_remove(world, row);
+        fake_view_remove(view, row);
     }
-    struct wi_row *stalled = fake_world_add_channel(world, "last", 10, 0, WEIR_UNBOUNDED);
-    fake_world_set_f64(stalled, WI_CHANNEL_IN_RATE, 1);
+    struct wi_row *stalled = fake_view_add_channel(view, "last", 10, 0, WEIR_UNBOUNDED);
+    fake_view_set_f64(stalled, WI_CHANNEL_IN_RATE, 1);
     for (unsigned i = 0; i < 7; i++) {
         look();
     }
@@ -690,12 +691,12 @@ static void closed_channels_are_forgotten(void **state)
 static void empty_rows_are_no_trouble(void **state)
 {
     (void)state;
-    fake_world_add(world, WI_CHANNEL, "nothing known");
-    fake_world_add(world, WI_SEMAPHORE, "nothing known");
-    struct wi_row *odd = fake_world_add(world, WI_CHANNEL, "odd");
-    fake_world_set_f64(odd, WI_CHANNEL_DEPTH, NAN);
-    fake_world_set_f64(odd, WI_CHANNEL_REJECT_RATE, NAN);
-    fake_world_set_f64(odd, WI_CHANNEL_CAPACITY, -1);
+    fake_view_add(view, WI_CHANNEL, "nothing known");
+    fake_view_add(view, WI_SEMAPHORE, "nothing known");
+    struct wi_row *odd = fake_view_add(view, WI_CHANNEL, "odd");
+    fake_view_set_f64(odd, WI_CHANNEL_DEPTH, NAN);
+    fake_view_set_f64(odd, WI_CHANNEL_REJECT_RATE, NAN);
+    fake_view_set_f64(odd, WI_CHANNEL_CAPACITY, -1);
     for (unsigned i = 0; i < 10; i++) {
         look();
     }

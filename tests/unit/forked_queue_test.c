@@ -4,7 +4,7 @@
  * A queue from a process to workers that it has forked: depth cannot be known in one of them, and nobody is
  * told that it stalls or grows. */
 #include "child.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -41,7 +41,7 @@ static int findings(bool is_counting, bool receives_itself, const char *wanted)
 {
     int n = 0;
     char byte = 0;
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct weir_channel_options options = WEIR_CHANNEL_INIT("pipe", WEIR_UNBOUNDED);
     CHECK(weir_start(NULL, &error) == WEIR_OK);
     queue = weir_channel_open(&options);
@@ -52,7 +52,7 @@ static int findings(bool is_counting, bool receives_itself, const char *wanted)
     }
     close(to_worker[0]);
     CHECK(read(from_worker[0], &byte, 1) == 1);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     for (uint64_t second = 1; second <= 120; second++) {
         for (int i = 0; i < 100; i++) {
             weir_channel_send(queue, 1);
@@ -61,14 +61,14 @@ static int findings(bool is_counting, bool receives_itself, const char *wanted)
             weir_channel_receive(queue, 0, 1);
         }
         CHECK(write(to_worker[1], "x", 1) == 1);
-        CHECK(wi_world_refresh(world, second * SECOND, &error) == WEIR_OK);
+        CHECK(wi_process_view_refresh(view, second * SECOND, &error) == WEIR_OK);
     }
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
-        const struct wi_value *value = wi_world_row(world, WI_WARNING, i)->value;
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_value *value = wi_process_view_row(view, WI_WARNING, i)->value;
         n += wanted ? strcmp(value[WI_WARNING_KIND].u.text, wanted) == 0
                     : strcmp(value[WI_WARNING_SEVERITY].u.text, "info") != 0;
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
     close(to_worker[1]);
     CHECK(waitpid(worker, NULL, 0) == worker);
     return n;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 #include "wire/gate.h"
 
@@ -296,16 +296,16 @@ static void sessions_ask_for_the_token_before_anything_else(void **state)
     answer_ended(ask(peer, "weir-target", "nobody"), "16");
     answer_ended(ask(peer, "grpc-timeout", "malformed"), "16");
     assert_false(wi_session_is_known(peer->session));
-    assert_int_equal(wi_world_self(peer->world)->clients_rejected, 4);
-    assert_int_equal(wi_world_self(peer->world)->updates_sent, 0);
+    assert_int_equal(wi_process_view_self(peer->view)->clients_rejected, 4);
+    assert_int_equal(wi_process_view_self(peer->view)->updates_sent, 0);
 
     answer_ended(ask(peer, "authorization", "Bearer " TOKEN), "0");
     assert_true(wi_session_is_known(peer->session));
     answer_ended(ask(peer, NULL, NULL), "16");
     answer_ended(ask(peer, ":authority", "evil.example"), "7");
     answer_ended(ask(peer, "host", "evil.example"), "7");
-    assert_int_equal(wi_world_self(peer->world)->clients_rejected, 7);
-    assert_int_equal(wi_world_self(peer->world)->protocol_errors, 0);
+    assert_int_equal(wi_process_view_self(peer->view)->clients_rejected, 7);
+    assert_int_equal(wi_process_view_self(peer->view)->protocol_errors, 0);
     peer_destroy(peer);
     wi_token_close(gate.token);
 }

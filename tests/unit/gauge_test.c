@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that goes with one of the application's gauges: which one is named, how, and which is not. */
-#include "fake_world.h"
+#include "fake_view.h"
 #include "finding/finding.h"
 
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #define SECOND UINT64_C(1000000000)
 #define BASE   20e6 /* bytes of a process that has started */
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 static struct wi_finding *finding;
 static uint64_t now;
 static unsigned seed;
@@ -22,7 +22,7 @@ static unsigned seed;
 static int setup(void **state)
 {
     (void)state;
-    world = fake_world_create("cache");
+    view = fake_view_create("cache");
     now = 100000 * SECOND;
     seed = 7;
     return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
@@ -32,7 +32,7 @@ static int teardown(void **state)
 {
     (void)state;
     wi_finding_destroy(finding);
-    wi_world_close(world);
+    wi_process_view_close(view);
     return 0;
 }
 
@@ -44,18 +44,19 @@ static double noise(void)
 
 static void look(double memory)
 {
-    struct wi_row *process = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_PROCESS, 0);
+    struct wi_row *process =
+        (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
     now += SECOND;
-    fake_world_set_monotonic_nanos(world, now);
-    fake_world_set_u64(process, WI_PROCESS_ANON, (uint64_t)memory / 4096 * 4096);
-    fake_world_set_f64(process, WI_PROCESS_UPTIME, 100000);
-    wi_finding_update(finding, world);
+    fake_view_set_monotonic_nanos(view, now);
+    fake_view_set_u64(process, WI_PROCESS_ANON, (uint64_t)memory / 4096 * 4096);
+    fake_view_set_f64(process, WI_PROCESS_UPTIME, 100000);
+    wi_finding_update(finding, view);
 }
 
 static const struct wi_row *memory_growing(void)
 {
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_WARNING, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
         if (strcmp(row->value[WI_WARNING_KIND].u.text, "memory_growing") == 0) {
             return row;
         }
@@ -79,11 +80,11 @@ static void assert_says(const char *whole, const char *part)
 static void a_gauge_that_rises_by_as_much_is_what_grows(void **state)
 {
     (void)state;
-    struct wi_row *cache = fake_world_add(world, WI_GAUGE, "cache_bytes");
-    struct wi_row *still = fake_world_add(world, WI_GAUGE, "limit_bytes");
-    fake_world_set_i64(still, WI_GAUGE_VALUE, 1 << 30);
+    struct wi_row *cache = fake_view_add(view, WI_GAUGE, "cache_bytes");
+    struct wi_row *still = fake_view_add(view, WI_GAUGE, "limit_bytes");
+    fake_view_set_i64(still, WI_GAUGE_VALUE, 1 << 30);
     for (unsigned i = 0; i < 100; i++) {
-        fake_world_set_i64(cache, WI_GAUGE_VALUE, (int64_t)(1.2e6 * i));
+        fake_view_set_i64(cache, WI_GAUGE_VALUE, (int64_t)(1.2e6 * i));
         look(BASE + 1.2e6 * i + 8192 * noise());
     }
     assert_says(text(WI_WARNING_TEXT),
@@ -96,10 +97,10 @@ static void a_gauge_that_rises_by_as_much_is_what_grows(void **state)
 static void a_gauge_of_things_rises_in_step(void **state)
 {
     (void)state;
-    struct wi_row *sessions = fake_world_add(world, WI_GAUGE, "sessions");
+    struct wi_row *sessions = fake_view_add(view, WI_GAUGE, "sessions");
     for (unsigned i = 0; i < 100; i++) {
         double n = 100.0 * i + 20 * noise();
-        fake_world_set_i64(sessions, WI_GAUGE_VALUE, (int64_t)n);
+        fake_view_set_i64(sessions, WI_GAUGE_VALUE, (int64_t)n);
         look(BASE + 12000 * n + 8192 * noise());
     }
     assert_says(text(WI_WARNING_TEXT), "; gauge sessions rises in step, +100/s: 12.0");
@@ -110,11 +111,11 @@ static void a_gauge_of_things_rises_in_step(void **state)
 static void a_gauge_that_goes_up_and_down_is_not_blamed(void **state)
 {
     (void)state;
-    struct wi_row *busy = fake_world_add(world, WI_GAUGE, "connections");
-    struct wi_row *falls = fake_world_add(world, WI_GAUGE, "free_bytes");
+    struct wi_row *busy = fake_view_add(view, WI_GAUGE, "connections");
+    struct wi_row *falls = fake_view_add(view, WI_GAUGE, "free_bytes");
     for (unsigned i = 0; i < 100; i++) {
-        fake_world_set_i64(busy, WI_GAUGE_VALUE, (int64_t)(500 + 400 * noise()));
-        fake_world_set_i64(falls, WI_GAUGE_VALUE, (int64_t)(1e9 - 1.2e6 * i));
+        fake_view_set_i64(busy, WI_GAUGE_VALUE, (int64_t)(500 + 400 * noise()));
+        fake_view_set_i64(falls, WI_GAUGE_VALUE, (int64_t)(1e9 - 1.2e6 * i));
         look(BASE + 1.2e6 * i + 8192 * noise());
     }
     assert_says(text(WI_WARNING_TEXT), "; no channel and no gauge explains it");
@@ -123,14 +124,14 @@ static void a_gauge_that_goes_up_and_down_is_not_blamed(void **state)
 static void a_channel_that_explains_it_goes_before_a_gauge(void **state)
 {
     (void)state;
-    struct wi_row *depth = fake_world_add(world, WI_GAUGE, "moves_bytes");
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *depth = fake_view_add(view, WI_GAUGE, "moves_bytes");
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i < 60; i++) {
-        fake_world_set_u64(moves, WI_CHANNEL_DEPTH, 6000 * i);
-        fake_world_set_u64(moves, WI_CHANNEL_RECEIVED, 6000 * i);
-        fake_world_set_u64(moves, WI_CHANNEL_SENT, 12000 * i);
-        fake_world_set_u64(moves, WI_CHANNEL_QUEUED_BYTES, 200 * 6000 * i);
-        fake_world_set_i64(depth, WI_GAUGE_VALUE, (int64_t)200 * 6000 * i);
+        fake_view_set_u64(moves, WI_CHANNEL_DEPTH, 6000 * i);
+        fake_view_set_u64(moves, WI_CHANNEL_RECEIVED, 6000 * i);
+        fake_view_set_u64(moves, WI_CHANNEL_SENT, 12000 * i);
+        fake_view_set_u64(moves, WI_CHANNEL_QUEUED_BYTES, 200 * 6000 * i);
+        fake_view_set_i64(depth, WI_GAUGE_VALUE, (int64_t)200 * 6000 * i);
         look(BASE + 208.0 * 6000 * i);
     }
     assert_says(text(WI_WARNING_TEXT), "; channel moves explains ");
@@ -144,11 +145,11 @@ static void among_many_gauges_the_one_that_rises_is_found(void **state)
     for (unsigned i = 0; i < 60; i++) {
         char name[32];
         snprintf(name, sizeof(name), "gauge-%u", i);
-        rising = fake_world_add(world, WI_GAUGE, name);
-        fake_world_set_i64(rising, WI_GAUGE_VALUE, 1000);
+        rising = fake_view_add(view, WI_GAUGE, name);
+        fake_view_set_i64(rising, WI_GAUGE_VALUE, 1000);
     }
     for (unsigned i = 0; i < 300; i++) {
-        fake_world_set_i64(rising, WI_GAUGE_VALUE, (int64_t)(1.2e6 * i));
+        fake_view_set_i64(rising, WI_GAUGE_VALUE, (int64_t)(1.2e6 * i));
         look(BASE + 1.2e6 * i);
     }
     assert_says(text(WI_WARNING_TEXT), "; gauge gauge-59 rises by as much");
@@ -157,9 +158,9 @@ static void among_many_gauges_the_one_that_rises_is_found(void **state)
 static void a_slow_one_is_found_by_its_minutes(void **state)
 {
     (void)state;
-    struct wi_row *table = fake_world_add(world, WI_GAUGE, "table_bytes");
+    struct wi_row *table = fake_view_add(view, WI_GAUGE, "table_bytes");
     for (unsigned i = 0; i < 3600; i++) {
-        fake_world_set_i64(table, WI_GAUGE_VALUE, (int64_t)(4000.0 * i));
+        fake_view_set_i64(table, WI_GAUGE_VALUE, (int64_t)(4000.0 * i));
         look(BASE + 4000.0 * i + 100e3 * (1 + noise()));
     }
     assert_says(text(WI_WARNING_TEXT), "; gauge table_bytes rises by as much: +4.00 kB/s (");
@@ -168,16 +169,16 @@ static void a_slow_one_is_found_by_its_minutes(void **state)
 static void strange_values_are_no_trouble(void **state)
 {
     (void)state;
-    fake_world_add(world, WI_GAUGE, "nothing known");
-    struct wi_row *wild = fake_world_add(world, WI_GAUGE, "wild");
+    fake_view_add(view, WI_GAUGE, "nothing known");
+    struct wi_row *wild = fake_view_add(view, WI_GAUGE, "wild");
     struct wi_row *born = NULL;
     for (unsigned i = 0; i < 200; i++) {
-        fake_world_set_i64(wild, WI_GAUGE_VALUE, i % 2 ? INT64_MIN : INT64_MAX);
+        fake_view_set_i64(wild, WI_GAUGE_VALUE, i % 2 ? INT64_MIN : INT64_MAX);
         if (born) {
-            fake_world_remove(world, born);
+            fake_view_remove(view, born);
         }
-        born = fake_world_add(world, WI_GAUGE, "born");
-        fake_world_set_i64(born, WI_GAUGE_VALUE, (int64_t)i);
+        born = fake_view_add(view, WI_GAUGE, "born");
+        fake_view_set_i64(born, WI_GAUGE_VALUE, (int64_t)i);
         look(BASE + 1.2e6 * i);
     }
     assert_says(text(WI_WARNING_TEXT), "; no channel and no gauge explains it");

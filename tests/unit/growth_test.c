@@ -3,7 +3,7 @@
  * What grows, over hours that take no time: leaks are named, with their shares; bursts, sawteeth and
  * caches are not. And what an exporter that comes late finds in the history.
  */
-#include "fake_world.h"
+#include "fake_view.h"
 #include "finding/finding.h"
 #include "snapshot/history.h"
 
@@ -19,7 +19,7 @@
 #define SECOND UINT64_C(1000000000)
 #define BASE   20e6 /* bytes of a process that has started */
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 static struct wi_finding *finding;
 static uint64_t now;
 static unsigned seed;
@@ -27,7 +27,7 @@ static unsigned seed;
 static int setup(void **state)
 {
     (void)state;
-    world = fake_world_create("game");
+    view = fake_view_create("game");
     now = 100000 * SECOND;
     seed = 11;
     return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
@@ -37,7 +37,7 @@ static int teardown(void **state)
 {
     (void)state;
     wi_finding_destroy(finding);
-    wi_world_close(world);
+    wi_process_view_close(view);
     return 0;
 }
 
@@ -50,41 +50,41 @@ static double noise(void)
 static void look(void)
 {
     now += SECOND;
-    fake_world_set_monotonic_nanos(world, now);
-    wi_finding_update(finding, world);
+    fake_view_set_monotonic_nanos(view, now);
+    wi_finding_update(finding, view);
 }
 
 static struct wi_row *process(void)
 {
-    return (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_PROCESS, 0);
+    return (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
 }
 
 static void set_memory(double bytes)
 {
-    fake_world_set_u64(process(), WI_PROCESS_ANON, (uint64_t)bytes / 4096 * 4096);
+    fake_view_set_u64(process(), WI_PROCESS_ANON, (uint64_t)bytes / 4096 * 4096);
 }
 
 static void set_uptime(double seconds)
 {
-    fake_world_set_f64(process(), WI_PROCESS_UPTIME, seconds);
+    fake_view_set_f64(process(), WI_PROCESS_UPTIME, seconds);
 }
 
 /* A channel with so many messages of so many bytes; what came so far grows by what is served. */
 static void set_depth(struct wi_row *row, double depth, uint64_t served, double bytes)
 {
     uint64_t n = (uint64_t)depth;
-    fake_world_set_u64(row, WI_CHANNEL_DEPTH, n);
-    fake_world_set_u64(row, WI_CHANNEL_RECEIVED, served);
-    fake_world_set_u64(row, WI_CHANNEL_SENT, served + n);
-    fake_world_set_u64(row, WI_CHANNEL_QUEUED_BYTES, (uint64_t)(depth * bytes));
-    fake_world_set_f64(row, WI_CHANNEL_IN_RATE, 1000);
-    fake_world_set_f64(row, WI_CHANNEL_OUT_RATE, 1000);
+    fake_view_set_u64(row, WI_CHANNEL_DEPTH, n);
+    fake_view_set_u64(row, WI_CHANNEL_RECEIVED, served);
+    fake_view_set_u64(row, WI_CHANNEL_SENT, served + n);
+    fake_view_set_u64(row, WI_CHANNEL_QUEUED_BYTES, (uint64_t)(depth * bytes));
+    fake_view_set_f64(row, WI_CHANNEL_IN_RATE, 1000);
+    fake_view_set_f64(row, WI_CHANNEL_OUT_RATE, 1000);
 }
 
 static const struct wi_row *found(const char *kind)
 {
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_WARNING, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
         if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
             return row;
         }
@@ -111,7 +111,7 @@ static bool is_bad(const struct wi_row *row)
 static const char *worst(void)
 {
     const struct wi_row *row =
-        wi_world_count(world, WI_WARNING) ? wi_world_row(world, WI_WARNING, 0) : NULL;
+        wi_process_view_count(view, WI_WARNING) ? wi_process_view_row(view, WI_WARNING, 0) : NULL;
     return is_bad(row) ? text(row, WI_WARNING_TEXT) : "";
 }
 
@@ -141,7 +141,7 @@ static void assert_says(const char *whole, const char *part)
 static void leak_is_named_with_its_share(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 0; i < 80; i++) {
         double depth = i < 10 ? 3 : 6000.0 * (i - 9);
         set_depth(moves, depth, 6000 * i, 200);
@@ -171,7 +171,7 @@ static void leak_is_named_with_its_share(void **state)
 static void a_message_that_costs_far_more_than_it_declares_is_said_to(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 0; i < 60; i++) {
         double depth = i < 10 ? 3 : 400.0 * (i - 9);
         set_depth(moves, depth, 400 * i, 200);
@@ -193,7 +193,7 @@ static void a_message_that_costs_far_more_than_it_declares_is_said_to(void **sta
 static void the_process_and_its_findings_tell_one_growth(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     double slope, window;
     assert_false(wi_finding_process_growth(finding, &slope, &window));
     for (unsigned i = 0; i < 60; i++) {
@@ -215,7 +215,7 @@ static void the_process_and_its_findings_tell_one_growth(void **state)
 static void a_bound_that_would_have_been_enough_is_named(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 0; i < 60; i++) {
         set_depth(moves, i < 30 ? 300 * (i % 4) : 6000.0 * (i - 29), 6000 * i, 200);
         look();
@@ -228,7 +228,7 @@ static void a_bound_that_would_have_been_enough_is_named(void **state)
 static void without_a_time_before_no_bound_is_named(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i < 30; i++) {
         set_depth(moves, 6000.0 * i, 6000 * i, 200);
         look();
@@ -240,7 +240,7 @@ static void without_a_time_before_no_bound_is_named(void **state)
 static void a_bounded_queue_that_fills_says_when_it_is_full(void **state)
 {
     (void)state;
-    struct wi_row *jobs = fake_world_add_channel(world, "jobs", 0, 0, 10000);
+    struct wi_row *jobs = fake_view_add_channel(view, "jobs", 0, 0, 10000);
     for (unsigned i = 1; i <= 20; i++) {
         set_depth(jobs, 100.0 * i, 1000 * i, 200);
         look();
@@ -267,12 +267,12 @@ static void a_bounded_queue_that_fills_says_when_it_is_full(void **state)
 static void the_nearest_limit_of_memory_is_named(void **state)
 {
     (void)state;
-    fake_world_set_u64(process(), WI_PROCESS_MEMORY_LIMIT, 2000000000);
-    fake_world_set_u64(process(), WI_PROCESS_MAX_VIRTUAL, 500000000);
+    fake_view_set_u64(process(), WI_PROCESS_MEMORY_LIMIT, 2000000000);
+    fake_view_set_u64(process(), WI_PROCESS_MAX_VIRTUAL, 500000000);
     for (unsigned i = 1; i <= 45; i++) {
         set_memory(BASE + 2e6 * i);
-        fake_world_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
-        fake_world_set_u64(process(), WI_PROCESS_VIRTUAL, (uint64_t)(200e6 + 2e6 * i));
+        fake_view_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
+        fake_view_set_u64(process(), WI_PROCESS_VIRTUAL, (uint64_t)(200e6 + 2e6 * i));
         set_uptime(i);
         look();
     }
@@ -284,7 +284,7 @@ static void the_nearest_limit_of_memory_is_named(void **state)
 static void after_the_switch_it_drains(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     double depth = 0;
     for (unsigned i = 0; i < 40; i++) {
         set_depth(moves, depth += 6000, 6000 * i, 200);
@@ -309,8 +309,8 @@ static void after_the_switch_it_drains(void **state)
 static void two_leaks_are_ranked(void **state)
 {
     (void)state;
-    struct wi_row *small = fake_world_add_channel(world, "chat", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *large = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *small = fake_view_add_channel(view, "chat", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *large = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     double a = 0;
     double b = 0;
     for (unsigned i = 0; i < 60; i++) {
@@ -336,8 +336,8 @@ static void two_leaks_are_ranked(void **state)
 static void of_two_leaks_the_heavier_comes_first(void **state)
 {
     (void)state;
-    struct wi_row *deep = fake_world_add_channel(world, "clicks", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *heavy = fake_world_add_channel(world, "images", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *deep = fake_view_add_channel(view, "clicks", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *heavy = fake_view_add_channel(view, "images", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i < 60; i++) {
         double clicks = 6000.0 * i;
         double images = 1000.0 * i + (i / 10 % 2 ? 500 : 0);
@@ -346,8 +346,8 @@ static void of_two_leaks_the_heavier_comes_first(void **state)
         set_memory(BASE + 28 * clicks + 4008 * images);
         look();
     }
-    const struct wi_row *first = wi_world_row(world, WI_WARNING, 0);
-    const struct wi_row *second = wi_world_row(world, WI_WARNING, 1);
+    const struct wi_row *first = wi_process_view_row(view, WI_WARNING, 0);
+    const struct wi_row *second = wi_process_view_row(view, WI_WARNING, 1);
     assert_string_equal(text(first, WI_WARNING_KIND), "channel_growing");
     assert_string_equal(text(second, WI_WARNING_KIND), "channel_growing");
     assert_string_equal(text(first, WI_WARNING_SUBJECT), "images");
@@ -360,8 +360,8 @@ static void of_two_leaks_the_heavier_comes_first(void **state)
 static void two_leaks_in_step_are_said_to_be(void **state)
 {
     (void)state;
-    struct wi_row *small = fake_world_add_channel(world, "chat", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *large = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *small = fake_view_add_channel(view, "chat", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *large = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i < 60; i++) {
         set_depth(small, 2000.0 * i, 1000 * i, 300);
         set_depth(large, 6000.0 * i, 6000 * i, 200);
@@ -377,7 +377,7 @@ static void two_leaks_in_step_are_said_to_be(void **state)
 static void plain_leak_is_said_to_be_no_channels(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     unsigned said_at = 0;
     unsigned warned_at = 0;
     for (unsigned i = 1; i <= 400; i++) {
@@ -411,10 +411,10 @@ static void plain_leak_in_an_old_process_is_named_after_a_minute(void **state)
 static void what_reaches_its_limit_soon_is_not_waited_for(void **state)
 {
     (void)state;
-    fake_world_set_u64(process(), WI_PROCESS_MEMORY_LIMIT, 200000000);
+    fake_view_set_u64(process(), WI_PROCESS_MEMORY_LIMIT, 200000000);
     for (unsigned i = 1; i <= 45; i++) {
         set_memory(BASE + 2e6 * i);
-        fake_world_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
+        fake_view_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
         set_uptime(i);
         look();
     }
@@ -424,7 +424,7 @@ static void what_reaches_its_limit_soon_is_not_waited_for(void **state)
     assert_null(found("memory_limit"));
     for (unsigned i = 46; i <= 82; i++) {
         set_memory(BASE + 2e6 * i);
-        fake_world_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
+        fake_view_set_u64(process(), WI_PROCESS_MEMORY_USED, (uint64_t)(BASE + 2e6 * i));
         look();
     }
     assert_string_equal(text(found("memory_limit"), WI_WARNING_SEVERITY), "critical");
@@ -433,7 +433,7 @@ static void what_reaches_its_limit_soon_is_not_waited_for(void **state)
 static void slow_leak_is_a_warning_after_half_an_hour(void **state)
 {
     (void)state;
-    struct wi_row *slow = fake_world_add_channel(world, "slow", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *slow = fake_view_add_channel(view, "slow", 0, 0, WEIR_UNBOUNDED);
     unsigned warned_at = 0;
     for (unsigned i = 1; i <= 3600; i++) {
         double depth = 2.0 * i + 40 * (1 + noise());
@@ -451,7 +451,7 @@ static void slow_leak_is_a_warning_after_half_an_hour(void **state)
 static void bursts_are_silent(void **state)
 {
     (void)state;
-    struct wi_row *bursty = fake_world_add_channel(world, "bursty", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *bursty = fake_view_add_channel(view, "bursty", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 0; i < 3600; i++) {
         double depth = 5000.0 * (i % 8) + 300 * (1 + noise());
         set_depth(bursty, depth, 6000 * i, 200);
@@ -468,7 +468,7 @@ static void sawtooth_of_15_minutes_is_silent(void **state)
     (void)state;
     /* A batch that is worked off every quarter of an hour; then one with a hundred times as much. */
     for (double slope = 10; slope <= 1000; slope *= 100) {
-        struct wi_row *batch = fake_world_add_channel(world, "batch", 0, 0, WEIR_UNBOUNDED);
+        struct wi_row *batch = fake_view_add_channel(view, "batch", 0, 0, WEIR_UNBOUNDED);
         for (unsigned i = 0; i < 4 * 3600; i++) {
             double depth = slope * (i % 900) + 0.3 * slope * (1 + noise());
             set_depth(batch, depth, 6000 * i, 200);
@@ -480,7 +480,7 @@ static void sawtooth_of_15_minutes_is_silent(void **state)
                 assert_silent("sawtooth", i);
             }
         }
-        fake_world_remove(world, batch);
+        fake_view_remove(view, batch);
         look();
     }
 }
@@ -531,7 +531,7 @@ static void memory_that_comes_and_goes_is_silent(void **state)
 static void healthy_server_is_silent_for_a_day(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     for (unsigned i = 1; i <= 86400; i++) {
         double daily = 1 + 0.8 * sin(2 * 3.14159265 * i / 86400);
         set_depth(moves, daily * 40 * (1 + noise()), 6000 * i, 200);
@@ -587,12 +587,12 @@ static void past_end(struct past *past)
 {
     assert_int_equal(wi_history_read_bytes(past->bytes, WI_HISTORY_BYTES, &past->history, NULL),
                      WEIR_OK);
-    fake_world_set_history(world, &past->history);
+    fake_view_set_history(view, &past->history);
 }
 
 static struct wi_row *late_channel(double depth, uint64_t served)
 {
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     moves->id = UINT64_C(1) << 32 | 3;
     set_depth(moves, depth, served, 200);
     return moves;
@@ -655,8 +655,8 @@ static void of_a_dead_process_it_is_said_what_grew_until_when(void **state)
     past_end(&past);
     late_channel(6000 * 40 + 2000, 6000 * 40 + 2000);
     set_memory(BASE + 208.0 * 6000 * 40);
-    fake_world_set_state(world, WI_STATE_DEAD);
-    fake_world_set_as_of_nanos(world, now);
+    fake_view_set_state(view, WI_STATE_DEAD);
+    fake_view_set_as_of_nanos(view, now);
     now += 5000 * SECOND;
     for (unsigned i = 0; i < 3; i++) {
         look();
@@ -681,8 +681,8 @@ static const struct wi_row *dead_after(unsigned seconds, double depth)
     past_end(&past);
     late_channel(depth, 6000 * seconds);
     set_memory(BASE);
-    fake_world_set_state(world, WI_STATE_DEAD);
-    fake_world_set_as_of_nanos(world, now);
+    fake_view_set_state(view, WI_STATE_DEAD);
+    fake_view_set_as_of_nanos(view, now);
     look();
     free(past.bytes);
     return found("channel_left");
@@ -710,9 +710,9 @@ static void of_a_long_life_it_is_said_that_nothing_grew(void **state)
 static void without_a_history_the_dead_tell_what_was_left(void **state)
 {
     (void)state;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 0, 0, WEIR_UNBOUNDED);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
     set_depth(moves, 200000, 200000, 200);
-    fake_world_set_state(world, WI_STATE_DEAD);
+    fake_view_set_state(view, WI_STATE_DEAD);
     look();
     assert_true(is_bad(found("channel_left")));
     assert_string_equal(text(found("channel_left"), WI_WARNING_TEXT),

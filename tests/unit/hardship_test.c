@@ -6,7 +6,7 @@
 #include "child.h"
 #include "segment/find.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -39,12 +39,12 @@ static struct weir_channel *open_channel(const char *name)
 /* A number of the first channel, as this process sees it. */
 static uint64_t number_of(int metric)
 {
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_count(world, WI_CHANNEL) > 0);
-    uint64_t number = wi_world_row(world, WI_CHANNEL, 0)->value[metric].u.u64;
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) > 0);
+    uint64_t number = wi_process_view_row(view, WI_CHANNEL, 0)->value[metric].u.u64;
+    wi_process_view_close(view);
     return number;
 }
 
@@ -292,12 +292,12 @@ static void work(struct weir_channel *channel)
             weir_channel_send(own[i], 1);
         }
     }
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
     int seen = 0;
-    for (size_t i = 0; i < wi_world_count(world, WI_CHANNEL); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_CHANNEL, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_CHANNEL); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, i);
         uint64_t depth = row->value[WI_CHANNEL_DEPTH].u.u64;
         if (strncmp(row->name, "own-", 4) == 0) {
             CHECK(depth == strtoull(row->name + 4, NULL, 10) + 1);
@@ -309,11 +309,11 @@ static void work(struct weir_channel *channel)
     CHECK(seen == 300);
     uint64_t handles = 0;
     for (int kind = WI_CHANNEL; kind <= WI_GAUGE; kind++) {
-        handles += wi_world_count(world, (enum wi_kind)kind);
+        handles += wi_process_view_count(view, (enum wi_kind)kind);
     }
     CHECK(wi_segment_header()->n_handles == handles);
     CHECK(wi_segment_header()->used_bytes <= wi_segment_header()->reserved_bytes);
-    wi_world_close(world);
+    wi_process_view_close(view);
     exit(0);
 }
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 #include "session/health.h"
 
@@ -100,18 +100,18 @@ static void broken_requests_are_invalid_and_unknown_fields_are_passed_over(void 
 static void the_status_follows_what_can_be_read(void **state)
 {
     struct peer *peer = *state;
-    struct wi_served *served = peer->worlds.first;
-    fake_world_fail_refresh(peer->world, WEIR_E_CORRUPT, "broken");
-    wi_worlds_refresh(&peer->worlds, served, peer->now, NULL);
+    struct wi_served *served = peer->views.first;
+    fake_view_fail_refresh(peer->view, WEIR_E_CORRUPT, "broken");
+    wi_process_views_refresh(&peer->views, served, peer->now, NULL);
     assert_int_equal(status_of(ask(peer, HEALTH "Check", "")), NOT_SERVING);
-    peer->worlds.is_changing = true; /* weir serve goes on */
+    peer->views.is_changing = true; /* weir serve goes on */
     assert_int_equal(status_of(ask(peer, HEALTH "Check", "")), SERVING);
 }
 
 static void watch_says_each_change_once_and_stays_open(void **state)
 {
     struct peer *peer = *state;
-    struct wi_served *served = peer->worlds.first;
+    struct wi_served *served = peer->views.first;
     struct answer *answer = ask(peer, HEALTH "Watch", "weir.v1.Agent");
     assert_int_equal(status_of(answer), SERVING);
     for (int i = 0; i < 120; i++) {
@@ -149,7 +149,7 @@ static void an_unknown_service_is_watched(void **state)
 static void a_watcher_that_is_slow_hears_the_latest(void **state)
 {
     struct peer *peer = *state;
-    struct wi_served *served = peer->worlds.first;
+    struct wi_served *served = peer->views.first;
     struct answer *answer = ask(peer, HEALTH "Watch", "");
     served->status = WEIR_E_CORRUPT;
     peer_pass(peer, SECOND); /* in flight */

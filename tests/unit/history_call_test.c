@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 #include "session/past.h"
 #include "snapshot/history.h"
@@ -24,7 +24,7 @@ static struct peer *peer;
 static Weir__V1__HistoryRequest request;
 static Weir__V1__Series *series[WI_HISTORY_TRACKS];
 static size_t n_series;
-static uint64_t world_now; /* a refresh of the fake world would set the session's */
+static uint64_t view_now; /* a refresh of the fake process view would set the session's */
 
 static void put_row(enum wi_history_ring ring, uint64_t sequence)
 {
@@ -58,8 +58,8 @@ static int set_up(void **state)
     assert_int_equal(wi_history_read_bytes(bytes, WI_HISTORY_BYTES, history, NULL), WEIR_OK);
     assert_int_equal(peer_set_up(state), 0);
     peer = *state;
-    fake_world_set_history(peer->world, history);
-    world_now = 2000 * SECOND;
+    fake_view_set_history(peer->view, history);
+    view_now = 2000 * SECOND;
     weir__v1__history_request__init(&request);
     return 0;
 }
@@ -78,7 +78,7 @@ static int tear_down(void **state)
 /* Asks, and unpacks what comes; the number of turns that the server took. */
 static int ask(const char *status)
 {
-    fake_world_set_monotonic_nanos(peer->world, world_now);
+    fake_view_set_monotonic_nanos(peer->view, view_now);
     struct answer *answer = peer_call(peer, "History", &request);
     int turns = 0;
     for (; !answer->is_closed && turns < 10000; turns++) {
@@ -219,7 +219,7 @@ static void gaps_are_no_numbers_and_one_missing_second_is_bridged(void **state)
 static void minutes_reach_back_a_day(void **state)
 {
     (void)state;
-    world_now = 3000 * 60 * SECOND;
+    view_now = 3000 * 60 * SECOND;
     for (uint64_t m = 1000; m <= 3000; m++) {
         put_row(WI_HISTORY_MINUTES, m);
     }
@@ -240,7 +240,7 @@ static void of_a_process_that_ended_the_last_rows_are_told(void **state)
     for (uint64_t s = 100; s <= 120; s++) {
         put_row(WI_HISTORY_SECONDS, s);
     }
-    fake_world_set_state(peer->world, WI_STATE_DEAD);
+    fake_view_set_state(peer->view, WI_STATE_DEAD);
     ask("0");
     assert_int_equal(n_series, N_CHANNELS);
     assert_int_equal(series[0]->last_read_nanos, 0);
@@ -252,7 +252,7 @@ static void without_a_history_the_call_ends_well(void **state)
 {
     (void)state;
     ask("0"); /* a file without rows */
-    fake_world_set_history(peer->world, NULL);
+    fake_view_set_history(peer->view, NULL);
     ask("0");
     request.kind = WEIR__V1__KIND__KIND_WARNING; /* a kind without a trend */
     ask("0");
@@ -301,7 +301,7 @@ static void lack_of_memory_ends_the_call_and_nothing_else(void **state)
     }
     size_t n_good = 0;
     for (uint64_t nth = 1; nth < 60; nth++) {
-        fake_world_set_monotonic_nanos(peer->world, world_now);
+        fake_view_set_monotonic_nanos(peer->view, view_now);
         struct answer *answer = peer_call(peer, "History", &request);
         peer->memory.countdown = nth;
         for (int i = 0; i < 200 && !answer->is_closed && peer->status == WEIR_OK; i++) {
@@ -316,7 +316,7 @@ static void lack_of_memory_ends_the_call_and_nothing_else(void **state)
         peer_destroy(peer);
         peer_set_up(state);
         peer = *state;
-        fake_world_set_history(peer->world, history);
+        fake_view_set_history(peer->view, history);
     }
     assert_true(n_good > 5 && n_good < 55);
 }

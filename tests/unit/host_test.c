@@ -8,7 +8,7 @@
  */
 #include "caller.h"
 #include "child.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/agent.h"
 
 #include <stdarg.h>
@@ -129,11 +129,11 @@ static bool is_served(void)
 
 static uint64_t sent(void)
 {
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    uint64_t n = wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64;
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    uint64_t n = wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64;
+    wi_process_view_close(view);
     return n;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctest: own-program */
 /* HTTP, driven by hand: client sockets and wi_http_run in one thread, time given. */
-#include "fake_world.h"
+#include "fake_view.h"
 #include "wire/address.h"
 #include "wire/http.h"
 
@@ -25,8 +25,8 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static struct wi_world *world;
-static struct wi_worlds worlds;
+static struct wi_process_view *view;
+static struct wi_process_views views;
 static struct wi_http *http;
 static uint64_t now;
 static MHD_PanicCallback panic;
@@ -70,23 +70,23 @@ static int setup(void **state)
     (void)state;
     struct wi_http_options options = {.address = "127.0.0.1:0", .hosts = "game.test, Other.Test"};
     struct weir_error error;
-    world = fake_world_create("game");
-    fake_world_add_channel(world, "moves", 5000, 904, WEIR_UNBOUNDED);
+    view = fake_view_create("game");
+    fake_view_add_channel(view, "moves", 5000, 904, WEIR_UNBOUNDED);
     now = 1000 * SECOND;
-    fake_world_set_monotonic_nanos(world, 0);
-    wi_worlds_init(&worlds, false);
-    assert_int_equal(wi_worlds_add(&worlds, world), WEIR_OK);
+    fake_view_set_monotonic_nanos(view, 0);
+    wi_process_views_init(&views, false);
+    assert_int_equal(wi_process_views_add(&views, view), WEIR_OK);
     must_panic = false;
     must_lack_memory = false;
     n_compressions = 0;
-    return wi_http_create(&options, &worlds, &http, &error) == WEIR_OK ? 0 : 1;
+    return wi_http_create(&options, &views, &http, &error) == WEIR_OK ? 0 : 1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
     wi_http_destroy(http);
-    wi_worlds_finish(&worlds);
+    wi_process_views_finish(&views);
     return 0;
 }
 
@@ -174,7 +174,7 @@ static void metrics_in_both_formats(void **state)
     assert_answer(GET("/metrics", "Host: localhost\r\nAccept: application/openmetrics-text\r\n"),
                   "200", "\n# EOF\n");
     assert_non_null(strstr(answer, "Content-Type: application/openmetrics-text; version=1.0.0"));
-    assert_int_equal(wi_world_self(world)->scrapes, 2);
+    assert_int_equal(wi_process_view_self(view)->scrapes, 2);
 }
 
 static void head_has_no_body(void **state)
@@ -189,7 +189,7 @@ static void health_follows_the_last_reading(void **state)
 {
     (void)state;
     assert_answer(GET("/healthz", "Host: 127.0.0.1\r\n"), "200", "\r\n\r\nok\n");
-    fake_world_fail_refresh(world, WEIR_E_CORRUPT, "broken");
+    fake_view_fail_refresh(view, WEIR_E_CORRUPT, "broken");
     now += SECOND;
     assert_answer(GET("/healthz", "Host: 127.0.0.1\r\n"), "503", "cannot be read");
     assert_answer(GET("/metrics", "Host: 127.0.0.1\r\n"), "503", "cannot be read");
@@ -241,7 +241,7 @@ static void foreign_hosts_are_refused(void **state)
     assert_answer(GET("/metrics", ""), "40", "");
     assert_answer(GET("/metrics", "Host: other.test\r\n"), "200", "weir_");
     assert_answer("GET /healthz HTTP/1.0\r\n\r\n", "200", "ok");
-    assert_true(wi_world_self(world)->http_rejected >= 2);
+    assert_true(wi_process_view_self(view)->http_rejected >= 2);
 }
 
 #define TOKEN "0123456789abcdef"
@@ -254,7 +254,7 @@ static struct wi_token *ask_for_token(const char *path)
     assert_int_equal(wi_token_open(path, NULL, NULL, &token, &error), WEIR_OK);
     struct wi_http_options options = {.address = "127.0.0.1:0", .token = token};
     wi_http_destroy(http);
-    assert_int_equal(wi_http_create(&options, &worlds, &http, &error), WEIR_OK);
+    assert_int_equal(wi_http_create(&options, &views, &http, &error), WEIR_OK);
     return token;
 }
 
@@ -277,7 +277,7 @@ static void whoever_does_not_show_the_token_gets_401(void **state)
     assert_int_equal(write(fd, TOKEN "\n", sizeof(TOKEN)), sizeof(TOKEN));
     close(fd);
     token = ask_for_token(path);
-    uint64_t rejected = wi_world_self(world)->http_rejected;
+    uint64_t rejected = wi_process_view_self(view)->http_rejected;
     assert_answer(GET("/metrics", "Host: localhost\r\n"), "401", "WWW-Authenticate: Bearer\r\n");
     assert_null(strstr(answer, "weir_"));
     assert_answer(GET("/nothing", "Host: localhost\r\n"), "401", "");
@@ -288,7 +288,7 @@ static void whoever_does_not_show_the_token_gets_401(void **state)
     assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN
                                   "\r\nAuthorization: Bearer x\r\n"),
                   "401", "");
-    assert_int_equal(wi_world_self(world)->http_rejected, rejected + 5);
+    assert_int_equal(wi_process_view_self(view)->http_rejected, rejected + 5);
     assert_answer(GET("/metrics", "Host: localhost\r\nAuthorization: Bearer " TOKEN "\r\n"), "200",
                   "weir_channel_depth");
     assert_answer(GET("/metrics", "Host: evil.example\r\nAuthorization: Bearer " TOKEN "\r\n"),
@@ -328,7 +328,7 @@ static void health_is_told_without_the_token(void **state)
         assert_answer(request, "401", "");
         assert_null(strstr(answer, "weir_"));
     }
-    fake_world_fail_refresh(world, WEIR_E_CORRUPT, "a secret reason");
+    fake_view_fail_refresh(view, WEIR_E_CORRUPT, "a secret reason");
     now += SECOND;
     assert_answer(GET("/healthz", "Host: localhost\r\n"), "503", "cannot be read");
     assert_null(strstr(answer, "secret"));
@@ -427,7 +427,7 @@ static void gzip_comes_where_it_is_asked_for(void **state)
     char *text = unpacked();
     assert_true(n_answer < strlen(plain));
     assert_string_equal(text, plain);
-    assert_int_equal(fake_world_refreshes(world), 1);
+    assert_int_equal(fake_view_refreshes(view), 1);
     free(text);
     free(plain);
 
@@ -442,7 +442,7 @@ static void gzip_comes_where_it_is_asked_for(void **state)
     text = unpacked();
     assert_non_null(strstr(text, "weir_channel_depth"));
     free(text);
-    assert_int_equal(fake_world_refreshes(world), 2);
+    assert_int_equal(fake_view_refreshes(view), 2);
 
     assert_answer("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n"
                   "Connection: close\r\n\r\n",
@@ -506,14 +506,14 @@ static void oversized_heads_are_refused(void **state)
 
     close(fd);
     assert_null(strstr(answer, "weir_channel"));
-    assert_int_equal(wi_world_self(world)->protocol_errors, 1);
+    assert_int_equal(wi_process_view_self(view)->protocol_errors, 1);
 }
 
 static void garbage_is_counted(void **state)
 {
     (void)state;
     assert_null(strstr(ask("\x16\x03\x01 not http at all\r\n\r\n"), " 200 "));
-    assert_int_equal(wi_world_self(world)->protocol_errors, 1);
+    assert_int_equal(wi_process_view_self(view)->protocol_errors, 1);
 }
 
 static void scrapes_within_a_quarter_second_share_one_rendering(void **state)
@@ -522,11 +522,11 @@ static void scrapes_within_a_quarter_second_share_one_rendering(void **state)
     for (unsigned i = 0; i < 20; i++) {
         ask(GET("/metrics", "Host: localhost\r\n"));
     }
-    assert_int_equal(fake_world_refreshes(world), 1);
+    assert_int_equal(fake_view_refreshes(view), 1);
     now += 300 * 1000000;
     ask(GET("/metrics", "Host: localhost\r\n"));
-    assert_int_equal(fake_world_refreshes(world), 2);
-    assert_int_equal(wi_world_self(world)->scrapes, 21);
+    assert_int_equal(fake_view_refreshes(view), 2);
+    assert_int_equal(wi_process_view_self(view)->scrapes, 21);
 }
 
 static void connection_is_kept_for_the_next_scrape(void **state)
@@ -556,7 +556,7 @@ static void half_requests_do_not_keep_others_out(void **state)
     for (unsigned i = 0; i < 300; i++) {
         close(half[i]);
     }
-    assert_true(wi_world_self(world)->http_rejected >= 300 - 32);
+    assert_true(wi_process_view_self(view)->http_rejected >= 300 - 32);
 }
 
 static void request_that_trickles_in_meets_the_deadline(void **state)
@@ -574,7 +574,7 @@ static void request_that_trickles_in_meets_the_deadline(void **state)
 
     close(fd);
     assert_string_equal(answer, "");
-    assert_int_equal(wi_world_self(world)->http_rejected, 1);
+    assert_int_equal(wi_process_view_self(view)->http_rejected, 1);
 }
 
 static void readers_that_stop_give_way(void **state)
@@ -585,8 +585,8 @@ static void readers_that_stop_give_way(void **state)
     histogram.bucket[3] = 1;
     for (unsigned i = 0; i < 250; i++) {
         snprintf(name, sizeof(name), "a rather long name of a channel, number %u", i);
-        struct wi_row *row = fake_world_add_channel(world, name, 9, 1, 100);
-        fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+        struct wi_row *row = fake_view_add_channel(view, name, 9, 1, 100);
+        fake_view_set_histogram(view, row, WI_CHANNEL_WAIT, &histogram);
     }
     int stopped[40];
     for (unsigned i = 0; i < 40; i++) {

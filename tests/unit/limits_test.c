@@ -8,7 +8,7 @@
 #include "segment/layout.h"
 #include "segment/mapping.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -47,18 +47,18 @@ static void fill(void)
         weir_channel_send(channel, 1);
     } while (channel && opened < 2000000);
     CHECK(channel == NULL);
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_count(world, WI_CHANNEL) == (size_t)opened);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == (size_t)opened);
     for (int i = 0; i < opened; i++) {
-        const struct wi_row *row = wi_world_row(world, WI_CHANNEL, (size_t)i);
+        const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, (size_t)i);
         CHECK(row->value[WI_CHANNEL_DEPTH].u.u64 == 1);
         CHECK(row->value[WI_CHANNEL_SENT].u.u64 == 2);
     }
-    const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
+    const struct wi_row *agent = wi_process_view_row(view, WI_AGENT, 0);
     CHECK(agent->value[WI_AGENT_HANDLES_REFUSED].u.u64 == 1);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void mount_small(const char *dir, const char *size)
@@ -293,12 +293,12 @@ static void has_more_threads_than_shards(const char *dir)
     for (int i = 0; i < N; i++) {
         pthread_join(threads[i], NULL);
     }
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64 == 2 * N);
-    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_CELLS_REFUSED].u.u64 == 100);
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_SENT].u.u64 == 2 * N);
+    CHECK(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_CELLS_REFUSED].u.u64 == 100);
+    wi_process_view_close(view);
 }
 
 static void *touches_all_and_stays(void *must_start)

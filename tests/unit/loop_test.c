@@ -2,7 +2,7 @@
 /* Event loops: iterations, busy and idle time, timers. */
 #include "child.h"
 #include "hook/clock.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -14,13 +14,13 @@
 #define MILLI  UINT64_C(1000000)
 
 static struct weir_error error;
-static struct wi_world *world;
+static struct wi_process_view *view;
 static uint64_t now = 1000 * SECOND;
 
 static struct weir_loop *start(uint64_t period)
 {
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     struct weir_loop_options options = WEIR_LOOP_INIT("network");
     options.period_nanos = period;
     return weir_loop_open(&options);
@@ -29,12 +29,12 @@ static struct weir_loop *start(uint64_t period)
 static void look(void)
 {
     now += SECOND;
-    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
 }
 
 static double number(int metric)
 {
-    return wi_value_number(&wi_world_row(world, WI_LOOP, 0)->value[metric], -1);
+    return wi_value_number(&wi_process_view_row(view, WI_LOOP, 0)->value[metric], -1);
 }
 
 static double pass(uint64_t nanos)
@@ -73,9 +73,9 @@ static void shows_what_a_loop_does(const char *dir)
     CHECK(number(WI_LOOP_ITERATION_P50) > 0.0008);
     CHECK(number(WI_LOOP_CURRENT) == 0);
     CHECK(number(WI_LOOP_UTILISATION) > 0.1 && number(WI_LOOP_UTILISATION) < 0.9);
-    CHECK(strncmp(wi_world_row(world, WI_LOOP, 0)->value[WI_LOOP_SOURCE].u.text,
+    CHECK(strncmp(wi_process_view_row(view, WI_LOOP, 0)->value[WI_LOOP_SOURCE].u.text,
                   "loop_test.c:", 12) == 0);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void a_loop_that_hangs_shows(const char *dir)
@@ -93,7 +93,7 @@ static void a_loop_that_hangs_shows(const char *dir)
     weir_loop_end(loop); /* nor a second end */
     look();
     CHECK(number(WI_LOOP_ITERATIONS) == 1 && number(WI_LOOP_CURRENT) == 0);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void shows_late_timers(const char *dir)
@@ -111,8 +111,8 @@ static void shows_late_timers(const char *dir)
     CHECK(number(WI_LOOP_LATENESS_MAX) == 0.05 && number(WI_LOOP_PERIOD) == 0.002);
     weir_loop_close(loop);
     look();
-    CHECK(wi_world_count(world, WI_LOOP) == 0);
-    wi_world_close(world);
+    CHECK(wi_process_view_count(view, WI_LOOP) == 0);
+    wi_process_view_close(view);
 }
 
 static void nothing_is_a_loop_too(const char *dir)

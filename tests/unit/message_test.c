@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "encode/weir.h"
-#include "fake_world.h"
+#include "fake_view.h"
 
 #include "weir/v1/agent.pb-c.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct state {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wi_memory memory;
     struct wi_buffer buffer;
 };
@@ -26,7 +26,7 @@ struct state {
 static int set_up(void **state)
 {
     struct state *s = calloc(1, sizeof(*s));
-    s->world = fake_world_create("game");
+    s->view = fake_view_create("game");
     s->memory.limit = UINT64_MAX;
     wi_buffer_init(&s->buffer, WI_MESSAGE_ROOM);
     *state = s;
@@ -38,7 +38,7 @@ static int tear_down(void **state)
     struct state *s = *state;
     assert_int_equal(s->memory.bytes, 0);
     wi_buffer_finish(&s->buffer);
-    wi_world_close(s->world);
+    wi_process_view_close(s->view);
     free(s);
     return 0;
 }
@@ -72,7 +72,7 @@ static struct wi_query all_of(enum wi_kind kind)
 static Weir__V1__Update *update(struct state *s, const struct wi_query *queries, size_t n)
 {
     wi_buffer_clear(&s->buffer);
-    assert_int_equal(wi_weir_update(s->world, queries, n, 7, &s->memory, &s->buffer), WEIR_OK);
+    assert_int_equal(wi_weir_update(s->view, queries, n, 7, &s->memory, &s->buffer), WEIR_OK);
     return (Weir__V1__Update *)unpack(s, &weir__v1__update__descriptor);
 }
 
@@ -98,7 +98,7 @@ static void description_has_every_metric_and_the_facts(void **state)
     struct state *s = *state;
 
     assert_int_equal(
-        wi_weir_description(s->world, "127.0.0.1:9464", "127.0.0.1:6669", "no socket", &s->buffer),
+        wi_weir_description(s->view, "127.0.0.1:9464", "127.0.0.1:6669", "no socket", &s->buffer),
         WEIR_OK);
 
     Weir__V1__Description *message =
@@ -137,19 +137,19 @@ static void description_has_every_metric_and_the_facts(void **state)
 static void values_of_every_type_arrive(void **state)
 {
     struct state *s = *state;
-    struct wi_row *row = fake_world_add(s->world, WI_CHANNEL, "moves");
-    fake_world_set_u64(row, 0, UINT64_MAX);
-    fake_world_set_u64(row, 1, 0);
-    fake_world_set_i64(row, 2, INT64_MIN);
-    fake_world_set_i64(row, 3, -5);
-    fake_world_set_f64(row, 4, -0.125);
-    fake_world_set_f64(row, 5, INFINITY);
-    fake_world_set_text(s->world, row, 6, "");
-    fake_world_set_text(s->world, row, 7, "gr\xc3\xbcn");
+    struct wi_row *row = fake_view_add(s->view, WI_CHANNEL, "moves");
+    fake_view_set_u64(row, 0, UINT64_MAX);
+    fake_view_set_u64(row, 1, 0);
+    fake_view_set_i64(row, 2, INT64_MIN);
+    fake_view_set_i64(row, 3, -5);
+    fake_view_set_f64(row, 4, -0.125);
+    fake_view_set_f64(row, 5, INFINITY);
+    fake_view_set_text(s->view, row, 6, "");
+    fake_view_set_text(s->view, row, 7, "gr\xc3\xbcn");
     struct wi_query query = all_of(WI_CHANNEL);
 
     wi_buffer_clear(&s->buffer);
-    assert_int_equal(wi_weir_update(s->world, &query, 1, 7, &s->memory, &s->buffer), WEIR_OK);
+    assert_int_equal(wi_weir_update(s->view, &query, 1, 7, &s->memory, &s->buffer), WEIR_OK);
 
     /* Not by the oracle: protobuf-c leaves an empty text in a oneof out. */
     Weir__V1__Update *message = weir__v1__update__unpack(NULL, s->buffer.length, s->buffer.bytes);
@@ -167,16 +167,16 @@ static void values_of_every_type_arrive(void **state)
     assert_int_equal(values[8]->value_case, WEIR__V1__VALUE__VALUE__NOT_SET);
     assert_int_equal(message->skipped, 7);
     assert_string_equal(message->state, "running");
-    assert_int_equal(message->unix_nanos, wi_world_unix_nanos(s->world));
-    assert_int_equal(message->read_nanos, wi_world_monotonic_nanos(s->world));
+    assert_int_equal(message->unix_nanos, wi_process_view_unix_nanos(s->view));
+    assert_int_equal(message->read_nanos, wi_process_view_monotonic_nanos(s->view));
     weir__v1__update__free_unpacked(message, NULL);
 }
 
 static void tables_come_in_the_order_of_the_queries_with_their_columns(void **state)
 {
     struct state *s = *state;
-    fake_world_add_channel(s->world, "moves", 10, 4, WEIR_UNBOUNDED);
-    fake_world_add_semaphore(s->world, "slots", 4, 1);
+    fake_view_add_channel(s->view, "moves", 10, 4, WEIR_UNBOUNDED);
+    fake_view_add_semaphore(s->view, "slots", 4, 1);
     struct wi_query queries[2] = {all_of(WI_SEMAPHORE), all_of(WI_CHANNEL)};
     queries[1].columns[0] = WI_CHANNEL_SENT;
     queries[1].columns[1] = WI_CHANNEL_DEPTH;
@@ -198,11 +198,11 @@ static void tables_come_in_the_order_of_the_queries_with_their_columns(void **st
 static void rows_are_sorted_filtered_and_cut(void **state)
 {
     struct state *s = *state;
-    fake_world_add_channel(s->world, "d", 1, 0, WEIR_UNBOUNDED);
-    fake_world_add_channel(s->world, "b", 30, 0, 40);
-    fake_world_add_channel(s->world, "a", 20, 0, WEIR_UNBOUNDED);
-    fake_world_add_channel(s->world, "c", 20, 0, 100);
-    fake_world_add_channel(s->world, "bb", 20, 0, 20);
+    fake_view_add_channel(s->view, "d", 1, 0, WEIR_UNBOUNDED);
+    fake_view_add_channel(s->view, "b", 30, 0, 40);
+    fake_view_add_channel(s->view, "a", 20, 0, WEIR_UNBOUNDED);
+    fake_view_add_channel(s->view, "c", 20, 0, 100);
+    fake_view_add_channel(s->view, "bb", 20, 0, 20);
     struct wi_query query = all_of(WI_CHANNEL);
 
     sorted_gives(s, query, "a b bb c d");
@@ -242,12 +242,12 @@ static void rows_of_one_text_or_one_id_are_picked(void **state)
                    {"d", "moves", "gone", 5}, {"e", "moves", "open", 1}, {"f", NULL, "gone", 8}};
     struct wi_row *rows[6];
     for (size_t i = 0; i < 6; i++) {
-        rows[i] = fake_world_add(s->world, WI_SENDER, senders[i].name);
+        rows[i] = fake_view_add(s->view, WI_SENDER, senders[i].name);
         if (senders[i].channel) {
-            fake_world_set_text(s->world, rows[i], WI_SENDER_CHANNEL, senders[i].channel);
+            fake_view_set_text(s->view, rows[i], WI_SENDER_CHANNEL, senders[i].channel);
         }
-        fake_world_set_text(s->world, rows[i], WI_SENDER_STATE, senders[i].state);
-        fake_world_set_u64(rows[i], WI_SENDER_IN_FLIGHT, senders[i].in_flight);
+        fake_view_set_text(s->view, rows[i], WI_SENDER_STATE, senders[i].state);
+        fake_view_set_u64(rows[i], WI_SENDER_IN_FLIGHT, senders[i].in_flight);
     }
     struct wi_query query = all_of(WI_SENDER);
 
@@ -285,14 +285,14 @@ static const Weir__V1__Histogram *histogram_of(const Weir__V1__Row *row, uint32_
 static void histograms_come_where_they_are_asked_for(void **state)
 {
     struct state *s = *state;
-    struct wi_row *row = fake_world_add(s->world, WI_LOOP, "main");
+    struct wi_row *row = fake_view_add(s->view, WI_LOOP, "main");
     struct weir_histogram iterations = {.sum = UINT64_MAX, .max = 123456}, none = {.sum = 0};
     iterations.bucket[0] = 3;
     iterations.bucket[8] = UINT64_MAX;
     iterations.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 1;
-    fake_world_set_histogram(s->world, row, WI_LOOP_ITERATION, &iterations);
-    fake_world_set_histogram(s->world, row, WI_LOOP_LATENESS, &none);
-    fake_world_add(s->world, WI_LOOP, "other");
+    fake_view_set_histogram(s->view, row, WI_LOOP_ITERATION, &iterations);
+    fake_view_set_histogram(s->view, row, WI_LOOP_LATENESS, &none);
+    fake_view_add(s->view, WI_LOOP, "other");
     struct wi_query query = all_of(WI_LOOP);
 
     Weir__V1__Update *message = update(s, &query, 1);
@@ -325,7 +325,7 @@ static void counts_tell_what_a_cut_table_leaves_out(void **state)
     char name[32];
     for (int i = 0; i < 50; i++) {
         snprintf(name, sizeof(name), "%s%02d", i % 5 ? "even" : "five", i);
-        fake_world_add_channel(s->world, name, (uint64_t)i, 0, 100);
+        fake_view_add_channel(s->view, name, (uint64_t)i, 0, 100);
     }
     struct wi_query query = all_of(WI_CHANNEL);
     query.filter = "five*";
@@ -345,7 +345,7 @@ static void a_table_says_where_a_moved_window_begins(void **state)
     uint64_t ids[6];
     for (int i = 0; i < 6; i++) {
         const char name[] = {(char)('a' + i), '\0'};
-        ids[i] = fake_world_add_channel(s->world, name, 0, 0, 100)->id;
+        ids[i] = fake_view_add_channel(s->view, name, 0, 0, 100)->id;
     }
     struct wi_query query = all_of(WI_CHANNEL);
     query.limit = 2;
@@ -366,9 +366,9 @@ static void an_update_never_exceeds_its_limit(void **state)
     memset(full.bucket, 0xff, sizeof(full.bucket));
     for (int i = 0; i < 12000; i++) {
         snprintf(name, sizeof(name), "%0126d", i);
-        struct wi_row *row = fake_world_add_channel(s->world, name, UINT64_MAX, 1, 100);
+        struct wi_row *row = fake_view_add_channel(s->view, name, UINT64_MAX, 1, 100);
         if (i < 1000) {
-            fake_world_set_histogram(s->world, row, WI_CHANNEL_WAIT, &full);
+            fake_view_set_histogram(s->view, row, WI_CHANNEL_WAIT, &full);
         }
     }
     struct wi_query queries[16];
@@ -401,9 +401,9 @@ static void long_texts_are_cut_at_a_whole_character(void **state)
         memcpy(text + i, "\xe2\x82\xac", 3);
     }
     text[6000] = '\0';
-    struct wi_row *row = fake_world_add(s->world, WI_WARNING, "moves");
+    struct wi_row *row = fake_view_add(s->view, WI_WARNING, "moves");
     for (int i = 0; i < WI_WARNING_N_METRICS; i++) {
-        fake_world_set_text(s->world, row, i, text);
+        fake_view_set_text(s->view, row, i, text);
     }
     struct wi_query query = all_of(WI_WARNING);
 
@@ -428,7 +428,7 @@ static size_t page_ids(const Weir__V1__Update *page, int kind, uint64_t *ids, si
 static Weir__V1__Update *next_page(struct state *s, struct wi_snapshot *snapshot)
 {
     wi_buffer_clear(&s->buffer);
-    assert_int_equal(wi_weir_page(s->world, snapshot, &s->buffer), WEIR_OK);
+    assert_int_equal(wi_weir_page(s->view, snapshot, &s->buffer), WEIR_OK);
     return (Weir__V1__Update *)unpack(s, &weir__v1__update__descriptor);
 }
 
@@ -442,10 +442,10 @@ static void a_snapshot_has_every_row_once_while_rows_come_and_go(void **state)
     static uint64_t all_ids[N];
     for (int i = 0; i < N; i++) {
         snprintf(name, sizeof(name), "channel%d", i);
-        rows[i] = fake_world_add_channel(s->world, name, 1000000, 1, 100);
+        rows[i] = fake_view_add_channel(s->view, name, 1000000, 1, 100);
         all_ids[i] = rows[i]->id;
     }
-    fake_world_add_semaphore(s->world, "slots", 4, 1);
+    fake_view_add_semaphore(s->view, "slots", 4, 1);
 
     struct wi_snapshot snapshot = {0};
     size_t n_ids = 0;
@@ -456,15 +456,15 @@ static void a_snapshot_has_every_row_once_while_rows_come_and_go(void **state)
         weir__v1__update__free_unpacked(page, NULL);
         if (n_pages++ == 0) {
             for (int i = 0; i < 100; i++) { /* of those sent: the place moves to the front */
-                fake_world_remove(s->world, rows[i]);
+                fake_view_remove(s->view, rows[i]);
             }
             /* The last one that was sent, and some beside it. */
             for (size_t i = n_ids - 5; i < n_ids; i++) {
-                fake_world_remove(s->world, rows[i]);
+                fake_view_remove(s->view, rows[i]);
                 rows[i] = NULL;
             }
             for (int i = N - 100; i < N; i++) { /* of those to come */
-                fake_world_remove(s->world, rows[i]);
+                fake_view_remove(s->view, rows[i]);
             }
         }
     }
@@ -477,10 +477,10 @@ static void a_snapshot_has_every_row_once_while_rows_come_and_go(void **state)
 static void a_snapshot_includes_and_excludes_names(void **state)
 {
     struct state *s = *state;
-    fake_world_add_channel(s->world, "moves", 1, 0, 10);
-    fake_world_add_channel(s->world, "moves-slow", 1, 0, 10);
-    fake_world_add_channel(s->world, "jobs", 1, 0, 10);
-    fake_world_add_semaphore(s->world, "slots", 4, 1);
+    fake_view_add_channel(s->view, "moves", 1, 0, 10);
+    fake_view_add_channel(s->view, "moves-slow", 1, 0, 10);
+    fake_view_add_channel(s->view, "jobs", 1, 0, 10);
+    fake_view_add_semaphore(s->view, "slots", 4, 1);
     const char *include[] = {"moves*", "jo?s"};
     const char *exclude[] = {"*slow"};
     struct wi_snapshot snapshot = {include, 2, exclude, 1, 0, {0, {0}}};
@@ -514,7 +514,7 @@ static Weir__V1__Lines *next_lines(struct state *s, struct wi_lines *lines)
 {
     size_t n = 0;
     wi_buffer_clear(&s->buffer);
-    assert_int_equal(wi_weir_lines(s->world, lines, &s->buffer, &n), WEIR_OK);
+    assert_int_equal(wi_weir_lines(s->view, lines, &s->buffer, &n), WEIR_OK);
     Weir__V1__Lines *message = (Weir__V1__Lines *)unpack(s, &weir__v1__lines__descriptor);
     assert_int_equal(message->n_lines + message->n_waiting, n);
     return message;
@@ -523,8 +523,8 @@ static Weir__V1__Lines *next_lines(struct state *s, struct wi_lines *lines)
 static void lines_come_once_in_the_order_of_the_topics(void **state)
 {
     struct state *s = *state;
-    fake_world_add_channel(s->world, "moves", 10, 4, WEIR_UNBOUNDED);
-    fake_world_add_channel(s->world, "jobs/deep", 3, 1, 10);
+    fake_view_add_channel(s->view, "moves", 10, 4, WEIR_UNBOUNDED);
+    fake_view_add_channel(s->view, "jobs/deep", 3, 1, 10);
     struct wi_topic topics[4];
     struct wi_topic except[1];
     topic_of("game/channel/size/jobs/deep", &topics[0]);
@@ -563,8 +563,8 @@ static size_t lines_now(struct state *s, struct wi_lines *lines)
 static void changes_only_leaves_out_what_stays(void **state)
 {
     struct state *s = *state;
-    struct wi_row *moves = fake_world_add_channel(s->world, "moves", 10, 4, WEIR_UNBOUNDED);
-    fake_world_add_channel(s->world, "jobs", 3, 1, 10);
+    struct wi_row *moves = fake_view_add_channel(s->view, "moves", 10, 4, WEIR_UNBOUNDED);
+    fake_view_add_channel(s->view, "jobs", 3, 1, 10);
     struct wi_topic topics[2];
     topic_of("game/channel/size", &topics[0]);
     topic_of("game/channel/kind", &topics[1]);
@@ -573,13 +573,13 @@ static void changes_only_leaves_out_what_stays(void **state)
 
     assert_int_equal(lines_now(s, &lines), 4);
     assert_int_equal(lines_now(s, &lines), 0);
-    fake_world_set_u64(moves, WI_CHANNEL_DEPTH, 7);
+    fake_view_set_u64(moves, WI_CHANNEL_DEPTH, 7);
     assert_int_equal(lines_now(s, &lines), 1);
-    fake_world_set_text(s->world, moves, WI_CHANNEL_FLAVOR, "spsc");
+    fake_view_set_text(s->view, moves, WI_CHANNEL_FLAVOR, "spsc");
     assert_int_equal(lines_now(s, &lines), 1);
-    fake_world_set_absent(moves, WI_CHANNEL_DEPTH);
+    fake_view_set_absent(moves, WI_CHANNEL_DEPTH);
     assert_int_equal(lines_now(s, &lines), 1);
-    fake_world_add_channel(s->world, "new", 0, 0, 10);
+    fake_view_add_channel(s->view, "new", 0, 0, 10);
     assert_int_equal(lines_now(s, &lines), 2);
     assert_int_equal(lines_now(s, &lines), 0);
     wi_lines_finish(&lines);
@@ -591,7 +591,7 @@ static void many_lines_go_on_in_the_next_message(void **state)
     char name[32];
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof(name), "channel%d", i);
-        fake_world_add_channel(s->world, name, 1, 0, 10);
+        fake_view_add_channel(s->view, name, 1, 0, 10);
     }
     struct wi_topic topics[1];
     topic_of("game/channel/+", &topics[0]);
@@ -619,7 +619,7 @@ static void more_changes_than_can_be_remembered_are_refused(void **state)
     char name[32];
     for (int i = 0; i < 15000; i++) { /* 33 lines each; 393,216 can be sent in a round */
         snprintf(name, sizeof(name), "channel%d", i);
-        fake_world_add_channel(s->world, name, 1, 0, 10);
+        fake_view_add_channel(s->view, name, 1, 0, 10);
     }
     struct wi_topic topics[1];
     topic_of("game/channel/+", &topics[0]);
@@ -630,7 +630,7 @@ static void more_changes_than_can_be_remembered_are_refused(void **state)
 
     do {
         wi_buffer_clear(&s->buffer);
-        status = wi_weir_lines(s->world, &lines, &s->buffer, &n);
+        status = wi_weir_lines(s->view, &lines, &s->buffer, &n);
     } while (status == WEIR_OK && lines.is_under_way);
 
     assert_int_equal(status, WEIR_E_LIMIT);
@@ -644,7 +644,7 @@ static void lack_of_memory_fails_and_leaves_nothing(void **state)
     for (int i = 0; i < 40; i++) {
         char name[32];
         snprintf(name, sizeof(name), "channel%d", i);
-        fake_world_add_channel(s->world, name, (uint64_t)i, 0, 10);
+        fake_view_add_channel(s->view, name, (uint64_t)i, 0, 10);
     }
     struct wi_query queries[2] = {all_of(WI_CHANNEL), all_of(WI_PROCESS)};
     struct wi_topic topics[1];
@@ -652,7 +652,7 @@ static void lack_of_memory_fails_and_leaves_nothing(void **state)
     for (uint64_t n = 1; n < 12; n++) {
         s->memory.countdown = n;
         wi_buffer_clear(&s->buffer);
-        enum weir_status status = wi_weir_update(s->world, queries, 2, 0, &s->memory, &s->buffer);
+        enum weir_status status = wi_weir_update(s->view, queries, 2, 0, &s->memory, &s->buffer);
         assert_int_equal(status, s->memory.countdown ? WEIR_OK : WEIR_E_MEMORY);
 
         struct wi_lines lines = {
@@ -660,7 +660,7 @@ static void lack_of_memory_fails_and_leaves_nothing(void **state)
         size_t n_lines;
         s->memory.countdown = n;
         wi_buffer_clear(&s->buffer);
-        status = wi_weir_lines(s->world, &lines, &s->buffer, &n_lines);
+        status = wi_weir_lines(s->view, &lines, &s->buffer, &n_lines);
         assert_int_equal(status, s->memory.countdown ? WEIR_OK : WEIR_E_MEMORY);
         wi_lines_finish(&lines);
         s->memory.countdown = 0;
@@ -668,8 +668,7 @@ static void lack_of_memory_fails_and_leaves_nothing(void **state)
     for (size_t room = 0; room < 4000; room += 100) {
         struct wi_buffer small;
         wi_buffer_init(&small, room);
-        assert_int_equal(wi_weir_update(s->world, queries, 2, 0, &s->memory, &small),
-                         WEIR_E_MEMORY);
+        assert_int_equal(wi_weir_update(s->view, queries, 2, 0, &s->memory, &small), WEIR_E_MEMORY);
         wi_buffer_finish(&small);
     }
 }

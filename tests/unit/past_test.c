@@ -3,7 +3,7 @@
 #include "child.h"
 #include "segment/find.h"
 #include "snapshot/history.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/agent.h"
 
 #include <stdarg.h>
@@ -27,18 +27,18 @@
 #define NO_RIGHTS 77 /* a child's status: this machine does not let it */
 
 static struct weir_error error;
-static struct wi_world *world;
+static struct wi_process_view *view;
 static uint64_t now;
 
-static void look(struct wi_world *at, uint64_t nanos)
+static void look(struct wi_process_view *at, uint64_t nanos)
 {
-    CHECK(wi_world_refresh(at, nanos, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(at, nanos, &error) == WEIR_OK);
 }
 
 static void step(uint64_t nanos)
 {
     now += nanos;
-    look(world, now);
+    look(view, now);
 }
 
 static struct weir_channel *open_channel(const char *name)
@@ -51,21 +51,21 @@ static void start(void)
 {
     now = 5000 * SECOND;
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    wi_world_record(world);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    wi_process_view_record(view);
 }
 
-static const struct wi_value *value_of(struct wi_world *at, enum wi_kind kind, int metric)
+static const struct wi_value *value_of(struct wi_process_view *at, enum wi_kind kind, int metric)
 {
-    return &wi_world_row(at, kind, 0)->value[metric];
+    return &wi_process_view_row(at, kind, 0)->value[metric];
 }
 
-static const char *state_of(struct wi_world *at)
+static const char *state_of(struct wi_process_view *at)
 {
     return value_of(at, WI_AGENT, WI_AGENT_HISTORY_STATE)->u.text;
 }
 
-static uint64_t agent_u64(struct wi_world *at, int metric)
+static uint64_t agent_u64(struct wi_process_view *at, int metric)
 {
     return value_of(at, WI_AGENT, metric)->u.u64;
 }
@@ -76,12 +76,12 @@ static void path_of(const char *dir, const char *suffix, char *ret_path, size_t 
 }
 
 /* Opens the segment as another process's exporter would. */
-static struct wi_world *open_other(const char *dir)
+static struct wi_process_view *open_other(const char *dir)
 {
     char path[256];
-    struct wi_world *other;
+    struct wi_process_view *other;
     path_of(dir, ".weir", path, sizeof(path));
-    CHECK(wi_world_open_file(path, &other, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_file(path, &other, &error) == WEIR_OK);
     return other;
 }
 
@@ -151,14 +151,14 @@ static void writes_rows(const char *dir)
         CHECK(wi_history_row(&history, WI_HISTORY_MINUTES, minute, &row));
         CHECK(row.nanos / SECOND == (minute * 60 > 5001 ? minute * 60 : 5001));
     }
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_ROWS) == 1);
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_LOST) == 0);
-    CHECK(fabs(value_of(world, WI_AGENT, WI_AGENT_HISTORY_SECONDS)->u.f64 - 699.1) < 0.2);
-    CHECK(strcmp(state_of(world), "written") == 0);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_ROWS) == 1);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_LOST) == 0);
+    CHECK(fabs(value_of(view, WI_AGENT, WI_AGENT_HISTORY_SECONDS)->u.f64 - 699.1) < 0.2);
+    CHECK(strcmp(state_of(view), "written") == 0);
     /* Sparse: the head, 600 rows and a row for each minute. */
     CHECK((uint64_t)facts.st_blocks * 512 ==
           WI_HISTORY_HEAD_BYTES + (600 + 13) * WI_HISTORY_ROW_BYTES);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void keeps_the_latest(const char *dir)
@@ -167,15 +167,16 @@ static void keeps_the_latest(const char *dir)
     (void)dir;
     start();
     struct weir_channel *moves = open_channel("moves");
-    for (int i = 1; i <= 100; i++) { /* as often as a world moves on: two may meet in a second */
+    for (int i = 1; i <= 100;
+         i++) { /* as often as a process view moves on: two may meet in a second */
         send(moves, 1);
         step(SECOND * 9 / 10);
-        CHECK(wi_history_last(wi_world_history(world), WI_HISTORY_SECONDS, UINT64_MAX, &row));
+        CHECK(wi_history_last(wi_process_view_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &row));
         CHECK(row.nanos == now && row.tracks[0][0] == (uint64_t)i);
     }
-    CHECK(wi_history_row(wi_world_history(world), WI_HISTORY_MINUTES, 84, &row));
+    CHECK(wi_history_row(wi_process_view_history(view), WI_HISTORY_MINUTES, 84, &row));
     CHECK(row.nanos >= 5040 * SECOND && row.nanos < 5041 * SECOND);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 CASE(the_latest_of_a_second_and_the_first_of_a_minute_stay, keeps_the_latest)
@@ -188,16 +189,16 @@ static void follows_handles(const char *dir)
     struct weir_channel *a = open_channel("a");
     open_channel("b");
     step(SECOND);
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_ROWS) == 2);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_ROWS) == 2);
     weir_channel_close(a);
     step(SECOND);
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_ROWS) == 1);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_ROWS) == 1);
     struct weir_value_options options = WEIR_VALUE_INIT("players");
     weir_gauge_set(weir_gauge_open(&options), -5); /* in the slot of a, by another name */
     step(SECOND);
-    struct wi_world *other = open_other(dir);
+    struct wi_process_view *other = open_other(dir);
     look(other, now);
-    const struct wi_history *history = wi_world_history(other);
+    const struct wi_history *history = wi_process_view_history(other);
     CHECK(history && strcmp(state_of(other), "read") == 0);
     CHECK(agent_u64(other, WI_AGENT_HISTORY_ROWS) == 2);
     int track = -1;
@@ -212,8 +213,8 @@ static void follows_handles(const char *dir)
     CHECK(wi_history_value(history, track, WI_GAUGE, WI_GAUGE_VALUE, NULL, &row) == -5);
     CHECK(wi_history_row(history, WI_HISTORY_SECONDS, now / SECOND - 1, &row));
     CHECK(isnan(wi_history_value(history, track, WI_GAUGE, WI_GAUGE_VALUE, NULL, &row)));
-    wi_world_close(other);
-    wi_world_close(world);
+    wi_process_view_close(other);
+    wi_process_view_close(view);
 }
 
 CASE(tracks_follow_opening_and_closing, follows_handles)
@@ -230,8 +231,8 @@ static void follows_the_busiest(const char *dir)
         send(channels[i], i < 200 ? 2 : 1);
     }
     step(SECOND);
-    const struct wi_history_track *tracks = wi_world_history(world)->head.tracks;
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_ROWS) == WI_HISTORY_TRACKS);
+    const struct wi_history_track *tracks = wi_process_view_history(view)->head.tracks;
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_ROWS) == WI_HISTORY_TRACKS);
     for (int i = 0; i < WI_HISTORY_TRACKS; i++) {
         CHECK(tracks[i].slot < WI_HISTORY_TRACKS); /* the first of the busier ones */
     }
@@ -248,12 +249,12 @@ static void follows_the_busiest(const char *dir)
     /* One that is closed makes room; a choice in between is not made for it. */
     weir_channel_close(channels[400]);
     step(SECOND);
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_ROWS) == WI_HISTORY_TRACKS - 1);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_ROWS) == WI_HISTORY_TRACKS - 1);
     for (int i = 0; i < 60; i++) {
         step(SECOND);
     }
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_ROWS) == WI_HISTORY_TRACKS);
-    wi_world_close(world);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_ROWS) == WI_HISTORY_TRACKS);
+    wi_process_view_close(view);
 }
 
 CASE(past_the_tracks_the_busiest_are_chosen_once_a_minute, follows_the_busiest)
@@ -269,20 +270,20 @@ static void takes_over(const char *dir)
         send(moves, 10);
         step(SECOND);
     }
-    struct wi_world *second = open_other(dir);
-    struct wi_world *third = open_other(dir);
-    wi_world_record(second);
+    struct wi_process_view *second = open_other(dir);
+    struct wi_process_view *third = open_other(dir);
+    wi_process_view_record(second);
     for (int i = 0; i < 3; i++) {
         send(moves, 10);
         step(SECOND);
         look(second, now);
         look(third, now);
-        CHECK(strcmp(state_of(world), "written") == 0);
+        CHECK(strcmp(state_of(view), "written") == 0);
         CHECK(strcmp(state_of(second), "read") == 0);
         CHECK(strcmp(state_of(third), "read") == 0);
     }
     uint64_t rows = agent_u64(second, WI_AGENT_HISTORY_ROWS);
-    wi_world_close(world);
+    wi_process_view_close(view);
     send(moves, 10);
     now += SECOND;
     look(third, now); /* may not write */
@@ -290,7 +291,7 @@ static void takes_over(const char *dir)
     CHECK(strcmp(state_of(second), "written") == 0);
     CHECK(strcmp(state_of(third), "read") == 0);
     CHECK(agent_u64(second, WI_AGENT_HISTORY_ROWS) == rows);
-    const struct wi_history *history = wi_world_history(second);
+    const struct wi_history *history = wi_process_view_history(second);
     for (uint64_t s = now / SECOND - 8; s <= now / SECOND; s++) {
         CHECK(wi_history_row(history, WI_HISTORY_SECONDS, s, &row));
         CHECK(row.tracks[0][0] == (s - 5000) * 10);
@@ -300,15 +301,15 @@ static void takes_over(const char *dir)
     path_of(dir, ".history", path, sizeof(path));
     CHECK(stat(path, &facts) == 0 && (facts.st_mode & 07777) == 0400);
     /* The first one again: as it was the second one's turn, it reads. */
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    wi_world_record(world);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    wi_process_view_record(view);
     step(SECOND);
-    CHECK(strcmp(state_of(world), "read") == 0);
-    wi_world_close(second);
+    CHECK(strcmp(state_of(view), "read") == 0);
+    wi_process_view_close(second);
     step(SECOND);
-    CHECK(strcmp(state_of(world), "written") == 0);
-    wi_world_close(third);
-    wi_world_close(world);
+    CHECK(strcmp(state_of(view), "written") == 0);
+    wi_process_view_close(third);
+    wi_process_view_close(view);
 }
 
 CASE(whoever_has_the_lock_writes_and_the_next_goes_on, takes_over)
@@ -340,15 +341,15 @@ static void leaves_no_lock_with_a_child(const char *dir)
         _exit(n == 0 ? 0 : 1);
     }
     close(gate[0]);
-    struct wi_world *second = open_other(dir);
-    wi_world_record(second);
+    struct wi_process_view *second = open_other(dir);
+    wi_process_view_record(second);
     look(second, now);
     CHECK(strcmp(state_of(second), "read") == 0);
-    wi_world_close(world);
+    wi_process_view_close(view);
     now += SECOND;
     look(second, now);
     CHECK(strcmp(state_of(second), "written") == 0);
-    wi_world_close(second);
+    wi_process_view_close(second);
     close(gate[1]);
     int status;
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
@@ -427,23 +428,23 @@ static void stays_quiet_when_full(const char *dir)
         send(moves, 2);
         step(SECOND);
     }
-    CHECK(strstr(state_of(world), strerror(ENOSPC)));
-    uint64_t lost = agent_u64(world, WI_AGENT_HISTORY_LOST);
+    CHECK(strstr(state_of(view), strerror(ENOSPC)));
+    uint64_t lost = agent_u64(view, WI_AGENT_HISTORY_LOST);
     CHECK(lost > 50 && lost < 95);
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_DEPTH)->u.u64 == 200);
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_DEPTH)->u.u64 == 200);
     /* What could be written stands. */
-    struct wi_world *other = open_other(dir);
+    struct wi_process_view *other = open_other(dir);
     look(other, now);
     static struct wi_history_row row;
-    CHECK(wi_history_row(wi_world_history(other), WI_HISTORY_SECONDS, 5002, &row));
+    CHECK(wi_history_row(wi_process_view_history(other), WI_HISTORY_SECONDS, 5002, &row));
     CHECK(row.tracks[0][0] == 4);
-    wi_world_close(other);
+    wi_process_view_close(other);
     /* With room again it goes on by itself. */
     CHECK(mount("none", dir, NULL, MS_REMOUNT, "size=4m,mode=0700") == 0);
     step(SECOND);
-    CHECK(strcmp(state_of(world), "written") == 0);
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_LOST) == lost);
-    wi_world_close(world);
+    CHECK(strcmp(state_of(view), "written") == 0);
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_LOST) == lost);
+    wi_process_view_close(view);
 }
 
 CASE(a_full_file_system_is_told_and_counted, stays_quiet_when_full)
@@ -458,17 +459,17 @@ static void survives_a_file_limit(const char *dir)
     const struct rlimit low = {1 << 20, limit.rlim_max};
     CHECK(setrlimit(RLIMIT_FSIZE, &low) == 0); /* past it the kernel kills with SIGXFSZ */
     step(SECOND);
-    CHECK(strstr(state_of(world), "RLIMIT_FSIZE"));
+    CHECK(strstr(state_of(view), "RLIMIT_FSIZE"));
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     step(SECOND);
-    CHECK(strcmp(state_of(world), "written") == 0);
+    CHECK(strcmp(state_of(view), "written") == 0);
     CHECK(setrlimit(RLIMIT_FSIZE, &low) == 0);
     for (int i = 0; i < 700; i++) {
         step(SECOND);
     }
-    CHECK(strstr(state_of(world), strerror(EFBIG)));
-    CHECK(agent_u64(world, WI_AGENT_HISTORY_LOST) > 300);
-    wi_world_close(world);
+    CHECK(strstr(state_of(view), strerror(EFBIG)));
+    CHECK(agent_u64(view, WI_AGENT_HISTORY_LOST) > 300);
+    wi_process_view_close(view);
 }
 
 CASE(a_limit_of_file_sizes_does_not_kill, survives_a_file_limit)
@@ -480,7 +481,7 @@ static void leaves_others_files_alone(const char *dir)
     start();
     open_channel("moves");
     step(SECOND);
-    CHECK(strcmp(state_of(world), "written") == 0);
+    CHECK(strcmp(state_of(view), "written") == 0);
     snprintf(path, sizeof(path), "%s/precious", dir);
     closefrom(3);
     /* The host's own files stand under all the numbers that weir had. */
@@ -494,8 +495,8 @@ static void leaves_others_files_alone(const char *dir)
     CHECK(fstat(fd, &facts) == 0 && facts.st_size == 0);
     CHECK(fcntl(fd, F_GETFD) >= 0);
     /* The description went with its last descriptor, and so did the lock: it has been opened again. */
-    CHECK(strcmp(state_of(world), "written") == 0);
-    wi_world_close(world);
+    CHECK(strcmp(state_of(view), "written") == 0);
+    wi_process_view_close(view);
     CHECK(fstat(fd, &facts) == 0 && facts.st_size == 0);
     unlink(path);
 }
@@ -517,7 +518,7 @@ static void reads_what_is_bent(const char *dir)
     struct weir_channel *moves = open_channel("moves");
     send(moves, 5);
     step(SECOND);
-    wi_world_close(world);
+    wi_process_view_close(view);
     path_of(dir, ".history", path, sizeof(path));
     for (size_t i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
         uint8_t byte;
@@ -526,35 +527,35 @@ static void reads_what_is_bent(const char *dir)
         CHECK(pread(fd, &byte, 1, bends[i].at) == 1);
         byte ^= 0x11;
         CHECK(pwrite(fd, &byte, 1, bends[i].at) == 1);
-        world = open_other(dir);
-        look(world, now);
-        CHECK(strstr(state_of(world), bends[i].text));
-        CHECK(!wi_world_history(world));
-        CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_DEPTH)->u.u64 == 5);
-        wi_world_close(world);
+        view = open_other(dir);
+        look(view, now);
+        CHECK(strstr(state_of(view), bends[i].text));
+        CHECK(!wi_process_view_history(view));
+        CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_DEPTH)->u.u64 == 5);
+        wi_process_view_close(view);
         byte ^= 0x11;
         CHECK(pwrite(fd, &byte, 1, bends[i].at) == 1);
         close(fd);
     }
     CHECK(truncate(path, 100000) == 0);
-    world = open_other(dir);
-    look(world, now);
-    CHECK(strstr(state_of(world), "cut off"));
+    view = open_other(dir);
+    look(view, now);
+    CHECK(strstr(state_of(view), "cut off"));
     /* Who may write makes a new one of it. */
-    wi_world_record(world);
+    wi_process_view_record(view);
     step(SECOND);
-    CHECK(strcmp(state_of(world), "written") == 0);
+    CHECK(strcmp(state_of(view), "written") == 0);
     struct stat facts;
     CHECK(stat(path, &facts) == 0 && facts.st_size == WI_HISTORY_BYTES);
     /* A name that leads elsewhere is not followed. */
-    wi_world_close(world);
+    wi_process_view_close(view);
     CHECK(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
-    world = open_other(dir);
-    wi_world_record(world);
-    look(world, now);
-    CHECK(!wi_world_history(world) && state_of(world)[0] == '/');
-    CHECK(value_of(world, WI_CHANNEL, WI_CHANNEL_DEPTH)->u.u64 == 5);
-    wi_world_close(world);
+    view = open_other(dir);
+    wi_process_view_record(view);
+    look(view, now);
+    CHECK(!wi_process_view_history(view) && state_of(view)[0] == '/');
+    CHECK(value_of(view, WI_CHANNEL, WI_CHANNEL_DEPTH)->u.u64 == 5);
+    wi_process_view_close(view);
 }
 
 CASE(what_is_bent_is_one_line_and_the_rest_works, reads_what_is_bent)
@@ -576,13 +577,13 @@ static void knows_at_once(const char *dir)
         weir_counter_add(rejects, 3);
         step(SECOND);
     }
-    struct wi_world *late = open_other(dir);
+    struct wi_process_view *late = open_other(dir);
     send(moves, 50);
     receive(moves, 20);
     weir_counter_add(rejects, 1);
     now += SECOND;
     look(late, now);
-    const struct wi_row *row = wi_world_row(late, WI_CHANNEL, 0);
+    const struct wi_row *row = wi_process_view_row(late, WI_CHANNEL, 0);
     /* By the test's own book: message 1,220 + 1 is in front. 100 were sent just before each second,
      * so that 1,220 had been sent at second 12 and a fifth, in the middle between 1,200 and 1,300. */
     double expected = 31 - 12.2;
@@ -590,29 +591,29 @@ static void knows_at_once(const char *dir)
     CHECK(fabs(row->value[WI_CHANNEL_OLDEST_AGE].u.f64 - expected) < 0.01);
     CHECK(fabs(row->value[WI_CHANNEL_IN_RATE].u.f64 - 50) < 1e-6);
     CHECK(fabs(row->value[WI_CHANNEL_OUT_RATE].u.f64 - 20) < 1e-6);
-    row = wi_world_row(late, WI_CHANNEL, 1);
+    row = wi_process_view_row(late, WI_CHANNEL, 1);
     CHECK(row->value[WI_CHANNEL_OLDEST_AGE].u.f64 == 0);
     CHECK(row->value[WI_CHANNEL_IN_RATE].type == WI_F64);
     CHECK(fabs(value_of(late, WI_COUNTER, WI_COUNTER_RATE)->u.f64 - 1) < 1e-6);
-    const struct wi_row *process = wi_world_row(late, WI_PROCESS, 0);
+    const struct wi_row *process = wi_process_view_row(late, WI_PROCESS, 0);
     CHECK(process->value[WI_PROCESS_GROWTH].type == WI_F64);
     CHECK(fabs(process->value[WI_PROCESS_WINDOW].u.f64 - 30) < 0.01);
     CHECK(process->value[WI_PROCESS_CPU_RATIO].type == WI_F64);
     CHECK(fabs(process->value[WI_PROCESS_REJECT_RATE].u.f64 - 1) < 1e-6);
     /* And it goes on as one that has been there from the start. */
-    look(world, now);
+    look(view, now);
     for (int i = 0; i < 5; i++) {
         send(moves, 100);
         receive(moves, 400);
         step(SECOND);
         look(late, now);
-        double own = value_of(world, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64;
+        double own = value_of(view, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64;
         double others = value_of(late, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64;
         CHECK(fabs(own - others) < 1);
         CHECK(value_of(late, WI_CHANNEL, WI_CHANNEL_IN_RATE)->u.f64 == 100);
     }
-    wi_world_close(late);
-    wi_world_close(world);
+    wi_process_view_close(late);
+    wi_process_view_close(view);
 }
 
 CASE(who_comes_late_knows_rates_growth_and_ages_at_once, knows_at_once)
@@ -627,14 +628,14 @@ static void looks_back_by_minutes(const char *dir)
         receive(moves, 1);
         step(SECOND);
     }
-    struct wi_world *late = open_other(dir);
+    struct wi_process_view *late = open_other(dir);
     look(late, now);
-    const struct wi_row *row = wi_world_row(late, WI_CHANNEL, 0);
+    const struct wi_row *row = wi_process_view_row(late, WI_CHANNEL, 0);
     CHECK(row->value[WI_CHANNEL_OLDEST_AGE].type == WI_F64);
     /* Message 3,001 was sent at second 1,500; a minute's line is straight. */
     CHECK(fabs(row->value[WI_CHANNEL_OLDEST_AGE].u.f64 - 1500) < 2);
-    wi_world_close(late);
-    wi_world_close(world);
+    wi_process_view_close(late);
+    wi_process_view_close(view);
 }
 
 CASE(an_age_of_more_than_ten_minutes_is_known_too, looks_back_by_minutes)
@@ -653,16 +654,16 @@ static void makes_nothing_up(const char *dir)
     for (int i = 0; i < 5; i++) {
         step(SECOND);
     }
-    struct wi_world *late = open_other(dir);
+    struct wi_process_view *late = open_other(dir);
     now += SECOND;
     look(late, now);
-    const struct wi_row *row = wi_world_row(late, WI_CHANNEL, 199);
+    const struct wi_row *row = wi_process_view_row(late, WI_CHANNEL, 199);
     CHECK(row->value[WI_CHANNEL_IN_RATE].type == WI_ABSENT);
     CHECK(row->value[WI_CHANNEL_OLDEST_AGE].type == WI_ABSENT);
-    row = wi_world_row(late, WI_CHANNEL, 0);
+    row = wi_process_view_row(late, WI_CHANNEL, 0);
     CHECK(row->value[WI_CHANNEL_IN_RATE].type == WI_F64);
-    wi_world_close(late);
-    wi_world_close(world);
+    wi_process_view_close(late);
+    wi_process_view_close(view);
 }
 
 CASE(what_had_no_track_has_no_past, makes_nothing_up)
@@ -689,13 +690,13 @@ static void looks_at_the_dead(const char *dir)
     struct timespec clock;
     clock_gettime(CLOCK_MONOTONIC, &clock);
     now = (uint64_t)clock.tv_sec * SECOND;
-    world = open_other(dir);
-    look(world, now);
-    CHECK(wi_world_state(world) == WI_STATE_DEAD);
+    view = open_other(dir);
+    look(view, now);
+    CHECK(wi_process_view_state(view) == WI_STATE_DEAD);
     static struct wi_history_row row;
-    CHECK(wi_history_last(wi_world_history(world), WI_HISTORY_SECONDS, UINT64_MAX, &row));
+    CHECK(wi_history_last(wi_process_view_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &row));
     for (int i = 0; i < 100; i++) { /* and it stays so, however long one looks */
-        const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
+        const struct wi_row *process = wi_process_view_row(view, WI_PROCESS, 0);
         CHECK(process->value[WI_PROCESS_RSS].u.u64 == row.facts[WI_HISTORY_RSS]);
         CHECK(process->value[WI_PROCESS_ANON].u.u64 == row.facts[WI_HISTORY_ANON]);
         CHECK(process->value[WI_PROCESS_ANON].u.u64 > 0);
@@ -709,11 +710,11 @@ static void looks_at_the_dead(const char *dir)
         CHECK(process->value[WI_PROCESS_GROWTH].type == WI_F64);
         CHECK(fabs(process->value[WI_PROCESS_WINDOW].u.f64 - 19) < 0.01);
         /* 100 of 200 have left: the 100th was sent in the tenth second of twenty. */
-        CHECK(fabs(value_of(world, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64 - 10) < 0.01);
-        CHECK(strcmp(state_of(world), "left") == 0);
+        CHECK(fabs(value_of(view, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64 - 10) < 0.01);
+        CHECK(strcmp(state_of(view), "left") == 0);
         step(SECOND);
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void a_dead_process_shows_its_last_facts(void **state)

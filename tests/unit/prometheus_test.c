@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The exposition: names, sums, folding, escapes, histograms, and what a scraper accepts. */
 #include "encode/prometheus.h"
-#include "fake_world.h"
+#include "fake_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 static struct wi_buffer buffer;
 
 static int setup(void **state)
 {
     (void)state;
-    world = fake_world_create("game");
+    view = fake_view_create("game");
     wi_buffer_init(&buffer, 64 << 20);
     return 0;
 }
@@ -26,7 +26,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    wi_world_close(world);
+    wi_process_view_close(view);
     wi_buffer_finish(&buffer);
     return 0;
 }
@@ -34,7 +34,7 @@ static int teardown(void **state)
 static const char *encode(enum wi_format format)
 {
     wi_buffer_clear(&buffer);
-    assert_int_equal(wi_prometheus_encode(world, format, false, NULL, &buffer), WEIR_OK);
+    assert_int_equal(wi_prometheus_encode(view, format, false, NULL, &buffer), WEIR_OK);
     wi_buffer_append(&buffer, "", 1);
     return (const char *)buffer.bytes;
 }
@@ -105,7 +105,7 @@ static size_t count_text(const char *text, const char *part)
 static void channel_shows_its_numbers(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "moves", 5000, 904, WEIR_UNBOUNDED);
+    fake_view_add_channel(view, "moves", 5000, 904, WEIR_UNBOUNDED);
 
     const char *text = encode(WI_FORMAT_TEXT);
 
@@ -124,7 +124,7 @@ static void channel_shows_its_numbers(void **state)
 static void openmetrics_has_units_an_end_and_bare_counter_names(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "moves", 5000, 904, 8192);
+    fake_view_add_channel(view, "moves", 5000, 904, 8192);
 
     const char *text = encode(WI_FORMAT_OPENMETRICS);
 
@@ -142,8 +142,8 @@ static void openmetrics_has_units_an_end_and_bare_counter_names(void **state)
 static void every_reason_is_there_at_zero(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "moves", 0, 0, 10);
-    fake_world_add_semaphore(world, "slots", 8, 8);
+    fake_view_add_channel(view, "moves", 0, 0, 10);
+    fake_view_add_semaphore(view, "slots", 8, 8);
 
     const char *text = encode(WI_FORMAT_TEXT);
 
@@ -158,12 +158,12 @@ static void every_reason_is_there_at_zero(void **state)
 static void application_counters_and_gauges_keep_their_sign(void **state)
 {
     (void)state;
-    struct wi_row *rejects = fake_world_add(world, WI_COUNTER, "backpressure_rejects");
-    fake_world_set_u64(rejects, WI_COUNTER_VALUE, 23);
-    struct wi_row *offset = fake_world_add(world, WI_GAUGE, "offset");
-    fake_world_set_i64(offset, WI_GAUGE_VALUE, -7);
-    struct wi_row *least = fake_world_add(world, WI_GAUGE, "least");
-    fake_world_set_i64(least, WI_GAUGE_VALUE, INT64_MIN);
+    struct wi_row *rejects = fake_view_add(view, WI_COUNTER, "backpressure_rejects");
+    fake_view_set_u64(rejects, WI_COUNTER_VALUE, 23);
+    struct wi_row *offset = fake_view_add(view, WI_GAUGE, "offset");
+    fake_view_set_i64(offset, WI_GAUGE_VALUE, -7);
+    struct wi_row *least = fake_view_add(view, WI_GAUGE, "least");
+    fake_view_set_i64(least, WI_GAUGE_VALUE, INT64_MIN);
 
     const char *text = encode(WI_FORMAT_TEXT);
 
@@ -175,12 +175,12 @@ static void application_counters_and_gauges_keep_their_sign(void **state)
 static void rows_of_one_name_are_summed(void **state)
 {
     (void)state;
-    struct wi_row *a = fake_world_add_channel(world, "outbox", 10, 4, 100);
-    struct wi_row *b = fake_world_add_channel(world, "outbox", 30, 10, 100);
-    fake_world_set_u64(a, WI_CHANNEL_HIGH_WATER, 9);
-    fake_world_set_u64(b, WI_CHANNEL_HIGH_WATER, 25);
-    fake_world_set_f64(a, WI_CHANNEL_OLDEST_AGE, 1.5);
-    fake_world_set_f64(b, WI_CHANNEL_OLDEST_AGE, 0.25);
+    struct wi_row *a = fake_view_add_channel(view, "outbox", 10, 4, 100);
+    struct wi_row *b = fake_view_add_channel(view, "outbox", 30, 10, 100);
+    fake_view_set_u64(a, WI_CHANNEL_HIGH_WATER, 9);
+    fake_view_set_u64(b, WI_CHANNEL_HIGH_WATER, 25);
+    fake_view_set_f64(a, WI_CHANNEL_OLDEST_AGE, 1.5);
+    fake_view_set_f64(b, WI_CHANNEL_OLDEST_AGE, 0.25);
 
     const char *text = encode(WI_FORMAT_TEXT);
 
@@ -196,8 +196,8 @@ static void rows_of_one_name_are_summed(void **state)
 static void one_unbounded_instance_makes_the_name_unbounded(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "outbox", 10, 4, 100);
-    fake_world_add_channel(world, "outbox", 10, 4, WEIR_UNBOUNDED);
+    fake_view_add_channel(view, "outbox", 10, 4, 100);
+    fake_view_add_channel(view, "outbox", 10, 4, WEIR_UNBOUNDED);
 
     const char *text = encode(WI_FORMAT_TEXT);
 
@@ -211,7 +211,7 @@ static void names_past_256_fold_into_other(void **state)
     char name[32];
     for (int i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "room-%d", i);
-        fake_world_add_channel(world, name, 3, 1, 10);
+        fake_view_add_channel(view, name, 3, 1, 10);
     }
 
     const char *text = encode(WI_FORMAT_TEXT);
@@ -228,10 +228,10 @@ static void channel_named_other_takes_the_rest(void **state)
 {
     (void)state;
     char name[32];
-    fake_world_add_channel(world, "other", 1000, 0, 10);
+    fake_view_add_channel(view, "other", 1000, 0, 10);
     for (int i = 0; i < 256; i++) {
         snprintf(name, sizeof(name), "room-%d", i);
-        fake_world_add_channel(world, name, 3, 1, 10);
+        fake_view_add_channel(view, name, 3, 1, 10);
     }
 
     const char *text = encode(WI_FORMAT_TEXT);
@@ -244,9 +244,9 @@ static void channel_named_other_takes_the_rest(void **state)
 static void names_are_escaped(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "a\"b\\c", 1, 0, 10);
-    fake_world_add_channel(world, "p\xc3\xa9ts/\xe2\x82\xac", 1, 0, 10);
-    fake_world_add_channel(world, "new\nline", 1, 0, 10);
+    fake_view_add_channel(view, "a\"b\\c", 1, 0, 10);
+    fake_view_add_channel(view, "p\xc3\xa9ts/\xe2\x82\xac", 1, 0, 10);
+    fake_view_add_channel(view, "new\nline", 1, 0, 10);
 
     const char *text = encode(WI_FORMAT_OPENMETRICS);
 
@@ -265,7 +265,7 @@ static void longest_names_have_room(void **state)
         name[0] = (char)('a' + i % 20);
         name[1] = (char)('a' + i / 20);
         name[2] = '\\';
-        fake_world_add_channel(world, name, 1, 0, 10);
+        fake_view_add_channel(view, name, 1, 0, 10);
     }
 
     assert_int_equal(count_text(encode(WI_FORMAT_TEXT), "weir_channel_depth{"), 257);
@@ -279,9 +279,9 @@ static void histogram_has_a_bucket_for_each_octave(void **state)
     histogram.bucket[weir_histogram_bucket(1000000)] = 5;
     histogram.bucket[weir_histogram_bucket(3000000000)] = 2;
     histogram.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 1;
-    struct wi_row *moves = fake_world_add_channel(world, "moves", 9, 9, 10);
-    fake_world_set_histogram(world, moves, WI_CHANNEL_WAIT, &histogram);
-    fake_world_add_channel(world, "quiet", 9, 9, 10);
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 9, 9, 10);
+    fake_view_set_histogram(view, moves, WI_CHANNEL_WAIT, &histogram);
+    fake_view_add_channel(view, "quiet", 9, 9, 10);
 
     const char *text = encode(WI_FORMAT_TEXT);
 
@@ -305,8 +305,8 @@ static void histograms_of_one_name_are_summed(void **state)
     struct weir_histogram histogram = {.sum = 2000000};
     histogram.bucket[weir_histogram_bucket(1000000)] = 2;
     for (int i = 0; i < 2; i++) {
-        struct wi_row *row = fake_world_add_channel(world, "moves", 9, 9, 10);
-        fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
+        struct wi_row *row = fake_view_add_channel(view, "moves", 9, 9, 10);
+        fake_view_set_histogram(view, row, WI_CHANNEL_WAIT, &histogram);
     }
 
     const char *text = encode(WI_FORMAT_TEXT);
@@ -320,7 +320,7 @@ static void histograms_of_one_name_are_summed(void **state)
 static const char *encode_tallied(struct wi_tally *tally)
 {
     wi_buffer_clear(&buffer);
-    assert_int_equal(wi_prometheus_encode(world, WI_FORMAT_TEXT, false, tally, &buffer), WEIR_OK);
+    assert_int_equal(wi_prometheus_encode(view, WI_FORMAT_TEXT, false, tally, &buffer), WEIR_OK);
     wi_buffer_append(&buffer, "", 1);
     return (const char *)buffer.bytes;
 }
@@ -331,15 +331,15 @@ static void sums_do_not_fall_when_a_row_closes(void **state)
     struct wi_tally *tally = wi_tally_create();
     struct weir_histogram histogram = {.sum = 2000000};
     histogram.bucket[weir_histogram_bucket(1000000)] = 2;
-    struct wi_row *a = fake_world_add_channel(world, "outbox", 1000, 900, 500);
-    struct wi_row *b = fake_world_add_channel(world, "outbox", 50, 50, 500);
-    fake_world_set_histogram(world, a, WI_CHANNEL_WAIT, &histogram);
-    fake_world_set_histogram(world, b, WI_CHANNEL_WAIT, &histogram);
-    fake_world_set_u64(a, WI_CHANNEL_REJECTS_FULL, 7);
+    struct wi_row *a = fake_view_add_channel(view, "outbox", 1000, 900, 500);
+    struct wi_row *b = fake_view_add_channel(view, "outbox", 50, 50, 500);
+    fake_view_set_histogram(view, a, WI_CHANNEL_WAIT, &histogram);
+    fake_view_set_histogram(view, b, WI_CHANNEL_WAIT, &histogram);
+    fake_view_set_u64(a, WI_CHANNEL_REJECTS_FULL, 7);
     encode_tallied(tally);
 
-    fake_world_remove(world, a);
-    fake_world_set_u64(b, WI_CHANNEL_SENT, 60);
+    fake_view_remove(view, a);
+    fake_view_set_u64(b, WI_CHANNEL_SENT, 60);
     const char *text = encode_tallied(tally);
 
     assert_line(text, "weir_channel_sent_total{channel=\"outbox\"} 1060");
@@ -349,9 +349,9 @@ static void sums_do_not_fall_when_a_row_closes(void **state)
     assert_line(text, "weir_channel_residence_seconds_count{channel=\"outbox\"} 4");
     assert_line(text, "weir_channel_residence_seconds_sum{channel=\"outbox\"} 0.004");
 
-    fake_world_remove(world, b);
+    fake_view_remove(view, b);
     encode_tallied(tally);
-    fake_world_add_channel(world, "outbox", 5, 5, 500);
+    fake_view_add_channel(view, "outbox", 5, 5, 500);
     assert_line(encode_tallied(tally), "weir_channel_sent_total{channel=\"outbox\"} 1065");
     assert_line(encode_tallied(tally), "weir_channel_sent_total{channel=\"outbox\"} 1065");
     wi_tally_destroy(tally);
@@ -366,7 +366,7 @@ static void counters_of_a_churning_name_only_grow(void **state)
     uint64_t sent[50] = {0};
     unsigned random = 3;
     for (unsigned i = 0; i < 50; i++) {
-        rows[i] = fake_world_add_channel(world, "outbox", 0, 0, 10);
+        rows[i] = fake_view_add_channel(view, "outbox", 0, 0, 10);
     }
     encode_tallied(tally);
     for (unsigned round = 0; round < 500; round++) {
@@ -375,15 +375,15 @@ static void counters_of_a_churning_name_only_grow(void **state)
             uint64_t more = (random >> 8) % 100;
             total += more;
             sent[i] += more;
-            fake_world_set_u64(rows[i], WI_CHANNEL_SENT, sent[i]);
+            fake_view_set_u64(rows[i], WI_CHANNEL_SENT, sent[i]);
         }
         char line[96];
         snprintf(line, sizeof(line), "weir_channel_sent_total{channel=\"outbox\"} %llu",
                  (unsigned long long)total);
         assert_line(encode_tallied(tally), line);
         unsigned victim = random % 50;
-        fake_world_remove(world, rows[victim]);
-        rows[victim] = fake_world_add_channel(world, "outbox", 0, 0, 10);
+        fake_view_remove(view, rows[victim]);
+        rows[victim] = fake_view_add_channel(view, "outbox", 0, 0, 10);
         sent[victim] = 0;
     }
     wi_tally_destroy(tally);
@@ -397,13 +397,13 @@ static void tally_is_bounded(void **state)
     for (unsigned i = 0; i < 3000; i++) {
         snprintf(name, sizeof(name), "room-%u", i);
         for (unsigned twice = 0; twice < 2; twice++) {
-            fake_world_add_channel(world, name, 10, 5, 10);
-            fake_world_add_semaphore(world, name, 10, 5);
+            fake_view_add_channel(view, name, 10, 5, 10);
+            fake_view_add_semaphore(view, name, 10, 5);
         }
     }
     for (unsigned i = 0; i < 3; i++) {
         assert_no_series_twice(encode_tallied(tally));
-        fake_world_clear(world, i ? WI_SEMAPHORE : WI_CHANNEL);
+        fake_view_clear(view, i ? WI_SEMAPHORE : WI_CHANNEL);
     }
     wi_tally_destroy(tally);
 }
@@ -411,17 +411,18 @@ static void tally_is_bounded(void **state)
 static void process_families_can_be_left_out(void **state)
 {
     (void)state;
-    struct wi_row *process = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_PROCESS, 0);
-    fake_world_set_u64(process, WI_PROCESS_RSS, 123456);
-    fake_world_set_u64(process, WI_PROCESS_ANON, 1234);
-    fake_world_set_f64(process, WI_PROCESS_CPU, 1.25);
+    struct wi_row *process =
+        (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
+    fake_view_set_u64(process, WI_PROCESS_RSS, 123456);
+    fake_view_set_u64(process, WI_PROCESS_ANON, 1234);
+    fake_view_set_f64(process, WI_PROCESS_CPU, 1.25);
 
     const char *text = encode(WI_FORMAT_TEXT);
     assert_line(text, "process_resident_memory_bytes 123456");
     assert_line(text, "process_cpu_seconds_total 1.25");
 
     wi_buffer_clear(&buffer);
-    assert_int_equal(wi_prometheus_encode(world, WI_FORMAT_TEXT, true, NULL, &buffer), WEIR_OK);
+    assert_int_equal(wi_prometheus_encode(view, WI_FORMAT_TEXT, true, NULL, &buffer), WEIR_OK);
     wi_buffer_append(&buffer, "", 1);
     assert_null(strstr((const char *)buffer.bytes, "\nprocess_"));
     assert_line((const char *)buffer.bytes, "weir_process_anonymous_memory_bytes 1234");
@@ -430,10 +431,11 @@ static void process_families_can_be_left_out(void **state)
 static void impossible_counters_are_left_out(void **state)
 {
     (void)state;
-    struct wi_row *process = (struct wi_row *)(void *)(size_t)wi_world_row(world, WI_PROCESS, 0);
-    fake_world_set_f64(process, WI_PROCESS_CPU, NAN);
-    struct wi_row *row = fake_world_add(world, WI_COUNTER, "backwards");
-    fake_world_set_i64(row, WI_COUNTER_VALUE, -1);
+    struct wi_row *process =
+        (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
+    fake_view_set_f64(process, WI_PROCESS_CPU, NAN);
+    struct wi_row *row = fake_view_add(view, WI_COUNTER, "backwards");
+    fake_view_set_i64(row, WI_COUNTER_VALUE, -1);
 
     const char *text = encode(WI_FORMAT_OPENMETRICS);
 
@@ -445,19 +447,19 @@ static void sums_stay_at_the_largest_number(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct wi_row *row = fake_world_add(world, WI_COUNTER, "huge");
-        fake_world_set_u64(row, WI_COUNTER_VALUE, UINT64_MAX - 5);
+        struct wi_row *row = fake_view_add(view, WI_COUNTER, "huge");
+        fake_view_set_u64(row, WI_COUNTER_VALUE, UINT64_MAX - 5);
     }
 
     assert_line(encode(WI_FORMAT_TEXT),
                 "weir_counter_total{counter=\"huge\"} 18446744073709551615");
 }
 
-static void empty_world_is_an_exposition(void **state)
+static void empty_view_is_an_exposition(void **state)
 {
     (void)state;
-    fake_world_clear(world, WI_PROCESS);
-    fake_world_clear(world, WI_AGENT);
+    fake_view_clear(view, WI_PROCESS);
+    fake_view_clear(view, WI_AGENT);
 
     const char *text = encode(WI_FORMAT_OPENMETRICS);
 
@@ -468,10 +470,10 @@ static void empty_world_is_an_exposition(void **state)
 static void small_limit_fails_whole(void **state)
 {
     (void)state;
-    fake_world_add_channel(world, "moves", 5000, 904, 8192);
+    fake_view_add_channel(view, "moves", 5000, 904, 8192);
     buffer.limit = 1000;
 
-    assert_int_equal(wi_prometheus_encode(world, WI_FORMAT_TEXT, false, NULL, &buffer),
+    assert_int_equal(wi_prometheus_encode(view, WI_FORMAT_TEXT, false, NULL, &buffer),
                      WEIR_E_MEMORY);
     assert_true(buffer.length <= 1000);
 }
@@ -587,7 +589,7 @@ int main(void)
         TEST(process_families_can_be_left_out),
         TEST(impossible_counters_are_left_out),
         TEST(sums_stay_at_the_largest_number),
-        TEST(empty_world_is_an_exposition),
+        TEST(empty_view_is_an_exposition),
         TEST(small_limit_fails_whole),
         TEST(accept_header_chooses),
         TEST(accept_encoding_chooses),

@@ -9,7 +9,7 @@
 #include "caller.h"
 #include "child.h"
 #include "segment/find.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "watch.h"
 #include "weir/agent.h"
 
@@ -75,38 +75,38 @@ static void each_fails(void (*scenario)(bool is_scarce))
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
-static void read_world(enum weir_status status, struct wi_world *world, bool is_scarce)
+static void read_view(enum weir_status status, struct wi_process_view *view, bool is_scarce)
 {
     CHECK(status == WEIR_OK || (is_scarce && status == WEIR_E_MEMORY && error.text[0]));
     for (uint64_t now = 1; status == WEIR_OK && now < 4; now++) {
-        enum weir_status read = wi_world_refresh(world, now * 1000000000, &error);
+        enum weir_status read = wi_process_view_refresh(view, now * 1000000000, &error);
         CHECK(read == WEIR_OK || (is_scarce && read == WEIR_E_MEMORY && error.text[0]));
         for (int kind = 0; read == WEIR_OK && kind < WI_N_KINDS; kind++) {
-            for (size_t i = 0; i < wi_world_count(world, (enum wi_kind)kind); i++) {
-                CHECK(wi_world_row(world, (enum wi_kind)kind, i) != NULL);
+            for (size_t i = 0; i < wi_process_view_count(view, (enum wi_kind)kind); i++) {
+                CHECK(wi_process_view_row(view, (enum wi_kind)kind, i) != NULL);
             }
         }
-        CHECK(read != WEIR_OK || wi_world_count(world, WI_CHANNEL) == 100);
+        CHECK(read != WEIR_OK || wi_process_view_count(view, WI_CHANNEL) == 100);
     }
     if (status == WEIR_OK) {
-        wi_world_close(world);
+        wi_process_view_close(view);
     }
 }
 
 static void reads_itself(bool is_scarce)
 {
-    struct wi_world *world = NULL;
+    struct wi_process_view *view = NULL;
     error.text[0] = '\0';
-    enum weir_status status = wi_world_open_self(&world, &error);
-    read_world(status, world, is_scarce);
+    enum weir_status status = wi_process_view_open_self(&view, &error);
+    read_view(status, view, is_scarce);
 }
 
 static void reads_a_file(bool is_scarce)
 {
-    struct wi_world *world = NULL;
+    struct wi_process_view *view = NULL;
     error.text[0] = '\0';
-    enum weir_status status = wi_world_open_file(segment_path, &world, &error);
-    read_world(status, world, is_scarce);
+    enum weir_status status = wi_process_view_open_file(segment_path, &view, &error);
+    read_view(status, view, is_scarce);
 }
 
 static void lists(bool is_scarce)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One exposition of several processes: whose series are whose, and that a parser takes it. */
-#include "fake_world.h"
+#include "fake_view.h"
 #include "wire/scrape.h"
 
 #include <stdarg.h>
@@ -11,27 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct wi_worlds worlds;
-static struct wi_world *game, *twin, *lobby;
+static struct wi_process_views views;
+static struct wi_process_view *game, *twin, *lobby;
 static struct wi_buffer buffer;
 
-static struct wi_world *add(const char *name, uint32_t pid, uint64_t sent)
+static struct wi_process_view *add(const char *name, uint32_t pid, uint64_t sent)
 {
-    struct wi_world *world = fake_world_create(name);
+    struct wi_process_view *view = fake_view_create(name);
     struct weir_histogram histogram = {.sum = 5000};
     histogram.bucket[9] = 3;
-    fake_world_facts(world)->pid = pid;
-    struct wi_row *row = fake_world_add_channel(world, "moves", sent, 5, WEIR_UNBOUNDED);
-    fake_world_set_histogram(world, row, WI_CHANNEL_WAIT, &histogram);
-    fake_world_add_semaphore(world, "slots", 64, 3);
-    assert_int_equal(wi_worlds_add(&worlds, world), WEIR_OK);
-    return world;
+    fake_view_facts(view)->pid = pid;
+    struct wi_row *row = fake_view_add_channel(view, "moves", sent, 5, WEIR_UNBOUNDED);
+    fake_view_set_histogram(view, row, WI_CHANNEL_WAIT, &histogram);
+    fake_view_add_semaphore(view, "slots", 64, 3);
+    assert_int_equal(wi_process_views_add(&views, view), WEIR_OK);
+    return view;
 }
 
 static int setup(void **state)
 {
     (void)state;
-    wi_worlds_init(&worlds, true);
+    wi_process_views_init(&views, true);
     game = add("game", 4821, 100);
     twin = add("game", 4822, 200);
     lobby = add("lo\"bby", 4823, 300);
@@ -42,15 +42,15 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    wi_worlds_finish(&worlds);
+    wi_process_views_finish(&views);
     wi_buffer_finish(&buffer);
     return 0;
 }
 
 static void refresh_all(void)
 {
-    for (struct wi_served *served = worlds.first; served; served = served->next) {
-        wi_worlds_refresh(&worlds, served, 1, NULL);
+    for (struct wi_served *served = views.first; served; served = served->next) {
+        wi_process_views_refresh(&views, served, 1, NULL);
     }
 }
 
@@ -58,7 +58,7 @@ static const char *scrape(enum wi_format format)
 {
     refresh_all();
     wi_buffer_clear(&buffer);
-    assert_int_equal(wi_scrape_encode(&worlds, format, false, &buffer), WEIR_OK);
+    assert_int_equal(wi_scrape_encode(&views, format, false, &buffer), WEIR_OK);
     wi_buffer_append(&buffer, "", 1);
     return (const char *)buffer.bytes;
 }
@@ -135,13 +135,13 @@ static void families_stand_once_and_series_too(void **state)
 static void the_exporters_own_numbers_have_no_process(void **state)
 {
     (void)state;
-    worlds.self->scrapes = 7;
-    worlds.self->clients = 2;
-    worlds.n_left_out = 1;
-    fake_world_set_u64((struct wi_row *)(uintptr_t)wi_world_row(game, WI_AGENT, 0),
-                       WI_AGENT_HANDLES, 3);
-    fake_world_set_u64((struct wi_row *)(uintptr_t)wi_world_row(game, WI_AGENT, 0),
-                       WI_AGENT_SCRAPES, 99);
+    views.self->scrapes = 7;
+    views.self->clients = 2;
+    views.n_left_out = 1;
+    fake_view_set_u64((struct wi_row *)(uintptr_t)wi_process_view_row(game, WI_AGENT, 0),
+                      WI_AGENT_HANDLES, 3);
+    fake_view_set_u64((struct wi_row *)(uintptr_t)wi_process_view_row(game, WI_AGENT, 0),
+                      WI_AGENT_SCRAPES, 99);
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_has(text, "\nweir_agent_scrapes_total 7\n");
     assert_has(text, "\nweir_agent_clients 2\n");
@@ -155,22 +155,22 @@ static void who_has_ended_or_cannot_be_read_is_not_in_it(void **state)
 {
     (void)state;
     scrape(WI_FORMAT_TEXT);
-    fake_world_set_state(twin, WI_STATE_DEAD);
-    fake_world_fail_refresh(lobby, WEIR_E_CORRUPT, "broken");
+    fake_view_set_state(twin, WI_STATE_DEAD);
+    fake_view_fail_refresh(lobby, WEIR_E_CORRUPT, "broken");
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_null(strstr(text, "4822"));
     assert_null(strstr(text, "4823"));
     assert_has(text, "\nweir_agent_processes 1\n");
-    fake_world_fail_refresh(lobby, WEIR_OK, "");
+    fake_view_fail_refresh(lobby, WEIR_OK, "");
     assert_has(scrape(WI_FORMAT_TEXT), "pid=\"4823\"");
 }
 
 static void without_any_process_it_is_an_exposition_still(void **state)
 {
     (void)state;
-    struct wi_world *all[] = {game, twin, lobby};
+    struct wi_process_view *all[] = {game, twin, lobby};
     for (size_t i = 0; i < 3; i++) {
-        fake_world_set_state(all[i], WI_STATE_DEAD);
+        fake_view_set_state(all[i], WI_STATE_DEAD);
     }
     const char *text = scrape(WI_FORMAT_OPENMETRICS);
     assert_well_formed(text);
@@ -183,8 +183,8 @@ static void without_any_process_it_is_an_exposition_still(void **state)
 static void one_name_and_one_pid_twice_are_told_apart(void **state)
 {
     (void)state;
-    fake_world_facts(twin)->pid = 4821;
-    fake_world_facts(twin)->own = (struct wi_stem){1, 777, 42};
+    fake_view_facts(twin)->pid = 4821;
+    fake_view_facts(twin)->own = (struct wi_stem){1, 777, 42};
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_has(text, "{process=\"game\",pid=\"4821\",channel=\"moves\"} 100\n");
     assert_has(text, "{process=\"game\",pid=\"4821-777-0000002a\",channel=\"moves\"} 200\n");
@@ -194,7 +194,7 @@ static void one_name_and_one_pid_twice_are_told_apart(void **state)
 static void longest_names_have_room(void **state)
 {
     (void)state;
-    struct wi_facts *facts = fake_world_facts(game);
+    struct wi_facts *facts = fake_view_facts(game);
     char name[WEIR_NAME_MAX + 1];
     memset(name, '"', WEIR_NAME_MAX);
     name[WEIR_NAME_MAX] = '\0';
@@ -203,7 +203,7 @@ static void longest_names_have_room(void **state)
     for (unsigned i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "%03u", i);
         memset(name + 3, '\\', WEIR_NAME_MAX - 3);
-        fake_world_add_channel(game, name, 1, 0, 8);
+        fake_view_add_channel(game, name, 1, 0, 8);
     }
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_has(text, "\",pid=\"4294967295\",channel=\"other\"}");

@@ -4,7 +4,7 @@
 #include "segment/file.h"
 #include "segment/find.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -36,14 +36,14 @@ static void start(void)
 /* The depth that a reader of the file sees for the first channel, -1: it cannot be read. */
 static long depth_in(const char *path)
 {
-    struct wi_world *world;
+    struct wi_process_view *view;
     long depth = -1;
-    if (wi_world_open_file(path, &world, &error) == WEIR_OK) {
-        if (wi_world_refresh(world, 1, &error) == WEIR_OK &&
-            wi_world_count(world, WI_CHANNEL) > 0) {
-            depth = (long)wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].u.u64;
+    if (wi_process_view_open_file(path, &view, &error) == WEIR_OK) {
+        if (wi_process_view_refresh(view, 1, &error) == WEIR_OK &&
+            wi_process_view_count(view, WI_CHANNEL) > 0) {
+            depth = (long)wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].u.u64;
         }
-        wi_world_close(world);
+        wi_process_view_close(view);
     }
     return depth;
 }
@@ -155,12 +155,13 @@ static void is_refused(const char *dir)
     }
     weir_channel_send(NULL, 1);
     CHECK(depth_in(health.path) == 0);
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_count(world, WI_CHANNEL) == (size_t)n);
-    CHECK(wi_world_row(world, WI_CHANNEL, (size_t)n - 1)->value[WI_CHANNEL_DEPTH].u.u64 == 1000);
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == (size_t)n);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, (size_t)n - 1)->value[WI_CHANNEL_DEPTH].u.u64 ==
+          1000);
+    wi_process_view_close(view);
 }
 
 static void at_the_limit_handles_are_refused_and_counts_are_not(void **state)
@@ -191,11 +192,11 @@ static void degrades(const char *dir)
     CHECK(strstr(error.text, "/nowhere/at/all") && strstr(error.text, "WEIR_DIR"));
     struct weir_channel *channel = open_channel("moves");
     weir_channel_send(channel, 1);
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].u.u64 == 1);
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].u.u64 == 1);
+    wi_process_view_close(view);
 }
 
 static void degrades_in_a_foreign_directory(const char *dir)
@@ -344,12 +345,12 @@ static void cleans_names(const char *dir)
     CHECK(open_channel("a\x1b[31m\xff\xc0\x80z\n\xc3\xa9") != NULL);
     CHECK(open_channel(name) != NULL);
     CHECK(open_channel("") == NULL && open_channel(NULL) == NULL);
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(strcmp(wi_world_row(world, WI_CHANNEL, 0)->name, "a?[31m???z?\xc3\xa9") == 0);
-    CHECK(strlen(wi_world_row(world, WI_CHANNEL, 1)->name) == WEIR_NAME_MAX);
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(strcmp(wi_process_view_row(view, WI_CHANNEL, 0)->name, "a?[31m???z?\xc3\xa9") == 0);
+    CHECK(strlen(wi_process_view_row(view, WI_CHANNEL, 1)->name) == WEIR_NAME_MAX);
+    wi_process_view_close(view);
 }
 
 static void names_reach_no_terminal_raw(void **state)
@@ -380,18 +381,18 @@ static void opens_and_closes(const char *dir)
         CHECK(i <= 1000 || health.segment_bytes == before);
     }
     struct weir_channel *channel = open_channel("new");
-    struct wi_world *world;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_count(world, WI_CHANNEL) == 1);
-    const struct wi_row *row = wi_world_row(world, WI_CHANNEL, 0);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == 1);
+    const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, 0);
     CHECK(row->value[WI_CHANNEL_SENT].u.u64 == 0 && row->value[WI_CHANNEL_WAIT].u.u64 == 0);
     uint64_t id = row->id;
     weir_channel_close(channel);
     CHECK(open_channel("newer") != NULL);
-    CHECK(wi_world_refresh(world, 2, &error) == WEIR_OK);
-    CHECK(wi_world_row(world, WI_CHANNEL, 0)->id != id);
-    wi_world_close(world);
+    CHECK(wi_process_view_refresh(view, 2, &error) == WEIR_OK);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->id != id);
+    wi_process_view_close(view);
 }
 
 static void a_slot_is_used_again_and_remembers_nothing(void **state)

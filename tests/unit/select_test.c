@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "encode/select.h"
-#include "fake_world.h"
+#include "fake_view.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,14 +15,14 @@
 #include <string.h>
 
 struct state {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wi_memory memory;
 };
 
 static int set_up(void **state)
 {
     struct state *s = calloc(1, sizeof(*s));
-    s->world = fake_world_create("game");
+    s->view = fake_view_create("game");
     s->memory.limit = UINT64_MAX;
     *state = s;
     return 0;
@@ -32,7 +32,7 @@ static int tear_down(void **state)
 {
     struct state *s = *state;
     assert_int_equal(s->memory.bytes, 0);
-    wi_world_close(s->world);
+    wi_process_view_close(s->view);
     free(s);
     return 0;
 }
@@ -47,10 +47,10 @@ static size_t sorted_gives(struct state *s, struct wi_query query, const char *e
 {
     struct wi_selection selection;
     char names[512] = "";
-    assert_int_equal(wi_select(s->world, &query, &s->memory, &selection), WEIR_OK);
+    assert_int_equal(wi_select(s->view, &query, &s->memory, &selection), WEIR_OK);
     for (size_t i = 0; i < selection.n_rows; i++) {
         strcat(names, i ? " " : "");
-        strcat(names, wi_world_row(s->world, query.kind, selection.rows[i])->name);
+        strcat(names, wi_process_view_row(s->view, query.kind, selection.rows[i])->name);
     }
     wi_memory_return(&s->memory, selection.rows);
     assert_string_equal(names, expected);
@@ -65,24 +65,24 @@ static void a_cut_is_a_part_of_the_whole_order(void **state)
     srand(7);
     for (int i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "n%d", i);
-        struct wi_row *row = fake_world_add_channel(s->world, name, (uint64_t)rand() % 40, 0, 100);
+        struct wi_row *row = fake_view_add_channel(s->view, name, (uint64_t)rand() % 40, 0, 100);
         if (rand() % 5 == 0) {
-            fake_world_set_absent(row, WI_CHANNEL_DEPTH);
+            fake_view_set_absent(row, WI_CHANNEL_DEPTH);
         } else if (rand() % 5 == 0) {
-            fake_world_set_f64(row, WI_CHANNEL_DEPTH, rand() % 3 ? rand() % 40 + 0.5 : NAN);
+            fake_view_set_f64(row, WI_CHANNEL_DEPTH, rand() % 3 ? rand() % 40 + 0.5 : NAN);
         }
     }
     struct wi_query query = all_of(WI_CHANNEL);
     query.sort = WI_CHANNEL_DEPTH;
     struct wi_selection whole;
-    assert_int_equal(wi_select(s->world, &query, &s->memory, &whole), WEIR_OK);
+    assert_int_equal(wi_select(s->view, &query, &s->memory, &whole), WEIR_OK);
     assert_int_equal(whole.n_rows, 300);
 
     for (int i = 0; i < 100; i++) {
         struct wi_selection part;
         query.limit = (uint32_t)rand() % 60 + 1;
         query.offset = (uint32_t)rand() % 320;
-        assert_int_equal(wi_select(s->world, &query, &s->memory, &part), WEIR_OK);
+        assert_int_equal(wi_select(s->view, &query, &s->memory, &part), WEIR_OK);
         for (size_t j = 0; j < part.n_rows; j++) {
             assert_int_equal(part.rows[j], whole.rows[query.offset + j]);
         }
@@ -105,14 +105,14 @@ static void warn(struct state *s, const char *severity, const char *kind, enum w
     for (int i = 0; i < WI_WARNING_N_NUMBERS; i++) {
         warning.number[i] = NAN;
     }
-    assert_int_equal(wi_world_add_warning(s->world, &warning), WEIR_OK);
+    assert_int_equal(wi_process_view_add_warning(s->view, &warning), WEIR_OK);
 }
 
 static struct wi_row *bounded(struct state *s, const char *name, uint64_t depth, uint64_t capacity)
 {
-    struct wi_row *row = fake_world_add_channel(s->world, name, depth, 0, capacity);
+    struct wi_row *row = fake_view_add_channel(s->view, name, depth, 0, capacity);
     if (capacity != WEIR_UNBOUNDED) {
-        fake_world_set_f64(row, WI_CHANNEL_FILL, (double)depth / (double)capacity);
+        fake_view_set_f64(row, WI_CHANNEL_FILL, (double)depth / (double)capacity);
     }
     return row;
 }
@@ -139,7 +139,7 @@ static void worst_rows_come_first_then_the_fullest_then_the_deepest(void **state
     struct wi_row *told = bounded(s, "told", 0, 100);
     struct wi_row *warned = bounded(s, "warned", 1, 100);
     struct wi_row *worst = bounded(s, "worst", 0, 100);
-    struct wi_row *lock = fake_world_add_semaphore(s->world, "lock", 4, 4);
+    struct wi_row *lock = fake_view_add_semaphore(s->view, "lock", 4, 4);
     warn(s, "info", "channel_growing", WI_CHANNEL, told);
     warn(s, "info", "channel_growing", WI_CHANNEL, worst);
     warn(s, "critical", "channel_rejecting", WI_CHANNEL, worst);
@@ -150,8 +150,8 @@ static void worst_rows_come_first_then_the_fullest_then_the_deepest(void **state
     query.limit = 2;
     sorted_gives(s, query, "worst warned");
     /* A single task has the id of a channel: it is not the one meant. */
-    struct wi_row *task = fake_world_add(s->world, WI_SINGLE, "task");
-    fake_world_add(s->world, WI_SINGLE, "other");
+    struct wi_row *task = fake_view_add(s->view, WI_SINGLE, "task");
+    fake_view_add(s->view, WI_SINGLE, "other");
     warn(s, "critical", "lost-waker", WI_SINGLE, task);
     sorted_gives(s, worst_of(WI_SINGLE, -1, -1), "task other");
     sorted_gives(s, query, "worst warned");
@@ -182,26 +182,26 @@ static void a_row_rises_at_once_and_sinks_after_ten_seconds(void **state)
     struct wi_query query = worst_of(WI_CHANNEL, WI_CHANNEL_FILL, WI_CHANNEL_DEPTH);
     query.ranks = &ranks;
     uint64_t now = 1000 * second;
-    fake_world_set_monotonic_nanos(s->world, now);
+    fake_view_set_monotonic_nanos(s->view, now);
     sorted_gives(s, query, "a b");
     /* They take turns, twice a second: the order is the one of their first peaks. */
     for (int i = 0; i < 60; i++) {
-        fake_world_set_monotonic_nanos(s->world, now += second / 2);
-        fake_world_set_f64(a, WI_CHANNEL_FILL, i % 2 ? 0.95 : 0);
-        fake_world_set_f64(b, WI_CHANNEL_FILL, i % 2 ? 0 : 0.95);
+        fake_view_set_monotonic_nanos(s->view, now += second / 2);
+        fake_view_set_f64(a, WI_CHANNEL_FILL, i % 2 ? 0.95 : 0);
+        fake_view_set_f64(b, WI_CHANNEL_FILL, i % 2 ? 0 : 0.95);
         sorted_gives(s, query, i == 0 ? "b a" : "a b");
     }
-    fake_world_set_f64(a, WI_CHANNEL_FILL, 0);
-    fake_world_set_f64(b, WI_CHANNEL_FILL, 0.55);
+    fake_view_set_f64(a, WI_CHANNEL_FILL, 0);
+    fake_view_set_f64(b, WI_CHANNEL_FILL, 0.55);
     for (int i = 1; i <= 12; i++) {
-        fake_world_set_monotonic_nanos(s->world, now += second);
+        fake_view_set_monotonic_nanos(s->view, now += second);
         sorted_gives(s, query, i < 10 ? "a b" : "b a");
     }
     /* A clock that goes back holds nothing up. */
-    fake_world_set_f64(a, WI_CHANNEL_FILL, 1);
+    fake_view_set_f64(a, WI_CHANNEL_FILL, 1);
     sorted_gives(s, query, "a b");
-    fake_world_set_f64(a, WI_CHANNEL_FILL, 0);
-    fake_world_set_monotonic_nanos(s->world, second);
+    fake_view_set_f64(a, WI_CHANNEL_FILL, 0);
+    fake_view_set_monotonic_nanos(s->view, second);
     sorted_gives(s, query, "b a");
     wi_ranks_finish(&ranks, &s->memory);
 }

@@ -2,7 +2,7 @@
 /* Senders: what of each is queued, and what is orphaned. */
 #include "child.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -16,13 +16,13 @@
 #define SECOND UINT64_C(1000000000)
 
 static struct weir_error error;
-static struct wi_world *world;
+static struct wi_process_view *view;
 static uint64_t now = 1000 * SECOND;
 
 static struct weir_channel *start(void)
 {
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
     return weir_channel_open(&options);
 }
@@ -30,12 +30,12 @@ static struct weir_channel *start(void)
 static void look(void)
 {
     now += SECOND;
-    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
 }
 
 static uint64_t channel_number(int metric)
 {
-    const struct wi_value *value = &wi_world_row(world, WI_CHANNEL, 0)->value[metric];
+    const struct wi_value *value = &wi_process_view_row(view, WI_CHANNEL, 0)->value[metric];
     CHECK(value->type == WI_U64);
     return value->u.u64;
 }
@@ -43,8 +43,8 @@ static uint64_t channel_number(int metric)
 /* The row of a sender by its label; NULL when there is none. */
 static const struct wi_row *find(const char *label)
 {
-    for (size_t i = 0; i < wi_world_count(world, WI_SENDER); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_SENDER, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_SENDER); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_SENDER, i);
         if (strcmp(row->name, label) == 0) {
             return row;
         }
@@ -57,7 +57,7 @@ static void shows_what_a_sender_has_queued(const char *dir)
     (void)dir;
     struct weir_channel *moves = start();
     look();
-    CHECK(wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_ORPHANED].type == WI_ABSENT);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_ORPHANED].type == WI_ABSENT);
     struct weir_sender *player = weir_sender_open(moves, "player-7");
     struct weir_sender *other = weir_sender_open(moves, NULL);
     struct weir_sent sent[5];
@@ -70,7 +70,7 @@ static void shows_what_a_sender_has_queued(const char *dir)
     weir_channel_discard_from(moves, sent[1], 208, WEIR_DISCARD_EXPIRED);
     weir_channel_unsend_from(moves, sent[2], 208, WEIR_REJECT_FULL);
     look();
-    CHECK(wi_world_count(world, WI_SENDER) == 2);
+    CHECK(wi_process_view_count(view, WI_SENDER) == 2);
     const struct wi_row *row = find("player-7");
     CHECK(row && row->value[WI_SENDER_IN_FLIGHT].u.u64 == 2);
     CHECK(row->value[WI_SENDER_IN_FLIGHT_BYTES].u.u64 == UINT64_C(2) * 208);
@@ -83,7 +83,7 @@ static void shows_what_a_sender_has_queued(const char *dir)
     CHECK(channel_number(WI_CHANNEL_DEPTH) == 4);
     CHECK(channel_number(WI_CHANNEL_REJECTS_FULL) == 1);
     CHECK(channel_number(WI_CHANNEL_DISCARDED_EXPIRED) == 1);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void shows_orphans(const char *dir)
@@ -99,7 +99,7 @@ static void shows_orphans(const char *dir)
     weir_sender_close(player);
     weir_sender_close(idle); /* with nothing queued: gone at once */
     look();
-    CHECK(wi_world_count(world, WI_SENDER) == 1);
+    CHECK(wi_process_view_count(view, WI_SENDER) == 1);
     CHECK(strcmp(find("gone")->value[WI_SENDER_STATE].u.text, "gone") == 0);
     CHECK(channel_number(WI_CHANNEL_SENDERS) == 0);
     CHECK(channel_number(WI_CHANNEL_SENDERS_GONE) == 1);
@@ -113,8 +113,8 @@ static void shows_orphans(const char *dir)
     look();
     CHECK(channel_number(WI_CHANNEL_ORPHANED) == 0);
     CHECK(channel_number(WI_CHANNEL_SENDERS_GONE) == 0);
-    CHECK(wi_world_count(world, WI_SENDER) == 0);
-    wi_world_close(world);
+    CHECK(wi_process_view_count(view, WI_SENDER) == 0);
+    wi_process_view_close(view);
 }
 
 /* 50,000 at a time, four times as many in all: the blocks are used again, and no sender has what was
@@ -141,10 +141,10 @@ static void blocks_are_used_again_and_never_mixed_up(const char *dir)
             weir_sender_close(senders[i]);
         }
         look();
-        CHECK(wi_world_count(world, WI_SENDER) == N - (N + 2) / 3);
+        CHECK(wi_process_view_count(view, WI_SENDER) == N - (N + 2) / 3);
         CHECK(channel_number(WI_CHANNEL_ORPHANED) == N / 3 * 3 + 1);
-        for (size_t i = 0; i < wi_world_count(world, WI_SENDER); i++) {
-            const struct wi_row *row = wi_world_row(world, WI_SENDER, i);
+        for (size_t i = 0; i < wi_process_view_count(view, WI_SENDER); i++) {
+            const struct wi_row *row = wi_process_view_row(view, WI_SENDER, i);
             int of_round, of_i;
             CHECK(sscanf(row->name, "%d/%d", &of_round, &of_i) == 2 && of_round == round);
             CHECK(row->value[WI_SENDER_IN_FLIGHT].u.u64 == (uint64_t)of_i % 3);
@@ -155,14 +155,14 @@ static void blocks_are_used_again_and_never_mixed_up(const char *dir)
             }
         }
         look();
-        CHECK(wi_world_count(world, WI_SENDER) == 0 && channel_number(WI_CHANNEL_DEPTH) == 0);
+        CHECK(wi_process_view_count(view, WI_SENDER) == 0 && channel_number(WI_CHANNEL_DEPTH) == 0);
         struct weir_health health = {.size = sizeof(health)};
         weir_health_read(&health);
         CHECK(round == 0 || health.segment_bytes == bytes_before);
         bytes_before = health.segment_bytes;
     }
     CHECK(bytes_before < 8 << 20);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void senders_go_with_their_channel(const char *dir)
@@ -173,16 +173,16 @@ static void senders_go_with_their_channel(const char *dir)
     struct weir_sent sent = weir_channel_send_from(moves, player, 8);
     weir_channel_close(moves);
     look();
-    CHECK(wi_world_count(world, WI_SENDER) == 0);
+    CHECK(wi_process_view_count(view, WI_SENDER) == 0);
     struct weir_channel_options options = WEIR_CHANNEL_INIT("next", 10);
     struct weir_channel *next = weir_channel_open(&options);
     struct weir_sender *other = weir_sender_open(next, "other");
     weir_channel_send_from(next, other, 8);
     weir_sender_left(sent.sender, 8); /* of a message that was forgotten */
     look();
-    CHECK(wi_world_count(world, WI_SENDER) == 1);
+    CHECK(wi_process_view_count(view, WI_SENDER) == 1);
     CHECK(find("other")->value[WI_SENDER_IN_FLIGHT].u.u64 == 1);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void no_room_counts_in_the_channel_only(const char *dir)
@@ -199,9 +199,9 @@ static void no_room_counts_in_the_channel_only(const char *dir)
     weir_channel_receive_from(moves, sent, 8);
     look();
     CHECK(channel_number(WI_CHANNEL_DEPTH) == 1);
-    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_SENDERS_REFUSED].u.u64 == 1);
-    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_SENDERS].u.u64 == (uint64_t)n);
-    wi_world_close(world);
+    CHECK(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_SENDERS_REFUSED].u.u64 == 1);
+    CHECK(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_SENDERS].u.u64 == (uint64_t)n);
+    wi_process_view_close(view);
 }
 
 /* Messages that were queued at the fork are the parent's: in the child they leave nobody's count. */
@@ -218,8 +218,8 @@ static void a_child_counts_its_own(const char *dir)
     if (pid == 0) {
         weir_channel_send_from(moves, player, 8); /* counted by nobody */
         CHECK(weir_start(NULL, &error) == WEIR_OK);
-        wi_world_close(world);
-        CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+        wi_process_view_close(view);
+        CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
         look();
         CHECK(channel_number(WI_CHANNEL_ORPHANED) == 0);
         weir_channel_send_from(moves, player, 8);
@@ -236,7 +236,7 @@ static void a_child_counts_its_own(const char *dir)
     look();
     CHECK(find("player")->value[WI_SENDER_IN_FLIGHT].u.u64 == 1);
     CHECK(channel_number(WI_CHANNEL_ORPHANED) == 1);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void sender_without_anything_does_no_harm(const char *dir)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 
 #include <stdio.h>
@@ -83,7 +83,7 @@ static enum weir_status raw(const uint8_t *bytes, size_t n, int times, uint64_t 
             break;
         }
     }
-    *ret_errors = wi_world_self(peer->world)->protocol_errors;
+    *ret_errors = wi_process_view_self(peer->view)->protocol_errors;
     if (status == WEIR_OK && wi_session_is_over(peer->session)) {
         status = WEIR_E_CLOSED;
     }
@@ -141,7 +141,7 @@ static void a_wrong_preface_ends_the_session(void **state)
         wi_session_receive(peer->session, (const uint8_t *)words, strlen(words), peer->now),
         WEIR_E_PROTOCOL);
     assert_true(wi_session_is_over(peer->session));
-    assert_int_equal(wi_world_self(peer->world)->protocol_errors, 1);
+    assert_int_equal(wi_process_view_self(peer->view)->protocol_errors, 1);
     peer_destroy(peer);
 }
 
@@ -161,7 +161,7 @@ static void a_small_header_that_unpacks_to_much_ends_the_session(void **state)
     assert_true(peer_accept(peer));
     assert_int_equal(wi_session_receive(peer->session, bytes, sizeof(bytes) - 980, peer->now),
                      WEIR_E_PROTOCOL);
-    assert_int_equal(wi_world_self(peer->world)->protocol_errors, 1);
+    assert_int_equal(wi_process_view_self(peer->view)->protocol_errors, 1);
     wi_session_destroy(peer->session);
     peer->session = NULL;
     peer_destroy(peer);
@@ -253,7 +253,7 @@ static void a_conversation_with_some_bytes_changed_never_breaks_it(void **state)
     static uint8_t bytes[8192];
     size_t n = conversation(original, sizeof(original));
     struct peer *peer = peer_create();
-    fake_world_add_channel(peer->world, "moves", 10, 4, WEIR_UNBOUNDED);
+    fake_view_add_channel(peer->view, "moves", 10, 4, WEIR_UNBOUNDED);
     srand(3);
     for (int round = 0; round < 3000; round++) {
         memcpy(bytes, original, n);
@@ -317,7 +317,7 @@ static void any_allocation_may_fail(void **state)
         for (int i = 0; i < 30; i++) {
             char name[32];
             snprintf(name, sizeof(name), "channel%d", i);
-            fake_world_add_channel(peer->world, name, 10, 4, WEIR_UNBOUNDED);
+            fake_view_add_channel(peer->view, name, 10, 4, WEIR_UNBOUNDED);
         }
         /* Refused at the part or at the whole: both come through the same gate. */
         peer->memory.limit = UINT64_MAX;

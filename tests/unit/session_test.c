@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@ static void every_split_of_the_bytes_gives_the_same(void **state)
     (void)state;
     for (size_t piece = 1; piece < 300; piece++) {
         struct peer *peer = peer_create();
-        fake_world_add_channel(peer->world, "moves", 10, 4, WEIR_UNBOUNDED);
+        fake_view_add_channel(peer->view, "moves", 10, 4, WEIR_UNBOUNDED);
         assert_true(peer_accept(peer));
         peer_connect(peer, 0);
         peer->piece = piece;
@@ -50,14 +50,14 @@ static void every_split_of_the_bytes_gives_the_same(void **state)
 static void watch_sends_at_once_and_then_each_interval(void **state)
 {
     struct peer *peer = *state;
-    struct wi_row *row = fake_world_add_channel(peer->world, "moves", 10, 4, WEIR_UNBOUNDED);
+    struct wi_row *row = fake_view_add_channel(peer->view, "moves", 10, 4, WEIR_UNBOUNDED);
     struct answer *answer = peer_watch(peer, 500);
     peer_converse(peer);
     assert_int_equal(answer_n_messages(answer), 1);
     peer_pass(peer, 499 * MILLI);
     peer_converse(peer);
     assert_int_equal(answer_n_messages(answer), 1);
-    fake_world_set_u64(row, WI_CHANNEL_DEPTH, 77);
+    fake_view_set_u64(row, WI_CHANNEL_DEPTH, 77);
     peer_pass(peer, 1 * MILLI);
     peer_converse(peer);
     assert_int_equal(answer_n_messages(answer), 2);
@@ -71,17 +71,17 @@ static void watch_sends_at_once_and_then_each_interval(void **state)
 static void a_slow_client_loses_old_updates_not_the_connection(void **state)
 {
     struct peer *peer = *state;
-    struct wi_row *row = fake_world_add_channel(peer->world, "moves", 10, 4, WEIR_UNBOUNDED);
+    struct wi_row *row = fake_view_add_channel(peer->view, "moves", 10, 4, WEIR_UNBOUNDED);
     struct answer *answer = peer_watch(peer, 100);
     peer_converse(peer);
     uint64_t held = peer->memory.bytes;
     for (int i = 0; i < 50; i++) { /* the client reads nothing for 5 s */
-        fake_world_set_u64(row, WI_CHANNEL_DEPTH, 100 + (uint64_t)i);
+        fake_view_set_u64(row, WI_CHANNEL_DEPTH, 100 + (uint64_t)i);
         peer_pass(peer, 100 * MILLI);
     }
     assert_true(peer->memory.bytes < held + 2048);
-    assert_int_equal(wi_world_self(peer->world)->updates_skipped, 49);
-    fake_world_set_u64(row, WI_CHANNEL_DEPTH, 555);
+    assert_int_equal(wi_process_view_self(peer->view)->updates_skipped, 49);
+    fake_view_set_u64(row, WI_CHANNEL_DEPTH, 555);
     peer_converse(peer); /* the one that was in flight */
     peer_pass(peer, 100 * MILLI);
     peer_converse(peer);
@@ -112,7 +112,7 @@ static void a_snapshot_of_many_pages_ends(void **state)
     for (int i = 0; i < 40000; i++) {
         char name[32];
         snprintf(name, sizeof(name), "channel%d", i);
-        fake_world_add_channel(peer->world, name, 10, 4, WEIR_UNBOUNDED);
+        fake_view_add_channel(peer->view, name, 10, 4, WEIR_UNBOUNDED);
     }
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
     struct answer *answer = peer_call(peer, "Snapshot", &request);
@@ -130,7 +130,7 @@ static void a_snapshot_of_many_pages_ends(void **state)
 static void subscribe_sends_lines(void **state)
 {
     struct peer *peer = *state;
-    fake_world_add_channel(peer->world, "moves", 10, 4, WEIR_UNBOUNDED);
+    fake_view_add_channel(peer->view, "moves", 10, 4, WEIR_UNBOUNDED);
     Weir__V1__SubscribeRequest request = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
     char *topics[] = {"game/channel/size/moves"};
     request.n_topics = 1;
@@ -196,7 +196,7 @@ static void what_the_header_says_wrong_is_answered_while_the_caller_keeps_its_si
         answer_ended(answer, cases[i].status);
         assert_string_equal(answer->http_status, cases[i].http_status);
     }
-    assert_int_equal(peer->worlds.first->n_holders, 0);
+    assert_int_equal(peer->views.first->n_holders, 0);
     struct answer *next = peer_describe(peer);
     peer_converse(peer);
     answer_ended(next, "0");
@@ -233,7 +233,7 @@ static void what_comes_after_an_early_answer_is_thrown_away(void **state)
         assert_true(peer->memory.bytes < held + 4096);
     }
     answer_ended(answer, "12");
-    assert_int_equal(wi_world_self(peer->world)->protocol_errors, 0);
+    assert_int_equal(wi_process_view_self(peer->view)->protocol_errors, 0);
     struct answer *next = peer_describe(peer);
     peer_converse(peer);
     answer_ended(next, "0");
@@ -388,7 +388,7 @@ static void a_stream_that_takes_nothing_is_reset_and_others_go_on(void **state)
     for (int i = 0; i < 2000; i++) {
         char name[32];
         snprintf(name, sizeof(name), "channel%d", i);
-        fake_world_add_channel(peer->world, name, 10, 4, WEIR_UNBOUNDED);
+        fake_view_add_channel(peer->view, name, 10, 4, WEIR_UNBOUNDED);
     }
     assert_true(peer_accept(peer));
     peer_connect(peer, 1000); /* the stream's window is full at once */

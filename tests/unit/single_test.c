@@ -3,7 +3,7 @@
 /* Single tasks: states, times, and what they add to their kind. */
 #include "child.h"
 #include "hook/clock.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -18,13 +18,13 @@
 #define MILLI  UINT64_C(1000000)
 
 static struct weir_error error;
-static struct wi_world *world;
+static struct wi_process_view *view;
 static uint64_t now = 1000 * SECOND;
 
 static struct weir_task_kind *start(void)
 {
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     struct weir_task_options options = WEIR_TASK_INIT("connection");
     return weir_task_kind_open(&options);
 }
@@ -32,13 +32,13 @@ static struct weir_task_kind *start(void)
 static void look(void)
 {
     now += SECOND;
-    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
 }
 
 static const struct wi_value *value(const char *label, int metric)
 {
-    for (size_t i = 0; i < wi_world_count(world, WI_SINGLE); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_SINGLE, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_SINGLE); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_SINGLE, i);
         if (strcmp(row->name, label) == 0) {
             return &row->value[metric];
         }
@@ -67,7 +67,7 @@ static double f64(const char *label, int metric)
 
 static double kind_f64(int metric)
 {
-    return wi_value_number(&wi_world_row(world, WI_TASK, 0)->value[metric], -1);
+    return wi_value_number(&wi_process_view_row(view, WI_TASK, 0)->value[metric], -1);
 }
 
 /* Lets that much time go by; returns how much it was. */
@@ -119,7 +119,7 @@ static void goes_through_its_states(const char *dir)
     CHECK(kind_f64(WI_TASK_POLLS) == 2 && kind_f64(WI_TASK_WAKES) == 3);
     CHECK(kind_f64(WI_TASK_SPAWNED) == 1 && kind_f64(WI_TASK_FINISHED_OK) == 1);
     CHECK(kind_f64(WI_TASK_RUNS) == 2 && kind_f64(WI_TASK_RUNNING) == 0);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 /* Against the clock read around each stretch: never less than inside, never more than outside. */
@@ -159,7 +159,7 @@ static void times_are_those_of_the_clock(const char *dir)
     look();
     CHECK(kind_f64(WI_TASK_BUSY) >= high);
     CHECK(fabs(kind_f64(WI_TASK_BUSY) - f64("c1", WI_SINGLE_BUSY)) < 1e-9);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void those_without_a_row_count_in_their_kind(const char *dir)
@@ -174,15 +174,15 @@ static void those_without_a_row_count_in_their_kind(const char *dir)
         weir_task_polled(&tasks[i]);
     }
     look();
-    CHECK(wi_world_count(world, WI_SINGLE) == 3);
+    CHECK(wi_process_view_count(view, WI_SINGLE) == 3);
     CHECK(kind_f64(WI_TASK_SPAWNED) == 5 && kind_f64(WI_TASK_RUNS) == 5);
-    CHECK(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_SINGLES_REFUSED].u.u64 == 2);
+    CHECK(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_SINGLES_REFUSED].u.u64 == 2);
     /* A row that is free again is another's. */
     weir_task_close(&tasks[1], WEIR_OUTCOME_ERROR);
     struct weir_task later;
     weir_task_open(&later, kind, "later");
     look();
-    CHECK(wi_world_count(world, WI_SINGLE) == 3 && u64("later", WI_SINGLE_POLLS) == 0);
+    CHECK(wi_process_view_count(view, WI_SINGLE) == 3 && u64("later", WI_SINGLE_POLLS) == 0);
     for (int i = 0; i < 5; i++) {
         weir_task_close(&tasks[i], WEIR_OUTCOME_OK); /* [1] a second time: counts nothing */
     }
@@ -190,7 +190,7 @@ static void those_without_a_row_count_in_their_kind(const char *dir)
     look();
     CHECK(kind_f64(WI_TASK_FINISHED) == 6 && kind_f64(WI_TASK_PENDING) == 0);
     CHECK(kind_f64(WI_TASK_FINISHED_ERROR) == 1);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void done_tasks_are_shown_for_a_while(const char *dir)
@@ -203,11 +203,11 @@ static void done_tasks_are_shown_for_a_while(const char *dir)
     look();
     CHECK(is("short", WI_SINGLE_STATE, "done"));
     uint64_t until = wi_clock_monotonic() + 20 * SECOND;
-    while (wi_world_count(world, WI_SINGLE) > 0) {
+    while (wi_process_view_count(view, WI_SINGLE) > 0) {
         CHECK(wi_clock_monotonic() < until);
-        CHECK(wi_world_refresh(world, ++now, &error) == WEIR_OK);
+        CHECK(wi_process_view_refresh(view, ++now, &error) == WEIR_OK);
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static bool is_over;
@@ -247,7 +247,7 @@ static void reads_at_any_moment_fit(const char *dir)
     pthread_join(waker, NULL);
     look();
     CHECK(u64("busy", WI_SINGLE_POLLS) == 20000 && kind_f64(WI_TASK_RUNS) == 20000);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void nothing_is_a_task_too(const char *dir)

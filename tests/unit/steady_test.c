@@ -9,7 +9,7 @@
  */
 #include "child.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "watch.h"
 
 #include <stdarg.h>
@@ -180,10 +180,10 @@ static void hooks_run(const char *dir)
     _exit(0); /* the file stays, for the parent to read */
 }
 
-static uint64_t value_in(struct wi_world *world, const struct hook *hook)
+static uint64_t value_in(struct wi_process_view *view, const struct hook *hook)
 {
-    for (size_t i = 0; i < wi_world_count(world, hook->kind); i++) {
-        const struct wi_row *row = wi_world_row(world, hook->kind, i);
+    for (size_t i = 0; i < wi_process_view_count(view, hook->kind); i++) {
+        const struct wi_row *row = wi_process_view_row(view, hook->kind, i);
         if (strcmp(row->name, hook->name) == 0) {
             const struct wi_value *value = &row->value[hook->metric];
             return value->type == WI_F64 ? (uint64_t)value->u.f64 : value->u.u64;
@@ -195,19 +195,19 @@ static uint64_t value_in(struct wi_world *world, const struct hook *hook)
 static void check_counts(const char *dir)
 {
     char path[256];
-    struct wi_world *world;
+    struct wi_process_view *view;
     uint64_t n = (report->lasts ? 2 * CALLS : CALLS) + (report->warming != BY_THREAD_START);
     assert_int_equal(child_count(dir, ".weir", path, sizeof(path)), 1);
-    assert_int_equal(wi_world_open_file(path, &world, &error), WEIR_OK);
-    assert_int_equal(wi_world_refresh(world, 1, &error), WEIR_OK);
+    assert_int_equal(wi_process_view_open_file(path, &view, &error), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, 1, &error), WEIR_OK);
     for (size_t i = 0; i < N_HOOKS; i++) {
-        if (value_in(world, &hooks[i]) != hooks[i].expected(n)) {
+        if (value_in(view, &hooks[i]) != hooks[i].expected(n)) {
             fail_msg("%s: %llu calls count %llu", hooks[i].name, (unsigned long long)n,
-                     (unsigned long long)value_in(world, &hooks[i]));
+                     (unsigned long long)value_in(view, &hooks[i]));
         }
     }
-    assert_int_equal(wi_world_row(world, WI_AGENT, 0)->value[WI_AGENT_SAMPLES_LOST].u.u64, 0);
-    wi_world_close(world);
+    assert_int_equal(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_SAMPLES_LOST].u.u64, 0);
+    wi_process_view_close(view);
 }
 
 static int complain(void)

@@ -12,7 +12,7 @@
 #include "caller.h"
 #include "child.h"
 #include "segment/segment.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/agent.h"
 
 #include <stdarg.h>
@@ -80,11 +80,11 @@ static void keeps_its_own_user_off(const char *dir)
     is_refused(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 65536));
     CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
     weir_channel_send(channel, 1);
-    struct wi_world *world;
-    CHECK(wi_world_open_file(path, &world, &error) == WEIR_OK);
-    CHECK(wi_world_refresh(world, 1, &error) == WEIR_OK);
-    CHECK(wi_world_row(world, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].u.u64 == 1);
-    wi_world_close(world);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_file(path, &view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].u.u64 == 1);
+    wi_process_view_close(view);
 }
 
 static void its_own_user_cannot_cut_it_off_or_punch_holes(void **state)
@@ -137,11 +137,11 @@ static void *come_and_go(void *channel)
 
 static bool is_refused_by_readers(void *path)
 {
-    struct wi_world *world;
-    if (wi_world_open_file(path, &world, &error) != WEIR_OK) {
+    struct wi_process_view *view;
+    if (wi_process_view_open_file(path, &view, &error) != WEIR_OK) {
         return error.text[0] != '\0';
     }
-    wi_world_close(world);
+    wi_process_view_close(view);
     return false;
 }
 
@@ -354,12 +354,12 @@ static void run_thread(void)
 
 static void read_itself(void)
 {
-    struct wi_world *world;
-    if (wi_world_open_self(&world, &error) == WEIR_OK) {
-        if (wi_world_refresh(world, 1, &error) != WEIR_OK) {
+    struct wi_process_view *view;
+    if (wi_process_view_open_self(&view, &error) == WEIR_OK) {
+        if (wi_process_view_refresh(view, 1, &error) != WEIR_OK) {
             CHECK(error.text[0]);
         }
-        wi_world_close(world);
+        wi_process_view_close(view);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #include "encode/attribute.h"
 #include "encode/tokio.h"
-#include "fake_world.h"
+#include "fake_view.h"
 #include "tokio_model.h"
 
 #include <stdlib.h>
@@ -229,7 +229,7 @@ static void numbers_of_tasks_are_short_and_never_twice(void **state)
 
 /* ---- resources ------------------------------------------------------------------------------ */
 
-static struct wi_world *world;
+static struct wi_process_view *view;
 
 static struct tokio_item *show_row(enum wi_kind kind, const struct wi_row *row)
 {
@@ -250,17 +250,17 @@ static struct tokio_item *show_row(enum wi_kind kind, const struct wi_row *row)
     return tokio_model_find(&model, TOKIO_RESOURCE, row->id);
 }
 
-static int open_world(void **state)
+static int open_view(void **state)
 {
     (void)state;
-    world = fake_world_create("game");
+    view = fake_view_create("game");
     return 0;
 }
 
-static int close_world(void **state)
+static int close_view(void **state)
 {
     (void)state;
-    wi_world_close(world);
+    wi_process_view_close(view);
     tokio_model_finish(&model);
     return 0;
 }
@@ -268,11 +268,11 @@ static int close_world(void **state)
 static void a_channel_says_depth_and_capacity(void **state)
 {
     (void)state;
-    struct wi_row *row = fake_world_add_channel(world, "moves", 100, 40, WEIR_UNBOUNDED);
-    fake_world_set_f64(row, WI_CHANNEL_IN_RATE, 12.345);
-    fake_world_set_f64(row, WI_CHANNEL_WAIT_P99, 0.0012346);
-    fake_world_set_u64(row, WI_CHANNEL_QUEUED_BYTES, 4096);
-    fake_world_set_u64(row, WI_CHANNEL_REJECTS, 3);
+    struct wi_row *row = fake_view_add_channel(view, "moves", 100, 40, WEIR_UNBOUNDED);
+    fake_view_set_f64(row, WI_CHANNEL_IN_RATE, 12.345);
+    fake_view_set_f64(row, WI_CHANNEL_WAIT_P99, 0.0012346);
+    fake_view_set_u64(row, WI_CHANNEL_QUEUED_BYTES, 4096);
+    fake_view_set_u64(row, WI_CHANNEL_REJECTS, 3);
     const struct tokio_item *item = show_row(WI_CHANNEL, row);
     assert_string_equal(item->kind, "Channel");
     assert_string_equal(item->name, "moves");
@@ -286,45 +286,45 @@ static void a_channel_says_depth_and_capacity(void **state)
     assert_string_equal(tokio_item_attribute(item, "wait_p99"), "1.23ms");
     assert_string_equal(tokio_item_attribute(item, "queued_bytes"), "4096B");
     assert_string_equal(tokio_item_attribute(item, "discarded"), ""); /* none */
-    row = fake_world_add_channel(world, "jobs", 8, 0, 8);
+    row = fake_view_add_channel(view, "jobs", 8, 0, 8);
     assert_string_equal(tokio_item_attribute(show_row(WI_CHANNEL, row), "capacity"), "8");
     assert_string_equal(wi_tokio_op_source(WI_CHANNEL, row), "Channel::send");
-    fake_world_set_u64(row, WI_CHANNEL_DEPTH, 7);
+    fake_view_set_u64(row, WI_CHANNEL_DEPTH, 7);
     assert_string_equal(wi_tokio_op_source(WI_CHANNEL, row), "Channel::receive");
-    fake_world_set_absent(row, WI_CHANNEL_CAPACITY);
+    fake_view_set_absent(row, WI_CHANNEL_CAPACITY);
     assert_string_equal(wi_tokio_op_source(WI_CHANNEL, row), "Channel::receive");
 }
 
 static void the_other_kinds_say_what_they_are(void **state)
 {
     (void)state;
-    struct wi_row *row = fake_world_add_semaphore(world, "slots", 64, 4);
-    fake_world_set_u64(row, WI_SEMAPHORE_WAITERS, 2);
+    struct wi_row *row = fake_view_add_semaphore(view, "slots", 64, 4);
+    fake_view_set_u64(row, WI_SEMAPHORE_WAITERS, 2);
     const struct tokio_item *item = show_row(WI_SEMAPHORE, row);
     assert_string_equal(item->kind, "Semaphore");
     assert_string_equal(tokio_item_attribute(item, "permits"), "64");
     assert_string_equal(tokio_item_attribute(item, "available"), "4");
     assert_string_equal(tokio_item_attribute(item, "waiters"), "2");
     assert_string_equal(wi_tokio_op_source(WI_SEMAPHORE, row), "Semaphore::acquire");
-    row = fake_world_add_task(world, "handler", 3, 2, 90);
+    row = fake_view_add_task(view, "handler", 3, 2, 90);
     item = show_row(WI_TASK, row);
     assert_string_equal(item->kind, "TaskKind");
     assert_string_equal(tokio_item_attribute(item, "pending"), "3");
     assert_null(wi_tokio_op_source(WI_TASK, row));
-    row = fake_world_add(world, WI_LOOP, "main");
-    fake_world_set_f64(row, WI_LOOP_UTILISATION, 0.5);
-    fake_world_set_f64(row, WI_LOOP_PERIOD, 2);
+    row = fake_view_add(view, WI_LOOP, "main");
+    fake_view_set_f64(row, WI_LOOP_UTILISATION, 0.5);
+    fake_view_set_f64(row, WI_LOOP_PERIOD, 2);
     item = show_row(WI_LOOP, row);
     assert_string_equal(item->kind, "Loop");
     assert_string_equal(tokio_item_attribute(item, "utilisation"), "50.0%");
     assert_string_equal(tokio_item_attribute(item, "period"), "2.00s");
-    row = fake_world_add(world, WI_COUNTER, "joins");
-    fake_world_set_u64(row, WI_COUNTER_VALUE, UINT64_MAX);
+    row = fake_view_add(view, WI_COUNTER, "joins");
+    fake_view_set_u64(row, WI_COUNTER_VALUE, UINT64_MAX);
     item = show_row(WI_COUNTER, row);
     assert_string_equal(item->kind, "Counter");
     assert_string_equal(tokio_item_attribute(item, "value"), "18446744073709551615");
-    row = fake_world_add(world, WI_GAUGE, "");
-    fake_world_set_i64(row, WI_GAUGE_VALUE, -5);
+    row = fake_view_add(view, WI_GAUGE, "");
+    fake_view_set_i64(row, WI_GAUGE_VALUE, -5);
     item = show_row(WI_GAUGE, row);
     assert_string_equal(item->kind, "Gauge");
     assert_string_equal(item->name, "(no name)");
@@ -345,16 +345,16 @@ static void a_fingerprint_is_of_what_is_shown(void **state)
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
         size_t n_shown = 0;
         for (size_t m = 0; m < wi_metric_table(kinds[k])->n_metrics; m++) {
-            struct wi_row *row = fake_world_add(world, kinds[k], "r");
-            fake_world_set_u64(row, (int)m, 5);
+            struct wi_row *row = fake_view_add(view, kinds[k], "r");
+            fake_view_set_u64(row, (int)m, 5);
             char *before = strdup(show_row(kinds[k], row)->attributes);
             uint64_t print = wi_tokio_print(kinds[k], row);
-            fake_world_set_u64(row, (int)m, 6);
+            fake_view_set_u64(row, (int)m, 6);
             bool is_shown = strcmp(before, show_row(kinds[k], row)->attributes) != 0;
             assert_int_equal(print != wi_tokio_print(kinds[k], row), is_shown);
             n_shown += is_shown;
             free(before);
-            fake_world_remove(world, row);
+            fake_view_remove(view, row);
         }
         assert_true(n_shown > 0);
     }
@@ -366,12 +366,12 @@ static void strange_values_are_shown_somehow(void **state)
     static const double values[] = {-1,         1e300,  0.0 / 0.0, 1.0 / 0.0,
                                     -1.0 / 0.0, 1e-300, 0.99999,   99.999};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        struct wi_row *row = fake_world_add(world, WI_LOOP, "main");
+        struct wi_row *row = fake_view_add(view, WI_LOOP, "main");
         for (size_t m = 0; m < WI_LOOP_N_METRICS; m++) {
-            fake_world_set_f64(row, (int)m, values[i]);
+            fake_view_set_f64(row, (int)m, values[i]);
         }
         assert_non_null(show_row(WI_LOOP, row)->attributes);
-        fake_world_remove(world, row);
+        fake_view_remove(view, row);
     }
 }
 
@@ -392,5 +392,5 @@ int main(void)
         cmocka_unit_test(a_fingerprint_is_of_what_is_shown),
         cmocka_unit_test(strange_values_are_shown_somehow),
     };
-    return cmocka_run_group_tests_name("tokio_encode", tests, open_world, close_world);
+    return cmocka_run_group_tests_name("tokio_encode", tests, open_view, close_view);
 }

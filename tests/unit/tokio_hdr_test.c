@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "encode/hdr.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 #include "session/tokio.h"
 #include "tokio_model.h"
@@ -24,15 +24,15 @@
 
 static struct tokio_model model;
 
-static struct wi_row *add_task(struct wi_world *world, const char *name, uint64_t id)
+static struct wi_row *add_task(struct wi_process_view *view, const char *name, uint64_t id)
 {
-    struct wi_row *row = fake_world_add(world, WI_SINGLE, name);
-    fake_world_set_id(world, row, id);
-    fake_world_set_text(world, row, WI_SINGLE_STATE, "idle");
-    fake_world_set_text(world, row, WI_SINGLE_KIND, "connection");
-    fake_world_set_u64(row, WI_SINGLE_POLLS, 2);
-    fake_world_set_f64(row, WI_SINGLE_AGE, 4);
-    fake_world_set_f64(row, WI_SINGLE_IN_STATE, 1);
+    struct wi_row *row = fake_view_add(view, WI_SINGLE, name);
+    fake_view_set_id(view, row, id);
+    fake_view_set_text(view, row, WI_SINGLE_STATE, "idle");
+    fake_view_set_text(view, row, WI_SINGLE_KIND, "connection");
+    fake_view_set_u64(row, WI_SINGLE_POLLS, 2);
+    fake_view_set_f64(row, WI_SINGLE_AGE, 4);
+    fake_view_set_f64(row, WI_SINGLE_IN_STATE, 1);
     return row;
 }
 
@@ -40,10 +40,10 @@ static int set_up(void **state)
 {
     peer_set_up(state);
     struct peer *peer = *state;
-    fake_world_set_monotonic_nanos(peer->world, peer->now);
-    fake_world_add_channel(peer->world, "moves", 100, 40, WEIR_UNBOUNDED);
-    fake_world_add_semaphore(peer->world, "slots", 8, 3);
-    add_task(peer->world, "c7", TASK_ID);
+    fake_view_set_monotonic_nanos(peer->view, peer->now);
+    fake_view_add_channel(peer->view, "moves", 100, 40, WEIR_UNBOUNDED);
+    fake_view_add_semaphore(peer->view, "slots", 8, 3);
+    add_task(peer->view, "c7", TASK_ID);
     return 0;
 }
 
@@ -147,19 +147,19 @@ static void a_change_is_told_within_a_second_and_nothing_else(void **state)
     struct peer *peer = *state;
     struct answer *updates = call(peer, "WatchUpdates");
     size_t heard = hear_from(updates, 0);
-    struct wi_row *row = fake_world_add_channel(peer->world, "jobs", 3, 1, 8);
+    struct wi_row *row = fake_view_add_channel(peer->view, "jobs", 3, 1, 8);
     pass(peer, SECOND);
     heard = hear_from(updates, heard);
     assert_int_equal(model.n_new, 1);
     assert_int_equal(model.n_stats, 1);
-    fake_world_set_u64(row, WI_CHANNEL_DEPTH, 5);
+    fake_view_set_u64(row, WI_CHANNEL_DEPTH, 5);
     pass(peer, SECOND);
     heard = hear_from(updates, heard);
     assert_int_equal(model.n_new, 0);
     assert_int_equal(model.n_stats, 1);
     assert_string_equal(
         tokio_item_attribute(tokio_model_named(&model, TOKIO_RESOURCE, "jobs"), "depth"), "5");
-    fake_world_remove(peer->world, row);
+    fake_view_remove(peer->view, row);
     pass(peer, SECOND);
     heard = hear_from(updates, heard);
     assert_null(tokio_model_named(&model, TOKIO_RESOURCE, "jobs"));
@@ -172,8 +172,8 @@ static void a_taken_seat_is_another_row(void **state)
     struct peer *peer = *state;
     struct answer *updates = call(peer, "WatchUpdates");
     size_t heard = hear_from(updates, 0);
-    fake_world_clear(peer->world, WI_SINGLE);
-    add_task(peer->world, "c8", UINT64_C(2) << 32 | 3);
+    fake_view_clear(peer->view, WI_SINGLE);
+    add_task(peer->view, "c8", UINT64_C(2) << 32 | 3);
     pass(peer, SECOND);
     hear_from(updates, heard);
     assert_non_null(tokio_model_named(&model, TOKIO_TASK, "c8"));
@@ -189,7 +189,7 @@ static void set_clocks_do_not_show(void **state)
     struct answer *updates = call(peer, "WatchUpdates");
     size_t heard = hear_from(updates, 0);
     int64_t before = model.now;
-    fake_world_set_unix_nanos(peer->world, 5);
+    fake_view_set_unix_nanos(peer->view, 5);
     pass(peer, SECOND);
     hear_from(updates, heard);
     assert_int_equal(model.now, before + (int64_t)SECOND);
@@ -209,7 +209,7 @@ static void a_pause_is_told_at_once_and_holds_updates_back(void **state)
     assert_int_equal(pause->n_bytes, 5); /* an empty message */
     assert_int_equal(answer_n_messages(states), 2);
     assert_int_equal(last_state(states), PAUSED);
-    fake_world_add_channel(peer->world, "jobs", 3, 1, 8);
+    fake_view_add_channel(peer->view, "jobs", 3, 1, 8);
     for (int i = 0; i < 5; i++) {
         pass(peer, SECOND);
     }
@@ -232,12 +232,12 @@ static void a_paused_stream_asks_for_nothing(void **state)
 {
     struct peer *peer = *state;
     call(peer, "WatchUpdates");
-    assert_int_equal(wi_session_world_due(peer->session), peer->now + SECOND);
+    assert_int_equal(wi_session_view_due(peer->session), peer->now + SECOND);
     answer_ended(call(peer, "Pause"), "0");
-    assert_true(wi_session_world_due(peer->session) == UINT64_MAX);
-    peer->worlds.first->is_wanted = false;
+    assert_true(wi_session_view_due(peer->session) == UINT64_MAX);
+    peer->views.first->is_wanted = false;
     wi_session_want(peer->session, peer->now + 5 * SECOND);
-    assert_false(peer->worlds.first->is_wanted);
+    assert_false(peer->views.first->is_wanted);
 }
 
 static void a_pause_is_its_connections_own(void **state)
@@ -246,7 +246,7 @@ static void a_pause_is_its_connections_own(void **state)
     struct answer *updates = call(peer, "WatchUpdates");
     answer_ended(call(peer, "Pause"), "0");
     struct peer *other = peer_create();
-    other->context.worlds = &peer->worlds;
+    other->context.views = &peer->views;
     other->now = peer->now;
     assert_true(peer_accept(other));
     peer_connect(other, 0);
@@ -318,8 +318,8 @@ static void details_have_both_histograms(void **state)
     struct weir_histogram polls = {.sum = 40000, .max = UINT64_C(200000000000)};
     polls.bucket[weir_histogram_bucket(4000)] = 10;
     polls.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 2;
-    struct wi_row *row = (struct wi_row *)(uintptr_t)wi_world_row(peer->world, WI_SINGLE, 0);
-    fake_world_set_histogram(peer->world, row, WI_SINGLE_POLL, &polls);
+    struct wi_row *row = (struct wi_row *)(uintptr_t)wi_process_view_row(peer->view, WI_SINGLE, 0);
+    fake_view_set_histogram(peer->view, row, WI_SINGLE_POLL, &polls);
     struct answer *answer = details_of(peer, TASK_ID);
     size_t n = 0;
     const uint8_t *bytes = message(answer, 0, &n);
@@ -344,7 +344,7 @@ static void details_have_both_histograms(void **state)
     assert_int_equal(answer_n_messages(answer), 2);
     answer_ended(call(peer, "Resume"), "0");
     assert_int_equal(answer_n_messages(answer), 3);
-    fake_world_clear(peer->world, WI_SINGLE);
+    fake_view_clear(peer->view, WI_SINGLE);
     pass(peer, SECOND);
     answer_ended(answer, "0");
 }
@@ -354,9 +354,9 @@ static void details_have_both_histograms(void **state)
 static void among_several_processes_none_is_guessed(void **state)
 {
     struct peer *peer = *state;
-    struct wi_world *lobby = fake_world_create("lobby");
-    fake_world_facts(lobby)->pid = 4823;
-    assert_int_equal(wi_worlds_add(&peer->worlds, lobby), WEIR_OK);
+    struct wi_process_view *lobby = fake_view_create("lobby");
+    fake_view_facts(lobby)->pid = 4823;
+    assert_int_equal(wi_process_views_add(&peer->views, lobby), WEIR_OK);
     struct answer *answer = call(peer, "WatchUpdates");
     answer_ended(answer, "9");
     assert_non_null(strstr(answer->message, "game (pid 4821), lobby (pid 4823)"));
@@ -371,9 +371,9 @@ static void the_end_of_a_process_ends_its_rows(void **state)
     struct answer *updates = call(peer, "WatchUpdates");
     struct answer *details = details_of(peer, TASK_ID);
     size_t heard = hear_from(updates, 0);
-    peer->worlds.is_changing = true;
-    fake_world_set_state(peer->world, WI_STATE_DEAD);
-    wi_worlds_refresh(&peer->worlds, peer->worlds.first, peer->now, NULL);
+    peer->views.is_changing = true;
+    fake_view_set_state(peer->view, WI_STATE_DEAD);
+    wi_process_views_refresh(&peer->views, peer->views.first, peer->now, NULL);
     pass(peer, SECOND);
     answer_ended(updates, "14");
     answer_ended(details, "14");
@@ -407,7 +407,7 @@ static void a_client_that_stands_still_costs_one_message(void **state)
     peer_tear_down(state);
     *state = peer = peer_create();
     for (int i = 0; i < 3000; i++) {
-        fake_world_add_channel(peer->world, "room", 1, 1, 4);
+        fake_view_add_channel(peer->view, "room", 1, 1, 4);
     }
     assert_true(peer_accept(peer));
     peer_connect(peer, 10000);
@@ -433,8 +433,8 @@ static void lack_of_memory_is_an_answer(void **state)
     peer_tear_down(state);
     for (uint64_t n = 1; !has_finished && n < 500; n++) {
         *state = peer = peer_create();
-        add_task(peer->world, "c7", TASK_ID);
-        fake_world_add_channel(peer->world, "moves", 100, 40, WEIR_UNBOUNDED);
+        add_task(peer->view, "c7", TASK_ID);
+        fake_view_add_channel(peer->view, "moves", 100, 40, WEIR_UNBOUNDED);
         assert_true(peer_accept(peer));
         peer_connect(peer, 0);
         peer_converse(peer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * WatchUpdates over a real segment: after each round a client that takes the messages in as tokio-console does
- * has the same rows as the world, whatever came and went. ctest: timeout=180
+ * has the same rows as the process view, whatever came and went. ctest: timeout=180
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,11 +21,11 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static struct wi_worlds worlds;
-static struct wi_world *world;
+static struct wi_process_views views;
+static struct wi_process_view *view;
 static struct wi_buffer scratch;
 static struct wi_memory memory = {.limit = UINT64_C(16) << 20};
-static struct wi_call_context context = {.worlds = &worlds, .memory = &memory, .scratch = &scratch};
+static struct wi_call_context context = {.views = &views, .memory = &memory, .scratch = &scratch};
 static struct wi_peer peer = {.memory = &memory};
 static struct wi_call *call;
 static struct tokio_model model;
@@ -39,22 +39,22 @@ static void start(const char *limit, const char *n_tasks)
     setenv("WEIR_LIMIT", limit, 1);
     setenv("WEIR_TASKS", n_tasks, 1);
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
-    wi_worlds_init(&worlds, false);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    wi_process_views_init(&views, false);
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
-    CHECK(wi_worlds_add(&worlds, world) == WEIR_OK);
+    CHECK(wi_process_views_add(&views, view) == WEIR_OK);
 }
 
 static void refresh(void)
 {
     struct weir_error error;
-    CHECK(wi_worlds_refresh(&worlds, worlds.first, now, &error) == WEIR_OK);
+    CHECK(wi_process_views_refresh(&views, views.first, now, &error) == WEIR_OK);
 }
 
 static void attach(void)
 {
     struct wi_fault fault;
-    CHECK(wi_tokio_watch_updates(&context, worlds.first, &peer, NULL, 0, now, &call, &fault));
+    CHECK(wi_tokio_watch_updates(&context, views.first, &peer, NULL, 0, now, &call, &fault));
     tokio_model_finish(&model);
 }
 
@@ -99,8 +99,8 @@ static void hear(void)
 
 static void tell_rows_of(enum wi_kind kind)
 {
-    for (size_t i = 0; i < wi_world_count(world, kind); i++) {
-        const struct wi_row *row = wi_world_row(world, kind, i);
+    for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
+        const struct wi_row *row = wi_process_view_row(view, kind, i);
         const struct tokio_item *item = tokio_model_find(&model, TOKIO_RESOURCE, row->id);
         CHECK(item && !item->dropped);
         CHECK(strcmp(item->name, row->name) == 0);
@@ -114,7 +114,7 @@ static void tell_rows_of(enum wi_kind kind)
     }
 }
 
-/* The model has exactly the rows of the world, with their numbers. */
+/* The model has exactly the rows of the process view, with their numbers. */
 static void compare(void)
 {
     static const char *const states[] = {"IDLE", "SCHED", "RUNNING", "DONE"};
@@ -123,13 +123,13 @@ static void compare(void)
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         if (wi_attribute_type((enum wi_kind)kind)) {
             tell_rows_of((enum wi_kind)kind);
-            n_resources += wi_world_count(world, (enum wi_kind)kind);
+            n_resources += wi_process_view_count(view, (enum wi_kind)kind);
         }
     }
     CHECK(tokio_model_live(&model, TOKIO_RESOURCE) == n_resources);
-    for (size_t seat = 0; seat < wi_world_n_seats(world, WI_SINGLE); seat++) {
+    for (size_t seat = 0; seat < wi_process_view_n_seats(view, WI_SINGLE); seat++) {
         struct wi_look look;
-        if (!wi_world_look(world, seat, &look)) {
+        if (!wi_process_view_look(view, seat, &look)) {
             continue;
         }
         const struct tokio_item *item = tokio_model_find(&model, TOKIO_TASK, look.id);
@@ -141,7 +141,7 @@ static void compare(void)
         n_tasks += look.state != WI_LOOK_DONE;
     }
     CHECK(tokio_model_live(&model, TOKIO_TASK) == n_tasks);
-    CHECK(strcmp(model.target, wi_world_facts(world)->name) == 0);
+    CHECK(strcmp(model.target, wi_process_view_facts(view)->name) == 0);
     CHECK(model.n_again == 0);
 }
 
@@ -291,7 +291,7 @@ static void rows_stay_right_while_others_come_and_go(const char *dir)
     detach();
 }
 
-/* A round in more turns than one, the world another in each: the next round sets all right. */
+/* A round in more turns than one, the process view another in each: the next round sets all right. */
 static void a_round_may_be_overtaken(const char *dir)
 {
     (void)dir;
@@ -337,7 +337,7 @@ static void a_slow_client_misses_nothing(const char *dir)
         hear();
         compare();
     }
-    CHECK(worlds.self->updates_skipped == 35);
+    CHECK(views.self->updates_skipped == 35);
     detach();
 }
 
@@ -453,7 +453,7 @@ static void a_failed_reading_ends_no_row(const char *dir)
     refresh();
     attach();
     hear_round();
-    worlds.first->status = WEIR_E_CORRUPT;
+    views.first->status = WEIR_E_CORRUPT;
     now += SECOND;
     struct wi_fault fault;
     wi_buffer_clear(&scratch);
@@ -501,7 +501,7 @@ static void lack_of_memory_ends_the_call_alone(const char *dir)
         memory.countdown = n;
         call = NULL;
         wi_buffer_clear(&scratch);
-        if (wi_tokio_watch_updates(&context, worlds.first, &peer, NULL, 0, now, &call, &fault)) {
+        if (wi_tokio_watch_updates(&context, views.first, &peer, NULL, 0, now, &call, &fault)) {
             next = call->type->next(call, now, &scratch, &fault);
             call->type->destroy(call);
         }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What tokio-console shows of a row as its attributes: for each kind a choice of metrics, under the names and
- * in the units that a person reads. Texts are cut, so that an item has a bound. Plain functions; the world's
+ * in the units that a person reads. Texts are cut, so that an item has a bound. Plain functions; the process view's
  * thread.
  */
 #ifndef WI_ENCODE_ATTRIBUTE_H
 #define WI_ENCODE_ATTRIBUTE_H
 
 #include "encode/buffer.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 /* Metadata of the three sorts of items. */
 enum wi_tokio_meta { WI_TOKIO_META_TASK = 1, WI_TOKIO_META_RESOURCE, WI_TOKIO_META_OP };

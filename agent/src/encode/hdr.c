@@ -2,7 +2,7 @@
 /* A head of forty bytes, then the counts by index: those that are not zero, and how many zeroes lie between. */
 #include "encode/hdr.h"
 
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <string.h>
 

@@ -113,13 +113,13 @@ static bool lines_any_matches(const struct wi_topic *topics, size_t n_topics, en
     return false;
 }
 
-static void lines_write(const struct wi_world *world, const struct wi_topic *topic,
+static void lines_write(const struct wi_process_view *view, const struct wi_topic *topic,
                         enum wi_kind kind, const struct wi_row *row, int metric,
                         struct wi_buffer *buffer)
 {
     char text[LINES_TOPIC_ROOM];
-    size_t n = wi_topic_write(topic, wi_world_facts(world)->name, kind, metric, row->name, text,
-                              sizeof(text));
+    size_t n = wi_topic_write(topic, wi_process_view_facts(view)->name, kind, metric, row->name,
+                              text, sizeof(text));
     size_t mark = wi_pack_begin(buffer, 2);
     wi_pack_bytes_always(buffer, 1, text, n < sizeof(text) ? n : sizeof(text) - 1);
     wi_weir_value(buffer, 2, &row->value[metric]);
@@ -128,7 +128,7 @@ static void lines_write(const struct wi_world *world, const struct wi_topic *top
 }
 
 /* One row's lines for the topic under way. */
-static enum weir_status lines_row(const struct wi_world *world, struct wi_lines *lines,
+static enum weir_status lines_row(const struct wi_process_view *view, struct wi_lines *lines,
                                   const struct wi_row *row, struct wi_buffer *buffer,
                                   size_t *ret_n_lines)
 {
@@ -156,7 +156,7 @@ static enum weir_status lines_row(const struct wi_world *world, struct wi_lines 
             }
         }
         if (is_new) {
-            lines_write(world, topic, kind, row, metric, buffer);
+            lines_write(view, topic, kind, row, metric, buffer);
             ++*ret_n_lines;
         }
     }
@@ -169,21 +169,21 @@ static bool lines_has_room(const struct wi_buffer *buffer)
 }
 
 /* Goes on with the topic under way; *ret_is_full: the message holds no more. */
-static enum weir_status lines_topic(const struct wi_world *world, struct wi_lines *lines,
+static enum weir_status lines_topic(const struct wi_process_view *view, struct wi_lines *lines,
                                     struct wi_buffer *buffer, size_t *ret_n_lines,
                                     bool *ret_is_full)
 {
     const struct wi_topic *topic = &lines->topics[lines->topic];
     for (; lines->kind < WI_N_KINDS; lines->kind++) {
         enum wi_kind kind = (enum wi_kind)lines->kind;
-        size_t n = topic->kinds >> kind & 1 ? wi_world_count(world, kind) : 0;
-        for (size_t i = wi_place_find(world, kind, &lines->place); i < n; i++) {
+        size_t n = topic->kinds >> kind & 1 ? wi_process_view_count(view, kind) : 0;
+        for (size_t i = wi_place_find(view, kind, &lines->place); i < n; i++) {
             if (!lines_has_room(buffer)) {
                 *ret_is_full = true;
                 return WEIR_OK;
             }
-            const struct wi_row *row = wi_world_row(world, kind, i);
-            enum weir_status status = lines_row(world, lines, row, buffer, ret_n_lines);
+            const struct wi_row *row = wi_process_view_row(view, kind, i);
+            enum weir_status status = lines_row(view, lines, row, buffer, ret_n_lines);
             if (status != WEIR_OK) {
                 return status;
             }
@@ -195,15 +195,15 @@ static enum weir_status lines_topic(const struct wi_world *world, struct wi_line
     return WEIR_OK;
 }
 
-enum weir_status wi_weir_lines(const struct wi_world *world, struct wi_lines *lines,
+enum weir_status wi_weir_lines(const struct wi_process_view *view, struct wi_lines *lines,
                                struct wi_buffer *buffer, size_t *ret_n_lines)
 {
     uint8_t waiting[64] = {0};
     size_t n_lines = 0;
     bool is_full = false;
-    wi_pack_u64(buffer, 1, (uint64_t)wi_world_unix_nanos(world));
+    wi_pack_u64(buffer, 1, (uint64_t)wi_process_view_unix_nanos(view));
     while (lines->topic < lines->n_topics) {
-        enum weir_status status = lines_topic(world, lines, buffer, &n_lines, &is_full);
+        enum weir_status status = lines_topic(view, lines, buffer, &n_lines, &is_full);
         if (status != WEIR_OK) {
             return status;
         }

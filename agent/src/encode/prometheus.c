@@ -41,7 +41,7 @@ struct prometheus_group {
 
 /* One process of an exposition. */
 struct prometheus_part {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wi_tally *tally;  /* may be NULL */
     struct wi_buffer labels; /* `channel="moves"` of each group, after the process's own */
     char prefix[2 * WEIR_NAME_MAX + 80]; /* `process="game",pid="4821"`; "": there is only one */
@@ -215,12 +215,12 @@ static void prometheus_groups_tally(struct prometheus_encoder *encoder, enum wi_
             group->instances > 1 || wi_tally_knows(encoder->part->tally, kind, group->name);
     }
     wi_tally_begin(encoder->part->tally, kind);
-    size_t n_rows = wi_world_count(encoder->part->world, kind);
+    size_t n_rows = wi_process_view_count(encoder->part->view, kind);
     for (size_t i = 0; i < n_rows; i++) {
         uint16_t group = encoder->part->group_of_row[i];
         if (is_shared[group]) {
             wi_tally_see(encoder->part->tally, kind, encoder->part->group[group].name,
-                         wi_world_row(encoder->part->world, kind, i));
+                         wi_process_view_row(encoder->part->view, kind, i));
         }
     }
     wi_tally_end(encoder->part->tally, kind);
@@ -235,12 +235,12 @@ static void prometheus_groups_tally(struct prometheus_encoder *encoder, enum wi_
 static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind)
 {
     const char *label = prometheus_label(kind);
-    size_t n_rows = wi_world_count(encoder->part->world, kind);
+    size_t n_rows = wi_process_view_count(encoder->part->view, kind);
     encoder->part->n_groups = 0;
     memset(encoder->slot, 0xff, sizeof(encoder->slot));
     wi_buffer_clear(&encoder->part->labels);
     for (size_t i = 0; i < n_rows; i++) {
-        const struct wi_row *row = wi_world_row(encoder->part->world, kind, i);
+        const struct wi_row *row = wi_process_view_row(encoder->part->view, kind, i);
         uint16_t group = prometheus_group_find(encoder, label ? row->name : "");
         encoder->part->group_of_row[i] = group;
         prometheus_row_add(encoder, &encoder->part->group[group], row);
@@ -406,12 +406,12 @@ static void prometheus_own(struct prometheus_encoder *encoder, size_t metric)
 static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t metric)
 {
     enum wi_kind kind = encoder->table->kind;
-    size_t n_rows = wi_world_count(encoder->part->world, kind);
+    size_t n_rows = wi_process_view_count(encoder->part->view, kind);
     memset(encoder->histogram, 0, sizeof(encoder->histogram));
     for (size_t i = 0; i < n_rows; i++) {
-        const struct wi_row *row = wi_world_row(encoder->part->world, kind, i);
+        const struct wi_row *row = wi_process_view_row(encoder->part->view, kind, i);
         const struct weir_histogram *from =
-            wi_world_histogram(encoder->part->world, kind, row, (int)metric);
+            wi_process_view_histogram(encoder->part->view, kind, row, (int)metric);
         if (!from) {
             continue;
         }
@@ -497,7 +497,7 @@ static void prometheus_build_info(struct prometheus_encoder *encoder)
 {
     for (size_t p = 0; p < encoder->n_parts; p++) {
         const struct prometheus_part *part = &encoder->parts[p];
-        const char *version = wi_world_facts(part->world)->version;
+        const char *version = wi_process_view_facts(part->view)->version;
         if (p == 0) {
             prometheus_info_header(encoder, "weir_build",
                                    "The version of weir that counts; always 1.");
@@ -589,12 +589,12 @@ static bool prometheus_has_families(int kind)
 static void prometheus_prefix_write(struct prometheus_encoder *encoder,
                                     struct prometheus_part *part)
 {
-    const struct wi_facts *facts = wi_world_facts(part->world);
+    const struct wi_facts *facts = wi_process_view_facts(part->view);
     struct wi_buffer text;
     char pid[48];
     snprintf(pid, sizeof(pid), "%u", (unsigned)facts->pid);
     for (const struct prometheus_part *before = encoder->parts; before < part; before++) {
-        const struct wi_facts *other = wi_world_facts(before->world);
+        const struct wi_facts *other = wi_process_view_facts(before->view);
         if (other->pid == facts->pid && strcmp(other->name, facts->name) == 0) {
             struct wi_stem stem = facts->own;
             stem.pid = facts->pid;
@@ -619,12 +619,13 @@ static bool prometheus_part_make(struct prometheus_part *part, const struct wi_e
 {
     size_t most_rows = 1;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        size_t n_rows =
-            prometheus_has_families(kind) ? wi_world_count(exposed->world, (enum wi_kind)kind) : 0;
+        size_t n_rows = prometheus_has_families(kind)
+                            ? wi_process_view_count(exposed->view, (enum wi_kind)kind)
+                            : 0;
         most_rows = n_rows > most_rows ? n_rows : most_rows;
     }
     size_t most_groups = most_rows < PROMETHEUS_MAX_NAMES ? most_rows : PROMETHEUS_MAX_NAMES;
-    part->world = exposed->world;
+    part->view = exposed->view;
     part->tally = exposed->tally;
     part->group_of_row = calloc(most_rows, sizeof(*part->group_of_row));
     part->group = calloc(most_groups + 1, sizeof(*part->group));
@@ -698,11 +699,11 @@ enum weir_status wi_prometheus_encode_all(const struct wi_exposition *exposition
     return buffer->has_failed ? WEIR_E_MEMORY : WEIR_OK;
 }
 
-enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
+enum weir_status wi_prometheus_encode(struct wi_process_view *view, enum wi_format format,
                                       bool without_process, struct wi_tally *tally,
                                       struct wi_buffer *buffer)
 {
-    struct wi_exposed exposed = {world, tally};
+    struct wi_exposed exposed = {view, tally};
     struct wi_exposition exposition = {&exposed, 1, format, without_process, NULL};
     return wi_prometheus_encode_all(&exposition, buffer);
 }

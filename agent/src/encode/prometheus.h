@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exposition for Prometheus: text 0.0.4 and OpenMetrics 1.0, from the rows of a world. Names
+ * The exposition for Prometheus: text 0.0.4 and OpenMetrics 1.0, from the rows of a process view. Names
  * come from the metric tables. Rows of one name are summed, so that no series stands twice; past
- * 256 names of a kind the rest is folded into "other". No I/O; the world's thread.
+ * 256 names of a kind the rest is folded into "other". No I/O; the process view's thread.
  */
 #ifndef WI_ENCODE_PROMETHEUS_H
 #define WI_ENCODE_PROMETHEUS_H
@@ -10,14 +10,14 @@
 #include "encode/accept.h"
 #include "encode/buffer.h"
 #include "encode/tally.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 /* The Content-Type of a format. Owns: static. */
 const char *wi_prometheus_content_type(enum wi_format format);
 
-/* A process in an exposition. The tally is one for each world; NULL: sums may fall when rows close. */
+/* A process in an exposition. The tally is one for each process view; NULL: sums may fall when rows close. */
 struct wi_exposed {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct wi_tally *tally;
 };
 
@@ -36,9 +36,9 @@ struct wi_exposition {
 enum weir_status wi_prometheus_encode_all(const struct wi_exposition *exposition,
                                           struct wi_buffer *buffer);
 
-/* The same of one process without a name. The tally is one for each world; NULL: sums may fall when rows close.
+/* The same of one process without a name. The tally is one for each process view; NULL: sums may fall when rows close.
  * Fails: WEIR_E_MEMORY: the buffer's content is void. */
-enum weir_status wi_prometheus_encode(struct wi_world *world, enum wi_format format,
+enum weir_status wi_prometheus_encode(struct wi_process_view *view, enum wi_format format,
                                       bool without_process, struct wi_tally *tally,
                                       struct wi_buffer *buffer);
 

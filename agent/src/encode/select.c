@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* What rows are compared by. Texts are the world's, until the next refresh. */
+/* What rows are compared by. Texts are the process view's, until the next refresh. */
 struct select_entry {
     struct wi_value value; /* of the sort column, or the name as a text */
     struct wi_value then;  /* breaks ties, the greatest first; absent where nothing does */
@@ -122,12 +122,12 @@ static void select_sink(struct select_heap *heap, size_t n_entries)
 
 /* ---- the worst first ----------------------------------------------------------------------- */
 
-static void select_gather(const struct wi_world *world, enum wi_kind kind,
+static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
                           struct select_warnings *ret_warnings)
 {
     ret_warnings->n = 0;
-    for (size_t i = 0; i < wi_world_count(world, WI_WARNING); i++) {
-        const struct wi_row *row = wi_world_row(world, WI_WARNING, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
         const struct wi_value *about = &row->value[WI_WARNING_SUBJECT_KIND];
         const struct wi_value *id = &row->value[WI_WARNING_SUBJECT_ID];
         const struct wi_value *said = &row->value[WI_WARNING_SEVERITY];
@@ -246,21 +246,21 @@ static bool select_passes(const struct wi_query *query, const struct wi_row *row
 }
 
 /* Where the window begins: as asked for, or so that the followed row stands in its middle. */
-static size_t select_offset(const struct wi_world *world, const struct select_heap *heap)
+static size_t select_offset(const struct wi_process_view *view, const struct select_heap *heap)
 {
     const struct wi_query *query = heap->query;
-    size_t total = wi_world_count(world, query->kind), before = 0;
+    size_t total = wi_process_view_count(view, query->kind), before = 0;
     struct select_entry followed;
     bool is_there = false;
     for (size_t i = 0; query->follow && i < total && !is_there; i++) {
-        const struct wi_row *row = wi_world_row(world, query->kind, i);
+        const struct wi_row *row = wi_process_view_row(view, query->kind, i);
         is_there = row->id == query->follow && select_passes(query, row);
         if (is_there) {
             followed = select_entry(heap, row, (uint32_t)i);
         }
     }
     for (size_t i = 0; is_there && i < total; i++) {
-        const struct wi_row *row = wi_world_row(world, query->kind, i);
+        const struct wi_row *row = wi_process_view_row(view, query->kind, i);
         if (i != followed.place && select_passes(query, row)) {
             struct select_entry entry = select_entry(heap, row, (uint32_t)i);
             before += select_compare(query, &entry, &followed) < 0;
@@ -271,17 +271,17 @@ static size_t select_offset(const struct wi_world *world, const struct select_he
     return is_inside ? query->offset : before > query->limit / 2 ? before - query->limit / 2 : 0;
 }
 
-enum weir_status wi_select(const struct wi_world *world, const struct wi_query *query,
+enum weir_status wi_select(const struct wi_process_view *view, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection)
 {
     struct select_warnings warnings = {.n = 0};
-    size_t total = wi_world_count(world, query->kind);
+    size_t total = wi_process_view_count(view, query->kind);
     struct select_heap heap = {
-        .query = query, .warnings = &warnings, .now_nanos = wi_world_monotonic_nanos(world)};
+        .query = query, .warnings = &warnings, .now_nanos = wi_process_view_monotonic_nanos(view)};
     if (query->is_worst_first) {
-        select_gather(world, query->kind, &warnings);
+        select_gather(view, query->kind, &warnings);
     }
-    size_t offset = select_offset(world, &heap), last = offset + query->limit;
+    size_t offset = select_offset(view, &heap), last = offset + query->limit;
     heap.room = last < total ? last : total;
     heap.entries = wi_memory_take(memory, (heap.room + 1) * sizeof(*heap.entries));
     if (!heap.entries) {
@@ -289,7 +289,7 @@ enum weir_status wi_select(const struct wi_world *world, const struct wi_query *
     }
     size_t matching = 0;
     for (size_t i = 0; i < total; i++) {
-        const struct wi_row *row = wi_world_row(world, query->kind, i);
+        const struct wi_row *row = wi_process_view_row(view, query->kind, i);
         if (select_passes(query, row)) {
             matching++;
             select_offer(&heap, row, (uint32_t)i);

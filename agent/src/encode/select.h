@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which rows of a world a query asks for: filtered, sorted, cut. A screen of 40 rows costs one walk
- * over the rows and a heap of 40. No I/O; the world's thread.
+ * Which rows of a process view a query asks for: filtered, sorted, cut. A screen of 40 rows costs one walk
+ * over the rows and a heap of 40. No I/O; the process view's thread.
  */
 #ifndef WI_ENCODE_SELECT_H
 #define WI_ENCODE_SELECT_H
 
 #include "encode/memory.h"
 #include "encode/rank.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 /* The most rows that one query gets. */
 #define WI_ROWS_MAX 10000
@@ -36,16 +36,16 @@ struct wi_query {
 
 struct wi_selection {
     size_t offset;  /* of the first of them: as asked for, or as `follow` has moved it */
-    uint32_t *rows; /* indices for wi_world_row, `limit` of them at most, in order */
+    uint32_t *rows; /* indices for wi_process_view_row, `limit` of them at most, in order */
     size_t n_rows;
     size_t total;    /* rows of the kind */
     size_t matching; /* of them, those that pass the filter */
 };
 
 /* Rows without a value for the sort column come last either way; equal ones as they were opened.
- * Keeps no row, so that a world need not hold all of them at a time.
+ * Keeps no row, so that a process view need not hold all of them at a time.
  * Owns: ret_selection->rows is the caller's, wi_memory_return. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_select(const struct wi_world *world, const struct wi_query *query,
+enum weir_status wi_select(const struct wi_process_view *view, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection);
 
 #endif

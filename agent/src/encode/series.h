@@ -4,7 +4,7 @@
 #define WI_ENCODE_SERIES_H
 
 #include "encode/buffer.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 struct wi_series {
     uint64_t id; /* the row's */

@@ -7,12 +7,12 @@
  * closes, the series ends.
  *
  * What a row counted between the last rendering and its close is not in it. At most 4,096 rows and
- * 1,024 names are remembered; past that a close is seen as a fall. No I/O; the world's thread.
+ * 1,024 names are remembered; past that a close is seen as a fall. No I/O; the process view's thread.
  */
 #ifndef WI_ENCODE_TALLY_H
 #define WI_ENCODE_TALLY_H
 
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 /* The bounds that are shown of a histogram: one for each octave, 1,024 ns to 137 s. */
 #define WI_OCTAVES ((WEIR_HISTOGRAM_BUCKETS - 2) / 4 + 1)

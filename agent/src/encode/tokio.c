@@ -320,12 +320,13 @@ void wi_tokio_state(struct wi_buffer *buffer, bool is_paused)
     wi_pack_u64(buffer, 1, is_paused);
 }
 
-static void tokio_put_histogram(struct wi_buffer *buffer, unsigned field, struct wi_world *world,
-                                uint64_t id, int metric)
+static void tokio_put_histogram(struct wi_buffer *buffer, unsigned field,
+                                struct wi_process_view *view, uint64_t id, int metric)
 {
     static const struct weir_histogram none;
     struct wi_row row = {.id = id};
-    const struct weir_histogram *measured = wi_world_histogram(world, WI_SINGLE, &row, metric);
+    const struct weir_histogram *measured =
+        wi_process_view_histogram(view, WI_SINGLE, &row, metric);
     struct wi_hdr_outliers outliers;
     size_t mark = wi_pack_begin(buffer, field);
     size_t raw = wi_pack_begin(buffer, 1);
@@ -339,10 +340,11 @@ static void tokio_put_histogram(struct wi_buffer *buffer, unsigned field, struct
     wi_pack_end(buffer, mark);
 }
 
-void wi_tokio_details(struct wi_buffer *buffer, struct wi_world *world, uint64_t id, int64_t now)
+void wi_tokio_details(struct wi_buffer *buffer, struct wi_process_view *view, uint64_t id,
+                      int64_t now)
 {
     tokio_put_id(buffer, 1, id);
     tokio_put_time(buffer, 2, now);
-    tokio_put_histogram(buffer, 4, world, id, WI_SINGLE_POLL);
-    tokio_put_histogram(buffer, 5, world, id, WI_SINGLE_DELAY);
+    tokio_put_histogram(buffer, 4, view, id, WI_SINGLE_POLL);
+    tokio_put_histogram(buffer, 5, view, id, WI_SINGLE_DELAY);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The messages of tokio-console's protocol (proto/tokio/console.proto), written from the rows of a world.
+ * The messages of tokio-console's protocol (proto/tokio/console.proto), written from the rows of a process view.
  * Its console ends on what it does not expect, so here every time lies within what it takes, no duration is
- * negative, and what it needs is there, whatever a segment says. No I/O; the world's thread.
+ * negative, and what it needs is there, whatever a segment says. No I/O; the process view's thread.
  *
- *     world -> wi_look, wi_row -> wi_tokio_task, ... -> bytes
+ *     process view -> wi_look, wi_row -> wi_tokio_task, ... -> bytes
  */
 #ifndef WI_ENCODE_TOKIO_H
 #define WI_ENCODE_TOKIO_H
 
 #include "encode/buffer.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 /* More than one item takes, with its numbers. */
 #define WI_TOKIO_ROOM ((size_t)8 << 10)
@@ -83,6 +83,7 @@ void wi_tokio_op_stats(struct wi_buffer *buffer, const struct wi_tokio_op *op);
 void wi_tokio_state(struct wi_buffer *buffer, bool is_paused);
 
 /* A task's histograms. */
-void wi_tokio_details(struct wi_buffer *buffer, struct wi_world *world, uint64_t id, int64_t now);
+void wi_tokio_details(struct wi_buffer *buffer, struct wi_process_view *view, uint64_t id,
+                      int64_t now);
 
 #endif

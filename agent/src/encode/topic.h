@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Topics: DOMAIN/KIND/FIELD[/NAME] with `+` for one level and `#` for the rest. Parsed against the
- * metric tables, matched against the rows of a world. No I/O; any thread.
+ * metric tables, matched against the rows of a process view. No I/O; any thread.
  */
 #ifndef WI_ENCODE_TOPIC_H
 #define WI_ENCODE_TOPIC_H
 
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 struct wi_topic {
     uint32_t kinds;               /* bit set of enum wi_kind */

@@ -87,15 +87,16 @@ static bool weir_histogram_is_empty(const struct weir_histogram *histogram)
 }
 
 /* The histograms of a row in which something was counted. */
-static void weir_histograms(struct wi_world *world, enum wi_kind kind, const struct wi_row *row,
-                            struct wi_buffer *buffer)
+static void weir_histograms(struct wi_process_view *view, enum wi_kind kind,
+                            const struct wi_row *row, struct wi_buffer *buffer)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
     int n = 0;
     for (size_t i = 0; i < table->n_metrics && n < WEIR_HISTOGRAMS_MAX; i++) {
-        const struct weir_histogram *histogram = table->metrics[i].type == WI_TYPE_HISTOGRAM
-                                                     ? wi_world_histogram(world, kind, row, (int)i)
-                                                     : NULL;
+        const struct weir_histogram *histogram =
+            table->metrics[i].type == WI_TYPE_HISTOGRAM
+                ? wi_process_view_histogram(view, kind, row, (int)i)
+                : NULL;
         if (!weir_histogram_is_empty(histogram)) {
             weir_histogram(buffer, i, histogram);
             n++;
@@ -103,8 +104,8 @@ static void weir_histograms(struct wi_world *world, enum wi_kind kind, const str
     }
 }
 
-/* `world`: where the row's histograms come from; NULL: it goes without. */
-static void weir_row(struct wi_buffer *buffer, struct wi_world *world, enum wi_kind kind,
+/* `view`: where the row's histograms come from; NULL: it goes without. */
+static void weir_row(struct wi_buffer *buffer, struct wi_process_view *view, enum wi_kind kind,
                      const struct wi_row *row, const uint8_t *columns, size_t n_columns)
 {
     size_t mark = wi_pack_begin(buffer, 5);
@@ -116,8 +117,8 @@ static void weir_row(struct wi_buffer *buffer, struct wi_world *world, enum wi_k
     for (size_t i = 0; i < n_columns; i++) {
         wi_weir_value(buffer, 3, &row->value[columns[i]]);
     }
-    if (world) {
-        weir_histograms(world, kind, row, buffer);
+    if (view) {
+        weir_histograms(view, kind, row, buffer);
     }
     wi_pack_end(buffer, mark);
 }
@@ -168,17 +169,17 @@ static void weir_metric(struct wi_buffer *buffer, const struct wi_offer *offer, 
     wi_pack_end(buffer, mark);
 }
 
-enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
+enum weir_status wi_weir_description(const struct wi_process_view *view, const char *http_address,
                                      const char *grpc_address, const char *notice,
                                      struct wi_buffer *buffer)
 {
-    const struct wi_facts *facts = wi_world_facts(world);
-    const struct wi_offer *offer = wi_world_offer(world);
+    const struct wi_facts *facts = wi_process_view_facts(view);
+    const struct wi_offer *offer = wi_process_view_offer(view);
     wi_pack_u64(buffer, 1, WI_PROTOCOL_VERSION);
     wi_pack_text(buffer, 2, facts->version);
     wi_pack_text(buffer, 3, facts->name);
     wi_pack_u64(buffer, 4, facts->pid);
-    wi_pack_text(buffer, 5, wi_state_name(wi_world_state(world)));
+    wi_pack_text(buffer, 5, wi_state_name(wi_process_view_state(view)));
     wi_pack_text(buffer, 6, facts->program);
     wi_pack_u64(buffer, 7, (uint64_t)facts->started_unix_nanos);
     wi_pack_text(buffer, 8, http_address);
@@ -203,11 +204,11 @@ enum weir_status wi_weir_description(const struct wi_world *world, const char *h
     return weir_result(buffer);
 }
 
-static enum weir_status weir_query_table(struct wi_world *world, const struct wi_query *query,
+static enum weir_status weir_query_table(struct wi_process_view *view, const struct wi_query *query,
                                          struct wi_memory *memory, struct wi_buffer *buffer)
 {
     struct wi_selection selection;
-    enum weir_status status = wi_select(world, query, memory, &selection);
+    enum weir_status status = wi_select(view, query, memory, &selection);
     if (status != WEIR_OK) {
         return status;
     }
@@ -215,8 +216,8 @@ static enum weir_status weir_query_table(struct wi_world *world, const struct wi
     weir_table_head(buffer, query->kind, selection.total, selection.matching, query->columns,
                     query->n_columns);
     for (size_t i = 0; i < selection.n_rows && weir_has_room(buffer); i++) {
-        weir_row(buffer, query->has_histograms ? world : NULL, query->kind,
-                 wi_world_row(world, query->kind, selection.rows[i]), query->columns,
+        weir_row(buffer, query->has_histograms ? view : NULL, query->kind,
+                 wi_process_view_row(view, query->kind, selection.rows[i]), query->columns,
                  query->n_columns);
     }
     if (selection.offset != query->offset) {
@@ -227,26 +228,26 @@ static enum weir_status weir_query_table(struct wi_world *world, const struct wi
     return WEIR_OK;
 }
 
-static void weir_update_tail(const struct wi_world *world, uint64_t skipped,
+static void weir_update_tail(const struct wi_process_view *view, uint64_t skipped,
                              struct wi_buffer *buffer)
 {
-    wi_pack_text(buffer, 3, wi_state_name(wi_world_state(world)));
+    wi_pack_text(buffer, 3, wi_state_name(wi_process_view_state(view)));
     wi_pack_u64(buffer, 4, skipped);
-    wi_pack_u64(buffer, 5, wi_world_monotonic_nanos(world));
+    wi_pack_u64(buffer, 5, wi_process_view_monotonic_nanos(view));
 }
 
-enum weir_status wi_weir_update(struct wi_world *world, const struct wi_query *queries,
+enum weir_status wi_weir_update(struct wi_process_view *view, const struct wi_query *queries,
                                 size_t n_queries, uint64_t skipped, struct wi_memory *memory,
                                 struct wi_buffer *buffer)
 {
-    wi_pack_u64(buffer, 1, (uint64_t)wi_world_unix_nanos(world));
+    wi_pack_u64(buffer, 1, (uint64_t)wi_process_view_unix_nanos(view));
     for (size_t i = 0; i < n_queries; i++) {
-        enum weir_status status = weir_query_table(world, &queries[i], memory, buffer);
+        enum weir_status status = weir_query_table(view, &queries[i], memory, buffer);
         if (status != WEIR_OK) {
             return status;
         }
     }
-    weir_update_tail(world, skipped, buffer);
+    weir_update_tail(view, skipped, buffer);
     return weir_result(buffer);
 }
 
@@ -256,15 +257,16 @@ void wi_place_pass(struct wi_place *place, size_t index, const struct wi_row *ro
     place->index = index + 1;
 }
 
-size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const struct wi_place *place)
+size_t wi_place_find(const struct wi_process_view *view, enum wi_kind kind,
+                     const struct wi_place *place)
 {
-    size_t n = wi_world_count(world, kind);
+    size_t n = wi_process_view_count(view, kind);
     size_t n_ids = place->index < WI_PLACE_IDS ? place->index : WI_PLACE_IDS;
     if (n_ids == 0) {
         return 0;
     }
     uint64_t last = place->ids[(place->index - 1) % WI_PLACE_IDS];
-    if (place->index <= n && wi_world_row(world, kind, place->index - 1)->id == last) {
+    if (place->index <= n && wi_process_view_row(view, kind, place->index - 1)->id == last) {
         return place->index; /* as it was */
     }
     /* After the last row passed that is still there; those that remain keep their order. When none
@@ -272,7 +274,7 @@ size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const stru
     size_t found = place->index < n ? place->index : n;
     bool has_found = false;
     for (size_t i = n; i > 0 && !has_found; i--) {
-        uint64_t id = wi_world_row(world, kind, i - 1)->id;
+        uint64_t id = wi_process_view_row(view, kind, i - 1)->id;
         for (size_t j = 0; j < n_ids && !has_found; j++) {
             has_found = place->ids[j] == id;
         }
@@ -304,25 +306,25 @@ static bool weir_snapshot_has(const struct wi_snapshot *snapshot, int kind, cons
 }
 
 /* Writes a kind's rows from where the snapshot stands; true when the kind is done. */
-static bool weir_page_table(const struct wi_world *world, struct wi_snapshot *snapshot,
+static bool weir_page_table(const struct wi_process_view *view, struct wi_snapshot *snapshot,
                             struct wi_buffer *buffer)
 {
     enum wi_kind kind = (enum wi_kind)snapshot->kind;
     uint8_t columns[WI_MAX_METRICS];
-    size_t n_columns = wi_offer_columns(wi_world_offer(world), kind, columns);
+    size_t n_columns = wi_offer_columns(wi_process_view_offer(view), kind, columns);
     if (n_columns == 0) {
         return true;
     }
-    size_t total = wi_world_count(world, kind);
+    size_t total = wi_process_view_count(view, kind);
     size_t matching = 0;
     for (size_t i = 0; i < total; i++) {
-        matching += weir_snapshot_has(snapshot, kind, wi_world_row(world, kind, i)->name);
+        matching += weir_snapshot_has(snapshot, kind, wi_process_view_row(view, kind, i)->name);
     }
     size_t mark = wi_pack_begin(buffer, 2);
     weir_table_head(buffer, kind, total, matching, columns, n_columns);
-    size_t i = wi_place_find(world, kind, &snapshot->place);
+    size_t i = wi_place_find(view, kind, &snapshot->place);
     for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
-        const struct wi_row *row = wi_world_row(world, kind, i);
+        const struct wi_row *row = wi_process_view_row(view, kind, i);
         if (weir_snapshot_has(snapshot, kind, row->name)) {
             weir_row(buffer, NULL, kind, row, columns, n_columns);
         }
@@ -332,16 +334,16 @@ static bool weir_page_table(const struct wi_world *world, struct wi_snapshot *sn
     return i >= total;
 }
 
-enum weir_status wi_weir_page(const struct wi_world *world, struct wi_snapshot *snapshot,
+enum weir_status wi_weir_page(const struct wi_process_view *view, struct wi_snapshot *snapshot,
                               struct wi_buffer *buffer)
 {
-    wi_pack_u64(buffer, 1, (uint64_t)wi_world_unix_nanos(world));
+    wi_pack_u64(buffer, 1, (uint64_t)wi_process_view_unix_nanos(view));
     while (snapshot->kind < WI_N_KINDS && weir_has_room(buffer) && !buffer->has_failed) {
-        if (weir_page_table(world, snapshot, buffer)) {
+        if (weir_page_table(view, snapshot, buffer)) {
             snapshot->kind++;
             memset(&snapshot->place, 0, sizeof(snapshot->place));
         }
     }
-    weir_update_tail(world, 0, buffer);
+    weir_update_tail(view, 0, buffer);
     return weir_result(buffer);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The messages of weir.v1.Agent (proto/weir/v1/agent.proto), written from the rows of a world. None
+ * The messages of weir.v1.Agent (proto/weir/v1/agent.proto), written from the rows of a process view. None
  * is longer than WI_MESSAGE_MAX: what does not fit is left out of an Update, and goes into the next
- * page of a snapshot or the next Lines. No I/O; the world's thread.
+ * page of a snapshot or the next Lines. No I/O; the process view's thread.
  */
 #ifndef WI_ENCODE_WEIR_H
 #define WI_ENCODE_WEIR_H
@@ -21,10 +21,10 @@
 
 /* All of these append one message to an empty buffer. Fail: WEIR_E_MEMORY, also when the buffer's
  * limit is too low; WEIR_E_LIMIT: the message would be too long, which none ever should. */
-enum weir_status wi_weir_description(const struct wi_world *world, const char *http_address,
+enum weir_status wi_weir_description(const struct wi_process_view *view, const char *http_address,
                                      const char *grpc_address, const char *notice,
                                      struct wi_buffer *buffer);
-enum weir_status wi_weir_update(struct wi_world *world, const struct wi_query *queries,
+enum weir_status wi_weir_update(struct wi_process_view *view, const struct wi_query *queries,
                                 size_t n_queries, uint64_t skipped, struct wi_memory *memory,
                                 struct wi_buffer *buffer);
 
@@ -39,7 +39,8 @@ struct wi_place {
 void wi_place_pass(struct wi_place *place, size_t index, const struct wi_row *row);
 
 /* The row to go on with after a refresh. */
-size_t wi_place_find(const struct wi_world *world, enum wi_kind kind, const struct wi_place *place);
+size_t wi_place_find(const struct wi_process_view *view, enum wi_kind kind,
+                     const struct wi_place *place);
 
 /* A snapshot under way. */
 struct wi_snapshot {
@@ -52,7 +53,7 @@ struct wi_snapshot {
 };
 
 /* Writes the next page and moves on. */
-enum weir_status wi_weir_page(const struct wi_world *world, struct wi_snapshot *snapshot,
+enum weir_status wi_weir_page(const struct wi_process_view *view, struct wi_snapshot *snapshot,
                               struct wi_buffer *buffer);
 
 /* What was sent last for each line: a fingerprint of the value by (kind, row, metric). */
@@ -85,7 +86,7 @@ struct wi_lines {
  * it.
  * Fails: WEIR_E_LIMIT also when there are more lines than changes_only can remember.
  */
-enum weir_status wi_weir_lines(const struct wi_world *world, struct wi_lines *lines,
+enum weir_status wi_weir_lines(const struct wi_process_view *view, struct wi_lines *lines,
                                struct wi_buffer *buffer, size_t *ret_n_lines);
 
 /* Frees what a subscription remembers. */

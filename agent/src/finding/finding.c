@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The findings. Each look goes over the rows once, remembers what must be remembered of those that
- * are in use, and keeps the 64 worst findings, which become the world's warnings, worst first.
+ * are in use, and keeps the 64 worst findings, which become the process view's warnings, worst first.
  */
 #include "finding/state.h"
 
@@ -10,19 +10,19 @@
 #include <unistd.h>
 
 /* The process's memory without what weir itself holds there: its exporter's, when that runs within. */
-static void finding_memory(struct wi_finding *finding, const struct wi_world *world)
+static void finding_memory(struct wi_finding *finding, const struct wi_process_view *view)
 {
-    const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
-    const struct wi_row *agent = wi_world_row(world, WI_AGENT, 0);
+    const struct wi_row *process = wi_process_view_row(view, WI_PROCESS, 0);
+    const struct wi_row *agent = wi_process_view_row(view, WI_AGENT, 0);
     struct finding_memory *memory = &finding->memory;
     finding->uptime = process ? finding_number(process, WI_PROCESS_UPTIME, NAN) : NAN;
     wi_limit_take(finding, process);
-    bool is_own = wi_world_facts(world)->pid == (uint32_t)getpid();
-    finding->has_children = wi_world_facts(world)->has_children;
+    bool is_own = wi_process_view_facts(view)->pid == (uint32_t)getpid();
+    finding->has_children = wi_process_view_facts(view)->has_children;
     memory->own = agent && is_own ? finding_number(agent, WI_AGENT_MEMORY, 0) : 0;
     if (finding->look == 1) {
         memory->is_heap = process && finding_has(process, WI_PROCESS_HEAP);
-        wi_hindsight_take(finding, world);
+        wi_hindsight_take(finding, view);
     }
     int metric = memory->is_heap ? WI_PROCESS_HEAP : WI_PROCESS_ANON;
     if (process && finding_has(process, metric)) {
@@ -56,10 +56,10 @@ size_t wi_finding_bytes(const struct wi_finding *finding)
     return sizeof(*finding) + finding->room * sizeof(*finding->notes);
 }
 
-static void finding_publish(const struct wi_finding *finding, struct wi_world *world)
+static void finding_publish(const struct wi_finding *finding, struct wi_process_view *view)
 {
     static const char *const severities[] = {"info", "warning", "critical"};
-    wi_world_clear_warnings(world);
+    wi_process_view_clear_warnings(view);
     for (uint32_t i = 0; i < finding->n_entries; i++) {
         const struct finding_entry *entry = &finding->entry[finding->rank[i]];
         struct wi_warning warning = {.severity = severities[entry->severity],
@@ -73,18 +73,18 @@ static void finding_publish(const struct wi_finding *finding, struct wi_world *w
                                      .estimate = entry->estimate[0] ? entry->estimate : NULL,
                                      .action = entry->action};
         memcpy(warning.number, entry->number, sizeof(warning.number));
-        if (wi_world_add_warning(world, &warning) != WEIR_OK) {
+        if (wi_process_view_add_warning(view, &warning) != WEIR_OK) {
             return; /* no memory: the worst are there */
         }
     }
 }
 
-static void finding_each(struct wi_finding *finding, const struct wi_world *world,
+static void finding_each(struct wi_finding *finding, const struct wi_process_view *view,
                          enum wi_kind kind,
                          void (*judge)(struct wi_finding *finding, const struct wi_row *row))
 {
-    for (size_t i = 0; i < wi_world_count(world, kind); i++) {
-        const struct wi_row *row = wi_world_row(world, kind, i);
+    for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
+        const struct wi_row *row = wi_process_view_row(view, kind, i);
         finding->about = (struct finding_subject){true, kind, row->id};
         judge(finding, row);
     }
@@ -99,26 +99,26 @@ bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slo
     return finding->growth.is_known;
 }
 
-void wi_finding_update(struct wi_finding *finding, struct wi_world *world)
+void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view)
 {
     finding->look++;
-    finding->now = wi_world_as_of_nanos(world);
-    finding->is_dead = wi_world_state(world) == WI_STATE_DEAD;
+    finding->now = wi_process_view_as_of_nanos(view);
+    finding->is_dead = wi_process_view_state(view) == WI_STATE_DEAD;
     finding->n_entries = 0;
     finding->newcomer.depth = 0;
     finding->unbounded.n = 0;
     finding->unbounded.deep = 0;
-    finding_memory(finding, world);
-    finding_each(finding, world, WI_GAUGE, wi_finding_gauge);
-    finding_each(finding, world, WI_CHANNEL, wi_finding_channel);
-    finding_each(finding, world, WI_SEMAPHORE, wi_finding_semaphore);
-    finding_each(finding, world, WI_TASK, wi_finding_task);
+    finding_memory(finding, view);
+    finding_each(finding, view, WI_GAUGE, wi_finding_gauge);
+    finding_each(finding, view, WI_CHANNEL, wi_finding_channel);
+    finding_each(finding, view, WI_SEMAPHORE, wi_finding_semaphore);
+    finding_each(finding, view, WI_TASK, wi_finding_task);
     if (!finding->is_dead) { /* how long an iteration has run is not known of one */
-        finding_each(finding, world, WI_LOOP, wi_finding_loop);
+        finding_each(finding, view, WI_LOOP, wi_finding_loop);
     }
-    finding_each(finding, world, WI_AGENT, wi_finding_agent);
-    wi_finding_growth(finding, world);
+    finding_each(finding, view, WI_AGENT, wi_finding_agent);
+    wi_finding_growth(finding, view);
     wi_finding_defaults(finding);
     wi_note_sweep(finding);
-    finding_publish(finding, world);
+    finding_publish(finding, view);
 }

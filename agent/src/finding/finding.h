@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a world and
- * replaces its warnings. No I/O; the world's thread.
+ * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a process view and
+ * replaces its warnings. No I/O; the process view's thread.
  */
 #ifndef WI_FINDING_FINDING_H
 #define WI_FINDING_FINDING_H
 
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 /* What must be remembered between two looks (depth floors and ceilings, how long permits have been
- * gone). Opaque, one for each world. */
+ * gone). Opaque, one for each process view. */
 struct wi_finding;
 
 enum weir_status wi_finding_create(struct wi_finding **ret_finding);
@@ -23,7 +23,7 @@ size_t wi_finding_bytes(const struct wi_finding *finding);
 bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slope,
                                double *ret_window);
 
-/* Called by wi_world_refresh each time that its rates have moved on (about once a second). */
-void wi_finding_update(struct wi_finding *finding, struct wi_world *world);
+/* Called by wi_process_view_refresh each time that its rates have moved on (about once a second). */
+void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view);
 
 #endif

@@ -341,11 +341,11 @@ static void growth_put(struct finding_entry *entry, const struct growth_told *to
     finding_put(entry, WI_WARNING_SHARE_FIT, told->found.fit);
 }
 
-static void growth_entry(struct wi_finding *finding, const struct wi_world *world,
+static void growth_entry(struct wi_finding *finding, const struct wi_process_view *view,
                          const struct growth_told *told, uint64_t since)
 {
     char whole[WI_WORDS_MAX], span[WI_WORDS_MAX], level[WI_WORDS_MAX];
-    const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
+    const struct wi_row *process = wi_process_view_row(view, WI_PROCESS, 0);
     const char *what = finding->memory.is_heap ? "heap" : "memory";
     struct growth_cause cause = growth_cause(finding, told);
     double uptime = finding_number(process, WI_PROCESS_UPTIME, 0);
@@ -455,7 +455,7 @@ static void growth_follow(struct wi_finding *finding, const struct growth_told *
     }
 }
 
-static void growth_judge(struct wi_finding *finding, const struct wi_world *world,
+static void growth_judge(struct wi_finding *finding, const struct wi_process_view *view,
                          const struct growth_told *told)
 {
     const struct finding_memory *memory = &finding->memory;
@@ -468,7 +468,7 @@ static void growth_judge(struct wi_finding *finding, const struct wi_world *worl
     if (memory->growing_since && memory->lapse == 0 &&
         (is_named || (since >= GROWTH_SEEN && !growth_has_been_here(memory, grown) &&
                       !growth_levels_off(finding, told)))) {
-        growth_entry(finding, world, told, since);
+        growth_entry(finding, view, told, since);
         return;
     }
     /* What is too slow for seconds. */
@@ -479,14 +479,14 @@ static void growth_judge(struct wi_finding *finding, const struct wi_world *worl
         if (slow.is_taken && growth_is_straight(&slow) &&
             !wi_attribution_levels_off(slow.series.seconds, slow.series.memory, slow.series.n,
                                        4 * GROWTH_HORIZON)) {
-            growth_entry(finding, world, &slow, finding->now - from);
+            growth_entry(finding, view, &slow, finding->now - from);
         }
     }
 }
 
-void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world)
+void wi_finding_growth(struct wi_finding *finding, const struct wi_process_view *view)
 {
-    const struct wi_row *process = wi_world_row(world, WI_PROCESS, 0);
+    const struct wi_row *process = wi_process_view_row(view, WI_PROCESS, 0);
     uint64_t from = growth_from(finding);
     struct growth_told told;
     growth_take(finding, from, false, &told);
@@ -505,7 +505,7 @@ void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world)
     finding->about =
         (struct finding_subject){process != NULL, WI_PROCESS, process ? process->id : 0};
     growth_follow(finding, &told, from);
-    growth_judge(finding, world, &told);
+    growth_judge(finding, view, &told);
     if (process) {
         growth_limit(finding, process);
     }

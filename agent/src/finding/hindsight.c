@@ -120,9 +120,9 @@ static void hindsight_row(struct wi_finding *finding, const struct wi_history *h
     }
 }
 
-void wi_hindsight_take(struct wi_finding *finding, const struct wi_world *world)
+void wi_hindsight_take(struct wi_finding *finding, const struct wi_process_view *view)
 {
-    const struct wi_history *history = wi_world_history(world);
+    const struct wi_history *history = wi_process_view_history(view);
     struct wi_history_row row;
     struct wi_history_row last;
     uint64_t most = finding->now / wi_history_step_nanos(WI_HISTORY_SECONDS);

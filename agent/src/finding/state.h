@@ -4,7 +4,7 @@
  * entry.c (what was found at this look), hindsight.c (what an exporter that comes late takes from the
  * history), growth.c (memory), and one for each kind of row. Not for anybody else.
  *
- *     rows -> notes -> judged: entries, worst first -> the world's warnings
+ *     rows -> notes -> judged: entries, worst first -> the process view's warnings
  */
 #ifndef WI_FINDING_STATE_H
 #define WI_FINDING_STATE_H
@@ -208,7 +208,7 @@ static inline void finding_put_since(struct finding_entry *entry, uint64_t nanos
 /* ---- what is found ---- */
 
 /* Once, before the first look. */
-void wi_hindsight_take(struct wi_finding *finding, const struct wi_world *world);
+void wi_hindsight_take(struct wi_finding *finding, const struct wi_process_view *view);
 
 /* A row of each kind. */
 void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row);
@@ -233,7 +233,7 @@ bool wi_finding_is_urgent(double rate, double bytes_rate);
 
 /* Memory: a sample, then what it says; channels that grow, with their shares. */
 void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes);
-void wi_finding_growth(struct wi_finding *finding, const struct wi_world *world);
+void wi_finding_growth(struct wi_finding *finding, const struct wi_process_view *view);
 
 /* The limits of this look. */
 void wi_limit_take(struct wi_finding *finding, const struct wi_row *process);

@@ -12,11 +12,11 @@
 #include "encode/buffer.h"
 #include "encode/memory.h"
 #include "session/request.h"
-#include "session/worlds.h"
+#include "session/process_views.h"
 
 /* What calls work on; shared by all sessions of an exporter. */
 struct wi_call_context {
-    struct wi_worlds *worlds;
+    struct wi_process_views *views;
     struct wi_memory *memory;  /* of the whole exporter; sessions draw on it */
     struct wi_buffer *scratch; /* where messages are made */
     const char *http_address;  /* "" without HTTP */

@@ -21,7 +21,7 @@ enum health_status {
 
 struct health_call {
     struct wi_call call; /* first */
-    const struct wi_worlds *worlds;
+    const struct wi_process_views *views;
     struct wi_memory *memory;
     bool is_known; /* the service that is asked for */
     bool is_leaving;
@@ -49,7 +49,7 @@ static struct health_call *health_create(const struct wi_call_type *type,
         return NULL;
     }
     self->call.type = type;
-    self->worlds = context->worlds;
+    self->views = context->views;
     self->memory = peer->memory;
     return self;
 }
@@ -107,8 +107,8 @@ static bool health_read(const uint8_t *request, size_t n, bool *ret_is_known,
 
 static enum health_status health_now(const struct health_call *self)
 {
-    const struct wi_worlds *worlds = self->worlds;
-    bool is_well = worlds->is_changing || !worlds->first || worlds->first->status == WEIR_OK;
+    const struct wi_process_views *views = self->views;
+    bool is_well = views->is_changing || !views->first || views->first->status == WEIR_OK;
     return is_well && !self->is_leaving ? HEALTH_SERVING : HEALTH_NOT_SERVING;
 }
 

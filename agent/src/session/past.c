@@ -29,7 +29,7 @@ struct past_line {
 
 struct past_call {
     struct wi_call call; /* first */
-    const struct wi_world *world;
+    const struct wi_process_view *view;
     struct wi_memory *memory;
     enum wi_kind kind;
     int metrics[WI_MAX_METRICS];
@@ -137,7 +137,7 @@ static enum wi_call_next past_next(struct wi_call *call, uint64_t now_nanos,
                                    struct wi_buffer *buffer, struct wi_fault *ret_fault)
 {
     struct past_call *self = past_self(call);
-    const struct wi_history *history = wi_world_history(self->world);
+    const struct wi_history *history = wi_process_view_history(self->view);
     if (self->n_lines == 0 || !history) {
         return past_end(ret_fault);
     }
@@ -199,7 +199,7 @@ static void past_list(struct past_call *self, const struct wi_history *history,
                       const Weir__V1__HistoryRequest *asked)
 {
     if (self->kind == WI_PROCESS) {
-        past_add_lines(self, -1, 0, wi_world_facts(self->world)->name, asked);
+        past_add_lines(self, -1, 0, wi_process_view_facts(self->view)->name, asked);
         return;
     }
     for (int i = 0; i < WI_HISTORY_TRACKS; i++) {
@@ -214,14 +214,15 @@ static void past_list(struct past_call *self, const struct wi_history *history,
 /* Which rows are to be read. Returns false when there are none. */
 static bool past_span(struct past_call *self, const struct wi_history *history, uint32_t seconds)
 {
-    const struct wi_world *world = self->world;
-    enum wi_state state = wi_world_state(world);
+    const struct wi_process_view *view = self->view;
+    enum wi_state state = wi_process_view_state(view);
     bool has_ended = state == WI_STATE_DEAD || state == WI_STATE_ORPHANED;
     uint64_t step = wi_history_step_nanos(self->ring);
     uint64_t n = wi_history_n_rows(self->ring);
     struct wi_history_row last;
     if (!wi_history_last(history, self->ring,
-                         has_ended ? UINT64_MAX : wi_world_monotonic_nanos(world) / step, &last)) {
+                         has_ended ? UINT64_MAX : wi_process_view_monotonic_nanos(view) / step,
+                         &last)) {
         return false;
     }
     uint64_t asked = (seconds * UINT64_C(1000000000) + step - 1) / step;
@@ -239,7 +240,7 @@ static bool past_span(struct past_call *self, const struct wi_history *history, 
 static bool past_fill(struct past_call *self, const Weir__V1__HistoryRequest *asked,
                       struct wi_fault *ret_fault)
 {
-    const struct wi_history *history = wi_world_history(self->world);
+    const struct wi_history *history = wi_process_view_history(self->view);
     if ((unsigned)asked->kind >= WI_N_KINDS) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no kind %d", (int)asked->kind);
         return false;
@@ -299,7 +300,7 @@ bool wi_past_call_start(const struct wi_call_context *context, struct wi_served 
         return false;
     }
     self->call.type = &type;
-    self->world = served->world;
+    self->view = served->view;
     self->memory = memory;
     uint64_t refusals = memory->refusals;
     Weir__V1__HistoryRequest *asked = weir__v1__history_request__unpack(&allocator, n, request);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * List, Describe, Watch, Subscribe and Snapshot: requests checked against their limits, then one message
- * after the other from the world as it stands. Each call keeps its unpacked request.
+ * after the other from the process view as it stands. Each call keeps its unpacked request.
  */
 #include "session/service.h"
 
@@ -22,7 +22,7 @@
 struct service_call {
     struct wi_call call; /* first */
     const struct wi_call_context *context;
-    struct wi_world *world; /* NULL: about all */
+    struct wi_process_view *view; /* NULL: about all */
     struct wi_memory *memory;
     ProtobufCMessage *request;
     uint64_t interval_nanos;
@@ -83,7 +83,7 @@ static struct service_call *service_create(const struct wi_call_context *context
     }
     self->call.type = type;
     self->context = context;
-    self->world = served ? served->world : NULL;
+    self->view = served ? served->view : NULL;
     self->memory = memory;
     self->lines.memory = memory;
     ProtobufCAllocator allocator = {service_alloc, service_free, memory};
@@ -133,7 +133,7 @@ static bool service_interval(uint32_t millis, uint64_t *ret_nanos, struct wi_fau
 static void service_count_skipped(struct service_call *self, uint64_t n)
 {
     self->skipped += n;
-    self->context->worlds->self->updates_skipped += n;
+    self->context->views->self->updates_skipped += n;
 }
 
 /* Sets the time of the next message: the schedule's first that has not passed. Counts those that
@@ -157,13 +157,13 @@ static void service_skip(struct wi_call *call, uint64_t now_nanos)
 
 /* ---- List -------------------------------------------------------------------------------- */
 
-static void service_list_one(struct wi_buffer *buffer, const struct wi_world *world)
+static void service_list_one(struct wi_buffer *buffer, const struct wi_process_view *view)
 {
-    const struct wi_facts *facts = wi_world_facts(world);
+    const struct wi_facts *facts = wi_process_view_facts(view);
     size_t mark = wi_pack_begin(buffer, 1);
     wi_pack_text(buffer, 1, facts->name);
     wi_pack_u64(buffer, 2, facts->pid);
-    wi_pack_text(buffer, 3, wi_state_name(wi_world_state(world)));
+    wi_pack_text(buffer, 3, wi_state_name(wi_process_view_state(view)));
     wi_pack_u64(buffer, 4, (uint64_t)facts->started_unix_nanos);
     wi_pack_text(buffer, 5, facts->path);
     wi_pack_end(buffer, mark);
@@ -179,10 +179,10 @@ static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_na
         return WI_CALL_END;
     }
     self->has_answered = true;
-    for (const struct wi_served *served = self->context->worlds->first; served;
+    for (const struct wi_served *served = self->context->views->first; served;
          served = served->next) {
         if (wi_served_is_there(served)) {
-            service_list_one(buffer, served->world);
+            service_list_one(buffer, served->view);
         }
     }
     return buffer->has_failed ? service_fail(WEIR_E_MEMORY, ret_fault) : WI_CALL_MESSAGE;
@@ -216,7 +216,7 @@ static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t no
     }
     self->has_answered = true;
     const struct wi_call_context *context = self->context;
-    enum weir_status status = wi_weir_description(self->world, context->http_address,
+    enum weir_status status = wi_weir_description(self->view, context->http_address,
                                                   context->grpc_address, context->notice, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
@@ -240,7 +240,7 @@ static bool service_describe(const struct wi_call_context *context, struct wi_se
 
 /* ---- Watch ------------------------------------------------------------------------------- */
 
-static bool service_query_columns(const struct wi_world *world, const Weir__V1__Query *asked,
+static bool service_query_columns(const struct wi_process_view *view, const Weir__V1__Query *asked,
                                   size_t n_metrics, struct wi_query *query,
                                   struct wi_fault *ret_fault)
 {
@@ -250,7 +250,8 @@ static bool service_query_columns(const struct wi_world *world, const Weir__V1__
         return false;
     }
     if (asked->n_columns == 0) {
-        query->n_columns = wi_offer_columns(wi_world_offer(world), query->kind, query->columns);
+        query->n_columns =
+            wi_offer_columns(wi_process_view_offer(view), query->kind, query->columns);
         return true;
     }
     query->n_columns = asked->n_columns;
@@ -266,7 +267,7 @@ static bool service_query_columns(const struct wi_world *world, const Weir__V1__
     return true;
 }
 
-static bool service_query(const struct wi_world *world, const Weir__V1__Query *asked,
+static bool service_query(const struct wi_process_view *view, const Weir__V1__Query *asked,
                           struct wi_query *query, struct wi_fault *ret_fault)
 {
     const struct wi_metric_table *table =
@@ -310,7 +311,7 @@ static bool service_query(const struct wi_world *world, const Weir__V1__Query *a
     query->equals = asked->equals;
     query->has_then = asked->n_then > 0;
     query->then = (uint8_t)(asked->n_then > 0 ? asked->then[0] : 0);
-    return service_query_columns(world, asked, table->n_metrics, query, ret_fault);
+    return service_query_columns(view, asked, table->n_metrics, query, ret_fault);
 }
 
 static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_nanos,
@@ -318,7 +319,7 @@ static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_n
 {
     struct service_call *self = service_self(call);
     service_advance(self, now_nanos);
-    enum weir_status status = wi_weir_update(self->world, self->queries, self->n_queries,
+    enum weir_status status = wi_weir_update(self->view, self->queries, self->n_queries,
                                              self->skipped, self->memory, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
@@ -343,7 +344,7 @@ static bool service_watch(const struct wi_call_context *context, struct wi_serve
         is_good = false;
     }
     for (size_t i = 0; is_good && i < asked->n_queries; i++) {
-        is_good = service_query(self->world, asked->queries[i], &self->queries[i], ret_fault);
+        is_good = service_query(self->view, asked->queries[i], &self->queries[i], ret_fault);
         self->queries[i].ranks = &self->ranks[i];
     }
     if (!is_good) {
@@ -364,7 +365,7 @@ static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t n
     struct service_call *self = service_self(call);
     bool is_first = !self->has_answered;
     size_t n_lines = 0;
-    enum weir_status status = wi_weir_lines(self->world, &self->lines, buffer, &n_lines);
+    enum weir_status status = wi_weir_lines(self->view, &self->lines, buffer, &n_lines);
     if (status != WEIR_OK) {
         return service_fail(status, ret_fault);
     }
@@ -381,15 +382,15 @@ static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t n
 static bool service_topics(struct service_call *self, char **texts, size_t n_texts,
                            struct wi_topic *ret_topics, struct wi_fault *ret_fault)
 {
-    const char *domain = wi_world_facts(self->world)->name;
+    const char *domain = wi_process_view_facts(self->view)->name;
     for (size_t i = 0; i < n_texts; i++) {
         struct weir_error error = {""};
         if (!wi_rpc_is_utf8(texts[i])) {
             wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a topic is not UTF-8");
             return false;
         }
-        enum weir_status status =
-            wi_topic_parse(texts[i], domain, wi_world_offer(self->world), &ret_topics[i], &error);
+        enum weir_status status = wi_topic_parse(
+            texts[i], domain, wi_process_view_offer(self->view), &ret_topics[i], &error);
         if (status != WEIR_OK) {
             wi_fault_set(ret_fault,
                          status == WEIR_E_NOT_FOUND ? WI_RPC_NOT_FOUND : WI_RPC_INVALID_ARGUMENT,
@@ -467,7 +468,7 @@ static enum wi_call_next service_snapshot_next(struct wi_call *call, uint64_t no
         wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
         return WI_CALL_END;
     }
-    enum weir_status status = wi_weir_page(self->world, &self->snapshot, buffer);
+    enum weir_status status = wi_weir_page(self->view, &self->snapshot, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
 

@@ -156,11 +156,11 @@ static int session_on_sent(nghttp2_session *http, const nghttp2_frame *frame, vo
 {
     struct wi_session *session = user;
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
-        session->context->worlds->self->protocol_errors++;
+        session->context->views->self->protocol_errors++;
     } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
                frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
                frame->rst_stream.error_code != NGHTTP2_ENHANCE_YOUR_CALM) {
-        session->context->worlds->self->protocol_errors++;
+        session->context->views->self->protocol_errors++;
     } else if (frame->hd.type == NGHTTP2_HEADERS && frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
                nghttp2_session_get_stream_remote_close(http, frame->hd.stream_id) == 0) {
         /* The answer is complete and the request is not: RFC 9113, 8.1. */
@@ -268,7 +268,7 @@ enum weir_status wi_session_receive(struct wi_session *session, const uint8_t *b
             session->status = WEIR_E_MEMORY;
         } else if (taken < 0) {
             session->status = WEIR_E_PROTOCOL;
-            session->context->worlds->self->protocol_errors++;
+            session->context->views->self->protocol_errors++;
         }
     }
     return session->status;
@@ -328,7 +328,7 @@ void wi_session_tick(struct wi_session *session, uint64_t now_nanos)
     }
 }
 
-uint64_t wi_session_world_due(const struct wi_session *session)
+uint64_t wi_session_view_due(const struct wi_session *session)
 {
     uint64_t due = UINT64_MAX;
     for (struct wi_stream *stream = session->streams; stream; stream = stream->next) {
@@ -357,8 +357,8 @@ uint64_t wi_session_due(const struct wi_session *session)
         uint64_t at = wi_stream_due(stream);
         due = at < due ? at : due;
     }
-    uint64_t world_due = wi_session_world_due(session);
-    return world_due < due ? world_due : due;
+    uint64_t view_due = wi_session_view_due(session);
+    return view_due < due ? view_due : due;
 }
 
 void wi_session_farewell(struct wi_session *session, uint64_t now_nanos)

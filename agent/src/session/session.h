@@ -48,9 +48,9 @@ void wi_session_tick(struct wi_session *session, uint64_t now_nanos);
 /* When wi_session_tick must be called; UINT64_MAX: not before bytes come or go. */
 uint64_t wi_session_due(const struct wi_session *session);
 
-/* When the next message is to be made from the world, which should be fresh then; UINT64_MAX: none
+/* When the next message is to be made from the process view, which should be fresh then; UINT64_MAX: none
  * is under way. */
-uint64_t wi_session_world_due(const struct wi_session *session);
+uint64_t wi_session_view_due(const struct wi_session *session);
 
 /* Marks the processes that messages which are due by now will tell of: wi_served.is_wanted. */
 void wi_session_want(const struct wi_session *session, uint64_t now_nanos);

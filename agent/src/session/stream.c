@@ -36,7 +36,7 @@ static void stream_drop_call(struct wi_stream *stream)
         stream->call->type->destroy(stream->call);
         stream->call = NULL;
     }
-    wi_worlds_release(stream->served);
+    wi_process_views_release(stream->served);
     stream->served = NULL;
 }
 
@@ -192,7 +192,7 @@ void wi_stream_produce(struct wi_session *session, struct wi_stream *stream)
             wi_stream_end(session, stream, &fault);
             return;
         }
-        session->context->worlds->self->updates_sent++;
+        session->context->views->self->updates_sent++;
         stream_wake(session, stream);
         return;
     case WI_CALL_QUIET:
@@ -259,7 +259,7 @@ static void stream_answer_head(struct wi_session *session, struct wi_stream *str
 
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream)
 {
-    struct wi_self *self = session->context->worlds->self;
+    struct wi_self *self = session->context->views->self;
     if (wi_request_is_refused(&stream->request)) {
         self->clients_rejected++;
     } else {
@@ -280,10 +280,10 @@ static bool stream_choose(struct wi_session *session, struct wi_stream *stream,
     if (stream->method->is_of_all || (stream->served && wi_served_is_there(stream->served))) {
         return true;
     }
-    wi_worlds_release(stream->served);
+    wi_process_views_release(stream->served);
     stream->served = NULL;
-    return wi_worlds_choose(session->context->worlds, stream->request.target, &stream->served,
-                            ret_fault);
+    return wi_process_views_choose(session->context->views, stream->request.target, &stream->served,
+                                   ret_fault);
 }
 
 void wi_stream_route(struct wi_session *session, struct wi_stream *stream)
@@ -358,7 +358,7 @@ void wi_stream_farewell(struct wi_session *session, struct wi_stream *stream,
 static void stream_tell_end(struct wi_session *session, struct wi_stream *stream)
 {
     struct wi_fault fault;
-    const struct wi_facts *facts = wi_world_facts(stream->served->world);
+    const struct wi_facts *facts = wi_process_view_facts(stream->served->view);
     wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "%s (pid %u) has ended", facts->name,
                  (unsigned)facts->pid);
     stream_leave(session, stream, &fault);

@@ -145,17 +145,17 @@ bool wi_tokio_resume(const struct wi_call_context *context, struct wi_served *se
 
 /* ---- WatchTaskDetails ---------------------------------------------------------------------- */
 
-static bool tokio_has_task(const struct wi_world *world, uint64_t id)
+static bool tokio_has_task(const struct wi_process_view *view, uint64_t id)
 {
     struct wi_look look;
-    return wi_world_look(world, (size_t)(id & UINT32_MAX), &look) && look.id == id;
+    return wi_process_view_look(view, (size_t)(id & UINT32_MAX), &look) && look.id == id;
 }
 
 static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_nanos,
                                             struct wi_buffer *buffer, struct wi_fault *ret_fault)
 {
     struct tokio_call *self = tokio_self(call);
-    struct wi_world *world = self->served->world;
+    struct wi_process_view *view = self->served->view;
     call->heard = self->peer->pauses;
     if (self->peer->is_paused && self->has_answered) {
         call->due_nanos = UINT64_MAX;
@@ -165,12 +165,12 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
     if (self->served->status != WEIR_OK) {
         return WI_CALL_QUIET; /* nothing is known of it at present */
     }
-    if (!tokio_has_task(world, self->task)) {
+    if (!tokio_has_task(view, self->task)) {
         wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
         return WI_CALL_END;
     }
     self->has_answered = true;
-    wi_tokio_details(buffer, world, self->task, wi_clock_now(&self->clock, world));
+    wi_tokio_details(buffer, view, self->task, wi_clock_now(&self->clock, view));
     return tokio_end(buffer, ret_fault);
 }
 
@@ -222,7 +222,7 @@ bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct w
     if (!tokio_asked_task(request, n, &task, ret_fault)) {
         return false;
     }
-    if (!tokio_has_task(served->world, task)) {
+    if (!tokio_has_task(served->view, task)) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND, "there is no task %" PRIu64, task);
         return false;
     }

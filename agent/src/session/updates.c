@@ -79,7 +79,7 @@ static void updates_skip(struct wi_call *call, uint64_t now_nanos)
 {
     struct updates *self = updates_self(call);
     call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
-    self->context->worlds->self->updates_skipped++;
+    self->context->views->self->updates_skipped++;
 }
 
 static size_t updates_room(size_t n)
@@ -126,7 +126,7 @@ static void updates_task(struct updates *self, size_t seat, struct wi_buffer *bu
     struct updates_task *entry = &self->tasks[seat];
     struct wi_look look;
     struct wi_tokio_task task;
-    bool is_there = wi_world_look(self->served->world, seat, &look);
+    bool is_there = wi_process_view_look(self->served->view, seat, &look);
     if (!is_there || look.id != entry->task.id) {
         updates_end_task(self, entry, buffer);
         memset(&entry->task, 0, sizeof(entry->task));
@@ -155,7 +155,7 @@ static void updates_end_resource(struct updates *self, struct updates_resource *
 
 static int64_t updates_opened(const struct updates *self, size_t seat)
 {
-    int64_t opened = wi_world_opened_unix_nanos(self->served->world, seat);
+    int64_t opened = wi_process_view_opened_unix_nanos(self->served->view, seat);
     return opened > 0 && opened < self->now ? opened : self->now;
 }
 
@@ -163,7 +163,7 @@ static void updates_resource(struct updates *self, size_t seat, struct wi_buffer
 {
     struct updates_resource *entry = &self->resources[seat];
     enum wi_kind kind = WI_CHANNEL;
-    const struct wi_row *row = wi_world_seated(self->served->world, seat, &kind);
+    const struct wi_row *row = wi_process_view_seated(self->served->view, seat, &kind);
     if (!row || row->id != entry->id) {
         updates_end_resource(self, entry, buffer);
     }
@@ -200,7 +200,7 @@ static void updates_begin_op(struct updates *self, struct updates_task *entry, u
 {
     enum wi_kind kind = WI_CHANNEL;
     const struct wi_row *row =
-        wi_world_seated(self->served->world, (size_t)(resource & UINT32_MAX), &kind);
+        wi_process_view_seated(self->served->view, (size_t)(resource & UINT32_MAX), &kind);
     const char *source = row && row->id == resource ? wi_tokio_op_source(kind, row) : NULL;
     if (!source) {
         return;
@@ -228,7 +228,7 @@ static void updates_op(struct updates *self, size_t seat, struct wi_buffer *buff
     if (entry->task.id == 0 && entry->op.id == 0) {
         return;
     }
-    if (wi_world_look(self->served->world, seat, &look)) {
+    if (wi_process_view_look(self->served->view, seat, &look)) {
         resource = updates_waited_for(self, entry, &look);
     }
     if (entry->op.resource != resource || entry->op.task != entry->task.id) {
@@ -254,9 +254,9 @@ static void updates_op(struct updates *self, size_t seat, struct wi_buffer *buff
 
 typedef void updates_seat_fn(struct updates *self, size_t seat, struct wi_buffer *buffer);
 
-static uint64_t updates_agent(const struct wi_world *world, int metric)
+static uint64_t updates_agent(const struct wi_process_view *view, int metric)
 {
-    const struct wi_row *row = wi_world_row(world, WI_AGENT, 0);
+    const struct wi_row *row = wi_process_view_row(view, WI_AGENT, 0);
     return row && row->value[metric].type == WI_U64 ? row->value[metric].u.u64 : 0;
 }
 
@@ -271,19 +271,19 @@ static uint64_t updates_growth(uint64_t *told, uint64_t count)
 /* How many seats the phase under way goes over; false: no memory to remember them. */
 static bool updates_begin_phase(struct updates *self, size_t *ret_n)
 {
-    const struct wi_world *world = self->served->world;
+    const struct wi_process_view *view = self->served->view;
     void *entries;
     bool has_room = true;
     if (self->phase == UPDATES_RESOURCES) {
         entries = self->resources;
         has_room = updates_remember(self, &entries, &self->n_resources, sizeof(*self->resources),
-                                    wi_world_n_seats(world, WI_CHANNEL));
+                                    wi_process_view_n_seats(view, WI_CHANNEL));
         self->resources = entries;
         *ret_n = self->n_resources;
     } else {
         entries = self->tasks;
         has_room = updates_remember(self, &entries, &self->n_tasks, sizeof(*self->tasks),
-                                    wi_world_n_seats(world, WI_SINGLE));
+                                    wi_process_view_n_seats(view, WI_SINGLE));
         self->tasks = entries;
         *ret_n = self->n_tasks;
     }
@@ -309,10 +309,10 @@ static bool updates_run_phase(struct updates *self, struct wi_buffer *buffer, si
     uint64_t lost = 0;
     if (self->phase == UPDATES_TASKS) {
         lost = updates_growth(&self->lost_tasks,
-                              updates_agent(self->served->world, WI_AGENT_SINGLES_REFUSED));
+                              updates_agent(self->served->view, WI_AGENT_SINGLES_REFUSED));
     } else if (self->phase == UPDATES_RESOURCES) {
         lost = updates_growth(&self->lost_resources,
-                              updates_agent(self->served->world, WI_AGENT_HANDLES_REFUSED));
+                              updates_agent(self->served->view, WI_AGENT_HANDLES_REFUSED));
     }
     wi_tokio_end_part(buffer, mark, parts[self->phase], lost);
     if (self->seat >= n) {
@@ -358,8 +358,8 @@ static void updates_say_end(struct updates *self, struct wi_buffer *buffer)
 
 static void updates_begin_message(struct updates *self, struct wi_buffer *buffer)
 {
-    const struct wi_world *world = self->served->world;
-    self->now = wi_clock_now(&self->clock, world);
+    const struct wi_process_view *view = self->served->view;
+    self->now = wi_clock_now(&self->clock, view);
     wi_tokio_now(buffer, self->now);
 }
 
@@ -411,7 +411,7 @@ static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
     size_t begun = buffer->length;
     if (!self->has_metadata) {
         self->has_metadata = true;
-        wi_tokio_metadata(buffer, wi_world_facts(self->served->world)->name);
+        wi_tokio_metadata(buffer, wi_process_view_facts(self->served->view)->name);
     }
     if (!updates_run(self, buffer)) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for so many rows");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A foreign world: one whose rows come from elsewhere than a segment. It is a world as any other to
+ * A foreign process view: one whose rows come from elsewhere than a segment. It is a process view as any other to
  * all that read one: encoders, sessions, findings. What it says of itself is its facts and its
  * offer; it has no history and no process.
  */
@@ -8,30 +8,31 @@
 #define WI_SNAPSHOT_FOREIGN_H
 
 #include "snapshot/offer.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
-/* All are called by the world's thread alone; each context is its world's. */
+/* All are called by the process view's thread alone; each context is its process view's. */
 struct wi_foreign_ops {
     const struct wi_offer *offer; /* static */
-    /* Takes what is new. `is_tick`: a second has gone by, rates move on. Fails: as wi_world_refresh. */
+    /* Takes what is new. `is_tick`: a second has gone by, rates move on. Fails: as wi_process_view_refresh. */
     enum weir_status (*refresh)(void *context, uint64_t now_nanos, bool is_tick,
                                 struct weir_error *ret_error);
     size_t (*count)(const void *context, enum wi_kind kind);
     /* Fills a row that is all absent, i < count; its texts live until the next refresh. */
     void (*row)(void *context, enum wi_kind kind, size_t i, struct wi_row *row);
-    /* As wi_world_histogram. */
+    /* As wi_process_view_histogram. */
     const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
                                               const struct wi_row *row, int metric);
     enum wi_state (*state)(const void *context);
-    /* Adds warnings after those that all worlds have: wi_world_add_warning. */
-    void (*judge)(void *context, struct wi_world *world);
+    /* Adds warnings after those that all process views have: wi_process_view_add_warning. */
+    void (*judge)(void *context, struct wi_process_view *view);
     void (*close)(void *context);
 };
 
-/* Owns: the context is the world's, also when this fails: ops->close. `ops` is static.
+/* Owns: the context is the process view's, also when this fails: ops->close. `ops` is static.
  * Fails: WEIR_E_MEMORY. */
-enum weir_status wi_world_open_foreign(const struct wi_facts *facts,
-                                       const struct wi_foreign_ops *ops, void *taken_context,
-                                       struct wi_world **ret_world, struct weir_error *ret_error);
+enum weir_status wi_process_view_open_foreign(const struct wi_facts *facts,
+                                              const struct wi_foreign_ops *ops, void *taken_context,
+                                              struct wi_process_view **ret_view,
+                                              struct weir_error *ret_error);
 
 #endif

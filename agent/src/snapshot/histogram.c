@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading histograms: bounds and quantiles. */
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 uint64_t wi_histogram_bound(unsigned bucket)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a world remembers of one handle between two readings: rates, peaks, the age ring and the
+ * What a process view remembers of one handle between two readings: rates, peaks, the age ring and the
  * histogram window. Pure: counts and `now` in, numbers out.
  */
 #ifndef WI_SNAPSHOT_MEMORY_H

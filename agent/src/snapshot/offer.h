@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a world has at all, whatever rows there are now: of which kinds, and of each which metrics. The
- * tables hold all that any world has. Constant; any thread.
+ * What a process view has at all, whatever rows there are now: of which kinds, and of each which metrics. The
+ * tables hold all that any process view has. Constant; any thread.
  */
 #ifndef WI_SNAPSHOT_OFFER_H
 #define WI_SNAPSHOT_OFFER_H
@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* What a world says of a metric in other words than the table. */
+/* What a process view says of a metric in other words than the table. */
 struct wi_offer_words {
     enum wi_kind kind;
     int metric;

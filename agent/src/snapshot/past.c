@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The history as a world writes it: one row a second. While there are no more handles than tracks
+ * The history as a process view writes it: one row a second. While there are no more handles than tracks
  * each has one from its first second on; else they are chosen anew once a minute.
  */
 #include "snapshot/past.h"
@@ -13,68 +13,68 @@
 
 #define PAST_CHOICE_NANOS UINT64_C(60000000000)
 
-void wi_past_open(struct wi_world *world)
+void wi_past_open(struct wi_process_view *view)
 {
-    wi_recorder_init(&world->past.recorder, world->facts.path, world->facts.name,
-                     &world->facts.own);
-    world->past.recorder.is_own = wi_source_is_self(world->source);
+    wi_recorder_init(&view->past.recorder, view->facts.path, view->facts.name, &view->facts.own);
+    view->past.recorder.is_own = wi_source_is_self(view->source);
 }
 
-void wi_past_close(struct wi_world *world)
+void wi_past_close(struct wi_process_view *view)
 {
-    wi_recorder_finish(&world->past.recorder);
-    free(world->past.marks);
+    wi_recorder_finish(&view->past.recorder);
+    free(view->past.marks);
 }
 
-void wi_world_record(struct wi_world *world)
+void wi_process_view_record(struct wi_process_view *view)
 {
-    world->past.recorder.may_write = true;
+    view->past.recorder.may_write = true;
 }
 
-void wi_world_abandon(struct wi_world *world)
+void wi_process_view_abandon(struct wi_process_view *view)
 {
-    wi_recorder_abandon(&world->past.recorder);
+    wi_recorder_abandon(&view->past.recorder);
 }
 
-const struct wi_history *wi_world_history(const struct wi_world *world)
+const struct wi_history *wi_process_view_history(const struct wi_process_view *view)
 {
-    const struct wi_recorder *recorder = &world->past.recorder;
+    const struct wi_recorder *recorder = &view->past.recorder;
     return recorder->state == WI_RECORDER_NONE ? NULL : &recorder->history;
 }
 
-uint64_t wi_past_as_of(const struct wi_world *world)
+uint64_t wi_past_as_of(const struct wi_process_view *view)
 {
-    return world->past.as_of_nanos ? world->past.as_of_nanos : world->now_nanos;
+    return view->past.as_of_nanos ? view->past.as_of_nanos : view->now_nanos;
 }
 
-int64_t wi_past_as_of_unix(const struct wi_world *world)
+int64_t wi_past_as_of_unix(const struct wi_process_view *view)
 {
-    return world->past.as_of_nanos ? world->past.as_of_unix_nanos : world->unix_nanos;
+    return view->past.as_of_nanos ? view->past.as_of_unix_nanos : view->unix_nanos;
 }
 
 /* ---- tracks -------------------------------------------------------------------------------- */
 
-void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[WI_HISTORY_WORDS])
+void wi_past_words(const struct wi_process_view *view, size_t id,
+                   uint64_t ret_words[WI_HISTORY_WORDS])
 {
-    const struct wi_raw *raw = &world->collection.raws[id];
+    const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t spent[2];
     memset(ret_words, 0, WI_HISTORY_WORDS * sizeof(ret_words[0]));
     ret_words[0] = raw->entering[0];
     switch (raw->kind) {
     case WI_CHANNEL:
-        ret_words[0] = world_channel_sent(raw);
-        ret_words[1] = raw->leaving[1] + world_discarded(raw);
-        ret_words[2] = world_minus(raw->entering[2], raw->leaving[3]);
-        ret_words[3] = world_rejects(raw);
+        ret_words[0] = view_channel_sent(raw);
+        ret_words[1] = raw->leaving[1] + view_discarded(raw);
+        ret_words[2] = view_minus(raw->entering[2], raw->leaving[3]);
+        ret_words[3] = view_rejects(raw);
         break;
     case WI_SEMAPHORE:
         ret_words[0] = raw->entering[2];
-        ret_words[1] = world_rejects(raw);
-        ret_words[2] = world_permits_taken(raw);
+        ret_words[1] = view_rejects(raw);
+        ret_words[2] = view_permits_taken(raw);
         ret_words[3] = raw->capacity;
         break;
     case WI_TASK:
-        ret_words[1] = world_finished(raw);
+        ret_words[1] = view_finished(raw);
         ret_words[2] = raw->entering[1];
         ret_words[3] = raw->leaving[2];
         break;
@@ -82,7 +82,7 @@ void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[W
         ret_words[0] = raw->in_other;
         break;
     case WI_LOOP:
-        wi_world_loop_times(world, id, spent);
+        wi_process_view_loop_times(view, id, spent);
         ret_words[1] = spent[1];
         ret_words[2] = spent[0];
         break;
@@ -98,9 +98,9 @@ static uint64_t past_count(const struct wi_raw *raw)
     case WI_CHANNEL:
         return raw->entering[0] + raw->leaving[1];
     case WI_SEMAPHORE:
-        return raw->entering[2] + world_rejects(raw);
+        return raw->entering[2] + view_rejects(raw);
     case WI_TASK:
-        return raw->entering[0] + world_finished(raw);
+        return raw->entering[0] + view_finished(raw);
     case WI_GAUGE:
         return raw->in_other;
     default:
@@ -108,72 +108,72 @@ static uint64_t past_count(const struct wi_raw *raw)
     }
 }
 
-static void past_drop(struct wi_world *world, size_t i)
+static void past_drop(struct wi_process_view *view, size_t i)
 {
-    struct wi_history_track *track = &world->past.recorder.history.head.tracks[i];
-    if (track->slot < world->n_slots && world->slots[track->slot].track == i + 1) {
-        world->slots[track->slot].track = 0;
+    struct wi_history_track *track = &view->past.recorder.history.head.tracks[i];
+    if (track->slot < view->n_slots && view->slots[track->slot].track == i + 1) {
+        view->slots[track->slot].track = 0;
     }
     memset(track, 0, sizeof(*track));
-    world->past.recorder.is_track_due[i] = true;
+    view->past.recorder.is_track_due[i] = true;
 }
 
 /* Keeps the tracks of handles that are open still; those that a writer before has left are found by
  * their generations. */
-static void past_bind(struct wi_world *world)
+static void past_bind(struct wi_process_view *view)
 {
-    struct wi_history_track *tracks = world->past.recorder.history.head.tracks;
-    for (size_t id = 0; !world->past.was_writing && id < world->n_slots; id++) {
-        world->slots[id].track = 0;
+    struct wi_history_track *tracks = view->past.recorder.history.head.tracks;
+    for (size_t id = 0; !view->past.was_writing && id < view->n_slots; id++) {
+        view->slots[id].track = 0;
     }
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &tracks[i];
         if (!track->generation) {
             continue;
         }
-        bool is_open = track->slot < world->collection.n &&
-                       world->generations[track->slot] == track->generation &&
-                       world->collection.raws[track->slot].kind == track->kind;
-        if (is_open && world->slots[track->slot].track == 0) {
-            world->slots[track->slot].track = (uint8_t)(i + 1);
+        bool is_open = track->slot < view->collection.n &&
+                       view->generations[track->slot] == track->generation &&
+                       view->collection.raws[track->slot].kind == track->kind;
+        if (is_open && view->slots[track->slot].track == 0) {
+            view->slots[track->slot].track = (uint8_t)(i + 1);
         }
-        if (!is_open || world->slots[track->slot].track != i + 1) {
-            past_drop(world, i);
+        if (!is_open || view->slots[track->slot].track != i + 1) {
+            past_drop(view, i);
         }
     }
 }
 
-static void past_follow(struct wi_world *world, uint32_t id)
+static void past_follow(struct wi_process_view *view, uint32_t id)
 {
-    struct wi_recorder *recorder = &world->past.recorder;
+    struct wi_recorder *recorder = &view->past.recorder;
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         struct wi_history_track *track = &recorder->history.head.tracks[i];
         if (!track->generation) {
             memset(track, 0, sizeof(*track));
-            track->since_nanos = world->now_nanos;
+            track->since_nanos = view->now_nanos;
             track->slot = id;
-            track->generation = world->generations[id];
-            track->kind = world->collection.raws[id].kind;
-            memcpy(track->name, world->slots[id].name, strlen(world->slots[id].name) + 1);
+            track->generation = view->generations[id];
+            track->kind = view->collection.raws[id].kind;
+            memcpy(track->name, view->slots[id].name, strlen(view->slots[id].name) + 1);
             recorder->is_track_due[i] = true;
-            world->slots[id].track = (uint8_t)(i + 1);
+            view->slots[id].track = (uint8_t)(i + 1);
             return;
         }
     }
 }
 
 /* Uses of a handle since the last choice, and a new mark. */
-static uint64_t past_traffic(struct wi_world *world, uint32_t id)
+static uint64_t past_traffic(struct wi_process_view *view, uint32_t id)
 {
-    const struct wi_raw *raw = &world->collection.raws[id];
-    struct world_mark *mark = &world->past.marks[id];
-    uint64_t before = mark->generation == world->generations[id] ? mark->count : 0;
-    mark->generation = world->generations[id];
+    const struct wi_raw *raw = &view->collection.raws[id];
+    struct view_mark *mark = &view->past.marks[id];
+    uint64_t before = mark->generation == view->generations[id] ? mark->count : 0;
+    mark->generation = view->generations[id];
     mark->count = past_count(raw);
     if (raw->kind == WI_GAUGE) {
         return mark->count != before;
     }
-    return world_minus(mark->count, before);
+    return view_minus(mark->count, before);
 }
 
 static bool past_is_among(uint32_t slot, const uint32_t *slots, size_t n)
@@ -186,10 +186,10 @@ static bool past_is_among(uint32_t slot, const uint32_t *slots, size_t n)
     return false;
 }
 
-static bool past_make_marks(struct world_past *past, size_t n)
+static bool past_make_marks(struct view_past *past, size_t n)
 {
     if (n > past->n_marks) {
-        struct world_mark *marks = realloc(past->marks, n * sizeof(*marks));
+        struct view_mark *marks = realloc(past->marks, n * sizeof(*marks));
         if (!marks) {
             return false;
         }
@@ -201,21 +201,21 @@ static bool past_make_marks(struct world_past *past, size_t n)
 }
 
 /* Without memory the tracks stay as they are. */
-static void past_choose(struct wi_world *world)
+static void past_choose(struct wi_process_view *view)
 {
-    struct world_past *past = &world->past;
+    struct view_past *past = &view->past;
     struct wi_track_choice *choice = calloc(1, sizeof(*choice));
     uint32_t slots[WI_HISTORY_TRACKS];
-    past->chosen_nanos = world->now_nanos;
-    if (!choice || !past_make_marks(past, world->n_slots)) {
+    past->chosen_nanos = view->now_nanos;
+    if (!choice || !past_make_marks(past, view->n_slots)) {
         free(choice);
         return;
     }
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-        for (size_t i = 0; wi_kind_has_slots(kind) && i < world->n_order[kind]; i++) {
-            uint32_t id = world->order[kind][i];
-            wi_track_offer(choice, (enum wi_kind)kind, id, past_traffic(world, id),
-                           world->slots[id].track != 0);
+        for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
+            uint32_t id = view->order[kind][i];
+            wi_track_offer(choice, (enum wi_kind)kind, id, past_traffic(view, id),
+                           view->slots[id].track != 0);
         }
     }
     size_t n = wi_track_end(choice, slots);
@@ -223,43 +223,43 @@ static void past_choose(struct wi_world *world)
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &past->recorder.history.head.tracks[i];
         if (track->generation && !past_is_among(track->slot, slots, n)) {
-            past_drop(world, i);
+            past_drop(view, i);
         }
     }
     for (size_t i = 0; i < n; i++) {
-        if (!world->slots[slots[i]].track) {
-            past_follow(world, slots[i]);
+        if (!view->slots[slots[i]].track) {
+            past_follow(view, slots[i]);
         }
     }
 }
 
-static void past_update_tracks(struct wi_world *world)
+static void past_update_tracks(struct wi_process_view *view)
 {
-    struct wi_history_head *head = &world->past.recorder.history.head;
+    struct wi_history_head *head = &view->past.recorder.history.head;
     size_t n_handles = 0;
-    past_bind(world);
+    past_bind(view);
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-        n_handles += wi_kind_has_slots(kind) ? world->n_order[kind] : 0;
+        n_handles += wi_kind_has_slots(kind) ? view->n_order[kind] : 0;
     }
     if (n_handles > WI_HISTORY_TRACKS) {
-        if (!world->past.chosen_nanos ||
-            world->now_nanos - world->past.chosen_nanos >= PAST_CHOICE_NANOS) {
-            past_choose(world);
+        if (!view->past.chosen_nanos ||
+            view->now_nanos - view->past.chosen_nanos >= PAST_CHOICE_NANOS) {
+            past_choose(view);
         }
     } else {
         for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-            for (size_t i = 0; wi_kind_has_slots(kind) && i < world->n_order[kind]; i++) {
-                uint32_t id = world->order[kind][i];
-                if (!world->slots[id].track) {
-                    past_follow(world, id);
+            for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
+                uint32_t id = view->order[kind][i];
+                if (!view->slots[id].track) {
+                    past_follow(view, id);
                 }
             }
         }
-        world->past.chosen_nanos = 0;
+        view->past.chosen_nanos = 0;
     }
     if (head->n_handles != n_handles) {
         head->n_handles = n_handles;
-        world->past.recorder.is_head_due = true;
+        view->past.recorder.is_head_due = true;
     }
 }
 
@@ -271,10 +271,10 @@ static void past_put_fact(struct wi_history_row *row, enum wi_history_fact fact,
     row->has |= UINT64_C(1) << fact;
 }
 
-static void past_put_facts(const struct wi_world *world, struct wi_history_row *row)
+static void past_put_facts(const struct wi_process_view *view, struct wi_history_row *row)
 {
-    const struct wi_process *process = &world->process;
-    past_put_fact(row, WI_HISTORY_REJECTS, world->rejects);
+    const struct wi_process *process = &view->process;
+    past_put_fact(row, WI_HISTORY_REJECTS, view->rejects);
     if (!process->is_known) {
         return;
     }
@@ -294,45 +294,45 @@ static void past_put_facts(const struct wi_world *world, struct wi_history_row *
     }
 }
 
-static void past_record(struct wi_world *world)
+static void past_record(struct wi_process_view *view)
 {
-    struct wi_recorder *recorder = &world->past.recorder;
+    struct wi_recorder *recorder = &view->past.recorder;
     struct wi_history_head *head = &recorder->history.head;
-    struct wi_history_row row = {.unix_nanos = world->unix_nanos, .nanos = world->now_nanos};
-    past_update_tracks(world);
-    past_put_facts(world, &row);
+    struct wi_history_row row = {.unix_nanos = view->unix_nanos, .nanos = view->now_nanos};
+    past_update_tracks(view);
+    past_put_facts(view, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         if (head->tracks[i].generation) {
-            wi_past_words(world, head->tracks[i].slot, row.tracks[i]);
+            wi_past_words(view, head->tracks[i].slot, row.tracks[i]);
         }
     }
     if (!head->first_nanos) {
-        head->first_nanos = world->now_nanos;
+        head->first_nanos = view->now_nanos;
         recorder->is_head_due = true;
     }
     wi_recorder_write(recorder, &row);
 }
 
-static bool past_is_alive(const struct wi_world *world)
+static bool past_is_alive(const struct wi_process_view *view)
 {
-    enum wi_state state = wi_world_state(world);
+    enum wi_state state = wi_process_view_state(view);
     return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN;
 }
 
-void wi_past_begin_tick(struct wi_world *world)
+void wi_past_begin_tick(struct wi_process_view *view)
 {
-    wi_recorder_step(&world->past.recorder, past_is_alive(world));
+    wi_recorder_step(&view->past.recorder, past_is_alive(view));
 }
 
-void wi_past_end_tick(struct wi_world *world)
+void wi_past_end_tick(struct wi_process_view *view)
 {
-    bool is_writing = world->past.recorder.state == WI_RECORDER_WRITING && past_is_alive(world);
-    if (!world->past.has_seeded) {
-        world->past.has_seeded = true;
-        wi_past_seed(world);
+    bool is_writing = view->past.recorder.state == WI_RECORDER_WRITING && past_is_alive(view);
+    if (!view->past.has_seeded) {
+        view->past.has_seeded = true;
+        wi_past_seed(view);
     }
     if (is_writing) {
-        past_record(world);
+        past_record(view);
     }
-    world->past.was_writing = is_writing;
+    view->past.was_writing = is_writing;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a world has of the time before: the history that it writes or reads (past.c), and what it
- * takes from one that was written before it looked (seed.c). Inside of a world, as state.h is.
+ * What a process view has of the time before: the history that it writes or reads (past.c), and what it
+ * takes from one that was written before it looked (seed.c). Inside of a process view, as state.h is.
  */
 #ifndef WI_SNAPSHOT_PAST_H
 #define WI_SNAPSHOT_PAST_H
@@ -9,20 +9,20 @@
 #include "snapshot/collect.h"
 #include "snapshot/recorder.h"
 
-struct wi_world;
+struct wi_process_view;
 
 /* How often a handle had been used when the tracks were chosen last. */
-struct world_mark {
+struct view_mark {
     uint64_t count;
     uint32_t generation;
 };
 
-struct world_past {
+struct view_past {
     struct wi_recorder recorder;
     bool has_seeded;
-    bool was_writing;         /* at the tick before */
-    uint64_t chosen_nanos;    /* when the tracks were; 0: not yet */
-    struct world_mark *marks; /* by slot; NULL while all handles have a track */
+    bool was_writing;        /* at the tick before */
+    uint64_t chosen_nanos;   /* when the tracks were; 0: not yet */
+    struct view_mark *marks; /* by slot; NULL while all handles have a track */
     size_t n_marks;
     /* Of a process that has ended, where it is known: the last that was seen of it. */
     bool has_ended;
@@ -30,26 +30,27 @@ struct world_past {
     int64_t as_of_unix_nanos;
 };
 
-void wi_past_open(struct wi_world *world);
-void wi_past_close(struct wi_world *world);
+void wi_past_open(struct wi_process_view *view);
+void wi_past_close(struct wi_process_view *view);
 
 /* At the beginning of a tick: the file; and of a process that cannot be looked at: its facts. */
-void wi_past_begin_tick(struct wi_world *world);
+void wi_past_begin_tick(struct wi_process_view *view);
 
 /* At the end of it: what the first look takes from the history, then the row of this second. */
-void wi_past_end_tick(struct wi_world *world);
+void wi_past_end_tick(struct wi_process_view *view);
 
 /* A handle's words in a row, as wi_history_row has them. */
-void wi_past_words(const struct wi_world *world, size_t id, uint64_t ret_words[WI_HISTORY_WORDS]);
+void wi_past_words(const struct wi_process_view *view, size_t id,
+                   uint64_t ret_words[WI_HISTORY_WORDS]);
 
-/* The first look at a process: rates, growth and ages as if this world had been there. */
-void wi_past_seed(struct wi_world *world);
+/* The first look at a process: rates, growth and ages as if this process view had been there. */
+void wi_past_seed(struct wi_process_view *view);
 
 /* The facts of a process that has ended, or is out of sight, from the rows. */
-void wi_past_facts(struct wi_world *world);
+void wi_past_facts(struct wi_process_view *view);
 
 /* Now, or when the process was seen last. */
-uint64_t wi_past_as_of(const struct wi_world *world);
-int64_t wi_past_as_of_unix(const struct wi_world *world);
+uint64_t wi_past_as_of(const struct wi_process_view *view);
+int64_t wi_past_as_of_unix(const struct wi_process_view *view);
 
 #endif

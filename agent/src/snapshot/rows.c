@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-static void put_rate(struct wi_row *row, int metric, const struct world_slot *slot, int rate)
+static void put_rate(struct wi_row *row, int metric, const struct view_slot *slot, int rate)
 {
     if (slot->has_rates) {
         put_f64(row, metric, slot->rate[rate]);
@@ -16,7 +16,7 @@ static void put_rate(struct wi_row *row, int metric, const struct world_slot *sl
 }
 
 /* Four rows of the table follow each other: count, p50, p99, max. */
-static void put_waits(struct wi_row *row, int first, const struct world_waits *waits)
+static void put_waits(struct wi_row *row, int first, const struct view_waits *waits)
 {
     put_u64(row, first, waits->count);
     if (waits->count) {
@@ -29,8 +29,8 @@ static void put_waits(struct wi_row *row, int first, const struct world_waits *w
 }
 
 /* A channel that was empty at the last tick has no samples yet: that tick is the one there is. */
-static void put_age(const struct wi_world *world, struct wi_row *row, const struct world_slot *slot,
-                    const struct wi_raw *raw)
+static void put_age(const struct wi_process_view *view, struct wi_row *row,
+                    const struct view_slot *slot, const struct wi_raw *raw)
 {
     struct wi_age tick;
     const struct wi_age *age = slot->age;
@@ -38,56 +38,56 @@ static void put_age(const struct wi_world *world, struct wi_row *row, const stru
         return;
     }
     if (!age) {
-        tick.n = world->has_ticked;
-        tick.nanos[0] = world->tick_nanos;
+        tick.n = view->has_ticked;
+        tick.nanos[0] = view->tick_nanos;
         tick.sent[0] = slot->was_there ? slot->last[RATE_IN] + raw->unsent : 0;
         age = &tick;
     }
-    uint64_t left = raw->leaving[1] + world_discarded(raw) + raw->in_other;
+    uint64_t left = raw->leaving[1] + view_discarded(raw) + raw->in_other;
     uint64_t nanos;
-    if (wi_age_of(age, wi_past_as_of(world), raw->entering[0], left, &nanos)) {
+    if (wi_age_of(age, wi_past_as_of(view), raw->entering[0], left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
-    uint64_t least = wi_age_least(age, wi_past_as_of(world), left);
+    uint64_t least = wi_age_least(age, wi_past_as_of(view), left);
     if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > slot->waits[0].p99) {
         put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
     }
 }
 
-static void world_build_channel(struct wi_world *world, size_t id, struct wi_row *row)
+static void view_build_channel(struct wi_process_view *view, size_t id, struct wi_row *row)
 {
     static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
-    struct world_slot *slot = &world->slots[id];
-    const struct wi_raw *raw = &world->collection.raws[id];
-    uint64_t depth = world_channel_depth(raw);
+    struct view_slot *slot = &view->slots[id];
+    const struct wi_raw *raw = &view->collection.raws[id];
+    uint64_t depth = view_channel_depth(raw);
     put_u64(row, WI_CHANNEL_DEPTH, depth);
     if (raw->capacity != WEIR_UNBOUNDED) {
         put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
         put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    put_u64(row, WI_CHANNEL_SENT, world_channel_sent(raw));
+    put_u64(row, WI_CHANNEL_SENT, view_channel_sent(raw));
     put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[1]);
-    put_u64(row, WI_CHANNEL_DISCARDED, world_discarded(raw));
+    put_u64(row, WI_CHANNEL_DISCARDED, view_discarded(raw));
     for (int i = 0; i < 3; i++) {
         put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
     }
-    put_u64(row, WI_CHANNEL_REJECTS, world_rejects(raw));
+    put_u64(row, WI_CHANNEL_REJECTS, view_rejects(raw));
     for (int i = 0; i < 4; i++) {
         put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
     }
-    put_u64(row, WI_CHANNEL_QUEUED_BYTES, world_minus(raw->entering[2], raw->leaving[3]));
+    put_u64(row, WI_CHANNEL_QUEUED_BYTES, view_minus(raw->entering[2], raw->leaving[3]));
     put_rate(row, WI_CHANNEL_IN_RATE, slot, RATE_IN);
     put_rate(row, WI_CHANNEL_OUT_RATE, slot, RATE_OUT);
     put_rate(row, WI_CHANNEL_REJECT_RATE, slot, RATE_REJECTS);
-    put_age(world, row, slot, raw);
+    put_age(view, row, slot, raw);
     put_waits(row, WI_CHANNEL_WAIT, &slot->waits[0]);
     put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
     put_u64(row, WI_CHANNEL_INSTANCES, 1);
     put_u64(row, WI_CHANNEL_DEEPEST, depth);
     if (raw->has_senders) {
-        const struct world_more none = {0};
-        const struct world_more *more = slot->more ? slot->more : &none;
+        const struct view_more none = {0};
+        const struct view_more *more = slot->more ? slot->more : &none;
         put_u64(row, WI_CHANNEL_SENDERS, more->senders);
         put_u64(row, WI_CHANNEL_SENDERS_GONE, more->gone);
         put_u64(row, WI_CHANNEL_ORPHANED, more->orphaned);
@@ -99,22 +99,22 @@ static void world_build_channel(struct wi_world *world, size_t id, struct wi_row
     }
 }
 
-static void world_build_semaphore(struct wi_world *world, size_t id, struct wi_row *row)
+static void view_build_semaphore(struct wi_process_view *view, size_t id, struct wi_row *row)
 {
-    const struct world_slot *slot = &world->slots[id];
-    const struct wi_raw *raw = &world->collection.raws[id];
-    uint64_t taken = world_permits_taken(raw);
+    const struct view_slot *slot = &view->slots[id];
+    const struct wi_raw *raw = &view->collection.raws[id];
+    uint64_t taken = view_permits_taken(raw);
     put_u64(row, WI_SEMAPHORE_PERMITS, raw->capacity);
-    put_u64(row, WI_SEMAPHORE_AVAILABLE, world_permits_free(raw));
+    put_u64(row, WI_SEMAPHORE_AVAILABLE, view_permits_free(raw));
     if (raw->capacity) {
         put_f64(row, WI_SEMAPHORE_SATURATION, (double)taken / (double)raw->capacity);
     }
-    put_u64(row, WI_SEMAPHORE_LOW_WATER, world_minus(raw->capacity, slot->peak));
+    put_u64(row, WI_SEMAPHORE_LOW_WATER, view_minus(raw->capacity, slot->peak));
     put_u64(row, WI_SEMAPHORE_ACQUIRES, raw->entering[2]);
     put_u64(row, WI_SEMAPHORE_ACQUIRED, raw->entering[0]);
     put_u64(row, WI_SEMAPHORE_RELEASED, raw->leaving[1]);
-    put_u64(row, WI_SEMAPHORE_WAITERS, world_minus(raw->in_other, raw->out_other));
-    put_u64(row, WI_SEMAPHORE_REJECTS, world_rejects(raw));
+    put_u64(row, WI_SEMAPHORE_WAITERS, view_minus(raw->in_other, raw->out_other));
+    put_u64(row, WI_SEMAPHORE_REJECTS, view_rejects(raw));
     for (int i = 0; i < 3; i++) {
         put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
     }
@@ -127,13 +127,13 @@ static void world_build_semaphore(struct wi_world *world, size_t id, struct wi_r
     }
 }
 
-static void world_build_task(struct wi_world *world, size_t id, struct wi_row *row)
+static void view_build_task(struct wi_process_view *view, size_t id, struct wi_row *row)
 {
-    const struct world_slot *slot = &world->slots[id];
-    const struct wi_raw *raw = &world->collection.raws[id];
-    uint64_t finished = world_finished(raw);
-    uint64_t live = world_minus(raw->entering[0], finished);
-    uint64_t running = world_minus(raw->entering[1], raw->leaving[2]);
+    const struct view_slot *slot = &view->slots[id];
+    const struct wi_raw *raw = &view->collection.raws[id];
+    uint64_t finished = view_finished(raw);
+    uint64_t live = view_minus(raw->entering[0], finished);
+    uint64_t running = view_minus(raw->entering[1], raw->leaving[2]);
     running = running < live ? running : live;
     put_u64(row, WI_TASK_PENDING, live - running);
     put_u64(row, WI_TASK_RUNNING, running);
@@ -148,7 +148,7 @@ static void world_build_task(struct wi_world *world, size_t id, struct wi_row *r
     put_waits(row, WI_TASK_WAIT, &slot->waits[0]);
     put_waits(row, WI_TASK_RUN, &slot->waits[1]);
     if (slot->more) {
-        const struct world_more *more = slot->more;
+        const struct view_more *more = slot->more;
         put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
         put_u64(row, WI_TASK_SINGLE_SCHEDULED, more->scheduled);
         put_u64(row, WI_TASK_SINGLE_IDLE, more->idle);
@@ -163,12 +163,12 @@ static void world_build_task(struct wi_world *world, size_t id, struct wi_row *r
     }
 }
 
-static void world_build_loop(struct wi_world *world, size_t id, struct wi_row *row)
+static void view_build_loop(struct wi_process_view *view, size_t id, struct wi_row *row)
 {
-    struct world_slot *slot = &world->slots[id];
-    const struct wi_raw *raw = &world->collection.raws[id];
+    struct view_slot *slot = &view->slots[id];
+    const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t spent[2]; /* idle, busy */
-    uint64_t current = wi_world_loop_times(world, id, spent);
+    uint64_t current = wi_process_view_loop_times(view, id, spent);
     put_u64(row, WI_LOOP_ITERATIONS, raw->entering[WI_LOOP_WORD_ITERATIONS]);
     put_nanos(row, WI_LOOP_BUSY, spent[1]);
     put_nanos(row, WI_LOOP_IDLE, spent[0]);
@@ -192,29 +192,29 @@ static void world_build_loop(struct wi_world *world, size_t id, struct wi_row *r
     }
 }
 
-static void world_build(struct wi_world *world, size_t id, struct wi_row *row)
+static void view_build(struct wi_process_view *view, size_t id, struct wi_row *row)
 {
-    const struct wi_raw *raw = &world->collection.raws[id];
-    wi_world_watch(&world->slots[id], raw);
+    const struct wi_raw *raw = &view->collection.raws[id];
+    wi_process_view_watch(&view->slots[id], raw);
     memset(row, 0, sizeof(*row));
     row->id = (uint64_t)raw->generation << 32 | id;
-    row->name = world->slots[id].name;
+    row->name = view->slots[id].name;
     switch (raw->kind) {
     case WI_CHANNEL:
-        world_build_channel(world, id, row);
+        view_build_channel(view, id, row);
         break;
     case WI_SEMAPHORE:
-        world_build_semaphore(world, id, row);
+        view_build_semaphore(view, id, row);
         break;
     case WI_TASK:
-        world_build_task(world, id, row);
+        view_build_task(view, id, row);
         break;
     case WI_LOOP:
-        world_build_loop(world, id, row);
+        view_build_loop(view, id, row);
         break;
     case WI_COUNTER:
         put_u64(row, WI_COUNTER_VALUE, raw->entering[0]);
-        put_rate(row, WI_COUNTER_RATE, &world->slots[id], RATE_IN);
+        put_rate(row, WI_COUNTER_RATE, &view->slots[id], RATE_IN);
         break;
     default:
         row->value[WI_GAUGE_VALUE] = (struct wi_value){WI_I64, {.i64 = (int64_t)raw->in_other}};
@@ -245,13 +245,13 @@ static void put_process_bounds(struct wi_row *row, const struct wi_process *proc
     }
 }
 
-static void world_build_process(struct wi_world *world, struct wi_row *row)
+static void view_build_process(struct wi_process_view *view, struct wi_row *row)
 {
-    const struct wi_process *process = &world->process;
+    const struct wi_process *process = &view->process;
     double slope;
     double window;
     memset(row, 0, sizeof(*row));
-    row->name = world->facts.name;
+    row->name = view->facts.name;
     if (process->is_known) {
         put_u64(row, WI_PROCESS_RSS, process->rss_bytes);
         put_u64(row, WI_PROCESS_ANON, process->anon_bytes);
@@ -261,44 +261,43 @@ static void world_build_process(struct wi_world *world, struct wi_row *row)
         put_process_bounds(row, process);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
         put_f64(row, WI_PROCESS_UPTIME,
-                wi_world_state(world) == WI_STATE_DEAD
-                    ? (double)(wi_past_as_of_unix(world) - world->facts.started_unix_nanos) / 1e9
-                    : world->uptime_seconds);
-        if (world->has_rates) {
-            put_f64(row, WI_PROCESS_CPU_RATIO, world->cpu_ratio);
+                wi_process_view_state(view) == WI_STATE_DEAD
+                    ? (double)(wi_past_as_of_unix(view) - view->facts.started_unix_nanos) / 1e9
+                    : view->uptime_seconds);
+        if (view->has_rates) {
+            put_f64(row, WI_PROCESS_CPU_RATIO, view->cpu_ratio);
         }
-        if (wi_finding_process_growth(world->finding, &slope, &window)) {
+        if (wi_finding_process_growth(view->finding, &slope, &window)) {
             put_f64(row, WI_PROCESS_GROWTH, slope);
             put_f64(row, WI_PROCESS_WINDOW, window);
         }
     }
-    int64_t started = wi_wall_shifted(world->facts.started_unix_nanos, world->wall_step);
+    int64_t started = wi_wall_shifted(view->facts.started_unix_nanos, view->wall_step);
     put_f64(row, WI_PROCESS_START_TIME, (double)started / 1e9);
-    put_u64(row, WI_PROCESS_REJECTS, wi_world_sum_rejects(world));
-    put_text(row, WI_PROCESS_REJECTS_SOURCE,
-             world->has_counter ? "counter" : "channels+semaphores");
-    if (world->has_rates) {
-        put_f64(row, WI_PROCESS_REJECT_RATE, world->rejects_rate);
+    put_u64(row, WI_PROCESS_REJECTS, wi_process_view_sum_rejects(view));
+    put_text(row, WI_PROCESS_REJECTS_SOURCE, view->has_counter ? "counter" : "channels+semaphores");
+    if (view->has_rates) {
+        put_f64(row, WI_PROCESS_REJECT_RATE, view->rejects_rate);
     }
 }
 
-static uint64_t world_memory(const struct wi_world *world)
+static uint64_t view_memory(const struct wi_process_view *view)
 {
-    return sizeof(*world) + wi_source_memory(world->source) + wi_finding_bytes(world->finding) +
-           world->collection.room * sizeof(struct wi_raw) +
-           world->n_slots * sizeof(struct world_slot) + world->n_ages * sizeof(struct wi_age) +
-           world->n_windows * sizeof(struct wi_window) + world->n_more * sizeof(struct world_more) +
-           world->room_blocks[WI_SENDERS] * sizeof(struct world_sender) +
-           world->room_blocks[WI_SINGLES] * sizeof(struct world_single) +
-           world->past.n_marks * sizeof(struct world_mark) + world->self.heap_bytes;
+    return sizeof(*view) + wi_source_memory(view->source) + wi_finding_bytes(view->finding) +
+           view->collection.room * sizeof(struct wi_raw) +
+           view->n_slots * sizeof(struct view_slot) + view->n_ages * sizeof(struct wi_age) +
+           view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
+           view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
+           view->room_blocks[WI_SINGLES] * sizeof(struct view_single) +
+           view->past.n_marks * sizeof(struct view_mark) + view->self.heap_bytes;
 }
 
-static void put_history(struct wi_row *row, const struct wi_world *world)
+static void put_history(struct wi_row *row, const struct wi_process_view *view)
 {
     static const char *const states[] = {"none", "written", "read"};
-    const struct wi_recorder *recorder = &world->past.recorder;
-    const struct wi_history *history = wi_world_history(world);
-    uint64_t now = wi_past_as_of(world);
+    const struct wi_recorder *recorder = &view->past.recorder;
+    const struct wi_history *history = wi_process_view_history(view);
+    uint64_t now = wi_past_as_of(view);
     size_t n_rows = 0;
     for (size_t i = 0; history && i < WI_HISTORY_TRACKS; i++) {
         n_rows += history->head.tracks[i].generation != 0;
@@ -307,9 +306,9 @@ static void put_history(struct wi_row *row, const struct wi_world *world)
     put_u64(row, WI_AGENT_HISTORY_ROWS, n_rows);
     put_u64(row, WI_AGENT_HISTORY_LOST, recorder->lost);
     put_text(row, WI_AGENT_HISTORY_STATE,
-             recorder->problem[0]               ? recorder->problem
-             : history && world->past.has_ended ? "left"
-                                                : states[recorder->state]);
+             recorder->problem[0]              ? recorder->problem
+             : history && view->past.has_ended ? "left"
+                                               : states[recorder->state]);
     if (history && history->head.first_nanos && history->head.first_nanos <= now) {
         double seconds = (double)(now - history->head.first_nanos) / 1e9;
         put_f64(row, WI_AGENT_HISTORY_SECONDS,
@@ -317,14 +316,14 @@ static void put_history(struct wi_row *row, const struct wi_world *world)
     }
 }
 
-static void world_build_agent(struct wi_world *world, struct wi_row *row)
+static void view_build_agent(struct wi_process_view *view, struct wi_row *row)
 {
     const struct wi_header *header =
-        (const struct wi_header *)(const void *)world->collection.image.bytes;
-    const struct wi_self *self = &world->self;
+        (const struct wi_header *)(const void *)view->collection.image.bytes;
+    const struct wi_self *self = &view->self;
     struct timespec cpu;
     memset(row, 0, sizeof(*row));
-    row->name = world->facts.name;
+    row->name = view->facts.name;
     put_u64(row, WI_AGENT_SEGMENT_BYTES,
             __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
@@ -333,14 +332,14 @@ static void world_build_agent(struct wi_world *world, struct wi_row *row)
             __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_CELLS_REFUSED, __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_SAMPLES_LOST, __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_SENDERS, world->n_order[WI_SENDER]);
+    put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
     put_u64(row, WI_AGENT_SENDERS_REFUSED,
             __atomic_load_n(&header->senders_refused, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_SINGLES, world->n_order[WI_SINGLE]);
+    put_u64(row, WI_AGENT_SINGLES, view->n_order[WI_SINGLE]);
     put_u64(row, WI_AGENT_SINGLES_REFUSED,
             __atomic_load_n(&header->singles_refused, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_CLAMPED, world->collection.clamped);
-    put_u64(row, WI_AGENT_MEMORY, world_memory(world));
+    put_u64(row, WI_AGENT_CLAMPED, view->collection.clamped);
+    put_u64(row, WI_AGENT_MEMORY, view_memory(view));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
     put_f64(row, WI_AGENT_CPU, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
     put_u64(row, WI_AGENT_CLIENTS, self->clients);
@@ -351,93 +350,95 @@ static void world_build_agent(struct wi_world *world, struct wi_row *row)
     put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
     put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
     put_nanos(row, WI_AGENT_RESTED, self->rested_nanos);
-    put_history(row, world);
+    put_history(row, view);
 }
 
-/* Rows are a cache of what the world holds: building one does not change the world. */
-const struct wi_row *wi_world_row(const struct wi_world *const_world, enum wi_kind kind, size_t i)
+/* Rows are a cache of what the process view holds: building one does not change the process view. */
+const struct wi_row *wi_process_view_row(const struct wi_process_view *const_view,
+                                         enum wi_kind kind, size_t i)
 {
-    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
-    if (i >= wi_world_count(world, kind)) {
+    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
+    if (i >= wi_process_view_count(view, kind)) {
         return NULL;
     }
     if (kind == WI_WARNING) {
-        return &world->warnings[i];
+        return &view->warnings[i];
     }
-    if (world->foreign) {
-        return wi_foreign_row(world, kind, i);
+    if (view->foreign) {
+        return wi_foreign_row(view, kind, i);
     }
     if (kind == WI_PROCESS) {
-        world_build_process(world, &world->process_row);
-        return &world->process_row;
+        view_build_process(view, &view->process_row);
+        return &view->process_row;
     }
     if (kind == WI_AGENT) {
-        world_build_agent(world, &world->agent_row);
-        return &world->agent_row;
+        view_build_agent(view, &view->agent_row);
+        return &view->agent_row;
     }
-    size_t id = world->order[kind][i];
+    size_t id = view->order[kind][i];
     if (kind == WI_SENDER) {
-        wi_world_build_sender(world, id, &world->rows[kind]);
+        wi_process_view_build_sender(view, id, &view->rows[kind]);
     } else if (kind == WI_SINGLE) {
-        wi_world_build_single(world, id, &world->rows[kind]);
+        wi_process_view_build_single(view, id, &view->rows[kind]);
     } else {
-        world_build(world, id, &world->rows[kind]);
+        view_build(view, id, &view->rows[kind]);
     }
-    return &world->rows[kind];
+    return &view->rows[kind];
 }
 
-size_t wi_world_n_seats(const struct wi_world *world, enum wi_kind kind)
+size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind)
 {
     if (kind == WI_SINGLE) {
-        size_t n = world->collection.n_blocks[WI_SINGLES];
-        return n < world->room_blocks[WI_SINGLES] ? n : world->room_blocks[WI_SINGLES];
+        size_t n = view->collection.n_blocks[WI_SINGLES];
+        return n < view->room_blocks[WI_SINGLES] ? n : view->room_blocks[WI_SINGLES];
     }
-    size_t n = world->collection.n;
-    return n < world->n_slots ? n : world->n_slots;
+    size_t n = view->collection.n;
+    return n < view->n_slots ? n : view->n_slots;
 }
 
-const struct wi_row *wi_world_seated(const struct wi_world *const_world, size_t seat,
-                                     enum wi_kind *ret_kind)
+const struct wi_row *wi_process_view_seated(const struct wi_process_view *const_view, size_t seat,
+                                            enum wi_kind *ret_kind)
 {
-    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
-    if (seat >= wi_world_n_seats(world, WI_CHANNEL) || !world->generations[seat]) {
+    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
+    if (seat >= wi_process_view_n_seats(view, WI_CHANNEL) || !view->generations[seat]) {
         return NULL;
     }
-    *ret_kind = (enum wi_kind)world->collection.raws[seat].kind;
-    world_build(world, seat, &world->rows[*ret_kind]);
-    return &world->rows[*ret_kind];
+    *ret_kind = (enum wi_kind)view->collection.raws[seat].kind;
+    view_build(view, seat, &view->rows[*ret_kind]);
+    return &view->rows[*ret_kind];
 }
 
-int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat)
+int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t seat)
 {
-    const struct weir_slot_head *head = seat < wi_world_n_seats(world, WI_CHANNEL)
-                                            ? wi_collect_head(&world->collection, seat)
+    const struct weir_slot_head *head = seat < wi_process_view_n_seats(view, WI_CHANNEL)
+                                            ? wi_collect_head(&view->collection, seat)
                                             : NULL;
     uint64_t nanos = head ? __atomic_load_n(&head->opened_at, __ATOMIC_RELAXED) : 0;
-    return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, world->wall_step) : 0;
+    return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, view->wall_step) : 0;
 }
 
-const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
-                                                const struct wi_row *row, int metric)
+const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
+                                                       enum wi_kind kind, const struct wi_row *row,
+                                                       int metric)
 {
-    if (world->foreign) {
-        return world->foreign->histogram(world->foreign_context, kind, row, metric);
+    if (view->foreign) {
+        return view->foreign->histogram(view->foreign_context, kind, row, metric);
     }
     size_t id = (size_t)(row->id & UINT32_MAX);
     bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||
                   (kind == WI_LOOP && metric == WI_LOOP_LATENESS);
     if (kind == WI_SINGLE) {
-        return id < world->room_blocks[WI_SINGLES] &&
-                       world->singles[id].generation == row->id >> 32 &&
-                       wi_collect_single_histogram(&world->collection, id,
-                                                   metric == WI_SINGLE_DELAY, &world->scratch)
-                   ? &world->scratch
+        return id < view->room_blocks[WI_SINGLES] &&
+                       view->singles[id].generation == row->id >> 32 &&
+                       wi_collect_single_histogram(&view->collection, id, metric == WI_SINGLE_DELAY,
+                                                   &view->scratch)
+                   ? &view->scratch
                    : NULL;
     }
-    if ((kind > WI_TASK && kind != WI_LOOP) || id >= world->collection.n ||
-        world->generations[id] != row->id >> 32 ||
-        !wi_collect_histogram(&world->collection, id, is_run, &world->scratch)) {
+    if ((kind > WI_TASK && kind != WI_LOOP) || id >= view->collection.n ||
+        view->generations[id] != row->id >> 32 ||
+        !wi_collect_histogram(&view->collection, id, is_run, &view->scratch)) {
         return NULL;
     }
-    return &world->scratch;
+    return &view->scratch;
 }

@@ -20,9 +20,9 @@
 /* The facts of a process that cannot be looked at are as new as its history's last row. */
 #define SEED_FRESH_STEPS 3
 
-static const struct wi_history *seed_history(const struct wi_world *world)
+static const struct wi_history *seed_history(const struct wi_process_view *view)
 {
-    return &world->past.recorder.history;
+    return &view->past.recorder.history;
 }
 
 /* ---- the process --------------------------------------------------------------------------- */
@@ -50,44 +50,44 @@ static void seed_process(struct wi_process *process, const struct wi_history_row
 }
 
 /* The last that was seen of a process that has ended: by whoever wrote its history, or by us. */
-static void seed_end(struct wi_world *world)
+static void seed_end(struct wi_process_view *view)
 {
-    struct world_past *past = &world->past;
+    struct view_past *past = &view->past;
     struct wi_history_row last;
     if (past->has_ended) {
         return;
     }
     past->has_ended = true;
-    past->as_of_nanos = world->tick_before;
-    past->as_of_unix_nanos = world->unix_nanos - (int64_t)(world->now_nanos - world->tick_before);
+    past->as_of_nanos = view->tick_before;
+    past->as_of_unix_nanos = view->unix_nanos - (int64_t)(view->now_nanos - view->tick_before);
     if (past->recorder.state != WI_RECORDER_NONE &&
-        wi_history_last(seed_history(world), WI_HISTORY_SECONDS, UINT64_MAX, &last)) {
+        wi_history_last(seed_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &last)) {
         past->as_of_nanos = last.nanos;
         past->as_of_unix_nanos = last.unix_nanos;
-        seed_process(&world->process, &last);
+        seed_process(&view->process, &last);
     }
 }
 
-void wi_past_facts(struct wi_world *world)
+void wi_past_facts(struct wi_process_view *view)
 {
-    struct world_past *past = &world->past;
+    struct view_past *past = &view->past;
     struct wi_history_row last;
-    if (wi_world_state(world) != WI_STATE_UNKNOWN) {
-        seed_end(world);
+    if (wi_process_view_state(view) != WI_STATE_UNKNOWN) {
+        seed_end(view);
         return;
     }
-    uint64_t second = world->now_nanos / SEED_SECOND;
-    world->process.is_known = false;
+    uint64_t second = view->now_nanos / SEED_SECOND;
+    view->process.is_known = false;
     if (past->recorder.state == WI_RECORDER_READING &&
-        wi_history_last(seed_history(world), WI_HISTORY_SECONDS, second, &last) &&
+        wi_history_last(seed_history(view), WI_HISTORY_SECONDS, second, &last) &&
         last.sequence + SEED_FRESH_STEPS >= second) {
-        seed_process(&world->process, &last);
+        seed_process(&view->process, &last);
     }
 }
 
 /* ---- rates --------------------------------------------------------------------------------- */
 
-/* What the counters of world_slot.rate stood at. Of what left a channel only received messages are
+/* What the counters of view_slot.rate stood at. Of what left a channel only received messages are
  * counted there; what was discarded so far is taken to have been discarded then. */
 static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
                         uint64_t ret_counts[N_RATES])
@@ -95,7 +95,7 @@ static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
     memset(ret_counts, 0, N_RATES * sizeof(ret_counts[0]));
     ret_counts[RATE_IN] = words[0];
     if (raw->kind == WI_CHANNEL) {
-        ret_counts[RATE_OUT] = world_minus(words[1], world_discarded(raw));
+        ret_counts[RATE_OUT] = view_minus(words[1], view_discarded(raw));
         ret_counts[RATE_REJECTS] = words[3];
     } else if (raw->kind == WI_SEMAPHORE) {
         ret_counts[RATE_REJECTS] = words[1];
@@ -108,50 +108,51 @@ static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
 }
 
 /* The slot of a track that is open still, or NULL. */
-static struct world_slot *seed_slot(struct wi_world *world, const struct wi_history_track *track)
+static struct view_slot *seed_slot(struct wi_process_view *view,
+                                   const struct wi_history_track *track)
 {
-    return track->generation && track->slot < world->collection.n &&
-                   world->generations[track->slot] == track->generation &&
-                   world->collection.raws[track->slot].kind == track->kind
-               ? &world->slots[track->slot]
+    return track->generation && track->slot < view->collection.n &&
+                   view->generations[track->slot] == track->generation &&
+                   view->collection.raws[track->slot].kind == track->kind
+               ? &view->slots[track->slot]
                : NULL;
 }
 
-static void seed_slot_rates(struct wi_world *world, size_t i, const struct wi_history_row *row,
-                            double seconds)
+static void seed_slot_rates(struct wi_process_view *view, size_t i,
+                            const struct wi_history_row *row, double seconds)
 {
-    const struct wi_history_track *track = &seed_history(world)->head.tracks[i];
-    struct world_slot *slot = seed_slot(world, track);
+    const struct wi_history_track *track = &seed_history(view)->head.tracks[i];
+    struct view_slot *slot = seed_slot(view, track);
     uint64_t counts[N_RATES];
     if (!slot || !wi_history_is_in(track, row)) {
         return;
     }
-    seed_counts(&world->collection.raws[track->slot], row->tracks[i], counts);
+    seed_counts(&view->collection.raws[track->slot], row->tracks[i], counts);
     for (int r = 0; r < N_RATES; r++) {
-        slot->rate[r] = (double)world_minus(slot->last[r], counts[r]) / seconds;
+        slot->rate[r] = (double)view_minus(slot->last[r], counts[r]) / seconds;
     }
     slot->has_rates = true;
 }
 
-static void seed_rates(struct wi_world *world)
+static void seed_rates(struct wi_process_view *view)
 {
     struct wi_history_row row;
-    uint64_t second = world->now_nanos / SEED_SECOND;
+    uint64_t second = view->now_nanos / SEED_SECOND;
     for (uint64_t back = 0; back <= SEED_RATE_STEPS && back < second; back++) {
-        if (!wi_history_row(seed_history(world), WI_HISTORY_SECONDS, second - back, &row) ||
-            row.nanos + SEED_RATE_LEAST > world->now_nanos) {
+        if (!wi_history_row(seed_history(view), WI_HISTORY_SECONDS, second - back, &row) ||
+            row.nanos + SEED_RATE_LEAST > view->now_nanos) {
             continue;
         }
-        double seconds = (double)(world->now_nanos - row.nanos) / 1e9;
+        double seconds = (double)(view->now_nanos - row.nanos) / 1e9;
         for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-            seed_slot_rates(world, i, &row, seconds);
+            seed_slot_rates(view, i, &row, seconds);
         }
-        if (seed_has(&row, WI_HISTORY_CPU) && world->process.is_known) {
-            double grown = world->process.cpu_seconds - (double)row.facts[WI_HISTORY_CPU] / 1e9;
-            world->cpu_ratio = grown > 0 ? grown / seconds : 0;
-            world->rejects_rate =
-                (double)world_minus(world->rejects, row.facts[WI_HISTORY_REJECTS]) / seconds;
-            world->has_rates = true;
+        if (seed_has(&row, WI_HISTORY_CPU) && view->process.is_known) {
+            double grown = view->process.cpu_seconds - (double)row.facts[WI_HISTORY_CPU] / 1e9;
+            view->cpu_ratio = grown > 0 ? grown / seconds : 0;
+            view->rejects_rate =
+                (double)view_minus(view->rejects, row.facts[WI_HISTORY_REJECTS]) / seconds;
+            view->has_rates = true;
         }
         return;
     }
@@ -211,96 +212,96 @@ static void seed_age_search(struct seed_ages *ages, const struct wi_history *his
     }
 }
 
-static void seed_age_row(struct wi_world *world, const struct seed_ages *ages,
+static void seed_age_row(struct wi_process_view *view, const struct seed_ages *ages,
                          const struct wi_history_row *row)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        const struct wi_history_track *track = &seed_history(world)->head.tracks[i];
+        const struct wi_history_track *track = &seed_history(view)->head.tracks[i];
         if (ages->channel[i].is_found && row->nanos >= ages->channel[i].start &&
-            row->nanos < world->now_nanos) {
-            wi_age_add(world->slots[track->slot].age, row->nanos,
-                       row->tracks[i][0] + world->collection.raws[track->slot].unsent);
+            row->nanos < view->now_nanos) {
+            wi_age_add(view->slots[track->slot].age, row->nanos,
+                       row->tracks[i][0] + view->collection.raws[track->slot].unsent);
         }
     }
 }
 
 /* Goes forward again and adds the rows in their order. */
-static void seed_age_fill(struct wi_world *world, struct seed_ages *ages,
+static void seed_age_fill(struct wi_process_view *view, struct seed_ages *ages,
                           const struct wi_history_row *last)
 {
     struct wi_history_row row;
     for (int ring = WI_HISTORY_N_RINGS - 1; ring >= 0; ring--) {
         uint64_t newest = last->nanos / wi_history_step_nanos((enum wi_history_ring)ring);
         for (uint64_t s = ages->first[ring]; s <= newest; s++) {
-            if (wi_history_row(seed_history(world), (enum wi_history_ring)ring, s, &row) &&
+            if (wi_history_row(seed_history(view), (enum wi_history_ring)ring, s, &row) &&
                 (ring == WI_HISTORY_SECONDS || row.nanos < ages->oldest_second)) {
-                seed_age_row(world, ages, &row);
+                seed_age_row(view, ages, &row);
             }
         }
     }
 }
 
 /* Empties the ring of a channel that was found, and makes it where there is none. */
-static bool seed_age_ring(struct wi_world *world, struct world_slot *slot)
+static bool seed_age_ring(struct wi_process_view *view, struct view_slot *slot)
 {
-    if (!slot->age && world->n_ages < WORLD_MAX_AGES) {
+    if (!slot->age && view->n_ages < VIEW_MAX_AGES) {
         slot->age = calloc(1, sizeof(*slot->age));
-        world->n_ages += slot->age != NULL;
+        view->n_ages += slot->age != NULL;
     } else if (slot->age) {
         memset(slot->age, 0, sizeof(*slot->age));
     }
     return slot->age != NULL;
 }
 
-static void seed_age_list(struct wi_world *world, struct seed_ages *ages)
+static void seed_age_list(struct wi_process_view *view, struct seed_ages *ages)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        const struct wi_history_track *track = &seed_history(world)->head.tracks[i];
-        if (track->kind != WI_CHANNEL || !seed_slot(world, track)) {
+        const struct wi_history_track *track = &seed_history(view)->head.tracks[i];
+        if (track->kind != WI_CHANNEL || !seed_slot(view, track)) {
             continue;
         }
-        const struct wi_raw *raw = &world->collection.raws[track->slot];
-        ages->channel[i].left = raw->leaving[1] + world_discarded(raw);
+        const struct wi_raw *raw = &view->collection.raws[track->slot];
+        ages->channel[i].left = raw->leaving[1] + view_discarded(raw);
         ages->channel[i].is_wanted =
-            !(raw->flags & WI_SLOT_UNORDERED) && world_channel_depth(raw) > 0;
+            !(raw->flags & WI_SLOT_UNORDERED) && view_channel_depth(raw) > 0;
         ages->n += ages->channel[i].is_wanted;
     }
 }
 
-static void seed_ages(struct wi_world *world, const struct wi_history_row *last)
+static void seed_ages(struct wi_process_view *view, const struct wi_history_row *last)
 {
     struct seed_ages ages = {.oldest_second = UINT64_MAX};
-    seed_age_list(world, &ages);
+    seed_age_list(view, &ages);
     if (!ages.n) {
         return;
     }
-    seed_age_search(&ages, seed_history(world), last);
+    seed_age_search(&ages, seed_history(view), last);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        uint32_t id = seed_history(world)->head.tracks[i].slot;
+        uint32_t id = seed_history(view)->head.tracks[i].slot;
         ages.channel[i].is_found =
-            ages.channel[i].is_found && seed_age_ring(world, &world->slots[id]);
+            ages.channel[i].is_found && seed_age_ring(view, &view->slots[id]);
     }
-    seed_age_fill(world, &ages, last);
+    seed_age_fill(view, &ages, last);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        uint32_t id = seed_history(world)->head.tracks[i].slot;
+        uint32_t id = seed_history(view)->head.tracks[i].slot;
         if (ages.channel[i].is_found) {
-            wi_age_add(world->slots[id].age, wi_past_as_of(world),
-                       world->collection.raws[id].entering[0]);
+            wi_age_add(view->slots[id].age, wi_past_as_of(view),
+                       view->collection.raws[id].entering[0]);
         }
     }
 }
 
-void wi_past_seed(struct wi_world *world)
+void wi_past_seed(struct wi_process_view *view)
 {
     struct wi_history_row last;
-    bool has_ended = world->past.has_ended;
-    uint64_t most = has_ended ? UINT64_MAX : world->now_nanos / SEED_SECOND;
-    if (world->past.recorder.state == WI_RECORDER_NONE ||
-        !wi_history_last(seed_history(world), WI_HISTORY_SECONDS, most, &last)) {
+    bool has_ended = view->past.has_ended;
+    uint64_t most = has_ended ? UINT64_MAX : view->now_nanos / SEED_SECOND;
+    if (view->past.recorder.state == WI_RECORDER_NONE ||
+        !wi_history_last(seed_history(view), WI_HISTORY_SECONDS, most, &last)) {
         return;
     }
     if (!has_ended) {
-        seed_rates(world);
+        seed_rates(view);
     }
-    seed_ages(world, &last);
+    seed_ages(view, &last);
 }

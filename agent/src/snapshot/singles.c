@@ -8,17 +8,17 @@
 /* A task that is done is shown for a while, so that a person sees how it went. */
 #define SINGLES_DONE_NANOS UINT64_C(6000000000)
 
-static void singles_name(struct wi_world *world, size_t i, const struct wi_raw_single *raw)
+static void singles_name(struct wi_process_view *view, size_t i, const struct wi_raw_single *raw)
 {
-    struct world_single *single = &world->singles[i];
+    struct view_single *single = &view->singles[i];
     memset(single, 0, sizeof(*single));
-    wi_collect_label(&world->collection, WI_SINGLES, i, single->name, sizeof(single->name));
+    wi_collect_label(&view->collection, WI_SINGLES, i, single->name, sizeof(single->name));
     if (!single->name[0]) {
-        snprintf(single->name, sizeof(single->name), "%.40s-%zu", world->slots[raw->kind].name, i);
+        snprintf(single->name, sizeof(single->name), "%.40s-%zu", view->slots[raw->kind].name, i);
     }
 }
 
-static void singles_add(struct world_more *more, const struct wi_raw_single *raw)
+static void singles_add(struct view_more *more, const struct wi_raw_single *raw)
 {
     const uint64_t parts[N_SINGLE_SUMS] = {raw->polls, raw->busy, raw->scheduled, raw->idle,
                                            raw->wakes};
@@ -34,14 +34,14 @@ static void singles_add(struct world_more *more, const struct wi_raw_single *raw
 }
 
 /* Before the tasks themselves: one that ends in between is then missing rather than counted twice. */
-static void singles_begin_kinds(struct wi_world *world)
+static void singles_begin_kinds(struct wi_process_view *view)
 {
-    for (size_t k = 0; k < world->n_order[WI_TASK]; k++) {
-        size_t id = world->order[WI_TASK][k];
-        const struct wi_raw *raw = &world->collection.raws[id];
-        struct world_more *more = raw->rejects[0] || raw->rejects[3]
-                                      ? wi_world_more(world, id, raw->generation, WI_TASK)
-                                      : world->slots[id].more;
+    for (size_t k = 0; k < view->n_order[WI_TASK]; k++) {
+        size_t id = view->order[WI_TASK][k];
+        const struct wi_raw *raw = &view->collection.raws[id];
+        struct view_more *more = raw->rejects[0] || raw->rejects[3]
+                                     ? wi_process_view_more(view, id, raw->generation, WI_TASK)
+                                     : view->slots[id].more;
         if (more) {
             more->running = more->scheduled = more->idle = 0;
             memcpy(more->sum, raw->rejects, 4 * sizeof(more->sum[0]));
@@ -50,60 +50,62 @@ static void singles_begin_kinds(struct wi_world *world)
     }
 }
 
-static void singles_end_kinds(struct wi_world *world)
+static void singles_end_kinds(struct wi_process_view *view)
 {
-    for (size_t k = 0; world->n_more && k < world->n_order[WI_TASK]; k++) {
-        struct world_more *more = world->slots[world->order[WI_TASK][k]].more;
+    for (size_t k = 0; view->n_more && k < view->n_order[WI_TASK]; k++) {
+        struct view_more *more = view->slots[view->order[WI_TASK][k]].more;
         for (int s = 0; more && s < N_SINGLE_SUMS; s++) {
             more->high[s] = more->sum[s] > more->high[s] ? more->sum[s] : more->high[s];
         }
     }
 }
 
-enum weir_status wi_world_meet_singles(struct wi_world *world, struct weir_error *ret_error)
+enum weir_status wi_process_view_meet_singles(struct wi_process_view *view,
+                                              struct weir_error *ret_error)
 {
-    void *blocks = world->singles;
-    enum weir_status status = wi_world_block_room(world, WI_SINGLES, &blocks,
-                                                  sizeof(*world->singles), WI_SINGLE, ret_error);
-    world->singles = blocks;
-    world->n_order[WI_SINGLE] = 0;
+    void *blocks = view->singles;
+    enum weir_status status = wi_process_view_block_room(
+        view, WI_SINGLES, &blocks, sizeof(*view->singles), WI_SINGLE, ret_error);
+    view->singles = blocks;
+    view->n_order[WI_SINGLE] = 0;
     if (status != WEIR_OK) {
         return status;
     }
-    singles_begin_kinds(world);
-    for (size_t i = 0; i < world->collection.n_blocks[WI_SINGLES]; i++) {
+    singles_begin_kinds(view);
+    for (size_t i = 0; i < view->collection.n_blocks[WI_SINGLES]; i++) {
         struct wi_raw_single raw;
-        struct world_more *more = wi_collect_single(&world->collection, i, &raw)
-                                      ? wi_world_more(world, raw.kind, raw.kind_generation, WI_TASK)
-                                      : NULL;
+        struct view_more *more =
+            wi_collect_single(&view->collection, i, &raw)
+                ? wi_process_view_more(view, raw.kind, raw.kind_generation, WI_TASK)
+                : NULL;
         if (!more || (raw.state == WI_RAW_DONE && raw.in_state > SINGLES_DONE_NANOS)) {
-            world->singles[i].generation = 0;
+            view->singles[i].generation = 0;
             continue;
         }
-        if (world->singles[i].generation != raw.generation) {
-            singles_name(world, i, &raw);
-            world->singles[i].generation = raw.generation;
+        if (view->singles[i].generation != raw.generation) {
+            singles_name(view, i, &raw);
+            view->singles[i].generation = raw.generation;
         }
         singles_add(more, &raw);
-        world->order[WI_SINGLE][world->n_order[WI_SINGLE]++] = (uint32_t)i;
+        view->order[WI_SINGLE][view->n_order[WI_SINGLE]++] = (uint32_t)i;
     }
-    singles_end_kinds(world);
+    singles_end_kinds(view);
     return WEIR_OK;
 }
 
-void wi_world_tick_singles(struct wi_world *world, double seconds)
+void wi_process_view_tick_singles(struct wi_process_view *view, double seconds)
 {
-    for (size_t n = 0; n < world->n_order[WI_SINGLE]; n++) {
-        size_t i = world->order[WI_SINGLE][n];
-        struct world_single *single = &world->singles[i];
+    for (size_t n = 0; n < view->n_order[WI_SINGLE]; n++) {
+        size_t i = view->order[WI_SINGLE][n];
+        struct view_single *single = &view->singles[i];
         struct wi_raw_single raw;
-        if (!wi_collect_single(&world->collection, i, &raw) ||
+        if (!wi_collect_single(&view->collection, i, &raw) ||
             raw.generation != single->generation) {
             continue;
         }
         if (seconds > 0) {
-            double busy = (double)world_minus(raw.busy, single->last_busy) / 1e9 / seconds;
-            single->poll_rate = (double)world_minus(raw.polls, single->last_polls) / seconds;
+            double busy = (double)view_minus(raw.busy, single->last_busy) / 1e9 / seconds;
+            single->poll_rate = (double)view_minus(raw.polls, single->last_polls) / seconds;
             single->utilisation = busy < 1 ? busy : 1;
             single->has_rates = true;
         }
@@ -115,20 +117,20 @@ void wi_world_tick_singles(struct wi_world *world, double seconds)
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 /* The row that a task waits for, by its id; 0: it is not there. */
-static uint64_t singles_waits_for(const struct wi_world *world, uint64_t waits_for)
+static uint64_t singles_waits_for(const struct wi_process_view *view, uint64_t waits_for)
 {
     uint64_t seat = (waits_for & UINT32_MAX) - 1;
-    bool is_there = (waits_for & UINT32_MAX) && seat < world->collection.n && waits_for >> 32 &&
-                    world->generations[seat] == waits_for >> 32;
+    bool is_there = (waits_for & UINT32_MAX) && seat < view->collection.n && waits_for >> 32 &&
+                    view->generations[seat] == waits_for >> 32;
     return is_there ? (waits_for >> 32) << 32 | seat : 0;
 }
 
-static void singles_waits(struct wi_world *world, size_t i, unsigned which, struct wi_row *row,
-                          int first)
+static void singles_waits(struct wi_process_view *view, size_t i, unsigned which,
+                          struct wi_row *row, int first)
 {
-    const struct weir_histogram *all = &world->scratch;
+    const struct weir_histogram *all = &view->scratch;
     uint64_t count = 0;
-    if (!wi_collect_single_histogram(&world->collection, i, which, &world->scratch)) {
+    if (!wi_collect_single_histogram(&view->collection, i, which, &view->scratch)) {
         return;
     }
     for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
@@ -143,26 +145,26 @@ static void singles_waits(struct wi_world *world, size_t i, unsigned which, stru
 }
 
 /* One whose block was taken by another since the reading is shown as done. */
-void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row)
+void wi_process_view_build_single(struct wi_process_view *view, size_t i, struct wi_row *row)
 {
     static const char *const states[] = {"idle", "scheduled", "running", "done"};
-    const struct world_single *single = &world->singles[i];
+    const struct view_single *single = &view->singles[i];
     struct wi_raw_single raw;
     memset(row, 0, sizeof(*row));
     row->id = (uint64_t)single->generation << 32 | i;
     row->name = single->name;
-    if (!wi_collect_single(&world->collection, i, &raw) || raw.generation != single->generation ||
-        raw.kind >= world->collection.n) {
+    if (!wi_collect_single(&view->collection, i, &raw) || raw.generation != single->generation ||
+        raw.kind >= view->collection.n) {
         put_text(row, WI_SINGLE_STATE, "done");
         return;
     }
     put_text(row, WI_SINGLE_STATE, states[raw.state]);
-    put_text(row, WI_SINGLE_KIND, world->slots[raw.kind].name);
-    uint64_t waits_for = singles_waits_for(world, raw.waits_for);
+    put_text(row, WI_SINGLE_KIND, view->slots[raw.kind].name);
+    uint64_t waits_for = singles_waits_for(view, raw.waits_for);
     if (waits_for) {
-        put_text(row, WI_SINGLE_WAITS_FOR, world->slots[waits_for & UINT32_MAX].name);
+        put_text(row, WI_SINGLE_WAITS_FOR, view->slots[waits_for & UINT32_MAX].name);
     }
-    if (world->collection.now_ticks) {
+    if (view->collection.now_ticks) {
         put_nanos(row, WI_SINGLE_IN_STATE, raw.in_state);
         put_nanos(row, WI_SINGLE_AGE, raw.age);
     }
@@ -176,34 +178,35 @@ void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row)
         put_f64(row, WI_SINGLE_POLL_RATE, single->poll_rate);
         put_f64(row, WI_SINGLE_UTILISATION, single->utilisation);
     }
-    singles_waits(world, i, 0, row, WI_SINGLE_POLL);
-    singles_waits(world, i, 1, row, WI_SINGLE_DELAY);
-    if (world->slots[raw.kind].source) {
-        put_text(row, WI_SINGLE_SOURCE, world->slots[raw.kind].source);
+    singles_waits(view, i, 0, row, WI_SINGLE_POLL);
+    singles_waits(view, i, 1, row, WI_SINGLE_DELAY);
+    if (view->slots[raw.kind].source) {
+        put_text(row, WI_SINGLE_SOURCE, view->slots[raw.kind].source);
     }
 }
 
 /* A block that was taken since the reading is the new task's: one that lives for less than a reading lasts
  * would else never be seen. */
-static bool singles_meet_now(struct wi_world *world, size_t i, struct wi_raw_single *ret_raw)
+static bool singles_meet_now(struct wi_process_view *view, size_t i, struct wi_raw_single *ret_raw)
 {
-    if (!wi_collect_single(&world->collection, i, ret_raw) ||
+    if (!wi_collect_single(&view->collection, i, ret_raw) ||
         (ret_raw->state == WI_RAW_DONE && ret_raw->in_state > SINGLES_DONE_NANOS) ||
-        ret_raw->kind >= world->collection.n || !ret_raw->kind_generation ||
-        world->generations[ret_raw->kind] != ret_raw->kind_generation) {
+        ret_raw->kind >= view->collection.n || !ret_raw->kind_generation ||
+        view->generations[ret_raw->kind] != ret_raw->kind_generation) {
         return false;
     }
-    if (world->singles[i].generation != ret_raw->generation) {
+    if (view->singles[i].generation != ret_raw->generation) {
         uint32_t generation = ret_raw->generation;
-        singles_name(world, i, ret_raw);
-        world->singles[i].generation = generation;
-        return wi_collect_single(&world->collection, i, ret_raw) &&
-               ret_raw->generation == generation && ret_raw->kind < world->collection.n;
+        singles_name(view, i, ret_raw);
+        view->singles[i].generation = generation;
+        return wi_collect_single(&view->collection, i, ret_raw) &&
+               ret_raw->generation == generation && ret_raw->kind < view->collection.n;
     }
     return true;
 }
 
-bool wi_world_look(const struct wi_world *const_world, size_t seat, struct wi_look *ret_look)
+bool wi_process_view_look(const struct wi_process_view *const_view, size_t seat,
+                          struct wi_look *ret_look)
 {
     static const enum wi_look_state states[] = {
         [WI_RAW_IDLE] = WI_LOOK_IDLE,
@@ -211,24 +214,24 @@ bool wi_world_look(const struct wi_world *const_world, size_t seat, struct wi_lo
         [WI_RAW_RUNNING] = WI_LOOK_RUNNING,
         [WI_RAW_DONE] = WI_LOOK_DONE,
     };
-    struct wi_world *world = (struct wi_world *)(uintptr_t)const_world;
+    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
     struct wi_raw_single raw;
     memset(ret_look, 0, sizeof(*ret_look));
-    if (seat >= wi_world_n_seats(world, WI_SINGLE) || !singles_meet_now(world, seat, &raw)) {
+    if (seat >= wi_process_view_n_seats(view, WI_SINGLE) || !singles_meet_now(view, seat, &raw)) {
         return false;
     }
     ret_look->id = (uint64_t)raw.generation << 32 | seat;
-    ret_look->name = world->singles[seat].name;
-    ret_look->kind = world->slots[raw.kind].name;
-    ret_look->source = world->slots[raw.kind].source;
+    ret_look->name = view->singles[seat].name;
+    ret_look->kind = view->slots[raw.kind].name;
+    ret_look->source = view->slots[raw.kind].source;
     ret_look->state = states[raw.state];
-    ret_look->waits_for = singles_waits_for(world, raw.waits_for);
+    ret_look->waits_for = singles_waits_for(view, raw.waits_for);
     ret_look->polls = raw.polls;
     ret_look->wakes = raw.wakes;
     ret_look->self_wakes = raw.self_wakes;
-    ret_look->busy = world_minus(raw.busy, raw.state == WI_RAW_RUNNING ? raw.in_state : 0);
+    ret_look->busy = view_minus(raw.busy, raw.state == WI_RAW_RUNNING ? raw.in_state : 0);
     ret_look->scheduled =
-        world_minus(raw.scheduled, raw.state == WI_RAW_SCHEDULED ? raw.in_state : 0);
+        view_minus(raw.scheduled, raw.state == WI_RAW_SCHEDULED ? raw.in_state : 0);
     ret_look->in_state = raw.in_state;
     ret_look->age = raw.age;
     return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a world's bytes come from: the mapping of this very process, or a file that is read by
+ * Where a process view's bytes come from: the mapping of this very process, or a file that is read by
  * pread, so that nothing can change or vanish under a check. One thread at a time.
  */
 #ifndef WI_SNAPSHOT_SOURCE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a world, for the files that make it up: world.c (life, refresh), senders.c and
+ * The inside of a process view, for the files that make it up: process_view.c (life, refresh), senders.c and
  * singles.c (what has a table of its own), tick.c (what moves on with time) and rows.c (what is shown).
  * Not for anybody else.
  */
@@ -13,20 +13,20 @@
 #include "snapshot/memory.h"
 #include "snapshot/past.h"
 #include "snapshot/process.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
-#define WORLD_TICK_NANOS    UINT64_C(900000000)
-#define WORLD_MAX_AGES      1024
-#define WORLD_MAX_WINDOWS   1024
-#define WORLD_MAX_WARNINGS  64
-#define WORLD_WARNING_TEXTS 4 /* that are copied */
-#define WORLD_REJECTS       "backpressure_rejects"
+#define VIEW_TICK_NANOS    UINT64_C(900000000)
+#define VIEW_MAX_AGES      1024
+#define VIEW_MAX_WINDOWS   1024
+#define VIEW_MAX_WARNINGS  64
+#define VIEW_WARNING_TEXTS 4 /* that are copied */
+#define VIEW_REJECTS       "backpressure_rejects"
 
 /* Counters whose rates are kept. */
 enum { RATE_IN, RATE_OUT, RATE_REJECTS, N_RATES };
 
 /* A measure's quantiles as of the last tick, in nanoseconds; p99 of the last 10 to 20 seconds. */
-struct world_waits {
+struct view_waits {
     uint64_t count, p50, p99, max;
 };
 
@@ -34,7 +34,7 @@ struct world_waits {
 enum { SINGLE_POLLS, SINGLE_BUSY, SINGLE_SCHEDULED, SINGLE_IDLE, SINGLE_WAKES, N_SINGLE_SUMS };
 
 /* What channels with senders and kinds with single tasks have beside the rest. */
-struct world_more {
+struct view_more {
     uint64_t senders, gone, orphaned, orphaned_bytes;
     uint64_t running, scheduled, idle;
     uint64_t sum[N_SINGLE_SUMS];
@@ -42,12 +42,12 @@ struct world_more {
 };
 
 /* A sender's row, and a single task's. Generation 0: none is shown. */
-struct world_sender {
+struct view_sender {
     uint32_t generation;
     char name[WEIR_SENDER_LABEL_MAX + 1];
 };
 
-struct world_single {
+struct view_single {
     uint32_t generation;
     bool has_rates;
     char name[WEIR_TASK_LABEL_MAX + 1];
@@ -56,10 +56,10 @@ struct world_single {
 };
 
 /* What is remembered of one handle. */
-struct world_slot {
+struct view_slot {
     bool has_rates;
     bool was_there; /* at the tick before */
-    uint8_t track;  /* in the history that this world writes, from 1; 0: none */
+    uint8_t track;  /* in the history that this process view writes, from 1; 0: none */
     uint64_t last[N_RATES];
     double rate[N_RATES];
     uint64_t peak; /* channel: highest depth; semaphore: most permits taken */
@@ -68,11 +68,11 @@ struct world_slot {
     const char *source;
     struct wi_age *age;
     struct wi_window *window[2];
-    struct world_waits waits[2];
-    struct world_more *more; /* NULL: no sender, no single task */
+    struct view_waits waits[2];
+    struct view_more *more; /* NULL: no sender, no single task */
 };
 
-struct wi_world {
+struct wi_process_view {
     const struct wi_foreign_ops *foreign; /* NULL: all below; else only what foreign.c uses */
     void *foreign_context;
     struct wi_source *source;
@@ -80,13 +80,13 @@ struct wi_world {
     struct wi_facts facts;
     struct wi_self self;
     struct wi_process process;
-    struct world_past past;
+    struct view_past past;
     struct wi_finding *finding;
-    struct world_slot *slots;
+    struct view_slot *slots;
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
-    struct world_sender *senders;
-    struct world_single *singles;
+    struct view_sender *senders;
+    struct view_single *singles;
     size_t room_blocks[WI_N_TABLES];
     size_t n_more;
     size_t n_seen;               /* slots at the last refresh that met them all */
@@ -103,84 +103,87 @@ struct wi_world {
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_ticked, has_rates, has_counter;
     struct wi_row process_row, agent_row, rows[WI_N_KINDS];
-    struct wi_row warnings[WORLD_MAX_WARNINGS];
-    char warning_texts[WORLD_MAX_WARNINGS][WORLD_WARNING_TEXTS][320];
+    struct wi_row warnings[VIEW_MAX_WARNINGS];
+    char warning_texts[VIEW_MAX_WARNINGS][VIEW_WARNING_TEXTS][320];
     size_t n_warnings;
     struct weir_histogram scratch;
 };
 
-static inline uint64_t world_minus(uint64_t a, uint64_t b)
+static inline uint64_t view_minus(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
 
-static inline uint64_t world_discarded(const struct wi_raw *raw)
+static inline uint64_t view_discarded(const struct wi_raw *raw)
 {
     return raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
 }
 
 /* Messages sent, without those taken back: at least as many as have left, though a receive hook may run
  * before its send hook. So SENT - RECEIVED - DISCARDED = DEPTH in every row. */
-static inline uint64_t world_channel_sent(const struct wi_raw *raw)
+static inline uint64_t view_channel_sent(const struct wi_raw *raw)
 {
-    uint64_t sent = world_minus(raw->entering[0], raw->unsent);
-    uint64_t left = raw->leaving[1] + world_discarded(raw);
+    uint64_t sent = view_minus(raw->entering[0], raw->unsent);
+    uint64_t left = raw->leaving[1] + view_discarded(raw);
     return sent > left ? sent : left;
 }
 
-static inline uint64_t world_channel_depth(const struct wi_raw *raw)
+static inline uint64_t view_channel_depth(const struct wi_raw *raw)
 {
-    return world_channel_sent(raw) - raw->leaving[1] - world_discarded(raw);
+    return view_channel_sent(raw) - raw->leaving[1] - view_discarded(raw);
 }
 
-static inline uint64_t world_rejects(const struct wi_raw *raw)
+static inline uint64_t view_rejects(const struct wi_raw *raw)
 {
     return raw->rejects[0] + raw->rejects[1] + raw->rejects[2] + raw->rejects[3];
 }
 
-static inline uint64_t world_permits_taken(const struct wi_raw *raw)
+static inline uint64_t view_permits_taken(const struct wi_raw *raw)
 {
-    uint64_t taken = world_minus(raw->entering[0], raw->leaving[1]);
+    uint64_t taken = view_minus(raw->entering[0], raw->leaving[1]);
     return taken < raw->capacity ? taken : raw->capacity;
 }
 
 /* Permits that nobody holds. A semaphore without permits of its own gets them by releases alone. */
-static inline uint64_t world_permits_free(const struct wi_raw *raw)
+static inline uint64_t view_permits_free(const struct wi_raw *raw)
 {
-    return raw->capacity ? raw->capacity - world_permits_taken(raw)
-                         : world_minus(raw->leaving[1], raw->entering[0]);
+    return raw->capacity ? raw->capacity - view_permits_taken(raw)
+                         : view_minus(raw->leaving[1], raw->entering[0]);
 }
 
-static inline uint64_t world_finished(const struct wi_raw *raw)
+static inline uint64_t view_finished(const struct wi_raw *raw)
 {
     return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
 }
 
-/* What the public functions do for a foreign world. */
-void wi_foreign_close(struct wi_world *world);
-enum weir_status wi_foreign_refresh(struct wi_world *world, uint64_t now_nanos,
+/* What the public functions do for a foreign process view. */
+void wi_foreign_close(struct wi_process_view *view);
+enum weir_status wi_foreign_refresh(struct wi_process_view *view, uint64_t now_nanos,
                                     struct weir_error *ret_error);
-size_t wi_foreign_count(const struct wi_world *world, enum wi_kind kind);
-const struct wi_row *wi_foreign_row(struct wi_world *world, enum wi_kind kind, size_t i);
+size_t wi_foreign_count(const struct wi_process_view *view, enum wi_kind kind);
+const struct wi_row *wi_foreign_row(struct wi_process_view *view, enum wi_kind kind, size_t i);
 
 /* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_world_meet_senders(struct wi_world *world, struct weir_error *ret_error);
-enum weir_status wi_world_meet_singles(struct wi_world *world, struct weir_error *ret_error);
+enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,
+                                              struct weir_error *ret_error);
+enum weir_status wi_process_view_meet_singles(struct wi_process_view *view,
+                                              struct weir_error *ret_error);
 
 /* Their rates. */
-void wi_world_tick_singles(struct wi_world *world, double seconds);
+void wi_process_view_tick_singles(struct wi_process_view *view, double seconds);
 
 /* Their rows, by the index of their blocks. */
-void wi_world_build_sender(const struct wi_world *world, size_t i, struct wi_row *row);
-void wi_world_build_single(struct wi_world *world, size_t i, struct wi_row *row);
+void wi_process_view_build_sender(const struct wi_process_view *view, size_t i, struct wi_row *row);
+void wi_process_view_build_single(struct wi_process_view *view, size_t i, struct wi_row *row);
 
 /* What a channel or a kind has beside the rest; NULL: the slot is another's by now, or no memory. */
-struct world_more *wi_world_more(struct wi_world *world, size_t id, uint32_t generation,
-                                 enum wi_kind kind);
+struct view_more *wi_process_view_more(struct wi_process_view *view, size_t id, uint32_t generation,
+                                       enum wi_kind kind);
 
 /* Room for the blocks of a table. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_world_block_room(struct wi_world *world, enum wi_table_id table, void **blocks,
-                                     size_t bytes, enum wi_kind kind, struct weir_error *ret_error);
+enum weir_status wi_process_view_block_room(struct wi_process_view *view, enum wi_table_id table,
+                                            void **blocks, size_t bytes, enum wi_kind kind,
+                                            struct weir_error *ret_error);
 
 /* A number, a text and a duration under a metric. */
 static inline void put_u64(struct wi_row *row, int metric, uint64_t number)
@@ -204,16 +207,17 @@ static inline void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
 }
 
 /* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
-void wi_world_watch(struct world_slot *slot, const struct wi_raw *raw);
+void wi_process_view_watch(struct view_slot *slot, const struct wi_raw *raw);
 
 /* What a loop has spent idle and busy, the present wait or iteration included, in nanoseconds; returns how
  * long the present iteration has run, 0 while it waits. */
-uint64_t wi_world_loop_times(const struct wi_world *world, size_t id, uint64_t ret_spent[2]);
+uint64_t wi_process_view_loop_times(const struct wi_process_view *view, size_t id,
+                                    uint64_t ret_spent[2]);
 
 /* Moves rates, ages, waits, growth and warnings on to now_nanos. */
-void wi_world_tick(struct wi_world *world);
+void wi_process_view_tick(struct wi_process_view *view);
 
 /* The number in the screen's header: one refusal counted once, where it happens. */
-uint64_t wi_world_sum_rejects(struct wi_world *world);
+uint64_t wi_process_view_sum_rejects(struct wi_process_view *view);
 
 #endif

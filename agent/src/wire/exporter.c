@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter's thread: waits, lets peers speak, reads the worlds when somebody is due or a second
+ * The exporter's thread: waits, lets peers speak, reads the process views when somebody is due or a second
  * has gone by, answers. All of struct wi_exporter is the thread's once it runs, but what starting
  * wrote before and the reactor's eventfd.
  */
@@ -138,7 +138,7 @@ static void exporter_make_room(struct wi_exporter *exporter)
         }
     }
     if (n >= EXPORTER_CLIENTS_TCP && oldest) {
-        exporter->roster.worlds.self->clients_rejected++;
+        exporter->roster.views.self->clients_rejected++;
         oldest->is_closed = true;
         exporter_bury(exporter);
     }
@@ -167,7 +167,7 @@ static bool exporter_on_accept_tcp(void *context, int taken_fd, uint64_t now)
 static void exporter_on_refuse(void *context, uid_t uid)
 {
     struct wi_exporter *exporter = context;
-    exporter->roster.worlds.self->clients_rejected++;
+    exporter->roster.views.self->clients_rejected++;
     if (!exporter->has_logged_refusal) {
         char line[128];
         if (uid == (uid_t)-1) {
@@ -190,12 +190,12 @@ static void exporter_on_shortage(void *context, int error)
     exporter_log(context, line);
 }
 
-/* ---- the worlds -------------------------------------------------------------------------- */
+/* ---- the process views -------------------------------------------------------------------------- */
 
 /* Reads what is due: with `all`, whatever a scrape will show. */
 static void exporter_read(struct wi_exporter *exporter, bool all, uint64_t now)
 {
-    struct wi_self *self = exporter->roster.worlds.self;
+    struct wi_self *self = exporter->roster.views.self;
     self->clients = exporter->n_conns;
     self->heap_bytes = exporter->memory.bytes + exporter->scratch.room;
     if (wi_roster_read(&exporter->roster, all, now) &&
@@ -204,7 +204,7 @@ static void exporter_read(struct wi_exporter *exporter, bool all, uint64_t now)
     }
 }
 
-/* Reads the worlds that messages which are due would tell of. */
+/* Reads the process views that messages which are due would tell of. */
 static void exporter_freshen(struct wi_exporter *exporter, uint64_t now)
 {
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
@@ -230,7 +230,7 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
     if (!exporter->http || (!exporter->is_http_ready && now < exporter->http_due)) {
         return;
     }
-    /* A scrape is answered from the world as it stands, so let it stand well. */
+    /* A scrape is answered from the process view as it stands, so let it stand well. */
     if (exporter->is_http_ready) {
         exporter_read(exporter, true, now);
     }
@@ -335,7 +335,7 @@ static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
     uint64_t nanos = wi_budget_look(&exporter->budget, now, exporter_spent());
     if (nanos > 0) {
         wi_reactor_rest(&exporter->reactor, nanos);
-        exporter->roster.worlds.self->rested_nanos += wi_reactor_now() - now;
+        exporter->roster.views.self->rested_nanos += wi_reactor_now() - now;
     }
 }
 
@@ -470,7 +470,7 @@ static enum weir_status exporter_open_http(struct wi_exporter *exporter,
         return WEIR_OK;
     }
     enum weir_status status =
-        wi_http_create(&asked, &exporter->roster.worlds, &exporter->http, ret_error);
+        wi_http_create(&asked, &exporter->roster.views, &exporter->http, ret_error);
     if (status != WEIR_OK) {
         exporter->http = NULL;
         return status;
@@ -628,7 +628,7 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     exporter->cpu_percent = options->cpu_percent;
     exporter->is_guest = options->is_guest;
     wi_buffer_init(&exporter->scratch, WI_MESSAGE_ROOM);
-    exporter->context = (struct wi_call_context){.worlds = &exporter->roster.worlds,
+    exporter->context = (struct wi_call_context){.views = &exporter->roster.views,
                                                  .memory = &exporter->memory,
                                                  .scratch = &exporter->scratch,
                                                  .http_address = "",
@@ -637,23 +637,23 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     return exporter;
 }
 
-/* The reactor, and the worlds. Owns: the world, also when this fails. */
-static enum weir_status exporter_take_world(struct wi_exporter *exporter,
-                                            struct wi_world *taken_world,
-                                            const struct wi_exporter_options *options,
-                                            struct weir_error *ret_error)
+/* The reactor, and the process views. Owns: the process view, also when this fails. */
+static enum weir_status exporter_take_view(struct wi_exporter *exporter,
+                                           struct wi_process_view *taken_view,
+                                           const struct wi_exporter_options *options,
+                                           struct weir_error *ret_error)
 {
     enum weir_status status = wi_reactor_init(&exporter->reactor, ret_error);
     if (status != WEIR_OK) {
-        wi_world_close(taken_world);
+        wi_process_view_close(taken_view);
         return status;
     }
     wi_roster_init(&exporter->roster, &exporter->reactor, options->is_finding, options->targets,
                    options->n_targets);
     exporter->roster.log = options->log;
     exporter->roster.log_context = options->log_context;
-    if (taken_world) {
-        status = wi_worlds_add(&exporter->roster.worlds, taken_world);
+    if (taken_view) {
+        status = wi_process_views_add(&exporter->roster.views, taken_view);
         if (status != WEIR_OK) {
             wi_error_set(ret_error, "no memory for the exporter");
         }
@@ -661,7 +661,7 @@ static enum weir_status exporter_take_world(struct wi_exporter *exporter,
     return status;
 }
 
-enum weir_status wi_exporter_open(struct wi_world *taken_world,
+enum weir_status wi_exporter_open(struct wi_process_view *taken_view,
                                   const struct wi_exporter_options *options,
                                   struct wi_exporter **ret_exporter, struct weir_error *ret_error)
 {
@@ -669,9 +669,9 @@ enum weir_status wi_exporter_open(struct wi_world *taken_world,
     enum weir_status status = WEIR_E_MEMORY;
     if (!exporter) {
         wi_error_set(ret_error, "no memory for the exporter");
-        wi_world_close(taken_world);
+        wi_process_view_close(taken_view);
     } else {
-        status = exporter_take_world(exporter, taken_world, options, ret_error);
+        status = exporter_take_view(exporter, taken_view, options, ret_error);
     }
     if (status != WEIR_OK) {
         if (options->taken_fd >= 0) {
@@ -699,12 +699,12 @@ enum weir_status wi_exporter_open(struct wi_world *taken_world,
     return WEIR_OK;
 }
 
-enum weir_status wi_exporter_start(struct wi_world *taken_world,
+enum weir_status wi_exporter_start(struct wi_process_view *taken_view,
                                    const struct wi_exporter_options *options,
                                    struct wi_exporter **ret_exporter, struct weir_error *ret_error)
 {
     struct wi_exporter *exporter;
-    enum weir_status status = wi_exporter_open(taken_world, options, &exporter, ret_error);
+    enum weir_status status = wi_exporter_open(taken_view, options, &exporter, ret_error);
     if (status != WEIR_OK && status != WEIR_DEGRADED) {
         return status;
     }
@@ -736,7 +736,7 @@ void wi_exporter_stop(struct wi_exporter *exporter)
 size_t wi_exporter_processes(const struct wi_exporter *exporter)
 {
     size_t n = 0;
-    for (const struct wi_served *served = exporter->roster.worlds.first; served;
+    for (const struct wi_served *served = exporter->roster.views.first; served;
          served = served->next) {
         n += wi_served_is_there(served);
     }
@@ -773,7 +773,7 @@ void wi_exporter_abandon(struct wi_exporter *exporter)
     if (wi_reactor_abandon(&exporter->reactor)) {
         wi_http_abandon(exporter->http);
     }
-    for (struct wi_served *served = exporter->roster.worlds.first; served; served = served->next) {
-        wi_world_abandon(served->world);
+    for (struct wi_served *served = exporter->roster.views.first; served; served = served->next) {
+        wi_process_view_abandon(served->view);
     }
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter: worlds, one reactor, its sockets. A thread of its own in a host (weir_agent_start)
+ * The exporter: process views, one reactor, its sockets. A thread of its own in a host (weir_agent_start)
  * and in the console, for a segment that nobody serves; the whole program in `weir serve`.
  */
 #ifndef WI_WIRE_EXPORTER_H
 #define WI_WIRE_EXPORTER_H
 
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 struct wi_exporter;
 
@@ -36,9 +36,9 @@ struct wi_exporter_options {
 
 /*
  * Makes all but the thread; then wi_exporter_loop runs it, until another thread or a signal handler
- * calls wi_exporter_ask_stop. The world is NULL with is_finding. Owns and fails as wi_exporter_start.
+ * calls wi_exporter_ask_stop. The process view is NULL with is_finding. Owns and fails as wi_exporter_start.
  */
-enum weir_status wi_exporter_open(struct wi_world *taken_world,
+enum weir_status wi_exporter_open(struct wi_process_view *taken_view,
                                   const struct wi_exporter_options *options,
                                   struct wi_exporter **ret_exporter, struct weir_error *ret_error);
 void wi_exporter_loop(struct wi_exporter *exporter);
@@ -46,11 +46,11 @@ void wi_exporter_ask_stop(struct wi_exporter *exporter);
 void wi_exporter_close(struct wi_exporter *exporter);
 
 /*
- * Starts the thread. Owns: the exporter closes the world, also when this fails.
+ * Starts the thread. Owns: the exporter closes the process view, also when this fails.
  * Fails: WEIR_DEGRADED when it runs without one of the sockets, and says which; WEIR_E_SYSTEM,
  * WEIR_E_MEMORY: nothing runs.
  */
-enum weir_status wi_exporter_start(struct wi_world *taken_world,
+enum weir_status wi_exporter_start(struct wi_process_view *taken_view,
                                    const struct wi_exporter_options *options,
                                    struct wi_exporter **ret_exporter, struct weir_error *ret_error);
 

@@ -79,7 +79,7 @@ enum http_page {
 };
 
 struct wi_http {
-    struct wi_worlds *worlds;
+    struct wi_process_views *views;
     struct MHD_Daemon *daemon;
     struct MHD_Response *page[HTTP_N_PAGES];
     struct wi_render render[2]; /* by enum wi_format */
@@ -141,18 +141,18 @@ static enum MHD_Result http_answer(struct MHD_Connection *connection, unsigned s
     return response ? MHD_queue_response(connection, status, response) : MHD_NO;
 }
 
-/* Brings the worlds up to date. False when the only one cannot be read. */
+/* Brings the process views up to date. False when the only one cannot be read. */
 static bool http_refresh(struct wi_http *http)
 {
     bool is_well = true;
-    for (struct wi_served *served = http->worlds->first; served; served = served->next) {
+    for (struct wi_served *served = http->views->first; served; served = served->next) {
         uint64_t read_at = served->refreshed_nanos;
         bool is_fresh = served->has_refreshed && http->now >= read_at &&
                         http->now - read_at <= HTTP_FRESH && served->status == WEIR_OK;
         is_well &= is_fresh || served->has_ended ||
-                   wi_worlds_refresh(http->worlds, served, http->now, NULL) == WEIR_OK;
+                   wi_process_views_refresh(http->views, served, http->now, NULL) == WEIR_OK;
     }
-    return is_well || http->worlds->is_changing;
+    return is_well || http->views->is_changing;
 }
 
 /* The exposition of now, or of up to 250 ms ago. */
@@ -162,7 +162,7 @@ static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection 
     enum wi_format format = wi_accept_format(head->accept);
     struct wi_render *render = &http->render[format];
     bool is_fresh = render->plain && http->now - render->at <= HTTP_FRESH;
-    if (!http_refresh(http) || !(is_fresh || wi_render_make(render, http->worlds, format,
+    if (!http_refresh(http) || !(is_fresh || wi_render_make(render, http->views, format,
                                                             http->without_process, http->now))) {
         return http_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->page[HTTP_UNREADABLE]);
     }
@@ -171,7 +171,7 @@ static enum MHD_Result http_metrics(struct wi_http *http, struct MHD_Connection 
     if (!response && !wi_accept_takes_identity(&head->codings)) {
         return http_answer(connection, MHD_HTTP_NOT_ACCEPTABLE, http->page[HTTP_CODING]);
     }
-    http->worlds->self->scrapes++;
+    http->views->self->scrapes++;
     return http_answer(connection, MHD_HTTP_OK, response ? response : render->plain);
 }
 
@@ -224,7 +224,7 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
     wi_head_read(connection, &http->gate, url, version, &head);
     enum http_page refusal = http_check(&head);
     if (refusal != HTTP_OK) {
-        http->worlds->self->http_rejected++;
+        http->views->self->http_rejected++;
         return http_answer(connection,
                            refusal == HTTP_HOST ? MHD_HTTP_FORBIDDEN : MHD_HTTP_UNAUTHORIZED,
                            http->page[refusal]);
@@ -272,7 +272,7 @@ static bool http_has_sent(int fd)
 
 static void http_client_closed(struct wi_http *http, struct http_client *client)
 {
-    struct wi_self *self = http->worlds->self;
+    struct wi_self *self = http->views->self;
     if (!client->is_evicted && !client->has_asked && http_has_sent(client->fd)) {
         if (http->now - client->since >= (HTTP_IDLE_SECONDS - 1) * HTTP_SECOND) {
             self->http_rejected++; /* MHD's own limit of idle time */
@@ -310,7 +310,7 @@ static void http_notify(void *context, struct MHD_Connection *connection, void *
 static void http_client_evict(struct wi_http *http, struct http_client *client)
 {
     client->is_evicted = true;
-    http->worlds->self->http_rejected++;
+    http->views->self->http_rejected++;
     shutdown(client->fd, SHUT_RDWR);
 }
 
@@ -412,7 +412,7 @@ static bool http_accept(struct wi_http *http)
             return false;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             /* No descriptors or no memory: those who wait would wake us without end. */
-            http->worlds->self->http_rejected++;
+            http->views->self->http_rejected++;
             http_pause(http);
             return false;
         }
@@ -588,14 +588,15 @@ static enum weir_status http_watch(struct wi_http *http, struct weir_error *ret_
     return WEIR_OK;
 }
 
-enum weir_status wi_http_create(const struct wi_http_options *options, struct wi_worlds *worlds,
-                                struct wi_http **ret_http, struct weir_error *ret_error)
+enum weir_status wi_http_create(const struct wi_http_options *options,
+                                struct wi_process_views *views, struct wi_http **ret_http,
+                                struct weir_error *ret_error)
 {
     struct wi_http *http = calloc(1, sizeof(*http));
     if (!http) {
         return http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
-    http->worlds = worlds;
+    http->views = views;
     http->without_process = options->without_process_metrics;
     http->epoll = -1;
     http->listener = -1;

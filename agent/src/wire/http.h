@@ -6,7 +6,7 @@
 #ifndef WI_WIRE_HTTP_H
 #define WI_WIRE_HTTP_H
 
-#include "session/worlds.h"
+#include "session/process_views.h"
 #include "wire/token.h"
 
 struct wi_http;
@@ -20,8 +20,9 @@ struct wi_http_options {
 
 /* Binds and listens. Fails: WEIR_E_ARGUMENT (no such address, or one beyond loopback), WEIR_E_SYSTEM
  * (port in use): one line that says what to do. */
-enum weir_status wi_http_create(const struct wi_http_options *options, struct wi_worlds *worlds,
-                                struct wi_http **ret_http, struct weir_error *ret_error);
+enum weir_status wi_http_create(const struct wi_http_options *options,
+                                struct wi_process_views *views, struct wi_http **ret_http,
+                                struct weir_error *ret_error);
 void wi_http_destroy(struct wi_http *http);
 
 /* The host has closed its descriptors: none is touched any more, and wi_http_destroy frees the rest.

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define LISTENER_MODE        0600
-#define LISTENER_BACKLOG     256 /* as many as may come at once while the world is read */
+#define LISTENER_BACKLOG     256 /* as many as may come at once while the process view is read */
 #define LISTENER_ACCEPTS_MAX 16  /* at a time, so that connected peers get their turn */
 #define LISTENER_PAUSE_NANOS UINT64_C(250000000)
 #define LISTENER_SEND_BYTES  (256 << 10)

@@ -42,7 +42,7 @@ static struct MHD_Response *response_of_render(enum wi_format format, struct wi_
                          MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
 }
 
-bool wi_render_make(struct wi_render *render, struct wi_worlds *worlds, enum wi_format format,
+bool wi_render_make(struct wi_render *render, struct wi_process_views *views, enum wi_format format,
                     bool without_process, uint64_t now_nanos)
 {
     struct wi_buffer buffer;
@@ -51,7 +51,7 @@ bool wi_render_make(struct wi_render *render, struct wi_worlds *worlds, enum wi_
         wi_buffer_reserve(&buffer, render->length + render->length / 16);
         wi_buffer_clear(&buffer);
     }
-    if (wi_scrape_encode(worlds, format, without_process, &buffer) != WEIR_OK) {
+    if (wi_scrape_encode(views, format, without_process, &buffer) != WEIR_OK) {
         wi_buffer_finish(&buffer);
         return false;
     }

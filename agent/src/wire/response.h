@@ -7,7 +7,7 @@
 #define WI_WIRE_RESPONSE_H
 
 #include "encode/accept.h"
-#include "session/worlds.h"
+#include "session/process_views.h"
 
 #include <microhttpd.h>
 
@@ -26,7 +26,7 @@ struct wi_render {
 };
 
 /* Makes it anew. False without memory: the one before stays. */
-bool wi_render_make(struct wi_render *render, struct wi_worlds *worlds, enum wi_format format,
+bool wi_render_make(struct wi_render *render, struct wi_process_views *views, enum wi_format format,
                     bool without_process, uint64_t now_nanos);
 
 /* The same compressed. Borrowed; NULL without memory, or when that would not make it smaller. */

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROSTER_FRESH_LEAST   UINT64_C(1000000) /* younger than this, a world is not read */
+#define ROSTER_FRESH_LEAST   UINT64_C(1000000) /* younger than this, a process view is not read */
 #define ROSTER_FRESH_MOST    UINT64_C(100000000)
 #define ROSTER_COSTS         20                   /* readings take a twentieth of the time */
 #define ROSTER_REFRESH_NANOS UINT64_C(1000000000) /* older than this, it is */
@@ -40,12 +40,12 @@ static uint64_t roster_fresh(const struct wi_served *served)
     return fresh > ROSTER_FRESH_LEAST ? fresh : ROSTER_FRESH_LEAST;
 }
 
-/* How old a world may become that nobody asks for: a second, and more where there are so many large
+/* How old a process view may become that nobody asks for: a second, and more where there are so many large
  * ones that reading them all would take too much. */
 static uint64_t roster_patience(const struct wi_roster *roster)
 {
     uint64_t cost = 0;
-    for (const struct wi_served *served = roster->worlds.first; served; served = served->next) {
+    for (const struct wi_served *served = roster->views.first; served; served = served->next) {
         cost += served->cost_nanos;
     }
     bool is_much = roster->is_finding && cost * ROSTER_COSTS > ROSTER_REFRESH_NANOS;
@@ -57,7 +57,7 @@ static void roster_refresh(struct wi_roster *roster, struct wi_served *served, u
     struct weir_error error = {""};
     uint64_t begun = wi_reactor_now();
     enum weir_status before = served->status;
-    enum weir_status status = wi_worlds_refresh(&roster->worlds, served, now, &error);
+    enum weir_status status = wi_process_views_refresh(&roster->views, served, now, &error);
     served->cost_nanos = wi_reactor_now() - begun;
     if (status != WEIR_OK && status != before) {
         char line[sizeof(error.text) + 64];
@@ -70,7 +70,7 @@ bool wi_roster_read(struct wi_roster *roster, bool all, uint64_t now_nanos)
 {
     bool has_read = false;
     uint64_t patience = roster_patience(roster);
-    for (struct wi_served *served = roster->worlds.first; served; served = served->next) {
+    for (struct wi_served *served = roster->views.first; served; served = served->next) {
         uint64_t age = served->has_refreshed ? now_nanos - served->refreshed_nanos : UINT64_MAX;
         bool is_asked_for = (all || served->is_wanted) && age >= roster_fresh(served);
         served->is_wanted = false;
@@ -86,7 +86,7 @@ uint64_t wi_roster_due(const struct wi_roster *roster)
 {
     uint64_t due = UINT64_MAX;
     uint64_t patience = roster_patience(roster);
-    for (const struct wi_served *served = roster->worlds.first; served; served = served->next) {
+    for (const struct wi_served *served = roster->views.first; served; served = served->next) {
         if (!served->has_ended && served->refreshed_nanos + patience < due) {
             due = served->refreshed_nanos + patience;
         }
@@ -119,29 +119,29 @@ static bool roster_wants(const struct wi_roster *roster, const struct wi_found *
 
 static bool roster_has(const struct wi_roster *roster, const struct wi_found *found)
 {
-    for (const struct wi_served *served = roster->worlds.first; served; served = served->next) {
-        if (!served->has_ended && wi_world_is(served->world, found->device, found->inode)) {
+    for (const struct wi_served *served = roster->views.first; served; served = served->next) {
+        if (!served->has_ended && wi_process_view_is(served->view, found->device, found->inode)) {
             return true;
         }
     }
     return false;
 }
 
-/* The one place where a process that is found becomes a world. */
+/* The one place where a process that is found becomes a process view. */
 static void roster_open(struct wi_roster *roster, const struct wi_found *found)
 {
-    struct wi_world *world;
+    struct wi_process_view *view;
     struct weir_error error = {""};
-    enum weir_status status = wi_world_open_file(found->path, &world, &error);
+    enum weir_status status = wi_process_view_open_file(found->path, &view, &error);
     if (status == WEIR_OK) {
-        status = wi_worlds_add(&roster->worlds, world);
+        status = wi_process_views_add(&roster->views, view);
         if (status == WEIR_OK) {
-            wi_world_record(world); /* where the host itself does not */
+            wi_process_view_record(view); /* where the host itself does not */
         }
         wi_error_set(&error, "%s (pid %u): %s", found->name, (unsigned)found->pid,
                      weir_status_name(status));
     }
-    roster->worlds.n_left_out += status != WEIR_OK && status != WEIR_E_NOT_FOUND;
+    roster->views.n_left_out += status != WEIR_OK && status != WEIR_E_NOT_FOUND;
     if (status != WEIR_OK && status != WEIR_E_NOT_FOUND && status != roster->scan_status) {
         char line[sizeof(error.text) + 64];
         snprintf(line, sizeof(line), "weir: a process is not served: %s", error.text);
@@ -174,7 +174,7 @@ static void roster_scan(struct wi_roster *roster, uint64_t now)
     bool is_search = !roster->has_scanned || now - roster->searched_nanos >= ROSTER_SEARCH_NANOS;
     /* Watched first: what comes between the two is seen twice rather than never. */
     wi_find_each_dir(roster_watch_dir, roster);
-    roster->worlds.n_left_out = 0;
+    roster->views.n_left_out = 0;
     if ((is_search ? wi_find_all(&found, &n) : wi_find_in_dirs(&found, &n)) == WEIR_OK) {
         for (size_t i = n; i > 0; i--) {
             /* What a pid means of another pid namespace is known when /proc was looked through. */
@@ -201,10 +201,10 @@ static void roster_scan(struct wi_roster *roster, uint64_t now)
 static void roster_look_after(struct wi_roster *roster, uint64_t now)
 {
     struct stat facts;
-    for (struct wi_served *served = roster->worlds.first; served; served = served->next) {
-        if (!served->has_ended && lstat(wi_world_facts(served->world)->path, &facts) != 0 &&
+    for (struct wi_served *served = roster->views.first; served; served = served->next) {
+        if (!served->has_ended && lstat(wi_process_view_facts(served->view)->path, &facts) != 0 &&
             (errno == ENOENT || errno == ESRCH || errno == ENOTDIR) &&
-            !wi_world_is_nameless(served->world)) {
+            !wi_process_view_is_nameless(served->view)) {
             roster_refresh(roster, served, now);
             served->has_ended = true;
         }
@@ -219,10 +219,10 @@ void wi_roster_tick(struct wi_roster *roster, uint64_t now_nanos)
     uint64_t age = roster->has_scanned ? now_nanos - roster->scanned_nanos : UINT64_MAX;
     if (age >= (roster->is_stirred ? ROSTER_STIR_NANOS : ROSTER_SCAN_NANOS)) {
         roster_look_after(roster, now_nanos);
-        wi_worlds_prune(&roster->worlds);
+        wi_process_views_prune(&roster->views);
         roster_scan(roster, now_nanos);
     } else {
-        wi_worlds_prune(&roster->worlds);
+        wi_process_views_prune(&roster->views);
     }
 }
 
@@ -244,7 +244,7 @@ void wi_roster_init(struct wi_roster *roster, struct wi_reactor *reactor, bool i
                     const char *const *targets, size_t n_targets)
 {
     memset(roster, 0, sizeof(*roster));
-    wi_worlds_init(&roster->worlds, is_finding);
+    wi_process_views_init(&roster->views, is_finding);
     roster->reactor = reactor;
     roster->is_finding = is_finding;
     roster->targets = targets;
@@ -261,5 +261,5 @@ void wi_roster_finish(struct wi_roster *roster)
     if (roster->inotify.fd >= 0) {
         wi_reactor_remove(roster->reactor, &roster->inotify);
     }
-    wi_worlds_finish(&roster->worlds);
+    wi_process_views_finish(&roster->views);
 }

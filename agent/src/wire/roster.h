@@ -4,16 +4,16 @@
  * gone by, and in `weir serve` finds those that start and lets go of those that have ended. The
  * exporter's thread only.
  *
- *     inotify on the directories, or a second -> scan -> open -> worlds -> read -> ended -> prune
+ *     inotify on the directories, or a second -> scan -> open -> process views -> read -> ended -> prune
  */
 #ifndef WI_WIRE_ROSTER_H
 #define WI_WIRE_ROSTER_H
 
-#include "session/worlds.h"
+#include "session/process_views.h"
 #include "wire/reactor.h"
 
 struct wi_roster {
-    struct wi_worlds worlds;
+    struct wi_process_views views;
     struct wi_source inotify; /* fd -1: none */
     struct wi_reactor *reactor;
     const char *const *targets; /* borrowed; none: all */
@@ -28,7 +28,7 @@ struct wi_roster {
     void *log_context;
 };
 
-/* For one world, which stays, or, with is_finding, for those that fit one of the targets. The strings
+/* For one process view, which stays, or, with is_finding, for those that fit one of the targets. The strings
  * are borrowed. */
 void wi_roster_init(struct wi_roster *roster, struct wi_reactor *reactor, bool is_finding,
                     const char *const *targets, size_t n_targets);

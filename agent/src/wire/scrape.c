@@ -10,7 +10,7 @@ static struct wi_exposed scrape_expose(struct wi_served *served)
     if (!served->tally) {
         served->tally = wi_tally_create();
     }
-    return (struct wi_exposed){served->world, served->tally};
+    return (struct wi_exposed){served->view, served->tally};
 }
 
 static struct wi_value scrape_u64(uint64_t number)
@@ -18,13 +18,13 @@ static struct wi_value scrape_u64(uint64_t number)
     return (struct wi_value){.type = WI_U64, .u.u64 = number};
 }
 
-/* Memory of the wire, and what the worlds hold beside it. */
-static uint64_t scrape_memory(const struct wi_worlds *worlds)
+/* Memory of the wire, and what the process views hold beside it. */
+static uint64_t scrape_memory(const struct wi_process_views *views)
 {
-    uint64_t bytes = worlds->self->heap_bytes;
-    for (struct wi_served *served = worlds->first; served; served = served->next) {
-        const struct wi_row *row = wi_world_row(served->world, WI_AGENT, 0);
-        uint64_t wire = wi_world_self(served->world)->heap_bytes;
+    uint64_t bytes = views->self->heap_bytes;
+    for (struct wi_served *served = views->first; served; served = served->next) {
+        const struct wi_row *row = wi_process_view_row(served->view, WI_AGENT, 0);
+        uint64_t wire = wi_process_view_self(served->view)->heap_bytes;
         const struct wi_value *whole = row ? &row->value[WI_AGENT_MEMORY] : NULL;
         bytes += whole && whole->type == WI_U64 && whole->u.u64 > wire ? whole->u.u64 - wire : 0;
     }
@@ -32,14 +32,14 @@ static uint64_t scrape_memory(const struct wi_worlds *worlds)
 }
 
 /* The exporter's own numbers, told once for all processes. */
-static void scrape_own(const struct wi_worlds *worlds, size_t n_exposed,
+static void scrape_own(const struct wi_process_views *views, size_t n_exposed,
                        struct wi_value ret_own[WI_MAX_METRICS])
 {
-    const struct wi_self *self = worlds->self;
+    const struct wi_self *self = views->self;
     struct timespec cpu = {0};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
     memset(ret_own, 0, WI_MAX_METRICS * sizeof(*ret_own));
-    ret_own[WI_AGENT_MEMORY] = scrape_u64(scrape_memory(worlds));
+    ret_own[WI_AGENT_MEMORY] = scrape_u64(scrape_memory(views));
     ret_own[WI_AGENT_CPU] =
         (struct wi_value){.type = WI_F64, .u.f64 = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9};
     ret_own[WI_AGENT_CLIENTS] = scrape_u64(self->clients);
@@ -50,23 +50,23 @@ static void scrape_own(const struct wi_worlds *worlds, size_t n_exposed,
     ret_own[WI_AGENT_SCRAPES] = scrape_u64(self->scrapes);
     ret_own[WI_AGENT_HTTP_REJECTED] = scrape_u64(self->http_rejected);
     ret_own[WI_AGENT_PROCESSES] = scrape_u64(n_exposed);
-    ret_own[WI_AGENT_PROCESSES_LEFT_OUT] = scrape_u64(worlds->n_left_out);
+    ret_own[WI_AGENT_PROCESSES_LEFT_OUT] = scrape_u64(views->n_left_out);
 }
 
-enum weir_status wi_scrape_encode(struct wi_worlds *worlds, enum wi_format format,
+enum weir_status wi_scrape_encode(struct wi_process_views *views, enum wi_format format,
                                   bool without_process, struct wi_buffer *buffer)
 {
-    struct wi_exposed exposed[WI_WORLDS_MAX];
+    struct wi_exposed exposed[WI_PROCESS_VIEWS_MAX];
     struct wi_value own[WI_MAX_METRICS];
     struct wi_exposition exposition = {exposed, 0, format, without_process, NULL};
-    for (struct wi_served *served = worlds->first; served; served = served->next) {
-        /* A host's only world has been read, or the scrape would not have come here. */
-        if (!worlds->is_changing || (wi_served_is_there(served) && served->status == WEIR_OK)) {
+    for (struct wi_served *served = views->first; served; served = served->next) {
+        /* A host's only process view has been read, or the scrape would not have come here. */
+        if (!views->is_changing || (wi_served_is_there(served) && served->status == WEIR_OK)) {
             exposed[exposition.n_exposed++] = scrape_expose(served);
         }
     }
-    if (worlds->is_changing) {
-        scrape_own(worlds, exposition.n_exposed, own);
+    if (views->is_changing) {
+        scrape_own(views, exposition.n_exposed, own);
         exposition.own = own;
     }
     return wi_prometheus_encode_all(&exposition, buffer);

@@ -4,11 +4,11 @@
 #define WI_WIRE_SCRAPE_H
 
 #include "encode/prometheus.h"
-#include "session/worlds.h"
+#include "session/process_views.h"
 
 /* Appends it. Processes that have ended, or cannot be read, are not in it.
  * Fails: WEIR_E_MEMORY: the buffer's content is void. */
-enum weir_status wi_scrape_encode(struct wi_worlds *worlds, enum wi_format format,
+enum weir_status wi_scrape_encode(struct wi_process_views *views, enum wi_format format,
                                   bool without_process, struct wi_buffer *buffer);
 
 #endif

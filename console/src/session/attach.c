@@ -54,7 +54,7 @@ struct wc_tokio {
     struct tokio_detail details[WC_STORE_DETAILS];
     const uint8_t *output; /* not yet written */
     size_t n_output;
-    struct tokio_message *taken; /* lent to the world */
+    struct tokio_message *taken; /* lent to the process view */
     uint8_t input[TOKIO_READ_BYTES];
 
     pthread_mutex_t lock;
@@ -469,7 +469,7 @@ enum wc_exit wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
 }
 
 enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                           uint64_t deadline_nanos, struct wi_world **ret_world,
+                           uint64_t deadline_nanos, struct wi_process_view **ret_view,
                            struct wc_tokio **ret_tokio, struct wc_error *ret_error)
 {
     struct wc_tokio *tokio = tokio_create(taken_fd, authority);
@@ -491,8 +491,8 @@ enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_
     }
     clock_gettime(CLOCK_REALTIME, &now);
     struct wc_feed feed = {tokio, tokio_take, tokio_want, tokio_quiet_seconds, tokio_close};
-    if (wc_tokio_world_open(&feed, lints, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, ret_world,
-                            &error) != WEIR_OK) {
+    if (wc_tokio_view_open(&feed, lints, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, ret_view,
+                           &error) != WEIR_OK) {
         return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
     }
     *ret_tokio = tokio;

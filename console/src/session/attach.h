@@ -2,14 +2,14 @@
 /*
  * A connection to a server with console-subscriber: a thread of its own reads what comes, so that a
  * message of 200 MB holds up neither the screen nor the exporter that serves it; the exporter takes the
- * messages when it reads the world. It only ever asks: it never pauses the server, which would stop
+ * messages when it reads the process view. It only ever asks: it never pauses the server, which would stop
  * every console of it.
  */
 #ifndef WC_SESSION_ATTACH_H
 #define WC_SESSION_ATTACH_H
 
 #include "base/error.h"
-#include "tokio/world.h"
+#include "tokio/provider.h"
 
 /* A message may be so long, and so much may wait to be taken; then the server waits for us. */
 #define WC_TOKIO_MESSAGE_LIMIT ((size_t)256 << 20)
@@ -21,12 +21,12 @@ struct wc_tokio;
  * Asks a connected socket for Tokio's service, and waits until the first Update is there, or `deadline`
  * (nanoseconds of CLOCK_MONOTONIC) has passed; longer while its bytes arrive. `authority` is "" for a
  * unix socket.
- * Owns: the descriptor, also when this fails; ret_world is the caller's, and with it ret_tokio, which
+ * Owns: the descriptor, also when this fails; ret_view is the caller's, and with it ret_tokio, which
  * lives as long.
  * Fails: WC_MISMATCH: there is no such service; WC_NO_TARGET: no answer; WC_DENIED.
  */
 enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                           uint64_t deadline_nanos, struct wi_world **ret_world,
+                           uint64_t deadline_nanos, struct wi_process_view **ret_view,
                            struct wc_tokio **ret_tokio, struct wc_error *ret_error);
 
 /* Whether the connection has ended, and why. Any thread. */

@@ -262,17 +262,17 @@ enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadlin
 
 /* ---- a thread of our own ----------------------------------------------------------------- */
 
-enum wc_exit wc_serve_world(struct wi_world *taken_world, int *ret_fd,
-                            struct wi_exporter **ret_exporter, struct wc_error *ret_error)
+enum wc_exit wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
+                           struct wi_exporter **ret_exporter, struct wc_error *ret_error)
 {
     int pair[2];
     struct weir_error error = {{0}};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
-        wi_world_close(taken_world);
+        wi_process_view_close(taken_view);
         return wc_error_set(ret_error, WC_NO_TARGET, "no socketpair: %s", strerror(errno));
     }
     struct wi_exporter_options options = {.taken_fd = pair[1]};
-    enum weir_status status = wi_exporter_start(taken_world, &options, ret_exporter, &error);
+    enum weir_status status = wi_exporter_start(taken_view, &options, ret_exporter, &error);
     if (status != WEIR_OK && status != WEIR_DEGRADED) {
         close(pair[0]);
         return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
@@ -284,14 +284,14 @@ enum wc_exit wc_serve_world(struct wi_world *taken_world, int *ret_fd,
 enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
                       struct wc_error *ret_error)
 {
-    struct wi_world *world = NULL;
+    struct wi_process_view *view = NULL;
     struct weir_error error = {{0}};
-    enum weir_status status = wi_world_open_file(path, &world, &error);
+    enum weir_status status = wi_process_view_open_file(path, &view, &error);
     if (status != WEIR_OK) {
         enum wc_exit code = status == WEIR_E_DENIED                                ? WC_DENIED
                             : status == WEIR_E_CORRUPT || status == WEIR_E_VERSION ? WC_MISMATCH
                                                                                    : WC_NO_TARGET;
         return wc_error_set(ret_error, code, "%s", error.text);
     }
-    return wc_serve_world(world, ret_fd, ret_exporter, ret_error);
+    return wc_serve_view(view, ret_fd, ret_exporter, ret_error);
 }

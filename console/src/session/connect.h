@@ -29,8 +29,8 @@ enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadlin
 enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
                       struct wc_error *ret_error);
 
-/* The same over any world. Owns: the world is the exporter's, also when this fails. */
-enum wc_exit wc_serve_world(struct wi_world *taken_world, int *ret_fd,
-                            struct wi_exporter **ret_exporter, struct wc_error *ret_error);
+/* The same over any process view. Owns: the process view is the exporter's, also when this fails. */
+enum wc_exit wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
+                           struct wi_exporter **ret_exporter, struct wc_error *ret_error);
 
 #endif

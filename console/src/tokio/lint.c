@@ -165,26 +165,26 @@ static void lint_text(enum wc_lint lint, const struct wc_store *store, const str
     }
 }
 
-static void lint_add(struct wi_world *world, struct wi_warning warning)
+static void lint_add(struct wi_process_view *view, struct wi_warning warning)
 {
     for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
         warning.number[n] = NAN;
     }
-    (void)wi_world_add_warning(world, &warning);
+    (void)wi_process_view_add_warning(view, &warning);
 }
 
-void wc_tokio_warn(struct wi_world *world, const char *severity, const char *kind,
+void wc_tokio_warn(struct wi_process_view *view, const char *severity, const char *kind,
                    const char *subject, const char *text, const char *action)
 {
-    lint_add(world, (struct wi_warning){.severity = severity,
-                                        .kind = kind,
-                                        .subject = subject,
-                                        .text = text,
-                                        .action = action});
+    lint_add(view, (struct wi_warning){.severity = severity,
+                                       .kind = kind,
+                                       .subject = subject,
+                                       .text = text,
+                                       .action = action});
 }
 
 static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
-                      struct wi_world *world)
+                      struct wi_process_view *view)
 {
     static const char *const severities[WC_N_LINTS] = {"warning", "critical", "critical", "info",
                                                        "info"};
@@ -201,27 +201,27 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
         const struct wc_item *item = &tasks->item[i];
         if (wc_lint_finds(lints, lint, store, item) && n++ < LINT_SHOWN) {
             lint_text(lint, store, item, text, sizeof(text));
-            lint_add(world, (struct wi_warning){.severity = severities[lint],
-                                                .kind = lint_names[lint],
-                                                .has_row = true,
-                                                .row_kind = WI_SINGLE,
-                                                .row_id = item->serial,
-                                                .subject = item->name ? item->name : "",
-                                                .text = text,
-                                                .action = actions[lint]});
+            lint_add(view, (struct wi_warning){.severity = severities[lint],
+                                               .kind = lint_names[lint],
+                                               .has_row = true,
+                                               .row_kind = WI_SINGLE,
+                                               .row_id = item->serial,
+                                               .subject = item->name ? item->name : "",
+                                               .text = text,
+                                               .action = actions[lint]});
         }
     }
     if (n > LINT_SHOWN) {
         snprintf(text, sizeof(text), "%s: %zu more tasks", lint_names[lint], n - LINT_SHOWN);
-        wc_tokio_warn(world, severities[lint], lint_names[lint], lint_names[lint], text,
+        wc_tokio_warn(view, severities[lint], lint_names[lint], lint_names[lint], text,
                       actions[lint]);
     }
 }
 
 void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
-                   struct wi_world *world)
+                   struct wi_process_view *view)
 {
     for (int lint = 0; lint < WC_N_LINTS; lint++) {
-        lint_warn(lints, (enum wc_lint)lint, store, world);
+        lint_warn(lints, (enum wc_lint)lint, store, view);
     }
 }

@@ -6,7 +6,7 @@
 #ifndef WC_TOKIO_LINT_H
 #define WC_TOKIO_LINT_H
 
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "tokio/store.h"
 
 enum wc_lint {
@@ -41,11 +41,11 @@ bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct
 
 /* Adds a warning for each that is found, at most a few of each lint, and then how many more. */
 void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
-                   struct wi_world *world);
+                   struct wi_process_view *view);
 
 /* Adds a warning without numbers, about no row. `action`: NULL: nothing can be done. The least is left
  * out when there is no room. */
-void wc_tokio_warn(struct wi_world *world, const char *severity, const char *kind,
+void wc_tokio_warn(struct wi_process_view *view, const char *severity, const char *kind,
                    const char *subject, const char *text, const char *action);
 
 #endif

@@ -4,7 +4,7 @@
  * Update to Update. Bounded, and tolerant: what a message leaves out is absent, what it repeats is no new
  * thing, what cannot be read changes nothing. No I/O; one thread.
  *
- *     wc_store_update(message) ... -> wc_store_settle -> rows (world.c), lints (lint.c)
+ *     wc_store_update(message) ... -> wc_store_settle -> rows (provider.c), lints (lint.c)
  */
 #ifndef WC_TOKIO_STORE_H
 #define WC_TOKIO_STORE_H

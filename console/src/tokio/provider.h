@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A Tokio program as a world: the rows of a store under weir's metrics, so that all that reads a world
+ * A Tokio program as a process view: the rows of a store under weir's metrics, so that all that reads a process view
  * reads Tokio, too. Where its messages come from is a feed's, which does the I/O.
  */
-#ifndef WC_TOKIO_WORLD_H
-#define WC_TOKIO_WORLD_H
+#ifndef WC_TOKIO_PROVIDER_H
+#define WC_TOKIO_PROVIDER_H
 
 #include "snapshot/foreign.h"
 #include "tokio/lint.h"
@@ -17,7 +17,7 @@ struct wc_feed_message {
     size_t n;
 };
 
-/* Called by the world's thread. */
+/* Called by the process view's thread. */
 struct wc_feed {
     void *context;
     /* The next message, oldest first; false: none now. Borrowed until the next call. */
@@ -29,13 +29,13 @@ struct wc_feed {
     void (*close)(void *context);
 };
 
-/* What a Tokio world offers. Owns: static. */
+/* What a Tokio process view offers. Owns: static. */
 const struct wi_offer *wc_tokio_offer(void);
 
-/* Owns: the feed is the world's, also when this fails. `since`: when this was begun, which tells one
+/* Owns: the feed is the process view's, also when this fails. `since`: when this was begun, which tells one
  * connection from another. Fails: WEIR_E_MEMORY. */
-enum weir_status wc_tokio_world_open(const struct wc_feed *feed, const struct wc_lints *lints,
-                                     int64_t since_unix_nanos, struct wi_world **ret_world,
-                                     struct weir_error *ret_error);
+enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_lints *lints,
+                                    int64_t since_unix_nanos, struct wi_process_view **ret_view,
+                                    struct weir_error *ret_error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages in, rows out. A row's texts are the store's. */
-#include "tokio/world.h"
+#include "tokio/provider.h"
 
 #include "base/memory.h"
 
@@ -10,24 +10,24 @@
 
 /* Bytes read and items gone over in one refresh, about: a server that sends without end lets others have
  * their turn. */
-#define WORLD_BUDGET ((size_t)20000000)
+#define VIEW_BUDGET ((size_t)20000000)
 
 /* How long a task's histograms are asked for after somebody has asked. */
-#define WORLD_WANT_NANOS UINT64_C(5000000000)
+#define VIEW_WANT_NANOS UINT64_C(5000000000)
 
 /* A server that says nothing for so long, or for three of its own intervals, is told of. */
-#define WORLD_QUIET_SECONDS 5.0
+#define VIEW_QUIET_SECONDS 5.0
 
-struct world_want {
+struct view_want {
     uint64_t task_id; /* 0: none */
     uint64_t asked_nanos;
 };
 
-struct tokio_world {
+struct tokio_view {
     struct wc_feed feed;
     struct wc_lints lints;
     struct wc_store store;
-    struct world_want wants[WC_STORE_DETAILS];
+    struct view_want wants[WC_STORE_DETAILS];
     bool has_wants_changed;
     uint64_t now_nanos, tick_nanos;
     wc_time last_now;   /* of the Update before */
@@ -57,20 +57,20 @@ static void put_text(struct wi_row *row, int metric, const char *text)
     }
 }
 
-static const struct wc_item *world_item(const struct wc_store *store, enum wc_sort sort,
-                                        uint32_t index)
+static const struct wc_item *view_item(const struct wc_store *store, enum wc_sort sort,
+                                       uint32_t index)
 {
     return index == WC_STORE_NONE ? NULL : &store->items[sort].item[index];
 }
 
-static const char *world_name(const struct wc_item *item)
+static const char *view_name(const struct wc_item *item)
 {
     return item && item->name ? item->name : "";
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void world_histogram_rows(struct wi_row *row, int first, const struct wc_hdr *hdr)
+static void view_histogram_rows(struct wi_row *row, int first, const struct wc_hdr *hdr)
 {
     put_u64(row, first, hdr->count);
     if (hdr->count > 0) {
@@ -80,18 +80,18 @@ static void world_histogram_rows(struct wi_row *row, int first, const struct wc_
     }
 }
 
-static void world_task(const struct tokio_world *world, uint32_t index, struct wi_row *row)
+static void view_task(const struct tokio_view *view, uint32_t index, struct wi_row *row)
 {
     static const char *const states[] = {"idle", "scheduled", "running", "done"};
-    const struct wc_store *store = &world->store;
-    const struct wc_item *item = world_item(store, WC_SORT_TASK, index);
+    const struct wc_store *store = &view->store;
+    const struct wc_item *item = view_item(store, WC_SORT_TASK, index);
     const struct wc_task *task = &item->u.task;
     struct wc_store_times times = wc_store_task_times(store, item);
     const struct wc_store_detail *detail = wc_store_detail(store, item->id);
     wc_time since;
     enum wc_task_state state = wc_store_task_state(item, &since);
     row->id = item->serial;
-    row->name = world_name(item);
+    row->name = view_name(item);
     put_text(row, WI_SINGLE_STATE, states[state]);
     if (task->place != WC_STORE_NONE) {
         put_text(row, WI_SINGLE_KIND, store->places[task->place].name);
@@ -100,7 +100,7 @@ static void world_task(const struct tokio_world *world, uint32_t index, struct w
         const struct wc_operation *operation =
             &store->items[WC_SORT_OPERATION].item[task->operation].u.operation;
         put_text(row, WI_SINGLE_WAITS_FOR,
-                 world_name(world_item(store, WC_SORT_RESOURCE, operation->resource)));
+                 view_name(view_item(store, WC_SORT_RESOURCE, operation->resource)));
     }
     if (since && store->now >= since) {
         put_nanos(row, WI_SINGLE_IN_STATE, (uint64_t)(store->now - since));
@@ -119,10 +119,10 @@ static void world_task(const struct tokio_world *world, uint32_t index, struct w
         put_f64(row, WI_SINGLE_UTILISATION, task->utilisation);
     }
     if (detail && detail->has[0]) {
-        world_histogram_rows(row, WI_SINGLE_POLL, &detail->hdr[0]);
+        view_histogram_rows(row, WI_SINGLE_POLL, &detail->hdr[0]);
     }
     if (detail && detail->has[1]) {
-        world_histogram_rows(row, WI_SINGLE_DELAY, &detail->hdr[1]);
+        view_histogram_rows(row, WI_SINGLE_DELAY, &detail->hdr[1]);
     }
     put_text(row, WI_SINGLE_SOURCE, item->source);
     put_u64(row, WI_SINGLE_TASK_ID, task->number ? task->number : item->id);
@@ -132,7 +132,7 @@ static void world_task(const struct tokio_world *world, uint32_t index, struct w
     put_text(row, WI_SINGLE_FIELDS, item->text);
 }
 
-static void world_place(const struct wc_store *store, size_t index, struct wi_row *row)
+static void view_place(const struct wc_store *store, size_t index, struct wi_row *row)
 {
     const struct wc_store_place *place = &store->places[index];
     uint64_t all[WC_N_SUMS];
@@ -161,12 +161,12 @@ static void world_place(const struct wc_store *store, size_t index, struct wi_ro
     put_u64(row, WI_TASK_WAKES, all[WC_SUM_WAKES]);
 }
 
-static void world_semaphore(const struct wc_store *store, uint32_t index, struct wi_row *row)
+static void view_semaphore(const struct wc_store *store, uint32_t index, struct wi_row *row)
 {
-    const struct wc_item *item = world_item(store, WC_SORT_RESOURCE, index);
+    const struct wc_item *item = view_item(store, WC_SORT_RESOURCE, index);
     const struct wc_resource *resource = &item->u.resource;
     row->id = item->serial;
-    row->name = world_name(item);
+    row->name = view_name(item);
     put_u64(row, WI_SEMAPHORE_AVAILABLE, resource->permits);
     put_u64(row, WI_SEMAPHORE_LOW_WATER, resource->least_permits);
     put_u64(row, WI_SEMAPHORE_WAITERS, resource->n_waiting);
@@ -174,13 +174,13 @@ static void world_semaphore(const struct wc_store *store, uint32_t index, struct
     put_text(row, WI_SEMAPHORE_SOURCE, item->source);
 }
 
-static void world_resource(const struct wc_store *store, uint32_t index, struct wi_row *row)
+static void view_resource(const struct wc_store *store, uint32_t index, struct wi_row *row)
 {
     const struct wc_items *items = &store->items[WC_SORT_RESOURCE];
-    const struct wc_item *item = world_item(store, WC_SORT_RESOURCE, index);
+    const struct wc_item *item = view_item(store, WC_SORT_RESOURCE, index);
     const struct wc_resource *resource = &item->u.resource;
     row->id = item->serial;
-    row->name = world_name(item);
+    row->name = view_name(item);
     put_text(row, WI_RESOURCE_TYPE, resource->type);
     put_text(row, WI_RESOURCE_KIND, resource->kind);
     put_text(row, WI_RESOURCE_VISIBILITY,
@@ -189,8 +189,8 @@ static void world_resource(const struct wc_store *store, uint32_t index, struct 
                                      : "public");
     if (resource->parent_id) {
         put_text(row, WI_RESOURCE_PARENT,
-                 world_name(world_item(store, WC_SORT_RESOURCE,
-                                       wc_store_find(items, resource->parent_id))));
+                 view_name(view_item(store, WC_SORT_RESOURCE,
+                                     wc_store_find(items, resource->parent_id))));
     }
     put_text(row, WI_RESOURCE_ATTRIBUTES, item->text);
     put_u64(row, WI_RESOURCE_OPERATIONS, resource->n_operations);
@@ -202,22 +202,22 @@ static void world_resource(const struct wc_store *store, uint32_t index, struct 
     put_u64(row, WI_RESOURCE_ID, item->id);
 }
 
-static void world_operation(const struct wc_store *store, uint32_t index, struct wi_row *row)
+static void view_operation(const struct wc_store *store, uint32_t index, struct wi_row *row)
 {
-    const struct wc_item *item = world_item(store, WC_SORT_OPERATION, index);
+    const struct wc_item *item = view_item(store, WC_SORT_OPERATION, index);
     const struct wc_operation *operation = &item->u.operation;
     struct wc_store_times times = wc_store_operation_times(store, item);
     row->id = item->serial;
-    row->name = world_name(item);
+    row->name = view_name(item);
     put_text(row, WI_OPERATION_STATE,
              wc_store_is_polling(&operation->polled) ? "running"
              : operation->polled.polls               ? "waiting"
                                                      : "new");
-    put_text(row, WI_OPERATION_TASK, world_name(world_item(store, WC_SORT_TASK, operation->task)));
+    put_text(row, WI_OPERATION_TASK, view_name(view_item(store, WC_SORT_TASK, operation->task)));
     put_text(row, WI_OPERATION_RESOURCE,
-             world_name(world_item(store, WC_SORT_RESOURCE, operation->resource)));
+             view_name(view_item(store, WC_SORT_RESOURCE, operation->resource)));
     put_text(row, WI_OPERATION_PARENT,
-             world_name(world_item(store, WC_SORT_OPERATION, operation->parent)));
+             view_name(view_item(store, WC_SORT_OPERATION, operation->parent)));
     put_u64(row, WI_OPERATION_POLLS, operation->polled.polls);
     put_nanos(row, WI_OPERATION_BUSY, times.busy);
     if (item->created) {
@@ -228,45 +228,45 @@ static void world_operation(const struct wc_store *store, uint32_t index, struct
     put_text(row, WI_OPERATION_SOURCE, operation->function);
 }
 
-/* ---- the world's side ------------------------------------------------------------------------ */
+/* ---- the process view's side ------------------------------------------------------------------------ */
 
-static void world_push_wants(struct tokio_world *world)
+static void view_push_wants(struct tokio_view *view)
 {
     uint64_t ids[WC_STORE_DETAILS];
     size_t n = 0;
     for (size_t i = 0; i < WC_STORE_DETAILS; i++) {
-        struct world_want *want = &world->wants[i];
-        if (want->task_id && world->now_nanos - want->asked_nanos > WORLD_WANT_NANOS) {
+        struct view_want *want = &view->wants[i];
+        if (want->task_id && view->now_nanos - want->asked_nanos > VIEW_WANT_NANOS) {
             want->task_id = 0;
-            world->has_wants_changed = true;
+            view->has_wants_changed = true;
         }
         if (want->task_id) {
             ids[n++] = want->task_id;
         }
     }
-    if (world->has_wants_changed) {
-        world->feed.want(world->feed.context, ids, n);
-        wc_store_keep_details(&world->store, ids, n);
-        world->has_wants_changed = false;
+    if (view->has_wants_changed) {
+        view->feed.want(view->feed.context, ids, n);
+        wc_store_keep_details(&view->store, ids, n);
+        view->has_wants_changed = false;
     }
 }
 
-static enum weir_status world_refresh(void *context, uint64_t now_nanos, bool is_tick,
-                                      struct weir_error *ret_error)
+static enum weir_status view_refresh(void *context, uint64_t now_nanos, bool is_tick,
+                                     struct weir_error *ret_error)
 {
-    struct tokio_world *world = context;
-    struct wc_store *store = &world->store;
+    struct tokio_view *view = context;
+    struct wc_store *store = &view->store;
     struct wc_feed_message message;
     (void)ret_error;
-    world->now_nanos = now_nanos;
+    view->now_nanos = now_nanos;
     size_t spent = 0;
-    while (spent < WORLD_BUDGET && world->feed.take(world->feed.context, &message)) {
+    while (spent < VIEW_BUDGET && view->feed.take(view->feed.context, &message)) {
         spent += 1 + message.n + store->items[WC_SORT_TASK].n + store->items[WC_SORT_RESOURCE].n +
                  store->items[WC_SORT_OPERATION].n;
         if (message.kind == WC_FEED_UPDATE) {
             wc_time before = store->now;
             wc_store_update(store, message.bytes, message.n);
-            world->gap_seconds = before ? (double)(store->now - before) / 1e9 : 0;
+            view->gap_seconds = before ? (double)(store->now - before) / 1e9 : 0;
         } else if (message.kind == WC_FEED_STATE) {
             wc_store_state(store, message.bytes, message.n);
         } else {
@@ -275,17 +275,17 @@ static enum weir_status world_refresh(void *context, uint64_t now_nanos, bool is
     }
     wc_store_settle(store);
     if (is_tick) {
-        double seconds = world->tick_nanos ? (double)(now_nanos - world->tick_nanos) / 1e9 : 0;
+        double seconds = view->tick_nanos ? (double)(now_nanos - view->tick_nanos) / 1e9 : 0;
         wc_store_tick(store, seconds);
-        world->tick_nanos = now_nanos;
+        view->tick_nanos = now_nanos;
     }
-    world_push_wants(world);
+    view_push_wants(view);
     return WEIR_OK;
 }
 
-static size_t world_count(const void *context, enum wi_kind kind)
+static size_t view_count(const void *context, enum wi_kind kind)
 {
-    const struct wc_store *store = &((const struct tokio_world *)context)->store;
+    const struct wc_store *store = &((const struct tokio_view *)context)->store;
     switch (kind) {
     case WI_SINGLE:
         return store->n_shown[WC_SORT_TASK];
@@ -302,78 +302,78 @@ static size_t world_count(const void *context, enum wi_kind kind)
     }
 }
 
-static void world_row(void *context, enum wi_kind kind, size_t i, struct wi_row *row)
+static void view_row(void *context, enum wi_kind kind, size_t i, struct wi_row *row)
 {
-    const struct tokio_world *world = context;
-    const struct wc_store *store = &world->store;
+    const struct tokio_view *view = context;
+    const struct wc_store *store = &view->store;
     switch (kind) {
     case WI_SINGLE:
-        world_task(world, store->shown[WC_SORT_TASK][i], row);
+        view_task(view, store->shown[WC_SORT_TASK][i], row);
         break;
     case WI_RESOURCE:
-        world_resource(store, store->shown[WC_SORT_RESOURCE][i], row);
+        view_resource(store, store->shown[WC_SORT_RESOURCE][i], row);
         break;
     case WI_OPERATION:
-        world_operation(store, store->shown[WC_SORT_OPERATION][i], row);
+        view_operation(store, store->shown[WC_SORT_OPERATION][i], row);
         break;
     case WI_SEMAPHORE:
-        world_semaphore(store, store->semaphores[i], row);
+        view_semaphore(store, store->semaphores[i], row);
         break;
     default:
-        world_place(store, store->ordered[i], row);
+        view_place(store, store->ordered[i], row);
         break;
     }
 }
 
 /* Notes that somebody looks at this task in full; the one not looked at for longest makes room. */
-static void world_want(struct tokio_world *world, uint64_t task_id)
+static void view_want(struct tokio_view *view, uint64_t task_id)
 {
-    struct world_want *oldest = &world->wants[0];
+    struct view_want *oldest = &view->wants[0];
     for (size_t i = 0; i < WC_STORE_DETAILS; i++) {
-        struct world_want *want = &world->wants[i];
+        struct view_want *want = &view->wants[i];
         if (want->task_id == task_id) {
-            want->asked_nanos = world->now_nanos;
+            want->asked_nanos = view->now_nanos;
             return;
         }
         bool is_older =
             !want->task_id || (oldest->task_id && want->asked_nanos < oldest->asked_nanos);
         oldest = is_older ? want : oldest;
     }
-    *oldest = (struct world_want){task_id, world->now_nanos};
-    world->has_wants_changed = true;
+    *oldest = (struct view_want){task_id, view->now_nanos};
+    view->has_wants_changed = true;
 }
 
-static const struct weir_histogram *world_histogram(void *context, enum wi_kind kind,
-                                                    const struct wi_row *row, int metric)
+static const struct weir_histogram *view_histogram(void *context, enum wi_kind kind,
+                                                   const struct wi_row *row, int metric)
 {
-    struct tokio_world *world = context;
-    const struct wc_items *tasks = &world->store.items[WC_SORT_TASK];
-    const struct wc_store *store = &world->store;
+    struct tokio_view *view = context;
+    const struct wc_items *tasks = &view->store.items[WC_SORT_TASK];
+    const struct wc_store *store = &view->store;
     for (size_t i = 0; kind == WI_SINGLE && i < store->n_shown[WC_SORT_TASK]; i++) {
         const struct wc_item *item = &tasks->item[store->shown[WC_SORT_TASK][i]];
         if (item->serial != row->id) {
             continue;
         }
         int which = metric == WI_SINGLE_DELAY;
-        world_want(world, item->id);
+        view_want(view, item->id);
         const struct wc_store_detail *detail = wc_store_detail(store, item->id);
         return detail && detail->has[which] ? &detail->hdr[which].buckets : NULL;
     }
     return NULL;
 }
 
-static enum wi_state world_state(const void *context)
+static enum wi_state view_state(const void *context)
 {
     (void)context;
     return WI_STATE_RUNNING;
 }
 
-static void world_close(void *context)
+static void view_close(void *context)
 {
-    struct tokio_world *world = context;
-    world->feed.close(world->feed.context);
-    wc_store_finish(&world->store);
-    free(world);
+    struct tokio_view *view = context;
+    view->feed.close(view->feed.context);
+    wc_store_finish(&view->store);
+    free(view);
 }
 
 /* ---- what is wrong --------------------------------------------------------------------------- */
@@ -381,7 +381,7 @@ static void world_close(void *context)
 #define WARN_CAPACITY "Raise the builder's event_buffer_capacity (TOKIO_CONSOLE_BUFFER_CAPACITY)."
 
 /* Of what the server did not tell, or there was no room for here. */
-static void warn_losses(const struct wc_store *store, struct wi_world *to)
+static void warn_losses(const struct wc_store *store, struct wi_process_view *to)
 {
     static const char *const words[WC_N_SORTS] = {"tasks", "resources", "operations"};
     char text[256];
@@ -417,26 +417,26 @@ static void warn_losses(const struct wc_store *store, struct wi_world *to)
     }
 }
 
-static void world_warn(void *context, struct wi_world *to)
+static void view_warn(void *context, struct wi_process_view *to)
 {
-    const struct tokio_world *world = context;
-    double quiet = world->feed.quiet_seconds(world->feed.context);
+    const struct tokio_view *view = context;
+    double quiet = view->feed.quiet_seconds(view->feed.context);
     char text[256];
-    if (world->store.is_paused) {
+    if (view->store.is_paused) {
         wc_tokio_warn(
             to, "warning", "tokio_paused", "tokio",
             "the server is paused by some console, which stops all of them: these numbers "
             "stand still until one resumes it",
             "Resume it in the console that paused it, or end that console.");
-    } else if (quiet > WORLD_QUIET_SECONDS && quiet > 3 * world->gap_seconds) {
+    } else if (quiet > VIEW_QUIET_SECONDS && quiet > 3 * view->gap_seconds) {
         snprintf(text, sizeof(text),
                  "nothing from the server for %.0f s: it is paused, or hangs; these are its last "
                  "numbers",
                  quiet);
         wc_tokio_warn(to, "warning", "tokio_silent", "tokio", text, NULL);
     }
-    warn_losses(&world->store, to);
-    wc_lints_warn(&world->lints, &world->store, to);
+    warn_losses(&view->store, to);
+    wc_lints_warn(&view->lints, &view->store, to);
 }
 
 /* ---- what there is --------------------------------------------------------------------------- */
@@ -515,19 +515,18 @@ const struct wi_offer *wc_tokio_offer(void)
     return &offer;
 }
 
-enum weir_status wc_tokio_world_open(const struct wc_feed *feed, const struct wc_lints *lints,
-                                     int64_t since_unix_nanos, struct wi_world **ret_world,
-                                     struct weir_error *ret_error)
+enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_lints *lints,
+                                    int64_t since_unix_nanos, struct wi_process_view **ret_view,
+                                    struct weir_error *ret_error)
 {
-    static const struct wi_foreign_ops ops = {&offer,     world_refresh,   world_count,
-                                              world_row,  world_histogram, world_state,
-                                              world_warn, world_close};
+    static const struct wi_foreign_ops ops = {&offer,         view_refresh, view_count, view_row,
+                                              view_histogram, view_state,   view_warn,  view_close};
     struct wi_facts facts = {.name = "tokio",
                              .started_unix_nanos = since_unix_nanos,
                              .opened_unix_nanos = since_unix_nanos};
-    struct tokio_world *world = wc_alloc(sizeof(*world));
-    world->feed = *feed;
-    world->lints = *lints;
-    wc_store_init(&world->store);
-    return wi_world_open_foreign(&facts, &ops, world, ret_world, ret_error);
+    struct tokio_view *view = wc_alloc(sizeof(*view));
+    view->feed = *feed;
+    view->lints = *lints;
+    wc_store_init(&view->store);
+    return wi_process_view_open_foreign(&facts, &ops, view, ret_view, ret_error);
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fake_world.h"
+#include "fake_view.h"
 #include "peer.h"
 
 #include <stdlib.h>
@@ -17,24 +17,24 @@
 /* A session over game (4821), game (4822) and lobby (4823). */
 struct state {
     struct peer *peer;
-    struct wi_world *twin;
-    struct wi_world *lobby;
+    struct wi_process_view *twin;
+    struct wi_process_view *lobby;
 };
 
-static struct wi_world *add(struct peer *peer, const char *name, uint32_t pid)
+static struct wi_process_view *add(struct peer *peer, const char *name, uint32_t pid)
 {
-    struct wi_world *world = fake_world_create(name);
-    fake_world_facts(world)->pid = pid;
-    assert_int_equal(wi_worlds_add(&peer->worlds, world), WEIR_OK);
-    return world;
+    struct wi_process_view *view = fake_view_create(name);
+    fake_view_facts(view)->pid = pid;
+    assert_int_equal(wi_process_views_add(&peer->views, view), WEIR_OK);
+    return view;
 }
 
 static int set_up(void **state)
 {
     struct state *s = calloc(1, sizeof(*s));
     s->peer = peer_create();
-    s->peer->worlds.is_changing = true;
-    s->peer->worlds.self = &s->peer->worlds.own;
+    s->peer->views.is_changing = true;
+    s->peer->views.self = &s->peer->views.own;
     s->twin = add(s->peer, "game", 4822);
     s->lobby = add(s->peer, "lobby", 4823);
     assert_true(peer_accept(s->peer));
@@ -51,20 +51,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct wi_served *served(struct state *s, const struct wi_world *world)
+static struct wi_served *served(struct state *s, const struct wi_process_view *view)
 {
-    struct wi_served *at = s->peer->worlds.first;
-    while (at && at->world != world) {
+    struct wi_served *at = s->peer->views.first;
+    while (at && at->view != view) {
         at = at->next;
     }
     assert_non_null(at);
     return at;
 }
 
-/* Reads a world as the wire does. */
-static void refresh(struct state *s, const struct wi_world *world)
+/* Reads a process view as the wire does. */
+static void refresh(struct state *s, const struct wi_process_view *view)
 {
-    wi_worlds_refresh(&s->peer->worlds, served(s, world), s->peer->now, NULL);
+    wi_process_views_refresh(&s->peer->views, served(s, view), s->peer->now, NULL);
 }
 
 static struct answer *ask(struct state *s, const char *method, const char *target)
@@ -129,10 +129,10 @@ static void what_is_unclear_is_answered_by_the_list(void **state)
 static void replicas_are_numbered_by_their_start(void **state)
 {
     struct state *s = *state;
-    fake_world_facts(s->twin)->own.start_ticks = 1;
+    fake_view_facts(s->twin)->own.start_ticks = 1;
     assert_int_equal(pid_of(ask(s, DESCRIBE, "game/1")), 4822);
     assert_int_equal(pid_of(ask(s, DESCRIBE, "game/2")), 4821);
-    fake_world_set_state(s->twin, WI_STATE_DEAD);
+    fake_view_set_state(s->twin, WI_STATE_DEAD);
     refresh(s, s->twin);
     assert_int_equal(pid_of(ask(s, DESCRIBE, "game/1")), 4821);
     answer_ended(ask(s, DESCRIBE, "game/2"), "5");
@@ -141,7 +141,7 @@ static void replicas_are_numbered_by_their_start(void **state)
 static void list_tells_all_that_are_there(void **state)
 {
     struct state *s = *state;
-    fake_world_set_state(s->twin, WI_STATE_DEAD);
+    fake_view_set_state(s->twin, WI_STATE_DEAD);
     refresh(s, s->twin);
     struct answer *answer = ask(s, "/weir.v1.Agent/List", NULL);
     answer_ended(answer, "0");
@@ -164,9 +164,9 @@ static void streams_of_a_process_that_ends_get_its_last_numbers_and_the_end(void
     assert_int_equal(served(s, s->twin)->n_holders, 1);
 
     s->peer->now += SECOND / 2;
-    fake_world_set_state(s->twin, WI_STATE_DEAD);
+    fake_view_set_state(s->twin, WI_STATE_DEAD);
     refresh(s, s->twin);
-    assert_false(wi_worlds_prune(&s->peer->worlds)); /* the stream has it still */
+    assert_false(wi_process_views_prune(&s->peer->views)); /* the stream has it still */
     wi_session_tick(s->peer->session, s->peer->now);
     peer_converse(s->peer);
 
@@ -177,8 +177,8 @@ static void streams_of_a_process_that_ends_get_its_last_numbers_and_the_end(void
     assert_string_equal(last->state, "dead");
     weir__v1__update__free_unpacked(last, NULL);
     assert_false(other->is_closed);
-    assert_true(wi_worlds_prune(&s->peer->worlds));
-    assert_int_equal(s->peer->worlds.n, 2);
+    assert_true(wi_process_views_prune(&s->peer->views));
+    assert_int_equal(s->peer->views.n, 2);
     assert_int_equal(pid_of(ask(s, DESCRIBE, "game")), 4821);
 }
 
@@ -194,19 +194,19 @@ static void a_process_that_ends_during_a_request_is_chosen_anew(void **state)
     lobby->stays_open = twin->stays_open = true;
     peer_converse(s->peer);
     assert_int_equal(served(s, s->lobby)->n_holders, 1);
-    fake_world_set_state(s->lobby, WI_STATE_DEAD);
-    fake_world_set_state(s->twin, WI_STATE_DEAD);
+    fake_view_set_state(s->lobby, WI_STATE_DEAD);
+    fake_view_set_state(s->twin, WI_STATE_DEAD);
     refresh(s, s->lobby);
     refresh(s, s->twin);
     add(s->peer, "lobby", 4824);
-    assert_false(wi_worlds_prune(&s->peer->worlds)); /* the requests have them still */
+    assert_false(wi_process_views_prune(&s->peer->views)); /* the requests have them still */
     lobby->stays_open = twin->stays_open = false;
     nghttp2_session_resume_data(s->peer->http, lobby->id);
     nghttp2_session_resume_data(s->peer->http, twin->id);
     peer_converse(s->peer);
     assert_int_equal(pid_of(lobby), 4824);
     answer_ended(twin, "5");
-    assert_true(wi_worlds_prune(&s->peer->worlds));
+    assert_true(wi_process_views_prune(&s->peer->views));
 }
 
 static void what_is_unclear_is_answered_while_the_caller_keeps_its_side_open(void **state)
@@ -221,13 +221,13 @@ static void what_is_unclear_is_answered_while_the_caller_keeps_its_side_open(voi
 static void the_last_one_to_go_leaves_an_answer(void **state)
 {
     struct state *s = *state;
-    struct wi_world *all[] = {s->peer->world, s->twin, s->lobby};
+    struct wi_process_view *all[] = {s->peer->view, s->twin, s->lobby};
     for (size_t i = 0; i < 3; i++) {
-        fake_world_set_state(all[i], WI_STATE_ORPHANED);
+        fake_view_set_state(all[i], WI_STATE_ORPHANED);
         refresh(s, all[i]);
     }
-    assert_true(wi_worlds_prune(&s->peer->worlds));
-    assert_int_equal(s->peer->worlds.n, 0);
+    assert_true(wi_process_views_prune(&s->peer->views));
+    assert_int_equal(s->peer->views.n, 0);
     struct answer *answer = ask(s, DESCRIBE, NULL);
     answer_ended(answer, "5");
     assert_string_equal(answer->message, "no process is served now");
@@ -236,20 +236,20 @@ static void the_last_one_to_go_leaves_an_answer(void **state)
 static void a_host_that_is_read_when_dead_goes_on(void **state)
 {
     struct state *s = *state;
-    s->peer->worlds.is_changing = false;
-    fake_world_set_state(s->lobby, WI_STATE_DEAD);
+    s->peer->views.is_changing = false;
+    fake_view_set_state(s->lobby, WI_STATE_DEAD);
     refresh(s, s->lobby);
-    assert_false(wi_worlds_prune(&s->peer->worlds));
+    assert_false(wi_process_views_prune(&s->peer->views));
     assert_int_equal(pid_of(ask(s, DESCRIBE, "lobby")), 4823);
 }
 
 static void only_so_many_are_served(void **state)
 {
     struct state *s = *state;
-    for (uint32_t pid = 1; s->peer->worlds.n < WI_WORLDS_MAX; pid++) {
+    for (uint32_t pid = 1; s->peer->views.n < WI_PROCESS_VIEWS_MAX; pid++) {
         add(s->peer, "many", pid);
     }
-    assert_int_equal(wi_worlds_add(&s->peer->worlds, fake_world_create("more")), WEIR_E_LIMIT);
+    assert_int_equal(wi_process_views_add(&s->peer->views, fake_view_create("more")), WEIR_E_LIMIT);
     struct answer *answer = ask(s, DESCRIBE, NULL);
     answer_ended(answer, "9");
     assert_non_null(strstr(answer->message, " more"));
@@ -258,11 +258,11 @@ static void only_so_many_are_served(void **state)
 static void the_exporters_own_numbers_are_the_same_in_all(void **state)
 {
     struct state *s = *state;
-    s->peer->worlds.self->scrapes = 7;
+    s->peer->views.self->scrapes = 7;
     refresh(s, s->lobby);
     refresh(s, s->twin);
-    assert_int_equal(wi_world_self(s->lobby)->scrapes, 7);
-    assert_int_equal(wi_world_self(s->twin)->scrapes, 7);
+    assert_int_equal(wi_process_view_self(s->lobby)->scrapes, 7);
+    assert_int_equal(wi_process_view_self(s->twin)->scrapes, 7);
 }
 
 static void what_is_due_is_marked(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of the world: what is derived from counts, with time given. */
+/* Rows of the process view: what is derived from counts, with time given. */
 #include "child.h"
 #include "snapshot/memory.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -14,26 +14,26 @@
 #define SECOND UINT64_C(1000000000)
 
 static struct weir_error error;
-static struct wi_world *world;
+static struct wi_process_view *view;
 static uint64_t now;
 
-/* Time moves by so many nanoseconds, and the world looks again. */
+/* Time moves by so many nanoseconds, and the process view looks again. */
 static void step(uint64_t nanos)
 {
     now += nanos;
-    CHECK(wi_world_refresh(world, now, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
 }
 
 static void start(void)
 {
     now = 1000 * SECOND;
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
 }
 
 static const struct wi_value *value(enum wi_kind kind, int metric)
 {
-    return &wi_world_row(world, kind, 0)->value[metric];
+    return &wi_process_view_row(view, kind, 0)->value[metric];
 }
 
 static uint64_t u64(enum wi_kind kind, int metric)
@@ -99,14 +99,14 @@ static void shows_a_channel(const char *dir)
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OUT_RATE, 15));
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_REJECT_RATE, 1.5));
     CHECK(strcmp(value(WI_CHANNEL, WI_CHANNEL_FLAVOR)->u.text, "mpsc") == 0);
-    CHECK(strncmp(value(WI_CHANNEL, WI_CHANNEL_SOURCE)->u.text, "world_test.c:", 13) == 0);
+    CHECK(strncmp(value(WI_CHANNEL, WI_CHANNEL_SOURCE)->u.text, "process_view_test.c:", 13) == 0);
     /* One refusal counted once: without a counter of the application's own, channels' rejects. */
     CHECK(u64(WI_PROCESS, WI_PROCESS_REJECTS) == 3);
     weir_channel_resize(channel, WEIR_UNBOUNDED);
     step(1000);
     CHECK(value(WI_CHANNEL, WI_CHANNEL_CAPACITY)->type == WI_ABSENT);
     CHECK(value(WI_CHANNEL, WI_CHANNEL_FILL)->type == WI_ABSENT);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void a_channel_is_shown_as_it_is(void **state)
@@ -147,7 +147,7 @@ static void counts_a_reject_once(const char *dir)
     CHECK(u64(WI_COUNTER, WI_COUNTER_VALUE) == 4);
     CHECK(u64(WI_PROCESS, WI_PROCESS_REJECTS) == 4);
     CHECK(strcmp(value(WI_PROCESS, WI_PROCESS_REJECTS_SOURCE)->u.text, "counter") == 0);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void a_refusal_is_counted_once_and_permits_add_up(void **state)
@@ -177,8 +177,8 @@ static void starts_without_permits(const char *dir)
     step(SECOND);
     CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 0);
     CHECK(is_near(WI_SEMAPHORE, WI_SEMAPHORE_EXHAUSTED_SECONDS, 0));
-    CHECK(wi_world_count(world, WI_WARNING) == 0);
-    wi_world_close(world);
+    CHECK(wi_process_view_count(view, WI_WARNING) == 0);
+    wi_process_view_close(view);
 }
 
 static void a_semaphore_may_start_without_permits(void **state)
@@ -213,7 +213,7 @@ static void adds_up_whatever_happens(const char *dir)
     send(channel, 5, 1);
     step(SECOND);
     CHECK(u64(WI_CHANNEL, WI_CHANNEL_DEPTH) == 2 && adds_up());
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void sent_less_received_less_discarded_is_the_depth(void **state)
@@ -250,8 +250,9 @@ static void follows_tasks(const char *dir)
     CHECK(u64(WI_TASK, WI_TASK_FINISHED_CANCELLED) == 1);
     CHECK(u64(WI_TASK, WI_TASK_WAIT) >= 1 && u64(WI_TASK, WI_TASK_RUN) >= 1);
     CHECK(value(WI_GAUGE, WI_GAUGE_VALUE)->u.i64 == -3);
-    CHECK(wi_world_histogram(world, WI_TASK, wi_world_row(world, WI_TASK, 0), WI_TASK_RUN));
-    wi_world_close(world);
+    CHECK(wi_process_view_histogram(view, WI_TASK, wi_process_view_row(view, WI_TASK, 0),
+                                    WI_TASK_RUN));
+    wi_process_view_close(view);
 }
 
 static void tasks_are_pending_then_running_then_gone(void **state)
@@ -287,7 +288,7 @@ static void tells_what_waits_for_longer_than_the_percentile(const char *dir)
     receive(channel, 1, 1);
     step(SECOND);
     CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST)->type == WI_ABSENT);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void tells_it_though_nobody_saw_the_beginning(const char *dir)
@@ -298,13 +299,13 @@ static void tells_it_though_nobody_saw_the_beginning(const char *dir)
     struct weir_channel *channel = weir_channel_open(&options);
     send(channel, 1000, 1);
     now = 1000 * SECOND;
-    CHECK(wi_world_open_self(&world, &error) == WEIR_OK);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     for (int s = 0; s <= 10; s++) {
         step(SECOND);
     }
     CHECK(value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->type == WI_ABSENT);
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST, 10));
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void no_percentile_looks_healthier_than_what_waits(void **state)
@@ -358,7 +359,7 @@ static void tells_the_age(const char *dir)
     receive(channel, 1000, 1);
     step(SECOND);
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE, 0));
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void the_oldest_message_has_an_age(void **state)
@@ -381,7 +382,7 @@ static void weighs_samples(const char *dir)
     uint64_t count = u64(WI_CHANNEL, WI_CHANNEL_WAIT);
     /* Each sample stands for the gap before it, so all but the last gap is accounted for. */
     CHECK(count <= n && count > n - 1024);
-    wi_world_close(world);
+    wi_process_view_close(view);
 }
 
 static void a_sample_stands_for_all_since_the_one_before(void **state)

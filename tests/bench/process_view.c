@@ -4,7 +4,7 @@
  * on, as happens once a second.
  */
 #include "bench.h"
-#include "snapshot/world.h"
+#include "snapshot/process_view.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -13,13 +13,13 @@
 #define N_CHANNELS 100000
 
 static struct weir_channel *channels[N_CHANNELS];
-static struct wi_world *world;
+static struct wi_process_view *view;
 static uint64_t now_nanos;
 
 static void refresh(void)
 {
     struct weir_error error;
-    if (wi_world_refresh(world, now_nanos, &error) != WEIR_OK) {
+    if (wi_process_view_refresh(view, now_nanos, &error) != WEIR_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         exit(1);
     }
@@ -61,7 +61,7 @@ int main(void)
             return 1;
         }
     }
-    if (wi_world_open_self(&world, &error) != WEIR_OK) {
+    if (wi_process_view_open_self(&view, &error) != WEIR_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 1;
     }
@@ -72,7 +72,7 @@ int main(void)
         {"read_100000_channels_with_rates", run_second, "read_100000_channels", 0, 0, 0},
     };
     bench_run(cases, sizeof(cases) / sizeof(cases[0]), NULL, 3, 15);
-    wi_world_close(world);
+    wi_process_view_close(view);
     weir_stop();
     return 0;
 }

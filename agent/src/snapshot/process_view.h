@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The world: what the exporter knows of one process, refreshed from its segment (or from elsewhere:
+ * The process view: what the exporter knows of one process, refreshed from its segment (or from elsewhere:
  * snapshot/foreign.h). Rows of all kinds,
  * each value one metric of the tables, with what must be remembered between two readings (rates,
  * ages, peaks, growth). No I/O but through its source; one thread at a time.
  *
- *     source (live mapping, or a file read by pread) -> wi_world_refresh -> rows -> encoders
+ *     source (live mapping, or a file read by pread) -> wi_process_view_refresh -> rows -> encoders
  */
-#ifndef WI_SNAPSHOT_WORLD_H
-#define WI_SNAPSHOT_WORLD_H
+#ifndef WI_SNAPSHOT_PROCESS_VIEW_H
+#define WI_SNAPSHOT_PROCESS_VIEW_H
 
 #include "segment/find.h"
 #include "segment/stem.h"
@@ -50,7 +50,7 @@ struct wi_row {
     struct wi_value value[WI_MAX_METRICS];
 };
 
-/* What does not change while a process lives. Strings live as long as the world. */
+/* What does not change while a process lives. Strings live as long as the process view. */
 struct wi_facts {
     char name[WEIR_NAME_MAX + 1]; /* the service's */
     char program[256];
@@ -75,18 +75,19 @@ struct wi_self {
     uint64_t rested_nanos;
 };
 
-struct wi_world;
+struct wi_process_view;
 
 /* Opens the segment of this very process. Fails: WEIR_E_STATE before weir_start. */
-enum weir_status wi_world_open_self(struct wi_world **ret_world, struct weir_error *ret_error);
+enum weir_status wi_process_view_open_self(struct wi_process_view **ret_view,
+                                           struct weir_error *ret_error);
 
 /* Opens a segment's file, of a living or a dead process. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED
  * (another user's), WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY, each with one line of text. */
-enum weir_status wi_world_open_file(const char *path, struct wi_world **ret_world,
-                                    struct weir_error *ret_error);
+enum weir_status wi_process_view_open_file(const char *path, struct wi_process_view **ret_view,
+                                           struct weir_error *ret_error);
 
 /* NULL is fine. */
-void wi_world_close(struct wi_world *world);
+void wi_process_view_close(struct wi_process_view *view);
 
 /*
  * Reads the segment and, while the process lives, its /proc facts, and derives everything. Rates,
@@ -94,57 +95,59 @@ void wi_world_close(struct wi_world *world);
  * CLOCK_MONOTONIC); reading more often refreshes counts and depths only.
  * Fails: WEIR_E_CORRUPT, WEIR_E_MEMORY, WEIR_E_SYSTEM: the rows are as they were.
  */
-enum weir_status wi_world_refresh(struct wi_world *world, uint64_t now_nanos,
-                                  struct weir_error *ret_error);
+enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t now_nanos,
+                                         struct weir_error *ret_error);
 
-/* Lets this world write the history of its process, when no other exporter does: for those that live
+/* Lets this process view write the history of its process, when no other exporter does: for those that live
  * as long as the process, not for one look at it. */
-void wi_world_record(struct wi_world *world);
+void wi_process_view_record(struct wi_process_view *view);
 
 /* In a forked child: closes the history that came along, which is the parent's. Frees nothing. */
-void wi_world_abandon(struct wi_world *world);
+void wi_process_view_abandon(struct wi_process_view *view);
 
 /* What was before, of this refresh; NULL when there is none. Borrowed until the next refresh. */
 struct wi_history;
-const struct wi_history *wi_world_history(const struct wi_world *world);
+const struct wi_history *wi_process_view_history(const struct wi_process_view *view);
 
-const struct wi_facts *wi_world_facts(const struct wi_world *world);
-enum wi_state wi_world_state(const struct wi_world *world);
+const struct wi_facts *wi_process_view_facts(const struct wi_process_view *view);
+enum wi_state wi_process_view_state(const struct wi_process_view *view);
 
 /* Whether its segment is this file; whether that file has lost its name. */
-bool wi_world_is(const struct wi_world *world, dev_t device, ino_t inode);
-bool wi_world_is_nameless(const struct wi_world *world);
-int64_t wi_world_unix_nanos(const struct wi_world *world);       /* of the last refresh */
-uint64_t wi_world_monotonic_nanos(const struct wi_world *world); /* of the last refresh */
+bool wi_process_view_is(const struct wi_process_view *view, dev_t device, ino_t inode);
+bool wi_process_view_is_nameless(const struct wi_process_view *view);
+int64_t wi_process_view_unix_nanos(const struct wi_process_view *view); /* of the last refresh */
+uint64_t wi_process_view_monotonic_nanos(
+    const struct wi_process_view *view); /* of the last refresh */
 
 /* What there is here at all, whatever rows there are now. Owns: static. */
-const struct wi_offer *wi_world_offer(const struct wi_world *world);
+const struct wi_offer *wi_process_view_offer(const struct wi_process_view *view);
 
 /* The moment (CLOCK_MONOTONIC) of which the rows tell: the last refresh, or when a process that has
  * ended was seen last. */
-uint64_t wi_world_as_of_nanos(const struct wi_world *world);
+uint64_t wi_process_view_as_of_nanos(const struct wi_process_view *view);
 
-/* The numbers that the wire adds to. Owns: the world's. */
-struct wi_self *wi_world_self(struct wi_world *world);
+/* The numbers that the wire adds to. Owns: the process view's. */
+struct wi_self *wi_process_view_self(struct wi_process_view *view);
 
 /* Rows of a kind, by slot. Each is built when it is asked for: borrowed until the next call for the
  * same kind; its name and texts, until the next refresh. NULL only past the count. */
-size_t wi_world_count(const struct wi_world *world, enum wi_kind kind);
-const struct wi_row *wi_world_row(const struct wi_world *world, enum wi_kind kind, size_t i);
+size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind kind);
+const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enum wi_kind kind,
+                                         size_t i);
 
 /*
  * Seats: where rows lie, the low half of their ids. A row keeps its seat as long as it lives, so that a
  * walk over the seats goes on where it was, whatever came and went. All kinds with a handle share one row
  * of seats, single tasks have another; `kind` says which. A seat may be free.
  */
-size_t wi_world_n_seats(const struct wi_world *world, enum wi_kind kind);
+size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind);
 
-/* The row of what has a handle, borrowed as that of wi_world_row; NULL: the seat is free. */
-const struct wi_row *wi_world_seated(const struct wi_world *world, size_t seat,
-                                     enum wi_kind *ret_kind);
+/* The row of what has a handle, borrowed as that of wi_process_view_row; NULL: the seat is free. */
+const struct wi_row *wi_process_view_seated(const struct wi_process_view *view, size_t seat,
+                                            enum wi_kind *ret_kind);
 
 /* When its handle was opened; 0: unknown. */
-int64_t wi_world_opened_unix_nanos(const struct wi_world *world, size_t seat);
+int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t seat);
 
 /* A single task without its histograms: what somebody looks at who looks at thousands each second. */
 enum wi_look_state { WI_LOOK_IDLE, WI_LOOK_SCHEDULED, WI_LOOK_RUNNING, WI_LOOK_DONE };
@@ -160,12 +163,14 @@ struct wi_look {
 };
 
 /* The task that has the seat now, which may have come after the last refresh. False: none has. */
-bool wi_world_look(const struct wi_world *world, size_t seat, struct wi_look *ret_look);
+bool wi_process_view_look(const struct wi_process_view *view, size_t seat,
+                          struct wi_look *ret_look);
 
 /* The merged histogram behind a metric of type WI_TYPE_HISTOGRAM, since the start; NULL when
  * nothing was measured yet. Borrowed until the next call or refresh. */
-const struct weir_histogram *wi_world_histogram(struct wi_world *world, enum wi_kind kind,
-                                                const struct wi_row *row, int metric);
+const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
+                                                       enum wi_kind kind, const struct wi_row *row,
+                                                       int metric);
 
 /* The upper bound of a bucket in nanoseconds; UINT64_MAX for the last. */
 uint64_t wi_histogram_bound(unsigned bucket);
@@ -194,9 +199,10 @@ struct wi_warning {
     double number[WI_WARNING_N_NUMBERS];
 };
 
-/* Findings: replaces the rows of kind WI_WARNING. Called by wi_world_refresh through
+/* Findings: replaces the rows of kind WI_WARNING. Called by wi_process_view_refresh through
  * finding/finding.h. Fails: WEIR_E_LIMIT, WEIR_E_MEMORY. */
-void wi_world_clear_warnings(struct wi_world *world);
-enum weir_status wi_world_add_warning(struct wi_world *world, const struct wi_warning *warning);
+void wi_process_view_clear_warnings(struct wi_process_view *view);
+enum weir_status wi_process_view_add_warning(struct wi_process_view *view,
+                                             const struct wi_warning *warning);
 
 #endif
