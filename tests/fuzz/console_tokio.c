@@ -64,8 +64,9 @@ static void check_row(struct wi_process_view *view, enum wi_kind kind, const str
     FUZZ_CHECK(strlen(row->name) <= WEIR_NAME_MAX || kind == WI_WARNING);
     for (size_t i = 0; i < WI_MAX_METRICS; i++) {
         const struct wi_value *value = &row->value[i];
-        FUZZ_CHECK(value->type == WI_ABSENT ||
-                   (i < table->n_metrics && wi_offer_has(wi_process_view_offer(view), kind, i)));
+        FUZZ_CHECK(
+            value->type == WI_ABSENT ||
+            (i < table->n_metrics && wi_catalog_has(wi_process_view_catalog(view), kind, i)));
         if (value->type == WI_TEXT) {
             check_text(value->u.text);
         } else if (value->type == WI_F64) {
@@ -84,7 +85,7 @@ static void check_view(struct wi_process_view *view)
 {
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         size_t n = wi_process_view_count(view, (enum wi_kind)kind);
-        FUZZ_CHECK(n == 0 || wi_process_view_offer(view)->fields[kind]);
+        FUZZ_CHECK(n == 0 || wi_process_view_catalog(view)->fields[kind]);
         for (size_t i = 0; i < n; i++) {
             check_row(view, (enum wi_kind)kind, wi_process_view_row(view, (enum wi_kind)kind, i));
         }

@@ -99,14 +99,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (strlen(domain) > WEIR_NAME_MAX) {
         domain[WEIR_NAME_MAX] = '\0';
     }
-    enum weir_status status = wi_topic_parse(asked, domain, wi_offer_of_segments(), &topic, &error);
+    enum weir_status status =
+        wi_topic_parse(asked, domain, wi_catalog_of_segments(), &topic, &error);
     if (status == WEIR_OK) {
         FUZZ_CHECK(topic.kinds != 0 && strcmp(topic.text, asked) == 0);
         use_topic(&topic, domain, name);
     } else {
         FUZZ_CHECK(status == WEIR_E_NOT_FOUND || status == WEIR_E_ARGUMENT);
         FUZZ_CHECK(error.text[0] && (!is_shown(domain) || is_shown(error.text)));
-        FUZZ_CHECK(wi_topic_parse(asked, domain, wi_offer_of_segments(), &topic, NULL) == status);
+        FUZZ_CHECK(wi_topic_parse(asked, domain, wi_catalog_of_segments(), &topic, NULL) == status);
     }
     match_glob(asked, name);
     free(domain);

@@ -310,7 +310,7 @@ void fake_view_set_history(struct wi_process_view *view, const struct wi_history
     view->history = history;
 }
 
-void fake_view_offer(struct wi_process_view *taken_view)
+void fake_view_catalog(struct wi_process_view *taken_view)
 {
     fake_offered = taken_view;
 }
@@ -388,10 +388,10 @@ const struct wi_facts *wi_process_view_facts(const struct wi_process_view *view)
     return &view->facts;
 }
 
-const struct wi_offer *wi_process_view_offer(const struct wi_process_view *view)
+const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *view)
 {
     (void)view;
-    return wi_offer_of_segments();
+    return wi_catalog_of_segments();
 }
 
 bool wi_process_view_is(const struct wi_process_view *view, dev_t device, ino_t inode)

@@ -68,6 +68,6 @@ void fake_view_set_history(struct wi_process_view *view, const struct wi_history
 
 /* The process view that the next wi_process_view_open_self or wi_process_view_open_file gives away; without one they
  * fail with WEIR_E_STATE and WEIR_E_NOT_FOUND. */
-void fake_view_offer(struct wi_process_view *taken_view);
+void fake_view_catalog(struct wi_process_view *taken_view);
 
 #endif

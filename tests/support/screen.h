@@ -13,7 +13,7 @@
 
 #include "model/query.h"
 #include "model/ui.h"
-#include "snapshot/offer.h"
+#include "snapshot/catalog.h"
 #include "view/view.h"
 
 #define SCREEN_MAX_ROWS    400
@@ -106,9 +106,9 @@ static inline void screen_count(struct screen *screen, int kind, const char *nam
     to->max = bound - bound / 20 > to->max ? bound - bound / 20 : to->max;
 }
 
-/* All metrics that an offer has, as a server describes them. */
-static inline void screen_describe_offer(struct screen *screen, uint32_t pid, const char *state,
-                                         const struct wi_offer *offer)
+/* All metrics that an catalog has, as a server describes them. */
+static inline void screen_describe_catalog(struct screen *screen, uint32_t pid, const char *state,
+                                           const struct wi_catalog *catalog)
 {
     Weir__V1__Metric metric[WI_N_KINDS * WI_MAX_METRICS], *pointer[WI_N_KINDS * WI_MAX_METRICS];
     Weir__V1__Description description = WEIR__V1__DESCRIPTION__INIT;
@@ -117,7 +117,7 @@ static inline void screen_describe_offer(struct screen *screen, uint32_t pid, co
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         for (size_t i = 0; i < table->n_metrics; i++) {
-            if (!wi_offer_has(offer, (enum wi_kind)kind, i)) {
+            if (!wi_catalog_has(catalog, (enum wi_kind)kind, i)) {
                 continue;
             }
             Weir__V1__Metric *to = &metric[n];
@@ -148,7 +148,7 @@ static inline void screen_describe_offer(struct screen *screen, uint32_t pid, co
 
 static inline void screen_describe(struct screen *screen, uint32_t pid, const char *state)
 {
-    screen_describe_offer(screen, pid, state, wi_offer_of_segments());
+    screen_describe_catalog(screen, pid, state, wi_catalog_of_segments());
 }
 
 static inline void screen_init(struct screen *screen)

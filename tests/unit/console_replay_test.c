@@ -62,7 +62,7 @@ static struct wc_link *open_live(void)
         fake_view_set_text(view, row, WI_SENDER_CHANNEL, i % 2 ? "channel3" : "channel4");
         fake_view_set_u64(row, WI_SENDER_IN_FLIGHT, i);
     }
-    fake_view_offer(view);
+    fake_view_catalog(view);
     if (wc_link_open(&target, &link, &error) != WC_OK) {
         fail_msg("%s", error.text);
     }

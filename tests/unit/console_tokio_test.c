@@ -561,18 +561,19 @@ static void silence_and_pause_are_warned_of(void **state)
 static void a_view_offers_what_tokio_has(void **state)
 {
     struct fixture *fixture = *state;
-    const struct wi_offer *offer = wi_process_view_offer(fixture->view);
+    const struct wi_catalog *catalog = wi_process_view_catalog(fixture->view);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        bool has_any = offer->fields[kind] != 0;
-        assert_true(has_any == (offer->absence[kind] == NULL));
-        assert_int_equal(offer->fields[kind] >> wi_metric_table((enum wi_kind)kind)->n_metrics, 0);
+        bool has_any = catalog->fields[kind] != 0;
+        assert_true(has_any == (catalog->absence[kind] == NULL));
+        assert_int_equal(catalog->fields[kind] >> wi_metric_table((enum wi_kind)kind)->n_metrics,
+                         0);
     }
-    assert_int_equal(wi_offer_find(offer, WI_SEMAPHORE, "permits"), WI_SEMAPHORE_AVAILABLE);
-    assert_int_equal(wi_offer_find(offer, WI_SEMAPHORE, "available"), WI_SEMAPHORE_AVAILABLE);
-    assert_int_equal(wi_offer_find(offer, WI_SEMAPHORE, "saturation"), -1);
-    assert_int_equal(wi_offer_find(wi_offer_of_segments(), WI_SEMAPHORE, "permits"),
+    assert_int_equal(wi_catalog_find(catalog, WI_SEMAPHORE, "permits"), WI_SEMAPHORE_AVAILABLE);
+    assert_int_equal(wi_catalog_find(catalog, WI_SEMAPHORE, "available"), WI_SEMAPHORE_AVAILABLE);
+    assert_int_equal(wi_catalog_find(catalog, WI_SEMAPHORE, "saturation"), -1);
+    assert_int_equal(wi_catalog_find(wi_catalog_of_segments(), WI_SEMAPHORE, "permits"),
                      WI_SEMAPHORE_PERMITS);
-    assert_int_equal(wi_offer_find(wi_offer_of_segments(), WI_SINGLE, "fields"), -1);
+    assert_int_equal(wi_catalog_find(wi_catalog_of_segments(), WI_SINGLE, "fields"), -1);
     assert_int_equal(wi_process_view_count(fixture->view, WI_PROCESS), 0);
     assert_null(wi_process_view_history(fixture->view));
 }

@@ -243,10 +243,10 @@ static void tabs_carry_the_colour_of_their_worst(void **state)
 static void a_server_of_old_has_its_warnings_by_name(void **state)
 {
     (void)state;
-    struct wi_offer old = *wi_offer_of_segments();
+    struct wi_catalog old = *wi_catalog_of_segments();
     old.fields[WI_WARNING] &=
         ~(UINT64_C(1) << WI_WARNING_SUBJECT_KIND | UINT64_C(1) << WI_WARNING_SUBJECT_ID);
-    screen_describe_offer(&screen, 4822, "running", &old);
+    screen_describe_catalog(&screen, 4822, "running", &old);
     screen_say(&screen, WI_WARNING, "w1", "severity", "critical");
     screen_say(&screen, WI_WARNING, "w1", "subject", "semaphore/permits");
     screen_show(&screen, 24, 80);

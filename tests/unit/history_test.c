@@ -355,7 +355,7 @@ static void the_busiest_are_followed_in_whatever_order_they_come(void **state)
         for (uint32_t i = 0; i < 10000; i++) {
             /* 7919 has no factor in common with 10,000: each slot comes once. */
             uint32_t slot = order == 0 ? i : order == 1 ? 9999 - i : i * 7919 % 10000;
-            wi_track_offer(&choice, WI_CHANNEL, slot, slot % 5000, false);
+            wi_track_catalog(&choice, WI_CHANNEL, slot, slot % 5000, false);
         }
         assert_int_equal(wi_track_end(&choice, slots), WI_HISTORY_TRACKS);
         /* Of two with the same traffic the lower slot: 62 pairs, 4938 to 4999 and 9938 to 9999. */
@@ -372,13 +372,13 @@ static void few_of_a_kind_are_not_crowded_out(void **state)
     uint32_t slots[WI_HISTORY_TRACKS];
     memset(&choice, 0, sizeof(choice));
     for (uint32_t i = 0; i < 1000; i++) {
-        wi_track_offer(&choice, WI_CHANNEL, i, 1000000 + i, false);
+        wi_track_catalog(&choice, WI_CHANNEL, i, 1000000 + i, false);
     }
     for (uint32_t i = 0; i < 3; i++) {
-        wi_track_offer(&choice, WI_GAUGE, 2000 + i, i, false);
+        wi_track_catalog(&choice, WI_GAUGE, 2000 + i, i, false);
     }
     for (uint32_t i = 0; i < 40; i++) {
-        wi_track_offer(&choice, WI_SEMAPHORE, 3000 + i, i, false);
+        wi_track_catalog(&choice, WI_SEMAPHORE, 3000 + i, i, false);
     }
     size_t n = wi_track_end(&choice, slots);
     size_t n_of[3] = {0};
@@ -399,16 +399,16 @@ static void who_is_followed_stays_until_another_is_twice_as_busy(void **state)
     for (uint64_t rival = 0; rival <= 400; rival += 100) {
         memset(&choice, 0, sizeof(choice));
         for (uint32_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-            wi_track_offer(&choice, WI_CHANNEL, 1000 + i, i == 7 ? 150 : 1000, true);
+            wi_track_catalog(&choice, WI_CHANNEL, 1000 + i, i == 7 ? 150 : 1000, true);
         }
-        wi_track_offer(&choice, WI_CHANNEL, 1, rival, false);
+        wi_track_catalog(&choice, WI_CHANNEL, 1, rival, false);
         size_t n = wi_track_end(&choice, slots);
         assert_int_equal(n, WI_HISTORY_TRACKS);
         assert_int_equal(has(slots, n, 1), rival > 300);
         assert_int_equal(has(slots, n, 1007), rival <= 300);
     }
     memset(&choice, 0, sizeof(choice));
-    wi_track_offer(&choice, WI_CHANNEL, 5, UINT64_MAX, true); /* no overflow of the weight */
+    wi_track_catalog(&choice, WI_CHANNEL, 5, UINT64_MAX, true); /* no overflow of the weight */
     assert_int_equal(wi_track_end(&choice, slots), 1);
 }
 

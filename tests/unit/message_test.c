@@ -107,7 +107,7 @@ static void description_has_every_metric_and_the_facts(void **state)
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         for (size_t i = 0; i < table->n_metrics; i++) {
-            if (!wi_offer_has(wi_offer_of_segments(), (enum wi_kind)kind, i)) {
+            if (!wi_catalog_has(wi_catalog_of_segments(), (enum wi_kind)kind, i)) {
                 assert_true(kind == WI_SINGLE || kind > WI_SENDER);
                 continue;
             }
@@ -504,7 +504,7 @@ static void topic_of(const char *text, struct wi_topic *ret_topic)
 {
     struct weir_error error = {""};
     enum weir_status status =
-        wi_topic_parse(text, "game", wi_offer_of_segments(), ret_topic, &error);
+        wi_topic_parse(text, "game", wi_catalog_of_segments(), ret_topic, &error);
     if (status != WEIR_OK) {
         fail_msg("%s: %s", text, error.text);
     }

@@ -15,7 +15,7 @@ static struct weir_error error;
 static void assert_parses(const char *text)
 {
     error.text[0] = 0;
-    if (wi_topic_parse(text, "game", wi_offer_of_segments(), &topic, &error) != WEIR_OK) {
+    if (wi_topic_parse(text, "game", wi_catalog_of_segments(), &topic, &error) != WEIR_OK) {
         fail_msg("%s: %s", text, error.text);
     }
     assert_string_equal(topic.text, text);
@@ -26,7 +26,7 @@ static void assert_fails(const char *text, enum weir_status status, const char *
     struct wi_topic untouched;
     memset(&untouched, 0xa5, sizeof(untouched));
     memcpy(&topic, &untouched, sizeof(topic));
-    enum weir_status got = wi_topic_parse(text, "game", wi_offer_of_segments(), &topic, &error);
+    enum weir_status got = wi_topic_parse(text, "game", wi_catalog_of_segments(), &topic, &error);
     if (got != status || !strstr(error.text, part)) {
         fail_msg("%s: status %d, text <%s>, expected <%s>", text, got, error.text, part);
     }
@@ -93,7 +93,7 @@ static void domain_may_hold_slashes(void **state)
 {
     (void)state;
     assert_int_equal(
-        wi_topic_parse("a/b/channel/depth/x/y", "a/b", wi_offer_of_segments(), &topic, NULL),
+        wi_topic_parse("a/b/channel/depth/x/y", "a/b", wi_catalog_of_segments(), &topic, NULL),
         WEIR_OK);
     assert_true(wi_topic_matches(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "x/y"));
 }
@@ -184,7 +184,7 @@ static void errors_are_printable(void **state)
 {
     (void)state;
     assert_int_equal(wi_topic_parse("ga\x1b[2Jme\n\xff/channel/size", "game",
-                                    wi_offer_of_segments(), &topic, &error),
+                                    wi_catalog_of_segments(), &topic, &error),
                      WEIR_E_NOT_FOUND);
     for (const char *at = error.text; *at; at++) {
         assert_in_range(*at, ' ', '~');
@@ -209,7 +209,7 @@ static void mutations_never_harm(void **state)
             text[length + 1] = 0;
             length = strlen(text);
         }
-        if (wi_topic_parse(text, "game", wi_offer_of_segments(), &topic, &error) == WEIR_OK) {
+        if (wi_topic_parse(text, "game", wi_catalog_of_segments(), &topic, &error) == WEIR_OK) {
             char line[512];
             wi_topic_matches(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves");
             wi_topic_write(&topic, "game", WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", line, 512);

@@ -206,7 +206,7 @@ static struct select_entry select_entry(const struct select_heap *heap, const st
     return entry;
 }
 
-static void select_offer(struct select_heap *heap, const struct wi_row *row, uint32_t place)
+static void select_catalog(struct select_heap *heap, const struct wi_row *row, uint32_t place)
 {
     struct select_entry entry = select_entry(heap, row, place);
     if (heap->n_entries == heap->room) {
@@ -292,7 +292,7 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
         const struct wi_row *row = wi_process_view_row(view, query->kind, i);
         if (select_passes(query, row)) {
             matching++;
-            select_offer(&heap, row, (uint32_t)i);
+            select_catalog(&heap, row, (uint32_t)i);
         }
     }
     select_sort(&heap);

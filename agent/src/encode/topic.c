@@ -34,14 +34,14 @@ static bool topic_part_is(struct topic_part part, const char *word)
 /* What topics there are. */
 struct topic_scope {
     const char *domain;
-    const struct wi_offer *offer;
+    const struct wi_catalog *catalog;
 };
 
-static uint32_t topic_all(const struct wi_offer *offer)
+static uint32_t topic_all(const struct wi_catalog *catalog)
 {
     uint32_t kinds = 0;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        kinds |= offer->fields[kind] ? UINT32_C(1) << kind : 0;
+        kinds |= catalog->fields[kind] ? UINT32_C(1) << kind : 0;
     }
     return kinds;
 }
@@ -54,14 +54,14 @@ static bool topic_part_is_wild(struct topic_part part)
 /* ---- what is near -------------------------------------------------------------------------- */
 
 /* The index of the kind whose name is nearest, or -1. */
-static int topic_nearest_kind(struct topic_part asked, const struct wi_offer *offer)
+static int topic_nearest_kind(struct topic_part asked, const struct wi_catalog *catalog)
 {
     int best = -1;
     unsigned least = WI_WORD_MAX;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         unsigned distance =
             wi_word_distance(asked.at, asked.length, wi_metric_table((enum wi_kind)kind)->name);
-        if (offer->fields[kind] && distance < least && wi_word_is_near(asked.length, distance)) {
+        if (catalog->fields[kind] && distance < least && wi_word_is_near(asked.length, distance)) {
             best = kind;
             least = distance;
         }
@@ -71,7 +71,7 @@ static int topic_nearest_kind(struct topic_part asked, const struct wi_offer *of
 
 /* The nearest field of the kinds in the set, or NULL; ret_kind: the kind that has it. */
 static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
-                                       const struct wi_offer *offer, enum wi_kind *ret_kind)
+                                       const struct wi_catalog *catalog, enum wi_kind *ret_kind)
 {
     const char *best = NULL;
     unsigned least = WI_WORD_MAX;
@@ -82,7 +82,7 @@ static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
         }
         for (size_t i = 0; i <= table->n_metrics; i++) {
             bool is_size = i == table->n_metrics;
-            if (is_size ? kind != WI_CHANNEL : !wi_offer_has(offer, (enum wi_kind)kind, i)) {
+            if (is_size ? kind != WI_CHANNEL : !wi_catalog_has(catalog, (enum wi_kind)kind, i)) {
                 continue;
             }
             const char *field = is_size ? "size" : table->metrics[i].field;
@@ -124,7 +124,7 @@ static enum weir_status topic_malformed(struct weir_error *ret_error, const char
 
 /* The words of a list that were to be had, for errors without a near one. */
 static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fields,
-                       const struct wi_offer *offer)
+                       const struct wi_catalog *catalog)
 {
     size_t length = 0;
     ret_text[0] = 0;
@@ -137,7 +137,7 @@ static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fiel
         }
         for (size_t i = 0; i < (of_fields ? table->n_metrics : 1); i++) {
             const char *word = of_fields ? table->metrics[i].field : table->name;
-            if (of_fields && !wi_offer_has(offer, (enum wi_kind)kind, i)) {
+            if (of_fields && !wi_catalog_has(catalog, (enum wi_kind)kind, i)) {
                 continue;
             }
             if (length + strlen(word) + 3 > room) {
@@ -155,7 +155,7 @@ static enum weir_status topic_unknown(struct weir_error *ret_error, const struct
                                       uint32_t kinds)
 {
     const char *domain = scope->domain;
-    const struct wi_offer *offer = scope->offer;
+    const struct wi_catalog *catalog = scope->catalog;
     char kind_text[TOPIC_SHOWN_MAX + 4] = "+";
     char field_text[TOPIC_SHOWN_MAX + 4] = "#";
     char name_text[TOPIC_SHOWN_MAX + 4] = "";
@@ -165,18 +165,18 @@ static enum weir_status topic_unknown(struct weir_error *ret_error, const struct
     }
     const char *kind = topic_show(parts->kind, kind_text);
     if (kinds == 0) {
-        int nearest = topic_nearest_kind(parts->kind, offer);
+        int nearest = topic_nearest_kind(parts->kind, catalog);
         kinds = nearest < 0 ? 0 : UINT32_C(1) << nearest;
         kind = nearest < 0 ? NULL : wi_metric_table((enum wi_kind)nearest)->name;
     }
     const char *field = parts->field.at ? topic_show(parts->field, field_text) : "#";
     bool is_known = topic_part_is_wild(parts->field);
     for (int i = 0; i < WI_N_KINDS; i++) {
-        is_known |= (kinds >> i & 1U) && wi_offer_find(offer, (enum wi_kind)i, field) >= 0;
+        is_known |= (kinds >> i & 1U) && wi_catalog_find(catalog, (enum wi_kind)i, field) >= 0;
     }
     if (kind && parts->field.at && !is_known) {
         enum wi_kind owner = WI_CHANNEL;
-        field = topic_nearest_field(parts->field, kinds, offer, &owner);
+        field = topic_nearest_field(parts->field, kinds, catalog, &owner);
         kind = field && topic_part_is(parts->kind, "+") ? wi_metric_table(owner)->name : kind;
     }
     if (topic_part_is(parts->kind, "#")) {
@@ -187,7 +187,7 @@ static enum weir_status topic_unknown(struct weir_error *ret_error, const struct
         snprintf(ret_error->text, sizeof(ret_error->text), "%s; did you mean %.64s/%s/%s%s%s?",
                  problem, domain, kind, field, parts->name.at ? "/" : "", name_text);
     } else {
-        topic_list(list, sizeof(list), kind ? kinds : topic_all(offer), kind != NULL, offer);
+        topic_list(list, sizeof(list), kind ? kinds : topic_all(catalog), kind != NULL, catalog);
         snprintf(ret_error->text, sizeof(ret_error->text), "%s; there are %s", problem, list);
     }
     return WEIR_E_NOT_FOUND;
@@ -265,14 +265,15 @@ static const char *topic_shape_problem(const char *text, const struct topic_part
     return NULL;
 }
 
-static uint32_t topic_kinds(struct topic_part part, const struct wi_offer *offer)
+static uint32_t topic_kinds(struct topic_part part, const struct wi_catalog *catalog)
 {
     if (!part.at || topic_part_is_wild(part)) {
-        return topic_all(offer);
+        return topic_all(catalog);
     }
     uint32_t kinds = 0;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        if (offer->fields[kind] && topic_part_is(part, wi_metric_table((enum wi_kind)kind)->name)) {
+        if (catalog->fields[kind] &&
+            topic_part_is(part, wi_metric_table((enum wi_kind)kind)->name)) {
             kinds |= UINT32_C(1) << kind;
         }
     }
@@ -280,18 +281,18 @@ static uint32_t topic_kinds(struct topic_part part, const struct wi_offer *offer
 }
 
 /* Why there is no kind of this name, or of one near it, where that is known; or NULL. */
-static const char *topic_absence(struct topic_part part, const struct wi_offer *offer)
+static const char *topic_absence(struct topic_part part, const struct wi_catalog *catalog)
 {
     const char *absence = NULL;
     unsigned least = WI_WORD_MAX;
-    if (topic_nearest_kind(part, offer) >= 0) {
+    if (topic_nearest_kind(part, catalog) >= 0) {
         return NULL;
     }
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         unsigned distance =
             wi_word_distance(part.at, part.length, wi_metric_table((enum wi_kind)kind)->name);
-        if (offer->absence[kind] && distance < least && wi_word_is_near(part.length, distance)) {
-            absence = offer->absence[kind];
+        if (catalog->absence[kind] && distance < least && wi_word_is_near(part.length, distance)) {
+            absence = catalog->absence[kind];
             least = distance;
         }
     }
@@ -307,11 +308,11 @@ static void topic_copy(char *ret_text, size_t room, struct topic_part part)
 
 /* Fills the fields of the topic's kinds; kinds that have no such field fall out. */
 static void topic_fields(struct wi_topic *topic, struct topic_part part,
-                         const struct wi_offer *offer)
+                         const struct wi_catalog *catalog)
 {
     if (!part.at || topic_part_is_wild(part)) {
         for (int kind = 0; kind < WI_N_KINDS; kind++) {
-            topic->fields[kind] = topic->kinds >> kind & 1U ? offer->fields[kind] : 0;
+            topic->fields[kind] = topic->kinds >> kind & 1U ? catalog->fields[kind] : 0;
         }
         return;
     }
@@ -322,7 +323,7 @@ static void topic_fields(struct wi_topic *topic, struct topic_part part,
     topic_copy(topic->field_as_asked, sizeof(topic->field_as_asked), part);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         int metric = topic->kinds >> kind & 1U
-                         ? wi_offer_find(offer, (enum wi_kind)kind, topic->field_as_asked)
+                         ? wi_catalog_find(catalog, (enum wi_kind)kind, topic->field_as_asked)
                          : -1;
         if (metric < 0) {
             topic->kinds &= ~(UINT32_C(1) << kind);
@@ -333,10 +334,10 @@ static void topic_fields(struct wi_topic *topic, struct topic_part part,
 }
 
 /* Whether the topic begins with its KIND, as if there were no domain. */
-static bool topic_has_no_domain(const struct topic_parts *parts, const struct wi_offer *offer)
+static bool topic_has_no_domain(const struct topic_parts *parts, const struct wi_catalog *catalog)
 {
     return parts->kind.at && !topic_part_is_wild(parts->domain) &&
-           topic_kinds(parts->domain, offer) && topic_kinds(parts->kind, offer) == 0;
+           topic_kinds(parts->domain, catalog) && topic_kinds(parts->kind, catalog) == 0;
 }
 
 static enum weir_status topic_unknown_domain(struct weir_error *ret_error,
@@ -347,36 +348,38 @@ static enum weir_status topic_unknown_domain(struct weir_error *ret_error,
     char problem[192];
     snprintf(problem, sizeof(problem), "no topics of \"%s\" here, this is \"%.64s\"",
              topic_show(parts->domain, shown), scope->domain);
-    if (topic_has_no_domain(parts, scope->offer)) {
+    if (topic_has_no_domain(parts, scope->catalog)) {
         struct topic_parts moved = {.kind = parts->domain, .field = parts->kind};
         if (parts->field.at) {
             moved.name = (struct topic_part){parts->field.at, strlen(parts->field.at)};
         }
         return topic_unknown(ret_error, scope, &moved, problem,
-                             topic_kinds(parts->domain, scope->offer));
+                             topic_kinds(parts->domain, scope->catalog));
     }
-    return topic_unknown(ret_error, scope, parts, problem, topic_kinds(parts->kind, scope->offer));
+    return topic_unknown(ret_error, scope, parts, problem,
+                         topic_kinds(parts->kind, scope->catalog));
 }
 
-enum weir_status wi_topic_parse(const char *text, const char *domain, const struct wi_offer *offer,
-                                struct wi_topic *ret_topic, struct weir_error *ret_error)
+enum weir_status wi_topic_parse(const char *text, const char *domain,
+                                const struct wi_catalog *catalog, struct wi_topic *ret_topic,
+                                struct weir_error *ret_error)
 {
-    struct topic_scope scope = {domain, offer};
+    struct topic_scope scope = {domain, catalog};
     struct topic_parts parts = topic_cut(text, domain);
     char shown[TOPIC_SHOWN_MAX + 4];
     char problem[192];
     struct wi_topic topic = {0};
     bool is_here = topic_part_is(parts.domain, domain) || topic_part_is_wild(parts.domain);
     const char *malformed = topic_shape_problem(text, &parts);
-    if (malformed && (is_here || !topic_has_no_domain(&parts, offer))) {
+    if (malformed && (is_here || !topic_has_no_domain(&parts, catalog))) {
         return topic_malformed(ret_error, domain, malformed);
     }
     if (!is_here) {
         return topic_unknown_domain(ret_error, &scope, &parts);
     }
-    topic.kinds = topic_kinds(parts.kind, offer);
+    topic.kinds = topic_kinds(parts.kind, catalog);
     if (topic.kinds == 0) {
-        const char *absence = topic_absence(parts.kind, offer);
+        const char *absence = topic_absence(parts.kind, catalog);
         if (absence) {
             wi_error_set(ret_error, "%s", absence);
             return WEIR_E_NOT_FOUND;
@@ -385,7 +388,7 @@ enum weir_status wi_topic_parse(const char *text, const char *domain, const stru
         return topic_unknown(ret_error, &scope, &parts, problem, 0);
     }
     uint32_t kinds = topic.kinds;
-    topic_fields(&topic, parts.field, offer);
+    topic_fields(&topic, parts.field, catalog);
     if (topic.kinds == 0) {
         snprintf(problem, sizeof(problem), "no field \"%s\"", topic_show(parts.field, shown));
         return topic_unknown(ret_error, &scope, &parts, problem, kinds);

@@ -17,12 +17,13 @@ struct wi_topic {
     char field_as_asked[64]; /* "size" stays "size" in the lines */
 };
 
-/* Parses a topic for a service of this name, that has what the offer says. Fails: WEIR_E_NOT_FOUND
+/* Parses a topic for a service of this name, that has what the catalog says. Fails: WEIR_E_NOT_FOUND
  * for an unknown DOMAIN, KIND or FIELD: the error names the nearest topics ("did you mean
  * game/channel/size?") or says why there is no such kind; WEIR_E_ARGUMENT for one that is no topic
  * at all. */
-enum weir_status wi_topic_parse(const char *text, const char *domain, const struct wi_offer *offer,
-                                struct wi_topic *ret_topic, struct weir_error *ret_error);
+enum weir_status wi_topic_parse(const char *text, const char *domain,
+                                const struct wi_catalog *catalog, struct wi_topic *ret_topic,
+                                struct weir_error *ret_error);
 
 /* Whether a row's metric belongs to the topic. */
 bool wi_topic_matches(const struct wi_topic *topic, enum wi_kind kind, int metric,

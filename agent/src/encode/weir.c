@@ -152,11 +152,11 @@ static enum weir_status weir_result(const struct wi_buffer *buffer)
     return buffer->length <= WI_MESSAGE_MAX ? WEIR_OK : WEIR_E_LIMIT;
 }
 
-static void weir_metric(struct wi_buffer *buffer, const struct wi_offer *offer, enum wi_kind kind,
-                        size_t index)
+static void weir_metric(struct wi_buffer *buffer, const struct wi_catalog *catalog,
+                        enum wi_kind kind, size_t index)
 {
     const struct wi_metric *metric = &wi_metric_table(kind)->metrics[index];
-    const struct wi_offer_words *words = wi_offer_words(offer, kind, (int)index);
+    const struct wi_catalog_words *words = wi_catalog_words(catalog, kind, (int)index);
     size_t mark = wi_pack_begin(buffer, 9);
     wi_pack_u64(buffer, 1, kind);
     wi_pack_u64(buffer, 2, index);
@@ -174,7 +174,7 @@ enum weir_status wi_weir_description(const struct wi_process_view *view, const c
                                      struct wi_buffer *buffer)
 {
     const struct wi_facts *facts = wi_process_view_facts(view);
-    const struct wi_offer *offer = wi_process_view_offer(view);
+    const struct wi_catalog *catalog = wi_process_view_catalog(view);
     wi_pack_u64(buffer, 1, WI_PROTOCOL_VERSION);
     wi_pack_text(buffer, 2, facts->version);
     wi_pack_text(buffer, 3, facts->name);
@@ -185,19 +185,19 @@ enum weir_status wi_weir_description(const struct wi_process_view *view, const c
     wi_pack_text(buffer, 8, http_address);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         uint8_t columns[WI_MAX_METRICS];
-        size_t n = wi_offer_columns(offer, (enum wi_kind)kind, columns);
+        size_t n = wi_catalog_columns(catalog, (enum wi_kind)kind, columns);
         for (size_t i = 0; i < n; i++) {
-            weir_metric(buffer, offer, (enum wi_kind)kind, columns[i]);
+            weir_metric(buffer, catalog, (enum wi_kind)kind, columns[i]);
         }
     }
     wi_pack_text(buffer, 10, facts->path);
     wi_pack_text(buffer, 11, notice);
     wi_pack_text(buffer, 12, grpc_address);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        if (offer->absence[kind]) {
+        if (catalog->absence[kind]) {
             size_t mark = wi_pack_begin(buffer, 13);
             wi_pack_u64(buffer, 1, (uint64_t)kind);
-            wi_pack_text(buffer, 2, offer->absence[kind]);
+            wi_pack_text(buffer, 2, catalog->absence[kind]);
             wi_pack_end(buffer, mark);
         }
     }
@@ -311,7 +311,7 @@ static bool weir_page_table(const struct wi_process_view *view, struct wi_snapsh
 {
     enum wi_kind kind = (enum wi_kind)snapshot->kind;
     uint8_t columns[WI_MAX_METRICS];
-    size_t n_columns = wi_offer_columns(wi_process_view_offer(view), kind, columns);
+    size_t n_columns = wi_catalog_columns(wi_process_view_catalog(view), kind, columns);
     if (n_columns == 0) {
         return true;
     }

@@ -251,7 +251,7 @@ static bool service_query_columns(const struct wi_process_view *view, const Weir
     }
     if (asked->n_columns == 0) {
         query->n_columns =
-            wi_offer_columns(wi_process_view_offer(view), query->kind, query->columns);
+            wi_catalog_columns(wi_process_view_catalog(view), query->kind, query->columns);
         return true;
     }
     query->n_columns = asked->n_columns;
@@ -390,7 +390,7 @@ static bool service_topics(struct service_call *self, char **texts, size_t n_tex
             return false;
         }
         enum weir_status status = wi_topic_parse(
-            texts[i], domain, wi_process_view_offer(self->view), &ret_topics[i], &error);
+            texts[i], domain, wi_process_view_catalog(self->view), &ret_topics[i], &error);
         if (status != WEIR_OK) {
             wi_fault_set(ret_fault,
                          status == WEIR_E_NOT_FOUND ? WI_RPC_NOT_FOUND : WI_RPC_INVALID_ARGUMENT,

@@ -214,8 +214,8 @@ static void past_choose(struct wi_process_view *view)
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
             uint32_t id = view->order[kind][i];
-            wi_track_offer(choice, (enum wi_kind)kind, id, past_traffic(view, id),
-                           view->slots[id].track != 0);
+            wi_track_catalog(choice, (enum wi_kind)kind, id, past_traffic(view, id),
+                             view->slots[id].track != 0);
         }
     }
     size_t n = wi_track_end(choice, slots);

@@ -101,8 +101,8 @@ void wi_process_view_close(struct wi_process_view *view)
     if (!view) {
         return;
     }
-    if (view->foreign) {
-        wi_foreign_close(view);
+    if (view->provider) {
+        wi_provider_close(view);
         return;
     }
     for (size_t i = 0; i < view->n_slots; i++) {
@@ -261,8 +261,8 @@ enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t 
                                          struct weir_error *ret_error)
 {
     struct timespec now;
-    if (view->foreign) {
-        return wi_foreign_refresh(view, now_nanos, ret_error);
+    if (view->provider) {
+        return wi_provider_refresh(view, now_nanos, ret_error);
     }
     enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
     if (status == WEIR_OK) {
@@ -350,8 +350,8 @@ const struct wi_facts *wi_process_view_facts(const struct wi_process_view *view)
 
 enum wi_state wi_process_view_state(const struct wi_process_view *view)
 {
-    return view->foreign ? view->foreign->state(view->foreign_context)
-                         : wi_source_state(view->source);
+    return view->provider ? view->provider->state(view->provider_context)
+                          : wi_source_state(view->source);
 }
 
 bool wi_process_view_is(const struct wi_process_view *view, dev_t device, ino_t inode)
@@ -364,9 +364,9 @@ bool wi_process_view_is_nameless(const struct wi_process_view *view)
     return view->source && wi_source_is_nameless(view->source);
 }
 
-const struct wi_offer *wi_process_view_offer(const struct wi_process_view *view)
+const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *view)
 {
-    return view->foreign ? view->foreign->offer : wi_offer_of_segments();
+    return view->provider ? view->provider->catalog : wi_catalog_of_segments();
 }
 
 int64_t wi_process_view_unix_nanos(const struct wi_process_view *view)
@@ -394,8 +394,8 @@ size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind ki
     if (kind == WI_WARNING) {
         return view->n_warnings;
     }
-    if (view->foreign) {
-        return wi_foreign_count(view, kind);
+    if (view->provider) {
+        return wi_provider_count(view, kind);
     }
     switch (kind) {
     case WI_PROCESS:

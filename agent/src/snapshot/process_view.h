@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process view: what the exporter knows of one process, refreshed from its segment (or from elsewhere:
- * snapshot/foreign.h). Rows of all kinds,
+ * snapshot/provider.h). Rows of all kinds,
  * each value one metric of the tables, with what must be remembered between two readings (rates,
  * ages, peaks, growth). No I/O but through its source; one thread at a time.
  *
@@ -12,7 +12,7 @@
 
 #include "segment/find.h"
 #include "segment/stem.h"
-#include "snapshot/offer.h"
+#include "snapshot/catalog.h"
 #include "weir/weir.h"
 
 /* One value of a row. */
@@ -120,7 +120,7 @@ uint64_t wi_process_view_monotonic_nanos(
     const struct wi_process_view *view); /* of the last refresh */
 
 /* What there is here at all, whatever rows there are now. Owns: static. */
-const struct wi_offer *wi_process_view_offer(const struct wi_process_view *view);
+const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *view);
 
 /* The moment (CLOCK_MONOTONIC) of which the rows tell: the last refresh, or when a process that has
  * ended was seen last. */

@@ -364,8 +364,8 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *const_vie
     if (kind == WI_WARNING) {
         return &view->warnings[i];
     }
-    if (view->foreign) {
-        return wi_foreign_row(view, kind, i);
+    if (view->provider) {
+        return wi_provider_row(view, kind, i);
     }
     if (kind == WI_PROCESS) {
         view_build_process(view, &view->process_row);
@@ -421,8 +421,8 @@ const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *v
                                                        enum wi_kind kind, const struct wi_row *row,
                                                        int metric)
 {
-    if (view->foreign) {
-        return view->foreign->histogram(view->foreign_context, kind, row, metric);
+    if (view->provider) {
+        return view->provider->histogram(view->provider_context, kind, row, metric);
     }
     size_t id = (size_t)(row->id & UINT32_MAX);
     bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||

@@ -9,7 +9,7 @@
 
 #include "finding/finding.h"
 #include "snapshot/collect.h"
-#include "snapshot/foreign.h"
+#include "snapshot/provider.h"
 #include "snapshot/memory.h"
 #include "snapshot/past.h"
 #include "snapshot/process.h"
@@ -73,8 +73,8 @@ struct view_slot {
 };
 
 struct wi_process_view {
-    const struct wi_foreign_ops *foreign; /* NULL: all below; else only what foreign.c uses */
-    void *foreign_context;
+    const struct wi_provider_ops *provider; /* NULL: all below; else only what provider.c uses */
+    void *provider_context;
     struct wi_source *source;
     struct wi_collection collection;
     struct wi_facts facts;
@@ -156,12 +156,12 @@ static inline uint64_t view_finished(const struct wi_raw *raw)
     return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
 }
 
-/* What the public functions do for a foreign process view. */
-void wi_foreign_close(struct wi_process_view *view);
-enum weir_status wi_foreign_refresh(struct wi_process_view *view, uint64_t now_nanos,
-                                    struct weir_error *ret_error);
-size_t wi_foreign_count(const struct wi_process_view *view, enum wi_kind kind);
-const struct wi_row *wi_foreign_row(struct wi_process_view *view, enum wi_kind kind, size_t i);
+/* What the public functions do for a provider's process view. */
+void wi_provider_close(struct wi_process_view *view);
+enum weir_status wi_provider_refresh(struct wi_process_view *view, uint64_t now_nanos,
+                                     struct weir_error *ret_error);
+size_t wi_provider_count(const struct wi_process_view *view, enum wi_kind kind);
+const struct wi_row *wi_provider_row(struct wi_process_view *view, enum wi_kind kind, size_t i);
 
 /* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,

@@ -37,8 +37,8 @@ static void track_rise(struct wi_track_candidate *heap, size_t at)
     }
 }
 
-void wi_track_offer(struct wi_track_choice *choice, enum wi_kind kind, uint32_t slot,
-                    uint64_t traffic, bool is_tracked)
+void wi_track_catalog(struct wi_track_choice *choice, enum wi_kind kind, uint32_t slot,
+                      uint64_t traffic, bool is_tracked)
 {
     struct wi_track_candidate *heap = choice->best[kind];
     struct wi_track_candidate offered = {traffic, slot};

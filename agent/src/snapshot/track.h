@@ -29,8 +29,8 @@ struct wi_track_choice {
 };
 
 /* `traffic` of the last minute, before it is weighed. Costs a comparison for most. */
-void wi_track_offer(struct wi_track_choice *choice, enum wi_kind kind, uint32_t slot,
-                    uint64_t traffic, bool is_tracked);
+void wi_track_catalog(struct wi_track_choice *choice, enum wi_kind kind, uint32_t slot,
+                      uint64_t traffic, bool is_tracked);
 
 /* The slots to be followed, in no order: returns how many. The choice is used up. */
 size_t wi_track_end(struct wi_track_choice *choice, uint32_t ret_slots[WI_HISTORY_TRACKS]);

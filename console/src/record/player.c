@@ -43,8 +43,8 @@ struct wc_player {
     struct wc_answer_state answers;
     Weir__V1__SnapshotRequest *snapshot;
     struct wc_topics topics;
-    struct wi_offer offer; /* what the recorded process had at all */
-    struct wc_tape before; /* of topics of which only changes are wanted */
+    struct wi_catalog catalog; /* what the recorded process had at all */
+    struct wc_tape before;     /* of topics of which only changes are wanted */
     bool has_before;
     struct wc_past_metric asked[WC_PAST_ASKED];
     size_t n_asked;
@@ -114,19 +114,19 @@ static void player_arm(struct wc_player *player)
 /* ---- opening ------------------------------------------------------------------------------ */
 
 /* A recording's topics are those of the metrics that its process described, as far as they are known. */
-static void player_offer(struct wi_offer *offer, const Weir__V1__Description *description)
+static void player_catalog(struct wi_catalog *catalog, const Weir__V1__Description *description)
 {
     for (size_t i = 0; i < description->n_metrics; i++) {
         const Weir__V1__Metric *metric = description->metrics[i];
         if ((unsigned)metric->kind < WI_N_KINDS &&
             metric->index < wi_metric_table((enum wi_kind)metric->kind)->n_metrics) {
-            offer->fields[metric->kind] |= UINT64_C(1) << metric->index;
+            catalog->fields[metric->kind] |= UINT64_C(1) << metric->index;
         }
     }
     for (size_t i = 0; i < description->n_absences; i++) {
         const Weir__V1__Absence *absence = description->absences[i];
-        if ((unsigned)absence->kind < WI_N_KINDS && offer->fields[absence->kind] == 0) {
-            offer->absence[absence->kind] = absence->text;
+        if ((unsigned)absence->kind < WI_N_KINDS && catalog->fields[absence->kind] == 0) {
+            catalog->absence[absence->kind] = absence->text;
         }
     }
 }
@@ -151,7 +151,7 @@ enum wc_exit wc_player_open(const char *path, struct wc_player **ret_player,
     wc_tape_init(&player->tape);
     wc_tape_init(&player->before);
     (void)wc_reader_seek(reader, 0, &player->tape, &player->at);
-    player_offer(&player->offer, wc_reader_opening(reader)->description);
+    player_catalog(&player->catalog, wc_reader_opening(reader)->description);
     *ret_player = player;
     return WC_OK;
 }
@@ -251,7 +251,7 @@ static enum wc_exit player_topics(const struct wc_player *player, char *const *t
 {
     for (size_t i = 0; i < n; i++) {
         struct weir_error error = {{0}};
-        if (wi_topic_parse(texts[i], player->topics.domain, &player->offer, &topics[i], &error) !=
+        if (wi_topic_parse(texts[i], player->topics.domain, &player->catalog, &topics[i], &error) !=
             WEIR_OK) {
             return wc_error_set(ret_error, WC_USAGE, "%s", error.text);
         }

@@ -450,7 +450,7 @@ static void view_warn(void *context, struct wi_process_view *to)
     "Tokio tells nothing of this kind; there are tokio/task, tokio/semaphore, tokio/resource, "    \
     "tokio/operation and tokio/warning"
 
-static const struct wi_offer_words offer_words[] = {
+static const struct wi_catalog_words catalog_words[] = {
     {WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE, "permits", "permits free now",
      "Permits free now: Tokio's own attribute `permits`. It is not told of try_acquire (nor of "
      "try_lock "
@@ -479,7 +479,7 @@ static const struct wi_offer_words offer_words[] = {
      "Time from a wake to the poll that it led to, while the details are open."},
 };
 
-static const struct wi_offer offer = {
+static const struct wi_catalog catalog = {
     .fields =
         {
             [WI_SEMAPHORE] = BIT(WI_SEMAPHORE_AVAILABLE) | BIT(WI_SEMAPHORE_LOW_WATER) |
@@ -506,21 +506,22 @@ static const struct wi_offer offer = {
             [WI_LOOP] = NOT_COUNTED,
             [WI_SENDER] = NOT_COUNTED,
         },
-    .words = offer_words,
-    .n_words = sizeof(offer_words) / sizeof(offer_words[0]),
+    .words = catalog_words,
+    .n_words = sizeof(catalog_words) / sizeof(catalog_words[0]),
 };
 
-const struct wi_offer *wc_tokio_offer(void)
+const struct wi_catalog *wc_tokio_catalog(void)
 {
-    return &offer;
+    return &catalog;
 }
 
 enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_lints *lints,
                                     int64_t since_unix_nanos, struct wi_process_view **ret_view,
                                     struct weir_error *ret_error)
 {
-    static const struct wi_foreign_ops ops = {&offer,         view_refresh, view_count, view_row,
-                                              view_histogram, view_state,   view_warn,  view_close};
+    static const struct wi_provider_ops ops = {&catalog,  view_refresh,   view_count,
+                                               view_row,  view_histogram, view_state,
+                                               view_warn, view_close};
     struct wi_facts facts = {.name = "tokio",
                              .started_unix_nanos = since_unix_nanos,
                              .opened_unix_nanos = since_unix_nanos};
@@ -528,5 +529,5 @@ enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_
     view->feed = *feed;
     view->lints = *lints;
     wc_store_init(&view->store);
-    return wi_process_view_open_foreign(&facts, &ops, view, ret_view, ret_error);
+    return wi_process_view_open_provider(&facts, &ops, view, ret_view, ret_error);
 }

@@ -6,7 +6,7 @@
 #ifndef WC_TOKIO_PROVIDER_H
 #define WC_TOKIO_PROVIDER_H
 
-#include "snapshot/foreign.h"
+#include "snapshot/provider.h"
 #include "tokio/lint.h"
 
 enum wc_feed_kind { WC_FEED_UPDATE, WC_FEED_STATE, WC_FEED_DETAILS };
@@ -30,7 +30,7 @@ struct wc_feed {
 };
 
 /* What a Tokio process view offers. Owns: static. */
-const struct wi_offer *wc_tokio_offer(void);
+const struct wi_catalog *wc_tokio_catalog(void);
 
 /* Owns: the feed is the process view's, also when this fails. `since`: when this was begun, which tells one
  * connection from another. Fails: WEIR_E_MEMORY. */

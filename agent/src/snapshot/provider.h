@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A foreign process view: one whose rows come from elsewhere than a segment. It is a process view as any other to
+ * A provider's process view: one whose rows come from elsewhere than a segment. It is a process view as any other to
  * all that read one: encoders, sessions, findings. What it says of itself is its facts and its
- * offer; it has no history and no process.
+ * catalog; it has no history and no process.
  */
-#ifndef WI_SNAPSHOT_FOREIGN_H
-#define WI_SNAPSHOT_FOREIGN_H
+#ifndef WI_SNAPSHOT_PROVIDER_H
+#define WI_SNAPSHOT_PROVIDER_H
 
-#include "snapshot/offer.h"
+#include "snapshot/catalog.h"
 #include "snapshot/process_view.h"
 
 /* All are called by the process view's thread alone; each context is its process view's. */
-struct wi_foreign_ops {
-    const struct wi_offer *offer; /* static */
+struct wi_provider_ops {
+    const struct wi_catalog *catalog; /* static */
     /* Takes what is new. `is_tick`: a second has gone by, rates move on. Fails: as wi_process_view_refresh. */
     enum weir_status (*refresh)(void *context, uint64_t now_nanos, bool is_tick,
                                 struct weir_error *ret_error);
@@ -30,9 +30,10 @@ struct wi_foreign_ops {
 
 /* Owns: the context is the process view's, also when this fails: ops->close. `ops` is static.
  * Fails: WEIR_E_MEMORY. */
-enum weir_status wi_process_view_open_foreign(const struct wi_facts *facts,
-                                              const struct wi_foreign_ops *ops, void *taken_context,
-                                              struct wi_process_view **ret_view,
-                                              struct weir_error *ret_error);
+enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
+                                               const struct wi_provider_ops *ops,
+                                               void *taken_context,
+                                               struct wi_process_view **ret_view,
+                                               struct weir_error *ret_error);
 
 #endif

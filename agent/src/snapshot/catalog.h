@@ -3,51 +3,52 @@
  * What a process view has at all, whatever rows there are now: of which kinds, and of each which metrics. The
  * tables hold all that any process view has. Constant; any thread.
  */
-#ifndef WI_SNAPSHOT_OFFER_H
-#define WI_SNAPSHOT_OFFER_H
+#ifndef WI_SNAPSHOT_CATALOG_H
+#define WI_SNAPSHOT_CATALOG_H
 
 #include "snapshot/metric.h"
 
 #include <stdbool.h>
 
 /* What a process view says of a metric in other words than the table. */
-struct wi_offer_words {
+struct wi_catalog_words {
     enum wi_kind kind;
     int metric;
     const char *alias; /* a second FIELD for it; NULL: none */
     const char *summary, *help;
 };
 
-struct wi_offer {
+struct wi_catalog {
     uint64_t fields[WI_N_KINDS];     /* bit set of metric indices; 0: there is no such kind */
     const char *absence[WI_N_KINDS]; /* why there is no such kind, and what there is instead, in one
                                         line; NULL: nobody would look for it */
-    const struct wi_offer_words *words;
+    const struct wi_catalog_words *words;
     size_t n_words;
 };
 
 /* What a segment and its process give. Owns: static. */
-const struct wi_offer *wi_offer_of_segments(void);
+const struct wi_catalog *wi_catalog_of_segments(void);
 
-static inline bool wi_offer_has(const struct wi_offer *offer, enum wi_kind kind, size_t metric)
+static inline bool wi_catalog_has(const struct wi_catalog *catalog, enum wi_kind kind,
+                                  size_t metric)
 {
-    return metric < WI_MAX_METRICS && (offer->fields[kind] >> metric & 1U);
+    return metric < WI_MAX_METRICS && (catalog->fields[kind] >> metric & 1U);
 }
 
 /* A metric's own words; NULL: the table's. */
-const struct wi_offer_words *wi_offer_words(const struct wi_offer *offer, enum wi_kind kind,
-                                            int metric);
+const struct wi_catalog_words *wi_catalog_words(const struct wi_catalog *catalog, enum wi_kind kind,
+                                                int metric);
 
 /* The index of a field or of a second name, as wi_metric_find; -1 also when it is not offered. */
-int wi_offer_find(const struct wi_offer *offer, enum wi_kind kind, const char *field);
+int wi_catalog_find(const struct wi_catalog *catalog, enum wi_kind kind, const char *field);
 
 /* The metrics of a kind, in their order; returns how many. */
-static inline size_t wi_offer_columns(const struct wi_offer *offer, enum wi_kind kind,
-                                      uint8_t ret_columns[WI_MAX_METRICS])
+static inline size_t wi_catalog_columns(const struct wi_catalog *catalog, enum wi_kind kind,
+                                        uint8_t ret_columns[WI_MAX_METRICS])
 {
     size_t n = 0;
     for (unsigned i = 0; i < wi_metric_table(kind)->n_metrics; i++) {
-        if (wi_offer_has(offer, kind, i)) {
+        if (wi_catalog_has(catalog, kind, i)) {
             ret_columns[n++] = (uint8_t)i;
         }
     }
