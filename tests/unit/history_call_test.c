@@ -289,7 +289,7 @@ static void rows_are_read_in_slices(void **state)
         put_row(WI_HISTORY_SECONDS, s);
     }
     int turns = ask("0");
-    assert_true(turns >= 600 / WI_PAST_SLICE_ROWS);
+    assert_true(turns >= 600 / WI_HISTORY_WRITER_SLICE_ROWS);
     assert_int_equal(series[N_CHANNELS - 1]->n_values, 600);
 }
 

@@ -522,7 +522,7 @@ const struct wi_method wi_service_methods[] = {
     {"/weir.v1.Agent/Watch", false, service_watch},
     {"/weir.v1.Agent/Subscribe", false, service_subscribe},
     {"/weir.v1.Agent/Snapshot", false, service_snapshot},
-    {"/weir.v1.Agent/History", false, wi_past_call_start},
+    {"/weir.v1.Agent/History", false, wi_history_call_start},
     {"/grpc.health.v1.Health/Check", true, wi_health_check},
     {"/grpc.health.v1.Health/Watch", true, wi_health_watch},
     {"/grpc.health.v1.Health/List", true, wi_health_list},

@@ -55,7 +55,7 @@ static enum weir_status view_create(struct wi_source *taken_source,
     view->facts.own = (struct wi_stem){header->pid, header->start_ticks, header->id};
     view->facts.started_unix_nanos = header->started_unix_nanos;
     view->facts.opened_unix_nanos = header->opened_unix_nanos;
-    wi_past_open(view);
+    wi_history_writer_open(view);
     *ret_view = view;
     return WEIR_OK;
 }
@@ -115,7 +115,7 @@ void wi_process_view_close(struct wi_process_view *view)
     free(view->singles);
     free(view->slots);
     free(view->generations);
-    wi_past_close(view);
+    wi_history_writer_close(view);
     wi_finding_destroy(view->finding);
     wi_collection_finish(&view->collection);
     wi_source_close(view->source);
@@ -381,7 +381,7 @@ uint64_t wi_process_view_monotonic_nanos(const struct wi_process_view *view)
 
 uint64_t wi_process_view_as_of_nanos(const struct wi_process_view *view)
 {
-    return wi_past_as_of(view);
+    return wi_history_writer_as_of(view);
 }
 
 struct wi_self *wi_process_view_self(struct wi_process_view *view)

@@ -45,10 +45,10 @@ static void put_age(const struct wi_process_view *view, struct wi_row *row,
     }
     uint64_t left = raw->leaving[1] + view_discarded(raw) + raw->in_other;
     uint64_t nanos;
-    if (wi_age_of(age, wi_past_as_of(view), raw->entering[0], left, &nanos)) {
+    if (wi_age_of(age, wi_history_writer_as_of(view), raw->entering[0], left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
-    uint64_t least = wi_age_least(age, wi_past_as_of(view), left);
+    uint64_t least = wi_age_least(age, wi_history_writer_as_of(view), left);
     if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > slot->waits[0].p99) {
         put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
     }
@@ -260,10 +260,12 @@ static void view_build_process(struct wi_process_view *view, struct wi_row *row)
         put_u64(row, WI_PROCESS_FDS, process->fds);
         put_process_bounds(row, process);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
-        put_f64(row, WI_PROCESS_UPTIME,
-                wi_process_view_state(view) == WI_STATE_DEAD
-                    ? (double)(wi_past_as_of_unix(view) - view->facts.started_unix_nanos) / 1e9
-                    : view->uptime_seconds);
+        put_f64(
+            row, WI_PROCESS_UPTIME,
+            wi_process_view_state(view) == WI_STATE_DEAD
+                ? (double)(wi_history_writer_as_of_unix(view) - view->facts.started_unix_nanos) /
+                      1e9
+                : view->uptime_seconds);
         if (view->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, view->cpu_ratio);
         }
@@ -289,15 +291,15 @@ static uint64_t view_memory(const struct wi_process_view *view)
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
            view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
            view->room_blocks[WI_SINGLES] * sizeof(struct view_single) +
-           view->past.n_marks * sizeof(struct view_mark) + view->self.heap_bytes;
+           view->writer.n_marks * sizeof(struct view_mark) + view->self.heap_bytes;
 }
 
 static void put_history(struct wi_row *row, const struct wi_process_view *view)
 {
     static const char *const states[] = {"none", "written", "read"};
-    const struct wi_recorder *recorder = &view->past.recorder;
+    const struct wi_recorder *recorder = &view->writer.recorder;
     const struct wi_history *history = wi_process_view_history(view);
-    uint64_t now = wi_past_as_of(view);
+    uint64_t now = wi_history_writer_as_of(view);
     size_t n_rows = 0;
     for (size_t i = 0; history && i < WI_HISTORY_TRACKS; i++) {
         n_rows += history->head.tracks[i].generation != 0;
@@ -306,9 +308,9 @@ static void put_history(struct wi_row *row, const struct wi_process_view *view)
     put_u64(row, WI_AGENT_HISTORY_ROWS, n_rows);
     put_u64(row, WI_AGENT_HISTORY_LOST, recorder->lost);
     put_text(row, WI_AGENT_HISTORY_STATE,
-             recorder->problem[0]              ? recorder->problem
-             : history && view->past.has_ended ? "left"
-                                               : states[recorder->state]);
+             recorder->problem[0]                ? recorder->problem
+             : history && view->writer.has_ended ? "left"
+                                                 : states[recorder->state]);
     if (history && history->head.first_nanos && history->head.first_nanos <= now) {
         double seconds = (double)(now - history->head.first_nanos) / 1e9;
         put_f64(row, WI_AGENT_HISTORY_SECONDS,

@@ -11,7 +11,7 @@
 #include "snapshot/collect.h"
 #include "snapshot/provider.h"
 #include "snapshot/memory.h"
-#include "snapshot/past.h"
+#include "snapshot/history_writer.h"
 #include "snapshot/process.h"
 #include "snapshot/process_view.h"
 
@@ -80,7 +80,7 @@ struct wi_process_view {
     struct wi_facts facts;
     struct wi_self self;
     struct wi_process process;
-    struct view_past past;
+    struct history_writer writer;
     struct wi_finding *finding;
     struct view_slot *slots;
     uint32_t *generations; /* of the slots, side by side */

@@ -70,7 +70,7 @@ static void view_tick_age(struct wi_process_view *view, struct view_slot *slot,
             wi_age_add(slot->age, view->tick_before, sent_before);
         }
     }
-    if (slot->age && !view->past.has_ended) {
+    if (slot->age && !view->writer.has_ended) {
         wi_age_add(slot->age, view->tick_nanos, raw->entering[0]);
     }
 }
@@ -138,7 +138,7 @@ void wi_process_view_tick(struct wi_process_view *view)
     double seconds = view->has_ticked ? (double)(view->now_nanos - view->tick_nanos) / 1e9 : 0;
     view->tick_before = view->has_ticked ? view->tick_nanos : 0;
     view->tick_nanos = view->now_nanos;
-    wi_past_begin_tick(view);
+    wi_history_writer_begin_tick(view);
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
             view_tick_slot(view, view->order[kind][i], seconds);
@@ -149,7 +149,7 @@ void wi_process_view_tick(struct wi_process_view *view)
     if (wi_process_view_state(view) == WI_STATE_RUNNING && (is_self || view->facts.is_seen)) {
         wi_process_read(&view->process, is_self ? 0 : view->facts.pid);
     } else {
-        wi_past_facts(view);
+        wi_history_writer_facts(view);
     }
     view->rejects = wi_process_view_sum_rejects(view);
     if (seconds > 0) {
@@ -160,7 +160,7 @@ void wi_process_view_tick(struct wi_process_view *view)
     view->rejects_last = view->rejects;
     view->cpu_last = view->process.cpu_seconds;
     view->has_ticked = true;
-    wi_past_end_tick(view);
+    wi_history_writer_end_tick(view);
     wi_finding_update(view->finding, view);
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "record/answer.h"
-#include "record/past.h"
+#include "record/replay_history.h"
 #include "record/reader.h"
 
 #include <stdio.h>
@@ -46,9 +46,9 @@ struct wc_player {
     struct wi_catalog catalog; /* what the recorded process had at all */
     struct wc_tape before;     /* of topics of which only changes are wanted */
     bool has_before;
-    struct wc_past_metric asked[WC_PAST_ASKED];
+    struct wc_replay_history_metric asked[WC_REPLAY_HISTORY_ASKED];
     size_t n_asked;
-    struct wc_past past;
+    struct wc_replay_history past;
     size_t next_series;
     int timer;
 };
@@ -287,8 +287,10 @@ enum wc_exit wc_player_subscribe(struct wc_player *player,
 
 static void player_ask(struct wc_player *player, int kind, int metric, uint64_t id)
 {
-    if (player->n_asked < WC_PAST_ASKED && kind >= 0 && kind < WC_TAPE_KINDS && metric >= 0) {
-        player->asked[player->n_asked++] = (struct wc_past_metric){kind, (uint32_t)metric, id};
+    if (player->n_asked < WC_REPLAY_HISTORY_ASKED && kind >= 0 && kind < WC_TAPE_KINDS &&
+        metric >= 0) {
+        player->asked[player->n_asked++] =
+            (struct wc_replay_history_metric){kind, (uint32_t)metric, id};
     }
 }
 
@@ -345,8 +347,8 @@ void wc_player_step(struct wc_player *player, uint64_t now_nanos)
     player->now_nanos = now_nanos > player->base_nanos ? now_nanos : player->base_nanos;
     player->n_taken = 0;
     if (player->n_asked > 0) {
-        wc_past_read(player->reader, &player->tape, player->at, player->asked, player->n_asked,
-                     &player->past);
+        wc_replay_history_read(player->reader, &player->tape, player->at, player->asked,
+                               player->n_asked, &player->past);
         player->n_asked = 0;
     }
     player_arm(player);

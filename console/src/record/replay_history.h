@@ -3,21 +3,21 @@
  * The ten minutes before a look, from the looks before it and from what was recorded of the time before
  * the recording. One thread.
  */
-#ifndef WC_RECORD_PAST_H
-#define WC_RECORD_PAST_H
+#ifndef WC_RECORD_REPLAY_HISTORY_H
+#define WC_RECORD_REPLAY_HISTORY_H
 
 #include "record/reader.h"
 
-#define WC_PAST_ASKED 64 /* metrics whose past is asked for at a time */
+#define WC_REPLAY_HISTORY_ASKED 64 /* metrics whose past is asked for at a time */
 
 /* One metric of a kind. */
-struct wc_past_metric {
+struct wc_replay_history_metric {
     int kind;
     uint32_t metric;
     uint64_t id; /* of the only row that is wanted; 0: all */
 };
 
-struct wc_past {
+struct wc_replay_history {
     Weir__V1__Series **series;
     size_t n_series, room;
 };
@@ -26,7 +26,8 @@ struct wc_past {
  * Goes over the looks from ten minutes before `at` to it, so that afterwards `tape` holds the look at
  * `at` as before. Adds a series for each row of that look which has a past.
  */
-void wc_past_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
-                  const struct wc_past_metric *metrics, size_t n_metrics, struct wc_past *past);
+void wc_replay_history_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
+                            const struct wc_replay_history_metric *metrics, size_t n_metrics,
+                            struct wc_replay_history *past);
 
 #endif

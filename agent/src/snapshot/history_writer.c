@@ -3,7 +3,7 @@
  * The history as a process view writes it: one row a second. While there are no more handles than tracks
  * each has one from its first second on; else they are chosen anew once a minute.
  */
-#include "snapshot/past.h"
+#include "snapshot/history_writer.h"
 
 #include "snapshot/state.h"
 #include "snapshot/track.h"
@@ -11,50 +11,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAST_CHOICE_NANOS UINT64_C(60000000000)
+#define WRITER_CHOICE_NANOS UINT64_C(60000000000)
 
-void wi_past_open(struct wi_process_view *view)
+void wi_history_writer_open(struct wi_process_view *view)
 {
-    wi_recorder_init(&view->past.recorder, view->facts.path, view->facts.name, &view->facts.own);
-    view->past.recorder.is_own = wi_source_is_self(view->source);
+    wi_recorder_init(&view->writer.recorder, view->facts.path, view->facts.name, &view->facts.own);
+    view->writer.recorder.is_own = wi_source_is_self(view->source);
 }
 
-void wi_past_close(struct wi_process_view *view)
+void wi_history_writer_close(struct wi_process_view *view)
 {
-    wi_recorder_finish(&view->past.recorder);
-    free(view->past.marks);
+    wi_recorder_finish(&view->writer.recorder);
+    free(view->writer.marks);
 }
 
 void wi_process_view_record(struct wi_process_view *view)
 {
-    view->past.recorder.may_write = true;
+    view->writer.recorder.may_write = true;
 }
 
 void wi_process_view_abandon(struct wi_process_view *view)
 {
-    wi_recorder_abandon(&view->past.recorder);
+    wi_recorder_abandon(&view->writer.recorder);
 }
 
 const struct wi_history *wi_process_view_history(const struct wi_process_view *view)
 {
-    const struct wi_recorder *recorder = &view->past.recorder;
+    const struct wi_recorder *recorder = &view->writer.recorder;
     return recorder->state == WI_RECORDER_NONE ? NULL : &recorder->history;
 }
 
-uint64_t wi_past_as_of(const struct wi_process_view *view)
+uint64_t wi_history_writer_as_of(const struct wi_process_view *view)
 {
-    return view->past.as_of_nanos ? view->past.as_of_nanos : view->now_nanos;
+    return view->writer.as_of_nanos ? view->writer.as_of_nanos : view->now_nanos;
 }
 
-int64_t wi_past_as_of_unix(const struct wi_process_view *view)
+int64_t wi_history_writer_as_of_unix(const struct wi_process_view *view)
 {
-    return view->past.as_of_nanos ? view->past.as_of_unix_nanos : view->unix_nanos;
+    return view->writer.as_of_nanos ? view->writer.as_of_unix_nanos : view->unix_nanos;
 }
 
 /* ---- tracks -------------------------------------------------------------------------------- */
 
-void wi_past_words(const struct wi_process_view *view, size_t id,
-                   uint64_t ret_words[WI_HISTORY_WORDS])
+void wi_history_writer_words(const struct wi_process_view *view, size_t id,
+                             uint64_t ret_words[WI_HISTORY_WORDS])
 {
     const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t spent[2];
@@ -92,7 +92,7 @@ void wi_past_words(const struct wi_process_view *view, size_t id,
 }
 
 /* How often a handle has been used. A gauge has been set when it has changed. */
-static uint64_t past_count(const struct wi_raw *raw)
+static uint64_t writer_count(const struct wi_raw *raw)
 {
     switch (raw->kind) {
     case WI_CHANNEL:
@@ -108,22 +108,22 @@ static uint64_t past_count(const struct wi_raw *raw)
     }
 }
 
-static void past_drop(struct wi_process_view *view, size_t i)
+static void writer_drop(struct wi_process_view *view, size_t i)
 {
-    struct wi_history_track *track = &view->past.recorder.history.head.tracks[i];
+    struct wi_history_track *track = &view->writer.recorder.history.head.tracks[i];
     if (track->slot < view->n_slots && view->slots[track->slot].track == i + 1) {
         view->slots[track->slot].track = 0;
     }
     memset(track, 0, sizeof(*track));
-    view->past.recorder.is_track_due[i] = true;
+    view->writer.recorder.is_track_due[i] = true;
 }
 
 /* Keeps the tracks of handles that are open still; those that a writer before has left are found by
  * their generations. */
-static void past_bind(struct wi_process_view *view)
+static void writer_bind(struct wi_process_view *view)
 {
-    struct wi_history_track *tracks = view->past.recorder.history.head.tracks;
-    for (size_t id = 0; !view->past.was_writing && id < view->n_slots; id++) {
+    struct wi_history_track *tracks = view->writer.recorder.history.head.tracks;
+    for (size_t id = 0; !view->writer.was_writing && id < view->n_slots; id++) {
         view->slots[id].track = 0;
     }
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
@@ -138,14 +138,14 @@ static void past_bind(struct wi_process_view *view)
             view->slots[track->slot].track = (uint8_t)(i + 1);
         }
         if (!is_open || view->slots[track->slot].track != i + 1) {
-            past_drop(view, i);
+            writer_drop(view, i);
         }
     }
 }
 
-static void past_follow(struct wi_process_view *view, uint32_t id)
+static void writer_follow(struct wi_process_view *view, uint32_t id)
 {
-    struct wi_recorder *recorder = &view->past.recorder;
+    struct wi_recorder *recorder = &view->writer.recorder;
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         struct wi_history_track *track = &recorder->history.head.tracks[i];
         if (!track->generation) {
@@ -163,20 +163,20 @@ static void past_follow(struct wi_process_view *view, uint32_t id)
 }
 
 /* Uses of a handle since the last choice, and a new mark. */
-static uint64_t past_traffic(struct wi_process_view *view, uint32_t id)
+static uint64_t writer_traffic(struct wi_process_view *view, uint32_t id)
 {
     const struct wi_raw *raw = &view->collection.raws[id];
-    struct view_mark *mark = &view->past.marks[id];
+    struct view_mark *mark = &view->writer.marks[id];
     uint64_t before = mark->generation == view->generations[id] ? mark->count : 0;
     mark->generation = view->generations[id];
-    mark->count = past_count(raw);
+    mark->count = writer_count(raw);
     if (raw->kind == WI_GAUGE) {
         return mark->count != before;
     }
     return view_minus(mark->count, before);
 }
 
-static bool past_is_among(uint32_t slot, const uint32_t *slots, size_t n)
+static bool writer_is_among(uint32_t slot, const uint32_t *slots, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (slots[i] == slot) {
@@ -186,124 +186,124 @@ static bool past_is_among(uint32_t slot, const uint32_t *slots, size_t n)
     return false;
 }
 
-static bool past_make_marks(struct view_past *past, size_t n)
+static bool writer_make_marks(struct history_writer *writer, size_t n)
 {
-    if (n > past->n_marks) {
-        struct view_mark *marks = realloc(past->marks, n * sizeof(*marks));
+    if (n > writer->n_marks) {
+        struct view_mark *marks = realloc(writer->marks, n * sizeof(*marks));
         if (!marks) {
             return false;
         }
-        memset(marks + past->n_marks, 0, (n - past->n_marks) * sizeof(*marks));
-        past->marks = marks;
-        past->n_marks = n;
+        memset(marks + writer->n_marks, 0, (n - writer->n_marks) * sizeof(*marks));
+        writer->marks = marks;
+        writer->n_marks = n;
     }
     return true;
 }
 
 /* Without memory the tracks stay as they are. */
-static void past_choose(struct wi_process_view *view)
+static void writer_choose(struct wi_process_view *view)
 {
-    struct view_past *past = &view->past;
+    struct history_writer *writer = &view->writer;
     struct wi_track_choice *choice = calloc(1, sizeof(*choice));
     uint32_t slots[WI_HISTORY_TRACKS];
-    past->chosen_nanos = view->now_nanos;
-    if (!choice || !past_make_marks(past, view->n_slots)) {
+    writer->chosen_nanos = view->now_nanos;
+    if (!choice || !writer_make_marks(writer, view->n_slots)) {
         free(choice);
         return;
     }
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
             uint32_t id = view->order[kind][i];
-            wi_track_catalog(choice, (enum wi_kind)kind, id, past_traffic(view, id),
+            wi_track_catalog(choice, (enum wi_kind)kind, id, writer_traffic(view, id),
                              view->slots[id].track != 0);
         }
     }
     size_t n = wi_track_end(choice, slots);
     free(choice);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        const struct wi_history_track *track = &past->recorder.history.head.tracks[i];
-        if (track->generation && !past_is_among(track->slot, slots, n)) {
-            past_drop(view, i);
+        const struct wi_history_track *track = &writer->recorder.history.head.tracks[i];
+        if (track->generation && !writer_is_among(track->slot, slots, n)) {
+            writer_drop(view, i);
         }
     }
     for (size_t i = 0; i < n; i++) {
         if (!view->slots[slots[i]].track) {
-            past_follow(view, slots[i]);
+            writer_follow(view, slots[i]);
         }
     }
 }
 
-static void past_update_tracks(struct wi_process_view *view)
+static void writer_update_tracks(struct wi_process_view *view)
 {
-    struct wi_history_head *head = &view->past.recorder.history.head;
+    struct wi_history_head *head = &view->writer.recorder.history.head;
     size_t n_handles = 0;
-    past_bind(view);
+    writer_bind(view);
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         n_handles += wi_kind_has_slots(kind) ? view->n_order[kind] : 0;
     }
     if (n_handles > WI_HISTORY_TRACKS) {
-        if (!view->past.chosen_nanos ||
-            view->now_nanos - view->past.chosen_nanos >= PAST_CHOICE_NANOS) {
-            past_choose(view);
+        if (!view->writer.chosen_nanos ||
+            view->now_nanos - view->writer.chosen_nanos >= WRITER_CHOICE_NANOS) {
+            writer_choose(view);
         }
     } else {
         for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
             for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
                 uint32_t id = view->order[kind][i];
                 if (!view->slots[id].track) {
-                    past_follow(view, id);
+                    writer_follow(view, id);
                 }
             }
         }
-        view->past.chosen_nanos = 0;
+        view->writer.chosen_nanos = 0;
     }
     if (head->n_handles != n_handles) {
         head->n_handles = n_handles;
-        view->past.recorder.is_head_due = true;
+        view->writer.recorder.is_head_due = true;
     }
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static void past_put_fact(struct wi_history_row *row, enum wi_history_fact fact, uint64_t number)
+static void writer_put_fact(struct wi_history_row *row, enum wi_history_fact fact, uint64_t number)
 {
     row->facts[fact] = number;
     row->has |= UINT64_C(1) << fact;
 }
 
-static void past_put_facts(const struct wi_process_view *view, struct wi_history_row *row)
+static void writer_put_facts(const struct wi_process_view *view, struct wi_history_row *row)
 {
     const struct wi_process *process = &view->process;
-    past_put_fact(row, WI_HISTORY_REJECTS, view->rejects);
+    writer_put_fact(row, WI_HISTORY_REJECTS, view->rejects);
     if (!process->is_known) {
         return;
     }
-    past_put_fact(row, WI_HISTORY_RSS, process->rss_bytes);
-    past_put_fact(row, WI_HISTORY_ANON, process->anon_bytes);
-    past_put_fact(row, WI_HISTORY_VIRTUAL, process->virtual_bytes);
-    past_put_fact(row, WI_HISTORY_CPU, (uint64_t)(process->cpu_seconds * 1e9));
-    past_put_fact(row, WI_HISTORY_THREADS, process->threads);
-    past_put_fact(row, WI_HISTORY_FDS, process->fds);
+    writer_put_fact(row, WI_HISTORY_RSS, process->rss_bytes);
+    writer_put_fact(row, WI_HISTORY_ANON, process->anon_bytes);
+    writer_put_fact(row, WI_HISTORY_VIRTUAL, process->virtual_bytes);
+    writer_put_fact(row, WI_HISTORY_CPU, (uint64_t)(process->cpu_seconds * 1e9));
+    writer_put_fact(row, WI_HISTORY_THREADS, process->threads);
+    writer_put_fact(row, WI_HISTORY_FDS, process->fds);
     if (process->has_heap) {
-        past_put_fact(row, WI_HISTORY_HEAP, process->heap_bytes);
-        past_put_fact(row, WI_HISTORY_HEAP_RESIDENT, process->heap_resident_bytes);
+        writer_put_fact(row, WI_HISTORY_HEAP, process->heap_bytes);
+        writer_put_fact(row, WI_HISTORY_HEAP_RESIDENT, process->heap_resident_bytes);
     }
     if (process->has_memory_limit) {
-        past_put_fact(row, WI_HISTORY_MEMORY_LIMIT, process->memory_limit_bytes);
-        past_put_fact(row, WI_HISTORY_MEMORY_USED, process->memory_used_bytes);
+        writer_put_fact(row, WI_HISTORY_MEMORY_LIMIT, process->memory_limit_bytes);
+        writer_put_fact(row, WI_HISTORY_MEMORY_USED, process->memory_used_bytes);
     }
 }
 
-static void past_record(struct wi_process_view *view)
+static void writer_record(struct wi_process_view *view)
 {
-    struct wi_recorder *recorder = &view->past.recorder;
+    struct wi_recorder *recorder = &view->writer.recorder;
     struct wi_history_head *head = &recorder->history.head;
     struct wi_history_row row = {.unix_nanos = view->unix_nanos, .nanos = view->now_nanos};
-    past_update_tracks(view);
-    past_put_facts(view, &row);
+    writer_update_tracks(view);
+    writer_put_facts(view, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         if (head->tracks[i].generation) {
-            wi_past_words(view, head->tracks[i].slot, row.tracks[i]);
+            wi_history_writer_words(view, head->tracks[i].slot, row.tracks[i]);
         }
     }
     if (!head->first_nanos) {
@@ -313,26 +313,26 @@ static void past_record(struct wi_process_view *view)
     wi_recorder_write(recorder, &row);
 }
 
-static bool past_is_alive(const struct wi_process_view *view)
+static bool writer_is_alive(const struct wi_process_view *view)
 {
     enum wi_state state = wi_process_view_state(view);
     return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN;
 }
 
-void wi_past_begin_tick(struct wi_process_view *view)
+void wi_history_writer_begin_tick(struct wi_process_view *view)
 {
-    wi_recorder_step(&view->past.recorder, past_is_alive(view));
+    wi_recorder_step(&view->writer.recorder, writer_is_alive(view));
 }
 
-void wi_past_end_tick(struct wi_process_view *view)
+void wi_history_writer_end_tick(struct wi_process_view *view)
 {
-    bool is_writing = view->past.recorder.state == WI_RECORDER_WRITING && past_is_alive(view);
-    if (!view->past.has_seeded) {
-        view->past.has_seeded = true;
-        wi_past_seed(view);
+    bool is_writing = view->writer.recorder.state == WI_RECORDER_WRITING && writer_is_alive(view);
+    if (!view->writer.has_warm_start) {
+        view->writer.has_warm_start = true;
+        wi_warm_start(view);
     }
     if (is_writing) {
-        past_record(view);
+        writer_record(view);
     }
-    view->past.was_writing = is_writing;
+    view->writer.was_writing = is_writing;
 }

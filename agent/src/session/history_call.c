@@ -15,19 +15,19 @@
 #include <math.h>
 #include <string.h>
 
-#define PAST_FILTER_MAX 256
+#define HISTORY_FILTER_MAX 256
 
 /* A row that was left out: its value is the next one's. */
-#define PAST_BRIDGE_STEPS 2
+#define HISTORY_BRIDGE_STEPS 2
 
-struct past_line {
+struct history_line {
     int track; /* -1: the process */
     int metric;
     uint64_t id;
     char name[WEIR_NAME_MAX + 1];
 };
 
-struct past_call {
+struct history_call {
     struct wi_call call; /* first */
     const struct wi_process_view *view;
     struct wi_memory *memory;
@@ -35,7 +35,7 @@ struct past_call {
     int metrics[WI_MAX_METRICS];
     size_t n_metrics;
     enum wi_history_ring ring;
-    struct past_line *lines;
+    struct history_line *lines;
     size_t n_lines;
     double *values;       /* by line, then by step */
     size_t n_steps;       /* of each line */
@@ -47,14 +47,14 @@ struct past_call {
     struct wi_history_row row[2];
 };
 
-static struct past_call *past_self(struct wi_call *call)
+static struct history_call *history_self(struct wi_call *call)
 {
-    return (struct past_call *)(void *)call;
+    return (struct history_call *)(void *)call;
 }
 
-static void past_destroy(struct wi_call *call)
+static void history_destroy(struct wi_call *call)
 {
-    struct past_call *self = past_self(call);
+    struct history_call *self = history_self(call);
     struct wi_memory *memory = self->memory;
     wi_memory_return(memory, self->lines);
     wi_memory_return(memory, self->values);
@@ -64,11 +64,11 @@ static void past_destroy(struct wi_call *call)
 /* ---- reading ----------------------------------------------------------------------------- */
 
 /* Puts a row's values into the table. `before`: the row before it, or NULL. */
-static void past_take(struct past_call *self, const struct wi_history *history,
-                      const struct wi_history_row *before, const struct wi_history_row *row)
+static void history_take(struct history_call *self, const struct wi_history *history,
+                         const struct wi_history_row *before, const struct wi_history_row *row)
 {
     size_t at = (size_t)(row->sequence - self->first);
-    bool is_bridge = before && row->sequence - before->sequence == PAST_BRIDGE_STEPS && at > 0;
+    bool is_bridge = before && row->sequence - before->sequence == HISTORY_BRIDGE_STEPS && at > 0;
     for (size_t i = 0; i < self->n_lines; i++) {
         double *values = self->values + i * self->n_steps;
         values[at] = wi_history_value(history, self->lines[i].track, self->kind,
@@ -79,13 +79,13 @@ static void past_take(struct past_call *self, const struct wi_history *history,
     }
 }
 
-static void past_read_slice(struct past_call *self, const struct wi_history *history)
+static void history_read_slice(struct history_call *self, const struct wi_history *history)
 {
     uint64_t end = self->first + self->n_steps;
-    for (int i = 0; i < WI_PAST_SLICE_ROWS && self->next < end; i++, self->next++) {
+    for (int i = 0; i < WI_HISTORY_WRITER_SLICE_ROWS && self->next < end; i++, self->next++) {
         if (wi_history_row(history, self->ring, self->next, &self->row[1])) {
             if (self->next >= self->first) {
-                past_take(self, history, self->has_row ? &self->row[0] : NULL, &self->row[1]);
+                history_take(self, history, self->has_row ? &self->row[0] : NULL, &self->row[1]);
             }
             self->row[0] = self->row[1];
             self->has_row = true;
@@ -95,18 +95,18 @@ static void past_read_slice(struct past_call *self, const struct wi_history *his
 
 /* ---- the call ---------------------------------------------------------------------------- */
 
-static enum wi_call_next past_end(struct wi_fault *ret_fault)
+static enum wi_call_next history_end(struct wi_fault *ret_fault)
 {
     wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
     return WI_CALL_END;
 }
 
 /* The next line that has any value, without the time before its first. */
-static enum wi_call_next past_send(struct past_call *self, struct wi_buffer *buffer,
-                                   struct wi_fault *ret_fault)
+static enum wi_call_next history_send(struct history_call *self, struct wi_buffer *buffer,
+                                      struct wi_fault *ret_fault)
 {
     while (self->n_sent < self->n_lines) {
-        const struct past_line *line = &self->lines[self->n_sent];
+        const struct history_line *line = &self->lines[self->n_sent];
         const double *values = self->values + self->n_sent++ * self->n_steps;
         size_t n = self->n_steps;
         for (; n > 0 && isnan(*values); n--) {
@@ -130,31 +130,31 @@ static enum wi_call_next past_send(struct past_call *self, struct wi_buffer *buf
         }
         return WI_CALL_MESSAGE;
     }
-    return past_end(ret_fault);
+    return history_end(ret_fault);
 }
 
-static enum wi_call_next past_next(struct wi_call *call, uint64_t now_nanos,
-                                   struct wi_buffer *buffer, struct wi_fault *ret_fault)
+static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
+                                      struct wi_buffer *buffer, struct wi_fault *ret_fault)
 {
-    struct past_call *self = past_self(call);
+    struct history_call *self = history_self(call);
     const struct wi_history *history = wi_process_view_history(self->view);
     if (self->n_lines == 0 || !history) {
-        return past_end(ret_fault);
+        return history_end(ret_fault);
     }
     if (self->next < self->first + self->n_steps) {
-        past_read_slice(self, history);
+        history_read_slice(self, history);
         call->due_nanos = now_nanos + 1; /* let others have their turn */
         return WI_CALL_QUIET;
     }
     call->due_nanos = 0;
-    return past_send(self, buffer, ret_fault);
+    return history_send(self, buffer, ret_fault);
 }
 
 /* ---- the request ------------------------------------------------------------------------- */
 
 /* Which metrics are asked for: none of a kind that has no history. */
-static bool past_metrics(struct past_call *self, bool is_all, const char *field,
-                         struct wi_fault *ret_fault)
+static bool history_metrics(struct history_call *self, bool is_all, const char *field,
+                            struct wi_fault *ret_fault)
 {
     int metric = wi_history_trend(self->kind);
     size_t n = wi_metric_table(self->kind)->n_metrics;
@@ -177,15 +177,15 @@ static bool past_metrics(struct past_call *self, bool is_all, const char *field,
 }
 
 /* A line for each metric of a row that is asked for. */
-static void past_add_lines(struct past_call *self, int track, uint64_t id, const char *name,
-                           const Weir__V1__HistoryRequest *asked)
+static void history_add_lines(struct history_call *self, int track, uint64_t id, const char *name,
+                              const Weir__V1__HistoryRequest *asked)
 {
     if ((asked->id && asked->id != id) ||
         (asked->filter[0] && !wi_glob_matches(asked->filter, name))) {
         return;
     }
     for (size_t i = 0; i < self->n_metrics; i++) {
-        struct past_line *line = &self->lines[self->n_lines++];
+        struct history_line *line = &self->lines[self->n_lines++];
         line->track = track;
         line->metric = self->metrics[i];
         line->id = id;
@@ -195,24 +195,25 @@ static void past_add_lines(struct past_call *self, int track, uint64_t id, const
     }
 }
 
-static void past_list(struct past_call *self, const struct wi_history *history,
-                      const Weir__V1__HistoryRequest *asked)
+static void history_list(struct history_call *self, const struct wi_history *history,
+                         const Weir__V1__HistoryRequest *asked)
 {
     if (self->kind == WI_PROCESS) {
-        past_add_lines(self, -1, 0, wi_process_view_facts(self->view)->name, asked);
+        history_add_lines(self, -1, 0, wi_process_view_facts(self->view)->name, asked);
         return;
     }
     for (int i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &history->head.tracks[i];
         if (track->generation && track->kind == self->kind) {
-            past_add_lines(self, i, (uint64_t)track->generation << 32 | track->slot, track->name,
-                           asked);
+            history_add_lines(self, i, (uint64_t)track->generation << 32 | track->slot, track->name,
+                              asked);
         }
     }
 }
 
 /* Which rows are to be read. Returns false when there are none. */
-static bool past_span(struct past_call *self, const struct wi_history *history, uint32_t seconds)
+static bool history_span(struct history_call *self, const struct wi_history *history,
+                         uint32_t seconds)
 {
     const struct wi_process_view *view = self->view;
     enum wi_state state = wi_process_view_state(view);
@@ -237,31 +238,31 @@ static bool past_span(struct past_call *self, const struct wi_history *history, 
     return true;
 }
 
-static bool past_fill(struct past_call *self, const Weir__V1__HistoryRequest *asked,
-                      struct wi_fault *ret_fault)
+static bool history_fill(struct history_call *self, const Weir__V1__HistoryRequest *asked,
+                         struct wi_fault *ret_fault)
 {
     const struct wi_history *history = wi_process_view_history(self->view);
     if ((unsigned)asked->kind >= WI_N_KINDS) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no kind %d", (int)asked->kind);
         return false;
     }
-    if (strlen(asked->filter) > PAST_FILTER_MAX || strlen(asked->field) > PAST_FILTER_MAX) {
+    if (strlen(asked->filter) > HISTORY_FILTER_MAX || strlen(asked->field) > HISTORY_FILTER_MAX) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a filter is longer than %d bytes",
-                     PAST_FILTER_MAX);
+                     HISTORY_FILTER_MAX);
         return false;
     }
     self->kind = (enum wi_kind)asked->kind;
     self->ring = asked->minutes ? WI_HISTORY_MINUTES : WI_HISTORY_SECONDS;
-    if (!past_metrics(self, asked->all, asked->field, ret_fault)) {
+    if (!history_metrics(self, asked->all, asked->field, ret_fault)) {
         return false;
     }
-    if (self->n_metrics == 0 || !history || !past_span(self, history, asked->seconds)) {
+    if (self->n_metrics == 0 || !history || !history_span(self, history, asked->seconds)) {
         return true;
     }
     self->lines = wi_memory_take_zeroed(self->memory,
                                         WI_HISTORY_TRACKS * self->n_metrics * sizeof(*self->lines));
     if (self->lines) {
-        past_list(self, history, asked);
+        history_list(self, history, asked);
         self->values =
             wi_memory_take(self->memory, (self->n_lines * self->n_steps + 1) * sizeof(double));
     }
@@ -275,26 +276,27 @@ static bool past_fill(struct past_call *self, const Weir__V1__HistoryRequest *as
     return true;
 }
 
-static void *past_alloc(void *memory, size_t n)
+static void *history_alloc(void *memory, size_t n)
 {
     return wi_memory_take(memory, n);
 }
 
-static void past_free(void *memory, void *block)
+static void history_free(void *memory, void *block)
 {
     wi_memory_return(memory, block);
 }
 
-bool wi_past_call_start(const struct wi_call_context *context, struct wi_served *served,
-                        struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                        struct wi_call **ret_call, struct wi_fault *ret_fault)
+bool wi_history_call_start(const struct wi_call_context *context, struct wi_served *served,
+                           struct wi_peer *peer, const uint8_t *request, size_t n,
+                           uint64_t now_nanos, struct wi_call **ret_call,
+                           struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {past_next, NULL, past_destroy, NULL};
+    static const struct wi_call_type type = {history_next, NULL, history_destroy, NULL};
     (void)context;
     struct wi_memory *memory = peer->memory;
-    ProtobufCAllocator allocator = {past_alloc, past_free, memory};
+    ProtobufCAllocator allocator = {history_alloc, history_free, memory};
     (void)now_nanos;
-    struct past_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
+    struct history_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
     if (!self) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
         return false;
@@ -308,13 +310,13 @@ bool wi_past_call_start(const struct wi_call_context *context, struct wi_served 
         bool is_full = memory->refusals != refusals;
         wi_fault_set(ret_fault, is_full ? WI_RPC_RESOURCE_EXHAUSTED : WI_RPC_INVALID_ARGUMENT,
                      is_full ? "no memory for the request" : "the request is no HistoryRequest");
-        past_destroy(&self->call);
+        history_destroy(&self->call);
         return false;
     }
-    bool is_good = past_fill(self, asked, ret_fault);
+    bool is_good = history_fill(self, asked, ret_fault);
     weir__v1__history_request__free_unpacked(asked, &allocator);
     if (!is_good) {
-        past_destroy(&self->call);
+        history_destroy(&self->call);
         return false;
     }
     *ret_call = &self->call;

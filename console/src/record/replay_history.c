@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The same buckets of a second as the screen has; with as many rows at most. */
-#include "record/past.h"
+#include "record/replay_history.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,15 +8,15 @@
 #include "base/memory.h"
 #include "model/history.h"
 
-#define PAST_NANOS UINT64_C(1000000000)
+#define REPLAY_NANOS UINT64_C(1000000000)
 
 /* Rows are kept by kind and metric. */
-static int past_key(const struct wc_past_metric *metric)
+static int replay_key(const struct wc_replay_history_metric *metric)
 {
     return (int)((unsigned)metric->kind | (metric->metric + 1) << 8);
 }
 
-static bool past_number(const Weir__V1__Row *row, int place, double *ret_number)
+static bool replay_number(const Weir__V1__Row *row, int place, double *ret_number)
 {
     if (place < 0 || (size_t)place >= row->n_values) {
         return false;
@@ -29,26 +29,26 @@ static bool past_number(const Weir__V1__Row *row, int place, double *ret_number)
     return isfinite(*ret_number);
 }
 
-static void past_look(struct wc_histories *histories, const struct wc_tape *tape,
-                      const struct wc_past_metric *metric, int64_t span)
+static void replay_look(struct wc_histories *histories, const struct wc_tape *tape,
+                        const struct wc_replay_history_metric *metric, int64_t span)
 {
     const struct wc_tape_table *table = &tape->tables[metric->kind];
     int place = wc_tape_place(table, metric->metric);
-    int key = past_key(metric);
+    int key = replay_key(metric);
     for (size_t i = 0; i < table->n_rows; i++) {
         double number;
         bool is_wanted = !metric->id || metric->id == table->rows[i]->id;
-        if (is_wanted && past_number(table->rows[i], place, &number)) {
+        if (is_wanted && replay_number(table->rows[i], place, &number)) {
             wc_histories_add(histories, key, table->rows[i]->id,
-                             tape->read_nanos / (int64_t)PAST_NANOS, span, number);
+                             tape->read_nanos / (int64_t)REPLAY_NANOS, span, number);
         }
     }
 }
 
 /* What the server knew of the time before the recording. */
-static void past_before(struct wc_histories *histories, struct wc_reader *reader,
-                        const struct wc_past_metric *metrics, size_t n_metrics, int64_t now,
-                        int64_t first)
+static void replay_before(struct wc_histories *histories, struct wc_reader *reader,
+                          const struct wc_replay_history_metric *metrics, size_t n_metrics,
+                          int64_t now, int64_t first)
 {
     for (size_t i = 0; i < wc_reader_n_series(reader); i++) {
         Weir__V1__Series *series = wc_reader_series(reader, i);
@@ -57,14 +57,14 @@ static void past_before(struct wc_histories *histories, struct wc_reader *reader
         }
         /* Of a process that had ended it is what came before the first look. */
         int64_t second =
-            series->last_read_nanos ? series->last_read_nanos / (int64_t)PAST_NANOS : first;
+            series->last_read_nanos ? series->last_read_nanos / (int64_t)REPLAY_NANOS : first;
         for (size_t k = 0; k < n_metrics; k++) {
             bool is_wanted = (int)series->kind == metrics[k].kind &&
                              series->metric == metrics[k].metric &&
                              (!metrics[k].id || metrics[k].id == series->id) &&
-                             series->step_nanos == (int64_t)PAST_NANOS && second <= now &&
+                             series->step_nanos == (int64_t)REPLAY_NANOS && second <= now &&
                              now - second < WC_HISTORY_SECONDS;
-            int key = past_key(&metrics[k]);
+            int key = replay_key(&metrics[k]);
             if (is_wanted) {
                 wc_histories_seed(histories, key, series->id, second, series->values,
                                   series->n_values);
@@ -74,12 +74,12 @@ static void past_before(struct wc_histories *histories, struct wc_reader *reader
     }
 }
 
-static Weir__V1__Series *past_series(const struct wc_history *history, const Weir__V1__Row *row,
-                                     const struct wc_past_metric *metric,
-                                     const struct wc_tape *tape)
+static Weir__V1__Series *replay_series(const struct wc_history *history, const Weir__V1__Row *row,
+                                       const struct wc_replay_history_metric *metric,
+                                       const struct wc_tape *tape)
 {
     double values[WC_HISTORY_SECONDS];
-    int64_t now = tape->read_nanos / (int64_t)PAST_NANOS;
+    int64_t now = tape->read_nanos / (int64_t)REPLAY_NANOS;
     size_t first = 0;
     wc_history_columns(history, now, 1, WC_HISTORY_SECONDS, values);
     while (first < WC_HISTORY_SECONDS && isnan(values[first])) {
@@ -96,7 +96,7 @@ static Weir__V1__Series *past_series(const struct wc_history *history, const Wei
     series->metric = metric->metric;
     series->last_unix_nanos = tape->unix_nanos;
     series->last_read_nanos = tape->read_nanos;
-    series->step_nanos = (int64_t)PAST_NANOS;
+    series->step_nanos = (int64_t)REPLAY_NANOS;
     series->n_values = WC_HISTORY_SECONDS - first;
     series->values = wc_alloc(series->n_values * sizeof(*series->values));
     for (size_t i = 0; i < series->n_values; i++) {
@@ -105,20 +105,21 @@ static Weir__V1__Series *past_series(const struct wc_history *history, const Wei
     return series;
 }
 
-static void past_add(struct wc_past *past, Weir__V1__Series *taken_series)
+static void replay_add(struct wc_replay_history *replay, Weir__V1__Series *taken_series)
 {
-    if (past->n_series == past->room) {
-        past->room = past->room ? 2 * past->room : 32;
-        past->series = wc_resize(past->series, past->room, sizeof(*past->series));
+    if (replay->n_series == replay->room) {
+        replay->room = replay->room ? 2 * replay->room : 32;
+        replay->series = wc_resize(replay->series, replay->room, sizeof(*replay->series));
     }
-    past->series[past->n_series++] = taken_series;
+    replay->series[replay->n_series++] = taken_series;
 }
 
-void wc_past_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
-                  const struct wc_past_metric *metrics, size_t n_metrics, struct wc_past *past)
+void wc_replay_history_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
+                            const struct wc_replay_history_metric *metrics, size_t n_metrics,
+                            struct wc_replay_history *replay)
 {
     struct wc_histories histories;
-    uint64_t span = WC_HISTORY_SECONDS * PAST_NANOS;
+    uint64_t span = WC_HISTORY_SECONDS * REPLAY_NANOS;
     uint64_t from = at > span ? at - span : 0, reached;
     int64_t interval = ((int64_t)wc_reader_opening(reader)->interval_millis + 999) / 1000;
     interval = interval > 0 && interval <= 60 ? interval : 1;
@@ -126,25 +127,26 @@ void wc_past_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
         return;
     }
     wc_histories_init(&histories);
-    int64_t first = tape->read_nanos / (int64_t)PAST_NANOS;
+    int64_t first = tape->read_nanos / (int64_t)REPLAY_NANOS;
     do {
         for (size_t i = 0; i < n_metrics; i++) {
-            past_look(&histories, tape, &metrics[i], interval);
+            replay_look(&histories, tape, &metrics[i], interval);
         }
     } while (wc_reader_peek(reader) <= at && wc_reader_next(reader, tape, &reached));
-    int64_t now = tape->read_nanos / (int64_t)PAST_NANOS;
-    past_before(&histories, reader, metrics, n_metrics, now, first);
+    int64_t now = tape->read_nanos / (int64_t)REPLAY_NANOS;
+    replay_before(&histories, reader, metrics, n_metrics, now, first);
     for (size_t i = 0; i < n_metrics; i++) {
         const struct wc_tape_table *table = &tape->tables[metrics[i].kind];
         for (size_t k = 0; k < table->n_rows; k++) {
             bool is_wanted = !metrics[i].id || metrics[i].id == table->rows[k]->id;
             const struct wc_history *history =
-                is_wanted ? wc_histories_find(&histories, past_key(&metrics[i]), table->rows[k]->id)
-                          : NULL;
+                is_wanted
+                    ? wc_histories_find(&histories, replay_key(&metrics[i]), table->rows[k]->id)
+                    : NULL;
             Weir__V1__Series *series =
-                history ? past_series(history, table->rows[k], &metrics[i], tape) : NULL;
+                history ? replay_series(history, table->rows[k], &metrics[i], tape) : NULL;
             if (series) {
-                past_add(past, series);
+                replay_add(replay, series);
             }
         }
     }

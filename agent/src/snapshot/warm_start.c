@@ -4,84 +4,84 @@
  * second, since when a channel's oldest message has waited, and of a process that is gone all that
  * /proc said last. Read once; what is read is small or soon found.
  */
-#include "snapshot/past.h"
+#include "snapshot/history_writer.h"
 
 #include "snapshot/state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED_SECOND UINT64_C(1000000000)
+#define WARM_SECOND UINT64_C(1000000000)
 
 /* A row this much older than now tells what happened since then per second. */
-#define SEED_RATE_LEAST UINT64_C(900000000)
-#define SEED_RATE_STEPS 5
+#define WARM_RATE_LEAST UINT64_C(900000000)
+#define WARM_RATE_STEPS 5
 
 /* The facts of a process that cannot be looked at are as new as its history's last row. */
-#define SEED_FRESH_STEPS 3
+#define WARM_FRESH_STEPS 3
 
-static const struct wi_history *seed_history(const struct wi_process_view *view)
+static const struct wi_history *warm_history(const struct wi_process_view *view)
 {
-    return &view->past.recorder.history;
+    return &view->writer.recorder.history;
 }
 
 /* ---- the process --------------------------------------------------------------------------- */
 
-static bool seed_has(const struct wi_history_row *row, enum wi_history_fact fact)
+static bool warm_has(const struct wi_history_row *row, enum wi_history_fact fact)
 {
     return row->has >> fact & 1;
 }
 
-static void seed_process(struct wi_process *process, const struct wi_history_row *row)
+static void warm_process(struct wi_process *process, const struct wi_history_row *row)
 {
-    process->is_known = seed_has(row, WI_HISTORY_RSS);
+    process->is_known = warm_has(row, WI_HISTORY_RSS);
     process->rss_bytes = row->facts[WI_HISTORY_RSS];
     process->anon_bytes = row->facts[WI_HISTORY_ANON];
     process->virtual_bytes = row->facts[WI_HISTORY_VIRTUAL];
     process->cpu_seconds = (double)row->facts[WI_HISTORY_CPU] / 1e9;
     process->threads = row->facts[WI_HISTORY_THREADS];
     process->fds = row->facts[WI_HISTORY_FDS];
-    process->has_heap = seed_has(row, WI_HISTORY_HEAP);
+    process->has_heap = warm_has(row, WI_HISTORY_HEAP);
     process->heap_bytes = row->facts[WI_HISTORY_HEAP];
     process->heap_resident_bytes = row->facts[WI_HISTORY_HEAP_RESIDENT];
-    process->has_memory_limit = seed_has(row, WI_HISTORY_MEMORY_LIMIT);
+    process->has_memory_limit = warm_has(row, WI_HISTORY_MEMORY_LIMIT);
     process->memory_limit_bytes = row->facts[WI_HISTORY_MEMORY_LIMIT];
     process->memory_used_bytes = row->facts[WI_HISTORY_MEMORY_USED];
 }
 
 /* The last that was seen of a process that has ended: by whoever wrote its history, or by us. */
-static void seed_end(struct wi_process_view *view)
+static void warm_end(struct wi_process_view *view)
 {
-    struct view_past *past = &view->past;
+    struct history_writer *writer = &view->writer;
     struct wi_history_row last;
-    if (past->has_ended) {
+    if (writer->has_ended) {
         return;
     }
-    past->has_ended = true;
-    past->as_of_nanos = view->tick_before;
-    past->as_of_unix_nanos = view->unix_nanos - (int64_t)(view->now_nanos - view->tick_before);
-    if (past->recorder.state != WI_RECORDER_NONE &&
-        wi_history_last(seed_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &last)) {
-        past->as_of_nanos = last.nanos;
-        past->as_of_unix_nanos = last.unix_nanos;
-        seed_process(&view->process, &last);
+    writer->has_ended = true;
+    writer->as_of_nanos = view->tick_before;
+    writer->as_of_unix_nanos = view->unix_nanos - (int64_t)(view->now_nanos - view->tick_before);
+    if (writer->recorder.state != WI_RECORDER_NONE &&
+        wi_history_last(warm_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &last)) {
+        writer->as_of_nanos = last.nanos;
+        writer->as_of_unix_nanos = last.unix_nanos;
+        warm_process(&view->process, &last);
     }
 }
 
-void wi_past_facts(struct wi_process_view *view)
+void wi_history_writer_facts(struct wi_process_view *view)
 {
-    struct view_past *past = &view->past;
+    struct history_writer *writer = &view->writer;
     struct wi_history_row last;
     if (wi_process_view_state(view) != WI_STATE_UNKNOWN) {
-        seed_end(view);
+        warm_end(view);
         return;
     }
-    uint64_t second = view->now_nanos / SEED_SECOND;
+    uint64_t second = view->now_nanos / WARM_SECOND;
     view->process.is_known = false;
-    if (past->recorder.state == WI_RECORDER_READING &&
-        wi_history_last(seed_history(view), WI_HISTORY_SECONDS, second, &last) &&
-        last.sequence + SEED_FRESH_STEPS >= second) {
-        seed_process(&view->process, &last);
+    if (writer->recorder.state == WI_RECORDER_READING &&
+        wi_history_last(warm_history(view), WI_HISTORY_SECONDS, second, &last) &&
+        last.sequence + WARM_FRESH_STEPS >= second) {
+        warm_process(&view->process, &last);
     }
 }
 
@@ -89,7 +89,7 @@ void wi_past_facts(struct wi_process_view *view)
 
 /* What the counters of view_slot.rate stood at. Of what left a channel only received messages are
  * counted there; what was discarded so far is taken to have been discarded then. */
-static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
+static void warm_counts(const struct wi_raw *raw, const uint64_t *words,
                         uint64_t ret_counts[N_RATES])
 {
     memset(ret_counts, 0, N_RATES * sizeof(ret_counts[0]));
@@ -108,7 +108,7 @@ static void seed_counts(const struct wi_raw *raw, const uint64_t *words,
 }
 
 /* The slot of a track that is open still, or NULL. */
-static struct view_slot *seed_slot(struct wi_process_view *view,
+static struct view_slot *warm_slot(struct wi_process_view *view,
                                    const struct wi_history_track *track)
 {
     return track->generation && track->slot < view->collection.n &&
@@ -118,36 +118,36 @@ static struct view_slot *seed_slot(struct wi_process_view *view,
                : NULL;
 }
 
-static void seed_slot_rates(struct wi_process_view *view, size_t i,
+static void warm_slot_rates(struct wi_process_view *view, size_t i,
                             const struct wi_history_row *row, double seconds)
 {
-    const struct wi_history_track *track = &seed_history(view)->head.tracks[i];
-    struct view_slot *slot = seed_slot(view, track);
+    const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
+    struct view_slot *slot = warm_slot(view, track);
     uint64_t counts[N_RATES];
     if (!slot || !wi_history_is_in(track, row)) {
         return;
     }
-    seed_counts(&view->collection.raws[track->slot], row->tracks[i], counts);
+    warm_counts(&view->collection.raws[track->slot], row->tracks[i], counts);
     for (int r = 0; r < N_RATES; r++) {
         slot->rate[r] = (double)view_minus(slot->last[r], counts[r]) / seconds;
     }
     slot->has_rates = true;
 }
 
-static void seed_rates(struct wi_process_view *view)
+static void warm_rates(struct wi_process_view *view)
 {
     struct wi_history_row row;
-    uint64_t second = view->now_nanos / SEED_SECOND;
-    for (uint64_t back = 0; back <= SEED_RATE_STEPS && back < second; back++) {
-        if (!wi_history_row(seed_history(view), WI_HISTORY_SECONDS, second - back, &row) ||
-            row.nanos + SEED_RATE_LEAST > view->now_nanos) {
+    uint64_t second = view->now_nanos / WARM_SECOND;
+    for (uint64_t back = 0; back <= WARM_RATE_STEPS && back < second; back++) {
+        if (!wi_history_row(warm_history(view), WI_HISTORY_SECONDS, second - back, &row) ||
+            row.nanos + WARM_RATE_LEAST > view->now_nanos) {
             continue;
         }
         double seconds = (double)(view->now_nanos - row.nanos) / 1e9;
         for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-            seed_slot_rates(view, i, &row, seconds);
+            warm_slot_rates(view, i, &row, seconds);
         }
-        if (seed_has(&row, WI_HISTORY_CPU) && view->process.is_known) {
+        if (warm_has(&row, WI_HISTORY_CPU) && view->process.is_known) {
             double grown = view->process.cpu_seconds - (double)row.facts[WI_HISTORY_CPU] / 1e9;
             view->cpu_ratio = grown > 0 ? grown / seconds : 0;
             view->rejects_rate =
@@ -161,7 +161,7 @@ static void seed_rates(struct wi_process_view *view)
 /* ---- ages ---------------------------------------------------------------------------------- */
 
 /* Channels whose oldest message is looked for. */
-struct seed_ages {
+struct warm_ages {
     size_t n; /* still looked for */
     struct {
         bool is_wanted;
@@ -173,7 +173,7 @@ struct seed_ages {
     uint64_t oldest_second;             /* nanos of it */
 };
 
-static void seed_age_look(struct seed_ages *ages, const struct wi_history *history,
+static void warm_age_look(struct warm_ages *ages, const struct wi_history *history,
                           const struct wi_history_row *row)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
@@ -192,7 +192,7 @@ static void seed_age_look(struct seed_ages *ages, const struct wi_history *histo
 }
 
 /* Goes back in time until all are found. */
-static void seed_age_search(struct seed_ages *ages, const struct wi_history *history,
+static void warm_age_search(struct warm_ages *ages, const struct wi_history *history,
                             const struct wi_history_row *last)
 {
     struct wi_history_row row;
@@ -205,18 +205,18 @@ static void seed_age_search(struct seed_ages *ages, const struct wi_history *his
                 (ring == WI_HISTORY_MINUTES && row.nanos >= ages->oldest_second)) {
                 continue;
             }
-            seed_age_look(ages, history, &row);
+            warm_age_look(ages, history, &row);
             ages->first[ring] = row.sequence;
             ages->oldest_second = ring == WI_HISTORY_SECONDS ? row.nanos : ages->oldest_second;
         }
     }
 }
 
-static void seed_age_row(struct wi_process_view *view, const struct seed_ages *ages,
+static void warm_age_row(struct wi_process_view *view, const struct warm_ages *ages,
                          const struct wi_history_row *row)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        const struct wi_history_track *track = &seed_history(view)->head.tracks[i];
+        const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
         if (ages->channel[i].is_found && row->nanos >= ages->channel[i].start &&
             row->nanos < view->now_nanos) {
             wi_age_add(view->slots[track->slot].age, row->nanos,
@@ -226,23 +226,23 @@ static void seed_age_row(struct wi_process_view *view, const struct seed_ages *a
 }
 
 /* Goes forward again and adds the rows in their order. */
-static void seed_age_fill(struct wi_process_view *view, struct seed_ages *ages,
+static void warm_age_fill(struct wi_process_view *view, struct warm_ages *ages,
                           const struct wi_history_row *last)
 {
     struct wi_history_row row;
     for (int ring = WI_HISTORY_N_RINGS - 1; ring >= 0; ring--) {
         uint64_t newest = last->nanos / wi_history_step_nanos((enum wi_history_ring)ring);
         for (uint64_t s = ages->first[ring]; s <= newest; s++) {
-            if (wi_history_row(seed_history(view), (enum wi_history_ring)ring, s, &row) &&
+            if (wi_history_row(warm_history(view), (enum wi_history_ring)ring, s, &row) &&
                 (ring == WI_HISTORY_SECONDS || row.nanos < ages->oldest_second)) {
-                seed_age_row(view, ages, &row);
+                warm_age_row(view, ages, &row);
             }
         }
     }
 }
 
 /* Empties the ring of a channel that was found, and makes it where there is none. */
-static bool seed_age_ring(struct wi_process_view *view, struct view_slot *slot)
+static bool warm_age_ring(struct wi_process_view *view, struct view_slot *slot)
 {
     if (!slot->age && view->n_ages < VIEW_MAX_AGES) {
         slot->age = calloc(1, sizeof(*slot->age));
@@ -253,11 +253,11 @@ static bool seed_age_ring(struct wi_process_view *view, struct view_slot *slot)
     return slot->age != NULL;
 }
 
-static void seed_age_list(struct wi_process_view *view, struct seed_ages *ages)
+static void warm_age_list(struct wi_process_view *view, struct warm_ages *ages)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        const struct wi_history_track *track = &seed_history(view)->head.tracks[i];
-        if (track->kind != WI_CHANNEL || !seed_slot(view, track)) {
+        const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
+        if (track->kind != WI_CHANNEL || !warm_slot(view, track)) {
             continue;
         }
         const struct wi_raw *raw = &view->collection.raws[track->slot];
@@ -268,40 +268,40 @@ static void seed_age_list(struct wi_process_view *view, struct seed_ages *ages)
     }
 }
 
-static void seed_ages(struct wi_process_view *view, const struct wi_history_row *last)
+static void warm_ages(struct wi_process_view *view, const struct wi_history_row *last)
 {
-    struct seed_ages ages = {.oldest_second = UINT64_MAX};
-    seed_age_list(view, &ages);
+    struct warm_ages ages = {.oldest_second = UINT64_MAX};
+    warm_age_list(view, &ages);
     if (!ages.n) {
         return;
     }
-    seed_age_search(&ages, seed_history(view), last);
+    warm_age_search(&ages, warm_history(view), last);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        uint32_t id = seed_history(view)->head.tracks[i].slot;
+        uint32_t id = warm_history(view)->head.tracks[i].slot;
         ages.channel[i].is_found =
-            ages.channel[i].is_found && seed_age_ring(view, &view->slots[id]);
+            ages.channel[i].is_found && warm_age_ring(view, &view->slots[id]);
     }
-    seed_age_fill(view, &ages, last);
+    warm_age_fill(view, &ages, last);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        uint32_t id = seed_history(view)->head.tracks[i].slot;
+        uint32_t id = warm_history(view)->head.tracks[i].slot;
         if (ages.channel[i].is_found) {
-            wi_age_add(view->slots[id].age, wi_past_as_of(view),
+            wi_age_add(view->slots[id].age, wi_history_writer_as_of(view),
                        view->collection.raws[id].entering[0]);
         }
     }
 }
 
-void wi_past_seed(struct wi_process_view *view)
+void wi_warm_start(struct wi_process_view *view)
 {
     struct wi_history_row last;
-    bool has_ended = view->past.has_ended;
-    uint64_t most = has_ended ? UINT64_MAX : view->now_nanos / SEED_SECOND;
-    if (view->past.recorder.state == WI_RECORDER_NONE ||
-        !wi_history_last(seed_history(view), WI_HISTORY_SECONDS, most, &last)) {
+    bool has_ended = view->writer.has_ended;
+    uint64_t most = has_ended ? UINT64_MAX : view->now_nanos / WARM_SECOND;
+    if (view->writer.recorder.state == WI_RECORDER_NONE ||
+        !wi_history_last(warm_history(view), WI_HISTORY_SECONDS, most, &last)) {
         return;
     }
     if (!has_ended) {
-        seed_rates(view);
+        warm_rates(view);
     }
-    seed_ages(view, &last);
+    warm_ages(view, &last);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process view has of the time before: the history that it writes or reads (past.c), and what it
- * takes from one that was written before it looked (seed.c). Inside of a process view, as state.h is.
+ * What a process view has of the time before: the history that it writes or reads (history_writer.c), and what it
+ * takes from one that was written before it looked (warm_start.c). Inside of a process view, as state.h is.
  */
-#ifndef WI_SNAPSHOT_PAST_H
-#define WI_SNAPSHOT_PAST_H
+#ifndef WI_SNAPSHOT_HISTORY_WRITER_H
+#define WI_SNAPSHOT_HISTORY_WRITER_H
 
 #include "snapshot/collect.h"
 #include "snapshot/recorder.h"
@@ -17,9 +17,9 @@ struct view_mark {
     uint32_t generation;
 };
 
-struct view_past {
+struct history_writer {
     struct wi_recorder recorder;
-    bool has_seeded;
+    bool has_warm_start;
     bool was_writing;        /* at the tick before */
     uint64_t chosen_nanos;   /* when the tracks were; 0: not yet */
     struct view_mark *marks; /* by slot; NULL while all handles have a track */
@@ -30,27 +30,27 @@ struct view_past {
     int64_t as_of_unix_nanos;
 };
 
-void wi_past_open(struct wi_process_view *view);
-void wi_past_close(struct wi_process_view *view);
+void wi_history_writer_open(struct wi_process_view *view);
+void wi_history_writer_close(struct wi_process_view *view);
 
 /* At the beginning of a tick: the file; and of a process that cannot be looked at: its facts. */
-void wi_past_begin_tick(struct wi_process_view *view);
+void wi_history_writer_begin_tick(struct wi_process_view *view);
 
 /* At the end of it: what the first look takes from the history, then the row of this second. */
-void wi_past_end_tick(struct wi_process_view *view);
+void wi_history_writer_end_tick(struct wi_process_view *view);
 
 /* A handle's words in a row, as wi_history_row has them. */
-void wi_past_words(const struct wi_process_view *view, size_t id,
-                   uint64_t ret_words[WI_HISTORY_WORDS]);
+void wi_history_writer_words(const struct wi_process_view *view, size_t id,
+                             uint64_t ret_words[WI_HISTORY_WORDS]);
 
 /* The first look at a process: rates, growth and ages as if this process view had been there. */
-void wi_past_seed(struct wi_process_view *view);
+void wi_warm_start(struct wi_process_view *view);
 
 /* The facts of a process that has ended, or is out of sight, from the rows. */
-void wi_past_facts(struct wi_process_view *view);
+void wi_history_writer_facts(struct wi_process_view *view);
 
 /* Now, or when the process was seen last. */
-uint64_t wi_past_as_of(const struct wi_process_view *view);
-int64_t wi_past_as_of_unix(const struct wi_process_view *view);
+uint64_t wi_history_writer_as_of(const struct wi_process_view *view);
+int64_t wi_history_writer_as_of_unix(const struct wi_process_view *view);
 
 #endif
