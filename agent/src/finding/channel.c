@@ -161,16 +161,17 @@ struct channel_growth {
 static struct channel_growth channel_growth(const struct wi_finding *finding,
                                             const struct finding_note *note)
 {
-    const struct wi_tide *tide = &note->trail.tide;
-    struct channel_growth growth = {.rate = wi_trail_slope(&note->trail)};
-    growth.is_slow = wi_tide_grows(tide);
-    growth.is_above = wi_trail_is_above_all(&note->trail);
-    growth.since = finding->now - note->trail.growing_since;
-    growth.is_urgent = note->trail.phase == WI_TRAIL_GROWING &&
+    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    struct channel_growth growth = {.rate = wi_depth_window_slope(&note->depth_window)};
+    growth.is_slow = wi_minute_window_grows(minute_window);
+    growth.is_above = wi_depth_window_is_above_all(&note->depth_window);
+    growth.since = finding->now - note->depth_window.growing_since;
+    growth.is_urgent = note->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
                        wi_finding_is_urgent(growth.rate, channel_bytes_rate(note, growth.rate));
     if (growth.is_slow && !growth.is_urgent) {
-        const struct wi_tide_minute *newest = wi_tide_at(tide, 0);
-        const struct wi_tide_minute *oldest = wi_tide_at(tide, wi_tide_count(tide) - 1);
+        const struct wi_minute_window_minute *newest = wi_minute_window_at(minute_window, 0);
+        const struct wi_minute_window_minute *oldest =
+            wi_minute_window_at(minute_window, wi_minute_window_count(minute_window) - 1);
         growth.since = finding->now - oldest->ended;
         growth.rate =
             (double)(newest->last - oldest->last) / ((double)(newest->ended - oldest->ended) / 1e9);
@@ -213,15 +214,15 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
                    wi_words_queued(queued, note->depth, note->bytes));
     if (!is_named && growth->is_urgent) {
         wi_entry_write(entry->text, "; it has come back from %s before",
-                       wi_words_count(count, (uint64_t)note->trail.ceiling));
+                       wi_words_count(count, (uint64_t)note->depth_window.ceiling));
     } else if (!is_named) {
         wi_entry_write(entry->text, "; whether it comes back is known after half an hour");
     }
     channel_write_rates(entry, note);
     wi_entry_write(entry->evidence,
                    "; its lowest depth of late (%s) is above its earlier maximum (%s)",
-                   wi_words_count(lowest, wi_trail_floor(&note->trail)),
-                   wi_words_count(count, (uint64_t)note->trail.ceiling));
+                   wi_words_count(lowest, wi_depth_window_floor(&note->depth_window)),
+                   wi_words_count(count, (uint64_t)note->depth_window.ceiling));
     if (share) {
         channel_write_share(entry, attribution, share);
     }
@@ -229,8 +230,9 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
         channel_write_hour(entry, growth->rate, channel_bytes_rate(note, growth->rate));
     }
     /* One that has grown since it was seen first has no earlier depth to go by. */
-    if (is_named && !growth->is_slow && note->trail.growing_since >= note->first + CHANNEL_KNOWN) {
-        wi_limit_write_bound(entry, (uint64_t)note->trail.ceiling, "before");
+    if (is_named && !growth->is_slow &&
+        note->depth_window.growing_since >= note->first + CHANNEL_KNOWN) {
+        wi_limit_write_bound(entry, (uint64_t)note->depth_window.ceiling, "before");
     }
     finding_put_since(entry, growth->since);
     finding_put(entry, WI_WARNING_RATE, growth->rate);
@@ -239,9 +241,9 @@ static void channel_growing(struct wi_finding *finding, struct finding_note *not
 /* When a bounded queue is full; NaN: it does not fill, or not within the hour. */
 static double channel_full_in(const struct finding_note *note)
 {
-    double slope = wi_trail_slope(&note->trail);
+    double slope = wi_depth_window_slope(&note->depth_window);
     double left = (double)note->capacity - (double)note->depth;
-    bool fills = note->trail.phase == WI_TRAIL_GROWING && slope > 0 && left > 0;
+    bool fills = note->depth_window.phase == WI_DEPTH_WINDOW_GROWING && slope > 0 && left > 0;
     return fills && left / slope <= CHANNEL_HOUR ? left / slope : NAN;
 }
 
@@ -264,8 +266,8 @@ static void channel_filling(struct wi_finding *finding, const struct finding_not
     if (finding->is_dead || !isfinite(seconds)) {
         return;
     }
-    bool is_soon = seconds <= CHANNEL_SOON && wi_trail_is_above_all(&note->trail);
-    double slope = wi_trail_slope(&note->trail);
+    bool is_soon = seconds <= CHANNEL_SOON && wi_depth_window_is_above_all(&note->depth_window);
+    double slope = wi_depth_window_slope(&note->depth_window);
     struct finding_entry *entry = channel_entry(
         finding, is_soon ? FINDING_WARNING : FINDING_INFO, (double)note->depth, "channel_filling",
         note, "Find out why less is received than is sent; decide what happens when it is full.");
@@ -274,14 +276,14 @@ static void channel_filling(struct wi_finding *finding, const struct finding_not
                    wi_words_count(bound, note->capacity));
     channel_write_rates(entry, note);
     channel_write_full_in(entry, note);
-    finding_put_since(entry, finding->now - note->trail.growing_since);
+    finding_put_since(entry, finding->now - note->depth_window.growing_since);
     finding_put(entry, WI_WARNING_RATE, slope);
 }
 
 static void channel_settling(struct wi_finding *finding, const struct finding_note *note)
 {
     char queued[WI_QUEUED_MAX], rate[WI_WORDS_MAX], peak[WI_WORDS_MAX], span[WI_WORDS_MAX];
-    double slope = wi_trail_slope(&note->trail);
+    double slope = wi_depth_window_slope(&note->depth_window);
     bool is_draining = slope < 0;
     struct finding_entry *entry = channel_entry(
         finding, FINDING_INFO, is_draining ? -slope : 0,
@@ -299,8 +301,8 @@ static void channel_settling(struct wi_finding *finding, const struct finding_no
     }
     channel_write_rates(entry, note);
     wi_entry_write(entry->evidence, "; growth has stopped at %s",
-                   wi_words_count(peak, note->trail.peak));
-    finding_put_since(entry, finding->now - note->trail.settling_since);
+                   wi_words_count(peak, note->depth_window.peak));
+    finding_put_since(entry, finding->now - note->depth_window.settling_since);
     finding_put(entry, WI_WARNING_RATE, slope);
 }
 
@@ -309,7 +311,7 @@ static void channel_left(struct wi_finding *finding, const struct finding_note *
 {
     char queued[WI_QUEUED_MAX];
     char span[WI_WORDS_MAX];
-    bool has_past = wi_trail_count(&note->trail) > 1;
+    bool has_past = wi_depth_window_count(&note->depth_window) > 1;
     bool is_known = has_past && finding->now - note->first >= CHANNEL_KNOWN;
     bool is_much = note->depth >= CHANNEL_LEFT_MESSAGES || note->bytes >= CHANNEL_LEFT_BYTES;
     struct finding_entry *entry = channel_entry(
@@ -337,10 +339,10 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *
     note->is_leaking = false;
     if (is_told || !note->is_unbounded) {
         note->is_named = note->is_named && is_told;
-    } else if (note->trail.phase == WI_TRAIL_GROWING || growth.is_slow) {
+    } else if (note->depth_window.phase == WI_DEPTH_WINDOW_GROWING || growth.is_slow) {
         channel_growing(finding, note, &growth, attribution, share);
         return;
-    } else if (note->trail.phase == WI_TRAIL_SETTLING && note->is_named) {
+    } else if (note->depth_window.phase == WI_DEPTH_WINDOW_SETTLING && note->is_named) {
         channel_settling(finding, note);
         return;
     } else {
@@ -412,8 +414,8 @@ static uint32_t channel_full_looks(const struct finding_note *note, double capac
     /* One or none is full whenever it is used. */
     double full =
         capacity >= 2 ? CHANNEL_NEARLY_FULL * capacity : capacity + (double)CHANNEL_WAITING + 1;
-    while (n < wi_trail_count(&note->trail)) {
-        struct wi_trail_look look = wi_trail_at(&note->trail, n);
+    while (n < wi_depth_window_count(&note->depth_window)) {
+        struct wi_depth_window_sample look = wi_depth_window_at(&note->depth_window, n);
         if ((double)look.depth < full) {
             break;
         }

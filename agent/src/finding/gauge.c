@@ -46,8 +46,8 @@ static struct finding_gauge *gauge_place(struct wi_finding *finding, uint64_t id
         memset(place, 0, sizeof(*place));
         place->id = id;
         place->first = finding->memory.n - 1;
-        place->first_minute = finding->memory.tide.n;
-        place->n_minutes = finding->memory.tide.n;
+        place->first_minute = finding->memory.minute_window.n;
+        place->n_minutes = finding->memory.minute_window.n;
     }
     return place;
 }
@@ -61,9 +61,10 @@ struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, doub
     }
     gauge->look = finding->look;
     gauge->second[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES] = value;
-    if (memory->tide.n != gauge->n_minutes) { /* one has ended: with the value before this */
-        gauge->minute[(memory->tide.n - 1) % WI_TIDE_MINUTES] = gauge->last;
-        gauge->n_minutes = memory->tide.n;
+    if (memory->minute_window.n !=
+        gauge->n_minutes) { /* one has ended: with the value before this */
+        gauge->minute[(memory->minute_window.n - 1) % WI_MINUTE_WINDOW_MINUTES] = gauge->last;
+        gauge->n_minutes = memory->minute_window.n;
     }
     gauge->last = value;
     return gauge;
@@ -83,12 +84,13 @@ static size_t gauge_gather(const struct wi_finding *finding, const struct findin
                            uint64_t from, bool is_slow, struct gauge_series *ret_series)
 {
     const struct finding_memory *memory = &finding->memory;
-    uint32_t end = is_slow ? memory->tide.n : memory->n;
-    uint32_t room = is_slow ? WI_TIDE_MINUTES : WI_ATTRIBUTION_SAMPLES;
+    uint32_t end = is_slow ? memory->minute_window.n : memory->n;
+    uint32_t room = is_slow ? WI_MINUTE_WINDOW_MINUTES : WI_ATTRIBUTION_SAMPLES;
     uint32_t first = is_slow ? gauge->first_minute : gauge->first;
     size_t n = 0;
     for (uint32_t i = end - first > room ? end - room : first; i < end; i++) {
-        const struct wi_tide_minute *minute = &memory->tide.minute[i % WI_TIDE_MINUTES];
+        const struct wi_minute_window_minute *minute =
+            &memory->minute_window.minute[i % WI_MINUTE_WINDOW_MINUTES];
         uint64_t nanos = is_slow ? minute->ended : memory->nanos[i % WI_ATTRIBUTION_SAMPLES];
         if (nanos < from) {
             continue;
@@ -96,7 +98,7 @@ static size_t gauge_gather(const struct wi_finding *finding, const struct findin
         ret_series->seconds[n] = (double)(nanos - from) / 1e9;
         ret_series->memory[n] =
             is_slow ? (double)minute->last : memory->bytes[i % WI_ATTRIBUTION_SAMPLES];
-        ret_series->value[n++] = is_slow ? gauge->minute[i % WI_TIDE_MINUTES]
+        ret_series->value[n++] = is_slow ? gauge->minute[i % WI_MINUTE_WINDOW_MINUTES]
                                          : gauge->second[i % WI_ATTRIBUTION_SAMPLES];
     }
     return n;

@@ -38,7 +38,7 @@ void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes)
     memory->nanos[at] = nanos;
     memory->bytes[at] = bytes;
     memory->n++;
-    wi_tide_add(&memory->tide, nanos, bytes, 0);
+    wi_minute_window_add(&memory->minute_window, nanos, bytes, 0);
 }
 
 /* ---- series side by side ---- */
@@ -57,8 +57,8 @@ struct growth_point {
 /* Where a channel stood at a moment: at the last look that was not later; 0 before the first. */
 static struct growth_point growth_at(const struct finding_note *note, uint64_t nanos)
 {
-    for (uint32_t ago = 0; ago < wi_trail_count(&note->trail); ago++) {
-        struct wi_trail_look look = wi_trail_at(&note->trail, ago);
+    for (uint32_t ago = 0; ago < wi_depth_window_count(&note->depth_window); ago++) {
+        struct wi_depth_window_sample look = wi_depth_window_at(&note->depth_window, ago);
         if (look.nanos <= nanos) {
             return (struct growth_point){(double)look.depth, (double)look.bytes};
         }
@@ -68,9 +68,9 @@ static struct growth_point growth_at(const struct finding_note *note, uint64_t n
 
 static struct growth_point growth_at_minute(const struct finding_note *note, uint64_t nanos)
 {
-    const struct wi_tide *tide = &note->trail.tide;
-    for (uint32_t ago = 0; ago < wi_tide_count(tide); ago++) {
-        const struct wi_tide_minute *minute = wi_tide_at(tide, ago);
+    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    for (uint32_t ago = 0; ago < wi_minute_window_count(minute_window); ago++) {
+        const struct wi_minute_window_minute *minute = wi_minute_window_at(minute_window, ago);
         if (minute->ended <= nanos) {
             return (struct growth_point){(double)minute->last, (double)minute->bytes};
         }
@@ -142,12 +142,13 @@ static void growth_gather(const struct wi_finding *finding, uint64_t from,
 static void growth_gather_minutes(const struct wi_finding *finding, uint64_t from,
                                   const struct growth_suspects *suspects, struct wi_growth *growth)
 {
-    const struct wi_tide *tide = &finding->memory.tide;
-    uint32_t n = wi_tide_count(tide);
+    const struct wi_minute_window *minute_window = &finding->memory.minute_window;
+    uint32_t n = wi_minute_window_count(minute_window);
     memset(growth, 0, sizeof(*growth));
     growth->n_channels = suspects->n;
     for (uint32_t i = 0; i < n; i++) {
-        const struct wi_tide_minute *minute = wi_tide_at(tide, n - 1 - i);
+        const struct wi_minute_window_minute *minute =
+            wi_minute_window_at(minute_window, n - 1 - i);
         if (minute->ended < from) {
             continue;
         }
@@ -213,8 +214,9 @@ static uint64_t growth_from(const struct wi_finding *finding)
     for (uint32_t i = 0; i < finding->n_notes; i++) {
         const struct finding_note *note = &finding->notes[i];
         if (note->kind == WI_CHANNEL && note->is_unbounded && note->look == finding->look &&
-            note->trail.phase == WI_TRAIL_GROWING && note->trail.growing_since > from) {
-            from = note->trail.growing_since;
+            note->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
+            note->depth_window.growing_since > from) {
+            from = note->depth_window.growing_since;
         }
     }
     return from;
@@ -411,7 +413,7 @@ static void growth_limit(struct wi_finding *finding, const struct wi_row *proces
 static bool growth_has_been_here(const struct finding_memory *memory, double grown)
 {
     double level = memory->bytes[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES];
-    double ceiling = wi_tide_ceiling(&memory->tide, memory->growing_since);
+    double ceiling = wi_minute_window_ceiling(&memory->minute_window, memory->growing_since);
     return level <= ceiling + GROWTH_ABOVE * grown;
 }
 
@@ -473,8 +475,10 @@ static void growth_judge(struct wi_finding *finding, const struct wi_process_vie
     }
     /* What is too slow for seconds. */
     struct growth_told slow;
-    if (wi_tide_grows(&memory->tide)) {
-        uint64_t from = wi_tide_at(&memory->tide, wi_tide_count(&memory->tide) - 1)->ended;
+    if (wi_minute_window_grows(&memory->minute_window)) {
+        uint64_t from = wi_minute_window_at(&memory->minute_window,
+                                            wi_minute_window_count(&memory->minute_window) - 1)
+                            ->ended;
         growth_take(finding, from, true, &slow);
         if (slow.is_taken && growth_is_straight(&slow) &&
             !wi_attribution_levels_off(slow.series.seconds, slow.series.memory, slow.series.n,

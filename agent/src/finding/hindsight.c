@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define HINDSIGHT_MINUTES WI_TIDE_MINUTES
+#define HINDSIGHT_MINUTES WI_MINUTE_WINDOW_MINUTES
 
 static bool hindsight_has(const struct wi_history_row *row, enum wi_history_fact fact)
 {
@@ -96,7 +96,8 @@ static void hindsight_minute(struct finding_note *note, const struct wi_history_
                              const struct finding_look *look)
 {
     note->first = note->first ? note->first : row->nanos;
-    wi_tide_add(&note->trail.tide, row->nanos, (double)look->depth, (double)look->bytes);
+    wi_minute_window_add(&note->depth_window.minute_window, row->nanos, (double)look->depth,
+                         (double)look->bytes);
 }
 
 static void hindsight_row(struct wi_finding *finding, const struct wi_history *history,

@@ -94,7 +94,8 @@ static double note_rate(uint64_t now, uint64_t before, double seconds)
 
 void wi_note_look(struct finding_note *note, const struct finding_look *look)
 {
-    uint64_t last = note->trail.n_samples ? wi_trail_at(&note->trail, 0).nanos : 0;
+    uint64_t last =
+        note->depth_window.n_samples ? wi_depth_window_at(&note->depth_window, 0).nanos : 0;
     note->depth = look->depth;
     note->bytes = look->bytes;
     if (last >= look->nanos) {
@@ -111,10 +112,10 @@ void wi_note_look(struct finding_note *note, const struct finding_look *look)
     note->came = look->came;
     note->gone = look->gone;
     note->refused = look->refused;
-    wi_trail_add(&note->trail, &(struct wi_trail_look){.nanos = look->nanos,
-                                                       .depth = look->depth,
-                                                       .bytes = look->bytes,
-                                                       .gone = look->gone});
+    wi_depth_window_add(&note->depth_window, &(struct wi_depth_window_sample){.nanos = look->nanos,
+                                                                              .depth = look->depth,
+                                                                              .bytes = look->bytes,
+                                                                              .gone = look->gone});
 }
 
 /* Lets the deepest newcomer have the place of the shallowest. One at a look: they come in the order

@@ -17,10 +17,10 @@ void wi_semaphore_note(struct finding_note *note, uint64_t nanos, bool is_gone)
 }
 
 /* Acquires a second over some of the minutes. */
-static double semaphore_rate(const struct wi_tide *tide, uint32_t ago, uint32_t n)
+static double semaphore_rate(const struct wi_minute_window *minute_window, uint32_t ago, uint32_t n)
 {
-    const struct wi_tide_minute *late = wi_tide_at(tide, ago);
-    const struct wi_tide_minute *early = wi_tide_at(tide, ago + n - 1);
+    const struct wi_minute_window_minute *late = wi_minute_window_at(minute_window, ago);
+    const struct wi_minute_window_minute *early = wi_minute_window_at(minute_window, ago + n - 1);
     return late->ended > early->ended
                ? (double)(late->bytes - early->bytes) / ((double)(late->ended - early->ended) / 1e9)
                : 0;
@@ -28,9 +28,9 @@ static double semaphore_rate(const struct wi_tide *tide, uint32_t ago, uint32_t 
 
 /* The minutes between those of late and those before: half of what is known, since a slow leak has to
  * climb over the ups and downs of the work. */
-static uint32_t semaphore_gap(const struct wi_tide *tide)
+static uint32_t semaphore_gap(const struct wi_minute_window *minute_window)
 {
-    uint32_t n = wi_tide_count(tide);
+    uint32_t n = wi_minute_window_count(minute_window);
     uint32_t half = n > SEMAPHORE_RECENT ? (n - SEMAPHORE_RECENT) / 2 : 0;
     return half > SEMAPHORE_GAP ? half : SEMAPHORE_GAP;
 }
@@ -38,14 +38,15 @@ static uint32_t semaphore_gap(const struct wi_tide *tide)
 /* The fewest taken of late are more than were ever taken before, though no more work comes. */
 static bool semaphore_leaks(const struct finding_note *note)
 {
-    const struct wi_tide *tide = &note->trail.tide;
-    if (!wi_tide_rises(tide, SEMAPHORE_RECENT, semaphore_gap(tide), SEMAPHORE_LEAST)) {
+    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    if (!wi_minute_window_rises(minute_window, SEMAPHORE_RECENT, semaphore_gap(minute_window),
+                                SEMAPHORE_LEAST)) {
         return false;
     }
-    uint32_t skip = SEMAPHORE_RECENT + semaphore_gap(tide);
-    uint32_t before = wi_tide_count(tide) - skip;
-    return semaphore_rate(tide, 0, SEMAPHORE_RECENT) <=
-           SEMAPHORE_STEADY * semaphore_rate(tide, skip, before);
+    uint32_t skip = SEMAPHORE_RECENT + semaphore_gap(minute_window);
+    uint32_t before = wi_minute_window_count(minute_window) - skip;
+    return semaphore_rate(minute_window, 0, SEMAPHORE_RECENT) <=
+           SEMAPHORE_STEADY * semaphore_rate(minute_window, skip, before);
 }
 
 static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *row,
@@ -53,8 +54,8 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
 {
     char taken[WI_WORDS_MAX], all[WI_WORDS_MAX], span[WI_WORDS_MAX], before[WI_WORDS_MAX];
     char late[WI_WORDS_MAX], early[WI_WORDS_MAX];
-    const struct wi_tide *tide = &note->trail.tide;
-    uint64_t still = wi_trail_stalled(&note->trail);
+    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    uint64_t still = wi_depth_window_stalled(&note->depth_window);
     bool is_all = note->none_since && still >= SEMAPHORE_GONE;
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
     if (!is_all && !semaphore_leaks(note)) {
@@ -79,10 +80,10 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
         return;
     }
     double floor, ceiling, ignored;
-    uint32_t skip = SEMAPHORE_RECENT + semaphore_gap(tide);
-    uint32_t n = wi_tide_count(tide);
-    wi_tide_range(tide, 0, SEMAPHORE_RECENT, &floor, &ignored);
-    wi_tide_range(tide, skip, n - skip, &ignored, &ceiling);
+    uint32_t skip = SEMAPHORE_RECENT + semaphore_gap(minute_window);
+    uint32_t n = wi_minute_window_count(minute_window);
+    wi_minute_window_range(minute_window, 0, SEMAPHORE_RECENT, &floor, &ignored);
+    wi_minute_window_range(minute_window, skip, n - skip, &ignored, &ceiling);
     wi_entry_write(entry->text, "%s: permits do not come back, never fewer than %s of %s taken",
                    note->name, wi_words_count(taken, (uint64_t)floor), all);
     wi_entry_write(
@@ -90,11 +91,12 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
         "fewest taken in the last 3 min %s, most in the %u min until %u min ago %s; %s acquires/s, "
         "%s/s before",
         taken, (unsigned)(n - skip), (unsigned)skip, wi_words_count(before, (uint64_t)ceiling),
-        wi_words_rate(late, semaphore_rate(tide, 0, SEMAPHORE_RECENT)),
-        wi_words_rate(early, semaphore_rate(tide, skip, n - skip)));
+        wi_words_rate(late, semaphore_rate(minute_window, 0, SEMAPHORE_RECENT)),
+        wi_words_rate(early, semaphore_rate(minute_window, skip, n - skip)));
     wi_entry_write(entry->estimate, "at least %s leaked, or held longer than before",
                    wi_words_count(before, (uint64_t)(floor - ceiling)));
-    finding_put_since(entry, finding->now - wi_tide_at(tide, SEMAPHORE_RECENT - 1)->ended);
+    finding_put_since(entry, finding->now -
+                                 wi_minute_window_at(minute_window, SEMAPHORE_RECENT - 1)->ended);
 }
 
 static void semaphore_exhausted(struct wi_finding *finding, const struct wi_row *row,

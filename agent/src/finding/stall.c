@@ -28,9 +28,9 @@ static bool stall_is_pressed(const struct finding_note *note)
  * queue each message waits for long though some leave all the time: once that was seen, the rest counts. */
 static uint64_t stall_usual(const struct finding_note *note)
 {
-    uint64_t rest = note->trail.longest_rest;
+    uint64_t rest = note->depth_window.longest_rest;
     uint64_t wait = (uint64_t)(fmin(note->usual_wait, 3600) * 1e9);
-    bool is_rest = wait == 0 || (note->trail.n_moves >= STALL_MOVES && rest < wait);
+    bool is_rest = wait == 0 || (note->depth_window.n_moves >= STALL_MOVES && rest < wait);
     return is_rest ? rest : wait;
 }
 
@@ -49,7 +49,7 @@ static uint64_t stall_patience(const struct finding_note *note)
 
 static bool stall_is_longer(const struct finding_note *note, uint64_t nanos)
 {
-    return note->depth > 0 && wi_trail_stalled(&note->trail) >= nanos;
+    return note->depth > 0 && wi_depth_window_stalled(&note->depth_window) >= nanos;
 }
 
 bool wi_finding_is_stalled(const struct finding_note *note)
@@ -70,7 +70,7 @@ static struct finding_entry *stall_entry(struct wi_finding *finding,
                                          const struct finding_note *note,
                                          enum finding_severity severity, const char *action)
 {
-    uint64_t since = wi_trail_stalled(&note->trail);
+    uint64_t since = wi_depth_window_stalled(&note->depth_window);
     struct finding_entry *entry =
         wi_entry_add(finding, severity, (double)note->depth, "channel_stalled", note->name, action);
     finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
@@ -81,7 +81,7 @@ static struct finding_entry *stall_entry(struct wi_finding *finding,
 void wi_finding_stall(struct wi_finding *finding, const struct finding_note *note)
 {
     char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], in[WI_WORDS_MAX], usual[WI_WORDS_MAX];
-    uint64_t since = wi_trail_stalled(&note->trail);
+    uint64_t since = wi_depth_window_stalled(&note->depth_window);
     enum finding_severity severity = stall_severity(note);
     if (note->depth == 0 || since == 0 ||
         (severity == FINDING_INFO && since <= stall_usual(note))) {
@@ -109,7 +109,7 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_note *not
 void wi_finding_first_look(struct wi_finding *finding, const struct finding_note *note)
 {
     char queued[WI_QUEUED_MAX], rate[WI_WORDS_MAX], span[WI_WORDS_MAX];
-    bool is_first = finding->look == 1 && wi_trail_count(&note->trail) == 1;
+    bool is_first = finding->look == 1 && wi_depth_window_count(&note->depth_window) == 1;
     double usual_rate = finding->uptime > 0 ? (double)note->gone / finding->uptime : NAN;
     double backlog = (double)note->depth / usual_rate; /* seconds */
     bool was_received = note->gone > 0;

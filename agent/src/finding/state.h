@@ -11,7 +11,7 @@
 
 #include "finding/attribution.h"
 #include "finding/finding.h"
-#include "finding/trail.h"
+#include "finding/depth_window.h"
 #include "finding/words.h"
 
 #include <math.h>
@@ -66,9 +66,10 @@ struct finding_note {
     uint64_t came, refused; /* sent, acquired or spawned; refused; ever */
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
-    double usual_wait;     /* seconds: the median; 0: none was measured */
-    const char *name;      /* borrowed until the next refresh */
-    struct wi_trail trail; /* its `bytes`: a channel's, as declared; acquires so far */
+    double usual_wait; /* seconds: the median; 0: none was measured */
+    const char *name;  /* borrowed until the next refresh */
+    struct wi_depth_window
+        depth_window; /* its `bytes`: a channel's, as declared; acquires so far */
 };
 
 /* What is remembered of the process's memory, weir's own taken out. */
@@ -76,7 +77,7 @@ struct finding_memory {
     uint32_t n; /* samples ever */
     uint64_t nanos[WI_ATTRIBUTION_SAMPLES];
     double bytes[WI_ATTRIBUTION_SAMPLES];
-    struct wi_tide tide;
+    struct wi_minute_window minute_window;
     bool is_heap;           /* as the allocator tells; else RssAnon */
     double own;             /* weir's, as of the last look */
     uint64_t growing_since; /* 0: it does not grow */
@@ -93,7 +94,7 @@ struct finding_gauge {
     uint32_t n_minutes;           /* that had ended at the last look */
     double last;
     double second[WI_ATTRIBUTION_SAMPLES];
-    double minute[WI_TIDE_MINUTES];
+    double minute[WI_MINUTE_WINDOW_MINUTES];
 };
 
 /* Side by side, while they are compared. */
@@ -101,7 +102,7 @@ struct gauge_series {
     double seconds[WI_ATTRIBUTION_SAMPLES], memory[WI_ATTRIBUTION_SAMPLES],
         value[WI_ATTRIBUTION_SAMPLES];
 };
-_Static_assert(WI_TIDE_MINUTES <= WI_ATTRIBUTION_SAMPLES, "minutes fit, too");
+_Static_assert(WI_MINUTE_WINDOW_MINUTES <= WI_ATTRIBUTION_SAMPLES, "minutes fit, too");
 
 /* The gauge that goes with the growth best. */
 struct finding_gauge_share {
@@ -174,7 +175,7 @@ static inline bool finding_has(const struct wi_row *row, int metric)
 struct finding_note *wi_note_get(struct wi_finding *finding, enum wi_kind kind, uint64_t id,
                                  uint64_t depth, bool is_in_use);
 
-/* Adds a look at what it counts, unless it has one of that moment: rates, trail. */
+/* Adds a look at what it counts, unless it has one of that moment: rates, depth window. */
 struct finding_look {
     uint64_t nanos;
     uint64_t depth, bytes, came, gone, refused;

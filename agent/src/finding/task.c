@@ -51,16 +51,17 @@ void wi_finding_task(struct wi_finding *finding, const struct wi_row *row)
                  &(struct finding_look){
                      .nanos = finding->now, .depth = alive, .came = spawned, .gone = finished});
     note->name = row->name;
-    const struct wi_tide *tide = &note->trail.tide;
-    double rate = wi_trail_slope(&note->trail);
-    if (note->trail.phase == WI_TRAIL_GROWING && wi_finding_is_urgent(rate, 0) &&
-        wi_trail_is_above_all(&note->trail)) {
-        uint64_t since = finding->now - note->trail.growing_since;
+    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    double rate = wi_depth_window_slope(&note->depth_window);
+    if (note->depth_window.phase == WI_DEPTH_WINDOW_GROWING && wi_finding_is_urgent(rate, 0) &&
+        wi_depth_window_is_above_all(&note->depth_window)) {
+        uint64_t since = finding->now - note->depth_window.growing_since;
         task_growing(finding, row, note, rate, since,
                      since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW : FINDING_WARNING);
-    } else if (wi_tide_grows(tide)) {
-        const struct wi_tide_minute *newest = wi_tide_at(tide, 0);
-        const struct wi_tide_minute *oldest = wi_tide_at(tide, wi_tide_count(tide) - 1);
+    } else if (wi_minute_window_grows(minute_window)) {
+        const struct wi_minute_window_minute *newest = wi_minute_window_at(minute_window, 0);
+        const struct wi_minute_window_minute *oldest =
+            wi_minute_window_at(minute_window, wi_minute_window_count(minute_window) - 1);
         double seconds = (double)(newest->ended - oldest->ended) / 1e9;
         task_growing(finding, row, note, (double)(newest->last - oldest->last) / seconds,
                      finding->now - oldest->ended, FINDING_WARNING);

@@ -4,56 +4,59 @@
  * end. Pure: time is given. Of a past that was not watched second by second (a history's minutes)
  * each minute has one look.
  */
-#ifndef WI_FINDING_TIDE_H
-#define WI_FINDING_TIDE_H
+#ifndef WI_FINDING_MINUTE_WINDOW_H
+#define WI_FINDING_MINUTE_WINDOW_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WI_TIDE_MINUTES 64
-#define WI_TIDE_MINUTE  UINT64_C(60000000000)
+#define WI_MINUTE_WINDOW_MINUTES 64
+#define WI_MINUTE_WINDOW_MINUTE  UINT64_C(60000000000)
 
 /* float: seven digits are enough to compare levels by. */
-struct wi_tide_minute {
+struct wi_minute_window_minute {
     uint64_t ended; /* nanoseconds */
     float low, high, last;
     float bytes; /* at the end */
 };
 
-struct wi_tide {
+struct wi_minute_window {
     uint32_t n; /* minutes ever finished; the newest is (n - 1) % MINUTES */
     bool is_begun;
     uint64_t began;
-    struct wi_tide_minute now; /* being filled */
-    struct wi_tide_minute minute[WI_TIDE_MINUTES];
+    struct wi_minute_window_minute now; /* being filled */
+    struct wi_minute_window_minute minute[WI_MINUTE_WINDOW_MINUTES];
 };
 
 /* Adds a look; later ones come after earlier ones. */
-void wi_tide_add(struct wi_tide *tide, uint64_t now_nanos, double value, double bytes);
+void wi_minute_window_add(struct wi_minute_window *minute_window, uint64_t now_nanos, double value,
+                          double bytes);
 
 /* How many finished minutes there are, and the one `ago` before the newest. */
-uint32_t wi_tide_count(const struct wi_tide *tide);
-const struct wi_tide_minute *wi_tide_at(const struct wi_tide *tide, uint32_t ago);
+uint32_t wi_minute_window_count(const struct wi_minute_window *minute_window);
+const struct wi_minute_window_minute *wi_minute_window_at(
+    const struct wi_minute_window *minute_window, uint32_t ago);
 
 /* The lowest and highest of the `n` minutes that end `ago` before the newest. The caller knows that
  * they are there. */
-void wi_tide_range(const struct wi_tide *tide, uint32_t ago, uint32_t n, double *ret_low,
-                   double *ret_high);
+void wi_minute_window_range(const struct wi_minute_window *minute_window, uint32_t ago, uint32_t n,
+                            double *ret_low, double *ret_high);
 
 /* The highest of all minutes that had ended by then; 0 when there is none. */
-double wi_tide_ceiling(const struct wi_tide *tide, uint64_t by_nanos);
+double wi_minute_window_ceiling(const struct wi_minute_window *minute_window, uint64_t by_nanos);
 
 /*
  * Growth that no fall has answered: the lowest of the `recent` last minutes lies above the highest of
  * all that ended `gap` minutes before those, of which there are at least `least`; and the later half
  * of the recent above the earlier. What comes and goes within `least` minutes is not that.
  */
-bool wi_tide_rises(const struct wi_tide *tide, uint32_t recent, uint32_t gap, uint32_t least);
+bool wi_minute_window_rises(const struct wi_minute_window *minute_window, uint32_t recent,
+                            uint32_t gap, uint32_t least);
 
 /* The rule for what may take its time: half an hour is known, and 15 minutes of it are before. */
-static inline bool wi_tide_grows(const struct wi_tide *tide)
+static inline bool wi_minute_window_grows(const struct wi_minute_window *minute_window)
 {
-    return wi_tide_rises(tide, 10, 5, 15);
+    return wi_minute_window_rises(minute_window, 10, 5, 15);
 }
 
 #endif

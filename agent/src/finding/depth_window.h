@@ -6,30 +6,34 @@
  *     QUIET --the floor of late lies above all before--> GROWING --no growth--> SETTLING --> QUIET
  *                                                           ^------grows again-----|
  */
-#ifndef WI_FINDING_TRAIL_H
-#define WI_FINDING_TRAIL_H
+#ifndef WI_FINDING_DEPTH_WINDOW_H
+#define WI_FINDING_DEPTH_WINDOW_H
 
-#include "finding/tide.h"
+#include "finding/minute_window.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WI_TRAIL_SAMPLES 64
-#define WI_TRAIL_STEPS   12
+#define WI_DEPTH_WINDOW_SAMPLES 64
+#define WI_DEPTH_WINDOW_STEPS   12
 
-enum wi_trail_phase { WI_TRAIL_QUIET, WI_TRAIL_GROWING, WI_TRAIL_SETTLING };
+enum wi_depth_window_phase {
+    WI_DEPTH_WINDOW_QUIET,
+    WI_DEPTH_WINDOW_GROWING,
+    WI_DEPTH_WINDOW_SETTLING
+};
 
-struct wi_trail {
-    uint64_t at[WI_TRAIL_SAMPLES]; /* nanoseconds; the newest is (n_samples - 1) % SAMPLES */
-    uint64_t depth[WI_TRAIL_SAMPLES];
-    uint64_t bytes[WI_TRAIL_SAMPLES]; /* declared */
-    uint32_t n_samples;               /* ever */
-    uint32_t n_steps;                 /* ever finished */
+struct wi_depth_window {
+    uint64_t at[WI_DEPTH_WINDOW_SAMPLES]; /* nanoseconds; the newest is (n_samples - 1) % SAMPLES */
+    uint64_t depth[WI_DEPTH_WINDOW_SAMPLES];
+    uint64_t bytes[WI_DEPTH_WINDOW_SAMPLES]; /* declared */
+    uint32_t n_samples;                      /* ever */
+    uint32_t n_steps;                        /* ever finished */
     struct {
         uint64_t low, high;
-    } step[WI_TRAIL_STEPS], now; /* five seconds each; `now` is being filled */
+    } step[WI_DEPTH_WINDOW_STEPS], now; /* five seconds each; `now` is being filled */
     uint64_t step_began;
-    enum wi_trail_phase phase;
+    enum wi_depth_window_phase phase;
     uint64_t growing_since;
     uint64_t settling_since;
     double ceiling;        /* the highest that was ever seen before growth began */
@@ -38,11 +42,11 @@ struct wi_trail {
     uint64_t gone_since;   /* when that last moved, or the queue was empty */
     uint64_t longest_rest; /* nanoseconds that it stood still until messages left again */
     uint32_t n_moves;      /* looks at which messages had left since the look before */
-    struct wi_tide tide;
+    struct wi_minute_window minute_window;
 };
 
 /* One look at a queue. */
-struct wi_trail_look {
+struct wi_depth_window_sample {
     uint64_t nanos;
     uint64_t depth;
     uint64_t bytes; /* declared for what is queued */
@@ -50,23 +54,25 @@ struct wi_trail_look {
 };
 
 /* Adds a look. */
-void wi_trail_add(struct wi_trail *trail, const struct wi_trail_look *look);
+void wi_depth_window_add(struct wi_depth_window *depth_window,
+                         const struct wi_depth_window_sample *look);
 
 /* How many of the last looks are there, and the one `ago` before the newest. */
-uint32_t wi_trail_count(const struct wi_trail *trail);
-struct wi_trail_look wi_trail_at(const struct wi_trail *trail, uint32_t ago);
+uint32_t wi_depth_window_count(const struct wi_depth_window *depth_window);
+struct wi_depth_window_sample wi_depth_window_at(const struct wi_depth_window *depth_window,
+                                                 uint32_t ago);
 
 /* Whether the queue of late lies a quarter above the highest that it was before it began to grow: else
  * it has come back from there before. */
-bool wi_trail_is_above_all(const struct wi_trail *trail);
+bool wi_depth_window_is_above_all(const struct wi_depth_window *depth_window);
 
 /* The lowest depth of the last few looks. */
-uint64_t wi_trail_floor(const struct wi_trail *trail);
+uint64_t wi_depth_window_floor(const struct wi_depth_window *depth_window);
 
 /* Messages per second over the last few looks; negative when it drains. */
-double wi_trail_slope(const struct wi_trail *trail);
+double wi_depth_window_slope(const struct wi_depth_window *depth_window);
 
 /* How long the queue has held messages and none has left it, in nanoseconds. */
-uint64_t wi_trail_stalled(const struct wi_trail *trail);
+uint64_t wi_depth_window_stalled(const struct wi_depth_window *depth_window);
 
 #endif
