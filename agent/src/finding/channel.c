@@ -5,20 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHANNEL_LOOKS         3U /* in a row that a queue must be nearly full */
-#define CHANNEL_NEARLY_FULL   0.85
-#define CHANNEL_WAITING       16U /* senders that may wait at a queue that is full */
-#define CHANNEL_REJECTS       0.01
-#define CHANNEL_MANY_REJECTS  0.10
-#define CHANNEL_ORPHAN_LOOKS  5U
-#define CHANNEL_ORPHANS       16U /* messages: fewer are nobody's trouble */
-#define CHANNEL_ORPHAN_SHARE  0.10
-#define CHANNEL_LEFT_MESSAGES 100000U
-#define CHANNEL_LEFT_BYTES    (UINT64_C(16) << 20)
-#define CHANNEL_KNOWN         (10 * FINDING_SECOND) /* after which growth would have been seen */
-#define CHANNEL_FAR           100 /* times what was ever queued: such a bound holds nobody back */
-#define CHANNEL_FAR_SENT      1000U
-#define CHANNEL_FAR_SEEN      (600 * FINDING_SECOND)
+#define CHANNEL_SAMPLES        3U /* in a row that a queue must be nearly full */
+#define CHANNEL_NEARLY_FULL    0.85
+#define CHANNEL_WAITING        16U /* senders that may wait at a queue that is full */
+#define CHANNEL_REJECTS        0.01
+#define CHANNEL_MANY_REJECTS   0.10
+#define CHANNEL_ORPHAN_SAMPLES 5U
+#define CHANNEL_ORPHANS        16U /* messages: fewer are nobody's trouble */
+#define CHANNEL_ORPHAN_SHARE   0.10
+#define CHANNEL_LEFT_MESSAGES  100000U
+#define CHANNEL_LEFT_BYTES     (UINT64_C(16) << 20)
+#define CHANNEL_KNOWN          (10 * FINDING_SECOND) /* after which growth would have been seen */
+#define CHANNEL_FAR            100 /* times what was ever queued: such a bound holds nobody back */
+#define CHANNEL_FAR_SENT       1000U
+#define CHANNEL_FAR_SEEN       (600 * FINDING_SECOND)
 
 /* An hour of growth that makes trouble. */
 #define CHANNEL_URGENT_MESSAGES 1e6
@@ -44,49 +44,53 @@ bool wi_finding_is_urgent(double rate, double bytes_rate)
 
 static struct finding_entry *channel_entry(struct wi_finding *finding,
                                            enum finding_severity severity, double weight,
-                                           const char *kind, const struct finding_note *note,
+                                           const char *kind,
+                                           const struct finding_watch_state *watch,
                                            const char *action)
 {
-    struct finding_entry *entry = wi_entry_add(finding, severity, weight, kind, note->name, action);
-    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+    struct finding_entry *entry =
+        wi_entry_add(finding, severity, weight, kind, watch->name, action);
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
     return entry;
 }
 
 /* "12,000 sent/s, 6,000 leave/s" */
-static void channel_write_rates(struct finding_entry *entry, const struct finding_note *note)
+static void channel_write_rates(struct finding_entry *entry,
+                                const struct finding_watch_state *watch)
 {
     char in[WI_WORDS_MAX];
     char out[WI_WORDS_MAX];
-    wi_entry_write(entry->evidence, "%s sent/s, %s leave/s", wi_words_rate(in, note->in_rate),
-                   wi_words_rate(out, note->out_rate));
+    wi_entry_write(entry->evidence, "%s sent/s, %s leave/s", wi_words_rate(in, watch->in_rate),
+                   wi_words_rate(out, watch->out_rate));
 }
 
 /* ---- its messages leave elsewhere ---- */
 
 /* A forked process counts what it receives itself. If this process sends to a queue and never receives from
  * it, a forked process most likely does, and the depth here means nothing. */
-static bool channel_is_elsewhere(const struct wi_finding *finding, const struct finding_note *note)
+static bool channel_is_elsewhere(const struct wi_finding *finding,
+                                 const struct finding_watch_state *watch)
 {
-    return finding->has_children && note->gone == 0 && note->came > 0;
+    return finding->has_children && watch->gone == 0 && watch->came > 0;
 }
 
-static void channel_elsewhere(struct wi_finding *finding, const struct finding_note *note)
+static void channel_elsewhere(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char count[WI_WORDS_MAX];
     struct finding_entry *entry =
-        channel_entry(finding, FINDING_INFO, 0, "channel_elsewhere", note,
+        channel_entry(finding, FINDING_INFO, 0, "channel_elsewhere", watch,
                       "Subtract what the forked processes have received: each counts for itself.");
     wi_entry_write(entry->text,
                    "%s: %s sent and none received in this process; forked processes count what "
                    "they receive themselves",
-                   note->name, wi_words_count(count, note->came));
+                   watch->name, wi_words_count(count, watch->came));
 }
 
 /* ---- it grows ---- */
 
-static double channel_bytes_rate(const struct finding_note *note, double rate)
+static double channel_bytes_rate(const struct finding_watch_state *watch, double rate)
 {
-    return note->depth ? rate * (double)note->bytes / (double)note->depth : 0;
+    return watch->depth ? rate * (double)watch->bytes / (double)watch->depth : 0;
 }
 
 /* "1.20 MB/s of the process's +1.25 MB/s over 60 s (96 %) as declared; by regression ..." */
@@ -144,10 +148,11 @@ static void channel_write_hour(struct finding_entry *entry, double rate, double 
 
 /* When the process reaches a limit, if the channel is among what fills it. False: none is near. */
 static bool channel_write_limit(const struct wi_finding *finding, struct finding_entry *entry,
-                                const struct finding_note *note, const struct wi_share *share,
+                                const struct finding_watch_state *watch,
+                                const struct wi_share *share,
                                 const struct wi_attribution *attribution)
 {
-    return share && note->is_leaking &&
+    return share && watch->is_leaking &&
            isfinite(wi_limit_write(finding, entry, attribution->memory.slope));
 }
 
@@ -159,15 +164,15 @@ struct channel_growth {
 };
 
 static struct channel_growth channel_growth(const struct wi_finding *finding,
-                                            const struct finding_note *note)
+                                            const struct finding_watch_state *watch)
 {
-    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
-    struct channel_growth growth = {.rate = wi_depth_window_slope(&note->depth_window)};
+    const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
+    struct channel_growth growth = {.rate = wi_depth_window_slope(&watch->depth_window)};
     growth.is_slow = wi_minute_window_grows(minute_window);
-    growth.is_above = wi_depth_window_is_above_all(&note->depth_window);
-    growth.since = finding->now - note->depth_window.growing_since;
-    growth.is_urgent = note->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
-                       wi_finding_is_urgent(growth.rate, channel_bytes_rate(note, growth.rate));
+    growth.is_above = wi_depth_window_is_above_all(&watch->depth_window);
+    growth.since = finding->now - watch->depth_window.growing_since;
+    growth.is_urgent = watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
+                       wi_finding_is_urgent(growth.rate, channel_bytes_rate(watch, growth.rate));
     if (growth.is_slow && !growth.is_urgent) {
         const struct wi_minute_window_minute *newest = wi_minute_window_at(minute_window, 0);
         const struct wi_minute_window_minute *oldest =
@@ -181,76 +186,77 @@ static struct channel_growth channel_growth(const struct wi_finding *finding,
 
 /* Of two that grow, the one that holds more memory is worse; a message that declares nothing counts as
  * 32 bytes, as in growth.c. */
-static double channel_weight(const struct finding_note *note)
+static double channel_weight(const struct finding_watch_state *watch)
 {
-    return note->bytes ? (double)note->bytes / 32 : (double)note->depth;
+    return watch->bytes ? (double)watch->bytes / 32 : (double)watch->depth;
 }
 
-static void channel_growing(struct wi_finding *finding, struct finding_note *note,
+static void channel_growing(struct wi_finding *finding, struct finding_watch_state *watch,
                             const struct channel_growth *growth,
                             const struct wi_attribution *attribution, const struct wi_share *share)
 {
     char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
     char lowest[WI_WORDS_MAX];
     bool is_named = growth->is_slow || (growth->is_urgent && growth->is_above);
-    note->is_named = is_named;
-    note->is_leaking = is_named;
+    watch->is_named = is_named;
+    watch->is_leaking = is_named;
     struct finding_entry *entry = channel_entry(
         finding,
         !is_named                                                ? FINDING_INFO
         : growth->is_urgent && growth->since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW
                                                                  : FINDING_WARNING,
-        channel_weight(note), "channel_growing", note,
+        channel_weight(watch), "channel_growing", watch,
         "Admit only what its receiver can serve (a permit for each message), or bound the queue "
         "and "
         "decide what happens when it is full; adding receivers helps only if they are the "
         "bottleneck.");
-    wi_entry_write(entry->text, "%s: %s, +%s messages/s for %s%s, %s", note->name,
+    wi_entry_write(entry->text, "%s: %s, +%s messages/s for %s%s, %s", watch->name,
                    !is_named          ? "growing"
                    : finding->is_dead ? "was unbounded and growing"
                                       : "unbounded and growing",
                    wi_words_rate(rate, growth->rate), wi_words_duration(span, growth->since),
                    finding->is_dead ? " until the end" : "",
-                   wi_words_queued(queued, note->depth, note->bytes));
+                   wi_words_queued(queued, watch->depth, watch->bytes));
     if (!is_named && growth->is_urgent) {
         wi_entry_write(entry->text, "; it has come back from %s before",
-                       wi_words_count(count, (uint64_t)note->depth_window.ceiling));
+                       wi_words_count(count, (uint64_t)watch->depth_window.ceiling));
     } else if (!is_named) {
         wi_entry_write(entry->text, "; whether it comes back is known after half an hour");
     }
-    channel_write_rates(entry, note);
+    channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence,
                    "; its lowest depth of late (%s) is above its earlier maximum (%s)",
-                   wi_words_count(lowest, wi_depth_window_floor(&note->depth_window)),
-                   wi_words_count(count, (uint64_t)note->depth_window.ceiling));
+                   wi_words_count(lowest, wi_depth_window_floor(&watch->depth_window)),
+                   wi_words_count(count, (uint64_t)watch->depth_window.ceiling));
     if (share) {
         channel_write_share(entry, attribution, share);
     }
-    if (!finding->is_dead && !channel_write_limit(finding, entry, note, share, attribution)) {
-        channel_write_hour(entry, growth->rate, channel_bytes_rate(note, growth->rate));
+    if (!finding->is_dead && !channel_write_limit(finding, entry, watch, share, attribution)) {
+        channel_write_hour(entry, growth->rate, channel_bytes_rate(watch, growth->rate));
     }
     /* One that has grown since it was seen first has no earlier depth to go by. */
     if (is_named && !growth->is_slow &&
-        note->depth_window.growing_since >= note->first + CHANNEL_KNOWN) {
-        wi_limit_write_bound(entry, (uint64_t)note->depth_window.ceiling, "before");
+        watch->depth_window.growing_since >= watch->first + CHANNEL_KNOWN) {
+        wi_limit_write_bound(entry, (uint64_t)watch->depth_window.ceiling, "before");
     }
     finding_put_since(entry, growth->since);
     finding_put(entry, WI_WARNING_RATE, growth->rate);
 }
 
 /* When a bounded queue is full; NaN: it does not fill, or not within the hour. */
-static double channel_full_in(const struct finding_note *note)
+static double channel_full_in(const struct finding_watch_state *watch)
 {
-    double slope = wi_depth_window_slope(&note->depth_window);
-    double left = (double)note->capacity - (double)note->depth;
-    bool fills = note->depth_window.phase == WI_DEPTH_WINDOW_GROWING && slope > 0 && left > 0;
+    double slope = wi_depth_window_slope(&watch->depth_window);
+    double left = (double)watch->capacity - (double)watch->depth;
+    bool fills = watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING && slope > 0 && left > 0;
     return fills && left / slope <= CHANNEL_HOUR ? left / slope : NAN;
 }
 
-static void channel_write_full_in(struct finding_entry *entry, const struct finding_note *note)
+static void channel_write_full_in(struct finding_entry *entry,
+                                  const struct finding_watch_state *watch)
 {
     char span[WI_WORDS_MAX];
-    double seconds = channel_full_in(note);
+    double seconds = channel_full_in(watch);
     if (isfinite(seconds)) {
         wi_entry_write(entry->estimate, "full in about %s",
                        wi_words_duration(span, (uint64_t)(seconds * 1e9)));
@@ -259,97 +265,97 @@ static void channel_write_full_in(struct finding_entry *entry, const struct find
 }
 
 /* A bounded queue that grows and will be full: the last moment to do something without a refusal. */
-static void channel_filling(struct wi_finding *finding, const struct finding_note *note)
+static void channel_filling(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX], rate[WI_WORDS_MAX];
-    double seconds = channel_full_in(note);
+    double seconds = channel_full_in(watch);
     if (finding->is_dead || !isfinite(seconds)) {
         return;
     }
-    bool is_soon = seconds <= CHANNEL_SOON && wi_depth_window_is_above_all(&note->depth_window);
-    double slope = wi_depth_window_slope(&note->depth_window);
+    bool is_soon = seconds <= CHANNEL_SOON && wi_depth_window_is_above_all(&watch->depth_window);
+    double slope = wi_depth_window_slope(&watch->depth_window);
     struct finding_entry *entry = channel_entry(
-        finding, is_soon ? FINDING_WARNING : FINDING_INFO, (double)note->depth, "channel_filling",
-        note, "Find out why less is received than is sent; decide what happens when it is full.");
-    wi_entry_write(entry->text, "%s: filling, +%s messages/s, %s of %s", note->name,
-                   wi_words_rate(rate, slope), wi_words_count(depth, note->depth),
-                   wi_words_count(bound, note->capacity));
-    channel_write_rates(entry, note);
-    channel_write_full_in(entry, note);
-    finding_put_since(entry, finding->now - note->depth_window.growing_since);
+        finding, is_soon ? FINDING_WARNING : FINDING_INFO, (double)watch->depth, "channel_filling",
+        watch, "Find out why less is received than is sent; decide what happens when it is full.");
+    wi_entry_write(entry->text, "%s: filling, +%s messages/s, %s of %s", watch->name,
+                   wi_words_rate(rate, slope), wi_words_count(depth, watch->depth),
+                   wi_words_count(bound, watch->capacity));
+    channel_write_rates(entry, watch);
+    channel_write_full_in(entry, watch);
+    finding_put_since(entry, finding->now - watch->depth_window.growing_since);
     finding_put(entry, WI_WARNING_RATE, slope);
 }
 
-static void channel_settling(struct wi_finding *finding, const struct finding_note *note)
+static void channel_settling(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char queued[WI_QUEUED_MAX], rate[WI_WORDS_MAX], peak[WI_WORDS_MAX], span[WI_WORDS_MAX];
-    double slope = wi_depth_window_slope(&note->depth_window);
+    double slope = wi_depth_window_slope(&watch->depth_window);
     bool is_draining = slope < 0;
     struct finding_entry *entry = channel_entry(
         finding, FINDING_INFO, is_draining ? -slope : 0,
-        is_draining ? "channel_draining" : "channel_settled", note,
+        is_draining ? "channel_draining" : "channel_settled", watch,
         is_draining ? "Nothing: the growth has stopped and the queue drains."
                     : "See that it drains: what is queued is old, and holds its memory.");
-    wi_words_queued(queued, note->depth, note->bytes);
+    wi_words_queued(queued, watch->depth, watch->bytes);
     if (is_draining) {
-        wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", note->name,
+        wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", watch->name,
                        wi_words_rate(rate, -slope), queued);
         wi_entry_write(entry->estimate, "empty in about %s",
-                       wi_words_duration(span, (uint64_t)((double)note->depth / -slope * 1e9)));
+                       wi_words_duration(span, (uint64_t)((double)watch->depth / -slope * 1e9)));
     } else {
-        wi_entry_write(entry->text, "%s: unbounded, no longer growing, %s", note->name, queued);
+        wi_entry_write(entry->text, "%s: unbounded, no longer growing, %s", watch->name, queued);
     }
-    channel_write_rates(entry, note);
+    channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence, "; growth has stopped at %s",
-                   wi_words_count(peak, note->depth_window.peak));
-    finding_put_since(entry, finding->now - note->depth_window.settling_since);
+                   wi_words_count(peak, watch->depth_window.peak));
+    finding_put_since(entry, finding->now - watch->depth_window.settling_since);
     finding_put(entry, WI_WARNING_RATE, slope);
 }
 
 /* A process that has ended says what was left in its queues. */
-static void channel_left(struct wi_finding *finding, const struct finding_note *note)
+static void channel_left(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char queued[WI_QUEUED_MAX];
     char span[WI_WORDS_MAX];
-    bool has_past = wi_depth_window_count(&note->depth_window) > 1;
-    bool is_known = has_past && finding->now - note->first >= CHANNEL_KNOWN;
-    bool is_much = note->depth >= CHANNEL_LEFT_MESSAGES || note->bytes >= CHANNEL_LEFT_BYTES;
+    bool has_past = wi_depth_window_count(&watch->depth_window) > 1;
+    bool is_known = has_past && finding->now - watch->first >= CHANNEL_KNOWN;
+    bool is_much = watch->depth >= CHANNEL_LEFT_MESSAGES || watch->bytes >= CHANNEL_LEFT_BYTES;
     struct finding_entry *entry = channel_entry(
-        finding, !is_known && is_much && note->is_unbounded ? FINDING_WARNING : FINDING_INFO,
-        (double)note->depth, "channel_left", note,
+        finding, !is_known && is_much && watch->is_unbounded ? FINDING_WARNING : FINDING_INFO,
+        (double)watch->depth, "channel_left", watch,
         is_known   ? "Nothing more is known: it was not growing when the process ended."
         : has_past ? "Look at its next run: this one was too short to tell whether it grew."
                    : "Keep a history: an exporter in the process, or `weir serve` beside it.");
-    wi_entry_write(entry->text, "%s: %s when the process ended", note->name,
-                   wi_words_queued(queued, note->depth, note->bytes));
+    wi_entry_write(entry->text, "%s: %s when the process ended", watch->name,
+                   wi_words_queued(queued, watch->depth, watch->bytes));
     if (!has_past) {
         wi_entry_write(entry->text, "; no history tells how they came to be so many");
     } else if (!is_known) {
         wi_entry_write(entry->text, "; it was seen for %s",
-                       wi_words_duration(span, finding->now - note->first));
+                       wi_words_duration(span, finding->now - watch->first));
     }
 }
 
-void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *note,
+void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_state *watch,
                                const struct wi_attribution *attribution,
                                const struct wi_share *share)
 {
-    struct channel_growth growth = channel_growth(finding, note);
-    bool is_told = wi_finding_is_stalled(note) || channel_is_elsewhere(finding, note);
-    note->is_leaking = false;
-    if (is_told || !note->is_unbounded) {
-        note->is_named = note->is_named && is_told;
-    } else if (note->depth_window.phase == WI_DEPTH_WINDOW_GROWING || growth.is_slow) {
-        channel_growing(finding, note, &growth, attribution, share);
+    struct channel_growth growth = channel_growth(finding, watch);
+    bool is_told = wi_finding_is_stalled(watch) || channel_is_elsewhere(finding, watch);
+    watch->is_leaking = false;
+    if (is_told || !watch->is_unbounded) {
+        watch->is_named = watch->is_named && is_told;
+    } else if (watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING || growth.is_slow) {
+        channel_growing(finding, watch, &growth, attribution, share);
         return;
-    } else if (note->depth_window.phase == WI_DEPTH_WINDOW_SETTLING && note->is_named) {
-        channel_settling(finding, note);
+    } else if (watch->depth_window.phase == WI_DEPTH_WINDOW_SETTLING && watch->is_named) {
+        channel_settling(finding, watch);
         return;
     } else {
-        note->is_named = false;
+        watch->is_named = false;
     }
-    if (finding->is_dead && note->depth > 0 && !is_told) {
-        channel_left(finding, note);
+    if (finding->is_dead && watch->depth > 0 && !is_told) {
+        channel_left(finding, watch);
     }
 }
 
@@ -362,64 +368,65 @@ static uint64_t channel_slack(uint64_t capacity)
     return capacity / 8 > CHANNEL_WAITING ? capacity / 8 : CHANNEL_WAITING;
 }
 
-static void channel_over_capacity(struct wi_finding *finding, const struct finding_note *note,
-                                  uint64_t capacity)
+static void channel_over_capacity(struct wi_finding *finding,
+                                  const struct finding_watch_state *watch, uint64_t capacity)
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX];
-    struct finding_entry *entry =
-        channel_entry(finding, FINDING_WARNING, (double)note->depth, "channel_over_capacity", note,
-                      "Declare the capacity that the queue has, or refuse what is beyond it.");
+    struct finding_entry *entry = channel_entry(
+        finding, FINDING_WARNING, (double)watch->depth, "channel_over_capacity", watch,
+        "Declare the capacity that the queue has, or refuse what is beyond it.");
     wi_entry_write(entry->text, "%s: over capacity, %s queued with a declared capacity of %s",
-                   note->name, wi_words_count(depth, note->depth), wi_words_count(bound, capacity));
-    channel_write_rates(entry, note);
+                   watch->name, wi_words_count(depth, watch->depth),
+                   wi_words_count(bound, capacity));
+    channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence, "; the declared bound is not enforced");
-    finding_put_since(entry, finding->now - note->full_since);
+    finding_put_since(entry, finding->now - watch->full_since);
 }
 
-static void channel_full(struct wi_finding *finding, const struct finding_note *note,
+static void channel_full(struct wi_finding *finding, const struct finding_watch_state *watch,
                          uint64_t capacity)
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX];
-    bool is_over = note->depth > capacity;
-    if (is_over && note->depth - capacity > channel_slack(capacity)) {
-        channel_over_capacity(finding, note, capacity);
+    bool is_over = watch->depth > capacity;
+    if (is_over && watch->depth - capacity > channel_slack(capacity)) {
+        channel_over_capacity(finding, watch, capacity);
         return;
     }
     struct finding_entry *entry = channel_entry(
-        finding, FINDING_WARNING, (double)note->depth, "channel_full", note,
+        finding, FINDING_WARNING, (double)watch->depth, "channel_full", watch,
         "Find out what its receiver waits for; a larger bound only makes the wait longer.");
-    wi_words_count(depth, note->depth);
+    wi_words_count(depth, watch->depth);
     wi_words_count(bound, capacity);
     if (is_over) {
-        wi_entry_write(entry->text, "%s: full, %s queued with a capacity of %s", note->name, depth,
+        wi_entry_write(entry->text, "%s: full, %s queued with a capacity of %s", watch->name, depth,
                        bound);
     } else {
-        wi_entry_write(entry->text, "%s: %u %% full, %s of %s", note->name,
-                       (unsigned)(100 * (double)note->depth / (double)capacity), depth, bound);
+        wi_entry_write(entry->text, "%s: %u %% full, %s of %s", watch->name,
+                       (unsigned)(100 * (double)watch->depth / (double)capacity), depth, bound);
     }
-    channel_write_rates(entry, note);
+    channel_write_rates(entry, watch);
     if (is_over) {
         wi_entry_write(entry->evidence, "; senders that wait for room count as queued");
     } else if (!finding->is_dead) {
-        channel_write_full_in(entry, note);
+        channel_write_full_in(entry, watch);
     }
-    finding_put_since(entry, finding->now - note->full_since);
+    finding_put_since(entry, finding->now - watch->full_since);
 }
 
-/* How many of the last looks in a row found it nearly full, and the first of them. */
-static uint32_t channel_full_looks(const struct finding_note *note, double capacity,
-                                   uint64_t *ret_since)
+/* How many of the last samples in a row found it nearly full, and the first of them. */
+static uint32_t channel_full_samples(const struct finding_watch_state *watch, double capacity,
+                                     uint64_t *ret_since)
 {
     uint32_t n = 0;
     /* One or none is full whenever it is used. */
     double full =
         capacity >= 2 ? CHANNEL_NEARLY_FULL * capacity : capacity + (double)CHANNEL_WAITING + 1;
-    while (n < wi_depth_window_count(&note->depth_window)) {
-        struct wi_depth_window_sample look = wi_depth_window_at(&note->depth_window, n);
-        if ((double)look.depth < full) {
+    while (n < wi_depth_window_count(&watch->depth_window)) {
+        struct wi_depth_window_sample sample = wi_depth_window_at(&watch->depth_window, n);
+        if ((double)sample.depth < full) {
             break;
         }
-        *ret_since = look.nanos;
+        *ret_since = sample.nanos;
         n++;
     }
     return n;
@@ -448,61 +455,61 @@ static const char *channel_reason(const struct wi_row *row)
     return only;
 }
 
-void wi_channel_note(struct finding_note *note, uint64_t nanos)
+void wi_channel_watch_add(struct finding_watch_state *watch, uint64_t nanos)
 {
-    double offered = note->refused_rate + note->in_rate;
-    bool is_refusing = note->refused_rate > 0 && note->refused_rate > CHANNEL_REJECTS * offered;
-    note->refused_since = !is_refusing ? 0 : note->refused_since ? note->refused_since : nanos;
+    double offered = watch->refused_rate + watch->in_rate;
+    bool is_refusing = watch->refused_rate > 0 && watch->refused_rate > CHANNEL_REJECTS * offered;
+    watch->refused_since = !is_refusing ? 0 : watch->refused_since ? watch->refused_since : nanos;
 }
 
 static void channel_rejecting(struct wi_finding *finding, const struct wi_row *row,
-                              const struct finding_note *note)
+                              const struct finding_watch_state *watch)
 {
     char rate_text[WI_WORDS_MAX];
     char span[WI_WORDS_MAX];
     char sent[WI_WORDS_MAX];
-    if (!note->refused_since) {
+    if (!watch->refused_since) {
         return;
     }
-    double share = note->refused_rate / (note->refused_rate + note->in_rate);
+    double share = watch->refused_rate / (watch->refused_rate + watch->in_rate);
     struct finding_entry *entry = channel_entry(
         finding, share > CHANNEL_MANY_REJECTS ? FINDING_CRITICAL_NOW : FINDING_WARNING,
-        note->refused_rate, "channel_rejecting", note,
+        watch->refused_rate, "channel_rejecting", watch,
         "Serve faster, or let fewer in: the senders are told no, and what they do then counts.");
-    wi_entry_write(entry->text, "%s: %u %% of messages refused, %s/s for %s%s", note->name,
-                   (unsigned)(share * 100 + 0.5), wi_words_rate(rate_text, note->refused_rate),
-                   wi_words_duration(span, finding->now - note->refused_since),
+    wi_entry_write(entry->text, "%s: %u %% of messages refused, %s/s for %s%s", watch->name,
+                   (unsigned)(share * 100 + 0.5), wi_words_rate(rate_text, watch->refused_rate),
+                   wi_words_duration(span, finding->now - watch->refused_since),
                    channel_reason(row));
     wi_entry_write(entry->evidence, "%s accepted/s, %s refused/s",
-                   wi_words_rate(sent, note->in_rate), rate_text);
-    finding_put_since(entry, finding->now - note->refused_since);
-    finding_put(entry, WI_WARNING_RATE, note->refused_rate);
+                   wi_words_rate(sent, watch->in_rate), rate_text);
+    finding_put_since(entry, finding->now - watch->refused_since);
+    finding_put(entry, WI_WARNING_RATE, watch->refused_rate);
 }
 
 /* ---- it holds messages of nobody ---- */
 
 static void channel_orphaned(struct wi_finding *finding, const struct wi_row *row,
-                             struct finding_note *note)
+                             struct finding_watch_state *watch)
 {
     char count[WI_WORDS_MAX], gone[WI_WORDS_MAX], size[WI_WORDS_MAX], depth[WI_WORDS_MAX];
     uint64_t orphans = wi_finding_count(row, WI_CHANNEL_ORPHANED);
-    bool is_much =
-        orphans >= CHANNEL_ORPHANS && (double)orphans >= CHANNEL_ORPHAN_SHARE * (double)note->depth;
-    note->orphaned = is_much ? note->orphaned + 1 : 0;
-    note->orphaned_since = note->orphaned > 1 ? note->orphaned_since : finding->now;
-    if (note->orphaned < CHANNEL_ORPHAN_LOOKS && !(is_much && finding->is_dead)) {
+    bool is_much = orphans >= CHANNEL_ORPHANS &&
+                   (double)orphans >= CHANNEL_ORPHAN_SHARE * (double)watch->depth;
+    watch->orphaned = is_much ? watch->orphaned + 1 : 0;
+    watch->orphaned_since = watch->orphaned > 1 ? watch->orphaned_since : finding->now;
+    if (watch->orphaned < CHANNEL_ORPHAN_SAMPLES && !(is_much && finding->is_dead)) {
         return;
     }
     struct finding_entry *entry = channel_entry(
-        finding, FINDING_WARNING, (double)orphans, "orphaned", note,
+        finding, FINDING_WARNING, (double)orphans, "orphaned", watch,
         "Discard a sender's messages when it goes, or let them not keep its session alive.");
     wi_entry_write(entry->text, "%s: %s queued messages (%s) are of %s senders that have gone",
-                   note->name, wi_words_count(count, orphans),
+                   watch->name, wi_words_count(count, orphans),
                    wi_words_bytes(size, wi_finding_count(row, WI_CHANNEL_ORPHANED_BYTES)),
                    wi_words_count(gone, wi_finding_count(row, WI_CHANNEL_SENDERS_GONE)));
-    wi_entry_write(entry->evidence, "%s of %s queued", count, wi_words_count(depth, note->depth));
+    wi_entry_write(entry->evidence, "%s of %s queued", count, wi_words_count(depth, watch->depth));
     finding_put(entry, WI_WARNING_DEPTH, (double)orphans);
-    finding_put_since(entry, finding->now - note->orphaned_since);
+    finding_put_since(entry, finding->now - watch->orphaned_since);
 }
 
 /* ---- defaults ---- */
@@ -520,23 +527,23 @@ static void channel_unbounded(struct wi_finding *finding, const struct wi_row *r
 }
 
 static void channel_bound_far(struct wi_finding *finding, const struct wi_row *row,
-                              const struct finding_note *note)
+                              const struct finding_watch_state *watch)
 {
     char bound[WI_WORDS_MAX], deep[WI_WORDS_MAX], sent[WI_WORDS_MAX];
     double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
     uint64_t high = wi_finding_count(row, WI_CHANNEL_HIGH_WATER);
-    if (finding->now - note->first < CHANNEL_FAR_SEEN || note->came < CHANNEL_FAR_SENT ||
+    if (finding->now - watch->first < CHANNEL_FAR_SEEN || watch->came < CHANNEL_FAR_SENT ||
         capacity < CHANNEL_FAR || capacity < CHANNEL_FAR * (double)high) {
         return;
     }
     struct finding_entry *entry = channel_entry(
-        finding, FINDING_INFO, -1, "default_bound_far", note,
+        finding, FINDING_INFO, -1, "default_bound_far", watch,
         "Choose the bound from how long a message may wait: bound = seconds * messages served a "
         "second.");
-    wi_entry_write(entry->text, "%s: a bound of %s, never deeper than %s", note->name,
+    wi_entry_write(entry->text, "%s: a bound of %s, never deeper than %s", watch->name,
                    wi_words_count(bound, wi_finding_count(row, WI_CHANNEL_CAPACITY)),
                    wi_words_count(deep, high));
-    wi_entry_write(entry->evidence, "%s messages sent", wi_words_count(sent, note->came));
+    wi_entry_write(entry->evidence, "%s messages sent", wi_words_count(sent, watch->came));
     wi_limit_write_bound(entry, high, "so far");
 }
 
@@ -563,26 +570,26 @@ void wi_finding_defaults(struct wi_finding *finding)
 /* ---- the row ---- */
 
 /* Of a process that has ended nothing moves: its rates are those of the history. */
-static void channel_look(struct wi_finding *finding, const struct wi_row *row,
-                         struct finding_note *note)
+static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
+                           struct finding_watch_state *watch)
 {
-    struct finding_look look = {.nanos = finding->now,
-                                .depth = wi_finding_count(row, WI_CHANNEL_DEPTH),
-                                .bytes = wi_finding_count(row, WI_CHANNEL_QUEUED_BYTES),
-                                .came = wi_finding_count(row, WI_CHANNEL_SENT),
-                                .gone = wi_finding_count(row, WI_CHANNEL_RECEIVED) +
-                                        wi_finding_count(row, WI_CHANNEL_DISCARDED),
-                                .refused = wi_finding_count(row, WI_CHANNEL_REJECTS)};
-    wi_note_look(note, &look);
-    note->name = row->name;
-    note->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
-    note->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
-    note->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);
+    struct finding_sample sample = {.nanos = finding->now,
+                                    .depth = wi_finding_count(row, WI_CHANNEL_DEPTH),
+                                    .bytes = wi_finding_count(row, WI_CHANNEL_QUEUED_BYTES),
+                                    .came = wi_finding_count(row, WI_CHANNEL_SENT),
+                                    .gone = wi_finding_count(row, WI_CHANNEL_RECEIVED) +
+                                            wi_finding_count(row, WI_CHANNEL_DISCARDED),
+                                    .refused = wi_finding_count(row, WI_CHANNEL_REJECTS)};
+    wi_watch_state_add(watch, &sample);
+    watch->name = row->name;
+    watch->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
+    watch->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
+    watch->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);
     if (!finding->is_dead) {
-        note->in_rate = finding_number(row, WI_CHANNEL_IN_RATE, 0);
-        note->out_rate = finding_number(row, WI_CHANNEL_OUT_RATE, 0);
-        note->refused_rate = finding_number(row, WI_CHANNEL_REJECT_RATE, 0);
-        wi_channel_note(note, finding->now);
+        watch->in_rate = finding_number(row, WI_CHANNEL_IN_RATE, 0);
+        watch->out_rate = finding_number(row, WI_CHANNEL_OUT_RATE, 0);
+        watch->refused_rate = finding_number(row, WI_CHANNEL_REJECT_RATE, 0);
+        wi_channel_watch_add(watch, finding->now);
     }
 }
 
@@ -591,35 +598,35 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     uint64_t depth = wi_finding_count(row, WI_CHANNEL_DEPTH);
     bool is_rejecting = finding_number(row, WI_CHANNEL_REJECT_RATE, 0) > 0;
     bool is_moving = finding_number(row, WI_CHANNEL_IN_RATE, 0) > 0;
-    struct finding_note *note =
-        wi_note_get(finding, WI_CHANNEL, row->id, depth, depth > 0 || is_rejecting || is_moving);
+    struct finding_watch_state *watch = wi_watch_state_get(finding, WI_CHANNEL, row->id, depth,
+                                                           depth > 0 || is_rejecting || is_moving);
     if (!finding_has(row, WI_CHANNEL_CAPACITY)) {
         channel_unbounded(finding, row);
     }
-    if (!note) {
+    if (!watch) {
         return;
     }
-    channel_look(finding, row, note);
+    channel_sample(finding, row, watch);
     double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
     uint32_t n_full =
-        note->is_unbounded ? 0 : channel_full_looks(note, capacity, &note->full_since);
-    bool is_full = n_full >= CHANNEL_LOOKS || (finding->is_dead && n_full > 0);
-    if (channel_is_elsewhere(finding, note)) {
-        channel_elsewhere(finding, note);
+        watch->is_unbounded ? 0 : channel_full_samples(watch, capacity, &watch->full_since);
+    bool is_full = n_full >= CHANNEL_SAMPLES || (finding->is_dead && n_full > 0);
+    if (channel_is_elsewhere(finding, watch)) {
+        channel_elsewhere(finding, watch);
         return;
     }
-    if (wi_finding_is_stalled(note) || !is_full) {
-        wi_finding_stall(finding, note);
-        wi_finding_first_look(finding, note);
+    if (wi_finding_is_stalled(watch) || !is_full) {
+        wi_finding_stall(finding, watch);
+        wi_finding_first_sample(finding, watch);
     } else {
-        channel_full(finding, note, note->capacity);
+        channel_full(finding, watch, watch->capacity);
     }
-    if (!is_full && !note->is_unbounded && !wi_finding_is_stalled(note)) {
-        channel_filling(finding, note);
+    if (!is_full && !watch->is_unbounded && !wi_finding_is_stalled(watch)) {
+        channel_filling(finding, watch);
     }
-    channel_rejecting(finding, row, note);
-    channel_orphaned(finding, row, note);
-    if (!note->is_unbounded) {
-        channel_bound_far(finding, row, note);
+    channel_rejecting(finding, row, watch);
+    channel_orphaned(finding, row, watch);
+    if (!watch->is_unbounded) {
+        channel_bound_far(finding, row, watch);
     }
 }

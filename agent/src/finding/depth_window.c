@@ -207,25 +207,25 @@ static void depth_window_step(struct wi_depth_window *depth_window, uint64_t now
 }
 
 void wi_depth_window_add(struct wi_depth_window *depth_window,
-                         const struct wi_depth_window_sample *look)
+                         const struct wi_depth_window_sample *sample)
 {
     uint32_t at = depth_window->n_samples % WI_DEPTH_WINDOW_SAMPLES;
-    depth_window_step(depth_window, look->nanos, look->depth);
-    depth_window->n_moves += depth_window->n_samples > 0 && look->gone != depth_window->gone;
+    depth_window_step(depth_window, sample->nanos, sample->depth);
+    depth_window->n_moves += depth_window->n_samples > 0 && sample->gone != depth_window->gone;
     bool was_empty = depth_window->n_samples == 0 || depth_window_depth(depth_window, 0) == 0;
-    if (was_empty || look->gone != depth_window->gone || look->depth == 0) {
+    if (was_empty || sample->gone != depth_window->gone || sample->depth == 0) {
         uint64_t rest = wi_depth_window_stalled(depth_window);
         depth_window->longest_rest =
             rest > depth_window->longest_rest ? rest : depth_window->longest_rest;
-        depth_window->gone_since = look->nanos;
-        depth_window->gone = look->gone;
+        depth_window->gone_since = sample->nanos;
+        depth_window->gone = sample->gone;
     }
-    depth_window->at[at] = look->nanos;
-    depth_window->depth[at] = look->depth;
-    depth_window->bytes[at] = look->bytes;
+    depth_window->at[at] = sample->nanos;
+    depth_window->depth[at] = sample->depth;
+    depth_window->bytes[at] = sample->bytes;
     depth_window->n_samples++;
-    wi_minute_window_add(&depth_window->minute_window, look->nanos, (double)look->depth,
-                         (double)look->bytes);
+    wi_minute_window_add(&depth_window->minute_window, sample->nanos, (double)sample->depth,
+                         (double)sample->bytes);
     bool is_slow = depth_window_grows_slowly(depth_window);
     switch (depth_window->phase) {
     case WI_DEPTH_WINDOW_QUIET:
@@ -238,7 +238,7 @@ void wi_depth_window_add(struct wi_depth_window *depth_window,
         depth_window->phase = depth_window_settling(depth_window);
         break;
     }
-    depth_window->peak = look->depth > depth_window->peak ? look->depth : depth_window->peak;
+    depth_window->peak = sample->depth > depth_window->peak ? sample->depth : depth_window->peak;
 }
 
 uint64_t wi_depth_window_floor(const struct wi_depth_window *depth_window)

@@ -55,7 +55,7 @@ struct wi_depth_window_sample {
 
 /* Adds a look. */
 void wi_depth_window_add(struct wi_depth_window *depth_window,
-                         const struct wi_depth_window_sample *look);
+                         const struct wi_depth_window_sample *sample);
 
 /* How many of the last looks are there, and the one `ago` before the newest. */
 uint32_t wi_depth_window_count(const struct wi_depth_window *depth_window);

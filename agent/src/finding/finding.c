@@ -20,7 +20,7 @@ static void finding_memory(struct wi_finding *finding, const struct wi_process_v
     bool is_own = wi_process_view_facts(view)->pid == (uint32_t)getpid();
     finding->has_children = wi_process_view_facts(view)->has_children;
     memory->own = agent && is_own ? finding_number(agent, WI_AGENT_MEMORY, 0) : 0;
-    if (finding->look == 1) {
+    if (finding->sample == 1) {
         memory->is_heap = process && finding_has(process, WI_PROCESS_HEAP);
         wi_hindsight_take(finding, view);
     }
@@ -46,14 +46,14 @@ enum weir_status wi_finding_create(struct wi_finding **ret_finding)
 void wi_finding_destroy(struct wi_finding *finding)
 {
     if (finding) {
-        free(finding->notes);
+        free(finding->watches);
         free(finding);
     }
 }
 
 size_t wi_finding_bytes(const struct wi_finding *finding)
 {
-    return sizeof(*finding) + finding->room * sizeof(*finding->notes);
+    return sizeof(*finding) + finding->room * sizeof(*finding->watches);
 }
 
 static void finding_publish(const struct wi_finding *finding, struct wi_process_view *view)
@@ -101,7 +101,7 @@ bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slo
 
 void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view)
 {
-    finding->look++;
+    finding->sample++;
     finding->now = wi_process_view_as_of_nanos(view);
     finding->is_dead = wi_process_view_state(view) == WI_STATE_DEAD;
     finding->n_entries = 0;
@@ -119,6 +119,6 @@ void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view)
     finding_each(finding, view, WI_AGENT, wi_finding_agent);
     wi_finding_growth(finding, view);
     wi_finding_defaults(finding);
-    wi_note_sweep(finding);
+    wi_watch_state_sweep(finding);
     finding_publish(finding, view);
 }

@@ -33,7 +33,7 @@ static struct finding_gauge *gauge_place(struct wi_finding *finding, uint64_t id
         if (gauge->id == id) {
             return gauge;
         }
-        bool is_free = gauge->look + 1 < finding->look;
+        bool is_free = gauge->sample + 1 < finding->sample;
         bool is_old = finding->memory.n - gauge->first > WI_ATTRIBUTION_SAMPLES;
         if (!place && (is_free || (is_old && !gauge_rises(finding, gauge)))) {
             place = gauge;
@@ -59,7 +59,7 @@ struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, doub
     if (!gauge) {
         return NULL;
     }
-    gauge->look = finding->look;
+    gauge->sample = finding->sample;
     gauge->second[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES] = value;
     if (memory->minute_window.n !=
         gauge->n_minutes) { /* one has ended: with the value before this */
@@ -113,7 +113,7 @@ bool wi_gauge_explain(const struct wi_finding *finding, uint64_t from, bool is_s
     bool is_found = false;
     for (uint32_t i = 0; i < finding->n_gauges; i++) {
         const struct finding_gauge *gauge = &finding->gauge[i];
-        size_t n = gauge->look == finding->look && gauge->name
+        size_t n = gauge->sample == finding->sample && gauge->name
                        ? gauge_gather(finding, gauge, from, is_slow, &series)
                        : 0;
         if (n < WI_ATTRIBUTION_LEAST ||

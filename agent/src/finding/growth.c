@@ -46,7 +46,7 @@ void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes)
 /* The channels that are worth a look: those that hold more than they did, most first. */
 struct growth_suspects {
     size_t n;
-    struct finding_note *note[WI_ATTRIBUTION_CHANNELS];
+    struct finding_watch_state *watch[WI_ATTRIBUTION_CHANNELS];
     double weight[WI_ATTRIBUTION_CHANNELS];
 };
 
@@ -55,20 +55,20 @@ struct growth_point {
 };
 
 /* Where a channel stood at a moment: at the last look that was not later; 0 before the first. */
-static struct growth_point growth_at(const struct finding_note *note, uint64_t nanos)
+static struct growth_point growth_at(const struct finding_watch_state *watch, uint64_t nanos)
 {
-    for (uint32_t ago = 0; ago < wi_depth_window_count(&note->depth_window); ago++) {
-        struct wi_depth_window_sample look = wi_depth_window_at(&note->depth_window, ago);
-        if (look.nanos <= nanos) {
-            return (struct growth_point){(double)look.depth, (double)look.bytes};
+    for (uint32_t ago = 0; ago < wi_depth_window_count(&watch->depth_window); ago++) {
+        struct wi_depth_window_sample sample = wi_depth_window_at(&watch->depth_window, ago);
+        if (sample.nanos <= nanos) {
+            return (struct growth_point){(double)sample.depth, (double)sample.bytes};
         }
     }
     return (struct growth_point){0, 0};
 }
 
-static struct growth_point growth_at_minute(const struct finding_note *note, uint64_t nanos)
+static struct growth_point growth_at_minute(const struct finding_watch_state *watch, uint64_t nanos)
 {
-    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
     for (uint32_t ago = 0; ago < wi_minute_window_count(minute_window); ago++) {
         const struct wi_minute_window_minute *minute = wi_minute_window_at(minute_window, ago);
         if (minute->ended <= nanos) {
@@ -78,19 +78,19 @@ static struct growth_point growth_at_minute(const struct finding_note *note, uin
     return (struct growth_point){0, 0};
 }
 
-static void growth_suspect(struct growth_suspects *suspects, struct finding_note *note,
+static void growth_suspect(struct growth_suspects *suspects, struct finding_watch_state *watch,
                            double weight)
 {
     size_t at = suspects->n < WI_ATTRIBUTION_CHANNELS ? suspects->n++ : suspects->n;
     while (at > 0 && suspects->weight[at - 1] < weight) {
         if (at < WI_ATTRIBUTION_CHANNELS) {
-            suspects->note[at] = suspects->note[at - 1];
+            suspects->watch[at] = suspects->watch[at - 1];
             suspects->weight[at] = suspects->weight[at - 1];
         }
         at--;
     }
     if (at < WI_ATTRIBUTION_CHANNELS) {
-        suspects->note[at] = note;
+        suspects->watch[at] = watch;
         suspects->weight[at] = weight;
     }
 }
@@ -100,16 +100,16 @@ static void growth_find(struct wi_finding *finding, uint64_t from, bool is_slow,
                         struct growth_suspects *suspects)
 {
     suspects->n = 0;
-    for (uint32_t i = 0; i < finding->n_notes; i++) {
-        struct finding_note *note = &finding->notes[i];
-        if (note->kind != WI_CHANNEL || note->look != finding->look || !note->name) {
+    for (uint32_t i = 0; i < finding->n_watches; i++) {
+        struct finding_watch_state *watch = &finding->watches[i];
+        if (watch->kind != WI_CHANNEL || watch->sample != finding->sample || !watch->name) {
             continue;
         }
-        struct growth_point then = is_slow ? growth_at_minute(note, from) : growth_at(note, from);
-        double messages = (double)note->depth - then.depth;
-        double bytes = (double)note->bytes - then.bytes;
-        if (messages > 0 && (bytes > 0 || note->bytes == 0)) {
-            growth_suspect(suspects, note, note->bytes ? bytes : 32 * messages);
+        struct growth_point then = is_slow ? growth_at_minute(watch, from) : growth_at(watch, from);
+        double messages = (double)watch->depth - then.depth;
+        double bytes = (double)watch->bytes - then.bytes;
+        if (messages > 0 && (bytes > 0 || watch->bytes == 0)) {
+            growth_suspect(suspects, watch, watch->bytes ? bytes : 32 * messages);
         }
     }
 }
@@ -130,7 +130,7 @@ static void growth_gather(const struct wi_finding *finding, uint64_t from,
         growth->seconds[growth->n] = (double)(memory->nanos[at] - from) / 1e9;
         growth->memory[growth->n] = memory->bytes[at];
         for (size_t c = 0; c < suspects->n; c++) {
-            struct growth_point point = growth_at(suspects->note[c], memory->nanos[at]);
+            struct growth_point point = growth_at(suspects->watch[c], memory->nanos[at]);
             growth->channel[c].depth[growth->n] = point.depth;
             growth->channel[c].bytes[growth->n] = point.bytes;
         }
@@ -155,7 +155,7 @@ static void growth_gather_minutes(const struct wi_finding *finding, uint64_t fro
         growth->seconds[growth->n] = (double)(minute->ended - from) / 1e9;
         growth->memory[growth->n] = (double)minute->last;
         for (size_t c = 0; c < suspects->n; c++) {
-            struct growth_point point = growth_at_minute(suspects->note[c], minute->ended);
+            struct growth_point point = growth_at_minute(suspects->watch[c], minute->ended);
             growth->channel[c].depth[growth->n] = point.depth;
             growth->channel[c].bytes[growth->n] = point.bytes;
         }
@@ -211,12 +211,12 @@ static void growth_keep(struct wi_finding *finding, const struct wi_growth *seri
 static uint64_t growth_from(const struct wi_finding *finding)
 {
     uint64_t from = finding->now > FINDING_WINDOW ? finding->now - FINDING_WINDOW : 0;
-    for (uint32_t i = 0; i < finding->n_notes; i++) {
-        const struct finding_note *note = &finding->notes[i];
-        if (note->kind == WI_CHANNEL && note->is_unbounded && note->look == finding->look &&
-            note->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
-            note->depth_window.growing_since > from) {
-            from = note->depth_window.growing_since;
+    for (uint32_t i = 0; i < finding->n_watches; i++) {
+        const struct finding_watch_state *watch = &finding->watches[i];
+        if (watch->kind == WI_CHANNEL && watch->is_unbounded && watch->sample == finding->sample &&
+            watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
+            watch->depth_window.growing_since > from) {
+            from = watch->depth_window.growing_since;
         }
     }
     return from;
@@ -255,7 +255,7 @@ static void growth_write_channel(struct finding_entry *entry, const struct growt
     double of_it = growth_share(told, i);
     double size = isfinite(share->each_declared) ? share->each_declared : share->each;
     wi_entry_write(entry->text, "; channel %s explains %s/s (%.0f %%): +%s messages/s of %s",
-                   told->suspects.note[i]->name,
+                   told->suspects.watch[i]->name,
                    wi_words_size(part, of_it * told->found.memory.slope), of_it * 100,
                    wi_words_rate(rate, share->depth_rate), wi_words_size(each, size));
 }
@@ -270,7 +270,7 @@ static void growth_write_estimate(struct finding_entry *entry, const struct grow
         bool has_fit = told->suspects.n == 1 || told->found.is_joint;
         if (growth_share(told, i) >= GROWTH_WORTH && has_fit && isfinite(share->fit)) {
             wi_entry_write(entry->estimate, "; %s by regression %.0f %%, %s +- %s a message",
-                           told->suspects.note[i]->name, share->fit * 100,
+                           told->suspects.watch[i]->name, share->fit * 100,
                            wi_words_size(each, share->each),
                            wi_words_size(each_error, share->each_error));
         }
@@ -321,7 +321,7 @@ static struct growth_cause growth_cause(const struct wi_finding *finding,
     struct growth_cause cause = {.explained = 0};
     for (size_t i = 0; i < told->suspects.n; i++) {
         cause.explained += fmax(growth_share(told, i), 0);
-        cause.is_named = cause.is_named || (told->suspects.note[i]->is_leaking &&
+        cause.is_named = cause.is_named || (told->suspects.watch[i]->is_leaking &&
                                             growth_share(told, i) >= GROWTH_WORTH);
     }
     cause.is_explained = cause.explained >= GROWTH_EXPLAINED;
@@ -463,7 +463,7 @@ static void growth_judge(struct wi_finding *finding, const struct wi_process_vie
     const struct finding_memory *memory = &finding->memory;
     bool is_named = false;
     for (size_t i = 0; i < told->suspects.n; i++) {
-        is_named = is_named || told->suspects.note[i]->is_leaking;
+        is_named = is_named || told->suspects.watch[i]->is_leaking;
     }
     uint64_t since = finding->now - memory->growing_since;
     double grown = told->found.memory.slope * (double)since / 1e9;
@@ -495,15 +495,15 @@ void wi_finding_growth(struct wi_finding *finding, const struct wi_process_view 
     struct growth_told told;
     growth_take(finding, from, false, &told);
     growth_keep(finding, &told.series);
-    for (uint32_t i = 0; i < finding->n_notes; i++) {
-        struct finding_note *note = &finding->notes[i];
+    for (uint32_t i = 0; i < finding->n_watches; i++) {
+        struct finding_watch_state *watch = &finding->watches[i];
         const struct wi_share *share = NULL;
         for (size_t c = 0; told.is_taken && c < told.suspects.n; c++) {
-            share = told.suspects.note[c] == note ? &told.found.share[c] : share;
+            share = told.suspects.watch[c] == watch ? &told.found.share[c] : share;
         }
-        if (note->kind == WI_CHANNEL && note->look == finding->look && note->name) {
-            finding->about = (struct finding_subject){true, WI_CHANNEL, note->id};
-            wi_finding_channel_growth(finding, note, &told.found, share);
+        if (watch->kind == WI_CHANNEL && watch->sample == finding->sample && watch->name) {
+            finding->about = (struct finding_subject){true, WI_CHANNEL, watch->id};
+            wi_finding_channel_growth(finding, watch, &told.found, share);
         }
     }
     finding->about =

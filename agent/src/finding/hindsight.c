@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an exporter that comes late, or after the end, would have seen: the rows of the history, fed
- * to the same notes in the same order. So a finding does not depend on who has looked for how long.
+ * to the same watch states in the same order. So a finding does not depend on who has looked for how long.
  */
 #include "finding/state.h"
 
@@ -18,43 +18,45 @@ static bool hindsight_has(const struct wi_history_row *row, enum wi_history_fact
 
 /* What a track's words say; false for a kind that is not remembered. */
 static bool hindsight_words(const struct wi_history_track *track, const uint64_t *words,
-                            uint64_t nanos, struct finding_look *ret_look)
+                            uint64_t nanos, struct finding_sample *ret_sample)
 {
     switch (track->kind) {
     case WI_CHANNEL:
-        *ret_look = (struct finding_look){.nanos = nanos,
-                                          .depth = words[0] > words[1] ? words[0] - words[1] : 0,
-                                          .bytes = words[2],
-                                          .came = words[0],
-                                          .gone = words[1],
-                                          .refused = words[3]};
+        *ret_sample =
+            (struct finding_sample){.nanos = nanos,
+                                    .depth = words[0] > words[1] ? words[0] - words[1] : 0,
+                                    .bytes = words[2],
+                                    .came = words[0],
+                                    .gone = words[1],
+                                    .refused = words[3]};
         return true;
     case WI_SEMAPHORE: /* what was released is as many as were acquired and are not taken */
-        *ret_look = (struct finding_look){.nanos = nanos,
-                                          .depth = words[2],
-                                          .bytes = words[0],
-                                          .came = words[0],
-                                          .gone = words[0] > words[2] ? words[0] - words[2] : 0,
-                                          .refused = words[1]};
+        *ret_sample = (struct finding_sample){.nanos = nanos,
+                                              .depth = words[2],
+                                              .bytes = words[0],
+                                              .came = words[0],
+                                              .gone = words[0] > words[2] ? words[0] - words[2] : 0,
+                                              .refused = words[1]};
         return true;
     case WI_TASK:
-        *ret_look = (struct finding_look){.nanos = nanos,
-                                          .depth = words[0] > words[1] ? words[0] - words[1] : 0,
-                                          .came = words[0],
-                                          .gone = words[1]};
+        *ret_sample =
+            (struct finding_sample){.nanos = nanos,
+                                    .depth = words[0] > words[1] ? words[0] - words[1] : 0,
+                                    .came = words[0],
+                                    .gone = words[1]};
         return true;
     default:
         return false;
     }
 }
 
-static struct finding_note *hindsight_note(struct wi_finding *finding,
-                                           const struct wi_history_track *track,
-                                           const struct finding_look *look)
+static struct finding_watch_state *hindsight_watch(struct wi_finding *finding,
+                                                   const struct wi_history_track *track,
+                                                   const struct finding_sample *sample)
 {
     uint64_t id = (uint64_t)track->generation << 32 | track->slot;
-    return wi_note_get(finding, (enum wi_kind)track->kind, id, look->depth,
-                       look->depth > 0 || look->came > 0);
+    return wi_watch_state_get(finding, (enum wi_kind)track->kind, id, sample->depth,
+                              sample->depth > 0 || sample->came > 0);
 }
 
 static void hindsight_memory(struct wi_finding *finding, const struct wi_history_row *row)
@@ -78,45 +80,45 @@ static void hindsight_gauges(struct wi_finding *finding, const struct wi_history
     }
 }
 
-static void hindsight_second(struct finding_note *note, const struct wi_history_track *track,
-                             const struct wi_history_row *row, size_t i,
-                             const struct finding_look *look)
+static void hindsight_second(struct finding_watch_state *watch,
+                             const struct wi_history_track *track, const struct wi_history_row *row,
+                             size_t i, const struct finding_sample *sample)
 {
-    wi_note_look(note, look);
+    wi_watch_state_add(watch, sample);
     if (track->kind == WI_CHANNEL) {
-        wi_channel_note(note, row->nanos);
+        wi_channel_watch_add(watch, row->nanos);
     } else if (track->kind == WI_SEMAPHORE) {
         uint64_t permits = row->tracks[i][3];
-        wi_semaphore_note(note, row->nanos, permits > 0 && note->depth >= permits);
+        wi_semaphore_watch_add(watch, row->nanos, permits > 0 && watch->depth >= permits);
     }
 }
 
 /* Of a minute there is one look: only the tides are told. */
-static void hindsight_minute(struct finding_note *note, const struct wi_history_row *row,
-                             const struct finding_look *look)
+static void hindsight_minute(struct finding_watch_state *watch, const struct wi_history_row *row,
+                             const struct finding_sample *sample)
 {
-    note->first = note->first ? note->first : row->nanos;
-    wi_minute_window_add(&note->depth_window.minute_window, row->nanos, (double)look->depth,
-                         (double)look->bytes);
+    watch->first = watch->first ? watch->first : row->nanos;
+    wi_minute_window_add(&watch->depth_window.minute_window, row->nanos, (double)sample->depth,
+                         (double)sample->bytes);
 }
 
 static void hindsight_row(struct wi_finding *finding, const struct wi_history *history,
                           const struct wi_history_row *row, bool is_minute)
 {
-    struct finding_look look;
+    struct finding_sample sample;
     hindsight_memory(finding, row);
     hindsight_gauges(finding, history, row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &history->head.tracks[i];
         if (!wi_history_is_in(track, row) ||
-            !hindsight_words(track, row->tracks[i], row->nanos, &look)) {
+            !hindsight_words(track, row->tracks[i], row->nanos, &sample)) {
             continue;
         }
-        struct finding_note *note = hindsight_note(finding, track, &look);
-        if (note && is_minute) {
-            hindsight_minute(note, row, &look);
-        } else if (note) {
-            hindsight_second(note, track, row, i, &look);
+        struct finding_watch_state *watch = hindsight_watch(finding, track, &sample);
+        if (watch && is_minute) {
+            hindsight_minute(watch, row, &sample);
+        } else if (watch) {
+            hindsight_second(watch, track, row, i, &sample);
         }
     }
 }

@@ -8,12 +8,12 @@
 #define SEMAPHORE_LEAST  5U
 #define SEMAPHORE_STEADY 1.25 /* times as many acquires: more work holds more permits */
 
-void wi_semaphore_note(struct finding_note *note, uint64_t nanos, bool is_gone)
+void wi_semaphore_watch_add(struct finding_watch_state *watch, uint64_t nanos, bool is_gone)
 {
-    note->none_since = !is_gone ? 0 : note->none_since ? note->none_since : nanos;
-    note->refused_since = !(note->refused_rate > 0) ? 0
-                          : note->refused_since     ? note->refused_since
-                                                    : nanos;
+    watch->none_since = !is_gone ? 0 : watch->none_since ? watch->none_since : nanos;
+    watch->refused_since = !(watch->refused_rate > 0) ? 0
+                           : watch->refused_since     ? watch->refused_since
+                                                      : nanos;
 }
 
 /* Acquires a second over some of the minutes. */
@@ -36,9 +36,9 @@ static uint32_t semaphore_gap(const struct wi_minute_window *minute_window)
 }
 
 /* The fewest taken of late are more than were ever taken before, though no more work comes. */
-static bool semaphore_leaks(const struct finding_note *note)
+static bool semaphore_leaks(const struct finding_watch_state *watch)
 {
-    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
+    const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
     if (!wi_minute_window_rises(minute_window, SEMAPHORE_RECENT, semaphore_gap(minute_window),
                                 SEMAPHORE_LEAST)) {
         return false;
@@ -50,30 +50,30 @@ static bool semaphore_leaks(const struct finding_note *note)
 }
 
 static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *row,
-                             const struct finding_note *note)
+                             const struct finding_watch_state *watch)
 {
     char taken[WI_WORDS_MAX], all[WI_WORDS_MAX], span[WI_WORDS_MAX], before[WI_WORDS_MAX];
     char late[WI_WORDS_MAX], early[WI_WORDS_MAX];
-    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
-    uint64_t still = wi_depth_window_stalled(&note->depth_window);
-    bool is_all = note->none_since && still >= SEMAPHORE_GONE;
+    const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
+    uint64_t still = wi_depth_window_stalled(&watch->depth_window);
+    bool is_all = watch->none_since && still >= SEMAPHORE_GONE;
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
-    if (!is_all && !semaphore_leaks(note)) {
+    if (!is_all && !semaphore_leaks(watch)) {
         return;
     }
     struct finding_entry *entry = wi_entry_add(
         finding,
-        is_all && (waiters || note->refused_rate > 0) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
-        (double)note->depth, "permits_leaked", note->name,
+        is_all && (waiters || watch->refused_rate > 0) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
+        (double)watch->depth, "permits_leaked", watch->name,
         "Look for a way out of the guarded work that does not release: an early return, an error, "
         "a "
         "task that was dropped.");
-    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
-    wi_words_count(taken, note->depth);
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
+    wi_words_count(taken, watch->depth);
     wi_words_count(all, wi_finding_count(row, WI_SEMAPHORE_PERMITS));
     if (is_all) {
         wi_entry_write(entry->text, "%s: all %s permits are taken, none has come back for %s",
-                       note->name, all, wi_words_duration(span, still));
+                       watch->name, all, wi_words_duration(span, still));
         wi_entry_write(entry->evidence, "no release in that time");
         wi_entry_write(entry->estimate, "leaked, or held by work that hangs");
         finding_put_since(entry, still);
@@ -85,7 +85,7 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
     wi_minute_window_range(minute_window, 0, SEMAPHORE_RECENT, &floor, &ignored);
     wi_minute_window_range(minute_window, skip, n - skip, &ignored, &ceiling);
     wi_entry_write(entry->text, "%s: permits do not come back, never fewer than %s of %s taken",
-                   note->name, wi_words_count(taken, (uint64_t)floor), all);
+                   watch->name, wi_words_count(taken, (uint64_t)floor), all);
     wi_entry_write(
         entry->evidence,
         "fewest taken in the last 3 min %s, most in the %u min until %u min ago %s; %s acquires/s, "
@@ -100,59 +100,61 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
 }
 
 static void semaphore_exhausted(struct wi_finding *finding, const struct wi_row *row,
-                                const struct finding_note *note, bool was_gone, bool was_refusing)
+                                const struct finding_watch_state *watch, bool was_gone,
+                                bool was_refusing)
 {
     char rate[WI_WORDS_MAX], span[WI_WORDS_MAX], waiting[WI_WORDS_MAX], rounds[WI_WORDS_MAX];
-    bool is_exhausted = note->none_since && (was_gone || finding->is_dead);
-    bool is_refusing = note->refused_since != 0;
+    bool is_exhausted = watch->none_since && (was_gone || finding->is_dead);
+    bool is_refusing = watch->refused_since != 0;
     if (!is_exhausted && !is_refusing) {
         return;
     }
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
-    uint64_t since = is_exhausted ? note->none_since : note->refused_since;
-    if (is_exhausted && was_refusing && is_refusing && note->refused_since < note->none_since) {
-        since = note->refused_since;
+    uint64_t since = is_exhausted ? watch->none_since : watch->refused_since;
+    if (is_exhausted && was_refusing && is_refusing && watch->refused_since < watch->none_since) {
+        since = watch->refused_since;
     }
-    wi_words_rate(rate, note->refused_rate);
+    wi_words_rate(rate, watch->refused_rate);
     wi_words_count(waiting, waiters);
     wi_words_duration(span, finding->now - since);
     struct finding_entry *entry = wi_entry_add(
-        finding, FINDING_WARNING, note->refused_rate + (double)waiters, "permits_exhausted",
-        note->name,
+        finding, FINDING_WARNING, watch->refused_rate + (double)waiters, "permits_exhausted",
+        watch->name,
         "More comes than is served: raise the permits only if what they guard can take more.");
-    wi_entry_write(entry->text, "%s: %s %s%s%s%s%s%s", note->name,
+    wi_entry_write(entry->text, "%s: %s %s%s%s%s%s%s", watch->name,
                    is_exhausted ? "no permit free for" : "permits run out, for", span,
                    is_refusing ? ", " : "", is_refusing ? rate : "",
                    is_refusing ? " refused/s" : "", waiters ? ", waiting: " : "",
                    waiters ? waiting : "");
-    wi_entry_write(entry->evidence, "%s acquires/s", wi_words_rate(rounds, note->in_rate));
-    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
-    finding_put(entry, WI_WARNING_RATE, note->refused_rate);
+    wi_entry_write(entry->evidence, "%s acquires/s", wi_words_rate(rounds, watch->in_rate));
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
+    finding_put(entry, WI_WARNING_RATE, watch->refused_rate);
     finding_put_since(entry, finding->now - since);
 }
 
 /* It was opened with none, or resized to none, and somebody wants one: nobody can tell from outside
  * whether that is meant. */
 static void semaphore_empty(struct wi_finding *finding, const struct wi_row *row,
-                            const struct finding_note *note)
+                            const struct finding_watch_state *watch)
 {
     char rate[WI_WORDS_MAX], waiting[WI_WORDS_MAX];
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
-    bool is_refusing = note->refused_since != 0;
+    bool is_refusing = watch->refused_since != 0;
     if (wi_finding_count(row, WI_SEMAPHORE_AVAILABLE) > 0 || (!is_refusing && waiters == 0)) {
         return;
     }
     struct finding_entry *entry = wi_entry_add(
-        finding, is_refusing ? FINDING_WARNING : FINDING_INFO, note->refused_rate + (double)waiters,
-        "permits_none", note->name,
+        finding, is_refusing ? FINDING_WARNING : FINDING_INFO,
+        watch->refused_rate + (double)waiters, "permits_none", watch->name,
         "Release permits or resize it when the work may begin; until then a wait is by design.");
-    wi_entry_write(
-        entry->text, "%s: it has 0 permits%s%s%s%s%s", note->name, is_refusing ? ", " : "",
-        is_refusing ? wi_words_rate(rate, note->refused_rate) : "", is_refusing ? " refused/s" : "",
-        waiters ? ", waiting: " : "", waiters ? wi_words_count(waiting, waiters) : "");
-    finding_put(entry, WI_WARNING_RATE, note->refused_rate);
+    wi_entry_write(entry->text, "%s: it has 0 permits%s%s%s%s%s", watch->name,
+                   is_refusing ? ", " : "",
+                   is_refusing ? wi_words_rate(rate, watch->refused_rate) : "",
+                   is_refusing ? " refused/s" : "", waiters ? ", waiting: " : "",
+                   waiters ? wi_words_count(waiting, waiters) : "");
+    finding_put(entry, WI_WARNING_RATE, watch->refused_rate);
     if (is_refusing) {
-        finding_put_since(entry, finding->now - note->refused_since);
+        finding_put_since(entry, finding->now - watch->refused_since);
     }
 }
 
@@ -167,33 +169,33 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
     bool is_known = finding_has(row, WI_SEMAPHORE_PERMITS);
     bool has_none = is_known && permits == 0;
     bool is_gone = !has_none && available == 0;
-    struct finding_note *note =
-        wi_note_get(finding, WI_SEMAPHORE, row->id, taken,
-                    finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
-                        (taken > 0 || rejects > 0 || is_gone || (has_none && waiters > 0)));
-    if (!note) {
+    struct finding_watch_state *watch =
+        wi_watch_state_get(finding, WI_SEMAPHORE, row->id, taken,
+                           finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
+                               (taken > 0 || rejects > 0 || is_gone || (has_none && waiters > 0)));
+    if (!watch) {
         return;
     }
-    bool was_gone = note->none_since != 0;
-    bool was_refusing = note->refused_since != 0;
+    bool was_gone = watch->none_since != 0;
+    bool was_refusing = watch->refused_since != 0;
     uint64_t acquires = wi_finding_count(row, WI_SEMAPHORE_ACQUIRES);
-    wi_note_look(note,
-                 &(struct finding_look){.nanos = finding->now,
+    wi_watch_state_add(
+        watch, &(struct finding_sample){.nanos = finding->now,
                                         .depth = taken,
                                         .bytes = acquires,
                                         .came = acquires,
                                         .gone = wi_finding_count(row, WI_SEMAPHORE_RELEASED),
                                         .refused = wi_finding_count(row, WI_SEMAPHORE_REJECTS)});
-    note->name = row->name;
+    watch->name = row->name;
     if (!finding->is_dead) {
-        note->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);
-        note->refused_rate = rejects;
-        wi_semaphore_note(note, finding->now, is_gone);
+        watch->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);
+        watch->refused_rate = rejects;
+        wi_semaphore_watch_add(watch, finding->now, is_gone);
     }
     if (has_none) {
-        semaphore_empty(finding, row, note);
+        semaphore_empty(finding, row, watch);
         return;
     }
-    semaphore_exhausted(finding, row, note, was_gone, was_refusing);
-    semaphore_leaked(finding, row, note);
+    semaphore_exhausted(finding, row, watch, was_gone, was_refusing);
+    semaphore_leaked(finding, row, watch);
 }

@@ -19,109 +19,109 @@
 #define STALL_BACKLOG 2.0 /* seconds of work that are queued at the first look */
 
 /* Somebody wants to send. */
-static bool stall_is_pressed(const struct finding_note *note)
+static bool stall_is_pressed(const struct finding_watch_state *watch)
 {
-    return note->in_rate > 0 || note->refused_rate > 0;
+    return watch->in_rate > 0 || watch->refused_rate > 0;
 }
 
 /* The wait that is usual here: as measured, else the longest rest after which messages left again. In a deep
  * queue each message waits for long though some leave all the time: once that was seen, the rest counts. */
-static uint64_t stall_usual(const struct finding_note *note)
+static uint64_t stall_usual(const struct finding_watch_state *watch)
 {
-    uint64_t rest = note->depth_window.longest_rest;
-    uint64_t wait = (uint64_t)(fmin(note->usual_wait, 3600) * 1e9);
-    bool is_rest = wait == 0 || (note->depth_window.n_moves >= STALL_MOVES && rest < wait);
+    uint64_t rest = watch->depth_window.longest_rest;
+    uint64_t wait = (uint64_t)(fmin(watch->usual_wait, 3600) * 1e9);
+    bool is_rest = wait == 0 || (watch->depth_window.n_moves >= STALL_MOVES && rest < wait);
     return is_rest ? rest : wait;
 }
 
-static uint64_t stall_patience(const struct finding_note *note)
+static uint64_t stall_patience(const struct finding_watch_state *watch)
 {
-    bool is_measured = note->usual_wait > 0;
+    bool is_measured = watch->usual_wait > 0;
     uint64_t longest = is_measured ? STALL_LONGEST : STALL_UNKNOWN;
-    uint64_t patience = STALL_WAITS * stall_usual(note);
+    uint64_t patience = STALL_WAITS * stall_usual(watch);
     bool may_rest =
-        !is_measured && note->gone > 0 && note->depth < STALL_FEW && !stall_is_pressed(note);
+        !is_measured && watch->gone > 0 && watch->depth < STALL_FEW && !stall_is_pressed(watch);
     if (may_rest || patience > longest) {
         return longest;
     }
     return patience > STALL_LEAST ? patience : STALL_LEAST;
 }
 
-static bool stall_is_longer(const struct finding_note *note, uint64_t nanos)
+static bool stall_is_longer(const struct finding_watch_state *watch, uint64_t nanos)
 {
-    return note->depth > 0 && wi_depth_window_stalled(&note->depth_window) >= nanos;
+    return watch->depth > 0 && wi_depth_window_stalled(&watch->depth_window) >= nanos;
 }
 
-bool wi_finding_is_stalled(const struct finding_note *note)
+bool wi_finding_is_stalled(const struct finding_watch_state *watch)
 {
-    return stall_is_longer(note, stall_patience(note));
+    return stall_is_longer(watch, stall_patience(watch));
 }
 
-static enum finding_severity stall_severity(const struct finding_note *note)
+static enum finding_severity stall_severity(const struct finding_watch_state *watch)
 {
-    uint64_t patience = stall_patience(note);
+    uint64_t patience = stall_patience(watch);
     uint64_t critical = patience > STALL_PRESSED ? patience : STALL_PRESSED;
-    return !wi_finding_is_stalled(note)                                ? FINDING_INFO
-           : stall_is_pressed(note) && stall_is_longer(note, critical) ? FINDING_CRITICAL_NOW
-                                                                       : FINDING_WARNING;
+    return !wi_finding_is_stalled(watch)                                 ? FINDING_INFO
+           : stall_is_pressed(watch) && stall_is_longer(watch, critical) ? FINDING_CRITICAL_NOW
+                                                                         : FINDING_WARNING;
 }
 
 static struct finding_entry *stall_entry(struct wi_finding *finding,
-                                         const struct finding_note *note,
+                                         const struct finding_watch_state *watch,
                                          enum finding_severity severity, const char *action)
 {
-    uint64_t since = wi_depth_window_stalled(&note->depth_window);
-    struct finding_entry *entry =
-        wi_entry_add(finding, severity, (double)note->depth, "channel_stalled", note->name, action);
-    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+    uint64_t since = wi_depth_window_stalled(&watch->depth_window);
+    struct finding_entry *entry = wi_entry_add(finding, severity, (double)watch->depth,
+                                               "channel_stalled", watch->name, action);
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
     finding_put_since(entry, since);
     return entry;
 }
 
-void wi_finding_stall(struct wi_finding *finding, const struct finding_note *note)
+void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], in[WI_WORDS_MAX], usual[WI_WORDS_MAX];
-    uint64_t since = wi_depth_window_stalled(&note->depth_window);
-    enum finding_severity severity = stall_severity(note);
-    if (note->depth == 0 || since == 0 ||
-        (severity == FINDING_INFO && since <= stall_usual(note))) {
+    uint64_t since = wi_depth_window_stalled(&watch->depth_window);
+    enum finding_severity severity = stall_severity(watch);
+    if (watch->depth == 0 || since == 0 ||
+        (severity == FINDING_INFO && since <= stall_usual(watch))) {
         return;
     }
     struct finding_entry *entry = stall_entry(
-        finding, note, severity,
+        finding, watch, severity,
         severity == FINDING_INFO
             ? "Nothing yet, unless it lasts: then look at its receiver."
             : "Look at its receiver: it has ended, hangs, or waits for something that does not "
               "come.");
     wi_entry_write(
-        entry->text, "%s: %snothing received for %s, %s", note->name,
+        entry->text, "%s: %snothing received for %s, %s", watch->name,
         severity == FINDING_INFO ? "" : "stalled, ",
         wi_words_duration(span, since + FINDING_SECOND / 10), /* a look comes a little early */
-        wi_words_queued(queued, note->depth, note->bytes));
-    wi_entry_write(entry->evidence, "%s sent/s, 0 received/s", wi_words_rate(in, note->in_rate));
-    if (note->usual_wait > 0) {
+        wi_words_queued(queued, watch->depth, watch->bytes));
+    wi_entry_write(entry->evidence, "%s sent/s, 0 received/s", wi_words_rate(in, watch->in_rate));
+    if (watch->usual_wait > 0) {
         wi_entry_write(entry->evidence, "; the median wait so far is %s",
-                       wi_words_wait(usual, note->usual_wait));
+                       wi_words_wait(usual, watch->usual_wait));
     }
-    finding_put(entry, WI_WARNING_RATE, note->in_rate);
+    finding_put(entry, WI_WARNING_RATE, watch->in_rate);
 }
 
-void wi_finding_first_look(struct wi_finding *finding, const struct finding_note *note)
+void wi_finding_first_sample(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char queued[WI_QUEUED_MAX], rate[WI_WORDS_MAX], span[WI_WORDS_MAX];
-    bool is_first = finding->look == 1 && wi_depth_window_count(&note->depth_window) == 1;
-    double usual_rate = finding->uptime > 0 ? (double)note->gone / finding->uptime : NAN;
-    double backlog = (double)note->depth / usual_rate; /* seconds */
-    bool was_received = note->gone > 0;
-    if (!is_first || finding->is_dead || note->depth == 0 ||
+    bool is_first = finding->sample == 1 && wi_depth_window_count(&watch->depth_window) == 1;
+    double usual_rate = finding->uptime > 0 ? (double)watch->gone / finding->uptime : NAN;
+    double backlog = (double)watch->depth / usual_rate; /* seconds */
+    bool was_received = watch->gone > 0;
+    if (!is_first || finding->is_dead || watch->depth == 0 ||
         (was_received && !(backlog >= STALL_BACKLOG))) {
         return;
     }
     struct finding_entry *entry =
-        stall_entry(finding, note, FINDING_INFO,
+        stall_entry(finding, watch, FINDING_INFO,
                     "Look for some seconds: then it is known whether it moves, and which way.");
     wi_entry_write(
-        entry->text, "%s: %s, %s", note->name, wi_words_queued(queued, note->depth, note->bytes),
+        entry->text, "%s: %s, %s", watch->name, wi_words_queued(queued, watch->depth, watch->bytes),
         was_received ? "whether it moves is not known yet" : "nothing has ever been received");
     if (was_received) {
         wi_entry_write(entry->evidence,

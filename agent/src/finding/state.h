@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the findings, for the files that make them up: note.c (what is remembered of a row),
+ * The inside of the findings, for the files that make them up: watch_state.c (what is remembered of a row),
  * entry.c (what was found at this look), hindsight.c (what an exporter that comes late takes from the
  * history), growth.c (memory), and one for each kind of row. Not for anybody else.
  *
- *     rows -> notes -> judged: entries, worst first -> the process view's warnings
+ *     rows -> watch states -> judged: entries, worst first -> the process view's warnings
  */
 #ifndef WI_FINDING_STATE_H
 #define WI_FINDING_STATE_H
@@ -18,13 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FINDING_SECOND    UINT64_C(1000000000)
-#define FINDING_MAX_NOTES 1024U
-#define FINDING_SLOTS     2048U
-#define FINDING_MAX       64U
-#define FINDING_TEXT      320U
-#define FINDING_CRITICAL  (60 * FINDING_SECOND) /* of growth */
-#define FINDING_WINDOW    (60 * FINDING_SECOND) /* of numbers that have one */
+#define FINDING_SECOND      UINT64_C(1000000000)
+#define FINDING_MAX_WATCHES 1024U
+#define FINDING_SLOTS       2048U
+#define FINDING_MAX         64U
+#define FINDING_TEXT        320U
+#define FINDING_CRITICAL    (60 * FINDING_SECOND) /* of growth */
+#define FINDING_WINDOW      (60 * FINDING_SECOND) /* of numbers that have one */
 
 enum finding_severity { FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL_NOW };
 
@@ -47,13 +47,13 @@ struct finding_entry {
 };
 
 /* Of one channel, semaphore, task kind or loop. */
-struct finding_note {
+struct finding_watch_state {
     uint64_t id;
     enum wi_kind kind;
-    uint32_t look;          /* at which it was seen last */
-    uint32_t idle;          /* looks in a row with nothing to remember */
-    uint32_t slow, late;    /* looks in a row that a loop was slow, that its timer was late */
-    uint32_t orphaned;      /* looks in a row that a channel held orphans */
+    uint32_t sample;        /* at which it was seen last */
+    uint32_t idle;          /* samples in a row with nothing to remember */
+    uint32_t slow, late;    /* samples in a row that a loop was slow, that its timer was late */
+    uint32_t orphaned;      /* samples in a row that a channel held orphans */
     bool is_named;          /* its growth has been told of */
     bool is_leaking;        /* and goes on */
     bool is_unbounded;      /* channel */
@@ -81,7 +81,7 @@ struct finding_memory {
     bool is_heap;           /* as the allocator tells; else RssAnon */
     double own;             /* weir's, as of the last look */
     uint64_t growing_since; /* 0: it does not grow */
-    uint32_t lapse;         /* looks in a row that it did not seem to */
+    uint32_t lapse;         /* samples in a row that it did not seem to */
 };
 
 /* What is remembered of a gauge, by the places of the memory's samples. */
@@ -89,7 +89,7 @@ struct finding_memory {
 struct finding_gauge {
     uint64_t id;
     const char *name;             /* borrowed until the next refresh */
-    uint32_t look;                /* at which it was seen last */
+    uint32_t sample;              /* at which it was seen last */
     uint32_t first, first_minute; /* the samples from which on it is known */
     uint32_t n_minutes;           /* that had ended at the last look */
     double last;
@@ -122,10 +122,10 @@ struct finding_limit {
 };
 
 struct wi_finding {
-    struct finding_note *notes;
-    uint32_t n_notes;
+    struct finding_watch_state *watches;
+    uint32_t n_watches;
     uint32_t room;
-    uint32_t look;
+    uint32_t sample;
     uint64_t now;      /* of which the rows tell */
     bool is_dead;      /* the process is */
     bool has_children; /* forked processes count by themselves */
@@ -169,21 +169,21 @@ static inline bool finding_has(const struct wi_row *row, int metric)
     return row->value[metric].type != WI_ABSENT;
 }
 
-/* ---- notes ---- */
+/* ---- watch states ---- */
 
-/* The note of a row; NULL when it has none and needs none, or there is no room. */
-struct finding_note *wi_note_get(struct wi_finding *finding, enum wi_kind kind, uint64_t id,
-                                 uint64_t depth, bool is_in_use);
+/* The watch state of a row; NULL when it has none and needs none, or there is no room. */
+struct finding_watch_state *wi_watch_state_get(struct wi_finding *finding, enum wi_kind kind,
+                                               uint64_t id, uint64_t depth, bool is_in_use);
 
 /* Adds a look at what it counts, unless it has one of that moment: rates, depth window. */
-struct finding_look {
+struct finding_sample {
     uint64_t nanos;
     uint64_t depth, bytes, came, gone, refused;
 };
-void wi_note_look(struct finding_note *note, const struct finding_look *look);
+void wi_watch_state_add(struct finding_watch_state *watch, const struct finding_sample *sample);
 
 /* Forgets rows that have gone or have long been idle. */
-void wi_note_sweep(struct wi_finding *finding);
+void wi_watch_state_sweep(struct wi_finding *finding);
 
 /* ---- entries ---- */
 
@@ -219,15 +219,15 @@ void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row);
 
 /* A channel that holds messages of which none leaves; and whether that is a warning already. */
-void wi_finding_stall(struct wi_finding *finding, const struct finding_note *note);
-bool wi_finding_is_stalled(const struct finding_note *note);
+void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_state *watch);
+bool wi_finding_is_stalled(const struct finding_watch_state *watch);
 
 /* What the first look at a channel can say without a history. */
-void wi_finding_first_look(struct wi_finding *finding, const struct finding_note *note);
+void wi_finding_first_sample(struct wi_finding *finding, const struct finding_watch_state *watch);
 
-/* How a note is updated by a look, beside its counts: since when it refuses, or has no permit free. */
-void wi_channel_note(struct finding_note *note, uint64_t nanos);
-void wi_semaphore_note(struct finding_note *note, uint64_t nanos, bool is_gone);
+/* How a watch state is updated by a look, beside its counts: since when it refuses, or has no permit free. */
+void wi_channel_watch_add(struct finding_watch_state *watch, uint64_t nanos);
+void wi_semaphore_watch_add(struct finding_watch_state *watch, uint64_t nanos, bool is_gone);
 
 /* Whether a queue grows so fast that nobody should wait to see whether it comes back. */
 bool wi_finding_is_urgent(double rate, double bytes_rate);
@@ -256,7 +256,7 @@ bool wi_gauge_explain(const struct wi_finding *finding, uint64_t from, bool is_s
                       struct finding_gauge_share *ret_share);
 
 /* A channel that grows, or has grown. `attribution`: NULL: none; `share`: its share in it. */
-void wi_finding_channel_growth(struct wi_finding *finding, struct finding_note *note,
+void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_state *watch,
                                const struct wi_attribution *attribution,
                                const struct wi_share *share);
 

@@ -7,35 +7,35 @@
 #define LOOP_HANGS_ON 10.0
 #define LOOP_LATE     0.05 /* at least; else a period, at most LOOP_LATEST */
 #define LOOP_LATEST   1.0
-#define LOOP_LOOKS    3U
+#define LOOP_SAMPLES  3U
 #define LOOP_TICK     0.001 /* the default of many libraries that nobody looks at */
 
 /* ---- tasks ---- */
 
 static void task_growing(struct wi_finding *finding, const struct wi_row *row,
-                         const struct finding_note *note, double rate, uint64_t since,
+                         const struct finding_watch_state *watch, double rate, uint64_t since,
                          enum finding_severity severity)
 {
     char count[WI_WORDS_MAX], per_second[WI_WORDS_MAX], span[WI_WORDS_MAX];
     char spawned[WI_WORDS_MAX], finished[WI_WORDS_MAX], unbegun[WI_WORDS_MAX];
     uint64_t runs = wi_finding_count(row, WI_TASK_RUNS);
-    uint64_t waiting = note->came > runs ? note->came - runs : 0;
-    bool is_backlog = waiting >= note->depth / 2;
+    uint64_t waiting = watch->came > runs ? watch->came - runs : 0;
+    bool is_backlog = waiting >= watch->depth / 2;
     struct finding_entry *entry = wi_entry_add(
-        finding, severity, (double)note->depth, is_backlog ? "task_backlog" : "task_leak",
-        note->name,
+        finding, severity, (double)watch->depth, is_backlog ? "task_backlog" : "task_leak",
+        watch->name,
         is_backlog ? "Spawn no more than can run: take a permit before the spawn, or add workers."
                    : "Look at what these tasks wait for: they have run and do not end.");
-    wi_entry_write(entry->text, "%s: %s, +%s tasks/s for %s, %s alive", note->name,
+    wi_entry_write(entry->text, "%s: %s, +%s tasks/s for %s, %s alive", watch->name,
                    is_backlog ? "tasks are spawned faster than they run" : "tasks do not end",
                    wi_words_rate(per_second, rate), wi_words_duration(span, since),
-                   wi_words_count(count, note->depth));
+                   wi_words_count(count, watch->depth));
     wi_entry_write(entry->evidence, "%s spawned/s, %s finished/s; %s never ran",
-                   wi_words_rate(spawned, note->in_rate), wi_words_rate(finished, note->out_rate),
+                   wi_words_rate(spawned, watch->in_rate), wi_words_rate(finished, watch->out_rate),
                    wi_words_count(unbegun, waiting));
     finding_put_since(entry, since);
     finding_put(entry, WI_WARNING_RATE, rate);
-    finding_put(entry, WI_WARNING_DEPTH, (double)note->depth);
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
 }
 
 void wi_finding_task(struct wi_finding *finding, const struct wi_row *row)
@@ -43,27 +43,28 @@ void wi_finding_task(struct wi_finding *finding, const struct wi_row *row)
     uint64_t spawned = wi_finding_count(row, WI_TASK_SPAWNED);
     uint64_t finished = wi_finding_count(row, WI_TASK_FINISHED);
     uint64_t alive = spawned > finished ? spawned - finished : 0;
-    struct finding_note *note = wi_note_get(finding, WI_TASK, row->id, alive, alive > 0);
-    if (!note) {
+    struct finding_watch_state *watch =
+        wi_watch_state_get(finding, WI_TASK, row->id, alive, alive > 0);
+    if (!watch) {
         return;
     }
-    wi_note_look(note,
-                 &(struct finding_look){
-                     .nanos = finding->now, .depth = alive, .came = spawned, .gone = finished});
-    note->name = row->name;
-    const struct wi_minute_window *minute_window = &note->depth_window.minute_window;
-    double rate = wi_depth_window_slope(&note->depth_window);
-    if (note->depth_window.phase == WI_DEPTH_WINDOW_GROWING && wi_finding_is_urgent(rate, 0) &&
-        wi_depth_window_is_above_all(&note->depth_window)) {
-        uint64_t since = finding->now - note->depth_window.growing_since;
-        task_growing(finding, row, note, rate, since,
+    wi_watch_state_add(
+        watch, &(struct finding_sample){
+                   .nanos = finding->now, .depth = alive, .came = spawned, .gone = finished});
+    watch->name = row->name;
+    const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
+    double rate = wi_depth_window_slope(&watch->depth_window);
+    if (watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING && wi_finding_is_urgent(rate, 0) &&
+        wi_depth_window_is_above_all(&watch->depth_window)) {
+        uint64_t since = finding->now - watch->depth_window.growing_since;
+        task_growing(finding, row, watch, rate, since,
                      since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW : FINDING_WARNING);
     } else if (wi_minute_window_grows(minute_window)) {
         const struct wi_minute_window_minute *newest = wi_minute_window_at(minute_window, 0);
         const struct wi_minute_window_minute *oldest =
             wi_minute_window_at(minute_window, wi_minute_window_count(minute_window) - 1);
         double seconds = (double)(newest->ended - oldest->ended) / 1e9;
-        task_growing(finding, row, note, (double)(newest->last - oldest->last) / seconds,
+        task_growing(finding, row, watch, (double)(newest->last - oldest->last) / seconds,
                      finding->now - oldest->ended, FINDING_WARNING);
     }
 }
@@ -129,14 +130,15 @@ void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row)
     double limit = period > LOOP_LATE ? period : LOOP_LATE;
     bool is_slow = current >= LOOP_HANGS || p99 >= LOOP_LONG;
     bool is_late = late >= (limit < LOOP_LATEST ? limit : LOOP_LATEST);
-    struct finding_note *note = wi_note_get(finding, WI_LOOP, row->id, 0, is_slow || is_late);
-    if (note) {
-        note->slow = is_slow ? note->slow + 1 : 0;
-        note->late = is_late ? note->late + 1 : 0;
-        if (is_slow && (note->slow >= LOOP_LOOKS || current >= LOOP_HANGS)) {
+    struct finding_watch_state *watch =
+        wi_watch_state_get(finding, WI_LOOP, row->id, 0, is_slow || is_late);
+    if (watch) {
+        watch->slow = is_slow ? watch->slow + 1 : 0;
+        watch->late = is_late ? watch->late + 1 : 0;
+        if (is_slow && (watch->slow >= LOOP_SAMPLES || current >= LOOP_HANGS)) {
             loop_long(finding, row, current, p99);
         }
-        if (note->late >= LOOP_LOOKS) {
+        if (watch->late >= LOOP_SAMPLES) {
             loop_late(finding, row, late, period);
         }
     }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is remembered of rows that are in use: at most 1,024; when there are more, deep ones take the
+ * place of shallow ones.
+ */
+#include "finding/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_NONE   UINT16_MAX
+#define WATCH_FORGET 120U /* looks at an idle row until it is forgotten */
+
+static uint32_t watch_slot(enum wi_kind kind, uint64_t id)
+{
+    uint64_t mixed = (id ^ ((uint64_t)kind << 56)) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(mixed >> 40) % FINDING_SLOTS;
+}
+
+static struct finding_watch_state *watch_find(struct wi_finding *finding, enum wi_kind kind,
+                                              uint64_t id)
+{
+    uint32_t at = watch_slot(kind, id);
+    while (finding->slot[at] != WATCH_NONE) {
+        struct finding_watch_state *watch = &finding->watches[finding->slot[at]];
+        if (watch->id == id && watch->kind == kind) {
+            return watch;
+        }
+        at = (at + 1) % FINDING_SLOTS;
+    }
+    return NULL;
+}
+
+static void watch_enter(struct wi_finding *finding, uint32_t watch)
+{
+    uint32_t at = watch_slot(finding->watches[watch].kind, finding->watches[watch].id);
+    while (finding->slot[at] != WATCH_NONE) {
+        at = (at + 1) % FINDING_SLOTS;
+    }
+    finding->slot[at] = (uint16_t)watch;
+}
+
+/* Room for one more; NULL when there is none. */
+static struct finding_watch_state *watch_place(struct wi_finding *finding)
+{
+    if (finding->n_watches == finding->room && finding->room < FINDING_MAX_WATCHES) {
+        uint32_t room = finding->room ? 2 * finding->room : 16;
+        struct finding_watch_state *watches =
+            realloc(finding->watches, room * sizeof(*finding->watches));
+        if (watches) {
+            finding->watches = watches;
+            finding->room = room;
+        }
+    }
+    return finding->n_watches < finding->room ? &finding->watches[finding->n_watches] : NULL;
+}
+
+static void watch_index(struct wi_finding *finding)
+{
+    memset(finding->slot, 0xff, sizeof(finding->slot));
+    for (uint32_t i = 0; i < finding->n_watches; i++) {
+        watch_enter(finding, i);
+    }
+}
+
+struct finding_watch_state *wi_watch_state_get(struct wi_finding *finding, enum wi_kind kind,
+                                               uint64_t id, uint64_t depth, bool is_in_use)
+{
+    struct finding_watch_state *watch = watch_find(finding, kind, id);
+    if (!watch && is_in_use) {
+        watch = watch_place(finding);
+        if (!watch) {
+            if (depth > finding->newcomer.depth) {
+                finding->newcomer.id = id;
+                finding->newcomer.depth = depth;
+                finding->newcomer.kind = kind;
+            }
+            return NULL;
+        }
+        memset(watch, 0, sizeof(*watch));
+        watch->id = id;
+        watch->kind = kind;
+        watch_enter(finding, finding->n_watches++);
+    }
+    if (watch) {
+        watch->sample = finding->sample;
+        watch->idle = is_in_use ? 0 : watch->idle + 1;
+    }
+    return watch;
+}
+
+static double watch_rate(uint64_t now, uint64_t before, double seconds)
+{
+    return now > before ? (double)(now - before) / seconds : 0;
+}
+
+void wi_watch_state_add(struct finding_watch_state *watch, const struct finding_sample *sample)
+{
+    uint64_t last =
+        watch->depth_window.n_samples ? wi_depth_window_at(&watch->depth_window, 0).nanos : 0;
+    watch->depth = sample->depth;
+    watch->bytes = sample->bytes;
+    if (last >= sample->nanos) {
+        return; /* a process that has ended: nothing moves any more */
+    }
+    if (last) {
+        double seconds = (double)(sample->nanos - last) / 1e9;
+        watch->in_rate = watch_rate(sample->came, watch->came, seconds);
+        watch->out_rate = watch_rate(sample->gone, watch->gone, seconds);
+        watch->refused_rate = watch_rate(sample->refused, watch->refused, seconds);
+    } else {
+        watch->first = sample->nanos;
+    }
+    watch->came = sample->came;
+    watch->gone = sample->gone;
+    watch->refused = sample->refused;
+    wi_depth_window_add(&watch->depth_window,
+                        &(struct wi_depth_window_sample){.nanos = sample->nanos,
+                                                         .depth = sample->depth,
+                                                         .bytes = sample->bytes,
+                                                         .gone = sample->gone});
+}
+
+/* Lets the deepest newcomer have the place of the shallowest. One at a look: they come in the order
+ * of their depth. */
+static void watch_replace(struct wi_finding *finding)
+{
+    struct finding_watch_state *shallowest = finding->watches;
+    if (finding->n_watches < finding->room || finding->newcomer.depth == 0) {
+        return;
+    }
+    for (uint32_t i = 1; i < finding->n_watches; i++) {
+        if (finding->watches[i].depth < shallowest->depth) {
+            shallowest = &finding->watches[i];
+        }
+    }
+    if (finding->n_watches > 0 && shallowest->depth < finding->newcomer.depth / 2) {
+        memset(shallowest, 0, sizeof(*shallowest));
+        shallowest->id = finding->newcomer.id;
+        shallowest->kind = finding->newcomer.kind;
+        shallowest->depth = finding->newcomer.depth;
+        shallowest->sample = finding->sample;
+    }
+}
+
+void wi_watch_state_sweep(struct wi_finding *finding)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < finding->n_watches; i++) {
+        struct finding_watch_state *watch = &finding->watches[i];
+        if (watch->sample == finding->sample && watch->idle < WATCH_FORGET) {
+            if (kept != i) {
+                finding->watches[kept] = *watch;
+            }
+            kept++;
+        }
+    }
+    finding->n_watches = kept;
+    watch_replace(finding);
+    watch_index(finding);
+}
