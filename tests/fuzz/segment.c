@@ -566,8 +566,8 @@ static void watch_details(struct wi_process_view *view)
 {
     for (size_t seat = 0; seat < ROWS_READ && seat < wi_process_view_n_seats(view, WI_SINGLE);
          seat++) {
-        struct wi_look look;
-        if (wi_process_view_look(view, seat, &look)) {
+        struct wi_task_sample look;
+        if (wi_process_view_task(view, seat, &look)) {
             wi_buffer_clear(&buffer);
             wi_tokio_details(&buffer, view, look.id, wi_process_view_unix_nanos(view));
             FUZZ_CHECK(!buffer.has_failed && buffer.length < WI_TOKIO_ROOM);

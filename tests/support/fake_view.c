@@ -542,11 +542,12 @@ static uint64_t fake_waits_for(const struct wi_process_view *view, const char *n
     return 0;
 }
 
-bool wi_process_view_look(const struct wi_process_view *view, size_t seat, struct wi_look *ret_look)
+bool wi_process_view_task(const struct wi_process_view *view, size_t seat,
+                          struct wi_task_sample *ret_sample)
 {
     static const char *const states[] = {"idle", "scheduled", "running", "done"};
     const struct fake_row *fake = fake_seated(view, true, seat);
-    memset(ret_look, 0, sizeof(*ret_look));
+    memset(ret_sample, 0, sizeof(*ret_sample));
     if (!fake) {
         return false;
     }
@@ -554,23 +555,24 @@ bool wi_process_view_look(const struct wi_process_view *view, size_t seat, struc
     const char *state = fake_text_of(row, WI_SINGLE_STATE);
     for (int i = 0; i < 4; i++) {
         if (state && strcmp(state, states[i]) == 0) {
-            ret_look->state = (enum wi_look_state)i;
+            ret_sample->state = (enum wi_task_sample_state)i;
         }
     }
-    ret_look->id = row->id;
-    ret_look->name = row->name;
-    ret_look->kind = fake_text_of(row, WI_SINGLE_KIND);
-    ret_look->source = fake_text_of(row, WI_SINGLE_SOURCE);
-    ret_look->waits_for = fake_waits_for(view, fake_text_of(row, WI_SINGLE_WAITS_FOR));
-    ret_look->polls = fake_count(row, WI_SINGLE_POLLS);
-    ret_look->wakes = fake_count(row, WI_SINGLE_WAKES);
-    ret_look->self_wakes = fake_count(row, WI_SINGLE_SELF_WAKES);
-    ret_look->in_state = fake_nanos(row, WI_SINGLE_IN_STATE);
-    ret_look->age = fake_nanos(row, WI_SINGLE_AGE);
-    ret_look->busy = fake_nanos(row, WI_SINGLE_BUSY) -
-                     (ret_look->state == WI_LOOK_RUNNING ? ret_look->in_state : 0);
-    ret_look->scheduled = fake_nanos(row, WI_SINGLE_SCHEDULED) -
-                          (ret_look->state == WI_LOOK_SCHEDULED ? ret_look->in_state : 0);
+    ret_sample->id = row->id;
+    ret_sample->name = row->name;
+    ret_sample->kind = fake_text_of(row, WI_SINGLE_KIND);
+    ret_sample->source = fake_text_of(row, WI_SINGLE_SOURCE);
+    ret_sample->waits_for = fake_waits_for(view, fake_text_of(row, WI_SINGLE_WAITS_FOR));
+    ret_sample->polls = fake_count(row, WI_SINGLE_POLLS);
+    ret_sample->wakes = fake_count(row, WI_SINGLE_WAKES);
+    ret_sample->self_wakes = fake_count(row, WI_SINGLE_SELF_WAKES);
+    ret_sample->in_state = fake_nanos(row, WI_SINGLE_IN_STATE);
+    ret_sample->age = fake_nanos(row, WI_SINGLE_AGE);
+    ret_sample->busy = fake_nanos(row, WI_SINGLE_BUSY) -
+                       (ret_sample->state == WI_TASK_SAMPLE_RUNNING ? ret_sample->in_state : 0);
+    ret_sample->scheduled =
+        fake_nanos(row, WI_SINGLE_SCHEDULED) -
+        (ret_sample->state == WI_TASK_SAMPLE_SCHEDULED ? ret_sample->in_state : 0);
     return true;
 }
 

@@ -30,7 +30,7 @@ static uint64_t worker_turn(struct worker *worker, uint64_t spends, uint64_t wai
 {
     worker->now += spends + waits;
     worker->spent += spends;
-    uint64_t rest = wi_budget_look(&worker->budget, worker->now, worker->spent);
+    uint64_t rest = wi_budget_check(&worker->budget, worker->now, worker->spent);
     worker->now += rest;
     worker->rested += rest;
     return rest;

@@ -21,7 +21,7 @@
 static struct tokio_model model;
 
 /* One task as the model has it. */
-static struct tokio_item *show_at(const struct wi_look *look, int64_t now)
+static struct tokio_item *show_at(const struct wi_task_sample *look, int64_t now)
 {
     struct wi_buffer buffer;
     struct wi_tokio_task task;
@@ -43,17 +43,17 @@ static struct tokio_item *show_at(const struct wi_look *look, int64_t now)
     return item;
 }
 
-static struct tokio_item *show(const struct wi_look *look)
+static struct tokio_item *show(const struct wi_task_sample *look)
 {
     return show_at(look, NOW);
 }
 
-static const struct wi_look plain = {
+static const struct wi_task_sample plain = {
     .id = UINT64_C(1) << 32 | 6,
     .name = "connection 7",
     .kind = "connection",
     .source = "net/server.c:118",
-    .state = WI_LOOK_IDLE,
+    .state = WI_TASK_SAMPLE_IDLE,
     .polls = 40,
     .wakes = 41,
     .self_wakes = 3,
@@ -87,8 +87,8 @@ static void an_idle_task_is_idle(void **state)
 static void a_running_one_runs_since_it_began(void **state)
 {
     (void)state;
-    struct wi_look look = plain;
-    look.state = WI_LOOK_RUNNING;
+    struct wi_task_sample look = plain;
+    look.state = WI_TASK_SAMPLE_RUNNING;
     const struct tokio_item *item = show(&look);
     assert_string_equal(tokio_item_state(item), "RUNNING");
     assert_int_equal(item->poll_started, NOW - (int64_t)(300 * MILLI));
@@ -106,8 +106,8 @@ static void a_running_one_runs_since_it_began(void **state)
 static void a_scheduled_one_waits_since_it_was_woken(void **state)
 {
     (void)state;
-    struct wi_look look = plain;
-    look.state = WI_LOOK_SCHEDULED;
+    struct wi_task_sample look = plain;
+    look.state = WI_TASK_SAMPLE_SCHEDULED;
     const struct tokio_item *item = show(&look);
     assert_string_equal(tokio_item_state(item), "SCHED");
     assert_int_equal(item->woken, NOW - (int64_t)(300 * MILLI));
@@ -121,8 +121,8 @@ static void a_scheduled_one_waits_since_it_was_woken(void **state)
 static void one_that_is_done_has_its_end(void **state)
 {
     (void)state;
-    struct wi_look look = plain;
-    look.state = WI_LOOK_DONE;
+    struct wi_task_sample look = plain;
+    look.state = WI_TASK_SAMPLE_DONE;
     look.in_state = 2 * SECOND;
     const struct tokio_item *item = show(&look);
     assert_string_equal(tokio_item_state(item), "DONE");
@@ -147,13 +147,13 @@ static void time_alone_is_no_difference(void **state)
 {
     (void)state;
     struct wi_tokio_task before, after;
-    struct wi_look look = plain;
+    struct wi_task_sample look = plain;
     wi_tokio_task_of(&look, NOW, &before);
     look.in_state += SECOND;
     look.age += SECOND;
     wi_tokio_task_of(&look, NOW + (int64_t)SECOND, &after);
     assert_false(wi_tokio_task_differs(&before, &after));
-    look.state = WI_LOOK_SCHEDULED;
+    look.state = WI_TASK_SAMPLE_SCHEDULED;
     wi_tokio_task_of(&look, NOW + (int64_t)SECOND, &after);
     assert_true(wi_tokio_task_differs(&before, &after));
     look = plain;
@@ -170,8 +170,8 @@ static void no_number_ends_the_console(void **state)
     static const int64_t nows[] = {NOW, 0, 1, -1, INT64_MIN, INT64_MAX};
     const size_t n = sizeof(numbers) / sizeof(numbers[0]);
     for (size_t i = 0; i < 6 * n * n * n; i++) {
-        struct wi_look look = plain;
-        look.state = (enum wi_look_state)(i % 4);
+        struct wi_task_sample look = plain;
+        look.state = (enum wi_task_sample_state)(i % 4);
         look.in_state = numbers[i / 6 % n];
         look.age = numbers[i / 6 / n % n];
         look.busy = look.scheduled = numbers[(i / 6 / n / n) % n];
@@ -191,7 +191,7 @@ static void texts_may_be_missing_or_long(void **state)
 {
     (void)state;
     char *longest = malloc(5000);
-    struct wi_look look = plain;
+    struct wi_task_sample look = plain;
     look.name = "";
     look.kind = look.source = NULL;
     const struct tokio_item *item = show(&look);
@@ -216,7 +216,7 @@ static void texts_may_be_missing_or_long(void **state)
 static void numbers_of_tasks_are_short_and_never_twice(void **state)
 {
     (void)state;
-    struct wi_look look = plain;
+    struct wi_task_sample look = plain;
     look.id = UINT64_C(1) << 32;
     assert_int_equal(show(&look)->number, 1);
     look.id = UINT64_C(1) << 32 | 65535;

@@ -128,8 +128,8 @@ static void compare(void)
     }
     CHECK(tokio_model_live(&model, TOKIO_RESOURCE) == n_resources);
     for (size_t seat = 0; seat < wi_process_view_n_seats(view, WI_SINGLE); seat++) {
-        struct wi_look look;
-        if (!wi_process_view_look(view, seat, &look)) {
+        struct wi_task_sample look;
+        if (!wi_process_view_task(view, seat, &look)) {
             continue;
         }
         const struct tokio_item *item = tokio_model_find(&model, TOKIO_TASK, look.id);
@@ -138,7 +138,7 @@ static void compare(void)
         CHECK(item->polls == look.polls && item->wakes == look.wakes);
         CHECK(item->busy == look.busy && item->scheduled == look.scheduled);
         CHECK(strcmp(tokio_item_warning(item, model.now), "lost-waker") != 0);
-        n_tasks += look.state != WI_LOOK_DONE;
+        n_tasks += look.state != WI_TASK_SAMPLE_DONE;
     }
     CHECK(tokio_model_live(&model, TOKIO_TASK) == n_tasks);
     CHECK(strcmp(model.target, wi_process_view_facts(view)->name) == 0);

@@ -121,46 +121,48 @@ void wi_tokio_end_part(struct wi_buffer *buffer, size_t mark, enum wi_tokio_part
  * scheduled when the last wake came after the last poll's beginning. The state is what weir knows; of the
  * times, only the one at which it began. The others are left out, or are the same as that one.
  */
-static void tokio_task_times(const struct wi_look *look, int64_t now, struct wi_tokio_task *task)
+static void tokio_task_times(const struct wi_task_sample *sample, int64_t now,
+                             struct wi_tokio_task *task)
 {
-    int64_t since = tokio_before(now, look->in_state);
+    int64_t since = tokio_before(now, sample->in_state);
     since = since > task->created ? since : task->created;
-    switch (look->state) {
-    case WI_LOOK_RUNNING:
+    switch (sample->state) {
+    case WI_TASK_SAMPLE_RUNNING:
         task->poll_started = since;
         break;
-    case WI_LOOK_SCHEDULED:
+    case WI_TASK_SAMPLE_SCHEDULED:
         task->woken = since;
-        if (look->polls > 0) {
+        if (sample->polls > 0) {
             task->poll_started = task->poll_ended = since > 1 ? since - 1 : since;
         }
         break;
-    case WI_LOOK_IDLE:
-        if (look->polls > 0) {
+    case WI_TASK_SAMPLE_IDLE:
+        if (sample->polls > 0) {
             task->poll_started = task->poll_ended = since;
         }
         break;
-    case WI_LOOK_DONE:
+    case WI_TASK_SAMPLE_DONE:
         task->dropped = since;
         break;
     }
 }
 
-void wi_tokio_task_of(const struct wi_look *look, int64_t now, struct wi_tokio_task *ret_task)
+void wi_tokio_task_of(const struct wi_task_sample *sample, int64_t now,
+                      struct wi_tokio_task *ret_task)
 {
     uint64_t most = TOKIO_DURATION_MAX;
-    bool is_done = look->state == WI_LOOK_DONE;
-    uint64_t in_state = is_done && look->in_state < most ? look->in_state : 0;
+    bool is_done = sample->state == WI_TASK_SAMPLE_DONE;
+    uint64_t in_state = is_done && sample->in_state < most ? sample->in_state : 0;
     memset(ret_task, 0, sizeof(*ret_task));
-    ret_task->id = look->id;
-    ret_task->state = look->state;
-    ret_task->created = tokio_before(now, (look->age < most ? look->age : most) + in_state);
-    ret_task->polls = look->polls;
-    ret_task->wakes = look->wakes;
-    ret_task->self_wakes = look->self_wakes < look->wakes ? look->self_wakes : look->wakes;
-    ret_task->busy = look->busy;
-    ret_task->scheduled = look->scheduled;
-    tokio_task_times(look, now, ret_task);
+    ret_task->id = sample->id;
+    ret_task->state = sample->state;
+    ret_task->created = tokio_before(now, (sample->age < most ? sample->age : most) + in_state);
+    ret_task->polls = sample->polls;
+    ret_task->wakes = sample->wakes;
+    ret_task->self_wakes = sample->self_wakes < sample->wakes ? sample->self_wakes : sample->wakes;
+    ret_task->busy = sample->busy;
+    ret_task->scheduled = sample->scheduled;
+    tokio_task_times(sample, now, ret_task);
 }
 
 bool wi_tokio_task_differs(const struct wi_tokio_task *a, const struct wi_tokio_task *b)
@@ -171,7 +173,7 @@ bool wi_tokio_task_differs(const struct wi_tokio_task *a, const struct wi_tokio_
 
 void wi_tokio_task_end(struct wi_tokio_task *task, int64_t now)
 {
-    task->state = WI_LOOK_DONE;
+    task->state = WI_TASK_SAMPLE_DONE;
     now = tokio_time(now);
     task->dropped = now > task->created ? now : task->created;
 }
@@ -183,15 +185,15 @@ static uint64_t tokio_task_number(uint64_t id)
     return (generation ? generation - 1 : 0) * WI_TOKIO_TASK_NUMBERS + (id & UINT32_MAX) + 1;
 }
 
-void wi_tokio_new_task(struct wi_buffer *buffer, const struct wi_look *look)
+void wi_tokio_new_task(struct wi_buffer *buffer, const struct wi_task_sample *sample)
 {
     size_t mark = wi_pack_begin(buffer, 1);
-    tokio_put_id(buffer, 1, look->id);
+    tokio_put_id(buffer, 1, sample->id);
     tokio_put_id(buffer, 2, WI_TOKIO_META_TASK);
-    wi_attribute_u64(buffer, 4, WI_TOKIO_META_TASK, "task.id", tokio_task_number(look->id));
-    wi_attribute_string(buffer, 4, WI_TOKIO_META_TASK, "task.name", look->name);
-    wi_attribute_string(buffer, 4, WI_TOKIO_META_TASK, "kind", look->kind);
-    wi_attribute_location(buffer, 6, look->source);
+    wi_attribute_u64(buffer, 4, WI_TOKIO_META_TASK, "task.id", tokio_task_number(sample->id));
+    wi_attribute_string(buffer, 4, WI_TOKIO_META_TASK, "task.name", sample->name);
+    wi_attribute_string(buffer, 4, WI_TOKIO_META_TASK, "kind", sample->kind);
+    wi_attribute_location(buffer, 6, sample->source);
     wi_pack_end(buffer, mark);
 }
 

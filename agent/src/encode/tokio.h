@@ -4,7 +4,7 @@
  * Its console ends on what it does not expect, so here every time lies within what it takes, no duration is
  * negative, and what it needs is there, whatever a segment says. No I/O; the process view's thread.
  *
- *     process view -> wi_look, wi_row -> wi_tokio_task, ... -> bytes
+ *     process view -> wi_task_sample, wi_row -> wi_tokio_task, ... -> bytes
  */
 #ifndef WI_ENCODE_TOKIO_H
 #define WI_ENCODE_TOKIO_H
@@ -22,7 +22,7 @@ struct wi_tokio_task {
     int64_t woken, poll_started, poll_ended;
     uint64_t polls, wakes, self_wakes;
     uint64_t busy, scheduled;
-    enum wi_look_state state;
+    enum wi_task_sample_state state;
 };
 
 /* A task's wait for a resource. */
@@ -47,7 +47,8 @@ void wi_tokio_end_part(struct wi_buffer *buffer, size_t mark, enum wi_tokio_part
 
 /* ---- tasks --------------------------------------------------------------------------------- */
 
-void wi_tokio_task_of(const struct wi_look *look, int64_t now, struct wi_tokio_task *ret_task);
+void wi_tokio_task_of(const struct wi_task_sample *sample, int64_t now,
+                      struct wi_tokio_task *ret_task);
 
 /* Whether more than time has gone by between the two. */
 bool wi_tokio_task_differs(const struct wi_tokio_task *a, const struct wi_tokio_task *b);
@@ -55,7 +56,7 @@ bool wi_tokio_task_differs(const struct wi_tokio_task *a, const struct wi_tokio_
 /* Ends one that was there before and is not any more. */
 void wi_tokio_task_end(struct wi_tokio_task *task, int64_t now);
 
-void wi_tokio_new_task(struct wi_buffer *buffer, const struct wi_look *look);
+void wi_tokio_new_task(struct wi_buffer *buffer, const struct wi_task_sample *sample);
 void wi_tokio_task_stats(struct wi_buffer *buffer, const struct wi_tokio_task *task);
 
 /* ---- resources ----------------------------------------------------------------------------- */

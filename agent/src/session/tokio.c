@@ -147,8 +147,8 @@ bool wi_tokio_resume(const struct wi_call_context *context, struct wi_served *se
 
 static bool tokio_has_task(const struct wi_process_view *view, uint64_t id)
 {
-    struct wi_look look;
-    return wi_process_view_look(view, (size_t)(id & UINT32_MAX), &look) && look.id == id;
+    struct wi_task_sample sample;
+    return wi_process_view_task(view, (size_t)(id & UINT32_MAX), &sample) && sample.id == id;
 }
 
 static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_nanos,

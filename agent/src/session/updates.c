@@ -124,19 +124,19 @@ static void updates_end_task(struct updates *self, struct updates_task *entry,
 static void updates_task(struct updates *self, size_t seat, struct wi_buffer *buffer)
 {
     struct updates_task *entry = &self->tasks[seat];
-    struct wi_look look;
+    struct wi_task_sample sample;
     struct wi_tokio_task task;
-    bool is_there = wi_process_view_look(self->served->view, seat, &look);
-    if (!is_there || look.id != entry->task.id) {
+    bool is_there = wi_process_view_task(self->served->view, seat, &sample);
+    if (!is_there || sample.id != entry->task.id) {
         updates_end_task(self, entry, buffer);
         memset(&entry->task, 0, sizeof(entry->task));
     }
     if (!is_there) {
         return;
     }
-    wi_tokio_task_of(&look, self->now, &task);
+    wi_tokio_task_of(&sample, self->now, &task);
     if (entry->task.id == 0) {
-        wi_tokio_new_task(buffer, &look);
+        wi_tokio_new_task(buffer, &sample);
     } else if (entry->task.dropped != 0 || !wi_tokio_task_differs(&entry->task, &task)) {
         return;
     }
@@ -184,14 +184,14 @@ static void updates_resource(struct updates *self, size_t seat, struct wi_buffer
 
 /* The resource that an idle task waits for and that the peer knows; 0: none. */
 static uint64_t updates_waited_for(const struct updates *self, const struct updates_task *entry,
-                                   const struct wi_look *look)
+                                   const struct wi_task_sample *sample)
 {
-    uint64_t seat = look->waits_for & UINT32_MAX;
-    bool is_known = look->waits_for != 0 && seat < self->n_resources &&
-                    self->resources[seat].id == look->waits_for;
-    return is_known && look->id == entry->task.id && entry->task.dropped == 0 &&
-                   look->state == WI_LOOK_IDLE
-               ? look->waits_for
+    uint64_t seat = sample->waits_for & UINT32_MAX;
+    bool is_known = sample->waits_for != 0 && seat < self->n_resources &&
+                    self->resources[seat].id == sample->waits_for;
+    return is_known && sample->id == entry->task.id && entry->task.dropped == 0 &&
+                   sample->state == WI_TASK_SAMPLE_IDLE
+               ? sample->waits_for
                : 0;
 }
 
@@ -223,13 +223,13 @@ static void updates_end_op(struct updates *self, struct updates_task *entry,
 static void updates_op(struct updates *self, size_t seat, struct wi_buffer *buffer)
 {
     struct updates_task *entry = &self->tasks[seat];
-    struct wi_look look;
+    struct wi_task_sample sample;
     uint64_t resource = 0;
     if (entry->task.id == 0 && entry->op.id == 0) {
         return;
     }
-    if (wi_process_view_look(self->served->view, seat, &look)) {
-        resource = updates_waited_for(self, entry, &look);
+    if (wi_process_view_task(self->served->view, seat, &sample)) {
+        resource = updates_waited_for(self, entry, &sample);
     }
     if (entry->op.resource != resource || entry->op.task != entry->task.id) {
         updates_end_op(self, entry, buffer);
@@ -241,10 +241,10 @@ static void updates_op(struct updates *self, size_t seat, struct wi_buffer *buff
     if (is_new) {
         updates_begin_op(self, entry, resource, buffer);
     }
-    if (entry->op.id != 0 && (is_new || entry->op_polls != look.polls)) {
+    if (entry->op.id != 0 && (is_new || entry->op_polls != sample.polls)) {
         struct wi_tokio_task task;
-        wi_tokio_task_of(&look, self->now, &task);
-        entry->op_polls = look.polls;
+        wi_tokio_task_of(&sample, self->now, &task);
+        entry->op_polls = sample.polls;
         entry->op.created = task.poll_ended > 0 ? task.poll_ended : task.created;
         wi_tokio_op_stats(buffer, &entry->op);
     }

@@ -8,7 +8,7 @@
 /* Linked into the program, or found when the program starts with it in LD_PRELOAD. */
 extern wi_mallctl_fn mallctl __attribute__((weak));
 
-void wi_heap_look(struct wi_heap *heap)
+void wi_heap_sample(struct wi_heap *heap)
 {
     static const char *const names[] = {"mallctl", "je_mallctl"};
     wi_mallctl_fn *found = mallctl;

@@ -19,7 +19,7 @@ struct wi_heap {
 
 /* Looks for the allocator's function. Not from the exporter's thread: what the dynamic linker allocates
  * for a search in vain stays with the thread, and would look lost in a forked child. */
-void wi_heap_look(struct wi_heap *heap);
+void wi_heap_sample(struct wi_heap *heap);
 
 /* Bytes that the application has allocated, and bytes in memory for them. Returns false with an
  * allocator that cannot say cheaply. */

@@ -69,7 +69,7 @@ enum weir_status wi_process_view_open_self(struct wi_process_view **ret_view,
         status = view_create(source, ret_view, ret_error);
     }
     if (status == WEIR_OK) {
-        wi_heap_look(&(*ret_view)->process.heap);
+        wi_heap_sample(&(*ret_view)->process.heap);
     }
     return status;
 }

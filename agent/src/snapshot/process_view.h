@@ -150,11 +150,16 @@ const struct wi_row *wi_process_view_seated(const struct wi_process_view *view, 
 int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t seat);
 
 /* A single task without its histograms: what somebody looks at who looks at thousands each second. */
-enum wi_look_state { WI_LOOK_IDLE, WI_LOOK_SCHEDULED, WI_LOOK_RUNNING, WI_LOOK_DONE };
-struct wi_look {
+enum wi_task_sample_state {
+    WI_TASK_SAMPLE_IDLE,
+    WI_TASK_SAMPLE_SCHEDULED,
+    WI_TASK_SAMPLE_RUNNING,
+    WI_TASK_SAMPLE_DONE
+};
+struct wi_task_sample {
     uint64_t id;
     const char *name, *kind, *source; /* as in its row; NULL: unknown */
-    enum wi_look_state state;
+    enum wi_task_sample_state state;
     uint64_t waits_for; /* the id of a row; 0: none */
     uint64_t polls, wakes, self_wakes;
     uint64_t busy, scheduled; /* nanoseconds, without the state that it is in */
@@ -163,8 +168,8 @@ struct wi_look {
 };
 
 /* The task that has the seat now, which may have come after the last refresh. False: none has. */
-bool wi_process_view_look(const struct wi_process_view *view, size_t seat,
-                          struct wi_look *ret_look);
+bool wi_process_view_task(const struct wi_process_view *view, size_t seat,
+                          struct wi_task_sample *ret_sample);
 
 /* The merged histogram behind a metric of type WI_TYPE_HISTOGRAM, since the start; NULL when
  * nothing was measured yet. Borrowed until the next call or refresh. */

@@ -205,34 +205,34 @@ static bool singles_meet_now(struct wi_process_view *view, size_t i, struct wi_r
     return true;
 }
 
-bool wi_process_view_look(const struct wi_process_view *const_view, size_t seat,
-                          struct wi_look *ret_look)
+bool wi_process_view_task(const struct wi_process_view *const_view, size_t seat,
+                          struct wi_task_sample *ret_sample)
 {
-    static const enum wi_look_state states[] = {
-        [WI_RAW_IDLE] = WI_LOOK_IDLE,
-        [WI_RAW_SCHEDULED] = WI_LOOK_SCHEDULED,
-        [WI_RAW_RUNNING] = WI_LOOK_RUNNING,
-        [WI_RAW_DONE] = WI_LOOK_DONE,
+    static const enum wi_task_sample_state states[] = {
+        [WI_RAW_IDLE] = WI_TASK_SAMPLE_IDLE,
+        [WI_RAW_SCHEDULED] = WI_TASK_SAMPLE_SCHEDULED,
+        [WI_RAW_RUNNING] = WI_TASK_SAMPLE_RUNNING,
+        [WI_RAW_DONE] = WI_TASK_SAMPLE_DONE,
     };
     struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
     struct wi_raw_single raw;
-    memset(ret_look, 0, sizeof(*ret_look));
+    memset(ret_sample, 0, sizeof(*ret_sample));
     if (seat >= wi_process_view_n_seats(view, WI_SINGLE) || !singles_meet_now(view, seat, &raw)) {
         return false;
     }
-    ret_look->id = (uint64_t)raw.generation << 32 | seat;
-    ret_look->name = view->singles[seat].name;
-    ret_look->kind = view->slots[raw.kind].name;
-    ret_look->source = view->slots[raw.kind].source;
-    ret_look->state = states[raw.state];
-    ret_look->waits_for = singles_waits_for(view, raw.waits_for);
-    ret_look->polls = raw.polls;
-    ret_look->wakes = raw.wakes;
-    ret_look->self_wakes = raw.self_wakes;
-    ret_look->busy = view_minus(raw.busy, raw.state == WI_RAW_RUNNING ? raw.in_state : 0);
-    ret_look->scheduled =
+    ret_sample->id = (uint64_t)raw.generation << 32 | seat;
+    ret_sample->name = view->singles[seat].name;
+    ret_sample->kind = view->slots[raw.kind].name;
+    ret_sample->source = view->slots[raw.kind].source;
+    ret_sample->state = states[raw.state];
+    ret_sample->waits_for = singles_waits_for(view, raw.waits_for);
+    ret_sample->polls = raw.polls;
+    ret_sample->wakes = raw.wakes;
+    ret_sample->self_wakes = raw.self_wakes;
+    ret_sample->busy = view_minus(raw.busy, raw.state == WI_RAW_RUNNING ? raw.in_state : 0);
+    ret_sample->scheduled =
         view_minus(raw.scheduled, raw.state == WI_RAW_SCHEDULED ? raw.in_state : 0);
-    ret_look->in_state = raw.in_state;
-    ret_look->age = raw.age;
+    ret_sample->in_state = raw.in_state;
+    ret_sample->age = raw.age;
     return true;
 }

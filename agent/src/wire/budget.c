@@ -13,7 +13,7 @@ void wi_budget_init(struct wi_budget *budget, unsigned percent, uint64_t now_nan
                                  .spent_nanos = spent_nanos};
 }
 
-uint64_t wi_budget_look(struct wi_budget *budget, uint64_t now_nanos, uint64_t spent_nanos)
+uint64_t wi_budget_check(struct wi_budget *budget, uint64_t now_nanos, uint64_t spent_nanos)
 {
     if (budget->percent == 0) {
         return 0;

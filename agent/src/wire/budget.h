@@ -28,6 +28,6 @@ void wi_budget_init(struct wi_budget *budget, unsigned percent, uint64_t now_nan
                     uint64_t spent_nanos);
 
 /* `spent_nanos`: processor time of the thread so far. Returns how long to stand still, 0 mostly. */
-uint64_t wi_budget_look(struct wi_budget *budget, uint64_t now_nanos, uint64_t spent_nanos);
+uint64_t wi_budget_check(struct wi_budget *budget, uint64_t now_nanos, uint64_t spent_nanos);
 
 #endif

@@ -332,7 +332,7 @@ static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
         return;
     }
     now = wi_reactor_now();
-    uint64_t nanos = wi_budget_look(&exporter->budget, now, exporter_spent());
+    uint64_t nanos = wi_budget_check(&exporter->budget, now, exporter_spent());
     if (nanos > 0) {
         wi_reactor_rest(&exporter->reactor, nanos);
         exporter->roster.views.self->rested_nanos += wi_reactor_now() - now;
