@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The small parts of messages: texts, times, fields, places in the source. */
-#include "tokio/reading.h"
+#include "tokio/update_reader.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READING_NANOS    INT64_C(1000000000)
-#define READING_MAX_SPAN (INT64_MAX / READING_NANOS)
-#define FIELD_NAMES      64u /* of a place's fields */
+#define UPDATE_NANOS    INT64_C(1000000000)
+#define UPDATE_MAX_SPAN (INT64_MAX / UPDATE_NANOS)
+#define FIELD_NAMES     64u /* of a place's fields */
 
 /* ---- texts and times ------------------------------------------------------------------------- */
 
-void wc_reading_text(const struct wc_wire *bytes, char *ret_text, size_t room)
+void wc_update_reader_text(const struct wc_wire *bytes, char *ret_text, size_t room)
 {
-    char raw[READING_TEXT];
+    char raw[UPDATE_TEXT];
     size_t n = wc_wire_length(bytes) < sizeof(raw) - 1 ? wc_wire_length(bytes) : sizeof(raw) - 1;
     memcpy(raw, bytes->at, n);
     raw[n] = '\0';
@@ -28,7 +28,7 @@ void wc_reading_text(const struct wc_wire *bytes, char *ret_text, size_t room)
 }
 
 /* Seconds and nanoseconds; 0 for what no clock shows. */
-int64_t wc_reading_nanos(struct wc_wire wire)
+int64_t wc_update_reader_nanos(struct wc_wire wire)
 {
     struct wc_wire_field field;
     int64_t seconds = 0, nanos = 0;
@@ -39,11 +39,11 @@ int64_t wc_reading_nanos(struct wc_wire wire)
             nanos = (int64_t)field.value;
         }
     }
-    bool is_odd = seconds < 0 || seconds >= READING_MAX_SPAN || nanos < 0 || nanos >= READING_NANOS;
-    return is_odd ? 0 : seconds * READING_NANOS + nanos;
+    bool is_odd = seconds < 0 || seconds >= UPDATE_MAX_SPAN || nanos < 0 || nanos >= UPDATE_NANOS;
+    return is_odd ? 0 : seconds * UPDATE_NANOS + nanos;
 }
 
-void wc_reading_add(char *text, size_t room, const char *more)
+void wc_update_reader_add(char *text, size_t room, const char *more)
 {
     size_t length = strlen(text);
     size_t n = strlen(more);
@@ -67,8 +67,8 @@ static void field_name(const struct wc_store *store, uint64_t metadata, uint64_t
 }
 
 /* False: it has no name or no value. */
-bool wc_reading_field(const struct wc_store *store, struct wc_wire wire,
-                      struct reading_field *ret_field)
+bool wc_update_reader_field(const struct wc_store *store, struct wc_wire wire,
+                            struct update_field *ret_field)
 {
     struct wc_wire_field field;
     uint64_t index = 0, metadata = 0;
@@ -79,7 +79,7 @@ bool wc_reading_field(const struct wc_store *store, struct wc_wire wire,
         char *value = ret_field->value;
         switch (field.number) {
         case 1:
-            is_bytes ? wc_reading_text(&field.bytes, ret_field->name, READING_WORD) : (void)0;
+            is_bytes ? wc_update_reader_text(&field.bytes, ret_field->name, UPDATE_WORD) : (void)0;
             continue;
         case 2:
             has_index = true;
@@ -87,18 +87,18 @@ bool wc_reading_field(const struct wc_store *store, struct wc_wire wire,
             continue;
         case 3:
         case 4:
-            is_bytes ? wc_reading_text(&field.bytes, value, READING_WORD) : (void)0;
+            is_bytes ? wc_update_reader_text(&field.bytes, value, UPDATE_WORD) : (void)0;
             break;
         case 5:
             ret_field->is_number = true;
             ret_field->number = field.value;
-            snprintf(value, READING_WORD, "%llu", (unsigned long long)field.value);
+            snprintf(value, UPDATE_WORD, "%llu", (unsigned long long)field.value);
             break;
         case 6:
-            snprintf(value, READING_WORD, "%lld", (long long)wc_wire_zigzag(field.value));
+            snprintf(value, UPDATE_WORD, "%lld", (long long)wc_wire_zigzag(field.value));
             break;
         case 7:
-            snprintf(value, READING_WORD, "%s", field.value ? "true" : "false");
+            snprintf(value, UPDATE_WORD, "%s", field.value ? "true" : "false");
             break;
         case 8:
             metadata = is_bytes ? wc_wire_number(field.bytes, 1) : 0;
@@ -109,22 +109,22 @@ bool wc_reading_field(const struct wc_store *store, struct wc_wire wire,
         has_value = true;
     }
     if (has_index && !ret_field->name[0]) {
-        field_name(store, metadata, index, ret_field->name, READING_WORD);
+        field_name(store, metadata, index, ret_field->name, UPDATE_WORD);
     }
     return has_value && ret_field->name[0];
 }
 
 /* "src/main.rs:12:5"; "" where nothing is told. The module only where there is no file. */
-void wc_reading_location(struct wc_wire wire, char *ret_text, size_t room)
+void wc_update_reader_location(struct wc_wire wire, char *ret_text, size_t room)
 {
-    char file[READING_WORD] = "", module[READING_WORD] = "";
+    char file[UPDATE_WORD] = "", module[UPDATE_WORD] = "";
     struct wc_wire_field field;
     uint64_t line = 0, column = 0;
     while (wc_wire_next(&wire, &field)) {
         if (field.number == 1 && field.type == WC_WIRE_BYTES) {
-            wc_reading_text(&field.bytes, file, sizeof(file));
+            wc_update_reader_text(&field.bytes, file, sizeof(file));
         } else if (field.number == 2 && field.type == WC_WIRE_BYTES) {
-            wc_reading_text(&field.bytes, module, sizeof(module));
+            wc_update_reader_text(&field.bytes, module, sizeof(module));
         } else if (field.number == 3) {
             line = field.value;
         } else if (field.number == 4) {
@@ -151,7 +151,7 @@ void wc_reading_location(struct wc_wire wire, char *ret_text, size_t room)
 
 static void field_meta(struct wc_store *store, uint64_t id, struct wc_wire wire)
 {
-    char names[FIELD_NAMES * 32], text[READING_WORD];
+    char names[FIELD_NAMES * 32], text[UPDATE_WORD];
     struct wc_wire_field field;
     size_t length = 0, n_names = 0;
     bool has_room = true;
@@ -160,7 +160,7 @@ static void field_meta(struct wc_store *store, uint64_t id, struct wc_wire wire)
         if (field.type != WC_WIRE_BYTES || (field.number != 2 && field.number != 7)) {
             continue;
         }
-        wc_reading_text(&field.bytes, text, sizeof(text));
+        wc_update_reader_text(&field.bytes, text, sizeof(text));
         size_t n = strlen(text) + 1;
         if (field.number == 2) {
             free(meta->target);
@@ -181,7 +181,7 @@ static void field_meta(struct wc_store *store, uint64_t id, struct wc_wire wire)
     }
 }
 
-void wc_reading_metas(struct wc_store *store, struct wc_wire wire)
+void wc_update_reader_metas(struct wc_store *store, struct wc_wire wire)
 {
     struct wc_wire_field field, part;
     while (wc_wire_next(&wire, &field)) {

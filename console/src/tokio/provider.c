@@ -93,8 +93,8 @@ static void view_task(const struct tokio_view *view, uint32_t index, struct wi_r
     row->id = item->serial;
     row->name = view_name(item);
     put_text(row, WI_SINGLE_STATE, states[state]);
-    if (task->place != WC_STORE_NONE) {
-        put_text(row, WI_SINGLE_KIND, store->places[task->place].name);
+    if (task->spawn_site != WC_STORE_NONE) {
+        put_text(row, WI_SINGLE_KIND, store->spawn_sites[task->spawn_site].name);
     }
     if (task->operation != WC_STORE_NONE && state == WC_TASK_IDLE) {
         const struct wc_operation *operation =
@@ -134,26 +134,26 @@ static void view_task(const struct tokio_view *view, uint32_t index, struct wi_r
 
 static void view_place(const struct wc_store *store, size_t index, struct wi_row *row)
 {
-    const struct wc_store_place *place = &store->places[index];
+    const struct wc_spawn_site *spawn_site = &store->spawn_sites[index];
     uint64_t all[WC_N_SUMS];
     for (int i = 0; i < WC_N_SUMS; i++) {
-        all[i] = place->gone[i] + place->sum[i];
+        all[i] = spawn_site->gone[i] + spawn_site->sum[i];
     }
     row->id = index + 1;
-    row->name = place->name;
-    put_u64(row, WI_TASK_PENDING, place->n_living - place->running);
-    put_u64(row, WI_TASK_RUNNING, place->running);
-    put_u64(row, WI_TASK_SPAWNED, place->spawned);
+    row->name = spawn_site->name;
+    put_u64(row, WI_TASK_PENDING, spawn_site->n_living - spawn_site->running);
+    put_u64(row, WI_TASK_RUNNING, spawn_site->running);
+    put_u64(row, WI_TASK_SPAWNED, spawn_site->spawned);
     put_u64(row, WI_TASK_RUNS, all[WC_SUM_POLLS]);
-    put_u64(row, WI_TASK_FINISHED, place->n_gone + place->n_done);
-    if (place->has_rates) {
-        put_f64(row, WI_TASK_SPAWN_RATE, place->spawn_rate);
-        put_f64(row, WI_TASK_FINISH_RATE, place->finish_rate);
+    put_u64(row, WI_TASK_FINISHED, spawn_site->n_gone + spawn_site->n_done);
+    if (spawn_site->has_rates) {
+        put_f64(row, WI_TASK_SPAWN_RATE, spawn_site->spawn_rate);
+        put_f64(row, WI_TASK_FINISH_RATE, spawn_site->finish_rate);
     }
-    put_text(row, WI_TASK_SOURCE, place->source);
-    put_u64(row, WI_TASK_SINGLE_RUNNING, place->running);
-    put_u64(row, WI_TASK_SINGLE_SCHEDULED, place->scheduled);
-    put_u64(row, WI_TASK_SINGLE_IDLE, place->idle);
+    put_text(row, WI_TASK_SOURCE, spawn_site->source);
+    put_u64(row, WI_TASK_SINGLE_RUNNING, spawn_site->running);
+    put_u64(row, WI_TASK_SINGLE_SCHEDULED, spawn_site->scheduled);
+    put_u64(row, WI_TASK_SINGLE_IDLE, spawn_site->idle);
     put_u64(row, WI_TASK_POLLS, all[WC_SUM_POLLS]);
     put_nanos(row, WI_TASK_BUSY, all[WC_SUM_BUSY]);
     put_nanos(row, WI_TASK_SCHEDULED, all[WC_SUM_SCHEDULED]);
@@ -273,7 +273,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos, bool is_
             wc_store_details(store, message.bytes, message.n);
         }
     }
-    wc_store_settle(store);
+    wc_store_derive(store);
     if (is_tick) {
         double seconds = view->tick_nanos ? (double)(now_nanos - view->tick_nanos) / 1e9 : 0;
         wc_store_tick(store, seconds);

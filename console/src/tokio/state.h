@@ -5,7 +5,7 @@
 
 #include "tokio/store.h"
 
-/* A place in the source from which things are told: its target, and names that fields refer to. */
+/* A place in the source from which entities are told: its target, and names that fields refer to. */
 struct wc_store_meta {
     uint64_t id;
     char *target; /* owned */
@@ -28,13 +28,13 @@ const char *wc_store_short(const char *source);
 void wc_store_set_text(struct wc_store *store, char **text, const char *value);
 
 /* The index of a kind of tasks; made when there is none. */
-uint32_t wc_store_place(struct wc_store *store, const char *name, const char *source);
+uint32_t wc_spawn_site(struct wc_store *store, const char *name, const char *source);
 
 /* At the end of a message: lets go of what has gone, brings what is new in the order of its making,
  * gives names. `before`: how many there were of each sort. */
 void wc_store_sweep(struct wc_store *store, const size_t before[WC_N_SORTS]);
 
-/* A thing of this number has gone and another has come: as if it had never been. */
+/* A entity of this number has gone and another has come: as if it had never been. */
 void wc_store_forget(struct wc_store *store, enum wc_sort sort, struct wc_item *item);
 
 #endif

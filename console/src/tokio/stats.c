@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The numbers of tasks, resources and operations: a stats entry is always whole. */
-#include "tokio/reading.h"
+#include "tokio/update_reader.h"
 
 #include "base/memory.h"
 
@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATS_ATTRIBUTES 12u     /* of one thing */
+#define STATS_ATTRIBUTES 12u     /* of one entity */
 #define STATS_ENDED      262144u /* kept in mind within one message */
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Attributes as words, by their names: a server tells them in any order. */
 struct words {
-    char word[STATS_ATTRIBUTES][2 * READING_WORD + 40];
+    char word[STATS_ATTRIBUTES][2 * UPDATE_WORD + 40];
     size_t n;
 };
 
-static void words_put(struct words *words, const struct reading_field *field, const char *unit)
+static void words_put(struct words *words, const struct update_field *field, const char *unit)
 {
     char word[sizeof(words->word[0])];
     size_t at = words->n;
@@ -34,12 +34,12 @@ static void words_put(struct words *words, const struct reading_field *field, co
     words->n++;
 }
 
-static void words_join(const struct words *words, char text[READING_TEXT])
+static void words_join(const struct words *words, char text[UPDATE_TEXT])
 {
     text[0] = '\0';
     for (size_t i = 0; i < words->n; i++) {
-        wc_reading_add(text, READING_TEXT, i ? " " : "");
-        wc_reading_add(text, READING_TEXT, words->word[i]);
+        wc_update_reader_add(text, UPDATE_TEXT, i ? " " : "");
+        wc_update_reader_add(text, UPDATE_TEXT, words->word[i]);
     }
 }
 
@@ -63,11 +63,11 @@ static void stats_polled(struct wc_wire wire, struct wc_polled *ret_polled)
         } else if (field.type != WC_WIRE_BYTES) {
             continue;
         } else if (field.number == 4) {
-            ret_polled->started = wc_reading_nanos(field.bytes);
+            ret_polled->started = wc_update_reader_nanos(field.bytes);
         } else if (field.number == 5) {
-            ret_polled->ended = wc_reading_nanos(field.bytes);
+            ret_polled->ended = wc_update_reader_nanos(field.bytes);
         } else if (field.number == 6) {
-            ret_polled->busy_nanos = wc_reading_nanos(field.bytes);
+            ret_polled->busy_nanos = wc_update_reader_nanos(field.bytes);
         }
     }
 }
@@ -75,14 +75,14 @@ static void stats_polled(struct wc_wire wire, struct wc_polled *ret_polled)
 static void stats_attribute(const struct wc_store *store, struct wc_wire wire, struct stats *stats)
 {
     struct wc_wire_field field;
-    struct reading_field attribute = {0};
+    struct update_field attribute = {0};
     char unit[32] = "";
     bool is_good = false;
     while (wc_wire_next(&wire, &field)) {
         if (field.type == WC_WIRE_BYTES && field.number == 1) {
-            is_good = wc_reading_field(store, field.bytes, &attribute);
+            is_good = wc_update_reader_field(store, field.bytes, &attribute);
         } else if (field.type == WC_WIRE_BYTES && field.number == 2) {
-            wc_reading_text(&field.bytes, unit, sizeof(unit));
+            wc_update_reader_text(&field.bytes, unit, sizeof(unit));
         }
     }
     if (!is_good) {
@@ -111,7 +111,7 @@ static void stats_task(struct wc_wire wire, struct stats *stats)
             stats->drops = field.value;
             break;
         case 6:
-            stats->last_wake = is_bytes ? wc_reading_nanos(field.bytes) : 0;
+            stats->last_wake = is_bytes ? wc_update_reader_nanos(field.bytes) : 0;
             break;
         case 7:
             is_bytes ? stats_polled(field.bytes, &stats->polled) : (void)0;
@@ -120,7 +120,7 @@ static void stats_task(struct wc_wire wire, struct stats *stats)
             stats->self_wakes = field.value;
             break;
         case 9:
-            stats->scheduled = is_bytes ? wc_reading_nanos(field.bytes) : 0;
+            stats->scheduled = is_bytes ? wc_update_reader_nanos(field.bytes) : 0;
             break;
         default:
             break;
@@ -148,7 +148,8 @@ static void stats_other(const struct wc_store *store, enum wc_sort sort, struct 
     }
 }
 
-static void stats_read(const struct reading *reading, struct wc_wire wire, struct stats *stats)
+static void stats_read(const struct update_reader *update_reader, struct wc_wire wire,
+                       struct stats *stats)
 {
     struct wc_wire common = wire;
     struct wc_wire_field field;
@@ -157,38 +158,40 @@ static void stats_read(const struct reading *reading, struct wc_wire wire, struc
     stats->has_permits = false;
     while (wc_wire_next(&common, &field)) {
         if (field.type == WC_WIRE_BYTES && field.number == 1) {
-            stats->created = wc_reading_nanos(field.bytes);
+            stats->created = wc_update_reader_nanos(field.bytes);
         } else if (field.type == WC_WIRE_BYTES && field.number == 2) {
-            stats->dropped = wc_reading_nanos(field.bytes);
+            stats->dropped = wc_update_reader_nanos(field.bytes);
         }
     }
-    if (reading->sort == WC_SORT_TASK) {
+    if (update_reader->sort == WC_SORT_TASK) {
         stats_task(wire, stats);
     } else {
-        stats_other(reading->store, reading->sort, wire, stats);
+        stats_other(update_reader->store, update_reader->sort, wire, stats);
     }
 }
 
 /* Has ended and is not to be kept. */
-static bool stats_are_old(const struct reading *reading, const struct stats *stats)
+static bool stats_are_old(const struct update_reader *update_reader, const struct stats *stats)
 {
-    wc_time now = reading->store->now;
-    return stats->dropped && (reading->sort != WC_SORT_TASK ||
+    wc_time now = update_reader->store->now;
+    return stats->dropped && (update_reader->sort != WC_SORT_TASK ||
                               (now > stats->dropped && now - stats->dropped > WC_STORE_DONE_NANOS));
 }
 
-static void stats_keep_ended(struct reading *reading, uint64_t id, const struct stats *stats)
+static void stats_keep_ended(struct update_reader *update_reader, uint64_t id,
+                             const struct stats *stats)
 {
-    if (reading->n_ended == STATS_ENDED) {
+    if (update_reader->n_ended == STATS_ENDED) {
         return;
     }
-    if (reading->n_ended == reading->room) {
-        reading->room = reading->room ? 2 * reading->room : 256;
-        reading->ended = wc_resize(reading->ended, reading->room, sizeof(*reading->ended));
+    if (update_reader->n_ended == update_reader->room) {
+        update_reader->room = update_reader->room ? 2 * update_reader->room : 256;
+        update_reader->ended =
+            wc_resize(update_reader->ended, update_reader->room, sizeof(*update_reader->ended));
     }
     int64_t age = stats->dropped - stats->created;
     uint64_t used = (uint64_t)stats->polled.busy_nanos + (uint64_t)stats->scheduled;
-    reading->ended[reading->n_ended++] = (struct reading_ended){
+    update_reader->ended[update_reader->n_ended++] = (struct update_ended){
         id,
         {stats->polled.polls, (uint64_t)stats->polled.busy_nanos, (uint64_t)stats->scheduled,
          stats->created && age > 0 && (uint64_t)age > used ? (uint64_t)age - used : 0,
@@ -216,20 +219,21 @@ static void stats_apply_resource(struct wc_resource *resource, const struct stat
     }
 }
 
-static void stats_apply(struct reading *reading, struct wc_item *item, const struct stats *stats)
+static void stats_apply(struct update_reader *update_reader, struct wc_item *item,
+                        const struct stats *stats)
 {
-    char text[READING_TEXT];
+    char text[UPDATE_TEXT];
     item->is_counted = true;
-    item->message = reading->store->n_messages;
+    item->message = update_reader->store->n_messages;
     item->created = stats->created;
     item->dropped = stats->dropped;
-    if (reading->sort == WC_SORT_TASK) {
+    if (update_reader->sort == WC_SORT_TASK) {
         stats_apply_task(&item->u.task, stats);
         return;
     }
     words_join(&stats->words, text);
-    wc_store_set_text(reading->store, &item->text, text);
-    if (reading->sort == WC_SORT_RESOURCE) {
+    wc_store_set_text(update_reader->store, &item->text, text);
+    if (update_reader->sort == WC_SORT_RESOURCE) {
         stats_apply_resource(&item->u.resource, stats);
     } else {
         item->u.operation.polled = stats->polled;
@@ -238,7 +242,7 @@ static void stats_apply(struct reading *reading, struct wc_item *item, const str
 }
 
 /* One entry of a map: a number, and stats. */
-void wc_reading_stats(struct reading *reading, struct wc_wire wire)
+void wc_update_reader_stats(struct update_reader *update_reader, struct wc_wire wire)
 {
     struct wc_wire_field field;
     struct wc_wire value = {0};
@@ -254,20 +258,20 @@ void wc_reading_stats(struct reading *reading, struct wc_wire wire)
     if (!value.at) {
         return;
     }
-    stats_read(reading, value, &stats);
-    struct wc_items *items = &reading->store->items[reading->sort];
+    stats_read(update_reader, value, &stats);
+    struct wc_items *items = &update_reader->store->items[update_reader->sort];
     uint32_t found = wc_store_find(items, id);
     struct wc_item *item = found == WC_STORE_NONE ? NULL : &items->item[found];
     /* The number of one that has ended may be another's by now. */
     if (item && item->is_counted && stats.created != item->created) {
-        wc_store_forget(reading->store, reading->sort, item);
+        wc_store_forget(update_reader->store, update_reader->sort, item);
     }
-    if (!item && stats_are_old(reading, &stats)) {
-        stats_keep_ended(reading, id, &stats);
+    if (!item && stats_are_old(update_reader, &stats)) {
+        stats_keep_ended(update_reader, id, &stats);
         return;
     }
-    item = item ? item : wc_store_meet(reading->store, reading->sort, id);
+    item = item ? item : wc_store_meet(update_reader->store, update_reader->sort, id);
     if (item) {
-        stats_apply(reading, item, &stats);
+        stats_apply(update_reader, item, &stats);
     }
 }

@@ -77,7 +77,7 @@ static void store_begin(struct wc_item *item, enum wc_sort sort)
 {
     item->name_kind = WC_NAMES_NONE;
     if (sort == WC_SORT_TASK) {
-        item->u.task.place = WC_STORE_NONE;
+        item->u.task.spawn_site = WC_STORE_NONE;
         item->u.task.operation = WC_STORE_NONE;
     } else if (sort == WC_SORT_OPERATION) {
         item->u.operation.task = item->u.operation.resource = WC_STORE_NONE;
@@ -153,17 +153,17 @@ static void store_drop(struct wc_store *store, enum wc_sort sort, struct wc_item
 static void store_leave(struct wc_store *store, const struct wc_item *item)
 {
     const struct wc_task *task = &item->u.task;
-    if (task->place == WC_STORE_NONE || !item->is_counted) {
+    if (task->spawn_site == WC_STORE_NONE || !item->is_counted) {
         return;
     }
     struct wc_store_times times = wc_store_task_times(store, item);
-    uint64_t *gone = store->places[task->place].gone;
+    uint64_t *gone = store->spawn_sites[task->spawn_site].gone;
     gone[WC_SUM_POLLS] += task->polled.polls;
     gone[WC_SUM_BUSY] += times.busy;
     gone[WC_SUM_SCHEDULED] += times.scheduled;
     gone[WC_SUM_IDLE] += times.idle;
     gone[WC_SUM_WAKES] += task->wakes;
-    store->places[task->place].n_gone++;
+    store->spawn_sites[task->spawn_site].n_gone++;
 }
 
 void wc_store_forget(struct wc_store *store, enum wc_sort sort, struct wc_item *item)
@@ -284,29 +284,30 @@ void wc_store_sweep(struct wc_store *store, const size_t before[WC_N_SORTS])
         store_close_up(store, (enum wc_sort)sort);
         store_name_all(store, (enum wc_sort)sort);
     }
-    store->must_settle = true;
+    store->must_derive = true;
 }
 
 /* ---- kinds of tasks, metadata, details ------------------------------------------------------- */
 
-uint32_t wc_store_place(struct wc_store *store, const char *name, const char *source)
+uint32_t wc_spawn_site(struct wc_store *store, const char *name, const char *source)
 {
-    if (store->n_places >= WC_STORE_PLACES - 1) {
+    if (store->n_spawn_sites >= WC_STORE_PLACES - 1) {
         name = "other places";
         source = NULL;
     }
     uint32_t hash = wc_names_hash(name);
-    for (size_t i = 0; i < store->n_places; i++) {
-        if (store->places[i].hash == hash && strcmp(store->places[i].name, name) == 0) {
+    for (size_t i = 0; i < store->n_spawn_sites; i++) {
+        if (store->spawn_sites[i].hash == hash && strcmp(store->spawn_sites[i].name, name) == 0) {
             return (uint32_t)i;
         }
     }
-    store->places = wc_resize(store->places, store->n_places + 1, sizeof(*store->places));
-    store->places[store->n_places] =
-        (struct wc_store_place){.name = wc_copy(name),
-                                .hash = hash,
-                                .source = source && source[0] ? wc_copy(source) : NULL};
-    return (uint32_t)store->n_places++;
+    store->spawn_sites =
+        wc_resize(store->spawn_sites, store->n_spawn_sites + 1, sizeof(*store->spawn_sites));
+    store->spawn_sites[store->n_spawn_sites] =
+        (struct wc_spawn_site){.name = wc_copy(name),
+                               .hash = hash,
+                               .source = source && source[0] ? wc_copy(source) : NULL};
+    return (uint32_t)store->n_spawn_sites++;
 }
 
 /* They stand by their ids. Where this one is, or would be. */
@@ -385,16 +386,16 @@ void wc_store_finish(struct wc_store *store)
         free(items->slot);
         free(store->shown[sort]);
     }
-    for (size_t i = 0; i < store->n_places; i++) {
-        free(store->places[i].name);
-        free(store->places[i].source);
+    for (size_t i = 0; i < store->n_spawn_sites; i++) {
+        free(store->spawn_sites[i].name);
+        free(store->spawn_sites[i].source);
     }
     for (size_t i = 0; i < store->n_metas; i++) {
         free(store->metas[i].target);
         free(store->metas[i].names);
     }
     wc_names_finish(&store->names);
-    free(store->places);
+    free(store->spawn_sites);
     free(store->ordered);
     free(store->metas);
     free(store->semaphores);

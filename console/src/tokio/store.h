@@ -2,9 +2,9 @@
 /*
  * What is known of a Tokio program: its tasks, resources and operations by Tokio's own numbers, kept from
  * Update to Update. Bounded, and tolerant: what a message leaves out is absent, what it repeats is no new
- * thing, what cannot be read changes nothing. No I/O; one thread.
+ * entity, what cannot be read changes nothing. No I/O; one thread.
  *
- *     wc_store_update(message) ... -> wc_store_settle -> rows (provider.c), lints (lint.c)
+ *     wc_store_update(message) ... -> wc_store_derive -> rows (provider.c), lints (lint.c)
  */
 #ifndef WC_TOKIO_STORE_H
 #define WC_TOKIO_STORE_H
@@ -53,7 +53,7 @@ struct wc_task {
     wc_time last_wake;
     uint64_t number;                /* as Tokio's `task.id` field has it; 0: not told */
     uint64_t bytes, original_bytes; /* of its future; 0: not told */
-    uint32_t place;                 /* among the kinds */
+    uint32_t spawn_site;            /* among the kinds */
     bool is_blocking;               /* of a kind that may run long and is not woken */
     uint32_t operation;             /* that it waits in, of those it has; WC_STORE_NONE */
     uint64_t last_polls;
@@ -77,7 +77,7 @@ struct wc_operation {
     struct wc_polled polled;
     char *function;                           /* owned; NULL: not told */
     uint64_t resource_id, task_id, parent_id; /* 0: none */
-    uint32_t task, resource, parent;          /* of wc_store_settle; WC_STORE_NONE: not there */
+    uint32_t task, resource, parent;          /* of wc_store_derive; WC_STORE_NONE: not there */
 };
 
 struct wc_item {
@@ -111,7 +111,7 @@ struct wc_items {
 };
 
 /* Tasks that are spawned at one place in the source. */
-struct wc_store_place {
+struct wc_spawn_site {
     char *name; /* owned */
     uint32_t hash;
     char *source; /* owned; NULL: not told */
@@ -136,9 +136,9 @@ struct wc_store_detail {
 struct wc_store {
     struct wc_items items[WC_N_SORTS];
     struct wc_names names;
-    struct wc_store_place *places;
-    size_t n_places;
-    uint32_t *ordered; /* the places by their names, of wc_store_settle */
+    struct wc_spawn_site *spawn_sites;
+    size_t n_spawn_sites;
+    uint32_t *ordered; /* the places by their names, of wc_store_derive */
     size_t n_ordered;
     struct wc_store_meta *metas;
     size_t n_metas;
@@ -152,7 +152,7 @@ struct wc_store {
     bool has_text_cut; /* fields were left out, since there are too many */
     bool is_paused;    /* the server says so */
     bool is_partial;   /* the first Update did not tell what there was before */
-    bool must_settle;
+    bool must_derive;
     wc_time now, tick_now; /* of the server's clock: of the last Update, at the last tick */
 };
 
@@ -166,7 +166,7 @@ void wc_store_state(struct wc_store *store, const uint8_t *bytes, size_t n);
 void wc_store_details(struct wc_store *store, const uint8_t *bytes, size_t n);
 
 /* Brings what follows from the Updates in line with them: rows, who waits for whom, sums. */
-void wc_store_settle(struct wc_store *store);
+void wc_store_derive(struct wc_store *store);
 
 /* Moves rates on, about once a second. */
 void wc_store_tick(struct wc_store *store, double seconds);

@@ -2,9 +2,9 @@
 /*
  * Reading messages into a store. An Update is gone over thrice where it lies: what it says of places in
  * the source, which its tasks refer to although it comes last; the numbers, which say what has long
- * ended and needs no room; and the things themselves.
+ * ended and needs no room; and the entities themselves.
  */
-#include "tokio/reading.h"
+#include "tokio/update_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,27 +17,28 @@ enum { UPDATE_NOW = 1, UPDATE_TASKS, UPDATE_RESOURCES, UPDATE_OPERATIONS, UPDATE
 static void update_sort(struct wc_store *store, enum wc_sort sort, struct wc_wire wire)
 {
     static const struct {
-        uint32_t things, stats, dropped;
+        uint32_t entities, stats, dropped;
     } numbers[WC_N_SORTS] = {{1, 3, 4}, {1, 2, 4}, {1, 2, 3}};
-    struct reading reading = {.store = store, .sort = sort};
+    struct update_reader update_reader = {.store = store, .sort = sort};
     struct wc_wire again = wire;
     struct wc_wire_field field;
     while (wc_wire_next(&wire, &field)) {
         if (field.number == numbers[sort].stats && field.type == WC_WIRE_BYTES) {
-            wc_reading_stats(&reading, field.bytes);
+            wc_update_reader_stats(&update_reader, field.bytes);
         } else if (field.number == numbers[sort].dropped && field.type == WC_WIRE_NUMBER) {
             store->items[sort].n_dropped += field.value;
         }
     }
-    if (reading.n_ended > 1) {
-        qsort(reading.ended, reading.n_ended, sizeof(*reading.ended), wc_reading_compare);
+    if (update_reader.n_ended > 1) {
+        qsort(update_reader.ended, update_reader.n_ended, sizeof(*update_reader.ended),
+              wc_update_reader_compare);
     }
     while (wc_wire_next(&again, &field)) {
-        if (field.number == numbers[sort].things && field.type == WC_WIRE_BYTES) {
-            wc_reading_thing(&reading, field.bytes);
+        if (field.number == numbers[sort].entities && field.type == WC_WIRE_BYTES) {
+            wc_update_reader_entity(&update_reader, field.bytes);
         }
     }
-    free(reading.ended);
+    free(update_reader.ended);
 }
 
 static bool update_has_any(const struct wc_store *store)
@@ -64,10 +65,10 @@ void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
             continue;
         }
         if (field.number == UPDATE_NOW) {
-            wc_time now = wc_reading_nanos(field.bytes);
+            wc_time now = wc_update_reader_nanos(field.bytes);
             store->now = now > store->now ? now : store->now; /* it does not go back */
         } else if (field.number == UPDATE_METAS) {
-            wc_reading_metas(store, field.bytes);
+            wc_update_reader_metas(store, field.bytes);
         }
     }
     wire = wc_wire_over(bytes, n);

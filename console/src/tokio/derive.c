@@ -29,15 +29,15 @@ enum wc_task_state wc_store_task_state(const struct wc_item *item, wc_time *ret_
     return WC_TASK_IDLE;
 }
 
-static uint64_t settle_between(wc_time from, wc_time to)
+static uint64_t derive_between(wc_time from, wc_time to)
 {
     int64_t length;
     return !__builtin_sub_overflow(to, from, &length) && length > 0 ? (uint64_t)length : 0;
 }
 
-static uint64_t settle_age(const struct wc_store *store, const struct wc_item *item)
+static uint64_t derive_age(const struct wc_store *store, const struct wc_item *item)
 {
-    return item->created ? settle_between(item->created, item->dropped ? item->dropped : store->now)
+    return item->created ? derive_between(item->created, item->dropped ? item->dropped : store->now)
                          : 0;
 }
 
@@ -46,10 +46,10 @@ struct wc_store_times wc_store_task_times(const struct wc_store *store, const st
     const struct wc_task *task = &item->u.task;
     wc_time since;
     enum wc_task_state state = wc_store_task_state(item, &since);
-    struct wc_store_times times = {settle_age(store, item), (uint64_t)task->polled.busy_nanos,
+    struct wc_store_times times = {derive_age(store, item), (uint64_t)task->polled.busy_nanos,
                                    (uint64_t)task->scheduled_nanos, 0};
-    times.busy += state == WC_TASK_RUNNING ? settle_between(since, store->now) : 0;
-    times.scheduled += state == WC_TASK_SCHEDULED ? settle_between(since, store->now) : 0;
+    times.busy += state == WC_TASK_RUNNING ? derive_between(since, store->now) : 0;
+    times.scheduled += state == WC_TASK_SCHEDULED ? derive_between(since, store->now) : 0;
     uint64_t used = times.busy + times.scheduled;
     times.idle = times.age > used ? times.age - used : 0;
     return times;
@@ -59,15 +59,15 @@ struct wc_store_times wc_store_operation_times(const struct wc_store *store,
                                                const struct wc_item *item)
 {
     const struct wc_polled *polled = &item->u.operation.polled;
-    struct wc_store_times times = {settle_age(store, item), (uint64_t)polled->busy_nanos, 0, 0};
-    times.busy += wc_store_is_polling(polled) ? settle_between(polled->started, store->now) : 0;
+    struct wc_store_times times = {derive_age(store, item), (uint64_t)polled->busy_nanos, 0, 0};
+    times.busy += wc_store_is_polling(polled) ? derive_between(polled->started, store->now) : 0;
     times.idle = times.age > times.busy ? times.age - times.busy : 0;
     return times;
 }
 
 /* ---- who waits for whom ---------------------------------------------------------------------- */
 
-static void settle_show(struct wc_store *store, enum wc_sort sort)
+static void derive_show(struct wc_store *store, enum wc_sort sort)
 {
     const struct wc_items *items = &store->items[sort];
     store->shown[sort] = wc_resize(store->shown[sort], items->n + 1, sizeof(uint32_t));
@@ -81,7 +81,7 @@ static void settle_show(struct wc_store *store, enum wc_sort sort)
 
 /* A semaphore of the program's own, or of one of Tokio's types that says nothing else of itself: of a
  * bounded channel it is all there is. The one within a Semaphore or a Mutex is told by that. */
-static bool settle_is_semaphore(const struct wc_store *store, const struct wc_item *item)
+static bool derive_is_semaphore(const struct wc_store *store, const struct wc_item *item)
 {
     const struct wc_resource *resource = &item->u.resource;
     bool is_part = resource->parent_id && wc_store_find(&store->items[WC_SORT_RESOURCE],
@@ -90,7 +90,7 @@ static bool settle_is_semaphore(const struct wc_store *store, const struct wc_it
            !(resource->is_internal && is_part);
 }
 
-static void settle_resources(struct wc_store *store)
+static void derive_resources(struct wc_store *store)
 {
     const struct wc_items *items = &store->items[WC_SORT_RESOURCE];
     store->semaphores = wc_resize(store->semaphores, items->n + 1, sizeof(uint32_t));
@@ -98,21 +98,21 @@ static void settle_resources(struct wc_store *store)
     for (size_t i = 0; i < items->n; i++) {
         struct wc_resource *resource = &items->item[i].u.resource;
         resource->n_operations = resource->n_waiting = 0;
-        if (items->item[i].is_counted && settle_is_semaphore(store, &items->item[i])) {
+        if (items->item[i].is_counted && derive_is_semaphore(store, &items->item[i])) {
             store->semaphores[store->n_semaphores++] = (uint32_t)i;
         }
     }
 }
 
 /* Of the operations of a task the outermost says what it waits for; of two, the younger. */
-static bool settle_is_nearer(const struct wc_item *than, const struct wc_item *item)
+static bool derive_is_nearer(const struct wc_item *than, const struct wc_item *item)
 {
     bool is_part = item->u.operation.parent != WC_STORE_NONE;
     bool was_part = than->u.operation.parent != WC_STORE_NONE;
     return is_part != was_part ? was_part : item->created > than->created;
 }
 
-static void settle_operation(struct wc_store *store, uint32_t index)
+static void derive_operation(struct wc_store *store, uint32_t index)
 {
     struct wc_items *tasks = &store->items[WC_SORT_TASK];
     struct wc_items *operations = &store->items[WC_SORT_OPERATION];
@@ -133,7 +133,7 @@ static void settle_operation(struct wc_store *store, uint32_t index)
     if (operation->task != WC_STORE_NONE && is_waiting) {
         struct wc_task *task = &tasks->item[operation->task].u.task;
         if (task->operation == WC_STORE_NONE ||
-            settle_is_nearer(&operations->item[task->operation], item)) {
+            derive_is_nearer(&operations->item[task->operation], item)) {
             task->operation = index;
         }
     }
@@ -141,78 +141,79 @@ static void settle_operation(struct wc_store *store, uint32_t index)
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-static void settle_places(struct wc_store *store)
+static void derive_places(struct wc_store *store)
 {
     struct wc_items *tasks = &store->items[WC_SORT_TASK];
-    for (size_t i = 0; i < store->n_places; i++) {
-        struct wc_store_place *place = &store->places[i];
-        place->n_done = place->n_living = place->running = place->scheduled = place->idle = 0;
-        memset(place->sum, 0, sizeof(place->sum));
+    for (size_t i = 0; i < store->n_spawn_sites; i++) {
+        struct wc_spawn_site *spawn_site = &store->spawn_sites[i];
+        spawn_site->n_done = spawn_site->n_living = spawn_site->running = spawn_site->scheduled =
+            spawn_site->idle = 0;
+        memset(spawn_site->sum, 0, sizeof(spawn_site->sum));
     }
     for (size_t i = 0; i < tasks->n; i++) {
         const struct wc_item *item = &tasks->item[i];
         const struct wc_task *task = &item->u.task;
-        if (task->place == WC_STORE_NONE || !item->is_counted) {
+        if (task->spawn_site == WC_STORE_NONE || !item->is_counted) {
             continue;
         }
-        struct wc_store_place *place = &store->places[task->place];
+        struct wc_spawn_site *spawn_site = &store->spawn_sites[task->spawn_site];
         struct wc_store_times times = wc_store_task_times(store, item);
         wc_time since;
         enum wc_task_state state = wc_store_task_state(item, &since);
-        place->n_done += state == WC_TASK_DONE;
-        place->n_living += state != WC_TASK_DONE;
-        place->running += state == WC_TASK_RUNNING;
-        place->scheduled += state == WC_TASK_SCHEDULED;
-        place->idle += state == WC_TASK_IDLE;
-        place->sum[WC_SUM_POLLS] += task->polled.polls;
-        place->sum[WC_SUM_BUSY] += times.busy;
-        place->sum[WC_SUM_SCHEDULED] += times.scheduled;
-        place->sum[WC_SUM_IDLE] += times.idle;
-        place->sum[WC_SUM_WAKES] += task->wakes;
+        spawn_site->n_done += state == WC_TASK_DONE;
+        spawn_site->n_living += state != WC_TASK_DONE;
+        spawn_site->running += state == WC_TASK_RUNNING;
+        spawn_site->scheduled += state == WC_TASK_SCHEDULED;
+        spawn_site->idle += state == WC_TASK_IDLE;
+        spawn_site->sum[WC_SUM_POLLS] += task->polled.polls;
+        spawn_site->sum[WC_SUM_BUSY] += times.busy;
+        spawn_site->sum[WC_SUM_SCHEDULED] += times.scheduled;
+        spawn_site->sum[WC_SUM_IDLE] += times.idle;
+        spawn_site->sum[WC_SUM_WAKES] += task->wakes;
     }
 }
 
-static int settle_compare(const void *a, const void *b, void *context)
+static int derive_compare(const void *a, const void *b, void *context)
 {
-    const struct wc_store_place *places = context;
-    return strcmp(places[*(const uint32_t *)a].name, places[*(const uint32_t *)b].name);
+    const struct wc_spawn_site *spawn_sites = context;
+    return strcmp(spawn_sites[*(const uint32_t *)a].name, spawn_sites[*(const uint32_t *)b].name);
 }
 
-static void settle_order(struct wc_store *store)
+static void derive_order(struct wc_store *store)
 {
-    if (store->n_ordered == store->n_places) {
+    if (store->n_ordered == store->n_spawn_sites) {
         return;
     }
-    store->ordered = wc_resize(store->ordered, store->n_places, sizeof(*store->ordered));
-    for (; store->n_ordered < store->n_places; store->n_ordered++) {
+    store->ordered = wc_resize(store->ordered, store->n_spawn_sites, sizeof(*store->ordered));
+    for (; store->n_ordered < store->n_spawn_sites; store->n_ordered++) {
         store->ordered[store->n_ordered] = (uint32_t)store->n_ordered;
     }
-    qsort_r(store->ordered, store->n_ordered, sizeof(*store->ordered), settle_compare,
-            store->places);
+    qsort_r(store->ordered, store->n_ordered, sizeof(*store->ordered), derive_compare,
+            store->spawn_sites);
 }
 
-void wc_store_settle(struct wc_store *store)
+void wc_store_derive(struct wc_store *store)
 {
     struct wc_items *tasks = &store->items[WC_SORT_TASK];
     struct wc_items *operations = &store->items[WC_SORT_OPERATION];
-    if (!store->must_settle) {
+    if (!store->must_derive) {
         return;
     }
-    store->must_settle = false;
+    store->must_derive = false;
     for (int sort = 0; sort < WC_N_SORTS; sort++) {
-        settle_show(store, (enum wc_sort)sort);
+        derive_show(store, (enum wc_sort)sort);
     }
-    settle_resources(store);
+    derive_resources(store);
     for (size_t i = 0; i < tasks->n; i++) {
         tasks->item[i].u.task.operation = WC_STORE_NONE;
     }
     for (size_t i = 0; i < operations->n; i++) {
         if (operations->item[i].is_counted) {
-            settle_operation(store, (uint32_t)i);
+            derive_operation(store, (uint32_t)i);
         }
     }
-    settle_places(store);
-    settle_order(store);
+    derive_places(store);
+    derive_order(store);
 }
 
 /* ---- what moves on --------------------------------------------------------------------------- */
@@ -234,23 +235,23 @@ static void tick_task(const struct wc_store *store, struct wc_item *item, double
     task->last_busy = busy;
 }
 
-static void tick_place(struct wc_store_place *place, double seconds)
+static void tick_place(struct wc_spawn_site *spawn_site, double seconds)
 {
-    uint64_t finished = place->n_gone + place->n_done;
+    uint64_t finished = spawn_site->n_gone + spawn_site->n_done;
     if (seconds > 0) {
-        place->spawn_rate = (double)(place->spawned - place->last_spawned) / seconds;
-        place->finish_rate = (double)(finished - place->last_finished) / seconds;
-        place->has_rates = true;
+        spawn_site->spawn_rate = (double)(spawn_site->spawned - spawn_site->last_spawned) / seconds;
+        spawn_site->finish_rate = (double)(finished - spawn_site->last_finished) / seconds;
+        spawn_site->has_rates = true;
     }
-    place->last_spawned = place->spawned;
-    place->last_finished = finished;
+    spawn_site->last_spawned = spawn_site->spawned;
+    spawn_site->last_finished = finished;
 }
 
 /* By the server's clock: a server that tells nothing has no rates of 0. */
 void wc_store_tick(struct wc_store *store, double our_seconds)
 {
     double seconds =
-        store->tick_now ? (double)settle_between(store->tick_now, store->now) / 1e9 : 0;
+        store->tick_now ? (double)derive_between(store->tick_now, store->now) / 1e9 : 0;
     if (store->tick_now && seconds <= 0) {
         return;
     }
@@ -258,8 +259,8 @@ void wc_store_tick(struct wc_store *store, double our_seconds)
     for (size_t i = 0; i < tasks->n; i++) {
         tick_task(store, &tasks->item[i], seconds);
     }
-    for (size_t i = 0; i < store->n_places; i++) {
-        tick_place(&store->places[i], seconds);
+    for (size_t i = 0; i < store->n_spawn_sites; i++) {
+        tick_place(&store->spawn_sites[i], seconds);
     }
     for (size_t i = 0; i < store->n_semaphores; i++) {
         struct wc_resource *resource =
