@@ -8,7 +8,7 @@
 
 #include "base/document.h"
 #include "base/memory.h"
-#include "command/side.h"
+#include "command/diff_input.h"
 #include "snapshot/metric.h"
 
 #include <fcntl.h>
@@ -152,17 +152,19 @@ static void what_is_no_json_is_refused_where_it_is_wrong(void **state)
 
 static char path[] = "/tmp/weir-diff-XXXXXX";
 
-static enum wc_exit read_side(const char *text, struct wc_side *side, struct wc_error *ret_error)
+static enum wc_exit read_side(const char *text, struct wc_diff_input *side,
+                              struct wc_error *ret_error)
 {
     int fd = open(path, O_WRONLY | O_TRUNC);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    wc_side_init(side);
-    return wc_side_read(path, side, ret_error);
+    wc_diff_input_init(side);
+    return wc_diff_input_read(path, side, ret_error);
 }
 
-static double side_value(const struct wc_side *side, int kind, uint32_t metric, const char *name)
+static double side_value(const struct wc_diff_input *side, int kind, uint32_t metric,
+                         const char *name)
 {
     const struct wc_measure *measure = wc_measures_find(&side->measures, kind, metric, name);
     return measure ? measure->last : NAN;
@@ -170,7 +172,7 @@ static double side_value(const struct wc_side *side, int kind, uint32_t metric, 
 
 static void a_snapshot_has_the_numbers_that_are_in_it(void **state)
 {
-    struct wc_side side;
+    struct wc_diff_input side;
     struct wc_error error = {0};
     (void)state;
     enum wc_exit code = read_side(
@@ -180,7 +182,7 @@ static void a_snapshot_has_the_numbers_that_are_in_it(void **state)
         "\"source\":\"a.c:1\"},{\"name\":\"jobs\",\"depth\":[1]},3,null],\"unheard\":[{\"a\":1}]}}",
         &side, &error);
     assert_int_equal(code, WC_OK);
-    assert_string_equal(wc_side_form(&side), "snapshot");
+    assert_string_equal(wc_diff_input_form(&side), "snapshot");
     assert_int_equal(side.pid, 4821);
     assert_null(strchr(side.name, '\x1b'));
     assert_int_equal(side.unix_nanos, INT64_C(1795461026120000000));
@@ -189,13 +191,14 @@ static void a_snapshot_has_the_numbers_that_are_in_it(void **state)
     assert_true(side_value(&side, WI_PROCESS, WI_PROCESS_RSS, "") == 4096);
     assert_true(isnan(side_value(&side, WI_PROCESS, WI_PROCESS_THREADS, "")));
     assert_true(isnan(side_value(&side, WI_CHANNEL, WI_CHANNEL_DEPTH, "jobs")));
-    const struct wc_side_metric *depth = wc_side_metric(&side, WI_CHANNEL, WI_CHANNEL_DEPTH);
+    const struct wc_diff_input_metric *depth =
+        wc_diff_input_metric(&side, WI_CHANNEL, WI_CHANNEL_DEPTH);
     assert_non_null(depth);
     assert_string_equal(depth->field, "depth");
     assert_false(depth->is_counter);
-    assert_true(wc_side_metric(&side, WI_CHANNEL, WI_CHANNEL_SENT)->is_counter);
-    assert_ptr_equal(wc_side_metric_like(&side, depth), depth);
-    wc_side_finish(&side);
+    assert_true(wc_diff_input_metric(&side, WI_CHANNEL, WI_CHANNEL_SENT)->is_counter);
+    assert_ptr_equal(wc_diff_input_metric_like(&side, depth), depth);
+    wc_diff_input_finish(&side);
 }
 
 static void another_json_is_refused(void **state)
@@ -209,13 +212,13 @@ static void another_json_is_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct wc_side side;
+        struct wc_diff_input side;
         struct wc_error error = {0};
         assert_int_equal(read_side(bad[i][0], &side, &error), WC_MISMATCH);
         if (!strstr(error.text, bad[i][1]) || !strstr(error.text, path)) {
             fail_msg("%s: %s", bad[i][0], error.text);
         }
-        wc_side_finish(&side);
+        wc_diff_input_finish(&side);
     }
 }
 

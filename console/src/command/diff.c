@@ -5,7 +5,7 @@
  */
 #include "command/command.h"
 #include "command/report.h"
-#include "command/side.h"
+#include "command/diff_input.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -41,7 +41,7 @@ static const struct wc_option diff_options[] = {
 struct diff_row {
     int kind;
     const char *name;
-    const struct wc_side_metric *metric;
+    const struct wc_diff_input_metric *metric;
     bool has_before, has_after, is_rate;
     double before, after;
     double
@@ -50,7 +50,7 @@ struct diff_row {
 };
 
 struct diff {
-    struct wc_side a, b;
+    struct wc_diff_input a, b;
     enum diff_by by;
     bool is_all;
     bool is_same; /* one process, B later than A */
@@ -97,7 +97,7 @@ static double diff_score(const struct diff_row *row)
 
 /* What says more of the time of the looks than of the process; and where rates are made of counters,
  * the rates that the process made of them itself. */
-static bool diff_is_idle(const struct diff *diff, const struct wc_side_metric *metric)
+static bool diff_is_idle(const struct diff *diff, const struct wc_diff_input_metric *metric)
 {
     const char *field = metric->field;
     const char *end = strrchr(field, '_');
@@ -106,7 +106,7 @@ static bool diff_is_idle(const struct diff *diff, const struct wc_side_metric *m
     return strcmp(field, "uptime") == 0 || strcmp(field, "window") == 0 || (is_rate && has_rates);
 }
 
-static bool diff_wants(const struct diff *diff, const struct wc_side_metric *metric)
+static bool diff_wants(const struct diff *diff, const struct wc_diff_input_metric *metric)
 {
     int kind = metric->kind;
     return diff->is_all ||
@@ -114,7 +114,7 @@ static bool diff_wants(const struct diff *diff, const struct wc_side_metric *met
             kind != WEIR__V1__KIND__KIND_AGENT && !diff_is_idle(diff, metric));
 }
 
-static void diff_add(struct diff *diff, const struct wc_side_metric *metric,
+static void diff_add(struct diff *diff, const struct wc_diff_input_metric *metric,
                      const struct wc_measure *a, const struct wc_measure *b)
 {
     const struct wc_measure *any = a ? a : b;
@@ -163,8 +163,10 @@ static void diff_make(struct diff *diff)
 {
     for (size_t i = 0; i < diff->a.measures.n; i++) {
         const struct wc_measure *a = &diff->a.measures.measure[i];
-        const struct wc_side_metric *metric = wc_side_metric(&diff->a, a->kind, a->metric);
-        const struct wc_side_metric *other = metric ? wc_side_metric_like(&diff->b, metric) : NULL;
+        const struct wc_diff_input_metric *metric =
+            wc_diff_input_metric(&diff->a, a->kind, a->metric);
+        const struct wc_diff_input_metric *other =
+            metric ? wc_diff_input_metric_like(&diff->b, metric) : NULL;
         if (metric && diff_wants(diff, metric)) {
             diff_add(diff, metric, a,
                      other ? wc_measures_find(&diff->b.measures, other->kind, other->index, a->name)
@@ -173,8 +175,10 @@ static void diff_make(struct diff *diff)
     }
     for (size_t i = 0; i < diff->b.measures.n; i++) {
         const struct wc_measure *b = &diff->b.measures.measure[i];
-        const struct wc_side_metric *metric = wc_side_metric(&diff->b, b->kind, b->metric);
-        const struct wc_side_metric *other = metric ? wc_side_metric_like(&diff->a, metric) : NULL;
+        const struct wc_diff_input_metric *metric =
+            wc_diff_input_metric(&diff->b, b->kind, b->metric);
+        const struct wc_diff_input_metric *other =
+            metric ? wc_diff_input_metric_like(&diff->a, metric) : NULL;
         bool is_there = other && wc_measures_find(&diff->a.measures, other->kind, other->index,
                                                   b->name) != NULL;
         if (metric && !is_there && diff_wants(diff, metric)) {
@@ -271,17 +275,17 @@ static void diff_print_row(const struct diff_row *row, struct wc_table *table)
 }
 
 /* "A  a.weirrec: game (pid 4821), 45 s from 2026-11-25T20:22:02.000Z" */
-static void diff_print_side(const char *letter, const struct wc_side *side)
+static void diff_print_input(const char *letter, const struct wc_diff_input *input)
 {
     char when[WC_VALUE_TEXT];
-    wc_value_write_time(side->unix_nanos, when);
-    printf("%s  %s: %s", letter, side->source, side->name);
-    if (side->pid) { /* a Tokio server tells none */
-        printf(" (pid %u)", side->pid);
+    wc_value_write_time(input->unix_nanos, when);
+    printf("%s  %s: %s", letter, input->source, input->name);
+    if (input->pid) { /* a Tokio server tells none */
+        printf(" (pid %u)", input->pid);
     }
     fputs(", ", stdout);
-    if (side->measures.seconds > 0) {
-        printf("%.0f s to %s\n", side->measures.seconds, when);
+    if (input->measures.seconds > 0) {
+        printf("%.0f s to %s\n", input->measures.seconds, when);
     } else {
         printf("at %s\n", when);
     }
@@ -302,8 +306,8 @@ static void diff_print_human(const struct diff *diff, size_t limit)
     bool has_rates = diff->a.measures.seconds > 0 && diff->b.measures.seconds > 0;
     struct wc_table *table = wc_table_create(columns, sizeof(columns) / sizeof(columns[0]));
     size_t n = diff->n < limit ? diff->n : limit;
-    diff_print_side("A", &diff->a);
-    diff_print_side("B", &diff->b);
+    diff_print_input("A", &diff->a);
+    diff_print_input("B", &diff->b);
     if (has_time) {
         printf("%sof a recording's gauges the %s\n\n",
                has_rates ? "counters by their rates over the recording, " : "", words[diff->by]);
@@ -341,16 +345,17 @@ static void diff_number(struct wc_json *json, const char *key, double number)
     wc_json_value(json, key, &value);
 }
 
-static void diff_json_side(struct wc_json *json, const char *key, const struct wc_side *side)
+static void diff_json_input(struct wc_json *json, const char *key,
+                            const struct wc_diff_input *input)
 {
-    struct wc_value pid = wc_value_u64(side->pid), when = wc_value_time(side->unix_nanos);
+    struct wc_value pid = wc_value_u64(input->pid), when = wc_value_time(input->unix_nanos);
     wc_json_open(json, key, '{');
-    wc_json_text(json, "source", side->source);
-    wc_json_text(json, "form", wc_side_form(side));
-    wc_json_text(json, "name", side->name);
+    wc_json_text(json, "source", input->source);
+    wc_json_text(json, "form", wc_diff_input_form(input));
+    wc_json_text(json, "name", input->name);
     wc_json_value(json, "pid", &pid);
     wc_json_value(json, "ts", &when);
-    diff_number(json, "seconds", side->measures.seconds > 0 ? side->measures.seconds : NAN);
+    diff_number(json, "seconds", input->measures.seconds > 0 ? input->measures.seconds : NAN);
     wc_json_close(json, '}');
 }
 
@@ -386,8 +391,8 @@ static void diff_print_json(const struct diff *diff, size_t limit)
     struct wc_value changed = wc_value_u64(diff->n), same = wc_value_u64(diff->n_same);
     wc_report_open(&json, stdout, "weir.diff/1", wc_report_now(), NULL);
     wc_json_open(&json, "data", '{');
-    diff_json_side(&json, "before", &diff->a);
-    diff_json_side(&json, "after", &diff->b);
+    diff_json_input(&json, "before", &diff->a);
+    diff_json_input(&json, "after", &diff->b);
     wc_json_value(&json, "changed", &changed);
     wc_json_value(&json, "same", &same);
     wc_json_open(&json, "changes", '[');
@@ -413,11 +418,11 @@ static enum wc_exit diff_run(const struct wc_args *args)
                      "diff: give two: recordings, files of `weir snapshot -o json`, or processes");
         return wc_command_fail(&error);
     }
-    wc_side_init(&diff.a);
-    wc_side_init(&diff.b);
-    enum wc_exit code = wc_side_read(args->words[0], &diff.a, &error);
+    wc_diff_input_init(&diff.a);
+    wc_diff_input_init(&diff.b);
+    enum wc_exit code = wc_diff_input_read(args->words[0], &diff.a, &error);
     if (code == WC_OK) {
-        code = wc_side_read(args->words[1], &diff.b, &error);
+        code = wc_diff_input_read(args->words[1], &diff.b, &error);
     }
     if (code == WC_OK) {
         size_t limit = (size_t)wc_args_number(args, DIFF_LIMIT, most);
@@ -430,8 +435,8 @@ static enum wc_exit diff_run(const struct wc_args *args)
         }
     }
     free(diff.rows);
-    wc_side_finish(&diff.a);
-    wc_side_finish(&diff.b);
+    wc_diff_input_finish(&diff.a);
+    wc_diff_input_finish(&diff.b);
     return code == WC_OK ? wc_report_end() : wc_command_fail(&error);
 }
 

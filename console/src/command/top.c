@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "command/command.h"
-#include "command/dial.h"
+#include "command/connect_attempt.h"
 #include "command/lints.h"
 #include "input/input.h"
 #include "model/query.h"
@@ -66,9 +66,9 @@ struct top {
     struct wc_grid grid;
     struct wc_query query, sent;
     struct wc_target target;
-    struct wc_link *link; /* NULL while there is none */
-    struct wc_dial *dial; /* an attempt to get one */
-    int64_t redial_nanos; /* when to try again; 0: not */
+    struct wc_link *link;               /* NULL while there is none */
+    struct wc_connect_attempt *attempt; /* an attempt to get one */
+    int64_t redial_nanos;               /* when to try again; 0: not */
     enum wc_tier tier;
     bool ascii;
     bool has_sent;
@@ -130,9 +130,9 @@ static void top_lost(struct top *top, const struct wc_error *error)
 static void top_dialled(struct top *top)
 {
     struct wc_error error;
-    enum wc_exit code = wc_dial_finish(top->dial, &top->link, &error);
+    enum wc_exit code = wc_connect_attempt_finish(top->attempt, &top->link, &error);
 
-    top->dial = NULL;
+    top->attempt = NULL;
     if (code == WC_OK) {
         top->ui.message[0] = '\0';
         top_connected(top);
@@ -142,11 +142,11 @@ static void top_dialled(struct top *top)
     top_lost(top, &error);
 }
 
-static void top_dial(struct top *top, int64_t now)
+static void top_attempt(struct top *top, int64_t now)
 {
-    if (!top->dial && !top->link && top->redial_nanos && now >= top->redial_nanos) {
-        top->dial = wc_dial_start(&top->target);
-        top->redial_nanos = top->dial ? 0 : now + REDIAL_NANOS;
+    if (!top->attempt && !top->link && top->redial_nanos && now >= top->redial_nanos) {
+        top->attempt = wc_connect_attempt_start(&top->target);
+        top->redial_nanos = top->attempt ? 0 : now + REDIAL_NANOS;
     }
 }
 
@@ -368,17 +368,18 @@ static void top_wait(const struct top *top, int timeout)
         fds[2].fd = wc_link_fd(top->link);
         fds[2].events = wc_link_events(top->link);
     }
-    if (top->dial) {
-        fds[3].fd = wc_dial_fd(top->dial);
+    if (top->attempt) {
+        fds[3].fd = wc_connect_attempt_fd(top->attempt);
         fds[3].events = POLLIN;
     }
     poll(fds, 4, timeout);
 }
 
-static bool top_dial_is_over(const struct top *top)
+static bool top_attempt_is_over(const struct top *top)
 {
-    struct pollfd fd = {.fd = top->dial ? wc_dial_fd(top->dial) : -1, .events = POLLIN};
-    return top->dial && poll(&fd, 1, 0) > 0;
+    struct pollfd fd = {.fd = top->attempt ? wc_connect_attempt_fd(top->attempt) : -1,
+                        .events = POLLIN};
+    return top->attempt && poll(&fd, 1, 0) > 0;
 }
 
 static void top_run(struct top *top, int64_t deadline)
@@ -388,10 +389,10 @@ static void top_run(struct top *top, int64_t deadline)
         if (!top_input(top) || now >= deadline) {
             return;
         }
-        if (top_dial_is_over(top)) {
+        if (top_attempt_is_over(top)) {
             top_dialled(top);
         }
-        top_dial(top, now);
+        top_attempt(top, now);
         top_step(top, now);
         top_draw(top);
         top_watch(top);
@@ -422,7 +423,7 @@ static void top_finish(struct top *top)
     struct wc_link *late = NULL;
     wc_term_stop();
     /* A dial that still waits for a silent process ends with the program. */
-    if (top_dial_is_over(top) && wc_dial_finish(top->dial, &late, NULL) == WC_OK) {
+    if (top_attempt_is_over(top) && wc_connect_attempt_finish(top->attempt, &late, NULL) == WC_OK) {
         wc_link_close(late);
     }
     wc_link_close(top->link);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Recordings are gone through once; a snapshot's JSON is read by the paths of the metrics. */
-#include "command/side.h"
+#include "command/diff_input.h"
 
 #include "base/document.h"
 #include "base/memory.h"
@@ -20,51 +20,52 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIDE_JSON_MAX ((off_t)64 << 20)
+#define INPUT_JSON_MAX ((off_t)64 << 20)
 
-void wc_side_init(struct wc_side *side)
+void wc_diff_input_init(struct wc_diff_input *input)
 {
-    *side = (struct wc_side){0};
-    wc_measures_init(&side->measures);
+    *input = (struct wc_diff_input){0};
+    wc_measures_init(&input->measures);
 }
 
-void wc_side_finish(struct wc_side *side)
+void wc_diff_input_finish(struct wc_diff_input *input)
 {
-    wc_measures_finish(&side->measures);
-    free(side->metrics);
+    wc_measures_finish(&input->measures);
+    free(input->metrics);
 }
 
-const char *wc_side_form(const struct wc_side *side)
+const char *wc_diff_input_form(const struct wc_diff_input *input)
 {
     static const char *const names[] = {"process", "recording", "snapshot"};
-    return names[side->form];
+    return names[input->form];
 }
 
 /* ---- metrics ------------------------------------------------------------------------------ */
 
-const struct wc_side_metric *wc_side_metric(const struct wc_side *side, int kind, uint32_t index)
+const struct wc_diff_input_metric *wc_diff_input_metric(const struct wc_diff_input *input, int kind,
+                                                        uint32_t index)
 {
-    for (size_t i = 0; i < side->n_metrics; i++) {
-        if (side->metrics[i].kind == kind && side->metrics[i].index == index) {
-            return &side->metrics[i];
+    for (size_t i = 0; i < input->n_metrics; i++) {
+        if (input->metrics[i].kind == kind && input->metrics[i].index == index) {
+            return &input->metrics[i];
         }
     }
     return NULL;
 }
 
-const struct wc_side_metric *wc_side_metric_like(const struct wc_side *side,
-                                                 const struct wc_side_metric *metric)
+const struct wc_diff_input_metric *wc_diff_input_metric_like(
+    const struct wc_diff_input *input, const struct wc_diff_input_metric *metric)
 {
-    for (size_t i = 0; i < side->n_metrics; i++) {
-        if (side->metrics[i].kind == metric->kind &&
-            strcmp(side->metrics[i].field, metric->field) == 0) {
-            return &side->metrics[i];
+    for (size_t i = 0; i < input->n_metrics; i++) {
+        if (input->metrics[i].kind == metric->kind &&
+            strcmp(input->metrics[i].field, metric->field) == 0) {
+            return &input->metrics[i];
         }
     }
     return NULL;
 }
 
-static void side_kind_name(int kind, char to[16])
+static void input_kind_name(int kind, char to[16])
 {
     const struct wi_metric_table *table =
         kind >= 0 && kind < WI_N_KINDS ? wi_metric_table((enum wi_kind)kind) : NULL;
@@ -75,30 +76,30 @@ static void side_kind_name(int kind, char to[16])
     }
 }
 
-static void side_describe(struct wc_side *side, const Weir__V1__Description *description)
+static void input_describe(struct wc_diff_input *input, const Weir__V1__Description *description)
 {
-    side->pid = description->pid;
-    wc_text_clean(description->name, side->name, sizeof(side->name));
-    side->metrics = wc_alloc(description->n_metrics * sizeof(*side->metrics));
+    input->pid = description->pid;
+    wc_text_clean(description->name, input->name, sizeof(input->name));
+    input->metrics = wc_alloc(description->n_metrics * sizeof(*input->metrics));
     for (size_t i = 0; i < description->n_metrics; i++) {
         const Weir__V1__Metric *from = description->metrics[i];
-        struct wc_side_metric *to = &side->metrics[side->n_metrics];
+        struct wc_diff_input_metric *to = &input->metrics[input->n_metrics];
         if (from->type == WEIR__V1__METRIC_TYPE__METRIC_TEXT) {
             continue;
         }
         to->kind = (int)from->kind;
         to->index = from->index;
         to->is_counter = from->type != WEIR__V1__METRIC_TYPE__METRIC_GAUGE;
-        side_kind_name(to->kind, to->kind_name);
+        input_kind_name(to->kind, to->kind_name);
         wc_text_clean(from->field, to->field, sizeof(to->field));
         wc_text_clean(from->unit, to->unit, sizeof(to->unit));
-        side->n_metrics++;
+        input->n_metrics++;
     }
 }
 
 /* ---- recordings and processes ------------------------------------------------------------- */
 
-static bool side_number(const Weir__V1__Value *value, double *ret_number)
+static bool input_number(const Weir__V1__Value *value, double *ret_number)
 {
     switch (value->value_case) {
     case WEIR__V1__VALUE__VALUE_U64:
@@ -115,32 +116,32 @@ static bool side_number(const Weir__V1__Value *value, double *ret_number)
     }
 }
 
-static void side_add_row(struct wc_side *side, int kind, const uint32_t *columns, size_t n_columns,
-                         const Weir__V1__Row *row)
+static void input_add_row(struct wc_diff_input *input, int kind, const uint32_t *columns,
+                          size_t n_columns, const Weir__V1__Row *row)
 {
     bool is_single = kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT;
     for (size_t i = 0; i < row->n_values && i < n_columns; i++) {
         double number;
-        if (side_number(row->values[i], &number)) {
-            wc_measures_add(&side->measures, kind, columns[i], is_single ? "" : row->name, number);
+        if (input_number(row->values[i], &number)) {
+            wc_measures_add(&input->measures, kind, columns[i], is_single ? "" : row->name, number);
         }
     }
 }
 
-static void side_add_look(struct wc_side *side, const struct wc_tape *tape, double seconds)
+static void input_add_look(struct wc_diff_input *input, const struct wc_tape *tape, double seconds)
 {
-    wc_measures_look(&side->measures, seconds);
+    wc_measures_look(&input->measures, seconds);
     for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
         const struct wc_tape_table *table = &tape->tables[kind];
         for (size_t i = 0; i < table->n_rows; i++) {
-            side_add_row(side, kind, table->columns, table->n_columns, table->rows[i]);
+            input_add_row(input, kind, table->columns, table->n_columns, table->rows[i]);
         }
     }
-    side->unix_nanos = tape->unix_nanos;
+    input->unix_nanos = tape->unix_nanos;
 }
 
-static enum wc_exit side_read_recording(const char *path, struct wc_side *side,
-                                        struct wc_error *ret_error)
+static enum wc_exit input_read_recording(const char *path, struct wc_diff_input *input,
+                                         struct wc_error *ret_error)
 {
     struct wc_reader *reader = NULL;
     struct wc_tape tape;
@@ -149,12 +150,12 @@ static enum wc_exit side_read_recording(const char *path, struct wc_side *side,
     if (code != WC_OK) {
         return code;
     }
-    side->form = WC_SIDE_RECORDING;
-    side_describe(side, wc_reader_opening(reader)->description);
+    input->form = WC_DIFF_INPUT_RECORDING;
+    input_describe(input, wc_reader_opening(reader)->description);
     wc_tape_init(&tape);
     bool has_look = wc_reader_seek(reader, 0, &tape, &at);
     while (has_look) {
-        side_add_look(side, &tape, (double)(at - before) / 1e9);
+        input_add_look(input, &tape, (double)(at - before) / 1e9);
         before = at;
         has_look = wc_reader_next(reader, &tape, &at);
     }
@@ -163,19 +164,20 @@ static enum wc_exit side_read_recording(const char *path, struct wc_side *side,
     return WC_OK;
 }
 
-static void side_add_update(struct wc_side *side, const Weir__V1__Update *update)
+static void input_add_update(struct wc_diff_input *input, const Weir__V1__Update *update)
 {
     for (size_t i = 0; i < update->n_tables; i++) {
         const Weir__V1__Table *table = update->tables[i];
         for (size_t k = 0; k < table->n_rows; k++) {
-            side_add_row(side, (int)table->kind, table->columns, table->n_columns, table->rows[k]);
+            input_add_row(input, (int)table->kind, table->columns, table->n_columns,
+                          table->rows[k]);
         }
     }
-    side->unix_nanos = update->unix_nanos;
+    input->unix_nanos = update->unix_nanos;
 }
 
-static enum wc_exit side_read_process(const char *text, struct wc_side *side,
-                                      struct wc_error *ret_error)
+static enum wc_exit input_read_process(const char *text, struct wc_diff_input *input,
+                                       struct wc_error *ret_error)
 {
     struct wc_target target;
     struct wc_link *link = NULL;
@@ -192,10 +194,10 @@ static enum wc_exit side_read_process(const char *text, struct wc_side *side,
         code = wc_snapshot_collect(link, &pages, ret_error);
     }
     if (code == WC_OK) {
-        side_describe(side, wc_link_description(link));
-        wc_measures_look(&side->measures, 0);
+        input_describe(input, wc_link_description(link));
+        wc_measures_look(&input->measures, 0);
         for (size_t i = 0; i < pages.n; i++) {
-            side_add_update(side, pages.updates[i]);
+            input_add_update(input, pages.updates[i]);
         }
     }
     wc_snapshot_free(&pages);
@@ -206,24 +208,24 @@ static enum wc_exit side_read_process(const char *text, struct wc_side *side,
 /* ---- snapshots as JSON -------------------------------------------------------------------- */
 
 /* The metrics of this weir: a snapshot does not describe its own. */
-static void side_describe_by_tables(struct wc_side *side)
+static void input_describe_by_tables(struct wc_diff_input *input)
 {
-    side->metrics = wc_alloc((size_t)WI_N_KINDS * WI_MAX_METRICS * sizeof(*side->metrics));
+    input->metrics = wc_alloc((size_t)WI_N_KINDS * WI_MAX_METRICS * sizeof(*input->metrics));
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         for (size_t i = 0; i < table->n_metrics; i++) {
             const struct wi_metric *from = &table->metrics[i];
-            struct wc_side_metric *to = &side->metrics[side->n_metrics];
+            struct wc_diff_input_metric *to = &input->metrics[input->n_metrics];
             if (from->type == WI_TYPE_TEXT) {
                 continue;
             }
             to->kind = kind;
             to->index = (uint32_t)i;
             to->is_counter = from->type != WI_TYPE_GAUGE;
-            side_kind_name(kind, to->kind_name);
+            input_kind_name(kind, to->kind_name);
             snprintf(to->field, sizeof(to->field), "%s", from->field);
             snprintf(to->unit, sizeof(to->unit), "%s", wi_unit_name(from->unit));
-            side->n_metrics++;
+            input->n_metrics++;
         }
     }
 }
@@ -255,8 +257,8 @@ static const struct wc_node *node_at(const struct wc_node *node, const char *pat
     return node;
 }
 
-static void side_add_node(struct wc_side *side, int kind, const struct wc_node *node,
-                          const char *name)
+static void input_add_node(struct wc_diff_input *input, int kind, const struct wc_node *node,
+                           const char *name)
 {
     const struct wi_metric_table *table =
         kind < WI_N_KINDS ? wi_metric_table((enum wi_kind)kind) : NULL;
@@ -264,13 +266,13 @@ static void side_add_node(struct wc_side *side, int kind, const struct wc_node *
         const struct wc_node *value =
             table->metrics[i].type == WI_TYPE_TEXT ? NULL : node_at(node, table->metrics[i].json);
         if (value) {
-            wc_measures_add(&side->measures, kind, (uint32_t)i, name, node_number(value));
+            wc_measures_add(&input->measures, kind, (uint32_t)i, name, node_number(value));
         }
     }
 }
 
 /* "2026-11-23T19:10:26.120Z"; 0: it is no time. */
-static int64_t side_time(const char *text)
+static int64_t input_time(const char *text)
 {
     struct tm tm = {0};
     int millis = 0;
@@ -283,42 +285,42 @@ static int64_t side_time(const char *text)
     return (int64_t)timegm(&tm) * 1000000000 + (int64_t)millis * 1000000;
 }
 
-static enum wc_exit side_take_json(struct wc_side *side, const struct wc_node *root,
-                                   struct wc_error *ret_error)
+static enum wc_exit input_take_json(struct wc_diff_input *input, const struct wc_node *root,
+                                    struct wc_error *ret_error)
 {
     const struct wc_node *data = wc_node_member(root, "data");
     const struct wc_node *target = wc_node_member(root, "target");
     const struct wc_node *pid = wc_node_member(target, "pid");
     if (strcmp(wc_node_text(root, "schema"), "weir.snapshot/1") != 0 || !data) {
         return wc_error_set(ret_error, WC_MISMATCH,
-                            "%s: no snapshot: `weir snapshot -o json` makes one", side->source);
+                            "%s: no snapshot: `weir snapshot -o json` makes one", input->source);
     }
-    side_describe_by_tables(side);
-    wc_text_clean(wc_node_text(target, "name"), side->name, sizeof(side->name));
+    input_describe_by_tables(input);
+    wc_text_clean(wc_node_text(target, "name"), input->name, sizeof(input->name));
     double number = pid ? node_number(pid) : 0;
-    side->pid = number > 0 && number < 4294967296.0 ? (uint32_t)number : 0;
-    side->unix_nanos = side_time(wc_node_text(root, "ts"));
-    wc_measures_look(&side->measures, 0);
+    input->pid = number > 0 && number < 4294967296.0 ? (uint32_t)number : 0;
+    input->unix_nanos = input_time(wc_node_text(root, "ts"));
+    wc_measures_look(&input->measures, 0);
     for (const struct wc_node *part = data->first; part; part = part->next) {
         bool is_single = false;
         int kind = part->key ? wc_snapshot_kind(part->key, &is_single) : -1;
         if (kind >= 0 && is_single) {
-            side_add_node(side, kind, part, "");
+            input_add_node(input, kind, part, "");
         }
         for (const struct wc_node *row = kind >= 0 && !is_single ? part->first : NULL; row;
              row = row->next) {
-            side_add_node(side, kind, row, wc_node_text(row, "name"));
+            input_add_node(input, kind, row, wc_node_text(row, "name"));
         }
     }
     return WC_OK;
 }
 
 /* All of a file. NULL: it cannot be read; the error says why. */
-static char *side_load(const char *path, size_t *ret_n, struct wc_error *ret_error)
+static char *input_load(const char *path, size_t *ret_n, struct wc_error *ret_error)
 {
     struct stat facts;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &facts) != 0 || facts.st_size > SIDE_JSON_MAX) {
+    if (fd < 0 || fstat(fd, &facts) != 0 || facts.st_size > INPUT_JSON_MAX) {
         wc_error_set(ret_error, fd < 0 && errno == EACCES ? WC_DENIED : WC_MISMATCH, "%s: %s", path,
                      fd < 0 ? strerror(errno) : "larger than any snapshot");
         if (fd >= 0) {
@@ -337,11 +339,11 @@ static char *side_load(const char *path, size_t *ret_n, struct wc_error *ret_err
     return bytes;
 }
 
-static enum wc_exit side_read_json(const char *path, struct wc_side *side,
-                                   struct wc_error *ret_error)
+static enum wc_exit input_read_json(const char *path, struct wc_diff_input *input,
+                                    struct wc_error *ret_error)
 {
     size_t n = 0, offset = 0;
-    char *bytes = side_load(path, &n, ret_error);
+    char *bytes = input_load(path, &n, ret_error);
     if (!bytes) {
         return ret_error->code;
     }
@@ -350,14 +352,14 @@ static enum wc_exit side_read_json(const char *path, struct wc_side *side,
         return wc_error_set(ret_error, WC_MISMATCH,
                             "%s: neither a recording nor JSON (at byte %zu)", path, offset);
     }
-    side->form = WC_SIDE_JSON;
-    enum wc_exit code = side_take_json(side, wc_document_root(document), ret_error);
+    input->form = WC_DIFF_INPUT_JSON;
+    enum wc_exit code = input_take_json(input, wc_document_root(document), ret_error);
     wc_document_free(document);
     return code;
 }
 
 /* Whether a file begins as JSON does; a segment does not. */
-static bool side_is_json(const char *path)
+static bool input_is_json(const char *path)
 {
     struct stat facts;
     char first[64];
@@ -372,14 +374,15 @@ static bool side_is_json(const char *path)
     return first[strspn(first, " \t\r\n")] == '{';
 }
 
-enum wc_exit wc_side_read(const char *text, struct wc_side *side, struct wc_error *ret_error)
+enum wc_exit wc_diff_input_read(const char *text, struct wc_diff_input *input,
+                                struct wc_error *ret_error)
 {
-    side->source = text;
+    input->source = text;
     if (wc_reader_is_recording(text)) {
-        return side_read_recording(text, side, ret_error);
+        return input_read_recording(text, input, ret_error);
     }
-    if (side_is_json(text)) {
-        return side_read_json(text, side, ret_error);
+    if (input_is_json(text)) {
+        return input_read_json(text, input, ret_error);
     }
-    return side_read_process(text, side, ret_error);
+    return input_read_process(text, input, ret_error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One of the two that `weir diff` compares: all its numbers, wherever they come from. */
-#ifndef WC_COMMAND_SIDE_H
-#define WC_COMMAND_SIDE_H
+#ifndef WC_COMMAND_DIFF_INPUT_H
+#define WC_COMMAND_DIFF_INPUT_H
 
 #include "base/error.h"
 #include "record/measure.h"
@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum wc_side_source { WC_SIDE_PROCESS, WC_SIDE_RECORDING, WC_SIDE_JSON };
+enum wc_diff_input_source { WC_DIFF_INPUT_PROCESS, WC_DIFF_INPUT_RECORDING, WC_DIFF_INPUT_JSON };
 
 /* A metric that has numbers, as its side describes it. */
-struct wc_side_metric {
+struct wc_diff_input_metric {
     int kind;
     uint32_t index;
     bool is_counter; /* also a histogram's count */
@@ -21,30 +21,32 @@ struct wc_side_metric {
     char field[64], unit[24];
 };
 
-struct wc_side {
-    enum wc_side_source form;
+struct wc_diff_input {
+    enum wc_diff_input_source form;
     const char *source; /* as it was given; borrowed */
     char name[128];     /* of the service */
     uint32_t pid;
     int64_t unix_nanos; /* of its only or its last look */
-    struct wc_side_metric *metrics;
+    struct wc_diff_input_metric *metrics;
     size_t n_metrics;
     struct wc_measures measures;
 };
 
-void wc_side_init(struct wc_side *side);
-void wc_side_finish(struct wc_side *side);
+void wc_diff_input_init(struct wc_diff_input *input);
+void wc_diff_input_finish(struct wc_diff_input *input);
 
 /* Reads it: a file that is a recording, a file that is JSON, or else a TARGET. Once.
  * Fails: as wc_target_resolve and wc_link_open; WC_MISMATCH: a file that is none of them. */
-enum wc_exit wc_side_read(const char *text, struct wc_side *side, struct wc_error *ret_error);
+enum wc_exit wc_diff_input_read(const char *text, struct wc_diff_input *input,
+                                struct wc_error *ret_error);
 
 /* "process", "recording" or "snapshot". */
-const char *wc_side_form(const struct wc_side *side);
+const char *wc_diff_input_form(const struct wc_diff_input *input);
 
 /* By kind and index; and that of another side which has the same kind and FIELD. NULL: none. */
-const struct wc_side_metric *wc_side_metric(const struct wc_side *side, int kind, uint32_t index);
-const struct wc_side_metric *wc_side_metric_like(const struct wc_side *side,
-                                                 const struct wc_side_metric *metric);
+const struct wc_diff_input_metric *wc_diff_input_metric(const struct wc_diff_input *input, int kind,
+                                                        uint32_t index);
+const struct wc_diff_input_metric *wc_diff_input_metric_like(
+    const struct wc_diff_input *input, const struct wc_diff_input_metric *metric);
 
 #endif

@@ -3,23 +3,23 @@
  * Connecting while the screen goes on: wc_link_open may take seconds when the process is stopped,
  * so it runs in a thread of its own, which shares nothing with the caller until it is done.
  */
-#ifndef WC_COMMAND_DIAL_H
-#define WC_COMMAND_DIAL_H
+#ifndef WC_COMMAND_CONNECT_ATTEMPT_H
+#define WC_COMMAND_CONNECT_ATTEMPT_H
 
 #include <stdbool.h>
 
 #include "session/link.h"
 
-struct wc_dial;
+struct wc_connect_attempt;
 
 /* Begins to connect. NULL when no thread or pipe can be had: try again later. */
-struct wc_dial *wc_dial_start(const struct wc_target *target);
+struct wc_connect_attempt *wc_connect_attempt_start(const struct wc_target *target);
 
 /* Readable when the attempt is over. */
-int wc_dial_fd(const struct wc_dial *dial);
+int wc_connect_attempt_fd(const struct wc_connect_attempt *attempt);
 
 /* Ends the dial, and waits for it when it is not over. On WC_OK the link is the caller's. */
-enum wc_exit wc_dial_finish(struct wc_dial *taken_dial, struct wc_link **ret_link,
-                            struct wc_error *ret_error);
+enum wc_exit wc_connect_attempt_finish(struct wc_connect_attempt *taken_attempt,
+                                       struct wc_link **ret_link, struct wc_error *ret_error);
 
 #endif

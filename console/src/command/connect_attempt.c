@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* One attempt to connect, in a thread with all signals blocked; its end is a byte in a pipe. */
+#include "command/connect_attempt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+struct wc_connect_attempt {
+    pthread_t thread;
+    int pipe[2];
+    struct wc_target target;
+    struct wc_link *link;
+    struct wc_error error;
+    enum wc_exit result;
+};
+
+static void *attempt_run(void *argument)
+{
+    struct wc_connect_attempt *attempt = argument;
+    attempt->result = wc_link_open(&attempt->target, &attempt->link, &attempt->error);
+    while (write(attempt->pipe[1], "", 1) < 0 && errno == EINTR) {
+    }
+    return NULL;
+}
+
+struct wc_connect_attempt *wc_connect_attempt_start(const struct wc_target *target)
+{
+    struct wc_connect_attempt *attempt = wc_alloc(sizeof(*attempt));
+    sigset_t all, before;
+
+    attempt->target = *target;
+    if (pipe2(attempt->pipe, O_CLOEXEC) != 0) {
+        free(attempt);
+        return NULL;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&attempt->thread, NULL, attempt_run, attempt);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        close(attempt->pipe[0]);
+        close(attempt->pipe[1]);
+        free(attempt);
+        return NULL;
+    }
+    return attempt;
+}
+
+int wc_connect_attempt_fd(const struct wc_connect_attempt *attempt)
+{
+    return attempt->pipe[0];
+}
+
+enum wc_exit wc_connect_attempt_finish(struct wc_connect_attempt *taken_attempt,
+                                       struct wc_link **ret_link, struct wc_error *ret_error)
+{
+    pthread_join(taken_attempt->thread, NULL);
+    enum wc_exit result = taken_attempt->result;
+    if (result == WC_OK) {
+        *ret_link = taken_attempt->link;
+    } else if (ret_error) {
+        *ret_error = taken_attempt->error;
+    }
+    close(taken_attempt->pipe[0]);
+    close(taken_attempt->pipe[1]);
+    free(taken_attempt);
+    return result;
+}
