@@ -231,7 +231,7 @@ void fuzz_seeds(void)
     Tokio__Console__TaskDetailsRequest details = TOKIO__CONSOLE__TASK_DETAILS_REQUEST__INIT;
     seed("tokio-details-of-none", 7, 0, &details);
     details.id = &task;
-    task.id = wi_process_view_row(views.first->view, WI_SINGLE, 0)->id;
+    task.id = wi_process_view_row(views.first->view, WI_TASK_INSTANCE, 0)->id;
     seed("tokio-details", 7, 1, &details);
     Grpc__Health__V1__HealthCheckRequest check = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
     seed("health-all", 11, 0, &check);

@@ -281,9 +281,9 @@ static void places_find_blocks(const struct wi_header *header)
         ((struct wi_sender *)(void *)(good + at))->out.opened_at = SECOND;
         place_add(REGION_SENDER, sizeof(struct wi_sender), at);
     }
-    for (uint32_t i = 0; i <= header->tables[WI_SINGLES].n_blocks; i++) {
-        size_t at = block_place(WI_SINGLES, i);
-        struct wi_single *single = (struct wi_single *)(void *)(good + at);
+    for (uint32_t i = 0; i <= header->tables[WI_TASK_INSTANCES].n_blocks; i++) {
+        size_t at = block_place(WI_TASK_INSTANCES, i);
+        struct wi_task_instance *single = (struct wi_task_instance *)(void *)(good + at);
         single->self.opened_at = SECOND;
         single->self.spawned = single->run.rested = 1000;
         single->run.busy = single->run.idle = single->run.scheduled = 1000000;
@@ -564,8 +564,8 @@ static void watch_hear(struct watch *watch, uint64_t now, enum weir_status statu
 /* The histograms of the first tasks. */
 static void watch_details(struct wi_process_view *view)
 {
-    for (size_t seat = 0; seat < ROWS_READ && seat < wi_process_view_n_seats(view, WI_SINGLE);
-         seat++) {
+    for (size_t seat = 0;
+         seat < ROWS_READ && seat < wi_process_view_n_seats(view, WI_TASK_INSTANCE); seat++) {
         struct wi_task_sample look;
         if (wi_process_view_task(view, seat, &look)) {
             wi_buffer_clear(&buffer);

@@ -57,7 +57,7 @@ void fuzz_begin(void)
     wi_process_views_init(&views, false);
     FUZZ_CHECK(wi_process_views_add(&views, view) == WEIR_OK);
     fake_view_add_channel(view, "moves", 100, 40, UINT64_MAX);
-    fake_view_add(view, WI_SINGLE, "c7");
+    fake_view_add(view, WI_TASK_INSTANCE, "c7");
     wi_buffer_init(&scratch, WI_MESSAGE_ROOM);
 }
 

@@ -463,7 +463,7 @@ static void fake_seat_all(struct wi_process_view *view, bool of_singles)
     size_t most = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-            bool fits = of_singles ? kind == WI_SINGLE : wi_kind_has_slots(kind);
+            bool fits = of_singles ? kind == WI_TASK_INSTANCE : wi_kind_has_slots(kind);
             for (size_t i = 0; fits && i < view->n_rows[kind]; i++) {
                 size_t seat = (size_t)(view->rows[kind][i]->row.id & UINT32_MAX);
                 most = seat + 1 > most ? seat + 1 : most;
@@ -494,8 +494,8 @@ static const struct fake_row *fake_seated(const struct wi_process_view *const_vi
 
 size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind)
 {
-    (void)fake_seated(view, kind == WI_SINGLE, 0);
-    return view->n_seats[kind == WI_SINGLE];
+    (void)fake_seated(view, kind == WI_TASK_INSTANCE, 0);
+    return view->n_seats[kind == WI_TASK_INSTANCE];
 }
 
 const struct wi_row *wi_process_view_seated(const struct wi_process_view *view, size_t seat,
@@ -552,7 +552,7 @@ bool wi_process_view_task(const struct wi_process_view *view, size_t seat,
         return false;
     }
     const struct wi_row *row = &fake->row;
-    const char *state = fake_text_of(row, WI_SINGLE_STATE);
+    const char *state = fake_text_of(row, WI_TASK_INSTANCE_STATE);
     for (int i = 0; i < 4; i++) {
         if (state && strcmp(state, states[i]) == 0) {
             ret_sample->state = (enum wi_task_sample_state)i;
@@ -560,18 +560,18 @@ bool wi_process_view_task(const struct wi_process_view *view, size_t seat,
     }
     ret_sample->id = row->id;
     ret_sample->name = row->name;
-    ret_sample->kind = fake_text_of(row, WI_SINGLE_KIND);
-    ret_sample->source = fake_text_of(row, WI_SINGLE_SOURCE);
-    ret_sample->waits_for = fake_waits_for(view, fake_text_of(row, WI_SINGLE_WAITS_FOR));
-    ret_sample->polls = fake_count(row, WI_SINGLE_POLLS);
-    ret_sample->wakes = fake_count(row, WI_SINGLE_WAKES);
-    ret_sample->self_wakes = fake_count(row, WI_SINGLE_SELF_WAKES);
-    ret_sample->in_state = fake_nanos(row, WI_SINGLE_IN_STATE);
-    ret_sample->age = fake_nanos(row, WI_SINGLE_AGE);
-    ret_sample->busy = fake_nanos(row, WI_SINGLE_BUSY) -
+    ret_sample->kind = fake_text_of(row, WI_TASK_INSTANCE_KIND);
+    ret_sample->source = fake_text_of(row, WI_TASK_INSTANCE_SOURCE);
+    ret_sample->waits_for = fake_waits_for(view, fake_text_of(row, WI_TASK_INSTANCE_WAITS_FOR));
+    ret_sample->polls = fake_count(row, WI_TASK_INSTANCE_POLLS);
+    ret_sample->wakes = fake_count(row, WI_TASK_INSTANCE_WAKES);
+    ret_sample->self_wakes = fake_count(row, WI_TASK_INSTANCE_SELF_WAKES);
+    ret_sample->in_state = fake_nanos(row, WI_TASK_INSTANCE_IN_STATE);
+    ret_sample->age = fake_nanos(row, WI_TASK_INSTANCE_AGE);
+    ret_sample->busy = fake_nanos(row, WI_TASK_INSTANCE_BUSY) -
                        (ret_sample->state == WI_TASK_SAMPLE_RUNNING ? ret_sample->in_state : 0);
     ret_sample->scheduled =
-        fake_nanos(row, WI_SINGLE_SCHEDULED) -
+        fake_nanos(row, WI_TASK_INSTANCE_SCHEDULED) -
         (ret_sample->state == WI_TASK_SAMPLE_SCHEDULED ? ret_sample->in_state : 0);
     return true;
 }

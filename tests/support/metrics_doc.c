@@ -37,7 +37,7 @@ static void print_list(void)
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         for (size_t i = 0; i < table->n_metrics; i++) {
             const struct wi_metric *metric = &table->metrics[i];
-            printf("%s %zu %s %s %s\n", kind == WI_SINGLE ? "single" : table->name, i,
+            printf("%s %zu %s %s %s\n", kind == WI_TASK_INSTANCE ? "single" : table->name, i,
                    metric->field, type_name(metric), metric->json);
         }
     }

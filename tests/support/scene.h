@@ -225,24 +225,24 @@ static inline void spread_set(int kind, const char *name, const char *field, int
 static inline void single_set(const char *name, const char *kind, const char *what,
                               const char *waits_for, double utilisation)
 {
-    screen_say(&screen, WI_SINGLE, name, "state", what);
-    screen_say(&screen, WI_SINGLE, name, "kind", kind);
+    screen_say(&screen, WI_TASK_INSTANCE, name, "state", what);
+    screen_say(&screen, WI_TASK_INSTANCE, name, "kind", kind);
     if (waits_for) {
-        screen_say(&screen, WI_SINGLE, name, "waits_for", waits_for);
+        screen_say(&screen, WI_TASK_INSTANCE, name, "waits_for", waits_for);
     }
-    screen_set(&screen, WI_SINGLE, name, "in_state", utilisation > 0 ? 0.0021 : 31.5);
-    screen_set(&screen, WI_SINGLE, name, "age", 74);
-    screen_set(&screen, WI_SINGLE, name, "polls", 74000 * utilisation + 3);
-    screen_set(&screen, WI_SINGLE, name, "busy", 74 * utilisation);
-    screen_set(&screen, WI_SINGLE, name, "scheduled", 1.25);
-    screen_set(&screen, WI_SINGLE, name, "idle", 72 * (1 - utilisation));
-    screen_set(&screen, WI_SINGLE, name, "wakes", 74000 * utilisation + 4);
-    screen_set(&screen, WI_SINGLE, name, "self_wakes", 0);
-    screen_set(&screen, WI_SINGLE, name, "poll_rate", 1000 * utilisation);
-    screen_set(&screen, WI_SINGLE, name, "utilisation", utilisation);
-    screen_set(&screen, WI_SINGLE, name, "poll_p99", 0.0012);
-    screen_set(&screen, WI_SINGLE, name, "delay_p99", 0.00031);
-    screen_say(&screen, WI_SINGLE, name, "source", "handlers.c:41");
+    screen_set(&screen, WI_TASK_INSTANCE, name, "in_state", utilisation > 0 ? 0.0021 : 31.5);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "age", 74);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "polls", 74000 * utilisation + 3);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "busy", 74 * utilisation);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "scheduled", 1.25);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "idle", 72 * (1 - utilisation));
+    screen_set(&screen, WI_TASK_INSTANCE, name, "wakes", 74000 * utilisation + 4);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "self_wakes", 0);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "poll_rate", 1000 * utilisation);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "utilisation", utilisation);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "poll_p99", 0.0012);
+    screen_set(&screen, WI_TASK_INSTANCE, name, "delay_p99", 0.00031);
+    screen_say(&screen, WI_TASK_INSTANCE, name, "source", "handlers.c:41");
 }
 
 static inline void sender_set(const char *name, const char *channel, const char *what,
@@ -317,7 +317,7 @@ static inline void rich_rows_set(void)
     single_set("writer", "writer", "idle", "moves", 0);
     single_set("reader", "handler", "idle", "move_permits", 0);
     single_set("accept", "handler", "scheduled", NULL, 0.01);
-    spread_set(WI_SINGLE, "game loop", "poll", 17, 5);
+    spread_set(WI_TASK_INSTANCE, "game loop", "poll", 17, 5);
     spread_set(WI_TASK, "handler", "wait", 13, 20);
     spread_set(WI_TASK, "handler", "run", 20, 3);
     screen_set(&screen, WI_TASK, "handler", "finished_ok", 350000);

@@ -130,7 +130,7 @@ static bool warns_of(struct fixture *fixture, const char *part)
     return false;
 }
 
-#define TASKS(fixture) ((int)wi_process_view_count((fixture)->view, WI_SINGLE))
+#define TASKS(fixture) ((int)wi_process_view_count((fixture)->view, WI_TASK_INSTANCE))
 
 /* ---- tests ------------------------------------------------------------------------------------ */
 
@@ -167,12 +167,16 @@ static void states_and_times_follow_from_what_was_last(void **state)
                   {"task 4", "idle", 1, 0, 0, 1}};
     for (size_t i = 0; i < 4; i++) {
         const char *name = wanted[i].name;
-        assert_string_equal(text_of(fixture, WI_SINGLE, name, WI_SINGLE_STATE), wanted[i].state);
-        assert_true(number_of(fixture, WI_SINGLE, name, WI_SINGLE_IN_STATE) == wanted[i].in_state);
-        assert_true(number_of(fixture, WI_SINGLE, name, WI_SINGLE_BUSY) == wanted[i].busy);
-        assert_true(number_of(fixture, WI_SINGLE, name, WI_SINGLE_SCHEDULED) ==
+        assert_string_equal(text_of(fixture, WI_TASK_INSTANCE, name, WI_TASK_INSTANCE_STATE),
+                            wanted[i].state);
+        assert_true(number_of(fixture, WI_TASK_INSTANCE, name, WI_TASK_INSTANCE_IN_STATE) ==
+                    wanted[i].in_state);
+        assert_true(number_of(fixture, WI_TASK_INSTANCE, name, WI_TASK_INSTANCE_BUSY) ==
+                    wanted[i].busy);
+        assert_true(number_of(fixture, WI_TASK_INSTANCE, name, WI_TASK_INSTANCE_SCHEDULED) ==
                     wanted[i].scheduled);
-        assert_true(number_of(fixture, WI_SINGLE, name, WI_SINGLE_IDLE) == wanted[i].idle);
+        assert_true(number_of(fixture, WI_TASK_INSTANCE, name, WI_TASK_INSTANCE_IDLE) ==
+                    wanted[i].idle);
     }
     assert_true(number_of(fixture, WI_TASK, "src/main.rs:12:5", WI_TASK_SINGLE_IDLE) == 2);
 }
@@ -185,17 +189,18 @@ static void rates_are_by_the_servers_clock(void **state)
     add_task(&update, 1, "a");
     add_task_stats(&update, 1, &task);
     feed(fixture, &update);
-    assert_int_equal(row_of(fixture, WI_SINGLE, "a")->value[WI_SINGLE_POLL_RATE].type, WI_ABSENT);
+    assert_int_equal(row_of(fixture, WI_TASK_INSTANCE, "a")->value[WI_TASK_INSTANCE_POLL_RATE].type,
+                     WI_ABSENT);
     task.polls = 150;
     task.busy = 2 * SECOND;
     update.now = NOW + 5 * SECOND; /* five of its seconds in one of ours */
     add_task_stats(&update, 1, &task);
     feed(fixture, &update);
-    assert_true(number_of(fixture, WI_SINGLE, "a", WI_SINGLE_POLL_RATE) == 10);
-    assert_true(number_of(fixture, WI_SINGLE, "a", WI_SINGLE_UTILISATION) == 0.2);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "a", WI_TASK_INSTANCE_POLL_RATE) == 10);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "a", WI_TASK_INSTANCE_UTILISATION) == 0.2);
     update.now = NOW + 6 * SECOND; /* nothing new of it */
     feed(fixture, &update);
-    assert_true(number_of(fixture, WI_SINGLE, "a", WI_SINGLE_POLL_RATE) == 0);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "a", WI_TASK_INSTANCE_POLL_RATE) == 0);
 }
 
 static void what_is_told_again_is_no_new_thing(void **state)
@@ -210,7 +215,7 @@ static void what_is_told_again_is_no_new_thing(void **state)
         add_resource(&update, 1, 0, "Mutex", 1);
         feed(fixture, &update);
         assert_int_equal(TASKS(fixture), 1);
-        uint64_t now = row_of(fixture, WI_SINGLE, "a")->id;
+        uint64_t now = row_of(fixture, WI_TASK_INSTANCE, "a")->id;
         assert_true(i == 0 || now == id);
         id = now;
         assert_int_equal(wi_process_view_count(fixture->view, WI_RESOURCE), 1);
@@ -227,12 +232,12 @@ static void a_number_used_again_is_another_thing(void **state)
     add_task(&update, 1, "a");
     add_task_stats(&update, 1, &first);
     feed(fixture, &update);
-    uint64_t id = row_of(fixture, WI_SINGLE, "a")->id;
+    uint64_t id = row_of(fixture, WI_TASK_INSTANCE, "a")->id;
     add_task(&update, 1, "b");
     add_task_stats(&update, 1, &second);
     feed(fixture, &update);
     assert_int_equal(TASKS(fixture), 1);
-    assert_true(row_of(fixture, WI_SINGLE, "b")->id != id);
+    assert_true(row_of(fixture, WI_TASK_INSTANCE, "b")->id != id);
     const char *place = "src/main.rs:12:5";
     assert_true(number_of(fixture, WI_TASK, place, WI_TASK_SPAWNED) == 2);
     assert_true(number_of(fixture, WI_TASK, place, WI_TASK_FINISHED) == 1);
@@ -252,12 +257,12 @@ static void half_of_a_thing_is_waited_for_a_while(void **state)
     add_task_stats(&update, 3, &task); /* of one that nothing was said of */
     feed(fixture, &update);
     assert_int_equal(TASKS(fixture), 2);
-    row_of(fixture, WI_SINGLE, "late");
-    row_of(fixture, WI_SINGLE, "task 3");
+    row_of(fixture, WI_TASK_INSTANCE, "late");
+    row_of(fixture, WI_TASK_INSTANCE, "task 3");
     feed(fixture, &update);
     add_task_stats(&update, 2, &task);
     feed(fixture, &update);
-    row_of(fixture, WI_SINGLE, "task 2"); /* its name is forgotten */
+    row_of(fixture, WI_TASK_INSTANCE, "task 2"); /* its name is forgotten */
 }
 
 static void what_ends_is_shown_a_while_and_counted_for_ever(void **state)
@@ -283,8 +288,8 @@ static void what_ends_is_shown_a_while_and_counted_for_ever(void **state)
     update.now = NOW + 2 * SECOND;
     add_task_stats(&update, 1, &task);
     feed(fixture, &update);
-    assert_string_equal(text_of(fixture, WI_SINGLE, "a", WI_SINGLE_STATE), "done");
-    assert_true(number_of(fixture, WI_SINGLE, "a", WI_SINGLE_AGE) == 11);
+    assert_string_equal(text_of(fixture, WI_TASK_INSTANCE, "a", WI_TASK_INSTANCE_STATE), "done");
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "a", WI_TASK_INSTANCE_AGE) == 11);
     update.now = NOW + 60 * SECOND;
     feed(fixture, &update);
     assert_int_equal(TASKS(fixture), 0);
@@ -309,10 +314,10 @@ static void names_are_told_apart_the_older_first(void **state)
         add_task_stats(&update, i, &task);
     }
     feed(fixture, &update);
-    assert_true(number_of(fixture, WI_SINGLE, "worker", WI_SINGLE_POLLS) == 1);
-    assert_true(number_of(fixture, WI_SINGLE, "worker #2", WI_SINGLE_POLLS) == 2);
-    assert_true(number_of(fixture, WI_SINGLE, "worker #5", WI_SINGLE_POLLS) == 5);
-    assert_string_equal(wi_process_view_row(fixture->view, WI_SINGLE, 0)->name, "worker");
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "worker", WI_TASK_INSTANCE_POLLS) == 1);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "worker #2", WI_TASK_INSTANCE_POLLS) == 2);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "worker #5", WI_TASK_INSTANCE_POLLS) == 5);
+    assert_string_equal(wi_process_view_row(fixture->view, WI_TASK_INSTANCE, 0)->name, "worker");
 }
 
 static void what_is_left_out_is_absent(void **state)
@@ -326,11 +331,12 @@ static void what_is_left_out_is_absent(void **state)
         add_stats(&update, sort, 9, &nothing);
     }
     feed(fixture, &update);
-    const struct wi_row *row = row_of(fixture, WI_SINGLE, "task 9");
-    assert_int_equal(row->value[WI_SINGLE_AGE].type, WI_ABSENT);
-    assert_int_equal(row->value[WI_SINGLE_SOURCE].type, WI_ABSENT);
-    assert_int_equal(row->value[WI_SINGLE_TARGET].type, WI_ABSENT);
-    assert_string_equal(text_of(fixture, WI_SINGLE, "task 9", WI_SINGLE_STATE), "idle");
+    const struct wi_row *row = row_of(fixture, WI_TASK_INSTANCE, "task 9");
+    assert_int_equal(row->value[WI_TASK_INSTANCE_AGE].type, WI_ABSENT);
+    assert_int_equal(row->value[WI_TASK_INSTANCE_SOURCE].type, WI_ABSENT);
+    assert_int_equal(row->value[WI_TASK_INSTANCE_TARGET].type, WI_ABSENT);
+    assert_string_equal(text_of(fixture, WI_TASK_INSTANCE, "task 9", WI_TASK_INSTANCE_STATE),
+                        "idle");
     row = row_of(fixture, WI_RESOURCE, "resource");
     assert_int_equal(row->value[WI_RESOURCE_TYPE].type, WI_ABSENT);
     assert_int_equal(row->value[WI_RESOURCE_ATTRIBUTES].type, WI_ABSENT);
@@ -354,14 +360,15 @@ static void wild_times_are_no_times(void **state)
     add_task(&update, 1, "wild");
     add_task_stats(&update, 1, &wild);
     feed(fixture, &update);
-    static const int times[] = {WI_SINGLE_BUSY, WI_SINGLE_SCHEDULED, WI_SINGLE_IDLE, WI_SINGLE_AGE};
+    static const int times[] = {WI_TASK_INSTANCE_BUSY, WI_TASK_INSTANCE_SCHEDULED,
+                                WI_TASK_INSTANCE_IDLE, WI_TASK_INSTANCE_AGE};
     for (size_t i = 0; i < 4; i++) {
-        assert_true(number_of(fixture, WI_SINGLE, "wild", times[i]) >= 0);
+        assert_true(number_of(fixture, WI_TASK_INSTANCE, "wild", times[i]) >= 0);
     }
-    assert_true(number_of(fixture, WI_SINGLE, "wild", WI_SINGLE_BUSY) == 0);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "wild", WI_TASK_INSTANCE_BUSY) == 0);
     update.now = NOW - 1000 * SECOND; /* the clock was set */
     feed(fixture, &update);
-    assert_true(number_of(fixture, WI_SINGLE, "wild", WI_SINGLE_AGE) >= 0);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "wild", WI_TASK_INSTANCE_AGE) >= 0);
 }
 
 static void parents_may_go_in_circles(void **state)
@@ -409,9 +416,10 @@ static void fields_may_be_named_by_number(void **state)
     put_message(&entry, 2, &meta);
     put_message(&update.metas, 1, &entry);
     feed(fixture, &update);
-    assert_string_equal(text_of(fixture, WI_SINGLE, "task 1", WI_SINGLE_FIELDS),
+    assert_string_equal(text_of(fixture, WI_TASK_INSTANCE, "task 1", WI_TASK_INSTANCE_FIELDS),
                         "alpha=-1 beta=-2");
-    assert_string_equal(text_of(fixture, WI_SINGLE, "task 1", WI_SINGLE_TARGET), "tokio::task");
+    assert_string_equal(text_of(fixture, WI_TASK_INSTANCE, "task 1", WI_TASK_INSTANCE_TARGET),
+                        "tokio::task");
 }
 
 static void names_are_fit_for_a_terminal(void **state)
@@ -427,9 +435,9 @@ static void names_are_fit_for_a_terminal(void **state)
     add_task_stats(&update, 1, &stats);
     add_task_stats(&update, 2, &stats);
     feed(fixture, &update);
-    row_of(fixture, WI_SINGLE, "?[2J???");
+    row_of(fixture, WI_TASK_INSTANCE, "?[2J???");
     for (size_t i = 0; i < 2; i++) {
-        const struct wi_row *row = wi_process_view_row(fixture->view, WI_SINGLE, i);
+        const struct wi_row *row = wi_process_view_row(fixture->view, WI_TASK_INSTANCE, i);
         assert_true(strlen(row->name) <= WEIR_NAME_MAX);
     }
 }
@@ -488,8 +496,9 @@ static void histograms_come_while_they_are_looked_at(void **state)
         add_task_stats(&update, i, &stats);
     }
     feed(fixture, &update);
-    assert_null(wi_process_view_histogram(fixture->view, WI_SINGLE,
-                                          row_of(fixture, WI_SINGLE, "task 3"), WI_SINGLE_POLL));
+    assert_null(wi_process_view_histogram(fixture->view, WI_TASK_INSTANCE,
+                                          row_of(fixture, WI_TASK_INSTANCE, "task 3"),
+                                          WI_TASK_INSTANCE_POLL));
     feed(fixture, &update);
     assert_int_equal(fixture->n_wanted, 1);
     assert_int_equal(fixture->wanted[0], 3);
@@ -499,18 +508,18 @@ static void histograms_come_while_they_are_looked_at(void **state)
     put_message(&details, 4, &histogram);
     feed_bytes(fixture, WC_FEED_DETAILS, details.bytes, details.n);
     free(details.bytes);
-    const struct wi_row *row = row_of(fixture, WI_SINGLE, "task 3");
-    assert_true(row->value[WI_SINGLE_POLL].u.u64 == 1);
-    assert_int_equal(row->value[WI_SINGLE_DELAY].type, WI_ABSENT);
+    const struct wi_row *row = row_of(fixture, WI_TASK_INSTANCE, "task 3");
+    assert_true(row->value[WI_TASK_INSTANCE_POLL].u.u64 == 1);
+    assert_int_equal(row->value[WI_TASK_INSTANCE_DELAY].type, WI_ABSENT);
     const struct weir_histogram *found =
-        wi_process_view_histogram(fixture->view, WI_SINGLE, row, WI_SINGLE_POLL);
+        wi_process_view_histogram(fixture->view, WI_TASK_INSTANCE, row, WI_TASK_INSTANCE_POLL);
     assert_non_null(found);
     assert_int_equal(found->max, 5);
     /* Who looks at all looks at none for long; and nobody who looks, nothing is asked. */
     for (size_t i = 0; i < 20; i++) {
-        (void)wi_process_view_histogram(fixture->view, WI_SINGLE,
-                                        wi_process_view_row(fixture->view, WI_SINGLE, i),
-                                        WI_SINGLE_POLL);
+        (void)wi_process_view_histogram(fixture->view, WI_TASK_INSTANCE,
+                                        wi_process_view_row(fixture->view, WI_TASK_INSTANCE, i),
+                                        WI_TASK_INSTANCE_POLL);
     }
     feed(fixture, &update);
     assert_int_equal(fixture->n_wanted, WC_STORE_DETAILS);
@@ -518,7 +527,8 @@ static void histograms_come_while_they_are_looked_at(void **state)
         feed(fixture, &update);
     }
     assert_int_equal(fixture->n_wanted, 0);
-    assert_int_equal(row_of(fixture, WI_SINGLE, "task 3")->value[WI_SINGLE_POLL].type, WI_ABSENT);
+    assert_int_equal(row_of(fixture, WI_TASK_INSTANCE, "task 3")->value[WI_TASK_INSTANCE_POLL].type,
+                     WI_ABSENT);
 }
 
 static void what_waits_is_taken_at_once(void **state)
@@ -536,8 +546,8 @@ static void what_waits_is_taken_at_once(void **state)
     fixture->n_queued = 3;
     assert_int_equal(wi_process_view_refresh(fixture->view, fixture->clock, NULL), WEIR_OK);
     assert_int_equal(fixture->n_taken, 3);
-    assert_true(number_of(fixture, WI_SINGLE, "task 1", WI_SINGLE_POLLS) == 2);
-    assert_true(number_of(fixture, WI_SINGLE, "task 2", WI_SINGLE_POLLS) == 3);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "task 1", WI_TASK_INSTANCE_POLLS) == 2);
+    assert_true(number_of(fixture, WI_TASK_INSTANCE, "task 2", WI_TASK_INSTANCE_POLLS) == 3);
     for (size_t i = 0; i < 3; i++) {
         free(whole[i].bytes);
     }
@@ -573,7 +583,7 @@ static void a_view_offers_what_tokio_has(void **state)
     assert_int_equal(wi_catalog_find(catalog, WI_SEMAPHORE, "saturation"), -1);
     assert_int_equal(wi_catalog_find(wi_catalog_of_segments(), WI_SEMAPHORE, "permits"),
                      WI_SEMAPHORE_PERMITS);
-    assert_int_equal(wi_catalog_find(wi_catalog_of_segments(), WI_SINGLE, "fields"), -1);
+    assert_int_equal(wi_catalog_find(wi_catalog_of_segments(), WI_TASK_INSTANCE, "fields"), -1);
     assert_int_equal(wi_process_view_count(fixture->view, WI_PROCESS), 0);
     assert_null(wi_process_view_history(fixture->view));
 }

@@ -169,7 +169,7 @@ static void change_every_byte(size_t step)
     /* The unused ends of the tables are zero and are not looked at. */
     size_t shards_end = WI_HEADER_BYTES + 4 * sizeof(struct wi_shard);
     const size_t slabs_at[] = {WI_SLABS_LINE * WEIR_LINE, WI_SENDERS_LINE * WEIR_LINE,
-                               WI_SINGLES_LINE * WEIR_LINE};
+                               WI_TASK_INSTANCES_LINE * WEIR_LINE};
     size_t first = WI_FIRST_LINE * WEIR_LINE;
     for (size_t offset = 0; offset < good_bytes; offset += step) {
         if ((offset >= sizeof(struct wi_header) && offset < WI_HEADER_BYTES) ||

@@ -150,10 +150,10 @@ static void worst_rows_come_first_then_the_fullest_then_the_deepest(void **state
     query.limit = 2;
     sorted_gives(s, query, "worst warned");
     /* A single task has the id of a channel: it is not the one meant. */
-    struct wi_row *task = fake_view_add(s->view, WI_SINGLE, "task");
-    fake_view_add(s->view, WI_SINGLE, "other");
-    warn(s, "critical", "lost-waker", WI_SINGLE, task);
-    sorted_gives(s, worst_of(WI_SINGLE, -1, -1), "task other");
+    struct wi_row *task = fake_view_add(s->view, WI_TASK_INSTANCE, "task");
+    fake_view_add(s->view, WI_TASK_INSTANCE, "other");
+    warn(s, "critical", "lost-waker", WI_TASK_INSTANCE, task);
+    sorted_gives(s, worst_of(WI_TASK_INSTANCE, -1, -1), "task other");
     sorted_gives(s, query, "worst warned");
 }
 

@@ -329,7 +329,8 @@ static void the_other_kinds_say_what_they_are(void **state)
     assert_string_equal(item->kind, "Gauge");
     assert_string_equal(item->name, "(no name)");
     assert_string_equal(tokio_item_attribute(item, "value"), "-5");
-    static const enum wi_kind none[] = {WI_PROCESS, WI_AGENT, WI_WARNING, WI_SINGLE, WI_SENDER};
+    static const enum wi_kind none[] = {WI_PROCESS, WI_AGENT, WI_WARNING, WI_TASK_INSTANCE,
+                                        WI_SENDER};
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
         assert_null(wi_attribute_type(none[i]));
     }

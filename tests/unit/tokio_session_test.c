@@ -26,13 +26,13 @@ static struct tokio_model model;
 
 static struct wi_row *add_task(struct wi_process_view *view, const char *name, uint64_t id)
 {
-    struct wi_row *row = fake_view_add(view, WI_SINGLE, name);
+    struct wi_row *row = fake_view_add(view, WI_TASK_INSTANCE, name);
     fake_view_set_id(view, row, id);
-    fake_view_set_text(view, row, WI_SINGLE_STATE, "idle");
-    fake_view_set_text(view, row, WI_SINGLE_KIND, "connection");
-    fake_view_set_u64(row, WI_SINGLE_POLLS, 2);
-    fake_view_set_f64(row, WI_SINGLE_AGE, 4);
-    fake_view_set_f64(row, WI_SINGLE_IN_STATE, 1);
+    fake_view_set_text(view, row, WI_TASK_INSTANCE_STATE, "idle");
+    fake_view_set_text(view, row, WI_TASK_INSTANCE_KIND, "connection");
+    fake_view_set_u64(row, WI_TASK_INSTANCE_POLLS, 2);
+    fake_view_set_f64(row, WI_TASK_INSTANCE_AGE, 4);
+    fake_view_set_f64(row, WI_TASK_INSTANCE_IN_STATE, 1);
     return row;
 }
 
@@ -172,7 +172,7 @@ static void a_taken_seat_is_another_row(void **state)
     struct peer *peer = *state;
     struct answer *updates = call(peer, "WatchUpdates");
     size_t heard = hear_from(updates, 0);
-    fake_view_clear(peer->view, WI_SINGLE);
+    fake_view_clear(peer->view, WI_TASK_INSTANCE);
     add_task(peer->view, "c8", UINT64_C(2) << 32 | 3);
     pass(peer, SECOND);
     hear_from(updates, heard);
@@ -318,8 +318,9 @@ static void details_have_both_histograms(void **state)
     struct weir_histogram polls = {.sum = 40000, .max = UINT64_C(200000000000)};
     polls.bucket[weir_histogram_bucket(4000)] = 10;
     polls.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 2;
-    struct wi_row *row = (struct wi_row *)(uintptr_t)wi_process_view_row(peer->view, WI_SINGLE, 0);
-    fake_view_set_histogram(peer->view, row, WI_SINGLE_POLL, &polls);
+    struct wi_row *row =
+        (struct wi_row *)(uintptr_t)wi_process_view_row(peer->view, WI_TASK_INSTANCE, 0);
+    fake_view_set_histogram(peer->view, row, WI_TASK_INSTANCE_POLL, &polls);
     struct answer *answer = details_of(peer, TASK_ID);
     size_t n = 0;
     const uint8_t *bytes = message(answer, 0, &n);
@@ -344,7 +345,7 @@ static void details_have_both_histograms(void **state)
     assert_int_equal(answer_n_messages(answer), 2);
     answer_ended(call(peer, "Resume"), "0");
     assert_int_equal(answer_n_messages(answer), 3);
-    fake_view_clear(peer->view, WI_SINGLE);
+    fake_view_clear(peer->view, WI_TASK_INSTANCE);
     pass(peer, SECOND);
     answer_ended(answer, "0");
 }

@@ -127,7 +127,7 @@ static void compare(void)
         }
     }
     CHECK(tokio_model_live(&model, TOKIO_RESOURCE) == n_resources);
-    for (size_t seat = 0; seat < wi_process_view_n_seats(view, WI_SINGLE); seat++) {
+    for (size_t seat = 0; seat < wi_process_view_n_seats(view, WI_TASK_INSTANCE); seat++) {
         struct wi_task_sample look;
         if (!wi_process_view_task(view, seat, &look)) {
             continue;

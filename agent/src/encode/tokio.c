@@ -328,7 +328,7 @@ static void tokio_put_histogram(struct wi_buffer *buffer, unsigned field,
     static const struct weir_histogram none;
     struct wi_row row = {.id = id};
     const struct weir_histogram *measured =
-        wi_process_view_histogram(view, WI_SINGLE, &row, metric);
+        wi_process_view_histogram(view, WI_TASK_INSTANCE, &row, metric);
     struct wi_hdr_outliers outliers;
     size_t mark = wi_pack_begin(buffer, field);
     size_t raw = wi_pack_begin(buffer, 1);
@@ -347,6 +347,6 @@ void wi_tokio_details(struct wi_buffer *buffer, struct wi_process_view *view, ui
 {
     tokio_put_id(buffer, 1, id);
     tokio_put_time(buffer, 2, now);
-    tokio_put_histogram(buffer, 4, view, id, WI_SINGLE_POLL);
-    tokio_put_histogram(buffer, 5, view, id, WI_SINGLE_DELAY);
+    tokio_put_histogram(buffer, 4, view, id, WI_TASK_INSTANCE_POLL);
+    tokio_put_histogram(buffer, 5, view, id, WI_TASK_INSTANCE_DELAY);
 }

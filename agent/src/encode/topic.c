@@ -131,7 +131,7 @@ static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fiel
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         /* "task" is a word once: of kinds and of single tasks. */
-        bool is_second = kind == WI_SINGLE && (kinds >> WI_TASK & 1U) && !of_fields;
+        bool is_second = kind == WI_TASK_INSTANCE && (kinds >> WI_TASK & 1U) && !of_fields;
         if (!(kinds >> kind & 1U) || is_second) {
             continue;
         }

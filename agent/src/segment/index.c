@@ -114,14 +114,15 @@ static void index_write_shards(void)
 
 static void index_write_table(enum wi_table_id table)
 {
-    uint32_t *slabs = wi_segment_line(table == WI_SENDERS ? WI_SENDERS_LINE : WI_SINGLES_LINE);
+    uint32_t *slabs =
+        wi_segment_line(table == WI_SENDERS ? WI_SENDERS_LINE : WI_TASK_INSTANCES_LINE);
     for (uint32_t s = 0; s < wi_index.n_block_slabs[table]; s++) {
         slabs[s] = wi_segment_line_of(wi_table_slab(table, s)->blocks);
     }
-    for (uint32_t i = 0; table == WI_SINGLES && i < wi_index.n_blocks[table]; i++) {
-        struct wi_single *single = wi_table_at(table, i);
+    for (uint32_t i = 0; table == WI_TASK_INSTANCES && i < wi_index.n_blocks[table]; i++) {
+        struct wi_task_instance *instance = wi_table_at(table, i);
         for (int which = 0; which < 2; which++) {
-            single->self.histogram[which] =
+            instance->self.histogram[which] =
                 wi_segment_line_of(wi_table_histograms(table, i)[which]);
         }
     }

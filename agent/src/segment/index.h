@@ -68,7 +68,7 @@ struct wi_index {
     struct wi_slot_slab *slabs[WI_MAX_SLABS];
     struct wi_shard_entry shards[WI_MAX_SHARDS];
     struct wi_block_slab *senders[WI_MAX_SENDER_SLABS];
-    struct wi_block_slab *singles[WI_MAX_SINGLE_SLABS];
+    struct wi_block_slab *instances[WI_MAX_SINGLE_SLABS];
 };
 
 extern struct wi_index wi_index;

@@ -16,7 +16,7 @@ enum wi_kind {
     WI_AGENT,
     WI_WARNING,
     WI_LOOP,
-    WI_SINGLE, /* a task of its own, beside its kind */
+    WI_TASK_INSTANCE, /* a task of its own, beside its kind */
     WI_SENDER,
     WI_RESOURCE,  /* of another runtime, as it describes it itself */
     WI_OPERATION, /* a wait on such a resource, under way */

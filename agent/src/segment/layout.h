@@ -28,12 +28,12 @@
 #define WI_PROGRAM_MAX     256
 #define WI_HISTOGRAM_LINES (sizeof(struct weir_histogram) / WEIR_LINE)
 
-#define WI_SENDER_SLAB      256 /* senders handed out together */
-#define WI_MAX_SENDER_SLABS 4096
-#define WI_SINGLE_SLAB      64
-#define WI_MAX_SINGLE_SLABS 1024
-#define WI_DEFAULT_SINGLES  4096 /* WEIR_TASKS */
-#define WI_MAX_SINGLES      (WI_SINGLE_SLAB * WI_MAX_SINGLE_SLABS)
+#define WI_SENDER_SLAB        256 /* senders handed out together */
+#define WI_MAX_SENDER_SLABS   4096
+#define WI_TASK_INSTANCE_SLAB 64
+#define WI_MAX_SINGLE_SLABS   1024
+#define WI_DEFAULT_SINGLES    4096 /* WEIR_TASKS */
+#define WI_MAX_SINGLES        (WI_TASK_INSTANCE_SLAB * WI_MAX_SINGLE_SLABS)
 
 /* A slot's way: FREE -> CLAIMED -> READY -> CLOSING -> FREE. Only READY means anything to a reader;
  * in a dead file CLAIMED is an opening that was cut short. */
@@ -102,7 +102,7 @@ struct wi_sender {
 };
 
 /* A single task. Times are ticks, durations nanoseconds. */
-struct wi_single {
+struct wi_task_instance {
     struct { /* written by the thread that runs it */
         uint64_t polls, busy, scheduled, idle;
         uint64_t began;     /* the present poll; 0: it does not run */
@@ -137,7 +137,7 @@ struct wi_table {
     uint32_t n_blocks; /* atomic */
 };
 
-enum wi_table_id { WI_SENDERS, WI_SINGLES, WI_N_TABLES };
+enum wi_table_id { WI_SENDERS, WI_TASK_INSTANCES, WI_N_TABLES };
 
 /* One thread's shard: who has it, and where the index of its chunks lies. */
 struct wi_shard {
@@ -172,7 +172,7 @@ struct wi_header {
     int64_t opened_unix_nanos;  /* of this segment */
     uint64_t limit_bytes;
     uint32_t has_tsc; /* ticks are the processor's time stamp counter, else CLOCK_MONOTONIC */
-    uint32_t max_singles;
+    uint32_t max_instances;
     char name[WEIR_NAME_MAX + 1];
     char program[WI_PROGRAM_MAX];
     char version[32];
@@ -187,7 +187,7 @@ struct wi_header {
     uint64_t cells_refused;
     uint64_t samples_lost;
     uint64_t senders_refused;
-    uint64_t singles_refused;
+    uint64_t instances_refused;
     uint64_t multiplier; /* nanoseconds = ticks * multiplier >> 32 */
     struct wi_table tables[WI_N_TABLES];
     uint32_t id;        /* random, also in the files' names; 0: made by an earlier version */
@@ -201,16 +201,18 @@ struct wi_header {
 #define WI_SHARDS_LINE  (WI_HEADER_BYTES / WEIR_LINE)
 #define WI_SLABS_LINE   (WI_SHARDS_LINE + WI_MAX_SHARDS * sizeof(struct wi_shard) / WEIR_LINE)
 #define WI_SENDERS_LINE (WI_SLABS_LINE + WI_MAX_SLABS * sizeof(uint32_t) / WEIR_LINE)
-#define WI_SINGLES_LINE (WI_SENDERS_LINE + WI_MAX_SENDER_SLABS * sizeof(uint32_t) / WEIR_LINE)
-#define WI_FIRST_LINE   (WI_SINGLES_LINE + WI_MAX_SINGLE_SLABS * sizeof(uint32_t) / WEIR_LINE)
+#define WI_TASK_INSTANCES_LINE                                                                     \
+    (WI_SENDERS_LINE + WI_MAX_SENDER_SLABS * sizeof(uint32_t) / WEIR_LINE)
+#define WI_FIRST_LINE (WI_TASK_INSTANCES_LINE + WI_MAX_SINGLE_SLABS * sizeof(uint32_t) / WEIR_LINE)
 
 _Static_assert(sizeof(struct weir_slot_head) == WEIR_LINE, "the hooks read one line");
 _Static_assert(sizeof(struct weir_cell) == WEIR_LINE, "a cell is one line");
 _Static_assert(sizeof(struct wi_slot) == 3 * WEIR_LINE, "entering and leaving lines apart");
 _Static_assert(sizeof(struct wi_sender) == 2 * WEIR_LINE, "sending and leaving lines apart");
 _Static_assert(sizeof(struct weir_sender) == WEIR_LINE, "the hooks write one line");
-_Static_assert(sizeof(struct wi_single) == 4 * WEIR_LINE, "running and waking lines apart");
-_Static_assert(offsetof(struct wi_single, self) == 2 * WEIR_LINE, "running and waking lines apart");
+_Static_assert(sizeof(struct wi_task_instance) == 4 * WEIR_LINE, "running and waking lines apart");
+_Static_assert(offsetof(struct wi_task_instance, self) == 2 * WEIR_LINE,
+               "running and waking lines apart");
 _Static_assert(sizeof(struct weir_histogram) % WEIR_LINE == 0, "histograms are whole lines");
 _Static_assert(sizeof(struct wi_header) <= WI_HEADER_BYTES, "the header fits its page");
 _Static_assert(WI_FIRST_LINE *WEIR_LINE <= WI_FIRST_RESERVE, "the tables are reserved at once");

@@ -36,7 +36,7 @@ struct segment_wish {
     const char *dir;
     uint64_t limit_bytes;
     uint32_t sampling;
-    uint32_t max_singles;
+    uint32_t max_instances;
     uint64_t start_ticks; /* read while there is a descriptor to read it with */
     bool is_off;
     bool has_early_counts;     /* what was counted before the start is this process's */
@@ -72,7 +72,7 @@ static uint64_t segment_limit(struct segment_wish *wish, uint64_t asked)
     return limit / WI_GRANULE * WI_GRANULE;
 }
 
-static uint32_t segment_singles(struct segment_wish *wish)
+static uint32_t segment_instances(struct segment_wish *wish)
 {
     const char *text = secure_getenv("WEIR_TASKS");
     if (!text || !text[0]) {
@@ -148,7 +148,7 @@ static void segment_wish_read(struct segment_wish *wish, const struct weir_optio
     wish->start_ticks = wi_file_start_ticks(0);
     wish->limit_bytes = segment_limit(wish, options->limit_bytes);
     wish->sampling = segment_sampling(wish, options->latency);
-    wish->max_singles = segment_singles(wish);
+    wish->max_instances = segment_instances(wish);
     segment_note_ignored(wish);
 }
 
@@ -189,11 +189,15 @@ static void segment_header_fill(struct wi_header *header, const struct segment_w
     header->slabs = WI_SLABS_LINE;
     header->tables[WI_SENDERS] = (struct wi_table){
         WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender), 0, 0};
-    header->tables[WI_SINGLES] = (struct wi_table){
-        WI_SINGLES_LINE, WI_MAX_SINGLE_SLABS, WI_SINGLE_SLAB, sizeof(struct wi_single), 0, 0};
+    header->tables[WI_TASK_INSTANCES] = (struct wi_table){WI_TASK_INSTANCES_LINE,
+                                                          WI_MAX_SINGLE_SLABS,
+                                                          WI_TASK_INSTANCE_SLAB,
+                                                          sizeof(struct wi_task_instance),
+                                                          0,
+                                                          0};
     header->has_tsc = weir_clock.has_tsc;
     header->multiplier = __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED);
-    header->max_singles = wish->max_singles;
+    header->max_instances = wish->max_instances;
     header->limit_bytes = limit;
     header->reserved_bytes = reserved;
     header->used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
@@ -542,16 +546,16 @@ static void segment_settle(bool has_adopted)
     if (!has_adopted) {
         wi_slots_zero();
         wi_senders_zero();
-        wi_singles_zero();
+        wi_task_instances_zero();
         header->handles_refused = header->cells_refused = header->samples_lost = 0;
-        header->senders_refused = header->singles_refused = 0;
+        header->senders_refused = header->instances_refused = 0;
     }
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
     wi_segment.free_histograms = wi_segment.spares = NULL;
     wi_index_write();
     wi_slots_settle();
     wi_table_settle(WI_SENDERS);
-    wi_table_settle(WI_SINGLES);
+    wi_table_settle(WI_TASK_INSTANCES);
 }
 
 /* One child only goes on with the counts of a process that has gone: the memory that all of them still
@@ -688,7 +692,7 @@ static enum weir_status segment_start(struct segment_wish *wish, struct weir_err
     wi_segment.pid = getpid();
     wi_segment.session = getsid(0);
     wi_segment.sampling = wish->sampling;
-    wi_segment.max_singles = wish->max_singles;
+    wi_segment.max_instances = wish->max_instances;
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
     return status;
 }

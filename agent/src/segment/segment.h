@@ -65,7 +65,7 @@ struct wi_segment {
     int64_t wall_ahead;  /* of CLOCK_BOOTTIME, when the segment was opened */
     uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
     uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
-    uint32_t max_singles;
+    uint32_t max_instances;
     weir_log_fn log;
     void *log_context;
     bool has_logged_limit;
@@ -202,7 +202,7 @@ void wi_senders_close(uint32_t channel, uint32_t generation);
 /* In a copy that counts anew: messages from before are not the copy's. */
 void wi_slots_zero(void);
 void wi_senders_zero(void);
-void wi_singles_zero(void);
+void wi_task_instances_zero(void);
 
 /* Nanoseconds since the epoch, by the wall's clock as it stood when the segment was opened (wall.h). */
 uint64_t wi_segment_now(void);

@@ -12,12 +12,13 @@ static const struct {
     uint32_t first_line, max_slabs, slab_blocks, block_bytes;
 } shapes[WI_N_TABLES] = {
     [WI_SENDERS] = {WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender)},
-    [WI_SINGLES] = {WI_SINGLES_LINE, WI_MAX_SINGLE_SLABS, WI_SINGLE_SLAB, sizeof(struct wi_single)},
+    [WI_TASK_INSTANCES] = {WI_TASK_INSTANCES_LINE, WI_MAX_SINGLE_SLABS, WI_TASK_INSTANCE_SLAB,
+                           sizeof(struct wi_task_instance)},
 };
 
 static struct wi_block_slab **table_slabs(enum wi_table_id table)
 {
-    return table == WI_SENDERS ? wi_index.senders : wi_index.singles;
+    return table == WI_SENDERS ? wi_index.senders : wi_index.instances;
 }
 
 struct wi_block_slab *wi_table_slab(enum wi_table_id table, uint32_t s)
@@ -35,7 +36,7 @@ struct wi_block *wi_table_block(enum wi_table_id table, uint32_t number)
 {
     unsigned char *at = wi_table_at(table, number);
     size_t offset = table == WI_SENDERS ? offsetof(struct wi_sender, out.block)
-                                        : offsetof(struct wi_single, self.block);
+                                        : offsetof(struct wi_task_instance, self.block);
     return (struct wi_block *)(void *)(at + offset);
 }
 
@@ -122,10 +123,10 @@ static bool table_grow(enum wi_table_id table)
     if (!slab) {
         return false;
     }
-    if (table == WI_SINGLES) {
+    if (table == WI_TASK_INSTANCES) {
         slab->histograms = wi_index_take(2 * n_blocks * sizeof(struct weir_histogram *));
     }
-    uint32_t line = table == WI_SINGLES && !slab->histograms
+    uint32_t line = table == WI_TASK_INSTANCES && !slab->histograms
                         ? 0
                         : wi_segment_take((size_t)n_blocks * shapes[table].block_bytes / WEIR_LINE);
     if (!line) {
@@ -164,7 +165,7 @@ void wi_table_settle(enum wi_table_id table)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t state = wi_table_block(table, i)->state;
         table_link(table, i)->is_listed = 0;
-        if (state == WI_BLOCK_FREE || (state == WI_BLOCK_GONE && table == WI_SINGLES)) {
+        if (state == WI_BLOCK_FREE || (state == WI_BLOCK_GONE && table == WI_TASK_INSTANCES)) {
             wi_table_give_back(table, i);
         }
     }

@@ -283,7 +283,7 @@ static bool updates_begin_phase(struct updates *self, size_t *ret_n)
     } else {
         entries = self->tasks;
         has_room = updates_remember(self, &entries, &self->n_tasks, sizeof(*self->tasks),
-                                    wi_process_view_n_seats(view, WI_SINGLE));
+                                    wi_process_view_n_seats(view, WI_TASK_INSTANCE));
         self->tasks = entries;
         *ret_n = self->n_tasks;
     }

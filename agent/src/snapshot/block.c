@@ -17,10 +17,10 @@
 static const void *block_at(const struct wi_image *image, enum wi_table_id table, size_t i)
 {
     bool is_sender = table == WI_SENDERS;
-    size_t in_slab = is_sender ? WI_SENDER_SLAB : WI_SINGLE_SLAB;
-    size_t bytes = is_sender ? sizeof(struct wi_sender) : sizeof(struct wi_single);
+    size_t in_slab = is_sender ? WI_SENDER_SLAB : WI_TASK_INSTANCE_SLAB;
+    size_t bytes = is_sender ? sizeof(struct wi_sender) : sizeof(struct wi_task_instance);
     size_t n_slabs = is_sender ? WI_MAX_SENDER_SLABS : WI_MAX_SINGLE_SLABS;
-    const uint32_t *slabs = wi_image_at(image, is_sender ? WI_SENDERS_LINE : WI_SINGLES_LINE,
+    const uint32_t *slabs = wi_image_at(image, is_sender ? WI_SENDERS_LINE : WI_TASK_INSTANCES_LINE,
                                         n_slabs * sizeof(uint32_t));
     if (!slabs || i / in_slab >= n_slabs) {
         return NULL;
@@ -59,76 +59,79 @@ static uint64_t block_nanos(const struct wi_collection *collection, uint64_t fro
 }
 
 /* Adds what has gone by since the task came into its state. */
-static void block_bring_up(const struct wi_collection *collection, struct wi_raw_single *single,
-                           uint64_t began, uint64_t rested, uint64_t woken)
+static void block_bring_up(const struct wi_collection *collection,
+                           struct wi_raw_task_instance *instance, uint64_t began, uint64_t rested,
+                           uint64_t woken)
 {
     uint64_t now = collection->now_ticks;
     uint64_t from = woken > rested ? woken : rested;
     from = now && from > now ? now : from; /* woken after the reading */
     if (began) {
-        single->state = WI_RAW_RUNNING;
-        single->in_state = block_nanos(collection, began, now);
-        single->busy += single->in_state;
+        instance->state = WI_RAW_RUNNING;
+        instance->in_state = block_nanos(collection, began, now);
+        instance->busy += instance->in_state;
     } else if (woken) {
-        single->state = WI_RAW_SCHEDULED;
-        single->in_state = block_nanos(collection, from, now);
-        single->scheduled += single->in_state;
-        single->idle += block_nanos(collection, rested, from);
+        instance->state = WI_RAW_SCHEDULED;
+        instance->in_state = block_nanos(collection, from, now);
+        instance->scheduled += instance->in_state;
+        instance->idle += block_nanos(collection, rested, from);
     } else {
-        single->state = WI_RAW_IDLE;
-        single->in_state = block_nanos(collection, rested, now);
-        single->idle += single->in_state;
+        instance->state = WI_RAW_IDLE;
+        instance->in_state = block_nanos(collection, rested, now);
+        instance->idle += instance->in_state;
     }
 }
 
 /* Returns false when its hooks were at it meanwhile: the times and the sums would not fit. */
-static bool block_single(const struct wi_collection *collection, const struct wi_single *block,
-                         struct wi_raw_single *single)
+static bool block_instance(const struct wi_collection *collection,
+                           const struct wi_task_instance *block,
+                           struct wi_raw_task_instance *instance)
 {
     uint64_t began = LOAD(block->run.began);
     uint64_t rested = LOAD(block->run.rested);
     uint64_t woken = LOAD(block->wake.woken);
-    single->generation = LOAD(block->self.block.generation);
+    instance->generation = LOAD(block->self.block.generation);
     uint32_t state = LOAD(block->self.block.state);
-    single->polls = LOAD(block->run.polls);
-    single->busy = LOAD(block->run.busy);
-    single->scheduled = LOAD(block->run.scheduled);
-    single->idle = LOAD(block->run.idle);
-    single->wakes = LOAD(block->wake.wakes);
-    single->self_wakes = LOAD(block->wake.self_wakes);
-    single->waits_for = LOAD(block->run.waits_for);
-    single->kind = LOAD(block->self.kind);
-    single->kind_generation = LOAD(block->self.kind_generation);
+    instance->polls = LOAD(block->run.polls);
+    instance->busy = LOAD(block->run.busy);
+    instance->scheduled = LOAD(block->run.scheduled);
+    instance->idle = LOAD(block->run.idle);
+    instance->wakes = LOAD(block->wake.wakes);
+    instance->self_wakes = LOAD(block->wake.self_wakes);
+    instance->waits_for = LOAD(block->run.waits_for);
+    instance->kind = LOAD(block->self.kind);
+    instance->kind_generation = LOAD(block->self.kind_generation);
     uint64_t spawned = LOAD(block->self.spawned);
     uint64_t done = LOAD(block->self.done);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    bool is_whole = LOAD(block->self.block.generation) == single->generation &&
+    bool is_whole = LOAD(block->self.block.generation) == instance->generation &&
                     LOAD(block->run.began) == began && LOAD(block->run.rested) == rested &&
                     LOAD(block->wake.woken) == woken && LOAD(block->self.block.state) == state;
     if (state == WI_BLOCK_GONE) {
-        single->state = WI_RAW_DONE;
-        single->in_state = block_nanos(collection, done, collection->now_ticks);
-        single->age = block_nanos(collection, spawned, done);
+        instance->state = WI_RAW_DONE;
+        instance->in_state = block_nanos(collection, done, collection->now_ticks);
+        instance->age = block_nanos(collection, spawned, done);
     } else {
-        single->age = block_nanos(collection, spawned, collection->now_ticks);
-        block_bring_up(collection, single, began, rested, woken);
+        instance->age = block_nanos(collection, spawned, collection->now_ticks);
+        block_bring_up(collection, instance, began, rested, woken);
     }
-    single->generation = state == WI_BLOCK_FREE ? 0 : single->generation;
+    instance->generation = state == WI_BLOCK_FREE ? 0 : instance->generation;
     return is_whole;
 }
 
-bool wi_collect_single(const struct wi_collection *collection, size_t i,
-                       struct wi_raw_single *ret_single)
+bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
+                              struct wi_raw_task_instance *ret_instance)
 {
-    const struct wi_single *block = block_at(&collection->image, WI_SINGLES, i);
-    memset(ret_single, 0, sizeof(*ret_single));
+    const struct wi_task_instance *block = block_at(&collection->image, WI_TASK_INSTANCES, i);
+    memset(ret_instance, 0, sizeof(*ret_instance));
     if (!block) {
         return false;
     }
     uint32_t generation = LOAD(block->self.block.generation);
-    for (int try = 0; try < BLOCK_TRIES && !block_single(collection, block, ret_single); try++) {
+    for (int try = 0; try < BLOCK_TRIES && !block_instance(collection, block, ret_instance);
+         try++) {
     }
-    return ret_single->generation != 0 && ret_single->generation == generation;
+    return ret_instance->generation != 0 && ret_instance->generation == generation;
 }
 
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
@@ -138,10 +141,10 @@ void wi_collect_label(const struct wi_collection *collection, enum wi_table_id t
     bool is_sender = table == WI_SENDERS;
     const char *at = !block      ? ""
                      : is_sender ? ((const struct wi_sender *)block)->in.label
-                                 : ((const struct wi_single *)block)->label;
+                                 : ((const struct wi_task_instance *)block)->label;
     size_t most = !block      ? 1
                   : is_sender ? sizeof(((const struct wi_sender *)block)->in.label)
-                              : sizeof(((const struct wi_single *)block)->label);
+                              : sizeof(((const struct wi_task_instance *)block)->label);
     char text[WEIR_LINE + 1];
     size_t n = 0;
     do {
@@ -151,10 +154,10 @@ void wi_collect_label(const struct wi_collection *collection, enum wi_table_id t
     wi_text_clean(ret_text, room, text);
 }
 
-bool wi_collect_single_histogram(const struct wi_collection *collection, size_t i, unsigned which,
-                                 struct weir_histogram *ret_histogram)
+bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,
+                                        unsigned which, struct weir_histogram *ret_histogram)
 {
-    const struct wi_single *block = block_at(&collection->image, WI_SINGLES, i);
+    const struct wi_task_instance *block = block_at(&collection->image, WI_TASK_INSTANCES, i);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
     return block && wi_collect_add(&collection->image, LOAD(block->self.histogram[which & 1U]),
                                    ret_histogram);

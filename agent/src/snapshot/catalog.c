@@ -7,7 +7,7 @@
 #define CATALOG_ALL(n) ((UINT64_C(1) << (n)) - 1)
 
 /* Of single tasks what comes after their source is another runtime's. */
-#define CATALOG_SINGLE (UINT64_C(1) << WI_SINGLE_TASK_ID)
+#define CATALOG_SINGLE (UINT64_C(1) << WI_TASK_INSTANCE_TASK_ID)
 
 static const struct wi_catalog segments = {.fields = {
                                                [WI_CHANNEL] = CATALOG_ALL(WI_CHANNEL_N_METRICS),
@@ -19,7 +19,7 @@ static const struct wi_catalog segments = {.fields = {
                                                [WI_AGENT] = CATALOG_ALL(WI_AGENT_N_METRICS),
                                                [WI_WARNING] = CATALOG_ALL(WI_WARNING_N_METRICS),
                                                [WI_LOOP] = CATALOG_ALL(WI_LOOP_N_METRICS),
-                                               [WI_SINGLE] = CATALOG_SINGLE - 1,
+                                               [WI_TASK_INSTANCE] = CATALOG_SINGLE - 1,
                                                [WI_SENDER] = CATALOG_ALL(WI_SENDER_N_METRICS),
                                            }};
 

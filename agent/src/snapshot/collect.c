@@ -135,8 +135,9 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
                                              struct weir_error *ret_error)
 {
     static const uint32_t most[WI_N_TABLES] = {WI_MAX_SENDER_SLABS, WI_MAX_SINGLE_SLABS};
-    static const uint32_t slab[WI_N_TABLES] = {WI_SENDER_SLAB, WI_SINGLE_SLAB};
-    static const size_t bytes[WI_N_TABLES] = {sizeof(struct wi_sender), sizeof(struct wi_single)};
+    static const uint32_t slab[WI_N_TABLES] = {WI_SENDER_SLAB, WI_TASK_INSTANCE_SLAB};
+    static const size_t bytes[WI_N_TABLES] = {sizeof(struct wi_sender),
+                                              sizeof(struct wi_task_instance)};
     const struct wi_image *image = &collection->image;
     for (int t = 0; t < WI_N_TABLES; t++) {
         const struct wi_table *table = &collect_header(image)->tables[t];

@@ -47,16 +47,16 @@ struct wi_raw_sender {
     bool is_gone;
 };
 
-enum wi_single_state { WI_RAW_IDLE, WI_RAW_SCHEDULED, WI_RAW_RUNNING, WI_RAW_DONE };
+enum wi_task_instance_state { WI_RAW_IDLE, WI_RAW_SCHEDULED, WI_RAW_RUNNING, WI_RAW_DONE };
 
 /* What was found in the block of a single task: durations in nanoseconds, up to the reading. */
-struct wi_raw_single {
+struct wi_raw_task_instance {
     uint64_t polls, busy, scheduled, idle, wakes, self_wakes;
     uint64_t in_state, age; /* of a task that is done: since then; how long it lived */
-    uint64_t waits_for;     /* as in struct wi_single */
+    uint64_t waits_for;     /* as in struct wi_task_instance */
     uint32_t generation;
     uint32_t kind, kind_generation;
-    enum wi_single_state state;
+    enum wi_task_instance_state state;
 };
 
 void wi_collection_finish(struct wi_collection *collection);
@@ -76,16 +76,16 @@ const struct weir_slot_head *wi_collect_head(const struct wi_collection *collect
  * was taken by another just now. */
 bool wi_collect_sender(const struct wi_collection *collection, size_t i,
                        struct wi_raw_sender *ret_sender);
-bool wi_collect_single(const struct wi_collection *collection, size_t i,
-                       struct wi_raw_single *ret_single);
+bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
+                              struct wi_raw_task_instance *ret_instance);
 
 /* The label of a block of that generation, cleaned; "" for none, or when it has another by now. */
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
                       char *ret_text, size_t room);
 
 /* A single task's polls (0) or delays (1). Returns false when it has none. */
-bool wi_collect_single_histogram(const struct wi_collection *collection, size_t i, unsigned which,
-                                 struct weir_histogram *ret_histogram);
+bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,
+                                        unsigned which, struct weir_histogram *ret_histogram);
 
 /* Adds a histogram that lies at a line up. Returns false when none does. */
 bool wi_collect_add(const struct wi_image *image, uint32_t line, struct weir_histogram *sum);

@@ -34,7 +34,7 @@ static const struct wi_metric warning_metrics[] = {
 static const struct wi_metric loop_metrics[] = {
 #include "loop.def"
 };
-static const struct wi_metric single_metrics[] = {
+static const struct wi_metric instance_metrics[] = {
 #include "single.def"
 };
 static const struct wi_metric sender_metrics[] = {
@@ -63,7 +63,7 @@ static const struct wi_metric_table tables[WI_N_KINDS] = {
     TABLE(WI_AGENT, "agent", agent_metrics),
     TABLE(WI_WARNING, "warning", warning_metrics),
     TABLE(WI_LOOP, "loop", loop_metrics),
-    TABLE(WI_SINGLE, "task", single_metrics),
+    TABLE(WI_TASK_INSTANCE, "task", instance_metrics),
     TABLE(WI_SENDER, "sender", sender_metrics),
     TABLE(WI_RESOURCE, "resource", resource_metrics),
     TABLE(WI_OPERATION, "operation", operation_metrics),
@@ -97,7 +97,7 @@ int wi_metric_find(enum wi_kind kind, const char *field)
 const char *wi_kind_name(enum wi_kind kind)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
-    return kind == WI_SINGLE ? "single_task" : table ? table->name : "";
+    return kind == WI_TASK_INSTANCE ? "single_task" : table ? table->name : "";
 }
 
 const char *wi_unit_name(enum wi_unit unit)

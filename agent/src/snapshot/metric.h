@@ -92,10 +92,10 @@ enum wi_loop_metric {
     WI_LOOP_N_METRICS
 };
 #undef WEIR_METRIC
-#define WEIR_METRIC(symbol, ...) WI_SINGLE_##symbol,
-enum wi_single_metric {
+#define WEIR_METRIC(symbol, ...) WI_TASK_INSTANCE_##symbol,
+enum wi_task_instance_metric {
 #include "single.def"
-    WI_SINGLE_N_METRICS
+    WI_TASK_INSTANCE_N_METRICS
 };
 #undef WEIR_METRIC
 #define WEIR_METRIC(symbol, ...) WI_SENDER_##symbol,
@@ -134,7 +134,7 @@ const struct wi_metric_table *wi_metric_table(enum wi_kind kind);
 /* The index of a field ("depth"; "size" is a second name of a channel's depth), or -1. */
 int wi_metric_find(enum wi_kind kind, const char *field);
 
-/* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "single_task".
+/* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "instance_task".
  * "" past WI_N_KINDS. Owns: static. */
 const char *wi_kind_name(enum wi_kind kind);
 

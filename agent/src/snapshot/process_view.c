@@ -112,7 +112,7 @@ void wi_process_view_close(struct wi_process_view *view)
         free(view->order[kind]);
     }
     free(view->senders);
-    free(view->singles);
+    free(view->instances);
     free(view->slots);
     free(view->generations);
     wi_history_writer_close(view);
@@ -277,7 +277,7 @@ enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t 
         status = wi_process_view_meet_senders(view, ret_error);
     }
     if (status == WEIR_OK) {
-        status = wi_process_view_meet_singles(view, ret_error);
+        status = wi_process_view_meet_task_instances(view, ret_error);
     }
     if (status != WEIR_OK) {
         /* What was collected is half new: show nothing rather than a mixture. */

@@ -152,11 +152,11 @@ static void view_build_task(struct wi_process_view *view, size_t id, struct wi_r
         put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
         put_u64(row, WI_TASK_SINGLE_SCHEDULED, more->scheduled);
         put_u64(row, WI_TASK_SINGLE_IDLE, more->idle);
-        put_u64(row, WI_TASK_POLLS, more->high[SINGLE_POLLS]);
-        put_nanos(row, WI_TASK_BUSY, more->high[SINGLE_BUSY]);
-        put_nanos(row, WI_TASK_SCHEDULED, more->high[SINGLE_SCHEDULED]);
-        put_nanos(row, WI_TASK_IDLE, more->high[SINGLE_IDLE]);
-        put_u64(row, WI_TASK_WAKES, more->high[SINGLE_WAKES]);
+        put_u64(row, WI_TASK_POLLS, more->high[INSTANCE_POLLS]);
+        put_nanos(row, WI_TASK_BUSY, more->high[INSTANCE_BUSY]);
+        put_nanos(row, WI_TASK_SCHEDULED, more->high[INSTANCE_SCHEDULED]);
+        put_nanos(row, WI_TASK_IDLE, more->high[INSTANCE_IDLE]);
+        put_u64(row, WI_TASK_WAKES, more->high[INSTANCE_WAKES]);
     }
     if (slot->source) {
         put_text(row, WI_TASK_SOURCE, slot->source);
@@ -290,7 +290,7 @@ static uint64_t view_memory(const struct wi_process_view *view)
            view->n_slots * sizeof(struct view_slot) + view->n_ages * sizeof(struct wi_age) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
            view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
-           view->room_blocks[WI_SINGLES] * sizeof(struct view_single) +
+           view->room_blocks[WI_TASK_INSTANCES] * sizeof(struct view_task_instance) +
            view->writer.n_marks * sizeof(struct view_mark) + view->self.heap_bytes;
 }
 
@@ -337,9 +337,9 @@ static void view_build_agent(struct wi_process_view *view, struct wi_row *row)
     put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
     put_u64(row, WI_AGENT_SENDERS_REFUSED,
             __atomic_load_n(&header->senders_refused, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_SINGLES, view->n_order[WI_SINGLE]);
+    put_u64(row, WI_AGENT_SINGLES, view->n_order[WI_TASK_INSTANCE]);
     put_u64(row, WI_AGENT_SINGLES_REFUSED,
-            __atomic_load_n(&header->singles_refused, __ATOMIC_RELAXED));
+            __atomic_load_n(&header->instances_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_CLAMPED, view->collection.clamped);
     put_u64(row, WI_AGENT_MEMORY, view_memory(view));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
@@ -380,8 +380,8 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *const_vie
     size_t id = view->order[kind][i];
     if (kind == WI_SENDER) {
         wi_process_view_build_sender(view, id, &view->rows[kind]);
-    } else if (kind == WI_SINGLE) {
-        wi_process_view_build_single(view, id, &view->rows[kind]);
+    } else if (kind == WI_TASK_INSTANCE) {
+        wi_process_view_build_task_instance(view, id, &view->rows[kind]);
     } else {
         view_build(view, id, &view->rows[kind]);
     }
@@ -390,9 +390,9 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *const_vie
 
 size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind)
 {
-    if (kind == WI_SINGLE) {
-        size_t n = view->collection.n_blocks[WI_SINGLES];
-        return n < view->room_blocks[WI_SINGLES] ? n : view->room_blocks[WI_SINGLES];
+    if (kind == WI_TASK_INSTANCE) {
+        size_t n = view->collection.n_blocks[WI_TASK_INSTANCES];
+        return n < view->room_blocks[WI_TASK_INSTANCES] ? n : view->room_blocks[WI_TASK_INSTANCES];
     }
     size_t n = view->collection.n;
     return n < view->n_slots ? n : view->n_slots;
@@ -429,11 +429,11 @@ const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *v
     size_t id = (size_t)(row->id & UINT32_MAX);
     bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||
                   (kind == WI_LOOP && metric == WI_LOOP_LATENESS);
-    if (kind == WI_SINGLE) {
-        return id < view->room_blocks[WI_SINGLES] &&
-                       view->singles[id].generation == row->id >> 32 &&
-                       wi_collect_single_histogram(&view->collection, id, metric == WI_SINGLE_DELAY,
-                                                   &view->scratch)
+    if (kind == WI_TASK_INSTANCE) {
+        return id < view->room_blocks[WI_TASK_INSTANCES] &&
+                       view->instances[id].generation == row->id >> 32 &&
+                       wi_collect_task_instance_histogram(
+                           &view->collection, id, metric == WI_TASK_INSTANCE_DELAY, &view->scratch)
                    ? &view->scratch
                    : NULL;
     }

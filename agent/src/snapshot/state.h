@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of a process view, for the files that make it up: process_view.c (life, refresh), senders.c and
- * singles.c (what has a table of its own), tick.c (what moves on with time) and rows.c (what is shown).
+ * task_instances.c (what has a table of its own), tick.c (what moves on with time) and rows.c (what is shown).
  * Not for anybody else.
  */
 #ifndef WI_SNAPSHOT_STATE_H
@@ -31,14 +31,21 @@ struct view_waits {
 };
 
 /* Sums over the single tasks of a kind. */
-enum { SINGLE_POLLS, SINGLE_BUSY, SINGLE_SCHEDULED, SINGLE_IDLE, SINGLE_WAKES, N_SINGLE_SUMS };
+enum {
+    INSTANCE_POLLS,
+    INSTANCE_BUSY,
+    INSTANCE_SCHEDULED,
+    INSTANCE_IDLE,
+    INSTANCE_WAKES,
+    N_INSTANCE_SUMS
+};
 
 /* What channels with senders and kinds with single tasks have beside the rest. */
 struct view_more {
     uint64_t senders, gone, orphaned, orphaned_bytes;
     uint64_t running, scheduled, idle;
-    uint64_t sum[N_SINGLE_SUMS];
-    uint64_t high[N_SINGLE_SUMS]; /* counters never fall, whatever a reading missed */
+    uint64_t sum[N_INSTANCE_SUMS];
+    uint64_t high[N_INSTANCE_SUMS]; /* counters never fall, whatever a reading missed */
 };
 
 /* A sender's row, and a single task's. Generation 0: none is shown. */
@@ -47,7 +54,7 @@ struct view_sender {
     char name[WEIR_SENDER_LABEL_MAX + 1];
 };
 
-struct view_single {
+struct view_task_instance {
     uint32_t generation;
     bool has_rates;
     char name[WEIR_TASK_LABEL_MAX + 1];
@@ -86,7 +93,7 @@ struct wi_process_view {
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
     struct view_sender *senders;
-    struct view_single *singles;
+    struct view_task_instance *instances;
     size_t room_blocks[WI_N_TABLES];
     size_t n_more;
     size_t n_seen;               /* slots at the last refresh that met them all */
@@ -166,15 +173,16 @@ const struct wi_row *wi_provider_row(struct wi_process_view *view, enum wi_kind 
 /* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,
                                               struct weir_error *ret_error);
-enum weir_status wi_process_view_meet_singles(struct wi_process_view *view,
-                                              struct weir_error *ret_error);
+enum weir_status wi_process_view_meet_task_instances(struct wi_process_view *view,
+                                                     struct weir_error *ret_error);
 
 /* Their rates. */
-void wi_process_view_tick_singles(struct wi_process_view *view, double seconds);
+void wi_process_view_tick_task_instances(struct wi_process_view *view, double seconds);
 
 /* Their rows, by the index of their blocks. */
 void wi_process_view_build_sender(const struct wi_process_view *view, size_t i, struct wi_row *row);
-void wi_process_view_build_single(struct wi_process_view *view, size_t i, struct wi_row *row);
+void wi_process_view_build_task_instance(struct wi_process_view *view, size_t i,
+                                         struct wi_row *row);
 
 /* What a channel or a kind has beside the rest; NULL: the slot is another's by now, or no memory. */
 struct view_more *wi_process_view_more(struct wi_process_view *view, size_t id, uint32_t generation,

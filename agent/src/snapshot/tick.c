@@ -144,7 +144,7 @@ void wi_process_view_tick(struct wi_process_view *view)
             view_tick_slot(view, view->order[kind][i], seconds);
         }
     }
-    wi_process_view_tick_singles(view, seconds);
+    wi_process_view_tick_task_instances(view, seconds);
     bool is_self = wi_source_is_self(view->source);
     if (wi_process_view_state(view) == WI_STATE_RUNNING && (is_self || view->facts.is_seen)) {
         wi_process_read(&view->process, is_self ? 0 : view->facts.pid);

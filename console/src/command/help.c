@@ -26,7 +26,7 @@ static void help_kinds(void)
 {
     fputs("\nkinds of rows, and KIND in topics:\n       ", stdout);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        if (kind != WI_SINGLE) {
+        if (kind != WI_TASK_INSTANCE) {
             printf(" %s", wi_metric_table((enum wi_kind)kind)->name);
         }
     }

@@ -204,7 +204,7 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
             lint_add(view, (struct wi_warning){.severity = severities[lint],
                                                .kind = lint_names[lint],
                                                .has_row = true,
-                                               .row_kind = WI_SINGLE,
+                                               .row_kind = WI_TASK_INSTANCE,
                                                .row_id = item->serial,
                                                .subject = item->name ? item->name : "",
                                                .text = text,

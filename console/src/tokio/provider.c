@@ -92,44 +92,44 @@ static void view_task(const struct tokio_view *view, uint32_t index, struct wi_r
     enum wc_task_state state = wc_store_task_state(item, &since);
     row->id = item->serial;
     row->name = view_name(item);
-    put_text(row, WI_SINGLE_STATE, states[state]);
+    put_text(row, WI_TASK_INSTANCE_STATE, states[state]);
     if (task->spawn_site != WC_STORE_NONE) {
-        put_text(row, WI_SINGLE_KIND, store->spawn_sites[task->spawn_site].name);
+        put_text(row, WI_TASK_INSTANCE_KIND, store->spawn_sites[task->spawn_site].name);
     }
     if (task->operation != WC_STORE_NONE && state == WC_TASK_IDLE) {
         const struct wc_operation *operation =
             &store->items[WC_SORT_OPERATION].item[task->operation].u.operation;
-        put_text(row, WI_SINGLE_WAITS_FOR,
+        put_text(row, WI_TASK_INSTANCE_WAITS_FOR,
                  view_name(view_item(store, WC_SORT_RESOURCE, operation->resource)));
     }
     if (since && store->now >= since) {
-        put_nanos(row, WI_SINGLE_IN_STATE, (uint64_t)(store->now - since));
+        put_nanos(row, WI_TASK_INSTANCE_IN_STATE, (uint64_t)(store->now - since));
     }
     if (item->created) {
-        put_nanos(row, WI_SINGLE_AGE, times.age);
-        put_nanos(row, WI_SINGLE_IDLE, times.idle);
+        put_nanos(row, WI_TASK_INSTANCE_AGE, times.age);
+        put_nanos(row, WI_TASK_INSTANCE_IDLE, times.idle);
     }
-    put_u64(row, WI_SINGLE_POLLS, task->polled.polls);
-    put_nanos(row, WI_SINGLE_BUSY, times.busy);
-    put_nanos(row, WI_SINGLE_SCHEDULED, times.scheduled);
-    put_u64(row, WI_SINGLE_WAKES, task->wakes);
-    put_u64(row, WI_SINGLE_SELF_WAKES, task->self_wakes);
+    put_u64(row, WI_TASK_INSTANCE_POLLS, task->polled.polls);
+    put_nanos(row, WI_TASK_INSTANCE_BUSY, times.busy);
+    put_nanos(row, WI_TASK_INSTANCE_SCHEDULED, times.scheduled);
+    put_u64(row, WI_TASK_INSTANCE_WAKES, task->wakes);
+    put_u64(row, WI_TASK_INSTANCE_SELF_WAKES, task->self_wakes);
     if (task->has_rates) {
-        put_f64(row, WI_SINGLE_POLL_RATE, task->poll_rate);
-        put_f64(row, WI_SINGLE_UTILISATION, task->utilisation);
+        put_f64(row, WI_TASK_INSTANCE_POLL_RATE, task->poll_rate);
+        put_f64(row, WI_TASK_INSTANCE_UTILISATION, task->utilisation);
     }
     if (detail && detail->has[0]) {
-        view_histogram_rows(row, WI_SINGLE_POLL, &detail->hdr[0]);
+        view_histogram_rows(row, WI_TASK_INSTANCE_POLL, &detail->hdr[0]);
     }
     if (detail && detail->has[1]) {
-        view_histogram_rows(row, WI_SINGLE_DELAY, &detail->hdr[1]);
+        view_histogram_rows(row, WI_TASK_INSTANCE_DELAY, &detail->hdr[1]);
     }
-    put_text(row, WI_SINGLE_SOURCE, item->source);
-    put_u64(row, WI_SINGLE_TASK_ID, task->number ? task->number : item->id);
-    put_u64(row, WI_SINGLE_WAKERS,
+    put_text(row, WI_TASK_INSTANCE_SOURCE, item->source);
+    put_u64(row, WI_TASK_INSTANCE_TASK_ID, task->number ? task->number : item->id);
+    put_u64(row, WI_TASK_INSTANCE_WAKERS,
             task->waker_clones > task->waker_drops ? task->waker_clones - task->waker_drops : 0);
-    put_text(row, WI_SINGLE_TARGET, wc_store_target(store, item->metadata));
-    put_text(row, WI_SINGLE_FIELDS, item->text);
+    put_text(row, WI_TASK_INSTANCE_TARGET, wc_store_target(store, item->metadata));
+    put_text(row, WI_TASK_INSTANCE_FIELDS, item->text);
 }
 
 static void view_place(const struct wc_store *store, size_t index, struct wi_row *row)
@@ -287,7 +287,7 @@ static size_t view_count(const void *context, enum wi_kind kind)
 {
     const struct wc_store *store = &((const struct tokio_view *)context)->store;
     switch (kind) {
-    case WI_SINGLE:
+    case WI_TASK_INSTANCE:
         return store->n_shown[WC_SORT_TASK];
     case WI_RESOURCE:
         return store->n_shown[WC_SORT_RESOURCE];
@@ -307,7 +307,7 @@ static void view_row(void *context, enum wi_kind kind, size_t i, struct wi_row *
     const struct tokio_view *view = context;
     const struct wc_store *store = &view->store;
     switch (kind) {
-    case WI_SINGLE:
+    case WI_TASK_INSTANCE:
         view_task(view, store->shown[WC_SORT_TASK][i], row);
         break;
     case WI_RESOURCE:
@@ -349,12 +349,12 @@ static const struct weir_histogram *view_histogram(void *context, enum wi_kind k
     struct tokio_view *view = context;
     const struct wc_items *tasks = &view->store.items[WC_SORT_TASK];
     const struct wc_store *store = &view->store;
-    for (size_t i = 0; kind == WI_SINGLE && i < store->n_shown[WC_SORT_TASK]; i++) {
+    for (size_t i = 0; kind == WI_TASK_INSTANCE && i < store->n_shown[WC_SORT_TASK]; i++) {
         const struct wc_item *item = &tasks->item[store->shown[WC_SORT_TASK][i]];
         if (item->serial != row->id) {
             continue;
         }
-        int which = metric == WI_SINGLE_DELAY;
+        int which = metric == WI_TASK_INSTANCE_DELAY;
         view_want(view, item->id);
         const struct wc_store_detail *detail = wc_store_detail(store, item->id);
         return detail && detail->has[which] ? &detail->hdr[which].buckets : NULL;
@@ -467,15 +467,15 @@ static const struct wi_catalog_words catalog_words[] = {
      "since."},
     {WI_TASK, WI_TASK_SOURCE, NULL, "where they are spawned",
      "The source line that spawns the tasks."},
-    {WI_SINGLE, WI_SINGLE_KIND, NULL, "where it is spawned",
+    {WI_TASK_INSTANCE, WI_TASK_INSTANCE_KIND, NULL, "where it is spawned",
      "The kind of tasks that it belongs to: those that are spawned at one place."},
-    {WI_SINGLE, WI_SINGLE_WAITS_FOR, NULL, "what it waits for",
+    {WI_TASK_INSTANCE, WI_TASK_INSTANCE_WAITS_FOR, NULL, "what it waits for",
      "The resource of the operation that the task waits in; no value when Tokio tells of none."},
-    {WI_SINGLE, WI_SINGLE_SOURCE, NULL, "where it is spawned",
+    {WI_TASK_INSTANCE, WI_TASK_INSTANCE_SOURCE, NULL, "where it is spawned",
      "The source line that spawns the task."},
-    {WI_SINGLE, WI_SINGLE_POLL, NULL, "polls measured",
+    {WI_TASK_INSTANCE, WI_TASK_INSTANCE_POLL, NULL, "polls measured",
      "Length of a poll, while the details are open; as precise as Tokio measures, to 1 %."},
-    {WI_SINGLE, WI_SINGLE_DELAY, NULL, "delays measured",
+    {WI_TASK_INSTANCE, WI_TASK_INSTANCE_DELAY, NULL, "delays measured",
      "Time from a wake to the poll that it led to, while the details are open."},
 };
 
@@ -492,7 +492,7 @@ static const struct wi_catalog catalog = {
                         BIT(WI_TASK_SINGLE_IDLE) | BIT(WI_TASK_POLLS) | BIT(WI_TASK_BUSY) |
                         BIT(WI_TASK_SCHEDULED) | BIT(WI_TASK_IDLE) | BIT(WI_TASK_WAKES),
             [WI_WARNING] = BIT(WI_WARNING_N_METRICS) - 1,
-            [WI_SINGLE] = BIT(WI_SINGLE_FIELDS + 1) - 1,
+            [WI_TASK_INSTANCE] = BIT(WI_TASK_INSTANCE_FIELDS + 1) - 1,
             [WI_RESOURCE] = BIT(WI_RESOURCE_N_METRICS) - 1,
             [WI_OPERATION] = BIT(WI_OPERATION_N_METRICS) - 1,
         },

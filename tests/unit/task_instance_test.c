@@ -37,8 +37,8 @@ static void look(void)
 
 static const struct wi_value *value(const char *label, int metric)
 {
-    for (size_t i = 0; i < wi_process_view_count(view, WI_SINGLE); i++) {
-        const struct wi_row *row = wi_process_view_row(view, WI_SINGLE, i);
+    for (size_t i = 0; i < wi_process_view_count(view, WI_TASK_INSTANCE); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_TASK_INSTANCE, i);
         if (strcmp(row->name, label) == 0) {
             return &row->value[metric];
         }
@@ -88,33 +88,36 @@ static void goes_through_its_states(const char *dir)
     struct weir_task task;
     weir_task_open(&task, kind, "c1");
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "scheduled") && is("c1", WI_SINGLE_KIND, "connection"));
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "scheduled") &&
+          is("c1", WI_TASK_INSTANCE_KIND, "connection"));
     weir_task_poll(&task);
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "running"));
-    CHECK(u64("c1", WI_SINGLE_POLLS) == 1);
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "running"));
+    CHECK(u64("c1", WI_TASK_INSTANCE_POLLS) == 1);
     weir_task_waits_for_semaphore(&task, semaphore);
     weir_task_polled(&task);
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "idle") && is("c1", WI_SINGLE_WAITS_FOR, "slots"));
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "idle") &&
+          is("c1", WI_TASK_INSTANCE_WAITS_FOR, "slots"));
     weir_task_wake(&task);
     weir_task_wake(&task);
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "scheduled") && u64("c1", WI_SINGLE_WAKES) == 2);
-    CHECK(u64("c1", WI_SINGLE_SELF_WAKES) == 0);
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "scheduled") && u64("c1", WI_TASK_INSTANCE_WAKES) == 2);
+    CHECK(u64("c1", WI_TASK_INSTANCE_SELF_WAKES) == 0);
     weir_task_poll(&task);
     weir_task_wake(&task); /* by itself, while it runs */
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "running"));
-    CHECK(value("c1", WI_SINGLE_WAITS_FOR)->type == WI_ABSENT);
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "running"));
+    CHECK(value("c1", WI_TASK_INSTANCE_WAITS_FOR)->type == WI_ABSENT);
     weir_task_polled(&task);
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "scheduled") && u64("c1", WI_SINGLE_SELF_WAKES) == 1);
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "scheduled") &&
+          u64("c1", WI_TASK_INSTANCE_SELF_WAKES) == 1);
     CHECK(kind_f64(WI_TASK_SINGLE_SCHEDULED) == 1 && kind_f64(WI_TASK_SINGLE_IDLE) == 0);
     weir_task_close(&task, WEIR_OUTCOME_OK);
     CHECK(!task.kind && !task.row);
     look();
-    CHECK(is("c1", WI_SINGLE_STATE, "done"));
+    CHECK(is("c1", WI_TASK_INSTANCE_STATE, "done"));
     CHECK(kind_f64(WI_TASK_SINGLE_SCHEDULED) == 0);
     CHECK(kind_f64(WI_TASK_POLLS) == 2 && kind_f64(WI_TASK_WAKES) == 3);
     CHECK(kind_f64(WI_TASK_SPAWNED) == 1 && kind_f64(WI_TASK_FINISHED_OK) == 1);
@@ -141,7 +144,8 @@ static void times_are_those_of_the_clock(const char *dir)
     }
     look();
     double all = (double)wi_clock_monotonic() / 1e9 - before;
-    const int metrics[3] = {WI_SINGLE_BUSY, WI_SINGLE_SCHEDULED, WI_SINGLE_IDLE};
+    const int metrics[3] = {WI_TASK_INSTANCE_BUSY, WI_TASK_INSTANCE_SCHEDULED,
+                            WI_TASK_INSTANCE_IDLE};
     double sum = 0;
     for (int i = 0; i < 3; i++) {
         double got = f64("c1", metrics[i]);
@@ -150,15 +154,16 @@ static void times_are_those_of_the_clock(const char *dir)
         CHECK(got < all - (inside[0] + inside[1] + inside[2] - inside[i]) * 0.999);
     }
     CHECK(sum <= all * 1.001);
-    CHECK(fabs(sum - f64("c1", WI_SINGLE_AGE)) < 0.001 * sum + 1e-5);
-    CHECK(u64("c1", WI_SINGLE_POLL) == 5 && u64("c1", WI_SINGLE_DELAY) == 5);
-    CHECK(f64("c1", WI_SINGLE_POLL_P50) > 0.0035 && f64("c1", WI_SINGLE_POLL_MAX) >= 0.004);
-    CHECK(f64("c1", WI_SINGLE_DELAY_P50) > 0.0017);
+    CHECK(fabs(sum - f64("c1", WI_TASK_INSTANCE_AGE)) < 0.001 * sum + 1e-5);
+    CHECK(u64("c1", WI_TASK_INSTANCE_POLL) == 5 && u64("c1", WI_TASK_INSTANCE_DELAY) == 5);
+    CHECK(f64("c1", WI_TASK_INSTANCE_POLL_P50) > 0.0035 &&
+          f64("c1", WI_TASK_INSTANCE_POLL_MAX) >= 0.004);
+    CHECK(f64("c1", WI_TASK_INSTANCE_DELAY_P50) > 0.0017);
     double high = kind_f64(WI_TASK_BUSY);
     weir_task_close(&task, WEIR_OUTCOME_OK);
     look();
     CHECK(kind_f64(WI_TASK_BUSY) >= high);
-    CHECK(fabs(kind_f64(WI_TASK_BUSY) - f64("c1", WI_SINGLE_BUSY)) < 1e-9);
+    CHECK(fabs(kind_f64(WI_TASK_BUSY) - f64("c1", WI_TASK_INSTANCE_BUSY)) < 1e-9);
     wi_process_view_close(view);
 }
 
@@ -174,7 +179,7 @@ static void those_without_a_row_count_in_their_kind(const char *dir)
         weir_task_polled(&tasks[i]);
     }
     look();
-    CHECK(wi_process_view_count(view, WI_SINGLE) == 3);
+    CHECK(wi_process_view_count(view, WI_TASK_INSTANCE) == 3);
     CHECK(kind_f64(WI_TASK_SPAWNED) == 5 && kind_f64(WI_TASK_RUNS) == 5);
     CHECK(wi_process_view_row(view, WI_AGENT, 0)->value[WI_AGENT_SINGLES_REFUSED].u.u64 == 2);
     /* A row that is free again is another's. */
@@ -182,7 +187,8 @@ static void those_without_a_row_count_in_their_kind(const char *dir)
     struct weir_task later;
     weir_task_open(&later, kind, "later");
     look();
-    CHECK(wi_process_view_count(view, WI_SINGLE) == 3 && u64("later", WI_SINGLE_POLLS) == 0);
+    CHECK(wi_process_view_count(view, WI_TASK_INSTANCE) == 3 &&
+          u64("later", WI_TASK_INSTANCE_POLLS) == 0);
     for (int i = 0; i < 5; i++) {
         weir_task_close(&tasks[i], WEIR_OUTCOME_OK); /* [1] a second time: counts nothing */
     }
@@ -201,9 +207,9 @@ static void done_tasks_are_shown_for_a_while(const char *dir)
     weir_task_open(&task, kind, "short");
     weir_task_close(&task, WEIR_OUTCOME_OK);
     look();
-    CHECK(is("short", WI_SINGLE_STATE, "done"));
+    CHECK(is("short", WI_TASK_INSTANCE_STATE, "done"));
     uint64_t until = wi_clock_monotonic() + 20 * SECOND;
-    while (wi_process_view_count(view, WI_SINGLE) > 0) {
+    while (wi_process_view_count(view, WI_TASK_INSTANCE) > 0) {
         CHECK(wi_clock_monotonic() < until);
         CHECK(wi_process_view_refresh(view, ++now, &error) == WEIR_OK);
     }
@@ -238,15 +244,16 @@ static void reads_at_any_moment_fit(const char *dir)
             double sum = kind_f64(WI_TASK_BUSY);
             CHECK(sum >= last);
             last = sum;
-            double parts = f64("busy", WI_SINGLE_BUSY) + f64("busy", WI_SINGLE_SCHEDULED) +
-                           f64("busy", WI_SINGLE_IDLE);
-            CHECK(parts <= f64("busy", WI_SINGLE_AGE) + 1e-3);
+            double parts = f64("busy", WI_TASK_INSTANCE_BUSY) +
+                           f64("busy", WI_TASK_INSTANCE_SCHEDULED) +
+                           f64("busy", WI_TASK_INSTANCE_IDLE);
+            CHECK(parts <= f64("busy", WI_TASK_INSTANCE_AGE) + 1e-3);
         }
     }
     __atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
     pthread_join(waker, NULL);
     look();
-    CHECK(u64("busy", WI_SINGLE_POLLS) == 20000 && kind_f64(WI_TASK_RUNS) == 20000);
+    CHECK(u64("busy", WI_TASK_INSTANCE_POLLS) == 20000 && kind_f64(WI_TASK_RUNS) == 20000);
     wi_process_view_close(view);
 }
 

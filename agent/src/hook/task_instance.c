@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Single tasks. The state is not kept but follows from three times: a poll that has begun and not ended
+ * is running, a wake that no poll has taken is scheduled, else it is idle. So waking needs no lock and
+ * cannot leave a wrong state behind.
+ */
+#include "hook/thread.h"
+#include "segment/file.h"
+
+#include <string.h>
+
+#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
+#define LOAD(place)         __atomic_load_n(&(place), __ATOMIC_RELAXED)
+
+static uint64_t instance_nanos(uint64_t from, uint64_t to)
+{
+    return to > from ? weir_ticks_to_nanos(to - from) : 0;
+}
+
+/* The row of a task; NULL: it has none. */
+static struct wi_task_instance *instance_of(const struct weir_task *task)
+{
+    void *row = task->row;
+    return row && wi_table_is(WI_TASK_INSTANCES, task->number, row) ? row : NULL;
+}
+
+static void instance_measure(uint32_t number, unsigned which, uint64_t nanos)
+{
+    wi_sample_measure(LOAD(wi_table_histograms(WI_TASK_INSTANCES, number)[which]), nanos);
+}
+
+/* A time of 0 means none. */
+static uint64_t instance_now(void)
+{
+    return weir_ticks() | 1;
+}
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+/* Histograms stay with the block: the next task has them, too. */
+static void instance_histograms(uint32_t number)
+{
+    struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, number);
+    struct weir_histogram **histograms = wi_table_histograms(WI_TASK_INSTANCES, number);
+    for (int which = 0; which < 2; which++) {
+        if (histograms[which]) {
+            wi_words_zero(histograms[which], sizeof(struct weir_histogram));
+        } else {
+            STORE(histograms[which], wi_segment_take_histogram());
+            STORE(instance->self.histogram[which], wi_segment_line_of(histograms[which]));
+        }
+    }
+}
+
+/* The lock is held. */
+static void instance_open(struct weir_task *task, uint32_t kind, const char *label)
+{
+    uint32_t taken = wi_table_take(WI_TASK_INSTANCES, wi_segment.max_instances);
+    if (!taken) {
+        __atomic_fetch_add(&wi_segment_header()->instances_refused, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, taken - 1);
+    char clean[sizeof(instance->label)] = "";
+    if (label) {
+        wi_text_clean(clean, sizeof(clean), label);
+    }
+    STORE(instance->self.block.state, WI_BLOCK_FREE);
+    __atomic_fetch_add(&instance->self.block.generation, 1, __ATOMIC_ACQ_REL);
+    wi_words_zero(&instance->run, sizeof(instance->run));
+    wi_words_zero(&instance->wake, sizeof(instance->wake));
+    instance_histograms(taken - 1);
+    for (size_t i = 0; i < sizeof(clean); i++) {
+        STORE(instance->label[i], clean[i]);
+    }
+    uint64_t now = instance_now();
+    STORE(instance->self.kind, kind);
+    STORE(instance->self.kind_generation, wi_index_slot(kind)->generation);
+    STORE(instance->self.opened_at, wi_segment_now());
+    STORE(instance->self.spawned, now);
+    STORE(instance->self.done, 0);
+    STORE(instance->run.rested, now);
+    STORE(instance->wake.woken, now);
+    __atomic_store_n(&instance->self.block.state, WI_BLOCK_OPEN, __ATOMIC_RELEASE);
+    task->row = (struct weir_task_row *)(void *)instance;
+    task->number = taken - 1;
+}
+
+void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind, const char *label)
+{
+    memset(ret_task, 0, sizeof(*ret_task));
+    if (!kind || !wi_slot_counts()) {
+        return;
+    }
+    ret_task->kind = kind;
+    ret_task->pending = weir_task_spawn(kind);
+    if (!wi_segment_counts() || !wi_segment_lock()) {
+        return;
+    }
+    uint32_t id = wi_index_id(&kind->head);
+    if (id != UINT32_MAX && wi_index_slot(id)->state == WI_SLOT_READY) {
+        instance_open(ret_task, id, label);
+    }
+    wi_segment_unlock();
+}
+
+/* ---- wake, poll ---------------------------------------------------------------------------- */
+
+void weir_task_wake(struct weir_task *task)
+{
+    struct wi_task_instance *instance = instance_of(task);
+    if (!instance || !wi_segment_counts()) {
+        return;
+    }
+    uint64_t none = 0;
+    __atomic_compare_exchange_n(&instance->wake.woken, &none, instance_now(), false,
+                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&instance->wake.wakes, 1, __ATOMIC_RELAXED);
+    if (weir_self.shard && LOAD(instance->run.began) &&
+        LOAD(instance->run.shard) == weir_self.shard) {
+        __atomic_fetch_add(&instance->wake.self_wakes, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* Ends the time since the last poll: idle until the task was woken, scheduled since. A wake that came
+ * while it ran counts from the end of that run. Returns how long it was scheduled. */
+static uint64_t instance_rested(struct wi_task_instance *instance, uint64_t woken, uint64_t now)
+{
+    uint64_t rested = LOAD(instance->run.rested);
+    uint64_t from = !woken ? now : woken > rested ? woken : rested;
+    uint64_t delay = instance_nanos(from, now);
+    wi_word_add(&instance->run.idle, instance_nanos(rested, from));
+    wi_word_add(&instance->run.scheduled, delay);
+    return delay;
+}
+
+static void instance_poll(struct wi_task_instance *instance, uint32_t number, uint64_t now)
+{
+    uint64_t woken = __atomic_exchange_n(&instance->wake.woken, 0, __ATOMIC_ACQ_REL);
+    uint64_t delay = instance_rested(instance, woken, now);
+    if (woken) {
+        instance_measure(number, 1, delay);
+    }
+    STORE(instance->run.shard, weir_self.shard);
+    STORE(instance->run.waits_for, 0);
+    wi_word_add(&instance->run.polls, 1);
+    __atomic_store_n(&instance->run.began, now, __ATOMIC_RELEASE);
+}
+
+void weir_task_poll(struct weir_task *task)
+{
+    struct wi_task_instance *instance = instance_of(task);
+    task->running = weir_task_begin(task->kind, task->pending);
+    task->pending = 0;
+    task->is_running = 1;
+    if (instance && wi_segment_counts() && !LOAD(instance->run.began)) {
+        instance_poll(instance, task->number, instance_now());
+    }
+}
+
+static void instance_polled(struct wi_task_instance *instance, uint32_t number, uint64_t now)
+{
+    uint64_t nanos = instance_nanos(LOAD(instance->run.began), now);
+    wi_word_add(&instance->run.busy, nanos);
+    instance_measure(number, 0, nanos);
+    STORE(instance->run.rested, now);
+    __atomic_store_n(&instance->run.began, 0, __ATOMIC_RELEASE);
+}
+
+void weir_task_polled(struct weir_task *task)
+{
+    struct wi_task_instance *instance = instance_of(task);
+    weir_task_end(task->kind, task->running);
+    task->running = 0;
+    task->is_running = 0;
+    if (instance && wi_segment_counts() && LOAD(instance->run.began)) {
+        instance_polled(instance, task->number, instance_now());
+    }
+}
+
+static void instance_waits_for(struct weir_task *task, const struct weir_slot_head *head)
+{
+    struct wi_task_instance *instance = instance_of(task);
+    if (instance && wi_segment_counts()) {
+        STORE(instance->run.waits_for,
+              head ? (uint64_t)head->generation << 32 | (1 + (head->id & ~WEIR_ID_SHARED)) : 0);
+    }
+}
+
+void weir_task_waits_for_channel(struct weir_task *task, const struct weir_channel *channel)
+{
+    instance_waits_for(task, channel ? &channel->head : NULL);
+}
+
+void weir_task_waits_for_semaphore(struct weir_task *task, const struct weir_semaphore *semaphore)
+{
+    instance_waits_for(task, semaphore ? &semaphore->head : NULL);
+}
+
+/* ---- close --------------------------------------------------------------------------------- */
+
+/* Its kind goes on with its totals. First GONE, then the totals: a reader that has them already does not
+ * count the task, too. */
+static void instance_close(struct wi_task_instance *instance, uint32_t number,
+                           struct weir_task_kind *kind)
+{
+    uint64_t now = instance_now();
+    if (LOAD(instance->run.began)) {
+        instance_polled(instance, number, now);
+    } else {
+        (void)instance_rested(instance, LOAD(instance->wake.woken), now);
+    }
+    STORE(instance->self.done, now);
+    uint32_t from = WI_BLOCK_OPEN;
+    if (!__atomic_compare_exchange_n(&instance->self.block.state, &from, WI_BLOCK_GONE, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        return;
+    }
+    struct wi_slot *slot = (struct wi_slot *)(void *)kind;
+    const uint64_t totals[4] = {LOAD(instance->run.polls), LOAD(instance->run.busy),
+                                LOAD(instance->run.scheduled), LOAD(instance->run.idle)};
+    for (int i = 0; i < 4; i++) {
+        __atomic_fetch_add(&slot->in.rejects[i], totals[i], __ATOMIC_SEQ_CST);
+    }
+    __atomic_fetch_add(&slot->in.other, LOAD(instance->wake.wakes), __ATOMIC_SEQ_CST);
+    wi_table_give_back(WI_TASK_INSTANCES, number);
+}
+
+void weir_task_close(struct weir_task *task, enum weir_outcome outcome)
+{
+    struct wi_task_instance *instance = instance_of(task);
+    if (task->kind && wi_slot_counts()) {
+        if (instance) {
+            instance_close(instance, task->number, task->kind);
+        }
+        if (task->is_running) {
+            weir_task_end(task->kind, task->running);
+        }
+        weir_task_finish(task->kind, outcome);
+    }
+    memset(task, 0, sizeof(*task));
+}
+
+/* ---- for the segment ----------------------------------------------------------------------- */
+
+void wi_task_instances_zero(void)
+{
+    uint32_t n = wi_index.n_blocks[WI_TASK_INSTANCES];
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, i);
+        instance->run.polls = instance->run.busy = instance->run.scheduled = instance->run.idle = 0;
+        instance->wake.wakes = instance->wake.self_wakes = 0;
+        for (int which = 0; which < 2; which++) {
+            struct weir_histogram *histogram = wi_table_histograms(WI_TASK_INSTANCES, i)[which];
+            if (histogram) {
+                memset(histogram, 0, sizeof(*histogram));
+            }
+        }
+    }
+}
