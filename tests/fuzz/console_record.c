@@ -6,7 +6,7 @@
  */
 #include "fuzz.h"
 #include "record/format.h"
-#include "record/player.h"
+#include "record/replay.h"
 #include "record/reader.h"
 
 #include <string.h>
@@ -130,15 +130,15 @@ ssize_t pread(int fd, void *bytes, size_t n, off_t at)
 
 /* ---- looks ------------------------------------------------------------------------------------ */
 
-static void check_tape(const struct wc_tape *tape)
+static void check_frame(const struct wc_frame *frame)
 {
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        const struct wc_tape_table *table = &tape->tables[kind];
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        const struct wc_frame_table *table = &frame->tables[kind];
         for (size_t i = 0; i < table->n_rows; i++) {
             const Weir__V1__Row *row = table->rows[i];
             FUZZ_CHECK(i == 0 || table->rows[i - 1]->id < row->id);
             FUZZ_CHECK(row->n_values <= table->n_columns);
-            FUZZ_CHECK(wc_tape_row(table, row->id) == row);
+            FUZZ_CHECK(wc_frame_row(table, row->id) == row);
             for (size_t k = 0; k < row->n_histograms; k++) {
                 FUZZ_CHECK(row->histograms[k]->n_bounds == row->histograms[k]->n_counts);
             }
@@ -164,36 +164,36 @@ static bool row_is_known(const Weir__V1__Row *row)
 }
 
 /* Of what a later weir may say of a row a step tells nothing. */
-static bool tape_is_known(const struct wc_tape *tape)
+static bool frame_is_known(const struct wc_frame *frame)
 {
     bool is_known = true;
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        for (size_t i = 0; i < tape->tables[kind].n_rows; i++) {
-            is_known &= row_is_known(tape->tables[kind].rows[i]);
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        for (size_t i = 0; i < frame->tables[kind].n_rows; i++) {
+            is_known &= row_is_known(frame->tables[kind].rows[i]);
         }
     }
     return is_known;
 }
 
 /* The step from the look before to this one, applied to the one before, is this one. */
-static void check_step(const uint8_t *before, size_t n_before, const struct wc_tape *tape,
+static void check_step(const uint8_t *before, size_t n_before, const struct wc_frame *frame,
                        const uint8_t *packed, size_t n_packed)
 {
-    struct wc_tape old;
+    struct wc_frame old;
     size_t n;
-    wc_tape_init(&old);
+    wc_frame_init(&old);
     Weir__V1__Update *update = weir__v1__update__unpack(NULL, n_before, before);
-    FUZZ_CHECK(update && wc_tape_set(&old, update));
-    if (wc_tape_is_like(&old, tape) && tape_is_known(&old) && tape_is_known(tape)) {
-        uint8_t *bytes = wc_tape_step(&old, tape, &n);
+    FUZZ_CHECK(update && wc_frame_set(&old, update));
+    if (wc_frame_is_like(&old, frame) && frame_is_known(&old) && frame_is_known(frame)) {
+        uint8_t *bytes = wc_frame_step(&old, frame, &n);
         Weir__V1__Step *step = weir__v1__step__unpack(NULL, n, bytes);
         free(bytes);
-        FUZZ_CHECK(step && wc_tape_apply(&old, step));
-        bytes = wc_tape_pack(&old, &n);
+        FUZZ_CHECK(step && wc_frame_apply(&old, step));
+        bytes = wc_frame_pack(&old, &n);
         FUZZ_CHECK(is_same(bytes, n, packed, n_packed));
         free(bytes);
     }
-    wc_tape_finish(&old);
+    wc_frame_finish(&old);
 }
 
 struct look {
@@ -204,7 +204,7 @@ struct look {
 
 /* Every look that was read is found again; of several at one moment the last. */
 static void check_seeks(struct wc_reader *reader, const struct look *looks, size_t n_looks,
-                        struct wc_tape *tape)
+                        struct wc_frame *frame)
 {
     for (size_t i = n_looks; i-- > 0;) {
         uint64_t at;
@@ -213,9 +213,9 @@ static void check_seeks(struct wc_reader *reader, const struct look *looks, size
                              : looks[i + 1].at == looks[i].at) {
             continue;
         }
-        FUZZ_CHECK(wc_reader_seek(reader, looks[i].at, tape, &at));
+        FUZZ_CHECK(wc_reader_seek(reader, looks[i].at, frame, &at));
         FUZZ_CHECK(at == looks[i].at);
-        uint8_t *bytes = wc_tape_pack(tape, &n);
+        uint8_t *bytes = wc_frame_pack(frame, &n);
         FUZZ_CHECK(is_same(bytes, n, looks[i].bytes, looks[i].n));
         free(bytes);
     }
@@ -224,25 +224,25 @@ static void check_seeks(struct wc_reader *reader, const struct look *looks, size
 static void read_all(struct wc_reader *reader)
 {
     struct look looks[LOOKS];
-    struct wc_tape tape;
+    struct wc_frame frame;
     size_t n = 0;
     uint64_t at = 0;
-    wc_tape_init(&tape);
+    wc_frame_init(&frame);
     /* A reader that could be opened has a first look. */
-    FUZZ_CHECK(wc_reader_seek(reader, 0, &tape, &at));
+    FUZZ_CHECK(wc_reader_seek(reader, 0, &frame, &at));
     bool has_look = true;
     while (has_look && n < LOOKS) {
         FUZZ_CHECK(at <= wc_reader_length(reader) && (n == 0 || looks[n - 1].at <= at));
-        check_tape(&tape);
+        check_frame(&frame);
         looks[n].at = at;
-        looks[n].bytes = wc_tape_pack(&tape, &looks[n].n);
+        looks[n].bytes = wc_frame_pack(&frame, &looks[n].n);
         if (n > 0) {
-            check_step(looks[n - 1].bytes, looks[n - 1].n, &tape, looks[n].bytes, looks[n].n);
+            check_step(looks[n - 1].bytes, looks[n - 1].n, &frame, looks[n].bytes, looks[n].n);
         }
         n++;
-        has_look = n < LOOKS && wc_reader_next(reader, &tape, &at);
+        has_look = n < LOOKS && wc_reader_next(reader, &frame, &at);
     }
-    check_seeks(reader, looks, n, &tape);
+    check_seeks(reader, looks, n, &frame);
     for (size_t i = 0; i < n; i++) {
         free(looks[i].bytes);
     }
@@ -252,7 +252,7 @@ static void read_all(struct wc_reader *reader)
             weir__v1__series__free_unpacked(series, NULL);
         }
     }
-    wc_tape_finish(&tape);
+    wc_frame_finish(&frame);
 }
 
 /* ---- answers ---------------------------------------------------------------------------------- */
@@ -270,7 +270,7 @@ static void check_update(Weir__V1__Update *taken_update, size_t n_tables)
     weir__v1__update__free_unpacked(taken_update, NULL);
 }
 
-static void ask_watch(struct wc_player *player)
+static void ask_watch(struct wc_replay *replay)
 {
     Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
     Weir__V1__Query all = WEIR__V1__QUERY__INIT, some = WEIR__V1__QUERY__INIT;
@@ -287,19 +287,19 @@ static void ask_watch(struct wc_player *player)
     some.equals = (char *)"a";
     some.columns = columns;
     some.n_columns = 3;
-    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WC_PLAYER_ALL, 0);
-    wc_player_watch(player, &request);
+    wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WC_REPLAY_ALL, 0);
+    wc_replay_watch(replay, &request);
     for (int i = 0; i < 3; i++) {
-        wc_player_seek(player, (uint64_t)(2 - i) * UINT64_C(3000000000));
-        check_update(wc_player_take_update(player), 2);
+        wc_replay_seek(replay, (uint64_t)(2 - i) * UINT64_C(3000000000));
+        check_update(wc_replay_take_update(replay), 2);
     }
-    wc_player_step(player, 0);
-    while ((series = wc_player_take_series(player)) != NULL) {
+    wc_replay_step(replay, 0);
+    while ((series = wc_replay_take_series(replay)) != NULL) {
         weir__v1__series__free_unpacked(series, NULL);
     }
 }
 
-static void ask_topics(struct wc_player *player)
+static void ask_topics(struct wc_replay *replay)
 {
     char *topics[] = {(char *)"game/#"};
     Weir__V1__SubscribeRequest request = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
@@ -307,10 +307,10 @@ static void ask_topics(struct wc_player *player)
     request.topics = topics;
     request.n_topics = 1;
     request.changes_only = true;
-    if (wc_player_subscribe(player, &request, NULL) != WC_OK) {
+    if (wc_replay_subscribe(replay, &request, NULL) != WC_OK) {
         return;
     }
-    for (int i = 0; i < LOOKS && (lines = wc_player_take_lines(player)) != NULL; i++) {
+    for (int i = 0; i < LOOKS && (lines = wc_replay_take_lines(replay)) != NULL; i++) {
         weir__v1__lines__free_unpacked(lines, NULL);
     }
 }
@@ -318,15 +318,15 @@ static void ask_topics(struct wc_player *player)
 static void ask_all(void)
 {
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
-    struct wc_player *player = NULL;
-    FUZZ_CHECK(wc_player_open(file.path, &player, NULL) == WC_OK);
-    ask_watch(player);
-    ask_topics(player);
-    wc_player_seek(player, UINT64_MAX);
-    wc_player_snapshot(player, &request);
-    check_update(wc_player_take_update(player), WC_TAPE_KINDS);
-    FUZZ_CHECK(wc_player_is_complete(player));
-    wc_player_close(player);
+    struct wc_replay *replay = NULL;
+    FUZZ_CHECK(wc_replay_open(file.path, &replay, NULL) == WC_OK);
+    ask_watch(replay);
+    ask_topics(replay);
+    wc_replay_seek(replay, UINT64_MAX);
+    wc_replay_snapshot(replay, &request);
+    check_update(wc_replay_take_update(replay), WC_FRAME_KINDS);
+    FUZZ_CHECK(wc_replay_is_complete(replay));
+    wc_replay_close(replay);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

@@ -30,7 +30,7 @@
 
 static char path[] = "/tmp/weir-record-XXXXXX";
 
-/* What was written, look by look, as wc_tape_pack has it. */
+/* What was written, look by look, as wc_frame_pack has it. */
 static struct {
     uint8_t *bytes;
     size_t n;
@@ -182,12 +182,12 @@ static void record(int looks, bool is_closed)
     struct wc_writer *writer = writer_new(true);
     for (int i = 0; i < looks; i++) {
         Weir__V1__Update *update = update_new(i);
-        struct wc_tape tape;
-        wc_tape_init(&tape);
-        assert_true(wc_tape_set(&tape, update_copy(update)));
+        struct wc_frame frame;
+        wc_frame_init(&frame);
+        assert_true(wc_frame_set(&frame, update_copy(update)));
         free(expected[i].bytes);
-        expected[i].bytes = wc_tape_pack(&tape, &expected[i].n);
-        wc_tape_finish(&tape);
+        expected[i].bytes = wc_frame_pack(&frame, &expected[i].n);
+        wc_frame_finish(&frame);
         assert_int_equal(wc_writer_look(writer, update, &error), WC_OK);
     }
     assert_int_equal(wc_writer_looks(writer), looks);
@@ -220,10 +220,10 @@ static void store(const uint8_t *bytes, size_t n)
     close(fd);
 }
 
-static bool is_as_written(const struct wc_tape *tape, size_t look)
+static bool is_as_written(const struct wc_frame *frame, size_t look)
 {
     size_t n;
-    uint8_t *bytes = wc_tape_pack(tape, &n);
+    uint8_t *bytes = wc_frame_pack(frame, &n);
     bool is_same = n == expected[look].n && memcmp(bytes, expected[look].bytes, n) == 0;
     free(bytes);
     return is_same;
@@ -235,23 +235,23 @@ static int read_all(char *ret_notice, size_t room)
 {
     struct wc_reader *reader = NULL;
     struct wc_error error = {0};
-    struct wc_tape tape;
+    struct wc_frame frame;
     uint64_t at = 0;
     int n = 0;
     if (wc_reader_open(path, &reader, &error) != WC_OK) {
         assert_int_equal(error.code, WC_MISMATCH);
         return -1;
     }
-    wc_tape_init(&tape);
-    bool has_look = wc_reader_seek(reader, 0, &tape, &at);
+    wc_frame_init(&frame);
+    bool has_look = wc_reader_seek(reader, 0, &frame, &at);
     while (has_look) {
         assert_int_equal(at, (uint64_t)n * (uint64_t)SECOND);
-        assert_true(is_as_written(&tape, (size_t)n));
+        assert_true(is_as_written(&frame, (size_t)n));
         n++;
-        has_look = wc_reader_next(reader, &tape, &at);
+        has_look = wc_reader_next(reader, &frame, &at);
     }
     snprintf(ret_notice, room, "%s", wc_reader_notice(reader));
-    wc_tape_finish(&tape);
+    wc_frame_finish(&frame);
     wc_reader_close(reader);
     return n;
 }
@@ -268,26 +268,26 @@ static void what_is_written_is_read(void **state)
 static void any_moment_is_found(void **state)
 {
     struct wc_reader *reader = NULL;
-    struct wc_tape tape;
+    struct wc_frame frame;
     uint64_t at;
     (void)state;
     record(TEST_LOOKS, true);
     assert_int_equal(wc_reader_open(path, &reader, NULL), WC_OK);
     assert_int_equal(wc_reader_length(reader), (TEST_LOOKS - 1) * SECOND);
     assert_int_equal(wc_reader_looks(reader), TEST_LOOKS);
-    wc_tape_init(&tape);
+    wc_frame_init(&frame);
     for (int i = 0; i < 400; i++) {
         uint32_t look = random_below(TEST_LOOKS);
         uint64_t within = random_below(2) ? 0 : (uint64_t)SECOND - 1;
-        assert_true(wc_reader_seek(reader, look * (uint64_t)SECOND + within, &tape, &at));
+        assert_true(wc_reader_seek(reader, look * (uint64_t)SECOND + within, &frame, &at));
         assert_int_equal(at, look * (uint64_t)SECOND);
-        assert_true(is_as_written(&tape, look));
+        assert_true(is_as_written(&frame, look));
     }
-    assert_true(wc_reader_seek(reader, UINT64_MAX, &tape, &at));
-    assert_true(is_as_written(&tape, TEST_LOOKS - 1));
+    assert_true(wc_reader_seek(reader, UINT64_MAX, &frame, &at));
+    assert_true(is_as_written(&frame, TEST_LOOKS - 1));
     assert_int_equal(wc_reader_peek(reader), UINT64_MAX);
-    assert_false(wc_reader_next(reader, &tape, &at));
-    wc_tape_finish(&tape);
+    assert_false(wc_reader_next(reader, &frame, &at));
+    wc_frame_finish(&frame);
     wc_reader_close(reader);
 }
 
@@ -391,12 +391,12 @@ static void a_full_disk_loses_nothing(void **state)
     enum wc_exit code = WC_OK;
     while (code == WC_OK && written < 60) {
         Weir__V1__Update *update = update_new(written);
-        struct wc_tape tape;
-        wc_tape_init(&tape);
-        assert_true(wc_tape_set(&tape, update_copy(update)));
+        struct wc_frame frame;
+        wc_frame_init(&frame);
+        assert_true(wc_frame_set(&frame, update_copy(update)));
         free(expected[written].bytes);
-        expected[written].bytes = wc_tape_pack(&tape, &expected[written].n);
-        wc_tape_finish(&tape);
+        expected[written].bytes = wc_frame_pack(&frame, &expected[written].n);
+        wc_frame_finish(&frame);
         code = wc_writer_look(writer, update, &error);
         written += code == WC_OK;
     }
@@ -477,7 +477,7 @@ static void made_key(void)
 static int made_looks(void)
 {
     struct wc_reader *reader = NULL;
-    struct wc_tape tape;
+    struct wc_frame frame;
     uint64_t at;
     int n = 0;
     deflateEnd(&made.stream);
@@ -485,12 +485,12 @@ static int made_looks(void)
     if (wc_reader_open(path, &reader, NULL) != WC_OK) {
         return -1;
     }
-    wc_tape_init(&tape);
-    for (bool has = wc_reader_seek(reader, 0, &tape, &at); has;
-         has = wc_reader_next(reader, &tape, &at)) {
+    wc_frame_init(&frame);
+    for (bool has = wc_reader_seek(reader, 0, &frame, &at); has;
+         has = wc_reader_next(reader, &frame, &at)) {
         n++;
     }
-    wc_tape_finish(&tape);
+    wc_frame_finish(&frame);
     wc_reader_close(reader);
     return n;
 }
@@ -546,7 +546,7 @@ static void damage_ends_what_is_before_it(void **state)
     static const uint8_t zeros[64];
     Weir__V1__Step step = WEIR__V1__STEP__INIT;
     struct wc_reader *reader = NULL;
-    struct wc_tape tape;
+    struct wc_frame frame;
     uint64_t at = 9;
     size_t n;
     (void)state;
@@ -564,33 +564,33 @@ static void damage_ends_what_is_before_it(void **state)
     store(made.bytes, made.n);
 
     assert_int_equal(wc_reader_open(path, &reader, NULL), WC_OK);
-    wc_tape_init(&tape);
-    assert_true(wc_reader_seek(reader, 4, &tape, &at)); /* nobody has come upon the damage yet */
+    wc_frame_init(&frame);
+    assert_true(wc_reader_seek(reader, 4, &frame, &at)); /* nobody has come upon the damage yet */
     assert_int_equal(at, 4);
-    assert_true(wc_reader_seek(reader, 2, &tape, &at));
+    assert_true(wc_reader_seek(reader, 2, &frame, &at));
     assert_int_equal(at, 1);
-    assert_int_equal(tape.unix_nanos, 77);
-    uint8_t *before = wc_tape_pack(&tape, &n);
+    assert_int_equal(frame.unix_nanos, 77);
+    uint8_t *before = wc_frame_pack(&frame, &n);
     assert_int_equal(wc_reader_length(reader), 1);
     char notice[64];
     snprintf(notice, sizeof(notice), "damaged at byte %zu", damage);
     assert_non_null(strstr(wc_reader_notice(reader), notice));
-    assert_true(wc_reader_seek(reader, UINT64_MAX, &tape, &at));
+    assert_true(wc_reader_seek(reader, UINT64_MAX, &frame, &at));
     assert_int_equal(at, 1);
     wc_reader_close(reader);
 
     assert_int_equal(wc_reader_open(path, &reader, NULL), WC_OK);
-    assert_true(wc_reader_seek(reader, 0, &tape, &at));
-    assert_true(wc_reader_next(reader, &tape, &at));
-    assert_false(wc_reader_next(reader, &tape, &at));
+    assert_true(wc_reader_seek(reader, 0, &frame, &at));
+    assert_true(wc_reader_next(reader, &frame, &at));
+    assert_false(wc_reader_next(reader, &frame, &at));
     assert_int_equal(at, 1);
     size_t n_after;
-    uint8_t *after = wc_tape_pack(&tape, &n_after);
+    uint8_t *after = wc_frame_pack(&frame, &n_after);
     assert_int_equal(n_after, n);
     assert_memory_equal(after, before, n);
     free(after);
     free(before);
-    wc_tape_finish(&tape);
+    wc_frame_finish(&frame);
     wc_reader_close(reader);
 }
 

@@ -78,7 +78,7 @@ static struct wc_link *open_recording(void)
         wc_link_open(&target, &link, &error) != WC_OK) {
         fail_msg("%s", error.text);
     }
-    assert_non_null(wc_link_player(link));
+    assert_non_null(wc_link_replay(link));
     return link;
 }
 
@@ -247,7 +247,7 @@ static void a_snapshot_is_of_the_end_or_of_a_moment(void **state)
         assert_int_equal(update->tables[0]->total, CHANNELS);
         assert_int_equal(update->tables[0]->rows[0]->values[WI_CHANNEL_DEPTH]->u64, i ? 12 : 29);
         weir__v1__update__free_unpacked(update, NULL);
-        wc_player_seek(wc_link_player(recording), 12 * SECOND / 10 + 5);
+        wc_replay_seek(wc_link_replay(recording), 12 * SECOND / 10 + 5);
     }
     wc_link_close(recording);
     wc_link_close(live);
@@ -271,7 +271,7 @@ static void topics_go_through_all_looks(void **state)
     request.n_topics = 2;
     for (int changes = 0; changes < 2; changes++) {
         request.changes_only = changes;
-        wc_player_seek(wc_link_player(recording), 0);
+        wc_replay_seek(wc_link_replay(recording), 0);
         assert_int_equal(wc_link_subscribe(recording, &request, &error), WC_OK);
         Weir__V1__Lines *lines;
         uint64_t n = 0;
@@ -306,69 +306,69 @@ static void it_plays_by_the_clock(void **state)
 {
     Weir__V1__Query query = WEIR__V1__QUERY__INIT, *queries[] = {&query};
     Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
-    struct wc_player *player = NULL;
+    struct wc_replay *replay = NULL;
     struct wc_playback playback;
     Weir__V1__Update *update;
     (void)state;
     struct wc_link *live = open_live();
     record(live, 101);
-    assert_int_equal(wc_player_open(path, &player, NULL), WC_OK);
+    assert_int_equal(wc_replay_open(path, &replay, NULL), WC_OK);
     query.kind = WEIR__V1__KIND__KIND_CHANNEL;
     query.filter = (char *)"channel0";
     request.queries = queries;
     request.n_queries = 1;
 
-    wc_player_watch(player, &request);
+    wc_replay_watch(replay, &request);
     uint64_t start = now_nanos();
-    assert_int_equal(depth_of(wc_player_take_update(player)), 0);
-    assert_null(wc_player_take_update(player));
-    wc_player_step(player, start + SECOND);
+    assert_int_equal(depth_of(wc_replay_take_update(replay)), 0);
+    assert_null(wc_replay_take_update(replay));
+    wc_replay_step(replay, start + SECOND);
     uint64_t n = 0;
-    while ((update = wc_player_take_update(player)) != NULL) {
+    while ((update = wc_replay_take_update(replay)) != NULL) {
         assert_int_equal(depth_of(update), ++n);
     }
     assert_true(n >= 9 && n <= 10);
 
-    wc_player_pause(player, true);
-    wc_player_step(player, now_nanos() + 1000 * SECOND);
-    assert_null(wc_player_take_update(player));
-    wc_player_seek(player, 5 * SECOND);
-    assert_int_equal(depth_of(wc_player_take_update(player)), 50);
-    assert_null(wc_player_take_update(player));
-    wc_player_watch(player, &request); /* asked anew, it answers at once */
-    assert_int_equal(depth_of(wc_player_take_update(player)), 50);
-    wc_player_playback(player, &playback);
+    wc_replay_pause(replay, true);
+    wc_replay_step(replay, now_nanos() + 1000 * SECOND);
+    assert_null(wc_replay_take_update(replay));
+    wc_replay_seek(replay, 5 * SECOND);
+    assert_int_equal(depth_of(wc_replay_take_update(replay)), 50);
+    assert_null(wc_replay_take_update(replay));
+    wc_replay_watch(replay, &request); /* asked anew, it answers at once */
+    assert_int_equal(depth_of(wc_replay_take_update(replay)), 50);
+    wc_replay_playback(replay, &playback);
     assert_true(playback.is_paused && !playback.is_at_end);
     assert_int_equal(playback.position, 5 * SECOND);
     assert_int_equal(playback.length, 10 * SECOND);
 
-    wc_player_speed(player, 60);
-    wc_player_pause(player, false);
-    wc_player_step(player, now_nanos() + SECOND);
+    wc_replay_speed(replay, 60);
+    wc_replay_pause(replay, false);
+    wc_replay_step(replay, now_nanos() + SECOND);
     n = 50;
-    while ((update = wc_player_take_update(player)) != NULL) {
+    while ((update = wc_replay_take_update(replay)) != NULL) {
         assert_int_equal(depth_of(update), ++n);
     }
     assert_int_equal(n, 100);
-    wc_player_playback(player, &playback);
+    wc_replay_playback(replay, &playback);
     assert_true(playback.is_at_end);
-    wc_player_close(player);
+    wc_replay_close(replay);
     wc_link_close(live);
 }
 
 static void the_past_is_that_of_the_moment(void **state)
 {
-    struct wc_player *player = NULL;
+    struct wc_replay *replay = NULL;
     Weir__V1__Series *series;
     (void)state;
     struct wc_link *live = open_live();
     record(live, 101);
-    assert_int_equal(wc_player_open(path, &player, NULL), WC_OK);
-    wc_player_seek(player, 55 * SECOND / 10);
-    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
-    wc_player_step(player, now_nanos());
+    assert_int_equal(wc_replay_open(path, &replay, NULL), WC_OK);
+    wc_replay_seek(replay, 55 * SECOND / 10);
+    wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
+    wc_replay_step(replay, now_nanos());
     unsigned n = 0;
-    while ((series = wc_player_take_series(player)) != NULL) {
+    while ((series = wc_replay_take_series(replay)) != NULL) {
         if (strcmp(series->name, "channel0") == 0) {
             /* The greatest of each second: 9, 19, ... and so far. */
             assert_int_equal(series->n_values, 6);
@@ -382,18 +382,18 @@ static void the_past_is_that_of_the_moment(void **state)
     assert_int_equal(n, CHANNELS);
     /* Every number of one row, and of no other. */
     uint64_t id = 0;
-    wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
+    wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
     for (int step = 0; step < 2; step++) {
-        wc_player_step(player, now_nanos());
-        for (n = 0; (series = wc_player_take_series(player)) != NULL; n++) {
+        wc_replay_step(replay, now_nanos());
+        for (n = 0; (series = wc_replay_take_series(replay)) != NULL; n++) {
             id = strcmp(series->name, "channel1") == 0 ? series->id : id;
             assert_true(step == 0 || series->id == id);
             weir__v1__series__free_unpacked(series, NULL);
         }
-        wc_player_history(player, WEIR__V1__KIND__KIND_CHANNEL, WC_PLAYER_ALL, id);
+        wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WC_REPLAY_ALL, id);
     }
     assert_in_range(n, 5, 64);
-    wc_player_close(player);
+    wc_replay_close(replay);
     wc_link_close(live);
 }
 

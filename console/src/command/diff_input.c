@@ -128,23 +128,24 @@ static void input_add_row(struct wc_diff_input *input, int kind, const uint32_t 
     }
 }
 
-static void input_add_look(struct wc_diff_input *input, const struct wc_tape *tape, double seconds)
+static void input_add_look(struct wc_diff_input *input, const struct wc_frame *frame,
+                           double seconds)
 {
     wc_measures_look(&input->measures, seconds);
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        const struct wc_tape_table *table = &tape->tables[kind];
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        const struct wc_frame_table *table = &frame->tables[kind];
         for (size_t i = 0; i < table->n_rows; i++) {
             input_add_row(input, kind, table->columns, table->n_columns, table->rows[i]);
         }
     }
-    input->unix_nanos = tape->unix_nanos;
+    input->unix_nanos = frame->unix_nanos;
 }
 
 static enum wc_exit input_read_recording(const char *path, struct wc_diff_input *input,
                                          struct wc_error *ret_error)
 {
     struct wc_reader *reader = NULL;
-    struct wc_tape tape;
+    struct wc_frame frame;
     uint64_t at = 0, before = 0;
     enum wc_exit code = wc_reader_open(path, &reader, ret_error);
     if (code != WC_OK) {
@@ -152,14 +153,14 @@ static enum wc_exit input_read_recording(const char *path, struct wc_diff_input 
     }
     input->form = WC_DIFF_INPUT_RECORDING;
     input_describe(input, wc_reader_opening(reader)->description);
-    wc_tape_init(&tape);
-    bool has_look = wc_reader_seek(reader, 0, &tape, &at);
+    wc_frame_init(&frame);
+    bool has_look = wc_reader_seek(reader, 0, &frame, &at);
     while (has_look) {
-        input_add_look(input, &tape, (double)(at - before) / 1e9);
+        input_add_look(input, &frame, (double)(at - before) / 1e9);
         before = at;
-        has_look = wc_reader_next(reader, &tape, &at);
+        has_look = wc_reader_next(reader, &frame, &at);
     }
-    wc_tape_finish(&tape);
+    wc_frame_finish(&frame);
     wc_reader_close(reader);
     return WC_OK;
 }

@@ -7,7 +7,7 @@
 #include "command/lints.h"
 #include "command/report.h"
 #include "model/model.h"
-#include "record/tape.h"
+#include "record/frame.h"
 #include "record/writer.h"
 #include "session/link.h"
 #include "view/format.h"
@@ -163,7 +163,7 @@ static enum wc_exit record_watch(struct recording *recording, struct wc_error *r
         record_query(recording, (int)record_kinds[i].kind, record_kinds[i].sort, &to);
     }
     /* And what this weir does not know. */
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
         if (!record_is_listed(kind)) {
             record_query(recording, kind, NULL, &to);
         }

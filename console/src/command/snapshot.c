@@ -373,17 +373,17 @@ static enum wc_exit snapshot_take(struct wc_link *link, const struct wc_args *ar
 static enum wc_exit snapshot_seek(struct wc_link *link, double seconds, struct wc_error *ret_error)
 {
     struct wc_playback playback;
-    struct wc_player *player = wc_link_player(link);
-    if (!player) {
+    struct wc_replay *replay = wc_link_replay(link);
+    if (!replay) {
         return wc_error_set(ret_error, WC_USAGE, "snapshot: --at is for a recording");
     }
-    wc_player_playback(player, &playback);
+    wc_replay_playback(replay, &playback);
     uint64_t at = (uint64_t)(seconds * 1e9 + 0.5);
     if (at > playback.length) {
         return wc_error_set(ret_error, WC_USAGE, "snapshot: --at %g: the recording has %.3f s",
                             seconds, (double)playback.length / 1e9);
     }
-    wc_player_seek(player, at);
+    wc_replay_seek(replay, at);
     return WC_OK;
 }
 

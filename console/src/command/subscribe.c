@@ -240,7 +240,7 @@ static enum wc_exit subscribe_loop(struct subscription *subscription, struct wc_
             return stepped;
         }
         if (wc_link_is_complete(subscription->link)) {
-            if (wc_link_player(subscription->link)) {
+            if (wc_link_replay(subscription->link)) {
                 return WC_OK; /* that was all */
             }
             return wc_error_set(ret_error, WC_ENDED, "the server ended the subscription");

@@ -96,8 +96,8 @@ static void top_connected(struct top *top)
     wc_model_describe(&top->model, description, wc_link_notice(top->link),
                       is_dead && !top->has_ended ? 0 : top_clock(CLOCK_REALTIME));
     top->has_sent = false;
-    if (wc_link_player(top->link)) {
-        wc_player_playback(wc_link_player(top->link), &top->model.playback);
+    if (wc_link_replay(top->link)) {
+        wc_replay_playback(wc_link_replay(top->link), &top->model.playback);
         top->ui.interval_millis = top->model.playback.interval_millis;
     }
 }
@@ -201,15 +201,15 @@ static void top_step(struct top *top, int64_t now)
     }
     top_begin(top);
     top_ask_past(top);
-    if (wc_link_player(top->link)) {
+    if (wc_link_replay(top->link)) {
         /* It has its answer at once: so no picture is drawn without it. */
         (void)wc_link_step(top->link, &error);
         while ((series = wc_link_take_series(top->link)) != NULL) {
             wc_model_series(&top->model, series);
         }
-        wc_player_playback(wc_link_player(top->link), &top->model.playback);
+        wc_replay_playback(wc_link_replay(top->link), &top->model.playback);
         snprintf(top->model.notice, sizeof(top->model.notice), "%s",
-                 wc_player_notice(wc_link_player(top->link)));
+                 wc_replay_notice(wc_link_replay(top->link)));
     }
     top->has_ended = top->has_ended || (was_live && top->model.connection == WC_DEAD);
     if (code != WC_OK) {
@@ -278,7 +278,7 @@ static double top_speed(double speed, int by)
 /* Goes to a moment of the recording. */
 static void top_seek(struct top *top, int64_t position)
 {
-    wc_player_seek(wc_link_player(top->link), position > 0 ? (uint64_t)position : 0);
+    wc_replay_seek(wc_link_replay(top->link), position > 0 ? (uint64_t)position : 0);
     wc_model_rewind(&top->model);
 }
 
@@ -286,21 +286,21 @@ static void top_seek(struct top *top, int64_t position)
 static void top_replay(struct top *top)
 {
     struct wc_playback_wish wish = top->ui.wish;
-    struct wc_player *player = top->link ? wc_link_player(top->link) : NULL;
+    struct wc_replay *replay = top->link ? wc_link_replay(top->link) : NULL;
     struct wc_playback now;
 
     top->ui.wish.wish = WC_WISH_NONE;
-    if (!player || wish.wish == WC_WISH_NONE) {
+    if (!replay || wish.wish == WC_WISH_NONE) {
         return;
     }
-    wc_player_step(player, (uint64_t)top_clock(CLOCK_MONOTONIC));
-    wc_player_playback(player, &now);
+    wc_replay_step(replay, (uint64_t)top_clock(CLOCK_MONOTONIC));
+    wc_replay_playback(replay, &now);
     switch (wish.wish) {
     case WC_WISH_TOGGLE:
         if (now.is_at_end) {
             top_seek(top, 0); /* once more */
         }
-        wc_player_pause(player, !now.is_at_end && !now.is_paused);
+        wc_replay_pause(replay, !now.is_at_end && !now.is_paused);
         break;
     case WC_WISH_MOVE:
         top_seek(top, (int64_t)now.position + wish.by * NANOS);
@@ -310,7 +310,7 @@ static void top_replay(struct top *top)
         top_seek(top, wish.wish == WC_WISH_END ? (int64_t)now.length : 0);
         break;
     case WC_WISH_SPEED:
-        wc_player_speed(player, top_speed(now.speed, wish.by));
+        wc_replay_speed(replay, top_speed(now.speed, wish.by));
         break;
     case WC_WISH_NONE:
         break;
@@ -456,11 +456,11 @@ static enum wc_exit top_start(struct top *top, const struct wc_args *args,
         return code;
     }
     top->target = *wc_link_target(top->link);
-    if (wc_link_player(top->link)) {
-        struct wc_player *player = wc_link_player(top->link);
-        wc_player_seek(player, (uint64_t)(wc_args_number(args, TOP_AT, 0) * 1e9 + 0.5));
-        wc_player_speed(player, wc_args_number(args, TOP_SPEED, 1));
-        wc_player_pause(player, wc_args_has(args, TOP_STOPPED));
+    if (wc_link_replay(top->link)) {
+        struct wc_replay *replay = wc_link_replay(top->link);
+        wc_replay_seek(replay, (uint64_t)(wc_args_number(args, TOP_AT, 0) * 1e9 + 0.5));
+        wc_replay_speed(replay, wc_args_number(args, TOP_SPEED, 1));
+        wc_replay_pause(replay, wc_args_has(args, TOP_STOPPED));
     }
     top_connected(top);
     wc_ui_begin(&top->ui, &top->model);

@@ -304,7 +304,7 @@ enum wc_exit wc_reader_open(const char *path, struct wc_reader **ret_reader,
 {
     int fd = -1;
     uint64_t size = 0;
-    struct wc_tape first;
+    struct wc_frame first;
     uint64_t at;
     enum wc_exit code = reader_open_file(path, &fd, &size, ret_error);
     if (code != WC_OK) {
@@ -318,14 +318,14 @@ enum wc_exit wc_reader_open(const char *path, struct wc_reader **ret_reader,
         wc_give_up();
     }
     reader_scan(reader, size);
-    wc_tape_init(&first);
+    wc_frame_init(&first);
     if (!reader_take_opening(reader) || !wc_reader_seek(reader, 0, &first, &at)) {
         code = wc_error_set(ret_error, WC_MISMATCH,
                             "%s: the recording is cut or damaged before its first look", path);
         wc_reader_close(reader);
         reader = NULL;
     }
-    wc_tape_finish(&first);
+    wc_frame_finish(&first);
     *ret_reader = reader;
     return code;
 }
@@ -377,8 +377,8 @@ static void reader_give_up(struct wc_reader *reader)
 
 enum reader_found { READER_LOOK, READER_END, READER_DAMAGE };
 
-/* Goes on by one look. After damage the tape is no look. */
-static enum reader_found reader_read(struct wc_reader *reader, struct wc_tape *tape,
+/* Goes on by one look. After damage the frame is no look. */
+static enum reader_found reader_read(struct wc_reader *reader, struct wc_frame *frame,
                                      uint64_t *ret_at)
 {
     struct wc_record_head head;
@@ -392,10 +392,10 @@ static enum reader_found reader_read(struct wc_reader *reader, struct wc_tape *t
     }
     if (head.type == WC_RECORD_KEY) {
         Weir__V1__Update *update = weir__v1__update__unpack(NULL, head.plain, reader->plain);
-        is_sound = update && wc_tape_set(tape, update);
+        is_sound = update && wc_frame_set(frame, update);
     } else {
         Weir__V1__Step *step = weir__v1__step__unpack(NULL, head.plain, reader->plain);
-        is_sound = step && wc_tape_apply(tape, step);
+        is_sound = step && wc_frame_apply(frame, step);
     }
     if (!is_sound) {
         reader_give_up(reader);
@@ -407,11 +407,11 @@ static enum reader_found reader_read(struct wc_reader *reader, struct wc_tape *t
     return READER_LOOK;
 }
 
-bool wc_reader_next(struct wc_reader *reader, struct wc_tape *tape, uint64_t *ret_at)
+bool wc_reader_next(struct wc_reader *reader, struct wc_frame *frame, uint64_t *ret_at)
 {
-    enum reader_found found = reader_read(reader, tape, ret_at);
+    enum reader_found found = reader_read(reader, frame, ret_at);
     if (found == READER_DAMAGE) {
-        (void)wc_reader_seek(reader, reader->at, tape, ret_at);
+        (void)wc_reader_seek(reader, reader->at, frame, ret_at);
     }
     return found == READER_LOOK;
 }
@@ -437,7 +437,7 @@ static size_t reader_keys_to(const struct wc_reader *reader, uint64_t at)
     return low;
 }
 
-bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_tape *tape, uint64_t *ret_at)
+bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_frame *frame, uint64_t *ret_at)
 {
     bool has_look = false;
     while (!has_look && reader->n_keys > 0) {
@@ -445,11 +445,11 @@ bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_tape *tape,
         size_t i = n > 0 ? n - 1 : 0;
         reader->offset = reader->keys[i].offset;
         reader->at = i > 0 ? reader->keys[i - 1].at : 0;
-        has_look = reader_read(reader, tape, ret_at) == READER_LOOK;
+        has_look = reader_read(reader, frame, ret_at) == READER_LOOK;
         if (has_look) {
             enum reader_found found = READER_LOOK;
             while (found == READER_LOOK && wc_reader_peek(reader) <= at) {
-                found = reader_read(reader, tape, ret_at);
+                found = reader_read(reader, frame, ret_at);
             }
             has_look = found != READER_DAMAGE; /* once more, up to there */
         } else {

@@ -7,7 +7,7 @@
 #define WC_RECORD_READER_H
 
 #include "base/error.h"
-#include "record/tape.h"
+#include "record/frame.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,11 +37,12 @@ uint64_t wc_reader_looks(const struct wc_reader *reader);
 const char *wc_reader_notice(const struct wc_reader *reader);
 
 /* The last look at or before `at`, or the first of all. False: the file has changed meanwhile. */
-bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_tape *tape, uint64_t *ret_at);
+bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_frame *frame,
+                    uint64_t *ret_at);
 
-/* The next look after that which `tape` holds, from the same reader's seek or next. False: there is none,
- * and the tape stays as it is. */
-bool wc_reader_next(struct wc_reader *reader, struct wc_tape *tape, uint64_t *ret_at);
+/* The next look after that which `frame` holds, from the same reader's seek or next. False: there is none,
+ * and the frame stays as it is. */
+bool wc_reader_next(struct wc_reader *reader, struct wc_frame *frame, uint64_t *ret_at);
 
 /* When the next look is; UINT64_MAX: there is none. */
 uint64_t wc_reader_peek(struct wc_reader *reader);

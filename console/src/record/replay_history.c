@@ -29,18 +29,18 @@ static bool replay_number(const Weir__V1__Row *row, int place, double *ret_numbe
     return isfinite(*ret_number);
 }
 
-static void replay_look(struct wc_histories *histories, const struct wc_tape *tape,
+static void replay_look(struct wc_histories *histories, const struct wc_frame *frame,
                         const struct wc_replay_history_metric *metric, int64_t span)
 {
-    const struct wc_tape_table *table = &tape->tables[metric->kind];
-    int place = wc_tape_place(table, metric->metric);
+    const struct wc_frame_table *table = &frame->tables[metric->kind];
+    int place = wc_frame_column(table, metric->metric);
     int key = replay_key(metric);
     for (size_t i = 0; i < table->n_rows; i++) {
         double number;
         bool is_wanted = !metric->id || metric->id == table->rows[i]->id;
         if (is_wanted && replay_number(table->rows[i], place, &number)) {
             wc_histories_add(histories, key, table->rows[i]->id,
-                             tape->read_nanos / (int64_t)REPLAY_NANOS, span, number);
+                             frame->read_nanos / (int64_t)REPLAY_NANOS, span, number);
         }
     }
 }
@@ -76,10 +76,10 @@ static void replay_before(struct wc_histories *histories, struct wc_reader *read
 
 static Weir__V1__Series *replay_series(const struct wc_history *history, const Weir__V1__Row *row,
                                        const struct wc_replay_history_metric *metric,
-                                       const struct wc_tape *tape)
+                                       const struct wc_frame *frame)
 {
     double values[WC_HISTORY_SECONDS];
-    int64_t now = tape->read_nanos / (int64_t)REPLAY_NANOS;
+    int64_t now = frame->read_nanos / (int64_t)REPLAY_NANOS;
     size_t first = 0;
     wc_history_columns(history, now, 1, WC_HISTORY_SECONDS, values);
     while (first < WC_HISTORY_SECONDS && isnan(values[first])) {
@@ -94,8 +94,8 @@ static Weir__V1__Series *replay_series(const struct wc_history *history, const W
     series->name = wc_copy(row->name);
     series->kind = (Weir__V1__Kind)metric->kind;
     series->metric = metric->metric;
-    series->last_unix_nanos = tape->unix_nanos;
-    series->last_read_nanos = tape->read_nanos;
+    series->last_unix_nanos = frame->unix_nanos;
+    series->last_read_nanos = frame->read_nanos;
     series->step_nanos = (int64_t)REPLAY_NANOS;
     series->n_values = WC_HISTORY_SECONDS - first;
     series->values = wc_alloc(series->n_values * sizeof(*series->values));
@@ -114,7 +114,7 @@ static void replay_add(struct wc_replay_history *replay, Weir__V1__Series *taken
     replay->series[replay->n_series++] = taken_series;
 }
 
-void wc_replay_history_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
+void wc_replay_history_read(struct wc_reader *reader, struct wc_frame *frame, uint64_t at,
                             const struct wc_replay_history_metric *metrics, size_t n_metrics,
                             struct wc_replay_history *replay)
 {
@@ -123,20 +123,20 @@ void wc_replay_history_read(struct wc_reader *reader, struct wc_tape *tape, uint
     uint64_t from = at > span ? at - span : 0, reached;
     int64_t interval = ((int64_t)wc_reader_opening(reader)->interval_millis + 999) / 1000;
     interval = interval > 0 && interval <= 60 ? interval : 1;
-    if (!wc_reader_seek(reader, from, tape, &reached)) {
+    if (!wc_reader_seek(reader, from, frame, &reached)) {
         return;
     }
     wc_histories_init(&histories);
-    int64_t first = tape->read_nanos / (int64_t)REPLAY_NANOS;
+    int64_t first = frame->read_nanos / (int64_t)REPLAY_NANOS;
     do {
         for (size_t i = 0; i < n_metrics; i++) {
-            replay_look(&histories, tape, &metrics[i], interval);
+            replay_look(&histories, frame, &metrics[i], interval);
         }
-    } while (wc_reader_peek(reader) <= at && wc_reader_next(reader, tape, &reached));
-    int64_t now = tape->read_nanos / (int64_t)REPLAY_NANOS;
+    } while (wc_reader_peek(reader) <= at && wc_reader_next(reader, frame, &reached));
+    int64_t now = frame->read_nanos / (int64_t)REPLAY_NANOS;
     replay_before(&histories, reader, metrics, n_metrics, now, first);
     for (size_t i = 0; i < n_metrics; i++) {
-        const struct wc_tape_table *table = &tape->tables[metrics[i].kind];
+        const struct wc_frame_table *table = &frame->tables[metrics[i].kind];
         for (size_t k = 0; k < table->n_rows; k++) {
             bool is_wanted = !metrics[i].id || metrics[i].id == table->rows[k]->id;
             const struct wc_history *history =
@@ -144,7 +144,7 @@ void wc_replay_history_read(struct wc_reader *reader, struct wc_tape *tape, uint
                     ? wc_histories_find(&histories, replay_key(&metrics[i]), table->rows[k]->id)
                     : NULL;
             Weir__V1__Series *series =
-                history ? replay_series(history, table->rows[k], &metrics[i], tape) : NULL;
+                history ? replay_series(history, table->rows[k], &metrics[i], frame) : NULL;
             if (series) {
                 replay_add(replay, series);
             }

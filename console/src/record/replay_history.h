@@ -23,10 +23,10 @@ struct wc_replay_history {
 };
 
 /*
- * Goes over the looks from ten minutes before `at` to it, so that afterwards `tape` holds the look at
+ * Goes over the looks from ten minutes before `at` to it, so that afterwards `frame` holds the look at
  * `at` as before. Adds a series for each row of that look which has a past.
  */
-void wc_replay_history_read(struct wc_reader *reader, struct wc_tape *tape, uint64_t at,
+void wc_replay_history_read(struct wc_reader *reader, struct wc_frame *frame, uint64_t at,
                             const struct wc_replay_history_metric *metrics, size_t n_metrics,
                             struct wc_replay_history *past);
 

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "encode/topic.h"
 #include "record/format.h"
-#include "record/tape.h"
+#include "record/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ struct wc_writer {
     uint64_t bytes; /* of whole records */
     uint64_t looks, since_key, left_out;
     uint64_t at, first_nanos;
-    struct wc_tape tape; /* the last look */
+    struct wc_frame frame; /* the last look */
     char **include, **exclude;
     size_t n_include, n_exclude;
     uint64_t n_named; /* rows that a glob could have left out, in all looks */
@@ -199,7 +199,7 @@ static void writer_free(struct wc_writer *writer)
     close(writer->fd);
     deflateEnd(&writer->stream);
     deflateEnd(&writer->single);
-    wc_tape_finish(&writer->tape);
+    wc_frame_finish(&writer->frame);
     globs_free(writer->include, writer->n_include);
     globs_free(writer->exclude, writer->n_exclude);
     free(writer->buffer);
@@ -223,7 +223,7 @@ enum wc_exit wc_writer_create(const char *path, bool is_forced, const Weir__V1__
     writer->n_exclude = opening->n_exclude;
     writer->include = globs_copy(opening->include, opening->n_include);
     writer->exclude = globs_copy(opening->exclude, opening->n_exclude);
-    wc_tape_init(&writer->tape);
+    wc_frame_init(&writer->frame);
     if (deflateInit2(&writer->stream, WRITER_LEVEL, Z_DEFLATED, WRITER_WINDOW, WRITER_MEMORY,
                      Z_DEFAULT_STRATEGY) != Z_OK ||
         deflateInit2(&writer->single, WRITER_LEVEL, Z_DEFLATED, WRITER_WINDOW, WRITER_MEMORY,
@@ -284,7 +284,7 @@ static void writer_filter(struct wc_writer *writer, Weir__V1__Update *update)
 }
 
 /* The time since the first look; it never goes back. */
-static uint64_t writer_time(struct wc_writer *writer, const struct wc_tape *next)
+static uint64_t writer_time(struct wc_writer *writer, const struct wc_frame *next)
 {
     uint64_t now = next->read_nanos > 0 ? (uint64_t)next->read_nanos : 0;
     if (writer->looks == 0) {
@@ -297,17 +297,17 @@ static uint64_t writer_time(struct wc_writer *writer, const struct wc_tape *next
 enum wc_exit wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_update,
                             struct wc_error *ret_error)
 {
-    struct wc_tape next;
+    struct wc_frame next;
     size_t n;
-    wc_tape_init(&next);
+    wc_frame_init(&next);
     writer_filter(writer, taken_update);
-    if (!wc_tape_set(&next, taken_update)) {
+    if (!wc_frame_set(&next, taken_update)) {
         return wc_error_set(ret_error, WC_MISMATCH,
                             "the server sends more than any exporter: is it another version?");
     }
     bool is_key = writer->looks == 0 || writer->since_key >= WRITER_KEY_LOOKS ||
-                  !wc_tape_is_like(&writer->tape, &next);
-    uint8_t *bytes = is_key ? wc_tape_pack(&next, &n) : wc_tape_step(&writer->tape, &next, &n);
+                  !wc_frame_is_like(&writer->frame, &next);
+    uint8_t *bytes = is_key ? wc_frame_pack(&next, &n) : wc_frame_step(&writer->frame, &next, &n);
     writer->at = writer_time(writer, &next);
     enum wc_exit code =
         writer_record(writer, is_key ? WC_RECORD_KEY : WC_RECORD_STEP, bytes, n, ret_error);
@@ -315,8 +315,8 @@ enum wc_exit wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_up
     if (code == WC_OK && is_key && writer->looks > 0) {
         (void)fdatasync(writer->fd);
     }
-    wc_tape_finish(&writer->tape);
-    writer->tape = next;
+    wc_frame_finish(&writer->frame);
+    writer->frame = next;
     writer->looks += code == WC_OK;
     writer->since_key = is_key ? 0 : writer->since_key + 1;
     return code;
@@ -340,7 +340,7 @@ enum wc_exit wc_writer_close(struct wc_writer *taken_writer, const char *reason,
     if (!taken_writer) {
         return WC_OK;
     }
-    closing.unix_nanos = taken_writer->tape.unix_nanos;
+    closing.unix_nanos = taken_writer->frame.unix_nanos;
     closing.looks = taken_writer->looks;
     closing.reason = (char *)(uintptr_t)reason;
     /* After a failure there may still be room for so little. */
@@ -380,5 +380,5 @@ bool wc_writer_has_names(const struct wc_writer *writer)
 
 const char *wc_writer_state(const struct wc_writer *writer)
 {
-    return writer->tape.state;
+    return writer->frame.state;
 }

@@ -41,7 +41,7 @@ struct wc_link {
     int fd;
     struct wi_exporter *exporter; /* ours, for a bare segment and for Tokio */
     struct wc_tokio *tokio;       /* what that one reads; NULL: a segment */
-    struct wc_player *player;     /* of a recording: then there is no server */
+    struct wc_replay *replay;     /* of a recording: then there is no server */
     struct wc_client *client;
     Weir__V1__Description *description;
     int32_t describe_call;
@@ -292,8 +292,8 @@ static void link_read(struct wc_link *link)
 
 enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 {
-    if (link->player) {
-        wc_player_step(link->player, link_now());
+    if (link->replay) {
+        wc_replay_step(link->replay, link_now());
         return WC_OK;
     }
     if (link->error.code == WC_OK && link->tokio) {
@@ -315,12 +315,12 @@ enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 
 int wc_link_fd(const struct wc_link *link)
 {
-    return link->player ? wc_player_fd(link->player) : link->fd;
+    return link->replay ? wc_replay_fd(link->replay) : link->fd;
 }
 
 short wc_link_events(const struct wc_link *link)
 {
-    if (link->player) {
+    if (link->replay) {
         return POLLIN;
     }
     if (link->error.code != WC_OK) {
@@ -540,12 +540,12 @@ static enum wc_exit link_open_recording(const struct wc_target *target, struct w
                                         struct wc_error *ret_error)
 {
     struct wc_link *link = link_create(target);
-    enum wc_exit code = wc_player_open(target->path, &link->player, ret_error);
+    enum wc_exit code = wc_replay_open(target->path, &link->replay, ret_error);
     if (code != WC_OK) {
         wc_link_close(link);
         return code;
     }
-    const Weir__V1__Description *description = wc_player_opening(link->player)->description;
+    const Weir__V1__Description *description = wc_replay_opening(link->replay)->description;
     size_t n = weir__v1__description__get_packed_size(description);
     uint8_t *bytes = wc_alloc(n);
     weir__v1__description__pack(description, bytes);
@@ -559,7 +559,7 @@ static enum wc_exit link_open_recording(const struct wc_target *target, struct w
     link->target.pid = description->pid;
     snprintf(link->target.name, sizeof(link->target.name), "%s", description->name);
     link->target.state = link_state_of(description->state);
-    snprintf(link->notice, sizeof(link->notice), "%s", wc_player_notice(link->player));
+    snprintf(link->notice, sizeof(link->notice), "%s", wc_replay_notice(link->replay));
     *ret_link = link;
     return WC_OK;
 }
@@ -611,7 +611,7 @@ void wc_link_close(struct wc_link *link)
         close(link->fd);
     }
     wi_exporter_stop(link->exporter);
-    wc_player_close(link->player);
+    wc_replay_close(link->replay);
     wc_client_destroy(link->client);
     wc_queue_drop(&link->messages);
     wc_queue_drop(&link->series);
@@ -650,8 +650,8 @@ static enum wc_exit link_start(struct wc_link *link, const char *method, enum li
 enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
                            struct wc_error *ret_error)
 {
-    if (link->player) {
-        wc_player_watch(link->player, request);
+    if (link->replay) {
+        wc_replay_watch(link->replay, request);
         return WC_OK;
     }
     return link_start(link, "/weir.v1.Agent/Watch", LINK_UPDATES, &request->base, ret_error);
@@ -660,8 +660,8 @@ enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *r
 enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
                                struct wc_error *ret_error)
 {
-    if (link->player) {
-        return wc_player_subscribe(link->player, request, ret_error);
+    if (link->replay) {
+        return wc_replay_subscribe(link->replay, request, ret_error);
     }
     return link_start(link, "/weir.v1.Agent/Subscribe", LINK_LINES, &request->base, ret_error);
 }
@@ -669,8 +669,8 @@ enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRe
 enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
                               struct wc_error *ret_error)
 {
-    if (link->player) {
-        wc_player_snapshot(link->player, request);
+    if (link->replay) {
+        wc_replay_snapshot(link->replay, request);
         return WC_OK;
     }
     return link_start(link, "/weir.v1.Agent/Snapshot", LINK_UPDATES, &request->base, ret_error);
@@ -682,9 +682,9 @@ void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *fiel
     Weir__V1__HistoryRequest request = WEIR__V1__HISTORY_REQUEST__INIT;
     int32_t *call = link_history_call(link, 0);
     uint8_t bytes[512];
-    if (link->player) {
-        int metric = field[0] ? wc_link_metric(link, kind, field) : WC_PLAYER_ALL;
-        wc_player_history(link->player, (int)kind, metric, id);
+    if (link->replay) {
+        int metric = field[0] ? wc_link_metric(link, kind, field) : WC_REPLAY_ALL;
+        wc_replay_history(link->replay, (int)kind, metric, id);
         return;
     }
     request.kind = kind;
@@ -704,8 +704,8 @@ void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *fiel
 
 Weir__V1__Series *wc_link_take_series(struct wc_link *link)
 {
-    if (link->player) {
-        return wc_player_take_series(link->player);
+    if (link->replay) {
+        return wc_replay_take_series(link->replay);
     }
     struct wc_message *message = wc_queue_take(&link->series);
     Weir__V1__Series *series = message ? message->series : NULL;
@@ -715,8 +715,8 @@ Weir__V1__Series *wc_link_take_series(struct wc_link *link)
 
 Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 {
-    if (link->player) {
-        Weir__V1__Update *look = wc_player_take_update(link->player);
+    if (link->replay) {
+        Weir__V1__Update *look = wc_replay_take_update(link->replay);
         if (look) {
             link->target.state = link_state_of(look->state);
         }
@@ -731,8 +731,8 @@ Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 
 Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 {
-    if (link->player) {
-        return wc_player_take_lines(link->player);
+    if (link->replay) {
+        return wc_replay_take_lines(link->replay);
     }
     struct wc_message *message =
         link->stream_kind == LINK_LINES ? wc_queue_take(&link->messages) : NULL;
@@ -743,8 +743,8 @@ Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 
 bool wc_link_is_complete(const struct wc_link *link)
 {
-    if (link->player) {
-        return wc_player_is_complete(link->player);
+    if (link->replay) {
+        return wc_replay_is_complete(link->replay);
     }
     return link->is_complete && link->messages.n == 0;
 }
@@ -766,9 +766,9 @@ const char *wc_link_notice(const struct wc_link *link)
     return link->notice;
 }
 
-struct wc_player *wc_link_player(struct wc_link *link)
+struct wc_replay *wc_link_replay(struct wc_link *link)
 {
-    return link->player;
+    return link->replay;
 }
 
 bool wc_link_is_own(const struct wc_link *link)

@@ -12,7 +12,7 @@
 #define WC_SESSION_LINK_H
 
 #include "base/error.h"
-#include "record/player.h"
+#include "record/replay.h"
 #include "target/target.h"
 #include "weir/v1/agent.pb-c.h"
 
@@ -68,7 +68,7 @@ enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequ
 /*
  * Of a recording: what plays it, to seek and to pause; NULL: the target lives, or did. Borrowed.
  */
-struct wc_player *wc_link_player(struct wc_link *link);
+struct wc_replay *wc_link_replay(struct wc_link *link);
 
 /*
  * Asks for the past of one metric of a kind, beside the stream that runs: the seconds of the last ten

@@ -3,7 +3,7 @@
  * Looks and the steps between them. Rows are moved, not copied: a step's values change places with
  * those of the row, and the old ones go with the step.
  */
-#include "record/tape.h"
+#include "record/frame.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@
 #include "base/memory.h"
 
 /* What a file may make of us. An exporter's look is at most 3 MiB. */
-#define TAPE_MAX_BYTES      ((size_t)8 << 20)
-#define TAPE_MAX_ROWS       65536u
-#define TAPE_MAX_VALUES     64u
-#define TAPE_MAX_HISTOGRAMS 8u
+#define FRAME_MAX_BYTES      ((size_t)8 << 20)
+#define FRAME_MAX_ROWS       65536u
+#define FRAME_MAX_VALUES     64u
+#define FRAME_MAX_HISTOGRAMS 8u
 
-void wc_tape_init(struct wc_tape *tape)
+void wc_frame_init(struct wc_frame *frame)
 {
-    *tape = (struct wc_tape){0};
+    *frame = (struct wc_frame){0};
 }
 
 static void row_free(Weir__V1__Row *row)
@@ -28,21 +28,21 @@ static void row_free(Weir__V1__Row *row)
     weir__v1__row__free_unpacked(row, NULL);
 }
 
-static void table_finish(struct wc_tape_table *table)
+static void table_finish(struct wc_frame_table *table)
 {
     for (size_t i = 0; i < table->n_rows; i++) {
         row_free(table->rows[i]);
     }
     free(table->rows);
-    *table = (struct wc_tape_table){0};
+    *table = (struct wc_frame_table){0};
 }
 
-void wc_tape_finish(struct wc_tape *tape)
+void wc_frame_finish(struct wc_frame *frame)
 {
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        table_finish(&tape->tables[kind]);
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        table_finish(&frame->tables[kind]);
     }
-    wc_tape_init(tape);
+    wc_frame_init(frame);
 }
 
 static int row_compare(const void *a, const void *b)
@@ -52,7 +52,7 @@ static int row_compare(const void *a, const void *b)
 }
 
 /* By id; of rows with one id one stays. */
-static void table_sort(struct wc_tape_table *table)
+static void table_sort(struct wc_frame_table *table)
 {
     size_t n = 0;
     if (table->n_rows > 1) {
@@ -68,9 +68,9 @@ static void table_sort(struct wc_tape_table *table)
     table->n_rows = n;
 }
 
-static bool row_is_sound(const struct wc_tape_table *table, const Weir__V1__Row *row)
+static bool row_is_sound(const struct wc_frame_table *table, const Weir__V1__Row *row)
 {
-    bool is_sound = row->n_values <= table->n_columns && row->n_histograms <= TAPE_MAX_HISTOGRAMS;
+    bool is_sound = row->n_values <= table->n_columns && row->n_histograms <= FRAME_MAX_HISTOGRAMS;
     for (size_t i = 0; is_sound && i < row->n_histograms; i++) {
         is_sound = row->histograms[i]->n_bounds == row->histograms[i]->n_counts;
         for (size_t k = 0; k < i; k++) {
@@ -81,28 +81,28 @@ static bool row_is_sound(const struct wc_tape_table *table, const Weir__V1__Row 
 }
 
 /* Counts all rows anew when what was added up seems too much. */
-static bool tape_is_bounded(struct wc_tape *tape)
+static bool frame_is_bounded(struct wc_frame *frame)
 {
     size_t n_rows = 0;
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        n_rows += tape->tables[kind].n_rows;
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        n_rows += frame->tables[kind].n_rows;
     }
-    if (n_rows > TAPE_MAX_ROWS || tape->bytes <= 2 * TAPE_MAX_BYTES) {
-        return n_rows <= TAPE_MAX_ROWS;
+    if (n_rows > FRAME_MAX_ROWS || frame->bytes <= 2 * FRAME_MAX_BYTES) {
+        return n_rows <= FRAME_MAX_ROWS;
     }
-    tape->bytes = 0;
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        const struct wc_tape_table *table = &tape->tables[kind];
+    frame->bytes = 0;
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        const struct wc_frame_table *table = &frame->tables[kind];
         for (size_t i = 0; i < table->n_rows; i++) {
-            tape->bytes += weir__v1__row__get_packed_size(table->rows[i]);
+            frame->bytes += weir__v1__row__get_packed_size(table->rows[i]);
         }
     }
-    return tape->bytes <= TAPE_MAX_BYTES;
+    return frame->bytes <= FRAME_MAX_BYTES;
 }
 
-static bool table_set(struct wc_tape_table *table, Weir__V1__Table *from)
+static bool table_set(struct wc_frame_table *table, Weir__V1__Table *from)
 {
-    if (from->n_columns > TAPE_MAX_VALUES || table->is_there) {
+    if (from->n_columns > FRAME_MAX_VALUES || table->is_there) {
         return false;
     }
     table->is_there = true;
@@ -125,28 +125,29 @@ static bool table_set(struct wc_tape_table *table, Weir__V1__Table *from)
     return true;
 }
 
-bool wc_tape_set(struct wc_tape *tape, Weir__V1__Update *taken_update)
+bool wc_frame_set(struct wc_frame *frame, Weir__V1__Update *taken_update)
 {
     bool is_sound = true;
-    wc_tape_finish(tape);
-    tape->unix_nanos = taken_update->unix_nanos;
-    tape->read_nanos = taken_update->read_nanos;
-    tape->skipped = taken_update->skipped;
-    snprintf(tape->state, sizeof(tape->state), "%s", taken_update->state);
-    tape->bytes = weir__v1__update__get_packed_size(taken_update);
+    wc_frame_finish(frame);
+    frame->unix_nanos = taken_update->unix_nanos;
+    frame->read_nanos = taken_update->read_nanos;
+    frame->skipped = taken_update->skipped;
+    snprintf(frame->state, sizeof(frame->state), "%s", taken_update->state);
+    frame->bytes = weir__v1__update__get_packed_size(taken_update);
     for (size_t i = 0; is_sound && i < taken_update->n_tables; i++) {
         unsigned kind = (unsigned)taken_update->tables[i]->kind;
-        is_sound = kind >= WC_TAPE_KINDS || table_set(&tape->tables[kind], taken_update->tables[i]);
+        is_sound =
+            kind >= WC_FRAME_KINDS || table_set(&frame->tables[kind], taken_update->tables[i]);
     }
     weir__v1__update__free_unpacked(taken_update, NULL);
-    if (!is_sound || !tape_is_bounded(tape)) {
-        wc_tape_finish(tape);
+    if (!is_sound || !frame_is_bounded(frame)) {
+        wc_frame_finish(frame);
         return false;
     }
     return true;
 }
 
-static size_t table_find(const struct wc_tape_table *table, uint64_t id)
+static size_t table_find(const struct wc_frame_table *table, uint64_t id)
 {
     size_t low = 0, high = table->n_rows;
     while (low < high) {
@@ -160,13 +161,13 @@ static size_t table_find(const struct wc_tape_table *table, uint64_t id)
     return low;
 }
 
-Weir__V1__Row *wc_tape_row(const struct wc_tape_table *table, uint64_t id)
+Weir__V1__Row *wc_frame_row(const struct wc_frame_table *table, uint64_t id)
 {
     size_t at = table_find(table, id);
     return at < table->n_rows && table->rows[at]->id == id ? table->rows[at] : NULL;
 }
 
-int wc_tape_place(const struct wc_tape_table *table, uint32_t metric)
+int wc_frame_column(const struct wc_frame_table *table, uint32_t metric)
 {
     for (size_t i = 0; i < table->n_columns; i++) {
         if (table->columns[i] == metric) {
@@ -256,7 +257,7 @@ static bool change_histograms(Weir__V1__Row *row, Weir__V1__Change *change)
         while (at < row->n_histograms && row->histograms[at]->metric != histogram->metric) {
             at++;
         }
-        if (histogram->n_bounds != histogram->n_counts || at == TAPE_MAX_HISTOGRAMS) {
+        if (histogram->n_bounds != histogram->n_counts || at == FRAME_MAX_HISTOGRAMS) {
             return false;
         }
         if (at == row->n_histograms) {
@@ -274,7 +275,7 @@ static bool change_histograms(Weir__V1__Row *row, Weir__V1__Change *change)
     return true;
 }
 
-static void table_drop(struct wc_tape_table *table, uint64_t id)
+static void table_drop(struct wc_frame_table *table, uint64_t id)
 {
     size_t at = table_find(table, id);
     if (at < table->n_rows && table->rows[at]->id == id) {
@@ -286,7 +287,7 @@ static void table_drop(struct wc_tape_table *table, uint64_t id)
 }
 
 /* New rows: they are put in their places at once. */
-static bool table_add(struct wc_tape_table *table, Weir__V1__TableChange *from)
+static bool table_add(struct wc_frame_table *table, Weir__V1__TableChange *from)
 {
     for (size_t i = 0; i < from->n_rows; i++) {
         if (!row_is_sound(table, from->rows[i])) {
@@ -311,7 +312,7 @@ static bool table_add(struct wc_tape_table *table, Weir__V1__TableChange *from)
     return true;
 }
 
-static bool table_apply(struct wc_tape_table *table, Weir__V1__TableChange *from)
+static bool table_apply(struct wc_frame_table *table, Weir__V1__TableChange *from)
 {
     if (!table->is_there) {
         return false;
@@ -322,7 +323,7 @@ static bool table_apply(struct wc_tape_table *table, Weir__V1__TableChange *from
         table_drop(table, from->gone[i]);
     }
     for (size_t i = 0; i < from->n_changes; i++) {
-        Weir__V1__Row *row = wc_tape_row(table, from->changes[i]->id);
+        Weir__V1__Row *row = wc_frame_row(table, from->changes[i]->id);
         if (!row || !change_values(row, from->changes[i]) || !change_moves(row, from->changes[i]) ||
             !change_histograms(row, from->changes[i])) {
             return false;
@@ -331,25 +332,26 @@ static bool table_apply(struct wc_tape_table *table, Weir__V1__TableChange *from
     return table_add(table, from);
 }
 
-bool wc_tape_apply(struct wc_tape *tape, Weir__V1__Step *taken_step)
+bool wc_frame_apply(struct wc_frame *frame, Weir__V1__Step *taken_step)
 {
     bool is_sound = true;
-    tape->unix_nanos = taken_step->unix_nanos;
-    tape->read_nanos = taken_step->read_nanos;
-    tape->skipped = taken_step->skipped;
-    snprintf(tape->state, sizeof(tape->state), "%s", taken_step->state);
-    tape->bytes += weir__v1__step__get_packed_size(taken_step);
+    frame->unix_nanos = taken_step->unix_nanos;
+    frame->read_nanos = taken_step->read_nanos;
+    frame->skipped = taken_step->skipped;
+    snprintf(frame->state, sizeof(frame->state), "%s", taken_step->state);
+    frame->bytes += weir__v1__step__get_packed_size(taken_step);
     for (size_t i = 0; is_sound && i < taken_step->n_tables; i++) {
         unsigned kind = (unsigned)taken_step->tables[i]->kind;
-        is_sound = kind >= WC_TAPE_KINDS || table_apply(&tape->tables[kind], taken_step->tables[i]);
+        is_sound =
+            kind >= WC_FRAME_KINDS || table_apply(&frame->tables[kind], taken_step->tables[i]);
     }
     weir__v1__step__free_unpacked(taken_step, NULL);
-    return is_sound && tape_is_bounded(tape);
+    return is_sound && frame_is_bounded(frame);
 }
 
 /* ---- making a step ------------------------------------------------------------------------ */
 
-bool wc_tape_is_value(const Weir__V1__Value *a, const Weir__V1__Value *b)
+bool wc_frame_is_value(const Weir__V1__Value *a, const Weir__V1__Value *b)
 {
     if (a->value_case != b->value_case) {
         return false;
@@ -416,13 +418,13 @@ static void *step_room(void *array, size_t n, size_t *room, size_t size)
 
 static void step_change(struct step_table *to, const Weir__V1__Row *old, const Weir__V1__Row *row)
 {
-    uint32_t places[TAPE_MAX_VALUES], moved[TAPE_MAX_VALUES];
-    Weir__V1__Value *values[TAPE_MAX_VALUES];
-    int64_t moves[TAPE_MAX_VALUES];
-    Weir__V1__Histogram *histograms[TAPE_MAX_HISTOGRAMS];
+    uint32_t places[FRAME_MAX_VALUES], moved[FRAME_MAX_VALUES];
+    Weir__V1__Value *values[FRAME_MAX_VALUES];
+    int64_t moves[FRAME_MAX_VALUES];
+    Weir__V1__Histogram *histograms[FRAME_MAX_HISTOGRAMS];
     size_t n_values = 0, n_moves = 0, n_histograms = 0;
     for (size_t i = 0; i < row->n_values; i++) {
-        if (wc_tape_is_value(old->values[i], row->values[i])) {
+        if (wc_frame_is_value(old->values[i], row->values[i])) {
             continue;
         }
         if (value_moves(old->values[i], row->values[i], &moves[n_moves])) {
@@ -477,8 +479,8 @@ static void step_gone(struct step_table *to, uint64_t id)
 }
 
 /* Both are by id: they are gone through side by side. */
-static void step_table_make(struct step_table *to, const struct wc_tape_table *old,
-                            const struct wc_tape_table *next)
+static void step_table_make(struct step_table *to, const struct wc_frame_table *old,
+                            const struct wc_frame_table *next)
 {
     size_t i = 0, k = 0;
     to->change.total = next->total;
@@ -513,10 +515,10 @@ static void step_table_finish(struct step_table *table)
     free(table->change.gone);
 }
 
-bool wc_tape_is_like(const struct wc_tape *tape, const struct wc_tape *next)
+bool wc_frame_is_like(const struct wc_frame *frame, const struct wc_frame *next)
 {
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        const struct wc_tape_table *a = &tape->tables[kind], *b = &next->tables[kind];
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        const struct wc_frame_table *a = &frame->tables[kind], *b = &next->tables[kind];
         if (a->is_there != b->is_there || a->n_columns != b->n_columns ||
             memcmp(a->columns, b->columns, a->n_columns * sizeof(a->columns[0])) != 0) {
             return false;
@@ -525,26 +527,26 @@ bool wc_tape_is_like(const struct wc_tape *tape, const struct wc_tape *next)
     return true;
 }
 
-uint8_t *wc_tape_step(const struct wc_tape *tape, const struct wc_tape *next, size_t *ret_n)
+uint8_t *wc_frame_step(const struct wc_frame *frame, const struct wc_frame *next, size_t *ret_n)
 {
-    struct step_table tables[WC_TAPE_KINDS] = {0};
-    Weir__V1__TableChange *changes[WC_TAPE_KINDS];
+    struct step_table tables[WC_FRAME_KINDS] = {0};
+    Weir__V1__TableChange *changes[WC_FRAME_KINDS];
     Weir__V1__Step step = WEIR__V1__STEP__INIT;
     step.unix_nanos = next->unix_nanos;
     step.read_nanos = next->read_nanos;
     step.skipped = next->skipped;
     step.state = (char *)(uintptr_t)next->state;
     step.tables = changes;
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
         struct step_table *to = &tables[kind];
         weir__v1__table_change__init(&to->change);
         to->change.kind = (Weir__V1__Kind)kind;
         if (!next->tables[kind].is_there) {
             continue;
         }
-        step_table_make(to, &tape->tables[kind], &next->tables[kind]);
-        bool is_other = to->change.total != tape->tables[kind].total ||
-                        to->change.matching != tape->tables[kind].matching;
+        step_table_make(to, &frame->tables[kind], &next->tables[kind]);
+        bool is_other = to->change.total != frame->tables[kind].total ||
+                        to->change.matching != frame->tables[kind].matching;
         if (is_other || to->change.n_gone || to->change.n_rows || to->change.n_changes) {
             changes[step.n_tables++] = &to->change;
         }
@@ -552,24 +554,24 @@ uint8_t *wc_tape_step(const struct wc_tape *tape, const struct wc_tape *next, si
     size_t n = weir__v1__step__get_packed_size(&step);
     uint8_t *bytes = wc_alloc(n);
     *ret_n = weir__v1__step__pack(&step, bytes);
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
         step_table_finish(&tables[kind]);
     }
     return bytes;
 }
 
-uint8_t *wc_tape_pack(const struct wc_tape *tape, size_t *ret_n)
+uint8_t *wc_frame_pack(const struct wc_frame *frame, size_t *ret_n)
 {
-    Weir__V1__Table tables[WC_TAPE_KINDS];
-    Weir__V1__Table *pointers[WC_TAPE_KINDS];
+    Weir__V1__Table tables[WC_FRAME_KINDS];
+    Weir__V1__Table *pointers[WC_FRAME_KINDS];
     Weir__V1__Update update = WEIR__V1__UPDATE__INIT;
-    update.unix_nanos = tape->unix_nanos;
-    update.read_nanos = tape->read_nanos;
-    update.skipped = tape->skipped;
-    update.state = (char *)(uintptr_t)tape->state;
+    update.unix_nanos = frame->unix_nanos;
+    update.read_nanos = frame->read_nanos;
+    update.skipped = frame->skipped;
+    update.state = (char *)(uintptr_t)frame->state;
     update.tables = pointers;
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        const struct wc_tape_table *from = &tape->tables[kind];
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        const struct wc_frame_table *from = &frame->tables[kind];
         Weir__V1__Table *to = &tables[kind];
         if (!from->is_there) {
             continue;

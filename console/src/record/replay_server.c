@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows are copied into the answers: the tape goes on. */
-#include "record/answer.h"
+/* Rows are copied into the answers: the frame goes on. */
+#include "record/replay_server.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +66,14 @@ static Weir__V1__Histogram *histogram_copy(const Weir__V1__Histogram *from)
 }
 
 /* The value of a metric; NULL when it was not recorded. */
-static const Weir__V1__Value *row_value(const struct wc_tape_table *table, const Weir__V1__Row *row,
-                                        uint32_t metric)
+static const Weir__V1__Value *row_value(const struct wc_frame_table *table,
+                                        const Weir__V1__Row *row, uint32_t metric)
 {
-    int place = wc_tape_place(table, metric);
+    int place = wc_frame_column(table, metric);
     return place >= 0 && (size_t)place < row->n_values ? row->values[place] : NULL;
 }
 
-static Weir__V1__Row *row_copy(const struct wc_tape_table *table, const Weir__V1__Row *from,
+static Weir__V1__Row *row_copy(const struct wc_frame_table *table, const Weir__V1__Row *from,
                                const uint32_t *columns, size_t n_columns, bool has_histograms)
 {
     Weir__V1__Row *to = wc_alloc(sizeof(*to));
@@ -95,7 +95,7 @@ static Weir__V1__Row *row_copy(const struct wc_tape_table *table, const Weir__V1
     return to;
 }
 
-static Weir__V1__Table *table_new(int kind, const struct wc_tape_table *from,
+static Weir__V1__Table *table_new(int kind, const struct wc_frame_table *from,
                                   const uint32_t *columns, size_t n_columns)
 {
     Weir__V1__Table *to = wc_alloc(sizeof(*to));
@@ -110,14 +110,14 @@ static Weir__V1__Table *table_new(int kind, const struct wc_tape_table *from,
     return to;
 }
 
-static Weir__V1__Update *update_new(const struct wc_tape *tape, size_t n_tables)
+static Weir__V1__Update *update_new(const struct wc_frame *frame, size_t n_tables)
 {
     Weir__V1__Update *update = wc_alloc(sizeof(*update));
     weir__v1__update__init(update);
-    update->unix_nanos = tape->unix_nanos;
-    update->read_nanos = tape->read_nanos;
-    update->skipped = tape->skipped;
-    update->state = wc_copy(tape->state);
+    update->unix_nanos = frame->unix_nanos;
+    update->read_nanos = frame->read_nanos;
+    update->skipped = frame->skipped;
+    update->state = wc_copy(frame->state);
     update->tables = wc_alloc(n_tables * sizeof(*update->tables));
     return update;
 }
@@ -132,9 +132,9 @@ struct answer_row {
 
 /* One query of a look. */
 struct answer {
-    const struct wc_tape *tape;
+    const struct wc_frame *frame;
     const Weir__V1__Description *description;
-    const struct wc_tape_table *table; /* of its kind */
+    const struct wc_frame_table *table; /* of its kind */
     Weir__V1__Query *query;
     struct wi_ranks *ranks; /* NULL: nothing is remembered */
     struct wi_memory *memory;
@@ -195,7 +195,7 @@ static int answer_compare(const void *a, const void *b, void *context)
     return order ? order : (place_x > place_y) - (place_x < place_y);
 }
 
-static bool query_passes(const Weir__V1__Query *query, const struct wc_tape_table *table,
+static bool query_passes(const Weir__V1__Query *query, const struct wc_frame_table *table,
                          const Weir__V1__Row *row)
 {
     if ((query->id && row->id != query->id) ||
@@ -226,7 +226,7 @@ static const Weir__V1__Value *answer_said(const struct answer *answer, const Wei
                                           const char *field)
 {
     const Weir__V1__Metric *metric = answer_metric(answer, WEIR__V1__KIND__KIND_WARNING, field);
-    return metric ? row_value(&answer->tape->tables[WEIR__V1__KIND__KIND_WARNING], warning,
+    return metric ? row_value(&answer->frame->tables[WEIR__V1__KIND__KIND_WARNING], warning,
                               metric->index)
                   : NULL;
 }
@@ -239,7 +239,7 @@ static const char *value_text(const Weir__V1__Value *value)
 /* The worst that a warning of this look says of a row. */
 static unsigned answer_severity(const struct answer *answer, const Weir__V1__Row *row)
 {
-    const struct wc_tape_table *warnings = &answer->tape->tables[WEIR__V1__KIND__KIND_WARNING];
+    const struct wc_frame_table *warnings = &answer->frame->tables[WEIR__V1__KIND__KIND_WARNING];
     const char *kind = wi_kind_name((enum wi_kind)answer->query->kind);
     unsigned worst = 0;
     for (size_t i = 0; i < warnings->n_rows; i++) {
@@ -275,13 +275,13 @@ static struct wi_rank answer_rank(const struct answer *answer, const struct answ
     uint32_t rank =
         wi_rank_of(answer_severity(answer, row->row), answer_step(answer, query->sort, row->value),
                    query->n_then > 0 ? answer_step(answer, query->then[0], row->then) : 0);
-    return wi_rank_hold(answer->ranks, row->row->id, rank, (uint64_t)answer->tape->read_nanos);
+    return wi_rank_hold(answer->ranks, row->row->id, rank, (uint64_t)answer->frame->read_nanos);
 }
 
 /* The rows that pass, in order; returns how many. */
 static size_t answer_rows(const struct answer *answer, struct answer_row *rows)
 {
-    const struct wc_tape_table *table = answer->table;
+    const struct wc_frame_table *table = answer->table;
     Weir__V1__Query *query = answer->query;
     size_t n = 0;
     for (size_t i = 0; i < table->n_rows; i++) {
@@ -330,7 +330,7 @@ static void answer_remember(const struct answer *answer, const struct answer_row
 
 static Weir__V1__Table *answer_query(const struct answer *answer)
 {
-    const struct wc_tape_table *table = answer->table;
+    const struct wc_frame_table *table = answer->table;
     const Weir__V1__Query *query = answer->query;
     struct answer_row *rows = wc_alloc(table->n_rows * sizeof(*rows));
     const uint32_t *columns = query->n_columns ? query->columns : table->columns;
@@ -355,30 +355,30 @@ static Weir__V1__Table *answer_query(const struct answer *answer)
     return to;
 }
 
-Weir__V1__Update *wc_answer_watch(const struct wc_tape *tape,
-                                  const Weir__V1__Description *description,
-                                  const Weir__V1__WatchRequest *request,
-                                  struct wc_answer_state *state)
+Weir__V1__Update *wc_replay_server_watch(const struct wc_frame *frame,
+                                         const Weir__V1__Description *description,
+                                         const Weir__V1__WatchRequest *request,
+                                         struct wc_replay_server_state *state)
 {
-    static const struct wc_tape_table none = {0};
-    Weir__V1__Update *update = update_new(tape, request->n_queries);
+    static const struct wc_frame_table none = {0};
+    Weir__V1__Update *update = update_new(frame, request->n_queries);
     state->memory.limit = UINT64_MAX;
     for (size_t i = 0; i < request->n_queries; i++) {
         unsigned kind = (unsigned)request->queries[i]->kind;
-        struct answer answer = {.tape = tape,
+        struct answer answer = {.frame = frame,
                                 .description = description,
-                                .table = kind < WC_TAPE_KINDS ? &tape->tables[kind] : &none,
+                                .table = kind < WC_FRAME_KINDS ? &frame->tables[kind] : &none,
                                 .query = request->queries[i],
-                                .ranks = i < WC_ANSWER_RANKS ? &state->ranks[i] : NULL,
+                                .ranks = i < WC_REPLAY_SERVER_RANKS ? &state->ranks[i] : NULL,
                                 .memory = &state->memory};
         update->tables[update->n_tables++] = answer_query(&answer);
     }
     return update;
 }
 
-void wc_answer_forget(struct wc_answer_state *state)
+void wc_replay_server_forget(struct wc_replay_server_state *state)
 {
-    for (size_t i = 0; i < WC_ANSWER_RANKS; i++) {
+    for (size_t i = 0; i < WC_REPLAY_SERVER_RANKS; i++) {
         wi_ranks_finish(&state->ranks[i], &state->memory);
     }
 }
@@ -411,12 +411,12 @@ static int opened_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-Weir__V1__Update *wc_answer_snapshot(const struct wc_tape *tape,
-                                     const Weir__V1__SnapshotRequest *request)
+Weir__V1__Update *wc_replay_server_snapshot(const struct wc_frame *frame,
+                                            const Weir__V1__SnapshotRequest *request)
 {
-    Weir__V1__Update *update = update_new(tape, WC_TAPE_KINDS);
-    for (int kind = 0; kind < WC_TAPE_KINDS; kind++) {
-        const struct wc_tape_table *table = &tape->tables[kind];
+    Weir__V1__Update *update = update_new(frame, WC_FRAME_KINDS);
+    for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
+        const struct wc_frame_table *table = &frame->tables[kind];
         if (!table->is_there) {
             continue;
         }
@@ -469,20 +469,20 @@ static void lines_add(Weir__V1__Lines *lines, size_t *room, const struct wc_topi
     lines->lines[lines->n_lines++] = line;
 }
 
-static bool line_has_changed(const struct wc_tape *before, int kind, uint32_t metric, uint64_t id,
+static bool line_has_changed(const struct wc_frame *before, int kind, uint32_t metric, uint64_t id,
                              const Weir__V1__Value *value)
 {
-    const Weir__V1__Row *row = before ? wc_tape_row(&before->tables[kind], id) : NULL;
+    const Weir__V1__Row *row = before ? wc_frame_row(&before->tables[kind], id) : NULL;
     const Weir__V1__Value *old = row ? row_value(&before->tables[kind], row, metric) : NULL;
-    return !old || !wc_tape_is_value(old, value);
+    return !old || !wc_frame_is_value(old, value);
 }
 
 /* The lines of one row; whether its name is that of the topic. */
-static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_tape *tape,
-                      const struct wc_tape *before, const struct wc_topics *topics, size_t t,
+static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_frame *frame,
+                      const struct wc_frame *before, const struct wc_topics *topics, size_t t,
                       int kind, const Weir__V1__Row *row)
 {
-    const struct wc_tape_table *table = &tape->tables[kind];
+    const struct wc_frame_table *table = &frame->tables[kind];
     bool has_matched = false;
     for (size_t i = 0; i < row->n_values && lines->n_lines < ANSWER_MAX_LINES; i++) {
         uint32_t metric = table->columns[i];
@@ -502,21 +502,21 @@ static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_tape
     return has_matched;
 }
 
-Weir__V1__Lines *wc_answer_lines(const struct wc_tape *tape, const struct wc_tape *before,
-                                 const struct wc_topics *topics)
+Weir__V1__Lines *wc_replay_server_lines(const struct wc_frame *frame, const struct wc_frame *before,
+                                        const struct wc_topics *topics)
 {
     Weir__V1__Lines *lines = wc_alloc(sizeof(*lines));
     size_t room = 0;
     weir__v1__lines__init(lines);
-    lines->unix_nanos = tape->unix_nanos;
+    lines->unix_nanos = frame->unix_nanos;
     lines->waiting = wc_alloc(topics->n_topics * sizeof(*lines->waiting));
     for (size_t t = 0; t < topics->n_topics; t++) {
         bool has_matched = false;
-        for (int kind = 0; kind < WC_TAPE_KINDS && kind < WI_N_KINDS; kind++) {
-            const struct wc_tape_table *table = &tape->tables[kind];
+        for (int kind = 0; kind < WC_FRAME_KINDS && kind < WI_N_KINDS; kind++) {
+            const struct wc_frame_table *table = &frame->tables[kind];
             for (size_t i = 0; i < table->n_rows; i++) {
                 has_matched |=
-                    lines_row(lines, &room, tape, before, topics, t, kind, table->rows[i]);
+                    lines_row(lines, &room, frame, before, topics, t, kind, table->rows[i]);
             }
         }
         if (!has_matched) {
