@@ -21,8 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AGENT_BEAT_NANOS UINT64_C(1000000000)
-#define AGENT_LOOK_NANOS UINT64_C(30000000000) /* between two looks at the file's name */
+#define AGENT_HEARTBEAT_NANOS UINT64_C(1000000000)
+#define AGENT_LOOK_NANOS      UINT64_C(30000000000) /* between two looks at the file's name */
 
 enum agent_state {
     AGENT_STOPPED,
@@ -105,7 +105,7 @@ static void agent_look_for_file(uint64_t now_nanos)
 }
 
 /* Once a second in the exporter's thread: a host may give up rights and change its user at any time. */
-static void agent_on_beat(void *context, uint64_t now_nanos)
+static void agent_on_heartbeat(void *context, uint64_t now_nanos)
 {
     (void)context;
     wi_rights_follow();
@@ -214,8 +214,8 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
         .notice = notice[0] ? notice : NULL,
         .log = agent_log,
         .is_guest = true,
-        .on_beat = agent_on_beat,
-        .beat_nanos = AGENT_BEAT_NANOS,
+        .on_heartbeat = agent_on_heartbeat,
+        .heartbeat_nanos = AGENT_HEARTBEAT_NANOS,
     };
     agent.uid = wi_segment_header()->uid;
     agent.has_told_user = agent.has_told_removed = false;

@@ -24,7 +24,7 @@ void fuzz_begin(void)
     }
 }
 
-static void check_error(enum wc_exit code, const struct wc_error *error)
+static void check_error(enum wc_status code, const struct wc_error *error)
 {
     FUZZ_CHECK(code == error->code && error->text[0]);
     for (const unsigned char *c = (const unsigned char *)error->text; *c; c++) {
@@ -58,7 +58,7 @@ static void choose(const char *text, bool is_preference)
     struct wc_error error = {.code = WC_OK, .text = ""};
     for (size_t n = 0; n <= 4; n++) {
         size_t picked = 99;
-        enum wc_exit code = wc_pick(found, n, text, is_preference, &picked, &error);
+        enum wc_status code = wc_pick(found, n, text, is_preference, &picked, &error);
         FUZZ_CHECK(code != WC_OK || picked < n);
         if (code != WC_OK) {
             check_error(code, &error);
@@ -77,7 +77,7 @@ static void resolve(const char *text)
         struct wc_error error = {.code = WC_OK, .text = ""};
         char whole[600];
         snprintf(whole, sizeof(whole), forms[i], text);
-        enum wc_exit code = wc_target_resolve(whole, &target, &error);
+        enum wc_status code = wc_target_resolve(whole, &target, &error);
         if (code == WC_OK) {
             FUZZ_CHECK(i < 2 ? target.socket[0] != 0 : i > 3 && target.host[0]);
             FUZZ_CHECK(i < 2 || (strtoul(target.port, NULL, 10) - 1 < 65535 && !target.path[0]));
@@ -91,8 +91,8 @@ static void parse(const struct wc_command *command, int n, char **arguments)
 {
     struct wc_args args;
     struct wc_error error = {.code = WC_OK, .text = ""};
-    enum wc_exit code = wc_args_parse(command->options, command->n_options, command->max_words, n,
-                                      arguments, &args, &error);
+    enum wc_status code = wc_args_parse(command->options, command->n_options, command->max_words, n,
+                                        arguments, &args, &error);
     if (code != WC_OK) {
         FUZZ_CHECK(code == WC_USAGE);
         check_error(code, &error);

@@ -172,8 +172,8 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
     return 1;
 }
 
-enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
-                        struct wc_error *ret_error)
+enum wc_status wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
+                          struct wc_error *ret_error)
 {
     int pair[2];
     (void)path;
@@ -189,8 +189,8 @@ enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
     return WC_OK;
 }
 
-enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
-                            int *ret_fd, struct wc_error *ret_error)
+enum wc_status wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
+                              int *ret_fd, struct wc_error *ret_error)
 {
     (void)host;
     (void)port;
@@ -198,25 +198,25 @@ enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadlin
 }
 
 /* Nothing lies beside the socket. */
-enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
-                      struct wc_error *ret_error)
+enum wc_status wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
+                        struct wc_error *ret_error)
 {
     (void)ret_fd;
     (void)ret_exporter;
     return wc_error_set(ret_error, WC_NO_TARGET, "%s: nothing is there", path);
 }
 
-enum wc_exit wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
-                           struct wi_exporter **ret_exporter, struct wc_error *ret_error)
+enum wc_status wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
+                             struct wi_exporter **ret_exporter, struct wc_error *ret_error)
 {
     (void)taken_view;
     return wc_serve("", ret_fd, ret_exporter, ret_error);
 }
 
 /* Nor is it a server of Tokio's: those are tests/fuzz/tokio.c's. */
-enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                           uint64_t deadline_nanos, struct wi_process_view **ret_view,
-                           struct wc_tokio **ret_tokio, struct wc_error *ret_error)
+enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
+                             uint64_t deadline_nanos, struct wi_process_view **ret_view,
+                             struct wc_tokio **ret_tokio, struct wc_error *ret_error)
 {
     (void)authority;
     (void)lints;
@@ -227,14 +227,14 @@ enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_
     return wc_error_set(ret_error, WC_MISMATCH, "no such service");
 }
 
-enum wc_exit wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
+enum wc_status wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
 {
     (void)tokio;
     (void)ret_error;
     return WC_OK;
 }
 
-enum wc_exit wc_command_fail(const struct wc_error *error)
+enum wc_status wc_command_fail(const struct wc_error *error)
 {
     FUZZ_CHECK(error->code != WC_OK && error->text[0]);
     for (const unsigned char *c = (const unsigned char *)error->text; *c; c++) {
@@ -295,7 +295,7 @@ static void run_screen(void)
     fuzz_screen_init(&screen);
     wc_model_describe(&screen.model, wc_link_description(link), wc_link_notice(link), 1);
     fuzz_screen_ask(&screen);
-    enum wc_exit code = wc_link_watch(link, &screen.query.request, &error);
+    enum wc_status code = wc_link_watch(link, &screen.query.request, &error);
     wc_model_watch(&screen.model, &screen.query.plan);
     for (int i = 0; i < STEPS_MAX && code == WC_OK; i++) {
         Weir__V1__Update *update;

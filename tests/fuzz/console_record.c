@@ -337,7 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         return 0;
     }
     file_make(bytes, n);
-    enum wc_exit code = wc_reader_open(file.path, &reader, &error);
+    enum wc_status code = wc_reader_open(file.path, &reader, &error);
     if (code != WC_OK) {
         FUZZ_CHECK(code == WC_MISMATCH && error.text[0] && !strchr(error.text, '\n'));
         return 0;

@@ -9,7 +9,7 @@
 #include "encode/gzip.h"
 #include "fuzz.h"
 #include "wire/address.h"
-#include "wire/gate.h"
+#include "wire/auth_check.h"
 #include "wire/head.h"
 
 #include <arpa/inet.h>
@@ -51,10 +51,10 @@ void fuzz_begin(void)
 /* Who is admitted has shown the token, and nothing beside it. */
 static void authorize(const char *authorization)
 {
-    struct wi_gate gate = {.token = token};
+    struct wi_auth_check auth_check = {.token = token};
     size_t n = strlen(authorization);
     char *bytes = fuzz_copy(authorization, n);
-    if (wi_gate_admits(&gate, bytes, n)) {
+    if (wi_auth_check_admits(&auth_check, bytes, n)) {
         const char *at = strstr(authorization, TOKEN);
         FUZZ_CHECK(at && strncasecmp(authorization, "bearer ", 7) == 0);
         FUZZ_CHECK(strspn(authorization + 6, " ") == (size_t)(at - authorization) - 6);
@@ -62,7 +62,7 @@ static void authorize(const char *authorization)
     } else {
         FUZZ_CHECK(strcmp(authorization, "Bearer " TOKEN) != 0);
     }
-    FUZZ_CHECK(!wi_gate_admits(&gate, NULL, 0));
+    FUZZ_CHECK(!wi_auth_check_admits(&auth_check, NULL, 0));
     free(bytes);
 }
 
@@ -97,9 +97,9 @@ static void split_target(const char *target)
     FUZZ_CHECK(strncasecmp(target, "http://", 7) == 0 && authority == target + 7);
     FUZZ_CHECK(n <= (size_t)(end - authority) && !memchr(authority, '/', n));
     FUZZ_CHECK(path[0] == '/' && (path == authority + n || path[1] == '\0'));
-    struct wi_gate gate = {.is_loopback = true};
+    struct wi_auth_check auth_check = {.is_loopback = true};
     char *name = fuzz_copy(authority, n);
-    FUZZ_CHECK(!wi_gate_knows(&gate, name, n) || !memchr(name, '@', n));
+    FUZZ_CHECK(!wi_auth_check_knows(&auth_check, name, n) || !memchr(name, '@', n));
     free(name);
 }
 

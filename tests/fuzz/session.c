@@ -30,7 +30,7 @@ enum event {
     EVENT_TAKE,    /* u8: pieces of output */
     EVENT_WINDOW,  /* stream, u32 */
     EVENT_RESET,   /* stream */
-    EVENT_FAREWELL,
+    EVENT_GOODBYE,
     N_EVENTS
 };
 
@@ -235,7 +235,7 @@ static void play(struct script *script, enum event event)
         give_u32(script, NGHTTP2_RST_STREAM, fuzz_u8(input), NGHTTP2_CANCEL);
         break;
     default:
-        wi_session_farewell(script->session, script->now);
+        wi_session_goodbye(script->session, script->now);
         break;
     }
 }
@@ -352,7 +352,7 @@ static void seed_call(const char *name, uint8_t method, uint8_t habits, const vo
     fuzz_put_u32(&output, 1);
     fuzz_put_u8(&output, EVENT_RESET);
     fuzz_put_u8(&output, 1);
-    fuzz_put_u8(&output, EVENT_FAREWELL);
+    fuzz_put_u8(&output, EVENT_GOODBYE);
     fuzz_seed(name, output.bytes, output.n);
 }
 
@@ -374,7 +374,7 @@ static void seed_tokio(const char *name, uint8_t habits)
         fuzz_put_u8(&output, EVENT_TIME);
         fuzz_put_u16(&output, 1000);
     }
-    fuzz_put_u8(&output, EVENT_FAREWELL);
+    fuzz_put_u8(&output, EVENT_GOODBYE);
     fuzz_seed(name, output.bytes, output.n);
 }
 
@@ -394,7 +394,7 @@ static void seed_health(const char *name, uint8_t habits)
         fuzz_put_u8(&output, EVENT_TIME);
         fuzz_put_u16(&output, 1000);
     }
-    fuzz_put_u8(&output, EVENT_FAREWELL);
+    fuzz_put_u8(&output, EVENT_GOODBYE);
     fuzz_seed(name, output.bytes, output.n);
 }
 

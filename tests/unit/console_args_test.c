@@ -24,7 +24,7 @@ static const struct wc_option options[] = {
     {MOMENT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false, "when"},
 };
 
-static enum wc_exit parse(const char *line, struct wc_args *ret_args, struct wc_error *ret_error)
+static enum wc_status parse(const char *line, struct wc_args *ret_args, struct wc_error *ret_error)
 {
     static char copy[512];
     char *words[32];

@@ -493,7 +493,7 @@ static void bytes_that_are_no_http2_are_refused(void **state)
         const uint8_t *bytes = NULL;
         struct wc_client *client = client_new(&report);
         client_ask(client);
-        enum wc_exit code =
+        enum wc_status code =
             wc_client_feed(client, (const uint8_t *)inputs[i], strlen(inputs[i]), NULL);
         while (wc_client_output(client, &bytes) > 0) {
         }

@@ -152,8 +152,8 @@ static void what_is_no_json_is_refused_where_it_is_wrong(void **state)
 
 static char path[] = "/tmp/weir-diff-XXXXXX";
 
-static enum wc_exit read_side(const char *text, struct wc_diff_input *side,
-                              struct wc_error *ret_error)
+static enum wc_status read_side(const char *text, struct wc_diff_input *side,
+                                struct wc_error *ret_error)
 {
     int fd = open(path, O_WRONLY | O_TRUNC);
     assert_true(fd >= 0);
@@ -175,7 +175,7 @@ static void a_snapshot_has_the_numbers_that_are_in_it(void **state)
     struct wc_diff_input side;
     struct wc_error error = {0};
     (void)state;
-    enum wc_exit code = read_side(
+    enum wc_status code = read_side(
         "{\"schema\":\"weir.snapshot/1\",\"ts\":\"2026-11-23T19:10:26.120Z\",\"target\":{\"name\":"
         "\"ga\\u001bme\",\"pid\":4821},\"data\":{\"process\":{\"rss_bytes\":4096,\"threads\":null},"
         "\"channels\":[{\"name\":\"moves\",\"depth\":7,\"sent\":\"18446744073709551615\","

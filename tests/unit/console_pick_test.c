@@ -24,7 +24,7 @@ static void expect_pick(const struct wi_found *found, size_t n, const char *text
 {
     size_t picked = SIZE_MAX;
     struct wc_error error = {0};
-    enum wc_exit code = wc_pick(found, n, text, is_preference, &picked, &error);
+    enum wc_status code = wc_pick(found, n, text, is_preference, &picked, &error);
     if (code != WC_OK) {
         fail_msg("%s: %s", text ? text : "(none)", error.text);
     }
@@ -32,7 +32,7 @@ static void expect_pick(const struct wi_found *found, size_t n, const char *text
 }
 
 static void expect_error(const struct wi_found *found, size_t n, const char *text,
-                         enum wc_exit expected, const char *part)
+                         enum wc_status expected, const char *part)
 {
     size_t picked = SIZE_MAX;
     struct wc_error error = {0};

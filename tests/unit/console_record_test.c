@@ -388,7 +388,7 @@ static void a_full_disk_loses_nothing(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
     seed = 7;
     struct wc_writer *writer = writer_new(true);
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     while (code == WC_OK && written < 60) {
         Weir__V1__Update *update = update_new(written);
         struct wc_frame frame;

@@ -169,7 +169,7 @@ static void the_end_is_not_serving_and_then_unavailable(void **state)
 {
     struct peer *peer = *state;
     struct answer *answer = ask(peer, HEALTH "Watch", "");
-    wi_session_farewell(peer->session, peer->now);
+    wi_session_goodbye(peer->session, peer->now);
     peer_converse(peer);
     assert_int_equal(answer_n_messages(answer), 2);
     assert_int_equal(status_of(answer), NOT_SERVING);

@@ -303,7 +303,7 @@ static void scenario(struct peer *peer)
     peer_converse(peer);
     peer_pass(peer, 100 * MILLI);
     peer_converse(peer);
-    wi_session_farewell(peer->session, peer->now);
+    wi_session_goodbye(peer->session, peer->now);
     peer_converse(peer);
 }
 

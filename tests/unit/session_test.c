@@ -463,14 +463,14 @@ static void no_request_ends_the_session(void **state)
     assert_true(wi_session_is_over(peer->session));
 }
 
-static void farewell_ends_calls_as_unavailable(void **state)
+static void goodbye_ends_calls_as_unavailable(void **state)
 {
     struct peer *peer = *state;
     struct answer *a = peer_watch(peer, 1000);
     struct answer *b = peer_call_bytes(peer, "Watch", "\0\0", 2);
     b->stays_open = true;
     peer_converse(peer);
-    wi_session_farewell(peer->session, peer->now);
+    wi_session_goodbye(peer->session, peer->now);
     peer_converse(peer);
     answer_ended(a, "14");
     answer_ended(b, "14");
@@ -506,7 +506,7 @@ int main(void)
         TEST(a_call_that_ends_before_a_closed_window_is_reset),
         TEST(silence_and_idleness_end_the_session),
         TEST(no_request_ends_the_session),
-        TEST(farewell_ends_calls_as_unavailable),
+        TEST(goodbye_ends_calls_as_unavailable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -390,7 +390,7 @@ static void a_farewell_ends_the_rows_too(void **state)
     struct answer *states = call(peer, "WatchState");
     size_t heard = hear_from(updates, 0);
     answer_ended(call(peer, "Pause"), "0");
-    wi_session_farewell(peer->session, peer->now);
+    wi_session_goodbye(peer->session, peer->now);
     peer_converse(peer);
     answer_ended(updates, "14");
     answer_ended(states, "14");
@@ -448,7 +448,7 @@ static void lack_of_memory_is_an_answer(void **state)
         }
         if (peer->status == WEIR_OK) {
             n_refused += strcmp(details_of(peer, TASK_ID)->status, "8") == 0;
-            wi_session_farewell(peer->session, peer->now);
+            wi_session_goodbye(peer->session, peer->now);
             peer_converse(peer);
         }
         has_finished = peer->memory.refusals == refusals;

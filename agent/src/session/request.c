@@ -37,25 +37,25 @@ static bool request_is_good(const struct wi_request *request)
 static void request_add_credential(struct wi_request *request, const char *name, size_t n_name,
                                    const char *value, size_t n_value)
 {
-    const struct wi_door *door = request->door;
+    const struct wi_auth_ops *auth = request->auth;
     if (request_is(name, n_name, ":authority") || request_is(name, n_name, "host")) {
         request->n_authorities++;
-        request->n_unknown += !door->knows(door->context, value, n_value);
-    } else if (door->admits && request_is(name, n_name, "authorization")) {
+        request->n_unknown += !auth->knows(auth->context, value, n_value);
+    } else if (auth->admits && request_is(name, n_name, "authorization")) {
         request->n_authorizations++;
-        request->n_admitted += door->admits(door->context, value, n_value);
+        request->n_admitted += auth->admits(auth->context, value, n_value);
     }
 }
 
 /* A closed door goes before anything else that is wrong. */
 static void request_knock(struct wi_request *request)
 {
-    const struct wi_door *door = request->door;
+    const struct wi_auth_ops *auth = request->auth;
     if (request->n_authorities == 0 || request->n_unknown > 0) {
         wi_fault_set(&request->fault, WI_RPC_PERMISSION_DENIED,
                      "this :authority is not answered: ask for localhost or an IP address, or name "
                      "the host in WEIR_HTTP_HOSTS");
-    } else if (door->admits && (request->n_authorizations != 1 || request->n_admitted != 1)) {
+    } else if (auth->admits && (request->n_authorizations != 1 || request->n_admitted != 1)) {
         wi_fault_set(&request->fault, WI_RPC_UNAUTHENTICATED, "%s",
                      request->n_authorizations
                          ? "the token is not the one of this server"
@@ -74,7 +74,7 @@ void wi_request_add_header(struct wi_request *request, const char *name, size_t 
         }
         return;
     }
-    if (request->door) {
+    if (request->auth) {
         request_add_credential(request, name, n_name, value, n_value);
     }
     if (request_is(name, n_name, ":path")) {
@@ -110,7 +110,7 @@ bool wi_request_is_refused(const struct wi_request *request)
 
 bool wi_request_end_header(struct wi_request *request)
 {
-    if (request->door) {
+    if (request->auth) {
         request_knock(request);
     }
     if (!request->is_post) {

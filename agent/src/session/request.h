@@ -24,7 +24,7 @@
 #define WI_RPC_PREFIX 5
 
 /* Who may call over a connection: asked before anything that a request says is worked on. */
-struct wi_door {
+struct wi_auth_ops {
     bool (*knows)(void *context, const char *authority, size_t n);
     /* NULL: anybody may. */
     bool (*admits)(void *context, const char *authorization, size_t n);
@@ -33,7 +33,7 @@ struct wi_door {
 
 struct wi_request {
     struct wi_memory *memory;
-    const struct wi_door *door; /* NULL: open */
+    const struct wi_auth_ops *auth; /* NULL: open */
     unsigned n_authorities, n_unknown;
     unsigned n_authorizations, n_admitted;
     char path[128];                      /* of the method; "" when absent or too long */

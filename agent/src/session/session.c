@@ -59,10 +59,10 @@ static int session_on_begin_headers(nghttp2_session *http, const nghttp2_frame *
     stream->begun_nanos = session->now;
     stream->deadline_nanos = UINT64_MAX;
     wi_request_init(&stream->request, &session->memory);
-    stream->request.door = session->door;
+    stream->request.auth = session->auth;
     stream->next = session->streams;
     session->streams = stream;
-    session->has_request |= !session->door;
+    session->has_request |= !session->auth;
     nghttp2_session_set_stream_user_data(http, stream->id, stream);
     return 0;
 }
@@ -248,9 +248,9 @@ void wi_session_destroy(struct wi_session *session)
     wi_memory_return(session->context->memory, session);
 }
 
-void wi_session_guard(struct wi_session *session, const struct wi_door *door)
+void wi_session_guard(struct wi_session *session, const struct wi_auth_ops *auth)
 {
-    session->door = door;
+    session->auth = auth;
 }
 
 bool wi_session_is_known(const struct wi_session *session)
@@ -361,7 +361,7 @@ uint64_t wi_session_due(const struct wi_session *session)
     return view_due < due ? view_due : due;
 }
 
-void wi_session_farewell(struct wi_session *session, uint64_t now_nanos)
+void wi_session_goodbye(struct wi_session *session, uint64_t now_nanos)
 {
     session->now = now_nanos;
     if (session->is_leaving) {
@@ -375,7 +375,7 @@ void wi_session_farewell(struct wi_session *session, uint64_t now_nanos)
     struct wi_fault fault;
     wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "the server ends");
     for (struct wi_stream *stream = session->streams; stream; stream = stream->next) {
-        wi_stream_farewell(session, stream, &fault);
+        wi_stream_goodbye(session, stream, &fault);
     }
 }
 

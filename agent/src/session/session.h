@@ -28,7 +28,7 @@ enum weir_status wi_session_create(const struct wi_call_context *context,
 void wi_session_destroy(struct wi_session *session);
 
 /* Asks this door about each request from now on; NULL: none. Borrowed. */
-void wi_session_guard(struct wi_session *session, const struct wi_door *door);
+void wi_session_guard(struct wi_session *session, const struct wi_auth_ops *auth);
 
 /* Whether the door has let in a request of this peer. */
 bool wi_session_is_known(const struct wi_session *session);
@@ -56,7 +56,7 @@ uint64_t wi_session_view_due(const struct wi_session *session);
 void wi_session_want(const struct wi_session *session, uint64_t now_nanos);
 
 /* Refuses new calls and ends those under way with UNAVAILABLE. */
-void wi_session_farewell(struct wi_session *session, uint64_t now_nanos);
+void wi_session_goodbye(struct wi_session *session, uint64_t now_nanos);
 
 /* Whether nothing is left to be read or written: close the connection. */
 bool wi_session_is_over(const struct wi_session *session);

@@ -344,8 +344,8 @@ static void stream_leave(struct wi_session *session, struct wi_stream *stream,
     }
 }
 
-void wi_stream_farewell(struct wi_session *session, struct wi_stream *stream,
-                        const struct wi_fault *fault)
+void wi_stream_goodbye(struct wi_session *session, struct wi_stream *stream,
+                       const struct wi_fault *fault)
 {
     if (stream->state == WI_STREAM_ANSWERING && stream->call->type->leave) {
         stream_leave(session, stream, fault);

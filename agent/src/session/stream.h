@@ -41,7 +41,7 @@ struct wi_session {
     const struct wi_call_context *context;
     const struct wi_method *methods;
     size_t n_methods;
-    const struct wi_door *door; /* NULL: open */
+    const struct wi_auth_ops *auth; /* NULL: open */
     struct wi_memory memory;
     struct wi_peer peer;
     nghttp2_session *http;
@@ -65,8 +65,8 @@ void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
                    const struct wi_fault *fault);
 
 /* Ends a call because the exporter does, after its last message where it has one to say. */
-void wi_stream_farewell(struct wi_session *session, struct wi_stream *stream,
-                        const struct wi_fault *fault);
+void wi_stream_goodbye(struct wi_session *session, struct wi_stream *stream,
+                       const struct wi_fault *fault);
 
 /* Answers a request with what is wrong with it. */
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream);

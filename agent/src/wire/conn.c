@@ -27,7 +27,7 @@ static void conn_on_ready(struct wi_source *source, uint32_t events, uint64_t no
         if (n > 0) {
             /* A failure is the session's to remember: wi_conn_step closes. */
             (void)wi_session_receive(conn->session, bytes, (size_t)n, now);
-            wi_reactor_give_way(conn->reactor);
+            wi_reactor_yield(conn->reactor);
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
             conn->is_closed = true;
         } else {
@@ -103,7 +103,7 @@ static void conn_flush(struct wi_conn *conn, uint64_t now)
             conn->n_pending -= (size_t)n;
             conn->progress_nanos = now;
             sent += (size_t)n;
-            wi_reactor_give_way(conn->reactor);
+            wi_reactor_yield(conn->reactor);
         } else if (errno == EAGAIN) {
             conn->is_blocked = true;
         } else if (errno != EINTR) {

@@ -13,13 +13,13 @@
 #include "wire/address.h"
 #include "wire/budget.h"
 #include "wire/conn.h"
-#include "wire/gate.h"
+#include "wire/auth_check.h"
 #include "wire/http.h"
 #include "wire/keeper.h"
 #include "wire/listener.h"
 #include "wire/priority.h"
 #include "wire/rights.h"
-#include "wire/roster.h"
+#include "wire/process_registry.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +39,7 @@
 #define EXPORTER_MEMORY_BYTES    ((uint64_t)64 << 20)
 #define EXPORTER_STACK_BYTES     ((size_t)512 << 10)
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
-#define EXPORTER_FAREWELL_NANOS  UINT64_C(500000000)
+#define EXPORTER_GOODBYE_NANOS   UINT64_C(500000000)
 #define EXPORTER_START_NANOS     100000000 /* that whoever starts it waits at most */
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
 
@@ -49,15 +49,15 @@ struct wi_exporter {
     struct wi_call_context context;
     char notice[256];
     struct wi_reactor reactor;
-    struct wi_roster roster;
+    struct wi_process_registry registry;
     struct wi_listener listener;
     struct wi_listener tcp;
     struct wi_keeper keeper; /* of `listener` */
     struct wi_address tcp_address;
     struct wi_token *token;
     char *hosts;
-    struct wi_gate gate; /* of `tcp` */
-    struct wi_door door;
+    struct wi_auth_check auth_check; /* of `tcp` */
+    struct wi_auth_ops auth;
     struct wi_source http_source;
     struct wi_http *http;
     bool is_http_ready;
@@ -67,10 +67,10 @@ struct wi_exporter {
     weir_log_fn log;
     void *log_context;
     bool has_logged_refusal;
-    void (*on_beat)(void *context, uint64_t now_nanos);
-    void *beat_context;
-    uint64_t beat_nanos;
-    uint64_t beat_due;
+    void (*on_heartbeat)(void *context, uint64_t now_nanos);
+    void *heartbeat_context;
+    uint64_t heartbeat_nanos;
+    uint64_t heartbeat_due;
     unsigned cpu_percent;
     bool is_guest;
     struct wi_budget budget;
@@ -87,7 +87,7 @@ static void exporter_log(struct wi_exporter *exporter, const char *line)
 
 /* ---- peers ------------------------------------------------------------------------------- */
 
-static void exporter_bury(struct wi_exporter *exporter)
+static void exporter_reap(struct wi_exporter *exporter)
 {
     struct wi_conn **at = &exporter->conns;
     while (*at) {
@@ -96,7 +96,7 @@ static void exporter_bury(struct wi_exporter *exporter)
             *at = conn->next;
             exporter->n_conns--;
             wi_conn_destroy(conn);
-            wi_reactor_give_way(&exporter->reactor);
+            wi_reactor_yield(&exporter->reactor);
         } else {
             at = &conn->next;
         }
@@ -138,9 +138,9 @@ static void exporter_make_room(struct wi_exporter *exporter)
         }
     }
     if (n >= EXPORTER_CLIENTS_TCP && oldest) {
-        exporter->roster.views.self->clients_rejected++;
+        exporter->registry.views.self->clients_rejected++;
         oldest->is_closed = true;
-        exporter_bury(exporter);
+        exporter_reap(exporter);
     }
 }
 
@@ -159,7 +159,7 @@ static bool exporter_on_accept_tcp(void *context, int taken_fd, uint64_t now)
     struct wi_conn *conn = exporter_connect(exporter, taken_fd, now);
     if (conn) {
         conn->is_tcp = true;
-        wi_session_guard(conn->session, &exporter->door);
+        wi_session_guard(conn->session, &exporter->auth);
     }
     return conn != NULL;
 }
@@ -167,7 +167,7 @@ static bool exporter_on_accept_tcp(void *context, int taken_fd, uint64_t now)
 static void exporter_on_refuse(void *context, uid_t uid)
 {
     struct wi_exporter *exporter = context;
-    exporter->roster.views.self->clients_rejected++;
+    exporter->registry.views.self->clients_rejected++;
     if (!exporter->has_logged_refusal) {
         char line[128];
         if (uid == (uid_t)-1) {
@@ -195,10 +195,10 @@ static void exporter_on_shortage(void *context, int error)
 /* Reads what is due: with `all`, whatever a scrape will show. */
 static void exporter_read(struct wi_exporter *exporter, bool all, uint64_t now)
 {
-    struct wi_self *self = exporter->roster.views.self;
+    struct wi_self *self = exporter->registry.views.self;
     self->clients = exporter->n_conns;
     self->heap_bytes = exporter->memory.bytes + exporter->scratch.room;
-    if (wi_roster_read(&exporter->roster, all, now) &&
+    if (wi_process_registry_read(&exporter->registry, all, now) &&
         exporter->scratch.room > EXPORTER_SCRATCH_KEPT) {
         wi_buffer_finish(&exporter->scratch);
     }
@@ -244,8 +244,8 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
 
 static uint64_t exporter_due(const struct wi_exporter *exporter)
 {
-    uint64_t due = wi_roster_due(&exporter->roster);
-    due = exporter->beat_due < due ? exporter->beat_due : due;
+    uint64_t due = wi_process_registry_due(&exporter->registry);
+    due = exporter->heartbeat_due < due ? exporter->heartbeat_due : due;
     due = exporter->http_due < due ? exporter->http_due : due;
     const struct wi_listener *listeners[] = {&exporter->listener, &exporter->tcp};
     for (size_t i = 0; i < 2; i++) {
@@ -263,9 +263,9 @@ static void exporter_step_conns(struct wi_exporter *exporter, uint64_t now)
 {
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         wi_conn_step(conn, now);
-        wi_reactor_give_way(&exporter->reactor);
+        wi_reactor_yield(&exporter->reactor);
     }
-    exporter_bury(exporter);
+    exporter_reap(exporter);
 }
 
 /* The program closed descriptors that it never opened; their numbers may be those of its own by now. */
@@ -278,27 +278,27 @@ static void exporter_forget(struct wi_exporter *exporter)
                  "call weir_agent_stop and weir_agent_start");
 }
 
-static void exporter_farewell(struct wi_exporter *exporter)
+static void exporter_goodbye(struct wi_exporter *exporter)
 {
     uint64_t now = wi_reactor_now();
-    uint64_t end = now + EXPORTER_FAREWELL_NANOS;
+    uint64_t end = now + EXPORTER_GOODBYE_NANOS;
     wi_listener_close(&exporter->listener);
     wi_listener_close(&exporter->tcp);
     wi_reactor_remove(&exporter->reactor, &exporter->http_source);
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         if (!conn->is_closed) {
-            wi_session_farewell(conn->session, now);
+            wi_session_goodbye(conn->session, now);
         }
     }
     exporter_step_conns(exporter, now);
-    while (exporter->conns && now < end && !exporter->reactor.is_robbed) {
+    while (exporter->conns && now < end && !exporter->reactor.has_lost_descriptors) {
         now = wi_reactor_wait(&exporter->reactor, end);
         exporter_step_conns(exporter, now);
     }
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
         conn->is_closed = true;
     }
-    exporter_bury(exporter);
+    exporter_reap(exporter);
 }
 
 static void exporter_tick(struct wi_exporter *exporter, uint64_t now)
@@ -306,15 +306,15 @@ static void exporter_tick(struct wi_exporter *exporter, uint64_t now)
     wi_listener_tick(&exporter->listener, now);
     wi_listener_tick(&exporter->tcp, now);
     wi_keeper_tick(&exporter->keeper, now);
-    wi_roster_tick(&exporter->roster, now);
+    wi_process_registry_tick(&exporter->registry, now);
     exporter_freshen(exporter, now);
 }
 
-static void exporter_beat(struct wi_exporter *exporter, uint64_t now)
+static void exporter_heartbeat(struct wi_exporter *exporter, uint64_t now)
 {
-    if (now >= exporter->beat_due) {
-        exporter->on_beat(exporter->beat_context, now);
-        exporter->beat_due = now + exporter->beat_nanos;
+    if (now >= exporter->heartbeat_due) {
+        exporter->on_heartbeat(exporter->heartbeat_context, now);
+        exporter->heartbeat_due = now + exporter->heartbeat_nanos;
     }
 }
 
@@ -335,7 +335,7 @@ static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
     uint64_t nanos = wi_budget_check(&exporter->budget, now, exporter_spent());
     if (nanos > 0) {
         wi_reactor_rest(&exporter->reactor, nanos);
-        exporter->roster.views.self->rested_nanos += wi_reactor_now() - now;
+        exporter->registry.views.self->rested_nanos += wi_reactor_now() - now;
     }
 }
 
@@ -344,13 +344,13 @@ static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
 static void exporter_turn(struct wi_exporter *exporter, uint64_t now)
 {
     static void (*const steps[])(struct wi_exporter *, uint64_t) = {
-        exporter_tick, exporter_run_http, exporter_step_conns, exporter_beat, exporter_rest};
+        exporter_tick, exporter_run_http, exporter_step_conns, exporter_heartbeat, exporter_rest};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (!wi_reactor_check(&exporter->reactor)) {
             return;
         }
         steps[i](exporter, now);
-        wi_reactor_give_way(&exporter->reactor);
+        wi_reactor_yield(&exporter->reactor);
     }
 }
 
@@ -358,17 +358,17 @@ void wi_exporter_loop(struct wi_exporter *exporter)
 {
     uint64_t now = wi_reactor_now();
     wi_budget_init(&exporter->budget, exporter->cpu_percent, now, exporter_spent());
-    wi_roster_tick(&exporter->roster, now);
+    wi_process_registry_tick(&exporter->registry, now);
     exporter_read(exporter, true, now);
-    exporter_beat(exporter, now);
+    exporter_heartbeat(exporter, now);
     while (!exporter->reactor.is_stopping) {
         now = wi_reactor_wait(&exporter->reactor, exporter_due(exporter));
         exporter_turn(exporter, now);
     }
-    if (!exporter->reactor.is_robbed) {
-        exporter_farewell(exporter);
+    if (!exporter->reactor.has_lost_descriptors) {
+        exporter_goodbye(exporter);
     }
-    if (exporter->reactor.is_robbed) {
+    if (exporter->reactor.has_lost_descriptors) {
         exporter_forget(exporter);
     }
 }
@@ -427,7 +427,7 @@ void wi_exporter_close(struct wi_exporter *exporter)
     wi_http_destroy(exporter->http);
     wi_token_close(exporter->token);
     free(exporter->hosts);
-    wi_roster_finish(&exporter->roster);
+    wi_process_registry_finish(&exporter->registry);
     wi_reactor_finish(&exporter->reactor);
     wi_buffer_finish(&exporter->scratch);
     sem_destroy(&exporter->has_started);
@@ -470,7 +470,7 @@ static enum weir_status exporter_open_http(struct wi_exporter *exporter,
         return WEIR_OK;
     }
     enum weir_status status =
-        wi_http_create(&asked, &exporter->roster.views, &exporter->http, ret_error);
+        wi_http_create(&asked, &exporter->registry.views, &exporter->http, ret_error);
     if (status != WEIR_OK) {
         exporter->http = NULL;
         return status;
@@ -512,9 +512,9 @@ static enum weir_status exporter_open_tcp(struct wi_exporter *exporter,
         status = wi_listener_open_tcp(&exporter->tcp, &exporter->reactor, fd, ret_error);
     }
     if (status == WEIR_OK) {
-        exporter->gate =
-            (struct wi_gate){exporter->token, exporter->hosts, exporter->tcp_address.is_loopback};
-        exporter->door = wi_gate_door(&exporter->gate);
+        exporter->auth_check = (struct wi_auth_check){exporter->token, exporter->hosts,
+                                                      exporter->tcp_address.is_loopback};
+        exporter->auth = wi_auth_check_ops(&exporter->auth_check);
         exporter->context.grpc_address = exporter->tcp_address.text;
     }
     return status;
@@ -617,18 +617,18 @@ static struct wi_exporter *exporter_create(const struct wi_exporter_options *opt
     exporter->http_source.fd = -1;
     exporter->reactor.epoll_fd = -1;
     exporter->reactor.stop_fds[0] = exporter->reactor.stop_fds[1] = -1;
-    exporter->roster.inotify.fd = -1;
+    exporter->registry.inotify.fd = -1;
     exporter->http_due = UINT64_MAX;
     exporter->log = options->log;
     exporter->log_context = options->log_context;
-    exporter->on_beat = options->on_beat;
-    exporter->beat_context = options->beat_context;
-    exporter->beat_nanos = options->beat_nanos;
-    exporter->beat_due = options->on_beat ? 0 : UINT64_MAX;
+    exporter->on_heartbeat = options->on_heartbeat;
+    exporter->heartbeat_context = options->heartbeat_context;
+    exporter->heartbeat_nanos = options->heartbeat_nanos;
+    exporter->heartbeat_due = options->on_heartbeat ? 0 : UINT64_MAX;
     exporter->cpu_percent = options->cpu_percent;
     exporter->is_guest = options->is_guest;
     wi_buffer_init(&exporter->scratch, WI_MESSAGE_ROOM);
-    exporter->context = (struct wi_call_context){.views = &exporter->roster.views,
+    exporter->context = (struct wi_call_context){.views = &exporter->registry.views,
                                                  .memory = &exporter->memory,
                                                  .scratch = &exporter->scratch,
                                                  .http_address = "",
@@ -648,12 +648,12 @@ static enum weir_status exporter_take_view(struct wi_exporter *exporter,
         wi_process_view_close(taken_view);
         return status;
     }
-    wi_roster_init(&exporter->roster, &exporter->reactor, options->is_finding, options->targets,
-                   options->n_targets);
-    exporter->roster.log = options->log;
-    exporter->roster.log_context = options->log_context;
+    wi_process_registry_init(&exporter->registry, &exporter->reactor, options->is_finding,
+                             options->targets, options->n_targets);
+    exporter->registry.log = options->log;
+    exporter->registry.log_context = options->log_context;
     if (taken_view) {
-        status = wi_process_views_add(&exporter->roster.views, taken_view);
+        status = wi_process_views_add(&exporter->registry.views, taken_view);
         if (status != WEIR_OK) {
             wi_error_set(ret_error, "no memory for the exporter");
         }
@@ -736,7 +736,7 @@ void wi_exporter_stop(struct wi_exporter *exporter)
 size_t wi_exporter_processes(const struct wi_exporter *exporter)
 {
     size_t n = 0;
-    for (const struct wi_served *served = exporter->roster.views.first; served;
+    for (const struct wi_served *served = exporter->registry.views.first; served;
          served = served->next) {
         n += wi_served_is_there(served);
     }
@@ -773,7 +773,7 @@ void wi_exporter_abandon(struct wi_exporter *exporter)
     if (wi_reactor_abandon(&exporter->reactor)) {
         wi_http_abandon(exporter->http);
     }
-    for (struct wi_served *served = exporter->roster.views.first; served; served = served->next) {
+    for (struct wi_served *served = exporter->registry.views.first; served; served = served->next) {
         wi_process_view_abandon(served->view);
     }
 }

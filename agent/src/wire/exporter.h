@@ -23,15 +23,15 @@ struct wi_exporter_options {
     bool is_guest;   /* its thread gives up what it need not be allowed in a host (wire/rights.h) */
     bool is_finding; /* serves the processes that it finds, several and changing ones */
     const char *const
-        *targets;       /* of them those that one of these means (wire/roster.h); borrowed */
+        *targets; /* of them those that one of these means (wire/process_registry.h); borrowed */
     size_t n_targets;   /* 0: all */
     const char *notice; /* what does not work as asked, known before; NULL: all does */
     weir_log_fn log;    /* from the exporter's thread */
     void *log_context;
-    /* Called when all stands and then about every beat_nanos, while the loop lives; NULL: not. */
-    void (*on_beat)(void *context, uint64_t now_nanos);
-    void *beat_context;
-    uint64_t beat_nanos;
+    /* Called when all stands and then about every heartbeat_nanos, while the loop lives; NULL: not. */
+    void (*on_heartbeat)(void *context, uint64_t now_nanos);
+    void *heartbeat_context;
+    uint64_t heartbeat_nanos;
 };
 
 /*

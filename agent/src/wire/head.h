@@ -4,7 +4,7 @@
 #define WI_WIRE_HEAD_H
 
 #include "encode/accept.h"
-#include "wire/gate.h"
+#include "wire/auth_check.h"
 
 #include <microhttpd.h>
 
@@ -17,8 +17,8 @@ struct wi_head {
 };
 
 /* `target`: as it was asked for, "/metrics" or "http://HOST/metrics"; `version`: "HTTP/1.1". */
-void wi_head_read(struct MHD_Connection *connection, const struct wi_gate *gate, const char *target,
-                  const char *version, struct wi_head *ret_head);
+void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_check *auth_check,
+                  const char *target, const char *version, struct wi_head *ret_head);
 
 /*
  * The path of a target: "/" when it has none. A proxy is asked with the absolute form, "http://HOST/metrics":

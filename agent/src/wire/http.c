@@ -20,7 +20,7 @@
 
 #include "segment/descriptor.h"
 #include "wire/address.h"
-#include "wire/gate.h"
+#include "wire/auth_check.h"
 #include "wire/head.h"
 #include "wire/response.h"
 
@@ -84,7 +84,7 @@ struct wi_http {
     struct MHD_Response *page[HTTP_N_PAGES];
     struct wi_render render[2]; /* by enum wi_format */
     struct http_client client[HTTP_MAX_CLIENTS];
-    struct wi_gate gate;
+    struct wi_auth_check auth_check;
     char *hosts; /* NULL: none */
     int epoll;
     int listener;
@@ -221,7 +221,7 @@ static enum MHD_Result http_request(void *context, struct MHD_Connection *connec
         return MHD_YES;
     }
     struct wi_head head;
-    wi_head_read(connection, &http->gate, url, version, &head);
+    wi_head_read(connection, &http->auth_check, url, version, &head);
     enum http_page refusal = http_check(&head);
     if (refusal != HTTP_OK) {
         http->views->self->http_rejected++;
@@ -606,7 +606,8 @@ enum weir_status wi_http_create(const struct wi_http_options *options,
         http->hosts = strdup(options->hosts);
         status = http->hosts ? WEIR_OK : http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
-    http->gate = (struct wi_gate){options->token, http->hosts, http->address.is_loopback};
+    http->auth_check =
+        (struct wi_auth_check){options->token, http->hosts, http->address.is_loopback};
     if (status == WEIR_OK) {
         struct wi_low_descriptors low;
         MHD_set_panic_func(http_panic, NULL);

@@ -159,7 +159,7 @@ static void listener_on_ready(struct wi_source *source, uint32_t events, uint64_
         if (fd >= 0) {
             listener->resume_nanos = 0;
             listener_admit(listener, fd, now);
-            wi_reactor_give_way(listener->reactor);
+            wi_reactor_yield(listener->reactor);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {

@@ -53,7 +53,7 @@ void wi_reactor_finish(struct wi_reactor *reactor)
 {
     int *const own[] = {&reactor->epoll_fd, &reactor->stop_fds[0], &reactor->stop_fds[1]};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-        if (*own[i] >= 0 && !reactor->is_robbed) {
+        if (*own[i] >= 0 && !reactor->has_lost_descriptors) {
             close(*own[i]);
         }
         *own[i] = -1;
@@ -68,11 +68,11 @@ static bool reactor_is_whole(const struct wi_reactor *reactor)
 
 bool wi_reactor_check(struct wi_reactor *reactor)
 {
-    if (!reactor->is_robbed && !reactor_is_whole(reactor)) {
-        reactor->is_robbed = true;
+    if (!reactor->has_lost_descriptors && !reactor_is_whole(reactor)) {
+        reactor->has_lost_descriptors = true;
         reactor->is_stopping = true;
     }
-    return !reactor->is_robbed;
+    return !reactor->has_lost_descriptors;
 }
 
 enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *source,
@@ -105,7 +105,7 @@ enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *so
 bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_source *source, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
-    return !reactor->is_robbed &&
+    return !reactor->has_lost_descriptors &&
            epoll_ctl(reactor->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) == 0;
 }
 
@@ -152,7 +152,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     reactor->turn_nanos = now;
     reactor->is_stopping |= __atomic_load_n(&reactor->is_asked, __ATOMIC_RELAXED);
     if (!is_whole || has_failed) {
-        reactor->is_robbed = true;
+        reactor->has_lost_descriptors = true;
         reactor->is_stopping = true;
     }
     if (!wi_reactor_check(reactor)) {
@@ -170,7 +170,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
             }
         } else if (events[i].events != 0 && wi_reactor_check(reactor)) {
             source->on_ready(source, events[i].events, now);
-            wi_reactor_give_way(reactor);
+            wi_reactor_yield(reactor);
         }
     }
     reactor->batch = NULL;
@@ -178,7 +178,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     return now;
 }
 
-void wi_reactor_give_way(struct wi_reactor *reactor)
+void wi_reactor_yield(struct wi_reactor *reactor)
 {
     /* The kernel would look after a tick of its own, which is some milliseconds. */
     if (wi_reactor_now() - reactor->turn_nanos >= WI_REACTOR_TURN_NANOS) {

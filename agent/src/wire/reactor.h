@@ -29,7 +29,8 @@ struct wi_reactor {
     ino_t inode;
     bool is_asked; /* to stop; atomic: by any thread, that need not be able to wake this one */
     bool is_stopping;
-    bool is_robbed; /* the host closed what it never opened: no descriptor is touched any more */
+    bool
+        has_lost_descriptors; /* the host closed what it never opened: no descriptor is touched any more */
     int fds
         [WI_REACTOR_SOURCES_MAX]; /* atomic: a forked child closes what it finds here; -1: free */
     struct epoll_event *batch;    /* under way */
@@ -53,19 +54,19 @@ bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_source *source, uint32
 void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source);
 
 /* Waits until something is ready or `until_nanos` of CLOCK_MONOTONIC has come, calls the sources and
- * returns the time. Sets is_stopping; and is_robbed with it when the host has closed descriptors that
+ * returns the time. Sets is_stopping; and has_lost_descriptors with it when the host has closed descriptors that
  * are not its own (closefrom): their numbers may be those of its own files by now. */
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos);
 
 /* Asked within a turn, right before a descriptor is read, written or closed: whether all of them are still
- * ours. A turn may be held up for long. Else sets is_stopping and is_robbed. */
+ * ours. A turn may be held up for long. Else sets is_stopping and has_lost_descriptors. */
 bool wi_reactor_check(struct wi_reactor *reactor);
 
 /* Between two pieces of work: lets the threads that wait for this processor go first when the last wait, or the
  * last time they could, is a turn ago. Returns at once when there are none. */
-void wi_reactor_give_way(struct wi_reactor *reactor);
+void wi_reactor_yield(struct wi_reactor *reactor);
 
-/* Waits so long and calls nobody, unless it is to stop. Sets is_stopping and is_robbed alike. */
+/* Waits so long and calls nobody, unless it is to stop. Sets is_stopping and has_lost_descriptors alike. */
 void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos);
 
 void wi_reactor_stop(struct wi_reactor *reactor);

@@ -7,7 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum wc_exit wc_error_set(struct wc_error *ret_error, enum wc_exit code, const char *format, ...)
+enum wc_status wc_error_set(struct wc_error *ret_error, enum wc_status code, const char *format,
+                            ...)
 {
     if (!ret_error) {
         return code;

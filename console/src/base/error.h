@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the console ends with: the exit codes, and an error as one line of text that says what to do.
- * Functions that can fail return an enum wc_exit and write ret_error only when it is not WC_OK.
+ * Functions that can fail return an enum wc_status and write ret_error only when it is not WC_OK.
  */
 #ifndef WC_BASE_ERROR_H
 #define WC_BASE_ERROR_H
 
 /* Documented in README.md: scripts rely on them. */
-enum wc_exit {
+enum wc_status {
     WC_OK = 0,
     WC_FOUND = 1,        /* a check found something */
     WC_USAGE = 2,        /* usage, unknown topic, ambiguous target */
@@ -21,12 +21,12 @@ enum wc_exit {
 };
 
 struct wc_error {
-    enum wc_exit code;
+    enum wc_status code;
     char text[1024]; /* one line, without control characters, without "weir: " */
 };
 
 /* Fills the error (NULL is fine) and returns its code. Control characters become '?'. */
-enum wc_exit wc_error_set(struct wc_error *ret_error, enum wc_exit code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum wc_status wc_error_set(struct wc_error *ret_error, enum wc_status code, const char *format,
+                            ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -83,8 +83,8 @@ static bool args_decimal(const char *text, bool is_whole, double *ret_number)
     return true;
 }
 
-static enum wc_exit args_check(const struct wc_option *option, const char *text, double *ret_number,
-                               struct wc_error *ret_error)
+static enum wc_status args_check(const struct wc_option *option, const char *text,
+                                 double *ret_number, struct wc_error *ret_error)
 {
     char name[ARGS_NAME_MAX];
     args_name(option, name);
@@ -133,12 +133,12 @@ static enum wc_exit args_check(const struct wc_option *option, const char *text,
     return WC_OK;
 }
 
-static enum wc_exit args_add(const struct args_parse *parse, const struct wc_option *option,
-                             const char *text)
+static enum wc_status args_add(const struct args_parse *parse, const struct wc_option *option,
+                               const char *text)
 {
     struct wc_args *args = parse->args;
     double number = 0;
-    enum wc_exit code = args_check(option, text, &number, parse->error);
+    enum wc_status code = args_check(option, text, &number, parse->error);
     if (code != WC_OK) {
         return code;
     }
@@ -152,7 +152,7 @@ static enum wc_exit args_add(const struct args_parse *parse, const struct wc_opt
     return WC_OK;
 }
 
-static enum wc_exit args_add_word(const struct args_parse *parse, const char *word)
+static enum wc_status args_add_word(const struct args_parse *parse, const char *word)
 {
     struct wc_args *args = parse->args;
     if (args->n_words == parse->max_words || args->n_words == WC_MAX_ARGUMENTS) {
@@ -166,8 +166,8 @@ static enum wc_exit args_add_word(const struct args_parse *parse, const char *wo
 
 /* --word, --word=value, --word value. `next` is the following argument or NULL; ret_used says
  * whether it was taken. */
-static enum wc_exit args_long(const struct args_parse *parse, const char *text, const char *next,
-                              bool *ret_used)
+static enum wc_status args_long(const struct args_parse *parse, const char *text, const char *next,
+                                bool *ret_used)
 {
     size_t length = strcspn(text, "=");
     const char *value = text[length] == '=' ? text + length + 1 : NULL;
@@ -192,10 +192,10 @@ static enum wc_exit args_long(const struct args_parse *parse, const char *text, 
 }
 
 /* -v, -vC5, -C 5. */
-static enum wc_exit args_short(const struct args_parse *parse, const char *text, const char *next,
-                               bool *ret_used)
+static enum wc_status args_short(const struct args_parse *parse, const char *text, const char *next,
+                                 bool *ret_used)
 {
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     for (const char *letter = text; *letter && code == WC_OK; letter++) {
         if (*letter == 'h') {
             parse->args->wants_help = true;
@@ -219,9 +219,9 @@ static enum wc_exit args_short(const struct args_parse *parse, const char *text,
     return code;
 }
 
-enum wc_exit wc_args_parse(const struct wc_option *options, size_t n_options, size_t max_words,
-                           int n, char *const *argv, struct wc_args *ret_args,
-                           struct wc_error *ret_error)
+enum wc_status wc_args_parse(const struct wc_option *options, size_t n_options, size_t max_words,
+                             int n, char *const *argv, struct wc_args *ret_args,
+                             struct wc_error *ret_error)
 {
     struct wc_args args = {0};
     struct args_parse parse = {options, n_options, max_words, &args, ret_error};
@@ -230,7 +230,7 @@ enum wc_exit wc_args_parse(const struct wc_option *options, size_t n_options, si
         const char *text = argv[i];
         const char *next = i + 1 < n ? argv[i + 1] : NULL;
         bool has_used = false;
-        enum wc_exit code = WC_OK;
+        enum wc_status code = WC_OK;
         if (is_rest || text[0] != '-' || text[1] == '\0') {
             code = args_add_word(&parse, text);
         } else if (strcmp(text, "--") == 0) {

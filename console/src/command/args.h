@@ -51,9 +51,9 @@ struct wc_args {
 
 /* Parses argv[0..n-1] (without the command's name). `--` ends the options; -ab, -C5, --word=value
  * and --word value are understood. Fails: WC_USAGE. */
-enum wc_exit wc_args_parse(const struct wc_option *options, size_t n_options, size_t max_words,
-                           int n, char *const *argv, struct wc_args *ret_args,
-                           struct wc_error *ret_error);
+enum wc_status wc_args_parse(const struct wc_option *options, size_t n_options, size_t max_words,
+                             int n, char *const *argv, struct wc_args *ret_args,
+                             struct wc_error *ret_error);
 
 bool wc_args_has(const struct wc_args *args, int id);
 /* The last value given, or the default. */

@@ -62,7 +62,7 @@ static const char *command_near(const char *word)
     return nearest;
 }
 
-enum wc_exit wc_command_fail(const struct wc_error *error)
+enum wc_status wc_command_fail(const struct wc_error *error)
 {
     struct wc_error whole = *error;
     if ((error->code == WC_NO_TARGET || error->code == WC_USAGE) && command_meant) {
@@ -77,7 +77,7 @@ enum wc_exit wc_command_fail(const struct wc_error *error)
     return error->code;
 }
 
-enum wc_exit wc_command_unknown(const char *word)
+enum wc_status wc_command_unknown(const char *word)
 {
     struct wc_error error;
     const char *near = command_near(word);
@@ -149,7 +149,7 @@ static void command_hold_descriptors(void)
     }
 }
 
-enum wc_exit wc_command_main(int argc, char *const *argv)
+enum wc_status wc_command_main(int argc, char *const *argv)
 {
     /* Characters only: numbers stay as every script expects them. */
     setlocale(LC_CTYPE, "");
@@ -161,8 +161,8 @@ enum wc_exit wc_command_main(int argc, char *const *argv)
     const struct wc_command *command = command_choose(argc, argv, &skip);
     struct wc_args args;
     struct wc_error error;
-    enum wc_exit code = wc_args_parse(command->options, command->n_options, command->max_words,
-                                      argc - skip, argv + skip, &args, &error);
+    enum wc_status code = wc_args_parse(command->options, command->n_options, command->max_words,
+                                        argc - skip, argv + skip, &args, &error);
     if (code != WC_OK && skip == 1 && argc > 2 && argv[1][0] != '-') {
         return wc_command_unknown(argv[1]);
     }

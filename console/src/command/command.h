@@ -16,7 +16,7 @@ struct wc_command {
     size_t n_options;
     size_t max_words;
     /* Returns the exit code; has printed what it had to say. */
-    enum wc_exit (*run)(const struct wc_args *args);
+    enum wc_status (*run)(const struct wc_args *args);
 };
 
 /* One of these in each command/NAME.c. The screen: words[0] is the TARGET, if any. */
@@ -40,13 +40,13 @@ const struct wc_command *wc_command_find(const char *name);
 const struct wc_command *wc_command_at(size_t i);
 
 /* The whole program: argv as main has it. A first word that is no command is a TARGET for top. */
-enum wc_exit wc_command_main(int argc, char *const *argv);
+enum wc_status wc_command_main(int argc, char *const *argv);
 
 /* Tells that `word` is no command, and which one is near it. Returns WC_USAGE. */
-enum wc_exit wc_command_unknown(const char *word);
+enum wc_status wc_command_unknown(const char *word);
 
 /* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
-enum wc_exit wc_command_fail(const struct wc_error *error);
+enum wc_status wc_command_fail(const struct wc_error *error);
 
 /* Writes a remark to stderr that is no error, in the same forms. */
 void wc_command_note(const char *text);

@@ -17,7 +17,7 @@ struct wc_connect_attempt {
     struct wc_target target;
     struct wc_link *link;
     struct wc_error error;
-    enum wc_exit result;
+    enum wc_status result;
 };
 
 static void *attempt_run(void *argument)
@@ -57,11 +57,11 @@ int wc_connect_attempt_fd(const struct wc_connect_attempt *attempt)
     return attempt->pipe[0];
 }
 
-enum wc_exit wc_connect_attempt_finish(struct wc_connect_attempt *taken_attempt,
-                                       struct wc_link **ret_link, struct wc_error *ret_error)
+enum wc_status wc_connect_attempt_finish(struct wc_connect_attempt *taken_attempt,
+                                         struct wc_link **ret_link, struct wc_error *ret_error)
 {
     pthread_join(taken_attempt->thread, NULL);
-    enum wc_exit result = taken_attempt->result;
+    enum wc_status result = taken_attempt->result;
     if (result == WC_OK) {
         *ret_link = taken_attempt->link;
     } else if (ret_error) {

@@ -19,7 +19,7 @@ struct wc_connect_attempt *wc_connect_attempt_start(const struct wc_target *targ
 int wc_connect_attempt_fd(const struct wc_connect_attempt *attempt);
 
 /* Ends the dial, and waits for it when it is not over. On WC_OK the link is the caller's. */
-enum wc_exit wc_connect_attempt_finish(struct wc_connect_attempt *taken_attempt,
-                                       struct wc_link **ret_link, struct wc_error *ret_error);
+enum wc_status wc_connect_attempt_finish(struct wc_connect_attempt *taken_attempt,
+                                         struct wc_link **ret_link, struct wc_error *ret_error);
 
 #endif

@@ -406,7 +406,7 @@ static void diff_print_json(const struct diff *diff, size_t limit)
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-static enum wc_exit diff_run(const struct wc_args *args)
+static enum wc_status diff_run(const struct wc_args *args)
 {
     struct wc_error error;
     struct diff diff = {.by = (enum diff_by)wc_args_number(args, DIFF_BY, DIFF_MEAN),
@@ -420,7 +420,7 @@ static enum wc_exit diff_run(const struct wc_args *args)
     }
     wc_diff_input_init(&diff.a);
     wc_diff_input_init(&diff.b);
-    enum wc_exit code = wc_diff_input_read(args->words[0], &diff.a, &error);
+    enum wc_status code = wc_diff_input_read(args->words[0], &diff.a, &error);
     if (code == WC_OK) {
         code = wc_diff_input_read(args->words[1], &diff.b, &error);
     }

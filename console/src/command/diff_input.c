@@ -141,13 +141,13 @@ static void input_add_look(struct wc_diff_input *input, const struct wc_frame *f
     input->unix_nanos = frame->unix_nanos;
 }
 
-static enum wc_exit input_read_recording(const char *path, struct wc_diff_input *input,
-                                         struct wc_error *ret_error)
+static enum wc_status input_read_recording(const char *path, struct wc_diff_input *input,
+                                           struct wc_error *ret_error)
 {
     struct wc_reader *reader = NULL;
     struct wc_frame frame;
     uint64_t at = 0, before = 0;
-    enum wc_exit code = wc_reader_open(path, &reader, ret_error);
+    enum wc_status code = wc_reader_open(path, &reader, ret_error);
     if (code != WC_OK) {
         return code;
     }
@@ -177,14 +177,14 @@ static void input_add_update(struct wc_diff_input *input, const Weir__V1__Update
     input->unix_nanos = update->unix_nanos;
 }
 
-static enum wc_exit input_read_process(const char *text, struct wc_diff_input *input,
-                                       struct wc_error *ret_error)
+static enum wc_status input_read_process(const char *text, struct wc_diff_input *input,
+                                         struct wc_error *ret_error)
 {
     struct wc_target target;
     struct wc_link *link = NULL;
     struct wc_pages pages = {NULL, 0, 0};
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
-    enum wc_exit code = wc_target_resolve(text, &target, ret_error);
+    enum wc_status code = wc_target_resolve(text, &target, ret_error);
     if (code == WC_OK) {
         code = wc_link_open(&target, &link, ret_error);
     }
@@ -286,8 +286,8 @@ static int64_t input_time(const char *text)
     return (int64_t)timegm(&tm) * 1000000000 + (int64_t)millis * 1000000;
 }
 
-static enum wc_exit input_take_json(struct wc_diff_input *input, const struct wc_node *root,
-                                    struct wc_error *ret_error)
+static enum wc_status input_take_json(struct wc_diff_input *input, const struct wc_node *root,
+                                      struct wc_error *ret_error)
 {
     const struct wc_node *data = wc_node_member(root, "data");
     const struct wc_node *target = wc_node_member(root, "target");
@@ -340,8 +340,8 @@ static char *input_load(const char *path, size_t *ret_n, struct wc_error *ret_er
     return bytes;
 }
 
-static enum wc_exit input_read_json(const char *path, struct wc_diff_input *input,
-                                    struct wc_error *ret_error)
+static enum wc_status input_read_json(const char *path, struct wc_diff_input *input,
+                                      struct wc_error *ret_error)
 {
     size_t n = 0, offset = 0;
     char *bytes = input_load(path, &n, ret_error);
@@ -354,7 +354,7 @@ static enum wc_exit input_read_json(const char *path, struct wc_diff_input *inpu
                             "%s: neither a recording nor JSON (at byte %zu)", path, offset);
     }
     input->form = WC_DIFF_INPUT_JSON;
-    enum wc_exit code = input_take_json(input, wc_document_root(document), ret_error);
+    enum wc_status code = input_take_json(input, wc_document_root(document), ret_error);
     wc_document_free(document);
     return code;
 }
@@ -375,8 +375,8 @@ static bool input_is_json(const char *path)
     return first[strspn(first, " \t\r\n")] == '{';
 }
 
-enum wc_exit wc_diff_input_read(const char *text, struct wc_diff_input *input,
-                                struct wc_error *ret_error)
+enum wc_status wc_diff_input_read(const char *text, struct wc_diff_input *input,
+                                  struct wc_error *ret_error)
 {
     input->source = text;
     if (wc_reader_is_recording(text)) {

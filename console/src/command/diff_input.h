@@ -37,8 +37,8 @@ void wc_diff_input_finish(struct wc_diff_input *input);
 
 /* Reads it: a file that is a recording, a file that is JSON, or else a TARGET. Once.
  * Fails: as wc_target_resolve and wc_link_open; WC_MISMATCH: a file that is none of them. */
-enum wc_exit wc_diff_input_read(const char *text, struct wc_diff_input *input,
-                                struct wc_error *ret_error);
+enum wc_status wc_diff_input_read(const char *text, struct wc_diff_input *input,
+                                  struct wc_error *ret_error);
 
 /* "process", "recording" or "snapshot". */
 const char *wc_diff_input_form(const struct wc_diff_input *input);

@@ -56,7 +56,7 @@ struct doctor {
     double seen;      /* seconds that the findings rest on */
     bool has_history; /* ... of which the exporter saw them before we came */
     bool is_done, is_told;
-    enum wc_exit code;     /* of what was told */
+    enum wc_status code;   /* of what was told */
     struct wc_error error; /* code WC_OK: none */
 };
 
@@ -153,14 +153,14 @@ static size_t doctor_count_bad(const struct doctor *doctor)
 
 /* ---- looking ----------------------------------------------------------------------------- */
 
-static enum wc_exit doctor_begin(struct doctor *doctor, const char *text)
+static enum wc_status doctor_begin(struct doctor *doctor, const char *text)
 {
     Weir__V1__Query queries[DOCTOR_N_TABLES];
     Weir__V1__Query *list[DOCTOR_N_TABLES];
     static const Weir__V1__Kind kinds[DOCTOR_N_TABLES] = {
         WEIR__V1__KIND__KIND_WARNING, WEIR__V1__KIND__KIND_PROCESS, WEIR__V1__KIND__KIND_AGENT};
     Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
-    enum wc_exit code = wc_target_resolve(text, &doctor->target, &doctor->error);
+    enum wc_status code = wc_target_resolve(text, &doctor->target, &doctor->error);
     if (code == WC_OK) {
         code = wc_link_open(&doctor->target, &doctor->link, &doctor->error);
     }
@@ -214,7 +214,7 @@ static bool doctor_has_seen(struct doctor *doctor, uint64_t for_nanos)
     return !(doctor_left(doctor, for_nanos) > 0);
 }
 
-static void doctor_fail(struct doctor *doctor, enum wc_exit code)
+static void doctor_fail(struct doctor *doctor, enum wc_status code)
 {
     /* What was seen before the end is told. */
     doctor->is_done = true;
@@ -224,7 +224,7 @@ static void doctor_fail(struct doctor *doctor, enum wc_exit code)
 static void doctor_step(struct doctor *doctor, uint64_t for_nanos)
 {
     Weir__V1__Update *update = NULL;
-    enum wc_exit code = wc_link_step(doctor->link, &doctor->error);
+    enum wc_status code = wc_link_step(doctor->link, &doctor->error);
     while ((update = wc_link_take_update(doctor->link)) != NULL) {
         if (doctor->update) {
             weir__v1__update__free_unpacked(doctor->update, NULL);
@@ -508,7 +508,7 @@ static void doctor_look(struct doctors *doctors)
 }
 
 /* An error goes before a finding, a finding before nothing. */
-static enum wc_exit doctor_worse(enum wc_exit a, enum wc_exit b)
+static enum wc_status doctor_worse(enum wc_status a, enum wc_status b)
 {
     return a == WC_OK || (a == WC_FOUND && b != WC_OK) ? b : a;
 }
@@ -525,13 +525,13 @@ static size_t doctor_words(const struct wc_args *args, const char *words[DOCTOR_
     return n;
 }
 
-static enum wc_exit doctor_run(const struct wc_args *args)
+static enum wc_status doctor_run(const struct wc_args *args)
 {
     const char *words[DOCTOR_MOST];
     struct doctors doctors = {.n = doctor_words(args, words),
                               .for_nanos = (uint64_t)(wc_args_number(args, DOCTOR_FOR, 0) * 1e9),
                               .is_json = wc_args_number(args, DOCTOR_OUTPUT, 0) > 0};
-    enum wc_exit result = WC_OK;
+    enum wc_status result = WC_OK;
     doctors.list = wc_resize(NULL, doctors.n, sizeof(*doctors.list));
     memset(doctors.list, 0, doctors.n * sizeof(*doctors.list));
     for (size_t i = 0; i < doctors.n; i++) {
@@ -551,7 +551,7 @@ static enum wc_exit doctor_run(const struct wc_args *args)
         wc_link_close(doctor->link);
     }
     free(doctors.list);
-    enum wc_exit end = wc_report_end();
+    enum wc_status end = wc_report_end();
     return end != WC_OK ? end : result;
 }
 

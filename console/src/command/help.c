@@ -87,7 +87,7 @@ static void help_environment(void)
          "console, where they do not see the same directories, as in containers.");
 }
 
-static enum wc_exit help_run(const struct wc_args *args)
+static enum wc_status help_run(const struct wc_args *args)
 {
     if (args->n_words == 0) {
         help_overview();
@@ -112,7 +112,7 @@ static const struct wc_option version_options[] = {
      "form of the output"},
 };
 
-static enum wc_exit version_run(const struct wc_args *args)
+static enum wc_status version_run(const struct wc_args *args)
 {
     struct wc_json json;
     switch ((enum wc_format)wc_args_number(args, VERSION_OUTPUT, WC_FORMAT_HUMAN)) {

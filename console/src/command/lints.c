@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum wc_exit lints_check(const char *where, const char *text, struct wc_error *ret_error)
+static enum wc_status lints_check(const char *where, const char *text, struct wc_error *ret_error)
 {
     struct wc_lints lints;
     char problem[256];
@@ -17,13 +17,13 @@ static enum wc_exit lints_check(const char *where, const char *text, struct wc_e
                : wc_error_set(ret_error, WC_USAGE, "%s: %s", where, problem);
 }
 
-enum wc_exit wc_lints_take(const struct wc_args *args, int option, struct wc_target *target,
-                           struct wc_error *ret_error)
+enum wc_status wc_lints_take(const struct wc_args *args, int option, struct wc_target *target,
+                             struct wc_error *ret_error)
 {
     const char *ours = wc_args_text(args, option, "");
     const char *all = getenv("WEIR_LINTS");
     all = all ? all : "";
-    enum wc_exit code = lints_check("WEIR_LINTS", all, ret_error);
+    enum wc_status code = lints_check("WEIR_LINTS", all, ret_error);
     if (code == WC_OK) {
         code = lints_check("--lint", ours, ret_error);
     }

@@ -12,7 +12,7 @@
 
 /* Checks what the environment and the option say and notes it in the target; the option goes before
  * the environment. Fails: WC_USAGE. */
-enum wc_exit wc_lints_take(const struct wc_args *args, int option, struct wc_target *target,
-                           struct wc_error *ret_error);
+enum wc_status wc_lints_take(const struct wc_args *args, int option, struct wc_target *target,
+                             struct wc_error *ret_error);
 
 #endif

@@ -138,7 +138,7 @@ static void list_print(const struct wc_table *table, enum wc_format format)
     }
 }
 
-static enum wc_exit list_run(const struct wc_args *args)
+static enum wc_status list_run(const struct wc_args *args)
 {
     struct wi_found *found = NULL;
     size_t n = 0;

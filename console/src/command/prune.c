@@ -85,12 +85,12 @@ static void prune_sweep(void *context, const char *dir)
 }
 
 /* Fails: WC_DENIED when a file stays that should go. */
-static enum wc_exit prune_segments(struct prune *prune, struct wc_error *ret_error)
+static enum wc_status prune_segments(struct prune *prune, struct wc_error *ret_error)
 {
     size_t n = 0;
     enum weir_status status = wi_find_in_dirs(&prune->going, &n);
     struct wi_found *found = prune->going;
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     if (status != WEIR_OK) {
         return wc_error_set(ret_error, WC_INCOMPLETE, "prune: cannot look for segments: %s",
                             weir_status_name(status));
@@ -130,12 +130,12 @@ static void prune_print(const struct prune *prune, bool is_json)
     }
 }
 
-static enum wc_exit prune_run(const struct wc_args *args)
+static enum wc_status prune_run(const struct wc_args *args)
 {
     struct wc_error error;
     struct prune prune = {.is_dry = wc_args_has(args, PRUNE_DRY)};
     prune.table = wc_table_create(prune_columns, PRUNE_N_COLUMNS);
-    enum wc_exit code = prune_segments(&prune, &error);
+    enum wc_status code = prune_segments(&prune, &error);
     wi_find_each_dir(prune_sweep, &prune);
     bool is_json = wc_args_number(args, PRUNE_OUTPUT, 0) > 0;
     if (is_json || code == WC_OK || wc_table_count(prune.table) > 0) {
@@ -143,7 +143,7 @@ static enum wc_exit prune_run(const struct wc_args *args)
     }
     free(prune.going);
     wc_table_destroy(prune.table);
-    enum wc_exit end = wc_report_end();
+    enum wc_status end = wc_report_end();
     return code != WC_OK ? wc_command_fail(&error) : end;
 }
 

@@ -153,7 +153,7 @@ static bool record_is_listed(int kind)
     return false;
 }
 
-static enum wc_exit record_watch(struct recording *recording, struct wc_error *ret_error)
+static enum wc_status record_watch(struct recording *recording, struct wc_error *ret_error)
 {
     struct record_request to;
     weir__v1__watch_request__init(&to.request);
@@ -193,9 +193,9 @@ static bool record_is_same(const struct recording *recording)
            description->started_unix_nanos == recording->started_unix_nanos;
 }
 
-static enum wc_exit record_take(struct recording *recording, struct wc_error *ret_error)
+static enum wc_status record_take(struct recording *recording, struct wc_error *ret_error)
 {
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     Weir__V1__Update *update;
     Weir__V1__Series *series;
     while (code == WC_OK && (update = wc_link_take_update(recording->link)) != NULL) {
@@ -255,7 +255,8 @@ static void record_last_look(struct recording *recording)
         wc_link_open_within(&target, RECORD_PATIENCE_NANOS, &recording->link, &error) != WC_OK) {
         return;
     }
-    enum wc_exit code = record_is_same(recording) ? record_watch(recording, &error) : WC_NO_TARGET;
+    enum wc_status code =
+        record_is_same(recording) ? record_watch(recording, &error) : WC_NO_TARGET;
     recording->has_asked_past = true;
     while (code == WC_OK && wc_writer_looks(recording->writer) == before && record_now() < end) {
         code = wc_link_step(recording->link, &error);
@@ -300,13 +301,13 @@ static bool record_redial(struct recording *recording, bool *ret_is_told)
     return false;
 }
 
-static enum wc_exit record_loop(struct recording *recording, struct wc_error *ret_error)
+static enum wc_status record_loop(struct recording *recording, struct wc_error *ret_error)
 {
     bool is_told = false;
     while (!is_told && !record_is_done(recording)) {
         struct wc_error lost;
-        enum wc_exit stepped = wc_link_step(recording->link, &lost);
-        enum wc_exit code = record_take(recording, ret_error);
+        enum wc_status stepped = wc_link_step(recording->link, &lost);
+        enum wc_status code = record_take(recording, ret_error);
         if (code != WC_OK || record_is_done(recording)) {
             return code;
         }
@@ -344,8 +345,8 @@ static int record_catch_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static enum wc_exit record_check(const struct wc_args *args, struct recording *recording,
-                                 const char **ret_target, struct wc_error *ret_error)
+static enum wc_status record_check(const struct wc_args *args, struct recording *recording,
+                                   const char **ret_target, struct wc_error *ret_error)
 {
     const char *word = args->n_words ? args->words[0] : NULL;
     double interval = wc_args_number(args, RECORD_INTERVAL, 1);
@@ -367,8 +368,8 @@ static enum wc_exit record_check(const struct wc_args *args, struct recording *r
     return WC_OK;
 }
 
-static enum wc_exit record_create(struct recording *recording, bool is_forced,
-                                  struct wc_error *ret_error)
+static enum wc_status record_create(struct recording *recording, bool is_forced,
+                                    struct wc_error *ret_error)
 {
     Weir__V1__Opening opening = WEIR__V1__OPENING__INIT;
     const Weir__V1__Description *description = wc_link_description(recording->link);
@@ -399,11 +400,11 @@ static const char *record_whom(const struct recording *recording, char *ret_text
     return ret_text;
 }
 
-static enum wc_exit record_start(const struct wc_args *args, struct recording *recording,
-                                 struct wc_error *ret_error)
+static enum wc_status record_start(const struct wc_args *args, struct recording *recording,
+                                   struct wc_error *ret_error)
 {
     const char *text = NULL;
-    enum wc_exit code = record_check(args, recording, &text, ret_error);
+    enum wc_status code = record_check(args, recording, &text, ret_error);
     if (code == WC_OK) {
         code = wc_target_resolve(text, &recording->target, ret_error);
     }
@@ -461,8 +462,8 @@ static void record_report(const struct recording *recording)
     }
 }
 
-static enum wc_exit record_end(struct recording *recording, enum wc_exit code,
-                               const struct wc_error *error)
+static enum wc_status record_end(struct recording *recording, enum wc_status code,
+                                 const struct wc_error *error)
 {
     struct wc_error closing;
     const char *reason = code != WC_OK          ? error->text
@@ -471,7 +472,7 @@ static enum wc_exit record_end(struct recording *recording, enum wc_exit code,
     if (recording->writer) {
         record_report(recording);
     }
-    enum wc_exit closed = wc_writer_close(recording->writer, reason, &closing);
+    enum wc_status closed = wc_writer_close(recording->writer, reason, &closing);
     if (code == WC_OK && closed != WC_OK) {
         return wc_command_fail(&closing);
     }
@@ -489,12 +490,12 @@ static enum wc_exit record_end(struct recording *recording, enum wc_exit code,
     return code;
 }
 
-static enum wc_exit record_run(const struct wc_args *args)
+static enum wc_status record_run(const struct wc_args *args)
 {
     struct recording recording = {.signal_fd = -1};
     struct wc_error error;
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error as any other */
-    enum wc_exit code = record_start(args, &recording, &error);
+    enum wc_status code = record_start(args, &recording, &error);
     if (code == WC_OK) {
         code = record_loop(&recording, &error);
     }

@@ -74,7 +74,7 @@ static bool report_is_unread(void)
     return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP));
 }
 
-enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
+enum wc_status wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
 {
     errno = 0;
     *ret_is_closed = false;
@@ -91,11 +91,11 @@ enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
                         error ? strerror(error) : "not all could be written");
 }
 
-enum wc_exit wc_report_end(void)
+enum wc_status wc_report_end(void)
 {
     struct wc_error error;
     bool is_closed = false;
-    enum wc_exit code = wc_report_flush(&is_closed, &error);
+    enum wc_status code = wc_report_flush(&is_closed, &error);
     return code == WC_OK ? WC_OK : wc_command_fail(&error);
 }
 

@@ -32,10 +32,10 @@ int64_t wc_report_now(void);
 
 /* Flushes stdout. WC_OK; *ret_is_closed when its reader has gone, which is nobody's error.
  * Fails: WC_INCOMPLETE when it cannot be written (a full disk). */
-enum wc_exit wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error);
+enum wc_status wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error);
 
 /* The last flush of a command: its exit code, with the error told. */
-enum wc_exit wc_report_end(void);
+enum wc_status wc_report_end(void);
 
 /* Notes on stderr that no row has a name as the `n` globs of -I want it. */
 void wc_report_unmatched(const char *const *globs, size_t n);

@@ -10,7 +10,7 @@
 #include "segment/file.h"
 #include "wire/exporter.h"
 #include "wire/listener.h"
-#include "wire/roster.h"
+#include "wire/process_registry.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define SERVE_BEAT_NANOS UINT64_C(1000000000)
+#define SERVE_HEARTBEAT_NANOS UINT64_C(1000000000)
 
 enum { SERVE_ALL = 1, SERVE_GRPC, SERVE_HTTP, SERVE_TOKEN_FILE, SERVE_HTTP_HOSTS };
 
@@ -82,8 +82,8 @@ static bool serve_is_file(const char *text)
 }
 
 /* A target as the exporter takes it: what is a file has a '/' in it, but NAME/N, which is made one later. */
-static enum wc_exit serve_add_target(struct serve *serve, const char *text,
-                                     struct wc_error *ret_error)
+static enum wc_status serve_add_target(struct serve *serve, const char *text,
+                                       struct wc_error *ret_error)
 {
     static const char url[] = "file://";
     size_t i = serve->n_targets;
@@ -116,14 +116,15 @@ static enum wc_exit serve_add_target(struct serve *serve, const char *text,
 
 /* Whether the target means a process that runs now. NAME/N is that one and no other: numbers move up when one
  * ends, so that its segment's path stands for it. */
-static enum wc_exit serve_check_target(struct serve *serve, size_t t, const struct wi_found *found,
-                                       size_t n, struct wc_error *ret_error)
+static enum wc_status serve_check_target(struct serve *serve, size_t t,
+                                         const struct wi_found *found, size_t n,
+                                         struct wc_error *ret_error)
 {
     struct wi_found one;
     const char *target = serve->targets[t];
     bool is_replica = serve_is_replica(target);
     for (size_t i = 0; i < n; i++) {
-        if (!wi_roster_fits(&found[i], target)) {
+        if (!wi_process_registry_fits(&found[i], target)) {
             continue;
         }
         if (is_replica) {
@@ -138,7 +139,7 @@ static enum wc_exit serve_check_target(struct serve *serve, size_t t, const stru
                             target);
     }
     enum weir_status status = wi_find_one(target, &one);
-    if (status == WEIR_OK && wi_roster_fits(&one, target)) {
+    if (status == WEIR_OK && wi_process_registry_fits(&one, target)) {
         return WC_OK;
     }
     if (status == WEIR_E_DENIED) {
@@ -153,12 +154,12 @@ static enum wc_exit serve_check_target(struct serve *serve, size_t t, const stru
                         one.problem);
 }
 
-static enum wc_exit serve_choose(struct serve *serve, const struct wc_args *args,
-                                 struct wc_error *ret_error)
+static enum wc_status serve_choose(struct serve *serve, const struct wc_args *args,
+                                   struct wc_error *ret_error)
 {
     const char *otherwise = getenv("WEIR_TARGET");
     bool is_all = wc_args_has(args, SERVE_ALL);
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     if (is_all && args->n_words > 0) {
         return wc_error_set(ret_error, WC_USAGE, "serve: give either targets or --all");
     }
@@ -205,7 +206,7 @@ static void serve_sweep(const char *dir)
 }
 
 /* The manager's directory is this service's alone; the other is shared with all that serve. */
-static enum wc_exit serve_place_socket(struct serve *serve, struct wc_error *ret_error)
+static enum wc_status serve_place_socket(struct serve *serve, struct wc_error *ret_error)
 {
     struct weir_error error = {""};
     char dir[WI_DIR_MAX + 1];
@@ -228,7 +229,7 @@ static enum wc_exit serve_place_socket(struct serve *serve, struct wc_error *ret
 /* ---- serving ----------------------------------------------------------------------------- */
 
 /* Once a second, and as often as the watchdog wants it: tells the manager how it stands. */
-static void serve_on_beat(void *context, uint64_t now_nanos)
+static void serve_on_heartbeat(void *context, uint64_t now_nanos)
 {
     struct serve *serve = context;
     size_t n = wi_exporter_processes(serve->exporter);
@@ -250,12 +251,12 @@ static const char *serve_setting(const struct wc_args *args, int option, const c
     return wc_args_text(args, option, getenv(variable));
 }
 
-static enum wc_exit serve_open(struct serve *serve, const struct wc_args *args,
-                               struct wc_error *ret_error)
+static enum wc_status serve_open(struct serve *serve, const struct wc_args *args,
+                                 struct wc_error *ret_error)
 {
     struct weir_error error = {""};
     serve->watchdog_nanos = wc_notify_watchdog_nanos();
-    bool is_hasty = serve->watchdog_nanos && serve->watchdog_nanos < SERVE_BEAT_NANOS;
+    bool is_hasty = serve->watchdog_nanos && serve->watchdog_nanos < SERVE_HEARTBEAT_NANOS;
     struct wi_exporter_options options = {
         .socket_path = serve->socket,
         .taken_fd = -1,
@@ -268,15 +269,15 @@ static enum wc_exit serve_open(struct serve *serve, const struct wc_args *args,
         .targets = serve->targets,
         .n_targets = serve->n_targets,
         .log = serve_log,
-        .on_beat = serve_on_beat,
-        .beat_context = serve,
-        .beat_nanos = is_hasty ? serve->watchdog_nanos : SERVE_BEAT_NANOS,
+        .on_heartbeat = serve_on_heartbeat,
+        .heartbeat_context = serve,
+        .heartbeat_nanos = is_hasty ? serve->watchdog_nanos : SERVE_HEARTBEAT_NANOS,
     };
     enum weir_status status = wi_exporter_open(NULL, &options, &serve->exporter, &error);
     if (status != WEIR_OK) {
-        enum wc_exit code = status == WEIR_E_ARGUMENT ? WC_USAGE
-                            : status == WEIR_E_DENIED ? WC_DENIED
-                                                      : WC_NO_TARGET;
+        enum wc_status code = status == WEIR_E_ARGUMENT ? WC_USAGE
+                              : status == WEIR_E_DENIED ? WC_DENIED
+                                                        : WC_NO_TARGET;
         return wc_error_set(ret_error, code, "serve: %s", error.text);
     }
     return WC_OK;
@@ -319,7 +320,7 @@ static void serve_loop(struct serve *serve)
     wi_exporter_close(serve->exporter);
 }
 
-static enum wc_exit serve_run(const struct wc_args *args)
+static enum wc_status serve_run(const struct wc_args *args)
 {
     struct wc_error error;
     struct serve *serve = calloc(1, sizeof(*serve));
@@ -328,7 +329,7 @@ static enum wc_exit serve_run(const struct wc_args *args)
         return wc_command_fail(&error);
     }
     serve->n_processes = SIZE_MAX;
-    enum wc_exit code = serve_choose(serve, args, &error);
+    enum wc_status code = serve_choose(serve, args, &error);
     if (code == WC_OK) {
         code = serve_place_socket(serve, &error);
     }

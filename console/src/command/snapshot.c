@@ -97,12 +97,12 @@ void wc_snapshot_free(struct wc_pages *pages)
     free(pages->updates);
 }
 
-enum wc_exit wc_snapshot_collect(struct wc_link *link, struct wc_pages *pages,
-                                 struct wc_error *ret_error)
+enum wc_status wc_snapshot_collect(struct wc_link *link, struct wc_pages *pages,
+                                   struct wc_error *ret_error)
 {
     uint64_t last = snapshot_clock();
     for (;;) {
-        enum wc_exit code = wc_link_step(link, ret_error);
+        enum wc_status code = wc_link_step(link, ret_error);
         Weir__V1__Update *update = NULL;
         while ((update = wc_link_take_update(link)) != NULL) {
             if (!snapshot_add_page(pages, update)) {
@@ -356,8 +356,8 @@ static bool snapshot_has_names(const struct wc_pages *pages)
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-static enum wc_exit snapshot_take(struct wc_link *link, const struct wc_args *args,
-                                  struct wc_pages *pages, struct wc_error *ret_error)
+static enum wc_status snapshot_take(struct wc_link *link, const struct wc_args *args,
+                                    struct wc_pages *pages, struct wc_error *ret_error)
 {
     const char *include[SNAPSHOT_MAX_GLOBS], *exclude[SNAPSHOT_MAX_GLOBS];
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
@@ -366,11 +366,12 @@ static enum wc_exit snapshot_take(struct wc_link *link, const struct wc_args *ar
     /* protobuf-c has no const strings; packing does not write to them. */
     request.include = (char **)(uintptr_t)include;
     request.exclude = (char **)(uintptr_t)exclude;
-    enum wc_exit code = wc_link_snapshot(link, &request, ret_error);
+    enum wc_status code = wc_link_snapshot(link, &request, ret_error);
     return code == WC_OK ? wc_snapshot_collect(link, pages, ret_error) : code;
 }
 
-static enum wc_exit snapshot_seek(struct wc_link *link, double seconds, struct wc_error *ret_error)
+static enum wc_status snapshot_seek(struct wc_link *link, double seconds,
+                                    struct wc_error *ret_error)
 {
     struct wc_playback playback;
     struct wc_replay *replay = wc_link_replay(link);
@@ -387,7 +388,7 @@ static enum wc_exit snapshot_seek(struct wc_link *link, double seconds, struct w
     return WC_OK;
 }
 
-static enum wc_exit snapshot_run(const struct wc_args *args)
+static enum wc_status snapshot_run(const struct wc_args *args)
 {
     struct wc_error error;
     struct wc_target target;
@@ -400,7 +401,7 @@ static enum wc_exit snapshot_run(const struct wc_args *args)
                      text);
         return wc_command_fail(&error);
     }
-    enum wc_exit code = wc_target_resolve(text, &target, &error);
+    enum wc_status code = wc_target_resolve(text, &target, &error);
     if (code == WC_OK) {
         code = wc_lints_take(args, SNAPSHOT_LINT, &target, &error);
     }

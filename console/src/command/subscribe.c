@@ -146,8 +146,9 @@ static void subscribe_note_waiting(struct subscription *subscription, const Weir
     }
 }
 
-static enum wc_exit subscribe_print(struct subscription *subscription, const Weir__V1__Lines *lines,
-                                    enum subscribe_next *ret_next, struct wc_error *ret_error)
+static enum wc_status subscribe_print(struct subscription *subscription,
+                                      const Weir__V1__Lines *lines, enum subscribe_next *ret_next,
+                                      struct wc_error *ret_error)
 {
     subscribe_note_waiting(subscription, lines);
     for (size_t i = 0; i < lines->n_lines; i++) {
@@ -159,7 +160,7 @@ static enum wc_exit subscribe_print(struct subscription *subscription, const Wei
         } else {
             subscribe_print_json(subscription, lines->unix_nanos, lines->lines[i]);
         }
-        enum wc_exit code = wc_report_flush(&is_closed, ret_error);
+        enum wc_status code = wc_report_flush(&is_closed, ret_error);
         if (code != WC_OK) {
             return code;
         }
@@ -175,8 +176,8 @@ static enum wc_exit subscribe_print(struct subscription *subscription, const Wei
 /* ---- the loop ---------------------------------------------------------------------------- */
 
 /* A segment that we read ourselves goes on answering after its process has ended: look. */
-static enum wc_exit subscribe_look(struct subscription *subscription, uint64_t now,
-                                   struct wc_error *ret_error)
+static enum wc_status subscribe_look(struct subscription *subscription, uint64_t now,
+                                     struct wc_error *ret_error)
 {
     if (!wc_link_is_own(subscription->link) || now < subscription->look_nanos) {
         return WC_OK;
@@ -200,8 +201,8 @@ static int subscribe_poll_millis(const struct subscription *subscription, uint64
 }
 
 /* Waits for the server, the reader's end, a signal or the time. */
-static enum wc_exit subscribe_wait(struct subscription *subscription, uint64_t now,
-                                   enum subscribe_next *ret_next)
+static enum wc_status subscribe_wait(struct subscription *subscription, uint64_t now,
+                                     enum subscribe_next *ret_next)
 {
     struct pollfd waits[] = {
         {.fd = wc_link_fd(subscription->link), .events = wc_link_events(subscription->link)},
@@ -221,12 +222,12 @@ static enum wc_exit subscribe_wait(struct subscription *subscription, uint64_t n
     return WC_OK;
 }
 
-static enum wc_exit subscribe_loop(struct subscription *subscription, struct wc_error *ret_error)
+static enum wc_status subscribe_loop(struct subscription *subscription, struct wc_error *ret_error)
 {
     enum subscribe_next next = SUBSCRIBE_GOES_ON;
     while (next == SUBSCRIBE_GOES_ON) {
-        enum wc_exit stepped = wc_link_step(subscription->link, ret_error);
-        enum wc_exit code = WC_OK;
+        enum wc_status stepped = wc_link_step(subscription->link, ret_error);
+        enum wc_status code = WC_OK;
         Weir__V1__Lines *lines = NULL;
         while (code == WC_OK && next == SUBSCRIBE_GOES_ON &&
                (lines = wc_link_take_lines(subscription->link)) != NULL) {
@@ -264,8 +265,8 @@ static enum wc_exit subscribe_loop(struct subscription *subscription, struct wc_
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-static enum wc_exit subscribe_request(struct subscription *subscription, const struct wc_args *args,
-                                      struct wc_error *ret_error)
+static enum wc_status subscribe_request(struct subscription *subscription,
+                                        const struct wc_args *args, struct wc_error *ret_error)
 {
     double interval = wc_args_number(args, SUBSCRIBE_INTERVAL, 1);
     const char *except[SUBSCRIBE_MAX_TOPICS];
@@ -294,7 +295,7 @@ static int subscribe_catch_interrupt(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static enum wc_exit subscribe_check(const struct wc_args *args, struct wc_error *ret_error)
+static enum wc_status subscribe_check(const struct wc_args *args, struct wc_error *ret_error)
 {
     if (args->n_words == 0) {
         return wc_error_set(ret_error, WC_USAGE,
@@ -304,15 +305,15 @@ static enum wc_exit subscribe_check(const struct wc_args *args, struct wc_error 
     return WC_OK;
 }
 
-static enum wc_exit subscribe_open(const struct wc_args *args, uint64_t deadline,
-                                   struct wc_link **ret_link, struct wc_error *ret_error)
+static enum wc_status subscribe_open(const struct wc_args *args, uint64_t deadline,
+                                     struct wc_link **ret_link, struct wc_error *ret_error)
 {
     struct wc_target target;
     const char *text = wc_args_text(args, SUBSCRIBE_TARGET, NULL);
     char domain[WEIR_NAME_MAX + 1];
     snprintf(domain, sizeof(domain), "%.*s", (int)strcspn(args->words[0], "/"), args->words[0]);
-    enum wc_exit code = text ? wc_target_resolve(text, &target, ret_error)
-                             : wc_target_resolve_named(domain, &target, ret_error);
+    enum wc_status code = text ? wc_target_resolve(text, &target, ret_error)
+                               : wc_target_resolve_named(domain, &target, ret_error);
     if (code == WC_OK) {
         code = wc_lints_take(args, SUBSCRIBE_LINT, &target, ret_error);
     }
@@ -341,7 +342,7 @@ static bool subscribe_is_single(const char *topic)
     return slashes >= SUBSCRIBE_NAME_LEVEL && !strpbrk(topic, "+#");
 }
 
-static enum wc_exit subscribe_run(const struct wc_args *args)
+static enum wc_status subscribe_run(const struct wc_args *args)
 {
     struct wc_error error;
     double seconds = wc_args_number(args, SUBSCRIBE_WAIT, 0);
@@ -356,7 +357,7 @@ static enum wc_exit subscribe_run(const struct wc_args *args)
         .signal_fd = -1,
     };
     subscription.max_lines = subscription.max_lines ? subscription.max_lines : UINT64_MAX;
-    enum wc_exit code = subscribe_check(args, &error);
+    enum wc_status code = subscribe_check(args, &error);
     if (code == WC_OK) {
         code = subscribe_open(args, subscription.deadline_nanos, &subscription.link, &error);
         if (code != WC_OK && subscribe_now() >= subscription.deadline_nanos) {

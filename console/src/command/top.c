@@ -130,7 +130,7 @@ static void top_lost(struct top *top, const struct wc_error *error)
 static void top_dialled(struct top *top)
 {
     struct wc_error error;
-    enum wc_exit code = wc_connect_attempt_finish(top->attempt, &top->link, &error);
+    enum wc_status code = wc_connect_attempt_finish(top->attempt, &top->link, &error);
 
     top->attempt = NULL;
     if (code == WC_OK) {
@@ -191,7 +191,7 @@ static void top_step(struct top *top, int64_t now)
     if (!top->link) {
         return;
     }
-    enum wc_exit code = wc_link_step(top->link, &error);
+    enum wc_status code = wc_link_step(top->link, &error);
     bool was_live = top->model.connection == WC_LIVE;
     while ((update = wc_link_take_update(top->link)) != NULL) {
         wc_model_update(&top->model, update, now);
@@ -401,8 +401,8 @@ static void top_run(struct top *top, int64_t deadline)
 }
 
 /* What the options say about the choices. */
-static enum wc_exit top_choose(struct top *top, const struct wc_args *args,
-                               struct wc_error *ret_error)
+static enum wc_status top_choose(struct top *top, const struct wc_args *args,
+                                 struct wc_error *ret_error)
 {
     double interval = wc_args_number(args, TOP_INTERVAL, 1);
     const char *sort = wc_args_text(args, TOP_SORT, NULL);
@@ -432,10 +432,10 @@ static void top_finish(struct top *top)
     free(top);
 }
 
-static enum wc_exit top_start(struct top *top, const struct wc_args *args,
-                              struct wc_error *ret_error)
+static enum wc_status top_start(struct top *top, const struct wc_args *args,
+                                struct wc_error *ret_error)
 {
-    enum wc_exit code = top_choose(top, args, ret_error);
+    enum wc_status code = top_choose(top, args, ret_error);
     if (code == WC_OK) {
         code = wc_term_check(ret_error);
     }
@@ -475,7 +475,7 @@ static enum wc_exit top_start(struct top *top, const struct wc_args *args,
     return code;
 }
 
-static enum wc_exit top_command(const struct wc_args *args)
+static enum wc_status top_command(const struct wc_args *args)
 {
     struct top *top = calloc(1, sizeof(*top));
     struct wc_error error;
@@ -485,7 +485,7 @@ static enum wc_exit top_command(const struct wc_args *args)
         return wc_command_fail(&error);
     }
     wc_model_init(&top->model);
-    enum wc_exit code = top_start(top, args, &error);
+    enum wc_status code = top_start(top, args, &error);
     if (code != WC_OK) {
         top_finish(top);
         return wc_command_fail(&error);
@@ -549,7 +549,7 @@ static const struct wc_option replay_options[] = {
     TOP_SCREEN_OPTIONS,
 };
 
-static enum wc_exit replay_command(const struct wc_args *args)
+static enum wc_status replay_command(const struct wc_args *args)
 {
     struct wc_error error;
     const char *path = args->n_words > 0 ? args->words[0] : "";
@@ -565,7 +565,7 @@ static enum wc_exit replay_command(const struct wc_args *args)
     }
     /* What is wrong with it is told before there is a screen. */
     struct wc_reader *reader = NULL;
-    enum wc_exit code = wc_reader_open(path, &reader, &error);
+    enum wc_status code = wc_reader_open(path, &reader, &error);
     wc_reader_close(reader);
     if (code != WC_OK) {
         return wc_command_fail(&error);

@@ -256,8 +256,8 @@ static bool reader_take_opening(struct wc_reader *reader)
            reader->opening->description->n_metrics <= READER_MAX_METRICS;
 }
 
-static enum wc_exit reader_open_file(const char *path, int *ret_fd, uint64_t *ret_size,
-                                     struct wc_error *ret_error)
+static enum wc_status reader_open_file(const char *path, int *ret_fd, uint64_t *ret_size,
+                                       struct wc_error *ret_error)
 {
     struct stat facts;
     uint8_t bytes[WC_FILE_HEAD];
@@ -299,14 +299,14 @@ bool wc_reader_is_recording(const char *path)
     return is_one;
 }
 
-enum wc_exit wc_reader_open(const char *path, struct wc_reader **ret_reader,
-                            struct wc_error *ret_error)
+enum wc_status wc_reader_open(const char *path, struct wc_reader **ret_reader,
+                              struct wc_error *ret_error)
 {
     int fd = -1;
     uint64_t size = 0;
     struct wc_frame first;
     uint64_t at;
-    enum wc_exit code = reader_open_file(path, &fd, &size, ret_error);
+    enum wc_status code = reader_open_file(path, &fd, &size, ret_error);
     if (code != WC_OK) {
         return code;
     }

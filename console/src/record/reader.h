@@ -22,8 +22,8 @@ bool wc_reader_is_recording(const char *path);
  * Fails: WC_NO_TARGET, WC_DENIED, WC_MISMATCH: no recording, another version's, or cut before its
  * first look.
  */
-enum wc_exit wc_reader_open(const char *path, struct wc_reader **ret_reader,
-                            struct wc_error *ret_error);
+enum wc_status wc_reader_open(const char *path, struct wc_reader **ret_reader,
+                              struct wc_error *ret_error);
 void wc_reader_close(struct wc_reader *reader);
 
 /* What the recording says of itself. Borrowed. */

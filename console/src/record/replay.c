@@ -131,11 +131,11 @@ static void replay_catalog(struct wi_catalog *catalog, const Weir__V1__Descripti
     }
 }
 
-enum wc_exit wc_replay_open(const char *path, struct wc_replay **ret_replay,
-                            struct wc_error *ret_error)
+enum wc_status wc_replay_open(const char *path, struct wc_replay **ret_replay,
+                              struct wc_error *ret_error)
 {
     struct wc_reader *reader = NULL;
-    enum wc_exit code = wc_reader_open(path, &reader, ret_error);
+    enum wc_status code = wc_reader_open(path, &reader, ret_error);
     if (code != WC_OK) {
         return code;
     }
@@ -246,8 +246,8 @@ void wc_replay_snapshot(struct wc_replay *replay, const Weir__V1__SnapshotReques
     replay_begin(replay, REPLAY_SNAPSHOT);
 }
 
-static enum wc_exit replay_topics(const struct wc_replay *replay, char *const *texts, size_t n,
-                                  struct wi_topic *topics, struct wc_error *ret_error)
+static enum wc_status replay_topics(const struct wc_replay *replay, char *const *texts, size_t n,
+                                    struct wi_topic *topics, struct wc_error *ret_error)
 {
     for (size_t i = 0; i < n; i++) {
         struct weir_error error = {{0}};
@@ -259,9 +259,9 @@ static enum wc_exit replay_topics(const struct wc_replay *replay, char *const *t
     return WC_OK;
 }
 
-enum wc_exit wc_replay_subscribe(struct wc_replay *replay,
-                                 const Weir__V1__SubscribeRequest *request,
-                                 struct wc_error *ret_error)
+enum wc_status wc_replay_subscribe(struct wc_replay *replay,
+                                   const Weir__V1__SubscribeRequest *request,
+                                   struct wc_error *ret_error)
 {
     replay_idle(replay);
     if (request->n_topics > REPLAY_TOPICS || request->n_except > REPLAY_TOPICS) {
@@ -274,7 +274,7 @@ enum wc_exit wc_replay_subscribe(struct wc_replay *replay,
     topics->n_topics = request->n_topics;
     topics->n_except = request->n_except;
     topics->changes_only = request->changes_only;
-    enum wc_exit code =
+    enum wc_status code =
         replay_topics(replay, request->topics, request->n_topics, topics->topics, ret_error);
     if (code == WC_OK) {
         code = replay_topics(replay, request->except, request->n_except, topics->except, ret_error);

@@ -18,8 +18,8 @@ struct wc_replay;
 
 /* Opens a recording; it stands at its first look and plays once it is watched. Owns: wc_replay_close.
  * Fails: as wc_reader_open. */
-enum wc_exit wc_replay_open(const char *path, struct wc_replay **ret_replay,
-                            struct wc_error *ret_error);
+enum wc_status wc_replay_open(const char *path, struct wc_replay **ret_replay,
+                              struct wc_error *ret_error);
 void wc_replay_close(struct wc_replay *replay); /* NULL is fine */
 
 /* Borrowed. The notice is "" or one line on how the recording ends. */
@@ -34,9 +34,9 @@ const char *wc_replay_notice(const struct wc_replay *replay);
 void wc_replay_watch(struct wc_replay *replay, const Weir__V1__WatchRequest *request);
 void wc_replay_snapshot(struct wc_replay *replay, const Weir__V1__SnapshotRequest *request);
 /* Fails: WC_USAGE: no such topic. */
-enum wc_exit wc_replay_subscribe(struct wc_replay *replay,
-                                 const Weir__V1__SubscribeRequest *request,
-                                 struct wc_error *ret_error);
+enum wc_status wc_replay_subscribe(struct wc_replay *replay,
+                                   const Weir__V1__SubscribeRequest *request,
+                                   struct wc_error *ret_error);
 
 /* Asks for the past of a metric, as of the look that is shown, of the row with this id (0: of all); the
  * Series come with the next step. A metric below 0 that is not WC_REPLAY_ALL is none. */

@@ -42,7 +42,7 @@ struct wc_writer {
     bool has_failed;
 };
 
-static enum wc_exit writer_failed(struct wc_writer *writer, int error, struct wc_error *ret_error)
+static enum wc_status writer_failed(struct wc_writer *writer, int error, struct wc_error *ret_error)
 {
     writer->has_failed = true;
     return wc_error_set(ret_error, WC_INCOMPLETE,
@@ -53,8 +53,8 @@ static enum wc_exit writer_failed(struct wc_writer *writer, int error, struct wc
 /* ---- records ------------------------------------------------------------------------------ */
 
 /* Writes at the end; cuts off what could not be written whole. */
-static enum wc_exit writer_write(struct wc_writer *writer, const uint8_t *bytes, size_t n,
-                                 struct wc_error *ret_error)
+static enum wc_status writer_write(struct wc_writer *writer, const uint8_t *bytes, size_t n,
+                                   struct wc_error *ret_error)
 {
     size_t done = 0;
     while (done < n) {
@@ -90,8 +90,8 @@ static size_t writer_deflate(struct wc_writer *writer, z_stream *stream, int flu
     return writer->room - WC_RECORD_HEAD - stream->avail_out;
 }
 
-static enum wc_exit writer_record(struct wc_writer *writer, enum wc_record_type type,
-                                  const uint8_t *bytes, size_t n, struct wc_error *ret_error)
+static enum wc_status writer_record(struct wc_writer *writer, enum wc_record_type type,
+                                    const uint8_t *bytes, size_t n, struct wc_error *ret_error)
 {
     bool is_single = type != WC_RECORD_KEY && type != WC_RECORD_STEP;
     z_stream *stream = is_single ? &writer->single : &writer->stream;
@@ -112,13 +112,13 @@ static enum wc_exit writer_record(struct wc_writer *writer, enum wc_record_type 
     return writer_write(writer, writer->buffer, WC_RECORD_HEAD + head.length, ret_error);
 }
 
-static enum wc_exit writer_message(struct wc_writer *writer, enum wc_record_type type,
-                                   const ProtobufCMessage *message, struct wc_error *ret_error)
+static enum wc_status writer_message(struct wc_writer *writer, enum wc_record_type type,
+                                     const ProtobufCMessage *message, struct wc_error *ret_error)
 {
     size_t n = protobuf_c_message_get_packed_size(message);
     uint8_t *bytes = wc_alloc(n);
     protobuf_c_message_pack(message, bytes);
-    enum wc_exit code = writer_record(writer, type, bytes, n, ret_error);
+    enum wc_status code = writer_record(writer, type, bytes, n, ret_error);
     free(bytes);
     return code;
 }
@@ -126,7 +126,7 @@ static enum wc_exit writer_message(struct wc_writer *writer, enum wc_record_type
 /* ---- the file ----------------------------------------------------------------------------- */
 
 /* Why a file cannot be made. */
-static enum wc_exit writer_refuse(const char *path, int error, struct wc_error *ret_error)
+static enum wc_status writer_refuse(const char *path, int error, struct wc_error *ret_error)
 {
     switch (error) {
     case EEXIST:
@@ -151,8 +151,8 @@ static enum wc_exit writer_refuse(const char *path, int error, struct wc_error *
     }
 }
 
-static enum wc_exit writer_open(const char *path, bool is_forced, int *ret_fd,
-                                struct wc_error *ret_error)
+static enum wc_status writer_open(const char *path, bool is_forced, int *ret_fd,
+                                  struct wc_error *ret_error)
 {
     struct stat facts;
     int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (is_forced ? 0 : O_EXCL);
@@ -207,12 +207,12 @@ static void writer_free(struct wc_writer *writer)
     free(writer);
 }
 
-enum wc_exit wc_writer_create(const char *path, bool is_forced, const Weir__V1__Opening *opening,
-                              struct wc_writer **ret_writer, struct wc_error *ret_error)
+enum wc_status wc_writer_create(const char *path, bool is_forced, const Weir__V1__Opening *opening,
+                                struct wc_writer **ret_writer, struct wc_error *ret_error)
 {
     uint8_t head[WC_FILE_HEAD];
     int fd = -1;
-    enum wc_exit code = writer_open(path, is_forced, &fd, ret_error);
+    enum wc_status code = writer_open(path, is_forced, &fd, ret_error);
     if (code != WC_OK) {
         return code;
     }
@@ -294,8 +294,8 @@ static uint64_t writer_time(struct wc_writer *writer, const struct wc_frame *nex
     return at > writer->at ? at : writer->at;
 }
 
-enum wc_exit wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_update,
-                            struct wc_error *ret_error)
+enum wc_status wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_update,
+                              struct wc_error *ret_error)
 {
     struct wc_frame next;
     size_t n;
@@ -309,7 +309,7 @@ enum wc_exit wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_up
                   !wc_frame_is_like(&writer->frame, &next);
     uint8_t *bytes = is_key ? wc_frame_pack(&next, &n) : wc_frame_step(&writer->frame, &next, &n);
     writer->at = writer_time(writer, &next);
-    enum wc_exit code =
+    enum wc_status code =
         writer_record(writer, is_key ? WC_RECORD_KEY : WC_RECORD_STEP, bytes, n, ret_error);
     free(bytes);
     if (code == WC_OK && is_key && writer->looks > 0) {
@@ -322,8 +322,8 @@ enum wc_exit wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_up
     return code;
 }
 
-enum wc_exit wc_writer_series(struct wc_writer *writer, const Weir__V1__Series *series,
-                              struct wc_error *ret_error)
+enum wc_status wc_writer_series(struct wc_writer *writer, const Weir__V1__Series *series,
+                                struct wc_error *ret_error)
 {
     bool is_one =
         series->kind == WEIR__V1__KIND__KIND_PROCESS || series->kind == WEIR__V1__KIND__KIND_AGENT;
@@ -332,11 +332,11 @@ enum wc_exit wc_writer_series(struct wc_writer *writer, const Weir__V1__Series *
                : WC_OK;
 }
 
-enum wc_exit wc_writer_close(struct wc_writer *taken_writer, const char *reason,
-                             struct wc_error *ret_error)
+enum wc_status wc_writer_close(struct wc_writer *taken_writer, const char *reason,
+                               struct wc_error *ret_error)
 {
     Weir__V1__Closing closing = WEIR__V1__CLOSING__INIT;
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     if (!taken_writer) {
         return WC_OK;
     }

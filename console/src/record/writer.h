@@ -19,22 +19,22 @@ struct wc_writer;
  * unless is_forced: then it is emptied; never one that is being written by another recorder.
  * Owns: wc_writer_close. Fails: WC_USAGE, WC_DENIED, WC_INCOMPLETE (the disk is full).
  */
-enum wc_exit wc_writer_create(const char *path, bool is_forced, const Weir__V1__Opening *opening,
-                              struct wc_writer **ret_writer, struct wc_error *ret_error);
+enum wc_status wc_writer_create(const char *path, bool is_forced, const Weir__V1__Opening *opening,
+                                struct wc_writer **ret_writer, struct wc_error *ret_error);
 
 /* What was before of one row. Fails: WC_INCOMPLETE. */
-enum wc_exit wc_writer_series(struct wc_writer *writer, const Weir__V1__Series *series,
-                              struct wc_error *ret_error);
+enum wc_status wc_writer_series(struct wc_writer *writer, const Weir__V1__Series *series,
+                                struct wc_error *ret_error);
 
 /* The next look. Owns: the update is freed. Fails: WC_INCOMPLETE: it is not in the file, all that came
  * before is; WC_MISMATCH: the server sends what no exporter does. */
-enum wc_exit wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_update,
-                            struct wc_error *ret_error);
+enum wc_status wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_update,
+                              struct wc_error *ret_error);
 
 /* Ends the recording with a closing, as far as there is room for one; all is on the disk then. NULL is
  * fine. Fails: WC_INCOMPLETE. */
-enum wc_exit wc_writer_close(struct wc_writer *taken_writer, const char *reason,
-                             struct wc_error *ret_error);
+enum wc_status wc_writer_close(struct wc_writer *taken_writer, const char *reason,
+                               struct wc_error *ret_error);
 
 /* So far. */
 uint64_t wc_writer_looks(const struct wc_writer *writer);

@@ -79,7 +79,7 @@ static uint64_t tokio_now(void)
 }
 
 __attribute__((format(printf, 3, 4))) static void tokio_end(struct wc_tokio *tokio,
-                                                            enum wc_exit code, const char *format,
+                                                            enum wc_status code, const char *format,
                                                             ...)
 {
     char text[256];
@@ -457,10 +457,10 @@ static bool tokio_await(struct wc_tokio *tokio, uint64_t deadline, struct wc_err
     return is_there;
 }
 
-enum wc_exit wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
+enum wc_status wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
 {
     pthread_mutex_lock(&tokio->lock);
-    enum wc_exit code = tokio->error.code;
+    enum wc_status code = tokio->error.code;
     if (code != WC_OK && ret_error) {
         *ret_error = tokio->error;
     }
@@ -468,9 +468,9 @@ enum wc_exit wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error)
     return code;
 }
 
-enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                           uint64_t deadline_nanos, struct wi_process_view **ret_view,
-                           struct wc_tokio **ret_tokio, struct wc_error *ret_error)
+enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
+                             uint64_t deadline_nanos, struct wi_process_view **ret_view,
+                             struct wc_tokio **ret_tokio, struct wc_error *ret_error)
 {
     struct wc_tokio *tokio = tokio_create(taken_fd, authority);
     struct timespec now;

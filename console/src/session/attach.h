@@ -25,11 +25,11 @@ struct wc_tokio;
  * lives as long.
  * Fails: WC_MISMATCH: there is no such service; WC_NO_TARGET: no answer; WC_DENIED.
  */
-enum wc_exit wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                           uint64_t deadline_nanos, struct wi_process_view **ret_view,
-                           struct wc_tokio **ret_tokio, struct wc_error *ret_error);
+enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
+                             uint64_t deadline_nanos, struct wi_process_view **ret_view,
+                             struct wc_tokio **ret_tokio, struct wc_error *ret_error);
 
 /* Whether the connection has ended, and why. Any thread. */
-enum wc_exit wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error);
+enum wc_status wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error);
 
 #endif

@@ -411,8 +411,8 @@ static nghttp2_nv client_header(const char *name, const char *value)
     return header;
 }
 
-enum wc_exit wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
-                            size_t n, int32_t *ret_call, struct wc_error *ret_error)
+enum wc_status wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
+                              size_t n, int32_t *ret_call, struct wc_error *ret_error)
 {
     if (client->has_goaway) {
         return wc_error_set(ret_error, WC_ENDED, "the server says farewell: attach again");
@@ -480,8 +480,8 @@ void wc_client_cancel(struct wc_client *client, int32_t id)
     }
 }
 
-enum wc_exit wc_client_feed(struct wc_client *client, const uint8_t *bytes, size_t n,
-                            struct wc_error *ret_error)
+enum wc_status wc_client_feed(struct wc_client *client, const uint8_t *bytes, size_t n,
+                              struct wc_error *ret_error)
 {
     ssize_t taken = nghttp2_session_mem_recv(client->session, bytes, n);
     if (taken >= 0) {

@@ -57,8 +57,8 @@ void wc_client_set_process(struct wc_client *client, const char *process);
 
 /* Starts a call with one request message (copied). The method is "/weir.v1.Agent/Watch".
  * Fails: WC_ENDED when the connection takes no more calls. */
-enum wc_exit wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
-                            size_t n, int32_t *ret_call, struct wc_error *ret_error);
+enum wc_status wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
+                              size_t n, int32_t *ret_call, struct wc_error *ret_error);
 
 /* Lets the messages of a call be up to `bytes` long: for a reader that does not unpack them. */
 void wc_client_allow(struct wc_client *client, int32_t call, size_t bytes);
@@ -67,8 +67,8 @@ void wc_client_allow(struct wc_client *client, int32_t call, size_t bytes);
 void wc_client_cancel(struct wc_client *client, int32_t call);
 
 /* Takes bytes from the peer. Fails: WC_MISMATCH: what came is no HTTP/2, the connection is over. */
-enum wc_exit wc_client_feed(struct wc_client *client, const uint8_t *bytes, size_t n,
-                            struct wc_error *ret_error);
+enum wc_status wc_client_feed(struct wc_client *client, const uint8_t *bytes, size_t n,
+                              struct wc_error *ret_error);
 
 /* The next bytes for the peer; 0: none now. They must all be written before the next call. */
 size_t wc_client_output(struct wc_client *client, const uint8_t **ret_bytes);

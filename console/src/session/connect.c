@@ -31,7 +31,7 @@ static uint64_t connect_now(void)
     return (uint64_t)now.tv_sec * CONNECT_NANOS + (uint64_t)now.tv_nsec;
 }
 
-static enum wc_exit connect_failed(const char *path, int error, struct wc_error *ret_error)
+static enum wc_status connect_failed(const char *path, int error, struct wc_error *ret_error)
 {
     if (error == EACCES || error == EPERM) {
         return wc_error_set(ret_error, WC_DENIED, "%s: permission denied: it is another user's",
@@ -44,8 +44,8 @@ static enum wc_exit connect_failed(const char *path, int error, struct wc_error 
     return wc_error_set(ret_error, WC_NO_TARGET, "%s: cannot connect: %s", path, strerror(error));
 }
 
-enum wc_exit wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
-                        struct wc_error *ret_error)
+enum wc_status wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd,
+                          struct wc_error *ret_error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path)) {
@@ -167,8 +167,8 @@ static bool connect_wait(int fd, short events, uint64_t deadline_nanos)
     return n > 0;
 }
 
-static enum wc_exit resolve_name(const char *host, const char *port, uint64_t deadline_nanos,
-                                 struct addrinfo **ret_found, struct wc_error *ret_error)
+static enum wc_status resolve_name(const char *host, const char *port, uint64_t deadline_nanos,
+                                   struct addrinfo **ret_found, struct wc_error *ret_error)
 {
     pthread_t thread;
     struct connect_resolve *resolve = resolve_start(host, port, &thread);
@@ -233,14 +233,14 @@ static int connect_address(const struct addrinfo *address, uint64_t deadline_nan
     return fd;
 }
 
-enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
-                            int *ret_fd, struct wc_error *ret_error)
+enum wc_status wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
+                              int *ret_fd, struct wc_error *ret_error)
 {
     struct addrinfo *found = NULL;
     int error = EADDRNOTAVAIL;
     int fd = -1;
     if (resolve_address(host, port, AI_NUMERICHOST, &found) != 0) {
-        enum wc_exit code = resolve_name(host, port, deadline_nanos, &found, ret_error);
+        enum wc_status code = resolve_name(host, port, deadline_nanos, &found, ret_error);
         if (code != WC_OK) {
             return code;
         }
@@ -262,8 +262,8 @@ enum wc_exit wc_connect_tcp(const char *host, const char *port, uint64_t deadlin
 
 /* ---- a thread of our own ----------------------------------------------------------------- */
 
-enum wc_exit wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
-                           struct wi_exporter **ret_exporter, struct wc_error *ret_error)
+enum wc_status wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
+                             struct wi_exporter **ret_exporter, struct wc_error *ret_error)
 {
     int pair[2];
     struct weir_error error = {{0}};
@@ -281,16 +281,16 @@ enum wc_exit wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
     return WC_OK;
 }
 
-enum wc_exit wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
-                      struct wc_error *ret_error)
+enum wc_status wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
+                        struct wc_error *ret_error)
 {
     struct wi_process_view *view = NULL;
     struct weir_error error = {{0}};
     enum weir_status status = wi_process_view_open_file(path, &view, &error);
     if (status != WEIR_OK) {
-        enum wc_exit code = status == WEIR_E_DENIED                                ? WC_DENIED
-                            : status == WEIR_E_CORRUPT || status == WEIR_E_VERSION ? WC_MISMATCH
-                                                                                   : WC_NO_TARGET;
+        enum wc_status code = status == WEIR_E_DENIED                                ? WC_DENIED
+                              : status == WEIR_E_CORRUPT || status == WEIR_E_VERSION ? WC_MISMATCH
+                                                                                     : WC_NO_TARGET;
         return wc_error_set(ret_error, code, "%s", error.text);
     }
     return wc_serve_view(view, ret_fd, ret_exporter, ret_error);

@@ -69,7 +69,7 @@ static uint64_t link_now(void)
 
 /* ---- what the server says ---------------------------------------------------------------- */
 
-static enum wc_exit link_exit_of(int grpc_status)
+static enum wc_status link_exit_of(int grpc_status)
 {
     switch (grpc_status) {
     case WC_GRPC_OK:
@@ -182,7 +182,7 @@ static void link_refused(struct wc_link *link, int status, const char *text)
 static void link_on_end(void *context, int32_t call, int status, const char *text)
 {
     struct wc_link *link = context;
-    enum wc_exit code = link_exit_of(status);
+    enum wc_status code = link_exit_of(status);
     if (call == link->describe_call) {
         link->describe_call = 0;
         link->is_other_service = status == WC_GRPC_UNIMPLEMENTED;
@@ -290,7 +290,7 @@ static void link_read(struct wc_link *link)
     }
 }
 
-enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error)
+enum wc_status wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 {
     if (link->replay) {
         wc_replay_step(link->replay, link_now());
@@ -332,11 +332,11 @@ short wc_link_events(const struct wc_link *link)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static enum wc_exit link_describe(struct wc_link *link, uint64_t deadline,
-                                  struct wc_error *ret_error)
+static enum wc_status link_describe(struct wc_link *link, uint64_t deadline,
+                                    struct wc_error *ret_error)
 {
-    enum wc_exit code = wc_client_call(link->client, "/weir.v1.Agent/Describe", NULL, 0,
-                                       &link->describe_call, ret_error);
+    enum wc_status code = wc_client_call(link->client, "/weir.v1.Agent/Describe", NULL, 0,
+                                         &link->describe_call, ret_error);
     while (code == WC_OK) {
         code = wc_link_step(link, ret_error);
         if (code != WC_OK || (link->description && link->describe_call == 0)) {
@@ -437,17 +437,17 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
 enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT, LINK_BY_TOKIO };
 
 /* By Tokio's own protocol, on a connection of its own; what comes is served here as a segment's. */
-static enum wc_exit link_connect_tokio(struct wc_link *link, uint64_t deadline,
-                                       struct wc_error *ret_error)
+static enum wc_status link_connect_tokio(struct wc_link *link, uint64_t deadline,
+                                         struct wc_error *ret_error)
 {
     char place[WI_PATH_MAX + 16];
     struct wi_process_view *view = NULL;
     struct wc_lints lints;
     const struct wc_target *target = &link->target;
     int fd = -1;
-    enum wc_exit code = target->socket[0]
-                            ? wc_connect(target->socket, deadline, &fd, ret_error)
-                            : wc_connect_tcp(target->host, target->port, deadline, &fd, ret_error);
+    enum wc_status code =
+        target->socket[0] ? wc_connect(target->socket, deadline, &fd, ret_error)
+                          : wc_connect_tcp(target->host, target->port, deadline, &fd, ret_error);
     if (code != WC_OK) {
         return code;
     }
@@ -463,8 +463,8 @@ static enum wc_exit link_connect_tokio(struct wc_link *link, uint64_t deadline,
 }
 
 /* Connects over TCP: the token goes there and nowhere else. */
-static enum wc_exit link_connect_tcp(struct wc_link *link, uint64_t deadline,
-                                     struct wc_error *ret_error)
+static enum wc_status link_connect_tcp(struct wc_link *link, uint64_t deadline,
+                                       struct wc_error *ret_error)
 {
     char text[WI_TOKEN_MOST + 1] = "";
     char place[WI_PATH_MAX + 16];
@@ -481,12 +481,12 @@ static enum wc_exit link_connect_tcp(struct wc_link *link, uint64_t deadline,
 }
 
 /* ret_is_other: gRPC is spoken there, but not weir's. */
-static enum wc_exit link_try(const struct wc_target *target, enum link_way way, uint64_t deadline,
-                             bool *ret_is_other, struct wc_link **ret_link,
-                             struct wc_error *ret_error)
+static enum wc_status link_try(const struct wc_target *target, enum link_way way, uint64_t deadline,
+                               bool *ret_is_other, struct wc_link **ret_link,
+                               struct wc_error *ret_error)
 {
     struct wc_link *link = link_create(target);
-    enum wc_exit code = WC_OK;
+    enum wc_status code = WC_OK;
     wc_client_set_process(link->client, way >= LINK_BY_SEGMENT ? "" : target->process);
     switch (way) {
     case LINK_BY_SOCKET:
@@ -517,12 +517,12 @@ static enum wc_exit link_try(const struct wc_target *target, enum link_way way, 
 }
 
 /* A server that speaks gRPC but not weir's may be one of Tokio's. */
-static enum wc_exit link_open_other(const struct wc_target *target, uint64_t deadline,
-                                    struct wc_link **ret_link, struct wc_error *ret_error)
+static enum wc_status link_open_other(const struct wc_target *target, uint64_t deadline,
+                                      struct wc_link **ret_link, struct wc_error *ret_error)
 {
     char place[WI_PATH_MAX + 16];
     bool is_other;
-    enum wc_exit code = link_try(target, LINK_BY_TOKIO, deadline, &is_other, ret_link, ret_error);
+    enum wc_status code = link_try(target, LINK_BY_TOKIO, deadline, &is_other, ret_link, ret_error);
     if (code == WC_OK) {
         link_settle(*ret_link, false);
     } else if (code == WC_MISMATCH) {
@@ -536,11 +536,11 @@ static enum wc_exit link_open_other(const struct wc_target *target, uint64_t dea
 }
 
 /* A recording tells what its process was when it began. */
-static enum wc_exit link_open_recording(const struct wc_target *target, struct wc_link **ret_link,
-                                        struct wc_error *ret_error)
+static enum wc_status link_open_recording(const struct wc_target *target, struct wc_link **ret_link,
+                                          struct wc_error *ret_error)
 {
     struct wc_link *link = link_create(target);
-    enum wc_exit code = wc_replay_open(target->path, &link->replay, ret_error);
+    enum wc_status code = wc_replay_open(target->path, &link->replay, ret_error);
     if (code != WC_OK) {
         wc_link_close(link);
         return code;
@@ -564,13 +564,13 @@ static enum wc_exit link_open_recording(const struct wc_target *target, struct w
     return WC_OK;
 }
 
-enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
-                                 struct wc_link **ret_link, struct wc_error *ret_error)
+enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
+                                   struct wc_link **ret_link, struct wc_error *ret_error)
 {
     bool has_path = target->path[0] != '\0';
     bool has_fallen_back = false, is_other = false;
     uint64_t deadline = link_now() + patience_nanos;
-    enum wc_exit code = WC_NO_TARGET;
+    enum wc_status code = WC_NO_TARGET;
     if (target->is_recording) {
         return link_open_recording(target, ret_link, ret_error);
     }
@@ -596,8 +596,8 @@ enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patien
     return code;
 }
 
-enum wc_exit wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
-                          struct wc_error *ret_error)
+enum wc_status wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
+                            struct wc_error *ret_error)
 {
     return wc_link_open_within(target, LINK_PATIENCE_NANOS, ret_link, ret_error);
 }
@@ -621,8 +621,8 @@ void wc_link_close(struct wc_link *link)
 
 /* ---- streams ----------------------------------------------------------------------------- */
 
-static enum wc_exit link_start(struct wc_link *link, const char *method, enum link_kind kind,
-                               const ProtobufCMessage *request, struct wc_error *ret_error)
+static enum wc_status link_start(struct wc_link *link, const char *method, enum link_kind kind,
+                                 const ProtobufCMessage *request, struct wc_error *ret_error)
 {
     if (link->stream_call) {
         wc_client_cancel(link->client, link->stream_call);
@@ -641,14 +641,14 @@ static enum wc_exit link_start(struct wc_link *link, const char *method, enum li
     uint8_t *bytes = wc_alloc(n);
     protobuf_c_message_pack(request, bytes);
     link->stream_kind = kind;
-    enum wc_exit code =
+    enum wc_status code =
         wc_client_call(link->client, method, bytes, n, &link->stream_call, ret_error);
     free(bytes);
     return code;
 }
 
-enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
-                           struct wc_error *ret_error)
+enum wc_status wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
+                             struct wc_error *ret_error)
 {
     if (link->replay) {
         wc_replay_watch(link->replay, request);
@@ -657,8 +657,8 @@ enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *r
     return link_start(link, "/weir.v1.Agent/Watch", LINK_UPDATES, &request->base, ret_error);
 }
 
-enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
-                               struct wc_error *ret_error)
+enum wc_status wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
+                                 struct wc_error *ret_error)
 {
     if (link->replay) {
         return wc_replay_subscribe(link->replay, request, ret_error);
@@ -666,8 +666,8 @@ enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRe
     return link_start(link, "/weir.v1.Agent/Subscribe", LINK_LINES, &request->base, ret_error);
 }
 
-enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
-                              struct wc_error *ret_error)
+enum wc_status wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
+                                struct wc_error *ret_error)
 {
     if (link->replay) {
         wc_replay_snapshot(link->replay, request);

@@ -28,12 +28,12 @@ struct wc_link;
  * Owns: wc_link_close.
  * Fails: WC_NO_TARGET, WC_DENIED, WC_MISMATCH, WC_ENDED.
  */
-enum wc_exit wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
-                          struct wc_error *ret_error);
+enum wc_status wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
+                            struct wc_error *ret_error);
 
 /* As wc_link_open, within that many nanoseconds. */
-enum wc_exit wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
-                                 struct wc_link **ret_link, struct wc_error *ret_error);
+enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
+                                   struct wc_link **ret_link, struct wc_error *ret_error);
 
 /* NULL is fine. Blocks for at most 500 ms, when it ran an exporter. */
 void wc_link_close(struct wc_link *link);
@@ -58,12 +58,12 @@ int wc_link_metric(const struct wc_link *link, Weir__V1__Kind kind, const char *
  * The request is packed at once and stays the caller's. The first answer comes without waiting for
  * the interval.
  */
-enum wc_exit wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
-                           struct wc_error *ret_error);
-enum wc_exit wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
-                               struct wc_error *ret_error);
-enum wc_exit wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
-                              struct wc_error *ret_error);
+enum wc_status wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
+                             struct wc_error *ret_error);
+enum wc_status wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
+                                 struct wc_error *ret_error);
+enum wc_status wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
+                                struct wc_error *ret_error);
 
 /*
  * Of a recording: what plays it, to seek and to pause; NULL: the target lives, or did. Borrowed.
@@ -94,7 +94,7 @@ short wc_link_events(const struct wc_link *link);
  * WC_DENIED. Messages that came before the end can still be taken. Every later step fails alike,
  * until a new stream is started where the connection still stands.
  */
-enum wc_exit wc_link_step(struct wc_link *link, struct wc_error *ret_error);
+enum wc_status wc_link_step(struct wc_link *link, struct wc_error *ret_error);
 
 /* The next message of the running stream, oldest first, or NULL. Owns: the caller's,
  * weir__v1__update__free_unpacked(update, NULL) and weir__v1__lines__free_unpacked(lines, NULL). */

@@ -59,8 +59,8 @@ static const char *pick_nearest(const struct wi_found *found, size_t n, const ch
     return nearest;
 }
 
-static enum wc_exit pick_nothing(const struct wi_found *found, size_t n, const char *text,
-                                 struct wc_error *ret_error)
+static enum wc_status pick_nothing(const struct wi_found *found, size_t n, const char *text,
+                                   struct wc_error *ret_error)
 {
     char list[512];
     if (text && pick_is_pid(text)) {
@@ -84,8 +84,8 @@ static enum wc_exit pick_nothing(const struct wi_found *found, size_t n, const c
                         list);
 }
 
-enum wc_exit wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
-                     size_t *ret_picked, struct wc_error *ret_error)
+enum wc_status wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
+                       size_t *ret_picked, struct wc_error *ret_error)
 {
     size_t n_alive = 0, alive = n, dead = n;
     size_t n_named = 0, named = n;

@@ -14,7 +14,7 @@
  * name decides only when several run. `found` is newest first.
  * Fails: WC_USAGE when several fit: the text lists them; WC_NO_TARGET.
  */
-enum wc_exit wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
-                     size_t *ret_picked, struct wc_error *ret_error);
+enum wc_status wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
+                       size_t *ret_picked, struct wc_error *ret_error);
 
 #endif

@@ -34,7 +34,7 @@ static void target_fill(const struct wi_found *found, struct wc_target *ret_targ
     *ret_target = target;
 }
 
-static enum wc_exit target_exit_of(enum weir_status status)
+static enum wc_status target_exit_of(enum weir_status status)
 {
     switch (status) {
     case WEIR_E_DENIED:
@@ -47,8 +47,8 @@ static enum wc_exit target_exit_of(enum weir_status status)
     }
 }
 
-static enum wc_exit target_take(const struct wi_found *found, struct wc_target *ret_target,
-                                struct wc_error *ret_error)
+static enum wc_status target_take(const struct wi_found *found, struct wc_target *ret_target,
+                                  struct wc_error *ret_error)
 {
     if (found->status != WEIR_OK) {
         const char *problem = found->problem[0] ? found->problem : weir_status_name(found->status);
@@ -66,8 +66,8 @@ static bool target_is_socket(const char *path)
     return stat(path, &facts) == 0 && S_ISSOCK(facts.st_mode);
 }
 
-static enum wc_exit target_by_path(const char *path, struct wc_target *ret_target,
-                                   struct wc_error *ret_error)
+static enum wc_status target_by_path(const char *path, struct wc_target *ret_target,
+                                     struct wc_error *ret_error)
 {
     if (strlen(path) >= WI_PATH_MAX) {
         return wc_error_set(ret_error, WC_NO_TARGET, "%s: longer than any segment's path", path);
@@ -113,8 +113,8 @@ static bool target_split_socket(struct wc_target *target)
 }
 
 /* The socket alone, and the segment beside it where the names are weir's own. */
-static enum wc_exit target_by_socket(const char *path, struct wc_target *ret_target,
-                                     struct wc_error *ret_error)
+static enum wc_status target_by_socket(const char *path, struct wc_target *ret_target,
+                                       struct wc_error *ret_error)
 {
     struct wc_target target = {.state = WI_STATE_UNKNOWN};
     if (path[0] == '\0' || strlen(path) >= sizeof(target.socket)) {
@@ -196,8 +196,8 @@ static bool target_take_host(const char *text, size_t n, struct wc_target *targe
 }
 
 /* "host:port" or "http://host:port", "/NAME" behind it or not. A slash at the end says nothing. */
-static enum wc_exit target_by_address(const char *text, struct wc_target *ret_target,
-                                      struct wc_error *ret_error)
+static enum wc_status target_by_address(const char *text, struct wc_target *ret_target,
+                                        struct wc_error *ret_error)
 {
     struct wc_target target = {.state = WI_STATE_UNKNOWN};
     if (target_after(text, "https://")) {
@@ -248,8 +248,8 @@ static bool target_is_closed(const char *text)
            wi_changed_is_closed((uint32_t)pid);
 }
 
-static enum wc_exit target_among(const char *text, bool is_preference, struct wc_target *ret_target,
-                                 struct wc_error *ret_error)
+static enum wc_status target_among(const char *text, bool is_preference,
+                                   struct wc_target *ret_target, struct wc_error *ret_error)
 {
     struct wi_found *found = NULL;
     size_t n = 0;
@@ -259,7 +259,7 @@ static enum wc_exit target_among(const char *text, bool is_preference, struct wc
                             weir_status_name(status));
     }
     size_t picked = 0;
-    enum wc_exit code = wc_pick(found, n, text, is_preference, &picked, ret_error);
+    enum wc_status code = wc_pick(found, n, text, is_preference, &picked, ret_error);
     if (code == WC_OK) {
         code = target_take(&found[picked], ret_target, ret_error);
     } else if (code == WC_NO_TARGET && text && !is_preference && target_is_address(text)) {
@@ -277,8 +277,8 @@ static enum wc_exit target_among(const char *text, bool is_preference, struct wc
     return code;
 }
 
-enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
-                               struct wc_error *ret_error)
+enum wc_status wc_target_resolve(const char *text, struct wc_target *ret_target,
+                                 struct wc_error *ret_error)
 {
     if (text && text[0] == '\0') {
         /* Most likely a script's variable that is not set: nothing else is looked at instead. */
@@ -308,8 +308,8 @@ enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
     return target_among(text, false, ret_target, ret_error);
 }
 
-enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_target,
-                                     struct wc_error *ret_error)
+enum wc_status wc_target_resolve_named(const char *domain, struct wc_target *ret_target,
+                                       struct wc_error *ret_error)
 {
     const char *text = getenv("WEIR_TARGET");
     if (text && text[0]) {

@@ -39,13 +39,13 @@ struct wc_target {
  * Fails: WC_USAGE when several processes fit: the text lists them; WC_NO_TARGET, WC_DENIED,
  * WC_MISMATCH.
  */
-enum wc_exit wc_target_resolve(const char *text, struct wc_target *ret_target,
-                               struct wc_error *ret_error);
+enum wc_status wc_target_resolve(const char *text, struct wc_target *ret_target,
+                                 struct wc_error *ret_error);
 
 /* As wc_target_resolve without a text, but when several run and one of them has this service name,
  * that one is taken: for a topic's DOMAIN. */
-enum wc_exit wc_target_resolve_named(const char *domain, struct wc_target *ret_target,
-                                     struct wc_error *ret_error);
+enum wc_status wc_target_resolve_named(const char *domain, struct wc_target *ret_target,
+                                       struct wc_error *ret_error);
 
 /* Looks again whether the process lives, by its segment's header; WI_STATE_DEAD when the file has
  * gone and its process is not seen, WI_STATE_UNKNOWN when its path is not known. */

@@ -181,7 +181,7 @@ const char *wc_term_notice(void)
     return term.notice;
 }
 
-enum wc_exit wc_term_check(struct wc_error *ret_error)
+enum wc_status wc_term_check(struct wc_error *ret_error)
 {
     const char *name = getenv("TERM");
 
@@ -209,9 +209,9 @@ static void term_choose_size(void)
     use_tioctl(TRUE);
 }
 
-enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error)
+enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error)
 {
-    enum wc_exit code = wc_term_check(ret_error);
+    enum wc_status code = wc_term_check(ret_error);
 
     if (code != WC_OK || tcgetattr(STDIN_FILENO, &term.modes_before) != 0) {
         return code != WC_OK ? code

@@ -25,13 +25,13 @@ enum wc_term_event {
 
 /* Whether this is a terminal that a screen can be drawn on. Where TERM is not known here, TERM becomes
  * the name of a terminal that it resembles. Fails: WC_USAGE. */
-enum wc_exit wc_term_check(struct wc_error *ret_error);
+enum wc_status wc_term_check(struct wc_error *ret_error);
 
 /* What wc_term_check has to tell the user, or "". */
 const char *wc_term_notice(void);
 
 /* Takes the terminal. The locale is set by then. Fails: as wc_term_check. */
-enum wc_exit wc_term_start(enum wc_color color, struct wc_error *ret_error);
+enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error);
 
 /* Puts the terminal back; more than once is fine. */
 void wc_term_stop(void);

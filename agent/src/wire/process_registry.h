@@ -6,13 +6,13 @@
  *
  *     inotify on the directories, or a second -> scan -> open -> process views -> read -> ended -> prune
  */
-#ifndef WI_WIRE_ROSTER_H
-#define WI_WIRE_ROSTER_H
+#ifndef WI_WIRE_PROCESS_REGISTRY_H
+#define WI_WIRE_PROCESS_REGISTRY_H
 
 #include "session/process_views.h"
 #include "wire/reactor.h"
 
-struct wi_roster {
+struct wi_process_registry {
     struct wi_process_views views;
     struct wi_source inotify; /* fd -1: none */
     struct wi_reactor *reactor;
@@ -30,22 +30,22 @@ struct wi_roster {
 
 /* For one process view, which stays, or, with is_finding, for those that fit one of the targets. The strings
  * are borrowed. */
-void wi_roster_init(struct wi_roster *roster, struct wi_reactor *reactor, bool is_finding,
-                    const char *const *targets, size_t n_targets);
-void wi_roster_finish(struct wi_roster *roster);
+void wi_process_registry_init(struct wi_process_registry *registry, struct wi_reactor *reactor,
+                              bool is_finding, const char *const *targets, size_t n_targets);
+void wi_process_registry_finish(struct wi_process_registry *registry);
 
 /* Whether a segment is one of a process that lives and that a target means: a pid, a service's name,
  * or the path of a segment; NULL: any. */
-bool wi_roster_fits(const struct wi_found *found, const char *target);
+bool wi_process_registry_fits(const struct wi_found *found, const char *target);
 
 /* Looks for processes that start when it is time, and lets those go that have ended. */
-void wi_roster_tick(struct wi_roster *roster, uint64_t now_nanos);
+void wi_process_registry_tick(struct wi_process_registry *registry, uint64_t now_nanos);
 
 /* Reads what is wanted (wi_served.is_wanted, which it takes back) and is stale, and whatever is older
  * than a second; with `all`, all that is stale. Returns whether anything was read. */
-bool wi_roster_read(struct wi_roster *roster, bool all, uint64_t now_nanos);
+bool wi_process_registry_read(struct wi_process_registry *registry, bool all, uint64_t now_nanos);
 
 /* When it must be called again. */
-uint64_t wi_roster_due(const struct wi_roster *roster);
+uint64_t wi_process_registry_due(const struct wi_process_registry *registry);
 
 #endif

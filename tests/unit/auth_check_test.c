@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may ask over TCP: the token and its file, the names, and a session behind the gate. */
+/* Who may ask over TCP: the token and its file, the names, and a session behind the auth check. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "fake_view.h"
 #include "peer.h"
-#include "wire/gate.h"
+#include "wire/auth_check.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -254,19 +254,19 @@ static void token_is_renewed_with_its_file(void **state)
 static void names_count_on_loopback_only(void **state)
 {
     (void)state;
-    struct wi_gate gate = {.hosts = "game.test", .is_loopback = true};
+    struct wi_auth_check auth_check = {.hosts = "game.test", .is_loopback = true};
     static const char *const known[] = {"localhost:6669", "127.0.0.1", "[::1]:1", "game.test"};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        assert_true(wi_gate_knows(&gate, known[i], strlen(known[i])));
+        assert_true(wi_auth_check_knows(&auth_check, known[i], strlen(known[i])));
     }
-    assert_false(wi_gate_knows(&gate, "evil.example", 12));
-    assert_false(wi_gate_knows(&gate, "localhost\0.evil", 15));
+    assert_false(wi_auth_check_knows(&auth_check, "evil.example", 12));
+    assert_false(wi_auth_check_knows(&auth_check, "localhost\0.evil", 15));
     char longest[400];
     memset(longest, '1', sizeof(longest));
-    assert_false(wi_gate_knows(&gate, longest, sizeof(longest)));
-    gate.is_loopback = false;
-    assert_true(wi_gate_knows(&gate, "evil.example", 12));
-    assert_true(wi_gate_admits(&gate, NULL, 0));
+    assert_false(wi_auth_check_knows(&auth_check, longest, sizeof(longest)));
+    auth_check.is_loopback = false;
+    assert_true(wi_auth_check_knows(&auth_check, "evil.example", 12));
+    assert_true(wi_auth_check_admits(&auth_check, NULL, 0));
 }
 
 /* One Describe with one header more, or another :authority. */
@@ -282,14 +282,14 @@ static struct answer *ask(struct peer *peer, const char *name, const char *value
 static void sessions_ask_for_the_token_before_anything_else(void **state)
 {
     (void)state;
-    struct wi_gate gate = {.is_loopback = true};
+    struct wi_auth_check auth_check = {.is_loopback = true};
     struct weir_error error;
-    assert_int_equal(wi_token_open(path, on_log, NULL, &gate.token, &error), WEIR_OK);
-    struct wi_door door = wi_gate_door(&gate);
+    assert_int_equal(wi_token_open(path, on_log, NULL, &auth_check.token, &error), WEIR_OK);
+    struct wi_auth_ops auth = wi_auth_check_ops(&auth_check);
     struct peer *peer = peer_create();
     assert_true(peer_accept(peer));
     peer_connect(peer, 0);
-    wi_session_guard(peer->session, &door);
+    wi_session_guard(peer->session, &auth);
 
     answer_ended(ask(peer, NULL, NULL), "16");
     answer_ended(ask(peer, "authorization", "Bearer 0123456789abcdeg"), "16");
@@ -307,20 +307,20 @@ static void sessions_ask_for_the_token_before_anything_else(void **state)
     assert_int_equal(wi_process_view_self(peer->view)->clients_rejected, 7);
     assert_int_equal(wi_process_view_self(peer->view)->protocol_errors, 0);
     peer_destroy(peer);
-    wi_token_close(gate.token);
+    wi_token_close(auth_check.token);
 }
 
-static void a_closed_door_answers_while_the_caller_keeps_its_side_open(void **state)
+static void a_closed_auth_answers_while_the_caller_keeps_its_side_open(void **state)
 {
     (void)state;
-    struct wi_gate gate = {.is_loopback = true};
+    struct wi_auth_check auth_check = {.is_loopback = true};
     struct weir_error error;
-    assert_int_equal(wi_token_open(path, on_log, NULL, &gate.token, &error), WEIR_OK);
-    struct wi_door door = wi_gate_door(&gate);
+    assert_int_equal(wi_token_open(path, on_log, NULL, &auth_check.token, &error), WEIR_OK);
+    struct wi_auth_ops auth = wi_auth_check_ops(&auth_check);
     struct peer *peer = peer_create();
     assert_true(peer_accept(peer));
     peer_connect(peer, 0);
-    wi_session_guard(peer->session, &door);
+    wi_session_guard(peer->session, &auth);
     struct answer *without = peer_call_with(peer, "/any.Service/Method", "", 0, NULL, NULL);
     struct answer *foreign =
         peer_call_with(peer, "/any.Service/Method", "", 0, ":authority", "evil.example");
@@ -329,18 +329,18 @@ static void a_closed_door_answers_while_the_caller_keeps_its_side_open(void **st
     answer_ended(without, "16"); /* and not that there is no such method */
     answer_ended(foreign, "7");
     peer_destroy(peer);
-    wi_token_close(gate.token);
+    wi_token_close(auth_check.token);
 }
 
 static void without_a_token_only_the_name_counts(void **state)
 {
     (void)state;
-    struct wi_gate gate = {.is_loopback = true};
-    struct wi_door door = wi_gate_door(&gate);
+    struct wi_auth_check auth_check = {.is_loopback = true};
+    struct wi_auth_ops auth = wi_auth_check_ops(&auth_check);
     struct peer *peer = peer_create();
     assert_true(peer_accept(peer));
     peer_connect(peer, 0);
-    wi_session_guard(peer->session, &door);
+    wi_session_guard(peer->session, &auth);
 
     answer_ended(ask(peer, NULL, NULL), "0");
     answer_ended(ask(peer, "authorization", "whatever"), "0");
@@ -363,7 +363,7 @@ int main(void)
         TEST(token_is_renewed_with_its_file),
         TEST(names_count_on_loopback_only),
         TEST(sessions_ask_for_the_token_before_anything_else),
-        TEST(a_closed_door_answers_while_the_caller_keeps_its_side_open),
+        TEST(a_closed_auth_answers_while_the_caller_keeps_its_side_open),
         TEST(without_a_token_only_the_name_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

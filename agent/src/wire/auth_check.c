@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The gate of a TCP address. */
+#include "wire/auth_check.h"
+
+#include "wire/address.h"
+
+#include <string.h>
+
+bool wi_auth_check_knows(const struct wi_auth_check *auth_check, const char *host, size_t n)
+{
+    char name[272];
+    if (!auth_check->is_loopback) {
+        return true;
+    }
+    if (n >= sizeof(name) || memchr(host, '\0', n)) {
+        return false;
+    }
+    memcpy(name, host, n);
+    name[n] = '\0';
+    return wi_host_passes(name, auth_check->hosts);
+}
+
+bool wi_auth_check_admits(const struct wi_auth_check *auth_check, const char *authorization,
+                          size_t n)
+{
+    return !auth_check->token ||
+           (authorization && wi_token_admits(auth_check->token, authorization, n));
+}
+
+static bool auth_check_knows(void *context, const char *authority, size_t n)
+{
+    return wi_auth_check_knows(context, authority, n);
+}
+
+static bool auth_check_admits(void *context, const char *authorization, size_t n)
+{
+    return wi_auth_check_admits(context, authorization, n);
+}
+
+struct wi_auth_ops wi_auth_check_ops(struct wi_auth_check *auth_check)
+{
+    return (struct wi_auth_ops){auth_check_knows, auth_check->token ? auth_check_admits : NULL,
+                                auth_check};
+}
