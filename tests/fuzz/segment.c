@@ -564,10 +564,11 @@ static void watch_hear(struct watch *watch, uint64_t now, enum weir_status statu
 /* The histograms of the first tasks. */
 static void watch_details(struct wi_process_view *view)
 {
-    for (size_t seat = 0;
-         seat < ROWS_READ && seat < wi_process_view_n_seats(view, WI_TASK_INSTANCE); seat++) {
+    for (size_t slot_index = 0;
+         slot_index < ROWS_READ && slot_index < wi_process_view_n_slots(view, WI_TASK_INSTANCE);
+         slot_index++) {
         struct wi_task_sample look;
-        if (wi_process_view_task(view, seat, &look)) {
+        if (wi_process_view_task(view, slot_index, &look)) {
             wi_buffer_clear(&buffer);
             wi_tokio_details(&buffer, view, look.id, wi_process_view_unix_nanos(view));
             FUZZ_CHECK(!buffer.has_failed && buffer.length < WI_TOKIO_ROOM);

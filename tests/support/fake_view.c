@@ -42,9 +42,9 @@ struct wi_process_view {
     void *on_refresh_context;
     const struct wi_history *history;
     struct fake_row *
-        *seats[2]; /* of all with a handle, and of single tasks; by the low half of the id */
-    size_t n_seats[2];
-    bool is_seated; /* the seats are as the rows are */
+        *slot_indices[2]; /* of all with a handle, and of single tasks; by the low half of the id */
+    size_t n_slot_indices[2];
+    bool is_seated; /* the slots are as the rows are */
 };
 
 static struct wi_process_view *fake_offered;
@@ -358,8 +358,8 @@ void wi_process_view_close(struct wi_process_view *view)
         free(view->texts);
         view->texts = next;
     }
-    free(view->seats[0]);
-    free(view->seats[1]);
+    free(view->slot_indices[0]);
+    free(view->slot_indices[1]);
     free(view);
 }
 
@@ -457,60 +457,61 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enu
     return i < view->n_rows[kind] ? &view->rows[kind][i]->row : NULL;
 }
 
-/* Puts the rows of a walk into their seats. */
-static void fake_seat_all(struct wi_process_view *view, bool of_singles)
+/* Puts the rows of a walk into their slots. */
+static void fake_slot_index_all(struct wi_process_view *view, bool of_singles)
 {
     size_t most = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
             bool fits = of_singles ? kind == WI_TASK_INSTANCE : wi_kind_has_slots(kind);
             for (size_t i = 0; fits && i < view->n_rows[kind]; i++) {
-                size_t seat = (size_t)(view->rows[kind][i]->row.id & UINT32_MAX);
-                most = seat + 1 > most ? seat + 1 : most;
+                size_t slot_index = (size_t)(view->rows[kind][i]->row.id & UINT32_MAX);
+                most = slot_index + 1 > most ? slot_index + 1 : most;
                 if (pass == 1) {
-                    view->seats[of_singles][seat] = view->rows[kind][i];
+                    view->slot_indices[of_singles][slot_index] = view->rows[kind][i];
                 }
             }
         }
         if (pass == 0) {
-            free(view->seats[of_singles]);
-            view->seats[of_singles] = fake_alloc((most + 1) * sizeof(struct fake_row *));
-            view->n_seats[of_singles] = most;
+            free(view->slot_indices[of_singles]);
+            view->slot_indices[of_singles] = fake_alloc((most + 1) * sizeof(struct fake_row *));
+            view->n_slot_indices[of_singles] = most;
         }
     }
 }
 
 static const struct fake_row *fake_seated(const struct wi_process_view *const_view, bool is_single,
-                                          size_t seat)
+                                          size_t slot_index)
 {
     struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
     if (!view->is_seated) {
-        fake_seat_all(view, false);
-        fake_seat_all(view, true);
+        fake_slot_index_all(view, false);
+        fake_slot_index_all(view, true);
         view->is_seated = true;
     }
-    return seat < view->n_seats[is_single] ? view->seats[is_single][seat] : NULL;
+    return slot_index < view->n_slot_indices[is_single] ? view->slot_indices[is_single][slot_index]
+                                                        : NULL;
 }
 
-size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind)
+size_t wi_process_view_n_slots(const struct wi_process_view *view, enum wi_kind kind)
 {
     (void)fake_seated(view, kind == WI_TASK_INSTANCE, 0);
-    return view->n_seats[kind == WI_TASK_INSTANCE];
+    return view->n_slot_indices[kind == WI_TASK_INSTANCE];
 }
 
-const struct wi_row *wi_process_view_seated(const struct wi_process_view *view, size_t seat,
-                                            enum wi_kind *ret_kind)
+const struct wi_row *wi_process_view_at(const struct wi_process_view *view, size_t slot_index,
+                                        enum wi_kind *ret_kind)
 {
-    const struct fake_row *fake = fake_seated(view, false, seat);
+    const struct fake_row *fake = fake_seated(view, false, slot_index);
     if (fake) {
         *ret_kind = fake->kind;
     }
     return fake ? &fake->row : NULL;
 }
 
-int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t seat)
+int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t slot_index)
 {
-    return fake_seated(view, false, seat) ? view->facts.opened_unix_nanos : 0;
+    return fake_seated(view, false, slot_index) ? view->facts.opened_unix_nanos : 0;
 }
 
 static uint64_t fake_nanos(const struct wi_row *row, int metric)
@@ -542,11 +543,11 @@ static uint64_t fake_waits_for(const struct wi_process_view *view, const char *n
     return 0;
 }
 
-bool wi_process_view_task(const struct wi_process_view *view, size_t seat,
+bool wi_process_view_task(const struct wi_process_view *view, size_t slot_index,
                           struct wi_task_sample *ret_sample)
 {
     static const char *const states[] = {"idle", "scheduled", "running", "done"};
-    const struct fake_row *fake = fake_seated(view, true, seat);
+    const struct fake_row *fake = fake_seated(view, true, slot_index);
     memset(ret_sample, 0, sizeof(*ret_sample));
     if (!fake) {
         return false;

@@ -17,7 +17,7 @@ struct wi_process_view *fake_view_create(const char *name);
  * removed. Owns: the process view's; the name is copied. */
 struct wi_row *fake_view_add(struct wi_process_view *view, enum wi_kind kind, const char *name);
 void fake_view_remove(struct wi_process_view *view, struct wi_row *row);
-/* Another id than the next one in turn; its lower half is the row's seat, so no two may share it. */
+/* Another id than the next one in turn; its lower half is the row's slot, so no two may share it. */
 void fake_view_set_id(struct wi_process_view *view, struct wi_row *row, uint64_t id);
 void fake_view_clear(struct wi_process_view *view, enum wi_kind kind);
 

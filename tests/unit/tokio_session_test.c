@@ -166,8 +166,8 @@ static void a_change_is_told_within_a_second_and_nothing_else(void **state)
     assert_int_equal(heard, 4);
 }
 
-/* A seat that another row takes: the one ends, the other begins. */
-static void a_taken_seat_is_another_row(void **state)
+/* A slot that another row takes: the one ends, the other begins. */
+static void a_taken_slot_index_is_another_row(void **state)
 {
     struct peer *peer = *state;
     struct answer *updates = call(peer, "WatchUpdates");
@@ -467,7 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SESSION_TEST(both_streams_answer_at_once),
         SESSION_TEST(a_change_is_told_within_a_second_and_nothing_else),
-        SESSION_TEST(a_taken_seat_is_another_row),
+        SESSION_TEST(a_taken_slot_index_is_another_row),
         SESSION_TEST(set_clocks_do_not_show),
         SESSION_TEST(a_pause_is_told_at_once_and_holds_updates_back),
         SESSION_TEST(a_paused_stream_asks_for_nothing),

@@ -127,9 +127,10 @@ static void compare(void)
         }
     }
     CHECK(tokio_model_live(&model, TOKIO_RESOURCE) == n_resources);
-    for (size_t seat = 0; seat < wi_process_view_n_seats(view, WI_TASK_INSTANCE); seat++) {
+    for (size_t slot_index = 0; slot_index < wi_process_view_n_slots(view, WI_TASK_INSTANCE);
+         slot_index++) {
         struct wi_task_sample look;
-        if (!wi_process_view_task(view, seat, &look)) {
+        if (!wi_process_view_task(view, slot_index, &look)) {
             continue;
         }
         const struct tokio_item *item = tokio_model_find(&model, TOKIO_TASK, look.id);

@@ -8,7 +8,7 @@
 
 #include "session/call.h"
 
-/* So often are changes told, and seats looked at in one turn at most. */
+/* So often are changes told, and slots looked at in one turn at most. */
 #define WI_TOKIO_INTERVAL_NANOS UINT64_C(1000000000)
 #define WI_TOKIO_TURN_SEATS     16384
 

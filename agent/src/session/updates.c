@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WatchUpdates. A round walks over all seats of the process and compares each row with what the peer has: one
+ * WatchUpdates. A round walks over all slots of the process and compares each row with what the peer has: one
  * that is new goes out with its numbers, one that has changed with its numbers alone, one that has gone with
  * its end. The first round finds all new. What does not fit into one message, or takes more than a turn, goes
- * on in the next; rows that came and went meanwhile do not move the others' seats. Nothing is queued: what a
+ * on in the next; rows that came and went meanwhile do not move the others' slots. Nothing is queued: what a
  * slow peer misses, the next round finds.
  */
 #include "session/tokio.h"
@@ -39,15 +39,15 @@ struct updates {
     struct wi_peer *peer;
     struct wi_clock clock;
     int64_t now;
-    struct updates_resource *resources; /* by seat */
+    struct updates_resource *resources; /* by slot */
     size_t n_resources;
-    struct updates_task *tasks; /* by seat */
+    struct updates_task *tasks; /* by slot */
     size_t n_tasks;
     uint64_t n_ops;           /* so far */
     uint64_t lost_tasks;      /* that found no room in the segment: so many have been told */
     uint64_t lost_resources;  /* the same of handles */
     enum updates_phase phase; /* of the round */
-    size_t seat;              /* the next one of the phase */
+    size_t slot_index;        /* the next one of the phase */
     uint64_t round_nanos;     /* when the round began */
     bool is_under_way;
     bool has_said; /* something in this round */
@@ -91,7 +91,7 @@ static size_t updates_room(size_t n)
     return room;
 }
 
-/* Remembers `n` seats from now on, or as many as before when these were more; new places are empty. */
+/* Remembers `n` slots from now on, or as many as before when these were more; new places are empty. */
 static bool updates_remember(struct updates *self, void **entries, size_t *n_entries, size_t bytes,
                              size_t n)
 {
@@ -110,7 +110,7 @@ static bool updates_remember(struct updates *self, void **entries, size_t *n_ent
     return true;
 }
 
-/* ---- one seat ------------------------------------------------------------------------------ */
+/* ---- one slot ------------------------------------------------------------------------------ */
 
 static void updates_end_task(struct updates *self, struct updates_task *entry,
                              struct wi_buffer *buffer)
@@ -121,12 +121,12 @@ static void updates_end_task(struct updates *self, struct updates_task *entry,
     }
 }
 
-static void updates_task(struct updates *self, size_t seat, struct wi_buffer *buffer)
+static void updates_task(struct updates *self, size_t slot_index, struct wi_buffer *buffer)
 {
-    struct updates_task *entry = &self->tasks[seat];
+    struct updates_task *entry = &self->tasks[slot_index];
     struct wi_task_sample sample;
     struct wi_tokio_task task;
-    bool is_there = wi_process_view_task(self->served->view, seat, &sample);
+    bool is_there = wi_process_view_task(self->served->view, slot_index, &sample);
     if (!is_there || sample.id != entry->task.id) {
         updates_end_task(self, entry, buffer);
         memset(&entry->task, 0, sizeof(entry->task));
@@ -153,17 +153,17 @@ static void updates_end_resource(struct updates *self, struct updates_resource *
     }
 }
 
-static int64_t updates_opened(const struct updates *self, size_t seat)
+static int64_t updates_opened(const struct updates *self, size_t slot_index)
 {
-    int64_t opened = wi_process_view_opened_unix_nanos(self->served->view, seat);
+    int64_t opened = wi_process_view_opened_unix_nanos(self->served->view, slot_index);
     return opened > 0 && opened < self->now ? opened : self->now;
 }
 
-static void updates_resource(struct updates *self, size_t seat, struct wi_buffer *buffer)
+static void updates_resource(struct updates *self, size_t slot_index, struct wi_buffer *buffer)
 {
-    struct updates_resource *entry = &self->resources[seat];
+    struct updates_resource *entry = &self->resources[slot_index];
     enum wi_kind kind = WI_CHANNEL;
-    const struct wi_row *row = wi_process_view_seated(self->served->view, seat, &kind);
+    const struct wi_row *row = wi_process_view_at(self->served->view, slot_index, &kind);
     if (!row || row->id != entry->id) {
         updates_end_resource(self, entry, buffer);
     }
@@ -173,7 +173,7 @@ static void updates_resource(struct updates *self, size_t seat, struct wi_buffer
     uint64_t print = wi_tokio_print(kind, row);
     if (entry->id == 0) {
         entry->id = row->id;
-        entry->created = updates_opened(self, seat);
+        entry->created = updates_opened(self, slot_index);
         wi_tokio_new_resource(buffer, kind, row);
     } else if (entry->print == print) {
         return;
@@ -186,9 +186,9 @@ static void updates_resource(struct updates *self, size_t seat, struct wi_buffer
 static uint64_t updates_waited_for(const struct updates *self, const struct updates_task *entry,
                                    const struct wi_task_sample *sample)
 {
-    uint64_t seat = sample->waits_for & UINT32_MAX;
-    bool is_known = sample->waits_for != 0 && seat < self->n_resources &&
-                    self->resources[seat].id == sample->waits_for;
+    uint64_t slot_index = sample->waits_for & UINT32_MAX;
+    bool is_known = sample->waits_for != 0 && slot_index < self->n_resources &&
+                    self->resources[slot_index].id == sample->waits_for;
     return is_known && sample->id == entry->task.id && entry->task.dropped == 0 &&
                    sample->state == WI_TASK_SAMPLE_IDLE
                ? sample->waits_for
@@ -200,7 +200,7 @@ static void updates_begin_op(struct updates *self, struct updates_task *entry, u
 {
     enum wi_kind kind = WI_CHANNEL;
     const struct wi_row *row =
-        wi_process_view_seated(self->served->view, (size_t)(resource & UINT32_MAX), &kind);
+        wi_process_view_at(self->served->view, (size_t)(resource & UINT32_MAX), &kind);
     const char *source = row && row->id == resource ? wi_tokio_op_source(kind, row) : NULL;
     if (!source) {
         return;
@@ -220,15 +220,15 @@ static void updates_end_op(struct updates *self, struct updates_task *entry,
     }
 }
 
-static void updates_op(struct updates *self, size_t seat, struct wi_buffer *buffer)
+static void updates_op(struct updates *self, size_t slot_index, struct wi_buffer *buffer)
 {
-    struct updates_task *entry = &self->tasks[seat];
+    struct updates_task *entry = &self->tasks[slot_index];
     struct wi_task_sample sample;
     uint64_t resource = 0;
     if (entry->task.id == 0 && entry->op.id == 0) {
         return;
     }
-    if (wi_process_view_task(self->served->view, seat, &sample)) {
+    if (wi_process_view_task(self->served->view, slot_index, &sample)) {
         resource = updates_waited_for(self, entry, &sample);
     }
     if (entry->op.resource != resource || entry->op.task != entry->task.id) {
@@ -252,7 +252,8 @@ static void updates_op(struct updates *self, size_t seat, struct wi_buffer *buff
 
 /* ---- a round ------------------------------------------------------------------------------- */
 
-typedef void updates_seat_fn(struct updates *self, size_t seat, struct wi_buffer *buffer);
+typedef void updates_slot_index_fn(struct updates *self, size_t slot_index,
+                                   struct wi_buffer *buffer);
 
 static uint64_t updates_agent(const struct wi_process_view *view, int metric)
 {
@@ -268,7 +269,7 @@ static uint64_t updates_growth(uint64_t *told, uint64_t count)
     return growth;
 }
 
-/* How many seats the phase under way goes over; false: no memory to remember them. */
+/* How many slots the phase under way goes over; false: no memory to remember them. */
 static bool updates_begin_phase(struct updates *self, size_t *ret_n)
 {
     const struct wi_process_view *view = self->served->view;
@@ -277,13 +278,13 @@ static bool updates_begin_phase(struct updates *self, size_t *ret_n)
     if (self->phase == UPDATES_RESOURCES) {
         entries = self->resources;
         has_room = updates_remember(self, &entries, &self->n_resources, sizeof(*self->resources),
-                                    wi_process_view_n_seats(view, WI_CHANNEL));
+                                    wi_process_view_n_slots(view, WI_CHANNEL));
         self->resources = entries;
         *ret_n = self->n_resources;
     } else {
         entries = self->tasks;
         has_room = updates_remember(self, &entries, &self->n_tasks, sizeof(*self->tasks),
-                                    wi_process_view_n_seats(view, WI_TASK_INSTANCE));
+                                    wi_process_view_n_slots(view, WI_TASK_INSTANCE));
         self->tasks = entries;
         *ret_n = self->n_tasks;
     }
@@ -293,17 +294,17 @@ static bool updates_begin_phase(struct updates *self, size_t *ret_n)
 /* Goes on with the phase under way, until the message is full or the turn is over. */
 static bool updates_run_phase(struct updates *self, struct wi_buffer *buffer, size_t *left)
 {
-    static updates_seat_fn *const functions[] = {updates_task, updates_resource, updates_op};
+    static updates_slot_index_fn *const functions[] = {updates_task, updates_resource, updates_op};
     static const enum wi_tokio_part parts[] = {WI_TOKIO_TASKS, WI_TOKIO_RESOURCES, WI_TOKIO_OPS};
     size_t n;
     if (!updates_begin_phase(self, &n)) {
         return false;
     }
     size_t mark = wi_tokio_begin_part(buffer, parts[self->phase]);
-    while (self->seat<n && * left> 0 && !buffer->has_failed &&
+    while (self->slot_index<n && * left> 0 && !buffer->has_failed &&
            buffer->length + WI_TOKIO_ROOM <= WI_TOKIO_MESSAGE_MAX) {
-        functions[self->phase](self, self->seat, buffer);
-        self->seat++;
+        functions[self->phase](self, self->slot_index, buffer);
+        self->slot_index++;
         --*left;
     }
     uint64_t lost = 0;
@@ -315,9 +316,9 @@ static bool updates_run_phase(struct updates *self, struct wi_buffer *buffer, si
                               updates_agent(self->served->view, WI_AGENT_HANDLES_REFUSED));
     }
     wi_tokio_end_part(buffer, mark, parts[self->phase], lost);
-    if (self->seat >= n) {
+    if (self->slot_index >= n) {
         self->phase++;
-        self->seat = 0;
+        self->slot_index = 0;
     }
     return true;
 }
@@ -404,7 +405,7 @@ static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
         self->is_under_way = true;
         self->has_said = false;
         self->phase = UPDATES_TASKS;
-        self->seat = 0;
+        self->slot_index = 0;
         self->round_nanos = now_nanos;
     }
     updates_begin_message(self, buffer);

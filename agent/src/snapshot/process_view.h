@@ -136,18 +136,18 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enu
                                          size_t i);
 
 /*
- * Seats: where rows lie, the low half of their ids. A row keeps its seat as long as it lives, so that a
- * walk over the seats goes on where it was, whatever came and went. All kinds with a handle share one row
- * of seats, single tasks have another; `kind` says which. A seat may be free.
+ * Slots: where rows lie, the low half of their ids. A row keeps its slot as long as it lives, so that a
+ * walk over the slots goes on where it was, whatever came and went. All kinds with a handle share one row
+ * of slots, single tasks have another; `kind` says which. A slot may be free.
  */
-size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind);
+size_t wi_process_view_n_slots(const struct wi_process_view *view, enum wi_kind kind);
 
-/* The row of what has a handle, borrowed as that of wi_process_view_row; NULL: the seat is free. */
-const struct wi_row *wi_process_view_seated(const struct wi_process_view *view, size_t seat,
-                                            enum wi_kind *ret_kind);
+/* The row of what has a handle, borrowed as that of wi_process_view_row; NULL: the slot is free. */
+const struct wi_row *wi_process_view_at(const struct wi_process_view *view, size_t slot_index,
+                                        enum wi_kind *ret_kind);
 
 /* When its handle was opened; 0: unknown. */
-int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t seat);
+int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t slot_index);
 
 /* A single task without its histograms: what somebody looks at who looks at thousands each second. */
 enum wi_task_sample_state {
@@ -167,8 +167,8 @@ struct wi_task_sample {
         age; /* nanoseconds; of one that is done: since then, and how long it lived */
 };
 
-/* The task that has the seat now, which may have come after the last refresh. False: none has. */
-bool wi_process_view_task(const struct wi_process_view *view, size_t seat,
+/* The task that has the slot now, which may have come after the last refresh. False: none has. */
+bool wi_process_view_task(const struct wi_process_view *view, size_t slot_index,
                           struct wi_task_sample *ret_sample);
 
 /* The merged histogram behind a metric of type WI_TYPE_HISTOGRAM, since the start; NULL when

@@ -388,7 +388,7 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *const_vie
     return &view->rows[kind];
 }
 
-size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind kind)
+size_t wi_process_view_n_slots(const struct wi_process_view *view, enum wi_kind kind)
 {
     if (kind == WI_TASK_INSTANCE) {
         size_t n = view->collection.n_blocks[WI_TASK_INSTANCES];
@@ -398,22 +398,22 @@ size_t wi_process_view_n_seats(const struct wi_process_view *view, enum wi_kind 
     return n < view->n_slots ? n : view->n_slots;
 }
 
-const struct wi_row *wi_process_view_seated(const struct wi_process_view *const_view, size_t seat,
-                                            enum wi_kind *ret_kind)
+const struct wi_row *wi_process_view_at(const struct wi_process_view *const_view, size_t slot_index,
+                                        enum wi_kind *ret_kind)
 {
     struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
-    if (seat >= wi_process_view_n_seats(view, WI_CHANNEL) || !view->generations[seat]) {
+    if (slot_index >= wi_process_view_n_slots(view, WI_CHANNEL) || !view->generations[slot_index]) {
         return NULL;
     }
-    *ret_kind = (enum wi_kind)view->collection.raws[seat].kind;
-    view_build(view, seat, &view->rows[*ret_kind]);
+    *ret_kind = (enum wi_kind)view->collection.raws[slot_index].kind;
+    view_build(view, slot_index, &view->rows[*ret_kind]);
     return &view->rows[*ret_kind];
 }
 
-int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t seat)
+int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t slot_index)
 {
-    const struct weir_slot_head *head = seat < wi_process_view_n_seats(view, WI_CHANNEL)
-                                            ? wi_collect_head(&view->collection, seat)
+    const struct weir_slot_head *head = slot_index < wi_process_view_n_slots(view, WI_CHANNEL)
+                                            ? wi_collect_head(&view->collection, slot_index)
                                             : NULL;
     uint64_t nanos = head ? __atomic_load_n(&head->opened_at, __ATOMIC_RELAXED) : 0;
     return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, view->wall_step) : 0;

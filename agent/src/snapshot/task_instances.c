@@ -122,10 +122,10 @@ void wi_process_view_tick_task_instances(struct wi_process_view *view, double se
 /* The row that a task waits for, by its id; 0: it is not there. */
 static uint64_t instances_waits_for(const struct wi_process_view *view, uint64_t waits_for)
 {
-    uint64_t seat = (waits_for & UINT32_MAX) - 1;
-    bool is_there = (waits_for & UINT32_MAX) && seat < view->collection.n && waits_for >> 32 &&
-                    view->generations[seat] == waits_for >> 32;
-    return is_there ? (waits_for >> 32) << 32 | seat : 0;
+    uint64_t slot_index = (waits_for & UINT32_MAX) - 1;
+    bool is_there = (waits_for & UINT32_MAX) && slot_index < view->collection.n &&
+                    waits_for >> 32 && view->generations[slot_index] == waits_for >> 32;
+    return is_there ? (waits_for >> 32) << 32 | slot_index : 0;
 }
 
 static void instances_waits(struct wi_process_view *view, size_t i, unsigned which,
@@ -209,7 +209,7 @@ static bool instances_meet_now(struct wi_process_view *view, size_t i,
     return true;
 }
 
-bool wi_process_view_task(const struct wi_process_view *const_view, size_t seat,
+bool wi_process_view_task(const struct wi_process_view *const_view, size_t slot_index,
                           struct wi_task_sample *ret_sample)
 {
     static const enum wi_task_sample_state states[] = {
@@ -221,12 +221,12 @@ bool wi_process_view_task(const struct wi_process_view *const_view, size_t seat,
     struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
     struct wi_raw_task_instance raw;
     memset(ret_sample, 0, sizeof(*ret_sample));
-    if (seat >= wi_process_view_n_seats(view, WI_TASK_INSTANCE) ||
-        !instances_meet_now(view, seat, &raw)) {
+    if (slot_index >= wi_process_view_n_slots(view, WI_TASK_INSTANCE) ||
+        !instances_meet_now(view, slot_index, &raw)) {
         return false;
     }
-    ret_sample->id = (uint64_t)raw.generation << 32 | seat;
-    ret_sample->name = view->instances[seat].name;
+    ret_sample->id = (uint64_t)raw.generation << 32 | slot_index;
+    ret_sample->name = view->instances[slot_index].name;
     ret_sample->kind = view->slots[raw.kind].name;
     ret_sample->source = view->slots[raw.kind].source;
     ret_sample->state = states[raw.state];
