@@ -177,7 +177,7 @@ static enum weir_status lines_topic(const struct wi_process_view *view, struct w
     for (; lines->kind < WI_N_KINDS; lines->kind++) {
         enum wi_kind kind = (enum wi_kind)lines->kind;
         size_t n = topic->kinds >> kind & 1 ? wi_process_view_count(view, kind) : 0;
-        for (size_t i = wi_place_find(view, kind, &lines->place); i < n; i++) {
+        for (size_t i = wi_cursor_find(view, kind, &lines->cursor); i < n; i++) {
             if (!lines_has_room(buffer)) {
                 *ret_is_full = true;
                 return WEIR_OK;
@@ -187,9 +187,9 @@ static enum weir_status lines_topic(const struct wi_process_view *view, struct w
             if (status != WEIR_OK) {
                 return status;
             }
-            wi_place_pass(&lines->place, i, row);
+            wi_cursor_pass(&lines->cursor, i, row);
         }
-        memset(&lines->place, 0, sizeof(lines->place));
+        memset(&lines->cursor, 0, sizeof(lines->cursor));
     }
     *ret_is_full = false;
     return WEIR_OK;

@@ -10,7 +10,7 @@
 struct select_entry {
     struct wi_value value; /* of the sort column, or the name as a text */
     struct wi_value then;  /* breaks ties, the greatest first; absent where nothing does */
-    uint32_t place;        /* in the order of opening: breaks ties */
+    uint32_t cursor;       /* in the order of opening: breaks ties */
     struct wi_rank rank;   /* where the worst come first */
 };
 
@@ -81,12 +81,12 @@ static int select_compare(const struct wi_query *query, const struct select_entr
 {
     if (query->is_worst_first) {
         return a->rank.rank != b->rank.rank ? (a->rank.rank > b->rank.rank ? -1 : 1)
-               : a->place < b->place        ? -1
+               : a->cursor < b->cursor      ? -1
                                             : 1;
     }
     int order = select_compare_values(&a->value, &b->value, query->is_descending);
     order = order ? order : select_compare_values(&a->then, &b->then, true);
-    return order ? order : a->place < b->place ? -1 : 1;
+    return order ? order : a->cursor < b->cursor ? -1 : 1;
 }
 
 static bool select_is_after(const struct select_heap *heap, size_t i, size_t j)
@@ -190,10 +190,10 @@ static void select_remember(const struct select_heap *heap, struct wi_memory *me
 /* ---- the window ---------------------------------------------------------------------------- */
 
 static struct select_entry select_entry(const struct select_heap *heap, const struct wi_row *row,
-                                        uint32_t place)
+                                        uint32_t cursor)
 {
     struct select_entry entry = {
-        {WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, place, {0, 0, 0}};
+        {WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, cursor, {0, 0, 0}};
     if (heap->query->sort >= 0) {
         entry.value = row->value[heap->query->sort];
     }
@@ -206,9 +206,9 @@ static struct select_entry select_entry(const struct select_heap *heap, const st
     return entry;
 }
 
-static void select_catalog(struct select_heap *heap, const struct wi_row *row, uint32_t place)
+static void select_catalog(struct select_heap *heap, const struct wi_row *row, uint32_t cursor)
 {
-    struct select_entry entry = select_entry(heap, row, place);
+    struct select_entry entry = select_entry(heap, row, cursor);
     if (heap->n_entries == heap->room) {
         if (heap->room > 0 && select_compare(heap->query, &entry, &heap->entries[0]) < 0) {
             heap->entries[0] = entry;
@@ -261,7 +261,7 @@ static size_t select_offset(const struct wi_process_view *view, const struct sel
     }
     for (size_t i = 0; is_there && i < total; i++) {
         const struct wi_row *row = wi_process_view_row(view, query->kind, i);
-        if (i != followed.place && select_passes(query, row)) {
+        if (i != followed.cursor && select_passes(query, row)) {
             struct select_entry entry = select_entry(heap, row, (uint32_t)i);
             before += select_compare(query, &entry, &followed) < 0;
         }
@@ -300,7 +300,7 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
     size_t n_rows = heap.n_entries - skipped;
     uint32_t *rows = wi_memory_take(memory, (n_rows + 1) * sizeof(*rows));
     for (size_t i = 0; rows && i < n_rows; i++) {
-        rows[i] = heap.entries[skipped + i].place;
+        rows[i] = heap.entries[skipped + i].cursor;
     }
     if (rows) {
         select_remember(&heap, memory);

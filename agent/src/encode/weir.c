@@ -251,32 +251,32 @@ enum weir_status wi_weir_update(struct wi_process_view *view, const struct wi_qu
     return weir_result(buffer);
 }
 
-void wi_place_pass(struct wi_place *place, size_t index, const struct wi_row *row)
+void wi_cursor_pass(struct wi_cursor *cursor, size_t index, const struct wi_row *row)
 {
-    place->ids[index % WI_PLACE_IDS] = row->id;
-    place->index = index + 1;
+    cursor->ids[index % WI_CURSOR_IDS] = row->id;
+    cursor->index = index + 1;
 }
 
-size_t wi_place_find(const struct wi_process_view *view, enum wi_kind kind,
-                     const struct wi_place *place)
+size_t wi_cursor_find(const struct wi_process_view *view, enum wi_kind kind,
+                      const struct wi_cursor *cursor)
 {
     size_t n = wi_process_view_count(view, kind);
-    size_t n_ids = place->index < WI_PLACE_IDS ? place->index : WI_PLACE_IDS;
+    size_t n_ids = cursor->index < WI_CURSOR_IDS ? cursor->index : WI_CURSOR_IDS;
     if (n_ids == 0) {
         return 0;
     }
-    uint64_t last = place->ids[(place->index - 1) % WI_PLACE_IDS];
-    if (place->index <= n && wi_process_view_row(view, kind, place->index - 1)->id == last) {
-        return place->index; /* as it was */
+    uint64_t last = cursor->ids[(cursor->index - 1) % WI_CURSOR_IDS];
+    if (cursor->index <= n && wi_process_view_row(view, kind, cursor->index - 1)->id == last) {
+        return cursor->index; /* as it was */
     }
     /* After the last row passed that is still there; those that remain keep their order. When none
      * of them is, go on after as many rows as before. */
-    size_t found = place->index < n ? place->index : n;
+    size_t found = cursor->index < n ? cursor->index : n;
     bool has_found = false;
     for (size_t i = n; i > 0 && !has_found; i--) {
         uint64_t id = wi_process_view_row(view, kind, i - 1)->id;
         for (size_t j = 0; j < n_ids && !has_found; j++) {
-            has_found = place->ids[j] == id;
+            has_found = cursor->ids[j] == id;
         }
         found = has_found ? i : found;
     }
@@ -322,13 +322,13 @@ static bool weir_page_table(const struct wi_process_view *view, struct wi_snapsh
     }
     size_t mark = wi_pack_begin(buffer, 2);
     weir_table_head(buffer, kind, total, matching, columns, n_columns);
-    size_t i = wi_place_find(view, kind, &snapshot->place);
+    size_t i = wi_cursor_find(view, kind, &snapshot->cursor);
     for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
         const struct wi_row *row = wi_process_view_row(view, kind, i);
         if (weir_snapshot_has(snapshot, kind, row->name)) {
             weir_row(buffer, NULL, kind, row, columns, n_columns);
         }
-        wi_place_pass(&snapshot->place, i, row);
+        wi_cursor_pass(&snapshot->cursor, i, row);
     }
     wi_pack_end(buffer, mark);
     return i >= total;
@@ -341,7 +341,7 @@ enum weir_status wi_weir_page(const struct wi_process_view *view, struct wi_snap
     while (snapshot->kind < WI_N_KINDS && weir_has_room(buffer) && !buffer->has_failed) {
         if (weir_page_table(view, snapshot, buffer)) {
             snapshot->kind++;
-            memset(&snapshot->place, 0, sizeof(snapshot->place));
+            memset(&snapshot->cursor, 0, sizeof(snapshot->cursor));
         }
     }
     weir_update_tail(view, 0, buffer);

@@ -30,17 +30,17 @@ enum weir_status wi_weir_update(struct wi_process_view *view, const struct wi_qu
 
 /* A place between two rows of a kind that survives a refresh: rows before it may have gone, and new
  * ones may stand among them. All 0: before the first. */
-#define WI_PLACE_IDS 8
-struct wi_place {
-    size_t index;               /* rows passed */
-    uint64_t ids[WI_PLACE_IDS]; /* of the last of them: row n in ids[n % WI_PLACE_IDS] */
+#define WI_CURSOR_IDS 8
+struct wi_cursor {
+    size_t index;                /* rows passed */
+    uint64_t ids[WI_CURSOR_IDS]; /* of the last of them: row n in ids[n % WI_CURSOR_IDS] */
 };
 
-void wi_place_pass(struct wi_place *place, size_t index, const struct wi_row *row);
+void wi_cursor_pass(struct wi_cursor *cursor, size_t index, const struct wi_row *row);
 
 /* The row to go on with after a refresh. */
-size_t wi_place_find(const struct wi_process_view *view, enum wi_kind kind,
-                     const struct wi_place *place);
+size_t wi_cursor_find(const struct wi_process_view *view, enum wi_kind kind,
+                      const struct wi_cursor *cursor);
 
 /* A snapshot under way. */
 struct wi_snapshot {
@@ -49,7 +49,7 @@ struct wi_snapshot {
     const char *const *exclude;
     size_t n_exclude;
     int kind; /* the next one; WI_N_KINDS: done */
-    struct wi_place place;
+    struct wi_cursor cursor;
 };
 
 /* Writes the next page and moves on. */
@@ -76,7 +76,7 @@ struct wi_lines {
     /* Where the round stands: the next row, by topic and kind. */
     size_t topic;
     int kind;
-    struct wi_place place;
+    struct wi_cursor cursor;
     bool has_matched;  /* the topic under way */
     bool is_under_way; /* a round, that goes on in the next message */
 };

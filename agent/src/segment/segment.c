@@ -30,7 +30,7 @@
 struct wi_segment wi_segment = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 /* What weir_start was asked for, after the environment had its say. */
-struct segment_wish {
+struct segment_request {
     char name[WEIR_NAME_MAX + 1];
     char program[WI_PROGRAM_MAX];
     const char *dir;
@@ -43,13 +43,13 @@ struct segment_wish {
     struct weir_error problem; /* a value that could not be used */
 };
 
-static void segment_note(struct segment_wish *wish, const char *variable, const char *value,
+static void segment_note(struct segment_request *request, const char *variable, const char *value,
                          const char *remedy)
 {
-    wi_error_set(&wish->problem, "%s=%.60s is not understood; %s", variable, value, remedy);
+    wi_error_set(&request->problem, "%s=%.60s is not understood; %s", variable, value, remedy);
 }
 
-static uint64_t segment_limit(struct segment_wish *wish, uint64_t asked)
+static uint64_t segment_limit(struct segment_request *request, uint64_t asked)
 {
     uint64_t limit = asked ? asked : WI_DEFAULT_LIMIT;
     const char *text = secure_getenv("WEIR_LIMIT");
@@ -61,7 +61,7 @@ static uint64_t segment_limit(struct segment_wish *wish, uint64_t asked)
         const char *rest = shift ? end + 1 : end;
         if (errno || end == text || text[0] == '-' || *rest || number > WI_MAX_LIMIT >> shift ||
             number << shift < WI_MIN_LIMIT) {
-            segment_note(wish, "WEIR_LIMIT", text, "give 1M to 4G; 16M is used");
+            segment_note(request, "WEIR_LIMIT", text, "give 1M to 4G; 16M is used");
             return WI_DEFAULT_LIMIT;
         }
         limit = (uint64_t)number << shift;
@@ -72,7 +72,7 @@ static uint64_t segment_limit(struct segment_wish *wish, uint64_t asked)
     return limit / WI_GRANULE * WI_GRANULE;
 }
 
-static uint32_t segment_instances(struct segment_wish *wish)
+static uint32_t segment_instances(struct segment_request *request)
 {
     const char *text = secure_getenv("WEIR_TASKS");
     if (!text || !text[0]) {
@@ -82,13 +82,13 @@ static uint32_t segment_instances(struct segment_wish *wish)
     errno = 0;
     unsigned long number = strtoul(text, &end, 10);
     if (errno || end == text || *end || text[0] == '-' || number > WI_MAX_SINGLES) {
-        segment_note(wish, "WEIR_TASKS", text, "give 0 to 65536; 4096 is used");
+        segment_note(request, "WEIR_TASKS", text, "give 0 to 65536; 4096 is used");
         return WI_DEFAULT_SINGLES;
     }
     return (uint32_t)number;
 }
 
-static uint32_t segment_sampling(struct segment_wish *wish, enum weir_latency asked)
+static uint32_t segment_sampling(struct segment_request *request, enum weir_latency asked)
 {
     static const struct {
         const char *word;
@@ -102,7 +102,7 @@ static uint32_t segment_sampling(struct segment_wish *wish, enum weir_latency as
                 return words[i].sampling;
             }
         }
-        segment_note(wish, "WEIR_LATENCY", text, "give off, sampled or full; sampled is used");
+        segment_note(request, "WEIR_LATENCY", text, "give off, sampled or full; sampled is used");
         return WEIR_SAMPLING_GAPS;
     }
     return asked == WEIR_LATENCY_OFF    ? WEIR_SAMPLING_OFF
@@ -111,45 +111,46 @@ static uint32_t segment_sampling(struct segment_wish *wish, enum weir_latency as
 }
 
 /* Told once in a process; none of the others can be misunderstood then. */
-static void segment_note_ignored(struct segment_wish *wish)
+static void segment_note_ignored(struct segment_request *request)
 {
     static const char *const names[] = {"WEIR_NAME", "WEIR_DIR", "WEIR_LIMIT", "WEIR_LATENCY",
                                         "WEIR_TASKS"};
     static bool has_told;
-    char line[sizeof(wish->problem.text)];
-    if (!wish->is_off &&
+    char line[sizeof(request->problem.text)];
+    if (!request->is_off &&
         wi_environment_ignored(names, sizeof(names) / sizeof(names[0]), line, sizeof(line)) &&
         !__atomic_exchange_n(&has_told, true, __ATOMIC_RELAXED)) {
-        wi_error_set(&wish->problem, "%s", line);
+        wi_error_set(&request->problem, "%s", line);
     }
 }
 
-static void segment_wish_read(struct segment_wish *wish, const struct weir_options *options)
+static void segment_request_read(struct segment_request *request,
+                                 const struct weir_options *options)
 {
-    memset(wish, 0, sizeof(*wish));
-    wish->is_off = wi_environment_is_off();
+    memset(request, 0, sizeof(*request));
+    request->is_off = wi_environment_is_off();
     const char *dir = secure_getenv("WEIR_DIR");
-    wish->dir = dir && dir[0] ? dir : options->dir;
-    ssize_t n = readlink("/proc/self/exe", wish->program, sizeof(wish->program) - 1);
-    wish->program[n > 0 ? n : 0] = '\0';
+    request->dir = dir && dir[0] ? dir : options->dir;
+    ssize_t n = readlink("/proc/self/exe", request->program, sizeof(request->program) - 1);
+    request->program[n > 0 ? n : 0] = '\0';
     const char *name = secure_getenv("WEIR_NAME");
     if (!name || !name[0]) {
         name = options->name && options->name[0] ? options->name : program_invocation_short_name;
     }
-    if (wi_text_clean(wish->name, sizeof(wish->name), name) == 0) {
-        snprintf(wish->name, sizeof(wish->name), "server");
+    if (wi_text_clean(request->name, sizeof(request->name), name) == 0) {
+        snprintf(request->name, sizeof(request->name), "server");
     }
     /* The name is one level of a topic, and topics use these three characters. */
-    for (char *at = wish->name; *at; at++) {
+    for (char *at = request->name; *at; at++) {
         if (*at == '/' || *at == '+' || *at == '#') {
             *at = '-';
         }
     }
-    wish->start_ticks = wi_file_start_ticks(0);
-    wish->limit_bytes = segment_limit(wish, options->limit_bytes);
-    wish->sampling = segment_sampling(wish, options->latency);
-    wish->max_instances = segment_instances(wish);
-    segment_note_ignored(wish);
+    request->start_ticks = wi_file_start_ticks(0);
+    request->limit_bytes = segment_limit(request, options->limit_bytes);
+    request->sampling = segment_sampling(request, options->latency);
+    request->max_instances = segment_instances(request);
+    segment_note_ignored(request);
 }
 
 uint64_t wi_segment_now(void)
@@ -175,7 +176,7 @@ void wi_segment_own(struct wi_header *header, uint64_t start_ticks)
     header->opened_unix_nanos = (int64_t)wi_segment_now();
 }
 
-static void segment_header_fill(struct wi_header *header, const struct segment_wish *wish,
+static void segment_header_fill(struct wi_header *header, const struct segment_request *request,
                                 uint64_t limit, uint64_t reserved)
 {
     header->layout = WI_LAYOUT_VERSION;
@@ -197,14 +198,14 @@ static void segment_header_fill(struct wi_header *header, const struct segment_w
                                                           0};
     header->has_tsc = weir_clock.has_tsc;
     header->multiplier = __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED);
-    header->max_instances = wish->max_instances;
+    header->max_instances = request->max_instances;
     header->limit_bytes = limit;
     header->reserved_bytes = reserved;
     header->used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
-    memcpy(header->name, wish->name, sizeof(header->name));
-    wi_text_clean(header->program, sizeof(header->program), wish->program);
+    memcpy(header->name, request->name, sizeof(header->name));
+    wi_text_clean(header->program, sizeof(header->program), request->program);
     snprintf(header->version, sizeof(header->version), "%s", WEIR_VERSION);
-    wi_segment_own(header, wish->start_ticks);
+    wi_segment_own(header, request->start_ticks);
     header->magic = WI_MAGIC;
 }
 
@@ -229,33 +230,33 @@ static void segment_remember_file(int fd, const char *dir)
 }
 
 /* Puts the handles of before into the new segment. Returns false when there is no memory for that. */
-static bool segment_adopt(const struct segment_wish *wish, unsigned char *base, uint64_t bytes,
-                          uint64_t limit)
+static bool segment_adopt(const struct segment_request *request, unsigned char *base,
+                          uint64_t bytes, uint64_t limit)
 {
     wi_segment.base = base;
     wi_segment.map_bytes = bytes;
     wi_segment.limit_bytes = limit;
-    wi_segment.sampling = wish->sampling;
+    wi_segment.sampling = request->sampling;
     wi_index.reserved_bytes = WI_FIRST_RESERVE;
     wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
     memset(wi_segment.sources, 0, sizeof(wi_segment.sources));
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
-    return wi_early_lay(wish->has_early_counts);
+    return wi_early_lay(request->has_early_counts);
 }
 
 /* A file of this size, mapped and its first pages reserved. On failure nothing is left. */
-static enum weir_status segment_build_file(const struct segment_wish *wish, const char *dir,
+static enum weir_status segment_build_file(const struct segment_request *request, const char *dir,
                                            struct weir_error *ret_error)
 {
     int fd;
     char temporary[64];
     enum weir_status status =
-        wi_file_create(dir, wish->limit_bytes, &fd, temporary, sizeof(temporary), ret_error);
+        wi_file_create(dir, request->limit_bytes, &fd, temporary, sizeof(temporary), ret_error);
     if (status != WEIR_OK) {
         return status;
     }
     uint64_t bytes = 0;
-    uint64_t limit = wish->limit_bytes;
+    uint64_t limit = request->limit_bytes;
     unsigned char *base = NULL;
     /* Before it is mapped: after mlockall, all that is mapped is in memory at once. */
     bool has_room = wi_file_cgroup_has_room(WI_MAPPING_STEP, 0);
@@ -270,9 +271,9 @@ static enum weir_status segment_build_file(const struct segment_wish *wish, cons
         status = WEIR_E_MEMORY;
         goto failed;
     }
-    segment_header_fill((struct wi_header *)(void *)base, wish, limit, WI_FIRST_RESERVE);
+    segment_header_fill((struct wi_header *)(void *)base, request, limit, WI_FIRST_RESERVE);
     struct wi_header *header = (struct wi_header *)(void *)base;
-    if (!segment_adopt(wish, base, bytes, limit)) {
+    if (!segment_adopt(request, base, bytes, limit)) {
         wi_error_set(ret_error, "no memory for the handles that are open already");
         status = WEIR_E_MEMORY;
         goto failed;
@@ -297,10 +298,10 @@ failed:
 }
 
 /* Memory that only this process can read: the last resort. */
-static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
+static enum weir_status segment_build_anonymous(const struct segment_request *request)
 {
     uint64_t bytes = 0;
-    uint64_t limit = wish->limit_bytes;
+    uint64_t limit = request->limit_bytes;
     unsigned char *base = wi_mapping_new(-1, &limit, &bytes);
     if (!base) {
         return WEIR_E_MEMORY;
@@ -309,8 +310,8 @@ static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
         munmap(base, bytes);
         return WEIR_E_MEMORY;
     }
-    segment_header_fill((struct wi_header *)(void *)base, wish, limit, WI_FIRST_RESERVE);
-    if (!segment_adopt(wish, base, bytes, limit)) {
+    segment_header_fill((struct wi_header *)(void *)base, request, limit, WI_FIRST_RESERVE);
+    if (!segment_adopt(request, base, bytes, limit)) {
         wi_segment.base = NULL;
         munmap(base, bytes);
         return WEIR_E_MEMORY;
@@ -319,13 +320,14 @@ static enum weir_status segment_build_anonymous(const struct segment_wish *wish)
     return WEIR_OK;
 }
 
-static enum weir_status segment_build(const struct segment_wish *wish, struct weir_error *ret_error)
+static enum weir_status segment_build(const struct segment_request *request,
+                                      struct weir_error *ret_error)
 {
     char dir[sizeof(wi_segment.dir)];
-    enum weir_status status = wi_file_dir(wish->dir, dir, sizeof(dir), ret_error);
+    enum weir_status status = wi_file_dir(request->dir, dir, sizeof(dir), ret_error);
     if (status == WEIR_OK) {
         wi_find_prune(dir);
-        status = segment_build_file(wish, dir, ret_error);
+        status = segment_build_file(request, dir, ret_error);
     }
     if (status == WEIR_OK && !wi_file_is_tmpfs(wi_segment.fd)) {
         wi_error_set(ret_error, "%.150s is not on tmpfs: write-back can stall hooks; set WEIR_DIR",
@@ -335,7 +337,7 @@ static enum weir_status segment_build(const struct segment_wish *wish, struct we
     if (status == WEIR_OK) {
         return WEIR_OK;
     }
-    if (segment_build_anonymous(wish) != WEIR_OK) {
+    if (segment_build_anonymous(request) != WEIR_OK) {
         wi_error_set(ret_error, "no memory for the segment; hooks count nothing");
         return WEIR_E_MEMORY;
     }
@@ -567,7 +569,7 @@ static bool segment_take_over(struct wi_header *header)
                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static enum weir_status segment_restart(const struct segment_wish *wish,
+static enum weir_status segment_restart(const struct segment_request *request,
                                         struct weir_error *ret_error)
 {
     const struct wi_header parent = *wi_segment_header();
@@ -580,19 +582,19 @@ static enum weir_status segment_restart(const struct segment_wish *wish,
     char dir[sizeof(wi_segment.dir)];
     char temporary[64] = "";
     int fd = -1;
-    enum weir_status why = wi_file_dir(wish->dir, dir, sizeof(dir), ret_error);
+    enum weir_status why = wi_file_dir(request->dir, dir, sizeof(dir), ret_error);
     if (why == WEIR_OK) {
         wi_find_prune(dir);
         why = wi_file_create(dir, wi_segment.limit_bytes, &fd, temporary, sizeof(temporary),
                              ret_error);
     }
-    if (why == WEIR_OK && segment_move(fd, wish->start_ticks) != WEIR_OK) {
+    if (why == WEIR_OK && segment_move(fd, request->start_ticks) != WEIR_OK) {
         wi_error_set(ret_error, "no room for the child's own segment in %.120s; free some", dir);
         wi_file_drop(fd, dir, temporary);
         fd = -1;
         why = WEIR_E_MEMORY;
     }
-    if (fd < 0 && segment_move(-1, wish->start_ticks) != WEIR_OK) {
+    if (fd < 0 && segment_move(-1, request->start_ticks) != WEIR_OK) {
         wi_error_set(ret_error, "no memory for the child's own segment; its hooks count nothing");
         return WEIR_E_MEMORY;
     }
@@ -638,15 +640,15 @@ static void segment_register(void)
 
 /* A segment, in a process that has none yet. A child of fork may have handles from before nevertheless: with
  * what they counted where the parent has gone. */
-static enum weir_status segment_begin(struct segment_wish *wish, struct weir_error *ret_error)
+static enum weir_status segment_begin(struct segment_request *request, struct weir_error *ret_error)
 {
     struct wi_header *owner = wi_early_owner();
-    wish->has_early_counts = wi_segment_state() != WI_SEGMENT_FORKED ||
-                             (segment_parent_has_gone(owner) && segment_take_over(owner));
-    enum weir_status status = segment_build(wish, ret_error);
+    request->has_early_counts = wi_segment_state() != WI_SEGMENT_FORKED ||
+                                (segment_parent_has_gone(owner) && segment_take_over(owner));
+    enum weir_status status = segment_build(request, ret_error);
     if (wi_segment.base && wi_early_refused()) {
         wi_error_set(
-            &wish->problem,
+            &request->problem,
             "%u handles beyond the 256 that can be opened before weir_start count nothing; "
             "open them after it",
             wi_early_refused());
@@ -654,7 +656,7 @@ static enum weir_status segment_begin(struct segment_wish *wish, struct weir_err
     return status;
 }
 
-static enum weir_status segment_start(struct segment_wish *wish, struct weir_error *ret_error)
+static enum weir_status segment_start(struct segment_request *request, struct weir_error *ret_error)
 {
     enum weir_status status = WEIR_OK;
     if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
@@ -679,11 +681,11 @@ static enum weir_status segment_start(struct segment_wish *wish, struct weir_err
                      "to count again");
         return WEIR_E_CORRUPT;
     case WI_SEGMENT_FORKED:
-        status =
-            wi_segment.base ? segment_restart(wish, ret_error) : segment_begin(wish, ret_error);
+        status = wi_segment.base ? segment_restart(request, ret_error)
+                                 : segment_begin(request, ret_error);
         break;
     default:
-        status = segment_begin(wish, ret_error);
+        status = segment_begin(request, ret_error);
         break;
     }
     if (status != WEIR_OK && status != WEIR_DEGRADED) {
@@ -691,8 +693,8 @@ static enum weir_status segment_start(struct segment_wish *wish, struct weir_err
     }
     wi_segment.pid = getpid();
     wi_segment.session = getsid(0);
-    wi_segment.sampling = wish->sampling;
-    wi_segment.max_instances = wish->max_instances;
+    wi_segment.sampling = request->sampling;
+    wi_segment.max_instances = request->max_instances;
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
     return status;
 }
@@ -713,28 +715,28 @@ enum weir_status weir_start(const struct weir_options *options, struct weir_erro
     if (options) {
         memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
     }
-    struct segment_wish wish;
-    segment_wish_read(&wish, &asked);
-    if (wish.is_off) {
+    struct segment_request request;
+    segment_request_read(&request, &asked);
+    if (request.is_off) {
         wi_error_set(ret_error, "WEIR_OFF=1 is set: hooks do nothing");
         return WEIR_OFF;
     }
     pthread_once(&segment_once, segment_register);
     pthread_mutex_lock(&wi_segment.lock);
-    enum weir_status status = segment_start(&wish, &error);
+    enum weir_status status = segment_start(&request, &error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {
         wi_segment.log = asked.log;
         wi_segment.log_context = asked.log_context;
     }
     pthread_mutex_unlock(&wi_segment.lock);
-    if (status == WEIR_OK && wish.problem.text[0]) {
+    if (status == WEIR_OK && request.problem.text[0]) {
         status = WEIR_DEGRADED;
     }
     if (status != WEIR_OK) {
-        bool has_both = error.text[0] && wish.problem.text[0];
-        wi_error_set(ret_error, "%s%s%s", error.text, has_both ? "; " : "", wish.problem.text);
+        bool has_both = error.text[0] && request.problem.text[0];
+        wi_error_set(ret_error, "%s%s%s", error.text, has_both ? "; " : "", request.problem.text);
         segment_tell(&asked, error.text);
-        segment_tell(&asked, wish.problem.text);
+        segment_tell(&asked, request.problem.text);
     }
     return status;
 }

@@ -285,34 +285,34 @@ static void top_seek(struct top *top, int64_t position)
 /* Does with the recording what a key has asked for. */
 static void top_replay(struct top *top)
 {
-    struct wc_playback_wish wish = top->ui.wish;
+    struct wc_playback_request request = top->ui.request;
     struct wc_replay *replay = top->link ? wc_link_replay(top->link) : NULL;
     struct wc_playback now;
 
-    top->ui.wish.wish = WC_WISH_NONE;
-    if (!replay || wish.wish == WC_WISH_NONE) {
+    top->ui.request.request = WC_PLAYBACK_NONE;
+    if (!replay || request.request == WC_PLAYBACK_NONE) {
         return;
     }
     wc_replay_step(replay, (uint64_t)top_clock(CLOCK_MONOTONIC));
     wc_replay_playback(replay, &now);
-    switch (wish.wish) {
-    case WC_WISH_TOGGLE:
+    switch (request.request) {
+    case WC_PLAYBACK_TOGGLE:
         if (now.is_at_end) {
             top_seek(top, 0); /* once more */
         }
         wc_replay_pause(replay, !now.is_at_end && !now.is_paused);
         break;
-    case WC_WISH_MOVE:
-        top_seek(top, (int64_t)now.position + wish.by * NANOS);
+    case WC_PLAYBACK_MOVE:
+        top_seek(top, (int64_t)now.position + request.by * NANOS);
         break;
-    case WC_WISH_START:
-    case WC_WISH_END:
-        top_seek(top, wish.wish == WC_WISH_END ? (int64_t)now.length : 0);
+    case WC_PLAYBACK_START:
+    case WC_PLAYBACK_END:
+        top_seek(top, request.request == WC_PLAYBACK_END ? (int64_t)now.length : 0);
         break;
-    case WC_WISH_SPEED:
-        wc_replay_speed(replay, top_speed(now.speed, wish.by));
+    case WC_PLAYBACK_SPEED:
+        wc_replay_speed(replay, top_speed(now.speed, request.by));
         break;
-    case WC_WISH_NONE:
+    case WC_PLAYBACK_NONE:
         break;
     }
 }

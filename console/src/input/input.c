@@ -180,7 +180,7 @@ static void input_part(struct wc_ui *ui, const struct wc_model *model)
     if (tab < 0) {
         return;
     }
-    ui->from = (struct wc_place){.tab = ui->tab, .id = ui->detail_id};
+    ui->from = (struct wc_detail_subject){.tab = ui->tab, .id = ui->detail_id};
     snprintf(ui->from.name, sizeof(ui->from.name), "%s", ui->detail_name);
     ui->has_from = true;
     ui->tab = (enum wc_tab)tab;
@@ -455,17 +455,21 @@ static bool input_replay(struct wc_ui *ui, enum wc_action action)
 {
     static const struct {
         enum wc_action action;
-        struct wc_playback_wish wish;
+        struct wc_playback_request request;
     } wishes[] = {
-        {WC_ACTION_PLAY, {WC_WISH_TOGGLE, 0}},       {WC_ACTION_BACKWARD, {WC_WISH_MOVE, -10}},
-        {WC_ACTION_FORWARD, {WC_WISH_MOVE, 10}},     {WC_ACTION_FAR_BACKWARD, {WC_WISH_MOVE, -60}},
-        {WC_ACTION_FAR_FORWARD, {WC_WISH_MOVE, 60}}, {WC_ACTION_START, {WC_WISH_START, 0}},
-        {WC_ACTION_END, {WC_WISH_END, 0}},           {WC_ACTION_SPEED_UP, {WC_WISH_SPEED, 1}},
-        {WC_ACTION_SPEED_DOWN, {WC_WISH_SPEED, -1}},
+        {WC_ACTION_PLAY, {WC_PLAYBACK_TOGGLE, 0}},
+        {WC_ACTION_BACKWARD, {WC_PLAYBACK_MOVE, -10}},
+        {WC_ACTION_FORWARD, {WC_PLAYBACK_MOVE, 10}},
+        {WC_ACTION_FAR_BACKWARD, {WC_PLAYBACK_MOVE, -60}},
+        {WC_ACTION_FAR_FORWARD, {WC_PLAYBACK_MOVE, 60}},
+        {WC_ACTION_START, {WC_PLAYBACK_START, 0}},
+        {WC_ACTION_END, {WC_PLAYBACK_END, 0}},
+        {WC_ACTION_SPEED_UP, {WC_PLAYBACK_SPEED, 1}},
+        {WC_ACTION_SPEED_DOWN, {WC_PLAYBACK_SPEED, -1}},
     };
     for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
         if (wishes[i].action == action) {
-            ui->wish = wishes[i].wish;
+            ui->request = wishes[i].request;
             return true;
         }
     }

@@ -18,17 +18,17 @@ struct wc_playback {
 };
 
 /* What a key asks for; taken by whoever plays. */
-enum wc_wish {
-    WC_WISH_NONE,
-    WC_WISH_TOGGLE,
-    WC_WISH_MOVE,
-    WC_WISH_START,
-    WC_WISH_END,
-    WC_WISH_SPEED
+enum wc_playback_action {
+    WC_PLAYBACK_NONE,
+    WC_PLAYBACK_TOGGLE,
+    WC_PLAYBACK_MOVE,
+    WC_PLAYBACK_START,
+    WC_PLAYBACK_END,
+    WC_PLAYBACK_SPEED
 };
 
-struct wc_playback_wish {
-    enum wc_wish wish;
+struct wc_playback_request {
+    enum wc_playback_action request;
     int by; /* seconds for MOVE, steps for SPEED */
 };
 

@@ -40,7 +40,7 @@ struct wc_detail {
 };
 
 /* Whose details are open. */
-struct wc_place {
+struct wc_detail_subject {
     enum wc_tab tab;
     uint64_t id;
     char name[256];
@@ -63,9 +63,9 @@ struct wc_ui {
     char detail_name[256];
     struct wc_detail detail[WC_N_TABS];
     bool has_from; /* the details were opened out of another row's */
-    struct wc_place from;
+    struct wc_detail_subject from;
     uint32_t interval_millis;
-    struct wc_playback_wish wish; /* of a recording; whoever plays takes it */
+    struct wc_playback_request request; /* of a recording; whoever plays takes it */
 };
 
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis);
