@@ -10,9 +10,9 @@
 #include "fuzz.h"
 #include "fuzz_screen.h"
 #include "fuzz_view.h"
-#include "session/connect.h"
-#include "session/attach.h"
-#include "session/link.h"
+#include "link/connect.h"
+#include "link/attach.h"
+#include "link/link.h"
 
 #include <nghttp2/nghttp2.h>
 #include <poll.h>

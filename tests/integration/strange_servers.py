@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Servers that no exporter would be: other versions, nonsense, silence, floods. weir answers each
 with one line and the documented exit code, within its deadlines.
-ctest: timeout=180 folders=console/src/session,console/src/command"""
+ctest: timeout=180 folders=console/src/link,console/src/command"""
 
 import atexit
 import concurrent.futures

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """weir on a server that speaks tokio-console's protocol: what it shows is what that server said, number
 by number; large, silent, ended and other servers each have their answer.
-ctest: timeout=180 folders=console/src/tokio,console/src/session"""
+ctest: timeout=180 folders=console/src/tokio,console/src/link"""
 
 import atexit
 import os

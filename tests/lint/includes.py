@@ -25,19 +25,19 @@ STAGES = {
     "console/src/record": ["base", "model", "proto", "encode", "segment"],
     "console/src/target": ["base", "record", "segment"],
     "console/src/tokio": ["base", "snapshot", "segment"],
-    "console/src/session": ["base", "record", "target", "proto", "snapshot", "wire", "segment", "tokio"],
+    "console/src/link": ["base", "record", "target", "proto", "snapshot", "wire", "segment", "tokio"],
     "console/src/model": ["base", "proto"],
     "console/src/view": ["base", "model", "input", "proto"],
     "console/src/input": ["base", "model", "view"],
     "console/src/term": ["base", "view", "input"],
-    "console/src/command": ["base", "emit", "record", "target", "session", "model", "view", "input",
+    "console/src/command": ["base", "emit", "record", "target", "link", "model", "view", "input",
                             "term", "proto", "segment", "command", "wire", "snapshot", "tokio"],
     "console/src": ["base", "command"],
 }
 
 # Header of others -> the folders that may include it.
 LIBRARIES = {
-    r"nghttp2/": ["agent/src/session", "console/src/session"],
+    r"nghttp2/": ["agent/src/session", "console/src/link"],
     r"microhttpd\.h": ["agent/src/wire"],
     r"(n?curses|ncursesw/.*|term)\.h": ["console/src/term"],
     r"protobuf-c/": [],

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-# ctest: folders=console/src/term,console/src/session
+# ctest: folders=console/src/term,console/src/link
 """Whatever ends the screen, or the process that it shows: the terminal is as before, and the exit
 code says what happened."""
 

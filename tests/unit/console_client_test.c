@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "session/client.h"
+#include "link/client.h"
 
 #include <nghttp2/nghttp2.h>
 #include <stdbool.h>

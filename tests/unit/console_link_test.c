@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fake_view.h"
-#include "session/link.h"
+#include "link/link.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 
 #include "fake_view.h"
 #include "record/writer.h"
-#include "session/link.h"
+#include "link/link.h"
 #include "target/target.h"
 
 #include <poll.h>

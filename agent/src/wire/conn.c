@@ -10,7 +10,7 @@
 #define CONN_READS_MAX     4
 #define CONN_SEND_TURN_MAX ((size_t)1 << 20) /* bytes in one turn, so that all get theirs */
 
-static void conn_on_ready(struct wi_source *source, uint32_t events, uint64_t now)
+static void conn_on_ready(struct wi_event_source *source, uint32_t events, uint64_t now)
 {
     struct wi_conn *conn = (struct wi_conn *)(void *)source;
     uint8_t bytes[CONN_READ_BYTES];

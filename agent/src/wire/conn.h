@@ -13,7 +13,7 @@
 #define WI_CONN_STALL_NANOS UINT64_C(10000000000)
 
 struct wi_conn {
-    struct wi_source source; /* first */
+    struct wi_event_source source; /* first */
     struct wi_conn *next;
     struct wi_reactor *reactor;
     struct wi_memory *memory;

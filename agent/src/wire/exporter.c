@@ -58,7 +58,7 @@ struct wi_exporter {
     char *hosts;
     struct wi_auth_check auth_check; /* of `tcp` */
     struct wi_auth_ops auth;
-    struct wi_source http_source;
+    struct wi_event_source http_source;
     struct wi_http *http;
     bool is_http_ready;
     uint64_t http_due;
@@ -217,7 +217,7 @@ static void exporter_freshen(struct wi_exporter *exporter, uint64_t now)
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
-static void exporter_on_http(struct wi_source *source, uint32_t events, uint64_t now)
+static void exporter_on_http(struct wi_event_source *source, uint32_t events, uint64_t now)
 {
     (void)events;
     (void)now;

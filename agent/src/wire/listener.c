@@ -150,7 +150,7 @@ static void listener_admit(struct wi_listener *listener, int fd, uint64_t now)
     }
 }
 
-static void listener_on_ready(struct wi_source *source, uint32_t events, uint64_t now)
+static void listener_on_ready(struct wi_event_source *source, uint32_t events, uint64_t now)
 {
     (void)events;
     struct wi_listener *listener = (struct wi_listener *)(void *)source;

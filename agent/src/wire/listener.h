@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct wi_listener {
-    struct wi_source source; /* first */
+    struct wi_event_source source; /* first */
     struct wi_reactor *reactor;
     /* Takes a connection and its descriptor; false: none more wanted, and closes it. */
     bool (*on_accept)(void *context, int taken_fd, uint64_t now_nanos);

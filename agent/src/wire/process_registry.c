@@ -231,7 +231,7 @@ void wi_process_registry_tick(struct wi_process_registry *registry, uint64_t now
 
 /* ---- begin and end ----------------------------------------------------------------------- */
 
-static void registry_on_inotify(struct wi_source *source, uint32_t events, uint64_t now)
+static void registry_on_inotify(struct wi_event_source *source, uint32_t events, uint64_t now)
 {
     char batch[4096];
     (void)events;

@@ -14,7 +14,7 @@
 
 struct wi_process_registry {
     struct wi_process_views views;
-    struct wi_source inotify; /* fd -1: none */
+    struct wi_event_source inotify; /* fd -1: none */
     struct wi_reactor *reactor;
     const char *const *targets; /* borrowed; none: all */
     size_t n_targets;

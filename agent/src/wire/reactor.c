@@ -75,7 +75,7 @@ bool wi_reactor_check(struct wi_reactor *reactor)
     return !reactor->has_lost_descriptors;
 }
 
-enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *source,
+enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_event_source *source,
                                 uint32_t events)
 {
     size_t place = 0;
@@ -102,14 +102,14 @@ enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *so
     return WEIR_OK;
 }
 
-bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_source *source, uint32_t events)
+bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_event_source *source, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
     return !reactor->has_lost_descriptors &&
            epoll_ctl(reactor->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) == 0;
 }
 
-void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source)
+void wi_reactor_remove(struct wi_reactor *reactor, struct wi_event_source *source)
 {
     if (source->fd < 0) {
         return;
@@ -161,7 +161,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     reactor->batch = events;
     reactor->n_batch = n > 0 ? n : 0;
     for (int i = 0; i < reactor->n_batch; i++) {
-        struct wi_source *source = events[i].data.ptr;
+        struct wi_event_source *source = events[i].data.ptr;
         if (!source) {
             reactor->is_stopping = true;
             char ignored;

@@ -15,9 +15,9 @@
 #define WI_REACTOR_TURN_NANOS  UINT64_C(50000)
 
 /* Something with a descriptor; embedded in its owner. */
-struct wi_source {
+struct wi_event_source {
     int fd;
-    void (*on_ready)(struct wi_source *source, uint32_t events, uint64_t now_nanos);
+    void (*on_ready)(struct wi_event_source *source, uint32_t events, uint64_t now_nanos);
     size_t place; /* in wi_reactor.fds */
 };
 
@@ -44,14 +44,14 @@ void wi_reactor_finish(struct wi_reactor *reactor);
 
 /* Adds a source whose fd and on_ready are set. Owns: closes the fd in wi_reactor_remove, or when
  * this fails. Fails: WEIR_E_SYSTEM, WEIR_E_LIMIT. */
-enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_source *source,
+enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_event_source *source,
                                 uint32_t events);
 
 /* Asks for other events. Fails: as the kernel does, when it has no memory. */
-bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_source *source, uint32_t events);
+bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_event_source *source, uint32_t events);
 
 /* Closes the descriptor. Nobody calls the source any more, also not for what is ready already. */
-void wi_reactor_remove(struct wi_reactor *reactor, struct wi_source *source);
+void wi_reactor_remove(struct wi_reactor *reactor, struct wi_event_source *source);
 
 /* Waits until something is ready or `until_nanos` of CLOCK_MONOTONIC has come, calls the sources and
  * returns the time. Sets is_stopping; and has_lost_descriptors with it when the host has closed descriptors that

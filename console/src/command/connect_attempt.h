@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "session/link.h"
+#include "link/link.h"
 
 struct wc_connect_attempt;
 

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "command/snapshot.h"
 #include "record/reader.h"
-#include "session/link.h"
+#include "link/link.h"
 #include "snapshot/metric.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
  */
 #include "command/command.h"
 #include "command/report.h"
-#include "session/link.h"
+#include "link/link.h"
 
 #include "base/memory.h"
 #include "base/text.h"

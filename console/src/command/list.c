@@ -6,7 +6,7 @@
 #include "command/command.h"
 #include "command/report.h"
 #include "emit/table.h"
-#include "session/link.h"
+#include "link/link.h"
 
 #include <stdio.h>
 #include <stdlib.h>

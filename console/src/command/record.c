@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "record/frame.h"
 #include "record/writer.h"
-#include "session/link.h"
+#include "link/link.h"
 #include "view/format.h"
 #include "weir/weir.h"
 

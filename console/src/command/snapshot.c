@@ -8,7 +8,7 @@
 #include "command/report.h"
 #include "command/snapshot.h"
 #include "command/summary.h"
-#include "session/link.h"
+#include "link/link.h"
 
 #include "base/memory.h"
 #include "emit/table.h"

@@ -6,7 +6,7 @@
 #include "command/command.h"
 #include "command/lints.h"
 #include "command/report.h"
-#include "session/link.h"
+#include "link/link.h"
 
 #include "base/text.h"
 #include "emit/table.h"

@@ -3,7 +3,7 @@
 #ifndef WC_COMMAND_SUMMARY_H
 #define WC_COMMAND_SUMMARY_H
 
-#include "session/link.h"
+#include "link/link.h"
 
 #include <stdio.h>
 

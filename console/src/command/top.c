@@ -16,7 +16,7 @@
 #include "input/input.h"
 #include "model/query.h"
 #include "record/reader.h"
-#include "session/link.h"
+#include "link/link.h"
 #include "term/term.h"
 #include "view/view.h"
 

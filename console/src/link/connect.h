@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ways to an exporter: its unix socket, TCP, or a thread of our own over a bare segment. */
-#ifndef WC_SESSION_CONNECT_H
-#define WC_SESSION_CONNECT_H
+#ifndef WC_LINK_CONNECT_H
+#define WC_LINK_CONNECT_H
 
 #include "base/error.h"
 #include "wire/exporter.h"

@@ -3,8 +3,8 @@
  * A gRPC client as an engine: bytes in, bytes out, messages and ends by callback. It knows HTTP/2
  * and gRPC's framing, not what the messages mean, and does no I/O. One thread.
  */
-#ifndef WC_SESSION_CLIENT_H
-#define WC_SESSION_CLIENT_H
+#ifndef WC_LINK_CLIENT_H
+#define WC_LINK_CLIENT_H
 
 #include "base/error.h"
 

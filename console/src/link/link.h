@@ -8,8 +8,8 @@
  *     wc_link_open -> wc_link_watch -> { poll(wc_link_fd, wc_link_events); wc_link_step;
  *                                        while ((update = wc_link_take_update(link))) ... }
  */
-#ifndef WC_SESSION_LINK_H
-#define WC_SESSION_LINK_H
+#ifndef WC_LINK_LINK_H
+#define WC_LINK_LINK_H
 
 #include "base/error.h"
 #include "record/replay.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages of a server that wait to be taken, the oldest first. One thread. */
-#ifndef WC_SESSION_QUEUE_H
-#define WC_SESSION_QUEUE_H
+#ifndef WC_LINK_QUEUE_H
+#define WC_LINK_QUEUE_H
 
 #include "weir/v1/agent.pb-c.h"
 

@@ -3,13 +3,13 @@
  * The link's I/O: one non-blocking stream socket, read in pieces while fewer than a few messages
  * wait to be taken, so that a fast server is held back by its window and not by our memory.
  */
-#include "session/link.h"
+#include "link/link.h"
 
 #include "base/memory.h"
-#include "session/client.h"
-#include "session/connect.h"
-#include "session/attach.h"
-#include "session/queue.h"
+#include "link/client.h"
+#include "link/connect.h"
+#include "link/attach.h"
+#include "link/queue.h"
 #include "wire/token.h"
 
 #include <errno.h>

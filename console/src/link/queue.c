@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A list with a pointer to its last link. */
-#include "session/queue.h"
+#include "link/queue.h"
 
 #include <stdlib.h>
 

@@ -4,10 +4,10 @@
  * runs. Messages are handed over whole, in a queue whose bytes are bounded: while it is full the thread
  * does not read, and the server's window closes.
  */
-#include "session/attach.h"
+#include "link/attach.h"
 
 #include "base/memory.h"
-#include "session/client.h"
+#include "link/client.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets of the console: non-blocking, close-on-exec, and of peers that may be trusted. */
-#include "session/connect.h"
+#include "link/connect.h"
 
 #include "base/memory.h"
 

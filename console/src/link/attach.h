@@ -5,8 +5,8 @@
  * messages when it reads the process view. It only ever asks: it never pauses the server, which would stop
  * every console of it.
  */
-#ifndef WC_SESSION_ATTACH_H
-#define WC_SESSION_ATTACH_H
+#ifndef WC_LINK_ATTACH_H
+#define WC_LINK_ATTACH_H
 
 #include "base/error.h"
 #include "tokio/provider.h"

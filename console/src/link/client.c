@@ -3,7 +3,7 @@
  * The client engine over nghttp2. The windows are raised so that a page of 3 MiB comes without a
  * round trip; nghttp2 gives the credit back as data is taken. Lack of memory ends the program.
  */
-#include "session/client.h"
+#include "link/client.h"
 
 #include "base/memory.h"
 
