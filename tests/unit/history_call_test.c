@@ -8,7 +8,7 @@
 
 #include "fake_view.h"
 #include "peer.h"
-#include "session/past.h"
+#include "session/history_call.h"
 #include "snapshot/history.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
  * of its lines is one message. What a track is stands still from the start of the call: later rows
  * are not read, and earlier ones do not change.
  */
-#include "session/past.h"
+#include "session/history_call.h"
 
 #include "encode/series.h"
 #include "encode/topic.h"

@@ -8,7 +8,7 @@
 #include "encode/pack.h"
 #include "encode/weir.h"
 #include "session/health.h"
-#include "session/past.h"
+#include "session/history_call.h"
 #include "session/tokio.h"
 
 #include "weir/v1/agent.pb-c.h"

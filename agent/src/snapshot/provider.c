@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Foreign process views: the part of a process view that needs no segment. */
+/* A process view whose rows a provider gives: the part of a process view that needs no segment. */
 #include "snapshot/provider.h"
 
 #include "segment/file.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The method History of weir.v1.Agent as a call; its row of the method table is in service.c. The
  * exporter's thread. */
-#ifndef WI_SESSION_PAST_H
-#define WI_SESSION_PAST_H
+#ifndef WI_SESSION_HISTORY_CALL_H
+#define WI_SESSION_HISTORY_CALL_H
 
 #include "session/call.h"
 
