@@ -280,8 +280,11 @@ enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t 
         status = wi_process_view_meet_task_instances(view, ret_error);
     }
     if (status != WEIR_OK) {
-        /* What was collected is half new: show nothing rather than a mixture. */
+        /* What was collected is half new, and there may be no room for it: show nothing rather than
+         * a mixture, and let nothing be asked for by its slot. */
         memset(view->n_order, 0, sizeof(view->n_order));
+        memset(view->collection.n_blocks, 0, sizeof(view->collection.n_blocks));
+        view->collection.n = 0;
         for (size_t id = 0; id < view->n_slots; id++) {
             view->generations[id] = 0;
         }
