@@ -68,6 +68,9 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
  * namespaces are not known then, and nothing is numbered. */
 enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n);
 
+/* The same in one directory. */
+enum weir_status wi_find_in_dir(const char *dir, struct wi_found **ret_found, size_t *ret_n);
+
 /* Calls `visit` with each directory that is looked into, whether it is there or not. */
 void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *context);
 
