@@ -10,7 +10,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import Host  # noqa: E402
+from console import Host, scratch, weir  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 COLOR = re.compile(rb"\x1b\[(?:\d+;)*3[0-8][;m]")  # a colour of the foreground
@@ -66,6 +66,17 @@ for term in ("dumb", "no-such-terminal", ""):
     terminal = Terminal(host.pid, term=term)
     assert terminal.ended() == 2, term
     assert b"weir snapshot" in terminal.written and terminal.written.count(b"\n") == 1, term
+# ncurses is loaded when a screen is asked for. Where it cannot be, one line says so; nothing else needs it.
+broken = os.path.join(scratch, "broken")
+os.mkdir(broken)
+with open(os.path.join(broken, "libncursesw.so.6"), "wb"):
+    pass
+terminal = Terminal(host.pid, LD_LIBRARY_PATH=broken)
+assert terminal.ended() == 2
+assert b"the screen needs libncursesw.so.6" in terminal.written and terminal.written.count(b"\n") == 1, terminal.written
+for command in (["list"], ["snapshot", host.pid], ["version"], ["help"]):
+    assert weir(*command, LD_LIBRARY_PATH=broken).out, command
+assert "no such target" in weir("doctor", "none", expect=3, LD_LIBRARY_PATH=broken).err
 # A mistyped command is a TARGET that nobody has.
 terminal = Terminal("snapsot")
 assert terminal.ended() == 3

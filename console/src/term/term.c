@@ -19,14 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NCURSES_WIDECHAR 1
-#include <curses.h>
-#include <term.h>
-
 #include "base/memory.h"
 #include "base/text.h"
 #include "input/escape.h"
 #include "input/key.h"
+#include "term/curses.h"
 #include "term/resemble.h"
 
 #define ESCAPE_MILLIS 25
@@ -47,6 +44,8 @@ static struct {
     int shown_rows, shown_cols;
 } term;
 
+static const struct wc_curses *curses; /* from wc_term_check on */
+
 static const int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 #define N_CRASHES (sizeof(crashes) / sizeof(crashes[0]))
 
@@ -61,7 +60,7 @@ static void term_crash(int signal)
 
 static void term_add_restore(const char *capability)
 {
-    const char *text = tigetstr(capability);
+    const char *text = curses->tigetstr(capability);
     if (!text || text == (const char *)-1) {
         return;
     }
@@ -119,7 +118,7 @@ static bool term_wants_color(enum wc_color color)
     if (color == WC_COLOR_AUTO && no_color && *no_color) {
         return false;
     }
-    return color != WC_COLOR_NEVER && has_colors();
+    return color != WC_COLOR_NEVER && curses->has_colors();
 }
 
 static short term_colors[WC_N_STYLES];
@@ -127,19 +126,20 @@ static short term_colors[WC_N_STYLES];
 static void term_start_colors(enum wc_color color)
 {
     memset(term_colors, 0, sizeof(term_colors));
-    if (!term_wants_color(color) || start_color() == ERR) {
+    if (!term_wants_color(color) || curses->start_color() == ERR) {
         return;
     }
-    bool has_default = use_default_colors() == OK;
+    bool has_default = curses->use_default_colors() == OK;
+    int n_colors = curses->tigetnum("colors");
     short background = has_default ? -1 : COLOR_BLACK;
     const short foreground[WC_N_STYLES] = {
         [WC_ACCENT] = COLOR_CYAN, [WC_HEADING] = COLOR_CYAN, [WC_GOOD] = COLOR_GREEN,
         [WC_WARN] = COLOR_YELLOW, [WC_CRITICAL] = COLOR_RED, [WC_GRAPH] = COLOR_CYAN,
     };
     for (short style = 0; style < WC_N_STYLES; style++) {
-        bool is_bright = style == WC_GRAPH && COLORS >= 256;
+        bool is_bright = style == WC_GRAPH && n_colors >= 256;
         if (foreground[style] &&
-            init_pair(style + 1, is_bright ? 75 : foreground[style], background) == OK) {
+            curses->init_pair(style + 1, is_bright ? 75 : foreground[style], background) == OK) {
             term_colors[style] = style + 1;
         }
     }
@@ -148,11 +148,12 @@ static void term_start_colors(enum wc_color color)
 static bool term_is_known(const char *name)
 {
     int problem = 0;
-    if (setupterm(name, STDOUT_FILENO, &problem) != OK) {
+    if (curses->setupterm(name, STDOUT_FILENO, &problem) != OK) {
         return false;
     }
-    bool has_cursor = cursor_address != NULL;
-    del_curterm(cur_term);
+    const char *cursor = curses->tigetstr("cup");
+    bool has_cursor = cursor && cursor != (const char *)-1;
+    curses->del_curterm(curses->set_curterm(NULL));
     return has_cursor;
 }
 
@@ -190,6 +191,10 @@ enum wc_status wc_term_check(struct wc_error *ret_error)
                             "the screen needs a terminal: `weir snapshot` and `weir subscribe` "
                             "write to files and pipes");
     }
+    curses = wc_curses_load(ret_error);
+    if (!curses) {
+        return WC_USAGE;
+    }
     if (!name || !name[0] || !term_choose_name(name)) {
         return wc_error_set(ret_error, WC_USAGE,
                             "the terminal \"%s\" cannot show a screen: set TERM, for example "
@@ -205,8 +210,8 @@ static void term_choose_size(void)
 {
     struct winsize size;
     bool has_size = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col;
-    use_env(!has_size);
-    use_tioctl(TRUE);
+    curses->use_env(!has_size);
+    curses->use_tioctl(TRUE);
 }
 
 enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error)
@@ -219,7 +224,7 @@ enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error)
     }
     term_take_signals();
     term_choose_size();
-    term.screen = newterm(NULL, stdout, stdin);
+    term.screen = curses->newterm(NULL, stdout, stdin);
     if (!term.screen) {
         close(term.signal_fd);
         sigprocmask(SIG_SETMASK, &term.mask_before, NULL);
@@ -229,14 +234,14 @@ enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error)
     term.is_started = true;
     atexit(wc_term_stop);
     term_guard_crashes();
-    cbreak();
-    noecho();
-    nonl();
-    nodelay(stdscr, TRUE);
-    keypad(stdscr, TRUE);
-    set_escdelay(ESCAPE_MILLIS);
-    define_key(NULL, KEY_MOUSE); /* its reports are taken whole by input/escape.c */
-    curs_set(0);
+    curses->cbreak();
+    curses->noecho();
+    curses->nonl();
+    curses->nodelay(*curses->screen, TRUE);
+    curses->keypad(*curses->screen, TRUE);
+    curses->set_escdelay(ESCAPE_MILLIS);
+    curses->define_key(NULL, KEY_MOUSE); /* its reports are taken whole by input/escape.c */
+    curses->curs_set(0);
     term_start_colors(color);
     return WC_OK;
 }
@@ -247,8 +252,8 @@ void wc_term_stop(void)
         return;
     }
     term.is_started = false;
-    endwin();
-    delscreen(term.screen);
+    curses->endwin();
+    curses->delscreen(term.screen);
     term.screen = NULL;
     free(term.shown);
     term.shown = NULL;
@@ -261,7 +266,8 @@ void wc_term_stop(void)
 
 void wc_term_size(int *ret_rows, int *ret_cols)
 {
-    getmaxyx(stdscr, *ret_rows, *ret_cols);
+    *ret_rows = curses->getmaxy(*curses->screen);
+    *ret_cols = curses->getmaxx(*curses->screen);
 }
 
 static attr_t term_attributes(const struct wc_cell *cell)
@@ -290,8 +296,8 @@ static void term_put(int row, int col, const struct wc_cell *cell)
     for (int i = 0; i < WC_CELL_MARKS; i++) {
         text[i + 1] = (wchar_t)cell->marks[i];
     }
-    if (setcchar(&out, text, term_attributes(cell), term_colors[cell->style], NULL) == OK) {
-        mvadd_wch(row, col, &out);
+    if (curses->setcchar(&out, text, term_attributes(cell), term_colors[cell->style], NULL) == OK) {
+        curses->mvwadd_wch(*curses->screen, row, col, &out);
     }
 }
 
@@ -314,7 +320,7 @@ void wc_term_show(const struct wc_grid *grid)
         term.shown = wc_alloc((size_t)n * sizeof(*term.shown));
         term.shown_rows = grid->rows;
         term.shown_cols = grid->cols;
-        erase();
+        curses->werase(*curses->screen);
     }
     for (int i = 0; i < n; i++) {
         /* A wide character and its right half are written together. */
@@ -327,7 +333,7 @@ void wc_term_show(const struct wc_grid *grid)
     }
     if (is_changed) {
         memcpy(term.shown, grid->cells, (size_t)n * sizeof(*term.shown));
-        refresh();
+        curses->wrefresh(*curses->screen);
     }
 }
 
@@ -351,22 +357,22 @@ static void term_resize(void)
 {
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
-        resizeterm(size.ws_row, size.ws_col);
+        curses->resizeterm(size.ws_row, size.ws_col);
     }
     free(term.shown);
     term.shown = NULL;
-    clearok(curscr, TRUE);
+    curses->clearok(*curses->screen, TRUE);
 }
 
 /* Ctrl-Z: the shell gets its terminal as it was. SIGCONT brings us back. */
 static void term_suspend(void)
 {
-    def_prog_mode();
-    endwin();
+    curses->def_prog_mode();
+    curses->endwin();
     kill(getpid(), SIGSTOP);
-    reset_prog_mode();
+    curses->reset_prog_mode();
     term_resize();
-    refresh();
+    curses->wrefresh(*curses->screen);
 }
 
 static enum wc_term_event term_take_signal(void)
@@ -392,7 +398,7 @@ static enum wc_term_event term_take_signal(void)
 static uint32_t term_function_key(wint_t key)
 {
     static const struct {
-        wint_t curses;
+        wint_t code;
         uint32_t key;
     } keys[] = {
         {KEY_UP, WC_KEY_UP},
@@ -412,7 +418,7 @@ static uint32_t term_function_key(wint_t key)
         {KEY_F(10), WC_KEY_F10},
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (keys[i].curses == key) {
+        if (keys[i].code == key) {
             return keys[i].key;
         }
     }
@@ -431,12 +437,12 @@ static uint64_t term_now(void)
 static bool term_take_escape(void)
 {
     wint_t next;
-    int type = get_wch(&next);
+    int type = curses->wget_wch(*curses->screen, &next);
     if (type == OK && wc_escape_take(&term.escape, next, true, term_now())) {
         return false;
     }
     if (type != ERR) {
-        (void)(type == OK ? unget_wch((wchar_t)next) : ungetch((int)next));
+        (void)(type == OK ? curses->unget_wch((wchar_t)next) : curses->ungetch((int)next));
     } else if (wc_escape_take(&term.escape, WC_KEY_ESCAPE, false, term_now())) {
         return false;
     } else {
@@ -454,7 +460,7 @@ enum wc_term_event wc_term_take(uint32_t *ret_key)
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     wint_t key;
     int type;
-    while ((type = get_wch(&key)) != ERR) {
+    while ((type = curses->wget_wch(*curses->screen, &key)) != ERR) {
         if (type == KEY_CODE_YES && key == KEY_RESIZE) {
             return WC_TERM_RESIZED;
         }
