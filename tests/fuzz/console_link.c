@@ -234,18 +234,19 @@ enum wc_status wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error
     return WC_OK;
 }
 
-enum wc_status wc_command_fail(const struct wc_error *error)
+/* Errors and notes: lines of plain text. */
+static void check_told(const char *told)
 {
-    FUZZ_CHECK(error->code != WC_OK && error->text[0]);
-    for (const unsigned char *c = (const unsigned char *)error->text; *c; c++) {
-        FUZZ_CHECK(*c >= ' ' && *c != 0x7F);
+    static const char prefix[] = "weir: ";
+    while (*told) {
+        FUZZ_CHECK(strncmp(told, prefix, strlen(prefix)) == 0);
+        told += strlen(prefix);
+        FUZZ_CHECK(*told != '\n');
+        for (; *told != '\n'; told++) {
+            FUZZ_CHECK((unsigned char)*told >= ' ' && *told != 0x7F);
+        }
+        told++;
     }
-    return error->code;
-}
-
-void wc_command_note(const char *text)
-{
-    FUZZ_CHECK(text[0]);
 }
 
 void fuzz_begin(void)
@@ -277,7 +278,16 @@ static void run_command(const struct wc_command *command, int format, const char
     struct wc_error error;
     FUZZ_CHECK(wc_args_parse(command->options, command->n_options, command->max_words, word ? 5 : 4,
                              arguments, &args, &error) == WC_OK);
+    char *told = NULL;
+    size_t n_told = 0;
+    FILE *own = stderr, *telling = open_memstream(&told, &n_told);
+    FUZZ_CHECK(telling != NULL);
+    stderr = telling;
     command->run(&args);
+    stderr = own;
+    FUZZ_CHECK(fclose(telling) == 0);
+    check_told(told);
+    free(told);
 }
 
 /* As command/top.c does it, without a terminal. */

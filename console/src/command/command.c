@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of commands, how one is chosen, and how errors are told. */
+/* The table of commands, and how one is chosen. */
 #include "command/command.h"
 
 #include "command/report.h"
@@ -21,12 +21,6 @@ static const struct wc_command *const commands[] = {
 
 #define COMMAND_SLIPS 2u
 #define N_COMMANDS    (sizeof(commands) / sizeof(commands[0]))
-
-/* Errors go to stderr as JSON once -o json or -o ndjson has been seen. */
-static bool command_reports_json;
-
-/* The command that the first word may have meant: the word is no command, so it is a TARGET. */
-static const char *command_meant;
 
 const struct wc_command *wc_command_at(size_t i)
 {
@@ -62,39 +56,13 @@ static const char *command_near(const char *word)
     return nearest;
 }
 
-enum wc_status wc_command_fail(const struct wc_error *error)
-{
-    struct wc_error whole = *error;
-    if ((error->code == WC_NO_TARGET || error->code == WC_USAGE) && command_meant) {
-        wc_error_set(&whole, error->code, "%s; or did you mean the command `weir %s`?", error->text,
-                     command_meant);
-    }
-    if (command_reports_json) {
-        wc_report_error(&whole, stderr);
-    } else {
-        fprintf(stderr, "weir: %s\n", whole.text);
-    }
-    return error->code;
-}
-
 enum wc_status wc_command_unknown(const char *word)
 {
     struct wc_error error;
     const char *near = command_near(word);
     wc_error_set(&error, WC_USAGE, "%s: no such command%s%s%s: `weir help` lists them", word,
                  near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    return wc_command_fail(&error);
-}
-
-void wc_command_note(const char *text)
-{
-    struct wc_error note;
-    wc_error_set(&note, WC_OK, "%s", text);
-    if (command_reports_json) {
-        wc_report_error(&note, stderr);
-    } else {
-        fprintf(stderr, "weir: %s\n", note.text);
-    }
+    return wc_report_fail(&error);
 }
 
 /* Whether the arguments ask for JSON, even where they cannot be parsed: their error is told so. */
@@ -155,7 +123,7 @@ enum wc_status wc_command_main(int argc, char *const *argv)
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     command_hold_descriptors();
-    command_reports_json = command_wants_json(argc, argv);
+    wc_report_begin(command_wants_json(argc, argv));
 
     int skip = 1;
     const struct wc_command *command = command_choose(argc, argv, &skip);
@@ -170,10 +138,10 @@ enum wc_status wc_command_main(int argc, char *const *argv)
         struct wc_error whole;
         wc_error_set(&whole, code, "%s: %s: see `weir help %s`", command->name, error.text,
                      command->name);
-        return wc_command_fail(&whole);
+        return wc_report_fail(&whole);
     }
     if (skip == 1 && args.n_words > 0) {
-        command_meant = command_near(args.words[0]);
+        wc_report_suggest(command_near(args.words[0]));
     }
     if (args.wants_help) {
         wc_command_print_help(command, stdout);

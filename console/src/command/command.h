@@ -45,12 +45,6 @@ enum wc_status wc_command_main(int argc, char *const *argv);
 /* Tells that `word` is no command, and which one is near it. Returns WC_USAGE. */
 enum wc_status wc_command_unknown(const char *word);
 
-/* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
-enum wc_status wc_command_fail(const struct wc_error *error);
-
-/* Writes a remark to stderr that is no error, in the same forms. */
-void wc_command_note(const char *text);
-
 /* What `weir help NAME` prints. */
 void wc_command_print_help(const struct wc_command *command, FILE *out);
 

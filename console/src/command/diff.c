@@ -416,7 +416,7 @@ static enum wc_status diff_run(const struct wc_args *args)
     if (args->n_words != 2) {
         wc_error_set(&error, WC_USAGE,
                      "diff: give two: recordings, files of `weir snapshot -o json`, or processes");
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     wc_diff_input_init(&diff.a);
     wc_diff_input_init(&diff.b);
@@ -437,7 +437,7 @@ static enum wc_status diff_run(const struct wc_args *args)
     free(diff.rows);
     wc_diff_input_finish(&diff.a);
     wc_diff_input_finish(&diff.b);
-    return code == WC_OK ? wc_report_end() : wc_command_fail(&error);
+    return code == WC_OK ? wc_report_end() : wc_report_fail(&error);
 }
 
 const struct wc_command wc_command_diff = {

@@ -444,11 +444,11 @@ static void doctor_tell(struct doctors *doctors, struct doctor *doctor)
     doctor_end_progress(doctors);
     doctor->is_told = doctor->is_done;
     if (doctor->error.code != WC_OK) {
-        doctor->code = wc_command_fail(&doctor->error);
+        doctor->code = wc_report_fail(&doctor->error);
         return;
     }
     if (doctor->is_done && wc_link_notice(doctor->link)[0]) {
-        wc_command_note(wc_link_notice(doctor->link));
+        wc_report_note(wc_link_notice(doctor->link));
     }
     doctor_sort(doctor);
     if (doctors->is_json) {

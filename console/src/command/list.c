@@ -130,7 +130,7 @@ static void list_print(const struct wc_table *table, enum wc_format format)
         break;
     case WC_FORMAT_HUMAN:
         if (wc_table_count(table) == 0) {
-            wc_command_note("no process with weir, running or dead");
+            wc_report_note("no process with weir, running or dead");
         } else {
             wc_table_print_human(table, stdout);
         }
@@ -147,7 +147,7 @@ static enum wc_status list_run(const struct wc_args *args)
         struct wc_error error;
         wc_error_set(&error, WC_INCOMPLETE, "list: cannot look for segments: %s",
                      weir_status_name(status));
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     struct wc_table *table = wc_table_create(list_columns, LIST_N_COLUMNS);
     for (size_t i = 0; i < n; i++) {

@@ -122,7 +122,7 @@ static void prune_print(const struct prune *prune, bool is_json)
         wc_json_close(&json, '}');
         wc_report_close(&json);
     } else if (n == 0) {
-        wc_command_note("prune: nothing to remove: no dead process has left anything");
+        wc_report_note("prune: nothing to remove: no dead process has left anything");
     } else {
         puts(prune->is_dry ? "would remove, each with its history and socket:"
                            : "removed, each with its history and socket:");
@@ -144,7 +144,7 @@ static enum wc_status prune_run(const struct wc_args *args)
     free(prune.going);
     wc_table_destroy(prune.table);
     enum wc_status end = wc_report_end();
-    return code != WC_OK ? wc_command_fail(&error) : end;
+    return code != WC_OK ? wc_report_fail(&error) : end;
 }
 
 const struct wc_command wc_command_prune = {

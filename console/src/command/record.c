@@ -425,13 +425,13 @@ static enum wc_status record_start(const struct wc_args *args, struct recording 
         return code;
     }
     if (wc_link_notice(recording->link)[0]) {
-        wc_command_note(wc_link_notice(recording->link));
+        wc_report_note(wc_link_notice(recording->link));
     }
     if (isatty(STDERR_FILENO)) {
         char whom[RECORD_WHOM], text_of[2 * RECORD_WHOM];
         snprintf(text_of, sizeof(text_of), "recording %s into %s: Ctrl-C ends it",
                  record_whom(recording, whom, sizeof(whom)), recording->path);
-        wc_command_note(text_of);
+        wc_report_note(text_of);
     }
     recording->signal_fd = record_catch_signals();
     return record_watch(recording, ret_error);
@@ -458,7 +458,7 @@ static void record_report(const struct recording *recording)
         snprintf(text, sizeof(text),
                  "%llu rows are not in it, a look holds no more: record less with -I or -X",
                  (unsigned long long)wc_writer_left_out(recording->writer));
-        wc_command_note(text);
+        wc_report_note(text);
     }
 }
 
@@ -474,10 +474,10 @@ static enum wc_status record_end(struct recording *recording, enum wc_status cod
     }
     enum wc_status closed = wc_writer_close(recording->writer, reason, &closing);
     if (code == WC_OK && closed != WC_OK) {
-        return wc_command_fail(&closing);
+        return wc_report_fail(&closing);
     }
     if (code != WC_OK) {
-        return wc_command_fail(error);
+        return wc_report_fail(error);
     }
     code = wc_report_end();
     if (code == WC_OK && recording->has_ended) {
@@ -485,7 +485,7 @@ static enum wc_status record_end(struct recording *recording, enum wc_status cod
         char whom[RECORD_WHOM];
         wc_error_set(&ended, WC_ENDED, "%s has ended: its last numbers are in %s",
                      record_whom(recording, whom, sizeof(whom)), recording->path);
-        return wc_command_fail(&ended);
+        return wc_report_fail(&ended);
     }
     return code;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The envelope that all JSON of weir comes in. */
+/* The envelope that all JSON of weir comes in; errors and notes, in the form that was asked for. */
 #include "command/report.h"
-
-#include "command/command.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -67,6 +65,50 @@ void wc_report_error(const struct wc_error *error, FILE *out)
     wc_report_close(&json);
 }
 
+/* Errors go to stderr as JSON once -o json or -o ndjson has been seen. */
+static bool report_is_json;
+
+/* The command that the first word may have meant: the word is no command, so it is a TARGET. */
+static const char *report_meant;
+
+void wc_report_begin(bool is_json)
+{
+    report_is_json = is_json;
+    report_meant = NULL;
+}
+
+void wc_report_suggest(const char *command)
+{
+    report_meant = command;
+}
+
+static void report_tell(const struct wc_error *error)
+{
+    if (report_is_json) {
+        wc_report_error(error, stderr);
+    } else {
+        fprintf(stderr, "weir: %s\n", error->text);
+    }
+}
+
+enum wc_status wc_report_fail(const struct wc_error *error)
+{
+    struct wc_error whole = *error;
+    if ((error->code == WC_NO_TARGET || error->code == WC_USAGE) && report_meant) {
+        wc_error_set(&whole, error->code, "%s; or did you mean the command `weir %s`?", error->text,
+                     report_meant);
+    }
+    report_tell(&whole);
+    return error->code;
+}
+
+void wc_report_note(const char *text)
+{
+    struct wc_error note;
+    wc_error_set(&note, WC_OK, "%s", text);
+    report_tell(&note);
+}
+
 /* Whether nobody can read from standard output any more. */
 static bool report_is_unread(void)
 {
@@ -96,7 +138,7 @@ enum wc_status wc_report_end(void)
     struct wc_error error;
     bool is_closed = false;
     enum wc_status code = wc_report_flush(&is_closed, &error);
-    return code == WC_OK ? WC_OK : wc_command_fail(&error);
+    return code == WC_OK ? WC_OK : wc_report_fail(&error);
 }
 
 void wc_report_unmatched(const char *const *globs, size_t n)
@@ -105,5 +147,5 @@ void wc_report_unmatched(const char *const *globs, size_t n)
     snprintf(text, sizeof(text),
              "no name matches -I %.128s%s: `weir snapshot -o csv` lists all names", globs[0],
              n > 1 ? " or the other -I" : "");
-    wc_command_note(text);
+    wc_report_note(text);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the commands that print have in common: the forms of output, the envelope, and the end of a
- * stream that nobody reads any more.
+ * What the commands that print have in common: the forms of output, the envelope, errors and notes, and the
+ * end of a stream that nobody reads any more.
  */
 #ifndef WC_COMMAND_REPORT_H
 #define WC_COMMAND_REPORT_H
@@ -26,6 +26,18 @@ void wc_report_close(struct wc_json *json);
 
 /* The error's envelope, one line; with the code WC_OK it is a note's. */
 void wc_report_error(const struct wc_error *error, FILE *out);
+
+/* How errors and notes are told from now on: as text or as JSON. */
+void wc_report_begin(bool is_json);
+
+/* The command that the user may have meant: added to errors about a target or usage. NULL: none. */
+void wc_report_suggest(const char *command);
+
+/* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
+enum wc_status wc_report_fail(const struct wc_error *error);
+
+/* Writes a remark to stderr that is no error, in the same forms. */
+void wc_report_note(const char *text);
 
 /* CLOCK_REALTIME in nanoseconds. */
 int64_t wc_report_now(void);

@@ -6,6 +6,7 @@
  */
 #include "command/command.h"
 #include "command/notify.h"
+#include "command/report.h"
 
 #include "segment/file.h"
 #include "wire/exporter.h"
@@ -326,7 +327,7 @@ static enum wc_status serve_run(const struct wc_args *args)
     struct serve *serve = calloc(1, sizeof(*serve));
     if (!serve) {
         wc_error_set(&error, WC_INCOMPLETE, "out of memory");
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     serve->n_processes = SIZE_MAX;
     enum wc_status code = serve_choose(serve, args, &error);
@@ -340,7 +341,7 @@ static enum wc_status serve_run(const struct wc_args *args)
         serve_loop(serve);
     }
     free(serve);
-    return code == WC_OK ? WC_OK : wc_command_fail(&error);
+    return code == WC_OK ? WC_OK : wc_report_fail(&error);
 }
 
 const struct wc_command wc_command_serve = {

@@ -399,7 +399,7 @@ static enum wc_status snapshot_run(const struct wc_args *args)
     if (word && text != word) {
         wc_error_set(&error, WC_USAGE, "snapshot: give one target, not both %s and -t %s", word,
                      text);
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     enum wc_status code = wc_target_resolve(text, &target, &error);
     if (code == WC_OK) {
@@ -416,7 +416,7 @@ static enum wc_status snapshot_run(const struct wc_args *args)
     }
     if (code == WC_OK) {
         if (wc_link_notice(link)[0]) {
-            wc_command_note(wc_link_notice(link));
+            wc_report_note(wc_link_notice(link));
         }
         const char *include[SNAPSHOT_MAX_GLOBS];
         size_t n_include = wc_args_list(args, SNAPSHOT_INCLUDE, include, SNAPSHOT_MAX_GLOBS);
@@ -429,7 +429,7 @@ static enum wc_status snapshot_run(const struct wc_args *args)
     wc_snapshot_free(&pages);
     wc_link_close(link);
     if (code != WC_OK) {
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     return wc_report_end();
 }

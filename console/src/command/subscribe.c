@@ -140,7 +140,7 @@ static void subscribe_note_waiting(struct subscription *subscription, const Weir
                 snprintf(text, sizeof(text), "%s: nothing of that name yet: waiting for it",
                          lines->waiting[i]);
                 subscription->has_noted[k] = true;
-                wc_command_note(text);
+                wc_report_note(text);
             }
         }
     }
@@ -366,7 +366,7 @@ static enum wc_status subscribe_run(const struct wc_args *args)
     }
     if (code == WC_OK) {
         if (wc_link_notice(subscription.link)[0]) {
-            wc_command_note(wc_link_notice(subscription.link));
+            wc_report_note(wc_link_notice(subscription.link));
         }
         if (subscription.format == WC_FORMAT_CSV) {
             puts("ts,target,topic,value,unit");
@@ -384,7 +384,7 @@ static enum wc_status subscribe_run(const struct wc_args *args)
     if (code == WC_OK || code == WC_TIMED_OUT || code == WC_INTERRUPTED) {
         return code;
     }
-    return wc_command_fail(&error);
+    return wc_report_fail(&error);
 }
 
 const struct wc_command wc_command_subscribe = {

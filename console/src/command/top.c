@@ -13,6 +13,7 @@
 #include "command/command.h"
 #include "command/connect_attempt.h"
 #include "command/lints.h"
+#include "command/report.h"
 #include "input/input.h"
 #include "model/query.h"
 #include "record/reader.h"
@@ -440,7 +441,7 @@ static enum wc_status top_start(struct top *top, const struct wc_args *args,
         code = wc_term_check(ret_error);
     }
     if (code == WC_OK && wc_term_notice()[0]) {
-        wc_command_note(wc_term_notice());
+        wc_report_note(wc_term_notice());
     }
     if (code == WC_OK) {
         code =
@@ -482,13 +483,13 @@ static enum wc_status top_command(const struct wc_args *args)
 
     if (!top) {
         wc_error_set(&error, WC_INCOMPLETE, "out of memory");
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     wc_model_init(&top->model);
     enum wc_status code = top_start(top, args, &error);
     if (code != WC_OK) {
         top_finish(top);
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     double seconds = wc_args_number(args, TOP_FOR, 0);
     int64_t deadline =
@@ -557,18 +558,18 @@ static enum wc_status replay_command(const struct wc_args *args)
 
     if (!path[0]) {
         wc_error_set(&error, WC_USAGE, "replay: give a recording: `weir record -o FILE` makes one");
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     if (speed < 0.1 || speed > 600) {
         wc_error_set(&error, WC_USAGE, "replay: --speed takes 0.1 to 600");
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     /* What is wrong with it is told before there is a screen. */
     struct wc_reader *reader = NULL;
     enum wc_status code = wc_reader_open(path, &reader, &error);
     wc_reader_close(reader);
     if (code != WC_OK) {
-        return wc_command_fail(&error);
+        return wc_report_fail(&error);
     }
     /* A file, whatever process has its name. */
     char text[WI_PATH_MAX + 8];
