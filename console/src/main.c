@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The program `weir`: everything is in command/. */
-#include "command/command.h"
+#include "command/main.h"
 
 int main(int argc, char **argv)
 {

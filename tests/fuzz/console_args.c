@@ -3,7 +3,7 @@
  * Command lines: the arguments of each command, and the TARGETs among them. No directory is looked
  * into: the processes to choose from are made up. fuzz: max_len=400
  */
-#include "command/command.h"
+#include "command/main.h"
 #include "fuzz.h"
 #include "target/pick.h"
 #include "target/target.h"

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* `weir help [COMMAND]` and `weir version`: printed from the tables. */
-#include "command/command.h"
-#include "command/report.h"
+/* What `weir help` prints, from the tables. */
+#include "command/help.h"
 
 #include "snapshot/metric.h"
-#include "weir/weir.h"
 
 #include <stdio.h>
-#include <string.h>
 
-void wc_command_print_help(const struct wc_command *command, FILE *out)
+void wc_help_command(const struct wc_command *command, FILE *out)
 {
     fprintf(out, "usage: weir %s %s\n\n%s\n", command->name, command->usage, command->summary);
     if (command->details) {
@@ -22,34 +19,35 @@ void wc_command_print_help(const struct wc_command *command, FILE *out)
 }
 
 /* The kinds that topics name, each once: single tasks and task kinds are both tasks. */
-static void help_kinds(void)
+static void help_kinds(FILE *out)
 {
-    fputs("\nkinds of rows, and KIND in topics:\n       ", stdout);
+    fputs("\nkinds of rows, and KIND in topics:\n       ", out);
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         if (kind != WI_TASK_INSTANCE) {
-            printf(" %s", wi_metric_table((enum wi_kind)kind)->name);
+            fprintf(out, " %s", wi_metric_table((enum wi_kind)kind)->name);
         }
     }
-    putchar('\n');
+    putc('\n', out);
 }
 
-static void help_overview(void)
+void wc_help_overview(const struct wc_command *const *commands, size_t n, FILE *out)
 {
-    puts("weir: live queues of C servers\n\n"
-         "usage: weir [TARGET]             the screen of a running server\n"
-         "       weir COMMAND [OPTIONS]\n\ncommands:");
-    const struct wc_command *command = NULL;
-    for (size_t i = 0; (command = wc_command_at(i)) != NULL; i++) {
-        printf("  %-10s %s\n", command->name, command->summary);
+    fputs("weir: live queues of C servers\n\n"
+          "usage: weir [TARGET]             the screen of a running server\n"
+          "       weir COMMAND [OPTIONS]\n\ncommands:\n",
+          out);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
-    help_kinds();
-    puts("\nTARGET: a pid, a service's name, NAME/N of several, unix:/path, host:port,\n"
-         "        http://host:port/NAME, file:///path, or the path of a segment or a recording.\n"
-         "        None given: $WEIR_TARGET, else the only running process.\n\n"
-         "exit codes: 0 fine, 1 doctor found something, 2 usage or unknown topic,\n"
-         "        3 no such target or cannot connect, 4 other version or corrupt file, 5 denied,\n"
-         "        6 target ended, 7 data incomplete, 124 -W ran out\n\n"
-         "`weir help COMMAND` says more; `weir help environment` lists the variables.");
+    help_kinds(out);
+    fputs("\nTARGET: a pid, a service's name, NAME/N of several, unix:/path, host:port,\n"
+          "        http://host:port/NAME, file:///path, or the path of a segment or a recording.\n"
+          "        None given: $WEIR_TARGET, else the only running process.\n\n"
+          "exit codes: 0 fine, 1 doctor found something, 2 usage or unknown topic,\n"
+          "        3 no such target or cannot connect, 4 other version or corrupt file, 5 denied,\n"
+          "        6 target ended, 7 data incomplete, 124 -W ran out\n\n"
+          "`weir help COMMAND` says more; `weir help environment` lists the variables.\n",
+          out);
 }
 
 /* What the environment says goes before what the program says. */
@@ -72,81 +70,21 @@ static const struct help_variable {
     {"NO_COLOR", "", "any value: the screen has no colours"},
 };
 
-static void help_environment(void)
+void wc_help_environment(FILE *out)
 {
-    puts("Variables of weir: libraries, `weir serve` and the console. They go before what a "
-         "program\n"
-         "sets itself. Programs with more rights than their user (setuid) heed WEIR_OFF alone.\n");
+    fputs(
+        "Variables of weir: libraries, `weir serve` and the console. They go before what a "
+        "program\n"
+        "sets itself. Programs with more rights than their user (setuid) heed WEIR_OFF alone.\n\n",
+        out);
     for (size_t i = 0; i < sizeof(help_variables) / sizeof(help_variables[0]); i++) {
         const struct help_variable *variable = &help_variables[i];
-        printf("  %-16s %-10s %s\n", variable->name, variable->value[0] ? variable->value : "-",
-               variable->text);
+        fprintf(out, "  %-16s %-10s %s\n", variable->name,
+                variable->value[0] ? variable->value : "-", variable->text);
     }
-    puts("\nThe second column is the default. WEIR_DIR: without it $XDG_RUNTIME_DIR/weir, else\n"
-         "/dev/shm/weir-UID. The console looks in all of these; set WEIR_DIR for both, server and\n"
-         "console, where they do not see the same directories, as in containers.");
+    fputs(
+        "\nThe second column is the default. WEIR_DIR: without it $XDG_RUNTIME_DIR/weir, else\n"
+        "/dev/shm/weir-UID. The console looks in all of these; set WEIR_DIR for both, server and\n"
+        "console, where they do not see the same directories, as in containers.\n",
+        out);
 }
-
-static enum wc_status help_run(const struct wc_args *args)
-{
-    if (args->n_words == 0) {
-        help_overview();
-        return wc_report_end();
-    }
-    if (strcmp(args->words[0], "environment") == 0) {
-        help_environment();
-        return wc_report_end();
-    }
-    const struct wc_command *command = wc_command_find(args->words[0]);
-    if (!command) {
-        return wc_command_unknown(args->words[0]);
-    }
-    wc_command_print_help(command, stdout);
-    return wc_report_end();
-}
-
-enum { VERSION_OUTPUT = 1 };
-
-static const struct wc_option version_options[] = {
-    {VERSION_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", WC_FORMAT_CHOICES, false,
-     "form of the output"},
-};
-
-static enum wc_status version_run(const struct wc_args *args)
-{
-    struct wc_json json;
-    switch ((enum wc_format)wc_args_number(args, VERSION_OUTPUT, WC_FORMAT_HUMAN)) {
-    case WC_FORMAT_JSON:
-    case WC_FORMAT_NDJSON:
-        wc_report_open(&json, stdout, "weir.version/1", wc_report_now(), NULL);
-        wc_json_open(&json, "data", '{');
-        wc_json_text(&json, "version", WEIR_VERSION);
-        wc_json_close(&json, '}');
-        wc_report_close(&json);
-        break;
-    case WC_FORMAT_CSV:
-        puts("version\n" WEIR_VERSION);
-        break;
-    case WC_FORMAT_HUMAN:
-        puts("weir " WEIR_VERSION);
-        break;
-    }
-    return wc_report_end();
-}
-
-const struct wc_command wc_command_help = {
-    .name = "help",
-    .usage = "[COMMAND|environment]",
-    .summary = "how to use weir, or one command of it",
-    .max_words = 1,
-    .run = help_run,
-};
-
-const struct wc_command wc_command_version = {
-    .name = "version",
-    .usage = "[-o FORM]",
-    .summary = "the version of this weir",
-    .options = version_options,
-    .n_options = sizeof(version_options) / sizeof(version_options[0]),
-    .run = version_run,
-};

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "view/grid.h"
 
 static const uint32_t intervals[] = {100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000};
 #define N_INTERVALS ((int)(sizeof(intervals) / sizeof(intervals[0])))

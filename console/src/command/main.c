@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of commands, and how one is chosen. */
-#include "command/command.h"
+#include "command/main.h"
 
+#include "command/help.h"
 #include "command/report.h"
-#include "emit/json.h"
 #include "segment/word.h"
 
 #include <fcntl.h>
@@ -56,7 +56,8 @@ static const char *command_near(const char *word)
     return nearest;
 }
 
-enum wc_status wc_command_unknown(const char *word)
+/* Tells that `word` is no command, and which one is near it. */
+static enum wc_status command_unknown(const char *word)
 {
     struct wc_error error;
     const char *near = command_near(word);
@@ -64,6 +65,34 @@ enum wc_status wc_command_unknown(const char *word)
                  near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return wc_report_fail(&error);
 }
+
+/* ---- weir help ----------------------------------------------------------------------------- */
+
+static enum wc_status help_run(const struct wc_args *args)
+{
+    const char *word = args->n_words > 0 ? args->words[0] : NULL;
+    const struct wc_command *command = word ? wc_command_find(word) : NULL;
+    if (!word) {
+        wc_help_overview(commands, N_COMMANDS, stdout);
+    } else if (strcmp(word, "environment") == 0) {
+        wc_help_environment(stdout);
+    } else if (command) {
+        wc_help_command(command, stdout);
+    } else {
+        return command_unknown(word);
+    }
+    return wc_report_end();
+}
+
+const struct wc_command wc_command_help = {
+    .name = "help",
+    .usage = "[COMMAND|environment]",
+    .summary = "how to use weir, or one command of it",
+    .max_words = 1,
+    .run = help_run,
+};
+
+/* ---- choosing a command -------------------------------------------------------------------- */
 
 /* Whether the arguments ask for JSON, even where they cannot be parsed: their error is told so. */
 static bool command_wants_json(int argc, char *const *argv)
@@ -132,7 +161,7 @@ enum wc_status wc_command_main(int argc, char *const *argv)
     enum wc_status code = wc_args_parse(command->options, command->n_options, command->max_words,
                                         argc - skip, argv + skip, &args, &error);
     if (code != WC_OK && skip == 1 && argc > 2 && argv[1][0] != '-') {
-        return wc_command_unknown(argv[1]);
+        return command_unknown(argv[1]);
     }
     if (code != WC_OK) {
         struct wc_error whole;
@@ -144,7 +173,7 @@ enum wc_status wc_command_main(int argc, char *const *argv)
         wc_report_suggest(command_near(args.words[0]));
     }
     if (args.wants_help) {
-        wc_command_print_help(command, stdout);
+        wc_help_command(command, stdout);
         return wc_report_end();
     }
     return command->run(&args);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What `weir help` prints. */
+#ifndef WC_COMMAND_HELP_H
+#define WC_COMMAND_HELP_H
+
+#include "command/command.h"
+
+#include <stdio.h>
+
+/* `weir help`: the commands, one a line, and what goes for all of them. */
+void wc_help_overview(const struct wc_command *const *commands, size_t n, FILE *out);
+
+/* `weir help NAME`. */
+void wc_help_command(const struct wc_command *command, FILE *out);
+
+/* `weir help environment`: the variables. */
+void wc_help_environment(FILE *out);
+
+#endif
