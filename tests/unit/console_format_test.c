@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers and small pictures as people read them. */
-#include "view/format.h"
+#include "base/format.h"
 #include "view/spark.h"
 
 #include <stdarg.h>

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "emit/table.h"
 #include "snapshot/metric.h"
-#include "view/format.h"
+#include "base/format.h"
 
 #include <math.h>
 #include <stdio.h>

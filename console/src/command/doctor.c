@@ -14,7 +14,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "view/format.h"
+#include "base/format.h"
 
 #include <poll.h>
 #include <stdio.h>

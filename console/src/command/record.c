@@ -10,7 +10,7 @@
 #include "record/frame.h"
 #include "record/writer.h"
 #include "link/link.h"
-#include "view/format.h"
+#include "base/format.h"
 #include "weir/weir.h"
 
 #include <poll.h>

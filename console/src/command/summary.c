@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "emit/table.h"
-#include "view/format.h"
+#include "base/format.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "view/format.h"
+#include "base/format.h"
 
 #include <stdlib.h>
 #include <string.h>

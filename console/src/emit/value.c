@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Values and their exact written forms; for people see view/format.h. */
+/* Values and their exact written forms; for people see base/format.h. */
 #include "emit/value.h"
 
 #include <inttypes.h>

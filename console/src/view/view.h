@@ -9,7 +9,7 @@
 #include "model/layout.h"
 #include "model/model.h"
 #include "model/ui.h"
-#include "view/format.h"
+#include "base/format.h"
 #include "view/grid.h"
 #include "view/spark.h"
 

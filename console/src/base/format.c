@@ -3,7 +3,7 @@
  * Numbers as people read them. All widths are bounded: a count takes at most 5 columns, a duration
  * 5, bytes 7.
  */
-#include "view/format.h"
+#include "base/format.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,8 +2,8 @@
 /*
  * Numbers as people read them: 18.2k, 812ms, 1.20 MB. No locale, no I/O; the console's one thread.
  */
-#ifndef WC_VIEW_FORMAT_H
-#define WC_VIEW_FORMAT_H
+#ifndef WC_BASE_FORMAT_H
+#define WC_BASE_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>
