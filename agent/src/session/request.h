@@ -8,6 +8,7 @@
 #define WI_SESSION_REQUEST_H
 
 #include "encode/memory.h"
+#include "session/auth.h"
 #include "session/rpc.h"
 #include "weir/weir.h"
 
@@ -22,14 +23,6 @@
 
 /* Flag and length before each gRPC message, in either direction. */
 #define WI_RPC_PREFIX 5
-
-/* Who may call over a connection: asked before anything that a request says is worked on. */
-struct wi_auth_ops {
-    bool (*knows)(void *context, const char *authority, size_t n);
-    /* NULL: anybody may. */
-    bool (*admits)(void *context, const char *authorization, size_t n);
-    void *context;
-};
 
 struct wi_request {
     struct wi_memory *memory;

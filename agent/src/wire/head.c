@@ -7,7 +7,7 @@
 
 /* While its header fields are gone through. */
 struct head_reading {
-    const struct wi_auth_check *auth_check;
+    const struct wi_auth_ops *auth;
     struct wi_head *head;
     unsigned n_hosts, n_known;
     unsigned n_authorizations, n_admitted;
@@ -32,14 +32,14 @@ static enum MHD_Result head_on_field(void *context, enum MHD_ValueKind kind, con
 {
     struct head_reading *reading = context;
     struct wi_head *head = reading->head;
-    const struct wi_auth_check *auth_check = reading->auth_check;
+    const struct wi_auth_ops *auth = reading->auth;
     (void)kind;
     if (strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0) {
         reading->n_hosts++;
-        reading->n_known += value && wi_auth_check_knows(auth_check, value, strlen(value));
-    } else if (auth_check->token && strcasecmp(key, MHD_HTTP_HEADER_AUTHORIZATION) == 0) {
+        reading->n_known += value && auth->knows(auth->context, value, strlen(value));
+    } else if (auth->admits && strcasecmp(key, MHD_HTTP_HEADER_AUTHORIZATION) == 0) {
         reading->n_authorizations++;
-        reading->n_admitted += value && wi_auth_check_admits(auth_check, value, strlen(value));
+        reading->n_admitted += value && auth->admits(auth->context, value, strlen(value));
     } else if (strcasecmp(key, MHD_HTTP_HEADER_ACCEPT_ENCODING) == 0) {
         wi_accept_codings(&head->codings, value);
     } else if (strcasecmp(key, MHD_HTTP_HEADER_ACCEPT) == 0 && !head->accept) {
@@ -49,15 +49,15 @@ static enum MHD_Result head_on_field(void *context, enum MHD_ValueKind kind, con
 }
 
 /* Whether an authority is answered. One with a user in it is no host's name, beyond loopback neither. */
-static bool head_knows(const struct wi_auth_check *auth_check, const char *authority, size_t n)
+static bool head_knows(const struct wi_auth_ops *auth, const char *authority, size_t n)
 {
-    return n > 0 && !memchr(authority, '@', n) && wi_auth_check_knows(auth_check, authority, n);
+    return n > 0 && !memchr(authority, '@', n) && auth->knows(auth->context, authority, n);
 }
 
-void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_check *auth_check,
+void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_ops *auth,
                   const char *target, const char *version, struct wi_head *ret_head)
 {
-    struct head_reading reading = {.auth_check = auth_check, .head = ret_head};
+    struct head_reading reading = {.auth = auth, .head = ret_head};
     const char *authority;
     size_t n;
     *ret_head = (struct wi_head){.codings = WI_CODINGS_NONE};
@@ -65,9 +65,8 @@ void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_check 
     MHD_get_connection_values(connection, MHD_HEADER_KIND, head_on_field, &reading);
     bool has_one = reading.n_hosts == 1 ||
                    (reading.n_hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_0) == 0);
-    bool is_known =
-        authority ? head_knows(auth_check, authority, n) : reading.n_known == reading.n_hosts;
+    bool is_known = authority ? head_knows(auth, authority, n) : reading.n_known == reading.n_hosts;
     ret_head->has_host = has_one && is_known;
     ret_head->has_token =
-        !auth_check->token || (reading.n_authorizations == 1 && reading.n_admitted == 1);
+        !auth->admits || (reading.n_authorizations == 1 && reading.n_admitted == 1);
 }

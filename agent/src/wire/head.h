@@ -4,7 +4,7 @@
 #define WI_WIRE_HEAD_H
 
 #include "encode/accept.h"
-#include "wire/auth_check.h"
+#include "session/auth.h"
 
 #include <microhttpd.h>
 
@@ -17,7 +17,7 @@ struct wi_head {
 };
 
 /* `target`: as it was asked for, "/metrics" or "http://HOST/metrics"; `version`: "HTTP/1.1". */
-void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_check *auth_check,
+void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_ops *auth,
                   const char *target, const char *version, struct wi_head *ret_head);
 
 /*

@@ -4,13 +4,8 @@
 
 #include "encode/buffer.h"
 #include "encode/gzip.h"
-#include "encode/prometheus.h"
-#include "wire/scrape.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#define RESPONSE_MAX_EXPOSITION (32U << 20)
 
 static struct MHD_Response *response_with(struct MHD_Response *response, const char *name,
                                           const char *value)
@@ -34,51 +29,43 @@ struct MHD_Response *wi_response_make(const char *type, void *bytes, size_t leng
     return response_with(response, "X-Content-Type-Options", "nosniff");
 }
 
-/* Takes the buffer's bytes. */
-static struct MHD_Response *response_of_render(enum wi_format format, struct wi_buffer *buffer)
+/* Takes the bytes. */
+static struct MHD_Response *response_of_render(const char *type, uint8_t *bytes, size_t length)
 {
-    return response_with(wi_response_make(wi_prometheus_content_type(format), buffer->bytes,
-                                          buffer->length, MHD_RESPMEM_MUST_FREE),
+    return response_with(wi_response_make(type, bytes, length, MHD_RESPMEM_MUST_FREE),
                          MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
 }
 
-bool wi_render_make(struct wi_render *render, struct wi_process_views *views, enum wi_format format,
-                    bool without_process, uint64_t now_nanos)
+bool wi_render_make(struct wi_render *render, const struct wi_http_backend *backend,
+                    enum wi_format format, uint64_t now_nanos)
 {
-    struct wi_buffer buffer;
-    wi_buffer_init(&buffer, RESPONSE_MAX_EXPOSITION);
-    if (render->length > 0) {
-        wi_buffer_reserve(&buffer, render->length + render->length / 16);
-        wi_buffer_clear(&buffer);
-    }
-    if (wi_scrape_encode(views, format, without_process, &buffer) != WEIR_OK) {
-        wi_buffer_finish(&buffer);
+    struct wi_http_body body;
+    if (!backend->expose(backend->context, format, &body)) {
         return false;
     }
-    struct MHD_Response *plain = response_of_render(format, &buffer);
+    struct MHD_Response *plain = response_of_render(body.type, body.bytes, body.length);
     if (!plain) {
         return false;
     }
     wi_render_drop(render);
-    *render = (struct wi_render){
-        .plain = plain, .bytes = buffer.bytes, .length = buffer.length, .at = now_nanos};
+    *render = (struct wi_render){.plain = plain, .body = body, .at = now_nanos};
     return true;
 }
 
-struct MHD_Response *wi_render_gzip(struct wi_render *render, enum wi_format format)
+struct MHD_Response *wi_render_gzip(struct wi_render *render)
 {
     if (render->gzip || render->is_incompressible) {
         return render->gzip;
     }
     struct wi_buffer buffer;
-    wi_buffer_init(&buffer, render->length);
-    enum weir_status status = wi_gzip(render->bytes, render->length, &buffer);
+    wi_buffer_init(&buffer, render->body.length);
+    enum weir_status status = wi_gzip(render->body.bytes, render->body.length, &buffer);
     if (status != WEIR_OK) {
         render->is_incompressible = status == WEIR_E_LIMIT;
         wi_buffer_finish(&buffer);
         return NULL;
     }
-    render->gzip = response_with(response_of_render(format, &buffer),
+    render->gzip = response_with(response_of_render(render->body.type, buffer.bytes, buffer.length),
                                  MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
     return render->gzip;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What HTTP answers with: pages that never change, and renderings of the exposition, each shared by all who
- * ask for it while it is fresh. Functions call libmicrohttpd: within http.c's fence. The exporter's thread only.
+ * ask for it while it is fresh. Functions call libmicrohttpd: within engine.c's fence. The exporter's thread only.
  */
 #ifndef WI_WIRE_RESPONSE_H
 #define WI_WIRE_RESPONSE_H
 
 #include "encode/accept.h"
-#include "session/process_views.h"
+#include "wire/engine.h"
 
 #include <microhttpd.h>
 
@@ -19,18 +19,17 @@ struct MHD_Response *wi_response_make(const char *type, void *bytes, size_t leng
 struct wi_render {
     struct MHD_Response *plain; /* NULL: none */
     struct MHD_Response *gzip;  /* made when somebody asks for it; NULL: none */
-    const uint8_t *bytes;       /* of `plain` */
-    size_t length;
-    uint64_t at; /* when it was made */
+    struct wi_http_body body;   /* of `plain`, which owns its bytes */
+    uint64_t at;                /* when it was made */
     bool is_incompressible;
 };
 
 /* Makes it anew. False without memory: the one before stays. */
-bool wi_render_make(struct wi_render *render, struct wi_process_views *views, enum wi_format format,
-                    bool without_process, uint64_t now_nanos);
+bool wi_render_make(struct wi_render *render, const struct wi_http_backend *backend,
+                    enum wi_format format, uint64_t now_nanos);
 
 /* The same compressed. Borrowed; NULL without memory, or when that would not make it smaller. */
-struct MHD_Response *wi_render_gzip(struct wi_render *render, enum wi_format format);
+struct MHD_Response *wi_render_gzip(struct wi_render *render);
 
 void wi_render_drop(struct wi_render *render);
 
