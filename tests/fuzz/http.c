@@ -5,12 +5,12 @@
  * Authorization, Accept-Encoding and the request target; and what it compresses. libmicrohttpd's own parsing is not in it. No socket is made: the calls below stand in for the
  * kernel's. fuzz: max_len=400
  */
-#include "encode/accept.h"
-#include "encode/gzip.h"
+#include "http/accept.h"
+#include "http/gzip.h"
 #include "fuzz.h"
 #include "wire/address.h"
 #include "wire/auth_check.h"
-#include "wire/head.h"
+#include "http/head.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """HTTP under abuse: what clients do wrong costs them their own connection and nobody else's, and the
-host neither its memory nor its descriptors. ctest: timeout=180 folders=agent/src/wire"""
+host neither its memory nor its descriptors. ctest: timeout=180 folders=agent/src/http,agent/src/wire"""
 
 import concurrent.futures
 import gzip

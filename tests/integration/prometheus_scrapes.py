@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The game's exposition as Prometheus takes it: promtool on the text, prometheus_client's parser on
 OpenMetrics, no series twice, gzip and a proxy's target by curl, and Debian's Prometheus scraping it.
-ctest: labels=plain timeout=180 folders=agent/src/encode,agent/src/wire"""
+ctest: labels=plain timeout=180 folders=agent/src/encode,agent/src/http,agent/src/wire"""
 
 import json
 import os

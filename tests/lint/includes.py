@@ -18,7 +18,8 @@ STAGES = {
     "agent/src/finding": ["snapshot", "segment"],
     "agent/src/encode": ["snapshot", "segment", "proto"],
     "agent/src/session": ["encode", "snapshot", "segment", "proto"],
-    "agent/src/wire": ["session", "encode", "snapshot", "segment"],
+    "agent/src/http": ["session", "encode", "snapshot", "segment"],
+    "agent/src/wire": ["http", "session", "encode", "snapshot", "segment"],
     "agent/src": ["wire", "snapshot", "segment"],
     "console/src/base": [],
     "console/src/emit": ["base", "proto"],
@@ -38,10 +39,10 @@ STAGES = {
 # Header of others -> the folders that may include it.
 LIBRARIES = {
     r"nghttp2/": ["agent/src/session", "console/src/link"],
-    r"microhttpd\.h": ["agent/src/wire"],
+    r"microhttpd\.h": ["agent/src/http"],
     r"(n?curses|ncursesw/.*|term)\.h": ["console/src/term"],
     r"protobuf-c/": [],
-    r"zlib\.h": ["agent/src/encode", "console/src/record"],
+    r"zlib\.h": ["agent/src/http", "console/src/record"],
     r"uv\.h": ["server-example"],
     r"(weir/v1/(agent|recording)|tokio/console|grpc/health/v1/health)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "encode/gzip.h"
+#include "http/gzip.h"
 
 #include <stdio.h>
 #include <stdlib.h>

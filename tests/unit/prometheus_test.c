@@ -2,6 +2,7 @@
 /* The exposition: names, sums, folding, escapes, histograms, and what a scraper accepts. */
 #include "encode/prometheus.h"
 #include "fake_view.h"
+#include "http/accept.h"
 
 #include <stdarg.h>
 #include <setjmp.h>

@@ -7,10 +7,11 @@
 #ifndef WI_ENCODE_PROMETHEUS_H
 #define WI_ENCODE_PROMETHEUS_H
 
-#include "encode/accept.h"
 #include "encode/buffer.h"
 #include "encode/tally.h"
 #include "snapshot/process_view.h"
+
+enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
 
 /* The Content-Type of a format. Owns: static. */
 const char *wi_prometheus_content_type(enum wi_format format);

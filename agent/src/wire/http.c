@@ -8,7 +8,7 @@
 #include "segment/file.h"
 #include "wire/address.h"
 #include "wire/auth_check.h"
-#include "wire/engine.h"
+#include "http/engine.h"
 #include "wire/scrape.h"
 
 #include <stdlib.h>

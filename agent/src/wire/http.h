@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP for Prometheus, as the exporter has it: an address that is listened on, who may ask there, what is
- * answered. The protocol is the engine's (wire/engine.h). The exporter's thread only.
+ * answered. The protocol is the engine's (http/engine.h). The exporter's thread only.
  */
 #ifndef WI_WIRE_HTTP_H
 #define WI_WIRE_HTTP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The head of an HTTP request. */
-#include "wire/head.h"
+#include "http/head.h"
 
 #include <string.h>
 #include <strings.h>

@@ -16,11 +16,11 @@
  * by default that ends the process. Here it jumps back out of MHD, which is then never called again
  * (and leaked): HTTP ends, the host goes on.
  */
-#include "wire/engine.h"
+#include "http/engine.h"
 
 #include "segment/descriptor.h"
-#include "wire/head.h"
-#include "wire/response.h"
+#include "http/head.h"
+#include "http/response.h"
 
 #include <errno.h>
 #include <linux/tcp.h>

@@ -4,7 +4,7 @@
  * that is ours, and likes it at least as well as text; gzip only when Accept-Encoding allows it and likes it at
  * least as well as identity. Everything malformed counts as not said.
  */
-#include "encode/accept.h"
+#include "http/accept.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Pages and renderings. */
-#include "wire/response.h"
+#include "http/response.h"
 
 #include "encode/buffer.h"
-#include "encode/gzip.h"
+#include "http/gzip.h"
 
 #include <stdlib.h>
 

@@ -6,8 +6,8 @@
  *     exporter -- struct wi_http_module  --> engine: make it, run it, end it
  *     engine   -- struct wi_http_backend --> exporter: who may ask, what is answered
  */
-#ifndef WI_WIRE_ENGINE_H
-#define WI_WIRE_ENGINE_H
+#ifndef WI_HTTP_ENGINE_H
+#define WI_HTTP_ENGINE_H
 
 #include "encode/prometheus.h"
 #include "session/auth.h"

@@ -3,11 +3,11 @@
  * What HTTP answers with: pages that never change, and renderings of the exposition, each shared by all who
  * ask for it while it is fresh. Functions call libmicrohttpd: within engine.c's fence. The exporter's thread only.
  */
-#ifndef WI_WIRE_RESPONSE_H
-#define WI_WIRE_RESPONSE_H
+#ifndef WI_HTTP_RESPONSE_H
+#define WI_HTTP_RESPONSE_H
 
-#include "encode/accept.h"
-#include "wire/engine.h"
+#include "http/accept.h"
+#include "http/engine.h"
 
 #include <microhttpd.h>
 

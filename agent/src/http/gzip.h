@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compression of an answer. Plain function; any thread. */
-#ifndef WI_ENCODE_GZIP_H
-#define WI_ENCODE_GZIP_H
+#ifndef WI_HTTP_GZIP_H
+#define WI_HTTP_GZIP_H
 
 #include "encode/buffer.h"
 #include "weir/weir.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Compression by zlib. */
-#include "encode/gzip.h"
+#include "http/gzip.h"
 
 #include <limits.h>
 #include <zlib.h>

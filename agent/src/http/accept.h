@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Chooses format and coding of an exposition by what a scraper accepts. Plain functions; any thread. */
-#ifndef WI_ENCODE_ACCEPT_H
-#define WI_ENCODE_ACCEPT_H
+#ifndef WI_HTTP_ACCEPT_H
+#define WI_HTTP_ACCEPT_H
 
-#include <stdbool.h>
-
-enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
+#include "encode/prometheus.h"
 
 /* Chooses by the Accept header's q values; NULL or nothing known: text. */
 enum wi_format wi_accept_format(const char *accept);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the head of an HTTP request says, as far as it is looked at. The exporter's thread only. */
-#ifndef WI_WIRE_HEAD_H
-#define WI_WIRE_HEAD_H
+#ifndef WI_HTTP_HEAD_H
+#define WI_HTTP_HEAD_H
 
-#include "encode/accept.h"
+#include "http/accept.h"
 #include "session/auth.h"
 
 #include <microhttpd.h>
