@@ -8,10 +8,12 @@ import io
 import os
 import subprocess
 import sys
+import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import DEADLINE, WEIR, Host, environment, run, scratch, start, wait_for, weir  # noqa: E402
+from console import (DEADLINE, HOSTILE, WEIR, Host, environment, is_harmless, run, scratch, start, wait_for,  # noqa: E402
+                     weir)
 
 SETUP = ("--name", "game", "--channel", "moves:unbounded", "--channel", "jobs:8",
          "--semaphore", "slots:4:1", "--task", "handler:3:2", "--gauge", "players:-12",
@@ -179,6 +181,36 @@ def hostile_names_do_no_harm():
     host.kill()
 
 
+def scrape(address):
+    host, port = address.rsplit(":", 1)
+    with urllib.request.urlopen("http://%s:%s/metrics" % (host, port), timeout=DEADLINE) as answer:
+        return answer.read().decode()
+
+
+def names_are_harmless_in_every_output():
+    """The hooks clean a name before it is written; so does who reads a file that somebody else has written."""
+    plain = "N" * len(HOSTILE.encode())
+    host = Host("--name", HOSTILE, "--channel", HOSTILE + ":1", "--http", "127.0.0.1:0")
+    (address,) = [process["http_address"] for process in weir("list", "-o", "json").json()["data"]["processes"]
+                  if process["pid"] == host.pid]
+    text = scrape(address)
+    assert "?[2J" in text and is_harmless(text), text
+    host.kill()
+    os.remove(host.path())
+    host = Host("--name", plain[:40], "--channel", plain + ":1")
+    host.kill()
+    with open(host.path(), "rb") as file:
+        whole = file.read()
+    assert whole.count(plain.encode()) == 1
+    with open(host.path(), "wb") as file:
+        file.write(whole.replace(plain.encode(), HOSTILE.encode()).replace(b"N" * 40, b"a\xe2\x80\xae\x1b[2J" + b"N" * 32))
+    for form in ("human", "csv", "json", "ndjson"):
+        assert "[2J" in weir("snapshot", host.path(), "-o", form).out
+        assert "[2J" in weir("list", "-o", form).out
+    assert "[2J" in weir("doctor", host.path(), expect=None).out
+    os.remove(host.path())
+
+
 def bent_segments_give_one_line_and_4():
     host = play(Host(*SETUP))
     with open(host.path(), "rb") as file:
@@ -200,5 +232,5 @@ def bent_segments_give_one_line_and_4():
 
 run([living_process_is_shown_as_documented, process_without_exporter_is_read_from_its_segment,
      killed_process_shows_its_last_numbers, every_form_has_the_numbers, names_are_chosen_by_globs,
-     thousands_of_rows_come_in_pages, hostile_names_do_no_harm,
+     thousands_of_rows_come_in_pages, hostile_names_do_no_harm, names_are_harmless_in_every_output,
      bent_segments_give_one_line_and_4])

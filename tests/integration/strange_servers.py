@@ -14,8 +14,8 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from agent_client import CHANNEL, M, grpc  # noqa: E402
-from console import finish, run, scratch, start, weir  # noqa: E402
+from agent_client import CHANNEL, Agent, M, grpc  # noqa: E402
+from console import HOSTILE, Host, finish, is_harmless, run, scratch, start, weir  # noqa: E402
 
 count = 0
 
@@ -209,9 +209,64 @@ def lines_of_every_sort_are_written_safely():
                         "unix:" + server.path)
         result = finish(process)
         assert result.code == 6 and len(result.out.splitlines()) in (4, 5), result
-        assert all(c >= " " or c == "\n" for c in result.out + result.err), result
+        assert is_harmless(result.out + result.err), result
         assert result.err.count("nothing of that name yet") == 1, result
     server.close()
+
+
+def spoil(message, also_numbers):
+    """Makes every text in a message hostile but those by which the console finds its columns."""
+    for field, value in message.ListFields():
+        if field.message_type:
+            for part in value if field.label == field.LABEL_REPEATED else (value,):
+                spoil(part, also_numbers)
+        elif field.type == field.TYPE_STRING and field.name not in ("field", "json"):
+            if field.label == field.LABEL_REPEATED:
+                value[:] = [HOSTILE + text for text in value]
+            else:
+                setattr(message, field.name, HOSTILE + value)
+    if also_numbers and message.DESCRIPTOR.name == "Value":
+        message.text = HOSTILE
+    return message
+
+
+def no_text_of_a_server_steers_a_terminal():
+    """A real exporter's answers with every text spoiled, then with a text in place of each number, too."""
+    host = Host("--channel", "moves:2", "--channel", "calm:0", "--semaphore", "slots:1", "--task", "worker")
+    host.command("send", "moves", 2)
+    host.command("reject", "moves", 1)
+    agent = Agent(host.path(".sock"))
+    for also_numbers in (False, True):
+        def answers(method, request, also_numbers=also_numbers):
+            for answer in method(M[request.__class__.__name__].FromString(request.SerializeToString()), timeout=20):
+                yield spoil(answer, also_numbers).SerializeToString()
+
+        def describe(request, context, also_numbers=also_numbers):
+            return spoil(agent.describe(M["DescribeRequest"]()), also_numbers).SerializeToString()
+
+        def stream(name, request):
+            return lambda data, context: answers(getattr(agent, name), M[request].FromString(data))
+        server = Strange(Describe=describe, Snapshot=stream("snapshot", "SnapshotRequest"),
+                         Watch=stream("watch", "WatchRequest"), History=stream("history", "HistoryRequest"),
+                         Subscribe=stream("subscribe", "SubscribeRequest"))
+        target = "unix:" + server.path
+        for form in ("human", "csv", "json", "ndjson"):
+            weir("snapshot", target, "-o", form)
+            weir("subscribe", "+/#", "-C", 9, "-i", 0.1, "-o", form, "-t", target)
+        for form in ("human", "json"):
+            result = finish(start("doctor", target, "--for", 2, "-o", form))
+            assert result.code in (0, 1) and "[2J" in result.out, result
+            assert is_harmless(result.out + result.err), result
+        before, after = (os.path.join(scratch, "%s%d.weirrec" % (name, also_numbers)) for name in ("a", "b"))
+        for path in (before, after):
+            assert "?[2J" in weir("record", target, "-o", path, "--for", 2).out
+        host.command("send", "calm", 9)
+        weir("diff", before, target, "-o", "human")
+        weir("diff", before, after, "-o", "json")
+        weir("snapshot", before)
+        server.close()
+    agent.close()
+    host.kill()
 
 
 def stream_that_stops_or_ends_early_is_told():
@@ -285,7 +340,7 @@ run([silence_ends_within_its_deadline, nonsense_is_told_from_a_server,
      endless_settings_and_pings_do_not_hang_it, another_protocol_is_4,
      status_of_a_refusal_is_the_exit_code, method_that_is_not_there_is_4,
      numbers_and_names_of_every_sort_are_written_safely, lines_of_every_sort_are_written_safely,
-     stream_that_stops_or_ends_early_is_told, huge_message_is_refused_unread,
+     no_text_of_a_server_steers_a_terminal, stream_that_stops_or_ends_early_is_told, huge_message_is_refused_unread,
      snapshot_without_an_end_is_given_up, slow_reader_is_not_flooded])
 atexit._run_exitfuncs()
 os._exit(0)  # daemon threads may wait for ever

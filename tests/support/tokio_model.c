@@ -2,7 +2,7 @@
 /* What the console has. */
 #include "tokio_model.h"
 
-#include "session/rpc.h"
+#include "segment/text.h"
 
 #include "tokio/console.pb-c.h"
 
@@ -127,7 +127,7 @@ void tokio_model_finish(struct tokio_model *model)
 
 static void model_text(char *to, size_t room, const char *text)
 {
-    HOLD(wi_rpc_is_utf8(text));
+    HOLD(wi_text_is_utf8(text));
     snprintf(to, room, "%s", text);
 }
 
@@ -166,7 +166,7 @@ static void model_location(char *to, size_t room, const Tokio__Console__Location
     to[0] = '\0';
     if (location) {
         HOLD(location->file[0] || location->module_path[0]); /* "" ends the task's view */
-        HOLD(wi_rpc_is_utf8(location->file));
+        HOLD(wi_text_is_utf8(location->file));
         if (location->line) {
             snprintf(to, room, "%s:%" PRIu32, location->file, location->line);
         } else {
@@ -181,7 +181,7 @@ static void model_field(const struct tokio_model *model, const Tokio__Console__F
 {
     HOLD(field);
     HOLD(field->name_case == TOKIO__CONSOLE__FIELD__NAME_STR_NAME);
-    HOLD(wi_rpc_is_utf8(field->str_name) && field->str_name[0]);
+    HOLD(wi_text_is_utf8(field->str_name) && field->str_name[0]);
     model_metadata_is_known(model, field->metadata_id);
     switch (field->value_case) {
     case TOKIO__CONSOLE__FIELD__VALUE_DEBUG_VAL:
@@ -214,7 +214,7 @@ static void model_attributes(const struct tokio_model *model, struct tokio_item 
     for (size_t i = 0; i < n; i++) {
         char value[136];
         model_field(model, attributes[i]->field, value, sizeof(value));
-        HOLD(wi_rpc_is_utf8(attributes[i]->unit));
+        HOLD(wi_text_is_utf8(attributes[i]->unit));
         length += (size_t)snprintf(all + length, sizeof(all) - length, "%s=%s%s ",
                                    attributes[i]->field->str_name, value, attributes[i]->unit);
         HOLD(length < sizeof(all));

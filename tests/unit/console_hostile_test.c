@@ -3,6 +3,8 @@
 /* Whatever a server may say, on a screen of any size: it is drawn, or left out. */
 #include "scene.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -23,11 +25,16 @@ static void a_hostile_name_does_no_harm(void **state)
     (void)state;
     process_set(1e6, 0);
     channel_set("a\033[2J\r\n\x9b\xe2\x80\xae\xff z", 1, 0);
+    channel_set(
+        "b\xe2\x81\xa6\xd8\x9c\xe2\x80\x8b\xc2\xad\xe2\x80\xa8\xef\xb8\x8f\xf3\xa0\x81\x81 z", 1,
+        0);
     screen_show(&screen, 24, 80);
     for (int i = 0; i < 24 * 80; i++) {
         uint32_t ch = screen.grid.cells[i].ch;
         assert_true(ch >= 0x20 && ch != 0x7f && !(ch >= 0x80 && ch < 0xa0) && ch != 0x202e);
+        assert_true(ch == 0 || !wi_text_is_unsafe(ch));
     }
+    assert_non_null(strstr(line_text(screen.layout.section[0].row + 2), "b??????? z"));
     assert_non_null(
         strstr(line_text(screen.layout.section[0].row + 1), "a?[2J??\xef\xbf\xbd?\xef\xbf\xbd z"));
 }

@@ -178,22 +178,6 @@ static void messages_are_percent_encoded(void **state)
     assert_int_equal(wi_rpc_message_write("\n\n", text, 6), 3);
 }
 
-static void utf8_is_told_from_other_bytes(void **state)
-{
-    (void)state;
-    assert_true(wi_rpc_is_utf8(""));
-    assert_true(wi_rpc_is_utf8("a\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80"));
-    assert_true(wi_rpc_is_utf8("\xf4\x8f\xbf\xbf"));
-    assert_false(wi_rpc_is_utf8("\x80"));
-    assert_false(wi_rpc_is_utf8("\xc3"));
-    assert_false(wi_rpc_is_utf8("\xc0\xaf"));
-    assert_false(wi_rpc_is_utf8("\xe0\x80\x80"));
-    assert_false(wi_rpc_is_utf8("\xed\xa0\x80"));
-    assert_false(wi_rpc_is_utf8("\xf4\x90\x80\x80"));
-    assert_false(wi_rpc_is_utf8("\xff"));
-    assert_false(wi_rpc_is_utf8("\xf0\x9f\x98"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,7 +188,6 @@ int main(void)
         cmocka_unit_test(headers_have_a_limit),
         cmocka_unit_test(timeouts_are_read_in_all_units),
         cmocka_unit_test(messages_are_percent_encoded),
-        cmocka_unit_test(utf8_is_told_from_other_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,8 @@ extern "C" {
 #define WEIR_VERSION "0.1.0"
 
 /* Longest name, in bytes, without the terminator. Longer ones are cut at a whole character;
- * control characters and bytes that are not UTF-8 become '?'. */
+ * characters that control a terminal, turn the direction of text or cannot be seen become '?', as do
+ * bytes that are not UTF-8. */
 #define WEIR_NAME_MAX 127
 
 /* What a call came to. The numbers are ABI: append only. */

@@ -3,6 +3,7 @@
 #include "encode/attribute.h"
 
 #include "encode/pack.h"
+#include "segment/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,14 +108,7 @@ const char *wi_attribute_source(enum wi_kind kind, const struct wi_row *row)
 
 void wi_attribute_text(struct wi_buffer *buffer, unsigned field, const char *text)
 {
-    size_t n = strnlen(text, ATTRIBUTE_TEXT_MAX + 1);
-    if (n > ATTRIBUTE_TEXT_MAX) {
-        n = ATTRIBUTE_TEXT_MAX;
-        while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) {
-            n--;
-        }
-    }
-    wi_pack_bytes_always(buffer, field, text, n);
+    wi_pack_bytes_always(buffer, field, text, wi_text_cut(text, ATTRIBUTE_TEXT_MAX));
 }
 
 static void attribute_end_field(struct wi_buffer *buffer, enum wi_tokio_meta meta, size_t mark)

@@ -7,13 +7,15 @@
  */
 #include "encode/topic.h"
 
+#include "segment/text.h"
+
 #include <string.h>
 
 /* The bytes of the character at `at`: one and its continuations. */
 static size_t glob_character(const char *at, const char *end)
 {
     size_t n = 1;
-    while (at + n < end && ((unsigned char)at[n] & 0xC0) == 0x80) {
+    while (at + n < end && wi_text_continues(at[n])) {
         n++;
     }
     return n;
@@ -39,7 +41,7 @@ static const char *glob_fit(const char *piece, size_t length, const char *text, 
 
 static bool glob_is_inside_character(const char *at, const char *end)
 {
-    return at < end && ((unsigned char)*at & 0xC0) == 0x80;
+    return at < end && wi_text_continues(*at);
 }
 
 static bool glob_ends_with(const char *piece, size_t length, const char *text, const char *end)

@@ -3,11 +3,12 @@
  * Topics. A topic is cut into DOMAIN, KIND, FIELD and the rest, each of which is a word of a known
  * list or a wildcard, so that matching a row is two bits and a comparison of names. Only the domain
  * and the NAME may hold slashes. What is asked for may come from a peer: it is never trusted to be
- * short, printable or UTF-8, and is shown in errors with its unprintable bytes as '?'.
+ * short, printable or UTF-8, and is shown in errors as harmless text.
  */
 #include "encode/topic.h"
 
 #include "segment/file.h"
+#include "segment/text.h"
 #include "segment/word.h"
 
 #include <stdio.h>
@@ -99,14 +100,16 @@ static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-/* Makes a part fit to be shown: short, printable ASCII. */
+/* Makes a part fit to be shown: short, and harmless text. */
 static const char *topic_show(struct topic_part part, char ret_text[TOPIC_SHOWN_MAX + 4])
 {
-    size_t n = part.length < TOPIC_SHOWN_MAX ? part.length : TOPIC_SHOWN_MAX;
-    for (size_t i = 0; i < n; i++) {
-        ret_text[i] = part.at[i] >= ' ' && part.at[i] <= '~' ? part.at[i] : '?';
-    }
-    memcpy(ret_text + n, part.length > n ? "..." : "", part.length > n ? 4 : 1);
+    char start[TOPIC_SHOWN_MAX + 1];
+    size_t n = part.length < TOPIC_SHOWN_MAX ? part.length : wi_text_cut(part.at, TOPIC_SHOWN_MAX);
+    memcpy(start, part.at, n);
+    start[n] = '\0';
+    n = wi_text_clean(start, ret_text, TOPIC_SHOWN_MAX + 1);
+    memcpy(ret_text + n, part.length > TOPIC_SHOWN_MAX ? "..." : "",
+           part.length > TOPIC_SHOWN_MAX ? 4 : 1);
     return ret_text;
 }
 

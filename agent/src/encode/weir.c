@@ -3,6 +3,7 @@
 #include "encode/weir.h"
 
 #include "encode/pack.h"
+#include "segment/text.h"
 
 #include <string.h>
 
@@ -19,19 +20,6 @@
 _Static_assert(WI_ROW_ROOM >= (size_t)WI_MAX_METRICS * (WEIR_TEXT_MAX + 640) +
                                   WEIR_HISTOGRAMS_MAX * WEIR_HISTOGRAM_ROOM,
                "a row or its lines fit");
-
-/* Cuts a text at a whole character. */
-static size_t weir_text_length(const char *text)
-{
-    size_t n = strnlen(text, WEIR_TEXT_MAX + 1);
-    if (n > WEIR_TEXT_MAX) {
-        n = WEIR_TEXT_MAX;
-        while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) {
-            n--;
-        }
-    }
-    return n;
-}
 
 void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_value *value)
 {
@@ -50,7 +38,7 @@ void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_val
         break;
     case WI_TEXT: {
         const char *text = value->u.text ? value->u.text : "";
-        wi_pack_bytes_always(buffer, 4, text, weir_text_length(text));
+        wi_pack_bytes_always(buffer, 4, text, wi_text_cut(text, WEIR_TEXT_MAX));
         break;
     }
     }
@@ -110,7 +98,7 @@ static void weir_row(struct wi_buffer *buffer, struct wi_process_view *view, enu
 {
     size_t mark = wi_pack_begin(buffer, 5);
     wi_pack_u64(buffer, 1, row->id);
-    size_t n_name = weir_text_length(row->name);
+    size_t n_name = wi_text_cut(row->name, WEIR_TEXT_MAX);
     if (n_name > 0) {
         wi_pack_bytes_always(buffer, 2, row->name, n_name);
     }

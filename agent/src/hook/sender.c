@@ -7,7 +7,7 @@
 #include "segment/kind.h"
 #include "segment/segment.h"
 
-#include "segment/file.h"
+#include "segment/text.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static void sender_label(struct weir_sender *sender, const char *label)
 {
     char clean[sizeof(sender->label)] = "";
     if (label) {
-        wi_text_clean(clean, sizeof(clean), label);
+        wi_text_clean(label, clean, sizeof(clean));
     }
     for (size_t i = 0; i < sizeof(clean); i++) {
         __atomic_store_n(&sender->label[i], clean[i], __ATOMIC_RELAXED);

@@ -5,7 +5,7 @@
  * cannot leave a wrong state behind.
  */
 #include "hook/thread.h"
-#include "segment/file.h"
+#include "segment/text.h"
 
 #include <string.h>
 
@@ -63,7 +63,7 @@ static void instance_open(struct weir_task *task, uint32_t kind, const char *lab
     struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, taken - 1);
     char clean[sizeof(instance->label)] = "";
     if (label) {
-        wi_text_clean(clean, sizeof(clean), label);
+        wi_text_clean(label, clean, sizeof(clean));
     }
     STORE(instance->self.block.state, WI_BLOCK_FREE);
     __atomic_fetch_add(&instance->self.block.generation, 1, __ATOMIC_ACQ_REL);

@@ -10,6 +10,7 @@
 #include "segment/environment.h"
 #include "segment/file.h"
 #include "segment/kind.h"
+#include "segment/text.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -81,7 +82,7 @@ struct wi_header *wi_early_owner(void)
 static bool early_copy(struct early_text *kept, const char *text)
 {
     char clean[WEIR_NAME_MAX + 1];
-    size_t length = wi_text_clean(clean, sizeof(clean), text);
+    size_t length = wi_text_clean(text, clean, sizeof(clean));
     if (length >= kept->room) {
         size_t room = (length + EARLY_TEXT_STEP) / EARLY_TEXT_STEP * EARLY_TEXT_STEP;
         char *fresh = wi_index_take(room);

@@ -59,10 +59,6 @@ ssize_t wi_file_read(const char *path, char *ret_text, size_t room);
  * reaped. pid 0: self. */
 uint64_t wi_file_start_ticks(uint32_t pid);
 
-/* Copies a text into room bytes: cut at a whole character, control characters and what is not UTF-8
- * as '?'. Returns its length. */
-size_t wi_text_clean(char *ret_text, size_t room, const char *text);
-
 /* Writes a line into an error, which may be NULL. */
 __attribute__((format(printf, 2, 3))) void wi_error_set(struct weir_error *ret_error,
                                                         const char *format, ...);

@@ -11,6 +11,7 @@
 #include "segment/file.h"
 #include "segment/layout.h"
 #include "segment/stem.h"
+#include "segment/text.h"
 #include "segment/wall.h"
 
 #include <dirent.h>
@@ -186,7 +187,7 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
     found.owner = wi_owner_here(&found.maker);
     found.opened_unix_nanos = header.opened_unix_nanos;
     header.name[WEIR_NAME_MAX] = '\0';
-    wi_text_clean(found.name, sizeof(found.name), header.name);
+    wi_text_clean(header.name, found.name, sizeof(found.name));
     found.state = wi_find_state(fd, &found.owner);
     if (wi_find_lives(&found)) {
         found.opened_unix_nanos = wi_wall_shifted(

@@ -7,6 +7,7 @@
 
 #include "segment/file.h"
 #include "segment/mapping.h"
+#include "segment/text.h"
 
 #include <string.h>
 
@@ -136,7 +137,7 @@ static uint32_t pool_take_units(unsigned class)
 uint32_t wi_segment_take_string(const char *text, uint8_t *ret_class)
 {
     char clean[WEIR_NAME_MAX + 1];
-    size_t length = wi_text_clean(clean, sizeof(clean), text);
+    size_t length = wi_text_clean(text, clean, sizeof(clean));
     *ret_class = pool_string_class(length);
     uint32_t unit = pool_take_units(*ret_class);
     for (size_t i = 0; unit && i <= length; i++) {

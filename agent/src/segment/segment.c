@@ -14,6 +14,7 @@
 #include "segment/find.h"
 #include "segment/mapping.h"
 #include "segment/stem.h"
+#include "segment/text.h"
 #include "segment/wall.h"
 
 #include <errno.h>
@@ -137,7 +138,7 @@ static void segment_request_read(struct segment_request *request,
     if (!name || !name[0]) {
         name = options->name && options->name[0] ? options->name : program_invocation_short_name;
     }
-    if (wi_text_clean(request->name, sizeof(request->name), name) == 0) {
+    if (wi_text_clean(name, request->name, sizeof(request->name)) == 0) {
         snprintf(request->name, sizeof(request->name), "server");
     }
     /* The name is one level of a topic, and topics use these three characters. */
@@ -203,7 +204,7 @@ static void segment_header_fill(struct wi_header *header, const struct segment_r
     header->reserved_bytes = reserved;
     header->used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
     memcpy(header->name, request->name, sizeof(header->name));
-    wi_text_clean(header->program, sizeof(header->program), request->program);
+    wi_text_clean(request->program, header->program, sizeof(header->program));
     snprintf(header->version, sizeof(header->version), "%s", WEIR_VERSION);
     wi_segment_own(header, request->start_ticks);
     header->magic = WI_MAGIC;

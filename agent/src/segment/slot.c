@@ -7,8 +7,8 @@
 
 #include "hook/thread.h"
 #include "segment/early.h"
-#include "segment/file.h"
 #include "segment/kind.h"
+#include "segment/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -156,7 +156,7 @@ uint32_t wi_slot_source(const char *file)
     }
     const char *slash = strrchr(file, '/');
     char clean[WEIR_NAME_MAX + 1];
-    size_t length = wi_text_clean(clean, sizeof(clean), slash ? slash + 1 : file);
+    size_t length = wi_text_clean(slash ? slash + 1 : file, clean, sizeof(clean));
     size_t i = 0;
     while (i < WI_N_SOURCES && wi_segment.sources[i].unit) {
         if (strcmp(wi_segment.sources[i].text, clean) == 0) {

@@ -8,6 +8,7 @@
 
 #include "encode/series.h"
 #include "encode/topic.h"
+#include "segment/text.h"
 #include "snapshot/history.h"
 
 #include "weir/v1/agent.pb-c.h"
@@ -170,7 +171,7 @@ static bool history_metrics(struct history_call *self, bool is_all, const char *
     self->metrics[self->n_metrics++] = metric;
     if (metric < 0 || !wi_history_has(self->kind, metric)) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no history of %s",
-                     wi_rpc_is_utf8(field) ? field : "this");
+                     wi_text_is_utf8(field) ? field : "this");
         return false;
     }
     return true;

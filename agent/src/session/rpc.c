@@ -79,30 +79,6 @@ bool wi_rpc_timeout_parse(const char *text, size_t n, uint64_t *ret_nanos)
     return true;
 }
 
-bool wi_rpc_is_utf8(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    while (*c) {
-        unsigned n_more = *c < 0x80 ? 0 : *c < 0xC2 ? 9 : *c < 0xE0 ? 1 : *c < 0xF0 ? 2 : 3;
-        if (n_more > 3 || *c > 0xF4) {
-            return false;
-        }
-        uint32_t point = n_more == 0 ? *c : *c & (0x3Fu >> n_more);
-        c++;
-        for (unsigned i = 0; i < n_more; i++, c++) {
-            if ((*c & 0xC0) != 0x80) {
-                return false;
-            }
-            point = point << 6 | (*c & 0x3Fu);
-        }
-        bool is_overlong = (n_more == 2 && point < 0x800) || (n_more == 3 && point < 0x10000);
-        if (is_overlong || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool wi_rpc_is_content_type(const char *text, size_t n)
 {
     static const char expected[] = "application/grpc";

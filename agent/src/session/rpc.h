@@ -43,9 +43,6 @@ size_t wi_rpc_message_write(const char *text, char *ret_text, size_t room);
 /* Reads 1 to 8 digits and a unit of H M S m u n; false for anything else. */
 bool wi_rpc_timeout_parse(const char *text, size_t n, uint64_t *ret_nanos);
 
-/* Whether a text is UTF-8: what a peer gives is given back in messages, which must be. */
-bool wi_rpc_is_utf8(const char *text);
-
 /* Whether a content-type is application/grpc, alone or followed by + or ;. */
 bool wi_rpc_is_content_type(const char *text, size_t n);
 

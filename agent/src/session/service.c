@@ -7,6 +7,7 @@
 
 #include "encode/pack.h"
 #include "encode/weir.h"
+#include "segment/text.h"
 #include "session/health.h"
 #include "session/history_call.h"
 #include "session/tokio.h"
@@ -385,7 +386,7 @@ static bool service_topics(struct service_call *self, char **texts, size_t n_tex
     const char *domain = wi_process_view_facts(self->view)->name;
     for (size_t i = 0; i < n_texts; i++) {
         struct weir_error error = {""};
-        if (!wi_rpc_is_utf8(texts[i])) {
+        if (!wi_text_is_utf8(texts[i])) {
             wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "a topic is not UTF-8");
             return false;
         }

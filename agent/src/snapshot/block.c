@@ -5,7 +5,7 @@
  */
 #include "snapshot/collect.h"
 
-#include "segment/file.h"
+#include "segment/text.h"
 
 #include <string.h>
 
@@ -151,7 +151,7 @@ void wi_collect_label(const struct wi_collection *collection, enum wi_table_id t
         text[n] = __atomic_load_n(&at[n], __ATOMIC_RELAXED);
     } while (text[n] && ++n < most);
     text[n] = '\0';
-    wi_text_clean(ret_text, room, text);
+    wi_text_clean(text, ret_text, room);
 }
 
 bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,

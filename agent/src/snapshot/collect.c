@@ -6,6 +6,7 @@
 #include "snapshot/collect.h"
 
 #include "segment/file.h"
+#include "segment/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -383,6 +384,6 @@ enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, 
                                    : WEIR_OK;
         }
     }
-    wi_text_clean(ret_text, room, text);
+    wi_text_clean(text, ret_text, room);
     return WEIR_OK;
 }

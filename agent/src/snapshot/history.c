@@ -4,6 +4,7 @@
 
 #include "segment/file.h"
 #include "segment/layout.h"
+#include "segment/text.h"
 #include "snapshot/metric.h"
 
 #include <errno.h>
@@ -83,7 +84,7 @@ static void history_clean_track(struct wi_history_track *track)
     char name[sizeof(track->name)];
     memcpy(name, track->name, sizeof(name));
     name[sizeof(name) - 1] = '\0';
-    wi_text_clean(track->name, sizeof(track->name), name);
+    wi_text_clean(name, track->name, sizeof(track->name));
     if (track->since_nanos != track->since_nanos_end || track->slot >= WI_MAX_SLOTS ||
         track->kind >= WI_N_KINDS || !wi_kind_has_slots(track->kind)) {
         memset(track, 0, sizeof(*track));

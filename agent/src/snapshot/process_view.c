@@ -7,6 +7,7 @@
 #include "snapshot/state.h"
 
 #include "segment/file.h"
+#include "segment/text.h"
 #include "segment/wall.h"
 
 #include <inttypes.h>
@@ -41,13 +42,13 @@ static enum weir_status view_create(struct wi_source *taken_source,
     char text[WI_PROGRAM_MAX];
     memcpy(text, header->name, sizeof(header->name));
     text[WEIR_NAME_MAX] = '\0';
-    wi_text_clean(view->facts.name, sizeof(view->facts.name), text);
+    wi_text_clean(text, view->facts.name, sizeof(view->facts.name));
     memcpy(text, header->program, sizeof(text));
     text[sizeof(text) - 1] = '\0';
-    wi_text_clean(view->facts.program, sizeof(view->facts.program), text);
+    wi_text_clean(text, view->facts.program, sizeof(view->facts.program));
     memcpy(text, header->version, sizeof(header->version));
     text[sizeof(header->version) - 1] = '\0';
-    wi_text_clean(view->facts.version, sizeof(view->facts.version), text);
+    wi_text_clean(text, view->facts.version, sizeof(view->facts.version));
     snprintf(view->facts.path, sizeof(view->facts.path), "%s", wi_source_path(taken_source));
     struct wi_owner owner = wi_source_owner(taken_source);
     view->facts.is_seen = owner.pid != 0;

@@ -110,7 +110,7 @@ static bool parse_escape(struct document_parse *parse, char **to)
         if (!parse_point(parse, &point)) {
             return false;
         }
-        *to += wc_text_put(point, *to); /* never more bytes than its escape takes */
+        *to += wi_text_put(point, *to); /* never more bytes than its escape takes */
         return true;
     }
     const char *found = letter ? strchr(letters, letter) : NULL;

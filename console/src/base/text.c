@@ -1,114 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* Decodes UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. */
 #include "base/text.h"
 
-#include <string.h>
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
 #include <wchar.h>
-
-/* The length of the character at `bytes`, 0 when it is none; ret_point when it is one. */
-static size_t text_decode(const unsigned char *bytes, uint32_t *ret_point)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = bytes[0];
-    size_t n = first < 0x80             ? 1
-               : (first & 0xe0) == 0xc0 ? 2
-               : (first & 0xf0) == 0xe0 ? 3
-               : (first & 0xf8) == 0xf0 ? 4
-                                        : 0;
-    if (n <= 1) {
-        *ret_point = first;
-        return n;
-    }
-    uint32_t point = first & (0x7fU >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        point = point << 6 | (bytes[i] & 0x3fU);
-    }
-    if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
-        return 0;
-    }
-    *ret_point = point;
-    return n;
-}
-
-uint32_t wc_text_take(const char **text)
-{
-    uint32_t point = 0;
-    size_t n = text_decode((const unsigned char *)*text, &point);
-    *text += n ? n : 1;
-    return n ? point : WC_TEXT_INVALID;
-}
-
-size_t wc_text_put(uint32_t point, char ret_bytes[4])
-{
-    if (point < 0x80) {
-        ret_bytes[0] = (char)point;
-        return 1;
-    }
-    size_t n = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--) {
-        ret_bytes[i] = (char)(0x80 | (point & 0x3f));
-        point >>= 6;
-    }
-    ret_bytes[0] = (char)((0xf00U >> n) | point);
-    return n;
-}
-
-/* Default_Ignorable_Code_Point of Unicode 15 (DerivedCoreProperties.txt) with the controls, the line
- * and paragraph separators and the interlinear marks; in order. */
-static const struct text_range {
-    uint32_t first, last;
-} unsafe[] = {
-    {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
-    {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
-    {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
-    {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
-};
-
-bool wc_text_is_unsafe(uint32_t point)
-{
-    for (size_t i = 0; i < sizeof(unsafe) / sizeof(unsafe[0]) && point >= unsafe[i].first; i++) {
-        if (point <= unsafe[i].last) {
-            return true;
-        }
-    }
-    return false;
-}
 
 bool wc_text_is_mark(uint32_t point)
 {
-    return point >= 0x300 && !wc_text_is_unsafe(point) && wcwidth((wchar_t)point) == 0;
+    return point >= 0x300 && !wi_text_is_unsafe(point) && wcwidth((wchar_t)point) == 0;
 }
 
 size_t wc_text_clean(const char *text, char *ret_text, size_t room)
 {
-    size_t length = 0;
-    while (*text && room > 0) {
-        char bytes[4];
-        uint32_t point = wc_text_take(&text);
-        bool is_bad = point == WC_TEXT_INVALID || wc_text_is_unsafe(point) ||
-                      (length == 0 && wc_text_is_mark(point));
-        size_t n = wc_text_put(is_bad ? '?' : point, bytes);
-        if (length + n >= room) {
-            break;
-        }
-        memcpy(ret_text + length, bytes, n);
-        length += n;
+    const char *rest = text;
+    if (room > 1 && *text && wc_text_is_mark(wi_text_take(&rest))) {
+        *ret_text = '?';
+        return 1 + wi_text_clean(rest, ret_text + 1, room - 1);
     }
-    if (room > 0) {
-        ret_text[length] = '\0';
+    return wi_text_clean(text, ret_text, room);
+}
+
+void wc_text_print(FILE *out, const char *format, ...)
+{
+    char *text;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        wc_give_up();
     }
-    return length;
+    wc_text_clean(text, text, (size_t)length + 1);
+    fputs(text, out);
+    free(text);
 }
 
 size_t wc_text_width(const char *text)
 {
     size_t width = 0;
     while (*text) {
-        uint32_t point = wc_text_take(&text);
-        int columns = point == WC_TEXT_INVALID ? 1 : wcwidth((wchar_t)point);
+        uint32_t point = wi_text_take(&text);
+        int columns = point == WI_TEXT_INVALID ? 1 : wcwidth((wchar_t)point);
         /* Without a UTF-8 locale wcwidth knows nothing: count the character as one column. */
         width += columns < 0 ? 1 : (size_t)columns;
     }

@@ -279,7 +279,7 @@ static void diff_print_input(const char *letter, const struct wc_diff_input *inp
 {
     char when[WC_VALUE_TEXT];
     wc_value_write_time(input->unix_nanos, when);
-    printf("%s  %s: %s", letter, input->source, input->name);
+    wc_text_print(stdout, "%s  %s: %s", letter, input->source, input->name);
     if (input->pid) { /* a Tokio server tells none */
         printf(" (pid %u)", input->pid);
     }

@@ -285,8 +285,9 @@ static void doctor_print_finding(const struct doctor *doctor, const Weir__V1__Ro
     } parts[] = {{"evidence", "          seen: "},
                  {"estimate", "          estimate: "},
                  {"action", "          do: "}};
-    char caption[16];
-    snprintf(caption, sizeof(caption), "%-9.9s ", doctor_text(doctor, row, "severity"));
+    char severity[10], caption[16];
+    wc_text_clean(doctor_text(doctor, row, "severity"), severity, sizeof(severity));
+    snprintf(caption, sizeof(caption), "%-9s ", severity);
     doctor_print_wrapped(caption, doctor_text(doctor, row, "text"));
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         const char *text = doctor_text(doctor, row, parts[i].field);
@@ -299,18 +300,17 @@ static void doctor_print_finding(const struct doctor *doctor, const Weir__V1__Ro
 /* game[4821] running, up 34s, RSS 52.1 MB, +1.25 MB/s over 33s; seen for 33s, by its history */
 static void doctor_print_head(const struct doctor *doctor, double left)
 {
-    char name[sizeof(doctor->target.name)], state[32], text[WC_FORMAT_SIZE];
+    char text[WC_FORMAT_SIZE];
+    const char *state = doctor->update->state;
     const struct wc_target *target = wc_link_target(doctor->link);
     struct wc_value uptime = doctor_single(doctor, DOCTOR_PROCESS, "uptime");
     struct wc_value anon = doctor_single(doctor, DOCTOR_PROCESS, "anon");
-    wc_text_clean(target->name, name, sizeof(name));
-    wc_text_clean(doctor->update->state, state, sizeof(state));
     if (target->pid) {
-        printf("%s[%u] %s", name, target->pid, state);
+        wc_text_print(stdout, "%s[%u] %s", target->name, target->pid, state);
     } else { /* of another runtime: it is known by where it is reached */
         char place[WI_PATH_MAX + 16];
         wc_target_place(target, place, sizeof(place));
-        printf("%s %s, %s", name, place, state);
+        wc_text_print(stdout, "%s %s, %s", target->name, place, state);
     }
     if (uptime.type != WC_ABSENT) {
         wc_format_uptime(text, wc_value_number(&uptime));

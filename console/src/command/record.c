@@ -3,6 +3,7 @@
  * `weir record`: what a screen could see of a process, all of it, look by look into a file. It is one
  * more console for the process, and no more.
  */
+#include "base/text.h"
 #include "command/command.h"
 #include "command/lints.h"
 #include "command/report.h"
@@ -445,9 +446,9 @@ static void record_report(const struct recording *recording)
     double size = (double)wc_writer_bytes(recording->writer);
     wc_format_bytes(bytes, size);
     unsigned long long looks = wc_writer_looks(recording->writer);
-    printf("recorded %.0f s of %s into %s: %llu look%s, %s", seconds,
-           record_whom(recording, whom, sizeof(whom)), recording->path, looks,
-           looks == 1 ? "" : "s", bytes);
+    wc_text_print(stdout, "recorded %.0f s of %s into %s: %llu look%s, %s", seconds,
+                  record_whom(recording, whom, sizeof(whom)), recording->path, looks,
+                  looks == 1 ? "" : "s", bytes);
     if (seconds >= 5) {
         wc_format_bytes(hourly, size / seconds * 3600);
         printf(", %s an hour", hourly);

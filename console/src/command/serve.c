@@ -9,6 +9,7 @@
 #include "command/report.h"
 
 #include "segment/file.h"
+#include "segment/text.h"
 #include "wire/exporter.h"
 #include "wire/listener.h"
 #include "wire/process_registry.h"
@@ -61,7 +62,7 @@ static void serve_log(void *context, const char *line)
 {
     char text[512];
     (void)context;
-    wi_text_clean(text, sizeof(text), line);
+    wi_text_clean(line, text, sizeof(text));
     fprintf(stderr, "%s\n", text);
 }
 

@@ -307,13 +307,12 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
                                   FILE *out)
 {
     const struct wc_target *target = wc_link_target(link);
-    char name[sizeof(target->name)], place[WI_PATH_MAX + 16];
-    wc_text_clean(target->name, name, sizeof(name));
+    char place[WI_PATH_MAX + 16];
     if (target->pid) {
-        fprintf(out, "%s[%u] %s", name, target->pid, wi_state_name(target->state));
+        wc_text_print(out, "%s[%u] %s", target->name, target->pid, wi_state_name(target->state));
     } else { /* of another runtime: it is known by where it is reached */
         wc_target_place(target, place, sizeof(place));
-        fprintf(out, "%s %s", name, place);
+        wc_text_print(out, "%s %s", target->name, place);
     }
     struct wc_value uptime = summary_of_process(link, pages, "uptime");
     struct wc_value rss = summary_of_process(link, pages, "rss");
@@ -328,8 +327,8 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
         char room[WC_VALUE_TEXT];
         struct wc_value source = summary_of_process(link, pages, "rejects_source");
         bool is_sum = source.type == WC_TEXT && strcmp(source.u.text, "counter") != 0;
-        fprintf(out, "  backpressure rejects %s%s", wc_value_plain(&rejects, room),
-                is_sum ? " (channels and semaphores)" : "");
+        wc_text_print(out, "  backpressure rejects %s%s", wc_value_plain(&rejects, room),
+                      is_sum ? " (channels and semaphores)" : "");
     }
     putc('\n', out);
 }

@@ -32,10 +32,10 @@ static void json_string(struct wc_json *json, const char *text)
     putc('"', json->out);
     while (*text) {
         const char *from = text;
-        uint32_t point = wc_text_take(&text);
+        uint32_t point = wi_text_take(&text);
         if (point == '"' || point == '\\') {
             fprintf(json->out, "\\%c", (char)point);
-        } else if (point == WC_TEXT_INVALID || wc_text_is_unsafe(point)) {
+        } else if (point == WI_TEXT_INVALID || wi_text_is_unsafe(point)) {
             json_escape(json, point);
         } else {
             fwrite(from, 1, (size_t)(text - from), json->out);

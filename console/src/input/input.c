@@ -316,17 +316,14 @@ static void prompt_key(struct wc_ui *ui, uint32_t key)
         return;
     case WC_KEY_BACKSPACE:
     case WC_CTRL('h'):
-        while (length > 0 && ((unsigned char)ui->typed[length - 1] & 0xc0) == 0x80) {
-            length--;
-        }
-        ui->typed[length > 0 ? length - 1 : 0] = '\0';
+        ui->typed[length > 0 ? wi_text_cut(ui->typed, length - 1) : 0] = '\0';
         return;
     default:
         break;
     }
     if (key >= ' ' && key < WC_KEY_FIRST && length + 4 < sizeof(ui->typed)) {
         char bytes[4];
-        size_t n = wc_text_put(key, bytes);
+        size_t n = wi_text_put(key, bytes);
         memcpy(ui->typed + length, bytes, n);
         ui->typed[length + n] = '\0';
     }

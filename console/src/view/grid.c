@@ -43,7 +43,7 @@ static uint32_t text_visible(uint32_t ch, bool has_letter, bool ascii, int *ret_
 {
     *ret_width = 1;
     if (ch < 0x80) {
-        return wc_text_is_unsafe(ch) ? REPLACEMENT : ch;
+        return wi_text_is_unsafe(ch) ? REPLACEMENT : ch;
     }
     if (ascii) {
         return ch == ELLIPSIS ? '~' : REPLACEMENT;
@@ -52,7 +52,7 @@ static uint32_t text_visible(uint32_t ch, bool has_letter, bool ascii, int *ret_
         *ret_width = 0;
         return ch;
     }
-    int width = wc_text_is_unsafe(ch) ? -1 : wcwidth((wchar_t)ch);
+    int width = wi_text_is_unsafe(ch) ? -1 : wcwidth((wchar_t)ch);
     if (width <= 0) {
         return REPLACEMENT;
     }
@@ -84,7 +84,7 @@ int wc_grid_width(const char *text, bool ascii)
     int sum = 0;
     for (bool has_letter = false; *text; has_letter = true) {
         int width;
-        text_visible(wc_text_take(&text), has_letter, ascii, &width);
+        text_visible(wi_text_take(&text), has_letter, ascii, &width);
         sum += width;
     }
     return sum;
@@ -96,7 +96,7 @@ void wc_grid_clean(char *to, size_t size, const char *text, bool ascii)
     while (*text && size > 0) {
         int width;
         char bytes[4];
-        size_t length = wc_text_put(text_visible(wc_text_take(&text), n > 0, ascii, &width), bytes);
+        size_t length = wi_text_put(text_visible(wi_text_take(&text), n > 0, ascii, &width), bytes);
         if (n + length >= size) {
             break;
         }
@@ -142,7 +142,7 @@ int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_styl
 
     while (*text) {
         int cell;
-        uint32_t ch = text_visible(wc_text_take(&text), used > 0, grid->ascii, &cell);
+        uint32_t ch = text_visible(wi_text_take(&text), used > 0, grid->ascii, &cell);
         if (used + cell > room) {
             break;
         }
@@ -172,8 +172,8 @@ int wc_grid_name(struct wc_grid *grid, int row, int col, int width, enum wc_styl
         return wc_grid_text(grid, row, col, width, style, text);
     }
     const char *rest = text, *next = text;
-    while (wc_grid_width(rest, grid->ascii) > tail || wc_text_is_mark(wc_text_take(&next))) {
-        (void)wc_text_take(&rest);
+    while (wc_grid_width(rest, grid->ascii) > tail || wc_text_is_mark(wi_text_take(&next))) {
+        (void)wi_text_take(&rest);
         next = rest;
     }
     tail = wc_grid_width(rest, grid->ascii);
@@ -213,7 +213,7 @@ void wc_grid_unflag(struct wc_grid *grid, int row, int col, int width, uint8_t f
 static size_t row_add(uint32_t ch, char *to, size_t size, size_t n)
 {
     char bytes[4];
-    size_t length = wc_text_put(ch, bytes);
+    size_t length = wi_text_put(ch, bytes);
     for (size_t i = 0; i < length; i++, n++) {
         if (n + 1 < size) {
             to[n] = bytes[i];
