@@ -6,7 +6,7 @@
  */
 #include "bench.h"
 #include "snapshot/history.h"
-#include "snapshot/process_view.h"
+#include "session/process_views.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 static struct weir_channel *channels[N_CHANNELS];
 static size_t n_channels;
-static struct wi_process_view *views[2]; /* that one writes */
+static struct wi_process_views views[2]; /* that one writes */
 static uint64_t now_nanos;
 
 static void die(const struct weir_error *error)
@@ -26,7 +26,7 @@ static void die(const struct weir_error *error)
     exit(1);
 }
 
-static void pass(struct wi_process_view *view, uint64_t n)
+static void pass(struct wi_process_views *view, uint64_t n)
 {
     struct weir_error error;
     for (uint64_t i = 0; i < n; i++) {
@@ -34,7 +34,7 @@ static void pass(struct wi_process_view *view, uint64_t n)
             (void)weir_channel_send(channels[c], 100);
         }
         now_nanos += SECOND;
-        if (wi_process_view_refresh(view, now_nanos, &error) != WEIR_OK) {
+        if (wi_process_views_refresh(view, view->first, now_nanos, &error) != WEIR_OK) {
             die(&error);
         }
     }
@@ -42,24 +42,35 @@ static void pass(struct wi_process_view *view, uint64_t n)
 
 static void run_without(uint64_t n)
 {
-    pass(views[0], n);
+    pass(&views[0], n);
 }
 
 static void run_with(uint64_t n)
 {
-    pass(views[1], n);
+    pass(&views[1], n);
+}
+
+static void open_view(struct wi_process_views *views)
+{
+    struct weir_error error;
+    struct wi_process_view *view;
+    wi_process_views_init(views, false);
+    if (wi_process_view_open_self(&view, &error) != WEIR_OK ||
+        wi_process_views_add(views, view) != WEIR_OK) {
+        die(&error);
+    }
 }
 
 static void run_first_look(uint64_t n)
 {
     struct weir_error error;
-    struct wi_process_view *late;
+    struct wi_process_views late;
     for (uint64_t i = 0; i < n; i++) {
-        if (wi_process_view_open_self(&late, &error) != WEIR_OK ||
-            wi_process_view_refresh(late, now_nanos + SECOND, &error) != WEIR_OK) {
+        open_view(&late);
+        if (wi_process_views_refresh(&late, late.first, now_nanos + SECOND, &error) != WEIR_OK) {
             die(&error);
         }
-        wi_process_view_close(late);
+        wi_process_views_finish(&late);
     }
 }
 
@@ -80,7 +91,7 @@ static void open_channels(size_t n)
 static void file_bytes(void)
 {
     const struct wi_value *value =
-        &wi_process_view_row(views[1], WI_AGENT, 0)->value[WI_AGENT_HISTORY_BYTES];
+        &wi_process_view_row(views[1].first->view, WI_AGENT, 0)->value[WI_AGENT_HISTORY_BYTES];
     bench_print_value("history_bytes_after_600_seconds", (double)value->u.u64, "bytes");
 }
 
@@ -94,15 +105,13 @@ int main(void)
         die(&error);
     }
     for (int i = 0; i < 2; i++) {
-        if (wi_process_view_open_self(&views[i], &error) != WEIR_OK) {
-            die(&error);
-        }
+        open_view(&views[i]);
     }
-    wi_process_view_record(views[1]);
+    wi_process_view_record(views[1].first->view);
     now_nanos = bench_now();
     open_channels(10);
-    pass(views[0], 1);
-    pass(views[1], 601);
+    pass(&views[0], 1);
+    pass(&views[1], 601);
     file_bytes();
     static const struct bench_case few[] = {
         {"second_of_10_channels", run_without, NULL, 0, 0, 0},
@@ -123,8 +132,8 @@ int main(void)
     bench_run(full, sizeof(full) / sizeof(full[0]), NULL, 60, 15);
     open_channels(N_CHANNELS);
     bench_run(many, sizeof(many) / sizeof(many[0]), NULL, 60, 15);
-    wi_process_view_close(views[1]);
-    wi_process_view_close(views[0]);
+    wi_process_views_finish(&views[1]);
+    wi_process_views_finish(&views[0]);
     weir_stop();
     return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading 100,000 channels: a refresh of the counts, and one that also moves rates, ages and history
+ * Reading 100,000 channels: a refresh of the counts, and one that also moves rates, ages, history and findings
  * on, as happens once a second.
  */
 #include "bench.h"
-#include "snapshot/process_view.h"
+#include "session/process_views.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -13,13 +13,13 @@
 #define N_CHANNELS 100000
 
 static struct weir_channel *channels[N_CHANNELS];
-static struct wi_process_view *view;
+static struct wi_process_views views;
 static uint64_t now_nanos;
 
 static void refresh(void)
 {
     struct weir_error error;
-    if (wi_process_view_refresh(view, now_nanos, &error) != WEIR_OK) {
+    if (wi_process_views_refresh(&views, views.first, now_nanos, &error) != WEIR_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         exit(1);
     }
@@ -61,7 +61,10 @@ int main(void)
             return 1;
         }
     }
-    if (wi_process_view_open_self(&view, &error) != WEIR_OK) {
+    struct wi_process_view *view;
+    wi_process_views_init(&views, false);
+    if (wi_process_view_open_self(&view, &error) != WEIR_OK ||
+        wi_process_views_add(&views, view) != WEIR_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 1;
     }
@@ -72,7 +75,7 @@ int main(void)
         {"read_100000_channels_with_rates", run_second, "read_100000_channels", 0, 0, 0},
     };
     bench_run(cases, sizeof(cases) / sizeof(cases[0]), NULL, 3, 15);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
     weir_stop();
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "fuzz.h"
 #include "segment/layout.h"
 #include "segment/segment.h"
+#include "session/process_views.h"
 #include "session/tokio.h"
 #include "snapshot/process_view.h"
 #include "tokio_model.h"
@@ -618,11 +619,14 @@ static void read_view(uint8_t habits)
 {
     struct weir_error error = {""};
     struct wi_process_view *view = NULL;
+    struct wi_process_views views;
+    wi_process_views_init(&views, false);
     enum weir_status status = wi_process_view_open_file(path, &view, &error);
     check_status(status, &error);
     if (status != WEIR_OK) {
         return;
     }
+    FUZZ_CHECK(wi_process_views_add(&views, view) == WEIR_OK);
     enum use what = (enum use)(habits / HABIT_USES % N_USES);
     bool is_each = habits & HABIT_EACH;
     bool is_exposed = what == USE_TEXT || what == USE_OPENMETRICS;
@@ -635,7 +639,7 @@ static void read_view(uint8_t habits)
     use_text(wi_process_view_facts(view)->program);
     use_text(wi_process_view_facts(view)->version);
     for (int i = 0; i < READINGS; i++) {
-        status = wi_process_view_refresh(view, (uint64_t)(i + 1) * SECOND, &error);
+        status = wi_process_views_refresh(&views, views.first, (uint64_t)(i + 1) * SECOND, &error);
         check_status(status, &error);
         use_rows(view);
         if (is_each || i == READINGS - 1) {
@@ -648,7 +652,7 @@ static void read_view(uint8_t habits)
     }
     watch_end(&watch);
     wi_tally_destroy(tally);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void lock_file(bool is_wanted)

@@ -3,7 +3,6 @@
  * linked as well, the real ones count. */
 #include "fake_view.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +40,7 @@ struct wi_process_view {
     void (*on_refresh)(struct wi_process_view *view, uint64_t now_nanos, void *context);
     void *on_refresh_context;
     const struct wi_history *history;
+    const struct wi_verdict *verdict;
     struct fake_row *
         *slot_indices[2]; /* of all with a handle, and of single tasks; by the low half of the id */
     size_t n_slot_indices[2];
@@ -446,14 +446,39 @@ struct wi_self *wi_process_view_self(struct wi_process_view *view)
     return &view->self;
 }
 
+bool wi_process_view_has_ticked(const struct wi_process_view *view)
+{
+    (void)view;
+    return false;
+}
+
+void wi_process_view_show(struct wi_process_view *view, const struct wi_verdict *verdict)
+{
+    view->verdict = verdict;
+}
+
+static size_t fake_n_warnings(const struct wi_process_view *view, enum wi_kind kind)
+{
+    return kind == WI_WARNING && view->verdict ? view->verdict->n_warnings : 0;
+}
+
 size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind kind)
 {
-    return view->n_rows[kind];
+    return view->n_rows[kind] + fake_n_warnings(view, kind);
 }
 
 const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enum wi_kind kind,
                                          size_t i)
 {
+    static struct wi_row warning;
+    size_t n_warnings = fake_n_warnings(view, kind);
+    if (i < n_warnings) {
+        memset(&warning, 0, sizeof(warning));
+        warning.id = i;
+        wi_warning_row(&view->verdict->warnings[i], &warning);
+        return &warning;
+    }
+    i -= n_warnings;
     return i < view->n_rows[kind] ? &view->rows[kind][i]->row : NULL;
 }
 
@@ -623,35 +648,4 @@ __attribute__((weak)) uint64_t wi_histogram_quantile(const struct weir_histogram
         }
     }
     return 0;
-}
-
-void wi_process_view_clear_warnings(struct wi_process_view *view)
-{
-    fake_view_clear(view, WI_WARNING);
-}
-
-enum weir_status wi_process_view_add_warning(struct wi_process_view *view,
-                                             const struct wi_warning *warning)
-{
-    struct wi_row *row = fake_view_add(view, WI_WARNING, warning->subject);
-    const char *const texts[] = {
-        [WI_WARNING_SEVERITY] = warning->severity, [WI_WARNING_SUBJECT] = warning->subject,
-        [WI_WARNING_TEXT] = warning->text,         [WI_WARNING_KIND] = warning->kind,
-        [WI_WARNING_EVIDENCE] = warning->evidence, [WI_WARNING_ESTIMATE] = warning->estimate,
-        [WI_WARNING_ACTION] = warning->action};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (texts[i]) {
-            fake_view_set_text(view, row, (int)i, texts[i]);
-        }
-    }
-    if (warning->has_row) {
-        fake_view_set_text(view, row, WI_WARNING_SUBJECT_KIND, wi_kind_name(warning->row_kind));
-        fake_view_set_u64(row, WI_WARNING_SUBJECT_ID, warning->row_id);
-    }
-    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
-        if (isfinite(warning->number[n])) {
-            fake_view_set_f64(row, WI_WARNING_FIRST_NUMBER + n, warning->number[n]);
-        }
-    }
-    return WEIR_OK;
 }

@@ -24,7 +24,11 @@ static int setup(void **state)
     view = fake_view_create("game");
     now = 100000 * SECOND;
     seed = 5;
-    return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
+    if (wi_finding_create(&finding) != WEIR_OK) {
+        return 1;
+    }
+    wi_process_view_show(view, wi_finding_verdict(finding));
+    return 0;
 }
 
 static int teardown(void **state)

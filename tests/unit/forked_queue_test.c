@@ -4,7 +4,7 @@
  * A queue from a process to workers that it has forked: depth cannot be known in one of them, and nobody is
  * told that it stalls or grows. */
 #include "child.h"
-#include "snapshot/process_view.h"
+#include "session/process_views.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -42,6 +42,7 @@ static int findings(bool is_counting, bool receives_itself, const char *wanted)
     int n = 0;
     char byte = 0;
     struct wi_process_view *view;
+    struct wi_process_views views;
     struct weir_channel_options options = WEIR_CHANNEL_INIT("pipe", WEIR_UNBOUNDED);
     CHECK(weir_start(NULL, &error) == WEIR_OK);
     queue = weir_channel_open(&options);
@@ -53,6 +54,8 @@ static int findings(bool is_counting, bool receives_itself, const char *wanted)
     close(to_worker[0]);
     CHECK(read(from_worker[0], &byte, 1) == 1);
     CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    wi_process_views_init(&views, false);
+    CHECK(wi_process_views_add(&views, view) == WEIR_OK);
     for (uint64_t second = 1; second <= 120; second++) {
         for (int i = 0; i < 100; i++) {
             weir_channel_send(queue, 1);
@@ -61,14 +64,14 @@ static int findings(bool is_counting, bool receives_itself, const char *wanted)
             weir_channel_receive(queue, 0, 1);
         }
         CHECK(write(to_worker[1], "x", 1) == 1);
-        CHECK(wi_process_view_refresh(view, second * SECOND, &error) == WEIR_OK);
+        CHECK(wi_process_views_refresh(&views, views.first, second * SECOND, &error) == WEIR_OK);
     }
     for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
         const struct wi_value *value = wi_process_view_row(view, WI_WARNING, i)->value;
         n += wanted ? strcmp(value[WI_WARNING_KIND].u.text, wanted) == 0
                     : strcmp(value[WI_WARNING_SEVERITY].u.text, "info") != 0;
     }
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
     close(to_worker[1]);
     CHECK(waitpid(worker, NULL, 0) == worker);
     return n;

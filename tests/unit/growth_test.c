@@ -30,7 +30,11 @@ static int setup(void **state)
     view = fake_view_create("game");
     now = 100000 * SECOND;
     seed = 11;
-    return wi_finding_create(&finding) == WEIR_OK ? 0 : 1;
+    if (wi_finding_create(&finding) != WEIR_OK) {
+        return 1;
+    }
+    wi_process_view_show(view, wi_finding_verdict(finding));
+    return 0;
 }
 
 static int teardown(void **state)
@@ -194,22 +198,22 @@ static void the_process_and_its_findings_tell_one_growth(void **state)
 {
     (void)state;
     struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
-    double slope, window;
-    assert_false(wi_finding_process_growth(finding, &slope, &window));
+    const struct wi_verdict *verdict = wi_finding_verdict(finding);
+    assert_false(verdict->growth.is_known);
     for (unsigned i = 0; i < 60; i++) {
         double depth = i < 20 ? 3 : 6000.0 * (i - 19);
         set_depth(moves, depth, 6000 * i, 200);
         set_memory(BASE + 208 * depth + 20000 * noise() * i);
         look();
         const struct wi_row *channel = found("channel_growing");
-        assert_int_equal(wi_finding_process_growth(finding, &slope, &window), i >= 2);
+        assert_int_equal(verdict->growth.is_known, i >= 2);
         if (channel) {
-            assert_near(number(channel, WI_WARNING_GROWTH), slope, 0);
-            assert_near(number(channel, WI_WARNING_WINDOW), window, 0);
+            assert_near(number(channel, WI_WARNING_GROWTH), verdict->growth.slope, 0);
+            assert_near(number(channel, WI_WARNING_WINDOW), verdict->growth.window, 0);
         }
     }
     assert_non_null(found("channel_growing"));
-    assert_near(number(found("memory_growing"), WI_WARNING_GROWTH), slope, 0);
+    assert_near(number(found("memory_growing"), WI_WARNING_GROWTH), verdict->growth.slope, 0);
 }
 
 static void a_bound_that_would_have_been_enough_is_named(void **state)
@@ -346,14 +350,14 @@ static void of_two_leaks_the_heavier_comes_first(void **state)
         set_memory(BASE + 28 * clicks + 4008 * images);
         look();
     }
-    const struct wi_row *first = wi_process_view_row(view, WI_WARNING, 0);
+    const struct wi_row first = *wi_process_view_row(view, WI_WARNING, 0);
     const struct wi_row *second = wi_process_view_row(view, WI_WARNING, 1);
-    assert_string_equal(text(first, WI_WARNING_KIND), "channel_growing");
+    assert_string_equal(text(&first, WI_WARNING_KIND), "channel_growing");
     assert_string_equal(text(second, WI_WARNING_KIND), "channel_growing");
-    assert_string_equal(text(first, WI_WARNING_SUBJECT), "images");
+    assert_string_equal(text(&first, WI_WARNING_SUBJECT), "images");
     assert_string_equal(text(second, WI_WARNING_SUBJECT), "clicks");
-    assert_string_equal(text(first, WI_WARNING_SEVERITY), text(second, WI_WARNING_SEVERITY));
-    assert_near(number(first, WI_WARNING_SHARE), 0.96, 0.03);
+    assert_string_equal(text(&first, WI_WARNING_SEVERITY), text(second, WI_WARNING_SEVERITY));
+    assert_near(number(&first, WI_WARNING_SHARE), 0.96, 0.03);
     assert_near(number(second, WI_WARNING_SHARE), 0.03, 0.01);
 }
 

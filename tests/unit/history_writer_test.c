@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The history in its file: who writes it, what goes wrong, what a late look takes from it. */
 #include "child.h"
+#include "finding/finding.h"
 #include "segment/find.h"
 #include "snapshot/history.h"
 #include "snapshot/process_view.h"
@@ -33,6 +34,14 @@ static uint64_t now;
 static void look(struct wi_process_view *at, uint64_t nanos)
 {
     CHECK(wi_process_view_refresh(at, nanos, &error) == WEIR_OK);
+}
+
+/* The same, with its findings. */
+static void look_and_judge(struct wi_process_view *at, struct wi_finding *finding, uint64_t nanos)
+{
+    wi_process_view_show(at, wi_finding_verdict(finding));
+    look(at, nanos);
+    wi_finding_update(finding, at);
 }
 
 static void step(uint64_t nanos)
@@ -577,12 +586,14 @@ static void knows_at_once(const char *dir)
         weir_counter_add(rejects, 3);
         step(SECOND);
     }
+    struct wi_finding *finding;
+    CHECK(wi_finding_create(&finding) == WEIR_OK);
     struct wi_process_view *late = open_other(dir);
     send(moves, 50);
     receive(moves, 20);
     weir_counter_add(rejects, 1);
     now += SECOND;
-    look(late, now);
+    look_and_judge(late, finding, now);
     const struct wi_row *row = wi_process_view_row(late, WI_CHANNEL, 0);
     /* By the test's own book: message 1,220 + 1 is in front. 100 were sent just before each second,
      * so that 1,220 had been sent at second 12 and a fifth, in the middle between 1,200 and 1,300. */
@@ -614,6 +625,7 @@ static void knows_at_once(const char *dir)
     }
     wi_process_view_close(late);
     wi_process_view_close(view);
+    wi_finding_destroy(finding);
 }
 
 CASE(who_comes_late_knows_rates_growth_and_ages_at_once, knows_at_once)
@@ -690,8 +702,10 @@ static void looks_at_the_dead(const char *dir)
     struct timespec clock;
     clock_gettime(CLOCK_MONOTONIC, &clock);
     now = (uint64_t)clock.tv_sec * SECOND;
+    struct wi_finding *finding;
+    CHECK(wi_finding_create(&finding) == WEIR_OK);
     view = open_other(dir);
-    look(view, now);
+    look_and_judge(view, finding, now);
     CHECK(wi_process_view_state(view) == WI_STATE_DEAD);
     static struct wi_history_row row;
     CHECK(wi_history_last(wi_process_view_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &row));
@@ -712,9 +726,11 @@ static void looks_at_the_dead(const char *dir)
         /* 100 of 200 have left: the 100th was sent in the tenth second of twenty. */
         CHECK(fabs(value_of(view, WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64 - 10) < 0.01);
         CHECK(strcmp(state_of(view), "left") == 0);
-        step(SECOND);
+        now += SECOND;
+        look_and_judge(view, finding, now);
     }
     wi_process_view_close(view);
+    wi_finding_destroy(finding);
 }
 
 static void a_dead_process_shows_its_last_facts(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of the process view: what is derived from counts, with time given. */
 #include "child.h"
+#include "session/process_views.h"
 #include "snapshot/memory.h"
 #include "snapshot/process_view.h"
 
@@ -14,14 +15,15 @@
 #define SECOND UINT64_C(1000000000)
 
 static struct weir_error error;
+static struct wi_process_views views;
 static struct wi_process_view *view;
 static uint64_t now;
 
-/* Time moves by so many nanoseconds, and the process view looks again. */
+/* Time moves by so many nanoseconds, and the process view and its findings look again. */
 static void step(uint64_t nanos)
 {
     now += nanos;
-    CHECK(wi_process_view_refresh(view, now, &error) == WEIR_OK);
+    CHECK(wi_process_views_refresh(&views, views.first, now, &error) == WEIR_OK);
 }
 
 static void start(void)
@@ -29,6 +31,8 @@ static void start(void)
     now = 1000 * SECOND;
     CHECK(weir_start(NULL, &error) == WEIR_OK);
     CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    wi_process_views_init(&views, false);
+    CHECK(wi_process_views_add(&views, view) == WEIR_OK);
 }
 
 static const struct wi_value *value(enum wi_kind kind, int metric)
@@ -106,7 +110,7 @@ static void shows_a_channel(const char *dir)
     step(1000);
     CHECK(value(WI_CHANNEL, WI_CHANNEL_CAPACITY)->type == WI_ABSENT);
     CHECK(value(WI_CHANNEL, WI_CHANNEL_FILL)->type == WI_ABSENT);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void a_channel_is_shown_as_it_is(void **state)
@@ -147,7 +151,7 @@ static void counts_a_reject_once(const char *dir)
     CHECK(u64(WI_COUNTER, WI_COUNTER_VALUE) == 4);
     CHECK(u64(WI_PROCESS, WI_PROCESS_REJECTS) == 4);
     CHECK(strcmp(value(WI_PROCESS, WI_PROCESS_REJECTS_SOURCE)->u.text, "counter") == 0);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void a_refusal_is_counted_once_and_permits_add_up(void **state)
@@ -178,7 +182,7 @@ static void starts_without_permits(const char *dir)
     CHECK(u64(WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE) == 0);
     CHECK(is_near(WI_SEMAPHORE, WI_SEMAPHORE_EXHAUSTED_SECONDS, 0));
     CHECK(wi_process_view_count(view, WI_WARNING) == 0);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void a_semaphore_may_start_without_permits(void **state)
@@ -213,7 +217,7 @@ static void adds_up_whatever_happens(const char *dir)
     send(channel, 5, 1);
     step(SECOND);
     CHECK(u64(WI_CHANNEL, WI_CHANNEL_DEPTH) == 2 && adds_up());
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void sent_less_received_less_discarded_is_the_depth(void **state)
@@ -252,7 +256,7 @@ static void follows_tasks(const char *dir)
     CHECK(value(WI_GAUGE, WI_GAUGE_VALUE)->u.i64 == -3);
     CHECK(wi_process_view_histogram(view, WI_TASK, wi_process_view_row(view, WI_TASK, 0),
                                     WI_TASK_RUN));
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void tasks_are_pending_then_running_then_gone(void **state)
@@ -288,7 +292,7 @@ static void tells_what_waits_for_longer_than_the_percentile(const char *dir)
     receive(channel, 1, 1);
     step(SECOND);
     CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST)->type == WI_ABSENT);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void tells_it_though_nobody_saw_the_beginning(const char *dir)
@@ -300,12 +304,14 @@ static void tells_it_though_nobody_saw_the_beginning(const char *dir)
     send(channel, 1000, 1);
     now = 1000 * SECOND;
     CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    wi_process_views_init(&views, false);
+    CHECK(wi_process_views_add(&views, view) == WEIR_OK);
     for (int s = 0; s <= 10; s++) {
         step(SECOND);
     }
     CHECK(value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->type == WI_ABSENT);
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_WAIT_AT_LEAST, 10));
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void no_percentile_looks_healthier_than_what_waits(void **state)
@@ -359,7 +365,7 @@ static void tells_the_age(const char *dir)
     receive(channel, 1000, 1);
     step(SECOND);
     CHECK(is_near(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE, 0));
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void the_oldest_message_has_an_age(void **state)
@@ -382,7 +388,7 @@ static void weighs_samples(const char *dir)
     uint64_t count = u64(WI_CHANNEL, WI_CHANNEL_WAIT);
     /* Each sample stands for the gap before it, so all but the last gap is accounted for. */
     CHECK(count <= n && count > n - 1024);
-    wi_process_view_close(view);
+    wi_process_views_finish(&views);
 }
 
 static void a_sample_stands_for_all_since_the_one_before(void **state)

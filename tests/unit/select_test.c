@@ -95,17 +95,11 @@ static void a_cut_is_a_part_of_the_whole_order(void **state)
 static void warn(struct state *s, const char *severity, const char *kind, enum wi_kind row_kind,
                  const struct wi_row *row)
 {
-    struct wi_warning warning = {.severity = severity,
-                                 .kind = kind,
-                                 .has_row = true,
-                                 .row_kind = row_kind,
-                                 .row_id = row->id,
-                                 .subject = row->name,
-                                 .text = row->name};
-    for (int i = 0; i < WI_WARNING_N_NUMBERS; i++) {
-        warning.number[i] = NAN;
-    }
-    assert_int_equal(wi_process_view_add_warning(s->view, &warning), WEIR_OK);
+    struct wi_row *warning = fake_view_add(s->view, WI_WARNING, row->name);
+    fake_view_set_text(s->view, warning, WI_WARNING_SEVERITY, severity);
+    fake_view_set_text(s->view, warning, WI_WARNING_KIND, kind);
+    fake_view_set_text(s->view, warning, WI_WARNING_SUBJECT_KIND, wi_kind_name(row_kind));
+    fake_view_set_u64(warning, WI_WARNING_SUBJECT_ID, row->id);
 }
 
 static struct wi_row *bounded(struct state *s, const char *name, uint64_t depth, uint64_t capacity)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The findings. Each look goes over the rows once, remembers what must be remembered of those that
- * are in use, and keeps the 64 worst findings, which become the process view's warnings, worst first.
+ * are in use, and keeps the 64 worst findings, which become the verdict's warnings, worst first.
  */
 #include "finding/state.h"
 
@@ -30,6 +30,12 @@ static void finding_memory(struct wi_finding *finding, const struct wi_process_v
     }
 }
 
+/* Of memory that it holds. */
+static size_t finding_bytes(const struct wi_finding *finding)
+{
+    return sizeof(*finding) + finding->room * sizeof(*finding->watches);
+}
+
 /* ---- the face ------------------------------------------------------------------------------ */
 
 enum weir_status wi_finding_create(struct wi_finding **ret_finding)
@@ -39,6 +45,8 @@ enum weir_status wi_finding_create(struct wi_finding **ret_finding)
         return WEIR_E_MEMORY;
     }
     memset(finding->slot, 0xff, sizeof(finding->slot));
+    finding->verdict.warnings = finding->warnings;
+    finding->verdict.bytes = finding_bytes(finding);
     *ret_finding = finding;
     return WEIR_OK;
 }
@@ -51,32 +59,31 @@ void wi_finding_destroy(struct wi_finding *finding)
     }
 }
 
-size_t wi_finding_bytes(const struct wi_finding *finding)
+const struct wi_verdict *wi_finding_verdict(const struct wi_finding *finding)
 {
-    return sizeof(*finding) + finding->room * sizeof(*finding->watches);
+    return &finding->verdict;
 }
 
-static void finding_publish(const struct wi_finding *finding, struct wi_process_view *view)
+static void finding_publish(struct wi_finding *finding)
 {
     static const char *const severities[] = {"info", "warning", "critical"};
-    wi_process_view_clear_warnings(view);
     for (uint32_t i = 0; i < finding->n_entries; i++) {
         const struct finding_entry *entry = &finding->entry[finding->rank[i]];
-        struct wi_warning warning = {.severity = severities[entry->severity],
-                                     .kind = entry->kind,
-                                     .subject = entry->subject,
-                                     .has_row = entry->about.is_row,
-                                     .row_kind = entry->about.kind,
-                                     .row_id = entry->about.id,
-                                     .text = entry->text,
-                                     .evidence = entry->evidence[0] ? entry->evidence : NULL,
-                                     .estimate = entry->estimate[0] ? entry->estimate : NULL,
-                                     .action = entry->action};
-        memcpy(warning.number, entry->number, sizeof(warning.number));
-        if (wi_process_view_add_warning(view, &warning) != WEIR_OK) {
-            return; /* no memory: the worst are there */
-        }
+        struct wi_warning *warning = &finding->warnings[i];
+        *warning = (struct wi_warning){.severity = severities[entry->severity],
+                                       .kind = entry->kind,
+                                       .subject = entry->subject,
+                                       .has_row = entry->about.is_row,
+                                       .row_kind = entry->about.kind,
+                                       .row_id = entry->about.id,
+                                       .text = entry->text,
+                                       .evidence = entry->evidence[0] ? entry->evidence : NULL,
+                                       .estimate = entry->estimate[0] ? entry->estimate : NULL,
+                                       .action = entry->action};
+        memcpy(warning->number, entry->number, sizeof(warning->number));
     }
+    finding->verdict.n_warnings = finding->n_entries;
+    finding->verdict.bytes = finding_bytes(finding);
 }
 
 static void finding_each(struct wi_finding *finding, const struct wi_process_view *view,
@@ -91,15 +98,7 @@ static void finding_each(struct wi_finding *finding, const struct wi_process_vie
     finding->about.is_row = false;
 }
 
-bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slope,
-                               double *ret_window)
-{
-    *ret_slope = finding->growth.slope;
-    *ret_window = finding->growth.window;
-    return finding->growth.is_known;
-}
-
-void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view)
+void wi_finding_update(struct wi_finding *finding, const struct wi_process_view *view)
 {
     finding->sample++;
     finding->now = wi_process_view_as_of_nanos(view);
@@ -120,5 +119,5 @@ void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view)
     wi_finding_growth(finding, view);
     wi_finding_defaults(finding);
     wi_watch_state_sweep(finding);
-    finding_publish(finding, view);
+    finding_publish(finding);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a process view and
- * replaces its warnings. No I/O; the process view's thread.
+ * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a process view; what
+ * comes of it is data (snapshot/warning.h). No I/O; the process view's thread.
  */
 #ifndef WI_FINDING_FINDING_H
 #define WI_FINDING_FINDING_H
@@ -15,15 +15,10 @@ struct wi_finding;
 enum weir_status wi_finding_create(struct wi_finding **ret_finding);
 void wi_finding_destroy(struct wi_finding *finding);
 
-/* Bytes of memory that it holds. */
-size_t wi_finding_bytes(const struct wi_finding *finding);
+/* Judges the rows anew: each time that they have moved on (wi_process_view_has_ticked). */
+void wi_finding_update(struct wi_finding *finding, const struct wi_process_view *view);
 
-/* How fast the process's memory grows (without weir's own), in bytes per second over so many seconds, as
- * of the last update: the one number that all findings and the process's row tell. False: not known. */
-bool wi_finding_process_growth(const struct wi_finding *finding, double *ret_slope,
-                               double *ret_window);
-
-/* Called by wi_process_view_refresh each time that its rates have moved on (about once a second). */
-void wi_finding_update(struct wi_finding *finding, struct wi_process_view *view);
+/* What it says, as of the last update. Owns: the finding's; every update changes it in place. */
+const struct wi_verdict *wi_finding_verdict(const struct wi_finding *finding);
 
 #endif

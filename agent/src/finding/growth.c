@@ -200,10 +200,11 @@ static void growth_take(struct wi_finding *finding, uint64_t from, bool is_slow,
 static void growth_keep(struct wi_finding *finding, const struct wi_growth *series)
 {
     struct wi_line line;
-    finding->growth.is_known = wi_line_fit(series->seconds, series->memory, series->n, &line);
-    if (finding->growth.is_known) {
-        finding->growth.slope = line.slope;
-        finding->growth.window = series->seconds[series->n - 1] - series->seconds[0];
+    finding->verdict.growth.is_known =
+        wi_line_fit(series->seconds, series->memory, series->n, &line);
+    if (finding->verdict.growth.is_known) {
+        finding->verdict.growth.slope = line.slope;
+        finding->verdict.growth.window = series->seconds[series->n - 1] - series->seconds[0];
     }
 }
 

@@ -4,7 +4,7 @@
  * entry.c (what was found at this look), hindsight.c (what an exporter that comes late takes from the
  * history), growth.c (memory), and one for each kind of row. Not for anybody else.
  *
- *     rows -> watch states -> judged: entries, worst first -> the process view's warnings
+ *     rows -> watch states -> judged: entries, worst first -> the verdict's warnings
  */
 #ifndef WI_FINDING_STATE_H
 #define WI_FINDING_STATE_H
@@ -21,7 +21,7 @@
 #define FINDING_SECOND      UINT64_C(1000000000)
 #define FINDING_MAX_WATCHES 1024U
 #define FINDING_SLOTS       2048U
-#define FINDING_MAX         64U
+#define FINDING_MAX         (unsigned)WI_WARNINGS_MAX
 #define FINDING_TEXT        320U
 #define FINDING_CRITICAL    (60 * FINDING_SECOND) /* of growth */
 #define FINDING_WINDOW      (60 * FINDING_SECOND) /* of numbers that have one */
@@ -142,16 +142,14 @@ struct wi_finding {
     struct finding_gauge gauge[FINDING_GAUGES];
     uint32_t n_gauges;
     struct {
-        bool is_known;
-        double slope, window; /* bytes per second over so many seconds */
-    } growth;                 /* of the process, as of the last look */
-    struct {
         size_t n, deep; /* channels without a bound, and the depth of the deepest ever */
         char name[WEIR_NAME_MAX + 1];
     } unbounded;
     struct finding_entry entry[FINDING_MAX], scratch;
     uint8_t rank[FINDING_MAX]; /* of the entries, worst first */
     uint32_t n_entries;
+    struct wi_warning warnings[FINDING_MAX]; /* the verdict's: the entries, worst first */
+    struct wi_verdict verdict;
 };
 
 /* ---- values ---- */

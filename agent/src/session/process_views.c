@@ -19,6 +19,7 @@ static void views_close(struct wi_served *served)
 {
     wi_tally_destroy(served->tally);
     wi_process_view_close(served->view);
+    wi_finding_destroy(served->finding);
     free(served);
 }
 
@@ -43,8 +44,12 @@ enum weir_status wi_process_views_add(struct wi_process_views *views,
         served = calloc(1, sizeof(*served));
         status = served ? WEIR_OK : WEIR_E_MEMORY;
     }
-    if (!served) {
+    if (served) {
+        status = wi_finding_create(&served->finding);
+    }
+    if (status != WEIR_OK) {
         wi_process_view_close(taken_view);
+        free(served);
         return status;
     }
     while (*end) {
@@ -52,6 +57,7 @@ enum weir_status wi_process_views_add(struct wi_process_views *views,
     }
     *end = served;
     served->view = taken_view;
+    wi_process_view_show(taken_view, wi_finding_verdict(served->finding));
     views->n++;
     if (!views->is_changing) {
         views->self = wi_process_view_self(taken_view);
@@ -67,6 +73,9 @@ enum weir_status wi_process_views_refresh(struct wi_process_views *views, struct
         *self = *views->self;
     }
     served->status = wi_process_view_refresh(served->view, now_nanos, ret_error);
+    if (served->status == WEIR_OK && wi_process_view_has_ticked(served->view)) {
+        wi_finding_update(served->finding, served->view);
+    }
     served->refreshed_nanos = now_nanos;
     served->has_refreshed = true;
     enum wi_state state = wi_process_view_state(served->view);

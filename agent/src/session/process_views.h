@@ -2,7 +2,7 @@
 /*
  * The processes that an exporter serves: one in a host, several in `weir serve`, where they come and
  * go. A call holds the one that it is about, so that a process that has ended stays until its
- * streams have told their peers. Reads segments, makes no socket and asks no clock. One thread.
+ * streams have told their peers. Each is a process view and what its findings say of it. Reads segments, makes no socket and asks no clock. One thread.
  *
  *     wi_process_views_add -> served -> its process ends: has_ended -> nobody holds it -> wi_process_views_prune
  */
@@ -10,6 +10,7 @@
 #define WI_SESSION_PROCESS_VIEWS_H
 
 #include "encode/tally.h"
+#include "finding/finding.h"
 #include "session/rpc.h"
 #include "snapshot/process_view.h"
 
@@ -19,7 +20,8 @@
 struct wi_served {
     struct wi_served *next;
     struct wi_process_view *view;
-    struct wi_tally *tally; /* of its expositions; NULL before the first */
+    struct wi_finding *finding; /* what is wrong there: judged after each tick of the view */
+    struct wi_tally *tally;     /* of its expositions; NULL before the first */
     size_t n_holders;
     bool has_ended;     /* the process has; only where process views come and go */
     bool is_wanted;     /* somebody is about to be told of it */
@@ -47,7 +49,7 @@ void wi_process_views_finish(struct wi_process_views *views);
 enum weir_status wi_process_views_add(struct wi_process_views *views,
                                       struct wi_process_view *taken_view);
 
-/* Reads one; notes whether its process has ended. Fails: as wi_process_view_refresh. */
+/* Reads one, and judges it when a second has passed; notes whether its process has ended. Fails: as wi_process_view_refresh. */
 enum weir_status wi_process_views_refresh(struct wi_process_views *views, struct wi_served *served,
                                           uint64_t now_nanos, struct weir_error *ret_error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process view: collected counts become rows. Counts are read at every refresh; what needs time (rates,
- * ages, growth, warnings) moves on a tick about once a second. A row is built when somebody asks for
+ * ages, growth) moves on a tick about once a second. A row is built when somebody asks for
  * it, so that reading 100,000 handles costs no more than their counts.
  */
 #include "snapshot/state.h"
@@ -11,7 +11,6 @@
 #include "segment/wall.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +23,13 @@ static enum weir_status view_create(struct wi_source *taken_source,
                                     struct wi_process_view **ret_view, struct weir_error *ret_error)
 {
     struct wi_process_view *view = calloc(1, sizeof(*view));
-    if (!view || wi_finding_create(&view->finding) != WEIR_OK) {
-        free(view);
+    if (!view) {
         wi_source_close(taken_source);
         wi_error_set(ret_error, "out of memory");
         return WEIR_E_MEMORY;
     }
     view->source = taken_source;
+    wi_process_view_show(view, NULL);
     struct wi_image before;
     struct wi_image image;
     enum weir_status status = wi_source_read(taken_source, &before, &image, ret_error);
@@ -117,7 +116,6 @@ void wi_process_view_close(struct wi_process_view *view)
     free(view->slots);
     free(view->generations);
     wi_history_writer_close(view);
-    wi_finding_destroy(view->finding);
     wi_collection_finish(&view->collection);
     wi_source_close(view->source);
     free(view);
@@ -262,6 +260,7 @@ enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t 
                                          struct weir_error *ret_error)
 {
     struct timespec now;
+    view->is_tick = false;
     if (view->provider) {
         return wi_provider_refresh(view, now_nanos, ret_error);
     }
@@ -298,7 +297,8 @@ enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t 
     view->uptime_seconds = view_uptime(view);
     view->now_nanos = now_nanos;
     view->refreshes++;
-    if (!view->has_ticked || now_nanos - view->tick_nanos >= VIEW_TICK_NANOS) {
+    view->is_tick = !view->has_ticked || now_nanos - view->tick_nanos >= VIEW_TICK_NANOS;
+    if (view->is_tick) {
         wi_process_view_tick(view);
     }
     return WEIR_OK;
@@ -373,6 +373,17 @@ const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *v
     return view->provider ? view->provider->catalog : wi_catalog_of_segments();
 }
 
+bool wi_process_view_has_ticked(const struct wi_process_view *view)
+{
+    return view->is_tick;
+}
+
+void wi_process_view_show(struct wi_process_view *view, const struct wi_verdict *verdict)
+{
+    static const struct wi_verdict none;
+    view->verdict = verdict ? verdict : &none;
+}
+
 int64_t wi_process_view_unix_nanos(const struct wi_process_view *view)
 {
     return view->unix_nanos;
@@ -396,7 +407,8 @@ struct wi_self *wi_process_view_self(struct wi_process_view *view)
 size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind kind)
 {
     if (kind == WI_WARNING) {
-        return view->n_warnings;
+        size_t n = view->verdict->n_warnings + (view->provider ? wi_provider_count(view, kind) : 0);
+        return n < WI_WARNINGS_MAX ? n : WI_WARNINGS_MAX;
     }
     if (view->provider) {
         return wi_provider_count(view, kind);
@@ -408,53 +420,4 @@ size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind ki
     default:
         return (unsigned)kind < WI_N_KINDS ? view->n_order[kind] : 0;
     }
-}
-
-/* ---- warnings ------------------------------------------------------------------------------ */
-
-void wi_process_view_clear_warnings(struct wi_process_view *view)
-{
-    view->n_warnings = 0;
-}
-
-static void view_put_copy(struct wi_process_view *view, size_t i, int which, int metric,
-                          const char *text)
-{
-    if (text) {
-        char *copy = view->warning_texts[i][which];
-        snprintf(copy, sizeof(view->warning_texts[i][which]), "%s", text);
-        put_text(&view->warnings[i], metric, copy);
-    }
-}
-
-enum weir_status wi_process_view_add_warning(struct wi_process_view *view,
-                                             const struct wi_warning *warning)
-{
-    if (view->n_warnings == VIEW_MAX_WARNINGS) {
-        return WEIR_E_LIMIT;
-    }
-    size_t i = view->n_warnings++;
-    struct wi_row *row = &view->warnings[i];
-    memset(row, 0, sizeof(*row));
-    row->id = i;
-    view_put_copy(view, i, 0, WI_WARNING_SUBJECT, warning->subject);
-    view_put_copy(view, i, 1, WI_WARNING_TEXT, warning->text);
-    view_put_copy(view, i, 2, WI_WARNING_EVIDENCE, warning->evidence);
-    view_put_copy(view, i, 3, WI_WARNING_ESTIMATE, warning->estimate);
-    row->name = view->warning_texts[i][0];
-    put_text(row, WI_WARNING_SEVERITY, warning->severity);
-    put_text(row, WI_WARNING_KIND, warning->kind);
-    if (warning->action) {
-        put_text(row, WI_WARNING_ACTION, warning->action);
-    }
-    if (warning->has_row) {
-        put_text(row, WI_WARNING_SUBJECT_KIND, wi_kind_name(warning->row_kind));
-        put_u64(row, WI_WARNING_SUBJECT_ID, warning->row_id);
-    }
-    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
-        if (isfinite(warning->number[n])) {
-            put_f64(row, WI_WARNING_FIRST_NUMBER + n, warning->number[n]);
-        }
-    }
-    return WEIR_OK;
 }

@@ -6,6 +6,7 @@
  * ages, peaks, growth). No I/O but through its source; one thread at a time.
  *
  *     source (live mapping, or a file read by pread) -> wi_process_view_refresh -> rows -> encoders
+ *                                                     findings -> wi_process_view_show -> rows
  */
 #ifndef WI_SNAPSHOT_PROCESS_VIEW_H
 #define WI_SNAPSHOT_PROCESS_VIEW_H
@@ -13,6 +14,7 @@
 #include "segment/find.h"
 #include "segment/stem.h"
 #include "snapshot/catalog.h"
+#include "snapshot/warning.h"
 #include "weir/weir.h"
 
 /* One value of a row. */
@@ -97,6 +99,13 @@ void wi_process_view_close(struct wi_process_view *view);
  */
 enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t now_nanos,
                                          struct weir_error *ret_error);
+
+/* Whether rates, ages and growth moved on at the last refresh, about once a second. */
+bool wi_process_view_has_ticked(const struct wi_process_view *view);
+
+/* Shows what the findings say: their warnings, before the provider's own, and the growth. Borrowed: it is read
+ * whenever a row is asked for, until another replaces it; NULL: nothing is said. */
+void wi_process_view_show(struct wi_process_view *view, const struct wi_verdict *verdict);
 
 /* Lets this process view write the history of its process, when no other exporter does: for those that live
  * as long as the process, not for one look at it. */
@@ -185,29 +194,5 @@ uint64_t wi_histogram_middle(unsigned bucket);
 
 /* The value at quantile q (0 to 1) in nanoseconds, the middle of its bucket; 0 when empty. */
 uint64_t wi_histogram_quantile(const struct weir_histogram *histogram, double q);
-
-/*
- * A finding as a row of kind WI_WARNING. Texts are copied; NULL: none. Numbers: those of the metrics
- * from WI_WARNING_SINCE on, NaN where there is none; and for those that are no numbers.
- */
-#define WI_WARNING_FIRST_NUMBER WI_WARNING_SINCE
-#define WI_WARNING_N_NUMBERS    (WI_WARNING_N_METRICS - WI_WARNING_FIRST_NUMBER)
-
-struct wi_warning {
-    const char *severity; /* static: "info", "warning", "critical" */
-    bool has_row;         /* it is about a row: of this kind, with this id */
-    enum wi_kind row_kind;
-    uint64_t row_id;
-    const char *kind; /* static */
-    const char *subject, *text, *evidence, *estimate;
-    const char *action; /* static */
-    double number[WI_WARNING_N_NUMBERS];
-};
-
-/* Findings: replaces the rows of kind WI_WARNING. Called by wi_process_view_refresh through
- * finding/finding.h. Fails: WEIR_E_LIMIT, WEIR_E_MEMORY. */
-void wi_process_view_clear_warnings(struct wi_process_view *view);
-enum weir_status wi_process_view_add_warning(struct wi_process_view *view,
-                                             const struct wi_warning *warning);
 
 #endif

@@ -16,13 +16,13 @@ enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
                                                struct weir_error *ret_error)
 {
     struct wi_process_view *view = calloc(1, sizeof(*view));
-    if (!view || wi_finding_create(&view->finding) != WEIR_OK) {
-        free(view);
+    if (!view) {
         ops->close(taken_context);
         wi_error_set(ret_error, "out of memory");
         return WEIR_E_MEMORY;
     }
     view->facts = *facts;
+    wi_process_view_show(view, NULL);
     view->provider = ops;
     view->provider_context = taken_context;
     *ret_view = view;
@@ -32,7 +32,6 @@ enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
 void wi_provider_close(struct wi_process_view *view)
 {
     view->provider->close(view->provider_context);
-    wi_finding_destroy(view->finding);
     free(view);
 }
 
@@ -50,11 +49,10 @@ enum weir_status wi_provider_refresh(struct wi_process_view *view, uint64_t now_
     view->unix_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     view->now_nanos = now_nanos;
     view->refreshes++;
+    view->is_tick = is_tick;
     if (is_tick) {
         view->tick_nanos = now_nanos;
         view->has_ticked = true;
-        wi_finding_update(view->finding, view);
-        view->provider->judge(view->provider_context, view);
     }
     return WEIR_OK;
 }

@@ -17,14 +17,13 @@ struct wi_provider_ops {
     enum weir_status (*refresh)(void *context, uint64_t now_nanos, bool is_tick,
                                 struct weir_error *ret_error);
     size_t (*count)(const void *context, enum wi_kind kind);
-    /* Fills a row that is all absent, i < count; its texts live until the next refresh. */
+    /* Fills a row that is all absent, i < count; its texts live until the next refresh. Its warnings come after
+     * those that all process views have: wi_warning_row. */
     void (*row)(void *context, enum wi_kind kind, size_t i, struct wi_row *row);
     /* As wi_process_view_histogram. */
     const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
                                               const struct wi_row *row, int metric);
     enum wi_state (*state)(const void *context);
-    /* Adds warnings after those that all process views have: wi_process_view_add_warning. */
-    void (*judge)(void *context, struct wi_process_view *view);
     void (*close)(void *context);
 };
 

@@ -248,8 +248,6 @@ static void put_process_bounds(struct wi_row *row, const struct wi_process *proc
 static void view_build_process(struct wi_process_view *view, struct wi_row *row)
 {
     const struct wi_process *process = &view->process;
-    double slope;
-    double window;
     memset(row, 0, sizeof(*row));
     row->name = view->facts.name;
     if (process->is_known) {
@@ -269,9 +267,9 @@ static void view_build_process(struct wi_process_view *view, struct wi_row *row)
         if (view->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, view->cpu_ratio);
         }
-        if (wi_finding_process_growth(view->finding, &slope, &window)) {
-            put_f64(row, WI_PROCESS_GROWTH, slope);
-            put_f64(row, WI_PROCESS_WINDOW, window);
+        if (view->verdict->growth.is_known) {
+            put_f64(row, WI_PROCESS_GROWTH, view->verdict->growth.slope);
+            put_f64(row, WI_PROCESS_WINDOW, view->verdict->growth.window);
         }
     }
     int64_t started = wi_wall_shifted(view->facts.started_unix_nanos, view->wall_step);
@@ -285,7 +283,7 @@ static void view_build_process(struct wi_process_view *view, struct wi_row *row)
 
 static uint64_t view_memory(const struct wi_process_view *view)
 {
-    return sizeof(*view) + wi_source_memory(view->source) + wi_finding_bytes(view->finding) +
+    return sizeof(*view) + wi_source_memory(view->source) + view->verdict->bytes +
            view->collection.room * sizeof(struct wi_raw) +
            view->n_slots * sizeof(struct view_slot) + view->n_ages * sizeof(struct wi_age) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
@@ -355,6 +353,20 @@ static void view_build_agent(struct wi_process_view *view, struct wi_row *row)
     put_history(row, view);
 }
 
+static const struct wi_row *view_warning(struct wi_process_view *view, size_t i)
+{
+    struct wi_row *row = &view->rows[WI_WARNING];
+    const struct wi_verdict *verdict = view->verdict;
+    if (i >= verdict->n_warnings) {
+        wi_provider_row(view, WI_WARNING, i - verdict->n_warnings);
+    } else {
+        memset(row, 0, sizeof(*row));
+        wi_warning_row(&verdict->warnings[i], row);
+    }
+    row->id = i;
+    return row;
+}
+
 /* Rows are a cache of what the process view holds: building one does not change the process view. */
 const struct wi_row *wi_process_view_row(const struct wi_process_view *const_view,
                                          enum wi_kind kind, size_t i)
@@ -364,7 +376,7 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *const_vie
         return NULL;
     }
     if (kind == WI_WARNING) {
-        return &view->warnings[i];
+        return view_warning(view, i);
     }
     if (view->provider) {
         return wi_provider_row(view, kind, i);

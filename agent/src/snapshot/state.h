@@ -7,7 +7,6 @@
 #ifndef WI_SNAPSHOT_STATE_H
 #define WI_SNAPSHOT_STATE_H
 
-#include "finding/finding.h"
 #include "snapshot/collect.h"
 #include "snapshot/provider.h"
 #include "snapshot/memory.h"
@@ -15,12 +14,10 @@
 #include "snapshot/process.h"
 #include "snapshot/process_view.h"
 
-#define VIEW_TICK_NANOS    UINT64_C(900000000)
-#define VIEW_MAX_AGES      1024
-#define VIEW_MAX_WINDOWS   1024
-#define VIEW_MAX_WARNINGS  64
-#define VIEW_WARNING_TEXTS 4 /* that are copied */
-#define VIEW_REJECTS       "backpressure_rejects"
+#define VIEW_TICK_NANOS  UINT64_C(900000000)
+#define VIEW_MAX_AGES    1024
+#define VIEW_MAX_WINDOWS 1024
+#define VIEW_REJECTS     "backpressure_rejects"
 
 /* Counters whose rates are kept. */
 enum { RATE_IN, RATE_OUT, RATE_REJECTS, N_RATES };
@@ -88,7 +85,7 @@ struct wi_process_view {
     struct wi_self self;
     struct wi_process process;
     struct history_writer writer;
-    struct wi_finding *finding;
+    const struct wi_verdict *verdict; /* never NULL */
     struct view_slot *slots;
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
@@ -109,10 +106,8 @@ struct wi_process_view {
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_ticked, has_rates, has_counter;
+    bool is_tick; /* at the last refresh */
     struct wi_row process_row, agent_row, rows[WI_N_KINDS];
-    struct wi_row warnings[VIEW_MAX_WARNINGS];
-    char warning_texts[VIEW_MAX_WARNINGS][VIEW_WARNING_TEXTS][320];
-    size_t n_warnings;
     struct weir_histogram scratch;
 };
 
@@ -222,7 +217,7 @@ void wi_process_view_watch(struct view_slot *slot, const struct wi_raw *raw);
 uint64_t wi_process_view_loop_times(const struct wi_process_view *view, size_t id,
                                     uint64_t ret_spent[2]);
 
-/* Moves rates, ages, waits, growth and warnings on to now_nanos. */
+/* Moves rates, ages, waits and growth on to now_nanos. */
 void wi_process_view_tick(struct wi_process_view *view);
 
 /* The number in the screen's header: one refusal counted once, where it happens. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What moves on with time, about once a second: rates, ages, waits, warnings. */
+/* What moves on with time, about once a second: rates, ages, waits. */
 #include "snapshot/state.h"
 
 #include <stdlib.h>
@@ -161,7 +161,6 @@ void wi_process_view_tick(struct wi_process_view *view)
     view->cpu_last = view->process.cpu_seconds;
     view->has_ticked = true;
     wi_history_writer_end_tick(view);
-    wi_finding_update(view->finding, view);
 }
 
 uint64_t wi_process_view_sum_rejects(struct wi_process_view *view)

@@ -165,26 +165,34 @@ static void lint_text(enum wc_lint lint, const struct wc_store *store, const str
     }
 }
 
-static void lint_add(struct wi_process_view *view, struct wi_warning warning)
+static void lint_add(struct wc_tokio_warnings *warnings, const struct wi_warning *warning)
 {
-    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
-        warning.number[n] = NAN;
+    if (warnings->n == WI_WARNINGS_MAX) {
+        return;
     }
-    (void)wi_process_view_add_warning(view, &warning);
+    struct wc_tokio_warning *item = &warnings->item[warnings->n++];
+    snprintf(item->subject, sizeof(item->subject), "%s", warning->subject);
+    snprintf(item->text, sizeof(item->text), "%s", warning->text);
+    item->warning = *warning;
+    item->warning.subject = item->subject;
+    item->warning.text = item->text;
+    for (int n = 0; n < WI_WARNING_N_NUMBERS; n++) {
+        item->warning.number[n] = NAN;
+    }
 }
 
-void wc_tokio_warn(struct wi_process_view *view, const char *severity, const char *kind,
+void wc_tokio_warn(struct wc_tokio_warnings *warnings, const char *severity, const char *kind,
                    const char *subject, const char *text, const char *action)
 {
-    lint_add(view, (struct wi_warning){.severity = severity,
-                                       .kind = kind,
-                                       .subject = subject,
-                                       .text = text,
-                                       .action = action});
+    lint_add(warnings, &(struct wi_warning){.severity = severity,
+                                            .kind = kind,
+                                            .subject = subject,
+                                            .text = text,
+                                            .action = action});
 }
 
 static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
-                      struct wi_process_view *view)
+                      struct wc_tokio_warnings *warnings)
 {
     static const char *const severities[WC_N_LINTS] = {"warning", "critical", "critical", "info",
                                                        "info"};
@@ -201,27 +209,27 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
         const struct wc_item *item = &tasks->item[i];
         if (wc_lint_finds(lints, lint, store, item) && n++ < LINT_SHOWN) {
             lint_text(lint, store, item, text, sizeof(text));
-            lint_add(view, (struct wi_warning){.severity = severities[lint],
-                                               .kind = lint_names[lint],
-                                               .has_row = true,
-                                               .row_kind = WI_TASK_INSTANCE,
-                                               .row_id = item->serial,
-                                               .subject = item->name ? item->name : "",
-                                               .text = text,
-                                               .action = actions[lint]});
+            lint_add(warnings, &(struct wi_warning){.severity = severities[lint],
+                                                    .kind = lint_names[lint],
+                                                    .has_row = true,
+                                                    .row_kind = WI_TASK_INSTANCE,
+                                                    .row_id = item->serial,
+                                                    .subject = item->name ? item->name : "",
+                                                    .text = text,
+                                                    .action = actions[lint]});
         }
     }
     if (n > LINT_SHOWN) {
         snprintf(text, sizeof(text), "%s: %zu more tasks", lint_names[lint], n - LINT_SHOWN);
-        wc_tokio_warn(view, severities[lint], lint_names[lint], lint_names[lint], text,
+        wc_tokio_warn(warnings, severities[lint], lint_names[lint], lint_names[lint], text,
                       actions[lint]);
     }
 }
 
 void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
-                   struct wi_process_view *view)
+                   struct wc_tokio_warnings *warnings)
 {
     for (int lint = 0; lint < WC_N_LINTS; lint++) {
-        lint_warn(lints, (enum wc_lint)lint, store, view);
+        lint_warn(lints, (enum wc_lint)lint, store, warnings);
     }
 }

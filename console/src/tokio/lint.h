@@ -6,7 +6,7 @@
 #ifndef WC_TOKIO_LINT_H
 #define WC_TOKIO_LINT_H
 
-#include "snapshot/process_view.h"
+#include "snapshot/warning.h"
 #include "tokio/store.h"
 
 enum wc_lint {
@@ -39,13 +39,21 @@ bool wc_lints_parse(struct wc_lints *lints, const char *text, char *ret_problem,
 bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
                    const struct wc_item *item);
 
+/* Warnings with their texts. What comes when there is no room is left out. */
+struct wc_tokio_warnings {
+    size_t n;
+    struct wc_tokio_warning {
+        struct wi_warning warning;
+        char subject[320], text[320];
+    } item[WI_WARNINGS_MAX];
+};
+
 /* Adds a warning for each that is found, at most a few of each lint, and then how many more. */
 void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
-                   struct wi_process_view *view);
+                   struct wc_tokio_warnings *warnings);
 
-/* Adds a warning without numbers, about no row. `action`: NULL: nothing can be done. The least is left
- * out when there is no room. */
-void wc_tokio_warn(struct wi_process_view *view, const char *severity, const char *kind,
+/* Adds a warning without numbers, about no row. `action`: static; NULL: nothing can be done. */
+void wc_tokio_warn(struct wc_tokio_warnings *warnings, const char *severity, const char *kind,
                    const char *subject, const char *text, const char *action);
 
 #endif

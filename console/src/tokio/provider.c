@@ -32,6 +32,7 @@ struct tokio_view {
     uint64_t now_nanos, tick_nanos;
     wc_time last_now;   /* of the Update before */
     double gap_seconds; /* between the last two */
+    struct wc_tokio_warnings warnings;
 };
 
 static void put_u64(struct wi_row *row, int metric, uint64_t number)
@@ -228,6 +229,70 @@ static void view_operation(const struct wc_store *store, uint32_t index, struct 
     put_text(row, WI_OPERATION_SOURCE, operation->function);
 }
 
+/* ---- what is wrong --------------------------------------------------------------------------- */
+
+#define WARN_CAPACITY "Raise the builder's event_buffer_capacity (TOKIO_CONSOLE_BUFFER_CAPACITY)."
+
+/* Of what the server did not tell, or there was no room for here. */
+static void warn_losses(const struct wc_store *store, struct wc_tokio_warnings *to)
+{
+    static const char *const words[WC_N_SORTS] = {"tasks", "resources", "operations"};
+    char text[256];
+    for (int sort = 0; sort < WC_N_SORTS; sort++) {
+        if (store->items[sort].n_dropped > 0) {
+            snprintf(text, sizeof(text),
+                     "the server had no room for %llu events of %s since weir attached: some are "
+                     "missing here, or stand still (TOKIO_CONSOLE_BUFFER_CAPACITY)",
+                     (unsigned long long)store->items[sort].n_dropped, words[sort]);
+            wc_tokio_warn(to, "warning", "tokio_events_lost", "tokio", text, WARN_CAPACITY);
+        }
+        if (store->items[sort].n_left_out > 0) {
+            snprintf(text, sizeof(text), "the server has more than %u %s: the others are not shown",
+                     WC_STORE_ITEMS, words[sort]);
+            wc_tokio_warn(to, "warning", "tokio_left_out", "tokio", text, NULL);
+        }
+    }
+    if (store->is_partial) {
+        wc_tokio_warn(
+            to, "warning", "tokio_partial", "tokio",
+            "the server did not tell what there was when weir attached, as console-subscriber does "
+            "above 4 MiB: what has not changed since is missing here (a shorter retention helps)",
+            "Shorten the server's retention (TOKIO_CONSOLE_RETENTION).");
+    }
+    if (store->has_text_cut) {
+        wc_tokio_warn(to, "info", "tokio_text_cut", "tokio",
+                      "fields and attributes take more than 128 MiB: some are left out", NULL);
+    }
+    if (store->n_bad > 0) {
+        snprintf(text, sizeof(text), "%llu messages of the server could not be read",
+                 (unsigned long long)store->n_bad);
+        wc_tokio_warn(to, "warning", "tokio_unreadable", "tokio", text, NULL);
+    }
+}
+
+static void view_warn(struct tokio_view *view)
+{
+    struct wc_tokio_warnings *to = &view->warnings;
+    double quiet = view->feed.quiet_seconds(view->feed.context);
+    char text[256];
+    to->n = 0;
+    if (view->store.is_paused) {
+        wc_tokio_warn(
+            to, "warning", "tokio_paused", "tokio",
+            "the server is paused by some console, which stops all of them: these numbers "
+            "stand still until one resumes it",
+            "Resume it in the console that paused it, or end that console.");
+    } else if (quiet > VIEW_QUIET_SECONDS && quiet > 3 * view->gap_seconds) {
+        snprintf(text, sizeof(text),
+                 "nothing from the server for %.0f s: it is paused, or hangs; these are its last "
+                 "numbers",
+                 quiet);
+        wc_tokio_warn(to, "warning", "tokio_silent", "tokio", text, NULL);
+    }
+    warn_losses(&view->store, to);
+    wc_lints_warn(&view->lints, &view->store, to);
+}
+
 /* ---- the process view's side ------------------------------------------------------------------------ */
 
 static void view_push_wants(struct tokio_view *view)
@@ -278,6 +343,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos, bool is_
         double seconds = view->tick_nanos ? (double)(now_nanos - view->tick_nanos) / 1e9 : 0;
         wc_store_tick(store, seconds);
         view->tick_nanos = now_nanos;
+        view_warn(view);
     }
     view_push_wants(view);
     return WEIR_OK;
@@ -285,7 +351,8 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos, bool is_
 
 static size_t view_count(const void *context, enum wi_kind kind)
 {
-    const struct wc_store *store = &((const struct tokio_view *)context)->store;
+    const struct tokio_view *view = context;
+    const struct wc_store *store = &view->store;
     switch (kind) {
     case WI_TASK_INSTANCE:
         return store->n_shown[WC_SORT_TASK];
@@ -297,6 +364,8 @@ static size_t view_count(const void *context, enum wi_kind kind)
         return store->n_semaphores;
     case WI_TASK:
         return store->n_ordered;
+    case WI_WARNING:
+        return view->warnings.n;
     default:
         return 0;
     }
@@ -318,6 +387,9 @@ static void view_row(void *context, enum wi_kind kind, size_t i, struct wi_row *
         break;
     case WI_SEMAPHORE:
         view_semaphore(store, store->semaphores[i], row);
+        break;
+    case WI_WARNING:
+        wi_warning_row(&view->warnings.item[i].warning, row);
         break;
     default:
         view_place(store, store->ordered[i], row);
@@ -374,69 +446,6 @@ static void view_close(void *context)
     view->feed.close(view->feed.context);
     wc_store_finish(&view->store);
     free(view);
-}
-
-/* ---- what is wrong --------------------------------------------------------------------------- */
-
-#define WARN_CAPACITY "Raise the builder's event_buffer_capacity (TOKIO_CONSOLE_BUFFER_CAPACITY)."
-
-/* Of what the server did not tell, or there was no room for here. */
-static void warn_losses(const struct wc_store *store, struct wi_process_view *to)
-{
-    static const char *const words[WC_N_SORTS] = {"tasks", "resources", "operations"};
-    char text[256];
-    for (int sort = 0; sort < WC_N_SORTS; sort++) {
-        if (store->items[sort].n_dropped > 0) {
-            snprintf(text, sizeof(text),
-                     "the server had no room for %llu events of %s since weir attached: some are "
-                     "missing here, or stand still (TOKIO_CONSOLE_BUFFER_CAPACITY)",
-                     (unsigned long long)store->items[sort].n_dropped, words[sort]);
-            wc_tokio_warn(to, "warning", "tokio_events_lost", "tokio", text, WARN_CAPACITY);
-        }
-        if (store->items[sort].n_left_out > 0) {
-            snprintf(text, sizeof(text), "the server has more than %u %s: the others are not shown",
-                     WC_STORE_ITEMS, words[sort]);
-            wc_tokio_warn(to, "warning", "tokio_left_out", "tokio", text, NULL);
-        }
-    }
-    if (store->is_partial) {
-        wc_tokio_warn(
-            to, "warning", "tokio_partial", "tokio",
-            "the server did not tell what there was when weir attached, as console-subscriber does "
-            "above 4 MiB: what has not changed since is missing here (a shorter retention helps)",
-            "Shorten the server's retention (TOKIO_CONSOLE_RETENTION).");
-    }
-    if (store->has_text_cut) {
-        wc_tokio_warn(to, "info", "tokio_text_cut", "tokio",
-                      "fields and attributes take more than 128 MiB: some are left out", NULL);
-    }
-    if (store->n_bad > 0) {
-        snprintf(text, sizeof(text), "%llu messages of the server could not be read",
-                 (unsigned long long)store->n_bad);
-        wc_tokio_warn(to, "warning", "tokio_unreadable", "tokio", text, NULL);
-    }
-}
-
-static void view_warn(void *context, struct wi_process_view *to)
-{
-    const struct tokio_view *view = context;
-    double quiet = view->feed.quiet_seconds(view->feed.context);
-    char text[256];
-    if (view->store.is_paused) {
-        wc_tokio_warn(
-            to, "warning", "tokio_paused", "tokio",
-            "the server is paused by some console, which stops all of them: these numbers "
-            "stand still until one resumes it",
-            "Resume it in the console that paused it, or end that console.");
-    } else if (quiet > VIEW_QUIET_SECONDS && quiet > 3 * view->gap_seconds) {
-        snprintf(text, sizeof(text),
-                 "nothing from the server for %.0f s: it is paused, or hangs; these are its last "
-                 "numbers",
-                 quiet);
-        wc_tokio_warn(to, "warning", "tokio_silent", "tokio", text, NULL);
-    }
-    warn_losses(&view->store, to);
-    wc_lints_warn(&view->lints, &view->store, to);
 }
 
 /* ---- what there is --------------------------------------------------------------------------- */
@@ -519,9 +528,8 @@ enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_
                                     int64_t since_unix_nanos, struct wi_process_view **ret_view,
                                     struct weir_error *ret_error)
 {
-    static const struct wi_provider_ops ops = {&catalog,  view_refresh,   view_count,
-                                               view_row,  view_histogram, view_state,
-                                               view_warn, view_close};
+    static const struct wi_provider_ops ops = {&catalog,       view_refresh, view_count, view_row,
+                                               view_histogram, view_state,   view_close};
     struct wi_facts facts = {.name = "tokio",
                              .started_unix_nanos = since_unix_nanos,
                              .opened_unix_nanos = since_unix_nanos};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is said about a process beside its numbers, as data: the findings hand it to the process view that they
+ * judge, and a provider shows its own warnings in the same way.
+ *
+ *     finding -> wi_verdict -> wi_process_view_show -> rows of kind WI_WARNING
+ */
+#ifndef WI_SNAPSHOT_WARNING_H
+#define WI_SNAPSHOT_WARNING_H
+
+#include "snapshot/metric.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wi_row;
+
+#define WI_WARNINGS_MAX 64 /* that a process view shows: the first */
+
+/* Numbers: those of the metrics from WI_WARNING_SINCE on, NaN where there is none; and for those that are no
+ * numbers. */
+#define WI_WARNING_FIRST_NUMBER WI_WARNING_SINCE
+#define WI_WARNING_N_NUMBERS    (WI_WARNING_N_METRICS - WI_WARNING_FIRST_NUMBER)
+
+/* One warning. Texts are borrowed; NULL: none. */
+struct wi_warning {
+    const char *severity; /* static: "info", "warning", "critical" */
+    bool has_row;         /* it is about a row: of this kind, with this id */
+    enum wi_kind row_kind;
+    uint64_t row_id;
+    const char *kind; /* static */
+    const char *subject, *text, *evidence, *estimate;
+    const char *action; /* static */
+    double number[WI_WARNING_N_NUMBERS];
+};
+
+/* What the findings say of a process. */
+struct wi_verdict {
+    const struct wi_warning *warnings; /* worst first */
+    size_t n_warnings;
+    struct {
+        bool is_known;
+        double slope, window; /* bytes per second over so many seconds, without weir's own */
+    } growth;
+    size_t bytes; /* of memory that the findings hold */
+};
+
+/* Fills a row that is all absent. The texts are borrowed from the warning. */
+void wi_warning_row(const struct wi_warning *warning, struct wi_row *row);
+
+#endif
