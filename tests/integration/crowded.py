@@ -37,7 +37,7 @@ def is_crowded(*form):
     assert finding["severity"] == "warning" and "{:,} threads".format(refused) in finding["text"], finding
     assert "WEIR_STORAGE_SHARED" in finding["action"], finding
     text = weir("subscribe", "-t", host.pid, "crowd/warning/text/#", "-C", 1, "-W", 20).out
-    assert "found no room for cells" in text, text
+    assert "have no cells of their own" in text, text
     host.command("send", "moves", 3)
     host.shows("channels", "moves", "depth", 10)
     host.end()

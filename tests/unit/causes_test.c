@@ -142,7 +142,7 @@ static void all_taken_and_none_given_back(void **state)
         }
     }
     assert_string_equal(text(found("permits_leaked"), WI_WARNING_TEXT),
-                        "slots: all 8 permits are taken, none has come back for 61 s");
+                        "slots: all 8 permits are taken, none was released for 61 s");
     assert_severity("permits_leaked", "critical");
     assert_severity("permits_exhausted", "warning");
 }
@@ -231,7 +231,7 @@ static void orphans_that_stay_are_told(void **state)
         }
     }
     assert_string_equal(text(found("orphaned"), WI_WARNING_TEXT),
-                        "moves: 800 queued messages (166.4 kB) are of 12 senders that have gone");
+                        "moves: 800 queued messages (166.4 kB) are from 12 senders that are gone");
     fake_view_set_u64(moves, WI_CHANNEL_ORPHANED, 15); /* few are nobody's trouble */
     look();
     assert_null(found("orphaned"));

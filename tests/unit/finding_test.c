@@ -367,7 +367,7 @@ static void a_backlog_of_seconds_is_said_at_the_first_look_and_a_short_one_is_no
     set_depth(busy, 50, 100000);
     set_depth(deep, 5000, 10000);
     look();
-    assert_text("info", "deep: 5,000 queued (1.0 MB), whether it moves is not known yet");
+    assert_text("info", "deep: 5,000 queued (1.0 MB), it is not known yet whether it moves");
     assert_string_equal(warning(0, WI_WARNING_EVIDENCE),
                         "100 received/s on average since the process started, so 50 s of work");
 }
@@ -558,8 +558,8 @@ static void threads_without_cells_are_a_finding(void **state)
     assert_string_equal(warning(0, WI_WARNING_KIND), "threads_refused");
     assert_string_equal(warning(0, WI_WARNING_SEVERITY), "warning");
     assert_string_equal(warning(0, WI_WARNING_TEXT),
-                        "agent: 3,976 threads found no room for cells of their own: they count in "
-                        "shared ones, exactly but more slowly");
+                        "agent: 3,976 threads have no cells of their own: they count in shared "
+                        "cells, exactly but more slowly");
     assert_non_null(strstr(warning(0, WI_WARNING_EVIDENCE), "1,024 threads"));
     assert_non_null(strstr(warning(0, WI_WARNING_ACTION), "WEIR_STORAGE_SHARED"));
 

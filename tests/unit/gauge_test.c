@@ -93,7 +93,7 @@ static void a_gauge_that_rises_by_as_much_is_what_grows(void **state)
     }
     assert_says(text(WI_WARNING_TEXT),
                 "memory +1.20 MB/s over 60 s; gauge cache_bytes rises by as much: +1.20 MB/s (");
-    assert_says(text(WI_WARNING_ACTION), "what that gauge counts");
+    assert_says(text(WI_WARNING_ACTION), "what the gauge counts");
     double share = wi_value_number(&memory_growing()->value[WI_WARNING_SHARE], NAN);
     assert_true(share > 0.98 && share < 1.02);
 }

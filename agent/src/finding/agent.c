@@ -10,8 +10,8 @@
 static const char agent_raise[] = "Raise WEIR_LIMIT.";
 
 static const char agent_other_limit[] =
-    "Raise what the program's log names: RLIMIT_AS, RLIMIT_MEMLOCK (after mlockall), the limit of "
-    "the memory cgroup, or the size of the file system.";
+    "Raise the limit that the program's log names: RLIMIT_AS, RLIMIT_MEMLOCK (after mlockall), the "
+    "memory cgroup's limit, or the file system's size.";
 
 static bool agent_is_full(const struct wi_row *row)
 {
@@ -54,22 +54,22 @@ static void agent_threads(struct wi_finding *finding, const struct wi_row *row)
     uint64_t refused = wi_finding_count(row, WI_AGENT_CELLS_REFUSED);
     bool is_full = agent_is_full(row);
     if (refused > 0) {
-        struct finding_entry *entry =
-            wi_entry_add(finding, FINDING_WARNING, (double)refused, "threads_refused", "agent",
-                         is_full ? agent_raise
-                                 : "Let fewer threads send and receive, or open what they share "
-                                   "with WEIR_STORAGE_SHARED: then none needs cells of its own.");
+        struct finding_entry *entry = wi_entry_add(
+            finding, FINDING_WARNING, (double)refused, "threads_refused", "agent",
+            is_full ? agent_raise
+                    : "Let fewer threads send and receive, or open the handles that they share "
+                      "with WEIR_STORAGE_SHARED: these need no cells for each thread.");
         wi_entry_write(entry->text,
-                       "agent: %s threads found no room for cells of their own: they count in "
-                       "shared ones, exactly but more slowly",
+                       "agent: %s threads have no cells of their own: they count in shared cells, "
+                       "exactly but more slowly",
                        wi_words_count(count, refused));
         if (is_full) {
             wi_entry_write(entry->evidence, "the segment's limit of %s is reached",
                            wi_words_bytes(most, wi_finding_count(row, WI_AGENT_SEGMENT_LIMIT)));
         } else {
             wi_entry_write(entry->evidence,
-                           "the segment is below its limit: more than %s threads at a time, or "
-                           "the log names another limit that is near",
+                           "the segment is below its limit: there are more than %s threads at a "
+                           "time, or the log names another limit",
                            wi_words_count(most, WI_MAX_SHARDS));
         }
     }
@@ -84,16 +84,16 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
         struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)refused,
                                                    "senders_refused", "agent", agent_raise);
         wi_entry_write(entry->text,
-                       "agent: %s senders found no room in the segment: their messages count in "
-                       "the channel only, and are no orphans when they go",
+                       "agent: the segment has no room for %s senders: their messages count only "
+                       "in the channel, and never as orphans",
                        wi_words_count(count, refused));
     }
     if (lost > 0) {
         struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)lost,
                                                    "agent_samples_lost", "agent", agent_raise);
         wi_entry_write(entry->text,
-                       "agent: %s measured waits found no room in the segment and are missing from "
-                       "the histograms",
+                       "agent: the segment has no room for %s measured waits: they are missing "
+                       "from the histograms",
                        wi_words_count(count, lost));
     }
 }

@@ -77,13 +77,13 @@ static bool channel_is_elsewhere(const struct wi_finding *finding,
 static void channel_elsewhere(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char count[WI_WORDS_MAX];
-    struct finding_entry *entry =
-        channel_entry(finding, FINDING_INFO, 0, "channel_elsewhere", watch,
-                      "Subtract what the forked processes have received: each counts for itself.");
-    wi_entry_write(entry->text,
-                   "%s: %s sent and none received in this process; forked processes count what "
-                   "they receive themselves",
-                   watch->name, wi_words_count(count, watch->came));
+    struct finding_entry *entry = channel_entry(
+        finding, FINDING_INFO, 0, "channel_elsewhere", watch,
+        "Subtract the messages that the forked processes have received: each counts its own.");
+    wi_entry_write(
+        entry->text,
+        "%s: %s sent and none received in this process; forked processes count their own receives",
+        watch->name, wi_words_count(count, watch->came));
 }
 
 /* ---- it grows ---- */
@@ -218,10 +218,10 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
                    finding->is_dead ? " until the end" : "",
                    wi_words_queued(queued, watch->depth, watch->bytes));
     if (!is_named && growth->is_urgent) {
-        wi_entry_write(entry->text, "; it has come back from %s before",
+        wi_entry_write(entry->text, "; it has drained from %s before",
                        wi_words_count(count, (uint64_t)watch->depth_window.ceiling));
     } else if (!is_named) {
-        wi_entry_write(entry->text, "; whether it comes back is known after half an hour");
+        wi_entry_write(entry->text, "; half an hour will show whether it drains");
     }
     channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence,
@@ -276,7 +276,8 @@ static void channel_filling(struct wi_finding *finding, const struct finding_wat
     double slope = wi_depth_window_slope(&watch->depth_window);
     struct finding_entry *entry = channel_entry(
         finding, is_soon ? FINDING_WARNING : FINDING_INFO, (double)watch->depth, "channel_filling",
-        watch, "Find out why less is received than is sent; decide what happens when it is full.");
+        watch,
+        "Find out why receiving is slower than sending; decide what happens when it is full.");
     wi_entry_write(entry->text, "%s: filling, +%s messages/s, %s of %s", watch->name,
                    wi_words_rate(rate, slope), wi_words_count(depth, watch->depth),
                    wi_words_count(bound, watch->capacity));
@@ -295,7 +296,7 @@ static void channel_settling(struct wi_finding *finding, const struct finding_wa
         finding, FINDING_INFO, is_draining ? -slope : 0,
         is_draining ? "channel_draining" : "channel_settled", watch,
         is_draining ? "Nothing: the growth has stopped and the queue drains."
-                    : "See that it drains: what is queued is old, and holds its memory.");
+                    : "Check that it drains: the queued messages are old, and hold memory.");
     wi_words_queued(queued, watch->depth, watch->bytes);
     if (is_draining) {
         wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", watch->name,
@@ -324,12 +325,12 @@ static void channel_left(struct wi_finding *finding, const struct finding_watch_
         finding, !is_known && is_much && watch->is_unbounded ? FINDING_WARNING : FINDING_INFO,
         (double)watch->depth, "channel_left", watch,
         is_known   ? "Nothing more is known: it was not growing when the process ended."
-        : has_past ? "Look at its next run: this one was too short to tell whether it grew."
-                   : "Keep a history: an exporter in the process, or `weir serve` beside it.");
+        : has_past ? "Observe its next run: this one was too short to tell whether it grew."
+                   : "Keep a history: run an exporter in the process, or `weir serve`.");
     wi_entry_write(entry->text, "%s: %s when the process ended", watch->name,
                    wi_words_queued(queued, watch->depth, watch->bytes));
     if (!has_past) {
-        wi_entry_write(entry->text, "; no history tells how they came to be so many");
+        wi_entry_write(entry->text, "; without a history the cause is not known");
     } else if (!is_known) {
         wi_entry_write(entry->text, "; it was seen for %s",
                        wi_words_duration(span, finding->now - watch->first));
@@ -372,9 +373,9 @@ static void channel_over_capacity(struct wi_finding *finding,
                                   const struct finding_watch_state *watch, uint64_t capacity)
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX];
-    struct finding_entry *entry = channel_entry(
-        finding, FINDING_WARNING, (double)watch->depth, "channel_over_capacity", watch,
-        "Declare the capacity that the queue has, or refuse what is beyond it.");
+    struct finding_entry *entry =
+        channel_entry(finding, FINDING_WARNING, (double)watch->depth, "channel_over_capacity",
+                      watch, "Declare the queue's real capacity, or refuse messages beyond it.");
     wi_entry_write(entry->text, "%s: over capacity, %s queued with a declared capacity of %s",
                    watch->name, wi_words_count(depth, watch->depth),
                    wi_words_count(bound, capacity));
@@ -475,7 +476,8 @@ static void channel_rejecting(struct wi_finding *finding, const struct wi_row *r
     struct finding_entry *entry = channel_entry(
         finding, share > CHANNEL_MANY_REJECTS ? FINDING_CRITICAL_NOW : FINDING_WARNING,
         watch->refused_rate, "channel_rejecting", watch,
-        "Serve faster, or let fewer in: the senders are told no, and what they do then counts.");
+        "Consume faster or admit less. Sends are being rejected; check what your senders do on "
+        "rejection.");
     wi_entry_write(entry->text, "%s: %u %% of messages refused, %s/s for %s%s", watch->name,
                    (unsigned)(share * 100 + 0.5), wi_words_rate(rate_text, watch->refused_rate),
                    wi_words_duration(span, finding->now - watch->refused_since),
@@ -502,8 +504,8 @@ static void channel_orphaned(struct wi_finding *finding, const struct wi_row *ro
     }
     struct finding_entry *entry = channel_entry(
         finding, FINDING_WARNING, (double)orphans, "orphaned", watch,
-        "Discard a sender's messages when it goes, or let them not keep its session alive.");
-    wi_entry_write(entry->text, "%s: %s queued messages (%s) are of %s senders that have gone",
+        "Discard a sender's messages when it closes, or do not let them keep its session alive.");
+    wi_entry_write(entry->text, "%s: %s queued messages (%s) are from %s senders that are gone",
                    watch->name, wi_words_count(count, orphans),
                    wi_words_bytes(size, wi_finding_count(row, WI_CHANNEL_ORPHANED_BYTES)),
                    wi_words_count(gone, wi_finding_count(row, WI_CHANNEL_SENDERS_GONE)));
@@ -538,7 +540,7 @@ static void channel_bound_far(struct wi_finding *finding, const struct wi_row *r
     }
     struct finding_entry *entry = channel_entry(
         finding, FINDING_INFO, -1, "default_bound_far", watch,
-        "Choose the bound from how long a message may wait: bound = seconds * messages served a "
+        "Choose the bound by the time that a message may wait: bound = seconds * messages served a "
         "second.");
     wi_entry_write(entry->text, "%s: a bound of %s, never deeper than %s", watch->name,
                    wi_words_count(bound, wi_finding_count(row, WI_CHANNEL_CAPACITY)),
@@ -553,10 +555,10 @@ void wi_finding_defaults(struct wi_finding *finding)
     if (finding->unbounded.n == 0) {
         return;
     }
-    struct finding_entry *entry = wi_entry_add(
-        finding, FINDING_INFO, -2, "default_unbounded", finding->unbounded.name,
-        "Give it a bound, or a permit for each message: nothing else stops it when its receiver is "
-        "slow.");
+    struct finding_entry *entry =
+        wi_entry_add(finding, FINDING_INFO, -2, "default_unbounded", finding->unbounded.name,
+                     "Set a bound, or require a permit for each message: nothing else limits it "
+                     "when its receiver is slow.");
     wi_entry_write(entry->text, "%s: no bound, never deeper than %s so far",
                    finding->unbounded.name, wi_words_count(deep, finding->unbounded.deep));
     if (finding->unbounded.n > 1) {

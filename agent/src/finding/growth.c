@@ -277,10 +277,9 @@ static void growth_write_estimate(struct finding_entry *entry, const struct grow
         }
     }
     if (told->suspects.n > 1 && !told->found.is_joint) {
-        wi_entry_write(
-            entry->estimate,
-            "; the channels grow in step, so that the regression cannot tell them apart: "
-            "shares are as declared");
+        wi_entry_write(entry->estimate,
+                       "; the channels grow in step, so the regression cannot tell them apart: "
+                       "shares are as declared");
     }
 }
 
@@ -357,16 +356,17 @@ static void growth_entry(struct wi_finding *finding, const struct wi_process_vie
     struct finding_entry *entry = wi_entry_add(
         finding, (cause.is_explained ? cause.is_named : is_long) ? FINDING_WARNING : FINDING_INFO,
         0.5, "memory_growing", what,
-        cause.is_explained ? "See the channels that it names: what they hold is what grows."
-        : cause.has_gauge  ? "See what that gauge counts: a cache, a table, sessions that stay."
-                           : "No channel and no gauge holds it: look with the allocator's profile "
-                             "(jemalloc, heaptrack) at what else is kept.");
+        cause.is_explained ? "Check the channels that it names: their messages are what grows."
+        : cause.has_gauge
+            ? "Check what the gauge counts: a cache, a table, sessions that stay open."
+            : "No channel and no gauge explains it: profile the allocator (jemalloc, heaptrack) to "
+              "find what does.");
     wi_entry_write(entry->text, "%s %s/s over %s", what,
                    wi_words_growth(whole, told->found.memory.slope),
                    wi_words_duration(span, (uint64_t)(told->found.window * 1e9 + 5e8)));
     growth_write_causes(entry, told, &cause);
     wi_entry_write(entry->evidence,
-                   "%s %s at the end, r2 %.3f over %u samples, weir's own taken out", what,
+                   "%s %s at the end, r2 %.3f over %u samples, without weir's own memory", what,
                    wi_words_size(level, told->series.memory[told->series.n - 1]),
                    told->found.memory.r2, (unsigned)told->series.n);
     if (cause.has_gauge) {
@@ -395,10 +395,10 @@ static void growth_limit(struct wi_finding *finding, const struct wi_row *proces
     if (!(limit > 0) || used < GROWTH_NEAR * limit || anon < GROWTH_OURS * limit) {
         return;
     }
-    struct finding_entry *entry =
-        wi_entry_add(finding, FINDING_CRITICAL_NOW, 0, "memory_limit", "memory",
-                     finding->is_dead ? "See what grew; a larger limit only makes it last longer."
-                                      : "Make room now: at the limit the kernel ends the process.");
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_CRITICAL_NOW, 0, "memory_limit", "memory",
+        finding->is_dead ? "Find what grew; a larger limit only delays the end."
+                         : "Free memory now: at the limit the kernel ends the process.");
     wi_entry_write(entry->text, "memory: %s of its cgroup's limit of %s %s",
                    wi_words_size(used_text, used), wi_words_size(limit_text, limit),
                    finding->is_dead

@@ -65,14 +65,12 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
         finding,
         is_all && (waiters || watch->refused_rate > 0) ? FINDING_CRITICAL_NOW : FINDING_WARNING,
         (double)watch->depth, "permits_leaked", watch->name,
-        "Look for a way out of the guarded work that does not release: an early return, an error, "
-        "a "
-        "task that was dropped.");
+        "Find the code path that does not release: an early return, an error, a dropped task.");
     finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
     wi_words_count(taken, watch->depth);
     wi_words_count(all, wi_finding_count(row, WI_SEMAPHORE_PERMITS));
     if (is_all) {
-        wi_entry_write(entry->text, "%s: all %s permits are taken, none has come back for %s",
+        wi_entry_write(entry->text, "%s: all %s permits are taken, none was released for %s",
                        watch->name, all, wi_words_duration(span, still));
         wi_entry_write(entry->evidence, "no release in that time");
         wi_entry_write(entry->estimate, "leaked, or held by work that hangs");
@@ -84,7 +82,7 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
     uint32_t n = wi_minute_window_count(minute_window);
     wi_minute_window_range(minute_window, 0, SEMAPHORE_RECENT, &floor, &ignored);
     wi_minute_window_range(minute_window, skip, n - skip, &ignored, &ceiling);
-    wi_entry_write(entry->text, "%s: permits do not come back, never fewer than %s of %s taken",
+    wi_entry_write(entry->text, "%s: permits are not released, never fewer than %s of %s taken",
                    watch->name, wi_words_count(taken, (uint64_t)floor), all);
     wi_entry_write(
         entry->evidence,
@@ -117,10 +115,11 @@ static void semaphore_exhausted(struct wi_finding *finding, const struct wi_row 
     wi_words_rate(rate, watch->refused_rate);
     wi_words_count(waiting, waiters);
     wi_words_duration(span, finding->now - since);
-    struct finding_entry *entry = wi_entry_add(
-        finding, FINDING_WARNING, watch->refused_rate + (double)waiters, "permits_exhausted",
-        watch->name,
-        "More comes than is served: raise the permits only if what they guard can take more.");
+    struct finding_entry *entry =
+        wi_entry_add(finding, FINDING_WARNING, watch->refused_rate + (double)waiters,
+                     "permits_exhausted", watch->name,
+                     "More work arrives than is served: add permits only if the guarded resource "
+                     "can take more.");
     wi_entry_write(entry->text, "%s: %s %s%s%s%s%s%s", watch->name,
                    is_exhausted ? "no permit free for" : "permits run out, for", span,
                    is_refusing ? ", " : "", is_refusing ? rate : "",
@@ -143,10 +142,11 @@ static void semaphore_empty(struct wi_finding *finding, const struct wi_row *row
     if (wi_finding_count(row, WI_SEMAPHORE_AVAILABLE) > 0 || (!is_refusing && waiters == 0)) {
         return;
     }
-    struct finding_entry *entry = wi_entry_add(
-        finding, is_refusing ? FINDING_WARNING : FINDING_INFO,
-        watch->refused_rate + (double)waiters, "permits_none", watch->name,
-        "Release permits or resize it when the work may begin; until then a wait is by design.");
+    struct finding_entry *entry =
+        wi_entry_add(finding, is_refusing ? FINDING_WARNING : FINDING_INFO,
+                     watch->refused_rate + (double)waiters, "permits_none", watch->name,
+                     "Release permits, or resize the semaphore, when the work may begin; until "
+                     "then waiting is by design.");
     wi_entry_write(entry->text, "%s: it has 0 permits%s%s%s%s%s", watch->name,
                    is_refusing ? ", " : "",
                    is_refusing ? wi_words_rate(rate, watch->refused_rate) : "",

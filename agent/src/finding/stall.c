@@ -90,9 +90,8 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_sta
     struct finding_entry *entry = stall_entry(
         finding, watch, severity,
         severity == FINDING_INFO
-            ? "Nothing yet, unless it lasts: then look at its receiver."
-            : "Look at its receiver: it has ended, hangs, or waits for something that does not "
-              "come.");
+            ? "Nothing yet. If it lasts, check its receiver."
+            : "Check its receiver: it has ended, hangs, or waits for an event that does not come.");
     wi_entry_write(
         entry->text, "%s: %snothing received for %s, %s", watch->name,
         severity == FINDING_INFO ? "" : "stalled, ",
@@ -117,12 +116,12 @@ void wi_finding_first_sample(struct wi_finding *finding, const struct finding_wa
         (was_received && !(backlog >= STALL_BACKLOG))) {
         return;
     }
-    struct finding_entry *entry =
-        stall_entry(finding, watch, FINDING_INFO,
-                    "Look for some seconds: then it is known whether it moves, and which way.");
+    struct finding_entry *entry = stall_entry(
+        finding, watch, FINDING_INFO,
+        "Observe it for some seconds: then weir knows whether it moves, and which way.");
     wi_entry_write(
         entry->text, "%s: %s, %s", watch->name, wi_words_queued(queued, watch->depth, watch->bytes),
-        was_received ? "whether it moves is not known yet" : "nothing has ever been received");
+        was_received ? "it is not known yet whether it moves" : "nothing has ever been received");
     if (was_received) {
         wi_entry_write(entry->evidence,
                        "%s received/s on average since the process started, so %s of work",

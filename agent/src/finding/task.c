@@ -25,7 +25,7 @@ static void task_growing(struct wi_finding *finding, const struct wi_row *row,
         finding, severity, (double)watch->depth, is_backlog ? "task_backlog" : "task_leak",
         watch->name,
         is_backlog ? "Spawn no more than can run: take a permit before the spawn, or add workers."
-                   : "Look at what these tasks wait for: they have run and do not end.");
+                   : "Find what these tasks wait for: they have run and do not end.");
     wi_entry_write(entry->text, "%s: %s, +%s tasks/s for %s, %s alive", watch->name,
                    is_backlog ? "tasks are spawned faster than they run" : "tasks do not end",
                    wi_words_rate(per_second, rate), wi_words_duration(span, since),
@@ -79,7 +79,7 @@ static void loop_long(struct wi_finding *finding, const struct wi_row *row, doub
     struct finding_entry *entry = wi_entry_add(
         finding, current >= LOOP_HANGS_ON ? FINDING_CRITICAL_NOW : FINDING_WARNING,
         is_in_it ? current : p99, "long_iterations", row->name,
-        "Find what blocks in the loop (a lock, a permit, a file) and do it in a task of its own.");
+        "Find what blocks in the loop (a lock, a permit, a file) and move it to a separate task.");
     if (is_in_it) {
         wi_entry_write(entry->text, "%s: in the same iteration for %s", row->name,
                        wi_words_duration(span, (uint64_t)(current * 1e9)));
@@ -97,10 +97,10 @@ static void loop_long(struct wi_finding *finding, const struct wi_row *row, doub
 static void loop_late(struct wi_finding *finding, const struct wi_row *row, double late,
                       double period)
 {
-    struct finding_entry *entry = wi_entry_add(
-        finding, FINDING_WARNING, late, "timer_late", row->name,
-        "Give the loop less to do between two ticks, or a processor: what it does late is late for "
-        "everybody.");
+    struct finding_entry *entry =
+        wi_entry_add(finding, FINDING_WARNING, late, "timer_late", row->name,
+                     "Let the loop do less between two ticks, or give it a processor: its lateness "
+                     "delays all that it serves.");
     wi_entry_write(entry->text, "%s: its timer is %.0f ms late once in a hundred times", row->name,
                    late * 1e3);
     wi_entry_write(entry->evidence, "p99 %.1f ms over the last 10 to 20 s", late * 1e3);
@@ -113,9 +113,9 @@ static void loop_late(struct wi_finding *finding, const struct wi_row *row, doub
 static void loop_tick(struct wi_finding *finding, const struct wi_row *row, double period)
 {
     char rate[WI_WORDS_MAX];
-    struct finding_entry *entry = wi_entry_add(
-        finding, FINDING_INFO, -3, "default_timer_1ms", row->name,
-        "Ask whether anybody sees the difference to 10 ms: each tick wakes a processor.");
+    struct finding_entry *entry =
+        wi_entry_add(finding, FINDING_INFO, -3, "default_timer_1ms", row->name,
+                     "Check whether 10 ms is enough: each tick wakes a processor.");
     wi_entry_write(entry->text, "%s: a timer of %g ms", row->name, period * 1e3);
     wi_entry_write(entry->evidence, "%s iterations/s",
                    wi_words_rate(rate, finding_number(row, WI_LOOP_ITERATION_RATE, 0)));
