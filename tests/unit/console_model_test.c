@@ -498,15 +498,46 @@ static void columns_fit_and_line_up(void **state)
     }
 }
 
-static void every_column_has_its_metric(void **state)
+/* Two rows of a table that ask for one place would hide each other, and a gap would shift the rest. */
+static void check_places(const struct wi_metric_table *table, bool is_list, unsigned blank)
+{
+    const char *taken[WC_MAX_COLUMNS + 1] = {NULL};
+    unsigned last = 0;
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        const struct wi_metric *metric = &table->metrics[i];
+        const struct {
+            unsigned place;
+            const char *caption;
+        } asked[] = {{is_list ? metric->list.place : metric->column.place,
+                      is_list ? metric->list.caption : metric->column.caption},
+                     {is_list ? 0 : metric->trend.place, metric->trend.caption}};
+        for (size_t k = 0; k < 2; k++) {
+            assert_in_range(asked[k].place, 0, WC_MAX_COLUMNS - 1);
+            if (asked[k].place) {
+                assert_null(taken[asked[k].place]);
+                assert_non_null(asked[k].caption);
+                taken[asked[k].place] = asked[k].caption;
+                last = asked[k].place > last ? asked[k].place : last;
+            }
+        }
+    }
+    for (unsigned place = 1; place <= last; place++) {
+        assert_true(taken[place] || place == blank);
+    }
+}
+
+static void each_place_of_a_table_is_one_metrics(void **state)
 {
     (void)state;
-    for (int tab = 0; tab < WC_N_TABS; tab++) {
-        const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
-        for (size_t i = 0; i < table->n_columns; i++) {
-            const char *field = table->columns[i].field;
-            assert_true(!field || wi_metric_find((enum wi_kind)table->kind, field) >= 0);
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
+        int trends = 0;
+        check_places(table, false, kind == WI_GAUGE ? 2 : kind == WI_SENDER ? 3 : 0);
+        check_places(table, true, 0);
+        for (size_t i = 0; i < table->n_metrics; i++) {
+            trends += table->metrics[i].graph == WI_GRAPH_TREND;
         }
+        assert_in_range(trends, 0, 1);
     }
 }
 
@@ -620,7 +651,7 @@ int main(void)
         TEST(tables_share_the_screen),
         TEST(no_layout_leaves_its_body),
         TEST(columns_fit_and_line_up),
-        TEST(every_column_has_its_metric),
+        TEST(each_place_of_a_table_is_one_metrics),
         TEST(percentiles_are_those_of_the_exporter),
         TEST(a_spread_takes_any_buckets),
         TEST(numbers_that_are_none_are_absent),

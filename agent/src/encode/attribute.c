@@ -10,97 +10,36 @@
 
 #define ATTRIBUTE_TEXT_MAX 300
 
-/* One attribute: a metric that is told always, or only when it is not 0. */
-struct attribute {
-    uint8_t metric;
-    bool is_always;
-};
-
-struct attribute_list {
+/* What a kind is called, and the metric of its source line; -1: it has none. Of its metrics those of
+ * level MAIN are told always, then those of level DETAIL where they are not 0. */
+struct attribute_kind {
     const char *type;
-    int source; /* the metric of its source line; -1: none */
-    const struct attribute *attributes;
-    size_t n;
+    int source;
 };
 
-static const struct attribute channel_attributes[] = {
-    {WI_CHANNEL_DEPTH, true},
-    {WI_CHANNEL_CAPACITY, true},
-    {WI_CHANNEL_SENT, true},
-    {WI_CHANNEL_RECEIVED, true},
-    {WI_CHANNEL_REJECTS, true},
-    {WI_CHANNEL_HIGH_WATER, false},
-    {WI_CHANNEL_DISCARDED, false},
-    {WI_CHANNEL_QUEUED_BYTES, false},
-    {WI_CHANNEL_IN_RATE, false},
-    {WI_CHANNEL_OUT_RATE, false},
-    {WI_CHANNEL_REJECT_RATE, false},
-    {WI_CHANNEL_WAIT_P99, false},
-    {WI_CHANNEL_WAIT_AT_LEAST, false},
-    {WI_CHANNEL_SENDERS, false},
-    {WI_CHANNEL_SENDERS_GONE, false},
-    {WI_CHANNEL_ORPHANED, false},
-    {WI_CHANNEL_ORPHANED_BYTES, false},
-};
-
-static const struct attribute semaphore_attributes[] = {
-    {WI_SEMAPHORE_PERMITS, true},       {WI_SEMAPHORE_AVAILABLE, true},
-    {WI_SEMAPHORE_WAITERS, true},       {WI_SEMAPHORE_REJECTS, true},
-    {WI_SEMAPHORE_ACQUIRES, false},     {WI_SEMAPHORE_LOW_WATER, false},
-    {WI_SEMAPHORE_ACQUIRE_RATE, false}, {WI_SEMAPHORE_REJECT_RATE, false},
-    {WI_SEMAPHORE_WAIT_P99, false},
-};
-
-static const struct attribute task_attributes[] = {
-    {WI_TASK_PENDING, true},         {WI_TASK_RUNNING, true},
-    {WI_TASK_SPAWNED, true},         {WI_TASK_FINISHED, true},
-    {WI_TASK_FINISHED_ERROR, false}, {WI_TASK_FINISHED_CANCELLED, false},
-    {WI_TASK_SPAWN_RATE, false},     {WI_TASK_FINISH_RATE, false},
-    {WI_TASK_RUN_P99, false},        {WI_TASK_WAIT_P99, false},
-    {WI_TASK_SINGLE_RUNNING, false}, {WI_TASK_SINGLE_SCHEDULED, false},
-    {WI_TASK_SINGLE_IDLE, false},
-};
-
-static const struct attribute loop_attributes[] = {
-    {WI_LOOP_ITERATIONS, true}, {WI_LOOP_UTILISATION, true},    {WI_LOOP_ITERATION_RATE, true},
-    {WI_LOOP_CURRENT, false},   {WI_LOOP_ITERATION_P99, false}, {WI_LOOP_ITERATION_MAX, false},
-    {WI_LOOP_PERIOD, false},    {WI_LOOP_LATENESS_P99, false},  {WI_LOOP_LATENESS_MAX, false},
-};
-
-static const struct attribute counter_attributes[] = {
-    {WI_COUNTER_VALUE, true},
-    {WI_COUNTER_RATE, false},
-};
-
-static const struct attribute gauge_attributes[] = {
-    {WI_GAUGE_VALUE, true},
-};
-
-#define ATTRIBUTES(list) list, sizeof(list) / sizeof((list)[0])
-
-static const struct attribute_list *attribute_list(enum wi_kind kind)
+static const struct attribute_kind *attribute_kind(enum wi_kind kind)
 {
-    static const struct attribute_list lists[WI_N_KINDS] = {
-        [WI_CHANNEL] = {"Channel", WI_CHANNEL_SOURCE, ATTRIBUTES(channel_attributes)},
-        [WI_SEMAPHORE] = {"Semaphore", WI_SEMAPHORE_SOURCE, ATTRIBUTES(semaphore_attributes)},
-        [WI_TASK] = {"TaskKind", WI_TASK_SOURCE, ATTRIBUTES(task_attributes)},
-        [WI_LOOP] = {"Loop", WI_LOOP_SOURCE, ATTRIBUTES(loop_attributes)},
-        [WI_COUNTER] = {"Counter", -1, ATTRIBUTES(counter_attributes)},
-        [WI_GAUGE] = {"Gauge", -1, ATTRIBUTES(gauge_attributes)},
+    static const struct attribute_kind kinds[WI_N_KINDS] = {
+        [WI_CHANNEL] = {"Channel", WI_CHANNEL_SOURCE},
+        [WI_SEMAPHORE] = {"Semaphore", WI_SEMAPHORE_SOURCE},
+        [WI_TASK] = {"TaskKind", WI_TASK_SOURCE},
+        [WI_LOOP] = {"Loop", WI_LOOP_SOURCE},
+        [WI_COUNTER] = {"Counter", -1},
+        [WI_GAUGE] = {"Gauge", -1},
     };
-    return (unsigned)kind < WI_N_KINDS && lists[kind].type ? &lists[kind] : NULL;
+    return (unsigned)kind < WI_N_KINDS && kinds[kind].type ? &kinds[kind] : NULL;
 }
 
 const char *wi_attribute_type(enum wi_kind kind)
 {
-    const struct attribute_list *list = attribute_list(kind);
-    return list ? list->type : NULL;
+    const struct attribute_kind *found = attribute_kind(kind);
+    return found ? found->type : NULL;
 }
 
 const char *wi_attribute_source(enum wi_kind kind, const struct wi_row *row)
 {
-    const struct attribute_list *list = attribute_list(kind);
-    const struct wi_value *value = list && list->source >= 0 ? &row->value[list->source] : NULL;
+    const struct attribute_kind *found = attribute_kind(kind);
+    const struct wi_value *value = found && found->source >= 0 ? &row->value[found->source] : NULL;
     return value && value->type == WI_TEXT ? value->u.text : NULL;
 }
 
@@ -198,10 +137,10 @@ static const char *attribute_real(enum wi_unit unit, double number, char *ret_te
     return name;
 }
 
-static bool attribute_is_told(const struct attribute *attribute, const struct wi_value *value)
+static bool attribute_is_told(const struct wi_metric *metric, const struct wi_value *value)
 {
     return value->type != WI_ABSENT && value->type != WI_TEXT &&
-           (attribute->is_always || wi_value_number(value, 0) != 0);
+           (metric->level == WI_LEVEL_MAIN || wi_value_number(value, 0) != 0);
 }
 
 static void attribute_value(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
@@ -227,30 +166,41 @@ static void attribute_value(struct wi_buffer *buffer, unsigned field, enum wi_to
     wi_pack_end(buffer, mark);
 }
 
+static void attributes_of_level(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
+                                const struct wi_metric_table *table, enum wi_level level,
+                                const struct wi_row *row)
+{
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        const struct wi_metric *metric = &table->metrics[i];
+        const struct wi_value *value = &row->value[i];
+        bool is_unbounded = metric->display == WI_DISPLAY_CAPACITY && value->type == WI_ABSENT;
+        if (metric->level == level && (is_unbounded || attribute_is_told(metric, value))) {
+            attribute_value(buffer, field, meta, metric, value);
+        }
+    }
+}
+
 void wi_attributes(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
                    enum wi_kind kind, const struct wi_row *row)
 {
-    const struct attribute_list *list = attribute_list(kind);
-    const struct wi_metric *metrics = wi_metric_table(kind)->metrics;
-    for (size_t i = 0; list && i < list->n; i++) {
-        const struct attribute *attribute = &list->attributes[i];
-        const struct wi_value *value = &row->value[attribute->metric];
-        bool is_unbounded = kind == WI_CHANNEL && attribute->metric == WI_CHANNEL_CAPACITY &&
-                            value->type == WI_ABSENT;
-        if (is_unbounded || attribute_is_told(attribute, value)) {
-            attribute_value(buffer, field, meta, &metrics[attribute->metric], value);
-        }
+    if (attribute_kind(kind)) {
+        const struct wi_metric_table *table = wi_metric_table(kind);
+        attributes_of_level(buffer, field, meta, table, WI_LEVEL_MAIN, row);
+        attributes_of_level(buffer, field, meta, table, WI_LEVEL_DETAIL, row);
     }
 }
 
 uint64_t wi_attributes_print(enum wi_kind kind, const struct wi_row *row)
 {
-    const struct attribute_list *list = attribute_list(kind);
+    const struct wi_metric_table *table = wi_metric_table(kind);
     uint64_t print = UINT64_C(0x9e3779b97f4a7c15);
-    for (size_t i = 0; list && i < list->n; i++) {
-        const struct wi_value *value = &row->value[list->attributes[i].metric];
+    for (size_t i = 0; attribute_kind(kind) && i < table->n_metrics; i++) {
+        const struct wi_value *value = &row->value[i];
         uint64_t bits = 0;
-        if (attribute_is_told(&list->attributes[i], value)) {
+        if (table->metrics[i].level == WI_LEVEL_FULL) {
+            continue;
+        }
+        if (attribute_is_told(&table->metrics[i], value)) {
             memcpy(&bits, &value->u, sizeof(bits));
             bits ^= (uint64_t)value->type << 56;
         }

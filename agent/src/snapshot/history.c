@@ -217,101 +217,33 @@ bool wi_history_is_in(const struct wi_history_track *track, const struct wi_hist
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-enum history_how {
-    HOW_WORD,
-    HOW_SIGNED,
-    HOW_NANOS,      /* a word, in seconds */
-    HOW_DIFFERENCE, /* a - b, not below 0 */
-    HOW_SHARE,      /* a / b */
-    HOW_RATE,       /* per second */
-    HOW_NANOS_RATE, /* seconds per second */
-    HOW_BUSY,       /* growth of a as a share of that of a and b */
-    HOW_RUNNING,    /* of tasks: begun - ended, not more than live */
-    HOW_PENDING
-};
-
-struct history_metric {
-    enum wi_kind kind;
-    int metric;
-    enum history_how how;
-    int a, b;
-};
-
-static const struct history_metric history_metrics[] = {
-    {WI_CHANNEL, WI_CHANNEL_DEPTH, HOW_DIFFERENCE, 0, 1},
-    {WI_CHANNEL, WI_CHANNEL_SENT, HOW_WORD, 0, 0},
-    {WI_CHANNEL, WI_CHANNEL_QUEUED_BYTES, HOW_WORD, 2, 0},
-    {WI_CHANNEL, WI_CHANNEL_REJECTS, HOW_WORD, 3, 0},
-    {WI_CHANNEL, WI_CHANNEL_IN_RATE, HOW_RATE, 0, 0},
-    {WI_CHANNEL, WI_CHANNEL_OUT_RATE, HOW_RATE, 1, 0},
-    {WI_CHANNEL, WI_CHANNEL_REJECT_RATE, HOW_RATE, 3, 0},
-    {WI_SEMAPHORE, WI_SEMAPHORE_SATURATION, HOW_SHARE, 2, 3},
-    {WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE, HOW_DIFFERENCE, 3, 2},
-    {WI_SEMAPHORE, WI_SEMAPHORE_PERMITS, HOW_WORD, 3, 0},
-    {WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRES, HOW_WORD, 0, 0},
-    {WI_SEMAPHORE, WI_SEMAPHORE_REJECTS, HOW_WORD, 1, 0},
-    {WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRE_RATE, HOW_RATE, 0, 0},
-    {WI_SEMAPHORE, WI_SEMAPHORE_REJECT_RATE, HOW_RATE, 1, 0},
-    {WI_TASK, WI_TASK_PENDING, HOW_PENDING, 0, 0},
-    {WI_TASK, WI_TASK_RUNNING, HOW_RUNNING, 0, 0},
-    {WI_TASK, WI_TASK_SPAWNED, HOW_WORD, 0, 0},
-    {WI_TASK, WI_TASK_FINISHED, HOW_WORD, 1, 0},
-    {WI_TASK, WI_TASK_RUNS, HOW_WORD, 2, 0},
-    {WI_TASK, WI_TASK_SPAWN_RATE, HOW_RATE, 0, 0},
-    {WI_TASK, WI_TASK_FINISH_RATE, HOW_RATE, 1, 0},
-    {WI_COUNTER, WI_COUNTER_RATE, HOW_RATE, 0, 0},
-    {WI_COUNTER, WI_COUNTER_VALUE, HOW_WORD, 0, 0},
-    {WI_GAUGE, WI_GAUGE_VALUE, HOW_SIGNED, 0, 0},
-    {WI_LOOP, WI_LOOP_UTILISATION, HOW_BUSY, 1, 2},
-    {WI_LOOP, WI_LOOP_ITERATIONS, HOW_WORD, 0, 0},
-    {WI_LOOP, WI_LOOP_BUSY, HOW_NANOS, 1, 0},
-    {WI_LOOP, WI_LOOP_IDLE, HOW_NANOS, 2, 0},
-    {WI_LOOP, WI_LOOP_ITERATION_RATE, HOW_RATE, 0, 0},
-    {WI_PROCESS, WI_PROCESS_ANON, HOW_WORD, WI_HISTORY_ANON, 0},
-    {WI_PROCESS, WI_PROCESS_RSS, HOW_WORD, WI_HISTORY_RSS, 0},
-    {WI_PROCESS, WI_PROCESS_VIRTUAL, HOW_WORD, WI_HISTORY_VIRTUAL, 0},
-    {WI_PROCESS, WI_PROCESS_CPU, HOW_NANOS, WI_HISTORY_CPU, 0},
-    {WI_PROCESS, WI_PROCESS_CPU_RATIO, HOW_NANOS_RATE, WI_HISTORY_CPU, 0},
-    {WI_PROCESS, WI_PROCESS_THREADS, HOW_WORD, WI_HISTORY_THREADS, 0},
-    {WI_PROCESS, WI_PROCESS_FDS, HOW_WORD, WI_HISTORY_FDS, 0},
-    {WI_PROCESS, WI_PROCESS_HEAP, HOW_WORD, WI_HISTORY_HEAP, 0},
-    {WI_PROCESS, WI_PROCESS_HEAP_RESIDENT, HOW_WORD, WI_HISTORY_HEAP_RESIDENT, 0},
-    {WI_PROCESS, WI_PROCESS_REJECTS, HOW_WORD, WI_HISTORY_REJECTS, 0},
-    {WI_PROCESS, WI_PROCESS_REJECT_RATE, HOW_RATE, WI_HISTORY_REJECTS, 0},
-    {WI_PROCESS, WI_PROCESS_MEMORY_LIMIT, HOW_WORD, WI_HISTORY_MEMORY_LIMIT, 0},
-    {WI_PROCESS, WI_PROCESS_MEMORY_USED, HOW_WORD, WI_HISTORY_MEMORY_USED, 0},
-};
-
-static const struct history_metric *history_find(enum wi_kind kind, int metric)
+static const struct wi_metric_from *history_from(enum wi_kind kind, int metric)
 {
-    for (size_t i = 0; i < sizeof(history_metrics) / sizeof(history_metrics[0]); i++) {
-        if (history_metrics[i].kind == kind &&
-            (metric < 0 || history_metrics[i].metric == metric)) {
-            return &history_metrics[i];
-        }
-    }
-    return NULL;
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    return table && metric >= 0 && (size_t)metric < table->n_metrics &&
+                   table->metrics[metric].from.how != WI_FROM_NONE
+               ? &table->metrics[metric].from
+               : NULL;
 }
 
 bool wi_history_has(enum wi_kind kind, int metric)
 {
-    return metric >= 0 && history_find(kind, metric);
+    return history_from(kind, metric) != NULL;
 }
 
-/* The first of each kind above. */
 int wi_history_trend(enum wi_kind kind)
 {
-    const struct history_metric *first = history_find(kind, -1);
-    return first ? first->metric : -1;
+    int metric = wi_metric_graph(kind, WI_GRAPH_TREND);
+    return wi_history_has(kind, metric) ? metric : -1;
 }
 
 /* The words of a row that belong to a track, or the facts; NULL when it does not know them. */
 static const uint64_t *history_words(const struct wi_history *history, int track,
-                                     const struct history_metric *metric,
+                                     const struct wi_metric_from *from,
                                      const struct wi_history_row *row)
 {
     if (track < 0) {
-        return row->has >> metric->a & 1 ? row->facts : NULL;
+        return row->has >> from->a & 1 ? row->facts : NULL;
     }
     return wi_history_is_in(&history->head.tracks[track], row) ? row->tracks[track] : NULL;
 }
@@ -329,8 +261,8 @@ static double history_growth(const uint64_t *before, const uint64_t *words, int 
 
 static double history_tasks(const uint64_t *words, bool is_pending)
 {
-    double live = history_minus(words[0], words[1]);
-    double running = fmin(history_minus(words[2], words[3]), live);
+    double live = history_minus(words[WI_TOTAL_SPAWNED], words[WI_TOTAL_FINISHED]);
+    double running = fmin(history_minus(words[WI_TOTAL_BEGUN], words[WI_TOTAL_ENDED]), live);
     return is_pending ? live - running : running;
 }
 
@@ -344,7 +276,7 @@ static double history_busy(const uint64_t *before, const uint64_t *words, int bu
 double wi_history_value(const struct wi_history *history, int track, enum wi_kind kind, int metric,
                         const struct wi_history_row *before, const struct wi_history_row *row)
 {
-    const struct history_metric *found = metric < 0 ? NULL : history_find(kind, metric);
+    const struct wi_metric_from *found = history_from(kind, metric);
     const uint64_t *words = found ? history_words(history, track, found, row) : NULL;
     if (!words) {
         return NAN;
@@ -356,26 +288,28 @@ double wi_history_value(const struct wi_history *history, int track, enum wi_kin
     const uint64_t *words_before =
         before && steps <= HISTORY_GAP_STEPS ? history_words(history, track, found, before) : NULL;
     int a = found->a;
-    switch (found->how) {
-    case HOW_WORD:
+    switch ((enum wi_from_how)found->how) {
+    case WI_FROM_NONE:
+        return NAN;
+    case WI_FROM_TOTAL:
         return (double)words[a];
-    case HOW_SIGNED:
+    case WI_FROM_SIGNED:
         return (double)(int64_t)words[a];
-    case HOW_NANOS:
+    case WI_FROM_SECONDS:
         return (double)words[a] / (double)HISTORY_SECOND;
-    case HOW_DIFFERENCE:
+    case WI_FROM_DIFFERENCE:
         return history_minus(words[a], words[found->b]);
-    case HOW_SHARE:
+    case WI_FROM_SHARE:
         return words[found->b] ? (double)words[a] / (double)words[found->b] : NAN;
-    case HOW_RATE:
+    case WI_FROM_RATE:
         return history_growth(words_before, words, a) / seconds;
-    case HOW_NANOS_RATE:
+    case WI_FROM_SECONDS_RATE:
         return history_growth(words_before, words, a) / (double)HISTORY_SECOND / seconds;
-    case HOW_BUSY:
+    case WI_FROM_BUSY:
         return history_busy(words_before, words, a, found->b);
-    case HOW_RUNNING:
-    case HOW_PENDING:
-        return history_tasks(words, found->how == HOW_PENDING);
+    case WI_FROM_RUNNING:
+    case WI_FROM_PENDING:
+        return history_tasks(words, found->how == WI_FROM_PENDING);
     }
     return NAN;
 }

@@ -76,14 +76,27 @@ enum wi_history_fact {
     WI_HISTORY_N_FACTS
 };
 
-/*
- * A moment. What the words of a track are depends on its kind:
- *     channel    sent, left (received and discarded), queued bytes, rejects
- *     semaphore  acquires, rejects, permits taken, permits
- *     task       spawned, finished, begun, ended
- *     counter    value        gauge  value, signed
- *     loop       iterations, nanoseconds at work, nanoseconds idle, those of the present included
- */
+/* What the words of a track are, by its kind. */
+enum wi_total {
+    WI_TOTAL_SENT = 0, /* channel */
+    WI_TOTAL_GONE,     /* received and discarded */
+    WI_TOTAL_QUEUED_BYTES,
+    WI_TOTAL_REJECTS,
+    WI_TOTAL_ACQUIRES = 0, /* semaphore */
+    WI_TOTAL_REFUSED,
+    WI_TOTAL_TAKEN,
+    WI_TOTAL_PERMITS,
+    WI_TOTAL_SPAWNED = 0, /* task */
+    WI_TOTAL_FINISHED,
+    WI_TOTAL_BEGUN,
+    WI_TOTAL_ENDED,
+    WI_TOTAL_VALUE = 0,      /* counter, and gauge: signed */
+    WI_TOTAL_ITERATIONS = 0, /* loop */
+    WI_TOTAL_BUSY,           /* nanoseconds, those of the present included */
+    WI_TOTAL_IDLE
+};
+
+/* A moment. */
 struct wi_history_row {
     uint64_t sequence; /* the second, or minute, of `nanos`; stands at the end again */
     int64_t unix_nanos;

@@ -2,10 +2,28 @@
 /* The metric tables, built from the .def files. */
 #include "snapshot/metric.h"
 
+#include "snapshot/history.h"
+
 #include <string.h>
 
-#define WEIR_METRIC(symbol, type, unit, field, json, family, label, summary, help)                 \
-    {WI_TYPE_##type, WI_UNIT_##unit, field, json, family, label, summary, help},
+#define WEIR_METRIC(symbol, type_, unit_, level_, display_, ...)                                   \
+    {.type = WI_TYPE_##type_,                                                                      \
+     .unit = WI_UNIT_##unit_,                                                                      \
+     .level = WI_LEVEL_##level_,                                                                   \
+     .display = WI_DISPLAY_##display_,                                                             \
+     __VA_ARGS__},
+#define ONE(how, a)                                                                                \
+    {                                                                                              \
+        WI_FROM_##how, WI_TOTAL_##a, 0                                                             \
+    }
+#define TWO(how, a, b)                                                                             \
+    {                                                                                              \
+        WI_FROM_##how, WI_TOTAL_##a, WI_TOTAL_##b                                                  \
+    }
+#define FACT(how, a)                                                                               \
+    {                                                                                              \
+        WI_FROM_##how, WI_HISTORY_##a, 0                                                           \
+    }
 
 static const struct wi_metric channel_metrics[] = {
 #include "channel.def"
@@ -47,6 +65,9 @@ static const struct wi_metric operation_metrics[] = {
 #include "operation.def"
 };
 #undef WEIR_METRIC
+#undef ONE
+#undef TWO
+#undef FACT
 
 #define TABLE(kind, name, metrics)                                                                 \
     {                                                                                              \
@@ -88,6 +109,17 @@ int wi_metric_find(enum wi_kind kind, const char *field)
     }
     for (size_t i = 0; i < table->n_metrics; i++) {
         if (strcmp(table->metrics[i].field, field) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+int wi_metric_graph(enum wi_kind kind, enum wi_graph graph)
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    for (size_t i = 0; table && i < table->n_metrics; i++) {
+        if (table->metrics[i].graph == graph) {
             return (int)i;
         }
     }

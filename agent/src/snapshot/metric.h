@@ -8,6 +8,7 @@
 
 #include "segment/kind.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,15 +27,92 @@ enum wi_unit {
     WI_UNIT_RATIO
 };
 
+/* Where there is little room: MAIN is told always, DETAIL unless it is 0, FULL only where all is told. */
+enum wi_level { WI_LEVEL_MAIN, WI_LEVEL_DETAIL, WI_LEVEL_FULL };
+
+/* How people see a value. */
+enum wi_display {
+    WI_DISPLAY_COUNT,
+    WI_DISPLAY_EXACT,    /* all digits */
+    WI_DISPLAY_CAPACITY, /* a count, or the word "unbounded" when there is none */
+    WI_DISPLAY_RATE,
+    WI_DISPLAY_ALARM_RATE, /* a rate that is bad unless 0 */
+    WI_DISPLAY_ALARM,      /* a count that is bad unless 0 */
+    WI_DISPLAY_DURATION,
+    WI_DISPLAY_LATENCY, /* a duration down to microseconds */
+    WI_DISPLAY_WAIT, /* the same, or as ">44s" that of the row that is AT_LEAST where there is one */
+    WI_DISPLAY_AT_LEAST,
+    WI_DISPLAY_HANG,  /* a duration that is bad from a tenth of a second on */
+    WI_DISPLAY_STATE, /* a word; some are good, some bad */
+    WI_DISPLAY_BYTES,
+    WI_DISPLAY_GROWTH, /* bytes per second, with a sign */
+    WI_DISPLAY_RATIO,  /* a bar in a table */
+    WI_DISPLAY_TEXT,
+    WI_N_DISPLAYS
+};
+
+/* A place in the screen's table of the kind. */
+struct wi_metric_column {
+    unsigned char place; /* from 1, left to right; 0: it has none */
+    const char *caption;
+    unsigned char width; /* the least; 0: as wide as a bar */
+    unsigned char rank;  /* the greatest goes first when the screen is narrow */
+    bool is_for_senders; /* left out where a process has no senders */
+};
+
+/* A place in the tables that `weir snapshot` prints. */
+struct wi_metric_list {
+    unsigned char place; /* as above */
+    const char *caption;
+    bool is_optional; /* left out when no row has a value */
+};
+
+/* What is drawn of a row. The TREND is kept for all rows: one for each kind, or TREND_ELSE where a
+ * process has no TREND; the others stand beside it. */
+enum wi_graph {
+    WI_GRAPH_NONE,
+    WI_GRAPH_TREND,
+    WI_GRAPH_SECOND,
+    WI_GRAPH_THIRD,
+    WI_GRAPH_TREND_ELSE
+};
+
+/* How a metric follows from the totals of a moment (snapshot/history.h), and of the moment before. */
+enum wi_from_how {
+    WI_FROM_NONE, /* it does not: the history has nothing of it */
+    WI_FROM_TOTAL,
+    WI_FROM_SIGNED,
+    WI_FROM_SECONDS,      /* a total, from nanoseconds */
+    WI_FROM_DIFFERENCE,   /* a - b, not below 0 */
+    WI_FROM_SHARE,        /* a / b */
+    WI_FROM_RATE,         /* growth per second */
+    WI_FROM_SECONDS_RATE, /* seconds per second */
+    WI_FROM_BUSY,         /* growth of a as a share of that of a and b */
+    WI_FROM_RUNNING,      /* of tasks: begun - ended, not more than live */
+    WI_FROM_PENDING
+};
+
+struct wi_metric_from {
+    unsigned char how; /* enum wi_from_how */
+    unsigned char a, b;
+};
+
 struct wi_metric {
     enum wi_metric_type type;
     enum wi_unit unit;
+    enum wi_level level;
+    enum wi_display display;
     const char *field;
     const char *json;
     const char *family; /* without _total; "": not exposed */
     const char *label;  /* one more label, or "" */
     const char *summary;
     const char *help;
+    struct wi_metric_column column;
+    struct wi_metric_column trend; /* a column with what it was in the last minute */
+    struct wi_metric_list list;
+    enum wi_graph graph;
+    struct wi_metric_from from;
 };
 
 /* Indices: WI_CHANNEL_DEPTH, ..., WI_CHANNEL_N_METRICS, and so on for each kind. */
@@ -133,6 +211,9 @@ const struct wi_metric_table *wi_metric_table(enum wi_kind kind);
 
 /* The index of a field ("depth"; "size" is a second name of a channel's depth), or -1. */
 int wi_metric_find(enum wi_kind kind, const char *field);
+
+/* The index of the metric that stands so among a kind's graphs, or -1. */
+int wi_metric_graph(enum wi_kind kind, enum wi_graph graph);
 
 /* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "instance_task".
  * "" past WI_N_KINDS. Owns: static. */

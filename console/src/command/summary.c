@@ -1,132 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Which numbers people see of each kind; all others are in the other forms of output. */
+/* Which numbers people see of each kind, as the metric tables have it; all others are in the other forms
+ * of output. */
 #include "command/summary.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "emit/table.h"
 #include "base/format.h"
+#include "snapshot/metric.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SUMMARY_MAX_COLUMNS 16u
 
-/* "name" is the row's; every other key a metric's field. */
-static const struct wc_column summary_channels[] = {
-    {"CHANNEL", "name", WC_SHAPE_TEXT, NULL, false},
-    {"DEPTH", "depth", WC_SHAPE_EXACT, NULL, false},
-    {"CAPACITY", "capacity", WC_SHAPE_EXACT, "unbounded", false},
-    {"FILL", "fill", WC_SHAPE_RATIO, NULL, true},
-    {"IN/S", "in_rate", WC_SHAPE_RATE, NULL, true},
-    {"OUT/S", "out_rate", WC_SHAPE_RATE, NULL, true},
-    {"SENT", "sent", WC_SHAPE_EXACT, NULL, false},
-    {"RECEIVED", "received", WC_SHAPE_EXACT, NULL, false},
-    {"DISCARDED", "discarded", WC_SHAPE_EXACT, NULL, false},
-    {"REJECTS", "rejects", WC_SHAPE_EXACT, NULL, false},
-    {"HIGH", "high_water", WC_SHAPE_EXACT, NULL, false},
-    {"QUEUED", "queued_bytes", WC_SHAPE_BYTES, NULL, false},
-    {"ORPHANED", "orphaned", WC_SHAPE_EXACT, NULL, true},
-    {"OLDEST", "oldest_age", WC_SHAPE_SECONDS, NULL, true},
-    {"P99", "wait_p99", WC_SHAPE_SECONDS, NULL, true},
-};
-static const struct wc_column summary_semaphores[] = {
-    {"SEMAPHORE", "name", WC_SHAPE_TEXT, NULL, false},
-    {"AVAILABLE", "available", WC_SHAPE_EXACT, NULL, false},
-    {"PERMITS", "permits", WC_SHAPE_EXACT, NULL, false},
-    {"TAKEN", "saturation", WC_SHAPE_RATIO, NULL, true},
-    {"ACQUIRES", "acquires", WC_SHAPE_EXACT, NULL, false},
-    {"REJECTS", "rejects", WC_SHAPE_EXACT, NULL, false},
-    {"WAITERS", "waiters", WC_SHAPE_EXACT, NULL, false},
-    {"LOWEST", "low_water", WC_SHAPE_EXACT, NULL, false},
-    {"P99", "wait_p99", WC_SHAPE_SECONDS, NULL, true},
-};
-static const struct wc_column summary_tasks[] = {
-    {"TASK", "name", WC_SHAPE_TEXT, NULL, false},
-    {"PENDING", "pending", WC_SHAPE_EXACT, NULL, false},
-    {"RUNNING", "running", WC_SHAPE_EXACT, NULL, false},
-    {"SPAWNED", "spawned", WC_SHAPE_EXACT, NULL, false},
-    {"FINISHED", "finished", WC_SHAPE_EXACT, NULL, false},
-    {"SPAWN/S", "spawn_rate", WC_SHAPE_RATE, NULL, true},
-    {"DONE/S", "finish_rate", WC_SHAPE_RATE, NULL, true},
-    {"WAIT P99", "wait_p99", WC_SHAPE_SECONDS, NULL, true},
-    {"RUN P99", "run_p99", WC_SHAPE_SECONDS, NULL, true},
-};
-static const struct wc_column summary_loops[] = {
-    {"LOOP", "name", WC_SHAPE_TEXT, NULL, false},
-    {"UTIL", "utilisation", WC_SHAPE_RATIO, NULL, true},
-    {"ITER/S", "iteration_rate", WC_SHAPE_RATE, NULL, true},
-    {"ITERATIONS", "iterations", WC_SHAPE_EXACT, NULL, false},
-    {"BUSY FOR", "current", WC_SHAPE_SECONDS, NULL, true},
-    {"P99", "iteration_p99", WC_SHAPE_SECONDS, NULL, true},
-    {"WORST", "iteration_max", WC_SHAPE_SECONDS, NULL, true},
-    {"PERIOD", "period", WC_SHAPE_SECONDS, NULL, true},
-    {"LATE P99", "lateness_p99", WC_SHAPE_SECONDS, NULL, true},
-    {"LATE MAX", "lateness_max", WC_SHAPE_SECONDS, NULL, true},
-};
-static const struct wc_column summary_singles[] = {
-    {"SINGLE TASK", "name", WC_SHAPE_TEXT, NULL, false},
-    {"KIND", "kind", WC_SHAPE_TEXT, NULL, true},
-    {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
-    {"IN STATE", "in_state", WC_SHAPE_SECONDS, NULL, true},
-    {"WAITS FOR", "waits_for", WC_SHAPE_TEXT, NULL, true},
-    {"UTIL", "utilisation", WC_SHAPE_RATIO, NULL, true},
-    {"POLLS", "polls", WC_SHAPE_EXACT, NULL, false},
-    {"BUSY", "busy", WC_SHAPE_SECONDS, NULL, false},
-    {"SCHED", "scheduled", WC_SHAPE_SECONDS, NULL, false},
-    {"IDLE", "idle", WC_SHAPE_SECONDS, NULL, false},
-    {"WAKES", "wakes", WC_SHAPE_EXACT, NULL, false},
-};
-static const struct wc_column summary_senders[] = {
-    {"SENDER", "name", WC_SHAPE_TEXT, NULL, false},
-    {"CHANNEL", "channel", WC_SHAPE_TEXT, NULL, true},
-    {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
-    {"IN FLIGHT", "in_flight", WC_SHAPE_EXACT, NULL, false},
-    {"BYTES", "in_flight_bytes", WC_SHAPE_BYTES, NULL, false},
-    {"SENT", "sent", WC_SHAPE_EXACT, NULL, false},
-    {"HAS LEFT", "left", WC_SHAPE_EXACT, NULL, false},
-    {"AGE", "age", WC_SHAPE_SECONDS, NULL, true},
-};
-static const struct wc_column summary_counters[] = {
-    {"COUNTER", "name", WC_SHAPE_TEXT, NULL, false},
-    {"VALUE", "value", WC_SHAPE_EXACT, NULL, false},
-    {"PER S", "rate", WC_SHAPE_RATE, NULL, true},
-};
-static const struct wc_column summary_gauges[] = {
-    {"GAUGE", "name", WC_SHAPE_TEXT, NULL, false},
-    {"VALUE", "value", WC_SHAPE_EXACT, NULL, false},
-};
-static const struct wc_column summary_resources[] = {
-    {"RESOURCE", "name", WC_SHAPE_TEXT, NULL, false},
-    {"OPS", "operations", WC_SHAPE_EXACT, NULL, false},
-    {"ATTRIBUTES", "attributes", WC_SHAPE_TEXT, NULL, false},
-    {"VISIBILITY", "visibility", WC_SHAPE_TEXT, NULL, false},
-    {"KIND", "kind", WC_SHAPE_TEXT, NULL, false},
-    {"AGE", "age", WC_SHAPE_SECONDS, NULL, false},
-    {"PARENT", "parent", WC_SHAPE_TEXT, NULL, true},
-};
-static const struct wc_column summary_operations[] = {
-    {"OPERATION", "name", WC_SHAPE_TEXT, NULL, false},
-    {"STATE", "state", WC_SHAPE_TEXT, NULL, false},
-    {"TASK", "task", WC_SHAPE_TEXT, NULL, false},
-    {"RESOURCE", "resource", WC_SHAPE_TEXT, NULL, false},
-    {"AGE", "age", WC_SHAPE_SECONDS, NULL, false},
-    {"POLLS", "polls", WC_SHAPE_EXACT, NULL, false},
-    {"BUSY", "busy", WC_SHAPE_SECONDS, NULL, false},
-    {"ATTRIBUTES", "attributes", WC_SHAPE_TEXT, NULL, true},
-};
-static const struct wc_column summary_warnings[] = {
-    {"SEVERITY", "severity", WC_SHAPE_TEXT, NULL, false},
-    {"WARNING", "text", WC_SHAPE_TEXT, NULL, false},
-};
-
-#define SUMMARY_COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])
-
 /* Of a kind with many rows people see the first ones in an order that says what matters. */
 struct summary_table {
     Weir__V1__Kind kind;
-    const struct wc_column *columns;
-    size_t n_columns;
+    const char *title; /* above the names; NULL: they are not shown */
     const char
         *sort; /* FIELD: a text from A to Z, a number from the greatest; NULL: as they came */
     const char *then; /* FIELD of a number: among equals the greatest first */
@@ -136,21 +27,17 @@ struct summary_table {
 #define SUMMARY_MOST 20
 
 static const struct summary_table summary_tables[] = {
-    {WEIR__V1__KIND__KIND_CHANNEL, SUMMARY_COLUMNS(summary_channels), NULL, NULL, 0},
-    {WEIR__V1__KIND__KIND_SEMAPHORE, SUMMARY_COLUMNS(summary_semaphores), NULL, NULL, 0},
-    {WEIR__V1__KIND__KIND_TASK, SUMMARY_COLUMNS(summary_tasks), NULL, NULL, 0},
-    {WEIR__V1__KIND__KIND_LOOP, SUMMARY_COLUMNS(summary_loops), NULL, NULL, 0},
-    {WEIR__V1__KIND__KIND_SINGLE, SUMMARY_COLUMNS(summary_singles), "utilisation", "busy",
-     SUMMARY_MOST},
-    {WEIR__V1__KIND__KIND_SENDER, SUMMARY_COLUMNS(summary_senders), "state", "in_flight",
-     SUMMARY_MOST},
-    {WEIR__V1__KIND__KIND_COUNTER, SUMMARY_COLUMNS(summary_counters), NULL, NULL, 0},
-    {WEIR__V1__KIND__KIND_GAUGE, SUMMARY_COLUMNS(summary_gauges), NULL, NULL, 0},
-    {WEIR__V1__KIND__KIND_RESOURCE, SUMMARY_COLUMNS(summary_resources), "operations", NULL,
-     SUMMARY_MOST},
-    {WEIR__V1__KIND__KIND_OPERATION, SUMMARY_COLUMNS(summary_operations), "age", NULL,
-     SUMMARY_MOST},
-    {WEIR__V1__KIND__KIND_WARNING, SUMMARY_COLUMNS(summary_warnings), NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_CHANNEL, "CHANNEL", NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_SEMAPHORE, "SEMAPHORE", NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_TASK, "TASK", NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_LOOP, "LOOP", NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_SINGLE, "SINGLE TASK", "utilisation", "busy", SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_SENDER, "SENDER", "state", "in_flight", SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_COUNTER, "COUNTER", NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_GAUGE, "GAUGE", NULL, NULL, 0},
+    {WEIR__V1__KIND__KIND_RESOURCE, "RESOURCE", "operations", NULL, SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_OPERATION, "OPERATION", "age", NULL, SUMMARY_MOST},
+    {WEIR__V1__KIND__KIND_WARNING, NULL, NULL, NULL, 0},
 };
 
 /* A row's value of a metric in a table whose columns need not be in the metrics' order. */
@@ -212,15 +99,53 @@ static struct summary_row *summary_rows(const struct wc_link *link, const struct
     return rows;
 }
 
-/* The columns of which the process knows anything; returns how many. */
+static enum wc_shape summary_shape(enum wi_display display)
+{
+    switch (display) {
+    case WI_DISPLAY_TEXT:
+    case WI_DISPLAY_STATE:
+        return WC_SHAPE_TEXT;
+    case WI_DISPLAY_RATE:
+    case WI_DISPLAY_ALARM_RATE:
+        return WC_SHAPE_RATE;
+    case WI_DISPLAY_DURATION:
+    case WI_DISPLAY_LATENCY:
+    case WI_DISPLAY_WAIT:
+    case WI_DISPLAY_AT_LEAST:
+    case WI_DISPLAY_HANG:
+        return WC_SHAPE_SECONDS;
+    case WI_DISPLAY_BYTES:
+        return WC_SHAPE_BYTES;
+    case WI_DISPLAY_GROWTH:
+        return WC_SHAPE_GROWTH;
+    case WI_DISPLAY_RATIO:
+        return WC_SHAPE_RATIO;
+    default:
+        return WC_SHAPE_EXACT;
+    }
+}
+
+/* The columns of the metric table of which the process knows anything, in their places; returns how many.
+ * "name" is the row's; every other key a metric's field. */
 static size_t summary_columns(const struct wc_link *link, const struct summary_table *of,
                               struct wc_column ret_columns[SUMMARY_MAX_COLUMNS])
 {
+    const struct wi_metric_table *table = wi_metric_table((enum wi_kind)of->kind);
+    const struct wi_metric *placed[SUMMARY_MAX_COLUMNS] = {NULL};
     size_t n = 0;
-    for (size_t i = 0; i < of->n_columns; i++) {
-        if (strcmp(of->columns[i].key, "name") == 0 ||
-            wc_link_metric(link, of->kind, of->columns[i].key) >= 0) {
-            ret_columns[n++] = of->columns[i];
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        placed[table->metrics[i].list.place] = &table->metrics[i];
+    }
+    if (of->title) {
+        ret_columns[n++] = (struct wc_column){of->title, "name", WC_SHAPE_TEXT, NULL, false};
+    }
+    for (size_t i = 1; i < SUMMARY_MAX_COLUMNS; i++) {
+        const struct wi_metric *metric = placed[i];
+        if (metric && wc_link_metric(link, of->kind, metric->field) >= 0) {
+            ret_columns[n++] = (struct wc_column){
+                metric->list.caption, metric->field, summary_shape(metric->display),
+                metric->display == WI_DISPLAY_CAPACITY ? "unbounded" : NULL,
+                metric->list.is_optional};
         }
     }
     return n;

@@ -16,6 +16,7 @@
 #define NAME_WANTED    21 /* an address with its port is whole before columns of a higher rank come */
 #define RANK_CHEAP     3 /* the highest rank that names do not displace */
 #define RANK_LAST      7
+#define BLANK_RANK     3 /* as a bar */
 #define BAR_MAX_WIDTH  12
 #define BAR_GROWS      100 /* below, the other tables need the columns that channels leave */
 #define TEXT_MAX_WIDTH 28
@@ -24,202 +25,49 @@
 static const int trend_widths[] = {10, 12, 15, 20, 30, 60};
 #define N_TREND_WIDTHS (sizeof(trend_widths) / sizeof(trend_widths[0]))
 
-static const struct wc_screen_column channel_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"DEPTH", "depth", WC_COLUMN_COUNT, 7, 0, false},
-    {"CAP", "capacity", WC_COLUMN_CAPACITY, 9, 0, false},
-    {"FILL", "fill", WC_COLUMN_BAR, 5, 3, false},
-    {"DEPTH 60s", "depth", WC_COLUMN_TREND, 10, 0, false},
-    {"IN/S", "in_rate", WC_COLUMN_RATE, 5, 0, false},
-    {"OUT/S", "out_rate", WC_COLUMN_RATE, 5, 0, false},
-    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 1, false},
-    {"ORPHANS", "orphaned", WC_COLUMN_ALARM, 7, 1, true},
-    {"OLDEST", "oldest_age", WC_COLUMN_DURATION, 7, 4, false},
-    {"P99", "wait_p99", WC_COLUMN_WAIT, 5, 2, false},
-    {"HIGH", "high_water", WC_COLUMN_COUNT, 6, 5, false},
-    {"QUEUED", "queued_bytes", WC_COLUMN_BYTES, 7, 6, false},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
-};
-
-static const struct wc_screen_column semaphore_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"AVAIL", "available", WC_COLUMN_COUNT, 7, 0, false},
-    {"PERMITS", "permits", WC_COLUMN_COUNT, 9, 0, false},
-    {"TAKEN", "saturation", WC_COLUMN_BAR, 5, 3, false},
-    {"TAKEN 60s", "saturation", WC_COLUMN_TREND, 10, 0, false},
-    {"ACQ/S", "acquire_rate", WC_COLUMN_RATE, 5, 0, false},
-    {"REJ/S", "reject_rate", WC_COLUMN_ALARM_RATE, 5, 0, false},
-    {"WAITERS", "waiters", WC_COLUMN_COUNT, 7, 3, false},
-    {"EMPTY", "exhausted_seconds", WC_COLUMN_DURATION, 5, 2, false},
-    {"P99", "wait_p99", WC_COLUMN_LATENCY, 5, 2, false},
-    {"LOW", "low_water", WC_COLUMN_COUNT, 6, 5, false},
-    {"REJECTS", "rejects", WC_COLUMN_ALARM, 7, 6, false},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
-};
-
-static const struct wc_screen_column task_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"PENDING", "pending", WC_COLUMN_COUNT, 7, 0, false},
-    {"RUNNING", "running", WC_COLUMN_COUNT, 9, 0, false},
-    {"ERROR", "finished_error", WC_COLUMN_ALARM, 0, 3, false},
-    {"PEND. 60s", "pending", WC_COLUMN_TREND, 10, 0, false},
-    {"SPAWN/S", "spawn_rate", WC_COLUMN_RATE, 7, 0, false},
-    {"DONE/S", "finish_rate", WC_COLUMN_RATE, 6, 0, false},
-    {"WAIT P99", "wait_p99", WC_COLUMN_LATENCY, 8, 3, false},
-    {"RUN P99", "run_p99", WC_COLUMN_LATENCY, 7, 2, false},
-    {"RUNS", "runs", WC_COLUMN_COUNT, 6, 5, false},
-    {"DONE", "finished", WC_COLUMN_COUNT, 7, 6, false},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
-};
-
-static const struct wc_screen_column counter_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0, false},
-    {"PER S", "rate", WC_COLUMN_RATE, 0, 0, false},
-    {"PER S 60s", "rate", WC_COLUMN_TREND, 10, 0, false},
-};
-
-static const struct wc_screen_column gauge_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"VALUE", "value", WC_COLUMN_EXACT, 17, 0, false},
-    {"", "value", WC_COLUMN_BLANK, 0, 3, false},
-    {"VALUE 60s", "value", WC_COLUMN_TREND, 10, 0, false},
-};
-
-static const struct wc_screen_column loop_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"ITER/S", "iteration_rate", WC_COLUMN_RATE, 7, 0, false},
-    {"BUSY FOR", "current", WC_COLUMN_HANG, 9, 0, false},
-    {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 3, false},
-    {"UTIL 60s", "utilisation", WC_COLUMN_TREND, 10, 0, false},
-    {"P99", "iteration_p99", WC_COLUMN_LATENCY, 5, 0, false},
-    {"WORST", "iteration_max", WC_COLUMN_LATENCY, 5, 0, false},
-    {"LATE P99", "lateness_p99", WC_COLUMN_LATENCY, 8, 2, false},
-    {"PERIOD", "period", WC_COLUMN_LATENCY, 6, 3, false},
-    {"LATE MAX", "lateness_max", WC_COLUMN_LATENCY, 8, 5, false},
-    {"ITERS", "iterations", WC_COLUMN_COUNT, 7, 6, false},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
-};
-
-static const struct wc_screen_column single_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"POLLS", "polls", WC_COLUMN_COUNT, 7, 0, false},
-    {"STATE", "state", WC_COLUMN_STATE, 9, 0, false},
-    {"UTIL", "utilisation", WC_COLUMN_BAR, 5, 3, false},
-    {"UTIL 60s", "utilisation", WC_COLUMN_TREND, 10, 5, false},
-    {"KIND", "kind", WC_COLUMN_TEXT, 10, 1, false},
-    {"WAITS FOR", "waits_for", WC_COLUMN_TEXT, 10, 0, false},
-    {"IN STATE", "in_state", WC_COLUMN_DURATION, 8, 0, false},
-    {"BUSY", "busy", WC_COLUMN_DURATION, 5, 2, false},
-    {"SCHED", "scheduled", WC_COLUMN_DURATION, 5, 2, false},
-    {"IDLE", "idle", WC_COLUMN_DURATION, 5, 5, false},
-    {"WAKES", "wakes", WC_COLUMN_COUNT, 5, 5, false},
-    {"P99", "poll_p99", WC_COLUMN_LATENCY, 5, 6, false},
-    {"DELAY P99", "delay_p99", WC_COLUMN_LATENCY, 9, 6, false},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
-};
-
-static const struct wc_screen_column sender_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"STATE", "state", WC_COLUMN_STATE, 7, 0, false},
-    {"QUEUED", "in_flight", WC_COLUMN_COUNT, 9, 0, false},
-    {"", "in_flight", WC_COLUMN_BLANK, 0, 3, false},
-    {"QUEUED 60s", "in_flight", WC_COLUMN_TREND, 10, 0, false},
-    {"CHANNEL", "channel", WC_COLUMN_TEXT, 10, 0, false},
-    {"BYTES", "in_flight_bytes", WC_COLUMN_BYTES, 7, 1, false},
-    {"SENT", "sent", WC_COLUMN_COUNT, 5, 2, false},
-    {"AGE", "age", WC_COLUMN_DURATION, 6, 3, false},
-    {"DEQUEUED", "left", WC_COLUMN_COUNT, 8, 5, false},
-};
-
-static const struct wc_screen_column resource_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"OPS", "operations", WC_COLUMN_COUNT, 7, 0, false},
-    {"TYPE", "type", WC_COLUMN_TEXT, 9, 0, false},
-    {"ATTRIBUTES", "attributes", WC_COLUMN_TEXT, 16, 0, false},
-    {"VIS", "visibility", WC_COLUMN_TEXT, 8, 1, false},
-    {"KIND", "kind", WC_COLUMN_TEXT, 5, 3, false},
-    {"AGE", "age", WC_COLUMN_DURATION, 6, 2, false},
-    {"PARENT", "parent", WC_COLUMN_TEXT, 10, 4, false},
-    {"TARGET", "target", WC_COLUMN_TEXT, 11, 6, false},
-    {"SOURCE", "source", WC_COLUMN_TEXT, 16, 7, false},
-};
-
-static const struct wc_screen_column operation_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-    {"POLLS", "polls", WC_COLUMN_COUNT, 7, 0, false},
-    {"STATE", "state", WC_COLUMN_STATE, 9, 0, false},
-    {"TASK", "task", WC_COLUMN_TEXT, 10, 0, false},
-    {"RESOURCE", "resource", WC_COLUMN_TEXT, 12, 0, false},
-    {"AGE", "age", WC_COLUMN_DURATION, 6, 1, false},
-    {"BUSY", "busy", WC_COLUMN_DURATION, 5, 2, false},
-    {"IDLE", "idle", WC_COLUMN_DURATION, 5, 3, false},
-    {"ATTRIBUTES", "attributes", WC_COLUMN_TEXT, 16, 4, false},
-    {"PARENT", "parent", WC_COLUMN_TEXT, 10, 5, false},
-};
-
-static const struct wc_screen_column warning_columns[] = {
-    {"SEVERITY", "severity", WC_COLUMN_TEXT, 8, 0, false},
-    {"SUBJECT", "subject", WC_COLUMN_TEXT, 12, 0, false},
-    {"WHAT", "text", WC_COLUMN_TEXT, 30, 0, false},
-};
-
-/* A kind with one row has no table. */
-static const struct wc_screen_column single_row_columns[] = {
-    {"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false},
-};
-
-#define COLUMNS(table) .columns = (table), .n_columns = sizeof(table) / sizeof((table)[0])
-
-static const struct wc_column_table tables[WC_N_TABS] = {
+/* Their columns are made from the metric tables at the first use. */
+static struct wc_column_table tables[WC_N_TABS] = {
     [WC_TAB_CHANNELS] = {.kind = WEIR__V1__KIND__KIND_CHANNEL,
                          .title = "Channels",
                          .short_title = "Chan",
                          .key = '1',
                          .sort = "depth",
                          .is_descending = true,
-                         .worst = {"fill", "depth"},
-                         COLUMNS(channel_columns)},
+                         .worst = {"fill", "depth"}},
     [WC_TAB_SEMAPHORES] = {.kind = WEIR__V1__KIND__KIND_SEMAPHORE,
                            .title = "Semaphores",
                            .short_title = "Sem",
                            .key = '2',
                            .sort = "saturation",
                            .is_descending = true,
-                           .worst = {"saturation", "reject_rate"},
-                           COLUMNS(semaphore_columns)},
+                           .worst = {"saturation", "reject_rate"}},
     [WC_TAB_TASKS] = {.kind = WEIR__V1__KIND__KIND_TASK,
                       .title = "Task kinds",
                       .short_title = "Kind",
                       .key = '3',
                       .sort = "pending",
                       .is_descending = true,
-                      .worst = {"pending", "running"},
-                      COLUMNS(task_columns)},
+                      .worst = {"pending", "running"}},
     [WC_TAB_COUNTERS] = {.kind = WEIR__V1__KIND__KIND_COUNTER,
                          .title = "Counters",
                          .short_title = "Cnt",
-                         .key = '4',
-                         COLUMNS(counter_columns)},
+                         .key = '4'},
     [WC_TAB_WARNINGS] = {.kind = WEIR__V1__KIND__KIND_WARNING,
                          .title = "Warnings",
                          .short_title = "Warn",
                          .key = '5',
-                         .sort = "severity",
-                         COLUMNS(warning_columns)},
+                         .sort = "severity"},
     [WC_TAB_GAUGES] = {.kind = WEIR__V1__KIND__KIND_GAUGE,
                        .title = "Gauges",
                        .short_title = "Gau",
-                       .key = '6',
-                       COLUMNS(gauge_columns)},
+                       .key = '6'},
     [WC_TAB_LOOPS] = {.kind = WEIR__V1__KIND__KIND_LOOP,
                       .title = "Loops",
                       .short_title = "Loop",
                       .key = '7',
                       .sort = "utilisation",
                       .is_descending = true,
-                      .worst = {"utilisation", "current"},
-                      COLUMNS(loop_columns)},
+                      .worst = {"utilisation", "current"}},
     [WC_TAB_SINGLES] = {.kind = WEIR__V1__KIND__KIND_SINGLE,
                         .title = "Tasks",
                         .short_title = "Task",
@@ -227,45 +75,78 @@ static const struct wc_column_table tables[WC_N_TABS] = {
                         .sort = "utilisation",
                         .is_descending = true,
                         .then = "in_state",
-                        .worst = {"utilisation", "in_state"},
-                        COLUMNS(single_columns)},
+                        .worst = {"utilisation", "in_state"}},
     [WC_TAB_SENDERS] = {.kind = WEIR__V1__KIND__KIND_SENDER,
                         .title = "Senders",
                         .short_title = "Send",
                         .key = '9',
                         .sort = "state", /* the gone ones */
-                        .then = "in_flight",
-                        COLUMNS(sender_columns)},
+                        .then = "in_flight"},
     [WC_TAB_RESOURCES] = {.kind = WEIR__V1__KIND__KIND_RESOURCE,
                           .title = "Resources",
                           .short_title = "Res",
                           .key = 'r',
                           .sort = "operations",
-                          .is_descending = true,
-                          COLUMNS(resource_columns)},
+                          .is_descending = true},
     [WC_TAB_OPERATIONS] = {.kind = WEIR__V1__KIND__KIND_OPERATION,
                            .title = "Operations",
                            .short_title = "Op",
                            .key = 'o',
                            .sort = "age",
-                           .is_descending = true,
-                           COLUMNS(operation_columns)},
+                           .is_descending = true},
     [WC_TAB_PROCESS] = {.kind = WEIR__V1__KIND__KIND_PROCESS,
                         .title = "Process",
                         .short_title = "Proc",
                         .key = '0',
-                        .is_single = true,
-                        COLUMNS(single_row_columns)},
+                        .is_single = true},
     [WC_TAB_AGENT] = {.kind = WEIR__V1__KIND__KIND_AGENT,
                       .title = "Agent",
                       .short_title = "Agt",
                       .key = 'a',
-                      .is_single = true,
-                      COLUMNS(single_row_columns)},
+                      .is_single = true},
 };
+
+static void column_place(struct wc_column_table *table, const struct wi_metric *metric,
+                         const struct wi_metric_column *from, enum wc_column_type type)
+{
+    size_t at = from->place - (table->kind == WEIR__V1__KIND__KIND_WARNING);
+    if (from->place == 0) {
+        return;
+    }
+    table->columns[at] = (struct wc_screen_column){
+        from->caption, metric->field, type, from->width, from->rank, from->is_for_senders};
+    table->n_columns = at < table->n_columns ? table->n_columns : at + 1;
+}
+
+/* A place that no metric has, before the trend, stays blank as wide as a bar: so trends line up. */
+static void column_make(struct wc_column_table *table)
+{
+    const struct wi_metric_table *metrics = wi_metric_table((enum wi_kind)table->kind);
+    if (table->kind != WEIR__V1__KIND__KIND_WARNING) {
+        table->columns[0] =
+            (struct wc_screen_column){"NAME", NULL, WC_COLUMN_NAME, NAME_MIN_WIDTH, 0, false};
+        table->n_columns = 1;
+    }
+    for (size_t i = 0; i < metrics->n_metrics; i++) {
+        const struct wi_metric *metric = &metrics->metrics[i];
+        column_place(table, metric, &metric->column, (enum wc_column_type)metric->display);
+        column_place(table, metric, &metric->trend, WC_COLUMN_TREND);
+    }
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!table->columns[i].caption) {
+            table->columns[i] = (struct wc_screen_column){
+                "", table->columns[i + 1].field, WC_COLUMN_BLANK, 0, BLANK_RANK, false};
+        }
+    }
+}
 
 const struct wc_column_table *wc_column_table(enum wc_tab tab)
 {
+    static bool is_made;
+    for (int i = 0; !is_made && i < WC_N_TABS; i++) {
+        column_make(&tables[i]);
+    }
+    is_made = true;
     return &tables[tab < WC_N_TABS ? tab : WC_TAB_CHANNELS];
 }
 
@@ -355,7 +236,7 @@ static int min(int a, int b)
 static struct measure measure_take(int screen_cols, const struct wc_column_hint *hint)
 {
     struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};
-    const struct wc_column_table *channels = &tables[WC_TAB_CHANNELS];
+    const struct wc_column_table *channels = wc_column_table(WC_TAB_CHANNELS);
     bool is_chosen[WC_MAX_COLUMNS] = {false};
     int left = columns_choose(channels, screen_cols, hint->has_senders, 0, &measure, RANK_CHEAP,
                               is_chosen);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The columns of each tab as a table: which metric, how wide, what goes first when the screen is
- * narrow. The first columns of all tabs have the same widths, so that tables below each other line
- * up. What a column means is not said here but in the Description. Constant; no I/O.
+ * The columns of each tab as a table, as the rows of agent/metrics/KIND.def have them: which metric,
+ * how wide, what goes first when the screen is narrow. A metric that a server does not describe has no
+ * column (struct wc_column_hint). The first columns of all tabs have the same widths, so that tables
+ * below each other line up. What a column means is not said here but in the Description. No I/O.
  */
 #ifndef WC_MODEL_COLUMN_H
 #define WC_MODEL_COLUMN_H
+
+#include "snapshot/metric.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,28 +32,31 @@ enum wc_tab {
     WC_N_TABS
 };
 
+/* How a metric is displayed, and what is no metric's value. */
 enum wc_column_type {
-    WC_COLUMN_NAME,
-    WC_COLUMN_COUNT,
-    WC_COLUMN_EXACT,    /* all digits */
-    WC_COLUMN_CAPACITY, /* a count, or the word "unbounded" when there is none */
-    WC_COLUMN_RATE,
-    WC_COLUMN_ALARM_RATE, /* a rate that is bad unless 0 */
-    WC_COLUMN_ALARM,      /* a count that is bad unless 0 */
-    WC_COLUMN_DURATION,
-    WC_COLUMN_LATENCY, /* a duration down to microseconds */
-    WC_COLUMN_WAIT,    /* the same, or WC_COLUMN_AT_LEAST as ">44s" where that has a value */
-    WC_COLUMN_HANG,    /* a duration that is bad from a tenth of a second on */
-    WC_COLUMN_STATE,   /* a word; some are good, some bad */
-    WC_COLUMN_BYTES,
-    WC_COLUMN_BAR,   /* a ratio */
+    WC_COLUMN_COUNT = WI_DISPLAY_COUNT,
+    WC_COLUMN_EXACT = WI_DISPLAY_EXACT,
+    WC_COLUMN_CAPACITY = WI_DISPLAY_CAPACITY,
+    WC_COLUMN_RATE = WI_DISPLAY_RATE,
+    WC_COLUMN_ALARM_RATE = WI_DISPLAY_ALARM_RATE,
+    WC_COLUMN_ALARM = WI_DISPLAY_ALARM,
+    WC_COLUMN_DURATION = WI_DISPLAY_DURATION,
+    WC_COLUMN_LATENCY = WI_DISPLAY_LATENCY,
+    WC_COLUMN_WAIT = WI_DISPLAY_WAIT,
+    WC_COLUMN_HANG = WI_DISPLAY_HANG,
+    WC_COLUMN_STATE = WI_DISPLAY_STATE,
+    WC_COLUMN_BYTES = WI_DISPLAY_BYTES,
+    WC_COLUMN_BAR = WI_DISPLAY_RATIO,
+    WC_COLUMN_TEXT = WI_DISPLAY_TEXT,
+    WC_COLUMN_NAME = WI_N_DISPLAYS,
     WC_COLUMN_TREND, /* the row's history */
-    WC_COLUMN_TEXT,
-    WC_COLUMN_BLANK /* keeps a place, so that what follows lines up */
+    WC_COLUMN_BLANK  /* keeps a place, so that what follows lines up */
 };
 
 /* What is queued has waited for so long at least, where that is longer than a WC_COLUMN_WAIT says. */
 #define WC_COLUMN_AT_LEAST "wait_at_least"
+
+#define WC_MAX_COLUMNS 16
 
 struct wc_screen_column {
     const char *caption;
@@ -73,12 +79,11 @@ struct wc_column_table {
     /* Of a kind that may be warned of: what counts after the warnings when the worst come first, which
      * is then the order at first; NULL: of none. */
     const char *worst[2];
-    const struct wc_screen_column *columns;
+    struct wc_screen_column columns[WC_MAX_COLUMNS];
     size_t n_columns;
 };
 
-#define WC_MAX_COLUMNS 16
-#define WC_SORT_WORST  (-1) /* in the place of a column: the worst first */
+#define WC_SORT_WORST (-1) /* in the place of a column: the worst first */
 
 /* Never NULL for a tab. Owns: static. */
 const struct wc_column_table *wc_column_table(enum wc_tab tab);

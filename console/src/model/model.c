@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "snapshot/metric.h"
 #include "model/warning.h"
 
 #define NANOS            INT64_C(1000000000)
@@ -428,25 +429,17 @@ const char *wc_model_absence(const struct wc_model *model, int kind)
 
 const char *wc_trend_field(const Weir__V1__Description *description, int kind)
 {
-    static const char *const fields[WC_N_KINDS][2] = {
-        [WEIR__V1__KIND__KIND_CHANNEL] = {"depth"},
-        [WEIR__V1__KIND__KIND_SEMAPHORE] = {"saturation", "available"},
-        [WEIR__V1__KIND__KIND_TASK] = {"pending"},
-        [WEIR__V1__KIND__KIND_COUNTER] = {"rate"},
-        [WEIR__V1__KIND__KIND_GAUGE] = {"value"},
-        [WEIR__V1__KIND__KIND_LOOP] = {"utilisation"},
-        [WEIR__V1__KIND__KIND_SINGLE] = {"utilisation"},
-        [WEIR__V1__KIND__KIND_SENDER] = {"in_flight"},
-        [WEIR__V1__KIND__KIND_PROCESS] = {"anon"},
-        [WEIR__V1__KIND__KIND_AGENT] = {"memory"},
-        [WEIR__V1__KIND__KIND_RESOURCE] = {"operations"},
-    };
     if (kind < 0 || kind >= WC_N_KINDS) {
         return NULL;
     }
-    bool is_other = fields[kind][1] && !described_metric(description, kind, fields[kind][0]) &&
-                    described_metric(description, kind, fields[kind][1]);
-    return fields[kind][is_other];
+    const struct wi_metric *metrics = wi_metric_table((enum wi_kind)kind)->metrics;
+    int trend = wi_metric_graph((enum wi_kind)kind, WI_GRAPH_TREND);
+    int other = wi_metric_graph((enum wi_kind)kind, WI_GRAPH_TREND_ELSE);
+    if (other >= 0 && !described_metric(description, kind, metrics[trend].field) &&
+        described_metric(description, kind, metrics[other].field)) {
+        return metrics[other].field;
+    }
+    return trend >= 0 ? metrics[trend].field : NULL;
 }
 
 const char *wc_model_trend_field(const struct wc_model *model, int kind)

@@ -104,22 +104,6 @@ static void detail_fields(const struct wc_view *view, const struct wc_box *box, 
     }
 }
 
-/* What is drawn beside the field in use, by kind. */
-static const char *const graph_fields[WC_N_KINDS][MAX_GRAPHS] = {
-    [WEIR__V1__KIND__KIND_CHANNEL] = {"depth", "in_rate", "out_rate"},
-    [WEIR__V1__KIND__KIND_SEMAPHORE] = {"saturation", "acquire_rate", "waiters"},
-    [WEIR__V1__KIND__KIND_TASK] = {"pending", "spawn_rate", "finish_rate"},
-    [WEIR__V1__KIND__KIND_COUNTER] = {"rate"},
-    [WEIR__V1__KIND__KIND_GAUGE] = {"value"},
-    [WEIR__V1__KIND__KIND_LOOP] = {"utilisation", "iteration_rate", "iteration_p99"},
-    [WEIR__V1__KIND__KIND_SINGLE] = {"utilisation", "poll_rate", "in_state"},
-    [WEIR__V1__KIND__KIND_SENDER] = {"in_flight"},
-    [WEIR__V1__KIND__KIND_PROCESS] = {"anon", "rss", "cpu_ratio"},
-    [WEIR__V1__KIND__KIND_AGENT] = {"memory", "segment_bytes", "clients"},
-    [WEIR__V1__KIND__KIND_RESOURCE] = {"operations"},
-    [WEIR__V1__KIND__KIND_OPERATION] = {"idle", "busy"},
-};
-
 /* The metrics to draw, the field in use first when it is a number. */
 static int graphs_choose(const struct wc_view *view, const struct wc_rows *table,
                          const Weir__V1__Row *row, int most,
@@ -133,8 +117,11 @@ static int graphs_choose(const struct wc_view *view, const struct wc_rows *table
         ret_metrics[n++] = field;
     }
     for (int i = 0; i < MAX_GRAPHS && n < most; i++) {
-        const char *name = graph_fields[kind][i];
-        const Weir__V1__Metric *metric = name ? wc_model_metric(view->model, kind, name) : NULL;
+        int at = wi_metric_graph((enum wi_kind)kind, (enum wi_graph)(WI_GRAPH_TREND + i));
+        const Weir__V1__Metric *metric =
+            at < 0 ? NULL
+                   : wc_model_metric(view->model, kind,
+                                     wi_metric_table((enum wi_kind)kind)->metrics[at].field);
         bool is_there =
             !metric || (!wc_model_as_number(wc_model_value(table, row, metric), &number) &&
                         !wc_model_history_of(view->model, metric, row->id));
