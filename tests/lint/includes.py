@@ -21,7 +21,7 @@ STAGES = {
     "agent/src/http": ["session", "encode", "snapshot", "segment"],
     "agent/src/wire": ["http", "session", "encode", "snapshot", "segment"],
     "agent/src": ["wire", "snapshot", "segment"],
-    "console/src/base": ["segment"],
+    "console/src/base": ["segment", "snapshot"],
     "console/src/emit": ["base", "proto"],
     "console/src/record": ["base", "model", "proto", "encode", "segment"],
     "console/src/target": ["base", "record", "segment"],

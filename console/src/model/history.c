@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Buckets of a second, and the hash that finds a row's. Rows are never removed one by one: when all
- * are taken, the one seen longest ago is given away and the hash is made anew.
+ * Buckets of a second, and the map that finds a row's. Rows are never removed one by one: when all
+ * are taken, the one seen longest ago is given away.
  */
 #include "model/history.h"
 
@@ -24,7 +24,7 @@ void wc_histories_init(struct wc_histories *histories)
 void wc_histories_finish(struct wc_histories *histories)
 {
     free(histories->row);
-    free(histories->slot);
+    free(histories->map.slots);
     wc_histories_init(histories);
 }
 
@@ -42,48 +42,22 @@ void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from)
     *to = *from;
     to->row = wc_resize(NULL, from->room, sizeof(*to->row));
     memcpy(to->row, from->row, from->n_rows * sizeof(*to->row));
-    to->slot = wc_resize(NULL, from->n_slots, sizeof(*to->slot));
-    memcpy(to->slot, from->slot, from->n_slots * sizeof(*to->slot));
-}
-
-static size_t history_hash(int kind, uint64_t id, size_t n_slots)
-{
-    uint64_t key = (id ^ (uint64_t)(unsigned)kind << 56) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(key >> 32) & (n_slots - 1);
-}
-
-/* The slot that holds the row, or the free one where it belongs. */
-static uint32_t *history_slot(const struct wc_histories *histories, int kind, uint64_t id)
-{
-    size_t at = history_hash(kind, id, histories->n_slots);
-    for (;;) {
-        uint32_t *slot = &histories->slot[at];
-        if (*slot == 0) {
-            return slot;
-        }
-        const struct wc_history *row = &histories->row[*slot - 1];
-        if (row->kind == kind && row->id == id) {
-            return slot;
-        }
-        at = (at + 1) & (histories->n_slots - 1);
+    to->map = (struct wi_map){0};
+    for (size_t i = 0; i < to->n_rows; i++) {
+        wc_map_add(&to->map, wi_map_hash_row(to->row[i].kind, to->row[i].id), (uint32_t)i);
     }
 }
 
-static void histories_rehash(struct wc_histories *histories)
+static struct wc_history *histories_find(const struct wc_histories *histories, int kind,
+                                         uint64_t id)
 {
-    memset(histories->slot, 0, histories->n_slots * sizeof(*histories->slot));
-    for (size_t i = 0; i < histories->n_rows; i++) {
-        *history_slot(histories, histories->row[i].kind, histories->row[i].id) = (uint32_t)i + 1;
+    for (uint32_t i, at = 0;
+         (i = wi_map_next(&histories->map, wi_map_hash_row(kind, id), &at)) != WI_MAP_NONE;) {
+        if (histories->row[i].kind == kind && histories->row[i].id == id) {
+            return &histories->row[i];
+        }
     }
-}
-
-static void histories_grow(struct wc_histories *histories)
-{
-    histories->room = histories->room ? 2 * histories->room : FIRST_ROOM;
-    histories->row = wc_resize(histories->row, histories->room, sizeof(*histories->row));
-    histories->n_slots = 2 * histories->room;
-    histories->slot = wc_resize(histories->slot, histories->n_slots, sizeof(*histories->slot));
-    histories_rehash(histories);
+    return NULL;
 }
 
 /* Of what comes and goes by the thousand: it never displaces a channel. */
@@ -118,17 +92,14 @@ static struct wc_history *histories_oldest(struct wc_histories *histories, int k
 /* NULL: there is no room for it. */
 static struct wc_history *histories_take(struct wc_histories *histories, int kind, uint64_t id)
 {
-    if (histories->n_slots > 0) {
-        uint32_t *slot = history_slot(histories, kind, id);
-        if (*slot) {
-            return &histories->row[*slot - 1];
-        }
+    struct wc_history *row = histories_find(histories, kind, id);
+    if (row) {
+        return row;
     }
-    struct wc_history *row;
-    bool is_more = histories->n_rows < WC_HISTORY_ROWS;
-    if (is_more) {
+    if (histories->n_rows < WC_HISTORY_ROWS) {
         if (histories->n_rows == histories->room) {
-            histories_grow(histories);
+            histories->room = histories->room ? 2 * histories->room : FIRST_ROOM;
+            histories->row = wc_resize(histories->row, histories->room, sizeof(*histories->row));
         }
         row = &histories->row[histories->n_rows++];
     } else {
@@ -136,6 +107,8 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
         if (!row) {
             return NULL;
         }
+        wi_map_remove(&histories->map, wi_map_hash_row(row->kind, row->id),
+                      (uint32_t)(row - histories->row));
     }
     row->kind = kind;
     row->id = id;
@@ -143,11 +116,7 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
     for (int i = 0; i < WC_HISTORY_SECONDS; i++) {
         row->bucket[i] = NAN;
     }
-    if (is_more) {
-        *history_slot(histories, kind, id) = (uint32_t)histories->n_rows;
-    } else {
-        histories_rehash(histories);
-    }
+    wc_map_add(&histories->map, wi_map_hash_row(kind, id), (uint32_t)(row - histories->row));
     return row;
 }
 
@@ -212,11 +181,7 @@ void wc_histories_seed(struct wc_histories *histories, int kind, uint64_t id, in
 const struct wc_history *wc_histories_find(const struct wc_histories *histories, int kind,
                                            uint64_t id)
 {
-    if (histories->n_slots == 0) {
-        return NULL;
-    }
-    const uint32_t *slot = history_slot(histories, kind, id);
-    return *slot ? &histories->row[*slot - 1] : NULL;
+    return histories_find(histories, kind, id);
 }
 
 /* The value of one second, NaN where nothing is known. */

@@ -7,6 +7,8 @@
 #ifndef WC_MODEL_HISTORY_H
 #define WC_MODEL_HISTORY_H
 
+#include "base/map.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,8 +26,7 @@ struct wc_history {
 struct wc_histories {
     struct wc_history *row;
     size_t n_rows, room;
-    uint32_t *slot; /* open hash over `row`: index + 1, 0 is free */
-    size_t n_slots;
+    struct wi_map map; /* over `row`, by kind and id */
 };
 
 void wc_histories_init(struct wc_histories *histories);

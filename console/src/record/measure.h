@@ -6,6 +6,7 @@
 #ifndef WC_RECORD_MEASURE_H
 #define WC_RECORD_MEASURE_H
 
+#include "base/map.h"
 #include "weir/v1/agent.pb-c.h"
 
 #include <stdbool.h>
@@ -28,8 +29,7 @@ struct wc_measure {
 struct wc_measures {
     struct wc_measure *measure;
     size_t n, room;
-    uint32_t *slot; /* open hash: index + 1, 0 is free */
-    size_t n_slots;
+    struct wi_map map; /* over `measure`, by kind, metric and name */
     uint64_t looks, left_out;
     double seconds; /* from the first look to the last */
 };

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* An open hash over the plain names; what is dropped leaves a hole until the next growth. */
 #include "tokio/names.h"
 
 #include "base/memory.h"
@@ -12,8 +11,7 @@
 #define NAMES_FIRST 64
 
 struct wc_names_entry {
-    char *plain; /* NULL: unused */
-    uint32_t hash;
+    char *plain;       /* NULL: unused */
     uint32_t n_living; /* unused: the next unused entry */
     uint64_t n_given;
 };
@@ -29,61 +27,17 @@ void wc_names_finish(struct wc_names *names)
         free(names->entries[i].plain);
     }
     free(names->entries);
-    free(names->slot);
+    free(names->map.slots);
     wc_names_init(names);
-}
-
-uint32_t wc_names_hash(const char *text)
-{
-    uint32_t hash = UINT32_C(2166136261);
-    for (; *text; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT32_C(16777619);
-    }
-    return hash;
-}
-
-static void names_enter(struct wc_names *names, uint32_t entry)
-{
-    size_t at = names->entries[entry].hash & (names->n_slots - 1);
-    while (names->slot[at]) {
-        at = (at + 1) & (names->n_slots - 1);
-    }
-    names->slot[at] = entry + 1;
-    names->n_used++;
-}
-
-/* Makes the hash anew, for what lives; large enough for one more. */
-static void names_rehash(struct wc_names *names)
-{
-    size_t n_living = 0;
-    for (size_t i = 0; i < names->n; i++) {
-        n_living += names->entries[i].plain != NULL;
-    }
-    size_t n_slots = NAMES_FIRST;
-    while (n_slots < 4 * (n_living + 1)) {
-        n_slots *= 2;
-    }
-    free(names->slot);
-    names->slot = wc_alloc(n_slots * sizeof(*names->slot));
-    names->n_slots = n_slots;
-    names->n_used = 0;
-    for (size_t i = 0; i < names->n; i++) {
-        if (names->entries[i].plain) {
-            names_enter(names, (uint32_t)i);
-        }
-    }
 }
 
 static uint32_t names_find(const struct wc_names *names, const char *plain, uint32_t hash)
 {
-    size_t at = names->n_slots ? hash & (names->n_slots - 1) : 0;
-    for (; names->n_slots && names->slot[at]; at = (at + 1) & (names->n_slots - 1)) {
-        const struct wc_names_entry *entry = &names->entries[names->slot[at] - 1];
-        if (entry->plain && entry->hash == hash && strcmp(entry->plain, plain) == 0) {
-            return names->slot[at] - 1;
-        }
+    uint32_t i, at = 0;
+    while ((i = wi_map_next(&names->map, hash, &at)) != WI_MAP_NONE &&
+           strcmp(names->entries[i].plain, plain) != 0) {
     }
-    return WC_NAMES_NONE;
+    return i == WI_MAP_NONE ? WC_NAMES_NONE : i;
 }
 
 static uint32_t names_add(struct wc_names *names, const char *plain, uint32_t hash)
@@ -98,18 +52,14 @@ static uint32_t names_add(struct wc_names *names, const char *plain, uint32_t ha
         }
         at = (uint32_t)names->n++;
     }
-    names->entries[at] = (struct wc_names_entry){.plain = wc_copy(plain), .hash = hash};
-    if (2 * (names->n_used + 1) > names->n_slots) {
-        names_rehash(names); /* enters this one, too */
-    } else {
-        names_enter(names, at);
-    }
+    names->entries[at] = (struct wc_names_entry){.plain = wc_copy(plain)};
+    wc_map_add(&names->map, hash, at);
     return at;
 }
 
 uint32_t wc_names_take(struct wc_names *names, const char *plain, char *ret_name, size_t room)
 {
-    uint32_t hash = wc_names_hash(plain);
+    uint32_t hash = wi_map_hash_text(0, plain);
     uint32_t at = names_find(names, plain, hash);
     char number[24] = "";
     if (at == WC_NAMES_NONE) {
@@ -131,8 +81,7 @@ void wc_names_drop(struct wc_names *names, uint32_t kind)
     if (kind == WC_NAMES_NONE || --names->entries[kind].n_living > 0) {
         return;
     }
-    /* Its slot keeps pointing here: whoever takes the entry next is not found by another's hash, as
-     * the plain name and the hash are compared. */
+    wi_map_remove(&names->map, wi_map_hash_text(0, names->entries[kind].plain), kind);
     free(names->entries[kind].plain);
     names->entries[kind] = (struct wc_names_entry){.n_living = names->free};
     names->free = kind;

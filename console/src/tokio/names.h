@@ -6,6 +6,8 @@
 #ifndef WC_TOKIO_NAMES_H
 #define WC_TOKIO_NAMES_H
 
+#include "base/map.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +18,8 @@ struct wc_names_entry;
 struct wc_names {
     struct wc_names_entry *entries;
     size_t n, room;
-    uint32_t free;  /* the first unused entry; WC_NAMES_NONE: none */
-    uint32_t *slot; /* open hash: entry + 1; 0 is free */
-    size_t n_slots, n_used;
+    uint32_t free;     /* the first unused entry; WC_NAMES_NONE: none */
+    struct wi_map map; /* over the used ones, by plain name */
 };
 
 void wc_names_init(struct wc_names *names);
@@ -28,8 +29,5 @@ void wc_names_finish(struct wc_names *names);
  * given back with wc_names_drop. */
 uint32_t wc_names_take(struct wc_names *names, const char *plain, char *ret_name, size_t room);
 void wc_names_drop(struct wc_names *names, uint32_t kind);
-
-/* FNV-1a. */
-uint32_t wc_names_hash(const char *text);
 
 #endif

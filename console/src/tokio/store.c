@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store's tables. Items stand in the order in which they came and are closed up where some have gone,
- * so that paging over rows holds; their hash is made anew then.
+ * so that paging over rows holds; their map is made anew then.
  */
 #include "tokio/state.h"
 
@@ -26,49 +26,20 @@ void wc_store_init(struct wc_store *store)
 
 /* ---- items --------------------------------------------------------------------------------- */
 
-static size_t store_slot(const struct wc_items *items, uint64_t id)
-{
-    uint64_t mixed = (id ^ id >> 32) * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(mixed >> 20) & (items->n_slots - 1);
-}
-
 uint32_t wc_store_find(const struct wc_items *items, uint64_t id)
 {
-    if (items->n_slots == 0) {
-        return WC_STORE_NONE;
+    uint32_t i, at = 0;
+    while ((i = wi_map_next(&items->map, wi_map_hash(id), &at)) != WI_MAP_NONE &&
+           items->item[i].id != id) {
     }
-    for (size_t at = store_slot(items, id); items->slot[at]; at = (at + 1) & (items->n_slots - 1)) {
-        if (items->item[items->slot[at] - 1].id == id) {
-            return items->slot[at] - 1;
-        }
-    }
-    return WC_STORE_NONE;
+    return i == WI_MAP_NONE ? WC_STORE_NONE : i;
 }
 
-static void store_enter(struct wc_items *items, size_t index)
+static void store_index(struct wc_items *items)
 {
-    size_t at = store_slot(items, items->item[index].id);
-    while (items->slot[at]) {
-        at = (at + 1) & (items->n_slots - 1);
-    }
-    items->slot[at] = (uint32_t)index + 1;
-}
-
-static void store_rehash(struct wc_items *items, size_t n)
-{
-    size_t n_slots = STORE_FIRST;
-    while (n_slots < 2 * (n + 1)) {
-        n_slots *= 2;
-    }
-    if (n_slots == items->n_slots) {
-        memset(items->slot, 0, n_slots * sizeof(*items->slot));
-    } else {
-        free(items->slot);
-        items->slot = wc_alloc(n_slots * sizeof(*items->slot));
-        items->n_slots = n_slots;
-    }
+    wi_map_clear(&items->map);
     for (size_t i = 0; i < items->n; i++) {
-        store_enter(items, i);
+        wc_map_add(&items->map, wi_map_hash(items->item[i].id), (uint32_t)i);
     }
 }
 
@@ -104,11 +75,7 @@ struct wc_item *wc_store_meet(struct wc_store *store, enum wc_sort sort, uint64_
     *item = (struct wc_item){.id = id, .serial = ++store->serial, .message = store->n_messages};
     store_begin(item, sort);
     items->n++;
-    if (2 * (items->n + 1) > items->n_slots) {
-        store_rehash(items, items->n);
-    } else {
-        store_enter(items, items->n - 1);
-    }
+    wc_map_add(&items->map, wi_map_hash(id), (uint32_t)items->n - 1);
     return item;
 }
 
@@ -208,7 +175,7 @@ static void store_close_up(struct wc_store *store, enum wc_sort sort)
     }
     if (kept != items->n) {
         items->n = kept;
-        store_rehash(items, kept);
+        store_index(items);
     }
 }
 
@@ -263,7 +230,7 @@ static void store_order(struct wc_items *items, size_t before)
 {
     if (items->n > before + 1) {
         qsort(&items->item[before], items->n - before, sizeof(*items->item), store_compare);
-        store_rehash(items, items->n);
+        store_index(items);
     }
 }
 
@@ -295,7 +262,7 @@ uint32_t wc_spawn_site(struct wc_store *store, const char *name, const char *sou
         name = "other places";
         source = NULL;
     }
-    uint32_t hash = wc_names_hash(name);
+    uint32_t hash = wi_map_hash_text(0, name);
     for (size_t i = 0; i < store->n_spawn_sites; i++) {
         if (store->spawn_sites[i].hash == hash && strcmp(store->spawn_sites[i].name, name) == 0) {
             return (uint32_t)i;
@@ -383,7 +350,7 @@ void wc_store_finish(struct wc_store *store)
             store_drop(store, (enum wc_sort)sort, &items->item[i]);
         }
         free(items->item);
-        free(items->slot);
+        free(items->map.slots);
         free(store->shown[sort]);
     }
     for (size_t i = 0; i < store->n_spawn_sites; i++) {

@@ -104,8 +104,7 @@ struct wc_item {
 struct wc_items {
     struct wc_item *item;
     size_t n, room;
-    uint32_t *slot; /* open hash by id: index + 1; 0 is free */
-    size_t n_slots;
+    struct wi_map map;   /* over `item`, by id */
     uint64_t n_left_out; /* for which there was no room, in all */
     uint64_t n_dropped;  /* events that the server says it lost, in all */
 };

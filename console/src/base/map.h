@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent's map (snapshot/map.h), with memory of its own: free its slots at the end. */
+#ifndef WC_BASE_MAP_H
+#define WC_BASE_MAP_H
+
+#include "snapshot/map.h"
+
+/* As wi_map_add, with as much memory as it needs; gives up as wc_alloc. */
+void wc_map_add(struct wi_map *map, uint32_t hash, uint32_t index);
+
+#endif
