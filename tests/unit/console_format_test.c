@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers and small pictures as people read them. */
 #include "base/format.h"
+#include "base/text.h"
 #include "view/spark.h"
 
 #include <stdarg.h>
@@ -156,6 +157,31 @@ static void bars_show_the_least_and_the_most(void **state)
     wc_grid_finish(&grid);
 }
 
+static void lines_break_at_the_last_blank_that_fits(void **state)
+{
+    (void)state;
+    assert_int_equal(wc_text_break("moves: 3 queued", 15),
+                     8); /* whole lines are the caller's matter */
+    assert_int_equal(wc_text_break("moves: 3 queued", 8), 8);
+    assert_int_equal(wc_text_break("moves: 3 queued", 7), 6);
+    assert_int_equal(wc_text_break("moves: 3 queued", 6), 6);
+    assert_int_equal(wc_text_break("moves: 3 queued", 5), 0);
+    assert_int_equal(wc_text_break("moves", 80), 0);
+    assert_int_equal(wc_text_break("", 80), 0);
+    assert_int_equal(wc_text_break(" a", 0), 0);
+    assert_int_equal(wc_text_break("a b", -1), 0);
+}
+
+static void lines_are_as_wide_as_they_look(void **state)
+{
+    (void)state;
+    assert_int_equal(wc_text_break("z\u00fcge: drei", 5), 6);   /* 5 columns, 6 bytes */
+    assert_int_equal(wc_text_break("\u6771\u4eac: 3 4", 5), 7); /* two columns each */
+    assert_int_equal(wc_text_break("\u6771\u4eac: 3 4", 7), 9);
+    assert_int_equal(wc_text_break("e\u0301te\u0301: 3 4", 4), 8); /* accents take none */
+    assert_int_equal(wc_text_break("\xff\xff: 3", 3), 3); /* each byte that is none is one column */
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -169,6 +195,8 @@ int main(void)
         cmocka_unit_test(whole_numbers_have_all_digits),
         cmocka_unit_test(sparklines_tell_nothing_from_zero),
         cmocka_unit_test(bars_show_the_least_and_the_most),
+        cmocka_unit_test(lines_break_at_the_last_blank_that_fits),
+        cmocka_unit_test(lines_are_as_wide_as_they_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,14 +37,32 @@ void wc_text_print(FILE *out, const char *format, ...)
     free(text);
 }
 
+/* The columns of one character. */
+static int text_columns(uint32_t point)
+{
+    int columns = point == WI_TEXT_INVALID ? 1 : wcwidth((wchar_t)point);
+    /* Without a UTF-8 locale wcwidth knows nothing: count the character as one column. */
+    return columns < 0 ? 1 : columns;
+}
+
 size_t wc_text_width(const char *text)
 {
     size_t width = 0;
     while (*text) {
-        uint32_t point = wi_text_take(&text);
-        int columns = point == WI_TEXT_INVALID ? 1 : wcwidth((wchar_t)point);
-        /* Without a UTF-8 locale wcwidth knows nothing: count the character as one column. */
-        width += columns < 0 ? 1 : (size_t)columns;
+        width += (size_t)text_columns(wi_text_take(&text));
     }
     return width;
+}
+
+size_t wc_text_break(const char *text, int columns)
+{
+    const char *next = text;
+    size_t at = 0;
+    for (int width = 0; *next && width <= columns;) {
+        size_t length = (size_t)(next - text);
+        uint32_t point = wi_text_take(&next);
+        at = point == ' ' ? length : at;
+        width += text_columns(point);
+    }
+    return at;
 }

@@ -23,4 +23,8 @@ __attribute__((format(printf, 2, 3))) void wc_text_print(FILE *out, const char *
 /* How many terminal columns clean text takes. */
 size_t wc_text_width(const char *text);
 
+/* The bytes before the last blank of clean text that has at most `columns` terminal columns before it: there
+ * the first line ends, and the next begins behind the blank. 0: there is no such blank. */
+size_t wc_text_break(const char *text, int columns);
+
 #endif

@@ -264,15 +264,12 @@ static void doctor_print_wrapped(const char *caption, const char *text)
     wc_text_clean(text, clean, sizeof(clean));
     const char *rest = clean;
     fputs(caption, stdout);
-    while ((int)strlen(rest) > DOCTOR_WRAP - indent) {
-        int n = DOCTOR_WRAP - indent;
-        while (n > 0 && rest[n] != ' ') {
-            n--;
-        }
+    while (wc_text_width(rest) > (size_t)(DOCTOR_WRAP - indent)) {
+        size_t n = wc_text_break(rest, DOCTOR_WRAP - indent);
         if (n == 0) {
             break;
         }
-        printf("%.*s\n%*s", n, rest, indent, "");
+        printf("%.*s\n%*s", (int)n, rest, indent, "");
         rest += n + 1;
     }
     puts(rest);

@@ -8,7 +8,7 @@
  *     fields | latency | reasons, senders
  *     help of the field in use
  */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <stdio.h>
 #include <string.h>

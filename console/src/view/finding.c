@@ -7,7 +7,7 @@
  *     estimate: holds 1.20 MB/s of the process's +1.25 MB/s over 60 s (96 %) as declared; ...
  *     do:       Admit only what its receiver can serve ...
  */
-#include "view/view.h"
+#include "view/part.h"
 
 #define FINDING_COL     2
 #define FINDING_CAPTION 10 /* columns of the widest, its blank included */

@@ -3,7 +3,7 @@
  * A row's history, large. One column is a whole number of seconds, or a second a whole number of
  * columns; the newest stands at the right.
  */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <math.h>
 #include <stdio.h>

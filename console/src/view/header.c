@@ -4,7 +4,7 @@
  * between them.
  * A line is made of pieces; the least important go first when the screen is narrow.
  */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <math.h>
 #include <stdio.h>

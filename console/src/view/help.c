@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The help over the screen, made from the table of keys. */
-#include "view/view.h"
+#include "view/part.h"
 
 #include "input/key.h"
 

@@ -3,7 +3,7 @@
  * Distributions: one line for each step of the values, from the shortest to the longest, with a bar
  * for how many they were and a mark where a percentile lies. The steps are as fine as there is room.
  */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a whole is made of: refusals by reason, tasks by outcome, as bars beside each other. */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <stdio.h>
 #include <string.h>

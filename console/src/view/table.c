@@ -3,7 +3,7 @@
  * One table: its captions, its rows. Zeros and what is absent are dim, so that what happens stands
  * out.
  */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <ctype.h>
 #include <math.h>

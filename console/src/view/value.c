@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A value by its metric's unit: for lists of any metric, also of one that this console never heard
  * of. */
-#include "view/view.h"
+#include "view/part.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "input/key.h"
 
 /* What the worst are the worst by: the columns' captions, as far as the process has them. */
@@ -62,34 +63,6 @@ static void view_info(const struct wc_view *view)
     }
 }
 
-/* Where to break a line of at most `width` columns: at its last blank; 0: nowhere. */
-static int text_break(const char *text, int width)
-{
-    int at = 0;
-    for (int i = 0; text[i] && i <= width; i++) {
-        at = text[i] == ' ' ? i : at;
-    }
-    return at;
-}
-
-int wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text)
-{
-    struct wc_grid *grid = view->grid;
-    int at = box->col, end = box->col + box->cols, i;
-    for (i = 0; i < box->rows && *text; i++, at = col) {
-        bool is_last = i + 1 == box->rows || wc_grid_width(text, grid->ascii) <= end - at;
-        int length = is_last ? 0 : text_break(text, end - at);
-        char line[1024];
-        snprintf(line, sizeof(line), "%.*s", length > 0 ? length : (int)sizeof(line) - 1, text);
-        wc_grid_text(grid, box->row + i, at, end - at, WC_LABEL, line);
-        if (length == 0) {
-            return i + 1;
-        }
-        text += length + 1;
-    }
-    return i;
-}
-
 static const struct {
     char mark;
     enum wc_style style;
@@ -119,7 +92,7 @@ static int warning_text(const struct wc_view *view, const struct wc_warning *war
     const char *rest = line;
     int used = 1, col = 2;
     int first = rows > 1 && wc_grid_width(line, view->grid->ascii) > width - (int)strlen(more)
-                    ? text_break(line, width)
+                    ? (int)wc_text_break(line, width)
                     : 0;
     if (first > 0) {
         char head[1024];

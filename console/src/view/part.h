@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the screen share: what they draw from, and by what names view.c calls them. A part knows
+ * those below it here and none above; it reads model and ui and writes the grid. No I/O; the console's one
+ * thread.
+ *
+ *     view.c -> header.c, table.c, detail.c, finding.c, help.c -> graph.c, latency.c, reasons.c
+ *            -> text.c, value.c -> grid.h, spark.h
+ */
+#ifndef WC_VIEW_PART_H
+#define WC_VIEW_PART_H
+
+#include "model/layout.h"
+#include "model/model.h"
+#include "model/ui.h"
+#include "base/format.h"
+#include "view/grid.h"
+#include "view/spark.h"
+
+/* All that a drawing needs. */
+struct wc_view {
+    struct wc_grid *grid;
+    const struct wc_model *model;
+    const struct wc_ui *ui;
+    const struct wc_layout *layout;
+    enum wc_tier tier;
+    int64_t now_nanos;      /* the console's monotonic clock, as the model's */
+    int64_t now_unix_nanos; /* for the clock */
+};
+
+/* A part of the grid. */
+struct wc_box {
+    int row, col, rows, cols;
+};
+
+/* The parts, each in a file of its own. */
+void wc_view_header(const struct wc_view *view); /* and the tabs */
+void wc_view_section(const struct wc_view *view, const struct wc_section *section);
+/* One number of a row over time; `name` stands before its title, or NULL. */
+void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
+                   const Weir__V1__Metric *metric, uint64_t id, const char *name);
+/* What a queue's depth is drawn against: its capacity; 0 where it has none, and of any other number. */
+double wc_view_capacity(const struct wc_view *view, const Weir__V1__Metric *metric, uint64_t id);
+/* Rows of a tab's kind under its captions; `cursor` is the one in use, -1: none. */
+void wc_view_rows(const struct wc_view *view, const struct wc_box *box, enum wc_tab tab,
+                  const struct wc_rows *rows, int cursor);
+/* The distributions of a row's histograms. */
+void wc_view_latency(const struct wc_view *view, const struct wc_box *box, int kind,
+                     const Weir__V1__Row *row);
+/* The metrics that share out a whole, as bars; returns the lines that it takes. */
+int wc_view_reasons(const struct wc_view *view, const struct wc_box *box,
+                    const struct wc_rows *rows, const Weir__V1__Row *row);
+void wc_view_detail(const struct wc_view *view);
+void wc_view_help(const struct wc_view *view);
+
+/* The finding under the cursor of the warnings' tab, with what it was seen by and what to do. */
+void wc_view_finding(const struct wc_view *view);
+
+/* Text broken at blanks over the box's lines, all but the first one beginning at column `col`; what
+ * does not fit ends in an ellipsis. Returns the lines that it took. */
+int wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text);
+
+/* Local time of day, "12:04:31". */
+void wc_view_clock(char to[16], int64_t unix_nanos);
+
+/* A value by its metric's unit, with all digits where they are counts; "-" when absent. */
+void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
+                   const Weir__V1__Value *value);
+
+#endif
