@@ -448,6 +448,14 @@ static void slow_leak_is_a_warning_after_half_an_hour(void **state)
     }
     assert_in_range(warned_at, 1800, 2000);
     assert_near(number(found("channel_growing"), WI_WARNING_RATE), 2, 0.2);
+    /* Too slow for a minute: the process, memory and channel tell the growth by minutes. */
+    const struct wi_verdict *verdict = wi_finding_verdict(finding);
+    assert_true(verdict->growth.window > 1800);
+    assert_near(verdict->growth.slope, 2 * 208, 40);
+    assert_near(number(found("memory_growing"), WI_WARNING_GROWTH), verdict->growth.slope, 0);
+    assert_near(number(found("memory_growing"), WI_WARNING_WINDOW), verdict->growth.window, 0);
+    assert_near(number(found("channel_growing"), WI_WARNING_GROWTH), verdict->growth.slope, 0);
+    assert_near(number(found("channel_growing"), WI_WARNING_WINDOW), verdict->growth.window, 0);
 }
 
 /* ---- what is none -------------------------------------------------------------------------- */

@@ -197,9 +197,8 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
 {
     char queued[WI_QUEUED_MAX], span[WI_WORDS_MAX], rate[WI_WORDS_MAX], count[WI_WORDS_MAX];
     char lowest[WI_WORDS_MAX];
-    bool is_named = growth->is_slow || (growth->is_urgent && growth->is_above);
+    bool is_named = watch->is_leaking;
     watch->is_named = is_named;
-    watch->is_leaking = is_named;
     struct finding_entry *entry = channel_entry(
         finding,
         !is_named                                                ? FINDING_INFO
@@ -337,13 +336,20 @@ static void channel_left(struct wi_finding *finding, const struct finding_watch_
     }
 }
 
+void wi_finding_channel_leak(const struct wi_finding *finding, struct finding_watch_state *watch)
+{
+    struct channel_growth growth = channel_growth(finding, watch);
+    watch->is_leaking = watch->is_unbounded && !wi_finding_is_stalled(watch) &&
+                        !channel_is_elsewhere(finding, watch) &&
+                        (growth.is_slow || (growth.is_urgent && growth.is_above));
+}
+
 void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_state *watch,
                                const struct wi_attribution *attribution,
                                const struct wi_share *share)
 {
     struct channel_growth growth = channel_growth(finding, watch);
     bool is_told = wi_finding_is_stalled(watch) || channel_is_elsewhere(finding, watch);
-    watch->is_leaking = false;
     if (is_told || !watch->is_unbounded) {
         watch->is_named = watch->is_named && is_told;
     } else if (watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING || growth.is_slow) {

@@ -196,18 +196,6 @@ static void growth_take(struct wi_finding *finding, uint64_t from, bool is_slow,
     told->is_taken = wi_attribution_take(&told->series, &told->found);
 }
 
-/* The process's growth, which all that is shown of it takes from here: a few samples are enough. */
-static void growth_keep(struct wi_finding *finding, const struct wi_growth *series)
-{
-    struct wi_line line;
-    finding->verdict.growth.is_known =
-        wi_line_fit(series->seconds, series->memory, series->n, &line);
-    if (finding->verdict.growth.is_known) {
-        finding->verdict.growth.slope = line.slope;
-        finding->verdict.growth.window = series->seconds[series->n - 1] - series->seconds[0];
-    }
-}
-
 /* Since when the youngest of the channels that grow has grown; at most a window back. */
 static uint64_t growth_from(const struct wi_finding *finding)
 {
@@ -458,8 +446,8 @@ static void growth_follow(struct wi_finding *finding, const struct growth_told *
     }
 }
 
-static void growth_judge(struct wi_finding *finding, const struct wi_process_view *view,
-                         const struct growth_told *told)
+/* Since when memory grows so that it is told; 0: it is not. */
+static uint64_t growth_told_since(struct wi_finding *finding, const struct growth_told *told)
 {
     const struct finding_memory *memory = &finding->memory;
     bool is_named = false;
@@ -468,49 +456,89 @@ static void growth_judge(struct wi_finding *finding, const struct wi_process_vie
     }
     uint64_t since = finding->now - memory->growing_since;
     double grown = told->found.memory.slope * (double)since / 1e9;
-    if (memory->growing_since && memory->lapse == 0 &&
-        (is_named || (since >= GROWTH_SEEN && !growth_has_been_here(memory, grown) &&
-                      !growth_levels_off(finding, told)))) {
-        growth_entry(finding, view, told, since);
-        return;
+    bool is_told = memory->growing_since && memory->lapse == 0 &&
+                   (is_named || (since >= GROWTH_SEEN && !growth_has_been_here(memory, grown) &&
+                                 !growth_levels_off(finding, told)));
+    return is_told ? memory->growing_since : 0;
+}
+
+/* What is too slow for seconds, by minutes: since when, as above. */
+static uint64_t growth_take_slow(struct wi_finding *finding, struct growth_told *told)
+{
+    const struct wi_minute_window *minute_window = &finding->memory.minute_window;
+    if (!wi_minute_window_grows(minute_window)) {
+        return 0;
     }
-    /* What is too slow for seconds. */
+    uint64_t from =
+        wi_minute_window_at(minute_window, wi_minute_window_count(minute_window) - 1)->ended;
+    growth_take(finding, from, true, told);
+    return told->is_taken && growth_is_straight(told) &&
+                   !wi_attribution_levels_off(told->series.seconds, told->series.memory,
+                                              told->series.n, 4 * GROWTH_HORIZON)
+               ? from
+               : 0;
+}
+
+/* The process's growth, which all that is shown of it takes from here: a few samples are enough. */
+static void growth_keep(struct wi_finding *finding, const struct wi_growth *series)
+{
+    struct wi_line line;
+    bool is_known = wi_line_fit(series->seconds, series->memory, series->n, &line);
+    finding->verdict.growth.is_known = is_known;
+    if (is_known) {
+        finding->verdict.growth.slope = line.slope;
+        finding->verdict.growth.window = series->seconds[series->n - 1] - series->seconds[0];
+    }
+}
+
+static bool growth_is_judged(const struct wi_finding *finding,
+                             const struct finding_watch_state *watch)
+{
+    return watch->kind == WI_CHANNEL && watch->sample == finding->sample && watch->name;
+}
+
+/* The fit that is told: over seconds, or by minutes where memory only grows by minutes. */
+static uint64_t growth_choose(struct wi_finding *finding, struct growth_told *ret_told)
+{
     struct growth_told slow;
-    if (wi_minute_window_grows(&memory->minute_window)) {
-        uint64_t from = wi_minute_window_at(&memory->minute_window,
-                                            wi_minute_window_count(&memory->minute_window) - 1)
-                            ->ended;
-        growth_take(finding, from, true, &slow);
-        if (slow.is_taken && growth_is_straight(&slow) &&
-            !wi_attribution_levels_off(slow.series.seconds, slow.series.memory, slow.series.n,
-                                       4 * GROWTH_HORIZON)) {
-            growth_entry(finding, view, &slow, finding->now - from);
+    uint64_t from = growth_from(finding);
+    for (uint32_t i = 0; i < finding->n_watches; i++) {
+        if (growth_is_judged(finding, &finding->watches[i])) {
+            wi_finding_channel_leak(finding, &finding->watches[i]);
         }
     }
+    growth_take(finding, from, false, ret_told);
+    growth_follow(finding, ret_told, from);
+    uint64_t since = growth_told_since(finding, ret_told);
+    if (!since) {
+        since = growth_take_slow(finding, &slow);
+        *ret_told = since ? slow : *ret_told;
+    }
+    growth_keep(finding, &ret_told->series);
+    return since;
 }
 
 void wi_finding_growth(struct wi_finding *finding, const struct wi_process_view *view)
 {
     const struct wi_row *process = wi_process_view_row(view, WI_PROCESS, 0);
-    uint64_t from = growth_from(finding);
     struct growth_told told;
-    growth_take(finding, from, false, &told);
-    growth_keep(finding, &told.series);
+    uint64_t since = growth_choose(finding, &told);
     for (uint32_t i = 0; i < finding->n_watches; i++) {
         struct finding_watch_state *watch = &finding->watches[i];
         const struct wi_share *share = NULL;
         for (size_t c = 0; told.is_taken && c < told.suspects.n; c++) {
             share = told.suspects.watch[c] == watch ? &told.found.share[c] : share;
         }
-        if (watch->kind == WI_CHANNEL && watch->sample == finding->sample && watch->name) {
+        if (growth_is_judged(finding, watch)) {
             finding->about = (struct finding_subject){true, WI_CHANNEL, watch->id};
             wi_finding_channel_growth(finding, watch, &told.found, share);
         }
     }
     finding->about =
         (struct finding_subject){process != NULL, WI_PROCESS, process ? process->id : 0};
-    growth_follow(finding, &told, from);
-    growth_judge(finding, view, &told);
+    if (since) {
+        growth_entry(finding, view, &told, finding->now - since);
+    }
     if (process) {
         growth_limit(finding, process);
     }

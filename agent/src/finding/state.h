@@ -253,6 +253,9 @@ bool wi_gauge_explain(const struct wi_finding *finding, uint64_t from, bool is_s
                       const struct wi_line *growth, double window,
                       struct finding_gauge_share *ret_share);
 
+/* Whether a channel grows so that it is named: is_leaking, before its growth is told. */
+void wi_finding_channel_leak(const struct wi_finding *finding, struct finding_watch_state *watch);
+
 /* A channel that grows, or has grown. `attribution`: NULL: none; `share`: its share in it. */
 void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_state *watch,
                                const struct wi_attribution *attribution,
