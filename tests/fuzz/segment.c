@@ -487,8 +487,8 @@ static void use_rows(struct wi_process_view *view)
 
 static void use_pages(struct wi_process_view *view)
 {
-    struct wi_snapshot snapshot = {.kind = 0};
-    for (int i = 0; i < PAGES_MAX && snapshot.kind != WI_N_KINDS; i++) {
+    struct wi_snapshot snapshot = {.n_done = 0};
+    for (int i = 0; i < PAGES_MAX && snapshot.n_done != WI_N_KINDS; i++) {
         wi_buffer_clear(&buffer);
         FUZZ_CHECK(wi_weir_page(view, &snapshot, &buffer) == WEIR_OK);
         FUZZ_CHECK(buffer.length <= WI_MESSAGE_MAX);

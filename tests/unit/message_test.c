@@ -450,7 +450,7 @@ static void a_snapshot_has_every_row_once_while_rows_come_and_go(void **state)
     struct wi_snapshot snapshot = {0};
     size_t n_ids = 0;
     int n_pages = 0;
-    while (snapshot.kind < WI_N_KINDS) {
+    while (snapshot.n_done < WI_N_KINDS) {
         Weir__V1__Update *page = next_page(s, &snapshot);
         n_ids = page_ids(page, WI_CHANNEL, ids, n_ids);
         weir__v1__update__free_unpacked(page, NULL);
@@ -474,6 +474,63 @@ static void a_snapshot_has_every_row_once_while_rows_come_and_go(void **state)
     assert_memory_equal(ids, all_ids, n_ids * sizeof(*ids));
 }
 
+static const Weir__V1__Table *table_of(const Weir__V1__Update *page, enum wi_kind kind)
+{
+    for (size_t i = 0; i < page->n_tables; i++) {
+        if ((int)page->tables[i]->kind == (int)kind) {
+            return page->tables[i];
+        }
+    }
+    fail_msg("no table of kind %d", (int)kind);
+    return NULL;
+}
+
+static void a_snapshot_begins_with_the_process_and_ends_with_warnings(void **state)
+{
+    struct state *s = *state;
+    static const enum wi_kind order[] = {WI_PROCESS,       WI_CHANNEL, WI_SEMAPHORE, WI_TASK,
+                                         WI_TASK_INSTANCE, WI_LOOP,    WI_SENDER,    WI_COUNTER,
+                                         WI_GAUGE,         WI_AGENT,   WI_WARNING};
+    fake_view_add_channel(s->view, "moves", 1, 0, 10);
+    struct wi_snapshot snapshot = {0};
+
+    Weir__V1__Update *page = next_page(s, &snapshot);
+
+    assert_int_equal(page->n_tables, sizeof(order) / sizeof(order[0]));
+    for (size_t i = 0; i < page->n_tables; i++) {
+        assert_int_equal(page->tables[i]->kind, order[i]);
+    }
+    assert_int_equal(table_of(page, WI_CHANNEL)->matching, 1);
+    weir__v1__update__free_unpacked(page, NULL);
+}
+
+static void rows_that_match_are_counted_over_all_pages(void **state)
+{
+    struct state *s = *state;
+    const char *include[] = {"*7"};
+    char name[32];
+    for (int i = 0; i < 30000; i++) {
+        snprintf(name, sizeof(name), "channel%d", i);
+        fake_view_add_channel(s->view, name, 1000000, 1, 100);
+    }
+    for (int only_some = 0; only_some < 2; only_some++) {
+        struct wi_snapshot snapshot = {.include = include, .n_include = (size_t)only_some};
+        size_t n_rows = 0;
+        while (snapshot.n_done < WI_N_KINDS) {
+            Weir__V1__Update *page = next_page(s, &snapshot);
+            for (size_t i = 0; i < page->n_tables; i++) {
+                if (page->tables[i]->kind == WEIR__V1__KIND__KIND_CHANNEL) {
+                    assert_int_equal(page->tables[i]->total, 30000);
+                    assert_int_equal(page->tables[i]->matching, only_some ? 3000 : 30000);
+                    n_rows += page->tables[i]->n_rows;
+                }
+            }
+            weir__v1__update__free_unpacked(page, NULL);
+        }
+        assert_int_equal(n_rows, only_some ? 3000 : 30000);
+    }
+}
+
 static void a_snapshot_includes_and_excludes_names(void **state)
 {
     struct state *s = *state;
@@ -483,18 +540,19 @@ static void a_snapshot_includes_and_excludes_names(void **state)
     fake_view_add_semaphore(s->view, "slots", 4, 1);
     const char *include[] = {"moves*", "jo?s"};
     const char *exclude[] = {"*slow"};
-    struct wi_snapshot snapshot = {include, 2, exclude, 1, 0, {0, {0}}};
+    struct wi_snapshot snapshot = {
+        .include = include, .n_include = 2, .exclude = exclude, .n_exclude = 1};
 
     Weir__V1__Update *page = next_page(s, &snapshot);
 
-    assert_int_equal(snapshot.kind, WI_N_KINDS);
+    assert_int_equal(snapshot.n_done, WI_N_KINDS);
     assert_int_equal(page->n_tables, WI_SENDER + 1); /* what a segment has */
-    names_are(page->tables[WI_CHANNEL], "moves jobs");
-    assert_int_equal(page->tables[WI_CHANNEL]->total, 3);
-    assert_int_equal(page->tables[WI_CHANNEL]->matching, 2);
-    assert_int_equal(page->tables[WI_SEMAPHORE]->n_rows, 0);
-    assert_int_equal(page->tables[WI_PROCESS]->n_rows, 1);
-    assert_int_equal(page->tables[WI_AGENT]->n_rows, 1);
+    names_are(table_of(page, WI_CHANNEL), "moves jobs");
+    assert_int_equal(table_of(page, WI_CHANNEL)->total, 3);
+    assert_int_equal(table_of(page, WI_CHANNEL)->matching, 2);
+    assert_int_equal(table_of(page, WI_SEMAPHORE)->n_rows, 0);
+    assert_int_equal(table_of(page, WI_PROCESS)->n_rows, 1);
+    assert_int_equal(table_of(page, WI_AGENT)->n_rows, 1);
     weir__v1__update__free_unpacked(page, NULL);
 }
 
@@ -712,6 +770,8 @@ int main(void)
         TEST(an_update_never_exceeds_its_limit),
         TEST(long_texts_are_cut_at_a_whole_character),
         TEST(a_snapshot_has_every_row_once_while_rows_come_and_go),
+        TEST(a_snapshot_begins_with_the_process_and_ends_with_warnings),
+        TEST(rows_that_match_are_counted_over_all_pages),
         TEST(a_snapshot_includes_and_excludes_names),
         TEST(lines_come_once_in_the_order_of_the_topics),
         TEST(changes_only_leaves_out_what_stays),

@@ -293,23 +293,47 @@ static bool weir_snapshot_has(const struct wi_snapshot *snapshot, int kind, cons
     return !weir_any_matches(snapshot->exclude, snapshot->n_exclude, name);
 }
 
+/* How many rows of a kind are in the snapshot. Building a row costs more than sending it, so they are
+ * counted once, and not at all where nothing is left out. */
+static size_t weir_snapshot_matching(const struct wi_process_view *view,
+                                     const struct wi_snapshot *snapshot, enum wi_kind kind,
+                                     size_t total)
+{
+    if (snapshot->n_include == 0 && snapshot->n_exclude == 0) {
+        return total;
+    }
+    if (snapshot->cursor.index > 0) {
+        return snapshot->matching;
+    }
+    size_t matching = 0;
+    for (size_t i = 0; i < total; i++) {
+        matching += weir_snapshot_has(snapshot, kind, wi_process_view_row(view, kind, i)->name);
+    }
+    return matching;
+}
+
+/* In the order in which a reader shows them: what it prints as it comes need not wait. */
+static const enum wi_kind weir_snapshot_order[] = {
+    WI_PROCESS, WI_CHANNEL, WI_SEMAPHORE, WI_TASK,      WI_TASK_INSTANCE, WI_LOOP,    WI_SENDER,
+    WI_COUNTER, WI_GAUGE,   WI_RESOURCE,  WI_OPERATION, WI_AGENT,         WI_WARNING,
+};
+_Static_assert(sizeof(weir_snapshot_order) / sizeof(weir_snapshot_order[0]) == WI_N_KINDS,
+               "a snapshot has every kind");
+
 /* Writes a kind's rows from where the snapshot stands; true when the kind is done. */
 static bool weir_page_table(const struct wi_process_view *view, struct wi_snapshot *snapshot,
                             struct wi_buffer *buffer)
 {
-    enum wi_kind kind = (enum wi_kind)snapshot->kind;
+    enum wi_kind kind = weir_snapshot_order[snapshot->n_done];
     uint8_t columns[WI_MAX_METRICS];
     size_t n_columns = wi_catalog_columns(wi_process_view_catalog(view), kind, columns);
     if (n_columns == 0) {
         return true;
     }
     size_t total = wi_process_view_count(view, kind);
-    size_t matching = 0;
-    for (size_t i = 0; i < total; i++) {
-        matching += weir_snapshot_has(snapshot, kind, wi_process_view_row(view, kind, i)->name);
-    }
+    snapshot->matching = weir_snapshot_matching(view, snapshot, kind, total);
     size_t mark = wi_pack_begin(buffer, 2);
-    weir_table_head(buffer, kind, total, matching, columns, n_columns);
+    weir_table_head(buffer, kind, total, snapshot->matching, columns, n_columns);
     size_t i = wi_cursor_find(view, kind, &snapshot->cursor);
     for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
         const struct wi_row *row = wi_process_view_row(view, kind, i);
@@ -326,9 +350,9 @@ enum weir_status wi_weir_page(const struct wi_process_view *view, struct wi_snap
                               struct wi_buffer *buffer)
 {
     wi_pack_u64(buffer, 1, (uint64_t)wi_process_view_unix_nanos(view));
-    while (snapshot->kind < WI_N_KINDS && weir_has_room(buffer) && !buffer->has_failed) {
+    while (snapshot->n_done < WI_N_KINDS && weir_has_room(buffer) && !buffer->has_failed) {
         if (weir_page_table(view, snapshot, buffer)) {
-            snapshot->kind++;
+            snapshot->n_done++;
             memset(&snapshot->cursor, 0, sizeof(snapshot->cursor));
         }
     }

@@ -42,13 +42,14 @@ void wi_cursor_pass(struct wi_cursor *cursor, size_t index, const struct wi_row 
 size_t wi_cursor_find(const struct wi_process_view *view, enum wi_kind kind,
                       const struct wi_cursor *cursor);
 
-/* A snapshot under way. */
+/* A snapshot under way: the process, then its channels and what else it has, then agent and warnings. */
 struct wi_snapshot {
     const char *const *include; /* globs on names, borrowed; none: all. The process and the agent */
     size_t n_include;           /* are in it always. */
     const char *const *exclude;
     size_t n_exclude;
-    int kind; /* the next one; WI_N_KINDS: done */
+    size_t n_done;   /* kinds; WI_N_KINDS: all */
+    size_t matching; /* rows of the kind at hand, as of its first page */
     struct wi_cursor cursor;
 };
 

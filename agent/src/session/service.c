@@ -465,7 +465,7 @@ static enum wi_call_next service_snapshot_next(struct wi_call *call, uint64_t no
 {
     (void)now_nanos;
     struct service_call *self = service_self(call);
-    if (self->snapshot.kind == WI_N_KINDS) {
+    if (self->snapshot.n_done == WI_N_KINDS) {
         wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
         return WI_CALL_END;
     }
