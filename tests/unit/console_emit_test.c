@@ -70,6 +70,9 @@ static void numbers_keep_their_value(void **state)
     expect_json(f64(0.1), "0.1");
     expect_json(f64(1.0 / 3), "0.3333333333333333");
     expect_json(f64(2), "2");
+    expect_json(f64(-0.0), "-0");
+    expect_json(f64(999999999999999), "999999999999999");
+    expect_json(f64(1e15), "1e+15");
     expect_json(f64(1e300), "1e+300");
     expect_json(f64(NAN), "null");
     expect_json(f64(-INFINITY), "null");

@@ -82,6 +82,10 @@ void wc_value_write_f64(double number, char ret_text[WC_VALUE_TEXT])
     if (!isfinite(number)) {
         return;
     }
+    if (number >= 0 && number < 1e15 && number == (double)(int64_t)number && !signbit(number)) {
+        snprintf(ret_text, WC_VALUE_TEXT, "%" PRId64, (int64_t)number); /* most are whole */
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(ret_text, WC_VALUE_TEXT, "%.*g", digits, number);
         if (strtod(ret_text, NULL) == number) {
