@@ -6,6 +6,7 @@ ctest: timeout=180 folders=console/src/link,console/src/command"""
 
 import atexit
 import concurrent.futures
+import json
 import os
 import socket
 import sys
@@ -14,7 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from agent_client import CHANNEL, Agent, M, grpc  # noqa: E402
+from agent_client import AGENT, CHANNEL, COUNTER, SEMAPHORE, Agent, M, grpc  # noqa: E402
 from console import HOSTILE, Host, finish, is_harmless, run, scratch, start, weir  # noqa: E402
 
 count = 0
@@ -296,6 +297,50 @@ def stream_that_stops_or_ends_early_is_told():
     server.close()
 
 
+def pages_are_written_as_they_come_and_a_wait_is_told():
+    release = threading.Event()
+    metrics = METRICS + [M["Metric"](kind=AGENT, index=0, type=1, field="rested", json="rested_seconds"),
+                         M["Metric"](kind=COUNTER, index=0, type=0, field="value", json="value")]
+
+    def pages(request, context):
+        yield update("moves", [u64(1)], [0])
+        release.wait(60)
+        threading.Event().wait(1.1)  # slow is what takes a second
+        yield update("jobs", [u64(2)], [0])
+        yield update("", [M["Value"](f64=12.5)], [0], AGENT)
+    server = Strange(Describe=lambda request, context: Strange.description(metrics=metrics), Snapshot=pages)
+    process = start("snapshot", "unix:" + server.path, "-o", "json")
+    text = ""
+    while '"moves"' not in text:
+        byte = process.stdout.read(1)
+        assert byte, process.stderr.read()
+        text += byte
+    release.set()
+    text += process.stdout.read()
+    problem = process.stderr.read()
+    assert process.wait(60) == 0, problem
+    data = json.loads(text)["data"]
+    assert [(row["name"], row["depth"]) for row in data["channels"]] == [("moves", 1), ("jobs", 2)], data
+    # A kind without rows is there, in the last place.
+    assert data["agent"] == {"rested_seconds": 12.5} and data["counters"] == [] and list(data)[-1] == "counters", data
+    assert problem.count("\n") == 1 and "the snapshot took" in problem and "stood still for 12.5 s" in problem, problem
+    server.close()
+
+
+def kinds_that_are_mixed_up_are_told_where_order_counts():
+    def pages(request, context):
+        yield update("moves", [u64(1)], [0])
+        yield update("slots", [], [], SEMAPHORE)
+        yield update("jobs", [u64(2)], [0])
+    metrics = METRICS + [M["Metric"](kind=SEMAPHORE, index=0, type=1, field="permits", json="permits")]
+    server = Strange(Describe=lambda request, context: Strange.description(metrics=metrics), Snapshot=pages)
+    result = weir("snapshot", "unix:" + server.path, "-o", "json", expect=4)
+    assert "channels in two parts" in result.err, result
+    for form in ("ndjson", "csv", "human"):
+        assert "jobs" in weir("snapshot", "unix:" + server.path, "-o", form).out
+    server.close()
+
+
 def huge_message_is_refused_unread():
     def huge(request, context):
         yield b"\0" * ((64 << 20) + 1)
@@ -340,7 +385,8 @@ run([silence_ends_within_its_deadline, nonsense_is_told_from_a_server,
      endless_settings_and_pings_do_not_hang_it, another_protocol_is_4,
      status_of_a_refusal_is_the_exit_code, method_that_is_not_there_is_4,
      numbers_and_names_of_every_sort_are_written_safely, lines_of_every_sort_are_written_safely,
-     no_text_of_a_server_steers_a_terminal, stream_that_stops_or_ends_early_is_told, huge_message_is_refused_unread,
+     no_text_of_a_server_steers_a_terminal, stream_that_stops_or_ends_early_is_told,
+     pages_are_written_as_they_come_and_a_wait_is_told, kinds_that_are_mixed_up_are_told_where_order_counts, huge_message_is_refused_unread,
      snapshot_without_an_end_is_given_up, slow_reader_is_not_flooded])
 atexit._run_exitfuncs()
 os._exit(0)  # daemon threads may wait for ever

@@ -177,12 +177,20 @@ static void input_add_update(struct wc_diff_input *input, const Weir__V1__Update
     input->unix_nanos = update->unix_nanos;
 }
 
+static enum wc_status input_take_page(void *context, Weir__V1__Update *taken_update,
+                                      struct wc_error *ret_error)
+{
+    (void)ret_error;
+    input_add_update(context, taken_update);
+    weir__v1__update__free_unpacked(taken_update, NULL);
+    return WC_OK;
+}
+
 static enum wc_status input_read_process(const char *text, struct wc_diff_input *input,
                                          struct wc_error *ret_error)
 {
     struct wc_target target;
     struct wc_link *link = NULL;
-    struct wc_pages pages = {NULL, 0, 0};
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
     enum wc_status code = wc_target_resolve(text, &target, ret_error);
     if (code == WC_OK) {
@@ -192,16 +200,10 @@ static enum wc_status input_read_process(const char *text, struct wc_diff_input 
         code = wc_link_snapshot(link, &request, ret_error);
     }
     if (code == WC_OK) {
-        code = wc_snapshot_collect(link, &pages, ret_error);
-    }
-    if (code == WC_OK) {
         input_describe(input, wc_link_description(link));
         wc_measures_look(&input->measures, 0);
-        for (size_t i = 0; i < pages.n; i++) {
-            input_add_update(input, pages.updates[i]);
-        }
+        code = wc_snapshot_pages(link, input_take_page, input, ret_error);
     }
-    wc_snapshot_free(&pages);
     wc_link_close(link);
     return code;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir snapshot`: everything once. JSON is made from the metrics' own paths as the server describes
- * them, so that a number invented after this program was built is in it, too.
+ * `weir snapshot`: everything once. Programs get the pages as they come (snapshot_writer.c), people get tables
+ * of all of them (summary.c).
  */
 #include "command/command.h"
 #include "command/lints.h"
 #include "command/report.h"
 #include "command/snapshot.h"
+#include "command/snapshot_writer.h"
 #include "command/summary.h"
 #include "link/link.h"
 
@@ -24,7 +25,8 @@
 #define SNAPSHOT_MAX_ROWS    4000000u
 #define SNAPSHOT_MAX_PAGES   20000u
 #define SNAPSHOT_MAX_GLOBS   64u
-#define SNAPSHOT_MAX_VALUES  64u /* of one row */
+#define SNAPSHOT_BUFFER      (1u << 16)
+#define SNAPSHOT_SLOW_NANOS  UINT64_C(1000000000) /* slower than this is told */
 
 enum {
     SNAPSHOT_TARGET = 1,
@@ -47,30 +49,6 @@ static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
-/* Where a kind's rows stand in the JSON, in this order. */
-static const struct snapshot_part {
-    Weir__V1__Kind kind;
-    const char *key;
-    const char *name; /* of one row's kind */
-    bool is_single;   /* one object without a name */
-} snapshot_parts[] = {
-    {WEIR__V1__KIND__KIND_PROCESS, "process", "process", true},
-    {WEIR__V1__KIND__KIND_CHANNEL, "channels", "channel", false},
-    {WEIR__V1__KIND__KIND_SEMAPHORE, "semaphores", "semaphore", false},
-    {WEIR__V1__KIND__KIND_TASK, "tasks", "task", false},
-    {WEIR__V1__KIND__KIND_SINGLE, "single_tasks", "single", false},
-    {WEIR__V1__KIND__KIND_LOOP, "loops", "loop", false},
-    {WEIR__V1__KIND__KIND_SENDER, "senders", "sender", false},
-    {WEIR__V1__KIND__KIND_COUNTER, "counters", "counter", false},
-    {WEIR__V1__KIND__KIND_GAUGE, "gauges", "gauge", false},
-    {WEIR__V1__KIND__KIND_RESOURCE, "resources", "resource", false},
-    {WEIR__V1__KIND__KIND_OPERATION, "operations", "operation", false},
-    {WEIR__V1__KIND__KIND_AGENT, "agent", "agent", true},
-    {WEIR__V1__KIND__KIND_WARNING, "warnings", "warning", false},
-};
-
-#define SNAPSHOT_N_PARTS (sizeof(snapshot_parts) / sizeof(snapshot_parts[0]))
-
 static uint64_t snapshot_clock(void)
 {
     struct timespec now;
@@ -78,38 +56,31 @@ static uint64_t snapshot_clock(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/* False: it is more than any exporter has. */
-static bool snapshot_add_page(struct wc_pages *pages, Weir__V1__Update *taken_update)
-{
-    pages->updates = wc_resize(pages->updates, pages->n + 1, sizeof(*pages->updates));
-    pages->updates[pages->n++] = taken_update;
-    for (size_t i = 0; i < taken_update->n_tables; i++) {
-        pages->n_rows += taken_update->tables[i]->n_rows;
-    }
-    return pages->n <= SNAPSHOT_MAX_PAGES && pages->n_rows <= SNAPSHOT_MAX_ROWS;
-}
+/* ---- pages ------------------------------------------------------------------------------- */
 
-void wc_snapshot_free(struct wc_pages *pages)
+enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take, void *context,
+                                 struct wc_error *ret_error)
 {
-    for (size_t i = 0; i < pages->n; i++) {
-        weir__v1__update__free_unpacked(pages->updates[i], NULL);
-    }
-    free(pages->updates);
-}
-
-enum wc_status wc_snapshot_collect(struct wc_link *link, struct wc_pages *pages,
-                                   struct wc_error *ret_error)
-{
+    size_t n_pages = 0;
+    size_t n_rows = 0;
     uint64_t last = snapshot_clock();
     for (;;) {
         enum wc_status code = wc_link_step(link, ret_error);
         Weir__V1__Update *update = NULL;
         while ((update = wc_link_take_update(link)) != NULL) {
-            if (!snapshot_add_page(pages, update)) {
+            for (size_t i = 0; i < update->n_tables; i++) {
+                n_rows += update->tables[i]->n_rows;
+            }
+            if (++n_pages > SNAPSHOT_MAX_PAGES || n_rows > SNAPSHOT_MAX_ROWS) {
+                weir__v1__update__free_unpacked(update, NULL);
                 return wc_error_set(ret_error, WC_INCOMPLETE,
                                     "the server sends more than %u rows or %u pages: ask for "
                                     "less with -I",
                                     SNAPSHOT_MAX_ROWS, SNAPSHOT_MAX_PAGES);
+            }
+            enum wc_status taken = take(context, update, ret_error);
+            if (taken != WC_OK) {
+                return taken;
             }
             last = snapshot_clock();
         }
@@ -129,235 +100,116 @@ enum wc_status wc_snapshot_collect(struct wc_link *link, struct wc_pages *pages,
     }
 }
 
-int wc_snapshot_kind(const char *key, bool *ret_is_single)
-{
-    for (size_t i = 0; i < SNAPSHOT_N_PARTS; i++) {
-        if (strcmp(snapshot_parts[i].key, key) == 0) {
-            *ret_is_single = snapshot_parts[i].is_single;
-            return (int)snapshot_parts[i].kind;
-        }
-    }
-    return -1;
-}
+/* ---- output ------------------------------------------------------------------------------ */
 
-/* The metric that a table's i-th value is, or NULL. */
-static const Weir__V1__Metric *snapshot_metric(const Weir__V1__Description *description,
-                                               const Weir__V1__Table *table, size_t i)
-{
-    uint32_t index = i < table->n_columns ? table->columns[i] : (uint32_t)i;
-    for (size_t k = 0; k < description->n_metrics; k++) {
-        const Weir__V1__Metric *metric = description->metrics[k];
-        if (metric->kind == table->kind && metric->index == index) {
-            return metric;
-        }
-    }
-    return NULL;
-}
-
-/* The metrics of a table's columns; returns their number. */
-static size_t snapshot_metrics(const Weir__V1__Description *description,
-                               const Weir__V1__Table *table,
-                               const Weir__V1__Metric *ret_metrics[SNAPSHOT_MAX_VALUES])
-{
-    size_t n = 0;
-    size_t n_values = table->n_rows ? table->rows[0]->n_values : 0;
-    n_values = table->n_columns ? table->n_columns : n_values;
-    for (; n < n_values && n < SNAPSHOT_MAX_VALUES; n++) {
-        ret_metrics[n] = snapshot_metric(description, table, n);
-    }
-    return n;
-}
-
-/* The members of one row: its name, then its metrics by their paths. */
-static void snapshot_members(struct wc_json *json, const Weir__V1__Metric *const *metrics, size_t n,
-                             const Weir__V1__Row *row, bool has_name)
-{
-    const char *paths[SNAPSHOT_MAX_VALUES];
-    struct wc_value values[SNAPSHOT_MAX_VALUES];
-    size_t n_members = 0;
-    for (size_t i = 0; i < n && i < row->n_values; i++) {
-        if (metrics[i]) {
-            paths[n_members] = metrics[i]->json;
-            values[n_members++] = wc_value_of(row->values[i]);
-        }
-    }
-    if (has_name) {
-        wc_json_text(json, "name", row->name);
-    }
-    wc_json_members(json, paths, values, n_members);
-}
-
-typedef void (*snapshot_row_fn)(void *context, const struct snapshot_part *part,
-                                const Weir__V1__Metric *const *metrics, size_t n_metrics,
-                                const Weir__V1__Row *row);
-
-/* Every row of one kind, whatever pages they came in. */
-static void snapshot_each(const Weir__V1__Description *description, const struct wc_pages *pages,
-                          const struct snapshot_part *part, snapshot_row_fn function, void *context)
-{
-    for (size_t page = 0; page < pages->n; page++) {
-        const Weir__V1__Update *update = pages->updates[page];
-        for (size_t i = 0; i < update->n_tables; i++) {
-            const Weir__V1__Table *table = update->tables[i];
-            if (table->kind != part->kind) {
-                continue;
-            }
-            const Weir__V1__Metric *metrics[SNAPSHOT_MAX_VALUES];
-            size_t n = snapshot_metrics(description, table, metrics);
-            for (size_t row = 0; row < table->n_rows; row++) {
-                function(context, part, metrics, n, table->rows[row]);
-            }
-        }
-    }
-}
-
-/* ---- the forms --------------------------------------------------------------------------- */
-
-static void snapshot_json_row(void *context, const struct snapshot_part *part,
-                              const Weir__V1__Metric *const *metrics, size_t n_metrics,
-                              const Weir__V1__Row *row)
-{
-    struct wc_json *json = context;
-    if (!part->is_single) {
-        wc_json_open(json, NULL, '{');
-    }
-    snapshot_members(json, metrics, n_metrics, row, !part->is_single);
-    if (!part->is_single) {
-        wc_json_close(json, '}');
-    }
-}
-
-/* Whether the process has things of a kind at all. */
-static bool snapshot_has(const Weir__V1__Description *description, Weir__V1__Kind kind)
-{
-    for (size_t i = 0; i < description->n_metrics; i++) {
-        if (description->metrics[i]->kind == kind) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Why some kinds are not there, where the server says so. */
-static void snapshot_print_absences(struct wc_json *json, const Weir__V1__Description *description)
-{
-    if (description->n_absences == 0) {
-        return;
-    }
-    wc_json_open(json, "absent", '{');
-    for (size_t i = 0; i < description->n_absences; i++) {
-        for (size_t part = 0; part < SNAPSHOT_N_PARTS; part++) {
-            if (snapshot_parts[part].kind == description->absences[i]->kind) {
-                wc_json_text(json, snapshot_parts[part].key, description->absences[i]->text);
-            }
-        }
-    }
-    wc_json_close(json, '}');
-}
-
-static void snapshot_print_json(const struct wc_link *link, const struct wc_pages *pages,
-                                int64_t time)
-{
-    struct wc_json json;
-    const Weir__V1__Description *description = wc_link_description(link);
-    wc_report_open(&json, stdout, "weir.snapshot/1", time, wc_link_target(link));
-    wc_json_open(&json, "data", '{');
-    for (size_t i = 0; i < SNAPSHOT_N_PARTS; i++) {
-        const struct snapshot_part *part = &snapshot_parts[i];
-        if (!snapshot_has(description, part->kind)) {
-            continue;
-        }
-        wc_json_open(&json, part->key, part->is_single ? '{' : '[');
-        snapshot_each(description, pages, part, snapshot_json_row, &json);
-        wc_json_close(&json, part->is_single ? '}' : ']');
-    }
-    snapshot_print_absences(&json, description);
-    wc_json_close(&json, '}');
-    wc_report_close(&json);
-}
-
-struct snapshot_lines {
-    const struct wc_target *target;
-    int64_t time;
+/* What becomes of the pages: printed as they come, or kept, since people's tables are as wide as their
+ * widest row. */
+struct snapshot_output {
+    const struct wc_link *link;
+    struct wc_snapshot_writer *writer; /* NULL: for people */
+    struct wc_pages pages;             /* for people */
+    bool has_names;                    /* there is a row that -I could have left out */
+    bool is_closed;                    /* who reads stdout has gone */
+    uint64_t began;
+    double rested; /* seconds that the exporter has stood still */
 };
 
-static void snapshot_ndjson_row(void *context, const struct snapshot_part *part,
-                                const Weir__V1__Metric *const *metrics, size_t n_metrics,
-                                const Weir__V1__Row *row)
+/* What is to be told of a table at the end. */
+static void snapshot_look(struct snapshot_output *output, const Weir__V1__Table *table)
 {
-    const struct snapshot_lines *lines = context;
-    struct wc_json json;
-    wc_report_open(&json, stdout, "weir.row/1", lines->time, lines->target);
-    wc_json_text(&json, "kind", part->name);
-    wc_json_open(&json, "data", '{');
-    snapshot_members(&json, metrics, n_metrics, row, !part->is_single);
-    wc_json_close(&json, '}');
-    wc_report_close(&json);
-}
-
-/* One line per number: kinds have different columns. */
-static void snapshot_csv_row(void *context, const struct snapshot_part *part,
-                             const Weir__V1__Metric *const *metrics, size_t n_metrics,
-                             const Weir__V1__Row *row)
-{
-    const struct snapshot_lines *lines = context;
-    for (size_t i = 0; i < n_metrics && i < row->n_values; i++) {
-        if (!metrics[i]) {
-            continue;
-        }
-        struct wc_value cells[] = {
-            wc_value_time(lines->time),       wc_value_text(lines->target->name),
-            wc_value_text(part->name),        wc_value_text(part->is_single ? "" : row->name),
-            wc_value_text(metrics[i]->field), wc_value_of(row->values[i]),
-            wc_value_text(metrics[i]->unit),
-        };
-        wc_csv_line(stdout, cells, sizeof(cells) / sizeof(cells[0]));
-    }
-}
-
-static void snapshot_print(const struct wc_link *link, const struct wc_pages *pages,
-                           enum wc_format format)
-{
-    int64_t time = pages->n ? pages->updates[pages->n - 1]->unix_nanos : wc_report_now();
-    struct snapshot_lines lines = {wc_link_target(link), time};
-    const Weir__V1__Description *description = wc_link_description(link);
-    if (format == WC_FORMAT_JSON) {
-        snapshot_print_json(link, pages, time);
+    if (table->n_rows == 0 || table->kind == WEIR__V1__KIND__KIND_PROCESS ||
+        table->kind == WEIR__V1__KIND__KIND_WARNING) {
         return;
     }
-    if (format == WC_FORMAT_HUMAN) {
-        wc_summary_print(link, pages, stdout);
+    if (table->kind != WEIR__V1__KIND__KIND_AGENT) {
+        output->has_names = true;
         return;
     }
-    if (format == WC_FORMAT_CSV) {
-        puts("ts,target,kind,name,field,value,unit");
+    int rested = wc_link_metric(output->link, WEIR__V1__KIND__KIND_AGENT, "rested");
+    struct wc_value value = wc_summary_value(table, table->rows[0], rested);
+    output->rested = wc_value_number(&value);
+}
+
+static enum wc_status snapshot_take_page(void *context, Weir__V1__Update *taken_update,
+                                         struct wc_error *ret_error)
+{
+    struct snapshot_output *output = context;
+    for (size_t i = 0; i < taken_update->n_tables; i++) {
+        snapshot_look(output, taken_update->tables[i]);
     }
-    for (size_t i = 0; i < SNAPSHOT_N_PARTS; i++) {
-        snapshot_each(description, pages, &snapshot_parts[i],
-                      format == WC_FORMAT_CSV ? snapshot_csv_row : snapshot_ndjson_row, &lines);
+    if (!output->writer) {
+        struct wc_pages *pages = &output->pages;
+        pages->updates = wc_resize(pages->updates, pages->n + 1, sizeof(*pages->updates));
+        pages->updates[pages->n++] = taken_update;
+        for (size_t i = 0; i < taken_update->n_tables; i++) {
+            pages->n_rows += taken_update->tables[i]->n_rows;
+        }
+        return WC_OK;
+    }
+    enum wc_status code = WC_OK;
+    if (!output->is_closed) {
+        code = wc_snapshot_writer_page(output->writer, taken_update, ret_error);
+    }
+    weir__v1__update__free_unpacked(taken_update, NULL);
+    return code == WC_OK ? wc_report_flush(&output->is_closed, ret_error) : code;
+}
+
+static void snapshot_output_start(struct snapshot_output *output, const struct wc_link *link,
+                                  enum wc_format format)
+{
+    static char buffer[SNAPSHOT_BUFFER];
+    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    output->link = link;
+    output->began = snapshot_clock();
+    output->writer =
+        format == WC_FORMAT_HUMAN ? NULL : wc_snapshot_writer_create(link, format, stdout);
+    if (wc_link_notice(link)[0]) {
+        wc_report_note(wc_link_notice(link));
     }
 }
 
-/* Whether there is a row that -I could have left out. */
-static bool snapshot_has_names(const struct wc_pages *pages)
+/* Why it took long, where the exporter says that it stood still. */
+static void snapshot_tell_wait(const struct snapshot_output *output)
 {
-    for (size_t i = 0; i < pages->n; i++) {
-        for (size_t k = 0; k < pages->updates[i]->n_tables; k++) {
-            const Weir__V1__Table *table = pages->updates[i]->tables[k];
-            if (table->n_rows > 0 && table->kind != WEIR__V1__KIND__KIND_PROCESS &&
-                table->kind != WEIR__V1__KIND__KIND_AGENT &&
-                table->kind != WEIR__V1__KIND__KIND_WARNING) {
-                return true;
-            }
-        }
+    char text[160];
+    uint64_t took = snapshot_clock() - output->began;
+    if (took >= SNAPSHOT_SLOW_NANOS && output->rested > 0) {
+        snprintf(text, sizeof(text),
+                 "the snapshot took %.1f s: the exporter keeps to its share of a processor "
+                 "(WEIR_AGENT_CPU) and has stood still for %.1f s since its start",
+                 (double)took / 1e9, output->rested);
+        wc_report_note(text);
     }
-    return false;
+}
+
+static void snapshot_output_end(const struct snapshot_output *output, const struct wc_args *args)
+{
+    const char *include[SNAPSHOT_MAX_GLOBS];
+    size_t n_include = wc_args_list(args, SNAPSHOT_INCLUDE, include, SNAPSHOT_MAX_GLOBS);
+    if (n_include > 0 && !output->has_names) {
+        wc_report_unmatched(include, n_include);
+    }
+    snapshot_tell_wait(output);
+    if (output->writer) {
+        wc_snapshot_writer_end(output->writer);
+    } else {
+        wc_summary_print(output->link, &output->pages, stdout);
+    }
+}
+
+static void snapshot_output_finish(struct snapshot_output *output)
+{
+    for (size_t i = 0; i < output->pages.n; i++) {
+        weir__v1__update__free_unpacked(output->pages.updates[i], NULL);
+    }
+    free(output->pages.updates);
+    wc_snapshot_writer_destroy(output->writer);
 }
 
 /* ---- the command ------------------------------------------------------------------------- */
 
 static enum wc_status snapshot_take(struct wc_link *link, const struct wc_args *args,
-                                    struct wc_pages *pages, struct wc_error *ret_error)
+                                    struct snapshot_output *output, struct wc_error *ret_error)
 {
     const char *include[SNAPSHOT_MAX_GLOBS], *exclude[SNAPSHOT_MAX_GLOBS];
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
@@ -367,7 +219,7 @@ static enum wc_status snapshot_take(struct wc_link *link, const struct wc_args *
     request.include = (char **)(uintptr_t)include;
     request.exclude = (char **)(uintptr_t)exclude;
     enum wc_status code = wc_link_snapshot(link, &request, ret_error);
-    return code == WC_OK ? wc_snapshot_collect(link, pages, ret_error) : code;
+    return code == WC_OK ? wc_snapshot_pages(link, snapshot_take_page, output, ret_error) : code;
 }
 
 static enum wc_status snapshot_seek(struct wc_link *link, double seconds,
@@ -393,7 +245,7 @@ static enum wc_status snapshot_run(const struct wc_args *args)
     struct wc_error error;
     struct wc_target target;
     struct wc_link *link = NULL;
-    struct wc_pages pages = {NULL, 0, 0};
+    struct snapshot_output output = {.link = NULL};
     const char *word = args->n_words ? args->words[0] : NULL;
     const char *text = wc_args_text(args, SNAPSHOT_TARGET, word);
     if (word && text != word) {
@@ -412,21 +264,14 @@ static enum wc_status snapshot_run(const struct wc_args *args)
         code = snapshot_seek(link, wc_args_number(args, SNAPSHOT_AT, 0), &error);
     }
     if (code == WC_OK) {
-        code = snapshot_take(link, args, &pages, &error);
+        snapshot_output_start(
+            &output, link, (enum wc_format)wc_args_number(args, SNAPSHOT_OUTPUT, WC_FORMAT_HUMAN));
+        code = snapshot_take(link, args, &output, &error);
     }
     if (code == WC_OK) {
-        if (wc_link_notice(link)[0]) {
-            wc_report_note(wc_link_notice(link));
-        }
-        const char *include[SNAPSHOT_MAX_GLOBS];
-        size_t n_include = wc_args_list(args, SNAPSHOT_INCLUDE, include, SNAPSHOT_MAX_GLOBS);
-        if (n_include > 0 && !snapshot_has_names(&pages)) {
-            wc_report_unmatched(include, n_include);
-        }
-        snapshot_print(link, &pages,
-                       (enum wc_format)wc_args_number(args, SNAPSHOT_OUTPUT, WC_FORMAT_HUMAN));
+        snapshot_output_end(&output, args);
     }
-    wc_snapshot_free(&pages);
+    snapshot_output_finish(&output);
     wc_link_close(link);
     if (code != WC_OK) {
         return wc_report_fail(&error);

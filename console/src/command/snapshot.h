@@ -3,15 +3,18 @@
 #ifndef WC_COMMAND_SNAPSHOT_H
 #define WC_COMMAND_SNAPSHOT_H
 
-#include "command/summary.h"
+#include "link/link.h"
 
 #include <stdbool.h>
 
-/* Takes all pages of the snapshot that was asked for, until the stream's end. Owns: wc_snapshot_free, also
- * after a failure. Fails: WC_INCOMPLETE, and as wc_link_step. */
-enum wc_status wc_snapshot_collect(struct wc_link *link, struct wc_pages *pages,
-                                   struct wc_error *ret_error);
-void wc_snapshot_free(struct wc_pages *pages);
+/* Takes a page. Owns: the callee's. Fails: as it likes; then no more come. */
+typedef enum wc_status wc_snapshot_page_fn(void *context, Weir__V1__Update *taken_update,
+                                           struct wc_error *ret_error);
+
+/* Hands over each page of the snapshot that was asked for as it comes, until the stream's end.
+ * Fails: WC_INCOMPLETE, as wc_link_step, and as `take`. */
+enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take, void *context,
+                                 struct wc_error *ret_error);
 
 /* The kind whose rows stand under a key of `data` ("channels"), or -1; whether it is one object without a
  * name ("process"). */

@@ -3,6 +3,7 @@
 #ifndef WC_COMMAND_SUMMARY_H
 #define WC_COMMAND_SUMMARY_H
 
+#include "emit/value.h"
 #include "link/link.h"
 
 #include <stdio.h>
@@ -13,6 +14,10 @@ struct wc_pages {
     size_t n;
     size_t n_rows; /* in all pages */
 };
+
+/* A row's value of a metric, -1: absent, in a table whose columns need not be in the metrics' order. */
+struct wc_value wc_summary_value(const Weir__V1__Table *table, const Weir__V1__Row *row,
+                                 int metric);
 
 void wc_summary_print(const struct wc_link *link, const struct wc_pages *pages, FILE *out);
 
