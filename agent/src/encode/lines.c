@@ -9,15 +9,10 @@
 
 #include <string.h>
 
-#define LINES_SEEN_FIRST 64
-#define LINES_SEEN_MAX   ((size_t)1 << 18)
+#define LINES_SEEN_FIRST 48
+#define LINES_SEEN_MAX   (UINT32_C(1) << 18)
 #define LINES_TAIL_ROOM  ((size_t)40 << 10)
 #define LINES_TOPIC_ROOM 640
-
-struct wi_seen_entry {
-    uint64_t key; /* 0: free */
-    uint64_t value;
-};
 
 static uint64_t lines_mix(uint64_t x)
 {
@@ -32,50 +27,30 @@ static uint64_t lines_fingerprint(const struct wi_value *value)
 {
     uint64_t bits = 0;
     if (value->type == WI_TEXT) {
-        bits = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-        for (const char *c = value->u.text ? value->u.text : ""; *c; c++) {
-            bits = (bits ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-        }
+        bits = wi_map_text_key(0, value->u.text ? value->u.text : "");
     } else if (value->type != WI_ABSENT) {
         memcpy(&bits, &value->u, sizeof(bits));
     }
     return lines_mix(bits) + value->type;
 }
 
-static struct wi_seen_entry *lines_seen_find(const struct wi_seen *seen, uint64_t key)
-{
-    size_t i = (size_t)lines_mix(key) & (seen->room - 1);
-    while (seen->entries[i].key != 0 && seen->entries[i].key != key) {
-        i = (i + 1) & (seen->room - 1);
-    }
-    return &seen->entries[i];
-}
-
 static enum weir_status lines_seen_grow(struct wi_lines *lines)
 {
     struct wi_seen *seen = &lines->seen;
-    if (seen->room >= LINES_SEEN_MAX) {
+    if (seen->map.n_slots >= LINES_SEEN_MAX) {
         if (seen->was_cleared) {
             return WEIR_E_LIMIT;
         }
-        memset(seen->entries, 0, seen->room * sizeof(*seen->entries));
-        seen->n_entries = 0;
+        wi_map_clear(&seen->map);
         seen->was_cleared = true;
         return WEIR_OK;
     }
-    struct wi_seen larger = *seen;
-    larger.room = seen->room ? 2 * seen->room : LINES_SEEN_FIRST;
-    larger.entries = wi_memory_take_zeroed(lines->memory, larger.room * sizeof(*larger.entries));
-    if (!larger.entries) {
+    size_t room = seen->map.n ? 2 * (size_t)seen->map.n : LINES_SEEN_FIRST;
+    void *memory = wi_memory_take(lines->memory, wi_map_bytes(room));
+    if (!memory) {
         return WEIR_E_MEMORY;
     }
-    for (size_t i = 0; i < seen->room; i++) {
-        if (seen->entries[i].key != 0) {
-            *lines_seen_find(&larger, seen->entries[i].key) = seen->entries[i];
-        }
-    }
-    wi_memory_return(lines->memory, seen->entries);
-    *seen = larger;
+    wi_memory_return(lines->memory, wi_map_move(&seen->map, memory, room));
     return WEIR_OK;
 }
 
@@ -83,23 +58,20 @@ static enum weir_status lines_seen_grow(struct wi_lines *lines)
 static enum weir_status lines_seen_note(struct wi_lines *lines, enum wi_kind kind, uint64_t id,
                                         int metric, const struct wi_value *value, bool *ret_is_new)
 {
-    struct wi_seen *seen = &lines->seen;
-    if (4 * (seen->n_entries + 1) > 3 * seen->room) {
-        enum weir_status status = lines_seen_grow(lines);
-        if (status != WEIR_OK) {
-            return status;
-        }
-    }
+    struct wi_map *map = &lines->seen.map;
     uint64_t key = lines_mix(id) ^ ((uint64_t)kind << 8 | (uint64_t)metric) << 40;
-    struct wi_seen_entry *entry = lines_seen_find(seen, key ? key : 1);
     uint64_t fingerprint = lines_fingerprint(value);
-    *ret_is_new = entry->key == 0 || entry->value != fingerprint;
-    if (entry->key == 0) {
-        entry->key = key ? key : 1;
-        seen->n_entries++;
+    struct wi_map_slot *slot = wi_map_next(map, key, NULL);
+    *ret_is_new = !slot || slot->value != fingerprint;
+    if (slot) {
+        slot->value = fingerprint;
+        return WEIR_OK;
     }
-    entry->value = fingerprint;
-    return WEIR_OK;
+    enum weir_status status = wi_map_is_full(map) ? lines_seen_grow(lines) : WEIR_OK;
+    if (status == WEIR_OK) {
+        wi_map_add(map, key, fingerprint);
+    }
+    return status;
 }
 
 static bool lines_any_matches(const struct wi_topic *topics, size_t n_topics, enum wi_kind kind,
@@ -237,6 +209,6 @@ enum weir_status wi_weir_lines(const struct wi_process_view *view, struct wi_lin
 
 void wi_lines_finish(struct wi_lines *lines)
 {
-    wi_memory_return(lines->memory, lines->seen.entries);
+    wi_memory_return(lines->memory, lines->seen.map.slots);
     memset(&lines->seen, 0, sizeof(lines->seen));
 }

@@ -10,6 +10,7 @@
 #include "encode/buffer.h"
 #include "encode/select.h"
 #include "encode/topic.h"
+#include "snapshot/map.h"
 
 /* gRPC clients take 4 MiB by default. */
 #define WI_MESSAGE_MAX ((size_t)3 << 20)
@@ -59,9 +60,7 @@ enum weir_status wi_weir_page(const struct wi_process_view *view, struct wi_snap
 
 /* What was sent last for each line: a fingerprint of the value by (kind, row, metric). */
 struct wi_seen {
-    struct wi_seen_entry *entries;
-    size_t n_entries;
-    size_t room;      /* a power of two, or 0 */
+    struct wi_map map;
     bool was_cleared; /* in this round */
 };
 

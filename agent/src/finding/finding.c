@@ -33,7 +33,8 @@ static void finding_memory(struct wi_finding *finding, const struct wi_process_v
 /* Of memory that it holds. */
 static size_t finding_bytes(const struct wi_finding *finding)
 {
-    return sizeof(*finding) + finding->room * sizeof(*finding->watches);
+    return sizeof(*finding) + finding->room * sizeof(*finding->watches) +
+           finding->map.n_slots * sizeof(*finding->map.slots);
 }
 
 /* ---- the face ------------------------------------------------------------------------------ */
@@ -44,7 +45,6 @@ enum weir_status wi_finding_create(struct wi_finding **ret_finding)
     if (!finding) {
         return WEIR_E_MEMORY;
     }
-    memset(finding->slot, 0xff, sizeof(finding->slot));
     finding->verdict.warnings = finding->warnings;
     finding->verdict.bytes = finding_bytes(finding);
     *ret_finding = finding;
@@ -55,6 +55,7 @@ void wi_finding_destroy(struct wi_finding *finding)
 {
     if (finding) {
         free(finding->watches);
+        free(finding->map.slots);
         free(finding);
     }
 }

@@ -13,6 +13,7 @@
 #include "finding/finding.h"
 #include "finding/depth_window.h"
 #include "finding/words.h"
+#include "snapshot/map.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -20,7 +21,6 @@
 
 #define FINDING_SECOND      UINT64_C(1000000000)
 #define FINDING_MAX_WATCHES 1024U
-#define FINDING_SLOTS       2048U
 #define FINDING_MAX         (unsigned)WI_WARNINGS_MAX
 #define FINDING_TEXT        320U
 #define FINDING_CRITICAL    (60 * FINDING_SECOND) /* of growth */
@@ -136,8 +136,8 @@ struct wi_finding {
     struct {
         uint64_t id, depth;
         enum wi_kind kind;
-    } newcomer; /* the deepest of this look for which there was no room */
-    uint16_t slot[FINDING_SLOTS];
+    } newcomer;        /* the deepest of this look for which there was no room */
+    struct wi_map map; /* over `watches`, by kind and id */
     struct finding_memory memory;
     struct finding_gauge gauge[FINDING_GAUGES];
     uint32_t n_gauges;

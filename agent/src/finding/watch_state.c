@@ -8,36 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_NONE   UINT16_MAX
 #define WATCH_FORGET 120U /* looks at an idle row until it is forgotten */
-
-static uint32_t watch_slot(enum wi_kind kind, uint64_t id)
-{
-    uint64_t mixed = (id ^ ((uint64_t)kind << 56)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)(mixed >> 40) % FINDING_SLOTS;
-}
 
 static struct finding_watch_state *watch_find(struct wi_finding *finding, enum wi_kind kind,
                                               uint64_t id)
 {
-    uint32_t at = watch_slot(kind, id);
-    while (finding->slot[at] != WATCH_NONE) {
-        struct finding_watch_state *watch = &finding->watches[finding->slot[at]];
+    struct wi_map_slot *slot = NULL;
+    while ((slot = wi_map_next(&finding->map, wi_map_row_key(kind, id), slot))) {
+        struct finding_watch_state *watch = &finding->watches[slot->value];
         if (watch->id == id && watch->kind == kind) {
             return watch;
         }
-        at = (at + 1) % FINDING_SLOTS;
     }
     return NULL;
 }
 
 static void watch_enter(struct wi_finding *finding, uint32_t watch)
 {
-    uint32_t at = watch_slot(finding->watches[watch].kind, finding->watches[watch].id);
-    while (finding->slot[at] != WATCH_NONE) {
-        at = (at + 1) % FINDING_SLOTS;
-    }
-    finding->slot[at] = (uint16_t)watch;
+    const struct finding_watch_state *entered = &finding->watches[watch];
+    wi_map_add(&finding->map, wi_map_row_key(entered->kind, entered->id), watch);
 }
 
 /* Room for one more; NULL when there is none. */
@@ -47,8 +36,10 @@ static struct finding_watch_state *watch_place(struct wi_finding *finding)
         uint32_t room = finding->room ? 2 * finding->room : 16;
         struct finding_watch_state *watches =
             realloc(finding->watches, room * sizeof(*finding->watches));
-        if (watches) {
-            finding->watches = watches;
+        finding->watches = watches ? watches : finding->watches;
+        void *memory = watches ? malloc(wi_map_bytes(room)) : NULL;
+        if (memory) {
+            free(wi_map_move(&finding->map, memory, room));
             finding->room = room;
         }
     }
@@ -57,7 +48,7 @@ static struct finding_watch_state *watch_place(struct wi_finding *finding)
 
 static void watch_index(struct wi_finding *finding)
 {
-    memset(finding->slot, 0xff, sizeof(finding->slot));
+    wi_map_clear(&finding->map);
     for (uint32_t i = 0; i < finding->n_watches; i++) {
         watch_enter(finding, i);
     }

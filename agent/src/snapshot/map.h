@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From keys to the indices of an array's elements: the one hash map of agent and console. It knows the
- * hashes of the keys; the elements, and so the keys themselves, stay with the owner, who compares them:
+ * From 64 bits to 64 bits: the one hash map of agent and console. Most owners map the key of an element
+ * to its index in an array. Several values may have one key: where keys are made of more than 64 bits,
+ * the owner compares the elements.
  *
- *     for (uint32_t i, at = 0; (i = wi_map_next(&map, wi_map_hash(id), &at)) != WI_MAP_NONE;)
- *         if (item[i].id == id) ...
+ *     for (struct wi_map_slot *slot = NULL; (slot = wi_map_next(&map, id, slot));)
+ *         if (item[slot->value].id == id) ...
  *
  * It never allocates: the owner gives it memory for a number of entries, and more of it before that
  * number is passed. So it cannot fail, and each owner bounds and accounts for memory as it does for
@@ -17,19 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WI_MAP_NONE UINT32_MAX
-
-/* Slots for at most n entries, for memory that is part of a struct; n: a power of two. */
-#define WI_MAP_SLOTS(n) (2 * (n))
-
 struct wi_map_slot {
-    uint32_t hash;
-    uint32_t index; /* + 1; 0: free */
+    uint64_t key; /* 0: free; the key 0 is kept as 1 */
+    uint64_t value;
 };
 
 struct wi_map {
     struct wi_map_slot *slots; /* the owner's */
-    uint32_t n_slots;          /* 0 or a power of two, twice the entries that it has room for */
+    uint32_t n_slots;          /* 0 or a power of two; at most three in four are taken */
     uint32_t n;
 };
 
@@ -43,21 +39,21 @@ void *wi_map_move(struct wi_map *map, void *memory, size_t n);
 /* Whether the map must be moved before one more entry is added. */
 bool wi_map_is_full(const struct wi_map *map);
 
-/* Adds an index by the hash of its key. The map is not full; the key is not in it yet. */
-void wi_map_add(struct wi_map *map, uint32_t hash, uint32_t index);
+/* Adds an entry, whatever else has its key. The map is not full. */
+void wi_map_add(struct wi_map *map, uint64_t key, uint64_t value);
 
-/* Removes it; nothing happens if it is not there. */
-void wi_map_remove(struct wi_map *map, uint32_t hash, uint32_t index);
+/* Removes an entry; nothing happens if it is not there. */
+void wi_map_remove(struct wi_map *map, uint64_t key, uint64_t value);
 
 /* Removes all; the memory stays. */
 void wi_map_clear(struct wi_map *map);
 
-/* The next index whose key has this hash, or WI_MAP_NONE; *at is 0 before the first call. */
-uint32_t wi_map_next(const struct wi_map *map, uint32_t hash, uint32_t *at);
+/* The next entry with this key after `slot`, the first after NULL; NULL: there is none. Its value may
+ * be written. Borrowed until the map is changed. */
+struct wi_map_slot *wi_map_next(const struct wi_map *map, uint64_t key, struct wi_map_slot *slot);
 
-/* The hash of a number, of a row by kind and id, and of a text after another key. */
-uint32_t wi_map_hash(uint64_t key);
-uint32_t wi_map_hash_row(int kind, uint64_t id);
-uint32_t wi_map_hash_text(uint64_t key, const char *text);
+/* Keys: of a row by kind and id, and of a text after another key. */
+uint64_t wi_map_row_key(int kind, uint64_t id);
+uint64_t wi_map_text_key(uint64_t key, const char *text);
 
 #endif

@@ -6,6 +6,6 @@
 #include "snapshot/map.h"
 
 /* As wi_map_add, with as much memory as it needs; gives up as wc_alloc. */
-void wc_map_add(struct wi_map *map, uint32_t hash, uint32_t index);
+void wc_map_add(struct wi_map *map, uint64_t key, uint64_t value);
 
 #endif

@@ -44,17 +44,17 @@ void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from)
     memcpy(to->row, from->row, from->n_rows * sizeof(*to->row));
     to->map = (struct wi_map){0};
     for (size_t i = 0; i < to->n_rows; i++) {
-        wc_map_add(&to->map, wi_map_hash_row(to->row[i].kind, to->row[i].id), (uint32_t)i);
+        wc_map_add(&to->map, wi_map_row_key(to->row[i].kind, to->row[i].id), i);
     }
 }
 
 static struct wc_history *histories_find(const struct wc_histories *histories, int kind,
                                          uint64_t id)
 {
-    for (uint32_t i, at = 0;
-         (i = wi_map_next(&histories->map, wi_map_hash_row(kind, id), &at)) != WI_MAP_NONE;) {
-        if (histories->row[i].kind == kind && histories->row[i].id == id) {
-            return &histories->row[i];
+    struct wi_map_slot *slot = NULL;
+    while ((slot = wi_map_next(&histories->map, wi_map_row_key(kind, id), slot))) {
+        if (histories->row[slot->value].kind == kind && histories->row[slot->value].id == id) {
+            return &histories->row[slot->value];
         }
     }
     return NULL;
@@ -107,8 +107,8 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
         if (!row) {
             return NULL;
         }
-        wi_map_remove(&histories->map, wi_map_hash_row(row->kind, row->id),
-                      (uint32_t)(row - histories->row));
+        wi_map_remove(&histories->map, wi_map_row_key(row->kind, row->id),
+                      (uint64_t)(row - histories->row));
     }
     row->kind = kind;
     row->id = id;
@@ -116,7 +116,7 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
     for (int i = 0; i < WC_HISTORY_SECONDS; i++) {
         row->bucket[i] = NAN;
     }
-    wc_map_add(&histories->map, wi_map_hash_row(kind, id), (uint32_t)(row - histories->row));
+    wc_map_add(&histories->map, wi_map_row_key(kind, id), (uint64_t)(row - histories->row));
     return row;
 }
 

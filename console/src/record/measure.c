@@ -24,17 +24,17 @@ void wc_measures_finish(struct wc_measures *measures)
     wc_measures_init(measures);
 }
 
-static uint32_t measure_hash(int kind, uint32_t metric, const char *name)
+static uint64_t measure_key(int kind, uint32_t metric, const char *name)
 {
-    return wi_map_hash_text((uint64_t)(unsigned)kind << 32 | metric, name);
+    return wi_map_text_key((uint64_t)(unsigned)kind << 32 | metric, name);
 }
 
 static struct wc_measure *measures_find(const struct wc_measures *measures, int kind,
                                         uint32_t metric, const char *name)
 {
-    uint32_t hash = measure_hash(kind, metric, name);
-    for (uint32_t i, at = 0; (i = wi_map_next(&measures->map, hash, &at)) != WI_MAP_NONE;) {
-        struct wc_measure *measure = &measures->measure[i];
+    struct wi_map_slot *slot = NULL;
+    while ((slot = wi_map_next(&measures->map, measure_key(kind, metric, name), slot))) {
+        struct wc_measure *measure = &measures->measure[slot->value];
         if (measure->kind == kind && measure->metric == metric &&
             strcmp(measure->name, name) == 0) {
             return measure;
@@ -68,7 +68,7 @@ static struct wc_measure *measures_new(struct wc_measures *measures, int kind, u
                                    .last = value,
                                    .least = value,
                                    .greatest = value};
-    wc_map_add(&measures->map, measure_hash(kind, metric, name), (uint32_t)measures->n - 1);
+    wc_map_add(&measures->map, measure_key(kind, metric, name), measures->n - 1);
     /* One that comes later began from nothing. */
     measure->increase = measures->looks > 1 ? value : 0;
     return measure;

@@ -31,16 +31,18 @@ void wc_names_finish(struct wc_names *names)
     wc_names_init(names);
 }
 
-static uint32_t names_find(const struct wc_names *names, const char *plain, uint32_t hash)
+static uint32_t names_find(const struct wc_names *names, const char *plain)
 {
-    uint32_t i, at = 0;
-    while ((i = wi_map_next(&names->map, hash, &at)) != WI_MAP_NONE &&
-           strcmp(names->entries[i].plain, plain) != 0) {
+    struct wi_map_slot *slot = NULL;
+    while ((slot = wi_map_next(&names->map, wi_map_text_key(0, plain), slot))) {
+        if (strcmp(names->entries[slot->value].plain, plain) == 0) {
+            return (uint32_t)slot->value;
+        }
     }
-    return i == WI_MAP_NONE ? WC_NAMES_NONE : i;
+    return WC_NAMES_NONE;
 }
 
-static uint32_t names_add(struct wc_names *names, const char *plain, uint32_t hash)
+static uint32_t names_add(struct wc_names *names, const char *plain)
 {
     uint32_t at = names->free;
     if (at != WC_NAMES_NONE) {
@@ -53,17 +55,16 @@ static uint32_t names_add(struct wc_names *names, const char *plain, uint32_t ha
         at = (uint32_t)names->n++;
     }
     names->entries[at] = (struct wc_names_entry){.plain = wc_copy(plain)};
-    wc_map_add(&names->map, hash, at);
+    wc_map_add(&names->map, wi_map_text_key(0, plain), at);
     return at;
 }
 
 uint32_t wc_names_take(struct wc_names *names, const char *plain, char *ret_name, size_t room)
 {
-    uint32_t hash = wi_map_hash_text(0, plain);
-    uint32_t at = names_find(names, plain, hash);
+    uint32_t at = names_find(names, plain);
     char number[24] = "";
     if (at == WC_NAMES_NONE) {
-        at = names_add(names, plain, hash);
+        at = names_add(names, plain);
     }
     struct wc_names_entry *entry = &names->entries[at];
     entry->n_living++;
@@ -81,7 +82,7 @@ void wc_names_drop(struct wc_names *names, uint32_t kind)
     if (kind == WC_NAMES_NONE || --names->entries[kind].n_living > 0) {
         return;
     }
-    wi_map_remove(&names->map, wi_map_hash_text(0, names->entries[kind].plain), kind);
+    wi_map_remove(&names->map, wi_map_text_key(0, names->entries[kind].plain), kind);
     free(names->entries[kind].plain);
     names->entries[kind] = (struct wc_names_entry){.n_living = names->free};
     names->free = kind;

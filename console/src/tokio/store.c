@@ -28,18 +28,20 @@ void wc_store_init(struct wc_store *store)
 
 uint32_t wc_store_find(const struct wc_items *items, uint64_t id)
 {
-    uint32_t i, at = 0;
-    while ((i = wi_map_next(&items->map, wi_map_hash(id), &at)) != WI_MAP_NONE &&
-           items->item[i].id != id) {
+    struct wi_map_slot *slot = NULL;
+    while ((slot = wi_map_next(&items->map, id, slot))) {
+        if (items->item[slot->value].id == id) {
+            return (uint32_t)slot->value;
+        }
     }
-    return i == WI_MAP_NONE ? WC_STORE_NONE : i;
+    return WC_STORE_NONE;
 }
 
 static void store_index(struct wc_items *items)
 {
     wi_map_clear(&items->map);
     for (size_t i = 0; i < items->n; i++) {
-        wc_map_add(&items->map, wi_map_hash(items->item[i].id), (uint32_t)i);
+        wc_map_add(&items->map, items->item[i].id, i);
     }
 }
 
@@ -75,7 +77,7 @@ struct wc_item *wc_store_meet(struct wc_store *store, enum wc_sort sort, uint64_
     *item = (struct wc_item){.id = id, .serial = ++store->serial, .message = store->n_messages};
     store_begin(item, sort);
     items->n++;
-    wc_map_add(&items->map, wi_map_hash(id), (uint32_t)items->n - 1);
+    wc_map_add(&items->map, id, items->n - 1);
     return item;
 }
 
@@ -262,18 +264,16 @@ uint32_t wc_spawn_site(struct wc_store *store, const char *name, const char *sou
         name = "other places";
         source = NULL;
     }
-    uint32_t hash = wi_map_hash_text(0, name);
+    uint64_t key = wi_map_text_key(0, name);
     for (size_t i = 0; i < store->n_spawn_sites; i++) {
-        if (store->spawn_sites[i].hash == hash && strcmp(store->spawn_sites[i].name, name) == 0) {
+        if (store->spawn_sites[i].key == key && strcmp(store->spawn_sites[i].name, name) == 0) {
             return (uint32_t)i;
         }
     }
     store->spawn_sites =
         wc_resize(store->spawn_sites, store->n_spawn_sites + 1, sizeof(*store->spawn_sites));
-    store->spawn_sites[store->n_spawn_sites] =
-        (struct wc_spawn_site){.name = wc_copy(name),
-                               .hash = hash,
-                               .source = source && source[0] ? wc_copy(source) : NULL};
+    store->spawn_sites[store->n_spawn_sites] = (struct wc_spawn_site){
+        .name = wc_copy(name), .key = key, .source = source && source[0] ? wc_copy(source) : NULL};
     return (uint32_t)store->n_spawn_sites++;
 }
 

@@ -112,7 +112,7 @@ struct wc_items {
 /* Tasks that are spawned at one place in the source. */
 struct wc_spawn_site {
     char *name; /* owned */
-    uint32_t hash;
+    uint64_t key;
     char *source; /* owned; NULL: not told */
     uint64_t spawned;
     uint64_t n_gone; /* finished, and no longer kept */
