@@ -19,15 +19,18 @@
  */
 #include "encode/prometheus.h"
 
+#include "snapshot/map.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PROMETHEUS_MAX_NAMES 256
-#define PROMETHEUS_SLOTS     1024 /* a power of two, well above the names */
-#define PROMETHEUS_NO_GROUP  UINT16_MAX
+#define PROMETHEUS_SLOTS     512
 #define PROMETHEUS_OTHER     "other"
+
+_Static_assert(3 * PROMETHEUS_SLOTS >= 4 * (PROMETHEUS_MAX_NAMES + 1), "all groups fit");
 
 /* All rows of one name. */
 struct prometheus_group {
@@ -60,38 +63,30 @@ struct prometheus_encoder {
     bool without_process;
     bool has_failed;                     /* a label or a bound found no memory */
     const struct wi_metric_table *table; /* of the kind at hand */
-    uint16_t slot[PROMETHEUS_SLOTS];
+    struct wi_map map;                   /* the groups by name */
+    struct wi_map_slot slots[PROMETHEUS_SLOTS];
     char bound[WI_OCTAVES][32]; /* the values of le */
     struct wi_octaves histogram[PROMETHEUS_MAX_NAMES + 1];
 };
 
 /* ---- from rows to groups ------------------------------------------------------------------- */
 
-static uint32_t prometheus_hash(const char *text)
-{
-    uint32_t hash = UINT32_C(2166136261);
-    for (; *text; text++) {
-        hash = (hash ^ (uint8_t)*text) * UINT32_C(16777619);
-    }
-    return hash ^ (hash >> 15);
-}
-
 /* The group of a name: its own, or a new one, or "other" once there are too many. */
 static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const char *name)
 {
-    uint32_t at = prometheus_hash(name) % PROMETHEUS_SLOTS;
-    while (encoder->slot[at] != PROMETHEUS_NO_GROUP) {
-        if (strcmp(encoder->part->group[encoder->slot[at]].name, name) == 0) {
-            return encoder->slot[at];
+    uint64_t key = wi_map_text_key(0, name);
+    struct wi_map_slot *slot = NULL;
+    while ((slot = wi_map_next(&encoder->map, key, slot))) {
+        if (strcmp(encoder->part->group[slot->value].name, name) == 0) {
+            return (uint16_t)slot->value;
         }
-        at = (at + 1) % PROMETHEUS_SLOTS;
     }
     bool is_other = strcmp(name, PROMETHEUS_OTHER) == 0;
     if (encoder->part->n_groups >= PROMETHEUS_MAX_NAMES && !is_other) {
         return prometheus_group_find(encoder, PROMETHEUS_OTHER);
     }
     uint16_t group = (uint16_t)encoder->part->n_groups++;
-    encoder->slot[at] = group;
+    wi_map_add(&encoder->map, key, group);
     memset(&encoder->part->group[group], 0, sizeof(encoder->part->group[group]));
     encoder->part->group[group].name = name;
     return group;
@@ -237,7 +232,7 @@ static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_k
     const char *label = prometheus_label(kind);
     size_t n_rows = wi_process_view_count(encoder->part->view, kind);
     encoder->part->n_groups = 0;
-    memset(encoder->slot, 0xff, sizeof(encoder->slot));
+    wi_map_clear(&encoder->map);
     wi_buffer_clear(&encoder->part->labels);
     for (size_t i = 0; i < n_rows; i++) {
         const struct wi_row *row = wi_process_view_row(encoder->part->view, kind, i);
@@ -659,6 +654,7 @@ static struct prometheus_encoder *prometheus_encoder_create(const struct wi_expo
         prometheus_encoder_destroy(encoder);
         return NULL;
     }
+    wi_map_move(&encoder->map, encoder->slots, PROMETHEUS_MAX_NAMES + 1);
     encoder->own = exposition->own;
     encoder->is_openmetrics = exposition->format == WI_FORMAT_OPENMETRICS;
     encoder->without_process = exposition->without_process;
