@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model.h"
 #include "model/query.h"
 #include "model/ui.h"
 #include "snapshot/catalog.h"

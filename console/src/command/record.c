@@ -7,7 +7,7 @@
 #include "command/command.h"
 #include "command/lints.h"
 #include "command/report.h"
-#include "model/model.h"
+#include "model/state.h"
 #include "record/frame.h"
 #include "record/writer.h"
 #include "link/link.h"

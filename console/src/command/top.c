@@ -15,6 +15,7 @@
 #include "command/lints.h"
 #include "command/report.h"
 #include "input/input.h"
+#include "model/model.h"
 #include "model/query.h"
 #include "record/reader.h"
 #include "link/link.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/model.h"
 
 static const uint32_t intervals[] = {100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000};
 #define N_INTERVALS ((int)(sizeof(intervals) / sizeof(intervals[0])))

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "model/model.h"
+#include "model/state.h"
 
 /* In the order in which they stand beside each other. */
 enum wc_page {

@@ -92,7 +92,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     bool is_searching = ui->locate && tab == ui->tab;
     if (is_searching) {
         offset = 0;
-        limit = WC_QUERY_SEARCH_ROWS;
+        limit = WC_UI_SEARCH_ROWS;
     }
     Weir__V1__Query *to = query_add(query, table->kind, offset, WC_ROLE_LIST);
     to->limit = limit;

@@ -8,11 +8,10 @@
 #define WC_MODEL_QUERY_H
 
 #include "model/layout.h"
-#include "model/model.h"
+#include "model/state.h"
 #include "model/ui.h"
 
-#define WC_QUERY_PART_ROWS   100    /* of what belongs to the row whose details are open */
-#define WC_QUERY_SEARCH_ROWS 10000U /* names that a search looks through: a server's limit */
+#define WC_QUERY_PART_ROWS 100 /* of what belongs to the row whose details are open */
 
 /* A request with room for all that it points to. */
 struct wc_query {

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "model/query.h"
-
 #define UI_ABSENCE_ROWS 4 /* to say why there is no such kind */
 
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis)
@@ -296,7 +294,7 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
     const struct wc_rows *table = ui_table(model, ui->tab);
     bool is_all =
         table->table && table->offset == 0 &&
-        (table->limit >= WC_QUERY_SEARCH_ROWS || table->table->n_rows >= table->table->matching);
+        (table->limit >= WC_UI_SEARCH_ROWS || table->table->n_rows >= table->table->matching);
     if (!is_all) {
         return;
     }

@@ -11,12 +11,14 @@
 
 #include "model/column.h"
 #include "model/layout.h"
-#include "model/model.h"
+#include "model/state.h"
 #include "model/page.h"
 #include "model/playback.h"
 #include "model/warning.h"
 
 #define WC_UI_TEXT 128
+
+#define WC_UI_SEARCH_ROWS 10000U /* names that a search looks through: a server's limit */
 
 enum wc_prompt { WC_PROMPT_NONE, WC_PROMPT_SEARCH, WC_PROMPT_FILTER };
 

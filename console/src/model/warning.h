@@ -6,7 +6,7 @@
 #ifndef WC_MODEL_WARNING_H
 #define WC_MODEL_WARNING_H
 
-#include "model/model.h"
+#include "model/state.h"
 
 /* Reads the warnings of a picture whose tables are there. */
 void wc_warnings_read(const struct wc_model *model, struct wc_picture *picture);

@@ -11,7 +11,7 @@
 #define WC_VIEW_PART_H
 
 #include "model/layout.h"
-#include "model/model.h"
+#include "model/state.h"
 #include "model/ui.h"
 #include "base/format.h"
 #include "view/grid.h"

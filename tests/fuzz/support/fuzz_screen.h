@@ -5,6 +5,7 @@
 #define FUZZ_SCREEN_H
 
 #include "fuzz.h"
+#include "model/model.h"
 #include "model/query.h"
 #include "model/ui.h"
 #include "view/view.h"
