@@ -1,69 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What follows from a store's items: states and times at its moment, who waits for whom, sums, rates. */
+/* What follows from a store's items: who waits for whom, sums, rates. */
 #include "tokio/state.h"
 
 #include "base/memory.h"
+#include "tokio/times.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- states and times ------------------------------------------------------------------------ */
-
-/* As tokio-console has it: a task that was neither polled nor woken is idle. */
-enum wc_task_state wc_store_task_state(const struct wc_item *item, wc_time *ret_since)
-{
-    const struct wc_task *task = &item->u.task;
-    if (item->dropped) {
-        *ret_since = item->dropped;
-        return WC_TASK_DONE;
-    }
-    if (wc_store_is_polling(&task->polled)) {
-        *ret_since = task->polled.started;
-        return WC_TASK_RUNNING;
-    }
-    if (task->last_wake > task->polled.started) {
-        *ret_since = task->last_wake;
-        return WC_TASK_SCHEDULED;
-    }
-    *ret_since = task->polled.ended ? task->polled.ended : item->created;
-    return WC_TASK_IDLE;
-}
-
-static uint64_t derive_between(wc_time from, wc_time to)
-{
-    int64_t length;
-    return !__builtin_sub_overflow(to, from, &length) && length > 0 ? (uint64_t)length : 0;
-}
-
-static uint64_t derive_age(const struct wc_store *store, const struct wc_item *item)
-{
-    return item->created ? derive_between(item->created, item->dropped ? item->dropped : store->now)
-                         : 0;
-}
-
-struct wc_store_times wc_store_task_times(const struct wc_store *store, const struct wc_item *item)
-{
-    const struct wc_task *task = &item->u.task;
-    wc_time since;
-    enum wc_task_state state = wc_store_task_state(item, &since);
-    struct wc_store_times times = {derive_age(store, item), (uint64_t)task->polled.busy_nanos,
-                                   (uint64_t)task->scheduled_nanos, 0};
-    times.busy += state == WC_TASK_RUNNING ? derive_between(since, store->now) : 0;
-    times.scheduled += state == WC_TASK_SCHEDULED ? derive_between(since, store->now) : 0;
-    uint64_t used = times.busy + times.scheduled;
-    times.idle = times.age > used ? times.age - used : 0;
-    return times;
-}
-
-struct wc_store_times wc_store_operation_times(const struct wc_store *store,
-                                               const struct wc_item *item)
-{
-    const struct wc_polled *polled = &item->u.operation.polled;
-    struct wc_store_times times = {derive_age(store, item), (uint64_t)polled->busy_nanos, 0, 0};
-    times.busy += wc_store_is_polling(polled) ? derive_between(polled->started, store->now) : 0;
-    times.idle = times.age > times.busy ? times.age - times.busy : 0;
-    return times;
-}
 
 /* ---- who waits for whom ---------------------------------------------------------------------- */
 
@@ -124,7 +67,7 @@ static void derive_operation(struct wc_store *store, uint32_t index)
         operation->parent_id ? wc_store_find(operations, operation->parent_id) : WC_STORE_NONE;
     operation->resource =
         operation->resource_id ? wc_store_find(resources, operation->resource_id) : WC_STORE_NONE;
-    bool is_waiting = operation->polled.polls > 0 && !wc_store_is_polling(&operation->polled);
+    bool is_waiting = operation->polled.polls > 0 && !wc_times_is_polling(&operation->polled);
     if (operation->resource != WC_STORE_NONE) {
         struct wc_resource *resource = &resources->item[operation->resource].u.resource;
         resource->n_operations++;
@@ -157,9 +100,9 @@ static void derive_places(struct wc_store *store)
             continue;
         }
         struct wc_spawn_site *spawn_site = &store->spawn_sites[task->spawn_site];
-        struct wc_store_times times = wc_store_task_times(store, item);
+        struct wc_times times = wc_times_task(item, store->now);
         wc_time since;
-        enum wc_task_state state = wc_store_task_state(item, &since);
+        enum wc_task_state state = wc_times_state(item, &since);
         spawn_site->n_done += state == WC_TASK_DONE;
         spawn_site->n_living += state != WC_TASK_DONE;
         spawn_site->running += state == WC_TASK_RUNNING;
@@ -221,7 +164,7 @@ void wc_store_derive(struct wc_store *store)
 static void tick_task(const struct wc_store *store, struct wc_item *item, double seconds)
 {
     struct wc_task *task = &item->u.task;
-    int64_t busy = (int64_t)wc_store_task_times(store, item).busy;
+    int64_t busy = (int64_t)wc_times_task(item, store->now).busy;
     /* Of one that was met late nobody knows what it did before these seconds. */
     if (seconds > 0 && (task->has_ticked || item->created >= store->tick_now)) {
         bool has_grown = task->polled.polls >= task->last_polls && busy >= task->last_busy;
@@ -251,7 +194,7 @@ static void tick_place(struct wc_spawn_site *spawn_site, double seconds)
 void wc_store_tick(struct wc_store *store, double our_seconds)
 {
     double seconds =
-        store->tick_now ? (double)derive_between(store->tick_now, store->now) / 1e9 : 0;
+        store->tick_now ? (double)wc_times_between(store->tick_now, store->now) / 1e9 : 0;
     if (store->tick_now && seconds <= 0) {
         return;
     }

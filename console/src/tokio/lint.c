@@ -2,6 +2,8 @@
 /* Lints as a table: each is a question to a task, and a sentence. */
 #include "tokio/lint.h"
 
+#include "tokio/times.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +96,7 @@ static bool lint_is_lost(const struct wc_item *item)
 {
     const struct wc_task *task = &item->u.task;
     bool has_no_waker = task->waker_clones <= task->waker_drops;
-    bool is_awake = wc_store_is_polling(&task->polled) || task->last_wake > task->polled.started;
+    bool is_awake = wc_times_is_polling(&task->polled) || task->last_wake > task->polled.started;
     return task->polled.polls > 0 && has_no_waker && !is_awake;
 }
 
@@ -102,8 +104,8 @@ static bool lint_is_stuck(const struct wc_lints *lints, const struct wc_store *s
                           const struct wc_item *item)
 {
     const struct wc_polled *polled = &item->u.task.polled;
-    return polled->polls <= 1 && wc_store_is_polling(polled) &&
-           (double)wc_store_task_times(store, item).busy / 1e9 >= lints->never_yielded;
+    return polled->polls <= 1 && wc_times_is_polling(polled) &&
+           (double)wc_times_task(item, store->now).busy / 1e9 >= lints->never_yielded;
 }
 
 bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
@@ -151,7 +153,7 @@ static void lint_text(enum wc_lint lint, const struct wc_store *store, const str
         snprintf(ret_text, room,
                  "%s: has not yielded since its first poll %.1f s ago "
                  "(never-yielded)",
-                 name, (double)wc_store_task_times(store, item).busy / 1e9);
+                 name, (double)wc_times_task(item, store->now).busy / 1e9);
         break;
     case WC_LINT_AUTO_BOXED:
         snprintf(ret_text, room,

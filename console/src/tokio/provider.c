@@ -3,6 +3,7 @@
 #include "tokio/provider.h"
 
 #include "base/memory.h"
+#include "tokio/times.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,10 +88,10 @@ static void view_task(const struct tokio_view *view, uint32_t index, struct wi_r
     const struct wc_store *store = &view->store;
     const struct wc_item *item = view_item(store, WC_SORT_TASK, index);
     const struct wc_task *task = &item->u.task;
-    struct wc_store_times times = wc_store_task_times(store, item);
+    struct wc_times times = wc_times_task(item, store->now);
     const struct wc_store_detail *detail = wc_store_detail(store, item->id);
     wc_time since;
-    enum wc_task_state state = wc_store_task_state(item, &since);
+    enum wc_task_state state = wc_times_state(item, &since);
     row->id = item->serial;
     row->name = view_name(item);
     put_text(row, WI_TASK_INSTANCE_STATE, states[state]);
@@ -207,11 +208,11 @@ static void view_operation(const struct wc_store *store, uint32_t index, struct 
 {
     const struct wc_item *item = view_item(store, WC_SORT_OPERATION, index);
     const struct wc_operation *operation = &item->u.operation;
-    struct wc_store_times times = wc_store_operation_times(store, item);
+    struct wc_times times = wc_times_operation(item, store->now);
     row->id = item->serial;
     row->name = view_name(item);
     put_text(row, WI_OPERATION_STATE,
-             wc_store_is_polling(&operation->polled) ? "running"
+             wc_times_is_polling(&operation->polled) ? "running"
              : operation->polled.polls               ? "waiting"
                                                      : "new");
     put_text(row, WI_OPERATION_TASK, view_name(view_item(store, WC_SORT_TASK, operation->task)));

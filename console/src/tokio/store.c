@@ -6,6 +6,7 @@
 #include "tokio/state.h"
 
 #include "base/memory.h"
+#include "tokio/times.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -125,7 +126,7 @@ static void store_leave(struct wc_store *store, const struct wc_item *item)
     if (task->spawn_site == WC_STORE_NONE || !item->is_counted) {
         return;
     }
-    struct wc_store_times times = wc_store_task_times(store, item);
+    struct wc_times times = wc_times_task(item, store->now);
     uint64_t *gone = store->spawn_sites[task->spawn_site].gone;
     gone[WC_SUM_POLLS] += task->polled.polls;
     gone[WC_SUM_BUSY] += times.busy;
