@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ways to a process, and which is tried when: its exporter's socket or TCP; for a process that does not answer
+ * its segment; for a server that speaks gRPC but not weir's, Tokio's protocol; a recording.
+ */
+#include "link/state.h"
+
+#include "base/memory.h"
+#include "link/connect.h"
+#include "wire/token.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINK_PROTOCOL        1u
+#define LINK_PATIENCE_NANOS  (UINT64_C(5) * 1000000000)
+#define LINK_OWN_NANOS       (UINT64_C(30) * 1000000000) /* an answer of our own exporter */
+#define LINK_NANOS_PER_MILLI UINT64_C(1000000)
+
+static enum wc_status link_describe(struct wc_link *link, uint64_t deadline,
+                                    struct wc_error *ret_error)
+{
+    enum wc_status code = wc_client_call(link->client, "/weir.v1.Agent/Describe", NULL, 0,
+                                         &link->describe_call, ret_error);
+    while (code == WC_OK) {
+        code = wc_link_step(link, ret_error);
+        if (code != WC_OK || (link->description && link->describe_call == 0)) {
+            break;
+        }
+        uint64_t now = wc_link_now();
+        if (now >= deadline) {
+            char place[WI_PATH_MAX + 16];
+            wc_target_place(&link->target, place, sizeof(place));
+            return wc_error_set(ret_error, WC_NO_TARGET,
+                                "no answer from %s: the process is stopped or hangs", place);
+        }
+        struct pollfd wait = {.fd = link->fd, .events = wc_link_events(link)};
+        poll(&wait, 1, (int)((deadline - now) / LINK_NANOS_PER_MILLI) + 1);
+    }
+    if (code == WC_OK && link->description->protocol != LINK_PROTOCOL) {
+        return wc_error_set(ret_error, WC_MISMATCH,
+                            "the server speaks protocol %u and this weir %u: use the weir of its "
+                            "version (%s)",
+                            link->description->protocol, LINK_PROTOCOL, link->description->version);
+    }
+    return code;
+}
+
+/* A server of Tokio's has no name and no pid: it is known by where it is reached. */
+static void link_settle_tokio(struct wc_link *link)
+{
+    char place[WI_PATH_MAX + 16];
+    Weir__V1__Description *description = link->description;
+    wc_target_place(&link->target, place, sizeof(place));
+    snprintf(link->target.name, sizeof(link->target.name), "%s", description->name);
+    link->target.state = WI_STATE_RUNNING;
+    if (description->grpc_address != protobuf_c_empty_string) {
+        free(description->grpc_address);
+    }
+    description->grpc_address = wc_copy(place);
+}
+
+/* Adds what the Description knows to the target, and says how it is read. */
+static void link_settle(struct wc_link *link, bool has_fallen_back)
+{
+    char pid[16];
+    const Weir__V1__Description *description = link->description;
+    struct wc_target *target = &link->target;
+    if (link->tokio) {
+        link_settle_tokio(link);
+        return;
+    }
+    snprintf(target->name, sizeof(target->name), "%s", description->name);
+    /* Where several are served, it is this one from now on, as the server calls it. */
+    snprintf(pid, sizeof(pid), "%u", description->pid);
+    wc_client_set_process(link->client, pid);
+    if (target->owner.pid) {
+        link->description->pid = target->pid; /* in a container it calls itself by another one */
+    }
+    target->pid = description->pid;
+    if (target->host[0] && !target->process[0]) {
+        /* And when it has been started anew, the one of its name. */
+        snprintf(target->process, sizeof(target->process), "%s", target->name);
+    }
+    /* A path of another machine means nothing here, or something else. */
+    if (!target->path[0] && !target->host[0] &&
+        strlen(description->segment_path) < sizeof(target->path)) {
+        snprintf(target->path, sizeof(target->path), "%s", description->segment_path);
+    }
+    target->state = wc_link_state_of(description->state);
+    if (target->state == WI_STATE_DEAD || target->state == WI_STATE_ORPHANED) {
+        snprintf(link->notice, sizeof(link->notice), "pid %u is dead: these are its last numbers",
+                 target->pid);
+    } else if (has_fallen_back) {
+        snprintf(link->notice, sizeof(link->notice),
+                 "pid %u does not answer: its numbers come from its segment", target->pid);
+    }
+}
+
+enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT, LINK_BY_TOKIO };
+
+/* By Tokio's own protocol, on a connection of its own; what comes is served here as a segment's. */
+static enum wc_status link_connect_tokio(struct wc_link *link, uint64_t deadline,
+                                         struct wc_error *ret_error)
+{
+    char place[WI_PATH_MAX + 16];
+    struct wi_process_view *view = NULL;
+    struct wc_lints lints;
+    const struct wc_target *target = &link->target;
+    int fd = -1;
+    enum wc_status code =
+        target->socket[0] ? wc_connect(target->socket, deadline, &fd, ret_error)
+                          : wc_connect_tcp(target->host, target->port, deadline, &fd, ret_error);
+    if (code != WC_OK) {
+        return code;
+    }
+    wc_target_place(target, place, sizeof(place));
+    wc_lints_init(&lints);
+    if (!wc_lints_parse(&lints, target->lints, place, sizeof(place))) {
+        close(fd);
+        return wc_error_set(ret_error, WC_USAGE, "%s", place);
+    }
+    code = wc_tokio_open(fd, target->socket[0] ? "" : place, &lints, deadline, &view, &link->tokio,
+                         ret_error);
+    return code == WC_OK ? wc_serve_view(view, &link->fd, &link->exporter, ret_error) : code;
+}
+
+/* Connects over TCP: the token goes there and nowhere else. */
+static enum wc_status link_connect_tcp(struct wc_link *link, uint64_t deadline,
+                                       struct wc_error *ret_error)
+{
+    char text[WI_TOKEN_MOST + 1] = "";
+    char place[WI_PATH_MAX + 16];
+    struct weir_error error;
+    const char *path = getenv("WEIR_TOKEN_FILE");
+    if (path && path[0] && wi_token_read(path, text, &error) != WEIR_OK) {
+        return wc_error_set(ret_error, WC_DENIED, "%s", error.text);
+    }
+    wc_target_place(&link->target, place, sizeof(place));
+    wc_client_set_authority(link->client, place);
+    wc_client_set_token(link->client, text);
+    explicit_bzero(text, sizeof(text));
+    return wc_connect_tcp(link->target.host, link->target.port, deadline, &link->fd, ret_error);
+}
+
+/* ret_is_other: gRPC is spoken there, but not weir's. */
+static enum wc_status link_try(const struct wc_target *target, enum link_way way, uint64_t deadline,
+                               bool *ret_is_other, struct wc_link **ret_link,
+                               struct wc_error *ret_error)
+{
+    struct wc_link *link = wc_link_create(target);
+    enum wc_status code = WC_OK;
+    wc_client_set_process(link->client, way >= LINK_BY_SEGMENT ? "" : target->process);
+    switch (way) {
+    case LINK_BY_SOCKET:
+        code = wc_connect(target->socket, deadline, &link->fd, ret_error);
+        break;
+    case LINK_BY_TCP:
+        code = link_connect_tcp(link, deadline, ret_error);
+        break;
+    case LINK_BY_SEGMENT:
+        code = wc_serve(target->path, &link->fd, &link->exporter, ret_error);
+        break;
+    case LINK_BY_TOKIO:
+        code = link_connect_tokio(link, deadline, ret_error);
+        /* The first message may have taken longer, and is still to be read by our own exporter. */
+        deadline = wc_link_now() + LINK_OWN_NANOS;
+        break;
+    }
+    if (code == WC_OK) {
+        code = link_describe(link, deadline, ret_error);
+    }
+    *ret_is_other = link->is_other_service;
+    if (code != WC_OK) {
+        wc_link_close(link);
+        return code;
+    }
+    *ret_link = link;
+    return WC_OK;
+}
+
+/* A server that speaks gRPC but not weir's may be one of Tokio's. */
+static enum wc_status link_open_other(const struct wc_target *target, uint64_t deadline,
+                                      struct wc_link **ret_link, struct wc_error *ret_error)
+{
+    char place[WI_PATH_MAX + 16];
+    bool is_other;
+    enum wc_status code = link_try(target, LINK_BY_TOKIO, deadline, &is_other, ret_link, ret_error);
+    if (code == WC_OK) {
+        link_settle(*ret_link, false);
+    } else if (code == WC_MISMATCH) {
+        struct wc_error why = *ret_error;
+        wc_target_place(target, place, sizeof(place));
+        return wc_error_set(ret_error, code,
+                            "%s: neither weir nor tokio-console is served there: %s", place,
+                            why.text);
+    }
+    return code;
+}
+
+/* A recording tells what its process was when it began. */
+static enum wc_status link_open_recording(const struct wc_target *target, struct wc_link **ret_link,
+                                          struct wc_error *ret_error)
+{
+    struct wc_link *link = wc_link_create(target);
+    enum wc_status code = wc_replay_open(target->path, &link->replay, ret_error);
+    if (code != WC_OK) {
+        wc_link_close(link);
+        return code;
+    }
+    const Weir__V1__Description *description = wc_replay_opening(link->replay)->description;
+    size_t n = weir__v1__description__get_packed_size(description);
+    uint8_t *bytes = wc_alloc(n);
+    weir__v1__description__pack(description, bytes);
+    link->description = weir__v1__description__unpack(NULL, n, bytes);
+    free(bytes);
+    if (!link->description || description->n_metrics > WC_LINK_METRICS_MAX) {
+        wc_link_close(link);
+        return wc_error_set(ret_error, WC_MISMATCH, "%s: what it says of its process is not sound",
+                            target->path);
+    }
+    link->target.pid = description->pid;
+    snprintf(link->target.name, sizeof(link->target.name), "%s", description->name);
+    link->target.state = wc_link_state_of(description->state);
+    snprintf(link->notice, sizeof(link->notice), "%s", wc_replay_notice(link->replay));
+    *ret_link = link;
+    return WC_OK;
+}
+
+enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
+                                   struct wc_link **ret_link, struct wc_error *ret_error)
+{
+    bool has_path = target->path[0] != '\0';
+    bool has_fallen_back = false, is_other = false;
+    uint64_t deadline = wc_link_now() + patience_nanos;
+    enum wc_status code = WC_NO_TARGET;
+    if (target->is_recording) {
+        return link_open_recording(target, ret_link, ret_error);
+    }
+    if (target->socket[0]) {
+        /* With a segment to fall back on, an answer is not waited for to the end. */
+        uint64_t first = has_path ? deadline - patience_nanos / 2 : deadline;
+        code = link_try(target, LINK_BY_SOCKET, first, &is_other, ret_link, ret_error);
+        has_fallen_back = true;
+    } else if (target->host[0]) {
+        code = link_try(target, LINK_BY_TCP, deadline, &is_other, ret_link, ret_error);
+    }
+    if (code != WC_OK && is_other) {
+        return link_open_other(target, deadline, ret_link, ret_error);
+    }
+    if (has_path && (code == WC_NO_TARGET || code == WC_ENDED)) {
+        code = link_try(target, LINK_BY_SEGMENT, deadline, &is_other, ret_link, ret_error);
+    } else {
+        has_fallen_back = false;
+    }
+    if (code == WC_OK) {
+        link_settle(*ret_link, has_fallen_back);
+    }
+    return code;
+}
+
+enum wc_status wc_link_open(const struct wc_target *target, struct wc_link **ret_link,
+                            struct wc_error *ret_error)
+{
+    return wc_link_open_within(target, LINK_PATIENCE_NANOS, ret_link, ret_error);
+}

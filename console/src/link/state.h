@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a link, for open.c, which makes it, and link.c, which works it. Not for others. */
+#ifndef WC_LINK_STATE_H
+#define WC_LINK_STATE_H
+
+#include "link/attach.h"
+#include "link/client.h"
+#include "link/link.h"
+#include "link/queue.h"
+
+#define WC_LINK_METRICS_MAX 4096u /* of all kinds: they are gone through for every column */
+#define WC_LINK_HISTORIES   16u   /* calls for the past that are under way */
+#define WC_LINK_READ_BYTES  (64u << 10)
+
+enum wc_link_kind { WC_LINK_NONE, WC_LINK_UPDATES, WC_LINK_LINES };
+
+struct wc_link {
+    struct wc_target target;
+    char notice[256];
+    int fd;
+    struct wi_exporter *exporter; /* ours, for a bare segment and for Tokio */
+    struct wc_tokio *tokio;       /* what that one reads; NULL: a segment */
+    struct wc_replay *replay;     /* of a recording: then there is no server */
+    struct wc_client *client;
+    Weir__V1__Description *description;
+    int32_t describe_call;
+    bool is_other_service; /* the server speaks gRPC, but does not know how to describe itself */
+    int32_t stream_call;   /* 0: none */
+    enum wc_link_kind stream_kind;
+    bool is_complete;
+    struct wc_error stream_error; /* code WC_OK: none */
+    struct wc_error error;        /* of the connection: for ever */
+    struct wc_queue messages;     /* of the stream */
+    struct wc_queue series;
+    int32_t history_calls[WC_LINK_HISTORIES]; /* under way; 0: none */
+    const uint8_t *output;                    /* not yet written */
+    size_t n_output;
+    uint64_t heard_nanos;
+    uint8_t input[WC_LINK_READ_BYTES];
+};
+
+/* A link to nothing yet. Owns: wc_link_close. */
+struct wc_link *wc_link_create(const struct wc_target *target);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t wc_link_now(void);
+
+/* The state that a server tells by its name. */
+enum wi_state wc_link_state_of(const char *name);
+
+#endif
