@@ -44,7 +44,8 @@ struct wi_process_view {
     struct fake_row *
         *slot_indices[2]; /* of all with a handle, and of single tasks; by the low half of the id */
     size_t n_slot_indices[2];
-    bool is_seated; /* the slots are as the rows are */
+    bool is_seated;    /* the slots are as the rows are */
+    size_t last_found; /* by wi_process_view_histogram */
 };
 
 static struct wi_process_view *fake_offered;
@@ -607,8 +608,11 @@ const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *v
                                                        enum wi_kind kind, const struct wi_row *row,
                                                        int metric)
 {
-    for (size_t i = 0; i < view->n_rows[kind]; i++) {
+    /* From the last one on: who asks goes from row to row, and is what is measured. */
+    for (size_t passed = 0; passed < view->n_rows[kind]; passed++) {
+        size_t i = (view->last_found + passed) % view->n_rows[kind];
         if (view->rows[kind][i]->row.id == row->id) {
+            view->last_found = i;
             return view->rows[kind][i]->histogram[metric];
         }
     }
