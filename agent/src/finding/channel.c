@@ -581,13 +581,7 @@ void wi_finding_defaults(struct wi_finding *finding)
 static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
                            struct finding_watch_state *watch)
 {
-    struct finding_sample sample = {.nanos = finding->now,
-                                    .depth = wi_finding_count(row, WI_CHANNEL_DEPTH),
-                                    .bytes = wi_finding_count(row, WI_CHANNEL_QUEUED_BYTES),
-                                    .came = wi_finding_count(row, WI_CHANNEL_SENT),
-                                    .gone = wi_finding_count(row, WI_CHANNEL_RECEIVED) +
-                                            wi_finding_count(row, WI_CHANNEL_DISCARDED),
-                                    .refused = wi_finding_count(row, WI_CHANNEL_REJECTS)};
+    struct finding_sample sample = wi_sample_of_row(finding, WI_CHANNEL, row);
     wi_watch_state_add(watch, &sample);
     watch->name = row->name;
     watch->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);

@@ -16,40 +16,6 @@ static bool hindsight_has(const struct wi_history_row *row, enum wi_history_fact
     return row->has >> fact & 1;
 }
 
-/* What a track's words say; false for a kind that is not remembered. */
-static bool hindsight_words(const struct wi_history_track *track, const uint64_t *words,
-                            uint64_t nanos, struct finding_sample *ret_sample)
-{
-    switch (track->kind) {
-    case WI_CHANNEL:
-        *ret_sample =
-            (struct finding_sample){.nanos = nanos,
-                                    .depth = words[0] > words[1] ? words[0] - words[1] : 0,
-                                    .bytes = words[2],
-                                    .came = words[0],
-                                    .gone = words[1],
-                                    .refused = words[3]};
-        return true;
-    case WI_SEMAPHORE: /* what was released is as many as were acquired and are not taken */
-        *ret_sample = (struct finding_sample){.nanos = nanos,
-                                              .depth = words[2],
-                                              .bytes = words[0],
-                                              .came = words[0],
-                                              .gone = words[0] > words[2] ? words[0] - words[2] : 0,
-                                              .refused = words[1]};
-        return true;
-    case WI_TASK:
-        *ret_sample =
-            (struct finding_sample){.nanos = nanos,
-                                    .depth = words[0] > words[1] ? words[0] - words[1] : 0,
-                                    .came = words[0],
-                                    .gone = words[1]};
-        return true;
-    default:
-        return false;
-    }
-}
-
 static struct finding_watch_state *hindsight_watch(struct wi_finding *finding,
                                                    const struct wi_history_track *track,
                                                    const struct finding_sample *sample)
@@ -75,21 +41,21 @@ static void hindsight_gauges(struct wi_finding *finding, const struct wi_history
         const struct wi_history_track *track = &history->head.tracks[i];
         if (track->kind == WI_GAUGE && wi_history_is_in(track, row)) {
             uint64_t id = (uint64_t)track->generation << 32 | track->slot;
-            wi_gauge_add(finding, id, (double)(int64_t)row->tracks[i][0]);
+            wi_gauge_add(finding, id, (double)(int64_t)row->tracks[i][WI_TOTAL_VALUE]);
         }
     }
 }
 
 static void hindsight_second(struct finding_watch_state *watch,
-                             const struct wi_history_track *track, const struct wi_history_row *row,
-                             size_t i, const struct finding_sample *sample)
+                             const struct wi_history_track *track, const struct wi_flow *flow,
+                             const struct finding_sample *sample)
 {
     wi_watch_state_add(watch, sample);
     if (track->kind == WI_CHANNEL) {
-        wi_channel_watch_add(watch, row->nanos);
+        wi_channel_watch_add(watch, sample->nanos);
     } else if (track->kind == WI_SEMAPHORE) {
-        uint64_t permits = row->tracks[i][3];
-        wi_semaphore_watch_add(watch, row->nanos, permits > 0 && watch->depth >= permits);
+        uint64_t permits = flow->total[WI_TOTAL_PERMITS];
+        wi_semaphore_watch_add(watch, sample->nanos, permits > 0 && watch->depth >= permits);
     }
 }
 
@@ -105,20 +71,21 @@ static void hindsight_minute(struct finding_watch_state *watch, const struct wi_
 static void hindsight_row(struct wi_finding *finding, const struct wi_history *history,
                           const struct wi_history_row *row, bool is_minute)
 {
+    struct wi_flow flow;
     struct finding_sample sample;
     hindsight_memory(finding, row);
     hindsight_gauges(finding, history, row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &history->head.tracks[i];
-        if (!wi_history_is_in(track, row) ||
-            !hindsight_words(track, row->tracks[i], row->nanos, &sample)) {
+        if (!wi_history_flow(history, i, row, &flow) ||
+            !wi_sample_take((enum wi_kind)track->kind, &flow, row->nanos, &sample)) {
             continue;
         }
         struct finding_watch_state *watch = hindsight_watch(finding, track, &sample);
         if (watch && is_minute) {
             hindsight_minute(watch, row, &sample);
         } else if (watch) {
-            hindsight_second(watch, track, row, i, &sample);
+            hindsight_second(watch, track, &flow, &sample);
         }
     }
 }

@@ -162,30 +162,23 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
 {
     uint64_t permits = wi_finding_count(row, WI_SEMAPHORE_PERMITS);
     uint64_t available = wi_finding_count(row, WI_SEMAPHORE_AVAILABLE);
-    uint64_t taken = permits > available ? permits - available : 0;
+    struct finding_sample sample = wi_sample_of_row(finding, WI_SEMAPHORE, row);
     double rejects = finding_number(row, WI_SEMAPHORE_REJECT_RATE, 0);
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
     /* Of another runtime's only the free ones may be known. */
     bool is_known = finding_has(row, WI_SEMAPHORE_PERMITS);
     bool has_none = is_known && permits == 0;
     bool is_gone = !has_none && available == 0;
-    struct finding_watch_state *watch =
-        wi_watch_state_get(finding, WI_SEMAPHORE, row->id, taken,
-                           finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
-                               (taken > 0 || rejects > 0 || is_gone || (has_none && waiters > 0)));
+    struct finding_watch_state *watch = wi_watch_state_get(
+        finding, WI_SEMAPHORE, row->id, sample.depth,
+        finding_has(row, WI_SEMAPHORE_AVAILABLE) &&
+            (sample.depth > 0 || rejects > 0 || is_gone || (has_none && waiters > 0)));
     if (!watch) {
         return;
     }
     bool was_gone = watch->none_since != 0;
     bool was_refusing = watch->refused_since != 0;
-    uint64_t acquires = wi_finding_count(row, WI_SEMAPHORE_ACQUIRES);
-    wi_watch_state_add(
-        watch, &(struct finding_sample){.nanos = finding->now,
-                                        .depth = taken,
-                                        .bytes = acquires,
-                                        .came = acquires,
-                                        .gone = wi_finding_count(row, WI_SEMAPHORE_RELEASED),
-                                        .refused = wi_finding_count(row, WI_SEMAPHORE_REJECTS)});
+    wi_watch_state_add(watch, &sample);
     watch->name = row->name;
     if (!finding->is_dead) {
         watch->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of the findings, for the files that make them up: watch_state.c (what is remembered of a row),
+ * sample.c (what a flow counts),
  * entry.c (what was found at this look), hindsight.c (what an exporter that comes late takes from the
  * history), growth.c (memory), and one for each kind of row. Not for anybody else.
  *
@@ -13,6 +14,7 @@
 #include "finding/finding.h"
 #include "finding/depth_window.h"
 #include "finding/words.h"
+#include "snapshot/flow.h"
 #include "snapshot/map.h"
 
 #include <math.h>
@@ -179,6 +181,13 @@ struct finding_sample {
     uint64_t depth, bytes, came, gone, refused;
 };
 void wi_watch_state_add(struct finding_watch_state *watch, const struct finding_sample *sample);
+
+/* What a flow counts, of a channel, a semaphore or a task kind: of the history's, or of a row's now. False
+ * for other kinds. */
+bool wi_sample_take(enum wi_kind kind, const struct wi_flow *flow, uint64_t nanos,
+                    struct finding_sample *ret_sample);
+struct finding_sample wi_sample_of_row(const struct wi_finding *finding, enum wi_kind kind,
+                                       const struct wi_row *row);
 
 /* Forgets rows that have gone or have long been idle. */
 void wi_watch_state_sweep(struct wi_finding *finding);

@@ -40,17 +40,13 @@ static void task_growing(struct wi_finding *finding, const struct wi_row *row,
 
 void wi_finding_task(struct wi_finding *finding, const struct wi_row *row)
 {
-    uint64_t spawned = wi_finding_count(row, WI_TASK_SPAWNED);
-    uint64_t finished = wi_finding_count(row, WI_TASK_FINISHED);
-    uint64_t alive = spawned > finished ? spawned - finished : 0;
+    struct finding_sample sample = wi_sample_of_row(finding, WI_TASK, row);
     struct finding_watch_state *watch =
-        wi_watch_state_get(finding, WI_TASK, row->id, alive, alive > 0);
+        wi_watch_state_get(finding, WI_TASK, row->id, sample.depth, sample.depth > 0);
     if (!watch) {
         return;
     }
-    wi_watch_state_add(
-        watch, &(struct finding_sample){
-                   .nanos = finding->now, .depth = alive, .came = spawned, .gone = finished});
+    wi_watch_state_add(watch, &sample);
     watch->name = row->name;
     const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
     double rate = wi_depth_window_slope(&watch->depth_window);

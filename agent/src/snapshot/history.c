@@ -215,14 +215,30 @@ bool wi_history_is_in(const struct wi_history_track *track, const struct wi_hist
     return track->generation && row->nanos >= track->since_nanos;
 }
 
+bool wi_history_flow(const struct wi_history *history, size_t track,
+                     const struct wi_history_row *row, struct wi_flow *ret_flow)
+{
+    const uint64_t *words = row->tracks[track];
+    memset(ret_flow, 0, sizeof(*ret_flow));
+    memcpy(ret_flow->total, words, sizeof(row->tracks[track]));
+    if (history->head.tracks[track].kind == WI_SEMAPHORE &&
+        words[WI_TOTAL_ACQUIRES] > words[WI_TOTAL_TAKEN]) {
+        ret_flow->total[WI_TOTAL_RELEASED] = words[WI_TOTAL_ACQUIRES] - words[WI_TOTAL_TAKEN];
+    }
+    return wi_history_is_in(&history->head.tracks[track], row);
+}
+
 /* ---- values -------------------------------------------------------------------------------- */
 
+/* How a metric follows from what is kept; NULL: it does not. */
 static const struct wi_metric_from *history_from(enum wi_kind kind, int metric)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
-    return table && metric >= 0 && (size_t)metric < table->n_metrics &&
-                   table->metrics[metric].from.how != WI_FROM_NONE
-               ? &table->metrics[metric].from
+    const struct wi_metric_from *from = table && metric >= 0 && (size_t)metric < table->n_metrics
+                                            ? &table->metrics[metric].from
+                                            : NULL;
+    return from && from->how != WI_FROM_NONE && (kind == WI_PROCESS || from->a < WI_HISTORY_WORDS)
+               ? from
                : NULL;
 }
 
@@ -237,79 +253,33 @@ int wi_history_trend(enum wi_kind kind)
     return wi_history_has(kind, metric) ? metric : -1;
 }
 
-/* The words of a row that belong to a track, or the facts; NULL when it does not know them. */
-static const uint64_t *history_words(const struct wi_history *history, int track,
-                                     const struct wi_metric_from *from,
-                                     const struct wi_history_row *row)
+/* The totals of a track in a row, or the facts; NULL when it does not know them. `flow`: room. */
+static const uint64_t *history_totals(const struct wi_history *history, int track,
+                                      const struct wi_metric_from *from,
+                                      const struct wi_history_row *row, struct wi_flow *flow)
 {
     if (track < 0) {
         return row->has >> from->a & 1 ? row->facts : NULL;
     }
-    return wi_history_is_in(&history->head.tracks[track], row) ? row->tracks[track] : NULL;
-}
-
-static double history_minus(uint64_t a, uint64_t b)
-{
-    return a > b ? (double)(a - b) : 0;
-}
-
-/* What a word has grown by; NaN when it went back. */
-static double history_growth(const uint64_t *before, const uint64_t *words, int i)
-{
-    return before && words[i] >= before[i] ? (double)(words[i] - before[i]) : NAN;
-}
-
-static double history_tasks(const uint64_t *words, bool is_pending)
-{
-    double live = history_minus(words[WI_TOTAL_SPAWNED], words[WI_TOTAL_FINISHED]);
-    double running = fmin(history_minus(words[WI_TOTAL_BEGUN], words[WI_TOTAL_ENDED]), live);
-    return is_pending ? live - running : running;
-}
-
-static double history_busy(const uint64_t *before, const uint64_t *words, int busy, int idle)
-{
-    double at_work = history_growth(before, words, busy);
-    double whole = at_work + history_growth(before, words, idle);
-    return whole > 0 ? at_work / whole : whole >= 0 ? 0 : NAN;
+    return wi_history_flow(history, (size_t)track, row, flow) ? flow->total : NULL;
 }
 
 double wi_history_value(const struct wi_history *history, int track, enum wi_kind kind, int metric,
                         const struct wi_history_row *before, const struct wi_history_row *row)
 {
-    const struct wi_metric_from *found = history_from(kind, metric);
-    const uint64_t *words = found ? history_words(history, track, found, row) : NULL;
-    if (!words) {
+    struct wi_flow flow, flow_before;
+    const struct wi_metric_from *from = history_from(kind, metric);
+    const uint64_t *totals = from ? history_totals(history, track, from, row, &flow) : NULL;
+    if (!totals) {
         return NAN;
     }
     double seconds = before && row->nanos > before->nanos
                          ? (double)(row->nanos - before->nanos) / (double)HISTORY_SECOND
                          : NAN;
     double steps = before ? (double)(row->sequence - before->sequence) : 0;
-    const uint64_t *words_before =
-        before && steps <= HISTORY_GAP_STEPS ? history_words(history, track, found, before) : NULL;
-    int a = found->a;
-    switch ((enum wi_from_how)found->how) {
-    case WI_FROM_NONE:
-        return NAN;
-    case WI_FROM_TOTAL:
-        return (double)words[a];
-    case WI_FROM_SIGNED:
-        return (double)(int64_t)words[a];
-    case WI_FROM_SECONDS:
-        return (double)words[a] / (double)HISTORY_SECOND;
-    case WI_FROM_DIFFERENCE:
-        return history_minus(words[a], words[found->b]);
-    case WI_FROM_SHARE:
-        return words[found->b] ? (double)words[a] / (double)words[found->b] : NAN;
-    case WI_FROM_RATE:
-        return history_growth(words_before, words, a) / seconds;
-    case WI_FROM_SECONDS_RATE:
-        return history_growth(words_before, words, a) / (double)HISTORY_SECOND / seconds;
-    case WI_FROM_BUSY:
-        return history_busy(words_before, words, a, found->b);
-    case WI_FROM_RUNNING:
-    case WI_FROM_PENDING:
-        return history_tasks(words, found->how == WI_FROM_PENDING);
-    }
-    return NAN;
+    const uint64_t *totals_before = before && steps <= HISTORY_GAP_STEPS
+                                        ? history_totals(history, track, from, before, &flow_before)
+                                        : NULL;
+    struct wi_value value = wi_from_value(from, totals_before, totals, seconds);
+    return wi_value_number(&value, NAN);
 }

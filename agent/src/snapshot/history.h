@@ -13,6 +13,7 @@
 #define WI_SNAPSHOT_HISTORY_H
 
 #include "segment/kind.h"
+#include "snapshot/flow.h"
 #include "weir/weir.h"
 
 #include <stddef.h>
@@ -76,27 +77,7 @@ enum wi_history_fact {
     WI_HISTORY_N_FACTS
 };
 
-/* What the words of a track are, by its kind. */
-enum wi_total {
-    WI_TOTAL_SENT = 0, /* channel */
-    WI_TOTAL_GONE,     /* received and discarded */
-    WI_TOTAL_QUEUED_BYTES,
-    WI_TOTAL_REJECTS,
-    WI_TOTAL_ACQUIRES = 0, /* semaphore */
-    WI_TOTAL_REFUSED,
-    WI_TOTAL_TAKEN,
-    WI_TOTAL_PERMITS,
-    WI_TOTAL_SPAWNED = 0, /* task */
-    WI_TOTAL_FINISHED,
-    WI_TOTAL_BEGUN,
-    WI_TOTAL_ENDED,
-    WI_TOTAL_VALUE = 0,      /* counter, and gauge: signed */
-    WI_TOTAL_ITERATIONS = 0, /* loop */
-    WI_TOTAL_BUSY,           /* nanoseconds, those of the present included */
-    WI_TOTAL_IDLE
-};
-
-/* A moment. */
+/* A moment. The words of a track are the first totals of its flow. */
 struct wi_history_row {
     uint64_t sequence; /* the second, or minute, of `nanos`; stands at the end again */
     int64_t unix_nanos;
@@ -162,6 +143,13 @@ int wi_history_trend(enum wi_kind kind);
  * before, for what is a rate; NULL: none. */
 double wi_history_value(const struct wi_history *history, int track, enum wi_kind kind, int metric,
                         const struct wi_history_row *before, const struct wi_history_row *row);
+
+/*
+ * The flow of a track in a row; false when it was not the handle then. Of what the words do not tell, no
+ * message was discarded, and as many permits were released as were acquired and are not taken.
+ */
+bool wi_history_flow(const struct wi_history *history, size_t track,
+                     const struct wi_history_row *row, struct wi_flow *ret_flow);
 
 /* Whether a track is the handle in a row. */
 bool wi_history_is_in(const struct wi_history_track *track, const struct wi_history_row *row);

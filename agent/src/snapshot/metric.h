@@ -77,15 +77,16 @@ enum wi_graph {
     WI_GRAPH_TREND_ELSE
 };
 
-/* How a metric follows from the totals of a moment (snapshot/history.h), and of the moment before. */
+/* How a metric follows from the totals of a moment (snapshot/flow.h), and of the moment before. */
 enum wi_from_how {
-    WI_FROM_NONE, /* it does not: the history has nothing of it */
+    WI_FROM_NONE, /* it does not */
     WI_FROM_TOTAL,
     WI_FROM_SIGNED,
     WI_FROM_SECONDS,      /* a total, from nanoseconds */
     WI_FROM_DIFFERENCE,   /* a - b, not below 0 */
     WI_FROM_SHARE,        /* a / b */
     WI_FROM_RATE,         /* growth per second */
+    WI_FROM_RATE_WITHOUT, /* the same, without that of b */
     WI_FROM_SECONDS_RATE, /* seconds per second */
     WI_FROM_BUSY,         /* growth of a as a share of that of a and b */
     WI_FROM_RUNNING,      /* of tasks: begun - ended, not more than live */
