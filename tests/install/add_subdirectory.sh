@@ -11,7 +11,7 @@ take_in() {
     shift
     cmake -S "$WEIR_SOURCE/tests/install/consumer" -B "$build" "$@" >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
     cmake --build "$build" --parallel >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
-    run_consumers "$build" hooks agent
+    run_consumers "$build" hooks agent http
     if grep -E '^CMAKE_BUILD_TYPE:[A-Z]*=.+' "$build/CMakeCache.txt"; then
         echo "the parent has a build type that it did not ask for" >&2
         exit 1

@@ -30,7 +30,7 @@ fi
     gcc -std=c11 $strict -static "$main" $(pkg-config --static --cflags --libs weir) -o "$dir/hooks-static"
     gcc -std=c11 $strict -DWITH_AGENT "$main" $(pkg-config --cflags weir-agent) \
         "$lib/libweir-agent.a" "$lib/libweir.a" \
-        $(pkg-config --libs libnghttp2 libprotobuf-c libmicrohttpd zlib) -lm -pthread -o "$dir/agent-archive"
+        $(pkg-config --libs libnghttp2 libprotobuf-c) -lm -pthread -o "$dir/agent-archive"
 }
 LD_LIBRARY_PATH=$lib run_all "$dir/hooks-c" "$dir/agent-c" "$dir/agent-cc" "$dir/agent-lone"
 if [ "$(uname -m)" = x86_64 ]; then

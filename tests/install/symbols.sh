@@ -14,6 +14,7 @@ exported() {
 
 exported "$lib/libweir.so.0" | awk '$2 !~ /^WEIR_PRIVATE_/ { print $1 }' | LC_ALL=C sort >"$dir/weir"
 exported "$lib/libweir-agent.so.0" | awk '{ print $1 }' | LC_ALL=C sort >"$dir/weir-agent"
+exported "$lib/libweir-agent-http.so" | awk '{ print $1 }' >"$dir/module"
 exported "$lib/libweir.so.0" | awk '$2 ~ /^WEIR_PRIVATE_/ { print $1 }' | LC_ALL=C sort >"$dir/private"
 if grep -v '^weir_' "$dir/weir" || grep -v '^weir_agent_' "$dir/weir-agent" || grep -v '^wi_' "$dir/private"; then
     echo "names that a library must not show" >&2
@@ -23,21 +24,26 @@ if ! LC_ALL=C sort "$dir/weir" "$dir/weir-agent" | diff -u "$WEIR_SOURCE/tests/i
     echo "the public names differ from tests/install/symbols.list: never take one away" >&2
     status=1
 fi
+if [ "$(cat "$dir/module")" != weir_agent_http ]; then
+    echo "the module shows more than its table: $(cat "$dir/module")" >&2
+    status=1
+fi
 
 # A thread's variables are found without a function that may allocate, also in a plugin.
-if nm -D --undefined-only "$lib/libweir.so.0" | grep __tls_get_addr; then
-    echo "a thread variable of libweir lacks WEIR_TLS_MODEL: a hook could allocate" >&2
+if nm -D --undefined-only "$lib/libweir.so.0" "$lib/libweir-agent-http.so" | grep __tls_get_addr; then
+    echo "a thread variable lacks WEIR_TLS_MODEL: its first use could allocate" >&2
     status=1
 fi
 
 # The archives bring no foreign global names into a program.
-foreign=$(nm -g --defined-only "$lib/libweir.a" "$lib/libweir-agent.a" |
+foreign=$(nm -g --defined-only "$lib/libweir.a" "$lib/libweir-agent.a" "$lib/libweir-agent-http.a" |
     awk 'NF == 3 && $3 !~ /^(weir_|wi_|DW\.ref)/ { print $3 }')
 if [ -n "$foreign" ]; then
     echo "foreign names in the archives: $foreign" >&2
     status=1
 fi
 
+[ "$(find "$dir/prefix/include" -type f | wc -l)" -eq 3 ] || { echo "a header that is not public is installed" >&2; status=1; }
 for file in include/weir/weir.h include/weir/agent.h include/weir/cell.h bin/weir \
     "${lib#"$dir/prefix/"}/cmake/weir/weir-config.cmake" "${lib#"$dir/prefix/"}/libweir.a"; do
     [ -e "$dir/prefix/$file" ] || { echo "not installed: $file" >&2; status=1; }

@@ -7,7 +7,7 @@
  * It binds its sockets, then drops all capabilities but CAP_SETUID and CAP_SETGID and sets no_new_privs for
  * its own thread. A host that changes its user or shuts itself in (setuid, capset, seccomp, Landlock, chroot,
  * unshare) does that first, then calls weir_start, then weir_agent_start: else the thread stays outside, and the
- * new user does not see the process. docs/threads.md says what each of them costs when it comes later.
+ * new user does not see the process. If it cannot read libweir-agent-http.so any more, it is linked with it. docs/threads.md says what each of them costs when it comes later.
  */
 #ifndef WEIR_AGENT_H
 #define WEIR_AGENT_H
@@ -24,7 +24,8 @@ struct weir_agent_options {
     size_t size;      /* sizeof(struct weir_agent_options) */
     const char *http; /* "ADDRESS:PORT" for /metrics and /healthz; NULL: off; port 0: the kernel
                          chooses, `weir list` shows it. Beyond loopback with a token only.
-                         WEIR_HTTP */
+                         Needs the module libweir-agent-http.so, which lies beside libweir-agent and
+                         is loaded if HTTP is asked for, or is linked. WEIR_HTTP */
     const char *http_hosts; /* further Host names to accept, comma-separated. WEIR_HTTP_HOSTS */
     bool without_process_metrics; /* the host exports process_* itself */
     const char *grpc; /* "ADDRESS:PORT" for consoles over TCP, as `http`; NULL: off. The unix socket
@@ -48,7 +49,7 @@ struct weir_agent_options {
  * Owns: copies the options.
  * Fails: WEIR_OFF when hooks are switched off (also there); WEIR_E_STATE before weir_start or when it runs
  * already; WEIR_DEGRADED when it serves but not all that was asked (a port in use, a directory that
- * takes no socket): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
+ * takes no socket, no HTTP module): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
  * The host goes on in every case.
  * Threads: any one; waits until the thread has given up its rights, 100 ms at most.
  */

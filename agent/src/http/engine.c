@@ -19,6 +19,7 @@
 #include "http/engine.h"
 
 #include "segment/descriptor.h"
+#include "build_id.h"
 #include "http/head.h"
 #include "http/response.h"
 
@@ -89,8 +90,9 @@ struct wi_http_engine {
     uint64_t now;
 };
 
-/* Where a panic of MHD in this thread goes; NULL outside of calls to MHD. */
-static __thread jmp_buf *http_escape;
+/* Where a panic of MHD in this thread goes; NULL outside of calls to MHD. By its model it is there when the
+ * module is: else the first use in a thread would allocate, and the C library ends a program that has no memory for it. */
+static __thread jmp_buf *http_escape WEIR_TLS_MODEL;
 
 /* ---- MHD, fenced in ------------------------------------------------------------------------ */
 
@@ -624,7 +626,8 @@ static void http_abandon(struct wi_http_engine *http)
     }
 }
 
-const struct wi_http_module weir_agent_http = {
+__attribute__((visibility("default"))) const struct wi_http_module weir_agent_http = {
+    .build_id = WI_BUILD_ID,
     .create = http_create,
     .destroy = http_destroy,
     .forget = http_forget,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the exporter and the HTTP engine know of each other: two tables of operations, and nothing else. The
- * engine may so be in a library of its own, which a host without HTTP does not load.
+ * engine is in a library of its own, which a host without HTTP does not load (wire/module.h). It exports its table
+ * as weir_agent_http.
  *
  *     exporter -- struct wi_http_module  --> engine: make it, run it, end it
  *     engine   -- struct wi_http_backend --> exporter: who may ask, what is answered
@@ -36,6 +37,8 @@ struct wi_http_backend {
 struct wi_http_engine;
 
 struct wi_http_module {
+    /* Of what it was built from, first in every build: the rest is looked at only when it is the exporter's own. */
+    char build_id[40];
     /* Owns: the listening socket is the engine's, also when this fails; the backend is borrowed.
      * Fails: WEIR_E_MEMORY, WEIR_E_SYSTEM: one line that says what could not be had. */
     enum weir_status (*create)(int taken_listener, const struct wi_http_backend *backend,
@@ -51,8 +54,5 @@ struct wi_http_module {
      * the descriptor is readable. */
     int (*run)(struct wi_http_engine *engine, uint64_t now_nanos);
 };
-
-/* The engine. */
-extern const struct wi_http_module weir_agent_http;
 
 #endif

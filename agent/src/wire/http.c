@@ -8,11 +8,12 @@
 #include "segment/file.h"
 #include "wire/address.h"
 #include "wire/auth_check.h"
-#include "http/engine.h"
+#include "wire/module.h"
 #include "wire/scrape.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HTTP_MAX_EXPOSITION (32U << 20)
 
@@ -69,6 +70,17 @@ static bool http_expose(void *context, enum wi_format format, struct wi_http_bod
 
 /* ---- begin and end --------------------------------------------------------------------------- */
 
+static enum weir_status http_start(struct wi_http *http, int taken_listener,
+                                   struct weir_error *ret_error)
+{
+    http->module = wi_module_find(ret_error);
+    if (!http->module) {
+        close(taken_listener);
+        return WEIR_E_NOT_FOUND;
+    }
+    return http->module->create(taken_listener, &http->backend, &http->engine, ret_error);
+}
+
 enum weir_status wi_http_create(const struct wi_http_options *options,
                                 struct wi_process_views *views, struct wi_http **ret_http,
                                 struct weir_error *ret_error)
@@ -85,7 +97,6 @@ enum weir_status wi_http_create(const struct wi_http_options *options,
     }
     http->views = views;
     http->without_process = options->without_process_metrics;
-    http->module = &weir_agent_http;
     enum weir_status status = wi_address_listen(options->address, "HTTP", options->token != NULL,
                                                 &http->address, &listener, ret_error);
     if (status == WEIR_OK) {
@@ -98,7 +109,7 @@ enum weir_status wi_http_create(const struct wi_http_options *options,
             .refresh = http_refresh,
             .expose = http_expose,
         };
-        status = http->module->create(listener, &http->backend, &http->engine, ret_error);
+        status = http_start(http, listener, ret_error);
     }
     if (status != WEIR_OK) {
         wi_http_destroy(http);

@@ -29,8 +29,11 @@ int main(void)
     }
 #ifdef WITH_AGENT
     struct weir_agent_options agent_options = WEIR_AGENT_OPTIONS_INIT;
+#ifdef WITH_HTTP
+    agent_options.http = "127.0.0.1:0";
+#endif
     status = weir_agent_start(&agent_options, &error);
-    if (status != WEIR_OK) {
+    if (status != WEIR_OK || (agent_options.http && weir_agent_http_port() == 0)) {
         fprintf(stderr, "weir_agent_start: %s: %s\n", weir_status_name(status), error.text);
         return 1;
     }
