@@ -3,6 +3,7 @@
 #include "child.h"
 #include "segment/file.h"
 #include "segment/find.h"
+#include "segment/maps.h"
 #include "segment/segment.h"
 #include "segment/stem.h"
 #include "weir/agent.h"
@@ -496,6 +497,54 @@ static void an_exporter_starts_without_the_files(const char *dir)
 
 CHILD_TEST(an_exporter_starts_without_the_files)
 
+struct maps_seen {
+    struct wi_mapping mapping[8];
+    size_t n;
+};
+
+static bool see_mapping(void *context, const struct wi_mapping *mapping)
+{
+    struct maps_seen *seen = context;
+    seen->mapping[seen->n++] = *mapping;
+    return seen->n < 8;
+}
+
+static bool is_same_mapping(const struct wi_mapping *a, const struct wi_mapping *b)
+{
+    return a->pid == b->pid && a->device == b->device && a->inode == b->inode &&
+           a->from == b->from && a->to == b->to && strcmp(a->dir, b->dir) == 0;
+}
+
+/* A segment, a file without a name, and what is none: private, of another name, of no file. */
+static void a_process_has_the_same_mappings_by_text_and_by_query(const char *dir)
+{
+    struct maps_seen asked = {.n = 0};
+    struct maps_seen read = {.n = 0};
+    char path[256];
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && ftruncate(fd, 65536) == 0);
+    CHECK(mmap(NULL, 65536, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+    CHECK(mmap(NULL, 65536, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    snprintf(path, sizeof(path), "%s/other", dir);
+    int other = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    CHECK(other >= 0 && ftruncate(other, 4096) == 0);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, other, 0) != MAP_FAILED);
+    CHECK(wi_maps_each((uint32_t)getpid(), see_mapping, &asked));
+    CHECK(wi_maps_each_in_text((uint32_t)getpid(), see_mapping, &read));
+    CHECK(asked.n == 2 && read.n == 2);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK(is_same_mapping(&asked.mapping[i], &read.mapping[i]));
+        CHECK(strcmp(asked.mapping[i].dir, dir) == 0);
+    }
+    CHECK(wi_maps_each(UINT32_MAX, see_mapping, &asked) && asked.n == 2);
+    asked.n = 7;
+    CHECK(!wi_maps_each((uint32_t)getpid(), see_mapping, &asked));
+}
+
+CHILD_TEST(a_process_has_the_same_mappings_by_text_and_by_query)
+
 /* A stopped one is not to be found, though its name cannot be either. */
 static void a_stopped_segment_is_not_found(const char *dir)
 {
@@ -585,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_only_a_file_is_opened_through_a_descriptor),
         cmocka_unit_test(test_a_segment_without_a_name_is_found),
         cmocka_unit_test(test_an_exporter_starts_without_the_files),
+        cmocka_unit_test(test_a_process_has_the_same_mappings_by_text_and_by_query),
         cmocka_unit_test(test_a_stopped_segment_is_not_found),
         cmocka_unit_test(test_what_a_process_maps_is_not_believed),
     };

@@ -284,6 +284,21 @@ ssize_t wi_file_read(const char *path, char *ret_text, size_t room)
     return n < 0 ? -1 : (ssize_t)length;
 }
 
+bool wi_file_line(FILE *file, char *ret_line, size_t room)
+{
+    int rest = 0;
+    if (!fgets(ret_line, (int)room, file)) {
+        return false;
+    }
+    size_t n = strcspn(ret_line, "\n");
+    bool is_whole = ret_line[n] == '\n';
+    ret_line[n] = '\0';
+    while (!is_whole && rest != EOF && rest != '\n') {
+        rest = fgetc(file);
+    }
+    return true;
+}
+
 uint64_t wi_file_start_ticks(uint32_t pid)
 {
     char path[64];

@@ -7,6 +7,7 @@
 
 #include "weir/weir.h"
 
+#include <stdio.h>
 #include <sys/types.h>
 
 /* The longest directory: its files' paths must fit in weir_health.path and WI_PATH_MAX. */
@@ -54,6 +55,10 @@ void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode
 
 /* Reads a small file whole, with a terminator. Returns its length, -1: errno. */
 ssize_t wi_file_read(const char *path, char *ret_text, size_t room);
+
+/* The next line of a file, without its end; of one that is longer than there is room, the beginning. False: there
+ * is none. */
+bool wi_file_line(FILE *file, char *ret_line, size_t room);
 
 /* Field 22 of /proc/PID/stat, 0 when there is no such process or it has ended and only waits to be
  * reaped. pid 0: self. */

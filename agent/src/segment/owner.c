@@ -8,17 +8,16 @@
 
 #include "segment/descriptor.h"
 #include "segment/file.h"
+#include "segment/maps.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define OWNER_LINE_MAX 8192  /* of /proc/PID/maps: a path has at most 4,095 bytes, some as "\012" */
-#define OWNER_FDS_MAX  65536 /* descriptors of one process that are looked at */
+#define OWNER_FDS_MAX 65536 /* descriptors of one process that are looked at */
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
@@ -30,22 +29,6 @@ static FILE *owner_open(const char *path)
         close(fd);
     }
     return file;
-}
-
-/* The next line; of one that is longer than there is room, the beginning. */
-static bool owner_line(FILE *file, char *ret_line, size_t room)
-{
-    int rest = 0;
-    if (!fgets(ret_line, (int)room, file)) {
-        return false;
-    }
-    size_t n = strcspn(ret_line, "\n");
-    bool is_whole = ret_line[n] == '\n';
-    ret_line[n] = '\0';
-    while (!is_whole && rest != EOF && rest != '\n') {
-        rest = fgetc(file);
-    }
-    return true;
 }
 
 /* ---- one process ------------------------------------------------------------------------------ */
@@ -65,7 +48,7 @@ static struct owner_status owner_read_status(uint32_t pid)
     unsigned long uid;
     snprintf(path, sizeof(path), "/proc/%u/status", (unsigned)pid);
     FILE *file = owner_open(path);
-    while (file && !status.inner && owner_line(file, line, sizeof(line))) {
+    while (file && !status.inner && wi_file_line(file, line, sizeof(line))) {
         const char *last = strrchr(line, '\t');
         if (sscanf(line, "Uid:\t%*u\t%lu", &uid) == 1) {
             status.uid = (uid_t)uid;
@@ -132,73 +115,7 @@ bool wi_owner_is_there(const struct wi_owner *owner)
     return owner->pid && wi_file_start_ticks(owner->pid) == owner->start_ticks;
 }
 
-/* ---- mappings ----------------------------------------------------------------------------------- */
-
-/* "name", or "name (deleted)" -> whether it is one of a segment. One that was nameless when it was mapped
- * is "#INODE (deleted)" for ever. */
-static bool owner_is_segment_name(char *name)
-{
-    static const char deleted[] = " (deleted)";
-    size_t n = strlen(name);
-    size_t n_deleted = sizeof(deleted) - 1;
-    struct wi_stem stem;
-    if (n > n_deleted && strcmp(name + n - n_deleted, deleted) == 0) {
-        name[n - n_deleted] = '\0';
-    }
-    if (name[0] == '#') {
-        return name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
-    }
-    return wi_stem_read(name, ".weir", &stem) || (name[0] == '.' && strstr(name, ".new"));
-}
-
-/* "7f8a-7f8b rw-s 0 00:2e 3   /dir/NAME". Cuts the line up. */
-static bool owner_read_mapping(char *line, struct wi_mapping *ret_mapping)
-{
-    char shared;
-    unsigned major;
-    unsigned minor;
-    unsigned long long from;
-    unsigned long long to;
-    unsigned long long inode;
-    char *path = strchr(line, '/');
-    char *base = path ? strrchr(path, '/') : NULL;
-    if (!base || base == path ||
-        sscanf(line, "%llx-%llx %*3c%c %*s %x:%x %llu", &from, &to, &shared, &major, &minor,
-               &inode) != 6 ||
-        shared != 's' || !owner_is_segment_name(base + 1)) {
-        return false;
-    }
-    *base = '\0';
-    ret_mapping->device = makedev(major, minor);
-    ret_mapping->inode = (ino_t)inode;
-    ret_mapping->from = from;
-    ret_mapping->to = to;
-    return snprintf(ret_mapping->dir, sizeof(ret_mapping->dir), "%s", path) <
-           (int)sizeof(ret_mapping->dir);
-}
-
-static bool owner_visit_maps(uint32_t pid,
-                             bool (*visit)(void *context, const struct wi_mapping *mapping),
-                             void *context)
-{
-    char path[64];
-    char line[OWNER_LINE_MAX];
-    struct wi_mapping mapping = {.pid = pid};
-    ino_t before = 0;
-    bool goes_on = true;
-    snprintf(path, sizeof(path), "/proc/%u/maps", (unsigned)pid);
-    FILE *maps = owner_open(path);
-    while (maps && goes_on && owner_line(maps, line, sizeof(line))) {
-        if (owner_read_mapping(line, &mapping) && mapping.inode != before) {
-            before = mapping.inode;
-            goes_on = visit(context, &mapping);
-        }
-    }
-    if (maps) {
-        fclose(maps);
-    }
-    return goes_on;
-}
+/* ---- processes ------------------------------------------------------------------------------------ */
 
 /* The processes that the caller may look at. */
 static void owner_each(bool (*visit)(void *context, uint32_t pid), void *context)
@@ -230,7 +147,7 @@ struct owner_visit {
 static bool owner_visit_process(void *context, uint32_t pid)
 {
     const struct owner_visit *visit = context;
-    return owner_visit_maps(pid, visit->visit, visit->context);
+    return wi_maps_each(pid, visit->visit, visit->context);
 }
 
 void wi_owner_each_mapping(bool (*visit)(void *context, const struct wi_mapping *mapping),
@@ -264,7 +181,7 @@ static bool owner_search_process(void *context, uint32_t pid)
         return true;
     }
     search->has_mapped = false;
-    owner_visit_maps(pid, owner_search_mapping, search);
+    wi_maps_each(pid, owner_search_mapping, search);
     if (!wi_owner_is(pid, search->maker, search->has_mapped)) {
         return true;
     }
