@@ -109,6 +109,7 @@ struct snapshot_output {
     struct wc_snapshot_writer *writer; /* NULL: for people */
     struct wc_pages pages;             /* for people */
     bool has_names;                    /* there is a row that -I could have left out */
+    bool has_told;                     /* the link's notice */
     bool is_closed;                    /* who reads stdout has gone */
     uint64_t began;
     double rested; /* seconds that the exporter has stood still */
@@ -130,10 +131,20 @@ static void snapshot_look(struct snapshot_output *output, const Weir__V1__Table 
     output->rested = wc_value_number(&value);
 }
 
+/* How the process is read, once, when something of it is there. */
+static void snapshot_tell_notice(struct snapshot_output *output)
+{
+    if (!output->has_told && wc_link_notice(output->link)[0]) {
+        wc_report_note(wc_link_notice(output->link));
+    }
+    output->has_told = true;
+}
+
 static enum wc_status snapshot_take_page(void *context, Weir__V1__Update *taken_update,
                                          struct wc_error *ret_error)
 {
     struct snapshot_output *output = context;
+    snapshot_tell_notice(output);
     for (size_t i = 0; i < taken_update->n_tables; i++) {
         snapshot_look(output, taken_update->tables[i]);
     }
@@ -163,9 +174,6 @@ static void snapshot_output_start(struct snapshot_output *output, const struct w
     output->began = snapshot_clock();
     output->writer =
         format == WC_FORMAT_HUMAN ? NULL : wc_snapshot_writer_create(link, format, stdout);
-    if (wc_link_notice(link)[0]) {
-        wc_report_note(wc_link_notice(link));
-    }
 }
 
 /* Why it took long, where the exporter says that it stood still. */
@@ -182,8 +190,9 @@ static void snapshot_tell_wait(const struct snapshot_output *output)
     }
 }
 
-static void snapshot_output_end(const struct snapshot_output *output, const struct wc_args *args)
+static void snapshot_output_end(struct snapshot_output *output, const struct wc_args *args)
 {
+    snapshot_tell_notice(output);
     const char *include[SNAPSHOT_MAX_GLOBS];
     size_t n_include = wc_args_list(args, SNAPSHOT_INCLUDE, include, SNAPSHOT_MAX_GLOBS);
     if (n_include > 0 && !output->has_names) {
