@@ -5,13 +5,13 @@
  */
 #include "bench.h"
 #include "encode/weir.h"
+#include "segment/nanos.h"
 #include "session/tokio.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define N_CHANNELS 100000
 #define N_TASKS    20000
@@ -31,9 +31,7 @@ static uint64_t longest_turn;
 /* Processor time: the exporter's is what its host lacks. */
 static uint64_t spent_nanos(void)
 {
-    struct timespec spent;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-    return (uint64_t)spent.tv_sec * UINT64_C(1000000000) + (uint64_t)spent.tv_nsec;
+    return wi_nanos(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void bench_die(const char *text)

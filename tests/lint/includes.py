@@ -30,7 +30,7 @@ STAGES = {
     "console/src/model": ["base", "proto", "snapshot"],
     "console/src/view": ["base", "model", "input", "proto", "snapshot"],
     "console/src/input": ["base", "model"],
-    "console/src/term": ["base", "view", "input"],
+    "console/src/term": ["base", "view", "input", "segment"],
     "console/src/command": ["base", "emit", "record", "target", "link", "model", "view", "input",
                             "term", "proto", "segment", "command", "wire", "snapshot", "tokio"],
     "console/src": ["base", "command"],

@@ -2,23 +2,17 @@
 /* Interleaved rounds, medians and JSON lines for the benchmarks. */
 #include "bench.h"
 
+#include "segment/nanos.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_ROUNDS 101
 
-static uint64_t bench_read(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 uint64_t bench_now(void)
 {
-    return bench_read(CLOCK_MONOTONIC);
+    return wi_nanos(CLOCK_MONOTONIC);
 }
 
 void bench_print_value(const char *name, double value, const char *unit)
@@ -118,9 +112,9 @@ void bench_run(const struct bench_case *cases, size_t n_cases, const char *loop,
     for (unsigned round = 0; round < n_rounds; round++) {
         for (size_t i = 0; i < n_cases; i++) {
             clockid_t clock = cases[i].is_cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
-            uint64_t start = bench_read(clock);
+            uint64_t start = wi_nanos(clock);
             cases[i].run(n);
-            uint64_t took = bench_read(clock) - start;
+            uint64_t took = wi_nanos(clock) - start;
             double things = (double)n * (cases[i].divisor ? cases[i].divisor : 1);
             times[i][round] = (double)took / things;
         }

@@ -2,13 +2,14 @@
 /* Tests in processes of their own. */
 #include "child.h"
 
+#include "segment/nanos.h"
+
 #include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
 #include <sys/wait.h>
-#include <time.h>
 
 void child_dir_make(char *ret_dir, size_t room)
 {
@@ -83,12 +84,9 @@ int child_count(const char *dir, const char *suffix, char *ret_path, size_t room
 
 bool child_wait(bool (*holds)(void *context), void *context)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    time_t deadline = now.tv_sec + 10;
+    uint64_t deadline = wi_nanos(CLOCK_MONOTONIC) + 10 * WI_SECOND;
     while (!holds(context)) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec > deadline) {
+        if (wi_nanos(CLOCK_MONOTONIC) > deadline) {
             return false;
         }
         sched_yield();

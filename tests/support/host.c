@@ -36,6 +36,7 @@
  */
 #include "weir/agent.h"
 #include "sandbox.h"
+#include "segment/nanos.h"
 #include "weir/weir.h"
 
 #include <errno.h>
@@ -50,7 +51,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOST_MAX_THINGS  4096u
@@ -59,7 +59,6 @@
 #define HOST_BYTES       64u /* of each message */
 #define HOST_TICK_MILLIS 10
 #define HOST_CHURN       512u /* channels, and as many tasks, that come and go */
-#define HOST_NANOS       UINT64_C(1000000000)
 
 enum host_kind { HOST_CHANNEL, HOST_SEMAPHORE, HOST_TASK, HOST_COUNTER, HOST_GAUGE, HOST_SINGLE };
 
@@ -101,13 +100,6 @@ static void host_die(const char *what, const char *text)
 {
     fprintf(stderr, "host: %s: %s\n", what, text);
     exit(2);
-}
-
-static uint64_t host_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * HOST_NANOS + (uint64_t)now.tv_nsec;
 }
 
 static struct host_thing *host_find(const char *name)
@@ -634,14 +626,14 @@ static int host_catch_signals(void)
 
 static void host_run(int signals, double seconds)
 {
-    uint64_t start = host_now(), last = start;
+    uint64_t start = wi_nanos(CLOCK_MONOTONIC), last = start;
     bool is_open = true;
     for (;;) {
         struct pollfd waits[] = {{.fd = signals, .events = POLLIN},
                                  {.fd = is_open ? host_input : -1, .events = POLLIN}};
         poll(waits, 2, HOST_TICK_MILLIS);
-        uint64_t now = host_now();
-        host_tick((double)(now - last) / (double)HOST_NANOS);
+        uint64_t now = wi_nanos(CLOCK_MONOTONIC);
+        host_tick((double)(now - last) / (double)WI_SECOND);
         last = now;
         if (waits[0].revents || (seconds > 0 && (double)(now - start) >= seconds * 1e9) ||
             (waits[1].revents && !host_read(&is_open))) {

@@ -8,6 +8,7 @@
 #include "caller.h"
 #include "child.h"
 #include "segment/find.h"
+#include "segment/nanos.h"
 #include "snapshot/process_view.h"
 #include "weir/agent.h"
 
@@ -180,13 +181,6 @@ static double cpu_seconds(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-static uint64_t monotonic(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 static void scrape(void)
 {
     static const char request[] = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
@@ -216,10 +210,10 @@ static void is_served_over_steps(const char *dir)
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
         set_clock(days[i]);
         scrape();
-        uint64_t begin = monotonic();
+        uint64_t begin = wi_nanos(CLOCK_MONOTONIC);
         double before = cpu_seconds();
         int n = 0;
-        for (; monotonic() - begin < SECOND; n++) {
+        for (; wi_nanos(CLOCK_MONOTONIC) - begin < SECOND; n++) {
             CHECK(caller_has_input(fd, 5000) && read(fd, bytes, sizeof(bytes)) > 0);
         }
         CHECK(n >= 5 && n <= 50); /* ten a second are asked for, some of them in two pieces */

@@ -11,23 +11,16 @@
 
 #include "fake_view.h"
 #include "link/link.h"
+#include "segment/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define TEST_DEADLINE_NANOS UINT64_C(20000000000)
 #define TEST_POLL_MILLIS    100
 
 static const struct wc_target target = {.path = "/nowhere/1-1.weir"};
-
-static uint64_t now_nanos(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static struct wc_link *open_link(unsigned n_channels)
 {
@@ -49,9 +42,9 @@ static struct wc_link *open_link(unsigned n_channels)
 /* Steps until an update comes. */
 static Weir__V1__Update *next_update(struct wc_link *link)
 {
-    uint64_t end = now_nanos() + TEST_DEADLINE_NANOS;
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + TEST_DEADLINE_NANOS;
     struct wc_error error = {0};
-    while (now_nanos() < end) {
+    while (wi_nanos(CLOCK_MONOTONIC) < end) {
         if (wc_link_step(link, &error) != WC_OK) {
             fail_msg("%s", error.text);
         }
@@ -141,8 +134,8 @@ static void snapshot_is_complete_only_when_all_is_taken(void **state)
     assert_int_equal(wc_link_snapshot(link, &request, NULL), WC_OK);
     assert_false(wc_link_is_complete(link));
     size_t n_rows = 0;
-    uint64_t end = now_nanos() + TEST_DEADLINE_NANOS;
-    while (!wc_link_is_complete(link) && now_nanos() < end) {
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + TEST_DEADLINE_NANOS;
+    while (!wc_link_is_complete(link) && wi_nanos(CLOCK_MONOTONIC) < end) {
         struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
         poll(&wait, 1, TEST_POLL_MILLIS);
         assert_int_equal(wc_link_step(link, NULL), WC_OK);
@@ -175,8 +168,8 @@ static void refused_stream_leaves_the_link_of_use(void **state)
     struct wc_error error = {0};
 
     assert_int_equal(wc_link_subscribe(link, &request, NULL), WC_OK);
-    uint64_t end = now_nanos() + TEST_DEADLINE_NANOS;
-    while (wc_link_step(link, &error) == WC_OK && now_nanos() < end) {
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + TEST_DEADLINE_NANOS;
+    while (wc_link_step(link, &error) == WC_OK && wi_nanos(CLOCK_MONOTONIC) < end) {
         struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
         poll(&wait, 1, TEST_POLL_MILLIS);
     }
@@ -195,8 +188,8 @@ static void messages_that_nobody_takes_stop_the_reading(void **state)
     struct wc_link *link = open_link(1);
 
     watch_channels(link, "");
-    uint64_t end = now_nanos() + TEST_DEADLINE_NANOS;
-    while ((wc_link_events(link) & POLLIN) && now_nanos() < end) {
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + TEST_DEADLINE_NANOS;
+    while ((wc_link_events(link) & POLLIN) && wi_nanos(CLOCK_MONOTONIC) < end) {
         struct pollfd wait = {.fd = wc_link_fd(link), .events = wc_link_events(link)};
         poll(&wait, 1, TEST_POLL_MILLIS);
         assert_int_equal(wc_link_step(link, NULL), WC_OK);

@@ -12,13 +12,13 @@
 #include "fake_view.h"
 #include "record/writer.h"
 #include "link/link.h"
+#include "segment/nanos.h"
 #include "target/target.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEST_DEADLINE_NANOS UINT64_C(20000000000)
@@ -27,13 +27,6 @@
 #define CHANNELS            40u
 
 static char path[] = "/tmp/weir-replay-XXXXXX";
-
-static uint64_t now_nanos(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
 
 /* ---- a process and its recording ---------------------------------------------------------- */
 
@@ -84,9 +77,9 @@ static struct wc_link *open_recording(void)
 
 static Weir__V1__Update *next_update(struct wc_link *link)
 {
-    uint64_t end = now_nanos() + TEST_DEADLINE_NANOS;
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + TEST_DEADLINE_NANOS;
     struct wc_error error = {0};
-    while (now_nanos() < end) {
+    while (wi_nanos(CLOCK_MONOTONIC) < end) {
         if (wc_link_step(link, &error) != WC_OK) {
             fail_msg("%s", error.text);
         }
@@ -319,7 +312,7 @@ static void it_plays_by_the_clock(void **state)
     request.n_queries = 1;
 
     wc_replay_watch(replay, &request);
-    uint64_t start = now_nanos();
+    uint64_t start = wi_nanos(CLOCK_MONOTONIC);
     assert_int_equal(depth_of(wc_replay_take_update(replay)), 0);
     assert_null(wc_replay_take_update(replay));
     wc_replay_step(replay, start + SECOND);
@@ -330,7 +323,7 @@ static void it_plays_by_the_clock(void **state)
     assert_true(n >= 9 && n <= 10);
 
     wc_replay_pause(replay, true);
-    wc_replay_step(replay, now_nanos() + 1000 * SECOND);
+    wc_replay_step(replay, wi_nanos(CLOCK_MONOTONIC) + 1000 * SECOND);
     assert_null(wc_replay_take_update(replay));
     wc_replay_seek(replay, 5 * SECOND);
     assert_int_equal(depth_of(wc_replay_take_update(replay)), 50);
@@ -344,7 +337,7 @@ static void it_plays_by_the_clock(void **state)
 
     wc_replay_speed(replay, 60);
     wc_replay_pause(replay, false);
-    wc_replay_step(replay, now_nanos() + SECOND);
+    wc_replay_step(replay, wi_nanos(CLOCK_MONOTONIC) + SECOND);
     n = 50;
     while ((update = wc_replay_take_update(replay)) != NULL) {
         assert_int_equal(depth_of(update), ++n);
@@ -366,7 +359,7 @@ static void the_past_is_that_of_the_moment(void **state)
     assert_int_equal(wc_replay_open(path, &replay, NULL), WC_OK);
     wc_replay_seek(replay, 55 * SECOND / 10);
     wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
-    wc_replay_step(replay, now_nanos());
+    wc_replay_step(replay, wi_nanos(CLOCK_MONOTONIC));
     unsigned n = 0;
     while ((series = wc_replay_take_series(replay)) != NULL) {
         if (strcmp(series->name, "channel0") == 0) {
@@ -384,7 +377,7 @@ static void the_past_is_that_of_the_moment(void **state)
     uint64_t id = 0;
     wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WI_CHANNEL_DEPTH, 0);
     for (int step = 0; step < 2; step++) {
-        wc_replay_step(replay, now_nanos());
+        wc_replay_step(replay, wi_nanos(CLOCK_MONOTONIC));
         for (n = 0; (series = wc_replay_take_series(replay)) != NULL; n++) {
             id = strcmp(series->name, "channel1") == 0 ? series->id : id;
             assert_true(step == 0 || series->id == id);

@@ -3,6 +3,7 @@
 #include "child.h"
 #include "finding/finding.h"
 #include "segment/find.h"
+#include "segment/nanos.h"
 #include "snapshot/history.h"
 #include "snapshot/process_view.h"
 #include "weir/agent.h"
@@ -22,7 +23,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define SECOND    UINT64_C(1000000000)
 #define NO_RIGHTS 77 /* a child's status: this machine does not let it */
@@ -686,9 +686,7 @@ static void dies(const char *dir)
     (void)dir;
     start();
     struct weir_channel *moves = open_channel("moves");
-    struct timespec clock;
-    clock_gettime(CLOCK_MONOTONIC, &clock);
-    now = (uint64_t)clock.tv_sec * SECOND - 100 * SECOND; /* it has been dead for a while */
+    now = wi_nanos(CLOCK_MONOTONIC) - 100 * SECOND; /* it has been dead for a while */
     for (int i = 1; i <= 20; i++) {
         send(moves, 10);
         receive(moves, 5);
@@ -699,9 +697,7 @@ static void dies(const char *dir)
 
 static void looks_at_the_dead(const char *dir)
 {
-    struct timespec clock;
-    clock_gettime(CLOCK_MONOTONIC, &clock);
-    now = (uint64_t)clock.tv_sec * SECOND;
+    now = wi_nanos(CLOCK_MONOTONIC);
     struct wi_finding *finding;
     CHECK(wi_finding_create(&finding) == WEIR_OK);
     view = open_other(dir);

@@ -3,6 +3,7 @@
 /* Single tasks: states, times, and what they add to their kind. */
 #include "child.h"
 #include "hook/clock.h"
+#include "segment/nanos.h"
 #include "snapshot/process_view.h"
 
 #include <stdarg.h>
@@ -73,10 +74,10 @@ static double kind_f64(int metric)
 /* Lets that much time go by; returns how much it was. */
 static double pass(uint64_t nanos)
 {
-    uint64_t from = wi_clock_monotonic();
-    while (wi_clock_monotonic() - from < nanos) {
+    uint64_t from = wi_nanos(CLOCK_MONOTONIC);
+    while (wi_nanos(CLOCK_MONOTONIC) - from < nanos) {
     }
-    return (double)(wi_clock_monotonic() - from) / 1e9;
+    return (double)(wi_nanos(CLOCK_MONOTONIC) - from) / 1e9;
 }
 
 static void goes_through_its_states(const char *dir)
@@ -132,7 +133,7 @@ static void times_are_those_of_the_clock(const char *dir)
     struct weir_task_kind *kind = start();
     struct weir_task task;
     double inside[3] = {0}; /* busy, scheduled, idle */
-    double before = (double)wi_clock_monotonic() / 1e9;
+    double before = (double)wi_nanos(CLOCK_MONOTONIC) / 1e9;
     weir_task_open(&task, kind, "c1");
     for (int i = 0; i < 5; i++) {
         inside[1] += pass(2 * MILLI);
@@ -143,7 +144,7 @@ static void times_are_those_of_the_clock(const char *dir)
         weir_task_wake(&task);
     }
     look();
-    double all = (double)wi_clock_monotonic() / 1e9 - before;
+    double all = (double)wi_nanos(CLOCK_MONOTONIC) / 1e9 - before;
     const int metrics[3] = {WI_TASK_INSTANCE_BUSY, WI_TASK_INSTANCE_SCHEDULED,
                             WI_TASK_INSTANCE_IDLE};
     double sum = 0;
@@ -208,9 +209,9 @@ static void done_tasks_are_shown_for_a_while(const char *dir)
     weir_task_close(&task, WEIR_OUTCOME_OK);
     look();
     CHECK(is("short", WI_TASK_INSTANCE_STATE, "done"));
-    uint64_t until = wi_clock_monotonic() + 20 * SECOND;
+    uint64_t until = wi_nanos(CLOCK_MONOTONIC) + 20 * SECOND;
     while (wi_process_view_count(view, WI_TASK_INSTANCE) > 0) {
-        CHECK(wi_clock_monotonic() < until);
+        CHECK(wi_nanos(CLOCK_MONOTONIC) < until);
         CHECK(wi_process_view_refresh(view, ++now, &error) == WEIR_OK);
     }
     wi_process_view_close(view);

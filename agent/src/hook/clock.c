@@ -6,10 +6,10 @@
 #include "hook/clock.h"
 
 #include "segment/file.h"
+#include "segment/nanos.h"
 #include "segment/segment.h"
 
 #include <string.h>
-#include <time.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -22,16 +22,9 @@ static struct {
     uint64_t refined;      /* ticks of the last measure; atomic */
 } clock_origin;
 
-uint64_t wi_clock_monotonic(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 uint64_t weir_ticks_slow(void)
 {
-    return wi_clock_monotonic();
+    return wi_nanos(CLOCK_MONOTONIC);
 }
 
 #if defined(__x86_64__)
@@ -53,7 +46,7 @@ static void clock_pair(uint64_t *ret_nanos, uint64_t *ret_ticks)
     *ret_nanos = *ret_ticks = 0;
     for (int i = 0; i < 8; i++) {
         uint64_t before = __builtin_ia32_rdtsc();
-        uint64_t nanos = wi_clock_monotonic();
+        uint64_t nanos = wi_nanos(CLOCK_MONOTONIC);
         uint64_t after = __builtin_ia32_rdtsc();
         if (after - before < best) {
             best = after - before;
@@ -87,7 +80,7 @@ void wi_clock_start(void)
         return;
     }
     clock_pair(&clock_origin.nanos, &clock_origin.ticks);
-    while (wi_clock_monotonic() - clock_origin.nanos < 2000000) {
+    while (wi_nanos(CLOCK_MONOTONIC) - clock_origin.nanos < 2000000) {
     }
     clock_measure();
     clock_origin.refined = clock_origin.ticks;

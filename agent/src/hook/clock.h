@@ -14,9 +14,6 @@ void wi_clock_start(void);
 /* Measures the rate again over the whole time since the start, at most once a second. Any thread. */
 void wi_clock_refine(uint64_t ticks);
 
-/* CLOCK_MONOTONIC in nanoseconds. */
-uint64_t wi_clock_monotonic(void);
-
 /* A duration in ticks. */
 uint64_t wi_clock_ticks_of(uint64_t nanos);
 

@@ -2,10 +2,11 @@
 /* Names of files, written and read. */
 #include "segment/stem.h"
 
+#include "segment/nanos.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STEM_ID_DIGITS 8
@@ -65,12 +66,9 @@ static uint64_t stem_mix(uint64_t x)
 uint32_t wi_stem_new_id(void)
 {
     uint32_t id = 0;
-    struct timespec now[2];
     if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != (ssize_t)sizeof(id)) {
-        clock_gettime(CLOCK_REALTIME, &now[0]);
-        clock_gettime(CLOCK_MONOTONIC, &now[1]);
-        uint64_t mixed = stem_mix((uint64_t)now[0].tv_nsec ^ (uint64_t)now[0].tv_sec << 32);
-        mixed = stem_mix(mixed ^ (uint64_t)now[1].tv_nsec ^ (uint64_t)getpid() << 32);
+        uint64_t mixed = stem_mix(wi_nanos(CLOCK_REALTIME));
+        mixed = stem_mix(mixed ^ wi_nanos(CLOCK_MONOTONIC) ^ (uint64_t)getpid() << 32);
         id = (uint32_t)stem_mix(mixed ^ (uint64_t)(uintptr_t)&id);
     }
     return id ? id : 1;

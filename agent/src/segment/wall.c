@@ -2,27 +2,21 @@
 /* The wall's clock against the kernel's. */
 #include "segment/wall.h"
 
-#include <time.h>
+#include "segment/nanos.h"
+
 #include <unistd.h>
 
 #define WALL_SECOND INT64_C(1000000000)
 #define WALL_MOST   (INT64_C(100) * 366 * 86400 * WALL_SECOND) /* what a file says may be anything */
 
-static int64_t wall_read(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * WALL_SECOND + now.tv_nsec;
-}
-
 int64_t wi_wall_now(void)
 {
-    return wall_read(CLOCK_REALTIME);
+    return (int64_t)wi_nanos(CLOCK_REALTIME);
 }
 
 int64_t wi_wall_since_boot(void)
 {
-    return wall_read(CLOCK_BOOTTIME);
+    return (int64_t)wi_nanos(CLOCK_BOOTTIME);
 }
 
 int64_t wi_wall_ahead(void)

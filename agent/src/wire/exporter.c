@@ -7,6 +7,7 @@
 #include "wire/state.h"
 
 #include "segment/file.h"
+#include "segment/nanos.h"
 #include "segment/segment.h"
 #include "wire/priority.h"
 #include "wire/rights.h"
@@ -108,7 +109,7 @@ static void exporter_forget(struct wi_exporter *exporter)
 
 static void exporter_goodbye(struct wi_exporter *exporter)
 {
-    uint64_t now = wi_reactor_now();
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     uint64_t end = now + EXPORTER_GOODBYE_NANOS;
     wi_listener_close(&exporter->listener);
     wi_listener_close(&exporter->tcp);
@@ -146,24 +147,17 @@ static void exporter_heartbeat(struct wi_exporter *exporter, uint64_t now)
     }
 }
 
-static uint64_t exporter_spent(void)
-{
-    struct timespec spent = {0, 0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-    return (uint64_t)spent.tv_sec * UINT64_C(1000000000) + (uint64_t)spent.tv_nsec;
-}
-
 /* Stands still when it has taken more than its share of a processor. */
 static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
 {
     if (exporter->budget.percent == 0) {
         return;
     }
-    now = wi_reactor_now();
-    uint64_t nanos = wi_budget_check(&exporter->budget, now, exporter_spent());
+    now = wi_nanos(CLOCK_MONOTONIC);
+    uint64_t nanos = wi_budget_check(&exporter->budget, now, wi_nanos(CLOCK_THREAD_CPUTIME_ID));
     if (nanos > 0) {
         wi_reactor_rest(&exporter->reactor, nanos);
-        exporter->registry.views.self->rested_nanos += wi_reactor_now() - now;
+        exporter->registry.views.self->rested_nanos += wi_nanos(CLOCK_MONOTONIC) - now;
     }
 }
 
@@ -184,8 +178,9 @@ static void exporter_turn(struct wi_exporter *exporter, uint64_t now)
 
 void wi_exporter_loop(struct wi_exporter *exporter)
 {
-    uint64_t now = wi_reactor_now();
-    wi_budget_init(&exporter->budget, exporter->cpu_percent, now, exporter_spent());
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
+    wi_budget_init(&exporter->budget, exporter->cpu_percent, now,
+                   wi_nanos(CLOCK_THREAD_CPUTIME_ID));
     wi_process_registry_tick(&exporter->registry, now);
     exporter_read(exporter, true, now);
     exporter_heartbeat(exporter, now);
@@ -228,11 +223,8 @@ static void *exporter_main(void *context)
  * what a sandbox or a debugger does with a new thread is not the host's fault. */
 static void exporter_await_start(struct wi_exporter *exporter)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_nsec += EXPORTER_START_NANOS;
-    end.tv_sec += end.tv_nsec / 1000000000;
-    end.tv_nsec %= 1000000000;
+    uint64_t until = wi_nanos(CLOCK_MONOTONIC) + EXPORTER_START_NANOS;
+    struct timespec end = {(time_t)(until / WI_SECOND), (long)(until % WI_SECOND)};
     while (sem_clockwait(&exporter->has_started, CLOCK_MONOTONIC, &end) != 0 && errno == EINTR) {
     }
 }

@@ -9,6 +9,7 @@
 #include "encode/weir.h"
 #include "segment/descriptor.h"
 #include "segment/file.h"
+#include "segment/nanos.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -182,7 +183,7 @@ static bool exporter_take(struct wi_exporter *exporter, int taken_fd)
         fcntl(taken_fd, F_SETFL, flags | O_NONBLOCK);
         fcntl(taken_fd, F_SETFD, FD_CLOEXEC);
     }
-    return wi_exporter_accept(exporter, taken_fd, wi_reactor_now());
+    return wi_exporter_accept(exporter, taken_fd, wi_nanos(CLOCK_MONOTONIC));
 }
 
 static struct wi_exporter *exporter_create(const struct wi_exporter_options *options)

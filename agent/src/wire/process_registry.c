@@ -4,6 +4,7 @@
 
 #include "segment/descriptor.h"
 #include "segment/file.h"
+#include "segment/nanos.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,10 +57,10 @@ static void registry_refresh(struct wi_process_registry *registry, struct wi_ser
                              uint64_t now)
 {
     struct weir_error error = {""};
-    uint64_t begun = wi_reactor_now();
+    uint64_t begun = wi_nanos(CLOCK_MONOTONIC);
     enum weir_status before = served->status;
     enum weir_status status = wi_process_views_refresh(&registry->views, served, now, &error);
-    served->cost_nanos = wi_reactor_now() - begun;
+    served->cost_nanos = wi_nanos(CLOCK_MONOTONIC) - begun;
     if (status != WEIR_OK && status != before) {
         char line[sizeof(error.text) + 64];
         snprintf(line, sizeof(line), "weir: the segment cannot be read: %s", error.text);

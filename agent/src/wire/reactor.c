@@ -4,6 +4,7 @@
 
 #include "segment/descriptor.h"
 #include "segment/file.h"
+#include "segment/nanos.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,19 +12,11 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REACTOR_BATCH           32
 #define REACTOR_NANOS_PER_MILLI UINT64_C(1000000)
 #define REACTOR_WAIT_MAX_MILLIS 60000
-
-uint64_t wi_reactor_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 enum weir_status wi_reactor_init(struct wi_reactor *reactor, struct weir_error *ret_error)
 {
@@ -140,7 +133,7 @@ static int reactor_millis(uint64_t nanos)
 
 uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
 {
-    uint64_t now = wi_reactor_now();
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     uint64_t left = until_nanos > now ? until_nanos - now : 0;
     struct epoll_event events[REACTOR_BATCH];
     /* Before, lest it take events out of a set of the host's; and after, since waiting takes long. */
@@ -148,7 +141,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     int n =
         is_whole ? epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH, reactor_millis(left)) : 0;
     bool has_failed = n < 0 && errno != EINTR;
-    now = wi_reactor_now();
+    now = wi_nanos(CLOCK_MONOTONIC);
     reactor->turn_nanos = now;
     reactor->is_stopping |= __atomic_load_n(&reactor->is_asked, __ATOMIC_RELAXED);
     if (!is_whole || has_failed) {
@@ -181,9 +174,9 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
 void wi_reactor_yield(struct wi_reactor *reactor)
 {
     /* The kernel would look after a tick of its own, which is some milliseconds. */
-    if (wi_reactor_now() - reactor->turn_nanos >= WI_REACTOR_TURN_NANOS) {
+    if (wi_nanos(CLOCK_MONOTONIC) - reactor->turn_nanos >= WI_REACTOR_TURN_NANOS) {
         sched_yield();
-        reactor->turn_nanos = wi_reactor_now();
+        reactor->turn_nanos = wi_nanos(CLOCK_MONOTONIC);
     }
 }
 

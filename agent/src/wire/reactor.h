@@ -75,6 +75,4 @@ void wi_reactor_stop(struct wi_reactor *reactor);
  * it before. */
 bool wi_reactor_abandon(struct wi_reactor *reactor);
 
-uint64_t wi_reactor_now(void);
-
 #endif

@@ -2,8 +2,9 @@
 /* From the served processes to one exposition. */
 #include "wire/scrape.h"
 
+#include "segment/nanos.h"
+
 #include <string.h>
-#include <time.h>
 
 static struct wi_exposed scrape_expose(struct wi_served *served)
 {
@@ -36,12 +37,10 @@ static void scrape_own(const struct wi_process_views *views, size_t n_exposed,
                        struct wi_value ret_own[WI_MAX_METRICS])
 {
     const struct wi_self *self = views->self;
-    struct timespec cpu = {0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    double cpu = (double)wi_nanos(CLOCK_THREAD_CPUTIME_ID) / 1e9;
     memset(ret_own, 0, WI_MAX_METRICS * sizeof(*ret_own));
     ret_own[WI_AGENT_MEMORY] = scrape_u64(scrape_memory(views));
-    ret_own[WI_AGENT_CPU] =
-        (struct wi_value){.type = WI_F64, .u.f64 = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9};
+    ret_own[WI_AGENT_CPU] = (struct wi_value){.type = WI_F64, .u.f64 = cpu};
     ret_own[WI_AGENT_CLIENTS] = scrape_u64(self->clients);
     ret_own[WI_AGENT_CLIENTS_REJECTED] = scrape_u64(self->clients_rejected);
     ret_own[WI_AGENT_UPDATES_SENT] = scrape_u64(self->updates_sent);

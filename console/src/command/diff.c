@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "emit/table.h"
+#include "segment/wall.h"
 #include "snapshot/metric.h"
 #include "base/format.h"
 
@@ -389,7 +390,7 @@ static void diff_print_json(const struct diff *diff, size_t limit)
 {
     struct wc_json json;
     struct wc_value changed = wc_value_u64(diff->n), same = wc_value_u64(diff->n_same);
-    wc_report_open(&json, stdout, "weir.diff/1", wc_report_now(), NULL);
+    wc_report_open(&json, stdout, "weir.diff/1", wi_wall_now(), NULL);
     wc_json_open(&json, "data", '{');
     diff_json_input(&json, "before", &diff->a);
     diff_json_input(&json, "after", &diff->b);

@@ -15,19 +15,18 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/format.h"
+#include "segment/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define DOCTOR_NANOS       UINT64_C(1000000000)
-#define DOCTOR_COVERED     30.0                /* seconds of history that are enough */
-#define DOCTOR_LOOK        (28 * DOCTOR_NANOS) /* else it looks for so long, and is done within 30 s */
-#define DOCTOR_QUIET       (10 * DOCTOR_NANOS) /* between two messages */
-#define DOCTOR_MOST        32U                 /* targets */
+#define DOCTOR_COVERED     30.0             /* seconds of history that are enough */
+#define DOCTOR_LOOK        (28 * WI_SECOND) /* else it looks for so long, and is done within 30 s */
+#define DOCTOR_QUIET       (10 * WI_SECOND) /* between two messages */
+#define DOCTOR_MOST        32U              /* targets */
 #define DOCTOR_MAX_METRICS 64U
 #define DOCTOR_POLL_MILLIS 200
 #define DOCTOR_AUDIT       "default_" /* how the kinds of audits begin */
@@ -69,13 +68,6 @@ struct doctors {
     size_t n_begun;    /* of which people have been told something */
     int progress_cols; /* of the line that shows how the look goes on; 0: none */
 };
-
-static uint64_t doctor_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * DOCTOR_NANOS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
@@ -175,14 +167,14 @@ static enum wc_status doctor_begin(struct doctor *doctor, const char *text)
     request.queries = list;
     request.n_queries = DOCTOR_N_TABLES;
     request.interval_millis = 1000;
-    doctor->began = doctor_now();
+    doctor->began = wi_nanos(CLOCK_MONOTONIC);
     doctor->heard = doctor->began;
     return wc_link_watch(doctor->link, &request, &doctor->error);
 }
 
 static double doctor_looked(const struct doctor *doctor)
 {
-    return (double)(doctor_now() - doctor->began) / 1e9;
+    return (double)(wi_nanos(CLOCK_MONOTONIC) - doctor->began) / 1e9;
 }
 
 /* The seconds of history that there are. */
@@ -230,12 +222,12 @@ static void doctor_step(struct doctor *doctor, uint64_t for_nanos)
             weir__v1__update__free_unpacked(doctor->update, NULL);
         }
         doctor->update = update;
-        doctor->heard = doctor_now();
+        doctor->heard = wi_nanos(CLOCK_MONOTONIC);
         doctor->is_done = doctor_has_seen(doctor, for_nanos);
     }
     if (!doctor->is_done && code != WC_OK) {
         doctor_fail(doctor, code);
-    } else if (!doctor->is_done && doctor_now() - doctor->heard > DOCTOR_QUIET) {
+    } else if (!doctor->is_done && wi_nanos(CLOCK_MONOTONIC) - doctor->heard > DOCTOR_QUIET) {
         doctor_fail(doctor, wc_error_set(&doctor->error, WC_INCOMPLETE,
                                          "the server has fallen silent: give the segment's path to "
                                          "read it without the server"));

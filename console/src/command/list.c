@@ -7,6 +7,7 @@
 #include "command/report.h"
 #include "emit/table.h"
 #include "link/link.h"
+#include "segment/wall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static void list_print(const struct wc_table *table, enum wc_format format)
     struct wc_json json;
     switch (format) {
     case WC_FORMAT_JSON:
-        wc_report_open(&json, stdout, "weir.list/1", wc_report_now(), NULL);
+        wc_report_open(&json, stdout, "weir.list/1", wi_wall_now(), NULL);
         wc_json_open(&json, "data", '{');
         wc_table_print_json(table, &json, "processes");
         wc_json_close(&json, '}');
@@ -118,7 +119,7 @@ static void list_print(const struct wc_table *table, enum wc_format format)
         break;
     case WC_FORMAT_NDJSON:
         for (size_t i = 0; i < wc_table_count(table); i++) {
-            wc_report_open(&json, stdout, "weir.list/1", wc_report_now(), NULL);
+            wc_report_open(&json, stdout, "weir.list/1", wi_wall_now(), NULL);
             wc_json_open(&json, "data", '{');
             wc_table_print_members(table, &json, i);
             wc_json_close(&json, '}');

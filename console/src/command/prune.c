@@ -3,6 +3,7 @@
 #include "command/command.h"
 #include "command/report.h"
 #include "emit/table.h"
+#include "segment/wall.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -116,7 +117,7 @@ static void prune_print(const struct prune *prune, bool is_json)
     struct wc_json json;
     size_t n = wc_table_count(prune->table);
     if (is_json) {
-        wc_report_open(&json, stdout, "weir.prune/1", wc_report_now(), NULL);
+        wc_report_open(&json, stdout, "weir.prune/1", wi_wall_now(), NULL);
         wc_json_open(&json, "data", '{');
         wc_table_print_json(prune->table, &json, prune->is_dry ? "would_remove" : "removed");
         wc_json_close(&json, '}');

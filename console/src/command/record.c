@@ -12,6 +12,8 @@
 #include "record/writer.h"
 #include "link/link.h"
 #include "base/format.h"
+#include "segment/nanos.h"
+#include "segment/wall.h"
 #include "weir/weir.h"
 
 #include <poll.h>
@@ -20,15 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#define RECORD_NANOS          UINT64_C(1000000000)
 #define RECORD_MAX_GLOBS      64u
 #define RECORD_MAX_KINDS      16u    /* queries of one Watch */
 #define RECORD_MAX_ROWS       10000u /* of a kind; an exporter gives no more */
-#define RECORD_PATIENCE_NANOS (2 * RECORD_NANOS)
-#define RECORD_REDIAL_NANOS   (30 * RECORD_NANOS) /* for a server of which nothing else is known */
+#define RECORD_PATIENCE_NANOS (2 * WI_SECOND)
+#define RECORD_REDIAL_NANOS   (30 * WI_SECOND) /* for a server of which nothing else is known */
 #define RECORD_REDIAL_MILLIS  500
 #define RECORD_MAX_POLL       1000
 #define RECORD_WHOM           512u
@@ -88,13 +88,6 @@ struct recording {
     bool has_ended; /* the process has */
     int signal_fd;
 };
-
-static uint64_t record_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * RECORD_NANOS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- what is asked for -------------------------------------------------------------------- */
 
@@ -206,7 +199,8 @@ static enum wc_status record_take(struct recording *recording, struct wc_error *
             wc_report_unmatched(recording->include, recording->n_include);
         }
         if (code == WC_OK && wc_writer_looks(recording->writer) == 1 && recording->seconds > 0) {
-            recording->deadline_nanos = record_now() + (uint64_t)(recording->seconds * 1e9) +
+            recording->deadline_nanos = wi_nanos(CLOCK_MONOTONIC) +
+                                        (uint64_t)(recording->seconds * 1e9) +
                                         recording->interval_millis * UINT64_C(500000);
         }
     }
@@ -225,7 +219,7 @@ static enum wc_status record_take(struct recording *recording, struct wc_error *
 static bool record_is_done(const struct recording *recording)
 {
     double slack = recording->interval_millis / 10000.0;
-    return recording->has_ended || record_now() >= recording->deadline_nanos ||
+    return recording->has_ended || wi_nanos(CLOCK_MONOTONIC) >= recording->deadline_nanos ||
            (recording->seconds > 0 && wc_writer_looks(recording->writer) > 0 &&
             wc_writer_seconds(recording->writer) >= recording->seconds - slack);
 }
@@ -233,7 +227,7 @@ static bool record_is_done(const struct recording *recording)
 /* Waits for the server, a signal or the time; true: a signal has come. */
 static bool record_wait(const struct recording *recording, int millis)
 {
-    uint64_t now = record_now();
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     uint64_t left = recording->deadline_nanos > now ? recording->deadline_nanos - now : 0;
     struct pollfd waits[] = {
         {.fd = recording->signal_fd, .events = POLLIN},
@@ -249,7 +243,7 @@ static void record_last_look(struct recording *recording)
 {
     struct wc_target target = recording->target;
     struct wc_error error;
-    uint64_t end = record_now() + RECORD_PATIENCE_NANOS;
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + RECORD_PATIENCE_NANOS;
     uint64_t before = wc_writer_looks(recording->writer);
     target.socket[0] = '\0';
     if (!target.path[0] || target.host[0] ||
@@ -259,7 +253,8 @@ static void record_last_look(struct recording *recording)
     enum wc_status code =
         record_is_same(recording) ? record_watch(recording, &error) : WC_NO_TARGET;
     recording->has_asked_past = true;
-    while (code == WC_OK && wc_writer_looks(recording->writer) == before && record_now() < end) {
+    while (code == WC_OK && wc_writer_looks(recording->writer) == before &&
+           wi_nanos(CLOCK_MONOTONIC) < end) {
         code = wc_link_step(recording->link, &error);
         code = code == WC_OK ? record_take(recording, &error) : code;
         if (code == WC_OK && wc_writer_looks(recording->writer) == before) {
@@ -274,16 +269,16 @@ static void record_last_look(struct recording *recording)
 static bool record_redial(struct recording *recording, bool *ret_is_told)
 {
     struct wc_error error;
-    uint64_t end = record_now() + RECORD_REDIAL_NANOS;
-    uint64_t patience = record_now() + RECORD_PATIENCE_NANOS;
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + RECORD_REDIAL_NANOS;
+    uint64_t patience = wi_nanos(CLOCK_MONOTONIC) + RECORD_PATIENCE_NANOS;
     wc_link_close(recording->link);
     recording->link = NULL;
-    while (!*ret_is_told && record_now() < recording->deadline_nanos) {
+    while (!*ret_is_told && wi_nanos(CLOCK_MONOTONIC) < recording->deadline_nanos) {
         enum wi_state state = wc_target_state(&recording->target);
         /* One that is being killed is orphaned for a moment: its threads end one by one. */
-        bool is_gone =
-            state == WI_STATE_DEAD || (state == WI_STATE_ORPHANED && record_now() >= patience);
-        if (is_gone || (state != WI_STATE_RUNNING && record_now() >= end)) {
+        bool is_gone = state == WI_STATE_DEAD ||
+                       (state == WI_STATE_ORPHANED && wi_nanos(CLOCK_MONOTONIC) >= patience);
+        if (is_gone || (state != WI_STATE_RUNNING && wi_nanos(CLOCK_MONOTONIC) >= end)) {
             recording->has_ended = true;
             return false;
         }
@@ -375,7 +370,7 @@ static enum wc_status record_create(struct recording *recording, bool is_forced,
     Weir__V1__Opening opening = WEIR__V1__OPENING__INIT;
     const Weir__V1__Description *description = wc_link_description(recording->link);
     opening.version = (char *)(uintptr_t)WEIR_VERSION;
-    opening.unix_nanos = wc_report_now();
+    opening.unix_nanos = wi_wall_now();
     opening.interval_millis = recording->interval_millis;
     opening.description = (Weir__V1__Description *)(uintptr_t)description;
     /* protobuf-c has no const strings; packing does not write to them. */

@@ -2,20 +2,12 @@
 /* The envelope that all JSON of weir comes in; errors and notes, in the form that was asked for. */
 #include "command/report.h"
 
+#include "segment/wall.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#define REPORT_NANOS INT64_C(1000000000)
-
-int64_t wc_report_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * REPORT_NANOS + now.tv_nsec;
-}
 
 void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t unix_nanos,
                     const struct wc_target *target)
@@ -55,7 +47,7 @@ void wc_report_error(const struct wc_error *error, FILE *out)
     struct wc_json json;
     struct wc_value code = wc_value_u64((uint64_t)error->code);
     bool is_note = error->code == WC_OK;
-    wc_report_open(&json, out, is_note ? "weir.note/1" : "weir.error/1", wc_report_now(), NULL);
+    wc_report_open(&json, out, is_note ? "weir.note/1" : "weir.error/1", wi_wall_now(), NULL);
     wc_json_open(&json, "data", '{');
     if (!is_note) {
         wc_json_value(&json, "code", &code);

@@ -39,9 +39,6 @@ enum wc_status wc_report_fail(const struct wc_error *error);
 /* Writes a remark to stderr that is no error, in the same forms. */
 void wc_report_note(const char *text);
 
-/* CLOCK_REALTIME in nanoseconds. */
-int64_t wc_report_now(void);
-
 /* Flushes stdout. WC_OK; *ret_is_closed when its reader has gone, which is nobody's error.
  * Fails: WC_INCOMPLETE when it cannot be written (a full disk). */
 enum wc_status wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error);

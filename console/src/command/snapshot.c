@@ -13,12 +13,12 @@
 
 #include "base/memory.h"
 #include "emit/table.h"
+#include "segment/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SNAPSHOT_QUIET_NANOS UINT64_C(10000000000) /* between two messages */
 #define SNAPSHOT_POLL_MILLIS 200
@@ -49,13 +49,6 @@ static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
-static uint64_t snapshot_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* ---- pages ------------------------------------------------------------------------------- */
 
 enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take, void *context,
@@ -63,7 +56,7 @@ enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take
 {
     size_t n_pages = 0;
     size_t n_rows = 0;
-    uint64_t last = snapshot_clock();
+    uint64_t last = wi_nanos(CLOCK_MONOTONIC);
     for (;;) {
         enum wc_status code = wc_link_step(link, ret_error);
         Weir__V1__Update *update = NULL;
@@ -82,7 +75,7 @@ enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take
             if (taken != WC_OK) {
                 return taken;
             }
-            last = snapshot_clock();
+            last = wi_nanos(CLOCK_MONOTONIC);
         }
         if (wc_link_is_complete(link)) {
             return WC_OK;
@@ -90,7 +83,7 @@ enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take
         if (code != WC_OK) {
             return code;
         }
-        if (snapshot_clock() - last > SNAPSHOT_QUIET_NANOS) {
+        if (wi_nanos(CLOCK_MONOTONIC) - last > SNAPSHOT_QUIET_NANOS) {
             return wc_error_set(ret_error, WC_INCOMPLETE,
                                 "the server stopped in the middle of its snapshot: try again, or "
                                 "give the segment's path to read it without the server");
@@ -171,7 +164,7 @@ static void snapshot_output_start(struct snapshot_output *output, const struct w
     static char buffer[SNAPSHOT_BUFFER];
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     output->link = link;
-    output->began = snapshot_clock();
+    output->began = wi_nanos(CLOCK_MONOTONIC);
     output->writer =
         format == WC_FORMAT_HUMAN ? NULL : wc_snapshot_writer_create(link, format, stdout);
 }
@@ -180,7 +173,7 @@ static void snapshot_output_start(struct snapshot_output *output, const struct w
 static void snapshot_tell_wait(const struct snapshot_output *output)
 {
     char text[160];
-    uint64_t took = snapshot_clock() - output->began;
+    uint64_t took = wi_nanos(CLOCK_MONOTONIC) - output->began;
     if (took >= SNAPSHOT_SLOW_NANOS && output->rested > 0) {
         snprintf(text, sizeof(text),
                  "the snapshot took %.1f s: the exporter keeps to its share of a processor "

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "command/snapshot.h"
 #include "emit/table.h"
+#include "segment/wall.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -283,7 +284,7 @@ enum wc_status wc_snapshot_writer_page(struct wc_snapshot_writer *writer,
 void wc_snapshot_writer_end(struct wc_snapshot_writer *writer)
 {
     const Weir__V1__Description *description = wc_link_description(writer->link);
-    snapshot_begin(writer, wc_report_now());
+    snapshot_begin(writer, wi_wall_now());
     if (writer->format != WC_FORMAT_JSON) {
         return;
     }

@@ -10,19 +10,18 @@
 
 #include "base/text.h"
 #include "emit/table.h"
+#include "segment/nanos.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SUBSCRIBE_MAX_TOPICS  64u
-#define SUBSCRIBE_NANOS       UINT64_C(1000000000)
-#define SUBSCRIBE_PATIENCE    (5 * SUBSCRIBE_NANOS)
-#define SUBSCRIBE_LOOK_NANOS  SUBSCRIBE_NANOS /* between two looks whether the target lives */
+#define SUBSCRIBE_PATIENCE    (5 * WI_SECOND)
+#define SUBSCRIBE_LOOK_NANOS  WI_SECOND /* between two looks whether the target lives */
 #define SUBSCRIBE_MAX_POLL    1000
 #define SUBSCRIBE_NAME_LEVEL  3 /* slashes before a topic's NAME */
 #define SUBSCRIBE_NANO_MILLIS UINT64_C(1000000)
@@ -72,13 +71,6 @@ struct subscription {
 };
 
 enum subscribe_next { SUBSCRIBE_GOES_ON, SUBSCRIBE_IS_DONE };
-
-static uint64_t subscribe_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SUBSCRIBE_NANOS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- lines ------------------------------------------------------------------------------- */
 
@@ -246,7 +238,7 @@ static enum wc_status subscribe_loop(struct subscription *subscription, struct w
             }
             return wc_error_set(ret_error, WC_ENDED, "the server ended the subscription");
         }
-        uint64_t now = subscribe_now();
+        uint64_t now = wi_nanos(CLOCK_MONOTONIC);
         if (now >= subscription->deadline_nanos) {
             return WC_TIMED_OUT;
         }
@@ -317,7 +309,7 @@ static enum wc_status subscribe_open(const struct wc_args *args, uint64_t deadli
     if (code == WC_OK) {
         code = wc_lints_take(args, SUBSCRIBE_LINT, &target, ret_error);
     }
-    uint64_t now = subscribe_now();
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     uint64_t patience = deadline - now < SUBSCRIBE_PATIENCE ? deadline - now : SUBSCRIBE_PATIENCE;
     if (code != WC_OK) {
         return code;
@@ -353,14 +345,15 @@ static enum wc_status subscribe_run(const struct wc_args *args)
         .is_verbose = wc_args_has(args, SUBSCRIBE_VERBOSE),
         .is_bare = args->n_words == 1 && subscribe_is_single(args->words[0]),
         .max_lines = (uint64_t)wc_args_number(args, SUBSCRIBE_COUNT, 0),
-        .deadline_nanos = seconds > 0 ? subscribe_now() + (uint64_t)(seconds * 1e9) : UINT64_MAX,
+        .deadline_nanos =
+            seconds > 0 ? wi_nanos(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9) : UINT64_MAX,
         .signal_fd = -1,
     };
     subscription.max_lines = subscription.max_lines ? subscription.max_lines : UINT64_MAX;
     enum wc_status code = subscribe_check(args, &error);
     if (code == WC_OK) {
         code = subscribe_open(args, subscription.deadline_nanos, &subscription.link, &error);
-        if (code != WC_OK && subscribe_now() >= subscription.deadline_nanos) {
+        if (code != WC_OK && wi_nanos(CLOCK_MONOTONIC) >= subscription.deadline_nanos) {
             return WC_TIMED_OUT;
         }
     }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "command/command.h"
 #include "command/connect_attempt.h"
@@ -19,6 +18,8 @@
 #include "model/query.h"
 #include "record/reader.h"
 #include "link/link.h"
+#include "segment/nanos.h"
+#include "segment/wall.h"
 #include "term/term.h"
 #include "view/view.h"
 
@@ -80,13 +81,6 @@ struct top {
     bool has_ended;  /* it ended while it was watched */
 };
 
-static int64_t top_clock(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return now.tv_sec * NANOS + now.tv_nsec;
-}
-
 static void top_connected(struct top *top)
 {
     const Weir__V1__Description *description = wc_link_description(top->link);
@@ -96,7 +90,7 @@ static void top_connected(struct top *top)
     top->was_live = top->was_live || !is_dead;
     /* Of a process that was dead already nobody has seen when it died. */
     wc_model_describe(&top->model, description, wc_link_notice(top->link),
-                      is_dead && !top->has_ended ? 0 : top_clock(CLOCK_REALTIME));
+                      is_dead && !top->has_ended ? 0 : wi_wall_now());
     top->has_sent = false;
     if (wc_link_replay(top->link)) {
         wc_replay_playback(wc_link_replay(top->link), &top->model.playback);
@@ -115,17 +109,17 @@ static void top_lost(struct top *top, const struct wc_error *error)
     top->redial_nanos = 0;
     top->ui.locate = 0;
     if (state != WI_STATE_DEAD) {
-        wc_model_connection(&top->model, WC_LOST, top_clock(CLOCK_REALTIME));
+        wc_model_connection(&top->model, WC_LOST, wi_wall_now());
         snprintf(top->ui.message, sizeof(top->ui.message), "%.180s", error->text);
-        top->redial_nanos = top_clock(CLOCK_MONOTONIC) + REDIAL_NANOS;
+        top->redial_nanos = (int64_t)wi_nanos(CLOCK_MONOTONIC) + REDIAL_NANOS;
         return;
     }
     top->has_ended = top->has_ended || top->was_live;
-    wc_model_connection(&top->model, WC_DEAD, top_clock(CLOCK_REALTIME));
+    wc_model_connection(&top->model, WC_DEAD, wi_wall_now());
     if (top->target.path[0] && !was_read) {
         top->target.state = WI_STATE_DEAD;
         top->target.socket[0] = '\0';
-        top->redial_nanos = top_clock(CLOCK_MONOTONIC);
+        top->redial_nanos = (int64_t)wi_nanos(CLOCK_MONOTONIC);
     }
 }
 
@@ -250,13 +244,9 @@ static void top_draw(struct top *top)
     }
     wc_ui_layout(&top->ui, &top->model, rows, cols, &top->layout);
     wc_ui_settle(&top->ui, &top->model, &top->layout);
-    struct wc_view view = {&top->grid,
-                           &top->model,
-                           &top->ui,
-                           &top->layout,
-                           top->tier,
-                           top_clock(CLOCK_MONOTONIC),
-                           top_clock(CLOCK_REALTIME)};
+    struct wc_view view = {&top->grid,   &top->model, &top->ui,
+                           &top->layout, top->tier,   (int64_t)wi_nanos(CLOCK_MONOTONIC),
+                           wi_wall_now()};
     wc_view_draw(&view);
     wc_term_show(&top->grid);
 }
@@ -295,7 +285,7 @@ static void top_replay(struct top *top)
     if (!replay || request.request == WC_PLAYBACK_NONE) {
         return;
     }
-    wc_replay_step(replay, (uint64_t)top_clock(CLOCK_MONOTONIC));
+    wc_replay_step(replay, wi_nanos(CLOCK_MONOTONIC));
     wc_replay_playback(replay, &now);
     switch (request.request) {
     case WC_PLAYBACK_TOGGLE:
@@ -350,7 +340,7 @@ static bool top_input(struct top *top)
 /* Milliseconds until something changes by itself: the clock on the screen, a dial, the end. */
 static int top_patience(const struct top *top, int64_t now, int64_t deadline)
 {
-    int64_t wait = NANOS - top_clock(CLOCK_REALTIME) % NANOS;
+    int64_t wait = NANOS - wi_wall_now() % NANOS;
     if (top->redial_nanos && top->redial_nanos - now < wait) {
         wait = top->redial_nanos - now;
     }
@@ -387,7 +377,7 @@ static bool top_attempt_is_over(const struct top *top)
 static void top_run(struct top *top, int64_t deadline)
 {
     for (;;) {
-        int64_t now = top_clock(CLOCK_MONOTONIC);
+        int64_t now = (int64_t)wi_nanos(CLOCK_MONOTONIC);
         if (!top_input(top) || now >= deadline) {
             return;
         }
@@ -398,7 +388,7 @@ static void top_run(struct top *top, int64_t deadline)
         top_step(top, now);
         top_draw(top);
         top_watch(top);
-        top_wait(top, top_patience(top, top_clock(CLOCK_MONOTONIC), deadline));
+        top_wait(top, top_patience(top, (int64_t)wi_nanos(CLOCK_MONOTONIC), deadline));
     }
 }
 
@@ -494,9 +484,9 @@ static enum wc_status top_command(const struct wc_args *args)
     }
     double seconds = wc_args_number(args, TOP_FOR, 0);
     int64_t deadline =
-        seconds > 0 ? top_clock(CLOCK_MONOTONIC) + (int64_t)(seconds * 1e9) : INT64_MAX;
+        seconds > 0 ? (int64_t)wi_nanos(CLOCK_MONOTONIC) + (int64_t)(seconds * 1e9) : INT64_MAX;
     top_run(top, deadline);
-    bool is_by_time = top_clock(CLOCK_MONOTONIC) >= deadline;
+    bool is_by_time = (int64_t)wi_nanos(CLOCK_MONOTONIC) >= deadline;
     /* Nobody has watched the end of what is only replayed. */
     code = top->has_ended && !is_by_time && !top->target.is_recording ? WC_ENDED : WC_OK;
     top_finish(top);

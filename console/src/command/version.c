@@ -2,6 +2,7 @@
 /* `weir version`. */
 #include "command/command.h"
 #include "command/report.h"
+#include "segment/wall.h"
 #include "weir/weir.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ static enum wc_status version_run(const struct wc_args *args)
     switch ((enum wc_format)wc_args_number(args, VERSION_OUTPUT, WC_FORMAT_HUMAN)) {
     case WC_FORMAT_JSON:
     case WC_FORMAT_NDJSON:
-        wc_report_open(&json, stdout, "weir.version/1", wc_report_now(), NULL);
+        wc_report_open(&json, stdout, "weir.version/1", wi_wall_now(), NULL);
         wc_json_open(&json, "data", '{');
         wc_json_text(&json, "version", WEIR_VERSION);
         wc_json_close(&json, '}');

@@ -8,6 +8,8 @@
 
 #include "base/memory.h"
 #include "link/client.h"
+#include "segment/nanos.h"
+#include "segment/wall.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,8 +26,7 @@
 
 #define TOKIO_SERVICE       "/rs.tokio.console.instrument.Instrument/"
 #define TOKIO_READ_BYTES    ((size_t)64 << 10)
-#define TOKIO_NANOS         UINT64_C(1000000000)
-#define TOKIO_MOST_PATIENCE (60 * TOKIO_NANOS) /* for a first Update that is on its way */
+#define TOKIO_MOST_PATIENCE (60 * WI_SECOND) /* for a first Update that is on its way */
 
 struct tokio_message {
     struct tokio_message *next;
@@ -70,13 +71,6 @@ struct wc_tokio {
     int status;            /* of WatchUpdates when it ended */
     struct wc_error error; /* code WC_OK: it runs */
 };
-
-static uint64_t tokio_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * TOKIO_NANOS + (uint64_t)now.tv_nsec;
-}
 
 __attribute__((format(printf, 3, 4))) static void tokio_end(struct wc_tokio *tokio,
                                                             enum wc_status code, const char *format,
@@ -123,7 +117,7 @@ static void tokio_on_message(void *context, int32_t call, const uint8_t *bytes, 
     tokio->queued_bytes += tokio_weight(message);
     if (is_update) {
         tokio->has_update = true;
-        tokio->update_nanos = tokio_now();
+        tokio->update_nanos = wi_nanos(CLOCK_MONOTONIC);
         pthread_cond_signal(&tokio->is_news);
     }
     pthread_mutex_unlock(&tokio->lock);
@@ -364,7 +358,7 @@ static double tokio_quiet_seconds(void *context)
     pthread_mutex_lock(&tokio->lock);
     uint64_t last = tokio->update_nanos;
     pthread_mutex_unlock(&tokio->lock);
-    uint64_t now = tokio_now();
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     return last && now > last ? (double)(now - last) / 1e9 : 0;
 }
 
@@ -437,16 +431,16 @@ static struct wc_tokio *tokio_create(int taken_fd, const char *authority)
  * whether it is there. */
 static bool tokio_await(struct wc_tokio *tokio, uint64_t deadline, struct wc_error *ret_problem)
 {
-    uint64_t begin = tokio_now(), n_before = 0;
+    uint64_t begin = wi_nanos(CLOCK_MONOTONIC), n_before = 0;
     uint64_t patience = deadline > begin ? deadline - begin : 0;
     pthread_mutex_lock(&tokio->lock);
     while (!tokio->has_update && tokio->error.code == WC_OK) {
-        struct timespec end = {(time_t)(deadline / TOKIO_NANOS), (long)(deadline % TOKIO_NANOS)};
+        struct timespec end = {(time_t)(deadline / WI_SECOND), (long)(deadline % WI_SECOND)};
         if (pthread_cond_timedwait(&tokio->is_news, &tokio->lock, &end) == ETIMEDOUT) {
             break;
         }
         if (tokio->n_read - n_before > TOKIO_READ_BYTES) {
-            uint64_t later = tokio_now() + patience;
+            uint64_t later = wi_nanos(CLOCK_MONOTONIC) + patience;
             n_before = tokio->n_read;
             deadline = later < begin + TOKIO_MOST_PATIENCE ? later : deadline;
         }
@@ -473,7 +467,6 @@ enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct w
                              struct wc_tokio **ret_tokio, struct wc_error *ret_error)
 {
     struct wc_tokio *tokio = tokio_create(taken_fd, authority);
-    struct timespec now;
     struct weir_error error = {{0}};
     if (!tokio) {
         return wc_error_set(ret_error, WC_NO_TARGET, "no thread for the connection");
@@ -489,10 +482,8 @@ enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct w
                             "a server with Tokio's service that does not say anything: it is "
                             "stopped, or busy with its first message; try again");
     }
-    clock_gettime(CLOCK_REALTIME, &now);
     struct wc_feed feed = {tokio, tokio_take, tokio_want, tokio_quiet_seconds, tokio_close};
-    if (wc_tokio_view_open(&feed, lints, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, ret_view,
-                           &error) != WEIR_OK) {
+    if (wc_tokio_view_open(&feed, lints, wi_wall_now(), ret_view, &error) != WEIR_OK) {
         return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
     }
     *ret_tokio = tokio;

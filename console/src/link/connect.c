@@ -3,6 +3,7 @@
 #include "link/connect.h"
 
 #include "base/memory.h"
+#include "segment/nanos.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,18 +19,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CONNECT_RETRY_MILLIS 20
-#define CONNECT_NANOS        UINT64_C(1000000000)
-
-static uint64_t connect_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * CONNECT_NANOS + (uint64_t)now.tv_nsec;
-}
 
 static enum wc_status connect_failed(const char *path, int error, struct wc_error *ret_error)
 {
@@ -61,7 +53,7 @@ enum wc_status wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd
     while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         int error = errno;
         /* EAGAIN: the server's backlog is full. */
-        if ((error != EAGAIN && error != EINTR) || connect_now() >= deadline_nanos) {
+        if ((error != EAGAIN && error != EINTR) || wi_nanos(CLOCK_MONOTONIC) >= deadline_nanos) {
             close(fd);
             return connect_failed(path, error, ret_error);
         }
@@ -152,7 +144,7 @@ static struct connect_resolve *resolve_start(const char *host, const char *port,
 
 static int connect_millis(uint64_t deadline_nanos)
 {
-    uint64_t now = connect_now();
+    uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     return now < deadline_nanos ? (int)((deadline_nanos - now) / 1000000) + 1 : 0;
 }
 

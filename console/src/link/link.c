@@ -7,6 +7,7 @@
 #include "link/state.h"
 
 #include "base/memory.h"
+#include "segment/nanos.h"
 #include "wire/exporter.h"
 
 #include <errno.h>
@@ -15,20 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LINK_QUEUE            16u /* messages that wait before reading stops */
-#define LINK_READ_ROUNDS      16u
-#define LINK_TABLES_MAX       64u /* of an Update: one for each query, or for each kind */
-#define LINK_NANOS_PER_SECOND UINT64_C(1000000000)
-
-uint64_t wc_link_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * LINK_NANOS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
+#define LINK_QUEUE       16u /* messages that wait before reading stops */
+#define LINK_READ_ROUNDS 16u
+#define LINK_TABLES_MAX  64u /* of an Update: one for each query, or for each kind */
 
 /* ---- what the server says ---------------------------------------------------------------- */
 
@@ -241,7 +233,7 @@ static void link_read(struct wc_link *link)
             link_lose(link, n < 0 ? strerror(errno) : "end of file");
             return;
         }
-        link->heard_nanos = wc_link_now();
+        link->heard_nanos = wi_nanos(CLOCK_MONOTONIC);
         if (wc_client_feed(link->client, link->input, (size_t)n, &link->error) != WC_OK) {
             return;
         }
@@ -256,7 +248,7 @@ static void link_read(struct wc_link *link)
 enum wc_status wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 {
     if (link->replay) {
-        wc_replay_step(link->replay, wc_link_now());
+        wc_replay_step(link->replay, wi_nanos(CLOCK_MONOTONIC));
         return WC_OK;
     }
     if (link->error.code == WC_OK && link->tokio) {

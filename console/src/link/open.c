@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "link/connect.h"
+#include "segment/nanos.h"
 #include "wire/token.h"
 
 #include <poll.h>
@@ -30,7 +31,7 @@ static enum wc_status link_describe(struct wc_link *link, uint64_t deadline,
         if (code != WC_OK || (link->description && link->describe_call == 0)) {
             break;
         }
-        uint64_t now = wc_link_now();
+        uint64_t now = wi_nanos(CLOCK_MONOTONIC);
         if (now >= deadline) {
             char place[WI_PATH_MAX + 16];
             wc_target_place(&link->target, place, sizeof(place));
@@ -167,7 +168,7 @@ static enum wc_status link_try(const struct wc_target *target, enum link_way way
     case LINK_BY_TOKIO:
         code = link_connect_tokio(link, deadline, ret_error);
         /* The first message may have taken longer, and is still to be read by our own exporter. */
-        deadline = wc_link_now() + LINK_OWN_NANOS;
+        deadline = wi_nanos(CLOCK_MONOTONIC) + LINK_OWN_NANOS;
         break;
     }
     if (code == WC_OK) {
@@ -235,7 +236,7 @@ enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t pati
 {
     bool has_path = target->path[0] != '\0';
     bool has_fallen_back = false, is_other = false;
-    uint64_t deadline = wc_link_now() + patience_nanos;
+    uint64_t deadline = wi_nanos(CLOCK_MONOTONIC) + patience_nanos;
     enum wc_status code = WC_NO_TARGET;
     if (target->is_recording) {
         return link_open_recording(target, ret_link, ret_error);

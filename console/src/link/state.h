@@ -42,9 +42,6 @@ struct wc_link {
 /* A link to nothing yet. Owns: wc_link_close. */
 struct wc_link *wc_link_create(const struct wc_target *target);
 
-/* CLOCK_MONOTONIC in nanoseconds. */
-uint64_t wc_link_now(void);
-
 /* The state that a server tells by its name. */
 enum wi_state wc_link_state_of(const char *name);
 

@@ -9,6 +9,7 @@
 #include "record/replay_server.h"
 #include "record/replay_history.h"
 #include "record/reader.h"
+#include "segment/nanos.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REPLAY_NANOS      UINT64_C(1000000000)
 #define REPLAY_AT_ONCE    64                 /* looks taken between two steps */
 #define REPLAY_BEAT_NANOS UINT64_C(50000000) /* fast playing comes in bundles of so much time */
 #define REPLAY_FAR_NANOS  UINT64_C(3600000000000)
@@ -53,13 +53,6 @@ struct wc_replay {
     int timer;
 };
 
-static uint64_t replay_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * REPLAY_NANOS + (uint64_t)now.tv_nsec;
-}
-
 /* ---- time --------------------------------------------------------------------------------- */
 
 static uint64_t replay_position(const struct wc_replay *replay)
@@ -75,7 +68,7 @@ static uint64_t replay_position(const struct wc_replay *replay)
 /* From here on time runs anew: after a change of speed, a pause, a jump. */
 static void replay_rebase(struct wc_replay *replay)
 {
-    replay->now_nanos = replay_clock();
+    replay->now_nanos = wi_nanos(CLOCK_MONOTONIC);
     replay->base_position = replay_position(replay);
     replay->base_nanos = replay->now_nanos;
 }
@@ -106,8 +99,8 @@ static uint64_t replay_patience(struct wc_replay *replay)
 static void replay_arm(struct wc_replay *replay)
 {
     uint64_t nanos = replay_patience(replay);
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(nanos / REPLAY_NANOS),
-                                           .tv_nsec = (long)(nanos % REPLAY_NANOS)}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(nanos / WI_SECOND), .tv_nsec = (long)(nanos % WI_SECOND)}};
     timerfd_settime(replay->timer, 0, &when, NULL);
 }
 

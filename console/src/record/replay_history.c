@@ -7,8 +7,7 @@
 
 #include "base/memory.h"
 #include "model/history.h"
-
-#define REPLAY_NANOS UINT64_C(1000000000)
+#include "segment/nanos.h"
 
 /* Rows are kept by kind and metric. */
 static int replay_key(const struct wc_replay_history_metric *metric)
@@ -40,7 +39,7 @@ static void replay_look(struct wc_histories *histories, const struct wc_frame *f
         bool is_wanted = !metric->id || metric->id == table->rows[i]->id;
         if (is_wanted && replay_number(table->rows[i], place, &number)) {
             wc_histories_add(histories, key, table->rows[i]->id,
-                             frame->read_nanos / (int64_t)REPLAY_NANOS, span, number);
+                             frame->read_nanos / (int64_t)WI_SECOND, span, number);
         }
     }
 }
@@ -57,12 +56,12 @@ static void replay_before(struct wc_histories *histories, struct wc_reader *read
         }
         /* Of a process that had ended it is what came before the first look. */
         int64_t second =
-            series->last_read_nanos ? series->last_read_nanos / (int64_t)REPLAY_NANOS : first;
+            series->last_read_nanos ? series->last_read_nanos / (int64_t)WI_SECOND : first;
         for (size_t k = 0; k < n_metrics; k++) {
             bool is_wanted = (int)series->kind == metrics[k].kind &&
                              series->metric == metrics[k].metric &&
                              (!metrics[k].id || metrics[k].id == series->id) &&
-                             series->step_nanos == (int64_t)REPLAY_NANOS && second <= now &&
+                             series->step_nanos == (int64_t)WI_SECOND && second <= now &&
                              now - second < WC_HISTORY_SECONDS;
             int key = replay_key(&metrics[k]);
             if (is_wanted) {
@@ -79,7 +78,7 @@ static Weir__V1__Series *replay_series(const struct wc_history *history, const W
                                        const struct wc_frame *frame)
 {
     double values[WC_HISTORY_SECONDS];
-    int64_t now = frame->read_nanos / (int64_t)REPLAY_NANOS;
+    int64_t now = frame->read_nanos / (int64_t)WI_SECOND;
     size_t first = 0;
     wc_history_columns(history, now, 1, WC_HISTORY_SECONDS, values);
     while (first < WC_HISTORY_SECONDS && isnan(values[first])) {
@@ -96,7 +95,7 @@ static Weir__V1__Series *replay_series(const struct wc_history *history, const W
     series->metric = metric->metric;
     series->last_unix_nanos = frame->unix_nanos;
     series->last_read_nanos = frame->read_nanos;
-    series->step_nanos = (int64_t)REPLAY_NANOS;
+    series->step_nanos = (int64_t)WI_SECOND;
     series->n_values = WC_HISTORY_SECONDS - first;
     series->values = wc_alloc(series->n_values * sizeof(*series->values));
     for (size_t i = 0; i < series->n_values; i++) {
@@ -119,7 +118,7 @@ void wc_replay_history_read(struct wc_reader *reader, struct wc_frame *frame, ui
                             struct wc_replay_history *replay)
 {
     struct wc_histories histories;
-    uint64_t span = WC_HISTORY_SECONDS * REPLAY_NANOS;
+    uint64_t span = WC_HISTORY_SECONDS * WI_SECOND;
     uint64_t from = at > span ? at - span : 0, reached;
     int64_t interval = ((int64_t)wc_reader_opening(reader)->interval_millis + 999) / 1000;
     interval = interval > 0 && interval <= 60 ? interval : 1;
@@ -127,13 +126,13 @@ void wc_replay_history_read(struct wc_reader *reader, struct wc_frame *frame, ui
         return;
     }
     wc_histories_init(&histories);
-    int64_t first = frame->read_nanos / (int64_t)REPLAY_NANOS;
+    int64_t first = frame->read_nanos / (int64_t)WI_SECOND;
     do {
         for (size_t i = 0; i < n_metrics; i++) {
             replay_look(&histories, frame, &metrics[i], interval);
         }
     } while (wc_reader_peek(reader) <= at && wc_reader_next(reader, frame, &reached));
-    int64_t now = frame->read_nanos / (int64_t)REPLAY_NANOS;
+    int64_t now = frame->read_nanos / (int64_t)WI_SECOND;
     replay_before(&histories, reader, metrics, n_metrics, now, first);
     for (size_t i = 0; i < n_metrics; i++) {
         const struct wc_frame_table *table = &frame->tables[metrics[i].kind];

@@ -16,13 +16,13 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "input/escape.h"
 #include "input/key.h"
+#include "segment/nanos.h"
 #include "term/curses.h"
 #include "term/resemble.h"
 
@@ -425,28 +425,21 @@ static uint32_t term_function_key(wint_t key)
     return WC_KEY_NONE;
 }
 
-static uint64_t term_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* ESC has been read: a key of its own, or the start of a sequence that ncurses does not know. Returns
  * whether it is the key. */
 static bool term_take_escape(void)
 {
     wint_t next;
     int type = curses->wget_wch(*curses->screen, &next);
-    if (type == OK && wc_escape_take(&term.escape, next, true, term_now())) {
+    if (type == OK && wc_escape_take(&term.escape, next, true, wi_nanos(CLOCK_MONOTONIC))) {
         return false;
     }
     if (type != ERR) {
         (void)(type == OK ? curses->unget_wch((wchar_t)next) : curses->ungetch((int)next));
-    } else if (wc_escape_take(&term.escape, WC_KEY_ESCAPE, false, term_now())) {
+    } else if (wc_escape_take(&term.escape, WC_KEY_ESCAPE, false, wi_nanos(CLOCK_MONOTONIC))) {
         return false;
     } else {
-        wc_escape_alone(&term.escape, term_now());
+        wc_escape_alone(&term.escape, wi_nanos(CLOCK_MONOTONIC));
     }
     return true;
 }
@@ -467,7 +460,7 @@ enum wc_term_event wc_term_take(uint32_t *ret_key)
         bool is_key = type == KEY_CODE_YES ? term_function_key(key) != WC_KEY_NONE
                       : key == WC_KEY_ESCAPE
                           ? term_take_escape()
-                          : !wc_escape_take(&term.escape, key, false, term_now());
+                          : !wc_escape_take(&term.escape, key, false, wi_nanos(CLOCK_MONOTONIC));
         if (is_key) {
             *ret_key = type == KEY_CODE_YES ? term_function_key(key)
                        : key == '\r'        ? WC_KEY_ENTER
