@@ -50,13 +50,13 @@ static void run_with(uint64_t n)
     pass(&views[1], n);
 }
 
-static void open_view(struct wi_process_views *views)
+static void open_view(struct wi_process_views *ret_views)
 {
     struct weir_error error;
     struct wi_process_view *view;
-    wi_process_views_init(views, false);
+    wi_process_views_init(ret_views, false);
     if (wi_process_view_open_self(&view, &error) != WEIR_OK ||
-        wi_process_views_add(views, view) != WEIR_OK) {
+        wi_process_views_add(ret_views, view) != WEIR_OK) {
         die(&error);
     }
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process view with rows that a test sets: stands in for snapshot/process_view.c, so that encoders, sessions
- * and HTTP are tested without a segment. Link it before the exporter's library; it defines every
- * function of snapshot/process_view.h. Lack of memory ends the test program.
+ * A process view with rows that a test sets: a provider (snapshot/provider.h) without a segment, so that encoders,
+ * sessions and HTTP are tested without one. Lack of memory ends the test program.
  */
 #ifndef FAKE_VIEW_H
 #define FAKE_VIEW_H
@@ -13,9 +12,11 @@
  * of WI_PROCESS and one of WI_AGENT, all values absent. Owns: wi_process_view_close. */
 struct wi_process_view *fake_view_create(const char *name);
 
-/* Adds a row at the end of its kind, all values absent. The row stays where it is until it is
- * removed. Owns: the process view's; the name is copied. */
+/* Adds a row at the end of its kind, all values absent, to be changed in place; the process view shows copies. It
+ * stays where it is until it is removed. Owns: the process view's; the name is copied. */
 struct wi_row *fake_view_add(struct wi_process_view *view, enum wi_kind kind, const char *name);
+/* The i-th row of a kind, to be changed in place. */
+struct wi_row *fake_view_row(struct wi_process_view *view, enum wi_kind kind, size_t i);
 void fake_view_remove(struct wi_process_view *view, struct wi_row *row);
 /* Another id than the next one in turn; its lower half is the row's slot, so no two may share it. */
 void fake_view_set_id(struct wi_process_view *view, struct wi_row *row, uint64_t id);
@@ -42,6 +43,9 @@ void fake_view_set_absent(struct wi_row *row, int metric);
 void fake_view_set_histogram(struct wi_process_view *view, struct wi_row *row, int metric,
                              const struct weir_histogram *histogram);
 
+/* What wi_process_view_task gives for a single task's row, without its id and name; all 0 at first. */
+void fake_view_set_task(struct wi_row *row, const struct wi_task_sample *task);
+
 /* To be changed in place. */
 struct wi_facts *fake_view_facts(struct wi_process_view *view);
 
@@ -65,9 +69,5 @@ void fake_view_on_refresh(struct wi_process_view *view,
 
 /* What wi_process_view_history gives; NULL: none. Stays the caller's. */
 void fake_view_set_history(struct wi_process_view *view, const struct wi_history *history);
-
-/* The process view that the next wi_process_view_open_self or wi_process_view_open_file gives away; without one they
- * fail with WEIR_E_STATE and WEIR_E_NOT_FOUND. */
-void fake_view_catalog(struct wi_process_view *taken_view);
 
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "fake_view.h"
+#include "offered_view.h"
 #include "link/link.h"
 #include "segment/nanos.h"
 
@@ -32,7 +33,7 @@ static struct wc_link *open_link(unsigned n_channels)
         snprintf(name, sizeof(name), "channel%u", i);
         fake_view_add_channel(view, name, 10 + i, 10, UINT64_MAX);
     }
-    fake_view_catalog(view);
+    offer_view(view);
     if (wc_link_open(&target, &link, &error) != WC_OK) {
         fail_msg("%s", error.text);
     }
@@ -207,7 +208,7 @@ static void dead_process_is_told_as_dead(void **state)
     struct wc_link *link = NULL;
     struct wi_process_view *view = fake_view_create("game");
     fake_view_set_state(view, WI_STATE_DEAD);
-    fake_view_catalog(view);
+    offer_view(view);
 
     assert_int_equal(wc_link_open(&target, &link, NULL), WC_OK);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "fake_view.h"
+#include "offered_view.h"
 #include "record/writer.h"
 #include "link/link.h"
 #include "segment/nanos.h"
@@ -55,7 +56,7 @@ static struct wc_link *open_live(void)
         fake_view_set_text(view, row, WI_SENDER_CHANNEL, i % 2 ? "channel3" : "channel4");
         fake_view_set_u64(row, WI_SENDER_IN_FLIGHT, i);
     }
-    fake_view_catalog(view);
+    offer_view(view);
     if (wc_link_open(&target, &link, &error) != WC_OK) {
         fail_msg("%s", error.text);
     }

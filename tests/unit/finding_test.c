@@ -360,7 +360,7 @@ static void what_stands_at_the_first_look_is_said_at_once(void **state)
 static void a_backlog_of_seconds_is_said_at_the_first_look_and_a_short_one_is_not(void **state)
 {
     (void)state;
-    struct wi_row *process = (struct wi_row *)(uintptr_t)wi_process_view_row(view, WI_PROCESS, 0);
+    struct wi_row *process = fake_view_row(view, WI_PROCESS, 0);
     fake_view_set_f64(process, WI_PROCESS_UPTIME, 100);
     struct wi_row *busy = fake_view_add_channel(view, "busy", 0, 0, WEIR_UNBOUNDED);
     struct wi_row *deep = fake_view_add_channel(view, "deep", 0, 0, WEIR_UNBOUNDED);
@@ -520,7 +520,7 @@ static void exhausted_permits_with_refusals(void **state)
 static void what_the_agent_lost_is_said(void **state)
 {
     (void)state;
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    struct wi_row *agent = fake_view_row(view, WI_AGENT, 0);
     fake_view_set_u64(agent, WI_AGENT_HANDLES_REFUSED, 12);
     fake_view_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
     fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 16 << 20);
@@ -546,7 +546,7 @@ static void what_the_agent_lost_is_said(void **state)
 static void threads_without_cells_are_a_finding(void **state)
 {
     (void)state;
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    struct wi_row *agent = fake_view_row(view, WI_AGENT, 0);
     fake_view_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
     fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 2 << 20);
     look();
@@ -572,7 +572,7 @@ static void threads_without_cells_are_a_finding(void **state)
 static void senders_without_room_are_a_remark(void **state)
 {
     (void)state;
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    struct wi_row *agent = fake_view_row(view, WI_AGENT, 0);
     fake_view_set_u64(agent, WI_AGENT_SENDERS_REFUSED, 5);
     look();
     assert_int_equal(n_warnings(), 1);
@@ -623,7 +623,7 @@ static void a_finding_says_which_row_it_is_about(void **state)
     struct wi_row *full = fake_view_add_channel(view, "queue", 0, 0, 10);
     struct wi_row *gone = fake_view_add_semaphore(view, "queue", 4, 0);
     struct wi_row *leak = fake_view_add_channel(view, "leak", 0, 0, WEIR_UNBOUNDED);
-    struct wi_row *agent = (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_AGENT, 0);
+    struct wi_row *agent = fake_view_row(view, WI_AGENT, 0);
     for (unsigned i = 1; i <= 12; i++) {
         set_depth(full, 10, i);
         set_depth(leak, 6000 * i, 6000 * i);

@@ -48,8 +48,7 @@ static double noise(void)
 
 static void look(double memory)
 {
-    struct wi_row *process =
-        (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
+    struct wi_row *process = fake_view_row(view, WI_PROCESS, 0);
     now += SECOND;
     fake_view_set_monotonic_nanos(view, now);
     fake_view_set_u64(process, WI_PROCESS_ANON, (uint64_t)memory / 4096 * 4096);

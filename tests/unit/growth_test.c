@@ -60,7 +60,7 @@ static void look(void)
 
 static struct wi_row *process(void)
 {
-    return (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
+    return fake_view_row(view, WI_PROCESS, 0);
 }
 
 static void set_memory(double bytes)

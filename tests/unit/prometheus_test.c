@@ -412,8 +412,7 @@ static void tally_is_bounded(void **state)
 static void process_families_can_be_left_out(void **state)
 {
     (void)state;
-    struct wi_row *process =
-        (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
+    struct wi_row *process = fake_view_row(view, WI_PROCESS, 0);
     fake_view_set_u64(process, WI_PROCESS_RSS, 123456);
     fake_view_set_u64(process, WI_PROCESS_ANON, 1234);
     fake_view_set_f64(process, WI_PROCESS_CPU, 1.25);
@@ -432,8 +431,7 @@ static void process_families_can_be_left_out(void **state)
 static void impossible_counters_are_left_out(void **state)
 {
     (void)state;
-    struct wi_row *process =
-        (struct wi_row *)(void *)(size_t)wi_process_view_row(view, WI_PROCESS, 0);
+    struct wi_row *process = fake_view_row(view, WI_PROCESS, 0);
     fake_view_set_f64(process, WI_PROCESS_CPU, NAN);
     struct wi_row *row = fake_view_add(view, WI_COUNTER, "backwards");
     fake_view_set_i64(row, WI_COUNTER_VALUE, -1);

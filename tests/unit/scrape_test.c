@@ -138,10 +138,8 @@ static void the_exporters_own_numbers_have_no_process(void **state)
     views.self->scrapes = 7;
     views.self->clients = 2;
     views.n_left_out = 1;
-    fake_view_set_u64((struct wi_row *)(uintptr_t)wi_process_view_row(game, WI_AGENT, 0),
-                      WI_AGENT_HANDLES, 3);
-    fake_view_set_u64((struct wi_row *)(uintptr_t)wi_process_view_row(game, WI_AGENT, 0),
-                      WI_AGENT_SCRAPES, 99);
+    fake_view_set_u64(fake_view_row(game, WI_AGENT, 0), WI_AGENT_HANDLES, 3);
+    fake_view_set_u64(fake_view_row(game, WI_AGENT, 0), WI_AGENT_SCRAPES, 99);
     const char *text = scrape(WI_FORMAT_TEXT);
     assert_has(text, "\nweir_agent_scrapes_total 7\n");
     assert_has(text, "\nweir_agent_clients 2\n");

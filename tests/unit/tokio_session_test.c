@@ -28,11 +28,12 @@ static struct wi_row *add_task(struct wi_process_view *view, const char *name, u
 {
     struct wi_row *row = fake_view_add(view, WI_TASK_INSTANCE, name);
     fake_view_set_id(view, row, id);
-    fake_view_set_text(view, row, WI_TASK_INSTANCE_STATE, "idle");
-    fake_view_set_text(view, row, WI_TASK_INSTANCE_KIND, "connection");
-    fake_view_set_u64(row, WI_TASK_INSTANCE_POLLS, 2);
-    fake_view_set_f64(row, WI_TASK_INSTANCE_AGE, 4);
-    fake_view_set_f64(row, WI_TASK_INSTANCE_IN_STATE, 1);
+    const struct wi_task_sample task = {.kind = "connection",
+                                        .state = WI_TASK_SAMPLE_IDLE,
+                                        .polls = 2,
+                                        .age = 4000000000,
+                                        .in_state = 1000000000};
+    fake_view_set_task(row, &task);
     return row;
 }
 
@@ -318,8 +319,7 @@ static void details_have_both_histograms(void **state)
     struct weir_histogram polls = {.sum = 40000, .max = UINT64_C(200000000000)};
     polls.bucket[weir_histogram_bucket(4000)] = 10;
     polls.bucket[WEIR_HISTOGRAM_BUCKETS - 1] = 2;
-    struct wi_row *row =
-        (struct wi_row *)(uintptr_t)wi_process_view_row(peer->view, WI_TASK_INSTANCE, 0);
+    struct wi_row *row = fake_view_row(peer->view, WI_TASK_INSTANCE, 0);
     fake_view_set_histogram(peer->view, row, WI_TASK_INSTANCE_POLL, &polls);
     struct answer *answer = details_of(peer, TASK_ID);
     size_t n = 0;

@@ -13,47 +13,21 @@
 
 #define WRITER_CHOICE_NANOS UINT64_C(60000000000)
 
-void wi_history_writer_open(struct wi_process_view *view)
+void wi_history_writer_open(struct segment_view *view, const struct wi_facts *facts)
 {
-    wi_recorder_init(&view->writer.recorder, view->facts.path, view->facts.name, &view->facts.own);
+    wi_recorder_init(&view->writer.recorder, facts->path, facts->name, &facts->own);
     view->writer.recorder.is_own = wi_source_is_self(view->source);
 }
 
-void wi_history_writer_close(struct wi_process_view *view)
+void wi_history_writer_close(struct segment_view *view)
 {
     wi_recorder_finish(&view->writer.recorder);
     free(view->writer.marks);
 }
 
-void wi_process_view_record(struct wi_process_view *view)
-{
-    view->writer.recorder.may_write = true;
-}
-
-void wi_process_view_abandon(struct wi_process_view *view)
-{
-    wi_recorder_abandon(&view->writer.recorder);
-}
-
-const struct wi_history *wi_process_view_history(const struct wi_process_view *view)
-{
-    const struct wi_recorder *recorder = &view->writer.recorder;
-    return recorder->state == WI_RECORDER_NONE ? NULL : &recorder->history;
-}
-
-uint64_t wi_history_writer_as_of(const struct wi_process_view *view)
-{
-    return view->writer.as_of_nanos ? view->writer.as_of_nanos : view->now_nanos;
-}
-
-int64_t wi_history_writer_as_of_unix(const struct wi_process_view *view)
-{
-    return view->writer.as_of_nanos ? view->writer.as_of_unix_nanos : view->unix_nanos;
-}
-
 /* ---- tracks -------------------------------------------------------------------------------- */
 
-void wi_history_writer_words(const struct wi_process_view *view, size_t id,
+void wi_history_writer_words(const struct segment_view *view, size_t id,
                              uint64_t ret_words[WI_HISTORY_WORDS])
 {
     const struct wi_raw *raw = &view->collection.raws[id];
@@ -82,7 +56,7 @@ void wi_history_writer_words(const struct wi_process_view *view, size_t id,
         ret_words[0] = raw->in_other;
         break;
     case WI_LOOP:
-        wi_process_view_loop_times(view, id, spent);
+        wi_view_loop_times(view, id, spent);
         ret_words[1] = spent[1];
         ret_words[2] = spent[0];
         break;
@@ -108,7 +82,7 @@ static uint64_t writer_count(const struct wi_raw *raw)
     }
 }
 
-static void writer_drop(struct wi_process_view *view, size_t i)
+static void writer_drop(struct segment_view *view, size_t i)
 {
     struct wi_history_track *track = &view->writer.recorder.history.head.tracks[i];
     if (track->slot < view->n_slots && view->slots[track->slot].track == i + 1) {
@@ -120,7 +94,7 @@ static void writer_drop(struct wi_process_view *view, size_t i)
 
 /* Keeps the tracks of handles that are open still; those that a writer before has left are found by
  * their generations. */
-static void writer_bind(struct wi_process_view *view)
+static void writer_bind(struct segment_view *view)
 {
     struct wi_history_track *tracks = view->writer.recorder.history.head.tracks;
     for (size_t id = 0; !view->writer.was_writing && id < view->n_slots; id++) {
@@ -143,14 +117,14 @@ static void writer_bind(struct wi_process_view *view)
     }
 }
 
-static void writer_follow(struct wi_process_view *view, uint32_t id)
+static void writer_follow(struct segment_view *view, uint32_t id)
 {
     struct wi_recorder *recorder = &view->writer.recorder;
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         struct wi_history_track *track = &recorder->history.head.tracks[i];
         if (!track->generation) {
             memset(track, 0, sizeof(*track));
-            track->since_nanos = view->now_nanos;
+            track->since_nanos = view->base->now.nanos;
             track->slot = id;
             track->generation = view->generations[id];
             track->kind = view->collection.raws[id].kind;
@@ -163,7 +137,7 @@ static void writer_follow(struct wi_process_view *view, uint32_t id)
 }
 
 /* Uses of a handle since the last choice, and a new mark. */
-static uint64_t writer_traffic(struct wi_process_view *view, uint32_t id)
+static uint64_t writer_traffic(struct segment_view *view, uint32_t id)
 {
     const struct wi_raw *raw = &view->collection.raws[id];
     struct view_mark *mark = &view->writer.marks[id];
@@ -201,12 +175,12 @@ static bool writer_make_marks(struct history_writer *writer, size_t n)
 }
 
 /* Without memory the tracks stay as they are. */
-static void writer_choose(struct wi_process_view *view)
+static void writer_choose(struct segment_view *view)
 {
     struct history_writer *writer = &view->writer;
     struct wi_track_choice *choice = calloc(1, sizeof(*choice));
     uint32_t slots[WI_HISTORY_TRACKS];
-    writer->chosen_nanos = view->now_nanos;
+    writer->chosen_nanos = view->base->now.nanos;
     if (!choice || !writer_make_marks(writer, view->n_slots)) {
         free(choice);
         return;
@@ -233,7 +207,7 @@ static void writer_choose(struct wi_process_view *view)
     }
 }
 
-static void writer_update_tracks(struct wi_process_view *view)
+static void writer_update_tracks(struct segment_view *view)
 {
     struct wi_history_head *head = &view->writer.recorder.history.head;
     size_t n_handles = 0;
@@ -243,7 +217,7 @@ static void writer_update_tracks(struct wi_process_view *view)
     }
     if (n_handles > WI_HISTORY_TRACKS) {
         if (!view->writer.chosen_nanos ||
-            view->now_nanos - view->writer.chosen_nanos >= WRITER_CHOICE_NANOS) {
+            view->base->now.nanos - view->writer.chosen_nanos >= WRITER_CHOICE_NANOS) {
             writer_choose(view);
         }
     } else {
@@ -271,7 +245,7 @@ static void writer_put_fact(struct wi_history_row *row, enum wi_history_fact fac
     row->has |= UINT64_C(1) << fact;
 }
 
-static void writer_put_facts(const struct wi_process_view *view, struct wi_history_row *row)
+static void writer_put_facts(const struct segment_view *view, struct wi_history_row *row)
 {
     const struct wi_process *process = &view->process;
     writer_put_fact(row, WI_HISTORY_REJECTS, view->rejects);
@@ -294,11 +268,12 @@ static void writer_put_facts(const struct wi_process_view *view, struct wi_histo
     }
 }
 
-static void writer_record(struct wi_process_view *view)
+static void writer_record(struct segment_view *view)
 {
     struct wi_recorder *recorder = &view->writer.recorder;
     struct wi_history_head *head = &recorder->history.head;
-    struct wi_history_row row = {.unix_nanos = view->unix_nanos, .nanos = view->now_nanos};
+    struct wi_history_row row = {.unix_nanos = view->base->now.unix_nanos,
+                                 .nanos = view->base->now.nanos};
     writer_update_tracks(view);
     writer_put_facts(view, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
@@ -307,24 +282,24 @@ static void writer_record(struct wi_process_view *view)
         }
     }
     if (!head->first_nanos) {
-        head->first_nanos = view->now_nanos;
+        head->first_nanos = view->base->now.nanos;
         recorder->is_head_due = true;
     }
     wi_recorder_write(recorder, &row);
 }
 
-static bool writer_is_alive(const struct wi_process_view *view)
+static bool writer_is_alive(const struct segment_view *view)
 {
-    enum wi_state state = wi_process_view_state(view);
+    enum wi_state state = wi_source_state(view->source);
     return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN;
 }
 
-void wi_history_writer_begin_tick(struct wi_process_view *view)
+void wi_history_writer_begin_tick(struct segment_view *view)
 {
     wi_recorder_step(&view->writer.recorder, writer_is_alive(view));
 }
 
-void wi_history_writer_end_tick(struct wi_process_view *view)
+void wi_history_writer_end_tick(struct segment_view *view)
 {
     bool is_writing = view->writer.recorder.state == WI_RECORDER_WRITING && writer_is_alive(view);
     if (!view->writer.has_warm_start) {

@@ -9,7 +9,8 @@
 #include "snapshot/collect.h"
 #include "snapshot/recorder.h"
 
-struct wi_process_view;
+struct segment_view;
+struct wi_facts;
 
 /* How often a handle had been used when the tracks were chosen last. */
 struct view_mark {
@@ -30,27 +31,23 @@ struct history_writer {
     int64_t as_of_unix_nanos;
 };
 
-void wi_history_writer_open(struct wi_process_view *view);
-void wi_history_writer_close(struct wi_process_view *view);
+void wi_history_writer_open(struct segment_view *view, const struct wi_facts *facts);
+void wi_history_writer_close(struct segment_view *view);
 
 /* At the beginning of a tick: the file; and of a process that cannot be looked at: its facts. */
-void wi_history_writer_begin_tick(struct wi_process_view *view);
+void wi_history_writer_begin_tick(struct segment_view *view);
 
 /* At the end of it: what the first look takes from the history, then the row of this second. */
-void wi_history_writer_end_tick(struct wi_process_view *view);
+void wi_history_writer_end_tick(struct segment_view *view);
 
 /* A handle's words in a row, as wi_history_row has them. */
-void wi_history_writer_words(const struct wi_process_view *view, size_t id,
+void wi_history_writer_words(const struct segment_view *view, size_t id,
                              uint64_t ret_words[WI_HISTORY_WORDS]);
 
 /* The first look at a process: rates, growth and ages as if this process view had been there. */
-void wi_warm_start(struct wi_process_view *view);
+void wi_warm_start(struct segment_view *view);
 
 /* The facts of a process that has ended, or is out of sight, from the rows. */
-void wi_history_writer_facts(struct wi_process_view *view);
-
-/* Now, or when the process was seen last. */
-uint64_t wi_history_writer_as_of(const struct wi_process_view *view);
-int64_t wi_history_writer_as_of_unix(const struct wi_process_view *view);
+void wi_history_writer_facts(struct segment_view *view);
 
 #endif

@@ -1,376 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process view: collected counts become rows. Counts are read at every refresh; what needs time (rates,
- * ages, growth) moves on a tick about once a second. A row is built when somebody asks for
- * it, so that reading 100,000 handles costs no more than their counts.
+ * The door of every process view: each question goes to the provider's table of operations. Here is what is the
+ * same for all: the clocks, the tick once a second, and the warnings of the findings.
  */
-#include "snapshot/state.h"
+#include "snapshot/process_view.h"
 
 #include "segment/file.h"
-#include "segment/text.h"
 #include "segment/wall.h"
+#include "snapshot/provider.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
+
+#define VIEW_TICK_NANOS UINT64_C(900000000)
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
-static enum weir_status view_create(struct wi_source *taken_source,
-                                    struct wi_process_view **ret_view, struct weir_error *ret_error)
+enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
+                                               const struct wi_catalog *catalog,
+                                               const struct wi_provider_ops *ops,
+                                               void *taken_context,
+                                               struct wi_process_view **ret_view,
+                                               struct weir_error *ret_error)
 {
     struct wi_process_view *view = calloc(1, sizeof(*view));
     if (!view) {
-        wi_source_close(taken_source);
+        ops->close(taken_context);
         wi_error_set(ret_error, "out of memory");
         return WEIR_E_MEMORY;
     }
-    view->source = taken_source;
+    view->facts = *facts;
+    view->catalog = catalog;
+    view->ops = ops;
+    view->context = taken_context;
     wi_process_view_show(view, NULL);
-    struct wi_image before;
-    struct wi_image image;
-    enum weir_status status = wi_source_read(taken_source, &before, &image, ret_error);
-    if (status != WEIR_OK) {
-        wi_process_view_close(view);
-        return status;
-    }
-    const struct wi_header *header = (const struct wi_header *)(const void *)image.bytes;
-    char text[WI_PROGRAM_MAX];
-    memcpy(text, header->name, sizeof(header->name));
-    text[WEIR_NAME_MAX] = '\0';
-    wi_text_clean(text, view->facts.name, sizeof(view->facts.name));
-    memcpy(text, header->program, sizeof(text));
-    text[sizeof(text) - 1] = '\0';
-    wi_text_clean(text, view->facts.program, sizeof(view->facts.program));
-    memcpy(text, header->version, sizeof(header->version));
-    text[sizeof(header->version) - 1] = '\0';
-    wi_text_clean(text, view->facts.version, sizeof(view->facts.version));
-    snprintf(view->facts.path, sizeof(view->facts.path), "%s", wi_source_path(taken_source));
-    struct wi_owner owner = wi_source_owner(taken_source);
-    view->facts.is_seen = owner.pid != 0;
-    view->facts.pid = owner.pid ? owner.pid : header->pid;
-    view->facts.own = (struct wi_stem){header->pid, header->start_ticks, header->id};
-    view->facts.started_unix_nanos = header->started_unix_nanos;
-    view->facts.opened_unix_nanos = header->opened_unix_nanos;
-    wi_history_writer_open(view);
     *ret_view = view;
     return WEIR_OK;
 }
 
-enum weir_status wi_process_view_open_self(struct wi_process_view **ret_view,
-                                           struct weir_error *ret_error)
-{
-    struct wi_source *source;
-    enum weir_status status = wi_source_open_self(&source, ret_error);
-    if (status == WEIR_OK) {
-        status = view_create(source, ret_view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        wi_heap_sample(&(*ret_view)->process.heap);
-    }
-    return status;
-}
-
-enum weir_status wi_process_view_open_file(const char *path, struct wi_process_view **ret_view,
-                                           struct weir_error *ret_error)
-{
-    struct wi_source *source;
-    enum weir_status status = wi_source_open_file(path, &source, ret_error);
-    return status == WEIR_OK ? view_create(source, ret_view, ret_error) : status;
-}
-
-static void view_slot_forget(struct wi_process_view *view, struct view_slot *slot)
-{
-    view->n_ages -= slot->age != NULL;
-    for (int which = 0; which < 2; which++) {
-        view->n_windows -= slot->window[which] != NULL;
-        free(slot->window[which]);
-    }
-    view->n_more -= slot->more != NULL;
-    free(slot->more);
-    free(slot->age);
-    free(slot->name);
-    memset(slot, 0, sizeof(*slot));
-}
-
 void wi_process_view_close(struct wi_process_view *view)
 {
-    if (!view) {
-        return;
+    if (view) {
+        view->ops->close(view->context);
+        free(view);
     }
-    if (view->provider) {
-        wi_provider_close(view);
-        return;
-    }
-    for (size_t i = 0; i < view->n_slots; i++) {
-        view_slot_forget(view, &view->slots[i]);
-    }
-    for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        free(view->order[kind]);
-    }
-    free(view->senders);
-    free(view->instances);
-    free(view->slots);
-    free(view->generations);
-    wi_history_writer_close(view);
-    wi_collection_finish(&view->collection);
-    wi_source_close(view->source);
-    free(view);
 }
 
 /* ---- refresh ------------------------------------------------------------------------------- */
 
-static enum weir_status view_make_room(struct wi_process_view *view, struct weir_error *ret_error)
+static void view_tick(struct wi_process_view *view)
 {
-    size_t n = view->collection.n;
-    if (n > view->n_slots) {
-        struct view_slot *slots = realloc(view->slots, n * sizeof(*slots));
-        if (!slots) {
-            goto failed;
-        }
-        memset(slots + view->n_slots, 0, (n - view->n_slots) * sizeof(*slots));
-        view->slots = slots;
-        uint32_t *generations = realloc(view->generations, n * sizeof(*generations));
-        if (!generations) {
-            goto failed;
-        }
-        memset(generations + view->n_slots, 0, (n - view->n_slots) * sizeof(*generations));
-        view->generations = generations;
-        view->n_slots = n;
+    uint64_t now = view->now.nanos;
+    view->tick_before = view->has_ticked ? view->tick_nanos : 0;
+    view->tick_nanos = now;
+    if (view->ops->tick) {
+        view->ops->tick(view->context,
+                        view->has_ticked ? (double)(now - view->tick_before) / 1e9 : 0);
     }
-    for (unsigned kind = 0; kind < WI_N_KINDS && n > view->room_order; kind++) {
-        if (!wi_kind_has_slots(kind)) {
-            continue;
-        }
-        uint32_t *order = realloc(view->order[kind], n * sizeof(*order));
-        if (!order) {
-            goto failed;
-        }
-        view->order[kind] = order;
-    }
-    view->room_order = n > view->room_order ? n : view->room_order;
-    return WEIR_OK;
-failed:
-    wi_error_set(ret_error, "no memory for %zu rows", n);
-    return WEIR_E_MEMORY;
-}
-
-/* A handle that was not there before: its texts are read once. */
-static enum weir_status view_slot_meet(struct wi_process_view *view, size_t id,
-                                       struct weir_error *ret_error)
-{
-    struct view_slot *slot = &view->slots[id];
-    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
-    char name[WEIR_NAME_MAX + 1];
-    char file[WEIR_NAME_MAX + 1];
-    enum weir_status status = wi_collect_string(
-        &view->collection.image, head ? __atomic_load_n(&head->name, __ATOMIC_RELAXED) : 0, name,
-        sizeof(name), ret_error);
-    if (status == WEIR_OK) {
-        status = wi_collect_string(&view->collection.image,
-                                   head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,
-                                   file, sizeof(file), ret_error);
-    }
-    if (status != WEIR_OK) {
-        return status;
-    }
-    size_t length = strlen(name) + 1;
-    size_t room = length + strlen(file) + sizeof(":4294967295");
-    slot->name = malloc(room);
-    if (!slot->name) {
-        wi_error_set(ret_error, "no memory for a name");
-        return WEIR_E_MEMORY;
-    }
-    memcpy(slot->name, name, length);
-    if (file[0] && head) {
-        snprintf(slot->name + length, room - length, "%s:%" PRIu32, file,
-                 __atomic_load_n(&head->source_line, __ATOMIC_RELAXED));
-        slot->source = slot->name + length;
-    }
-    return WEIR_OK;
-}
-
-/* Ids by kind. */
-static void view_order(struct wi_process_view *view)
-{
-    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-        view->n_order[kind] = wi_kind_has_slots(kind) ? 0 : view->n_order[kind];
-    }
-    for (size_t id = 0; id < view->collection.n; id++) {
-        if (view->generations[id]) {
-            uint8_t kind = view->collection.raws[id].kind;
-            view->order[kind][view->n_order[kind]++] = (uint32_t)id;
-        }
-    }
-}
-
-/* Meets new handles, forgets closed ones. */
-static enum weir_status view_sort_slots(struct wi_process_view *view, struct weir_error *ret_error)
-{
-    const struct wi_collection *collection = &view->collection;
-    if (view->refreshes && collection->n == view->n_seen &&
-        (collection->n == 0 || memcmp(view->generations, collection->generations,
-                                      collection->n * sizeof(*view->generations)) == 0)) {
-        return WEIR_OK;
-    }
-    view->n_seen = SIZE_MAX; /* until all is met */
-    for (size_t id = 0; id < view->n_slots; id++) {
-        uint32_t generation = id < collection->n ? collection->generations[id] : 0;
-        if (view->generations[id] == generation) {
-            continue;
-        }
-        view->generations[id] = 0;
-        view_slot_forget(view, &view->slots[id]);
-        if (generation) {
-            enum weir_status status = view_slot_meet(view, id, ret_error);
-            if (status != WEIR_OK) {
-                return status;
-            }
-            view->generations[id] = generation;
-        }
-    }
-    view_order(view);
-    view->n_seen = collection->n;
-    return WEIR_OK;
-}
-
-/* By the clock by which the kernel notes a process's start, since the one on the wall may be set. */
-static double view_uptime(const struct wi_process_view *view)
-{
-    if (!view->facts.own.start_ticks) {
-        return (double)(view->unix_nanos - view->facts.started_unix_nanos) / 1e9;
-    }
-    int64_t nanos = wi_wall_now() - wi_wall_started(view->facts.own.start_ticks);
-    return nanos > 0 ? (double)nanos / 1e9 : 0;
-}
-
-/* How far the clock on the wall has been set since the segment was opened; of a dead process nobody knows. */
-static int64_t view_wall_step(const struct wi_process_view *view)
-{
-    enum wi_state state = wi_process_view_state(view);
-    return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN
-               ? wi_wall_step(view->facts.started_unix_nanos, view->facts.own.start_ticks)
-               : 0;
+    view->has_ticked = true;
 }
 
 enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t now_nanos,
                                          struct weir_error *ret_error)
 {
-    struct timespec now;
     view->is_tick = false;
-    if (view->provider) {
-        return wi_provider_refresh(view, now_nanos, ret_error);
-    }
-    enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
-    if (status == WEIR_OK) {
-        const struct wi_header *header = (const void *)view->collection.image.bytes;
-        view->facts.has_children = __atomic_load_n(&header->has_children, __ATOMIC_RELAXED);
-        status = view_make_room(view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = view_sort_slots(view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = wi_process_view_meet_senders(view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = wi_process_view_meet_task_instances(view, ret_error);
-    }
+    enum weir_status status = view->ops->refresh(view->context, now_nanos, ret_error);
     if (status != WEIR_OK) {
-        /* What was collected is half new, and there may be no room for it: show nothing rather than
-         * a mixture, and let nothing be asked for by its slot. */
-        memset(view->n_order, 0, sizeof(view->n_order));
-        memset(view->collection.n_blocks, 0, sizeof(view->collection.n_blocks));
-        view->collection.n = 0;
-        for (size_t id = 0; id < view->n_slots; id++) {
-            view->generations[id] = 0;
-        }
-        view->n_seen = SIZE_MAX;
         return status;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    view->unix_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    view->wall_step = view_wall_step(view);
-    view->uptime_seconds = view_uptime(view);
-    view->now_nanos = now_nanos;
-    view->refreshes++;
+    view->now = (struct wi_moment){
+        .nanos = now_nanos, .as_of_nanos = now_nanos, .unix_nanos = wi_wall_now()};
+    view->has_refreshed = true;
     view->is_tick = !view->has_ticked || now_nanos - view->tick_nanos >= VIEW_TICK_NANOS;
     if (view->is_tick) {
-        wi_process_view_tick(view);
+        view_tick(view);
+    }
+    if (view->ops->moment) {
+        view->ops->moment(view->context, &view->now);
     }
     return WEIR_OK;
-}
-
-/* ---- what has a table of its own ------------------------------------------------------------ */
-
-enum weir_status wi_process_view_block_room(struct wi_process_view *view, enum wi_table_id table,
-                                            void **blocks, size_t bytes, enum wi_kind kind,
-                                            struct weir_error *ret_error)
-{
-    size_t n = view->collection.n_blocks[table];
-    size_t room = view->room_blocks[table];
-    if (n <= room) {
-        return WEIR_OK;
-    }
-    size_t wanted = room ? 2 * room : 64;
-    wanted = wanted > n ? wanted : n;
-    uint32_t *order = realloc(view->order[kind], wanted * sizeof(*order));
-    view->order[kind] = order ? order : view->order[kind];
-    void *grown = order ? realloc(*blocks, wanted * bytes) : NULL;
-    if (!grown) {
-        wi_error_set(ret_error, "no memory for %zu rows", n);
-        return WEIR_E_MEMORY;
-    }
-    memset((unsigned char *)grown + room * bytes, 0, (wanted - room) * bytes);
-    *blocks = grown;
-    view->room_blocks[table] = wanted;
-    return WEIR_OK;
-}
-
-struct view_more *wi_process_view_more(struct wi_process_view *view, size_t id, uint32_t generation,
-                                       enum wi_kind kind)
-{
-    if (id >= view->collection.n || !generation || view->generations[id] != generation ||
-        view->collection.raws[id].kind != kind) {
-        return NULL;
-    }
-    struct view_slot *slot = &view->slots[id];
-    if (!slot->more) {
-        slot->more = calloc(1, sizeof(*slot->more));
-        view->n_more += slot->more != NULL;
-    }
-    return slot->more;
-}
-
-/* ---- the reading side ---------------------------------------------------------------------- */
-
-const struct wi_facts *wi_process_view_facts(const struct wi_process_view *view)
-{
-    return &view->facts;
-}
-
-enum wi_state wi_process_view_state(const struct wi_process_view *view)
-{
-    return view->provider ? view->provider->state(view->provider_context)
-                          : wi_source_state(view->source);
-}
-
-bool wi_process_view_is(const struct wi_process_view *view, dev_t device, ino_t inode)
-{
-    return view->source && wi_source_is(view->source, device, inode);
-}
-
-bool wi_process_view_is_nameless(const struct wi_process_view *view)
-{
-    return view->source && wi_source_is_nameless(view->source);
-}
-
-const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *view)
-{
-    return view->provider ? view->provider->catalog : wi_catalog_of_segments();
 }
 
 bool wi_process_view_has_ticked(const struct wi_process_view *view)
@@ -384,19 +92,16 @@ void wi_process_view_show(struct wi_process_view *view, const struct wi_verdict 
     view->verdict = verdict ? verdict : &none;
 }
 
-int64_t wi_process_view_unix_nanos(const struct wi_process_view *view)
+/* ---- the process --------------------------------------------------------------------------- */
+
+const struct wi_facts *wi_process_view_facts(const struct wi_process_view *view)
 {
-    return view->unix_nanos;
+    return &view->facts;
 }
 
-uint64_t wi_process_view_monotonic_nanos(const struct wi_process_view *view)
+const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *view)
 {
-    return view->now_nanos;
-}
-
-uint64_t wi_process_view_as_of_nanos(const struct wi_process_view *view)
-{
-    return wi_history_writer_as_of(view);
+    return view->catalog;
 }
 
 struct wi_self *wi_process_view_self(struct wi_process_view *view)
@@ -404,20 +109,136 @@ struct wi_self *wi_process_view_self(struct wi_process_view *view)
     return &view->self;
 }
 
+enum wi_state wi_process_view_state(const struct wi_process_view *view)
+{
+    return view->ops->state(view->context);
+}
+
+bool wi_process_view_is(const struct wi_process_view *view, dev_t device, ino_t inode)
+{
+    return view->ops->is && view->ops->is(view->context, device, inode);
+}
+
+bool wi_process_view_is_nameless(const struct wi_process_view *view)
+{
+    return view->ops->is_nameless && view->ops->is_nameless(view->context);
+}
+
+int64_t wi_process_view_unix_nanos(const struct wi_process_view *view)
+{
+    return view->now.unix_nanos;
+}
+
+uint64_t wi_process_view_monotonic_nanos(const struct wi_process_view *view)
+{
+    return view->now.nanos;
+}
+
+uint64_t wi_process_view_as_of_nanos(const struct wi_process_view *view)
+{
+    return view->now.as_of_nanos;
+}
+
+/* ---- the history --------------------------------------------------------------------------- */
+
+const struct wi_history *wi_process_view_history(const struct wi_process_view *view)
+{
+    return view->ops->history ? view->ops->history(view->context) : NULL;
+}
+
+void wi_process_view_record(struct wi_process_view *view)
+{
+    if (view->ops->record) {
+        view->ops->record(view->context);
+    }
+}
+
+void wi_process_view_abandon(struct wi_process_view *view)
+{
+    if (view->ops->abandon) {
+        view->ops->abandon(view->context);
+    }
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+/* The provider's rows of a kind. */
+static size_t view_count(const struct wi_process_view *view, enum wi_kind kind)
+{
+    return view->has_refreshed && (unsigned)kind < WI_N_KINDS && view->catalog->fields[kind]
+               ? view->ops->count(view->context, kind)
+               : 0;
+}
+
 size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind kind)
 {
+    size_t n = view_count(view, kind);
     if (kind == WI_WARNING) {
-        size_t n = view->verdict->n_warnings + (view->provider ? wi_provider_count(view, kind) : 0);
+        n += view->verdict->n_warnings;
         return n < WI_WARNINGS_MAX ? n : WI_WARNINGS_MAX;
     }
-    if (view->provider) {
-        return wi_provider_count(view, kind);
+    return n;
+}
+
+/* Rows are a cache of what the process view holds: building one does not change the process view. */
+static struct wi_row *view_empty_row(const struct wi_row *row)
+{
+    struct wi_row *empty = (struct wi_row *)(uintptr_t)row;
+    memset(empty, 0, sizeof(*empty));
+    empty->name = "";
+    return empty;
+}
+
+const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enum wi_kind kind,
+                                         size_t i)
+{
+    if (i >= wi_process_view_count(view, kind)) {
+        return NULL;
     }
-    switch (kind) {
-    case WI_PROCESS:
-    case WI_AGENT:
-        return view->refreshes > 0;
-    default:
-        return (unsigned)kind < WI_N_KINDS ? view->n_order[kind] : 0;
+    struct wi_row *row = view_empty_row(&view->rows[kind]);
+    if (kind != WI_WARNING) {
+        view->ops->row(view->context, kind, i, row);
+        return row;
     }
+    if (i < view->verdict->n_warnings) {
+        wi_warning_row(&view->verdict->warnings[i], row);
+    } else {
+        view->ops->row(view->context, kind, i - view->verdict->n_warnings, row);
+    }
+    row->id = i;
+    return row;
+}
+
+const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
+                                                       enum wi_kind kind, const struct wi_row *row,
+                                                       int metric)
+{
+    return view->ops->histogram ? view->ops->histogram(view->context, kind, row, metric) : NULL;
+}
+
+/* ---- slots --------------------------------------------------------------------------------- */
+
+size_t wi_process_view_n_slots(const struct wi_process_view *view, enum wi_kind kind)
+{
+    return view->ops->n_slots ? view->ops->n_slots(view->context, kind) : 0;
+}
+
+const struct wi_row *wi_process_view_at(const struct wi_process_view *view, size_t slot_index,
+                                        enum wi_kind *ret_kind)
+{
+    struct wi_row *row = view->ops->at ? view_empty_row(&view->slot_row) : NULL;
+    return row && view->ops->at(view->context, slot_index, ret_kind, row) ? row : NULL;
+}
+
+int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t slot_index)
+{
+    return view->ops->opened_unix_nanos ? view->ops->opened_unix_nanos(view->context, slot_index)
+                                        : 0;
+}
+
+bool wi_process_view_task(const struct wi_process_view *view, size_t slot_index,
+                          struct wi_task_sample *ret_sample)
+{
+    memset(ret_sample, 0, sizeof(*ret_sample));
+    return view->ops->task && view->ops->task(view->context, slot_index, ret_sample);
 }

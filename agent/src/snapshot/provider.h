@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A provider's process view: one whose rows come from elsewhere than a segment. It is a process view as any other to
- * all that read one: encoders, sessions, findings. What it says of itself is its facts and its
- * catalog; it has no history and no process.
+ * For those who give a process view its rows: a segment (refresh.c), a Tokio server, a test. Each has one table
+ * of operations and a context of its own. The process view calls them and adds what is the same for all: the
+ * clocks, the tick once a second, and the warnings of the findings.
+ *
+ *     refresh -> the clocks are set -> a second has passed: tick -> moment -> rows, when they are asked for
  */
 #ifndef WI_SNAPSHOT_PROVIDER_H
 #define WI_SNAPSHOT_PROVIDER_H
@@ -10,26 +12,69 @@
 #include "snapshot/catalog.h"
 #include "snapshot/process_view.h"
 
-/* All are called by the process view's thread alone; each context is its process view's. */
+/* When the rows were read, and of when they tell. */
+struct wi_moment {
+    uint64_t nanos;       /* CLOCK_MONOTONIC */
+    uint64_t as_of_nanos; /* the same clock: a process that has ended was seen last then */
+    int64_t unix_nanos;
+};
+
+/* All are called by the process view's thread alone; each context is its process view's. NULL: it has none. */
 struct wi_provider_ops {
-    const struct wi_catalog *catalog; /* static */
-    /* Takes what is new. `is_tick`: a second has gone by, rates move on. Fails: as wi_process_view_refresh. */
-    enum weir_status (*refresh)(void *context, uint64_t now_nanos, bool is_tick,
-                                struct weir_error *ret_error);
+    /* Takes what is new. Fails: as wi_process_view_refresh. */
+    enum weir_status (*refresh)(void *context, uint64_t now_nanos, struct weir_error *ret_error);
+    /* Moves on what needs time, after a refresh: about once a second. `seconds`: since the tick before; 0: this is
+     * the first. NULL: nothing does. */
+    void (*tick)(void *context, double seconds);
+    /* Corrects the moment of a refresh, which is now. NULL: it is right. */
+    void (*moment)(const void *context, struct wi_moment *moment);
+    enum wi_state (*state)(const void *context);
+
     size_t (*count)(const void *context, enum wi_kind kind);
-    /* Fills a row that is all absent, i < count; its texts live until the next refresh. Its warnings come after
-     * those that all process views have: wi_warning_row. */
+    /* Fills a row that is all absent, i < count; its texts live until the next refresh. Warnings: wi_warning_row. */
     void (*row)(void *context, enum wi_kind kind, size_t i, struct wi_row *row);
     /* As wi_process_view_histogram. */
     const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
                                               const struct wi_row *row, int metric);
-    enum wi_state (*state)(const void *context);
+
+    /* Slots: as the functions of the same names in process_view.h. NULL: it has no slots. */
+    size_t (*n_slots)(const void *context, enum wi_kind kind);
+    bool (*at)(void *context, size_t slot_index, enum wi_kind *ret_kind, struct wi_row *row);
+    int64_t (*opened_unix_nanos)(const void *context, size_t slot_index);
+    bool (*task)(void *context, size_t slot_index, struct wi_task_sample *ret_sample);
+
+    /* The history. NULL: it has none. */
+    const struct wi_history *(*history)(const void *context);
+    void (*record)(void *context);
+    void (*abandon)(void *context);
+
+    /* The file. NULL: it has none. */
+    bool (*is)(const void *context, dev_t device, ino_t inode);
+    bool (*is_nameless)(const void *context);
+
     void (*close)(void *context);
 };
 
-/* Owns: the context is the process view's, also when this fails: ops->close. `ops` is static.
+/* The inside of a process view, for process_view.c and providers only. */
+struct wi_process_view {
+    const struct wi_provider_ops *ops;
+    void *context;
+    const struct wi_catalog *catalog;
+    struct wi_facts facts;
+    struct wi_self self;
+    const struct wi_verdict *verdict; /* never NULL */
+    struct wi_moment now;             /* of the last refresh */
+    uint64_t tick_nanos;              /* of the last tick */
+    uint64_t tick_before;             /* of the one before it; 0: there was none */
+    bool has_refreshed, has_ticked;   /* ever */
+    bool is_tick;                     /* at the last refresh */
+    struct wi_row rows[WI_N_KINDS], slot_row;
+};
+
+/* Owns: the context is the process view's, also when this fails: ops->close. `ops` and `catalog` are static.
  * Fails: WEIR_E_MEMORY. */
 enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
+                                               const struct wi_catalog *catalog,
                                                const struct wi_provider_ops *ops,
                                                void *taken_context,
                                                struct wi_process_view **ret_view,

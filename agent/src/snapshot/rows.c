@@ -29,7 +29,7 @@ static void put_waits(struct wi_row *row, int first, const struct view_waits *wa
 }
 
 /* A channel that was empty at the last tick has no samples yet: that tick is the one there is. */
-static void put_age(const struct wi_process_view *view, struct wi_row *row,
+static void put_age(const struct segment_view *view, struct wi_row *row,
                     const struct view_slot *slot, const struct wi_raw *raw)
 {
     struct wi_age tick;
@@ -38,23 +38,23 @@ static void put_age(const struct wi_process_view *view, struct wi_row *row,
         return;
     }
     if (!age) {
-        tick.n = view->has_ticked;
-        tick.nanos[0] = view->tick_nanos;
+        tick.n = view->base->has_ticked;
+        tick.nanos[0] = view->base->tick_nanos;
         tick.sent[0] = slot->was_there ? slot->last[RATE_IN] + raw->unsent : 0;
         age = &tick;
     }
     uint64_t left = raw->leaving[1] + view_discarded(raw) + raw->in_other;
     uint64_t nanos;
-    if (wi_age_of(age, wi_history_writer_as_of(view), raw->entering[0], left, &nanos)) {
+    if (wi_age_of(age, wi_view_as_of(view), raw->entering[0], left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
-    uint64_t least = wi_age_least(age, wi_history_writer_as_of(view), left);
+    uint64_t least = wi_age_least(age, wi_view_as_of(view), left);
     if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > slot->waits[0].p99) {
         put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
     }
 }
 
-static void view_build_channel(struct wi_process_view *view, size_t id, struct wi_row *row)
+static void view_build_channel(struct segment_view *view, size_t id, struct wi_row *row)
 {
     static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
     struct view_slot *slot = &view->slots[id];
@@ -99,7 +99,7 @@ static void view_build_channel(struct wi_process_view *view, size_t id, struct w
     }
 }
 
-static void view_build_semaphore(struct wi_process_view *view, size_t id, struct wi_row *row)
+static void view_build_semaphore(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
@@ -127,7 +127,7 @@ static void view_build_semaphore(struct wi_process_view *view, size_t id, struct
     }
 }
 
-static void view_build_task(struct wi_process_view *view, size_t id, struct wi_row *row)
+static void view_build_task(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
@@ -163,12 +163,12 @@ static void view_build_task(struct wi_process_view *view, size_t id, struct wi_r
     }
 }
 
-static void view_build_loop(struct wi_process_view *view, size_t id, struct wi_row *row)
+static void view_build_loop(struct segment_view *view, size_t id, struct wi_row *row)
 {
     struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t spent[2]; /* idle, busy */
-    uint64_t current = wi_process_view_loop_times(view, id, spent);
+    uint64_t current = wi_view_loop_times(view, id, spent);
     put_u64(row, WI_LOOP_ITERATIONS, raw->entering[WI_LOOP_WORD_ITERATIONS]);
     put_nanos(row, WI_LOOP_BUSY, spent[1]);
     put_nanos(row, WI_LOOP_IDLE, spent[0]);
@@ -192,11 +192,10 @@ static void view_build_loop(struct wi_process_view *view, size_t id, struct wi_r
     }
 }
 
-static void view_build(struct wi_process_view *view, size_t id, struct wi_row *row)
+static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct wi_raw *raw = &view->collection.raws[id];
-    wi_process_view_watch(&view->slots[id], raw);
-    memset(row, 0, sizeof(*row));
+    wi_view_watch(&view->slots[id], raw);
     row->id = (uint64_t)raw->generation << 32 | id;
     row->name = view->slots[id].name;
     switch (raw->kind) {
@@ -245,11 +244,10 @@ static void put_process_bounds(struct wi_row *row, const struct wi_process *proc
     }
 }
 
-static void view_build_process(struct wi_process_view *view, struct wi_row *row)
+static void view_build_process(struct segment_view *view, struct wi_row *row)
 {
     const struct wi_process *process = &view->process;
-    memset(row, 0, sizeof(*row));
-    row->name = view->facts.name;
+    row->name = view->base->facts.name;
     if (process->is_known) {
         put_u64(row, WI_PROCESS_RSS, process->rss_bytes);
         put_u64(row, WI_PROCESS_ANON, process->anon_bytes);
@@ -258,46 +256,46 @@ static void view_build_process(struct wi_process_view *view, struct wi_row *row)
         put_u64(row, WI_PROCESS_FDS, process->fds);
         put_process_bounds(row, process);
         put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
-        put_f64(
-            row, WI_PROCESS_UPTIME,
-            wi_process_view_state(view) == WI_STATE_DEAD
-                ? (double)(wi_history_writer_as_of_unix(view) - view->facts.started_unix_nanos) /
-                      1e9
-                : view->uptime_seconds);
+        put_f64(row, WI_PROCESS_UPTIME,
+                wi_source_state(view->source) == WI_STATE_DEAD
+                    ? (double)(wi_view_as_of_unix(view) - view->base->facts.started_unix_nanos) /
+                          1e9
+                    : view->uptime_seconds);
         if (view->has_rates) {
             put_f64(row, WI_PROCESS_CPU_RATIO, view->cpu_ratio);
         }
-        if (view->verdict->growth.is_known) {
-            put_f64(row, WI_PROCESS_GROWTH, view->verdict->growth.slope);
-            put_f64(row, WI_PROCESS_WINDOW, view->verdict->growth.window);
+        if (view->base->verdict->growth.is_known) {
+            put_f64(row, WI_PROCESS_GROWTH, view->base->verdict->growth.slope);
+            put_f64(row, WI_PROCESS_WINDOW, view->base->verdict->growth.window);
         }
     }
-    int64_t started = wi_wall_shifted(view->facts.started_unix_nanos, view->wall_step);
+    int64_t started = wi_wall_shifted(view->base->facts.started_unix_nanos, view->wall_step);
     put_f64(row, WI_PROCESS_START_TIME, (double)started / 1e9);
-    put_u64(row, WI_PROCESS_REJECTS, wi_process_view_sum_rejects(view));
+    put_u64(row, WI_PROCESS_REJECTS, wi_view_sum_rejects(view));
     put_text(row, WI_PROCESS_REJECTS_SOURCE, view->has_counter ? "counter" : "channels+semaphores");
     if (view->has_rates) {
         put_f64(row, WI_PROCESS_REJECT_RATE, view->rejects_rate);
     }
 }
 
-static uint64_t view_memory(const struct wi_process_view *view)
+static uint64_t view_memory(const struct segment_view *view)
 {
-    return sizeof(*view) + wi_source_memory(view->source) + view->verdict->bytes +
-           view->collection.room * sizeof(struct wi_raw) +
+    return sizeof(*view) + sizeof(*view->base) + wi_source_memory(view->source) +
+           view->base->verdict->bytes + view->collection.room * sizeof(struct wi_raw) +
            view->n_slots * sizeof(struct view_slot) + view->n_ages * sizeof(struct wi_age) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
            view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
            view->room_blocks[WI_TASK_INSTANCES] * sizeof(struct view_task_instance) +
-           view->writer.n_marks * sizeof(struct view_mark) + view->self.heap_bytes;
+           view->writer.n_marks * sizeof(struct view_mark) + view->base->self.heap_bytes;
 }
 
-static void put_history(struct wi_row *row, const struct wi_process_view *view)
+static void put_history(struct wi_row *row, const struct segment_view *view)
 {
     static const char *const states[] = {"none", "written", "read"};
     const struct wi_recorder *recorder = &view->writer.recorder;
-    const struct wi_history *history = wi_process_view_history(view);
-    uint64_t now = wi_history_writer_as_of(view);
+    const struct wi_history *history =
+        recorder->state == WI_RECORDER_NONE ? NULL : &recorder->history;
+    uint64_t now = wi_view_as_of(view);
     size_t n_rows = 0;
     for (size_t i = 0; history && i < WI_HISTORY_TRACKS; i++) {
         n_rows += history->head.tracks[i].generation != 0;
@@ -316,14 +314,13 @@ static void put_history(struct wi_row *row, const struct wi_process_view *view)
     }
 }
 
-static void view_build_agent(struct wi_process_view *view, struct wi_row *row)
+static void view_build_agent(struct segment_view *view, struct wi_row *row)
 {
     const struct wi_header *header =
         (const struct wi_header *)(const void *)view->collection.image.bytes;
-    const struct wi_self *self = &view->self;
+    const struct wi_self *self = &view->base->self;
     struct timespec cpu;
-    memset(row, 0, sizeof(*row));
-    row->name = view->facts.name;
+    row->name = view->base->facts.name;
     put_u64(row, WI_AGENT_SEGMENT_BYTES,
             __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
@@ -353,91 +350,49 @@ static void view_build_agent(struct wi_process_view *view, struct wi_row *row)
     put_history(row, view);
 }
 
-static const struct wi_row *view_warning(struct wi_process_view *view, size_t i)
+size_t wi_view_count(const struct segment_view *view, enum wi_kind kind)
 {
-    struct wi_row *row = &view->rows[WI_WARNING];
-    const struct wi_verdict *verdict = view->verdict;
-    if (i >= verdict->n_warnings) {
-        wi_provider_row(view, WI_WARNING, i - verdict->n_warnings);
-    } else {
-        memset(row, 0, sizeof(*row));
-        wi_warning_row(&verdict->warnings[i], row);
-    }
-    row->id = i;
-    return row;
+    return kind == WI_PROCESS || kind == WI_AGENT ? 1 : view->n_order[kind];
 }
 
-/* Rows are a cache of what the process view holds: building one does not change the process view. */
-const struct wi_row *wi_process_view_row(const struct wi_process_view *const_view,
-                                         enum wi_kind kind, size_t i)
+void wi_view_row(struct segment_view *view, enum wi_kind kind, size_t i, struct wi_row *row)
 {
-    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
-    if (i >= wi_process_view_count(view, kind)) {
-        return NULL;
-    }
-    if (kind == WI_WARNING) {
-        return view_warning(view, i);
-    }
-    if (view->provider) {
-        return wi_provider_row(view, kind, i);
-    }
     if (kind == WI_PROCESS) {
-        view_build_process(view, &view->process_row);
-        return &view->process_row;
-    }
-    if (kind == WI_AGENT) {
-        view_build_agent(view, &view->agent_row);
-        return &view->agent_row;
-    }
-    size_t id = view->order[kind][i];
-    if (kind == WI_SENDER) {
-        wi_process_view_build_sender(view, id, &view->rows[kind]);
+        view_build_process(view, row);
+    } else if (kind == WI_AGENT) {
+        view_build_agent(view, row);
+    } else if (kind == WI_SENDER) {
+        wi_view_build_sender(view, view->order[kind][i], row);
     } else if (kind == WI_TASK_INSTANCE) {
-        wi_process_view_build_task_instance(view, id, &view->rows[kind]);
+        wi_view_build_task_instance(view, view->order[kind][i], row);
     } else {
-        view_build(view, id, &view->rows[kind]);
+        view_build(view, view->order[kind][i], row);
     }
-    return &view->rows[kind];
 }
 
-size_t wi_process_view_n_slots(const struct wi_process_view *view, enum wi_kind kind)
+bool wi_view_at(struct segment_view *view, size_t slot_index, enum wi_kind *ret_kind,
+                struct wi_row *row)
 {
-    if (kind == WI_TASK_INSTANCE) {
-        size_t n = view->collection.n_blocks[WI_TASK_INSTANCES];
-        return n < view->room_blocks[WI_TASK_INSTANCES] ? n : view->room_blocks[WI_TASK_INSTANCES];
-    }
-    size_t n = view->collection.n;
-    return n < view->n_slots ? n : view->n_slots;
-}
-
-const struct wi_row *wi_process_view_at(const struct wi_process_view *const_view, size_t slot_index,
-                                        enum wi_kind *ret_kind)
-{
-    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
-    if (slot_index >= wi_process_view_n_slots(view, WI_CHANNEL) || !view->generations[slot_index]) {
-        return NULL;
+    if (slot_index >= wi_view_n_slots(view, WI_CHANNEL) || !view->generations[slot_index]) {
+        return false;
     }
     *ret_kind = (enum wi_kind)view->collection.raws[slot_index].kind;
-    view_build(view, slot_index, &view->rows[*ret_kind]);
-    return &view->rows[*ret_kind];
+    view_build(view, slot_index, row);
+    return true;
 }
 
-int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t slot_index)
+int64_t wi_view_opened_unix_nanos(const struct segment_view *view, size_t slot_index)
 {
-    const struct weir_slot_head *head = slot_index < wi_process_view_n_slots(view, WI_CHANNEL)
+    const struct weir_slot_head *head = slot_index < wi_view_n_slots(view, WI_CHANNEL)
                                             ? wi_collect_head(&view->collection, slot_index)
                                             : NULL;
     uint64_t nanos = head ? __atomic_load_n(&head->opened_at, __ATOMIC_RELAXED) : 0;
     return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, view->wall_step) : 0;
 }
 
-const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
-                                                       enum wi_kind kind, const struct wi_row *row,
-                                                       int metric)
+const struct weir_histogram *wi_view_histogram(struct segment_view *view, enum wi_kind kind,
+                                               const struct wi_row *row, int metric)
 {
-    if (view->provider) {
-        return view->provider->histogram(view->provider_context, kind, row, metric);
-    }
     size_t id = (size_t)(row->id & UINT32_MAX);
     bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||
                   (kind == WI_LOOP && metric == WI_LOOP_LATENESS);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void senders_name(struct wi_process_view *view, size_t i, const struct wi_raw_sender *raw)
+static void senders_name(struct segment_view *view, size_t i, const struct wi_raw_sender *raw)
 {
     struct view_sender *sender = &view->senders[i];
     wi_collect_label(&view->collection, WI_SENDERS, i, sender->name, sizeof(sender->name));
@@ -27,12 +27,11 @@ static void senders_add(struct view_more *more, const struct wi_raw_sender *raw)
     more->orphaned_bytes += view_minus(raw->bytes_in, raw->bytes_out);
 }
 
-enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,
-                                              struct weir_error *ret_error)
+enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_error *ret_error)
 {
     void *blocks = view->senders;
-    enum weir_status status = wi_process_view_block_room(
-        view, WI_SENDERS, &blocks, sizeof(*view->senders), WI_SENDER, ret_error);
+    enum weir_status status =
+        wi_view_block_room(view, WI_SENDERS, &blocks, sizeof(*view->senders), WI_SENDER, ret_error);
     view->senders = blocks;
     view->n_order[WI_SENDER] = 0;
     if (status != WEIR_OK) {
@@ -48,7 +47,7 @@ enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,
         struct wi_raw_sender raw;
         struct view_more *more =
             wi_collect_sender(&view->collection, i, &raw)
-                ? wi_process_view_more(view, raw.channel, raw.channel_generation, WI_CHANNEL)
+                ? wi_view_more(view, raw.channel, raw.channel_generation, WI_CHANNEL)
                 : NULL;
         if (!more) {
             view->senders[i].generation = 0;
@@ -65,11 +64,10 @@ enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,
 }
 
 /* A sender whose last message has left since the reading is shown as it then was: gone, with none. */
-void wi_process_view_build_sender(const struct wi_process_view *view, size_t i, struct wi_row *row)
+void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_row *row)
 {
     const struct view_sender *sender = &view->senders[i];
     struct wi_raw_sender raw;
-    memset(row, 0, sizeof(*row));
     row->id = (uint64_t)sender->generation << 32 | i;
     row->name = sender->name;
     if (!wi_collect_sender(&view->collection, i, &raw) || raw.generation != sender->generation ||
@@ -86,5 +84,5 @@ void wi_process_view_build_sender(const struct wi_process_view *view, size_t i, 
     put_u64(row, WI_SENDER_SENT, raw.sent);
     put_u64(row, WI_SENDER_LEFT, raw.left);
     put_nanos(row, WI_SENDER_AGE,
-              view_minus((uint64_t)(view->unix_nanos - view->wall_step), raw.opened_at));
+              view_minus((uint64_t)(view->base->now.unix_nanos - view->wall_step), raw.opened_at));
 }

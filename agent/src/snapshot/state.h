@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a process view, for the files that make it up: process_view.c (life, refresh), senders.c and
- * task_instances.c (what has a table of its own), tick.c (what moves on with time) and rows.c (what is shown).
+ * The inside of a segment's process view, for the files that make it up. Each calls only those before it:
+ *
+ *     room.c (memory) -> derive.c (what follows from the counts) -> senders.c, task_instances.c (what has a table
+ *     of its own) -> warm_start.c, history_writer.c (the time before) -> tick.c (what moves on with time),
+ *     rows.c (what is shown) -> refresh.c (life, refresh, the table of operations)
+ *
  * Not for anybody else.
  */
 #ifndef WI_SNAPSHOT_STATE_H
@@ -76,16 +80,14 @@ struct view_slot {
     struct view_more *more; /* NULL: no sender, no single task */
 };
 
-struct wi_process_view {
-    const struct wi_provider_ops *provider; /* NULL: all below; else only what provider.c uses */
-    void *provider_context;
+/* The context of a segment's process view. */
+struct segment_view {
+    struct wi_process_view
+        *base; /* its door: facts, clocks, verdict; NULL while it is being opened */
     struct wi_source *source;
     struct wi_collection collection;
-    struct wi_facts facts;
-    struct wi_self self;
     struct wi_process process;
     struct history_writer writer;
-    const struct wi_verdict *verdict; /* never NULL */
     struct view_slot *slots;
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
@@ -93,21 +95,16 @@ struct wi_process_view {
     struct view_task_instance *instances;
     size_t room_blocks[WI_N_TABLES];
     size_t n_more;
-    size_t n_seen;               /* slots at the last refresh that met them all */
+    size_t n_seen; /* slots at the last refresh that met them all; SIZE_MAX: none did */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
     size_t n_order[WI_N_KINDS];
     size_t room_order;
     size_t n_ages, n_windows;
-    uint64_t refreshes;
-    uint64_t now_nanos, tick_nanos, tick_before;
-    int64_t unix_nanos;
     int64_t wall_step;     /* to add to the segment's times (segment/wall.h) */
     double uptime_seconds; /* of the process */
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
-    bool has_ticked, has_rates, has_counter;
-    bool is_tick; /* at the last refresh */
-    struct wi_row process_row, agent_row, rows[WI_N_KINDS];
+    bool has_rates, has_counter;
     struct weir_histogram scratch;
 };
 
@@ -158,35 +155,26 @@ static inline uint64_t view_finished(const struct wi_raw *raw)
     return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
 }
 
-/* What the public functions do for a provider's process view. */
-void wi_provider_close(struct wi_process_view *view);
-enum weir_status wi_provider_refresh(struct wi_process_view *view, uint64_t now_nanos,
-                                     struct weir_error *ret_error);
-size_t wi_provider_count(const struct wi_process_view *view, enum wi_kind kind);
-const struct wi_row *wi_provider_row(struct wi_process_view *view, enum wi_kind kind, size_t i);
-
 /* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_process_view_meet_senders(struct wi_process_view *view,
-                                              struct weir_error *ret_error);
-enum weir_status wi_process_view_meet_task_instances(struct wi_process_view *view,
-                                                     struct weir_error *ret_error);
+enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_error *ret_error);
+enum weir_status wi_view_meet_task_instances(struct segment_view *view,
+                                             struct weir_error *ret_error);
 
 /* Their rates. */
-void wi_process_view_tick_task_instances(struct wi_process_view *view, double seconds);
+void wi_view_tick_task_instances(struct segment_view *view, double seconds);
 
 /* Their rows, by the index of their blocks. */
-void wi_process_view_build_sender(const struct wi_process_view *view, size_t i, struct wi_row *row);
-void wi_process_view_build_task_instance(struct wi_process_view *view, size_t i,
-                                         struct wi_row *row);
+void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_row *row);
+void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_row *row);
 
 /* What a channel or a kind has beside the rest; NULL: the slot is another's by now, or no memory. */
-struct view_more *wi_process_view_more(struct wi_process_view *view, size_t id, uint32_t generation,
-                                       enum wi_kind kind);
+struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t generation,
+                               enum wi_kind kind);
 
 /* Room for the blocks of a table. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_process_view_block_room(struct wi_process_view *view, enum wi_table_id table,
-                                            void **blocks, size_t bytes, enum wi_kind kind,
-                                            struct weir_error *ret_error);
+enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id table,
+                                    void **blocks, size_t bytes, enum wi_kind kind,
+                                    struct weir_error *ret_error);
 
 /* A number, a text and a duration under a metric. */
 static inline void put_u64(struct wi_row *row, int metric, uint64_t number)
@@ -210,17 +198,39 @@ static inline void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
 }
 
 /* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
-void wi_process_view_watch(struct view_slot *slot, const struct wi_raw *raw);
+void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw);
 
 /* What a loop has spent idle and busy, the present wait or iteration included, in nanoseconds; returns how
  * long the present iteration has run, 0 while it waits. */
-uint64_t wi_process_view_loop_times(const struct wi_process_view *view, size_t id,
-                                    uint64_t ret_spent[2]);
+uint64_t wi_view_loop_times(const struct segment_view *view, size_t id, uint64_t ret_spent[2]);
 
-/* Moves rates, ages, waits and growth on to now_nanos. */
-void wi_process_view_tick(struct wi_process_view *view);
+/* Moves rates, ages and waits on, by so many seconds; 0: for the first time. */
+void wi_view_tick(struct segment_view *view, double seconds);
 
 /* The number in the screen's header: one refusal counted once, where it happens. */
-uint64_t wi_process_view_sum_rejects(struct wi_process_view *view);
+uint64_t wi_view_sum_rejects(struct segment_view *view);
+
+/* Now, or when the process was seen last. */
+uint64_t wi_view_as_of(const struct segment_view *view);
+int64_t wi_view_as_of_unix(const struct segment_view *view);
+
+/* Room for what was collected. Fails: WEIR_E_MEMORY. */
+enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error);
+
+/* Empties a slot. */
+void wi_view_forget(struct segment_view *view, struct view_slot *slot);
+
+/* Slots that may be asked for. */
+size_t wi_view_n_slots(const struct segment_view *view, enum wi_kind kind);
+
+/* Rows, as the operations of snapshot/provider.h. */
+size_t wi_view_count(const struct segment_view *view, enum wi_kind kind);
+void wi_view_row(struct segment_view *view, enum wi_kind kind, size_t i, struct wi_row *row);
+bool wi_view_at(struct segment_view *view, size_t slot_index, enum wi_kind *ret_kind,
+                struct wi_row *row);
+int64_t wi_view_opened_unix_nanos(const struct segment_view *view, size_t slot_index);
+bool wi_view_task(struct segment_view *view, size_t slot_index, struct wi_task_sample *ret_sample);
+const struct weir_histogram *wi_view_histogram(struct segment_view *view, enum wi_kind kind,
+                                               const struct wi_row *row, int metric);
 
 #endif

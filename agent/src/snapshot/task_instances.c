@@ -8,7 +8,7 @@
 /* A task that is done is shown for a while, so that a person sees how it went. */
 #define SINGLES_DONE_NANOS UINT64_C(6000000000)
 
-static void instances_name(struct wi_process_view *view, size_t i,
+static void instances_name(struct segment_view *view, size_t i,
                            const struct wi_raw_task_instance *raw)
 {
     struct view_task_instance *instance = &view->instances[i];
@@ -37,13 +37,13 @@ static void instances_add(struct view_more *more, const struct wi_raw_task_insta
 }
 
 /* Before the tasks themselves: one that ends in between is then missing rather than counted twice. */
-static void instances_begin_kinds(struct wi_process_view *view)
+static void instances_begin_kinds(struct segment_view *view)
 {
     for (size_t k = 0; k < view->n_order[WI_TASK]; k++) {
         size_t id = view->order[WI_TASK][k];
         const struct wi_raw *raw = &view->collection.raws[id];
         struct view_more *more = raw->rejects[0] || raw->rejects[3]
-                                     ? wi_process_view_more(view, id, raw->generation, WI_TASK)
+                                     ? wi_view_more(view, id, raw->generation, WI_TASK)
                                      : view->slots[id].more;
         if (more) {
             more->running = more->scheduled = more->idle = 0;
@@ -53,7 +53,7 @@ static void instances_begin_kinds(struct wi_process_view *view)
     }
 }
 
-static void instances_end_kinds(struct wi_process_view *view)
+static void instances_end_kinds(struct segment_view *view)
 {
     for (size_t k = 0; view->n_more && k < view->n_order[WI_TASK]; k++) {
         struct view_more *more = view->slots[view->order[WI_TASK][k]].more;
@@ -63,11 +63,11 @@ static void instances_end_kinds(struct wi_process_view *view)
     }
 }
 
-enum weir_status wi_process_view_meet_task_instances(struct wi_process_view *view,
-                                                     struct weir_error *ret_error)
+enum weir_status wi_view_meet_task_instances(struct segment_view *view,
+                                             struct weir_error *ret_error)
 {
     void *blocks = view->instances;
-    enum weir_status status = wi_process_view_block_room(
+    enum weir_status status = wi_view_block_room(
         view, WI_TASK_INSTANCES, &blocks, sizeof(*view->instances), WI_TASK_INSTANCE, ret_error);
     view->instances = blocks;
     view->n_order[WI_TASK_INSTANCE] = 0;
@@ -77,10 +77,9 @@ enum weir_status wi_process_view_meet_task_instances(struct wi_process_view *vie
     instances_begin_kinds(view);
     for (size_t i = 0; i < view->collection.n_blocks[WI_TASK_INSTANCES]; i++) {
         struct wi_raw_task_instance raw;
-        struct view_more *more =
-            wi_collect_task_instance(&view->collection, i, &raw)
-                ? wi_process_view_more(view, raw.kind, raw.kind_generation, WI_TASK)
-                : NULL;
+        struct view_more *more = wi_collect_task_instance(&view->collection, i, &raw)
+                                     ? wi_view_more(view, raw.kind, raw.kind_generation, WI_TASK)
+                                     : NULL;
         if (!more || (raw.state == WI_RAW_DONE && raw.in_state > SINGLES_DONE_NANOS)) {
             view->instances[i].generation = 0;
             continue;
@@ -96,7 +95,7 @@ enum weir_status wi_process_view_meet_task_instances(struct wi_process_view *vie
     return WEIR_OK;
 }
 
-void wi_process_view_tick_task_instances(struct wi_process_view *view, double seconds)
+void wi_view_tick_task_instances(struct segment_view *view, double seconds)
 {
     for (size_t n = 0; n < view->n_order[WI_TASK_INSTANCE]; n++) {
         size_t i = view->order[WI_TASK_INSTANCE][n];
@@ -120,7 +119,7 @@ void wi_process_view_tick_task_instances(struct wi_process_view *view, double se
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 /* The row that a task waits for, by its id; 0: it is not there. */
-static uint64_t instances_waits_for(const struct wi_process_view *view, uint64_t waits_for)
+static uint64_t instances_waits_for(const struct segment_view *view, uint64_t waits_for)
 {
     uint64_t slot_index = (waits_for & UINT32_MAX) - 1;
     bool is_there = (waits_for & UINT32_MAX) && slot_index < view->collection.n &&
@@ -128,8 +127,8 @@ static uint64_t instances_waits_for(const struct wi_process_view *view, uint64_t
     return is_there ? (waits_for >> 32) << 32 | slot_index : 0;
 }
 
-static void instances_waits(struct wi_process_view *view, size_t i, unsigned which,
-                            struct wi_row *row, int first)
+static void instances_waits(struct segment_view *view, size_t i, unsigned which, struct wi_row *row,
+                            int first)
 {
     const struct weir_histogram *all = &view->scratch;
     uint64_t count = 0;
@@ -148,12 +147,11 @@ static void instances_waits(struct wi_process_view *view, size_t i, unsigned whi
 }
 
 /* One whose block was taken by another since the reading is shown as done. */
-void wi_process_view_build_task_instance(struct wi_process_view *view, size_t i, struct wi_row *row)
+void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_row *row)
 {
     static const char *const states[] = {"idle", "scheduled", "running", "done"};
     const struct view_task_instance *instance = &view->instances[i];
     struct wi_raw_task_instance raw;
-    memset(row, 0, sizeof(*row));
     row->id = (uint64_t)instance->generation << 32 | i;
     row->name = instance->name;
     if (!wi_collect_task_instance(&view->collection, i, &raw) ||
@@ -190,7 +188,7 @@ void wi_process_view_build_task_instance(struct wi_process_view *view, size_t i,
 
 /* A block that was taken since the reading is the new task's: one that lives for less than a reading lasts
  * would else never be seen. */
-static bool instances_meet_now(struct wi_process_view *view, size_t i,
+static bool instances_meet_now(struct segment_view *view, size_t i,
                                struct wi_raw_task_instance *ret_raw)
 {
     if (!wi_collect_task_instance(&view->collection, i, ret_raw) ||
@@ -209,8 +207,7 @@ static bool instances_meet_now(struct wi_process_view *view, size_t i,
     return true;
 }
 
-bool wi_process_view_task(const struct wi_process_view *const_view, size_t slot_index,
-                          struct wi_task_sample *ret_sample)
+bool wi_view_task(struct segment_view *view, size_t slot_index, struct wi_task_sample *ret_sample)
 {
     static const enum wi_task_sample_state states[] = {
         [WI_RAW_IDLE] = WI_TASK_SAMPLE_IDLE,
@@ -218,10 +215,8 @@ bool wi_process_view_task(const struct wi_process_view *const_view, size_t slot_
         [WI_RAW_RUNNING] = WI_TASK_SAMPLE_RUNNING,
         [WI_RAW_DONE] = WI_TASK_SAMPLE_DONE,
     };
-    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
     struct wi_raw_task_instance raw;
-    memset(ret_sample, 0, sizeof(*ret_sample));
-    if (slot_index >= wi_process_view_n_slots(view, WI_TASK_INSTANCE) ||
+    if (slot_index >= wi_view_n_slots(view, WI_TASK_INSTANCE) ||
         !instances_meet_now(view, slot_index, &raw)) {
         return false;
     }

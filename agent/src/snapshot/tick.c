@@ -5,32 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void wi_process_view_watch(struct view_slot *slot, const struct wi_raw *raw)
-{
-    if (raw->kind == WI_CHANNEL) {
-        uint64_t depth = view_channel_depth(raw);
-        slot->peak = depth > slot->peak ? depth : slot->peak;
-        slot->peak = raw->out_other > slot->peak ? raw->out_other : slot->peak;
-    } else if (raw->kind == WI_SEMAPHORE) {
-        uint64_t taken = view_permits_taken(raw);
-        slot->peak = taken > slot->peak ? taken : slot->peak;
-    }
-}
-
-uint64_t wi_process_view_loop_times(const struct wi_process_view *view, size_t id,
-                                    uint64_t ret_spent[2])
-{
-    const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t since = raw->in_other;
-    uint64_t now = view->collection.now_ticks;
-    uint64_t elapsed = since && now > since ? wi_collect_nanos(&view->collection, now - since) : 0;
-    ret_spent[0] = raw->leaving[WI_LOOP_WORD_IDLE] + (since & 1 ? 0 : elapsed);
-    ret_spent[1] = raw->entering[WI_LOOP_WORD_BUSY] + (since & 1 ? elapsed : 0);
-    return since & 1 ? elapsed : 0;
-}
-
 /* The three counters whose rates are shown, for each kind. */
-static void view_rated(const struct wi_process_view *view, size_t id, uint64_t ret_counts[N_RATES])
+static void view_rated(const struct segment_view *view, size_t id, uint64_t ret_counts[N_RATES])
 {
     const struct wi_raw *raw = &view->collection.raws[id];
     ret_counts[RATE_IN] = raw->entering[0];
@@ -46,13 +22,13 @@ static void view_rated(const struct wi_process_view *view, size_t id, uint64_t r
         ret_counts[RATE_REJECTS] = 0;
     } else if (raw->kind == WI_LOOP) {
         uint64_t spent[2];
-        wi_process_view_loop_times(view, id, spent);
+        wi_view_loop_times(view, id, spent);
         ret_counts[RATE_OUT] = spent[1];
         ret_counts[RATE_REJECTS] = spent[0];
     }
 }
 
-static void view_tick_age(struct wi_process_view *view, struct view_slot *slot,
+static void view_tick_age(struct segment_view *view, struct view_slot *slot,
                           const struct wi_raw *raw, uint64_t sent_before)
 {
     if ((raw->flags & WI_SLOT_UNORDERED) || view_channel_depth(raw) == 0) {
@@ -66,16 +42,16 @@ static void view_tick_age(struct wi_process_view *view, struct view_slot *slot,
     if (!slot->age && view->n_ages < VIEW_MAX_AGES) {
         slot->age = calloc(1, sizeof(*slot->age));
         view->n_ages += slot->age != NULL;
-        if (slot->age && view->tick_before) {
-            wi_age_add(slot->age, view->tick_before, sent_before);
+        if (slot->age && view->base->tick_before) {
+            wi_age_add(slot->age, view->base->tick_before, sent_before);
         }
     }
     if (slot->age && !view->writer.has_ended) {
-        wi_age_add(slot->age, view->tick_nanos, raw->entering[0]);
+        wi_age_add(slot->age, view->base->tick_nanos, raw->entering[0]);
     }
 }
 
-static void view_tick_waits(struct wi_process_view *view, size_t id, unsigned which)
+static void view_tick_waits(struct segment_view *view, size_t id, unsigned which)
 {
     struct view_slot *slot = &view->slots[id];
     struct weir_histogram *all = &view->scratch;
@@ -88,7 +64,7 @@ static void view_tick_waits(struct wi_process_view *view, size_t id, unsigned wh
     }
     struct weir_histogram recent = *all;
     if (slot->window[which]) {
-        wi_window_turn(slot->window[which], view->now_nanos, all);
+        wi_window_turn(slot->window[which], view->base->now.nanos, all);
         wi_window_recent(slot->window[which], all, &recent);
     }
     struct view_waits *waits = &slot->waits[which];
@@ -101,13 +77,13 @@ static void view_tick_waits(struct wi_process_view *view, size_t id, unsigned wh
     waits->max = all->max;
 }
 
-static void view_tick_slot(struct wi_process_view *view, size_t id, double seconds)
+static void view_tick_slot(struct segment_view *view, size_t id, double seconds)
 {
     struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t counts[N_RATES];
     uint64_t before = slot->last[RATE_IN];
-    wi_process_view_watch(slot, raw);
+    wi_view_watch(slot, raw);
     view_rated(view, id, counts);
     for (int r = 0; r < N_RATES; r++) {
         slot->rate[r] = seconds > 0 ? (double)view_minus(counts[r], slot->last[r]) / seconds : 0;
@@ -129,29 +105,27 @@ static void view_tick_slot(struct wi_process_view *view, size_t id, double secon
     if (raw->kind == WI_TASK || raw->kind == WI_LOOP) {
         view_tick_waits(view, id, 1);
     }
-    slot->has_rates = slot->has_rates || view->has_ticked;
+    slot->has_rates = slot->has_rates || view->base->has_ticked;
     slot->was_there = true;
 }
 
-void wi_process_view_tick(struct wi_process_view *view)
+void wi_view_tick(struct segment_view *view, double seconds)
 {
-    double seconds = view->has_ticked ? (double)(view->now_nanos - view->tick_nanos) / 1e9 : 0;
-    view->tick_before = view->has_ticked ? view->tick_nanos : 0;
-    view->tick_nanos = view->now_nanos;
     wi_history_writer_begin_tick(view);
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
         for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
             view_tick_slot(view, view->order[kind][i], seconds);
         }
     }
-    wi_process_view_tick_task_instances(view, seconds);
+    wi_view_tick_task_instances(view, seconds);
     bool is_self = wi_source_is_self(view->source);
-    if (wi_process_view_state(view) == WI_STATE_RUNNING && (is_self || view->facts.is_seen)) {
-        wi_process_read(&view->process, is_self ? 0 : view->facts.pid);
+    if (wi_source_state(view->source) == WI_STATE_RUNNING &&
+        (is_self || view->base->facts.is_seen)) {
+        wi_process_read(&view->process, is_self ? 0 : view->base->facts.pid);
     } else {
         wi_history_writer_facts(view);
     }
-    view->rejects = wi_process_view_sum_rejects(view);
+    view->rejects = wi_view_sum_rejects(view);
     if (seconds > 0) {
         view->rejects_rate = (double)view_minus(view->rejects, view->rejects_last) / seconds;
         view->cpu_ratio = (view->process.cpu_seconds - view->cpu_last) / seconds;
@@ -159,25 +133,5 @@ void wi_process_view_tick(struct wi_process_view *view)
     }
     view->rejects_last = view->rejects;
     view->cpu_last = view->process.cpu_seconds;
-    view->has_ticked = true;
     wi_history_writer_end_tick(view);
-}
-
-uint64_t wi_process_view_sum_rejects(struct wi_process_view *view)
-{
-    uint64_t sum = 0;
-    view->has_counter = false;
-    for (size_t i = 0; i < view->n_order[WI_COUNTER]; i++) {
-        size_t id = view->order[WI_COUNTER][i];
-        if (strcmp(view->slots[id].name, VIEW_REJECTS) == 0) {
-            view->has_counter = true;
-            sum += view->collection.raws[id].entering[0];
-        }
-    }
-    for (int kind = WI_CHANNEL; !view->has_counter && kind <= WI_SEMAPHORE; kind++) {
-        for (size_t i = 0; i < view->n_order[kind]; i++) {
-            sum += view_rejects(&view->collection.raws[view->order[kind][i]]);
-        }
-    }
-    return sum;
 }

@@ -20,7 +20,7 @@
 /* The facts of a process that cannot be looked at are as new as its history's last row. */
 #define WARM_FRESH_STEPS 3
 
-static const struct wi_history *warm_history(const struct wi_process_view *view)
+static const struct wi_history *warm_history(const struct segment_view *view)
 {
     return &view->writer.recorder.history;
 }
@@ -50,7 +50,7 @@ static void warm_process(struct wi_process *process, const struct wi_history_row
 }
 
 /* The last that was seen of a process that has ended: by whoever wrote its history, or by us. */
-static void warm_end(struct wi_process_view *view)
+static void warm_end(struct segment_view *view)
 {
     struct history_writer *writer = &view->writer;
     struct wi_history_row last;
@@ -58,8 +58,9 @@ static void warm_end(struct wi_process_view *view)
         return;
     }
     writer->has_ended = true;
-    writer->as_of_nanos = view->tick_before;
-    writer->as_of_unix_nanos = view->unix_nanos - (int64_t)(view->now_nanos - view->tick_before);
+    writer->as_of_nanos = view->base->tick_before;
+    writer->as_of_unix_nanos =
+        view->base->now.unix_nanos - (int64_t)(view->base->now.nanos - view->base->tick_before);
     if (writer->recorder.state != WI_RECORDER_NONE &&
         wi_history_last(warm_history(view), WI_HISTORY_SECONDS, UINT64_MAX, &last)) {
         writer->as_of_nanos = last.nanos;
@@ -68,15 +69,15 @@ static void warm_end(struct wi_process_view *view)
     }
 }
 
-void wi_history_writer_facts(struct wi_process_view *view)
+void wi_history_writer_facts(struct segment_view *view)
 {
     struct history_writer *writer = &view->writer;
     struct wi_history_row last;
-    if (wi_process_view_state(view) != WI_STATE_UNKNOWN) {
+    if (wi_source_state(view->source) != WI_STATE_UNKNOWN) {
         warm_end(view);
         return;
     }
-    uint64_t second = view->now_nanos / WARM_SECOND;
+    uint64_t second = view->base->now.nanos / WARM_SECOND;
     view->process.is_known = false;
     if (writer->recorder.state == WI_RECORDER_READING &&
         wi_history_last(warm_history(view), WI_HISTORY_SECONDS, second, &last) &&
@@ -108,8 +109,7 @@ static void warm_counts(const struct wi_raw *raw, const uint64_t *words,
 }
 
 /* The slot of a track that is open still, or NULL. */
-static struct view_slot *warm_slot(struct wi_process_view *view,
-                                   const struct wi_history_track *track)
+static struct view_slot *warm_slot(struct segment_view *view, const struct wi_history_track *track)
 {
     return track->generation && track->slot < view->collection.n &&
                    view->generations[track->slot] == track->generation &&
@@ -118,8 +118,8 @@ static struct view_slot *warm_slot(struct wi_process_view *view,
                : NULL;
 }
 
-static void warm_slot_rates(struct wi_process_view *view, size_t i,
-                            const struct wi_history_row *row, double seconds)
+static void warm_slot_rates(struct segment_view *view, size_t i, const struct wi_history_row *row,
+                            double seconds)
 {
     const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
     struct view_slot *slot = warm_slot(view, track);
@@ -134,16 +134,16 @@ static void warm_slot_rates(struct wi_process_view *view, size_t i,
     slot->has_rates = true;
 }
 
-static void warm_rates(struct wi_process_view *view)
+static void warm_rates(struct segment_view *view)
 {
     struct wi_history_row row;
-    uint64_t second = view->now_nanos / WARM_SECOND;
+    uint64_t second = view->base->now.nanos / WARM_SECOND;
     for (uint64_t back = 0; back <= WARM_RATE_STEPS && back < second; back++) {
         if (!wi_history_row(warm_history(view), WI_HISTORY_SECONDS, second - back, &row) ||
-            row.nanos + WARM_RATE_LEAST > view->now_nanos) {
+            row.nanos + WARM_RATE_LEAST > view->base->now.nanos) {
             continue;
         }
-        double seconds = (double)(view->now_nanos - row.nanos) / 1e9;
+        double seconds = (double)(view->base->now.nanos - row.nanos) / 1e9;
         for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
             warm_slot_rates(view, i, &row, seconds);
         }
@@ -212,13 +212,13 @@ static void warm_age_search(struct warm_ages *ages, const struct wi_history *his
     }
 }
 
-static void warm_age_row(struct wi_process_view *view, const struct warm_ages *ages,
+static void warm_age_row(struct segment_view *view, const struct warm_ages *ages,
                          const struct wi_history_row *row)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
         if (ages->channel[i].is_found && row->nanos >= ages->channel[i].start &&
-            row->nanos < view->now_nanos) {
+            row->nanos < view->base->now.nanos) {
             wi_age_add(view->slots[track->slot].age, row->nanos,
                        row->tracks[i][0] + view->collection.raws[track->slot].unsent);
         }
@@ -226,7 +226,7 @@ static void warm_age_row(struct wi_process_view *view, const struct warm_ages *a
 }
 
 /* Goes forward again and adds the rows in their order. */
-static void warm_age_fill(struct wi_process_view *view, struct warm_ages *ages,
+static void warm_age_fill(struct segment_view *view, struct warm_ages *ages,
                           const struct wi_history_row *last)
 {
     struct wi_history_row row;
@@ -242,7 +242,7 @@ static void warm_age_fill(struct wi_process_view *view, struct warm_ages *ages,
 }
 
 /* Empties the ring of a channel that was found, and makes it where there is none. */
-static bool warm_age_ring(struct wi_process_view *view, struct view_slot *slot)
+static bool warm_age_ring(struct segment_view *view, struct view_slot *slot)
 {
     if (!slot->age && view->n_ages < VIEW_MAX_AGES) {
         slot->age = calloc(1, sizeof(*slot->age));
@@ -253,7 +253,7 @@ static bool warm_age_ring(struct wi_process_view *view, struct view_slot *slot)
     return slot->age != NULL;
 }
 
-static void warm_age_list(struct wi_process_view *view, struct warm_ages *ages)
+static void warm_age_list(struct segment_view *view, struct warm_ages *ages)
 {
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
@@ -268,7 +268,7 @@ static void warm_age_list(struct wi_process_view *view, struct warm_ages *ages)
     }
 }
 
-static void warm_ages(struct wi_process_view *view, const struct wi_history_row *last)
+static void warm_ages(struct segment_view *view, const struct wi_history_row *last)
 {
     struct warm_ages ages = {.oldest_second = UINT64_MAX};
     warm_age_list(view, &ages);
@@ -285,17 +285,17 @@ static void warm_ages(struct wi_process_view *view, const struct wi_history_row 
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         uint32_t id = warm_history(view)->head.tracks[i].slot;
         if (ages.channel[i].is_found) {
-            wi_age_add(view->slots[id].age, wi_history_writer_as_of(view),
+            wi_age_add(view->slots[id].age, wi_view_as_of(view),
                        view->collection.raws[id].entering[0]);
         }
     }
 }
 
-void wi_warm_start(struct wi_process_view *view)
+void wi_warm_start(struct segment_view *view)
 {
     struct wi_history_row last;
     bool has_ended = view->writer.has_ended;
-    uint64_t most = has_ended ? UINT64_MAX : view->now_nanos / WARM_SECOND;
+    uint64_t most = has_ended ? UINT64_MAX : view->base->now.nanos / WARM_SECOND;
     if (view->writer.recorder.state == WI_RECORDER_NONE ||
         !wi_history_last(warm_history(view), WI_HISTORY_SECONDS, most, &last)) {
         return;

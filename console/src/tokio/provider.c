@@ -30,7 +30,7 @@ struct tokio_view {
     struct wc_store store;
     struct view_want wants[WC_STORE_DETAILS];
     bool has_wants_changed;
-    uint64_t now_nanos, tick_nanos;
+    uint64_t now_nanos;
     wc_time last_now;   /* of the Update before */
     double gap_seconds; /* between the last two */
     struct wc_tokio_warnings warnings;
@@ -317,7 +317,7 @@ static void view_push_wants(struct tokio_view *view)
     }
 }
 
-static enum weir_status view_refresh(void *context, uint64_t now_nanos, bool is_tick,
+static enum weir_status view_refresh(void *context, uint64_t now_nanos,
                                      struct weir_error *ret_error)
 {
     struct tokio_view *view = context;
@@ -340,14 +340,15 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos, bool is_
         }
     }
     wc_store_derive(store);
-    if (is_tick) {
-        double seconds = view->tick_nanos ? (double)(now_nanos - view->tick_nanos) / 1e9 : 0;
-        wc_store_tick(store, seconds);
-        view->tick_nanos = now_nanos;
-        view_warn(view);
-    }
     view_push_wants(view);
     return WEIR_OK;
+}
+
+static void view_tick(void *context, double seconds)
+{
+    struct tokio_view *view = context;
+    wc_store_tick(&view->store, seconds);
+    view_warn(view);
 }
 
 static size_t view_count(const void *context, enum wi_kind kind)
@@ -529,8 +530,13 @@ enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_
                                     int64_t since_unix_nanos, struct wi_process_view **ret_view,
                                     struct weir_error *ret_error)
 {
-    static const struct wi_provider_ops ops = {&catalog,       view_refresh, view_count, view_row,
-                                               view_histogram, view_state,   view_close};
+    static const struct wi_provider_ops ops = {.refresh = view_refresh,
+                                               .tick = view_tick,
+                                               .state = view_state,
+                                               .count = view_count,
+                                               .row = view_row,
+                                               .histogram = view_histogram,
+                                               .close = view_close};
     struct wi_facts facts = {.name = "tokio",
                              .started_unix_nanos = since_unix_nanos,
                              .opened_unix_nanos = since_unix_nanos};
@@ -538,5 +544,5 @@ enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_
     view->feed = *feed;
     view->lints = *lints;
     wc_store_init(&view->store);
-    return wi_process_view_open_provider(&facts, &ops, view, ret_view, ret_error);
+    return wi_process_view_open_provider(&facts, &catalog, &ops, view, ret_view, ret_error);
 }

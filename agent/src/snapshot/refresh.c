@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A segment's process view: collected counts become rows. Counts are read at every refresh; what needs time
+ * (rates, ages) moves on a tick about once a second. A row is built when somebody asks for it, so that reading
+ * 100,000 handles costs no more than their counts.
+ */
+#include "snapshot/state.h"
+
+#include "segment/file.h"
+#include "segment/text.h"
+#include "segment/wall.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- refresh ------------------------------------------------------------------------------- */
+
+/* A handle that was not there before: its texts are read once. */
+static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
+                                       struct weir_error *ret_error)
+{
+    struct view_slot *slot = &view->slots[id];
+    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
+    char name[WEIR_NAME_MAX + 1];
+    char file[WEIR_NAME_MAX + 1];
+    enum weir_status status = wi_collect_string(
+        &view->collection.image, head ? __atomic_load_n(&head->name, __ATOMIC_RELAXED) : 0, name,
+        sizeof(name), ret_error);
+    if (status == WEIR_OK) {
+        status = wi_collect_string(&view->collection.image,
+                                   head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,
+                                   file, sizeof(file), ret_error);
+    }
+    if (status != WEIR_OK) {
+        return status;
+    }
+    size_t length = strlen(name) + 1;
+    size_t room = length + strlen(file) + sizeof(":4294967295");
+    slot->name = malloc(room);
+    if (!slot->name) {
+        wi_error_set(ret_error, "no memory for a name");
+        return WEIR_E_MEMORY;
+    }
+    memcpy(slot->name, name, length);
+    if (file[0] && head) {
+        snprintf(slot->name + length, room - length, "%s:%" PRIu32, file,
+                 __atomic_load_n(&head->source_line, __ATOMIC_RELAXED));
+        slot->source = slot->name + length;
+    }
+    return WEIR_OK;
+}
+
+/* Ids by kind. */
+static void view_order(struct segment_view *view)
+{
+    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        view->n_order[kind] = wi_kind_has_slots(kind) ? 0 : view->n_order[kind];
+    }
+    for (size_t id = 0; id < view->collection.n; id++) {
+        if (view->generations[id]) {
+            uint8_t kind = view->collection.raws[id].kind;
+            view->order[kind][view->n_order[kind]++] = (uint32_t)id;
+        }
+    }
+}
+
+/* Meets new handles, forgets closed ones. */
+static enum weir_status view_sort_slots(struct segment_view *view, struct weir_error *ret_error)
+{
+    const struct wi_collection *collection = &view->collection;
+    if (collection->n == view->n_seen &&
+        (collection->n == 0 || memcmp(view->generations, collection->generations,
+                                      collection->n * sizeof(*view->generations)) == 0)) {
+        return WEIR_OK;
+    }
+    view->n_seen = SIZE_MAX; /* until all is met */
+    for (size_t id = 0; id < view->n_slots; id++) {
+        uint32_t generation = id < collection->n ? collection->generations[id] : 0;
+        if (view->generations[id] == generation) {
+            continue;
+        }
+        view->generations[id] = 0;
+        wi_view_forget(view, &view->slots[id]);
+        if (generation) {
+            enum weir_status status = view_slot_meet(view, id, ret_error);
+            if (status != WEIR_OK) {
+                return status;
+            }
+            view->generations[id] = generation;
+        }
+    }
+    view_order(view);
+    view->n_seen = collection->n;
+    return WEIR_OK;
+}
+
+/* By the clock by which the kernel notes a process's start, since the one on the wall may be set. */
+static double view_uptime(const struct wi_facts *facts)
+{
+    int64_t now = wi_wall_now();
+    if (!facts->own.start_ticks) {
+        return (double)(now - facts->started_unix_nanos) / 1e9;
+    }
+    int64_t nanos = now - wi_wall_started(facts->own.start_ticks);
+    return nanos > 0 ? (double)nanos / 1e9 : 0;
+}
+
+/* How far the clock on the wall has been set since the segment was opened; of a dead process nobody knows. */
+static int64_t view_wall_step(const struct segment_view *view)
+{
+    enum wi_state state = wi_source_state(view->source);
+    const struct wi_facts *facts = &view->base->facts;
+    return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN
+               ? wi_wall_step(facts->started_unix_nanos, facts->own.start_ticks)
+               : 0;
+}
+
+/* What was collected is half new, and there may be no room for it: show nothing rather than a mixture, and let
+ * nothing be asked for by its slot. */
+static void view_show_nothing(struct segment_view *view)
+{
+    memset(view->n_order, 0, sizeof(view->n_order));
+    memset(view->collection.n_blocks, 0, sizeof(view->collection.n_blocks));
+    view->collection.n = 0;
+    for (size_t id = 0; id < view->n_slots; id++) {
+        view->generations[id] = 0;
+    }
+    view->n_seen = SIZE_MAX;
+}
+
+static enum weir_status view_refresh(void *context, uint64_t now_nanos,
+                                     struct weir_error *ret_error)
+{
+    struct segment_view *view = context;
+    (void)now_nanos;
+    enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
+    if (status == WEIR_OK) {
+        status = wi_view_make_room(view, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = view_sort_slots(view, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = wi_view_meet_senders(view, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = wi_view_meet_task_instances(view, ret_error);
+    }
+    if (status != WEIR_OK) {
+        view_show_nothing(view);
+        return status;
+    }
+    const struct wi_header *header = (const void *)view->collection.image.bytes;
+    view->base->facts.has_children = __atomic_load_n(&header->has_children, __ATOMIC_RELAXED);
+    view->wall_step = view_wall_step(view);
+    view->uptime_seconds = view_uptime(&view->base->facts);
+    return WEIR_OK;
+}
+
+/* ---- the table of operations --------------------------------------------------------------- */
+
+static void view_tick(void *context, double seconds)
+{
+    wi_view_tick(context, seconds);
+}
+
+static void view_moment(const void *context, struct wi_moment *moment)
+{
+    moment->as_of_nanos = wi_view_as_of(context);
+}
+
+static enum wi_state view_state(const void *context)
+{
+    return wi_source_state(((const struct segment_view *)context)->source);
+}
+
+static size_t view_count(const void *context, enum wi_kind kind)
+{
+    return wi_view_count(context, kind);
+}
+
+static void view_row(void *context, enum wi_kind kind, size_t i, struct wi_row *row)
+{
+    wi_view_row(context, kind, i, row);
+}
+
+static const struct weir_histogram *view_histogram(void *context, enum wi_kind kind,
+                                                   const struct wi_row *row, int metric)
+{
+    return wi_view_histogram(context, kind, row, metric);
+}
+
+static size_t view_n_slots(const void *context, enum wi_kind kind)
+{
+    return wi_view_n_slots(context, kind);
+}
+
+static bool view_at(void *context, size_t slot_index, enum wi_kind *ret_kind, struct wi_row *row)
+{
+    return wi_view_at(context, slot_index, ret_kind, row);
+}
+
+static int64_t view_opened_unix_nanos(const void *context, size_t slot_index)
+{
+    return wi_view_opened_unix_nanos(context, slot_index);
+}
+
+static bool view_task(void *context, size_t slot_index, struct wi_task_sample *ret_sample)
+{
+    return wi_view_task(context, slot_index, ret_sample);
+}
+
+static const struct wi_history *view_history(const void *context)
+{
+    const struct wi_recorder *recorder = &((const struct segment_view *)context)->writer.recorder;
+    return recorder->state == WI_RECORDER_NONE ? NULL : &recorder->history;
+}
+
+static void view_record(void *context)
+{
+    ((struct segment_view *)context)->writer.recorder.may_write = true;
+}
+
+static void view_abandon(void *context)
+{
+    wi_recorder_abandon(&((struct segment_view *)context)->writer.recorder);
+}
+
+static bool view_is(const void *context, dev_t device, ino_t inode)
+{
+    return wi_source_is(((const struct segment_view *)context)->source, device, inode);
+}
+
+static bool view_is_nameless(const void *context)
+{
+    return wi_source_is_nameless(((const struct segment_view *)context)->source);
+}
+
+static void view_close(void *context)
+{
+    struct segment_view *view = context;
+    for (size_t i = 0; i < view->n_slots; i++) {
+        wi_view_forget(view, &view->slots[i]);
+    }
+    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+        free(view->order[kind]);
+    }
+    free(view->senders);
+    free(view->instances);
+    free(view->slots);
+    free(view->generations);
+    wi_history_writer_close(view);
+    wi_collection_finish(&view->collection);
+    wi_source_close(view->source);
+    free(view);
+}
+
+static const struct wi_provider_ops view_ops = {
+    .refresh = view_refresh,
+    .tick = view_tick,
+    .moment = view_moment,
+    .state = view_state,
+    .count = view_count,
+    .row = view_row,
+    .histogram = view_histogram,
+    .n_slots = view_n_slots,
+    .at = view_at,
+    .opened_unix_nanos = view_opened_unix_nanos,
+    .task = view_task,
+    .history = view_history,
+    .record = view_record,
+    .abandon = view_abandon,
+    .is = view_is,
+    .is_nameless = view_is_nameless,
+    .close = view_close,
+};
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+static void view_facts(const struct wi_source *source, const struct wi_header *header,
+                       struct wi_facts *facts)
+{
+    char text[WI_PROGRAM_MAX];
+    memcpy(text, header->name, sizeof(header->name));
+    text[WEIR_NAME_MAX] = '\0';
+    wi_text_clean(text, facts->name, sizeof(facts->name));
+    memcpy(text, header->program, sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    wi_text_clean(text, facts->program, sizeof(facts->program));
+    memcpy(text, header->version, sizeof(header->version));
+    text[sizeof(header->version) - 1] = '\0';
+    wi_text_clean(text, facts->version, sizeof(facts->version));
+    snprintf(facts->path, sizeof(facts->path), "%s", wi_source_path(source));
+    struct wi_owner owner = wi_source_owner(source);
+    facts->is_seen = owner.pid != 0;
+    facts->pid = owner.pid ? owner.pid : header->pid;
+    facts->own = (struct wi_stem){header->pid, header->start_ticks, header->id};
+    facts->started_unix_nanos = header->started_unix_nanos;
+    facts->opened_unix_nanos = header->opened_unix_nanos;
+}
+
+static enum weir_status view_open(struct wi_source *taken_source, struct segment_view **ret_view,
+                                  struct weir_error *ret_error)
+{
+    struct wi_facts facts = {.pid = 0};
+    struct wi_image before;
+    struct wi_image image;
+    struct segment_view *view = calloc(1, sizeof(*view));
+    if (!view) {
+        wi_source_close(taken_source);
+        wi_error_set(ret_error, "out of memory");
+        return WEIR_E_MEMORY;
+    }
+    view->source = taken_source;
+    view->n_seen = SIZE_MAX;
+    enum weir_status status = wi_source_read(taken_source, &before, &image, ret_error);
+    if (status != WEIR_OK) {
+        view_close(view);
+        return status;
+    }
+    view_facts(taken_source, (const void *)image.bytes, &facts);
+    wi_history_writer_open(view, &facts);
+    status = wi_process_view_open_provider(&facts, wi_catalog_of_segments(), &view_ops, view,
+                                           &view->base, ret_error);
+    *ret_view = view;
+    return status;
+}
+
+enum weir_status wi_process_view_open_self(struct wi_process_view **ret_view,
+                                           struct weir_error *ret_error)
+{
+    struct wi_source *source;
+    struct segment_view *view;
+    enum weir_status status = wi_source_open_self(&source, ret_error);
+    if (status == WEIR_OK) {
+        status = view_open(source, &view, ret_error);
+    }
+    if (status == WEIR_OK) {
+        wi_heap_sample(&view->process.heap);
+        *ret_view = view->base;
+    }
+    return status;
+}
+
+enum weir_status wi_process_view_open_file(const char *path, struct wi_process_view **ret_view,
+                                           struct weir_error *ret_error)
+{
+    struct wi_source *source;
+    struct segment_view *view;
+    enum weir_status status = wi_source_open_file(path, &source, ret_error);
+    if (status == WEIR_OK) {
+        status = view_open(source, &view, ret_error);
+    }
+    if (status == WEIR_OK) {
+        *ret_view = view->base;
+    }
+    return status;
+}
