@@ -91,17 +91,16 @@ static void parse(const struct wc_command *command, int n, char **arguments)
 {
     struct wc_args args;
     struct wc_error error = {.code = WC_OK, .text = ""};
-    enum wc_status code = wc_args_parse(command->options, command->n_options, command->max_words, n,
-                                        arguments, &args, &error);
+    enum wc_status code = wc_args_parse(&command->syntax, n, arguments, &args, &error);
     if (code != WC_OK) {
         FUZZ_CHECK(code == WC_USAGE);
         check_error(code, &error);
         return;
     }
     FUZZ_CHECK(args.wants_help ||
-               (args.n_words <= command->max_words && args.n_given <= (size_t)n * 400));
-    for (size_t i = 0; i < command->n_options; i++) {
-        check_option(&args, &command->options[i]);
+               (args.n_words <= command->syntax.max_words && args.n_given <= (size_t)n * 400));
+    for (size_t i = 0; i < command->syntax.n_options; i++) {
+        check_option(&args, &command->syntax.options[i]);
     }
 }
 

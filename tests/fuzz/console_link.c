@@ -215,14 +215,13 @@ enum wc_status wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
 
 /* Nor is it a server of Tokio's: those are tests/fuzz/tokio.c's. */
 enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                             uint64_t deadline_nanos, struct wi_process_view **ret_view,
-                             struct wc_tokio **ret_tokio, struct wc_error *ret_error)
+                             uint64_t deadline_nanos, struct wc_attachment *ret_attachment,
+                             struct wc_error *ret_error)
 {
     (void)authority;
     (void)lints;
     (void)deadline_nanos;
-    (void)ret_view;
-    (void)ret_tokio;
+    (void)ret_attachment;
     close(taken_fd);
     return wc_error_set(ret_error, WC_MISMATCH, "no such service");
 }
@@ -276,8 +275,7 @@ static void run_command(const struct wc_command *command, int format, const char
                          (char *)(uintptr_t)word};
     struct wc_args args;
     struct wc_error error;
-    FUZZ_CHECK(wc_args_parse(command->options, command->n_options, command->max_words, word ? 5 : 4,
-                             arguments, &args, &error) == WC_OK);
+    FUZZ_CHECK(wc_args_parse(&command->syntax, word ? 5 : 4, arguments, &args, &error) == WC_OK);
     char *told = NULL;
     size_t n_told = 0;
     FILE *own = stderr, *telling = open_memstream(&told, &n_told);

@@ -24,6 +24,8 @@ static const struct wc_option options[] = {
     {MOMENT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false, "when"},
 };
 
+static const struct wc_syntax syntax = {options, sizeof(options) / sizeof(options[0]), 3};
+
 static enum wc_status parse(const char *line, struct wc_args *ret_args, struct wc_error *ret_error)
 {
     static char copy[512];
@@ -33,8 +35,7 @@ static enum wc_status parse(const char *line, struct wc_args *ret_args, struct w
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
         words[n++] = strcmp(word, "EMPTY") == 0 ? strchr(word, '\0') : word;
     }
-    return wc_args_parse(options, sizeof(options) / sizeof(options[0]), 3, n, words, ret_args,
-                         ret_error);
+    return wc_args_parse(&syntax, n, words, ret_args, ret_error);
 }
 
 static void options_are_taken_in_all_their_forms(void **state)
@@ -176,12 +177,8 @@ static void too_many_options_are_refused(void **state)
     for (size_t i = 0; i <= WC_MAX_ARGUMENTS; i++) {
         words[i] = flag;
     }
-    assert_int_equal(wc_args_parse(options, sizeof(options) / sizeof(options[0]), 3,
-                                   WC_MAX_ARGUMENTS, words, &args, NULL),
-                     WC_OK);
-    assert_int_equal(wc_args_parse(options, sizeof(options) / sizeof(options[0]), 3,
-                                   WC_MAX_ARGUMENTS + 1, words, &args, NULL),
-                     WC_USAGE);
+    assert_int_equal(wc_args_parse(&syntax, WC_MAX_ARGUMENTS, words, &args, NULL), WC_OK);
+    assert_int_equal(wc_args_parse(&syntax, WC_MAX_ARGUMENTS + 1, words, &args, NULL), WC_USAGE);
 }
 
 static void help_names_every_option(void **state)
@@ -191,7 +188,7 @@ static void help_names_every_option(void **state)
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
     assert_non_null(out);
-    wc_args_print_help(options, sizeof(options) / sizeof(options[0]), out);
+    wc_args_print_help(&syntax, out);
     fclose(out);
     assert_non_null(strstr(text, "  -C, --count N "));
     assert_non_null(strstr(text, "  -I GLOB "));

@@ -124,7 +124,8 @@ static void assert_spark(enum wc_tier tier, const double *values, int n, double 
     struct wc_grid grid;
     char text[128];
     wc_grid_init(&grid, 1, 20, tier == WC_TIER_ASCII);
-    wc_spark_line(&grid, 0, 0, tier, values, n, max, WC_GRAPH);
+    struct wc_spark spark = {&grid, 0, 0, tier, WC_GRAPH};
+    wc_spark_line(&spark, values, n, max);
     wc_grid_row_text(&grid, 0, text, sizeof(text));
     assert_string_equal(text, expected);
     wc_grid_finish(&grid);
@@ -148,10 +149,11 @@ static void bars_show_the_least_and_the_most(void **state)
     struct wc_grid grid;
     char text[64];
     wc_grid_init(&grid, 1, 5, true);
-    wc_spark_bar(&grid, 0, 0, 5, WC_TIER_ASCII, 0.01, WC_GOOD);
+    struct wc_spark spark = {&grid, 0, 0, WC_TIER_ASCII, WC_GOOD};
+    wc_spark_bar(&spark, 5, 0.01);
     wc_grid_row_text(&grid, 0, text, sizeof(text));
     assert_string_equal(text, "#....");
-    wc_spark_bar(&grid, 0, 0, 5, WC_TIER_ASCII, 7, WC_GOOD);
+    wc_spark_bar(&spark, 5, 7);
     wc_grid_row_text(&grid, 0, text, sizeof(text));
     assert_string_equal(text, "#####");
     wc_grid_finish(&grid);

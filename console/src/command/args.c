@@ -14,9 +14,7 @@
 #define ARGS_NAME_MAX     48
 
 struct args_parse {
-    const struct wc_option *options;
-    size_t n_options;
-    size_t max_words;
+    const struct wc_syntax *syntax;
     struct wc_args *args;
     struct wc_error *error;
 };
@@ -24,8 +22,8 @@ struct args_parse {
 static const struct wc_option *args_find(const struct args_parse *parse, char letter,
                                          const char *word, size_t length)
 {
-    for (size_t i = 0; i < parse->n_options; i++) {
-        const struct wc_option *option = &parse->options[i];
+    for (size_t i = 0; i < parse->syntax->n_options; i++) {
+        const struct wc_option *option = &parse->syntax->options[i];
         if (letter ? option->letter == letter
                    : option->word && strlen(option->word) == length &&
                          strncmp(option->word, word, length) == 0) {
@@ -155,10 +153,10 @@ static enum wc_status args_add(const struct args_parse *parse, const struct wc_o
 static enum wc_status args_add_word(const struct args_parse *parse, const char *word)
 {
     struct wc_args *args = parse->args;
-    if (args->n_words == parse->max_words || args->n_words == WC_MAX_ARGUMENTS) {
-        return wc_error_set(parse->error, WC_USAGE,
-                            parse->max_words ? "%s: one word too many" : "%s: takes no words",
-                            word);
+    if (args->n_words == parse->syntax->max_words || args->n_words == WC_MAX_ARGUMENTS) {
+        return wc_error_set(
+            parse->error, WC_USAGE,
+            parse->syntax->max_words ? "%s: one word too many" : "%s: takes no words", word);
     }
     args->words[args->n_words++] = word;
     return WC_OK;
@@ -219,12 +217,11 @@ static enum wc_status args_short(const struct args_parse *parse, const char *tex
     return code;
 }
 
-enum wc_status wc_args_parse(const struct wc_option *options, size_t n_options, size_t max_words,
-                             int n, char *const *argv, struct wc_args *ret_args,
-                             struct wc_error *ret_error)
+enum wc_status wc_args_parse(const struct wc_syntax *syntax, int n, char *const *argv,
+                             struct wc_args *ret_args, struct wc_error *ret_error)
 {
     struct wc_args args = {0};
-    struct args_parse parse = {options, n_options, max_words, &args, ret_error};
+    struct args_parse parse = {syntax, &args, ret_error};
     bool is_rest = false;
     for (int i = 0; i < n; i++) {
         const char *text = argv[i];
@@ -288,10 +285,10 @@ size_t wc_args_list(const struct wc_args *args, int id, const char **ret_texts, 
     return n;
 }
 
-void wc_args_print_help(const struct wc_option *options, size_t n_options, FILE *out)
+void wc_args_print_help(const struct wc_syntax *syntax, FILE *out)
 {
-    for (size_t i = 0; i < n_options; i++) {
-        const struct wc_option *option = &options[i];
+    for (size_t i = 0; i < syntax->n_options; i++) {
+        const struct wc_option *option = &syntax->options[i];
         char left[80];
         int n = 0;
         n += snprintf(left + n, sizeof(left) - (size_t)n, option->letter ? "-%c" : "  ",

@@ -34,6 +34,13 @@ struct wc_option {
     const char *help;
 };
 
+/* What a command takes. */
+struct wc_syntax {
+    const struct wc_option *options;
+    size_t n_options;
+    size_t max_words; /* that are no options */
+};
+
 #define WC_MAX_ARGUMENTS 80
 
 /* Borrows argv's strings. */
@@ -51,9 +58,8 @@ struct wc_args {
 
 /* Parses argv[0..n-1] (without the command's name). `--` ends the options; -ab, -C5, --word=value
  * and --word value are understood. Fails: WC_USAGE. */
-enum wc_status wc_args_parse(const struct wc_option *options, size_t n_options, size_t max_words,
-                             int n, char *const *argv, struct wc_args *ret_args,
-                             struct wc_error *ret_error);
+enum wc_status wc_args_parse(const struct wc_syntax *syntax, int n, char *const *argv,
+                             struct wc_args *ret_args, struct wc_error *ret_error);
 
 bool wc_args_has(const struct wc_args *args, int id);
 /* The last value given, or the default. */
@@ -63,6 +69,6 @@ double wc_args_number(const struct wc_args *args, int id, double otherwise);
 size_t wc_args_list(const struct wc_args *args, int id, const char **ret_texts, size_t room);
 
 /* One line per option. */
-void wc_args_print_help(const struct wc_option *options, size_t n_options, FILE *out);
+void wc_args_print_help(const struct wc_syntax *syntax, FILE *out);
 
 #endif

@@ -12,9 +12,7 @@ struct wc_command {
     const char *usage;   /* what follows the name: "[TARGET] [-I GLOB]" */
     const char *summary; /* one line */
     const char *details; /* further lines for `weir help NAME`, or NULL */
-    const struct wc_option *options;
-    size_t n_options;
-    size_t max_words;
+    struct wc_syntax syntax;
     /* Returns the exit code; has printed what it had to say. */
     enum wc_status (*run)(const struct wc_args *args);
 };

@@ -452,8 +452,8 @@ const struct wc_command wc_command_diff = {
         "in\n"
         "a second, gauges by their mean; else by what they stand at, and two snapshots of one\n"
         "process tell what a counter grew by between them.",
-    .options = diff_options,
-    .n_options = sizeof(diff_options) / sizeof(diff_options[0]),
-    .max_words = 2,
+    .syntax.options = diff_options,
+    .syntax.n_options = sizeof(diff_options) / sizeof(diff_options[0]),
+    .syntax.max_words = 2,
     .run = diff_run,
 };

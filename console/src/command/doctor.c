@@ -554,8 +554,8 @@ const struct wc_command wc_command_doctor = {
         "at\nonce and a complete one after up to 28 s; with -o json or --for only the complete "
         "one.\n"
         "exit code: 0 nothing wrong, 1 a warning or worse, others as `weir help`.",
-    .options = doctor_options,
-    .n_options = sizeof(doctor_options) / sizeof(doctor_options[0]),
-    .max_words = DOCTOR_MOST,
+    .syntax.options = doctor_options,
+    .syntax.n_options = sizeof(doctor_options) / sizeof(doctor_options[0]),
+    .syntax.max_words = DOCTOR_MOST,
     .run = doctor_run,
 };

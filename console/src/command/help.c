@@ -12,9 +12,9 @@ void wc_help_command(const struct wc_command *command, FILE *out)
     if (command->details) {
         fprintf(out, "%s\n", command->details);
     }
-    if (command->n_options > 0) {
+    if (command->syntax.n_options > 0) {
         fputs("\noptions:\n", out);
-        wc_args_print_help(command->options, command->n_options, out);
+        wc_args_print_help(&command->syntax, out);
     }
 }
 

@@ -167,7 +167,7 @@ const struct wc_command wc_command_list = {
     .details = "\nA dead one stays until newer ones push it out; `weir snapshot PID` reads it. "
                "Where several\n"
                "of a name run, TARGET tells them apart: `weir game/2`.",
-    .options = list_options,
-    .n_options = sizeof(list_options) / sizeof(list_options[0]),
+    .syntax.options = list_options,
+    .syntax.n_options = sizeof(list_options) / sizeof(list_options[0]),
     .run = list_run,
 };

@@ -88,7 +88,7 @@ const struct wc_command wc_command_help = {
     .name = "help",
     .usage = "[COMMAND|environment]",
     .summary = "how to use weir, or one command of it",
-    .max_words = 1,
+    .syntax.max_words = 1,
     .run = help_run,
 };
 
@@ -158,8 +158,7 @@ enum wc_status wc_command_main(int argc, char *const *argv)
     const struct wc_command *command = command_choose(argc, argv, &skip);
     struct wc_args args;
     struct wc_error error;
-    enum wc_status code = wc_args_parse(command->options, command->n_options, command->max_words,
-                                        argc - skip, argv + skip, &args, &error);
+    enum wc_status code = wc_args_parse(&command->syntax, argc - skip, argv + skip, &args, &error);
     if (code != WC_OK && skip == 1 && argc > 2 && argv[1][0] != '-') {
         return command_unknown(argv[1]);
     }

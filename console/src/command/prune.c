@@ -153,7 +153,7 @@ const struct wc_command wc_command_prune = {
     .usage = "[-n] [-o FORM]",
     .summary = "removes what dead processes have left: segments, histories, sockets",
     .details = "\nOf this user only, and never a living process's. It does not ask; -n tries it.",
-    .options = prune_options,
-    .n_options = sizeof(prune_options) / sizeof(prune_options[0]),
+    .syntax.options = prune_options,
+    .syntax.n_options = sizeof(prune_options) / sizeof(prune_options[0]),
     .run = prune_run,
 };

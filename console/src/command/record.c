@@ -513,8 +513,8 @@ const struct wc_command wc_command_record = {
         "also when the recorder is killed or the disk is full. Ctrl-C ends it; it ends with the\n"
         "process, too, and then exits with 6. A recording is a TARGET as any other:\n"
         "`weir snapshot FILE --at 90`, `weir subscribe -t FILE game/channel/size/moves -v`.",
-    .options = record_options,
-    .n_options = sizeof(record_options) / sizeof(record_options[0]),
-    .max_words = 1,
+    .syntax.options = record_options,
+    .syntax.n_options = sizeof(record_options) / sizeof(record_options[0]),
+    .syntax.max_words = 1,
     .run = record_run,
 };

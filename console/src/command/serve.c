@@ -353,8 +353,8 @@ const struct wc_command wc_command_serve = {
     .details = "\nServes the processes that TARGETs mean (pid, service's name, NAME/N, path of a "
                "segment), "
                "or all of\nthis user's, those that start later too. SIGTERM and SIGINT end it.",
-    .options = serve_options,
-    .n_options = sizeof(serve_options) / sizeof(serve_options[0]),
-    .max_words = WC_MAX_ARGUMENTS,
+    .syntax.options = serve_options,
+    .syntax.n_options = sizeof(serve_options) / sizeof(serve_options[0]),
+    .syntax.max_words = WC_MAX_ARGUMENTS,
     .run = serve_run,
 };

@@ -285,8 +285,8 @@ const struct wc_command wc_command_snapshot = {
     .name = "snapshot",
     .usage = "[TARGET] [-I GLOB]... [-X GLOB]... [-o FORM] [--at SECS] [--lint LINTS]",
     .summary = "every number once, of a running process, a dead one or a recording",
-    .options = snapshot_options,
-    .n_options = sizeof(snapshot_options) / sizeof(snapshot_options[0]),
-    .max_words = 1,
+    .syntax.options = snapshot_options,
+    .syntax.n_options = sizeof(snapshot_options) / sizeof(snapshot_options[0]),
+    .syntax.max_words = 1,
     .run = snapshot_run,
 };

@@ -391,8 +391,8 @@ const struct wc_command wc_command_subscribe = {
         "SERVICE is tokio: task, semaphore, resource, operation, warning. FIELD: `weir snapshot\n"
         "-o csv` shows them all.\n"
         "One topic that names one number prints the value alone; -v prints time and unit, too.",
-    .options = subscribe_options,
-    .n_options = sizeof(subscribe_options) / sizeof(subscribe_options[0]),
-    .max_words = SUBSCRIBE_MAX_TOPICS,
+    .syntax.options = subscribe_options,
+    .syntax.n_options = sizeof(subscribe_options) / sizeof(subscribe_options[0]),
+    .syntax.max_words = SUBSCRIBE_MAX_TOPICS,
     .run = subscribe_run,
 };

@@ -527,9 +527,9 @@ const struct wc_command wc_command_top = {
         "is\n"
         "warned of is set by --lint and WEIR_LINTS, as self-wakes=30%,never-yielded=500ms,\n"
         "large-future=4k,lost-waker=off,auto-boxed-future=off; off alone turns all off.",
-    .options = top_options,
-    .n_options = sizeof(top_options) / sizeof(top_options[0]),
-    .max_words = 1,
+    .syntax.options = top_options,
+    .syntax.n_options = sizeof(top_options) / sizeof(top_options[0]),
+    .syntax.max_words = 1,
     .run = top_command,
 };
 
@@ -578,8 +578,8 @@ const struct wc_command wc_command_replay = {
                "  Space      stop, and go on       , .   ten seconds back, on    { }  a minute\n"
                "  + -        faster, more slowly   ^ $   to the start, the end\n"
                "The first line has the recording's time of day; the second its position and speed.",
-    .options = replay_options,
-    .n_options = sizeof(replay_options) / sizeof(replay_options[0]),
-    .max_words = 1,
+    .syntax.options = replay_options,
+    .syntax.n_options = sizeof(replay_options) / sizeof(replay_options[0]),
+    .syntax.max_words = 1,
     .run = replay_command,
 };

@@ -40,7 +40,7 @@ const struct wc_command wc_command_version = {
     .name = "version",
     .usage = "[-o FORM]",
     .summary = "the version of this weir",
-    .options = version_options,
-    .n_options = sizeof(version_options) / sizeof(version_options[0]),
+    .syntax.options = version_options,
+    .syntax.n_options = sizeof(version_options) / sizeof(version_options[0]),
     .run = version_run,
 };

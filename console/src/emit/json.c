@@ -102,38 +102,48 @@ void wc_json_value(struct wc_json *json, const char *key, const struct wc_value 
     }
 }
 
-/* The members whose path begins with the one at `first` up to `length` characters. */
-static bool json_shares(const char *path, const char *first, size_t length)
+/* Members on their way out: their paths, "a.b" for b in an object a. */
+struct json_members {
+    struct wc_json *json;
+    const char *const *paths;
+    const struct wc_value *values;
+    size_t n;
+};
+
+/* Of the members in `which`, a bit set, those whose path begins like that of `first` up to `length`. */
+static uint64_t json_alike(const struct json_members *members, uint64_t which, size_t first,
+                           size_t length)
 {
-    return strncmp(path, first, length) == 0;
+    uint64_t alike = 0;
+    for (size_t i = first; i < members->n; i++) {
+        if ((which >> i & 1) && strncmp(members->paths[i], members->paths[first], length) == 0) {
+            alike |= UINT64_C(1) << i;
+        }
+    }
+    return alike;
 }
 
-static void json_level(struct wc_json *json, const char *const *paths,
-                       const struct wc_value *values, size_t n, uint64_t members, size_t offset,
+/* The members in `which`, whose objects are open as far as the first `offset` characters of their paths. */
+static void json_level(const struct json_members *members, uint64_t which, size_t offset,
                        unsigned depth)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!(members >> i & 1)) {
+    for (size_t i = 0; i < members->n; i++) {
+        if (!(which >> i & 1)) {
             continue;
         }
-        const char *path = paths[i] + offset;
+        const char *path = members->paths[i] + offset;
         size_t length = strcspn(path, ".");
         if (path[length] == '\0' || depth == JSON_MAX_DEPTH) {
-            wc_json_value(json, path, &values[i]);
+            wc_json_value(members->json, path, &members->values[i]);
             continue;
         }
-        uint64_t inner = 0;
-        for (size_t k = i; k < n; k++) {
-            if ((members >> k & 1) && json_shares(paths[k], paths[i], offset + length + 1)) {
-                inner |= UINT64_C(1) << k;
-            }
-        }
+        uint64_t inner = json_alike(members, which, i, offset + length + 1);
         char key[64];
         snprintf(key, sizeof(key), "%.*s", (int)length, path);
-        wc_json_open(json, key, '{');
-        json_level(json, paths, values, n, inner, offset + length + 1, depth + 1);
-        wc_json_close(json, '}');
-        members &= ~inner;
+        wc_json_open(members->json, key, '{');
+        json_level(members, inner, offset + length + 1, depth + 1);
+        wc_json_close(members->json, '}');
+        which &= ~inner;
     }
 }
 
@@ -142,5 +152,6 @@ void wc_json_members(struct wc_json *json, const char *const *paths, const struc
 {
     n = n < JSON_MAX_MEMBERS ? n : JSON_MAX_MEMBERS;
     uint64_t all = n == JSON_MAX_MEMBERS ? UINT64_MAX : (UINT64_C(1) << n) - 1;
-    json_level(json, paths, values, n, all, 0, 0);
+    struct json_members members = {json, paths, values, n};
+    json_level(&members, all, 0, 0);
 }

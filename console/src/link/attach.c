@@ -463,8 +463,8 @@ enum wc_status wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error
 }
 
 enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                             uint64_t deadline_nanos, struct wi_process_view **ret_view,
-                             struct wc_tokio **ret_tokio, struct wc_error *ret_error)
+                             uint64_t deadline_nanos, struct wc_attachment *ret_attachment,
+                             struct wc_error *ret_error)
 {
     struct wc_tokio *tokio = tokio_create(taken_fd, authority);
     struct weir_error error = {{0}};
@@ -483,9 +483,9 @@ enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct w
                             "stopped, or busy with its first message; try again");
     }
     struct wc_feed feed = {tokio, tokio_take, tokio_want, tokio_quiet_seconds, tokio_close};
-    if (wc_tokio_view_open(&feed, lints, wi_wall_now(), ret_view, &error) != WEIR_OK) {
+    if (wc_tokio_view_open(&feed, lints, wi_wall_now(), &ret_attachment->view, &error) != WEIR_OK) {
         return wc_error_set(ret_error, WC_NO_TARGET, "%s", error.text);
     }
-    *ret_tokio = tokio;
+    ret_attachment->tokio = tokio;
     return WC_OK;
 }

@@ -17,17 +17,22 @@
 
 struct wc_tokio;
 
+/* What a connection gives: the process view, and what feeds it, which lives as long as the view. */
+struct wc_attachment {
+    struct wi_process_view *view;
+    struct wc_tokio *tokio;
+};
+
 /*
  * Asks a connected socket for Tokio's service, and waits until the first Update is there, or `deadline`
  * (nanoseconds of CLOCK_MONOTONIC) has passed; longer while its bytes arrive. `authority` is "" for a
  * unix socket.
- * Owns: the descriptor, also when this fails; ret_view is the caller's, and with it ret_tokio, which
- * lives as long.
+ * Owns: the descriptor, also when this fails; the attachment's view is the caller's.
  * Fails: WC_MISMATCH: there is no such service; WC_NO_TARGET: no answer; WC_DENIED.
  */
 enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct wc_lints *lints,
-                             uint64_t deadline_nanos, struct wi_process_view **ret_view,
-                             struct wc_tokio **ret_tokio, struct wc_error *ret_error);
+                             uint64_t deadline_nanos, struct wc_attachment *ret_attachment,
+                             struct wc_error *ret_error);
 
 /* Whether the connection has ended, and why. Any thread. */
 enum wc_status wc_tokio_check(struct wc_tokio *tokio, struct wc_error *ret_error);

@@ -108,7 +108,7 @@ static enum wc_status link_connect_tokio(struct wc_link *link, uint64_t deadline
                                          struct wc_error *ret_error)
 {
     char place[WI_PATH_MAX + 16];
-    struct wi_process_view *view = NULL;
+    struct wc_attachment attachment = {NULL, NULL};
     struct wc_lints lints;
     const struct wc_target *target = &link->target;
     int fd = -1;
@@ -124,9 +124,11 @@ static enum wc_status link_connect_tokio(struct wc_link *link, uint64_t deadline
         close(fd);
         return wc_error_set(ret_error, WC_USAGE, "%s", place);
     }
-    code = wc_tokio_open(fd, target->socket[0] ? "" : place, &lints, deadline, &view, &link->tokio,
-                         ret_error);
-    return code == WC_OK ? wc_serve_view(view, &link->fd, &link->exporter, ret_error) : code;
+    code =
+        wc_tokio_open(fd, target->socket[0] ? "" : place, &lints, deadline, &attachment, ret_error);
+    link->tokio = attachment.tokio;
+    return code == WC_OK ? wc_serve_view(attachment.view, &link->fd, &link->exporter, ret_error)
+                         : code;
 }
 
 /* Connects over TCP: the token goes there and nowhere else. */

@@ -204,16 +204,16 @@ static int column_width(const struct wc_screen_column *column, const struct meas
 
 /* Chooses the columns that fit, the least rank first and none above `last`; returns the columns left
  * over. */
-static int columns_choose(const struct wc_column_table *table, int screen_cols, bool has_senders,
-                          uint32_t absent, const struct measure *measure, int last,
-                          bool is_chosen[WC_MAX_COLUMNS])
+static int columns_choose(const struct wc_column_table *table, int screen_cols,
+                          const struct wc_column_hint *hint, const struct measure *measure,
+                          int last, bool is_chosen[WC_MAX_COLUMNS])
 {
     int left = screen_cols - MARK_WIDTH + 1; /* NAME has no blank before it */
     for (int rank = 0; rank <= last; rank++) {
         for (size_t i = 0; i < table->n_columns; i++) {
             const struct wc_screen_column *column = &table->columns[i];
-            if (column->rank != rank || (column->is_for_senders && !has_senders) ||
-                (absent >> i & 1U)) {
+            if (column->rank != rank || (column->is_for_senders && !hint->has_senders) ||
+                (hint->absent >> i & 1U)) {
                 continue;
             }
             int width = column_width(column, measure) + 1;
@@ -238,12 +238,12 @@ static struct measure measure_take(int screen_cols, const struct wc_column_hint 
     struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};
     const struct wc_column_table *channels = wc_column_table(WC_TAB_CHANNELS);
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(channels, screen_cols, hint->has_senders, 0, &measure, RANK_CHEAP,
-                              is_chosen);
+    struct wc_column_hint all = *hint;
+    all.absent = 0;
+    int left = columns_choose(channels, screen_cols, &all, &measure, RANK_CHEAP, is_chosen);
     int wanted = min(hint->name_width, NAME_WANTED) - measure.name;
     measure.name += wanted > 0 ? min(left, wanted) : 0;
-    left =
-        columns_choose(channels, screen_cols, hint->has_senders, 0, &measure, RANK_LAST, is_chosen);
+    left = columns_choose(channels, screen_cols, &all, &measure, RANK_LAST, is_chosen);
 
     int more = min(left, min(hint->name_width, NAME_MAX_WIDTH) - measure.name);
     if (more > 0) {
@@ -293,8 +293,7 @@ void wc_columns_fit(enum wc_tab tab, int screen_cols, const struct wc_column_hin
     const struct wc_column_table *table = wc_column_table(tab);
     struct measure measure = measure_take(screen_cols, hint);
     bool is_chosen[WC_MAX_COLUMNS] = {false};
-    int left = columns_choose(table, screen_cols, hint->has_senders, hint->absent, &measure,
-                              RANK_LAST, is_chosen);
+    int left = columns_choose(table, screen_cols, hint, &measure, RANK_LAST, is_chosen);
     int col = MARK_WIDTH;
 
     ret_columns->n = 0;

@@ -450,23 +450,31 @@ static bool topics_match(const struct wi_topic *topics, size_t n, int kind, int 
     return false;
 }
 
-static void lines_add(Weir__V1__Lines *lines, size_t *room, const struct wc_topics *topics,
-                      const struct wi_topic *topic, int kind, uint32_t metric,
+/* Lines on their way to a subscriber. */
+struct lines {
+    Weir__V1__Lines *list;
+    size_t room;
+    const struct wc_frame *frame, *before; /* NULL: there is none before */
+    const struct wc_topics *topics;
+};
+
+static void lines_add(struct lines *lines, const struct wi_topic *topic, int kind, uint32_t metric,
                       const Weir__V1__Row *row, const Weir__V1__Value *value)
 {
     char text[ANSWER_TOPIC];
+    Weir__V1__Lines *list = lines->list;
     Weir__V1__Line *line = wc_alloc(sizeof(*line));
     weir__v1__line__init(line);
-    wi_topic_write(topic, topics->domain, (enum wi_kind)kind, (int)metric, row->name, text,
+    wi_topic_write(topic, lines->topics->domain, (enum wi_kind)kind, (int)metric, row->name, text,
                    sizeof(text));
     line->topic = wc_copy(text);
     line->value = value_copy(value);
     line->unit = wc_copy(wi_unit_name(wi_metric_table((enum wi_kind)kind)->metrics[metric].unit));
-    if (lines->n_lines == *room) {
-        *room = *room ? 2 * *room : 32;
-        lines->lines = wc_resize(lines->lines, *room, sizeof(*lines->lines));
+    if (list->n_lines == lines->room) {
+        lines->room = lines->room ? 2 * lines->room : 32;
+        list->lines = wc_resize(list->lines, lines->room, sizeof(*list->lines));
     }
-    lines->lines[lines->n_lines++] = line;
+    list->lines[list->n_lines++] = line;
 }
 
 static bool line_has_changed(const struct wc_frame *before, int kind, uint32_t metric, uint64_t id,
@@ -477,14 +485,13 @@ static bool line_has_changed(const struct wc_frame *before, int kind, uint32_t m
     return !old || !wc_frame_is_value(old, value);
 }
 
-/* The lines of one row; whether its name is that of the topic. */
-static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_frame *frame,
-                      const struct wc_frame *before, const struct wc_topics *topics, size_t t,
-                      int kind, const Weir__V1__Row *row)
+/* The lines of one row for the t-th topic; whether its name is that of the topic. */
+static bool lines_row(struct lines *lines, size_t t, int kind, const Weir__V1__Row *row)
 {
-    const struct wc_frame_table *table = &frame->tables[kind];
+    const struct wc_frame_table *table = &lines->frame->tables[kind];
+    const struct wc_topics *topics = lines->topics;
     bool has_matched = false;
-    for (size_t i = 0; i < row->n_values && lines->n_lines < ANSWER_MAX_LINES; i++) {
+    for (size_t i = 0; i < row->n_values && lines->list->n_lines < ANSWER_MAX_LINES; i++) {
         uint32_t metric = table->columns[i];
         if (metric >= WI_MAX_METRICS ||
             !wi_topic_matches(&topics->topics[t], (enum wi_kind)kind, (int)metric, row->name)) {
@@ -494,10 +501,10 @@ static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_fram
         if (topics_match(topics->topics, t, kind, (int)metric, row->name) ||
             topics_match(topics->except, topics->n_except, kind, (int)metric, row->name) ||
             (topics->changes_only &&
-             !line_has_changed(before, kind, metric, row->id, row->values[i]))) {
+             !line_has_changed(lines->before, kind, metric, row->id, row->values[i]))) {
             continue;
         }
-        lines_add(lines, room, topics, &topics->topics[t], kind, metric, row, row->values[i]);
+        lines_add(lines, &topics->topics[t], kind, metric, row, row->values[i]);
     }
     return has_matched;
 }
@@ -505,23 +512,22 @@ static bool lines_row(Weir__V1__Lines *lines, size_t *room, const struct wc_fram
 Weir__V1__Lines *wc_replay_server_lines(const struct wc_frame *frame, const struct wc_frame *before,
                                         const struct wc_topics *topics)
 {
-    Weir__V1__Lines *lines = wc_alloc(sizeof(*lines));
-    size_t room = 0;
-    weir__v1__lines__init(lines);
-    lines->unix_nanos = frame->unix_nanos;
-    lines->waiting = wc_alloc(topics->n_topics * sizeof(*lines->waiting));
+    Weir__V1__Lines *list = wc_alloc(sizeof(*list));
+    struct lines lines = {list, 0, frame, before, topics};
+    weir__v1__lines__init(list);
+    list->unix_nanos = frame->unix_nanos;
+    list->waiting = wc_alloc(topics->n_topics * sizeof(*list->waiting));
     for (size_t t = 0; t < topics->n_topics; t++) {
         bool has_matched = false;
         for (int kind = 0; kind < WC_FRAME_KINDS && kind < WI_N_KINDS; kind++) {
             const struct wc_frame_table *table = &frame->tables[kind];
             for (size_t i = 0; i < table->n_rows; i++) {
-                has_matched |=
-                    lines_row(lines, &room, frame, before, topics, t, kind, table->rows[i]);
+                has_matched |= lines_row(&lines, t, kind, table->rows[i]);
             }
         }
         if (!has_matched) {
-            lines->waiting[lines->n_waiting++] = wc_copy(topics->topics[t].text);
+            list->waiting[list->n_waiting++] = wc_copy(topics->topics[t].text);
         }
     }
-    return lines;
+    return list;
 }

@@ -228,6 +228,7 @@ void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
     max = capacity >= max && capacity > 0 ? capacity : graph_scale(metric, max);
     graph_title(view, box, name, metric, scale.step, capacity);
     graph_frame(view, row, box->col, height, metric, max);
-    wc_spark_graph(view->grid, row, col, height, view->tier, slots, n_slots, max, WC_GRAPH);
+    struct wc_spark spark = {view->grid, row, col, view->tier, WC_GRAPH};
+    wc_spark_graph(&spark, height, slots, n_slots, max);
     graph_axis(view, row + height, col, &scale);
 }

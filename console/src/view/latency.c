@@ -134,8 +134,8 @@ static void latency_lines(const struct wc_view *view, const struct wc_box *box,
         wc_grid_text_right(view->grid, row, col, LABEL_COLS, WC_LABEL, text);
         wc_grid_put(view->grid, row, col + LABEL_COLS, view->grid->ascii ? '|' : 0x2502, WC_LABEL);
         col += LABEL_COLS + 1;
-        wc_spark_stroke(view->grid, row, col, bar, view->tier, most > 0 ? count / most : 0,
-                        WC_GRAPH);
+        struct wc_spark spark = {view->grid, row, col, view->tier, WC_GRAPH};
+        wc_spark_stroke(&spark, bar, most > 0 ? count / most : 0);
         col += bar + 1;
         wc_format_share(text, count / spread->total);
         wc_grid_text_right(view->grid, row, col, SHARE_COLS, count > 0 ? WC_PLAIN : WC_LABEL,

@@ -34,7 +34,8 @@ static void reason_line(const struct wc_view *view, const struct wc_box *box, in
 
     wc_grid_text(view->grid, at, col, name, WC_PLAIN, metric->summary);
     col += name + 1;
-    wc_spark_bar(view->grid, at, col, bar, view->tier, share, WC_GRAPH);
+    struct wc_spark spark = {view->grid, at, col, view->tier, WC_GRAPH};
+    wc_spark_bar(&spark, bar, share);
     col += bar + 1;
     wc_view_value(text, metric, value);
     wc_grid_text_right(view->grid, at, col, VALUE_COLS, number > 0 ? WC_STRONG : WC_LABEL, text);

@@ -165,7 +165,8 @@ static void draw_bar(const struct wc_view *view, const struct place *place,
         return; /* an unbounded channel is never full */
     }
     enum wc_style style = ratio >= 1 ? WC_CRITICAL : ratio >= HIGH_RATIO ? WC_WARN : WC_GOOD;
-    wc_spark_bar(view->grid, place->row, place->col, place->width, view->tier, ratio, style);
+    struct wc_spark spark = {view->grid, place->row, place->col, view->tier, style};
+    wc_spark_bar(&spark, place->width, ratio);
 }
 
 static void draw_trend(const struct wc_view *view, const struct place *place, int kind,
@@ -184,8 +185,9 @@ static void draw_trend(const struct wc_view *view, const struct place *place, in
     bool is_ratio = metric && strcmp(metric->unit, "ratio") == 0;
     double capacity = metric ? wc_view_capacity(view, metric, row->id) : 0;
     double least = is_ratio ? 1 : capacity > 0 ? capacity : TREND_MIN_SCALE;
-    wc_spark_line(view->grid, place->row, place->col, view->tier, values, n,
-                  max > least ? max : least, place->style == WC_PLAIN ? WC_GRAPH : place->style);
+    struct wc_spark spark = {view->grid, place->row, place->col, view->tier,
+                             place->style == WC_PLAIN ? WC_GRAPH : place->style};
+    wc_spark_line(&spark, values, n, max > least ? max : least);
 }
 
 /* A state: what works is good, what is left behind is bad. */
