@@ -97,12 +97,12 @@ static void text_is_escaped(void **state)
 static void times_are_rfc_3339(void **state)
 {
     (void)state;
-    char text[WC_VALUE_TEXT];
-    wc_value_write_time(INT64_C(1795461026120999999), text);
+    char text[WC_FORMAT_SIZE];
+    wc_format_time(text, INT64_C(1795461026120999999));
     assert_string_equal(text, "2026-11-23T19:10:26.120Z");
-    wc_value_write_time(0, text);
+    wc_format_time(text, 0);
     assert_string_equal(text, "1970-01-01T00:00:00.000Z");
-    wc_value_write_time(-1, text);
+    wc_format_time(text, -1);
     assert_string_equal(text, "1969-12-31T23:59:59.999Z");
 }
 

@@ -159,6 +159,35 @@ static void bars_show_the_least_and_the_most(void **state)
     wc_grid_finish(&grid);
 }
 
+static void positions_have_hours_where_there_are_any(void **state)
+{
+    (void)state;
+    char text[WC_FORMAT_SIZE];
+    wc_format_position(text, 0);
+    assert_string_equal(text, "0:00");
+    wc_format_position(text, UINT64_C(3599999999999));
+    assert_string_equal(text, "59:59");
+    wc_format_position(text, UINT64_C(3723000000000));
+    assert_string_equal(text, "1:02:03");
+    wc_format_position(text, UINT64_MAX); /* forged: still short */
+    assert_true(strlen(text) <= 12);
+}
+
+static void times_that_no_calendar_has_are_none(void **state)
+{
+    (void)state;
+    char text[WC_FORMAT_SIZE];
+    wc_format_moment(text, 1e300);
+    assert_string_equal(text, "-");
+    wc_format_moment(text, NAN);
+    assert_string_equal(text, "-");
+    wc_format_moment(text, 1795461026);
+    assert_int_equal(strlen(text), strlen("11-23 19:10"));
+    wc_format_clock(text, INT64_C(1795461026120999999));
+    assert_int_equal(strlen(text), strlen("19:10:26"));
+    assert_string_equal(text + 2 + 3, ":26");
+}
+
 static void lines_break_at_the_last_blank_that_fits(void **state)
 {
     (void)state;
@@ -197,6 +226,8 @@ int main(void)
         cmocka_unit_test(whole_numbers_have_all_digits),
         cmocka_unit_test(sparklines_tell_nothing_from_zero),
         cmocka_unit_test(bars_show_the_least_and_the_most),
+        cmocka_unit_test(positions_have_hours_where_there_are_any),
+        cmocka_unit_test(times_that_no_calendar_has_are_none),
         cmocka_unit_test(lines_break_at_the_last_blank_that_fits),
         cmocka_unit_test(lines_are_as_wide_as_they_look),
     };

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Numbers as people read them. All widths are bounded: a count takes at most 5 columns, a duration
- * 5, bytes 7.
- */
+/* For people all widths are bounded: a count takes at most 5 columns, a duration 5, bytes 7. */
 #include "base/format.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define FORMAT_NANOS  INT64_C(1000000000)
+#define FORMAT_MILLIS INT64_C(1000000)
 
 /* Three significant digits with a prefix of 1,000: 18.2k. The rounding may reach the next prefix:
  * 999,960 is 1.00M, not 1000k. */
@@ -192,4 +194,67 @@ void wc_format_whole(char to[WC_FORMAT_SIZE], double value)
     }
     wc_format_exact(digits, (uint64_t)fabs(value));
     snprintf(to, WC_FORMAT_SIZE, "%s%.30s", value < 0 ? "-" : "", digits);
+}
+
+void wc_format_f64(char to[WC_FORMAT_SIZE], double value)
+{
+    to[0] = '\0';
+    if (!isfinite(value)) {
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(to, WC_FORMAT_SIZE, "%.*g", digits, value);
+        if (strtod(to, NULL) == value) {
+            return;
+        }
+    }
+}
+
+void wc_format_time(char to[WC_FORMAT_SIZE], int64_t unix_nanos)
+{
+    time_t seconds = (time_t)(unix_nanos / FORMAT_NANOS);
+    int64_t rest = unix_nanos % FORMAT_NANOS;
+    if (rest < 0) {
+        rest += FORMAT_NANOS;
+        seconds--;
+    }
+    struct tm parts;
+    to[0] = '\0';
+    if (gmtime_r(&seconds, &parts)) {
+        size_t n = strftime(to, WC_FORMAT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+        snprintf(to + n, WC_FORMAT_SIZE - n, ".%03dZ", (int)(rest / FORMAT_MILLIS));
+    }
+}
+
+/* A local time; false for one that no calendar has. */
+static bool format_local(char to[WC_FORMAT_SIZE], const char *form, time_t seconds)
+{
+    struct tm parts;
+    return localtime_r(&seconds, &parts) && strftime(to, WC_FORMAT_SIZE, form, &parts) > 0;
+}
+
+void wc_format_clock(char to[WC_FORMAT_SIZE], int64_t unix_nanos)
+{
+    if (!format_local(to, "%H:%M:%S", (time_t)(unix_nanos / FORMAT_NANOS))) {
+        to[0] = '\0';
+    }
+}
+
+void wc_format_moment(char to[WC_FORMAT_SIZE], double unix_seconds)
+{
+    time_t moment = unix_seconds > 0 && unix_seconds < 1e11 ? (time_t)unix_seconds : 0;
+    if (moment == 0 || !format_local(to, "%m-%d %H:%M", moment)) {
+        snprintf(to, WC_FORMAT_SIZE, "-");
+    }
+}
+
+void wc_format_position(char to[WC_FORMAT_SIZE], uint64_t nanos)
+{
+    unsigned seconds = (unsigned)(nanos / (uint64_t)FORMAT_NANOS % 360000000);
+    if (seconds < 3600) {
+        snprintf(to, WC_FORMAT_SIZE, "%u:%02u", seconds / 60, seconds % 60);
+    } else {
+        snprintf(to, WC_FORMAT_SIZE, "%u:%02u:%02u", seconds / 3600, seconds / 60 % 60,
+                 seconds % 60);
+    }
 }

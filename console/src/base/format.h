@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers as people read them: 18.2k, 812ms, 1.20 MB. No locale, no I/O; the console's one thread.
+ * Numbers and times as people read them, 18.2k, 812ms, 1.20 MB, and as programs do. No locale, no I/O; any
+ * thread.
  */
 #ifndef WC_BASE_FORMAT_H
 #define WC_BASE_FORMAT_H
@@ -47,5 +48,20 @@ void wc_format_exact(char to[WC_FORMAT_SIZE], uint64_t value);
 
 /* The same of a number that may be negative; as wc_format_count when it is not whole. */
 void wc_format_whole(char to[WC_FORMAT_SIZE], double value);
+
+/* The shortest decimal form that reads back as the same number; "" for one that is not finite. */
+void wc_format_f64(char to[WC_FORMAT_SIZE], double value);
+
+/* "2026-11-23T19:10:26.120Z"; "" for a time that no calendar has. */
+void wc_format_time(char to[WC_FORMAT_SIZE], int64_t unix_nanos);
+
+/* Local time of day, "12:04:31"; "" for a time that no calendar has. */
+void wc_format_clock(char to[WC_FORMAT_SIZE], int64_t unix_nanos);
+
+/* Month, day and local time, "11-23 19:10"; "-" for a time that no calendar has. */
+void wc_format_moment(char to[WC_FORMAT_SIZE], double unix_seconds);
+
+/* A position in a recording, "1:23" or "1:02:03". */
+void wc_format_position(char to[WC_FORMAT_SIZE], uint64_t nanos);
 
 #endif

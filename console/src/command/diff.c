@@ -278,8 +278,8 @@ static void diff_print_row(const struct diff_row *row, struct wc_table *table)
 /* "A  a.weirrec: game (pid 4821), 45 s from 2026-11-25T20:22:02.000Z" */
 static void diff_print_input(const char *letter, const struct wc_diff_input *input)
 {
-    char when[WC_VALUE_TEXT];
-    wc_value_write_time(input->unix_nanos, when);
+    char when[WC_FORMAT_SIZE];
+    wc_format_time(when, input->unix_nanos);
     wc_text_print(stdout, "%s  %s: %s", letter, input->source, input->name);
     if (input->pid) { /* a Tokio server tells none */
         printf(" (pid %u)", input->pid);

@@ -77,13 +77,13 @@ enum subscribe_next { SUBSCRIBE_GOES_ON, SUBSCRIBE_IS_DONE };
 static void subscribe_print_human(const struct subscription *subscription, int64_t time,
                                   const Weir__V1__Line *line)
 {
-    char room[WC_VALUE_TEXT], topic[512], text[512], unit[64];
+    char room[WC_FORMAT_SIZE], topic[512], text[512], unit[64];
     struct wc_value value = wc_value_of(line->value);
     wc_text_clean(line->topic, topic, sizeof(topic));
     wc_text_clean(line->unit, unit, sizeof(unit));
     wc_text_clean(value.type == WC_ABSENT ? "-" : wc_value_plain(&value, room), text, sizeof(text));
     if (subscription->is_verbose) {
-        wc_value_write_time(time, room);
+        wc_format_time(room, time);
         printf("%s %s %s%s%s\n", room, topic, text, unit[0] ? " " : "", unit);
     } else if (subscription->is_bare) {
         printf("%s\n", text);

@@ -247,7 +247,7 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
     summary_print_number(out, "", &growth, wc_format_growth, "");
     summary_print_number(out, "CPU ", &cpu, wc_format_percent, "");
     if (rejects.type != WC_ABSENT) {
-        char room[WC_VALUE_TEXT];
+        char room[WC_FORMAT_SIZE];
         struct wc_value source = summary_of_process(link, pages, "rejects_source");
         bool is_sum = source.type == WC_TEXT && strcmp(source.u.text, "counter") != 0;
         wc_text_print(out, "  backpressure rejects %s%s", wc_value_plain(&rejects, room),

@@ -90,7 +90,7 @@ void wc_json_null(struct wc_json *json, const char *key)
 
 void wc_json_value(struct wc_json *json, const char *key, const struct wc_value *value)
 {
-    char room[WC_VALUE_TEXT];
+    char room[WC_FORMAT_SIZE];
     const char *plain = wc_value_plain(value, room);
     if (value->type == WC_TEXT || value->type == WC_TIME) {
         wc_json_text(json, key, plain);

@@ -95,7 +95,7 @@ static void table_write_number(enum wc_shape shape, const struct wc_value *value
 static void table_write(const struct wc_column *column, const struct wc_value *value,
                         char ret_text[TABLE_TEXT_MAX])
 {
-    char room[WC_VALUE_TEXT];
+    char room[WC_FORMAT_SIZE];
     if (value->type == WC_ABSENT) {
         snprintf(ret_text, TABLE_TEXT_MAX, "%s", column->absent ? column->absent : "-");
     } else if (value->type == WC_TEXT || value->type == WC_TIME ||
@@ -207,7 +207,7 @@ void wc_table_print_json(const struct wc_table *table, struct wc_json *json, con
 
 void wc_csv_line(FILE *out, const struct wc_value *values, size_t n)
 {
-    char room[WC_VALUE_TEXT], clean[TABLE_TEXT_MAX];
+    char room[WC_FORMAT_SIZE], clean[TABLE_TEXT_MAX];
     for (size_t i = 0; i < n; i++) {
         wc_text_clean(wc_value_plain(&values[i], room), clean, sizeof(clean));
         if (i > 0) {

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Values and their exact written forms; for people see base/format.h. */
+/* Values as every form of output takes them. */
 #include "emit/value.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#define VALUE_NANOS  INT64_C(1000000000)
-#define VALUE_MILLIS INT64_C(1000000)
 
 struct wc_value wc_value_of(const Weir__V1__Value *value)
 {
@@ -76,55 +71,21 @@ double wc_value_number(const struct wc_value *value)
     }
 }
 
-void wc_value_write_f64(double number, char ret_text[WC_VALUE_TEXT])
-{
-    ret_text[0] = '\0';
-    if (!isfinite(number)) {
-        return;
-    }
-    if (number >= 0 && number < 1e15 && number == (double)(int64_t)number && !signbit(number)) {
-        snprintf(ret_text, WC_VALUE_TEXT, "%" PRId64, (int64_t)number); /* most are whole */
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(ret_text, WC_VALUE_TEXT, "%.*g", digits, number);
-        if (strtod(ret_text, NULL) == number) {
-            return;
-        }
-    }
-}
-
-void wc_value_write_time(int64_t unix_nanos, char ret_text[WC_VALUE_TEXT])
-{
-    time_t seconds = (time_t)(unix_nanos / VALUE_NANOS);
-    int64_t rest = unix_nanos % VALUE_NANOS;
-    if (rest < 0) {
-        rest += VALUE_NANOS;
-        seconds--;
-    }
-    struct tm parts;
-    ret_text[0] = '\0';
-    if (gmtime_r(&seconds, &parts)) {
-        size_t n = strftime(ret_text, WC_VALUE_TEXT, "%Y-%m-%dT%H:%M:%S", &parts);
-        snprintf(ret_text + n, WC_VALUE_TEXT - n, ".%03dZ", (int)(rest / VALUE_MILLIS));
-    }
-}
-
-const char *wc_value_plain(const struct wc_value *value, char room[WC_VALUE_TEXT])
+const char *wc_value_plain(const struct wc_value *value, char room[WC_FORMAT_SIZE])
 {
     room[0] = '\0';
     switch (value->type) {
     case WC_U64:
-        snprintf(room, WC_VALUE_TEXT, "%" PRIu64, value->u.u64);
+        snprintf(room, WC_FORMAT_SIZE, "%" PRIu64, value->u.u64);
         break;
     case WC_I64:
-        snprintf(room, WC_VALUE_TEXT, "%" PRId64, value->u.i64);
+        snprintf(room, WC_FORMAT_SIZE, "%" PRId64, value->u.i64);
         break;
     case WC_F64:
-        wc_value_write_f64(value->u.f64, room);
+        wc_format_f64(room, value->u.f64);
         break;
     case WC_TIME:
-        wc_value_write_time(value->u.i64, room);
+        wc_format_time(room, value->u.i64);
         break;
     case WC_TEXT:
         return value->u.text;

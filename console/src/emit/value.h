@@ -3,6 +3,7 @@
 #ifndef WC_EMIT_VALUE_H
 #define WC_EMIT_VALUE_H
 
+#include "base/format.h"
 #include "weir/v1/agent.pb-c.h"
 
 #include <stddef.h>
@@ -27,9 +28,6 @@ struct wc_value {
     } u;
 };
 
-/* Room for a number or a time as text. */
-#define WC_VALUE_TEXT 40
-
 /* Borrows the text. NULL: absent. */
 struct wc_value wc_value_of(const Weir__V1__Value *value);
 
@@ -40,14 +38,8 @@ struct wc_value wc_value_time(int64_t unix_nanos);
 /* The number as a double; 0 when it is none. */
 double wc_value_number(const struct wc_value *value);
 
-/* The shortest decimal form that reads back as the same number; "" for one that is not finite. */
-void wc_value_write_f64(double number, char ret_text[WC_VALUE_TEXT]);
-
-/* "2026-11-23T19:10:26.120Z". */
-void wc_value_write_time(int64_t unix_nanos, char ret_text[WC_VALUE_TEXT]);
-
 /* The value as plain text: numbers exact, times RFC 3339, "" when absent. Text is borrowed, all
  * else is in `room`. */
-const char *wc_value_plain(const struct wc_value *value, char room[WC_VALUE_TEXT]);
+const char *wc_value_plain(const struct wc_value *value, char room[WC_FORMAT_SIZE]);
 
 #endif

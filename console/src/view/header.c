@@ -65,15 +65,6 @@ static void line_draw(struct wc_grid *grid, int row, int width, struct line *lin
     }
 }
 
-void wc_view_clock(char to[16], int64_t unix_nanos)
-{
-    time_t seconds = (time_t)(unix_nanos / 1000000000);
-    struct tm tm;
-    if (!localtime_r(&seconds, &tm) || strftime(to, 16, "%H:%M:%S", &tm) == 0) {
-        to[0] = '\0';
-    }
-}
-
 static void header_memory(const struct wc_view *view, struct line *line)
 {
     double rss, growth, window;
@@ -124,7 +115,7 @@ static void header_process(const struct wc_view *view)
 {
     const Weir__V1__Description *description = view->model->description;
     struct line line = {.n = 0};
-    char text[WC_FORMAT_SIZE], clock[16];
+    char text[WC_FORMAT_SIZE], clock[WC_FORMAT_SIZE];
     double uptime;
 
     snprintf(line_piece(&line, 6, WC_LABEL)->text, PIECE_SIZE, "weir %s", WEIR_VERSION);
@@ -145,8 +136,8 @@ static void header_process(const struct wc_view *view)
     /* A recording has its own time. */
     const struct wc_picture *picture = wc_model_picture(view->model);
     bool is_past = view->model->is_frozen || view->model->playback.is_on;
-    wc_view_clock(clock,
-                  is_past && picture->update ? picture->update->unix_nanos : view->now_unix_nanos);
+    wc_format_clock(clock, is_past && picture->update ? picture->update->unix_nanos
+                                                      : view->now_unix_nanos);
     int width = view->grid->cols - (int)strlen(clock) - 1;
     line_draw(view->grid, 0, width, &line);
     wc_grid_text(view->grid, 0, width + 1, (int)strlen(clock), WC_LABEL, clock);
@@ -193,32 +184,21 @@ static void header_rejects(const struct wc_view *view, struct line *line)
     }
 }
 
-/* "1:23" or "1:02:03". */
-static void header_time(char to[24], uint64_t nanos)
-{
-    unsigned seconds = (unsigned)(nanos / 1000000000 % 360000000);
-    if (seconds < 3600) {
-        snprintf(to, 24, "%u:%02u", seconds / 60, seconds % 60);
-    } else {
-        snprintf(to, 24, "%u:%02u:%02u", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    }
-}
-
 /* " REPLAY 1:23/10:00 2x ", with the day where there is room. */
 static void header_replay(const struct wc_view *view, char *to, size_t size)
 {
     const struct wc_playback *playback = &view->model->playback;
     const struct wc_picture *picture = wc_model_picture(view->model);
-    char position[24], length[24], day[16] = "";
+    char position[WC_FORMAT_SIZE], length[WC_FORMAT_SIZE], day[16] = "";
     struct tm tm;
     time_t seconds = picture->update ? (time_t)(picture->update->unix_nanos / 1000000000) : 0;
 
-    header_time(position, playback->position);
-    header_time(length, playback->length);
+    wc_format_position(position, playback->position);
+    wc_format_position(length, playback->length);
     if (view->grid->cols >= 100 && seconds && localtime_r(&seconds, &tm)) {
         strftime(day, sizeof(day), " %Y-%m-%d", &tm);
     }
-    snprintf(to, size, " REPLAY%s %s/%s %gx%s ", day, position, length, playback->speed,
+    snprintf(to, size, " REPLAY%s %.12s/%.12s %gx%s ", day, position, length, playback->speed,
              playback->is_at_end   ? " END"
              : playback->is_paused ? " STOPPED"
                                    : "");
@@ -228,10 +208,10 @@ static void header_replay(const struct wc_view *view, char *to, size_t size)
 static void header_banner(const struct wc_view *view, char *to, size_t size)
 {
     const struct wc_model *model = view->model;
-    char clock[16] = "", text[48] = "", replay[96] = "";
+    char clock[WC_FORMAT_SIZE] = "", text[48] = "", replay[96] = "";
     double stale = wc_model_stale_seconds(model, view->now_nanos);
 
-    wc_view_clock(clock, model->connection_unix_nanos);
+    wc_format_clock(clock, model->connection_unix_nanos);
     if (model->connection == WC_DEAD) {
         snprintf(text, sizeof(text), model->connection_unix_nanos ? " DEAD since %s " : " DEAD ",
                  clock);

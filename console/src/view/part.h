@@ -60,9 +60,6 @@ void wc_view_finding(const struct wc_view *view);
  * does not fit ends in an ellipsis. Returns the lines that it took. */
 int wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text);
 
-/* Local time of day, "12:04:31". */
-void wc_view_clock(char to[16], int64_t unix_nanos);
-
 /* A value by its metric's unit, with all digits where they are counts; "-" when absent. */
 void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
                    const Weir__V1__Value *value);

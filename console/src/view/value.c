@@ -5,20 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define EPOCH_SECONDS 1e9 /* so many seconds are no duration but a moment after 2001 */
-
-/* "11-23 19:10": month, day and local time. */
-static void value_moment(char to[WC_FORMAT_SIZE], double seconds)
-{
-    time_t moment = seconds < 1e11 ? (time_t)seconds : 0;
-    struct tm tm;
-    if (moment == 0 || !localtime_r(&moment, &tm) ||
-        strftime(to, WC_FORMAT_SIZE, "%m-%d %H:%M", &tm) == 0) {
-        snprintf(to, WC_FORMAT_SIZE, "-");
-    }
-}
 
 void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
                    const Weir__V1__Value *value)
@@ -31,7 +19,7 @@ void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
     }
     if (wc_model_as_number(value, &number) && strcmp(metric->unit, "seconds") == 0 &&
         number >= EPOCH_SECONDS) {
-        value_moment(to, number);
+        wc_format_moment(to, number);
     } else if (!wc_model_as_number(value, &number)) {
         snprintf(to, WC_FORMAT_SIZE, "-");
     } else if (metric->type == WEIR__V1__METRIC_TYPE__METRIC_HISTOGRAM) {
