@@ -11,7 +11,7 @@
 #include "segment/segment.h"
 #include "snapshot/process_view.h"
 #include "wire/budget.h"
-#include "wire/exporter.h"
+#include "weir/exporter.h"
 #include "wire/keeper.h"
 #include "wire/rights.h"
 

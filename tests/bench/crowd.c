@@ -4,7 +4,7 @@
  * and the choice of the 50 senders that a screen shows.
  */
 #include "bench.h"
-#include "encode/memory.h"
+#include "weir/memory.h"
 #include "encode/select.h"
 #include "snapshot/process_view.h"
 #include "weir/weir.h"

@@ -5,7 +5,7 @@
  */
 #include "bench.h"
 #include "encode/weir.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "session/tokio.h"
 #include "weir/weir.h"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/segment */
 /*
  * A history's file: one that is good, with some of its bytes changed, cut off anywhere, or any bytes at
  * all; then all that is asked of it. fuzz: max_len=512
  */
 #include "fuzz.h"
-#include "segment/kind.h"
+#include "weir/kind.h"
 #include "snapshot/history.h"
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdio.h>
 #include <string.h>

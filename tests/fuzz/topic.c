@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/encode */
 /* Topics and globs as a peer gives them, and names as rows have them. fuzz: max_len=600 */
-#include "encode/topic.h"
+#include "weir/topic.h"
 #include "fuzz.h"
 
 #include <string.h>

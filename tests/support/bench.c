@@ -2,7 +2,7 @@
 /* Interleaved rounds, medians and JSON lines for the benchmarks. */
 #include "bench.h"
 
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <stdio.h>
 #include <stdlib.h>

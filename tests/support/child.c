@@ -2,7 +2,7 @@
 /* Tests in processes of their own. */
 #include "child.h"
 
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <dirent.h>
 #include <signal.h>

@@ -36,7 +36,7 @@
  */
 #include "weir/agent.h"
 #include "sandbox.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "weir/weir.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Prints docs/metrics.md from the metric tables, or with --list their order, which is wire identity.
  * tests/lint/metrics.sh compares both with what is committed.
  */
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdio.h>
 #include <string.h>

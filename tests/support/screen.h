@@ -14,7 +14,7 @@
 #include "model/model.h"
 #include "model/query.h"
 #include "model/ui.h"
-#include "snapshot/catalog.h"
+#include "weir/catalog.h"
 #include "view/view.h"
 
 #define SCREEN_MAX_ROWS    400

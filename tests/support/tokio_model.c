@@ -2,7 +2,7 @@
 /* What the console has. */
 #include "tokio_model.h"
 
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include "tokio/console.pb-c.h"
 

@@ -8,7 +8,7 @@
 #include "caller.h"
 #include "child.h"
 #include "segment/find.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "snapshot/process_view.h"
 #include "weir/agent.h"
 

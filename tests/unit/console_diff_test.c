@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/snapshot */
 /* What `weir diff` compares: numbers over many looks, and a snapshot's JSON, which anybody may have written. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 #include "base/document.h"
 #include "base/memory.h"
 #include "command/diff_input.h"
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <fcntl.h>
 #include <math.h>

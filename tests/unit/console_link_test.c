@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/segment */
 /*
  * A link over an exporter of its own: the console's whole way, from call to messages, with a process view
  * that the test has set.
@@ -12,7 +13,7 @@
 #include "fake_view.h"
 #include "offered_view.h"
 #include "link/link.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>

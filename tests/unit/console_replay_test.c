@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/segment */
 /*
  * A recording as a target: the link answers of it what the exporter had answered, to the last value; and
  * plays it by its clock.
@@ -13,7 +14,7 @@
 #include "offered_view.h"
 #include "record/writer.h"
 #include "link/link.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "target/target.h"
 
 #include <poll.h>

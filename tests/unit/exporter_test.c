@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: labels=slow own-program */
+/* ctest: folders=agent/src/segment labels=slow own-program */
 /* The exporter's thread over a process view that the test sets: how often it reads it, what it logs, what
  * it does without its sockets, how it says farewell to who does not listen. */
 #include <setjmp.h>
@@ -10,8 +10,8 @@
 
 #include "caller.h"
 #include "fake_view.h"
-#include "segment/nanos.h"
-#include "wire/exporter.h"
+#include "weir/nanos.h"
+#include "weir/exporter.h"
 #include "wire/reactor.h"
 
 #include <arpa/inet.h>

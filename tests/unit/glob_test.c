@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/encode */
 /* Globs: what they match, and that no pattern makes them slow. */
-#include "encode/topic.h"
+#include "weir/topic.h"
 
 #include <stdarg.h>
 #include <setjmp.h>

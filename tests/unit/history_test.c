@@ -2,7 +2,7 @@
 /* The history's bytes: what a reader takes from them, and what it refuses. */
 #include "segment/file.h"
 #include "snapshot/history.h"
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 #include "snapshot/track.h"
 
 #include <stdarg.h>

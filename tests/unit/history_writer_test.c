@@ -3,7 +3,7 @@
 #include "child.h"
 #include "finding/finding.h"
 #include "segment/find.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "snapshot/history.h"
 #include "snapshot/process_view.h"
 #include "weir/agent.h"

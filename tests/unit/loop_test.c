@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/segment */
 /* Event loops: iterations, busy and idle time, timers. */
 #include "child.h"
 #include "hook/clock.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "snapshot/process_view.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/snapshot */
 /* The map does what an array does that is searched from its begin. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "snapshot/map.h"
+#include "weir/map.h"
 
 #include <stdlib.h>
 #include <string.h>

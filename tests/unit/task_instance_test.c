@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: labels=slow */
+/* ctest: folders=agent/src/segment labels=slow */
 /* Single tasks: states, times, and what they add to their kind. */
 #include "child.h"
 #include "hook/clock.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "snapshot/process_view.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/segment */
 /* Text from elsewhere: what is UTF-8, where it is cut, and what never gets through. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: folders=agent/src/encode */
 /* Topics: what parses, what matches, and what an error suggests. */
-#include "encode/topic.h"
+#include "weir/topic.h"
 
 #include <stdarg.h>
 #include <setjmp.h>

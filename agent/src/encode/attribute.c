@@ -3,7 +3,7 @@
 #include "encode/attribute.h"
 
 #include "encode/pack.h"
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,9 +5,9 @@
  * a star takes any length. So no piece is ever tried again, and the work is bounded by the length
  * of the text (a name) times the length of the longest piece that can fit into it.
  */
-#include "encode/topic.h"
+#include "weir/topic.h"
 
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks with their size in front, so that returning one gives back what it took. */
-#include "encode/memory.h"
+#include "weir/memory.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -19,7 +19,7 @@
  */
 #include "encode/prometheus.h"
 
-#include "snapshot/map.h"
+#include "weir/map.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Ranks: 2 bits of severity, then a byte for each of two steps. */
-#include "encode/rank.h"
+#include "weir/rank.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* A heap of the best rows so far, its worst on top; sorted in place at the end. */
 #include "encode/select.h"
 
-#include "encode/topic.h"
+#include "weir/topic.h"
 
 #include <string.h>
 

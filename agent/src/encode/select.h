@@ -6,8 +6,8 @@
 #ifndef WI_ENCODE_SELECT_H
 #define WI_ENCODE_SELECT_H
 
-#include "encode/memory.h"
-#include "encode/rank.h"
+#include "weir/memory.h"
+#include "weir/rank.h"
 #include "snapshot/process_view.h"
 
 /* The most rows that one query gets. */

@@ -5,11 +5,11 @@
  * and the NAME may hold slashes. What is asked for may come from a peer: it is never trusted to be
  * short, printable or UTF-8, and is shown in errors as harmless text.
  */
-#include "encode/topic.h"
+#include "weir/topic.h"
 
 #include "segment/file.h"
-#include "segment/text.h"
-#include "segment/word.h"
+#include "weir/text.h"
+#include "weir/word.h"
 
 #include <stdio.h>
 #include <string.h>

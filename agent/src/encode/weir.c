@@ -3,7 +3,7 @@
 #include "encode/weir.h"
 
 #include "encode/pack.h"
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <string.h>
 

@@ -9,8 +9,8 @@
 
 #include "encode/buffer.h"
 #include "encode/select.h"
-#include "encode/topic.h"
-#include "snapshot/map.h"
+#include "weir/topic.h"
+#include "weir/map.h"
 
 /* gRPC clients take 4 MiB by default. */
 #define WI_MESSAGE_MAX ((size_t)3 << 20)

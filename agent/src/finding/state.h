@@ -15,7 +15,7 @@
 #include "finding/depth_window.h"
 #include "finding/words.h"
 #include "snapshot/flow.h"
-#include "snapshot/map.h"
+#include "weir/map.h"
 
 #include <math.h>
 #include <stdbool.h>

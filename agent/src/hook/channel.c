@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels: open, close, and the halves of the hooks that are not inline. */
 #include "hook/thread.h"
-#include "segment/kind.h"
+#include "weir/kind.h"
 
 #include <string.h>
 

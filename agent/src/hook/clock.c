@@ -6,7 +6,7 @@
 #include "hook/clock.h"
 
 #include "segment/file.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "segment/segment.h"
 
 #include <string.h>

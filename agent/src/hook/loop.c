@@ -2,7 +2,7 @@
 /* Event loops: what one thread does between two waits. Its words are its own: plain stores, no atomic
  * adds. */
 #include "hook/thread.h"
-#include "segment/kind.h"
+#include "weir/kind.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  */
 #include "hook/clock.h"
 #include "hook/thread.h"
-#include "segment/kind.h"
+#include "weir/kind.h"
 
 #define SAMPLER_INTERVAL_NANOS 250000
 #define SAMPLER_MAX_LEVEL      9 /* mean gap 512, so a weight fits in 10 bits */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphores: open, close, waits and refusals. Acquire and release are inline. */
 #include "hook/thread.h"
-#include "segment/kind.h"
+#include "weir/kind.h"
 
 #include <string.h>
 

@@ -4,10 +4,10 @@
  * closing or the last hook, gives it back: closing stores GONE before it looks at what has left, and a
  * hook counts before it looks at the state, so that one of them sees the other.
  */
-#include "segment/kind.h"
+#include "weir/kind.h"
 #include "segment/segment.h"
 
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * cannot leave a wrong state behind.
  */
 #include "hook/thread.h"
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Task kinds, counters and gauges: open, close, and what is not inline. */
 #include "hook/thread.h"
-#include "segment/kind.h"
+#include "weir/kind.h"
 
 #include <string.h>
 

@@ -9,8 +9,8 @@
 
 #include "segment/environment.h"
 #include "segment/file.h"
-#include "segment/kind.h"
-#include "segment/text.h"
+#include "weir/kind.h"
+#include "weir/text.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -11,8 +11,8 @@
 #include "segment/file.h"
 #include "segment/layout.h"
 #include "segment/stem.h"
-#include "segment/text.h"
-#include "segment/wall.h"
+#include "weir/text.h"
+#include "weir/wall.h"
 
 #include <dirent.h>
 #include <errno.h>

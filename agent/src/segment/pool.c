@@ -7,7 +7,7 @@
 
 #include "segment/file.h"
 #include "segment/mapping.h"
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <string.h>
 

@@ -14,8 +14,8 @@
 #include "segment/find.h"
 #include "segment/mapping.h"
 #include "segment/stem.h"
-#include "segment/text.h"
-#include "segment/wall.h"
+#include "weir/text.h"
+#include "weir/wall.h"
 
 #include <errno.h>
 #include <fcntl.h>

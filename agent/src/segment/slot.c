@@ -7,8 +7,8 @@
 
 #include "hook/thread.h"
 #include "segment/early.h"
-#include "segment/kind.h"
-#include "segment/text.h"
+#include "weir/kind.h"
+#include "weir/text.h"
 
 #include <stdio.h>
 #include <string.h>

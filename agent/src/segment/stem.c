@@ -2,7 +2,7 @@
 /* Names of files, written and read. */
 #include "segment/stem.h"
 
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <stdio.h>
 #include <string.h>

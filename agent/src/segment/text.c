@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Decodes UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. */
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <string.h>
 

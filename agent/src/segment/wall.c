@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The wall's clock against the kernel's. */
-#include "segment/wall.h"
+#include "weir/wall.h"
 
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The edit distance of Levenshtein, one row of the table at a time. */
-#include "segment/word.h"
+#include "weir/word.h"
 
 #include <stdint.h>
 #include <string.h>

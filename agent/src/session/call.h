@@ -10,7 +10,7 @@
 #define WI_SESSION_CALL_H
 
 #include "encode/buffer.h"
-#include "encode/memory.h"
+#include "weir/memory.h"
 #include "session/request.h"
 #include "session/process_views.h"
 

@@ -7,8 +7,8 @@
 #include "session/history_call.h"
 
 #include "encode/series.h"
-#include "encode/topic.h"
-#include "segment/text.h"
+#include "weir/topic.h"
+#include "weir/text.h"
 #include "snapshot/history.h"
 
 #include "weir/v1/agent.pb-c.h"

@@ -7,7 +7,7 @@
 #ifndef WI_SESSION_REQUEST_H
 #define WI_SESSION_REQUEST_H
 
-#include "encode/memory.h"
+#include "weir/memory.h"
 #include "session/auth.h"
 #include "session/rpc.h"
 #include "weir/weir.h"

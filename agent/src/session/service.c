@@ -7,7 +7,7 @@
 
 #include "encode/pack.h"
 #include "encode/weir.h"
-#include "segment/text.h"
+#include "weir/text.h"
 #include "session/health.h"
 #include "session/history_call.h"
 #include "session/tokio.h"

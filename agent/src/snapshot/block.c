@@ -5,7 +5,7 @@
  */
 #include "snapshot/collect.h"
 
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What segments catalog: all of their kinds, without what only other runtimes tell. */
-#include "snapshot/catalog.h"
+#include "weir/catalog.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include "snapshot/collect.h"
 
 #include "segment/file.h"
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <stdlib.h>
 #include <string.h>

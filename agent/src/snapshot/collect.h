@@ -7,7 +7,7 @@
 #ifndef WI_SNAPSHOT_COLLECT_H
 #define WI_SNAPSHOT_COLLECT_H
 
-#include "segment/kind.h"
+#include "weir/kind.h"
 #include "snapshot/source.h"
 
 /* What was found for one slot. Words as in struct weir_cell; which pass a word is taken from depends

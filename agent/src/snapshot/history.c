@@ -4,8 +4,8 @@
 
 #include "segment/file.h"
 #include "segment/layout.h"
-#include "segment/text.h"
-#include "snapshot/metric.h"
+#include "weir/text.h"
+#include "weir/metric.h"
 
 #include <errno.h>
 #include <math.h>

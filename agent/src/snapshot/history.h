@@ -12,7 +12,7 @@
 #ifndef WI_SNAPSHOT_HISTORY_H
 #define WI_SNAPSHOT_HISTORY_H
 
-#include "segment/kind.h"
+#include "weir/kind.h"
 #include "snapshot/flow.h"
 #include "weir/weir.h"
 

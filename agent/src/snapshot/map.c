@@ -3,7 +3,7 @@
  * Open addressing with linear probing. What is removed leaves no mark: the entries behind it, up to the
  * next free slot, move up if they are nearer to their home there (Knuth 6.4 R).
  */
-#include "snapshot/map.h"
+#include "weir/map.h"
 
 #include <string.h>
 

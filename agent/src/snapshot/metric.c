@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The metric tables, built from the .def files. */
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include "snapshot/history.h"
 

@@ -6,7 +6,7 @@
 #include "snapshot/process_view.h"
 
 #include "segment/file.h"
-#include "segment/wall.h"
+#include "weir/wall.h"
 #include "snapshot/provider.h"
 
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 
 #include "segment/find.h"
 #include "segment/stem.h"
-#include "snapshot/catalog.h"
-#include "snapshot/warning.h"
+#include "weir/catalog.h"
+#include "weir/warning.h"
 #include "weir/weir.h"
 
 /* One value of a row. */

@@ -9,7 +9,7 @@
 #ifndef WI_SNAPSHOT_PROVIDER_H
 #define WI_SNAPSHOT_PROVIDER_H
 
-#include "snapshot/catalog.h"
+#include "weir/catalog.h"
 #include "snapshot/process_view.h"
 
 /* When the rows were read, and of when they tell. */

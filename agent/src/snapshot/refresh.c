@@ -7,8 +7,8 @@
 #include "snapshot/state.h"
 
 #include "segment/file.h"
-#include "segment/text.h"
-#include "segment/wall.h"
+#include "weir/text.h"
+#include "weir/wall.h"
 
 #include <inttypes.h>
 #include <stdio.h>

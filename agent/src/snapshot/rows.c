@@ -2,7 +2,7 @@
 /* Rows: what is known of a handle, put under the metrics of its table. */
 #include "snapshot/state.h"
 
-#include "segment/wall.h"
+#include "weir/wall.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef WI_SNAPSHOT_TRACK_H
 #define WI_SNAPSHOT_TRACK_H
 
-#include "segment/kind.h"
+#include "weir/kind.h"
 #include "snapshot/history.h"
 
 /* So many of each kind come first, so that a thousand busy channels do not crowd out the one

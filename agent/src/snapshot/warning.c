@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A warning as a row of kind WI_WARNING. */
-#include "snapshot/warning.h"
+#include "weir/warning.h"
 
 #include "snapshot/process_view.h"
 

@@ -8,7 +8,7 @@
 #define WI_WIRE_AUTH_CHECK_H
 
 #include "session/call.h"
-#include "wire/token.h"
+#include "weir/token.h"
 
 struct wi_auth_check {
     struct wi_token *token; /* NULL: none is asked for */

@@ -7,7 +7,7 @@
 #include "wire/state.h"
 
 #include "segment/file.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "segment/segment.h"
 #include "wire/priority.h"
 #include "wire/rights.h"

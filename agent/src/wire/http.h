@@ -7,7 +7,7 @@
 #define WI_WIRE_HTTP_H
 
 #include "session/process_views.h"
-#include "wire/token.h"
+#include "weir/token.h"
 
 struct wi_http;
 

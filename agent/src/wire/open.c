@@ -9,7 +9,7 @@
 #include "encode/weir.h"
 #include "segment/descriptor.h"
 #include "segment/file.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include "segment/descriptor.h"
 #include "segment/file.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* From the served processes to one exposition. */
 #include "wire/scrape.h"
 
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #include "wire/auth_check.h"
 #include "wire/budget.h"
 #include "wire/conn.h"
-#include "wire/exporter.h"
+#include "weir/exporter.h"
 #include "wire/http.h"
 #include "wire/keeper.h"
 #include "wire/listener.h"

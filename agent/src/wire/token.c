@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One secret in a file. */
-#include "wire/token.h"
+#include "weir/token.h"
 
 #include "segment/descriptor.h"
 #include "segment/file.h"

@@ -3,7 +3,7 @@
 #ifndef WC_BASE_MAP_H
 #define WC_BASE_MAP_H
 
-#include "snapshot/map.h"
+#include "weir/map.h"
 
 /* As wi_map_add, with as much memory as it needs; gives up as wc_alloc. */
 void wc_map_add(struct wi_map *map, uint64_t key, uint64_t value);

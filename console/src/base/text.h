@@ -6,7 +6,7 @@
 #ifndef WC_BASE_TEXT_H
 #define WC_BASE_TEXT_H
 
-#include "segment/text.h"
+#include "weir/text.h"
 
 #include <stdio.h>
 

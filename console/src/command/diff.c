@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "emit/table.h"
-#include "segment/wall.h"
-#include "snapshot/metric.h"
+#include "weir/wall.h"
+#include "weir/metric.h"
 #include "base/format.h"
 
 #include <math.h>

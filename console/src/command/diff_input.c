@@ -8,7 +8,7 @@
 #include "command/snapshot.h"
 #include "record/reader.h"
 #include "link/link.h"
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/format.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* What `weir help` prints, from the tables. */
 #include "command/help.h"
 
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdio.h>
 

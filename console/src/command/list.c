@@ -7,7 +7,7 @@
 #include "command/report.h"
 #include "emit/table.h"
 #include "link/link.h"
-#include "segment/wall.h"
+#include "weir/wall.h"
 
 #include <stdio.h>
 #include <stdlib.h>

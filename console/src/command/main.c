@@ -4,7 +4,7 @@
 
 #include "command/help.h"
 #include "command/report.h"
-#include "segment/word.h"
+#include "weir/word.h"
 
 #include <fcntl.h>
 #include <locale.h>

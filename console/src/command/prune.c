@@ -3,7 +3,7 @@
 #include "command/command.h"
 #include "command/report.h"
 #include "emit/table.h"
-#include "segment/wall.h"
+#include "weir/wall.h"
 
 #include <errno.h>
 #include <stdio.h>

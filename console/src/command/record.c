@@ -12,8 +12,8 @@
 #include "record/writer.h"
 #include "link/link.h"
 #include "base/format.h"
-#include "segment/nanos.h"
-#include "segment/wall.h"
+#include "weir/nanos.h"
+#include "weir/wall.h"
 #include "weir/weir.h"
 
 #include <poll.h>

@@ -2,7 +2,7 @@
 /* The envelope that all JSON of weir comes in; errors and notes, in the form that was asked for. */
 #include "command/report.h"
 
-#include "segment/wall.h"
+#include "weir/wall.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -9,8 +9,8 @@
 #include "command/report.h"
 
 #include "segment/file.h"
-#include "segment/text.h"
-#include "wire/exporter.h"
+#include "weir/text.h"
+#include "weir/exporter.h"
 #include "wire/listener.h"
 #include "wire/process_registry.h"
 

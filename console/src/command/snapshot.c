@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 #include "emit/table.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "command/snapshot.h"
 #include "emit/table.h"
-#include "segment/wall.h"
+#include "weir/wall.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "emit/table.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <poll.h>
 #include <signal.h>

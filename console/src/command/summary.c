@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "emit/table.h"
 #include "base/format.h"
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -18,8 +18,8 @@
 #include "model/query.h"
 #include "record/reader.h"
 #include "link/link.h"
-#include "segment/nanos.h"
-#include "segment/wall.h"
+#include "weir/nanos.h"
+#include "weir/wall.h"
 #include "term/term.h"
 #include "view/view.h"
 

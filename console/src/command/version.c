@@ -2,7 +2,7 @@
 /* `weir version`. */
 #include "command/command.h"
 #include "command/report.h"
-#include "segment/wall.h"
+#include "weir/wall.h"
 #include "weir/weir.h"
 
 #include <stdio.h>

@@ -8,8 +8,8 @@
 
 #include "base/memory.h"
 #include "link/client.h"
-#include "segment/nanos.h"
-#include "segment/wall.h"
+#include "weir/nanos.h"
+#include "weir/wall.h"
 
 #include <errno.h>
 #include <poll.h>

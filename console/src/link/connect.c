@@ -3,7 +3,7 @@
 #include "link/connect.h"
 
 #include "base/memory.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <errno.h>
 #include <fcntl.h>

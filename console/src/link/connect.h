@@ -4,7 +4,7 @@
 #define WC_LINK_CONNECT_H
 
 #include "base/error.h"
-#include "wire/exporter.h"
+#include "weir/exporter.h"
 
 #include <stdint.h>
 

@@ -7,8 +7,8 @@
 #include "link/state.h"
 
 #include "base/memory.h"
-#include "segment/nanos.h"
-#include "wire/exporter.h"
+#include "weir/nanos.h"
+#include "weir/exporter.h"
 
 #include <errno.h>
 #include <poll.h>

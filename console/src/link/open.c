@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 #include "link/connect.h"
-#include "segment/nanos.h"
-#include "wire/token.h"
+#include "weir/nanos.h"
+#include "weir/token.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #ifndef WC_MODEL_COLUMN_H
 #define WC_MODEL_COLUMN_H
 
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #define NANOS           INT64_C(1000000000)
 #define STALE_MIN_NANOS (3 * NANOS)

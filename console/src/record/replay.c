@@ -9,7 +9,7 @@
 #include "record/replay_server.h"
 #include "record/replay_history.h"
 #include "record/reader.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "model/history.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 
 /* Rows are kept by kind and metric. */
 static int replay_key(const struct wc_replay_history_metric *metric)

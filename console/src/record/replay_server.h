@@ -6,8 +6,8 @@
 #ifndef WC_RECORD_REPLAY_SERVER_H
 #define WC_RECORD_REPLAY_SERVER_H
 
-#include "encode/rank.h"
-#include "encode/topic.h"
+#include "weir/rank.h"
+#include "weir/topic.h"
 #include "record/frame.h"
 
 #define WC_REPLAY_SERVER_RANKS 16

@@ -6,7 +6,7 @@
 #include "record/writer.h"
 
 #include "base/memory.h"
-#include "encode/topic.h"
+#include "weir/topic.h"
 #include "record/format.h"
 #include "record/frame.h"
 

@@ -2,7 +2,7 @@
 /* The rules of picking, apart from the directories, so that a test can go through them. */
 #include "target/pick.h"
 
-#include "segment/word.h"
+#include "weir/word.h"
 
 #include <stdio.h>
 #include <stdlib.h>

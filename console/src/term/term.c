@@ -22,7 +22,7 @@
 #include "base/text.h"
 #include "input/escape.h"
 #include "input/key.h"
-#include "segment/nanos.h"
+#include "weir/nanos.h"
 #include "term/curses.h"
 #include "term/resemble.h"
 

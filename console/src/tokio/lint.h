@@ -6,7 +6,7 @@
 #ifndef WC_TOKIO_LINT_H
 #define WC_TOKIO_LINT_H
 
-#include "snapshot/warning.h"
+#include "weir/warning.h"
 #include "tokio/store.h"
 
 enum wc_lint {

@@ -5,10 +5,10 @@
  * WI_RANK_HOLD_NANOS: rows that take turns do not change places for it. Why: docs/adr/0036. Pure but
  * for what is remembered; one thread.
  */
-#ifndef WI_ENCODE_RANK_H
-#define WI_ENCODE_RANK_H
+#ifndef WI_RANK_H
+#define WI_RANK_H
 
-#include "encode/memory.h"
+#include "weir/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
  * number is passed. So it cannot fail, and each owner bounds and accounts for memory as it does for
  * its array. A map that is all zero is empty, with room for nothing. One thread.
  */
-#ifndef WI_SNAPSHOT_MAP_H
-#define WI_SNAPSHOT_MAP_H
+#ifndef WI_MAP_H
+#define WI_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

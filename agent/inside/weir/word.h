@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How far a mistyped word is from a right one, for "did you mean". No I/O; any thread. */
-#ifndef WI_SEGMENT_WORD_H
-#define WI_SEGMENT_WORD_H
+#ifndef WI_WORD_H
+#define WI_WORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

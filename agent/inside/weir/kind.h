@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The kinds of things that weir shows. */
-#ifndef WI_SEGMENT_KIND_H
-#define WI_SEGMENT_KIND_H
+#ifndef WI_KIND_H
+#define WI_KIND_H
 
 #include <stdbool.h>
 

@@ -3,10 +3,10 @@
  * What a process view has at all, whatever rows there are now: of which kinds, and of each which metrics. The
  * tables hold all that any process view has. Constant; any thread.
  */
-#ifndef WI_SNAPSHOT_CATALOG_H
-#define WI_SNAPSHOT_CATALOG_H
+#ifndef WI_CATALOG_H
+#define WI_CATALOG_H
 
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * The token of WEIR_TOKEN_FILE, which a peer over TCP shows as `authorization: Bearer TOKEN`. The file
  * is read again when it has changed, so that a token is replaced without a restart. One thread.
  */
-#ifndef WI_WIRE_TOKEN_H
-#define WI_WIRE_TOKEN_H
+#ifndef WI_TOKEN_H
+#define WI_TOKEN_H
 
 #include "weir/weir.h"
 

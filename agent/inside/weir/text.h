@@ -4,8 +4,8 @@
  * from applications, files and servers, and end on terminals, in /metrics and in JSON: each of these
  * asks here what it may pass on. No state, no allocation; any thread.
  */
-#ifndef WI_SEGMENT_TEXT_H
-#define WI_SEGMENT_TEXT_H
+#ifndef WI_TEXT_H
+#define WI_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

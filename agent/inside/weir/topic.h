@@ -3,8 +3,8 @@
  * Topics: DOMAIN/KIND/FIELD[/NAME] with `+` for one level and `#` for the rest. Parsed against the
  * metric tables, matched against the rows of a process view. No I/O; any thread.
  */
-#ifndef WI_ENCODE_TOPIC_H
-#define WI_ENCODE_TOPIC_H
+#ifndef WI_TOPIC_H
+#define WI_TOPIC_H
 
 #include "snapshot/process_view.h"
 

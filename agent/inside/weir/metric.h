@@ -3,10 +3,10 @@
  * The metric tables as data: every number that weir shows is one row of agent/metrics/KIND.def.
  * Constant; any thread.
  */
-#ifndef WI_SNAPSHOT_METRIC_H
-#define WI_SNAPSHOT_METRIC_H
+#ifndef WI_METRIC_H
+#define WI_METRIC_H
 
-#include "segment/kind.h"
+#include "weir/kind.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * The exporter: process views, one reactor, its sockets. A thread of its own in a host (weir_agent_start)
  * and in the console, for a segment that nobody serves; the whole program in `weir serve`.
  */
-#ifndef WI_WIRE_EXPORTER_H
-#define WI_WIRE_EXPORTER_H
+#ifndef WI_EXPORTER_H
+#define WI_EXPORTER_H
 
 #include "snapshot/process_view.h"
 

@@ -5,10 +5,10 @@
  *
  *     finding -> wi_verdict -> wi_process_view_show -> rows of kind WI_WARNING
  */
-#ifndef WI_SNAPSHOT_WARNING_H
-#define WI_SNAPSHOT_WARNING_H
+#ifndef WI_WARNING_H
+#define WI_WARNING_H
 
-#include "snapshot/metric.h"
+#include "weir/metric.h"
 
 #include <stdbool.h>
 #include <stddef.h>

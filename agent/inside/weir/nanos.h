@@ -4,8 +4,8 @@
  * durations and deadlines, CLOCK_REALTIME for dates, CLOCK_THREAD_CPUTIME_ID for what a thread has
  * spent. Any thread; safe in signal handlers. A clock that the kernel does not have stands at 0.
  */
-#ifndef WI_SEGMENT_NANOS_H
-#define WI_SEGMENT_NANOS_H
+#ifndef WI_NANOS_H
+#define WI_NANOS_H
 
 #include <stdint.h>
 #include <time.h>

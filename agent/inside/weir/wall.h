@@ -4,8 +4,8 @@
  * clock stood when the segment was opened; the kernel's clock since the boot, which nobody sets, tells a
  * reader how far the wall's has been set since. Nanoseconds since the epoch; any thread; no state.
  */
-#ifndef WI_SEGMENT_WALL_H
-#define WI_SEGMENT_WALL_H
+#ifndef WI_WALL_H
+#define WI_WALL_H
 
 #include <stdint.h>
 

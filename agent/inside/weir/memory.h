@@ -4,8 +4,8 @@
  * (one session) draws on the whole, so that neither one peer nor all together grow past a limit.
  * One thread.
  */
-#ifndef WI_ENCODE_MEMORY_H
-#define WI_ENCODE_MEMORY_H
+#ifndef WI_MEMORY_H
+#define WI_MEMORY_H
 
 #include <stddef.h>
 #include <stdint.h>
