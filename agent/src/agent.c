@@ -113,11 +113,10 @@ static void agent_on_heartbeat(void *context, uint64_t now_nanos)
     unsigned uid = (unsigned)geteuid();
     if (wi_segment.file[0] && uid != agent.uid && !agent.has_told_user) {
         char line[200];
-        snprintf(
-            line, sizeof(line),
-            "weir: the process runs as uid %u now, its segment belongs to uid %u: look at it as "
-            "root, or start weir after setuid",
-            uid, agent.uid);
+        snprintf(line, sizeof(line),
+                 "weir: the process runs as uid %u now, its segment belongs to uid %u: run weir as "
+                 "root, or let the process start weir after setuid",
+                 uid, agent.uid);
         agent.has_told_user = true;
         wi_segment_log(line);
     }

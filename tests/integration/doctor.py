@@ -187,8 +187,8 @@ def after_kill_it_says_what_grew_how_fast_until_when(game):
 def of_a_healthy_one_there_is_nothing_to_say(game):
     """Few players, and all are served. What is said of its defaults stands apart: no bound, a timer of 1 ms."""
     done = run(WEIR, "doctor", game.pid, "--for", 2, status=0, env=game.env)
-    found, heading, audits = done.stdout.partition("\ndefaults to decide on, no faults:\n")
-    assert found.splitlines()[-1] == "nothing wrong was found" and heading, done.stdout
+    found, heading, audits = done.stdout.partition("\ndefaults to review, not faults:\n")
+    assert found.splitlines()[-1] == "no problem was found" and heading, done.stdout
     assert "no bound" not in found and "timer" not in found, done.stdout
     assert "moves: no bound" in audits and "game: a timer of 1 ms" in audits, done.stdout
 

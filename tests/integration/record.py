@@ -210,7 +210,7 @@ def what_cannot_be_read_or_written_is_one_error():
             error = fails(game, MISMATCH, *words)
             assert "version 2" in error and "version 1" in error, error
             other_is(whole[:40] + b"\xff" + whole[41:])
-            assert "cut or damaged before its first look" in fails(game, MISMATCH, *words)
+            assert "cut or damaged before its first frame" in fails(game, MISMATCH, *words)
         assert "No such file" in fails(game, 3, "replay", other + ".none")
         assert "the recording has" in fails(game, USAGE, "snapshot", path, "--at", 3600)
         assert "--at is for a recording" in fails(game, USAGE, "snapshot", game.pid, "--at", 1)
@@ -219,14 +219,14 @@ def what_cannot_be_read_or_written_is_one_error():
         assert read(path) == whole
         assert "is a recording already" in fails(game, USAGE, "record", "-o", other, path)
         assert "does not exist" in fails(game, USAGE, "record", "-o", "/nowhere/a", game.pid)
-        assert "no regular file" in fails(game, USAGE, "record", "-o", "/dev/null", "--force", game.pid)
+        assert "is not a regular file" in fails(game, USAGE, "record", "-o", "/dev/null", "--force", game.pid)
         if os.geteuid() != 0:  # root may write anywhere
             os.mkdir(os.path.join(game.dir, "closed"), 0o500)
             assert "denied" in fails(game, DENIED, "record", "-o", os.path.join(game.dir, "closed", "a"), game.pid)
         under_way = os.path.join(game.dir, "under_way.weirrec")
         first = Recorder(game, under_way)
         first.waits(1)
-        assert "another weir records into it" in fails(game, USAGE, "record", "-o", under_way, "--force", game.pid)
+        assert "another weir is recording into it" in fails(game, USAGE, "record", "-o", under_way, "--force", game.pid)
         assert "still being recorded" in snapshot(game, under_way)[1]
         first.ends(0, signal.SIGINT)
 
@@ -241,7 +241,7 @@ def a_full_disk_ends_a_recording_that_can_be_read():
         out, err = recorder.ends(INCOMPLETE)
         players.terminate()
         players.communicate(timeout=60)
-        assert "File too large" in err and "what was recorded until then is whole" in err, err
+        assert "File too large" in err and "the recording up to then is whole" in err, err
         n = len(looks(path))
         assert n > 3 and f"{n} looks" in out, (n, out)
         assert moves(snapshot(game, path)[0])["sent"] > 0

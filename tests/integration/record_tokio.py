@@ -54,4 +54,4 @@ assert "channels" not in said["data"] or said["data"]["channels"] == [], said["d
 permits = weir("subscribe", "-t", path, "tokio/semaphore/available/#").out.splitlines()
 assert len(permits) == len(looks(path)) and all(line.endswith(" 3") for line in permits), permits
 wrong = weir("subscribe", "-t", path, "tokio/channel/size/moves", expect=2).err
-assert "Tokio tells nothing of channels" in wrong, wrong
+assert "Tokio reports nothing about channels" in wrong, wrong

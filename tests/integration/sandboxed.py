@@ -235,7 +235,7 @@ def the_new_user_is_told_both_uids():
     assert done.returncode == 5 and told in done.stderr and done.stderr.count("\n") == 1, done
     # Of hooks alone the kernel shows nothing to anybody but root.
     done = as_the_new_user("snapshot", alone.pid)
-    assert done.returncode == 5 and "only root may see" in done.stderr and str(OWNER) in done.stderr, done
+    assert done.returncode == 5 and "only root can see" in done.stderr and str(OWNER) in done.stderr, done
     assert listed(host.pid)["state"] == listed(alone.pid)["state"] == "running"
     line = "runs as uid %d now, its segment belongs to uid 0" % OWNER
     console.wait_for(lambda: line in host.logged(), "the line that says so, which comes within a second")

@@ -263,7 +263,7 @@ def without_the_token_nobody_is_answered():
     assert server.get(Authorization="Bearer another-token-of-a-test")[0] == 401
     agent.close()
     said = server.end()
-    assert said.count("nobody is admitted") == 1 and "another-token" not in said, said
+    assert said.count("all requests over TCP are refused now") == 1 and "another-token" not in said, said
     a.kill()
 
 

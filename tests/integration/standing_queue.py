@@ -42,8 +42,8 @@ def check_end_of_look(process):
     out, err = process.stdout.read(), process.stderr.read()
     assert process.wait(DEADLINE) == 1 and err == "", err
     early, late = out.split("\nhooks[")
-    assert "\nnothing wrong is seen so far\n" in early, out
-    assert "looking for" not in late and "nothing wrong" not in late, out
+    assert "\nno problem was found so far\n" in early, out
+    assert "looking for" not in late and "no problem" not in late, out
     assert late.splitlines()[1].startswith("warning   jobs: stalled, nothing received for "), out
 
 

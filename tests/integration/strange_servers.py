@@ -211,7 +211,7 @@ def lines_of_every_sort_are_written_safely():
         result = finish(process)
         assert result.code == 6 and len(result.out.splitlines()) in (4, 5), result
         assert is_harmless(result.out + result.err), result
-        assert result.err.count("nothing of that name yet") == 1, result
+        assert result.err.count("no such name yet") == 1, result
     server.close()
 
 

@@ -177,7 +177,7 @@ def lints_have_thresholds():
     assert found(WEIR_LINTS="off,never-yielded=0.1s") == ["stuck"]
     assert found("--lint", "lost-waker=on", WEIR_LINTS="off") == ["lost"]
     for lint in ("self-wakes=150%", "large-future=-1", "deadlock=1", "lost-waker", "lost-waker=3"):
-        assert "is no lint" in weir("snapshot", fake.address, "--lint", lint, expect=2).err
+        assert "is not a lint" in weir("snapshot", fake.address, "--lint", lint, expect=2).err
     fake.stop()
 
 
@@ -204,7 +204,7 @@ def a_first_update_of_many_megabytes_is_read():
 
 def ends_and_silence_have_their_answers():
     silent = Fake(World(), is_silent=True)
-    assert "does not say anything" in weir("snapshot", silent.address, expect=3).err
+    assert "service that does not answer" in weir("snapshot", silent.address, expect=3).err
     silent.stop()
     other = grpc.server(__import__("concurrent.futures").futures.ThreadPoolExecutor(2))
     port = other.add_insecure_port("127.0.0.1:0")
@@ -286,7 +286,7 @@ def loss_and_pause_are_told():
     fake.tell(update)
     while not any("1601630 events of tasks" in text for text in texts):
         texts.append(process.stdout.readline())
-    assert any("paused by some console" in text for text in texts), texts
+    assert any("a console has paused the server" in text for text in texts), texts
     process.kill()
     finish(process)
     assert not {"Pause", "Resume"} & set(fake.calls), fake.calls

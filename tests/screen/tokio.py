@@ -36,7 +36,7 @@ def tables_and_details():
     terminal.shows("tokio " + fake.address, "[8 Tasks 2]", "waiter", "worker", "1 Chan -",
                    "2 Sem 1", "r Res 2", "o Op 1")
     assert "0 Proc" not in terminal.text() and "a Agt" not in terminal.text()
-    terminal.press("1", "[1 Channels -]", "Tokio tells nothing of channels", "tokio/semaphore/permits")
+    terminal.press("1", "[1 Channels -]", "Tokio reports nothing about channels", "tokio/semaphore/permits")
     terminal.press("2", "[2 Semaphores 1]", "AVAIL", "Semaphore src/ma")
     assert "PERMITS" not in terminal.text(), terminal.text()  # nobody takes them for all there are
     terminal.press("r", "[r Resources 2]", "locked=true", "permits=3")

@@ -152,7 +152,7 @@ static void every_mistake_is_told_in_one_line(void **state)
         {"-o xml", "human|json|csv"},
         {"-o jso", "human|json|csv"},
         {"-o jsonx", "human|json|csv"},
-        {"a b c d", "d: one word too many"},
+        {"a b c d", "d: too many words"},
     };
     for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
         struct wc_args args;

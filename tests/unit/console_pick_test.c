@@ -80,7 +80,8 @@ static void two_of_one_pid_are_named_by_their_number(void **state)
     found[0].replica = 2;
     found[1].replica = 1;
     found[0].has_twins = found[1].has_twins = true;
-    expect_error(found, 2, "1", WC_USAGE, "game/1 (pid 1), game/2 (pid 1): name one as it stands");
+    expect_error(found, 2, "1", WC_USAGE,
+                 "game/1 (pid 1), game/2 (pid 1): give one of these names");
     expect_pick(found, 2, "game/2", false, 0);
     expect_pick(found, 2, "game/1", false, 1);
 }

@@ -192,7 +192,7 @@ static void record(int looks, bool is_closed)
     }
     assert_int_equal(wc_writer_looks(writer), looks);
     if (is_closed) {
-        assert_int_equal(wc_writer_close(writer, "as it was told to", &error), WC_OK);
+        assert_int_equal(wc_writer_close(writer, "as requested", &error), WC_OK);
     } else {
         uint64_t bytes = wc_writer_bytes(writer);
         assert_int_equal(wc_writer_close(writer, "", &error), WC_OK);

@@ -564,7 +564,7 @@ static void silence_and_pause_are_warned_of(void **state)
     feed_bytes(fixture, WC_FEED_STATE, live, sizeof(live));
     assert_true(warns_of(fixture, "nothing from the server for 9 s"));
     feed_bytes(fixture, WC_FEED_STATE, paused, sizeof(paused));
-    assert_true(warns_of(fixture, "paused by some console"));
+    assert_true(warns_of(fixture, "a console has paused the server"));
     assert_false(warns_of(fixture, "nothing from the server"));
 }
 

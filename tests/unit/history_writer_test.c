@@ -522,7 +522,7 @@ static void reads_what_is_bent(const char *dir)
     } bends[] = {{0, "not a weir history"},
                  {8, "version"},
                  {16, "sizes do not fit"},
-                 {32, "of another process"}};
+                 {32, "belongs to another process"}};
     start();
     struct weir_channel *moves = open_channel("moves");
     send(moves, 5);

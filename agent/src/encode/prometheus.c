@@ -514,9 +514,8 @@ static void prometheus_channel_info(struct prometheus_encoder *encoder)
         for (size_t g = 0; g < encoder->part->n_groups; g++) {
             const struct prometheus_group *group = &encoder->part->group[g];
             if (!has_header) {
-                prometheus_info_header(
-                    encoder, "weir_channel",
-                    "What sort of channel it is and whether it is bounded; always 1.");
+                prometheus_info_header(encoder, "weir_channel",
+                                       "The channel's type and whether it is bounded; always 1.");
                 has_header = true;
             }
             char extra[64];

@@ -65,11 +65,10 @@ void wi_changed_each(void (*visit)(void *context, const struct wi_changed *chang
 
 void wi_changed_tell(const struct wi_changed *changed, char *ret_text, size_t room)
 {
-    snprintf(
-        ret_text, room,
-        "process %u runs as uid %u, its segment belongs to uid %u: look at it as root, or start "
-        "weir after setuid",
-        (unsigned)changed->pid, (unsigned)changed->uid, (unsigned)changed->owner);
+    snprintf(ret_text, room,
+             "process %u runs as uid %u, its segment belongs to uid %u: run weir as root, or let "
+             "the process start weir after setuid",
+             (unsigned)changed->pid, (unsigned)changed->uid, (unsigned)changed->owner);
 }
 
 bool wi_changed_is_closed(uint32_t pid)

@@ -182,7 +182,7 @@ uint64_t wi_mapping_grow(unsigned char *base, const struct wi_growth *growth, co
     }
     if (mremap(base, growth->mapped, wanted, 0) == MAP_FAILED) {
         *ret_why =
-            "the addresses behind it are taken; call weir_start earlier, or open fewer handles";
+            "the addresses after it are taken; call weir_start earlier, or open fewer handles";
         return 0;
     }
     return wanted;

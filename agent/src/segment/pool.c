@@ -32,7 +32,7 @@ static bool pool_reserve(uint64_t needed)
         wi_segment.fd < 0 || wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode);
     if (is_usable ? !wi_file_reserve(wi_segment.fd, wi_segment.base, reserved, wanted - reserved)
                   : !wi_file_populate(wi_segment.base, reserved, wanted - reserved)) {
-        wi_segment.why_full = "the file system is full; free some, or set WEIR_DIR";
+        wi_segment.why_full = "the file system is full; free some space, or set WEIR_DIR";
         return false;
     }
     __atomic_store_n(&wi_index.reserved_bytes, wanted, __ATOMIC_RELEASE);

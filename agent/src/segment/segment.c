@@ -265,8 +265,8 @@ static enum weir_status segment_build_file(const struct segment_request *request
         base = wi_mapping_new(fd, &limit, &bytes);
     }
     if (!base || !wi_file_reserve(fd, base, 0, WI_FIRST_RESERVE)) {
-        wi_error_set(ret_error, "no room for the segment in %.120s: %s; free some, or set WEIR_DIR",
-                     dir,
+        wi_error_set(ret_error,
+                     "no room for the segment in %.120s: %s; free some space, or set WEIR_DIR", dir,
                      base || !has_room ? "the file system or the memory cgroup is full"
                                        : "address space or locked memory is limited");
         status = WEIR_E_MEMORY;
@@ -590,7 +590,8 @@ static enum weir_status segment_restart(const struct segment_request *request,
                              ret_error);
     }
     if (why == WEIR_OK && segment_move(fd, request->start_ticks) != WEIR_OK) {
-        wi_error_set(ret_error, "no room for the child's own segment in %.120s; free some", dir);
+        wi_error_set(ret_error, "no room for the child's own segment in %.120s; free some space",
+                     dir);
         wi_file_drop(fd, dir, temporary);
         fd = -1;
         why = WEIR_E_MEMORY;
@@ -677,9 +678,9 @@ static enum weir_status segment_start(struct segment_request *request, struct we
         }
         break;
     case WI_SEGMENT_LOST:
-        wi_error_set(ret_error,
-                     "the segment's file was emptied or overwritten by another process; restart "
-                     "to count again");
+        wi_error_set(
+            ret_error,
+            "another process emptied or overwrote the segment's file; restart to count again");
         return WEIR_E_CORRUPT;
     case WI_SEGMENT_FORKED:
         status = wi_segment.base ? segment_restart(request, ret_error)

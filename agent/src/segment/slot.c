@@ -270,8 +270,8 @@ static struct weir_slot_head *slot_refuse(void)
     static bool has_logged;
     if (wi_segment_state() == WI_SEGMENT_LOST &&
         !__atomic_exchange_n(&has_logged, true, __ATOMIC_RELAXED)) {
-        wi_segment_log("weir: the segment's file was emptied or overwritten by another process: "
-                       "nothing is counted any more; restart to count again");
+        wi_segment_log("weir: another process emptied or overwrote the segment's file: nothing is "
+                       "counted any more; restart to count again");
     }
     return NULL;
 }

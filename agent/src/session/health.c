@@ -100,7 +100,7 @@ static bool health_read(const uint8_t *request, size_t n, bool *ret_is_known,
         }
     }
     if (unpack.is_broken) {
-        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is no HealthCheckRequest");
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is not a HealthCheckRequest");
     }
     return !unpack.is_broken;
 }
@@ -150,7 +150,7 @@ bool wi_health_check(const struct wi_call_context *context, struct wi_served *se
     }
     if (!is_known) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND,
-                     "there is no such service here: List names those that there are");
+                     "there is no such service here: List names the services");
         return false;
     }
     struct health_call *self = health_create(&type, context, peer, ret_fault);

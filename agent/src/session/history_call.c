@@ -310,7 +310,7 @@ bool wi_history_call_start(const struct wi_call_context *context, struct wi_serv
     if (!asked) {
         bool is_full = memory->refusals != refusals;
         wi_fault_set(ret_fault, is_full ? WI_RPC_RESOURCE_EXHAUSTED : WI_RPC_INVALID_ARGUMENT,
-                     is_full ? "no memory for the request" : "the request is no HistoryRequest");
+                     is_full ? "no memory for the request" : "the request is not a HistoryRequest");
         history_destroy(&self->call);
         return false;
     }

@@ -191,7 +191,7 @@ bool wi_process_views_choose(struct wi_process_views *views, const char *wanted,
     views_list(views, n_found ? wanted : NULL, list, sizeof(list));
     if (n_found > 1) {
         wi_fault_set(ret_fault, WI_RPC_FAILED_PRECONDITION,
-                     "several processes fit: %s: name one as it stands here, or by its pid", list);
+                     "several processes match: %s: give one of these names, or a pid", list);
     } else if (!list[0]) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND, "no process is served now");
     } else {

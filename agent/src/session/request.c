@@ -53,12 +53,12 @@ static void request_knock(struct wi_request *request)
     const struct wi_auth_ops *auth = request->auth;
     if (request->n_authorities == 0 || request->n_unknown > 0) {
         wi_fault_set(&request->fault, WI_RPC_PERMISSION_DENIED,
-                     "this :authority is not answered: ask for localhost or an IP address, or name "
-                     "the host in WEIR_HTTP_HOSTS");
+                     "this :authority is refused: use localhost or an IP address, or name the host "
+                     "in WEIR_HTTP_HOSTS");
     } else if (auth->admits && (request->n_authorizations != 1 || request->n_admitted != 1)) {
         wi_fault_set(&request->fault, WI_RPC_UNAUTHENTICATED, "%s",
                      request->n_authorizations
-                         ? "the token is not the one of this server"
+                         ? "the token is not this server's"
                          : "a token is needed: authorization: Bearer TOKEN (WEIR_TOKEN_FILE)");
     }
 }
@@ -208,7 +208,7 @@ bool wi_request_end(struct wi_request *request, const uint8_t **ret_message, siz
     }
     if (request->n_body < WI_RPC_PREFIX ||
         request->n_body < WI_RPC_PREFIX + request_length(request)) {
-        return request_fail(request, WI_RPC_INVALID_ARGUMENT, "the request is cut short");
+        return request_fail(request, WI_RPC_INVALID_ARGUMENT, "the request is incomplete");
     }
     *ret_message = request->body + WI_RPC_PREFIX;
     *ret_n = request->n_body - WI_RPC_PREFIX;

@@ -94,7 +94,7 @@ static struct service_call *service_create(const struct wi_call_context *context
         if (memory->refusals != refusals) {
             wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the request");
         } else {
-            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is no %s",
+            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is not a %s",
                          descriptor->name);
         }
         service_destroy(&self->call);
@@ -109,7 +109,7 @@ static enum wi_call_next service_fail(enum weir_status status, struct wi_fault *
     if (status == WEIR_E_MEMORY) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
     } else if (status == WEIR_E_LIMIT) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "the answer is too long: ask for less");
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "the answer is too long: request less");
     } else {
         wi_fault_set(ret_fault, WI_RPC_INTERNAL, "the answer cannot be made");
     }
@@ -290,7 +290,7 @@ static bool service_query(const struct wi_process_view *view, const Weir__V1__Qu
     if (asked->where >= table->n_metrics || asked->n_then > 1 ||
         (asked->n_then > 0 && asked->then[0] >= table->n_metrics)) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT,
-                     "where and then take a column each, below %zu", table->n_metrics);
+                     "where and then each take a column below %zu", table->n_metrics);
         return false;
     }
     if (asked->limit > WI_ROWS_MAX) {
@@ -410,7 +410,7 @@ static bool service_subscribe_fill(struct service_call *self, struct wi_fault *r
         return false;
     }
     if (asked->n_topics == 0) {
-        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "no topic is asked for");
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request has no topic");
         return false;
     }
     if (asked->n_topics > WI_TOPICS_MAX || asked->n_except > WI_TOPICS_MAX) {

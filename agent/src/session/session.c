@@ -373,7 +373,7 @@ void wi_session_goodbye(struct wi_session *session, uint64_t now_nanos)
                                          nghttp2_session_get_last_proc_stream_id(session->http),
                                          NGHTTP2_NO_ERROR, NULL, 0));
     struct wi_fault fault;
-    wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "the server ends");
+    wi_fault_set(&fault, WI_RPC_UNAVAILABLE, "the server is ending");
     for (struct wi_stream *stream = session->streams; stream; stream = stream->next) {
         wi_stream_goodbye(session, stream, &fault);
     }

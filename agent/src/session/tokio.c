@@ -200,7 +200,7 @@ static bool tokio_asked_task(const uint8_t *request, size_t n, uint64_t *ret_id,
 {
     *ret_id = 0;
     if (!tokio_read_first(request, n, 1, ret_id)) {
-        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is no TaskDetailsRequest");
+        wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is not a TaskDetailsRequest");
         return false;
     }
     if (*ret_id == 0) {

@@ -378,7 +378,8 @@ static enum weir_status recorder_check(struct wi_recorder *recorder, int fd,
     const struct wi_history_head *head = &recorder->history.head;
     const struct wi_stem stem = {head->pid, head->start_ticks, head->id};
     if (status == WEIR_OK && !wi_stem_is_same(&stem, &recorder->own)) {
-        wi_error_set(ret_error, "the history is of another process (pid %u)", (unsigned)head->pid);
+        wi_error_set(ret_error, "the history belongs to another process (pid %u)",
+                     (unsigned)head->pid);
         status = WEIR_E_CORRUPT;
     }
     return status;

@@ -158,7 +158,7 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
     }
     if (header.used_bytes < WI_FIRST_LINE * WEIR_LINE || header.used_bytes > header.limit_bytes ||
         header.limit_bytes > WI_MAX_LIMIT) {
-        wi_error_set(ret_error, "%.140s is corrupt: its size in use makes no sense", source->path);
+        wi_error_set(ret_error, "%.140s is corrupt: its used size is impossible", source->path);
         return WEIR_E_CORRUPT;
     }
     if (header.used_bytes > (uint64_t)facts.st_size) {

@@ -158,7 +158,7 @@ enum weir_status wi_address_listen(const char *asked, const char *what, bool has
     int fd = -1;
     if (!address_parse(asked, &address, &length)) {
         return address_fail(WEIR_E_ARGUMENT, ret_error,
-                            "\"%.64s\" is no address for %s: use ADDRESS:PORT, as "
+                            "\"%.64s\" is not an address for %s: use ADDRESS:PORT, as "
                             "127.0.0.1:9464 or [::1]:0",
                             asked, what);
     }
@@ -166,15 +166,16 @@ enum weir_status wi_address_listen(const char *asked, const char *what, bool has
         return address_fail(
             WEIR_E_ARGUMENT, ret_error,
             "%.64s: beyond loopback %s needs a token: name a file that holds one in "
-            "WEIR_TOKEN_FILE, or bind 127.0.0.1 and forward, as by ssh -L",
+            "WEIR_TOKEN_FILE, or bind 127.0.0.1 and forward the port, for example by ssh -L",
             asked, what);
     }
     ret_address->is_loopback = address_is_loopback(&address);
     if (!address_open(&address, length, &fd)) {
         int error = errno;
-        const char *why = error == EADDRINUSE ? "something listens there already; choose another "
-                                                "port, or 0 to be given one"
-                                              : strerror(error);
+        const char *why =
+            error == EADDRINUSE
+                ? "another program listens there; choose another port, or 0 for a free one"
+                : strerror(error);
         address_fail(WEIR_E_SYSTEM, ret_error, "cannot serve %s on %.64s: %s", what, asked, why);
         if (fd >= 0) {
             close(fd);

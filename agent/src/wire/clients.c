@@ -109,11 +109,13 @@ static void exporter_on_refuse(void *context, uid_t uid)
     if (!exporter->has_logged_refusal) {
         char line[128];
         if (uid == (uid_t)-1) {
-            snprintf(line, sizeof(line), "weir: a client over TCP is refused: more than %d",
+            snprintf(line, sizeof(line),
+                     "weir: a client over TCP is refused: there are more than %d",
                      EXPORTER_CLIENTS_TCP);
         } else {
             snprintf(line, sizeof(line),
-                     "weir: a client of uid %ld is refused: another user's, or more than %d",
+                     "weir: a client of uid %ld is refused: it belongs to another user, or there "
+                     "are more than %d",
                      (long)uid, EXPORTER_CLIENTS_MAX);
         }
         wi_exporter_log(exporter, line);

@@ -51,7 +51,7 @@ enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_erro
         return WEIR_OK; /* nothing there, or bind() will say what is wrong */
     }
     if (!S_ISSOCK(found.st_mode)) {
-        wi_error_set(ret_error, "%s is no socket: move it away", path);
+        wi_error_set(ret_error, "%s is not a socket: move it away", path);
         return WEIR_E_SYSTEM;
     }
     int fd = listener_socket();
@@ -64,7 +64,7 @@ enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_erro
                     (errno == ECONNREFUSED || errno == ENOENT);
     close(fd);
     if (!is_stale) {
-        wi_error_set(ret_error, "%s is served by somebody else: stop that first", path);
+        wi_error_set(ret_error, "another program serves %s: stop it first", path);
         return WEIR_E_STATE;
     }
     unlink(path);

@@ -32,7 +32,7 @@ enum weir_status wi_reactor_init(struct wi_reactor *reactor, struct weir_error *
         fstat(reactor->stop_fds[1], &facts) != 0 ||
         epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, reactor->stop_fds[0], &event) != 0) {
         wi_error_set(ret_error,
-                     "the exporter gets no descriptors: %s; raise the limit of open files",
+                     "the exporter cannot open descriptors: %s; raise the limit of open files",
                      strerror(errno));
         wi_reactor_finish(reactor);
         return WEIR_E_SYSTEM;

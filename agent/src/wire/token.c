@@ -48,11 +48,11 @@ static enum weir_status token_check_file(int fd, const char *path, struct stat *
                                          struct weir_error *ret_error)
 {
     if (fstat(fd, ret_facts) != 0 || !S_ISREG(ret_facts->st_mode)) {
-        wi_error_set(ret_error, "%.140s is no regular file: a token lies in one", path);
+        wi_error_set(ret_error, "%.140s is not a regular file: a token file must be one", path);
         return WEIR_E_DENIED;
     }
     if (ret_facts->st_uid != geteuid() && ret_facts->st_uid != 0) {
-        wi_error_set(ret_error, "%.140s belongs to another user, who knows the token then", path);
+        wi_error_set(ret_error, "%.140s belongs to another user, who would know the token", path);
         return WEIR_E_DENIED;
     }
     if (token_is_for_group(ret_facts->st_mode)) {
@@ -64,11 +64,10 @@ static enum weir_status token_check_file(int fd, const char *path, struct stat *
             return WEIR_E_DENIED;
         }
     } else if (ret_facts->st_mode & (S_IRWXG | S_IRWXO)) {
-        wi_error_set(
-            ret_error,
-            "%.140s may be read or changed by others: chmod 600 it, or 440 where its group "
-            "is to know it",
-            path);
+        wi_error_set(ret_error,
+                     "%.140s may be read or changed by others: chmod 600 it, or 440 if its group "
+                     "is to know the token",
+                     path);
         return WEIR_E_DENIED;
     }
     return WEIR_OK;
@@ -78,7 +77,7 @@ static enum weir_status token_check_text(char *text, size_t n, const char *path,
                                          struct weir_error *ret_error)
 {
     if (n > WI_TOKEN_MOST) {
-        wi_error_set(ret_error, "%.140s is longer than %d bytes: that is no token", path,
+        wi_error_set(ret_error, "%.140s is longer than %d bytes: it cannot be a token", path,
                      WI_TOKEN_MOST);
         return WEIR_E_DENIED;
     }
@@ -86,7 +85,7 @@ static enum weir_status token_check_text(char *text, size_t n, const char *path,
     text[n] = '\0';
     if (n < WI_TOKEN_LEAST) {
         wi_error_set(ret_error,
-                     "%.140s holds %zu characters and a token has %d or more: write one, as by "
+                     "%.140s holds %zu characters, but a token has %d or more: make one with "
                      "`openssl rand -hex 32`",
                      path, n, WI_TOKEN_LEAST);
         return WEIR_E_DENIED;
@@ -207,7 +206,7 @@ static void token_freshen(struct wi_token *token)
     }
     if (was_good && !token->is_good && token->log) {
         char line[sizeof(error.text) + 64];
-        snprintf(line, sizeof(line), "weir: nobody is admitted over TCP any more: %s", error.text);
+        snprintf(line, sizeof(line), "weir: all requests over TCP are refused now: %s", error.text);
         token->log(token->log_context, line);
     }
 }

@@ -9,7 +9,8 @@
 
 _Noreturn void wc_give_up(void)
 {
-    fputs("weir: out of memory: ask for less (-I, -X, --filter) or raise the limit\n", stderr);
+    fputs("weir: out of memory: select fewer names (-I, -X, --filter) or raise the limit\n",
+          stderr);
     exit(7);
 }
 

@@ -154,9 +154,9 @@ static enum wc_status args_add_word(const struct args_parse *parse, const char *
 {
     struct wc_args *args = parse->args;
     if (args->n_words == parse->syntax->max_words || args->n_words == WC_MAX_ARGUMENTS) {
-        return wc_error_set(
-            parse->error, WC_USAGE,
-            parse->syntax->max_words ? "%s: one word too many" : "%s: takes no words", word);
+        return wc_error_set(parse->error, WC_USAGE,
+                            parse->syntax->max_words ? "%s: too many words" : "%s: takes no words",
+                            word);
     }
     args->words[args->n_words++] = word;
     return WC_OK;

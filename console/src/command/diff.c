@@ -32,10 +32,10 @@ static const struct wc_option diff_options[] = {
     {DIFF_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", "human|json", false,
      "form of the output"},
     {DIFF_BY, 0, "by", WC_OPTION_CHOICE, "WHAT", "mean|last|max|min", false,
-     "what of a recording's gauges is compared; counters are by their rates"},
-    {DIFF_LIMIT, 'n', "limit", WC_OPTION_COUNT, "N", NULL, false, "so many rows at most (40)"},
+     "which value of a recording's gauges to compare; counters are compared by rate"},
+    {DIFF_LIMIT, 'n', "limit", WC_OPTION_COUNT, "N", NULL, false, "show at most N rows (40)"},
     {DIFF_ALL, 'a', "all", WC_OPTION_FLAG, NULL, NULL, false,
-     "with senders, single tasks and weir itself, and all rows"},
+     "include senders, single tasks and weir itself, and show all rows"},
 };
 
 /* One number of both sides. */
@@ -444,14 +444,15 @@ static enum wc_status diff_run(const struct wc_args *args)
 const struct wc_command wc_command_diff = {
     .name = "diff",
     .usage = "A B [-o human|json] [--by WHAT] [-n N] [-a]",
-    .summary = "what has changed from A to B, number by number: before and after a fix",
+    .summary = "compare A with B, number by number: before and after a fix",
     .details =
-        "\nA and B: recordings, files of `weir snapshot -o json`, or processes as TARGETs; what "
-        "has\n"
-        "changed most comes first. Between recordings counters are compared by what they grew by "
-        "in\n"
-        "a second, gauges by their mean; else by what they stand at, and two snapshots of one\n"
-        "process tell what a counter grew by between them.",
+        "\n"
+        "A and B: recordings, files of `weir snapshot -o json`, or processes as TARGETs. The "
+        "largest\n"
+        "changes come first. In recordings, counters are compared by their growth per second and "
+        "gauges\n"
+        "by their mean; otherwise all are compared by value. For two snapshots of one process the\n"
+        "output also shows each counter's growth per second between them.",
     .syntax.options = diff_options,
     .syntax.n_options = sizeof(diff_options) / sizeof(diff_options[0]),
     .syntax.max_words = 2,

@@ -37,9 +37,9 @@ enum { DOCTOR_TARGET = 1, DOCTOR_FOR, DOCTOR_OUTPUT };
 #define DOCTOR_FORMATS "human|json"
 
 static const struct wc_option doctor_options[] = {
-    {DOCTOR_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, true, "a process to look at"},
+    {DOCTOR_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, true, "a process to examine"},
     {DOCTOR_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false,
-     "look for so long, whatever history there is"},
+     "observe for SECS seconds, whatever history there is"},
     {DOCTOR_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", DOCTOR_FORMATS, false,
      "form of the output"},
 };
@@ -229,7 +229,7 @@ static void doctor_step(struct doctor *doctor, uint64_t for_nanos)
         doctor_fail(doctor, code);
     } else if (!doctor->is_done && wi_nanos(CLOCK_MONOTONIC) - doctor->heard > DOCTOR_QUIET) {
         doctor_fail(doctor, wc_error_set(&doctor->error, WC_INCOMPLETE,
-                                         "the server has fallen silent: give the segment's path to "
+                                         "the server no longer answers: give the segment's path to "
                                          "read it without the server"));
     }
 }
@@ -339,11 +339,11 @@ static void doctor_print_human(const struct doctor *doctor, double left)
         }
     }
     if (n_bad == 0) {
-        puts(left > 0 ? "nothing wrong is seen so far" : "nothing wrong was found");
+        puts(left > 0 ? "no problem was found so far" : "no problem was found");
     }
     for (size_t i = 0; table && i < table->n_rows; i++) {
         if (doctor_is_audit(doctor, table->rows[i])) {
-            fputs(n_audits++ == 0 ? "\ndefaults to decide on, no faults:\n" : "", stdout);
+            fputs(n_audits++ == 0 ? "\ndefaults to review, not faults:\n" : "", stdout);
             doctor_print_finding(doctor, table->rows[i]);
         }
     }
@@ -547,13 +547,13 @@ static enum wc_status doctor_run(const struct wc_args *args)
 const struct wc_command wc_command_doctor = {
     .name = "doctor",
     .usage = "[TARGET]... [--for SECS] [-o FORM]",
-    .summary = "what is wrong with a process, running or dead, and what to do",
-    .details =
-        "\nWith half a minute of history the answer is complete at once. Else there is a first "
-        "report "
-        "at\nonce and a complete one after up to 28 s; with -o json or --for only the complete "
-        "one.\n"
-        "exit code: 0 nothing wrong, 1 a warning or worse, others as `weir help`.",
+    .summary = "find problems of a process, running or dead, and say what to do",
+    .details = "\n"
+               "With half a minute of history the answer is complete at once. Otherwise there is a "
+               "first report\n"
+               "at once and a complete one after up to 28 s; with -o json or --for there is only "
+               "the complete one.\n"
+               "exit code: 0 no problem, 1 a warning or worse, others as in `weir help`.",
     .syntax.options = doctor_options,
     .syntax.n_options = sizeof(doctor_options) / sizeof(doctor_options[0]),
     .syntax.max_words = DOCTOR_MOST,

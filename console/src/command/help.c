@@ -43,10 +43,10 @@ void wc_help_overview(const struct wc_command *const *commands, size_t n, FILE *
     fputs("\nTARGET: a pid, a service's name, NAME/N of several, unix:/path, host:port,\n"
           "        http://host:port/NAME, file:///path, or the path of a segment or a recording.\n"
           "        None given: $WEIR_TARGET, else the only running process.\n\n"
-          "exit codes: 0 fine, 1 doctor found something, 2 usage or unknown topic,\n"
+          "exit codes: 0 success, 1 doctor found a problem, 2 usage or unknown topic,\n"
           "        3 no such target or cannot connect, 4 other version or corrupt file, 5 denied,\n"
           "        6 target ended, 7 data incomplete, 124 -W ran out\n\n"
-          "`weir help COMMAND` says more; `weir help environment` lists the variables.\n",
+          "`weir help COMMAND` explains a command; `weir help environment` lists the variables.\n",
           out);
 }
 
@@ -63,28 +63,29 @@ static const struct help_variable {
     {"WEIR_AGENT_CPU", "5", "per cent of one processor for the exporter in a host; off: no limit"},
     {"WEIR_GRPC", "off", "TCP address for consoles, as 127.0.0.1:6669"},
     {"WEIR_HTTP", "off", "address for /metrics, as 127.0.0.1:9464"},
-    {"WEIR_HTTP_HOSTS", "", "further Host names that are answered on loopback, with commas"},
+    {"WEIR_HTTP_HOSTS", "", "further Host names that loopback accepts, with commas"},
     {"WEIR_TOKEN_FILE", "", "file with the token for TCP; needed beyond loopback"},
-    {"WEIR_TARGET", "", "the TARGET of the console where none is given"},
+    {"WEIR_TARGET", "", "the console's TARGET if none is given"},
     {"WEIR_LINTS", "", "lints for Tokio servers, as --lint takes them"},
-    {"NO_COLOR", "", "any value: the screen has no colours"},
+    {"NO_COLOR", "", "any value: no colours on the screen"},
 };
 
 void wc_help_environment(FILE *out)
 {
-    fputs(
-        "Variables of weir: libraries, `weir serve` and the console. They go before what a "
-        "program\n"
-        "sets itself. Programs with more rights than their user (setuid) heed WEIR_OFF alone.\n\n",
-        out);
+    fputs("Variables of weir: libraries, `weir serve` and the console. They take precedence over "
+          "the\n"
+          "options that a program sets. Programs with more rights than their user (setuid) read "
+          "only\n"
+          "WEIR_OFF.\n\n",
+          out);
     for (size_t i = 0; i < sizeof(help_variables) / sizeof(help_variables[0]); i++) {
         const struct help_variable *variable = &help_variables[i];
         fprintf(out, "  %-16s %-10s %s\n", variable->name,
                 variable->value[0] ? variable->value : "-", variable->text);
     }
-    fputs(
-        "\nThe second column is the default. WEIR_DIR: without it $XDG_RUNTIME_DIR/weir, else\n"
-        "/dev/shm/weir-UID. The console looks in all of these; set WEIR_DIR for both, server and\n"
-        "console, where they do not see the same directories, as in containers.\n",
-        out);
+    fputs("\nThe second column is the default. Without WEIR_DIR it is $XDG_RUNTIME_DIR/weir, else\n"
+          "/dev/shm/weir-UID. The console searches all of these. If server and console do not see "
+          "the\n"
+          "same directories, as in containers, set WEIR_DIR for both.\n",
+          out);
 }

@@ -131,7 +131,7 @@ static void list_print(const struct wc_table *table, enum wc_format format)
         break;
     case WC_FORMAT_HUMAN:
         if (wc_table_count(table) == 0) {
-            wc_report_note("no process with weir, running or dead");
+            wc_report_note("no process with weir was found, running or dead");
         } else {
             wc_table_print_human(table, stdout);
         }
@@ -163,10 +163,11 @@ static enum wc_status list_run(const struct wc_args *args)
 const struct wc_command wc_command_list = {
     .name = "list",
     .usage = "[-o FORM]",
-    .summary = "the processes that have weir, running and dead",
-    .details = "\nA dead one stays until newer ones push it out; `weir snapshot PID` reads it. "
-               "Where several\n"
-               "of a name run, TARGET tells them apart: `weir game/2`.",
+    .summary = "list the processes that have weir, running and dead",
+    .details = "\n"
+               "A dead process stays in the list until newer ones replace it; `weir snapshot PID` "
+               "reads it.\n"
+               "If several with one name run, TARGET names one of them as `weir game/2`.",
     .syntax.options = list_options,
     .syntax.n_options = sizeof(list_options) / sizeof(list_options[0]),
     .run = list_run,

@@ -87,7 +87,7 @@ static enum wc_status help_run(const struct wc_args *args)
 const struct wc_command wc_command_help = {
     .name = "help",
     .usage = "[COMMAND|environment]",
-    .summary = "how to use weir, or one command of it",
+    .summary = "explain weir, or one of its commands",
     .syntax.max_words = 1,
     .run = help_run,
 };

@@ -16,7 +16,8 @@ enum { PRUNE_DRY = 1, PRUNE_OUTPUT };
 #define PRUNE_FORMATS "human|json"
 
 static const struct wc_option prune_options[] = {
-    {PRUNE_DRY, 'n', "dry-run", WC_OPTION_FLAG, NULL, NULL, false, "only say what it would remove"},
+    {PRUNE_DRY, 'n', "dry-run", WC_OPTION_FLAG, NULL, NULL, false,
+     "only list what it would remove"},
     {PRUNE_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", PRUNE_FORMATS, false,
      "form of the output"},
 };
@@ -123,7 +124,7 @@ static void prune_print(const struct prune *prune, bool is_json)
         wc_json_close(&json, '}');
         wc_report_close(&json);
     } else if (n == 0) {
-        wc_report_note("prune: nothing to remove: no dead process has left anything");
+        wc_report_note("prune: nothing to remove: no dead process has left files");
     } else {
         puts(prune->is_dry ? "would remove, each with its history and socket:"
                            : "removed, each with its history and socket:");
@@ -151,8 +152,10 @@ static enum wc_status prune_run(const struct wc_args *args)
 const struct wc_command wc_command_prune = {
     .name = "prune",
     .usage = "[-n] [-o FORM]",
-    .summary = "removes what dead processes have left: segments, histories, sockets",
-    .details = "\nOf this user only, and never a living process's. It does not ask; -n tries it.",
+    .summary = "remove the files of dead processes: segments, histories, sockets",
+    .details = "\n"
+               "It removes only files of this user, and never those of a living process. It does\n"
+               "not ask; -n only lists them.",
     .syntax.options = prune_options,
     .syntax.n_options = sizeof(prune_options) / sizeof(prune_options[0]),
     .run = prune_run,

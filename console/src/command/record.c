@@ -46,15 +46,16 @@ enum {
 
 static const struct wc_option record_options[] = {
     {RECORD_FILE, 'o', "output", WC_OPTION_TEXT, "FILE", NULL, false,
-     "where to, as game.weirrec; it must not exist yet"},
+     "the file to write, as game.weirrec; it must not exist"},
     {RECORD_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, false, "the process to record"},
     {RECORD_INTERVAL, 'i', "interval", WC_OPTION_INTERVAL, "SECS", NULL, false,
-     "time between two looks, 0.1 to 60 (1)"},
-    {RECORD_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"},
+     "time between two samples, 0.1 to 60 (1)"},
+    {RECORD_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "exit after SECS seconds"},
     {RECORD_INCLUDE, 'I', "include", WC_OPTION_TEXT, "GLOB", NULL, true,
-     "only names like this (* and ?, or a part)"},
-    {RECORD_EXCLUDE, 'X', "exclude", WC_OPTION_TEXT, "GLOB", NULL, true, "no names like this"},
-    {RECORD_FORCE, 0, "force", WC_OPTION_FLAG, NULL, NULL, false, "write over a file that exists"},
+     "only names that match this (* and ?, or a part)"},
+    {RECORD_EXCLUDE, 'X', "exclude", WC_OPTION_TEXT, "GLOB", NULL, true,
+     "no names that match this"},
+    {RECORD_FORCE, 0, "force", WC_OPTION_FLAG, NULL, NULL, false, "overwrite an existing file"},
     {RECORD_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
@@ -408,7 +409,7 @@ static enum wc_status record_start(const struct wc_args *args, struct recording 
         code = wc_lints_take(args, RECORD_LINT, &recording->target, ret_error);
     }
     if (code == WC_OK && recording->target.is_recording) {
-        return wc_error_set(ret_error, WC_USAGE, "%s: is a recording already",
+        return wc_error_set(ret_error, WC_USAGE, "%s is a recording already",
                             recording->target.path);
     }
     if (code == WC_OK) {
@@ -452,7 +453,8 @@ static void record_report(const struct recording *recording)
     if (wc_writer_left_out(recording->writer) > 0) {
         char text[160];
         snprintf(text, sizeof(text),
-                 "%llu rows are not in it, a look holds no more: record less with -I or -X",
+                 "%llu rows are missing, because a frame has no room for them: record fewer names "
+                 "with -I or -X",
                  (unsigned long long)wc_writer_left_out(recording->writer));
         wc_report_note(text);
     }
@@ -464,7 +466,7 @@ static enum wc_status record_end(struct recording *recording, enum wc_status cod
     struct wc_error closing;
     const char *reason = code != WC_OK          ? error->text
                          : recording->has_ended ? "the process has ended"
-                                                : "as it was told to";
+                                                : "as requested";
     if (recording->writer) {
         record_report(recording);
     }
@@ -507,11 +509,13 @@ const struct wc_command wc_command_record = {
     .name = "record",
     .usage = "-o FILE [TARGET] [-i SECS] [--for SECS] [-I GLOB]... [-X GLOB]... [--force] "
              "[--lint LINTS]",
-    .summary = "what the screen shows, into a file: for `weir replay` and `weir diff`",
+    .summary = "record what the screen shows into a file, for `weir replay` and `weir diff`",
     .details =
-        "\nEach look at the process is written as it comes: what is in the file stays readable,\n"
-        "also when the recorder is killed or the disk is full. Ctrl-C ends it; it ends with the\n"
-        "process, too, and then exits with 6. A recording is a TARGET as any other:\n"
+        "\n"
+        "Each sample is written as it comes, so the file stays readable if the recorder is killed\n"
+        "or the disk is full. Ctrl-C ends the recording. When the process ends, the recorder "
+        "exits\n"
+        "with 6. A recording is a TARGET like any other:\n"
         "`weir snapshot FILE --at 90`, `weir subscribe -t FILE game/channel/size/moves -v`.",
     .syntax.options = record_options,
     .syntax.n_options = sizeof(record_options) / sizeof(record_options[0]),

@@ -122,7 +122,7 @@ enum wc_status wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
         return WC_OK;
     }
     return wc_error_set(ret_error, WC_INCOMPLETE, "standard output: %s",
-                        error ? strerror(error) : "not all could be written");
+                        error ? strerror(error) : "the output could not be written in full");
 }
 
 enum wc_status wc_report_end(void)

@@ -34,9 +34,9 @@ static const struct wc_option serve_options[] = {
     {SERVE_HTTP, 0, "http", WC_OPTION_TEXT, "ADDR", NULL, false,
      "address for /metrics, as 127.0.0.1:9464 (WEIR_HTTP)"},
     {SERVE_TOKEN_FILE, 0, "token-file", WC_OPTION_TEXT, "FILE", NULL, false,
-     "a file with the token that both ask for; needed beyond loopback (WEIR_TOKEN_FILE)"},
+     "a file with the token that both require; needed beyond loopback (WEIR_TOKEN_FILE)"},
     {SERVE_HTTP_HOSTS, 0, "http-hosts", WC_OPTION_TEXT, "LIST", NULL, false,
-     "further Host names to answer on loopback, with commas (WEIR_HTTP_HOSTS)"},
+     "further Host names that loopback accepts, with commas (WEIR_HTTP_HOSTS)"},
 };
 
 struct serve {
@@ -96,8 +96,8 @@ static enum wc_status serve_add_target(struct serve *serve, const char *text,
     if (strncasecmp(text, "unix:", 5) == 0 || strncasecmp(text, "http:", 5) == 0 ||
         strncasecmp(text, "https:", 6) == 0) {
         return wc_error_set(ret_error, WC_USAGE,
-                            "serve: %s: processes of this machine are served: give a pid, a "
-                            "service's name, NAME/N or the path of a segment",
+                            "serve: %s: only processes of this machine can be served: give a pid, "
+                            "a service's name, NAME/N or the path of a segment",
                             text);
     }
     if (strncasecmp(text, url, sizeof(url) - 1) == 0) {
@@ -349,10 +349,12 @@ const struct wc_command wc_command_serve = {
     .name = "serve",
     .usage =
         "[TARGET...|--all] [--grpc ADDR] [--http ADDR] [--token-file FILE] [--http-hosts LIST]",
-    .summary = "serve consoles and Prometheus from a process of its own",
-    .details = "\nServes the processes that TARGETs mean (pid, service's name, NAME/N, path of a "
-               "segment), "
-               "or all of\nthis user's, those that start later too. SIGTERM and SIGINT end it.",
+    .summary = "serve consoles and Prometheus from a separate process",
+    .details =
+        "\n"
+        "Serves the processes that the TARGETs name (pid, service's name, NAME/N, path of a "
+        "segment), or\n"
+        "all of this user's processes, also those that start later. SIGTERM and SIGINT end it.",
     .syntax.options = serve_options,
     .syntax.n_options = sizeof(serve_options) / sizeof(serve_options[0]),
     .syntax.max_words = WC_MAX_ARGUMENTS,

@@ -40,12 +40,13 @@ enum {
 static const struct wc_option snapshot_options[] = {
     {SNAPSHOT_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, false, "the process to read"},
     {SNAPSHOT_INCLUDE, 'I', "include", WC_OPTION_TEXT, "GLOB", NULL, true,
-     "only names like this (* and ?, or a part)"},
-    {SNAPSHOT_EXCLUDE, 'X', "exclude", WC_OPTION_TEXT, "GLOB", NULL, true, "no names like this"},
+     "only names that match this (* and ?, or a part)"},
+    {SNAPSHOT_EXCLUDE, 'X', "exclude", WC_OPTION_TEXT, "GLOB", NULL, true,
+     "no names that match this"},
     {SNAPSHOT_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", WC_FORMAT_CHOICES, false,
      "form of the output"},
     {SNAPSHOT_AT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false,
-     "of a recording: so long after its start; else at its end"},
+     "second of a recording to show (its end)"},
     {SNAPSHOT_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
@@ -66,10 +67,10 @@ enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take
             }
             if (++n_pages > SNAPSHOT_MAX_PAGES || n_rows > SNAPSHOT_MAX_ROWS) {
                 weir__v1__update__free_unpacked(update, NULL);
-                return wc_error_set(ret_error, WC_INCOMPLETE,
-                                    "the server sends more than %u rows or %u pages: ask for "
-                                    "less with -I",
-                                    SNAPSHOT_MAX_ROWS, SNAPSHOT_MAX_PAGES);
+                return wc_error_set(
+                    ret_error, WC_INCOMPLETE,
+                    "the server sends more than %u rows or %u pages: select fewer names with -I",
+                    SNAPSHOT_MAX_ROWS, SNAPSHOT_MAX_PAGES);
             }
             enum wc_status taken = take(context, update, ret_error);
             if (taken != WC_OK) {
@@ -284,7 +285,7 @@ static enum wc_status snapshot_run(const struct wc_args *args)
 const struct wc_command wc_command_snapshot = {
     .name = "snapshot",
     .usage = "[TARGET] [-I GLOB]... [-X GLOB]... [-o FORM] [--at SECS] [--lint LINTS]",
-    .summary = "every number once, of a running process, a dead one or a recording",
+    .summary = "print every number of a running process, a dead one or a recording once",
     .syntax.options = snapshot_options,
     .syntax.n_options = sizeof(snapshot_options) / sizeof(snapshot_options[0]),
     .syntax.max_words = 1,

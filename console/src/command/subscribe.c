@@ -40,18 +40,18 @@ enum {
 
 static const struct wc_option subscribe_options[] = {
     {SUBSCRIBE_TARGET, 't', "target", WC_OPTION_TEXT, "TARGET", NULL, false, "the process to read"},
-    {SUBSCRIBE_EXCEPT, 'T', "except", WC_OPTION_TEXT, "TOPIC", NULL, true, "leave these out"},
+    {SUBSCRIBE_EXCEPT, 'T', "except", WC_OPTION_TEXT, "TOPIC", NULL, true, "topics to leave out"},
     {SUBSCRIBE_COUNT, 'C', "count", WC_OPTION_COUNT, "N", NULL, false, "end after N lines"},
     {SUBSCRIBE_WAIT, 'W', "wait", WC_OPTION_SECONDS, "SECS", NULL, false,
-     "end after that time, with exit code 124"},
+     "exit after SECS seconds, with code 124"},
     {SUBSCRIBE_INTERVAL, 'i', "interval", WC_OPTION_INTERVAL, "SECS", NULL, false,
      "time between two lines of a topic, 0.1 to 60 (1)"},
     {SUBSCRIBE_VERBOSE, 'v', "verbose", WC_OPTION_FLAG, NULL, NULL, false,
-     "time, topic, value and unit for people, too"},
+     "also print time, topic and unit in the human form"},
     {SUBSCRIBE_OUTPUT, 'o', "output", WC_OPTION_CHOICE, "FORM", WC_FORMAT_CHOICES, false,
      "form of the output"},
     {SUBSCRIBE_CHANGES, 0, "changes-only", WC_OPTION_FLAG, NULL, NULL, false,
-     "no line for a number that is as it was"},
+     "no line for a number that has not changed"},
     {SUBSCRIBE_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
@@ -129,7 +129,7 @@ static void subscribe_note_waiting(struct subscription *subscription, const Weir
             if (strcmp(subscription->topics[k], lines->waiting[i]) == 0 &&
                 !subscription->has_noted[k]) {
                 char text[640];
-                snprintf(text, sizeof(text), "%s: nothing of that name yet: waiting for it",
+                snprintf(text, sizeof(text), "%s: no such name yet: waiting for it",
                          lines->waiting[i]);
                 subscription->has_noted[k] = true;
                 wc_report_note(text);
@@ -383,14 +383,16 @@ static enum wc_status subscribe_run(const struct wc_args *args)
 const struct wc_command wc_command_subscribe = {
     .name = "subscribe",
     .usage = "TOPIC... [-t TARGET] [-T TOPIC]... [-C N] [-W SECS] [-i SECS] [-v] [-o FORM]",
-    .summary = "topics, line by line, for scripts",
+    .summary = "print topics line by line, for scripts",
     .details =
-        "\nTOPIC: SERVICE/KIND/FIELD[/NAME], as game/channel/size/moves. + stands for one level,\n"
+        "\n"
+        "TOPIC: SERVICE/KIND/FIELD[/NAME], as game/channel/size/moves. + stands for one level,\n"
         "# for the rest; without NAME there is a line for each row. KIND: channel, sender,\n"
-        "semaphore, task, loop, counter, gauge, process, agent, warning; of a Tokio server, whose\n"
+        "semaphore, task, loop, counter, gauge, process, agent, warning; for a Tokio server, "
+        "whose\n"
         "SERVICE is tokio: task, semaphore, resource, operation, warning. FIELD: `weir snapshot\n"
         "-o csv` shows them all.\n"
-        "One topic that names one number prints the value alone; -v prints time and unit, too.",
+        "If one topic names one number, only the value is printed; -v adds time and unit.",
     .syntax.options = subscribe_options,
     .syntax.n_options = sizeof(subscribe_options) / sizeof(subscribe_options[0]),
     .syntax.max_words = SUBSCRIBE_MAX_TOPICS,

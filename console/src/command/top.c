@@ -46,18 +46,18 @@ enum {
     {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false, \
      "sort by a metric: depth, in_rate, wait_p99, ...; name; or severity"}, \
     {TOP_FILTER, 'f', "filter", WC_OPTION_TEXT, "GLOB", NULL, false, \
-     "only names that hold or match it"}, \
+     "only names that contain or match it"}, \
     {TOP_ASCII, 0, "ascii", WC_OPTION_FLAG, NULL, NULL, false, "draw with ASCII characters only"}, \
     {TOP_BRAILLE, 0, "braille", WC_OPTION_FLAG, NULL, NULL, false, \
-     "draw graphs with braille dots: twice as fine, where the font has them"}, \
+     "draw graphs with braille dots: twice the resolution, if the font has them"}, \
     {TOP_COLOR, 0, "color", WC_OPTION_CHOICE, "WHEN", "auto|always|never", false, \
-     "colours; auto: where the terminal has them and NO_COLOR is not set"}, \
-    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "end by itself after that time"}
+     "colours; auto: if the terminal has them and NO_COLOR is not set"}, \
+    {TOP_FOR, 0, "for", WC_OPTION_SECONDS, "SECS", NULL, false, "exit after SECS seconds"}
 /* clang-format on */
 
 static const struct wc_option top_options[] = {
     {TOP_INTERVAL, 'i', "interval", WC_OPTION_INTERVAL, "SECS", NULL, false,
-     "time between two looks, 0.1 to 60 (1)"},
+     "time between two samples, 0.1 to 60 (1)"},
     TOP_SCREEN_OPTIONS,
     {TOP_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
@@ -497,7 +497,7 @@ const struct wc_command wc_command_top = {
     .name = "top",
     .usage = "[TARGET] [-i SECS] [-s FIELD] [-f GLOB] [--ascii|--braille] [--color WHEN] "
              "[--for SECS] [--lint LINTS]",
-    .summary = "the live screen: queues, permits, tasks, memory and what is wrong",
+    .summary = "show the live screen: queues, permits, tasks, memory and warnings",
     .details =
         "`weir TARGET` and `weir attach TARGET` are the same.\n"
         "\n"
@@ -505,27 +505,22 @@ const struct wc_command wc_command_top = {
         "  1 channels     2 semaphores   3 task kinds  4 counters   5 warnings   6 gauges\n"
         "  7 event loops  8 tasks        9 senders     0 process    a the agent itself\n"
         "  r resources    o operations: of a Tokio server\n"
-        "Those without rows are left out of the line of tabs; Tab goes to the next one. A tab has "
-        "the\n"
-        "colour of the worst that is warned of in it, and a ! from a warning on.\n"
+        "The line of tabs omits tables without rows; Tab goes to the next one. A tab has the\n"
+        "colour of its most severe warning, and a ! for a warning or worse.\n"
         "\n"
-        "The worst rows stand first: by what is warned of, then by how full they are, then by "
-        "depth;\n"
-        "the cursor begins at the worst and then stays with its row. < and > choose a column to "
-        "sort\n"
-        "by, up to the one before the first, which is the worst first again (-s severity). Enter "
-        "on a\n"
-        "warning goes to the row that it is about.\n"
+        "The worst rows come first: by severity of their warnings, then by fill, then by depth.\n"
+        "The cursor begins at the worst row and then stays with its row. < and > choose the\n"
+        "column to sort by; before the first column is the worst first again (-s severity).\n"
+        "Enter on a warning goes to the row that it is about.\n"
         "\n"
-        "Enter opens a row's details: up and down go over its fields, each explained below and\n"
+        "Enter opens a row's details: up and down select a field, which is explained below and\n"
         "drawn over time; < and > turn pages: overview, latency with percentiles, rejects by\n"
         "reason, the senders of a channel (or the tasks of a kind), all fields. [ and ] go to\n"
-        "the neighbouring row, Esc back. Press ? on the screen for all keys.\n"
+        "the neighbouring row, Esc goes back. Press ? on the screen for all keys.\n"
         "\n"
-        "A server with Tokio's console-subscriber is a TARGET, too: HOST:PORT, http://HOST:PORT,\n"
-        "unix:/path or file:///path. weir never pauses it: Space freezes this screen alone. What "
-        "is\n"
-        "warned of is set by --lint and WEIR_LINTS, as self-wakes=30%,never-yielded=500ms,\n"
+        "A server with Tokio's console-subscriber is also a TARGET: HOST:PORT, http://HOST:PORT,\n"
+        "unix:/path or file:///path. weir never pauses it: Space freezes only this screen.\n"
+        "--lint and WEIR_LINTS set its warnings, as self-wakes=30%,never-yielded=500ms,\n"
         "large-future=4k,lost-waker=off,auto-boxed-future=off; off alone turns all off.",
     .syntax.options = top_options,
     .syntax.n_options = sizeof(top_options) / sizeof(top_options[0]),
@@ -534,10 +529,11 @@ const struct wc_command wc_command_top = {
 };
 
 static const struct wc_option replay_options[] = {
-    {TOP_AT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false, "begin so long after the start"},
+    {TOP_AT, 0, "at", WC_OPTION_MOMENT, "SECS", NULL, false,
+     "begin at this second of the recording"},
     {TOP_SPEED, 0, "speed", WC_OPTION_SECONDS, "N", NULL, false,
-     "so many seconds of the recording in one, 0.1 to 600 (1)"},
-    {TOP_STOPPED, 0, "stopped", WC_OPTION_FLAG, NULL, NULL, false, "stand still until Space"},
+     "seconds of the recording played in one second, 0.1 to 600 (1)"},
+    {TOP_STOPPED, 0, "stopped", WC_OPTION_FLAG, NULL, NULL, false, "begin stopped; Space plays"},
     TOP_SCREEN_OPTIONS,
 };
 
@@ -573,11 +569,12 @@ static enum wc_status replay_command(const struct wc_args *args)
 const struct wc_command wc_command_replay = {
     .name = "replay",
     .usage = "FILE [--at SECS] [--speed N] [--stopped] [-s FIELD] [-f GLOB] [--ascii|--braille]",
-    .summary = "a recording on the screen, as it was",
-    .details = "All of the screen works as on a living process. Besides:\n"
-               "  Space      stop, and go on       , .   ten seconds back, on    { }  a minute\n"
-               "  + -        faster, more slowly   ^ $   to the start, the end\n"
-               "The first line has the recording's time of day; the second its position and speed.",
+    .summary = "show a recording on the screen, as it was",
+    .details =
+        "The screen works as with a living process. These keys are added:\n"
+        "  Space      stop; continue        , .   ten seconds back, on    { }  a minute\n"
+        "  + -        faster, more slowly   ^ $   to the start, the end\n"
+        "The first line shows the recording's time of day, the second its position and speed.",
     .syntax.options = replay_options,
     .syntax.n_options = sizeof(replay_options) / sizeof(replay_options[0]),
     .syntax.max_words = 1,

@@ -39,7 +39,7 @@ static enum wc_status version_run(const struct wc_args *args)
 const struct wc_command wc_command_version = {
     .name = "version",
     .usage = "[-o FORM]",
-    .summary = "the version of this weir",
+    .summary = "print the version of this weir",
     .syntax.options = version_options,
     .syntax.n_options = sizeof(version_options) / sizeof(version_options[0]),
     .run = version_run,

@@ -119,7 +119,7 @@ static void input_invert(struct wc_ui *ui)
     struct wc_list *list = &ui->list[ui->tab];
     if (list->sort == WC_SORT_WORST) {
         snprintf(ui->message, sizeof(ui->message),
-                 "the worst stand first: < and > choose a column, which i turns round");
+                 "the worst come first: < and > choose a column, i reverses its order");
         return;
     }
     list->is_descending = !list->is_descending;

@@ -136,7 +136,7 @@ static void tokio_on_end(void *context, int32_t call, int status, const char *te
     tokio->status = status;
     if (status == WC_GRPC_OK) {
         tokio_end(tokio, WC_ENDED,
-                  "the server ended its stream: it is ending, or weir was too slow");
+                  "the server ended its stream: the server is ending, or weir was too slow");
     } else if (status == WC_GRPC_UNIMPLEMENTED) {
         tokio_end(tokio, WC_MISMATCH, "there is no tokio-console service: %s", text);
     } else if (status == WC_GRPC_PERMISSION_DENIED || status == WC_GRPC_UNAUTHENTICATED) {
@@ -145,7 +145,7 @@ static void tokio_on_end(void *context, int32_t call, int status, const char *te
         tokio_end(tokio, WC_MISMATCH, "%s", text);
     } else {
         tokio_end(tokio, WC_ENDED, "the server ended its stream: %s",
-                  text[0] ? text : "it does not say why");
+                  text[0] ? text : "no reason given");
     }
 }
 
@@ -195,7 +195,7 @@ static void tokio_read(struct wc_tokio *tokio)
         tokio_end(tokio, WC_MISMATCH, "the server does not speak HTTP/2 (%.100s)",
                   wc_client_problem(tokio->client));
     } else if (wc_client_is_over(tokio->client)) {
-        tokio_end(tokio, WC_ENDED, "the server says farewell");
+        tokio_end(tokio, WC_ENDED, "the server is ending");
     }
 }
 
@@ -479,8 +479,8 @@ enum wc_status wc_tokio_open(int taken_fd, const char *authority, const struct w
             return problem.code;
         }
         return wc_error_set(ret_error, WC_NO_TARGET,
-                            "a server with Tokio's service that does not say anything: it is "
-                            "stopped, or busy with its first message; try again");
+                            "a server with Tokio's service that does not answer: it is stopped, or "
+                            "busy with its first message; try again");
     }
     struct wc_feed feed = {tokio, tokio_take, tokio_want, tokio_quiet_seconds, tokio_close};
     if (wc_tokio_view_open(&feed, lints, wi_wall_now(), &ret_attachment->view, &error) != WEIR_OK) {

@@ -123,7 +123,8 @@ static bool client_begin_message(struct client_call *call)
     call->length = (size_t)prefix[1] << 24 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 8 |
                    (size_t)prefix[4];
     if (prefix[0] != 0) {
-        client_refuse(call, WC_GRPC_INTERNAL, "the server sent a compressed message unasked");
+        client_refuse(call, WC_GRPC_INTERNAL,
+                      "the server sent a compressed message that weir did not request");
         return false;
     }
     if (call->length > call->limit) {
@@ -415,7 +416,7 @@ enum wc_status wc_client_call(struct wc_client *client, const char *method, cons
                               size_t n, int32_t *ret_call, struct wc_error *ret_error)
 {
     if (client->has_goaway) {
-        return wc_error_set(ret_error, WC_ENDED, "the server says farewell: attach again");
+        return wc_error_set(ret_error, WC_ENDED, "the server is ending: attach again");
     }
     struct client_call *call = wc_alloc(sizeof(*call));
     call->client = client;

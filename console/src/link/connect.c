@@ -26,12 +26,12 @@
 static enum wc_status connect_failed(const char *path, int error, struct wc_error *ret_error)
 {
     if (error == EACCES || error == EPERM) {
-        return wc_error_set(ret_error, WC_DENIED, "%s: permission denied: it is another user's",
-                            path);
+        return wc_error_set(ret_error, WC_DENIED,
+                            "%s: permission denied: it belongs to another user", path);
     }
     if (error == ECONNREFUSED || error == ENOENT) {
         return wc_error_set(ret_error, WC_NO_TARGET,
-                            "%s: nobody answers there: `weir list` shows who does", path);
+                            "%s: no server answers there: `weir list` shows those that run", path);
     }
     return wc_error_set(ret_error, WC_NO_TARGET, "%s: cannot connect: %s", path, strerror(error));
 }
@@ -64,7 +64,7 @@ enum wc_status wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ||
         (peer.uid != geteuid() && peer.uid != 0 && geteuid() != 0)) {
         close(fd);
-        return wc_error_set(ret_error, WC_DENIED, "%s: served by another user: not to be trusted",
+        return wc_error_set(ret_error, WC_DENIED, "%s: served by another user, who is not trusted",
                             path);
     }
     *ret_fd = fd;
@@ -165,13 +165,13 @@ static enum wc_status resolve_name(const char *host, const char *port, uint64_t 
     pthread_t thread;
     struct connect_resolve *resolve = resolve_start(host, port, &thread);
     if (!resolve) {
-        return wc_error_set(ret_error, WC_NO_TARGET, "%s: cannot be looked up: %s", host,
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: the name cannot be resolved: %s", host,
                             strerror(errno));
     }
     if (!connect_wait(resolve->pipe[0], POLLIN, deadline_nanos) &&
         __atomic_exchange_n(&resolve->state, RESOLVE_ABANDONED, __ATOMIC_ACQ_REL) != RESOLVE_DONE) {
         pthread_detach(thread);
-        return wc_error_set(ret_error, WC_NO_TARGET, "%s: the name is not resolved in time", host);
+        return wc_error_set(ret_error, WC_NO_TARGET, "%s: the name was not resolved in time", host);
     }
     pthread_join(thread, NULL);
     int error = resolve->error;

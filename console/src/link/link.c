@@ -153,11 +153,10 @@ static void link_on_end(void *context, int32_t call, int status, const char *tex
         link->is_complete = code == WC_OK;
         if (code == WC_ENDED) {
             wc_error_set(&link->stream_error, code, "%s (pid %u) ended the stream: %s",
-                         link->target.name, link->target.pid,
-                         text[0] ? text : "it does not say why");
+                         link->target.name, link->target.pid, text[0] ? text : "no reason given");
         } else if (code != WC_OK) {
             wc_error_set(&link->stream_error, code, "%s",
-                         text[0] ? text : "the server ended the stream and does not say why");
+                         text[0] ? text : "the server ended the stream without a reason");
         }
     } else if (link_history_call(link, call)) {
         *link_history_call(link, call) = 0; /* also when it failed: an older server has no past */
@@ -178,8 +177,8 @@ static void link_lose(struct wc_link *link, const char *what)
                      problem);
     } else if (!link->heard_nanos) {
         wc_error_set(&link->error, WC_NO_TARGET,
-                     "the server closed the connection unheard (%s): it is ending, is another "
-                     "user's, or has too many consoles",
+                     "the server closed the connection without a reply (%s): it is ending, belongs "
+                     "to another user, or has too many consoles",
                      what);
     } else if (link->target.pid) {
         wc_error_set(&link->error, WC_ENDED, "the connection to %s (pid %u) is gone: %s",

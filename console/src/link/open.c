@@ -222,7 +222,7 @@ static enum wc_status link_open_recording(const struct wc_target *target, struct
     free(bytes);
     if (!link->description || description->n_metrics > WC_LINK_METRICS_MAX) {
         wc_link_close(link);
-        return wc_error_set(ret_error, WC_MISMATCH, "%s: what it says of its process is not sound",
+        return wc_error_set(ret_error, WC_MISMATCH, "%s: its description of the process is invalid",
                             target->path);
     }
     link->target.pid = description->pid;

@@ -313,7 +313,7 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
             return;
         }
     }
-    snprintf(ui->message, sizeof(ui->message), "no name holds \"%s\"", ui->search);
+    snprintf(ui->message, sizeof(ui->message), "no name contains \"%s\"", ui->search);
 }
 
 /* Brings the cursor to the row that was chosen; false when it is not among those fetched. */

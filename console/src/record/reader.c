@@ -274,12 +274,13 @@ static enum wc_status reader_open_file(const char *path, int *ret_fd, uint64_t *
     }
     if (version != WC_RECORD_VERSION) {
         close(fd);
-        return version ? wc_error_set(ret_error, WC_MISMATCH,
-                                      "%s: a recording of version %u, and this weir reads version "
-                                      "%u: use the weir that made it",
-                                      path, version, WC_RECORD_VERSION)
-                       : wc_error_set(ret_error, WC_MISMATCH,
-                                      "%s: no recording: `weir record -o FILE` makes one", path);
+        return version
+                   ? wc_error_set(ret_error, WC_MISMATCH,
+                                  "%s: a recording of version %u, and this weir reads version "
+                                  "%u: use the weir that made it",
+                                  path, version, WC_RECORD_VERSION)
+                   : wc_error_set(ret_error, WC_MISMATCH,
+                                  "%s is not a recording: `weir record -o FILE` makes one", path);
     }
     *ret_fd = fd;
     *ret_size = (uint64_t)facts.st_size;
@@ -321,7 +322,7 @@ enum wc_status wc_reader_open(const char *path, struct wc_reader **ret_reader,
     wc_frame_init(&first);
     if (!reader_take_opening(reader) || !wc_reader_seek(reader, 0, &first, &at)) {
         code = wc_error_set(ret_error, WC_MISMATCH,
-                            "%s: the recording is cut or damaged before its first look", path);
+                            "%s: the recording is cut or damaged before its first frame", path);
         wc_reader_close(reader);
         reader = NULL;
     }
@@ -371,8 +372,7 @@ static void reader_give_up(struct wc_reader *reader)
         reader->n_keys--;
     }
     snprintf(reader->notice, sizeof(reader->notice),
-             "damaged at byte %llu: what follows cannot be read",
-             (unsigned long long)reader->offset);
+             "damaged at byte %llu: the rest cannot be read", (unsigned long long)reader->offset);
 }
 
 enum reader_found { READER_LOOK, READER_END, READER_DAMAGE };

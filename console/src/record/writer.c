@@ -46,7 +46,7 @@ static enum wc_status writer_failed(struct wc_writer *writer, int error, struct 
 {
     writer->has_failed = true;
     return wc_error_set(ret_error, WC_INCOMPLETE,
-                        "%s: %s: what was recorded until then is whole: %.0f s", writer->path,
+                        "%s: %s: the recording up to then is whole: %.0f s", writer->path,
                         strerror(error), wc_writer_seconds(writer));
 }
 
@@ -101,7 +101,7 @@ static enum wc_status writer_record(struct wc_writer *writer, enum wc_record_typ
     }
     if (n > WC_RECORD_PLAIN_MAX) {
         return wc_error_set(ret_error, WC_MISMATCH,
-                            "the server sends more than any exporter: is it another version?");
+                            "the server sends more than an exporter does: is it another version?");
     }
     if (type != WC_RECORD_STEP) {
         deflateReset(stream);
@@ -131,7 +131,7 @@ static enum wc_status writer_refuse(const char *path, int error, struct wc_error
     switch (error) {
     case EEXIST:
         return wc_error_set(ret_error, WC_USAGE,
-                            "%s: exists already: give another name, or --force to write over it",
+                            "%s exists already: give another name, or --force to overwrite it",
                             path);
     case ENOENT:
     case ENOTDIR:
@@ -164,8 +164,8 @@ static enum wc_status writer_open(const char *path, bool is_forced, int *ret_fd,
     if (!is_file || flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
         return wc_error_set(ret_error, WC_USAGE,
-                            is_file ? "%s: another weir records into it: give another name"
-                                    : "%s: no regular file: a recording needs one",
+                            is_file ? "%s: another weir is recording into it: give another name"
+                                    : "%s is not a regular file: a recording needs one",
                             path);
     }
     if (ftruncate(fd, 0) != 0) {
@@ -303,7 +303,7 @@ enum wc_status wc_writer_look(struct wc_writer *writer, Weir__V1__Update *taken_
     writer_filter(writer, taken_update);
     if (!wc_frame_set(&next, taken_update)) {
         return wc_error_set(ret_error, WC_MISMATCH,
-                            "the server sends more than any exporter: is it another version?");
+                            "the server sends more than an exporter does: is it another version?");
     }
     bool is_key = writer->looks == 0 || writer->since_key >= WRITER_KEY_LOOKS ||
                   !wc_frame_is_like(&writer->frame, &next);

@@ -117,6 +117,5 @@ enum wc_status wc_pick(const struct wi_found *found, size_t n, const char *text,
     char list[512];
     pick_list(found, n, is_preference ? NULL : text, true, list, sizeof(list));
     return wc_error_set(ret_error, WC_USAGE,
-                        "several processes fit: %s: name one as it stands here, or by its pid",
-                        list);
+                        "several processes match: %s: give one of these names, or a pid", list);
 }

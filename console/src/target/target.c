@@ -267,11 +267,11 @@ static enum wc_status target_among(const char *text, bool is_preference,
     } else if (code == WC_NO_TARGET && text && !is_preference && target_is_readable(text)) {
         code = target_by_path(text, ret_target, ret_error);
     } else if (code == WC_NO_TARGET && text && !is_preference && target_is_closed(text)) {
-        code =
-            wc_error_set(ret_error, WC_DENIED,
-                         "process %s has changed its user to uid %u, and only root may see whether "
-                         "it has weir: look at it as root, or start weir after setuid",
-                         text, (unsigned)geteuid());
+        code = wc_error_set(
+            ret_error, WC_DENIED,
+            "process %s has changed its user to uid %u, and only root can see whether it has weir: "
+            "run weir as root, or let the process start weir after setuid",
+            text, (unsigned)geteuid());
     }
     free(found);
     return code;

@@ -80,7 +80,7 @@ bool wc_lints_parse(struct wc_lints *lints, const char *text, char *ret_problem,
                  text);
         if (n >= sizeof(word) || !lint_set(lints, word)) {
             snprintf(ret_problem, room,
-                     "\"%s\" is no lint: give self-wakes=50%%, never-yielded=1s, "
+                     "\"%s\" is not a lint: give self-wakes=50%%, never-yielded=1s, "
                      "large-future=1024, lost-waker=off, auto-boxed-future=off, or off for all",
                      word);
             return false;
@@ -146,8 +146,7 @@ static void lint_text(enum wc_lint lint, const struct wc_store *store, const str
                  (unsigned long long)task->wakes);
         break;
     case WC_LINT_LOST_WAKER:
-        snprintf(ret_text, room, "%s: nobody holds a waker of it: it cannot go on (lost-waker)",
-                 name);
+        snprintf(ret_text, room, "%s: it has no waker, so it cannot continue (lost-waker)", name);
         break;
     case WC_LINT_NEVER_YIELDED:
         snprintf(ret_text, room,
@@ -199,11 +198,11 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
     static const char *const severities[WC_N_LINTS] = {"warning", "critical", "critical", "info",
                                                        "info"};
     static const char *const actions[WC_N_LINTS] = {
-        "Let something else wake it: a task that wakes itself is polled again at once.",
+        "Let another task or event wake it: a task that wakes itself is polled again at once.",
         "Find the future that it waits for and returns Pending without keeping a waker.",
-        "Let it await between steps, or move what computes or blocks to spawn_blocking.",
-        "Box it where it is made, or keep less across an await.",
-        "Box it, or keep less across an await."};
+        "Let it await between steps, or move computing and blocking code to spawn_blocking.",
+        "Box it where it is made, or keep less data across an await.",
+        "Box it, or keep less data across an await."};
     const struct wc_items *tasks = &store->items[WC_SORT_TASK];
     size_t n = 0;
     char text[256];

@@ -243,7 +243,7 @@ static void warn_losses(const struct wc_store *store, struct wc_tokio_warnings *
         if (store->items[sort].n_dropped > 0) {
             snprintf(text, sizeof(text),
                      "the server had no room for %llu events of %s since weir attached: some are "
-                     "missing here, or stand still (TOKIO_CONSOLE_BUFFER_CAPACITY)",
+                     "missing here, or do not change (TOKIO_CONSOLE_BUFFER_CAPACITY)",
                      (unsigned long long)store->items[sort].n_dropped, words[sort]);
             wc_tokio_warn(to, "warning", "tokio_events_lost", "tokio", text, WARN_CAPACITY);
         }
@@ -254,11 +254,11 @@ static void warn_losses(const struct wc_store *store, struct wc_tokio_warnings *
         }
     }
     if (store->is_partial) {
-        wc_tokio_warn(
-            to, "warning", "tokio_partial", "tokio",
-            "the server did not tell what there was when weir attached, as console-subscriber does "
-            "above 4 MiB: what has not changed since is missing here (a shorter retention helps)",
-            "Shorten the server's retention (TOKIO_CONSOLE_RETENTION).");
+        wc_tokio_warn(to, "warning", "tokio_partial", "tokio",
+                      "the server did not send its state when weir attached, because "
+                      "console-subscriber omits a state above 4 MiB: rows that have not changed "
+                      "since are missing here (a shorter retention helps)",
+                      "Shorten the server's retention (TOKIO_CONSOLE_RETENTION).");
     }
     if (store->has_text_cut) {
         wc_tokio_warn(to, "info", "tokio_text_cut", "tokio",
@@ -278,11 +278,10 @@ static void view_warn(struct tokio_view *view)
     char text[256];
     to->n = 0;
     if (view->store.is_paused) {
-        wc_tokio_warn(
-            to, "warning", "tokio_paused", "tokio",
-            "the server is paused by some console, which stops all of them: these numbers "
-            "stand still until one resumes it",
-            "Resume it in the console that paused it, or end that console.");
+        wc_tokio_warn(to, "warning", "tokio_paused", "tokio",
+                      "a console has paused the server for all consoles: these numbers do not "
+                      "change until one resumes it",
+                      "Resume it in the console that paused it, or end that console.");
     } else if (quiet > VIEW_QUIET_SECONDS && quiet > 3 * view->gap_seconds) {
         snprintf(text, sizeof(text),
                  "nothing from the server for %.0f s: it is paused, or hangs; these are its last "
@@ -455,33 +454,32 @@ static void view_close(void *context)
 #define BIT(metric) (UINT64_C(1) << (metric))
 
 #define NOT_CHANNELS                                                                               \
-    "Tokio tells nothing of channels: no depth, no capacity, no rejects. The free slots of a "     \
+    "Tokio reports nothing about channels: no depth, no capacity, no rejects. The free slots of "  \
+    "a "                                                                                           \
     "bounded one are an internal Semaphore: tokio/semaphore/permits, tokio/resource/attributes"
 #define NOT_COUNTED                                                                                \
-    "Tokio tells nothing of this kind; there are tokio/task, tokio/semaphore, tokio/resource, "    \
+    "Tokio reports nothing of this kind; there are tokio/task, tokio/semaphore, tokio/resource, "  \
     "tokio/operation and tokio/warning"
 
 static const struct wi_catalog_words catalog_words[] = {
     {WI_SEMAPHORE, WI_SEMAPHORE_AVAILABLE, "permits", "permits free now",
-     "Permits free now: Tokio's own attribute `permits`. It is not told of try_acquire (nor of "
-     "try_lock "
-     "and try_send), after which this is too high; how many permits there are in all it does not "
-     "tell."},
+     "Permits free now: Tokio's own attribute `permits`. It does not include try_acquire (nor "
+     "try_lock and try_send), after which it is too high. Tokio does not report the number of all "
+     "permits."},
     {WI_SEMAPHORE, WI_SEMAPHORE_LOW_WATER, NULL, "fewest permits free",
-     "Fewest permits free in any Update since weir attached."},
+     "Fewest free permits in any Update since weir attached."},
     {WI_SEMAPHORE, WI_SEMAPHORE_WAITERS, NULL, "operations waiting",
      "Operations on the semaphore that were polled and are not done."},
     {WI_TASK, WI_TASK_SPAWNED, NULL, "tasks spawned",
-     "Tasks spawned here that the server still told of when weir attached, and those since."},
+     "Tasks spawned here that the server still reported when weir attached, and those since."},
     {WI_TASK, WI_TASK_FINISHED, NULL, "tasks finished",
-     "Tasks that have ended, of those that the server still told of when weir attached, and "
-     "since."},
+     "Ended tasks among those that the server still reported when weir attached, and those since."},
     {WI_TASK, WI_TASK_SOURCE, NULL, "where they are spawned",
      "The source line that spawns the tasks."},
     {WI_TASK_INSTANCE, WI_TASK_INSTANCE_KIND, NULL, "where it is spawned",
-     "The kind of tasks that it belongs to: those that are spawned at one place."},
+     "The task's kind: all tasks that are spawned at one place."},
     {WI_TASK_INSTANCE, WI_TASK_INSTANCE_WAITS_FOR, NULL, "what it waits for",
-     "The resource of the operation that the task waits in; no value when Tokio tells of none."},
+     "The resource of the operation that the task waits in; no value if Tokio reports none."},
     {WI_TASK_INSTANCE, WI_TASK_INSTANCE_SOURCE, NULL, "where it is spawned",
      "The source line that spawns the task."},
     {WI_TASK_INSTANCE, WI_TASK_INSTANCE_POLL, NULL, "polls measured",

@@ -322,7 +322,7 @@ static void detail_nothing(const struct wc_view *view, const struct wc_rows *tab
         snprintf(text, sizeof(text), "waiting for the first numbers");
     } else {
         snprintf(text, sizeof(text),
-                 table->table ? "%.250s is closed: Esc goes back" : "asking for all of %.250s",
+                 table->table ? "%.250s is closed: Esc goes back" : "requesting all of %.250s",
                  view->ui->detail_name);
     }
     wc_grid_text(view->grid, view->layout->body_row, 2, view->grid->cols - 2, WC_LABEL, text);

@@ -50,6 +50,6 @@ void wc_view_help(const struct wc_view *view)
         wc_grid_text(grid, top + height - 2, left + 2, width - 4, WC_LABEL,
                      "P99 >44s: a message that is still queued has waited for longer.");
         wc_grid_text(grid, top + height - 1, left + 2, width - 4, WC_LABEL,
-                     "C critical, W warning, i info stand before a row. weir only looks.");
+                     "C critical, W warning, i info before a row. weir only reads.");
     }
 }

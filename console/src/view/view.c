@@ -16,7 +16,7 @@ static void view_worst(const struct wc_view *view, int row, int col)
     const struct wc_column_table *table = wc_column_table(view->ui->tab);
     struct wc_grid *grid = view->grid;
     char text[128];
-    int length = snprintf(text, sizeof(text), "by what is warned of");
+    int length = snprintf(text, sizeof(text), "by warnings");
     for (int i = 0; i < 2; i++) {
         int at = table->worst[i] && wc_model_metric(view->model, table->kind, table->worst[i])
                      ? wc_column_find(view->ui->tab, table->worst[i])
@@ -229,7 +229,7 @@ static void view_footer(const struct wc_view *view)
 
     if (ui->prompt != WC_PROMPT_NONE) {
         const char *label =
-            ui->prompt == WC_PROMPT_SEARCH ? "search: " : "show only names that hold or match: ";
+            ui->prompt == WC_PROMPT_SEARCH ? "search: " : "show only names that contain or match: ";
         col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, label);
         col += wc_grid_text(grid, row, col, grid->cols - col - 1, WC_STRONG, ui->typed);
         wc_grid_flag(grid, row, col, 1, WC_REVERSE);
