@@ -26,6 +26,14 @@ struct wi_raw {
     bool has_senders; /* a channel that has, or had, some */
 };
 
+/* The number of a word of a cell, by its name there: WI_WORD(channel, sent). */
+#define WI_WORD(of, name) (offsetof(struct weir_cell, u.of.name) / sizeof(uint64_t))
+
+static inline uint64_t wi_raw_rejects(const struct wi_raw *raw)
+{
+    return raw->rejects[0] + raw->rejects[1] + raw->rejects[2] + raw->rejects[3];
+}
+
 /* Raws by slot. All zero at first. */
 struct wi_collection {
     struct wi_raw *raws;

@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What follows from the counts of one reading: peaks, a loop's times, all refusals, the moment that they are of. */
+/* What follows from the counts of one reading: peaks, all refusals, the moment that they are of. */
 #include "snapshot/state.h"
 
 #include <string.h>
 
-void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw)
+void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow)
 {
     if (raw->kind == WI_CHANNEL) {
-        uint64_t depth = view_channel_depth(raw);
+        uint64_t depth = flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
         slot->peak = depth > slot->peak ? depth : slot->peak;
         slot->peak = raw->out_other > slot->peak ? raw->out_other : slot->peak;
     } else if (raw->kind == WI_SEMAPHORE) {
-        uint64_t taken = view_permits_taken(raw);
+        uint64_t taken = flow->total[WI_TOTAL_TAKEN];
         slot->peak = taken > slot->peak ? taken : slot->peak;
     }
-}
-
-uint64_t wi_view_loop_times(const struct segment_view *view, size_t id, uint64_t ret_spent[2])
-{
-    const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t since = raw->in_other;
-    uint64_t now = view->collection.now_ticks;
-    uint64_t elapsed = since && now > since ? wi_collect_nanos(&view->collection, now - since) : 0;
-    ret_spent[0] = raw->leaving[WI_LOOP_WORD_IDLE] + (since & 1 ? 0 : elapsed);
-    ret_spent[1] = raw->entering[WI_LOOP_WORD_BUSY] + (since & 1 ? elapsed : 0);
-    return since & 1 ? elapsed : 0;
 }
 
 uint64_t wi_view_sum_rejects(struct segment_view *view)
@@ -35,12 +24,12 @@ uint64_t wi_view_sum_rejects(struct segment_view *view)
         size_t id = view->order[WI_COUNTER][i];
         if (strcmp(view->slots[id].name, VIEW_REJECTS) == 0) {
             view->has_counter = true;
-            sum += view->collection.raws[id].entering[0];
+            sum += view->collection.raws[id].entering[WI_WORD(counter, added)];
         }
     }
     for (int kind = WI_CHANNEL; !view->has_counter && kind <= WI_SEMAPHORE; kind++) {
         for (size_t i = 0; i < view->n_order[kind]; i++) {
-            sum += view_rejects(&view->collection.raws[view->order[kind][i]]);
+            sum += wi_raw_rejects(&view->collection.raws[view->order[kind][i]]);
         }
     }
     return sum;

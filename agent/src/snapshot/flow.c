@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Flows: from rows, and to metrics. */
+/* Flows: from words and rows, and to metrics. */
 #include "snapshot/flow.h"
+
+#include "segment/layout.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,6 +12,108 @@
 static uint64_t flow_minus(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
+}
+
+/* ---- from words ---------------------------------------------------------------------------- */
+
+/* At least as many were sent as have left, though a receive hook may run before its send hook. So
+ * SENT - RECEIVED - DISCARDED = DEPTH in every row. */
+static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
+{
+    uint64_t discarded = raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
+    uint64_t gone = raw->leaving[WI_WORD(channel, received)] + discarded;
+    uint64_t sent = flow_minus(raw->entering[WI_WORD(channel, sent)], raw->unsent);
+    total[WI_TOTAL_SENT] = sent > gone ? sent : gone;
+    total[WI_TOTAL_GONE] = gone;
+    total[WI_TOTAL_QUEUED_BYTES] = flow_minus(raw->entering[WI_WORD(channel, bytes_in)],
+                                              raw->leaving[WI_WORD(channel, bytes_out)]);
+    total[WI_TOTAL_REJECTS] = wi_raw_rejects(raw);
+    total[WI_TOTAL_DISCARDED] = discarded;
+}
+
+static void flow_of_semaphore(const struct wi_raw *raw, uint64_t *total)
+{
+    uint64_t released = raw->leaving[WI_WORD(semaphore, released)];
+    uint64_t taken = flow_minus(raw->entering[WI_WORD(semaphore, acquired)], released);
+    total[WI_TOTAL_ACQUIRES] = raw->entering[WI_WORD(semaphore, acquires)];
+    total[WI_TOTAL_REFUSED] = wi_raw_rejects(raw);
+    total[WI_TOTAL_TAKEN] = taken < raw->capacity ? taken : raw->capacity;
+    total[WI_TOTAL_PERMITS] = raw->capacity;
+    total[WI_TOTAL_RELEASED] = released;
+}
+
+static void flow_of_task(const struct wi_raw *raw, uint64_t *total)
+{
+    total[WI_TOTAL_SPAWNED] = raw->entering[WI_WORD(task, spawned)];
+    total[WI_TOTAL_FINISHED] = raw->leaving[WI_WORD(task, ok)] +
+                               raw->leaving[WI_WORD(task, error)] +
+                               raw->leaving[WI_WORD(task, cancelled)];
+    total[WI_TOTAL_BEGUN] = raw->entering[WI_WORD(task, begun)];
+    total[WI_TOTAL_ENDED] = raw->leaving[WI_WORD(task, ended)];
+}
+
+uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const struct wi_raw *raw,
+                              bool *ret_is_busy)
+{
+    uint64_t since = raw->in_other;
+    uint64_t now = collection->now_ticks;
+    *ret_is_busy = since & 1;
+    return since && now > since ? wi_collect_nanos(collection, now - since) : 0;
+}
+
+static void flow_of_loop(const struct wi_collection *collection, const struct wi_raw *raw,
+                         uint64_t *total)
+{
+    bool is_busy;
+    uint64_t elapsed = wi_flow_loop_elapsed(collection, raw, &is_busy);
+    total[WI_TOTAL_ITERATIONS] = raw->entering[WI_LOOP_WORD_ITERATIONS];
+    total[WI_TOTAL_BUSY] = raw->entering[WI_LOOP_WORD_BUSY] + (is_busy ? elapsed : 0);
+    total[WI_TOTAL_IDLE] = raw->leaving[WI_LOOP_WORD_IDLE] + (is_busy ? 0 : elapsed);
+}
+
+void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *raw,
+                  struct wi_flow *ret_flow)
+{
+    memset(ret_flow, 0, sizeof(*ret_flow));
+    switch (raw->kind) {
+    case WI_CHANNEL:
+        flow_of_channel(raw, ret_flow->total);
+        break;
+    case WI_SEMAPHORE:
+        flow_of_semaphore(raw, ret_flow->total);
+        break;
+    case WI_TASK:
+        flow_of_task(raw, ret_flow->total);
+        break;
+    case WI_COUNTER:
+        ret_flow->total[WI_TOTAL_VALUE] = raw->entering[WI_WORD(counter, added)];
+        break;
+    case WI_GAUGE:
+        ret_flow->total[WI_TOTAL_VALUE] = raw->in_other;
+        break;
+    case WI_LOOP:
+        flow_of_loop(collection, raw, ret_flow->total);
+        break;
+    default:
+        break;
+    }
+}
+
+uint64_t wi_flow_uses(enum wi_kind kind, const struct wi_flow *flow)
+{
+    const uint64_t *total = flow->total;
+    switch (kind) {
+    case WI_CHANNEL:
+        return total[WI_TOTAL_SENT] + flow_minus(total[WI_TOTAL_GONE], total[WI_TOTAL_DISCARDED]);
+    case WI_SEMAPHORE:
+        return total[WI_TOTAL_ACQUIRES] + total[WI_TOTAL_REFUSED];
+    case WI_TASK:
+        return total[WI_TOTAL_SPAWNED] + total[WI_TOTAL_FINISHED];
+    case WI_LOOP:
+        return total[WI_TOTAL_ITERATIONS];
+    default:
+        return total[WI_TOTAL_VALUE];
+    }
 }
 
 /* ---- from rows ----------------------------------------------------------------------------- */
@@ -49,10 +153,30 @@ bool wi_from_is_rate(const struct wi_metric_from *from)
            from->how == WI_FROM_SECONDS_RATE || from->how == WI_FROM_BUSY;
 }
 
+size_t wi_flow_rates(enum wi_kind kind, const struct wi_metric_from *ret_rates[WI_FLOW_RATES])
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_metrics && n < WI_FLOW_RATES; i++) {
+        if (wi_from_is_rate(&table->metrics[i].from)) {
+            ret_rates[n++] = &table->metrics[i].from;
+        }
+    }
+    return n;
+}
+
 /* What a total has grown by; NaN when it went back. */
 static double flow_growth(const uint64_t *before, const uint64_t *totals, int i)
 {
     return before && totals[i] >= before[i] ? (double)(totals[i] - before[i]) : NAN;
+}
+
+/* The same, without what another has grown by: not below 0. */
+static double flow_growth_without(const uint64_t *before, const uint64_t *totals, int i,
+                                  int without)
+{
+    double grown = flow_growth(before, totals, i) - flow_growth(before, totals, without);
+    return grown < 0 ? 0 : grown;
 }
 
 static double flow_busy(const uint64_t *before, const uint64_t *totals, int busy, int idle)
@@ -81,9 +205,7 @@ static double from_real(const struct wi_metric_from *from, const uint64_t *befor
     case WI_FROM_RATE:
         return flow_growth(before, totals, from->a) / seconds;
     case WI_FROM_RATE_WITHOUT:
-        return fmax(flow_growth(before, totals, from->a) - flow_growth(before, totals, from->b),
-                    0) /
-               seconds;
+        return flow_growth_without(before, totals, from->a, from->b) / seconds;
     case WI_FROM_SECONDS_RATE:
         return flow_growth(before, totals, from->a) / FLOW_SECOND / seconds;
     case WI_FROM_BUSY:

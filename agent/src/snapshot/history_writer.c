@@ -27,61 +27,6 @@ void wi_history_writer_close(struct segment_view *view)
 
 /* ---- tracks -------------------------------------------------------------------------------- */
 
-void wi_history_writer_words(const struct segment_view *view, size_t id,
-                             uint64_t ret_words[WI_HISTORY_WORDS])
-{
-    const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t spent[2];
-    memset(ret_words, 0, WI_HISTORY_WORDS * sizeof(ret_words[0]));
-    ret_words[0] = raw->entering[0];
-    switch (raw->kind) {
-    case WI_CHANNEL:
-        ret_words[0] = view_channel_sent(raw);
-        ret_words[1] = raw->leaving[1] + view_discarded(raw);
-        ret_words[2] = view_minus(raw->entering[2], raw->leaving[3]);
-        ret_words[3] = view_rejects(raw);
-        break;
-    case WI_SEMAPHORE:
-        ret_words[0] = raw->entering[2];
-        ret_words[1] = view_rejects(raw);
-        ret_words[2] = view_permits_taken(raw);
-        ret_words[3] = raw->capacity;
-        break;
-    case WI_TASK:
-        ret_words[1] = view_finished(raw);
-        ret_words[2] = raw->entering[1];
-        ret_words[3] = raw->leaving[2];
-        break;
-    case WI_GAUGE:
-        ret_words[0] = raw->in_other;
-        break;
-    case WI_LOOP:
-        wi_view_loop_times(view, id, spent);
-        ret_words[1] = spent[1];
-        ret_words[2] = spent[0];
-        break;
-    default:
-        break;
-    }
-}
-
-/* How often a handle has been used. A gauge has been set when it has changed. */
-static uint64_t writer_count(const struct wi_raw *raw)
-{
-    switch (raw->kind) {
-    case WI_CHANNEL:
-        return raw->entering[0] + raw->leaving[1];
-    case WI_SEMAPHORE:
-        return raw->entering[2] + view_rejects(raw);
-    case WI_TASK:
-        return raw->entering[0] + view_finished(raw);
-    case WI_GAUGE:
-        return raw->in_other;
-    default:
-        return raw->entering[0];
-    }
-}
-
 static void writer_drop(struct segment_view *view, size_t i)
 {
     struct wi_history_track *track = &view->writer.recorder.history.head.tracks[i];
@@ -143,7 +88,7 @@ static uint64_t writer_traffic(struct segment_view *view, uint32_t id)
     struct view_mark *mark = &view->writer.marks[id];
     uint64_t before = mark->generation == view->generations[id] ? mark->count : 0;
     mark->generation = view->generations[id];
-    mark->count = writer_count(raw);
+    mark->count = wi_flow_uses((enum wi_kind)raw->kind, &view->slots[id].flow);
     if (raw->kind == WI_GAUGE) {
         return mark->count != before;
     }
@@ -278,7 +223,8 @@ static void writer_record(struct segment_view *view)
     writer_put_facts(view, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         if (head->tracks[i].generation) {
-            wi_history_writer_words(view, head->tracks[i].slot, row.tracks[i]);
+            memcpy(row.tracks[i], view->slots[head->tracks[i].slot].flow.total,
+                   sizeof(row.tracks[i]));
         }
     }
     if (!head->first_nanos) {

@@ -40,10 +40,6 @@ void wi_history_writer_begin_tick(struct segment_view *view);
 /* At the end of it: what the first look takes from the history, then the row of this second. */
 void wi_history_writer_end_tick(struct segment_view *view);
 
-/* A handle's words in a row, as wi_history_row has them. */
-void wi_history_writer_words(const struct segment_view *view, size_t id,
-                             uint64_t ret_words[WI_HISTORY_WORDS]);
-
 /* The first look at a process: rates, growth and ages as if this process view had been there. */
 void wi_warm_start(struct segment_view *view);
 

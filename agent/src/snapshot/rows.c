@@ -8,10 +8,22 @@
 #include <string.h>
 #include <time.h>
 
-static void put_rate(struct wi_row *row, int metric, const struct view_slot *slot, int rate)
+/* What follows from the flow of now, and from those of the last two ticks. */
+static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_slot *slot,
+                     const struct wi_flow *flow)
 {
-    if (slot->has_rates) {
-        put_f64(row, metric, slot->rate[rate]);
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    size_t rate = 0;
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        const struct wi_metric_from *from = &table->metrics[i].from;
+        if (from->how == WI_FROM_NONE) {
+            continue;
+        }
+        if (!wi_from_is_rate(from)) {
+            row->value[i] = wi_from_value(from, NULL, flow->total, 0);
+        } else if (slot->has_rates && rate < WI_FLOW_RATES) {
+            put_f64(row, (int)i, slot->rate[rate++]);
+        }
     }
 }
 
@@ -30,7 +42,8 @@ static void put_waits(struct wi_row *row, int first, const struct view_waits *wa
 
 /* A channel that was empty at the last tick has no samples yet: that tick is the one there is. */
 static void put_age(const struct segment_view *view, struct wi_row *row,
-                    const struct view_slot *slot, const struct wi_raw *raw)
+                    const struct view_slot *slot, const struct wi_raw *raw,
+                    const struct wi_flow *flow)
 {
     struct wi_age tick;
     const struct wi_age *age = slot->age;
@@ -40,12 +53,13 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
     if (!age) {
         tick.n = view->base->has_ticked;
         tick.nanos[0] = view->base->tick_nanos;
-        tick.sent[0] = slot->was_there ? slot->last[RATE_IN] + raw->unsent : 0;
+        tick.sent[0] = slot->was_there ? slot->flow.total[WI_TOTAL_SENT] + raw->unsent : 0;
         age = &tick;
     }
-    uint64_t left = raw->leaving[1] + view_discarded(raw) + raw->in_other;
+    uint64_t left = flow->total[WI_TOTAL_GONE] + raw->in_other;
+    uint64_t sent = raw->entering[WI_WORD(channel, sent)];
     uint64_t nanos;
-    if (wi_age_of(age, wi_view_as_of(view), raw->entering[0], left, &nanos)) {
+    if (wi_age_of(age, wi_view_as_of(view), sent, left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
     uint64_t least = wi_age_least(age, wi_view_as_of(view), left);
@@ -54,33 +68,26 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
     }
 }
 
-static void view_build_channel(struct segment_view *view, size_t id, struct wi_row *row)
+static void view_build_channel(struct segment_view *view, size_t id, const struct wi_flow *flow,
+                               struct wi_row *row)
 {
     static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
     struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t depth = view_channel_depth(raw);
-    put_u64(row, WI_CHANNEL_DEPTH, depth);
+    uint64_t depth = flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
     if (raw->capacity != WEIR_UNBOUNDED) {
         put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
         put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    put_u64(row, WI_CHANNEL_SENT, view_channel_sent(raw));
-    put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[1]);
-    put_u64(row, WI_CHANNEL_DISCARDED, view_discarded(raw));
+    put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WI_WORD(channel, received)]);
     for (int i = 0; i < 3; i++) {
         put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
     }
-    put_u64(row, WI_CHANNEL_REJECTS, view_rejects(raw));
     for (int i = 0; i < 4; i++) {
         put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
     }
-    put_u64(row, WI_CHANNEL_QUEUED_BYTES, view_minus(raw->entering[2], raw->leaving[3]));
-    put_rate(row, WI_CHANNEL_IN_RATE, slot, RATE_IN);
-    put_rate(row, WI_CHANNEL_OUT_RATE, slot, RATE_OUT);
-    put_rate(row, WI_CHANNEL_REJECT_RATE, slot, RATE_REJECTS);
-    put_age(view, row, slot, raw);
+    put_age(view, row, slot, raw, flow);
     put_waits(row, WI_CHANNEL_WAIT, &slot->waits[0]);
     put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
     put_u64(row, WI_CHANNEL_INSTANCES, 1);
@@ -99,27 +106,21 @@ static void view_build_channel(struct segment_view *view, size_t id, struct wi_r
     }
 }
 
-static void view_build_semaphore(struct segment_view *view, size_t id, struct wi_row *row)
+static void view_build_semaphore(struct segment_view *view, size_t id, const struct wi_flow *flow,
+                                 struct wi_row *row)
 {
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t taken = view_permits_taken(raw);
-    put_u64(row, WI_SEMAPHORE_PERMITS, raw->capacity);
-    put_u64(row, WI_SEMAPHORE_AVAILABLE, view_permits_free(raw));
-    if (raw->capacity) {
-        put_f64(row, WI_SEMAPHORE_SATURATION, (double)taken / (double)raw->capacity);
+    uint64_t acquired = raw->entering[WI_WORD(semaphore, acquired)];
+    if (!raw->capacity) { /* it has no permits of its own, and gets them by releases alone */
+        put_u64(row, WI_SEMAPHORE_AVAILABLE, view_minus(flow->total[WI_TOTAL_RELEASED], acquired));
     }
     put_u64(row, WI_SEMAPHORE_LOW_WATER, view_minus(raw->capacity, slot->peak));
-    put_u64(row, WI_SEMAPHORE_ACQUIRES, raw->entering[2]);
-    put_u64(row, WI_SEMAPHORE_ACQUIRED, raw->entering[0]);
-    put_u64(row, WI_SEMAPHORE_RELEASED, raw->leaving[1]);
+    put_u64(row, WI_SEMAPHORE_ACQUIRED, acquired);
     put_u64(row, WI_SEMAPHORE_WAITERS, view_minus(raw->in_other, raw->out_other));
-    put_u64(row, WI_SEMAPHORE_REJECTS, view_rejects(raw));
     for (int i = 0; i < 3; i++) {
         put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
     }
-    put_rate(row, WI_SEMAPHORE_ACQUIRE_RATE, slot, RATE_IN);
-    put_rate(row, WI_SEMAPHORE_REJECT_RATE, slot, RATE_REJECTS);
     put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
     put_waits(row, WI_SEMAPHORE_WAIT, &slot->waits[0]);
     if (slot->source) {
@@ -131,20 +132,9 @@ static void view_build_task(struct segment_view *view, size_t id, struct wi_row 
 {
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t finished = view_finished(raw);
-    uint64_t live = view_minus(raw->entering[0], finished);
-    uint64_t running = view_minus(raw->entering[1], raw->leaving[2]);
-    running = running < live ? running : live;
-    put_u64(row, WI_TASK_PENDING, live - running);
-    put_u64(row, WI_TASK_RUNNING, running);
-    put_u64(row, WI_TASK_SPAWNED, raw->entering[0]);
-    put_u64(row, WI_TASK_RUNS, raw->entering[1]);
-    put_u64(row, WI_TASK_FINISHED, finished);
     for (int i = 0; i < 3; i++) {
-        put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[3 + i]);
+        put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WI_WORD(task, ok) + (size_t)i]);
     }
-    put_rate(row, WI_TASK_SPAWN_RATE, slot, RATE_IN);
-    put_rate(row, WI_TASK_FINISH_RATE, slot, RATE_OUT);
     put_waits(row, WI_TASK_WAIT, &slot->waits[0]);
     put_waits(row, WI_TASK_RUN, &slot->waits[1]);
     if (slot->more) {
@@ -167,17 +157,9 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
 {
     struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t spent[2]; /* idle, busy */
-    uint64_t current = wi_view_loop_times(view, id, spent);
-    put_u64(row, WI_LOOP_ITERATIONS, raw->entering[WI_LOOP_WORD_ITERATIONS]);
-    put_nanos(row, WI_LOOP_BUSY, spent[1]);
-    put_nanos(row, WI_LOOP_IDLE, spent[0]);
-    put_nanos(row, WI_LOOP_CURRENT, current);
-    if (slot->has_rates) {
-        double time = slot->rate[RATE_OUT] + slot->rate[RATE_REJECTS];
-        put_f64(row, WI_LOOP_UTILISATION, time > 0 ? slot->rate[RATE_OUT] / time : 0);
-        put_f64(row, WI_LOOP_ITERATION_RATE, slot->rate[RATE_IN]);
-    }
+    bool is_busy;
+    uint64_t elapsed = wi_flow_loop_elapsed(&view->collection, raw, &is_busy);
+    put_nanos(row, WI_LOOP_CURRENT, is_busy ? elapsed : 0);
     put_waits(row, WI_LOOP_ITERATION, &slot->waits[0]);
     put_nanos(row, WI_LOOP_ITERATION_MAX, raw->leaving[WI_LOOP_WORD_WORST]);
     if (raw->capacity != WEIR_NO_PERIOD) {
@@ -195,15 +177,18 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
 static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct wi_raw *raw = &view->collection.raws[id];
-    wi_view_watch(&view->slots[id], raw);
+    struct wi_flow flow;
+    wi_flow_take(&view->collection, raw, &flow);
+    wi_view_watch(&view->slots[id], raw, &flow);
+    put_flow(row, (enum wi_kind)raw->kind, &view->slots[id], &flow);
     row->id = (uint64_t)raw->generation << 32 | id;
     row->name = view->slots[id].name;
     switch (raw->kind) {
     case WI_CHANNEL:
-        view_build_channel(view, id, row);
+        view_build_channel(view, id, &flow, row);
         break;
     case WI_SEMAPHORE:
-        view_build_semaphore(view, id, row);
+        view_build_semaphore(view, id, &flow, row);
         break;
     case WI_TASK:
         view_build_task(view, id, row);
@@ -211,12 +196,7 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
     case WI_LOOP:
         view_build_loop(view, id, row);
         break;
-    case WI_COUNTER:
-        put_u64(row, WI_COUNTER_VALUE, raw->entering[0]);
-        put_rate(row, WI_COUNTER_RATE, &view->slots[id], RATE_IN);
-        break;
-    default:
-        row->value[WI_GAUGE_VALUE] = (struct wi_value){WI_I64, {.i64 = (int64_t)raw->in_other}};
+    default: /* a counter, a gauge */
         break;
     }
 }

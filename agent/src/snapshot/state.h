@@ -12,6 +12,7 @@
 #define WI_SNAPSHOT_STATE_H
 
 #include "snapshot/collect.h"
+#include "snapshot/flow.h"
 #include "snapshot/provider.h"
 #include "snapshot/memory.h"
 #include "snapshot/history_writer.h"
@@ -22,9 +23,6 @@
 #define VIEW_MAX_AGES    1024
 #define VIEW_MAX_WINDOWS 1024
 #define VIEW_REJECTS     "backpressure_rejects"
-
-/* Counters whose rates are kept. */
-enum { RATE_IN, RATE_OUT, RATE_REJECTS, N_RATES };
 
 /* A measure's quantiles as of the last tick, in nanoseconds; p99 of the last 10 to 20 seconds. */
 struct view_waits {
@@ -66,11 +64,11 @@ struct view_task_instance {
 /* What is remembered of one handle. */
 struct view_slot {
     bool has_rates;
-    bool was_there; /* at the tick before */
-    uint8_t track;  /* in the history that this process view writes, from 1; 0: none */
-    uint64_t last[N_RATES];
-    double rate[N_RATES];
-    uint64_t peak; /* channel: highest depth; semaphore: most permits taken */
+    bool was_there;             /* at the tick before */
+    uint8_t track;              /* in the history that this process view writes, from 1; 0: none */
+    struct wi_flow flow;        /* at the last tick */
+    double rate[WI_FLOW_RATES]; /* as of it, in the order of wi_flow_rates */
+    uint64_t peak;              /* channel: highest depth; semaphore: most permits taken */
     double limit_seconds;
     char *name; /* its own, with the source place behind it */
     const char *source;
@@ -111,48 +109,6 @@ struct segment_view {
 static inline uint64_t view_minus(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
-}
-
-static inline uint64_t view_discarded(const struct wi_raw *raw)
-{
-    return raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
-}
-
-/* Messages sent, without those taken back: at least as many as have left, though a receive hook may run
- * before its send hook. So SENT - RECEIVED - DISCARDED = DEPTH in every row. */
-static inline uint64_t view_channel_sent(const struct wi_raw *raw)
-{
-    uint64_t sent = view_minus(raw->entering[0], raw->unsent);
-    uint64_t left = raw->leaving[1] + view_discarded(raw);
-    return sent > left ? sent : left;
-}
-
-static inline uint64_t view_channel_depth(const struct wi_raw *raw)
-{
-    return view_channel_sent(raw) - raw->leaving[1] - view_discarded(raw);
-}
-
-static inline uint64_t view_rejects(const struct wi_raw *raw)
-{
-    return raw->rejects[0] + raw->rejects[1] + raw->rejects[2] + raw->rejects[3];
-}
-
-static inline uint64_t view_permits_taken(const struct wi_raw *raw)
-{
-    uint64_t taken = view_minus(raw->entering[0], raw->leaving[1]);
-    return taken < raw->capacity ? taken : raw->capacity;
-}
-
-/* Permits that nobody holds. A semaphore without permits of its own gets them by releases alone. */
-static inline uint64_t view_permits_free(const struct wi_raw *raw)
-{
-    return raw->capacity ? raw->capacity - view_permits_taken(raw)
-                         : view_minus(raw->leaving[1], raw->entering[0]);
-}
-
-static inline uint64_t view_finished(const struct wi_raw *raw)
-{
-    return raw->leaving[3] + raw->leaving[4] + raw->leaving[5];
 }
 
 /* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
@@ -198,11 +154,7 @@ static inline void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
 }
 
 /* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
-void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw);
-
-/* What a loop has spent idle and busy, the present wait or iteration included, in nanoseconds; returns how
- * long the present iteration has run, 0 while it waits. */
-uint64_t wi_view_loop_times(const struct segment_view *view, size_t id, uint64_t ret_spent[2]);
+void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 
 /* Moves rates, ages and waits on, by so many seconds; 0: for the first time. */
 void wi_view_tick(struct segment_view *view, double seconds);

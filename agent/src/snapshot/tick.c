@@ -5,33 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The three counters whose rates are shown, for each kind. */
-static void view_rated(const struct segment_view *view, size_t id, uint64_t ret_counts[N_RATES])
+/* The metrics of a kind that are rates. */
+struct view_rates {
+    size_t n;
+    const struct wi_metric_from *from[WI_FLOW_RATES];
+};
+
+static uint64_t tick_depth(const struct wi_flow *flow)
 {
-    const struct wi_raw *raw = &view->collection.raws[id];
-    ret_counts[RATE_IN] = raw->entering[0];
-    ret_counts[RATE_OUT] = 0;
-    ret_counts[RATE_REJECTS] = view_rejects(raw);
-    if (raw->kind == WI_CHANNEL) {
-        ret_counts[RATE_IN] = view_channel_sent(raw);
-        ret_counts[RATE_OUT] = raw->leaving[1];
-    } else if (raw->kind == WI_SEMAPHORE) {
-        ret_counts[RATE_IN] = raw->entering[2];
-    } else if (raw->kind == WI_TASK) {
-        ret_counts[RATE_OUT] = view_finished(raw);
-        ret_counts[RATE_REJECTS] = 0;
-    } else if (raw->kind == WI_LOOP) {
-        uint64_t spent[2];
-        wi_view_loop_times(view, id, spent);
-        ret_counts[RATE_OUT] = spent[1];
-        ret_counts[RATE_REJECTS] = spent[0];
+    return flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
+}
+
+/* Rates are what the flow has grown by since the tick before. */
+static void view_tick_rates(struct segment_view *view, size_t id, double seconds,
+                            const struct view_rates *rates)
+{
+    struct view_slot *slot = &view->slots[id];
+    struct wi_flow before = slot->flow;
+    wi_flow_take(&view->collection, &view->collection.raws[id], &slot->flow);
+    for (size_t r = 0; r < rates->n; r++) {
+        struct wi_value value =
+            wi_from_value(rates->from[r], before.total, slot->flow.total, seconds);
+        slot->rate[r] = wi_value_number(&value, 0);
     }
 }
 
 static void view_tick_age(struct segment_view *view, struct view_slot *slot,
                           const struct wi_raw *raw, uint64_t sent_before)
 {
-    if ((raw->flags & WI_SLOT_UNORDERED) || view_channel_depth(raw) == 0) {
+    if ((raw->flags & WI_SLOT_UNORDERED) || tick_depth(&slot->flow) == 0) {
         if (slot->age) {
             free(slot->age);
             slot->age = NULL;
@@ -47,7 +49,7 @@ static void view_tick_age(struct segment_view *view, struct view_slot *slot,
         }
     }
     if (slot->age && !view->writer.has_ended) {
-        wi_age_add(slot->age, view->base->tick_nanos, raw->entering[0]);
+        wi_age_add(slot->age, view->base->tick_nanos, raw->entering[WI_WORD(channel, sent)]);
     }
 }
 
@@ -77,26 +79,22 @@ static void view_tick_waits(struct segment_view *view, size_t id, unsigned which
     waits->max = all->max;
 }
 
-static void view_tick_slot(struct segment_view *view, size_t id, double seconds)
+static void view_tick_slot(struct segment_view *view, size_t id, double seconds,
+                           const struct view_rates *rates)
 {
     struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t counts[N_RATES];
-    uint64_t before = slot->last[RATE_IN];
-    wi_view_watch(slot, raw);
-    view_rated(view, id, counts);
-    for (int r = 0; r < N_RATES; r++) {
-        slot->rate[r] = seconds > 0 ? (double)view_minus(counts[r], slot->last[r]) / seconds : 0;
-        slot->last[r] = counts[r];
-    }
+    uint64_t sent_before = slot->flow.total[WI_TOTAL_SENT];
+    view_tick_rates(view, id, seconds, rates);
+    wi_view_watch(slot, raw, &slot->flow);
     if (raw->kind == WI_CHANNEL) {
-        view_tick_age(view, slot, raw, slot->has_rates ? before + raw->unsent : 0);
+        view_tick_age(view, slot, raw, slot->has_rates ? sent_before + raw->unsent : 0);
         if (slot->was_there && raw->capacity != WEIR_UNBOUNDED &&
-            view_channel_depth(raw) >= raw->capacity) {
+            tick_depth(&slot->flow) >= raw->capacity) {
             slot->limit_seconds += seconds;
         }
     } else if (raw->kind == WI_SEMAPHORE && slot->was_there && raw->capacity > 0 &&
-               view_permits_taken(raw) >= raw->capacity) {
+               slot->flow.total[WI_TOTAL_TAKEN] >= raw->capacity) {
         slot->limit_seconds += seconds;
     }
     if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
@@ -113,8 +111,10 @@ void wi_view_tick(struct segment_view *view, double seconds)
 {
     wi_history_writer_begin_tick(view);
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        struct view_rates rates = {.n = 0};
+        rates.n = wi_flow_rates((enum wi_kind)kind, rates.from);
         for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
-            view_tick_slot(view, view->order[kind][i], seconds);
+            view_tick_slot(view, view->order[kind][i], seconds, &rates);
         }
     }
     wi_view_tick_task_instances(view, seconds);

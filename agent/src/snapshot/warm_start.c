@@ -88,26 +88,6 @@ void wi_history_writer_facts(struct segment_view *view)
 
 /* ---- rates --------------------------------------------------------------------------------- */
 
-/* What the counters of view_slot.rate stood at. Of what left a channel only received messages are
- * counted there; what was discarded so far is taken to have been discarded then. */
-static void warm_counts(const struct wi_raw *raw, const uint64_t *words,
-                        uint64_t ret_counts[N_RATES])
-{
-    memset(ret_counts, 0, N_RATES * sizeof(ret_counts[0]));
-    ret_counts[RATE_IN] = words[0];
-    if (raw->kind == WI_CHANNEL) {
-        ret_counts[RATE_OUT] = view_minus(words[1], view_discarded(raw));
-        ret_counts[RATE_REJECTS] = words[3];
-    } else if (raw->kind == WI_SEMAPHORE) {
-        ret_counts[RATE_REJECTS] = words[1];
-    } else if (raw->kind == WI_TASK) {
-        ret_counts[RATE_OUT] = words[1];
-    } else if (raw->kind == WI_LOOP) {
-        ret_counts[RATE_OUT] = words[1];
-        ret_counts[RATE_REJECTS] = words[2];
-    }
-}
-
 /* The slot of a track that is open still, or NULL. */
 static struct view_slot *warm_slot(struct segment_view *view, const struct wi_history_track *track)
 {
@@ -118,18 +98,24 @@ static struct view_slot *warm_slot(struct segment_view *view, const struct wi_hi
                : NULL;
 }
 
+/* Messages that have been discarded so far are taken to have been discarded then. */
 static void warm_slot_rates(struct segment_view *view, size_t i, const struct wi_history_row *row,
                             double seconds)
 {
     const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
     struct view_slot *slot = warm_slot(view, track);
-    uint64_t counts[N_RATES];
-    if (!slot || !wi_history_is_in(track, row)) {
+    const struct wi_metric_from *rates[WI_FLOW_RATES];
+    struct wi_flow before;
+    if (!slot || !wi_history_flow(warm_history(view), i, row, &before)) {
         return;
     }
-    warm_counts(&view->collection.raws[track->slot], row->tracks[i], counts);
-    for (int r = 0; r < N_RATES; r++) {
-        slot->rate[r] = (double)view_minus(slot->last[r], counts[r]) / seconds;
+    if (track->kind == WI_CHANNEL) {
+        before.total[WI_TOTAL_DISCARDED] = slot->flow.total[WI_TOTAL_DISCARDED];
+    }
+    size_t n = wi_flow_rates((enum wi_kind)track->kind, rates);
+    for (size_t r = 0; r < n; r++) {
+        struct wi_value value = wi_from_value(rates[r], before.total, slot->flow.total, seconds);
+        slot->rate[r] = wi_value_number(&value, 0);
     }
     slot->has_rates = true;
 }
@@ -183,7 +169,7 @@ static void warm_age_look(struct warm_ages *ages, const struct wi_history *histo
         if (!wi_history_is_in(&history->head.tracks[i], row)) {
             ages->channel[i].is_wanted = false;
             ages->n--;
-        } else if (row->tracks[i][0] <= ages->channel[i].left) {
+        } else if (row->tracks[i][WI_TOTAL_SENT] <= ages->channel[i].left) {
             ages->channel[i].is_found = true;
             ages->channel[i].start = row->nanos;
             ages->n--;
@@ -220,7 +206,7 @@ static void warm_age_row(struct segment_view *view, const struct warm_ages *ages
         if (ages->channel[i].is_found && row->nanos >= ages->channel[i].start &&
             row->nanos < view->base->now.nanos) {
             wi_age_add(view->slots[track->slot].age, row->nanos,
-                       row->tracks[i][0] + view->collection.raws[track->slot].unsent);
+                       row->tracks[i][WI_TOTAL_SENT] + view->collection.raws[track->slot].unsent);
         }
     }
 }
@@ -261,9 +247,10 @@ static void warm_age_list(struct segment_view *view, struct warm_ages *ages)
             continue;
         }
         const struct wi_raw *raw = &view->collection.raws[track->slot];
-        ages->channel[i].left = raw->leaving[1] + view_discarded(raw);
+        const uint64_t *total = view->slots[track->slot].flow.total;
+        ages->channel[i].left = total[WI_TOTAL_GONE];
         ages->channel[i].is_wanted =
-            !(raw->flags & WI_SLOT_UNORDERED) && view_channel_depth(raw) > 0;
+            !(raw->flags & WI_SLOT_UNORDERED) && total[WI_TOTAL_SENT] > total[WI_TOTAL_GONE];
         ages->n += ages->channel[i].is_wanted;
     }
 }
@@ -286,7 +273,7 @@ static void warm_ages(struct segment_view *view, const struct wi_history_row *la
         uint32_t id = warm_history(view)->head.tracks[i].slot;
         if (ages.channel[i].is_found) {
             wi_age_add(view->slots[id].age, wi_view_as_of(view),
-                       view->collection.raws[id].entering[0]);
+                       view->collection.raws[id].entering[WI_WORD(channel, sent)]);
         }
     }
 }
