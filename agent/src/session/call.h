@@ -57,7 +57,20 @@ struct wi_call {
     /* The next message is due as well when this number is another than `heard`; NULL: none. */
     const unsigned *bell;
     unsigned heard;
+    bool has_answered; /* there was a message */
 };
+
+/* For a call of one answer: false, and true from the second time on. Then it is over, and ret_fault
+ * says so. */
+static inline bool wi_call_is_answered(struct wi_call *call, struct wi_fault *ret_fault)
+{
+    bool is_over = call->has_answered;
+    if (is_over) {
+        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    }
+    call->has_answered = true;
+    return is_over;
+}
 
 /* A method and how its calls begin. */
 struct wi_method {

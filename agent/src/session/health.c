@@ -25,7 +25,6 @@ struct health_call {
     struct wi_memory *memory;
     bool is_known; /* the service that is asked for */
     bool is_leaving;
-    bool has_answered;
     enum health_status told; /* HEALTH_UNKNOWN: none yet */
 };
 
@@ -128,11 +127,9 @@ static enum wi_call_next health_check_next(struct wi_call *call, uint64_t now_na
 {
     struct health_call *self = health_self(call);
     (void)now_nanos;
-    if (self->has_answered) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    if (wi_call_is_answered(call, ret_fault)) {
         return WI_CALL_END;
     }
-    self->has_answered = true;
     wi_pack_u64(buffer, 1, health_now(self));
     return health_end(buffer, ret_fault);
 }
@@ -176,11 +173,9 @@ static enum wi_call_next health_list_next(struct wi_call *call, uint64_t now_nan
 {
     struct health_call *self = health_self(call);
     (void)now_nanos;
-    if (self->has_answered) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    if (wi_call_is_answered(call, ret_fault)) {
         return WI_CALL_END;
     }
-    self->has_answered = true;
     health_list_one(buffer, "", 0, health_now(self));
     for (size_t i = 0; i < wi_service_n_methods; i++) {
         if (health_is_first(i)) {

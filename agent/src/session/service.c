@@ -28,7 +28,6 @@ struct service_call {
     ProtobufCMessage *request;
     uint64_t interval_nanos;
     uint64_t skipped;
-    bool has_answered; /* List, Describe */
     struct wi_query queries[WI_QUERIES_MAX];
     size_t n_queries;
     struct wi_ranks ranks[WI_QUERIES_MAX]; /* of each query */
@@ -175,11 +174,9 @@ static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_na
 {
     (void)now_nanos;
     struct service_call *self = service_self(call);
-    if (self->has_answered) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    if (wi_call_is_answered(call, ret_fault)) {
         return WI_CALL_END;
     }
-    self->has_answered = true;
     for (const struct wi_served *served = self->context->views->first; served;
          served = served->next) {
         if (wi_served_is_there(served)) {
@@ -211,11 +208,9 @@ static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t no
 {
     (void)now_nanos;
     struct service_call *self = service_self(call);
-    if (self->has_answered) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    if (wi_call_is_answered(call, ret_fault)) {
         return WI_CALL_END;
     }
-    self->has_answered = true;
     const struct wi_call_context *context = self->context;
     enum weir_status status = wi_weir_description(self->view, context->http_address,
                                                   context->grpc_address, context->notice, buffer);
@@ -364,13 +359,13 @@ static enum wi_call_next service_subscribe_next(struct wi_call *call, uint64_t n
                                                 struct wi_fault *ret_fault)
 {
     struct service_call *self = service_self(call);
-    bool is_first = !self->has_answered;
+    bool is_first = !call->has_answered;
     size_t n_lines = 0;
     enum weir_status status = wi_weir_lines(self->view, &self->lines, buffer, &n_lines);
     if (status != WEIR_OK) {
         return service_fail(status, ret_fault);
     }
-    self->has_answered = true;
+    call->has_answered = true;
     if (self->lines.is_under_way) {
         call->due_nanos = 0;
     } else {

@@ -18,7 +18,6 @@ struct tokio_call {
     struct wi_clock clock;
     uint64_t task;
     bool pauses;
-    bool has_answered;
 };
 
 static struct tokio_call *tokio_self(struct wi_call *call)
@@ -95,11 +94,9 @@ static enum wi_call_next tokio_pause_next(struct wi_call *call, uint64_t now_nan
 {
     (void)now_nanos;
     struct tokio_call *self = tokio_self(call);
-    if (self->has_answered) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
+    if (wi_call_is_answered(call, ret_fault)) {
         return WI_CALL_END;
     }
-    self->has_answered = true;
     if (self->peer->is_paused != self->pauses) {
         self->peer->is_paused = self->pauses;
         self->peer->pauses++;
@@ -157,7 +154,7 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
     struct tokio_call *self = tokio_self(call);
     struct wi_process_view *view = self->served->view;
     call->heard = self->peer->pauses;
-    if (self->peer->is_paused && self->has_answered) {
+    if (self->peer->is_paused && call->has_answered) {
         call->due_nanos = UINT64_MAX;
         return WI_CALL_QUIET;
     }
@@ -169,7 +166,7 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
         wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
         return WI_CALL_END;
     }
-    self->has_answered = true;
+    call->has_answered = true;
     wi_tokio_details(buffer, view, self->task, wi_clock_now(&self->clock, view));
     return tokio_end(buffer, ret_fault);
 }
