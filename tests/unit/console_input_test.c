@@ -1,56 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys: what each does to what is shown. */
 #include "input/escape.h"
-#include "input/input.h"
-#include "screen.h"
+#include "keys.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
-
-static struct screen screen;
-
-static int setup(void **state)
-{
-    (void)state;
-    char name[32];
-    screen_init(&screen);
-    for (int i = 0; i < 100; i++) {
-        snprintf(name, sizeof(name), "%s-%02d", i % 10 == 7 ? "Rare" : "often", i);
-        screen_set(&screen, WI_CHANNEL, name, "depth", i);
-    }
-    screen_set(&screen, WI_SEMAPHORE, "permits", "available", 1);
-    screen_set(&screen, WI_TASK, "handler", "pending", 1);
-    screen_set(&screen, WI_COUNTER, "joins", "value", 1);
-    screen_show(&screen, 24, 80);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    screen_finish(&screen);
-    return 0;
-}
-
-/* Presses a key, and lets the screen catch up. */
-static void press(uint32_t key)
-{
-    wc_input_key(&screen.ui, &screen.model, &screen.layout, key);
-    screen_show(&screen, 24, 80);
-}
-
-static void type(const char *text)
-{
-    while (*text) {
-        press((uint32_t)(unsigned char)*text++);
-    }
-}
-
-static struct wc_list *list(void)
-{
-    return &screen.ui.list[screen.ui.tab];
-}
 
 static void arrows_move_and_stop_at_the_ends(void **state)
 {
