@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Findings that are not growth of a queue: permits, orphans, tasks, loops, defaults; with time given. */
-#include "fake_view.h"
-#include "finding/finding.h"
+/* ctest: folders=agent/src/finding */
+#include "judged.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -10,47 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define SECOND UINT64_C(1000000000)
-
-static struct wi_process_view *view;
-static struct wi_finding *finding;
-static uint64_t now;
-static unsigned seed;
-
-static int setup(void **state)
-{
-    (void)state;
-    view = fake_view_create("game");
-    now = 100000 * SECOND;
-    seed = 5;
-    if (wi_finding_create(&finding) != WEIR_OK) {
-        return 1;
-    }
-    wi_process_view_show(view, wi_finding_verdict(finding));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    wi_finding_destroy(finding);
-    wi_process_view_close(view);
-    return 0;
-}
-
-static unsigned below(unsigned n)
-{
-    seed = seed * 1664525U + 1013904223U;
-    return (seed >> 8) % n;
-}
-
-static void look(void)
-{
-    now += SECOND;
-    fake_view_set_monotonic_nanos(view, now);
-    wi_finding_update(finding, view);
-}
 
 static const struct wi_row *found(const char *kind)
 {

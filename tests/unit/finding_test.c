@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Findings: what is named, how soon, in which words, and what is not. */
-#include "fake_view.h"
-#include "finding/finding.h"
+/* ctest: folders=agent/src/finding */
+#include "judged.h"
 #include "finding/words.h"
 
 #include <stdarg.h>
@@ -12,40 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SECOND UINT64_C(1000000000)
-
-static struct wi_process_view *view;
-static struct wi_finding *finding;
-static uint64_t now;
-
-static int setup(void **state)
-{
-    (void)state;
-    view = fake_view_create("game");
-    now = 1000 * SECOND;
-    if (wi_finding_create(&finding) != WEIR_OK) {
-        return 1;
-    }
-    wi_process_view_show(view, wi_finding_verdict(finding));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    wi_finding_destroy(finding);
-    wi_process_view_close(view);
-    return 0;
-}
-
-/* Lets a second pass and looks. */
-static void look(void)
-{
-    now += SECOND;
-    fake_view_set_monotonic_nanos(view, now);
-    wi_finding_update(finding, view);
-}
 
 static void set_depth(struct wi_row *row, uint64_t depth, uint64_t received)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that goes with one of the application's gauges: which one is named, how, and which is not. */
-#include "fake_view.h"
-#include "finding/finding.h"
+/* ctest: folders=agent/src/finding */
+#include "judged.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -11,49 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECOND UINT64_C(1000000000)
-#define BASE   20e6 /* bytes of a process that has started */
+#define BASE 20e6 /* bytes of a process that has started */
 
-static struct wi_process_view *view;
-static struct wi_finding *finding;
-static uint64_t now;
-static unsigned seed;
-
-static int setup(void **state)
-{
-    (void)state;
-    view = fake_view_create("cache");
-    now = 100000 * SECOND;
-    seed = 7;
-    if (wi_finding_create(&finding) != WEIR_OK) {
-        return 1;
-    }
-    wi_process_view_show(view, wi_finding_verdict(finding));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    wi_finding_destroy(finding);
-    wi_process_view_close(view);
-    return 0;
-}
-
-static double noise(void)
-{
-    seed = seed * 1664525U + 1013904223U;
-    return (double)(seed >> 8) / (double)(1U << 23) - 1;
-}
-
-static void look(double memory)
+static void look_at(double memory)
 {
     struct wi_row *process = fake_view_row(view, WI_PROCESS, 0);
-    now += SECOND;
-    fake_view_set_monotonic_nanos(view, now);
     fake_view_set_u64(process, WI_PROCESS_ANON, (uint64_t)memory / 4096 * 4096);
     fake_view_set_f64(process, WI_PROCESS_UPTIME, 100000);
-    wi_finding_update(finding, view);
+    look();
 }
 
 static const struct wi_row *memory_growing(void)
@@ -88,7 +53,7 @@ static void a_gauge_that_rises_by_as_much_is_what_grows(void **state)
     fake_view_set_i64(still, WI_GAUGE_VALUE, 1 << 30);
     for (unsigned i = 0; i < 100; i++) {
         fake_view_set_i64(cache, WI_GAUGE_VALUE, (int64_t)(1.2e6 * i));
-        look(BASE + 1.2e6 * i + 8192 * noise());
+        look_at(BASE + 1.2e6 * i + 8192 * noise());
     }
     assert_says(text(WI_WARNING_TEXT),
                 "memory +1.20 MB/s over 60 s; gauge cache_bytes rises by as much: +1.20 MB/s (");
@@ -104,7 +69,7 @@ static void a_gauge_of_things_rises_in_step(void **state)
     for (unsigned i = 0; i < 100; i++) {
         double n = 100.0 * i + 20 * noise();
         fake_view_set_i64(sessions, WI_GAUGE_VALUE, (int64_t)n);
-        look(BASE + 12000 * n + 8192 * noise());
+        look_at(BASE + 12000 * n + 8192 * noise());
     }
     assert_says(text(WI_WARNING_TEXT), "; gauge sessions rises in step, +100/s: 12.0");
     assert_says(text(WI_WARNING_TEXT), " kB for each by regression");
@@ -119,7 +84,7 @@ static void a_gauge_that_goes_up_and_down_is_not_blamed(void **state)
     for (unsigned i = 0; i < 100; i++) {
         fake_view_set_i64(busy, WI_GAUGE_VALUE, (int64_t)(500 + 400 * noise()));
         fake_view_set_i64(falls, WI_GAUGE_VALUE, (int64_t)(1e9 - 1.2e6 * i));
-        look(BASE + 1.2e6 * i + 8192 * noise());
+        look_at(BASE + 1.2e6 * i + 8192 * noise());
     }
     assert_says(text(WI_WARNING_TEXT), "; no channel and no gauge explains it");
 }
@@ -135,7 +100,7 @@ static void a_channel_that_explains_it_goes_before_a_gauge(void **state)
         fake_view_set_u64(moves, WI_CHANNEL_SENT, 12000 * i);
         fake_view_set_u64(moves, WI_CHANNEL_QUEUED_BYTES, 200 * 6000 * i);
         fake_view_set_i64(depth, WI_GAUGE_VALUE, (int64_t)200 * 6000 * i);
-        look(BASE + 208.0 * 6000 * i);
+        look_at(BASE + 208.0 * 6000 * i);
     }
     assert_says(text(WI_WARNING_TEXT), "; channel moves explains ");
     assert_null(strstr(text(WI_WARNING_TEXT), "gauge"));
@@ -153,7 +118,7 @@ static void among_many_gauges_the_one_that_rises_is_found(void **state)
     }
     for (unsigned i = 0; i < 300; i++) {
         fake_view_set_i64(rising, WI_GAUGE_VALUE, (int64_t)(1.2e6 * i));
-        look(BASE + 1.2e6 * i);
+        look_at(BASE + 1.2e6 * i);
     }
     assert_says(text(WI_WARNING_TEXT), "; gauge gauge-59 rises by as much");
 }
@@ -164,7 +129,7 @@ static void a_slow_one_is_found_by_its_minutes(void **state)
     struct wi_row *table = fake_view_add(view, WI_GAUGE, "table_bytes");
     for (unsigned i = 0; i < 3600; i++) {
         fake_view_set_i64(table, WI_GAUGE_VALUE, (int64_t)(4000.0 * i));
-        look(BASE + 4000.0 * i + 100e3 * (1 + noise()));
+        look_at(BASE + 4000.0 * i + 100e3 * (1 + noise()));
     }
     assert_says(text(WI_WARNING_TEXT), "; gauge table_bytes rises by as much: +4.00 kB/s (");
 }
@@ -182,7 +147,7 @@ static void strange_values_are_no_trouble(void **state)
         }
         born = fake_view_add(view, WI_GAUGE, "born");
         fake_view_set_i64(born, WI_GAUGE_VALUE, (int64_t)i);
-        look(BASE + 1.2e6 * i);
+        look_at(BASE + 1.2e6 * i);
     }
     assert_says(text(WI_WARNING_TEXT), "; no channel and no gauge explains it");
 }

@@ -3,8 +3,8 @@
  * What grows, over hours that take no time: leaks are named, with their shares; bursts, sawteeth and
  * caches are not. And what an exporter that comes late finds in the history.
  */
-#include "fake_view.h"
-#include "finding/finding.h"
+/* ctest: folders=agent/src/finding */
+#include "judged.h"
 #include "snapshot/history.h"
 
 #include <stdarg.h>
@@ -16,47 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND UINT64_C(1000000000)
-#define BASE   20e6 /* bytes of a process that has started */
-
-static struct wi_process_view *view;
-static struct wi_finding *finding;
-static uint64_t now;
-static unsigned seed;
-
-static int setup(void **state)
-{
-    (void)state;
-    view = fake_view_create("game");
-    now = 100000 * SECOND;
-    seed = 11;
-    if (wi_finding_create(&finding) != WEIR_OK) {
-        return 1;
-    }
-    wi_process_view_show(view, wi_finding_verdict(finding));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    wi_finding_destroy(finding);
-    wi_process_view_close(view);
-    return 0;
-}
-
-static double noise(void)
-{
-    seed = seed * 1664525U + 1013904223U;
-    return (double)(seed >> 8) / (double)(1U << 23) - 1;
-}
-
-static void look(void)
-{
-    now += SECOND;
-    fake_view_set_monotonic_nanos(view, now);
-    wi_finding_update(finding, view);
-}
+#define BASE 20e6 /* bytes of a process that has started */
 
 static struct wi_row *process(void)
 {
