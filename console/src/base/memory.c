@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY_FIRST 16
+
 _Noreturn void wc_give_up(void)
 {
     fputs("weir: out of memory: select fewer names (-I, -X, --filter) or raise the limit\n",
@@ -33,6 +35,15 @@ void *wc_resize(void *memory, size_t n, size_t size)
         wc_give_up();
     }
     return resized;
+}
+
+void *wc_grow(void *array, size_t n, size_t *room, size_t size)
+{
+    if (n < *room) {
+        return array;
+    }
+    *room = *room ? 2 * *room : MEMORY_FIRST;
+    return wc_resize(array, *room, size);
 }
 
 char *wc_copy(const char *text)

@@ -9,6 +9,9 @@ void *wc_alloc(size_t bytes); /* zeroed */
 void *wc_resize(void *memory, size_t n, size_t size);
 char *wc_copy(const char *text);
 
+/* An array with room for one more than its n elements: as it is, or moved to twice the room. */
+void *wc_grow(void *array, size_t n, size_t *room, size_t size);
+
 /* For lack of memory that a library needed. Does not return. */
 _Noreturn void wc_give_up(void);
 

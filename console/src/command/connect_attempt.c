@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 struct wc_connect_attempt {
     pthread_t thread;
@@ -32,18 +32,13 @@ static void *attempt_run(void *argument)
 struct wc_connect_attempt *wc_connect_attempt_start(const struct wc_target *target)
 {
     struct wc_connect_attempt *attempt = wc_alloc(sizeof(*attempt));
-    sigset_t all, before;
 
     attempt->target = *target;
     if (pipe2(attempt->pipe, O_CLOEXEC) != 0) {
         free(attempt);
         return NULL;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&attempt->thread, NULL, attempt_run, attempt);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
+    if (!wc_thread_start(&attempt->thread, attempt_run, attempt)) {
         close(attempt->pipe[0]);
         close(attempt->pipe[1]);
         free(attempt);

@@ -143,10 +143,7 @@ static void diff_add(struct diff *diff, const struct wc_diff_input_metric *metri
         diff->n_same++;
         return;
     }
-    if (diff->n == diff->room) {
-        diff->room = diff->room ? 2 * diff->room : 256;
-        diff->rows = wc_resize(diff->rows, diff->room, sizeof(*diff->rows));
-    }
+    diff->rows = wc_grow(diff->rows, diff->n, &diff->room, sizeof(*diff->rows));
     diff->rows[diff->n++] = row;
 }
 

@@ -7,6 +7,7 @@
 #include "link/attach.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "link/client.h"
 #include "weir/nanos.h"
 #include "weir/wall.h"
@@ -391,16 +392,6 @@ static void tokio_close(void *context)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static bool tokio_start(struct wc_tokio *tokio)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&tokio->thread, NULL, tokio_run, tokio);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !failed;
-}
-
 /* NULL: no eventfd, no thread. */
 static struct wc_tokio *tokio_create(int taken_fd, const char *authority)
 {
@@ -420,7 +411,7 @@ static struct wc_tokio *tokio_create(int taken_fd, const char *authority)
     tokio->updates_call = tokio_call(tokio, TOKIO_SERVICE "WatchUpdates", NULL, 0);
     wc_client_allow(tokio->client, tokio->updates_call, WC_TOKIO_MESSAGE_LIMIT);
     tokio->state_call = tokio_call(tokio, TOKIO_SERVICE "WatchState", NULL, 0);
-    if (tokio->wake < 0 || !tokio_start(tokio)) {
+    if (tokio->wake < 0 || !wc_thread_start(&tokio->thread, tokio_run, tokio)) {
         tokio_free(tokio);
         return NULL;
     }

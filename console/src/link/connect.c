@@ -3,6 +3,7 @@
 #include "link/connect.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "weir/nanos.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,19 +123,13 @@ static struct connect_resolve *resolve_start(const char *host, const char *port,
                                              pthread_t *ret_thread)
 {
     struct connect_resolve *resolve = wc_alloc(sizeof(*resolve));
-    sigset_t all;
-    sigset_t before;
     snprintf(resolve->host, sizeof(resolve->host), "%s", host);
     snprintf(resolve->port, sizeof(resolve->port), "%s", port);
     if (pipe2(resolve->pipe, O_CLOEXEC) != 0) {
         free(resolve);
         return NULL;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(ret_thread, NULL, resolve_run, resolve);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
+    if (!wc_thread_start(ret_thread, resolve_run, resolve)) {
         resolve_free(resolve);
         return NULL;
     }

@@ -14,8 +14,6 @@
 #include "base/memory.h"
 #include "weir/v1/agent.pb-c.h"
 
-#define FIRST_ROOM 64
-
 void wc_histories_init(struct wc_histories *histories)
 {
     *histories = (struct wc_histories){0};
@@ -97,10 +95,8 @@ static struct wc_history *histories_take(struct wc_histories *histories, int kin
         return row;
     }
     if (histories->n_rows < WC_HISTORY_ROWS) {
-        if (histories->n_rows == histories->room) {
-            histories->room = histories->room ? 2 * histories->room : FIRST_ROOM;
-            histories->row = wc_resize(histories->row, histories->room, sizeof(*histories->row));
-        }
+        histories->row =
+            wc_grow(histories->row, histories->n_rows, &histories->room, sizeof(*histories->row));
         row = &histories->row[histories->n_rows++];
     } else {
         row = histories_oldest(histories, kind);

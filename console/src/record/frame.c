@@ -407,15 +407,6 @@ struct step_table {
     size_t room_gone, room_rows, room_changes;
 };
 
-static void *step_room(void *array, size_t n, size_t *room, size_t size)
-{
-    if (n < *room) {
-        return array;
-    }
-    *room = *room ? 2 * *room : 16;
-    return wc_resize(array, *room, size);
-}
-
 static void step_change(struct step_table *to, const Weir__V1__Row *old, const Weir__V1__Row *row)
 {
     uint32_t places[FRAME_MAX_VALUES], moved[FRAME_MAX_VALUES];
@@ -459,22 +450,22 @@ static void step_change(struct step_table *to, const Weir__V1__Row *old, const W
     change->n_histograms = n_histograms;
     change->histograms = wc_alloc(n_histograms * sizeof(*histograms));
     memcpy(change->histograms, histograms, n_histograms * sizeof(*histograms));
-    to->change.changes = step_room(to->change.changes, to->change.n_changes, &to->room_changes,
-                                   sizeof(*to->change.changes));
+    to->change.changes = wc_grow(to->change.changes, to->change.n_changes, &to->room_changes,
+                                 sizeof(*to->change.changes));
     to->change.changes[to->change.n_changes++] = change;
 }
 
 static void step_new(struct step_table *to, Weir__V1__Row *row)
 {
     to->change.rows =
-        step_room(to->change.rows, to->change.n_rows, &to->room_rows, sizeof(*to->change.rows));
+        wc_grow(to->change.rows, to->change.n_rows, &to->room_rows, sizeof(*to->change.rows));
     to->change.rows[to->change.n_rows++] = row;
 }
 
 static void step_gone(struct step_table *to, uint64_t id)
 {
     to->change.gone =
-        step_room(to->change.gone, to->change.n_gone, &to->room_gone, sizeof(*to->change.gone));
+        wc_grow(to->change.gone, to->change.n_gone, &to->room_gone, sizeof(*to->change.gone));
     to->change.gone[to->change.n_gone++] = id;
 }
 

@@ -7,8 +7,6 @@
 
 #include "base/memory.h"
 
-#define MEASURE_FIRST 1024u
-
 void wc_measures_init(struct wc_measures *measures)
 {
     *measures = (struct wc_measures){0};
@@ -56,11 +54,8 @@ static struct wc_measure *measures_new(struct wc_measures *measures, int kind, u
         measures->left_out++;
         return NULL;
     }
-    if (measures->n == measures->room) {
-        measures->room = measures->room ? 2 * measures->room : MEASURE_FIRST;
-        measures->measure =
-            wc_resize(measures->measure, measures->room, sizeof(*measures->measure));
-    }
+    measures->measure =
+        wc_grow(measures->measure, measures->n, &measures->room, sizeof(*measures->measure));
     struct wc_measure *measure = &measures->measure[measures->n++];
     *measure = (struct wc_measure){.kind = kind,
                                    .metric = metric,

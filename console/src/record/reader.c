@@ -126,10 +126,7 @@ static void reader_note_key(struct wc_reader *reader, uint64_t offset, uint64_t 
             return;
         }
     }
-    if (reader->n_keys == reader->room_keys) {
-        reader->room_keys = reader->room_keys ? 2 * reader->room_keys : 64;
-        reader->keys = wc_resize(reader->keys, reader->room_keys, sizeof(*reader->keys));
-    }
+    reader->keys = wc_grow(reader->keys, reader->n_keys, &reader->room_keys, sizeof(*reader->keys));
     reader->keys[reader->n_keys++] = (struct reader_key){offset, at};
 }
 
@@ -138,10 +135,8 @@ static void reader_note_series(struct wc_reader *reader, uint64_t offset)
     if (reader->n_series == READER_MAX_SERIES) {
         return;
     }
-    if (reader->n_series == reader->room_series) {
-        reader->room_series = reader->room_series ? 2 * reader->room_series : 64;
-        reader->series = wc_resize(reader->series, reader->room_series, sizeof(*reader->series));
-    }
+    reader->series =
+        wc_grow(reader->series, reader->n_series, &reader->room_series, sizeof(*reader->series));
     reader->series[reader->n_series++] = offset;
 }
 

@@ -106,10 +106,8 @@ static Weir__V1__Series *replay_series(const struct wc_history *history, const W
 
 static void replay_add(struct wc_replay_history *replay, Weir__V1__Series *taken_series)
 {
-    if (replay->n_series == replay->room) {
-        replay->room = replay->room ? 2 * replay->room : 32;
-        replay->series = wc_resize(replay->series, replay->room, sizeof(*replay->series));
-    }
+    replay->series =
+        wc_grow(replay->series, replay->n_series, &replay->room, sizeof(*replay->series));
     replay->series[replay->n_series++] = taken_series;
 }
 

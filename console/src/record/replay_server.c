@@ -470,10 +470,7 @@ static void lines_add(struct lines *lines, const struct wi_topic *topic, int kin
     line->topic = wc_copy(text);
     line->value = value_copy(value);
     line->unit = wc_copy(wi_unit_name(wi_metric_table((enum wi_kind)kind)->metrics[metric].unit));
-    if (list->n_lines == lines->room) {
-        lines->room = lines->room ? 2 * lines->room : 32;
-        list->lines = wc_resize(list->lines, lines->room, sizeof(*list->lines));
-    }
+    list->lines = wc_grow(list->lines, list->n_lines, &lines->room, sizeof(*list->lines));
     list->lines[list->n_lines++] = line;
 }
 

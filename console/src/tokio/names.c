@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_FIRST 64
-
 struct wc_names_entry {
     char *plain;       /* NULL: unused */
     uint32_t n_living; /* unused: the next unused entry */
@@ -48,10 +46,7 @@ static uint32_t names_add(struct wc_names *names, const char *plain)
     if (at != WC_NAMES_NONE) {
         names->free = names->entries[at].n_living;
     } else {
-        if (names->n == names->room) {
-            names->room = names->room ? 2 * names->room : NAMES_FIRST;
-            names->entries = wc_resize(names->entries, names->room, sizeof(*names->entries));
-        }
+        names->entries = wc_grow(names->entries, names->n, &names->room, sizeof(*names->entries));
         at = (uint32_t)names->n++;
     }
     names->entries[at] = (struct wc_names_entry){.plain = wc_copy(plain)};

@@ -184,11 +184,8 @@ static void stats_keep_ended(struct update_reader *update_reader, uint64_t id,
     if (update_reader->n_ended == STATS_ENDED) {
         return;
     }
-    if (update_reader->n_ended == update_reader->room) {
-        update_reader->room = update_reader->room ? 2 * update_reader->room : 256;
-        update_reader->ended =
-            wc_resize(update_reader->ended, update_reader->room, sizeof(*update_reader->ended));
-    }
+    update_reader->ended = wc_grow(update_reader->ended, update_reader->n_ended,
+                                   &update_reader->room, sizeof(*update_reader->ended));
     int64_t age = stats->dropped - stats->created;
     uint64_t used = (uint64_t)stats->polled.busy_nanos + (uint64_t)stats->scheduled;
     update_reader->ended[update_reader->n_ended++] = (struct update_ended){

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_FIRST 64u
-
 /* Messages after which what there were never stats for is let go. */
 #define STORE_PATIENCE 2u
 
@@ -70,10 +68,7 @@ struct wc_item *wc_store_meet(struct wc_store *store, enum wc_sort sort, uint64_
         items->n_left_out++;
         return NULL;
     }
-    if (items->n == items->room) {
-        items->room = items->room ? 2 * items->room : STORE_FIRST;
-        items->item = wc_resize(items->item, items->room, sizeof(*items->item));
-    }
+    items->item = wc_grow(items->item, items->n, &items->room, sizeof(*items->item));
     struct wc_item *item = &items->item[items->n];
     *item = (struct wc_item){.id = id, .serial = ++store->serial, .message = store->n_messages};
     store_begin(item, sort);
