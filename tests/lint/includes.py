@@ -9,9 +9,11 @@ import sys
 
 SOURCE = os.environ["WEIR_SOURCE"]
 
-# Folder -> the folders whose headers it may include, besides its own and the public headers.
+# Folder -> the folders whose headers it may include, besides its own and those that are weir/NAME.h: the public
+# headers, and the agent's inside headers, which are all that the console knows of the agent.
 STAGES = {
     "agent/include/weir": [],
+    "agent/inside/weir": [],
     "agent/src/segment": ["hook"],
     "agent/src/hook": ["segment"],
     "agent/src/snapshot": ["segment", "hook"],
@@ -21,18 +23,18 @@ STAGES = {
     "agent/src/http": ["session", "encode", "snapshot", "segment"],
     "agent/src/wire": ["http", "session", "encode", "snapshot", "segment"],
     "agent/src": ["wire", "snapshot", "segment"],
-    "console/src/base": ["segment", "snapshot"],
+    "console/src/base": [],
     "console/src/emit": ["base", "proto"],
-    "console/src/record": ["base", "model", "proto", "encode", "segment"],
-    "console/src/target": ["base", "record", "segment"],
-    "console/src/tokio": ["base", "snapshot", "segment"],
-    "console/src/link": ["base", "record", "target", "proto", "snapshot", "wire", "segment", "tokio"],
-    "console/src/model": ["base", "proto", "snapshot"],
-    "console/src/view": ["base", "model", "input", "proto", "snapshot"],
+    "console/src/record": ["base", "model", "proto"],
+    "console/src/target": ["base", "record"],
+    "console/src/tokio": ["base"],
+    "console/src/link": ["base", "record", "target", "proto", "tokio"],
+    "console/src/model": ["base", "proto"],
+    "console/src/view": ["base", "model", "input", "proto"],
     "console/src/input": ["base", "model"],
-    "console/src/term": ["base", "view", "input", "segment"],
+    "console/src/term": ["base", "view", "input"],
     "console/src/command": ["base", "emit", "record", "target", "link", "model", "view", "input",
-                            "term", "proto", "segment", "command", "wire", "snapshot", "tokio"],
+                            "term", "proto", "command", "tokio"],
     "console/src": ["base", "command"],
 }
 
@@ -69,6 +71,8 @@ def check(path, folder, number, header):
         if header.startswith("weir/") and not path.startswith(EXAMPLE_WEIR):
             problems.append(f"{where}: weir is known to instrument.c and instrument.h only")
         return
+    if folder == "agent/include/weir" and os.path.exists(os.path.join(SOURCE, "agent/inside", header)):
+        problems.append(f"{where}: {header} is not installed, so a public header must not know it")
     stage = stage_of(header)
     ours = {name.split("/")[-1] for name in STAGES} - {"src", "weir"}
     if stage in ours and stage != folder.split("/")[-1] and stage not in STAGES[folder]:

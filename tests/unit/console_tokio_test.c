@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "snapshot/process_view.h"
 #include "tokio/provider.h"
 #include "tokio_message.h"
 

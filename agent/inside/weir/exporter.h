@@ -6,7 +6,8 @@
 #ifndef WI_EXPORTER_H
 #define WI_EXPORTER_H
 
-#include "snapshot/process_view.h"
+#include "weir/find.h"
+#include "weir/row.h"
 
 struct wi_exporter;
 
@@ -74,5 +75,13 @@ bool wi_exporter_is_self(const struct wi_exporter *exporter);
  * parent's peers and ports are the parent's alone. Frees nothing: the fork may have caught the
  * thread halfway. */
 void wi_exporter_abandon(struct wi_exporter *exporter);
+
+/* Whether a segment is one of a process that lives and that a target means: a pid, a service's name,
+ * or the path of a segment; NULL: any. */
+bool wi_process_registry_fits(const struct wi_found *found, const char *target);
+
+/* Removes a socket that nobody listens at; anything else is left. Fails: WEIR_E_ARGUMENT
+ * (path too long), WEIR_E_STATE (somebody serves there), WEIR_E_SYSTEM: one line. */
+enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_error);
 
 #endif

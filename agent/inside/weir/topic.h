@@ -6,7 +6,8 @@
 #ifndef WI_TOPIC_H
 #define WI_TOPIC_H
 
-#include "snapshot/process_view.h"
+#include "weir/catalog.h"
+#include "weir/weir.h"
 
 struct wi_topic {
     uint32_t kinds;               /* bit set of enum wi_kind */

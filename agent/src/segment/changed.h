@@ -6,10 +6,7 @@
 #ifndef WI_SEGMENT_CHANGED_H
 #define WI_SEGMENT_CHANGED_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
+#include "weir/find.h"
 
 struct wi_changed {
     uint32_t pid;
@@ -22,9 +19,5 @@ void wi_changed_each(void (*visit)(void *context, const struct wi_changed *chang
 
 /* Writes in one line what became of it, and what to do. */
 void wi_changed_tell(const struct wi_changed *changed, char *ret_text, size_t room);
-
-/* Whether a process is of the caller's user, yet the kernel keeps from him what it does, as it does after
- * setuid(2): nothing tells whether hooks alone run in it. */
-bool wi_changed_is_closed(uint32_t pid);
 
 #endif

@@ -10,15 +10,6 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* The longest directory: its files' paths must fit in weir_health.path and WI_PATH_MAX. */
-#define WI_DIR_MAX 190
-
-/* Chooses the directory for a new segment: `asked` if it is given, else $XDG_RUNTIME_DIR/weir, else
- * /dev/shm/weir-UID; makes it (0700) and checks that it is ours alone.
- * Fails: WEIR_E_DENIED, WEIR_E_SYSTEM, WEIR_E_ARGUMENT with one line. */
-enum weir_status wi_file_dir(const char *asked, char *ret_dir, size_t room,
-                             struct weir_error *ret_error);
-
 /* Creates a nameless file of `bytes` in a directory, sparse. ret_temporary is "" or the name that it
  * has meanwhile, where the file system knows no nameless ones. */
 enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, char *ret_temporary,

@@ -33,6 +33,20 @@ const char *wi_state_name(enum wi_state state)
     return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
+bool wi_find_is_segment(const char *path)
+{
+    uint64_t magic = 0;
+    struct stat facts;
+    int fd = wi_descriptor_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    bool is_segment = fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
+                      pread(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+                      magic == WI_MAGIC;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_segment;
+}
+
 enum wi_state wi_find_state(int fd, const struct wi_owner *owner)
 {
     /* The owner's is for writing; one for reading is of somebody who removes what is dead. */

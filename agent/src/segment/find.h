@@ -1,93 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where segments lie and who owns them: for the writer that starts, and for readers that look.
- * Plain functions on paths; any thread; no state.
+ * Where segments lie and who owns them, beside what weir/find.h has: for the writer that starts, and
+ * for readers that look. Plain functions on paths; any thread; no state.
  */
 #ifndef WI_SEGMENT_FIND_H
 #define WI_SEGMENT_FIND_H
 
 #include "segment/owner.h"
-#include "weir/weir.h"
-
-#include <stdbool.h>
-#include <sys/types.h>
-
-#define WI_PATH_MAX WI_OWNER_PATH_MAX
+#include "weir/find.h"
 
 struct wi_header;
 
-/* Whether the process that counts is still there. */
-enum wi_state {
-    WI_STATE_RUNNING,
-    WI_STATE_DEAD,
-    WI_STATE_ORPHANED, /* the owner is dead, a forked child holds its lock */
-    WI_STATE_UNKNOWN   /* this file system does not tell */
-};
-
-/* "running", "dead", "orphaned", "unknown". Owns: static. */
-const char *wi_state_name(enum wi_state state);
-
-struct wi_found;
-/* The same of a segment that was found, where "ended" is dead in good order. Owns: static. */
-const char *wi_found_state_name(const struct wi_found *found);
-
-/* One segment that was found. */
-struct wi_found {
-    char path[WI_PATH_MAX];   /* of the segment */
-    char socket[WI_PATH_MAX]; /* of the exporter's socket; "" when there is none */
-    dev_t device;
-    ino_t inode;
-    uint32_t pid;          /* of its process as /proc here has it; else as the header says */
-    uint32_t replica;      /* among the living of its name, from 1 on; 0: not numbered */
-    bool has_twins;        /* others of its name live */
-    bool is_nameless;      /* somebody has removed its name: `path` leads through its process */
-    bool has_heirs;        /* another process of its pid namespace has the file mapped */
-    struct wi_maker maker; /* as the header says, or the file's name where that cannot be read */
-    struct wi_owner owner;
-    uid_t uid;
-    enum wi_state state;
-    bool has_ended;            /* dead, but in good order: it could not take its files away */
-    int64_t opened_unix_nanos; /* of a living process by the clock as it stands now */
-    uint64_t bytes;            /* that it holds */
-    char name[WEIR_NAME_MAX + 1];
-    enum weir_status status; /* not WEIR_OK: the file could not be read; `problem` says why */
-    char problem[256];
-};
-
-/*
- * Lists this user's segments in WEIR_DIR, XDG_RUNTIME_DIR/weir, /run/user/UID/weir and
- * /dev/shm/weir-UID, and root's view of all users'; newest first. Segments of living processes that
- * lie elsewhere, or have no name any more, are found through /proc/PID/maps; their path then leads
- * through /proc. Numbers the replicas of each name.
- * Owns: ret_found is the caller's, free().
- * Fails: WEIR_E_MEMORY; WEIR_OK with 0 entries when there is nothing.
- */
-enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
-
-/* The same without the look into /proc, which costs a read of every process's mappings: pids of other pid
- * namespaces are not known then, and nothing is numbered. */
-enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n);
-
-/* The same in one directory. */
+/* wi_find_in_dirs in one directory. */
 enum weir_status wi_find_in_dir(const char *dir, struct wi_found **ret_found, size_t *ret_n);
-
-/* Calls `visit` with each directory that is looked into, whether it is there or not. */
-void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *context);
-
-/* Reads one segment's header. Fails: status and problem are also in ret_found. */
-enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
-
-/* The same, and looks for its process in other pid namespaces. */
-enum weir_status wi_find_with_owner(const char *path, struct wi_found *ret_found);
-
-/* What a person may call it, and `weir list` does: "game", or "game/2" where several of that name live. */
-#define WI_LABEL_MAX (WEIR_NAME_MAX + 12)
-void wi_find_label(const struct wi_found *found, char *ret_label, size_t room);
-
-/* Whether it lives, as far as is known, and a person means it by this: its service's name, NAME/N or its
- * pid; NULL: any. */
-bool wi_find_lives(const struct wi_found *found);
-bool wi_find_fits(const struct wi_found *found, const char *text);
 
 /* Opens a segment for reading: a regular file of this user, or of anybody when root asks; no link is
  * followed but those of /proc that lead to a file that a process has open (wi_owner_is_path). Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_SYSTEM. */
@@ -102,19 +27,6 @@ struct wi_maker wi_find_maker(const struct wi_header *header);
 /* Whether the first `length` bytes of a file are a header that this version reads. */
 enum weir_status wi_find_check_header(const struct wi_header *header, size_t length,
                                       struct weir_error *ret_error);
-
-/*
- * Removes a dead segment of this user with its history and socket; looks again first whether it is
- * dead. `is_dry`: only says whether it would. Returns false when they stay: its process lives, or it
- * is another user's; else the bytes that they hold.
- */
-bool wi_find_remove(const struct wi_found *found, bool is_dry, uint64_t *ret_bytes);
-
-/* Removes what is left in a directory of processes of this user that have gone and have no segment:
- * sockets, histories, stopped segments. Calls `visit` with each that went. `is_dry`: with each that
- * would go, and removes nothing. */
-void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
-                   void *context);
 
 /* Removes segments of this user in a directory whose processes have ended in good order, and dead ones until,
  * with the one about to be made, at most 4 and 64 MiB are left; and leavings of processes that are gone. Quiet. */

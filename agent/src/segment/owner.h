@@ -8,22 +8,6 @@
 
 #include "segment/stem.h"
 
-#include <sys/types.h>
-
-#define WI_OWNER_PATH_MAX 256
-
-/* The process that counts in a segment, as /proc here has it. pid 0: it is not to be seen. */
-struct wi_owner {
-    uint32_t pid;
-    uint64_t start_ticks;
-};
-
-/* What a header says of its process. */
-struct wi_maker {
-    struct wi_stem stem;
-    uint64_t pid_namespace; /* 0: it could not see that itself */
-};
-
 /* At once: only a process of the caller's own pid namespace is seen. */
 struct wi_owner wi_owner_here(const struct wi_maker *maker);
 
@@ -40,16 +24,13 @@ bool wi_owner_is_beside(uint32_t pid, const struct wi_maker *maker);
 /* The user that a process runs as; (uid_t)-1: it cannot be read. */
 uid_t wi_owner_uid(uint32_t pid);
 
-/* Whether it is still there. */
-bool wi_owner_is_there(const struct wi_owner *owner);
-
 /* A shared mapping of a file that has a segment's name, or has none. */
 struct wi_mapping {
     uint32_t pid;
     dev_t device; /* some file systems tell another one here than stat(2) does */
     ino_t inode;
-    uint64_t from, to;           /* addresses */
-    char dir[WI_OWNER_PATH_MAX]; /* as its process names it */
+    uint64_t from, to;     /* addresses */
+    char dir[WI_PATH_MAX]; /* as its process names it */
 };
 
 /* Calls `visit` with each of them of the processes that wi_owner_search looks at, until it returns false.

@@ -7,17 +7,9 @@
 #ifndef WI_SEGMENT_STEM_H
 #define WI_SEGMENT_STEM_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "weir/find.h"
 
 #define WI_STEM_MAX 48 /* with its terminator */
-
-struct wi_stem {
-    uint32_t pid; /* in the namespace of the process */
-    uint64_t start_ticks;
-    uint32_t id; /* 0: none, as in files of earlier versions, whose names end before it */
-};
 
 /* Writes the stem; `room` is at least WI_STEM_MAX. */
 void wi_stem_write(const struct wi_stem *stem, char *ret_text, size_t room);

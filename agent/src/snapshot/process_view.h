@@ -15,56 +15,8 @@
 #include "segment/stem.h"
 #include "weir/catalog.h"
 #include "weir/warning.h"
+#include "weir/row.h"
 #include "weir/weir.h"
-
-/* One value of a row. */
-enum wi_value_type { WI_ABSENT, WI_U64, WI_I64, WI_F64, WI_TEXT };
-
-struct wi_value {
-    enum wi_value_type type;
-    union {
-        uint64_t u64;
-        int64_t i64;
-        double f64;
-        const char *text; /* borrowed until the next refresh */
-    } u;
-};
-
-/* A value as a number; `otherwise` where it is none. */
-static inline double wi_value_number(const struct wi_value *value, double otherwise)
-{
-    switch (value->type) {
-    case WI_U64:
-        return (double)value->u.u64;
-    case WI_I64:
-        return (double)value->u.i64;
-    case WI_F64:
-        return value->u.f64;
-    default:
-        return otherwise;
-    }
-}
-
-/* One open channel, semaphore, ...; the process; the agent; a warning. */
-struct wi_row {
-    uint64_t id;      /* never used again for another handle of this process */
-    const char *name; /* valid UTF-8 without control characters; borrowed until the next refresh */
-    struct wi_value value[WI_MAX_METRICS];
-};
-
-/* What does not change while a process lives. Strings live as long as the process view. */
-struct wi_facts {
-    char name[WEIR_NAME_MAX + 1]; /* the service's */
-    char program[256];
-    char version[32];
-    char path[256];             /* of the segment; "" for an anonymous one */
-    uint32_t pid;               /* as /proc here has it; else as its segment says */
-    bool is_seen;               /* in /proc here */
-    struct wi_stem own;         /* as its segment and its files say */
-    int64_t started_unix_nanos; /* of the process */
-    int64_t opened_unix_nanos;  /* of the segment */
-    bool has_children;          /* forked processes count by themselves; from some moment on */
-};
 
 /* The exporter's own numbers, kept by the wire and shown as kind WI_AGENT. Plain fields: one
  * thread. */
@@ -77,19 +29,9 @@ struct wi_self {
     uint64_t rested_nanos;
 };
 
-struct wi_process_view;
-
 /* Opens the segment of this very process. Fails: WEIR_E_STATE before weir_start. */
 enum weir_status wi_process_view_open_self(struct wi_process_view **ret_view,
                                            struct weir_error *ret_error);
-
-/* Opens a segment's file, of a living or a dead process. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED
- * (another user's), WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY, each with one line of text. */
-enum weir_status wi_process_view_open_file(const char *path, struct wi_process_view **ret_view,
-                                           struct weir_error *ret_error);
-
-/* NULL is fine. */
-void wi_process_view_close(struct wi_process_view *view);
 
 /*
  * Reads the segment and, while the process lives, its /proc facts, and derives everything. Rates,

@@ -7,6 +7,7 @@
 #ifndef WI_WIRE_LISTENER_H
 #define WI_WIRE_LISTENER_H
 
+#include "weir/exporter.h"
 #include "wire/reactor.h"
 
 #include <sys/types.h>
@@ -36,9 +37,6 @@ enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reacto
  * Fails: WEIR_E_SYSTEM, WEIR_E_LIMIT. */
 enum weir_status wi_listener_open_tcp(struct wi_listener *listener, struct wi_reactor *reactor,
                                       int taken_fd, struct weir_error *ret_error);
-
-/* Removes a socket that nobody listens at; anything else is left. Fails: as wi_listener_open. */
-enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_error);
 
 /* Takes the name away when it is still ours. */
 void wi_listener_close(struct wi_listener *listener);

@@ -10,6 +10,7 @@
 #define WI_WIRE_PROCESS_REGISTRY_H
 
 #include "session/process_views.h"
+#include "weir/exporter.h"
 #include "wire/reactor.h"
 
 struct wi_process_registry {
@@ -33,10 +34,6 @@ struct wi_process_registry {
 void wi_process_registry_init(struct wi_process_registry *registry, struct wi_reactor *reactor,
                               bool is_finding, const char *const *targets, size_t n_targets);
 void wi_process_registry_finish(struct wi_process_registry *registry);
-
-/* Whether a segment is one of a process that lives and that a target means: a pid, a service's name,
- * or the path of a segment; NULL: any. */
-bool wi_process_registry_fits(const struct wi_found *found, const char *target);
 
 /* Looks for processes that start when it is time, and lets those go that have ended. */
 void wi_process_registry_tick(struct wi_process_registry *registry, uint64_t now_nanos);

@@ -8,11 +8,8 @@
 #include "command/notify.h"
 #include "command/report.h"
 
-#include "segment/file.h"
 #include "weir/text.h"
 #include "weir/exporter.h"
-#include "wire/listener.h"
-#include "wire/process_registry.h"
 
 #include <dirent.h>
 #include <signal.h>

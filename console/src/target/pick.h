@@ -4,7 +4,7 @@
 #define WC_TARGET_PICK_H
 
 #include "base/error.h"
-#include "segment/find.h"
+#include "weir/find.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,11 +6,8 @@
 #include "target/target.h"
 
 #include "record/reader.h"
-#include "segment/changed.h"
-#include "segment/layout.h"
 #include "target/pick.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,16 +225,7 @@ static enum wc_status target_by_address(const char *text, struct wc_target *ret_
  * program's own, is no answer to a service's name. */
 static bool target_is_readable(const char *text)
 {
-    uint64_t magic = 0;
-    struct stat facts;
-    int fd = open(text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    bool is_segment = fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
-                      pread(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-                      magic == WI_MAGIC;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return is_segment || wc_reader_is_recording(text);
+    return wi_find_is_segment(text) || wc_reader_is_recording(text);
 }
 
 static bool target_is_closed(const char *text)

@@ -8,7 +8,7 @@
 #define WC_TARGET_TARGET_H
 
 #include "base/error.h"
-#include "segment/find.h"
+#include "weir/find.h"
 
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@
 #ifndef WC_TOKIO_PROVIDER_H
 #define WC_TOKIO_PROVIDER_H
 
-#include "snapshot/provider.h"
+#include "weir/provider.h"
 #include "tokio/lint.h"
 
 enum wc_feed_kind { WC_FEED_UPDATE, WC_FEED_STATE, WC_FEED_DETAILS };
