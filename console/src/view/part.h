@@ -4,7 +4,7 @@
  * those below it here and none above; it reads model and ui and writes the grid. No I/O; the console's one
  * thread.
  *
- *     view.c -> header.c, table.c, detail.c, finding.c, help.c -> graph.c, latency.c, reasons.c
+ *     view.c -> header.c, table.c, detail.c, finding.c, help.c, footer.c -> graph.c, latency.c, reasons.c
  *            -> text.c, value.c -> grid.h, spark.h
  */
 #ifndef WC_VIEW_PART_H
@@ -35,6 +35,7 @@ struct wc_box {
 
 /* The parts, each in a file of its own. */
 void wc_view_header(const struct wc_view *view); /* and the tabs */
+void wc_view_footer(const struct wc_view *view);
 void wc_view_section(const struct wc_view *view, const struct wc_section *section);
 /* One number of a row over time; `name` stands before its title, or NULL. */
 void wc_view_graph(const struct wc_view *view, const struct wc_box *box,

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "input/key.h"
 
 /* What the worst are the worst by: the columns' captions, as far as the process has them. */
 static void view_worst(const struct wc_view *view, int row, int col)
@@ -141,107 +140,6 @@ static void view_warnings(const struct wc_view *view)
     }
 }
 
-/* What the footer says of a key; NULL: nothing. Warnings have an order of their own, and Enter leads from
- * one to its row. */
-static const char *footer_text(const struct wc_view *view, const struct wc_key_row *key, int rank)
-{
-    bool is_warnings = view->ui->tab == WC_TAB_WARNINGS;
-    if (!key->footer || key->footer_rank > rank ||
-        (is_warnings && key->action == WC_ACTION_SORT_LEFT)) {
-        return NULL;
-    }
-    return is_warnings && key->action == WC_ACTION_DETAIL ? "its row" : key->footer;
-}
-
-static int footer_width(const struct wc_view *view, int rank, int gap)
-{
-    const struct wc_key_row *key;
-    int width = 1 - gap;
-    for (size_t i = 0; (key = wc_key_row_of(i, view->model->playback.is_on)) != NULL; i++) {
-        const char *text = footer_text(view, key, rank);
-        width += text ? (int)(strlen(key->footer_key) + strlen(text)) + 1 + gap : 0;
-    }
-    return width;
-}
-
-/* The keys that matter, in the order of their table, as far as there is room. */
-static void footer_keys(const struct wc_view *view, int row, int col)
-{
-    struct wc_grid *grid = view->grid;
-    const struct wc_key_row *key;
-    int gap = grid->cols >= 100 ? 3 : 2;
-    int rank = 9;
-
-    while (rank > 0 && footer_width(view, rank, gap) > grid->cols) {
-        rank--;
-    }
-    for (size_t i = 0; (key = wc_key_row_of(i, view->model->playback.is_on)) != NULL; i++) {
-        const char *text = footer_text(view, key, rank);
-        if (text) {
-            col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, key->footer_key) + 1;
-            col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, text) + gap;
-        }
-    }
-}
-
-/* The keys of the details; the least important are left out where there is no room. */
-static void footer_detail(const struct wc_view *view, int row, int col)
-{
-    const struct wc_ui *ui = view->ui;
-    bool is_part = ui->detail[ui->tab].page == WC_PAGE_PART;
-    const struct {
-        const char *key, *does;
-        int rank;
-    } keys[] = {{ui->is_detail ? "Esc" : NULL, "back", 0},
-                {"< >", "page", 0},
-                {"up down", is_part ? "row" : "field", 1},
-                {is_part ? "Enter" : NULL, "details", 1},
-                {ui->is_detail && !ui->has_from ? "[ ]" : NULL, "next row", 3},
-                {"Space", view->model->playback.is_on ? "stop/play" : "freeze", 2},
-                {view->model->playback.is_on ? ", ." : NULL, "10 s", 3},
-                {"?", "help", 0},
-                {"q", "quit", 0}};
-    const size_t n = sizeof(keys) / sizeof(keys[0]);
-    struct wc_grid *grid = view->grid;
-    int gap = grid->cols >= 100 ? 3 : 2, rank = 4, width;
-
-    do {
-        rank--;
-        width = col - gap;
-        for (size_t i = 0; i < n; i++) {
-            bool is_shown = keys[i].key && keys[i].rank <= rank;
-            width += is_shown ? (int)(strlen(keys[i].key) + strlen(keys[i].does)) + 1 + gap : 0;
-        }
-    } while (rank > 0 && width > grid->cols);
-    for (size_t i = 0; i < n; i++) {
-        if (keys[i].key && keys[i].rank <= rank) {
-            col += wc_grid_text(grid, row, col, grid->cols - col, WC_STRONG, keys[i].key) + 1;
-            col += wc_grid_text(grid, row, col, grid->cols - col, WC_LABEL, keys[i].does) + gap;
-        }
-    }
-}
-
-static void view_footer(const struct wc_view *view)
-{
-    const struct wc_ui *ui = view->ui;
-    struct wc_grid *grid = view->grid;
-    int row = view->layout->footer_row, col = 1;
-
-    if (ui->prompt != WC_PROMPT_NONE) {
-        const char *label =
-            ui->prompt == WC_PROMPT_SEARCH ? "search: " : "show only names that contain or match: ";
-        col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, label);
-        col += wc_grid_text(grid, row, col, grid->cols - col - 1, WC_STRONG, ui->typed);
-        wc_grid_flag(grid, row, col, 1, WC_REVERSE);
-        return;
-    }
-    if (wc_ui_is_detail(ui)) {
-        footer_detail(view, row, col);
-    } else {
-        footer_keys(view, row, col);
-    }
-}
-
 static void view_too_small(const struct wc_view *view)
 {
     char text[80];
@@ -281,7 +179,7 @@ void wc_view_draw(const struct wc_view *view)
     }
     view_info(view);
     view_warnings(view);
-    view_footer(view);
+    wc_view_footer(view);
     if (view->ui->is_help) {
         wc_view_help(view);
     }
