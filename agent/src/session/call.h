@@ -24,11 +24,16 @@ struct wi_call_context {
     const char *notice;        /* what does not work as asked; "" */
 };
 
+struct wi_method;
+
 /* One peer: what its calls have in common. */
 struct wi_peer {
     struct wi_memory *memory; /* of its session */
-    bool is_paused;           /* tokio-console's Pause */
-    unsigned pauses;          /* times that is_paused has changed: a bell */
+    const struct wi_method
+        *methods; /* that it can call, those of one service one after the other */
+    size_t n_methods;
+    bool is_paused;  /* tokio-console's Pause */
+    unsigned pauses; /* times that is_paused has changed: a bell */
 };
 
 enum wi_call_next {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Check, Watch and List. The services are those of the methods' table. All have one status, which says what
+ * Check, Watch and List. The services are those whose methods the peer can call. All have one status, which says what
  * /healthz says: whether the host's process can be read. `weir serve` serves also while there is none.
  */
 #include "session/health.h"
 
 #include "encode/pack.h"
 #include "encode/unpack.h"
-#include "session/service.h"
 
 #include <string.h>
 
@@ -22,7 +21,7 @@ enum health_status {
 struct health_call {
     struct wi_call call; /* first */
     const struct wi_process_views *views;
-    struct wi_memory *memory;
+    struct wi_peer *peer;
     bool is_known; /* the service that is asked for */
     bool is_leaving;
     enum health_status told; /* HEALTH_UNKNOWN: none yet */
@@ -35,7 +34,7 @@ static struct health_call *health_self(struct wi_call *call)
 
 static void health_destroy(struct wi_call *call)
 {
-    wi_memory_return(health_self(call)->memory, call);
+    wi_memory_return(health_self(call)->peer->memory, call);
 }
 
 static struct health_call *health_create(const struct wi_call_type *type,
@@ -49,7 +48,7 @@ static struct health_call *health_create(const struct wi_call_type *type,
     }
     self->call.type = type;
     self->views = context->views;
-    self->memory = peer->memory;
+    self->peer = peer;
     return self;
 }
 
@@ -64,38 +63,38 @@ static const char *health_service(const struct wi_method *method, size_t *ret_n)
 }
 
 /* Whether a method is of another service than the one before it: the table has them one after the other. */
-static bool health_is_first(size_t index)
+static bool health_is_first(const struct wi_method *methods, size_t index)
 {
     size_t n, n_before;
-    const char *name = health_service(&wi_service_methods[index], &n);
+    const char *name = health_service(&methods[index], &n);
     if (index == 0) {
         return true;
     }
-    const char *before = health_service(&wi_service_methods[index - 1], &n_before);
+    const char *before = health_service(&methods[index - 1], &n_before);
     return n != n_before || memcmp(name, before, n) != 0;
 }
 
-static bool health_knows(const uint8_t *asked, size_t n_asked)
+static bool health_knows(const struct wi_peer *peer, const uint8_t *asked, size_t n_asked)
 {
     bool is_known = n_asked == 0;
-    for (size_t i = 0; i < wi_service_n_methods && !is_known; i++) {
+    for (size_t i = 0; i < peer->n_methods && !is_known; i++) {
         size_t n;
-        const char *name = health_service(&wi_service_methods[i], &n);
+        const char *name = health_service(&peer->methods[i], &n);
         is_known = n == n_asked && memcmp(name, asked, n) == 0;
     }
     return is_known;
 }
 
 /* Reads a HealthCheckRequest. */
-static bool health_read(const uint8_t *request, size_t n, bool *ret_is_known,
-                        struct wi_fault *ret_fault)
+static bool health_read(const struct wi_peer *peer, const uint8_t *request, size_t n,
+                        bool *ret_is_known, struct wi_fault *ret_fault)
 {
     struct wi_unpack unpack = {request, request + n, false};
     struct wi_field field;
     *ret_is_known = true;
     while (wi_unpack_next(&unpack, &field)) {
         if (field.number == 1 && field.type == WI_FIELD_BYTES) {
-            *ret_is_known = health_knows(field.bytes, field.n);
+            *ret_is_known = health_knows(peer, field.bytes, field.n);
         }
     }
     if (unpack.is_broken) {
@@ -142,7 +141,7 @@ bool wi_health_check(const struct wi_call_context *context, struct wi_served *se
     bool is_known;
     (void)served;
     (void)now_nanos;
-    if (!health_read(request, n, &is_known, ret_fault)) {
+    if (!health_read(peer, request, n, &is_known, ret_fault)) {
         return false;
     }
     if (!is_known) {
@@ -177,10 +176,11 @@ static enum wi_call_next health_list_next(struct wi_call *call, uint64_t now_nan
         return WI_CALL_END;
     }
     health_list_one(buffer, "", 0, health_now(self));
-    for (size_t i = 0; i < wi_service_n_methods; i++) {
-        if (health_is_first(i)) {
+    const struct wi_method *methods = self->peer->methods;
+    for (size_t i = 0; i < self->peer->n_methods; i++) {
+        if (health_is_first(methods, i)) {
             size_t n;
-            const char *name = health_service(&wi_service_methods[i], &n);
+            const char *name = health_service(&methods[i], &n);
             health_list_one(buffer, name, n, health_now(self));
         }
     }
@@ -237,7 +237,7 @@ bool wi_health_watch(const struct wi_call_context *context, struct wi_served *se
     bool is_known;
     (void)served;
     (void)now_nanos;
-    if (!health_read(request, n, &is_known, ret_fault)) {
+    if (!health_read(peer, request, n, &is_known, ret_fault)) {
         return false;
     }
     struct health_call *self = health_create(&type, context, peer, ret_fault);

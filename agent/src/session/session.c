@@ -213,8 +213,8 @@ enum weir_status wi_session_create(const struct wi_call_context *context,
         return WEIR_E_MEMORY;
     }
     session->context = context;
-    session->methods = methods;
-    session->n_methods = n_methods;
+    session->peer.methods = methods;
+    session->peer.n_methods = n_methods;
     session->memory.parent = context->memory;
     session->memory.limit = WI_SESSION_MEMORY_BYTES;
     session->peer.memory = &session->memory;

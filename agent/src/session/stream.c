@@ -289,9 +289,9 @@ static bool stream_choose(struct wi_session *session, struct wi_stream *stream,
 void wi_stream_route(struct wi_session *session, struct wi_stream *stream)
 {
     struct wi_fault fault = {WI_RPC_UNIMPLEMENTED, ""};
-    for (size_t i = 0; i < session->n_methods && !stream->method; i++) {
-        if (strcmp(session->methods[i].path, stream->request.path) == 0) {
-            stream->method = &session->methods[i];
+    for (size_t i = 0; i < session->peer.n_methods && !stream->method; i++) {
+        if (strcmp(session->peer.methods[i].path, stream->request.path) == 0) {
+            stream->method = &session->peer.methods[i];
         }
     }
     if (!stream->method) {

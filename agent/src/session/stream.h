@@ -39,8 +39,6 @@ struct wi_stream {
 
 struct wi_session {
     const struct wi_call_context *context;
-    const struct wi_method *methods;
-    size_t n_methods;
     const struct wi_auth_ops *auth; /* NULL: open */
     struct wi_memory memory;
     struct wi_peer peer;
