@@ -67,30 +67,6 @@ struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *l
     return sender;
 }
 
-/* State and generation in one word, as they lie in the segment. */
-typedef uint64_t sender_word __attribute__((may_alias));
-_Static_assert(offsetof(struct wi_block, state) == 0 && offsetof(struct wi_block, generation) == 4,
-               "they are compared together");
-
-static sender_word sender_state(uint32_t generation, uint32_t state)
-{
-    const struct wi_block block = {.state = state, .generation = generation};
-    return *(const sender_word *)(const void *)&block;
-}
-
-/* From one state to FREE; only one thread comes through, and none that counted before the block was
- * used again: between its count and this, others may have freed it. */
-static void sender_free(uint32_t number, uint32_t generation, uint32_t state)
-{
-    struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
-    sender_word from = sender_state(generation, state);
-    if (__atomic_compare_exchange_n((sender_word *)(void *)&sender->out.block, &from,
-                                    sender_state(generation, WI_BLOCK_FREE), false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-        wi_table_give_back(WI_SENDERS, number);
-    }
-}
-
 void weir_sender_close(struct weir_sender *sender)
 {
     if (!sender || !wi_segment_counts()) {
@@ -108,7 +84,7 @@ void weir_sender_close(struct weir_sender *sender)
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
         __atomic_load_n(&self->out.left, __ATOMIC_SEQ_CST) >=
             __atomic_load_n(&sender->sent, __ATOMIC_SEQ_CST)) {
-        sender_free(number, (uint32_t)(is >> 32), WI_BLOCK_GONE);
+        wi_sender_free(number, (uint32_t)(is >> 32), WI_BLOCK_GONE);
     }
 }
 
@@ -135,7 +111,7 @@ void weir_sender_left(uint64_t sender, size_t bytes)
     uint64_t left = __atomic_fetch_add(&self->out.left, 1, __ATOMIC_SEQ_CST) + 1;
     if (__atomic_load_n(&self->out.block.state, __ATOMIC_SEQ_CST) == WI_BLOCK_GONE &&
         left >= __atomic_load_n(&self->in.sent, __ATOMIC_SEQ_CST)) {
-        sender_free(number, (uint32_t)(sender >> 32), WI_BLOCK_GONE);
+        wi_sender_free(number, (uint32_t)(sender >> 32), WI_BLOCK_GONE);
     }
 }
 
@@ -151,36 +127,4 @@ void weir_channel_discard_from(struct weir_channel *channel, struct weir_sent se
 {
     weir_channel_discard(channel, 1, bytes, why);
     weir_sender_left(sent.sender, bytes);
-}
-
-/* ---- for the segment ----------------------------------------------------------------------- */
-
-void wi_senders_close(uint32_t channel, uint32_t generation)
-{
-    uint32_t n = wi_index.n_blocks[WI_SENDERS];
-    for (uint32_t i = 0; i < n; i++) {
-        struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
-        uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
-        if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
-            sender->in.channel_generation == generation) {
-            uint32_t next = __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
-            sender_free(i, next, WI_BLOCK_OPEN);
-            sender_free(i, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
-        }
-    }
-}
-
-void wi_senders_zero(void)
-{
-    uint32_t n = wi_index.n_blocks[WI_SENDERS];
-    for (uint32_t i = 0; i < n; i++) {
-        struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
-        sender->out.block.generation++;
-        sender->in.self = (uint64_t)sender->out.block.generation << 32 | (i + 1);
-        sender->in.sent = sender->in.bytes_in = 0;
-        sender->out.left = sender->out.bytes_out = 0;
-        if (sender->out.block.state == WI_BLOCK_GONE) {
-            sender->out.block.state = WI_BLOCK_FREE;
-        }
-    }
 }

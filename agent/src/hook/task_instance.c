@@ -240,21 +240,3 @@ void weir_task_close(struct weir_task *task, enum weir_outcome outcome)
     }
     memset(task, 0, sizeof(*task));
 }
-
-/* ---- for the segment ----------------------------------------------------------------------- */
-
-void wi_task_instances_zero(void)
-{
-    uint32_t n = wi_index.n_blocks[WI_TASK_INSTANCES];
-    for (uint32_t i = 0; i < n; i++) {
-        struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, i);
-        instance->run.polls = instance->run.busy = instance->run.scheduled = instance->run.idle = 0;
-        instance->wake.wakes = instance->wake.self_wakes = 0;
-        for (int which = 0; which < 2; which++) {
-            struct weir_histogram *histogram = wi_table_histograms(WI_TASK_INSTANCES, i)[which];
-            if (histogram) {
-                memset(histogram, 0, sizeof(*histogram));
-            }
-        }
-    }
-}

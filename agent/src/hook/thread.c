@@ -2,17 +2,14 @@
 /* Threads and their shards: claim, first touch, end. All of it off the hot path. */
 #include "hook/thread.h"
 
+#include "segment/cell.h"
+
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-WEIR_THREAD struct weir_thread weir_self WEIR_TLS_MODEL;
-
 /* Set by the key's destructor: this thread must not claim again. */
 static WEIR_THREAD bool thread_has_ended WEIR_TLS_MODEL;
-
-/* This thread has been counted among those without room. */
-static WEIR_THREAD bool thread_is_counted WEIR_TLS_MODEL;
 
 static pthread_key_t thread_key;
 static bool thread_has_key;
@@ -44,25 +41,6 @@ __attribute__((destructor)) static void thread_unload(void)
     if (thread_has_key) {
         pthread_key_delete(thread_key);
     }
-}
-
-void wi_thread_forget(void)
-{
-    weir_self.n_chunks = 0;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    weir_self.shard = 0;
-    thread_is_counted = false;
-}
-
-void wi_cell_reset(struct weir_cell *cell)
-{
-    for (size_t w = 0; w < sizeof(cell->u.word) / sizeof(cell->u.word[0]); w++) {
-        __atomic_store_n(&cell->u.word[w], 0, __ATOMIC_RELAXED);
-    }
-    __atomic_store_n(&cell->left, 0, __ATOMIC_RELAXED);
-    cell->gap = 0;
-    cell->level = 0;
-    cell->last = 0;
 }
 
 /* Takes a free shard, or a new one; 0 when all are taken. The segment's lock is held. */
@@ -163,8 +141,7 @@ static void thread_enter(uint32_t number)
     weir_self.n_chunks = shard->n_chunks;
 }
 
-/* The lock is held. */
-static bool thread_touch(uint32_t chunk)
+bool wi_thread_reach(uint32_t chunk)
 {
     uint32_t number = weir_self.shard;
     if (!number) {
@@ -195,10 +172,10 @@ void wi_thread_refuse(void)
 }
 
 /* A thread counts once, however often it asks; also one that comes while nobody asks. */
-static void thread_count_refused(void)
+void wi_thread_count_refused(void)
 {
-    if (!thread_is_counted) {
-        thread_is_counted = true;
+    if (!wi_thread_is_counted) {
+        wi_thread_is_counted = true;
         __atomic_fetch_add(&wi_segment_header()->cells_refused, 1, __ATOMIC_RELAXED);
     }
 }
@@ -209,46 +186,23 @@ struct weir_cell *wi_thread_touch(const struct weir_slot_head *head)
         return NULL;
     }
     if (wi_thread_is_refused()) {
-        thread_count_refused();
+        wi_thread_count_refused();
         return NULL;
     }
     uint32_t id = wi_index_id(head);
     if (id == UINT32_MAX || !wi_segment_trylock()) {
         return NULL;
     }
-    bool has_room = thread_touch(id >> WEIR_CHUNK_SHIFT);
+    bool has_room = wi_thread_reach(id >> WEIR_CHUNK_SHIFT);
     if (!has_room) {
         wi_thread_refuse();
-        thread_count_refused();
+        wi_thread_count_refused();
     }
     wi_segment_unlock();
     return has_room ? weir_cell_find(id) : NULL;
 }
 
-/* Histograms are 14 lines each, so they may take the segment to its half only: beyond that they are
- * made when there is something to put into them. The lock is held. */
-static void thread_prepare(uint32_t n_slots)
+bool wi_thread_has_ended(void)
 {
-    uint64_t half = (wi_segment.why_full ? wi_segment.map_bytes : wi_segment.limit_bytes) / 2;
-    for (uint32_t id = 0; id < n_slots && wi_index.used_bytes < half; id++) {
-        if (wi_index_slot(id)->state == WI_SLOT_READY) {
-            wi_sampler_prepare(id);
-        }
-    }
-}
-
-void weir_thread_start(void)
-{
-    if (thread_has_ended || !wi_segment_counts() || !wi_segment_lock()) {
-        return;
-    }
-    uint32_t n_slots = wi_index.n_slots;
-    for (uint32_t id = 0; id < n_slots; id += WEIR_CHUNK_CELLS) {
-        if (!thread_touch(id >> WEIR_CHUNK_SHIFT)) {
-            thread_count_refused();
-            break;
-        }
-    }
-    thread_prepare(n_slots);
-    wi_segment_unlock();
+    return thread_has_ended;
 }

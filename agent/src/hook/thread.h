@@ -9,13 +9,19 @@
 
 #include "segment/segment.h"
 
-/* The calling thread, which may be in a forked child, has no shard any more. Stores only. */
-void wi_thread_forget(void);
-
 /* The calling thread's cell of a handle, made if need be; NULL: use the shared cell. Never blocks:
  * when the segment's lock is taken, by another thread or by the code that this signal handler has
  * interrupted, the answer is NULL this time. */
 struct weir_cell *wi_thread_touch(const struct weir_slot_head *head);
+
+/* The same for a whole chunk. False: there is no room. The segment's lock is held. */
+bool wi_thread_reach(uint32_t chunk);
+
+/* The calling thread must not claim a shard again. */
+bool wi_thread_has_ended(void);
+
+/* A thread without room counts once, however often it asks; also one that comes while nobody asks. */
+void wi_thread_count_refused(void);
 
 /* Whether room was asked for in vain within the last second; and says that it was just now. */
 bool wi_thread_is_refused(void);
@@ -24,9 +30,6 @@ void wi_thread_refuse(void);
 /* Makes what the first timed message of a handle would make: its histograms, and the calling thread's
  * own where every message is timed. The segment's lock is held. */
 void wi_sampler_prepare(uint32_t id);
-
-/* A cell as its thread finds it first. */
-void wi_cell_reset(struct weir_cell *cell);
 
 /* The histograms of the calling thread's cells in a chunk that it has touched, made if need be. NULL: no
  * memory. The segment's lock is held. */

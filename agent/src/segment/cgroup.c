@@ -134,3 +134,10 @@ bool wi_cgroup_least(const char *root, char *text, uint64_t *ret_limit, uint64_t
     *ret_used = least.used;
     return least.has_any;
 }
+
+bool wi_cgroup_self_has_room(uint64_t bytes, uint64_t spare)
+{
+    char text[WI_CGROUP_TEXT_MAX];
+    return wi_file_read("/proc/self/cgroup", text, sizeof(text)) <= 0 ||
+           wi_cgroup_has_room(WI_CGROUP_ROOT, text, bytes, spare);
+}

@@ -36,6 +36,9 @@ bool wi_cgroup_usage(const struct wi_cgroup_level *level, uint64_t *ret_bytes);
  * them below all of it, file pages that could be dropped left out. True where nothing limits. */
 bool wi_cgroup_has_room(const char *root, char *text, uint64_t bytes, uint64_t spare);
 
+/* The same of this process's own cgroup. */
+bool wi_cgroup_self_has_room(uint64_t bytes, uint64_t spare);
+
 /* The least limit on the way up, and what is charged to the level that has it. Returns false, and
  * zeros, where nothing limits. */
 bool wi_cgroup_least(const char *root, char *text, uint64_t *ret_limit, uint64_t *ret_used);

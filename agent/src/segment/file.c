@@ -6,7 +6,6 @@
  */
 #include "segment/file.h"
 
-#include "segment/cgroup.h"
 #include "segment/descriptor.h"
 #include "segment/stem.h"
 
@@ -320,11 +319,4 @@ uint64_t wi_file_start_ticks(uint32_t pid)
         at = strchr(at + 1, ' ');
     }
     return at ? strtoull(at + 1, NULL, 10) : 0;
-}
-
-bool wi_file_cgroup_has_room(uint64_t bytes, uint64_t spare)
-{
-    char text[WI_CGROUP_TEXT_MAX];
-    return wi_file_read("/proc/self/cgroup", text, sizeof(text)) <= 0 ||
-           wi_cgroup_has_room(WI_CGROUP_ROOT, text, bytes, spare);
 }

@@ -31,10 +31,6 @@ bool wi_file_populate(unsigned char *base, uint64_t offset, uint64_t bytes);
  * files of their own under the numbers. */
 bool wi_file_is(int fd, dev_t device, ino_t inode);
 
-/* Whether this process's memory cgroup has room for `bytes` more: below nine tenths of each limit on
- * the way up, with `spare` left, reclaimable file pages left out. True when there is none. */
-bool wi_file_cgroup_has_room(uint64_t bytes, uint64_t spare);
-
 /* Whether a directory lies on tmpfs: on a disk, write-back stalls the hooks. */
 bool wi_file_is_tmpfs(int fd);
 

@@ -106,8 +106,4 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line);
  * thread. */
 struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id);
 
-/* Writes the index into a file that holds a copy of the segment, over what stands there. This process has
- * one thread. */
-void wi_index_write(void);
-
 #endif

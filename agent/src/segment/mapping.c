@@ -6,6 +6,7 @@
  */
 #include "segment/mapping.h"
 
+#include "segment/cgroup.h"
 #include "segment/file.h"
 #include "segment/layout.h"
 
@@ -170,7 +171,7 @@ uint64_t wi_mapping_grow(unsigned char *base, const struct wi_growth *growth, co
     uint64_t wanted = (growth->needed + WI_MAPPING_STEP - 1) / WI_MAPPING_STEP * WI_MAPPING_STEP;
     wanted = wanted < growth->limit ? wanted : growth->limit;
     uint64_t step = wanted - growth->mapped;
-    if (!wi_file_cgroup_has_room(step, growth->spare)) {
+    if (!wi_cgroup_self_has_room(step, growth->spare)) {
         *ret_why = "the memory cgroup is nearly full; raise its limit";
         return 0;
     }

@@ -152,3 +152,46 @@ void wi_segment_return_string(uint32_t unit, uint8_t class)
         pool_push(&wi_segment.free_strings[class], unit);
     }
 }
+
+/* ---- what a slot says ---------------------------------------------------------------------- */
+
+uint8_t wi_slot_sampling(enum weir_latency latency)
+{
+    switch (latency) {
+    case WEIR_LATENCY_OFF:
+        return WEIR_SAMPLING_OFF;
+    case WEIR_LATENCY_SAMPLED:
+        return WEIR_SAMPLING_GAPS;
+    case WEIR_LATENCY_FULL:
+        return WEIR_SAMPLING_ALL;
+    default:
+        return (uint8_t)wi_segment.sampling;
+    }
+}
+
+/* Handles that are opened in one file share its name. */
+uint32_t wi_slot_source(const char *file)
+{
+    if (!file || !file[0]) {
+        return 0;
+    }
+    const char *slash = strrchr(file, '/');
+    char clean[WEIR_NAME_MAX + 1];
+    size_t length = wi_text_clean(slash ? slash + 1 : file, clean, sizeof(clean));
+    size_t i = 0;
+    while (i < WI_N_SOURCES && wi_segment.sources[i].unit) {
+        if (strcmp(wi_segment.sources[i].text, clean) == 0) {
+            return wi_segment.sources[i].unit;
+        }
+        i++;
+    }
+    uint8_t class;
+    struct wi_source_name *source = i < WI_N_SOURCES ? &wi_segment.sources[i] : NULL;
+    char *text = source ? wi_index_take(length + 1) : NULL;
+    if (!text) {
+        return 0;
+    }
+    source->text = memcpy(text, clean, length + 1);
+    source->unit = wi_segment_take_string(clean, &class);
+    return source->unit;
+}

@@ -196,6 +196,9 @@ bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at);
 /* Lists all blocks anew, in a copy that has no other thread. */
 void wi_table_settle(enum wi_table_id table);
 
+/* From one state to FREE, unless the block is another's by now. No lock: hooks do. */
+void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state);
+
 /* A channel is closed: its senders go, whatever they had queued. The lock is held. */
 void wi_senders_close(uint32_t channel, uint32_t generation);
 

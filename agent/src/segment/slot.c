@@ -5,10 +5,9 @@
  */
 #include "segment/segment.h"
 
-#include "hook/thread.h"
+#include "segment/cell.h"
 #include "segment/early.h"
 #include "weir/kind.h"
-#include "weir/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -132,47 +131,6 @@ static void slot_clear_cells(uint32_t id)
             wi_cell_reset(cell);
         }
     }
-}
-
-uint8_t wi_slot_sampling(enum weir_latency latency)
-{
-    switch (latency) {
-    case WEIR_LATENCY_OFF:
-        return WEIR_SAMPLING_OFF;
-    case WEIR_LATENCY_SAMPLED:
-        return WEIR_SAMPLING_GAPS;
-    case WEIR_LATENCY_FULL:
-        return WEIR_SAMPLING_ALL;
-    default:
-        return (uint8_t)wi_segment.sampling;
-    }
-}
-
-/* Handles that are opened in one file share its name. */
-uint32_t wi_slot_source(const char *file)
-{
-    if (!file || !file[0]) {
-        return 0;
-    }
-    const char *slash = strrchr(file, '/');
-    char clean[WEIR_NAME_MAX + 1];
-    size_t length = wi_text_clean(slash ? slash + 1 : file, clean, sizeof(clean));
-    size_t i = 0;
-    while (i < WI_N_SOURCES && wi_segment.sources[i].unit) {
-        if (strcmp(wi_segment.sources[i].text, clean) == 0) {
-            return wi_segment.sources[i].unit;
-        }
-        i++;
-    }
-    uint8_t class;
-    struct wi_source_name *source = i < WI_N_SOURCES ? &wi_segment.sources[i] : NULL;
-    char *text = source ? wi_index_take(length + 1) : NULL;
-    if (!text) {
-        return 0;
-    }
-    source->text = memcpy(text, clean, length + 1);
-    source->unit = wi_segment_take_string(clean, &class);
-    return source->unit;
 }
 
 /* A reader may still be looking at what the slot was before. */

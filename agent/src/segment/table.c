@@ -170,3 +170,77 @@ void wi_table_settle(enum wi_table_id table)
         }
     }
 }
+
+/* ---- senders ------------------------------------------------------------------------------- */
+
+/* State and generation in one word, as they lie in the segment. */
+typedef uint64_t sender_word __attribute__((may_alias));
+_Static_assert(offsetof(struct wi_block, state) == 0 && offsetof(struct wi_block, generation) == 4,
+               "they are compared together");
+
+static sender_word sender_state(uint32_t generation, uint32_t state)
+{
+    const struct wi_block block = {.state = state, .generation = generation};
+    return *(const sender_word *)(const void *)&block;
+}
+
+/* From one state to FREE; only one thread comes through, and none that counted before the block was
+ * used again: between its count and this, others may have freed it. */
+void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state)
+{
+    struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
+    sender_word from = sender_state(generation, state);
+    if (__atomic_compare_exchange_n((sender_word *)(void *)&sender->out.block, &from,
+                                    sender_state(generation, WI_BLOCK_FREE), false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        wi_table_give_back(WI_SENDERS, number);
+    }
+}
+
+void wi_senders_close(uint32_t channel, uint32_t generation)
+{
+    uint32_t n = wi_index.n_blocks[WI_SENDERS];
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
+        uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
+        if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
+            sender->in.channel_generation == generation) {
+            uint32_t next = __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
+            wi_sender_free(i, next, WI_BLOCK_OPEN);
+            wi_sender_free(i, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
+        }
+    }
+}
+
+void wi_senders_zero(void)
+{
+    uint32_t n = wi_index.n_blocks[WI_SENDERS];
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
+        sender->out.block.generation++;
+        sender->in.self = (uint64_t)sender->out.block.generation << 32 | (i + 1);
+        sender->in.sent = sender->in.bytes_in = 0;
+        sender->out.left = sender->out.bytes_out = 0;
+        if (sender->out.block.state == WI_BLOCK_GONE) {
+            sender->out.block.state = WI_BLOCK_FREE;
+        }
+    }
+}
+
+/* ---- single tasks -------------------------------------------------------------------------- */
+
+void wi_task_instances_zero(void)
+{
+    uint32_t n = wi_index.n_blocks[WI_TASK_INSTANCES];
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, i);
+        instance->run.polls = instance->run.busy = instance->run.scheduled = instance->run.idle = 0;
+        instance->wake.wakes = instance->wake.self_wakes = 0;
+        for (int which = 0; which < 2; which++) {
+            struct weir_histogram *histogram = wi_table_histograms(WI_TASK_INSTANCES, i)[which];
+            if (histogram) {
+                memset(histogram, 0, sizeof(*histogram));
+            }
+        }
+    }
+}

@@ -2,6 +2,8 @@
 /* Decodes UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. */
 #include "weir/text.h"
 
+#include "weir/weir.h"
+
 #include <string.h>
 
 /* The length of the character at `bytes`, 0 when it is none; ret_point when it is one. */
@@ -116,4 +118,23 @@ size_t wi_text_clean(const char *text, char *ret_text, size_t room)
         ret_text[length] = '\0';
     }
     return length;
+}
+
+const char *weir_status_name(enum weir_status status)
+{
+    static const char *const names[] = {"ok",
+                                        "off",
+                                        "degraded",
+                                        "bad argument",
+                                        "wrong state",
+                                        "no memory",
+                                        "system error",
+                                        "denied",
+                                        "not found",
+                                        "corrupt",
+                                        "wrong version",
+                                        "protocol error",
+                                        "limit reached",
+                                        "closed"};
+    return (unsigned)status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown";
 }

@@ -7,6 +7,7 @@
 #include "snapshot/recorder.h"
 
 #include "segment/descriptor.h"
+#include "segment/cgroup.h"
 #include "segment/file.h"
 
 #include <errno.h>
@@ -170,7 +171,7 @@ static bool recorder_has_room(struct wi_recorder *recorder)
     if (recorder->file_bytes >= WI_HISTORY_BYTES || recorder->file_bytes < recorder->room_until) {
         return true;
     }
-    if (!wi_file_cgroup_has_room(RECORDER_ROOM_ROWS * page, 0)) {
+    if (!wi_cgroup_self_has_room(RECORDER_ROOM_ROWS * page, 0)) {
         return false;
     }
     recorder->room_until = recorder->file_bytes + RECORDER_ROOM_ROWS * page;
@@ -276,7 +277,7 @@ static enum weir_status recorder_make(struct wi_recorder *recorder, const char *
                      (unsigned long long)WI_HISTORY_BYTES);
         return WEIR_E_SYSTEM;
     }
-    if (!wi_file_cgroup_has_room(WI_HISTORY_HEAD_BYTES, 0)) {
+    if (!wi_cgroup_self_has_room(WI_HISTORY_HEAD_BYTES, 0)) {
         wi_error_set(ret_error, "the memory cgroup is nearly full");
         return WEIR_E_SYSTEM;
     }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A child of fork that starts anew: it gets a copy of its parent's segment, laid over the same addresses, so that every
+ * handle stays valid. The segment's lock is held.
+ */
+#ifndef WI_HOOK_FORK_H
+#define WI_HOOK_FORK_H
+
+#include "hook/settings.h"
+
+/* Fails: WEIR_DEGRADED: without a file; WEIR_E_MEMORY: hooks count nothing. */
+enum weir_status wi_fork_restart(const struct wi_settings *settings, struct weir_error *ret_error);
+
+/* Whether the process of a header has ended. Waits a little for one that leaves by daemon(3). */
+bool wi_fork_parent_has_gone(const struct wi_header *header);
+
+/* Whether this child is the one that goes on with the counts of a process that has gone. */
+bool wi_fork_take_over(struct wi_header *header);
+
+/* The history lies beside the segment, whoever writes it, and goes with it. */
+void wi_fork_remove_history(const char *dir, const char *file);
+
+#endif

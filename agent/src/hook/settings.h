@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What weir_start is asked for: by its options, and by the environment, which goes before. */
+#ifndef WI_HOOK_SETTINGS_H
+#define WI_HOOK_SETTINGS_H
+
+#include "segment/layout.h"
+
+#include <stdbool.h>
+
+/* What weir_start was asked for, after the environment had its say. */
+struct wi_settings {
+    char name[WEIR_NAME_MAX + 1];
+    char program[WI_PROGRAM_MAX];
+    const char *dir;
+    uint64_t limit_bytes;
+    uint32_t sampling;
+    uint32_t max_instances;
+    uint64_t start_ticks; /* read while there is a descriptor to read it with */
+    bool is_off;
+    bool has_early_counts;     /* what was counted before the start is this process's */
+    struct weir_error problem; /* a value that could not be used */
+};
+
+void wi_settings_read(struct wi_settings *settings, const struct weir_options *options);
+
+#endif

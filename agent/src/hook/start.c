@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start and stop. The mapping is made once and never taken away, since a hook may be running in any thread; a
+ * child of fork lays its own file over the same addresses (fork.c), so that every handle stays valid.
+ */
+#include "hook/clock.h"
+#include "hook/create.h"
+#include "hook/fork.h"
+#include "segment/early.h"
+#include "segment/file.h"
+#include "segment/segment.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- stop, and start again ---------------------------------------------------------------- */
+
+static void start_hidden_name(char *ret_name, size_t room)
+{
+    snprintf(ret_name, room, ".%.56s.stopped", wi_segment.file);
+}
+
+/* While stopped the file keeps a hidden name: a file without any cannot be given one again. Returns
+ * false when the file is not there. */
+static bool start_hide(bool is_hidden)
+{
+    char hidden[96];
+    char from[512];
+    char to[512];
+    start_hidden_name(hidden, sizeof(hidden));
+    snprintf(from, sizeof(from), "%s/%s", wi_segment.dir, is_hidden ? wi_segment.file : hidden);
+    snprintf(to, sizeof(to), "%s/%s", wi_segment.dir, is_hidden ? hidden : wi_segment.file);
+    struct stat facts;
+    return lstat(from, &facts) == 0 && facts.st_dev == wi_segment.device &&
+           facts.st_ino == wi_segment.inode && rename(from, to) == 0;
+}
+
+/* A process that has changed its user or its root cannot take its files away: what is left then is no crash.
+ * Not in a file that somebody has cut off, where a store would be a signal. */
+static void start_mark_ended(bool has_ended)
+{
+    struct stat facts;
+    if (wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode) &&
+        fstat(wi_segment.fd, &facts) == 0 && facts.st_size >= WI_HEADER_BYTES) {
+        __atomic_store_n(&wi_segment_header()->has_ended, has_ended, __ATOMIC_RELAXED);
+    }
+}
+
+void weir_stop(void)
+{
+    pthread_mutex_lock(&wi_segment.lock);
+    if (wi_segment_state() == WI_SEGMENT_ON) {
+        start_mark_ended(true);
+        if (wi_segment.file[0]) {
+            start_hide(true);
+        }
+        __atomic_store_n(&wi_segment.state, WI_SEGMENT_STOPPED, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&wi_segment.lock);
+}
+
+/* A clean exit leaves no file. A forked child that ends must not take its parent's away. */
+__attribute__((destructor)) static void start_exit(void)
+{
+    bool is_ours = wi_segment_counts() || wi_segment_state() == WI_SEGMENT_LOST;
+    if (is_ours && wi_segment.pid == getpid() && wi_segment.file[0]) {
+        char hidden[96];
+        start_mark_ended(true);
+        start_hidden_name(hidden, sizeof(hidden));
+        wi_file_unlink(wi_segment.dir, wi_segment.file, wi_segment.device, wi_segment.inode);
+        wi_file_unlink(wi_segment.dir, hidden, wi_segment.device, wi_segment.inode);
+        wi_fork_remove_history(wi_segment.dir, wi_segment.file);
+    }
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static pthread_once_t start_once = PTHREAD_ONCE_INIT;
+
+static void start_register(void)
+{
+    wi_segment_watch_forks();
+    wi_clock_start();
+}
+
+/* A segment, in a process that has none yet. A child of fork may have handles from before nevertheless: with
+ * what they counted where the parent has gone. */
+static enum weir_status start_begin(struct wi_settings *settings, struct weir_error *ret_error)
+{
+    struct wi_header *owner = wi_early_owner();
+    settings->has_early_counts = wi_segment_state() != WI_SEGMENT_FORKED ||
+                                 (wi_fork_parent_has_gone(owner) && wi_fork_take_over(owner));
+    enum weir_status status = wi_create_segment(settings, ret_error);
+    if (wi_segment.base && wi_early_refused()) {
+        wi_error_set(
+            &settings->problem,
+            "%u handles beyond the 256 that can be opened before weir_start count nothing; "
+            "open them after it",
+            wi_early_refused());
+    }
+    return status;
+}
+
+static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
+                                             struct weir_error *ret_error)
+{
+    enum weir_status status = WEIR_OK;
+    if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
+        __atomic_store_n(&wi_segment.state, WI_SEGMENT_LOST, __ATOMIC_RELEASE);
+    }
+    switch (wi_segment_state()) {
+    case WI_SEGMENT_ON:
+        wi_error_set(ret_error, "weir_start was called already");
+        return WEIR_E_STATE;
+    case WI_SEGMENT_STOPPED:
+        start_mark_ended(false);
+        if (wi_segment.file[0] && !start_hide(false)) {
+            wi_error_set(ret_error,
+                         "the segment's file was removed from %.140s: a crash now leaves nothing",
+                         wi_segment.dir);
+            status = WEIR_DEGRADED;
+        }
+        break;
+    case WI_SEGMENT_LOST:
+        wi_error_set(
+            ret_error,
+            "another process emptied or overwrote the segment's file; restart to count again");
+        return WEIR_E_CORRUPT;
+    case WI_SEGMENT_FORKED:
+        status = wi_segment.base ? wi_fork_restart(settings, ret_error)
+                                 : start_begin(settings, ret_error);
+        break;
+    default:
+        status = start_begin(settings, ret_error);
+        break;
+    }
+    if (status != WEIR_OK && status != WEIR_DEGRADED) {
+        return status;
+    }
+    wi_segment.pid = getpid();
+    wi_segment.session = getsid(0);
+    wi_segment.sampling = settings->sampling;
+    wi_segment.max_instances = settings->max_instances;
+    __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
+    return status;
+}
+
+static void start_tell(const struct weir_options *options, const char *text)
+{
+    char line[sizeof(((struct weir_error *)0)->text) + sizeof("weir: ")];
+    if (options->log && text[0]) {
+        snprintf(line, sizeof(line), "weir: %s", text);
+        options->log(options->log_context, line);
+    }
+}
+
+enum weir_status weir_start(const struct weir_options *options, struct weir_error *ret_error)
+{
+    struct weir_options asked = WEIR_OPTIONS_INIT;
+    struct weir_error error = {""};
+    if (options) {
+        memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    }
+    struct wi_settings settings;
+    wi_settings_read(&settings, &asked);
+    if (settings.is_off) {
+        wi_error_set(ret_error, "WEIR_OFF=1 is set: hooks do nothing");
+        return WEIR_OFF;
+    }
+    pthread_once(&start_once, start_register);
+    pthread_mutex_lock(&wi_segment.lock);
+    enum weir_status status = start_begin_or_go_on(&settings, &error);
+    if (status == WEIR_OK || status == WEIR_DEGRADED) {
+        wi_segment.log = asked.log;
+        wi_segment.log_context = asked.log_context;
+    }
+    pthread_mutex_unlock(&wi_segment.lock);
+    if (status == WEIR_OK && settings.problem.text[0]) {
+        status = WEIR_DEGRADED;
+    }
+    if (status != WEIR_OK) {
+        bool has_both = error.text[0] && settings.problem.text[0];
+        wi_error_set(ret_error, "%s%s%s", error.text, has_both ? "; " : "", settings.problem.text);
+        start_tell(&asked, error.text);
+        start_tell(&asked, settings.problem.text);
+    }
+    return status;
+}
+
+bool weir_is_on(void)
+{
+    return wi_segment_state() == WI_SEGMENT_ON;
+}
