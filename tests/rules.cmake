@@ -247,7 +247,7 @@ function(weir_bench_program source)
     endif()
     set(target bench_${name})
     add_executable(${target} EXCLUDE_FROM_ALL ${source} support/bench.c)
-    target_include_directories(${target} PRIVATE support)
+    target_include_directories(${target} PRIVATE support ${PROJECT_SOURCE_DIR}/agent/inside)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bench)
     target_link_libraries(${target} PRIVATE weir_flags)
