@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of the process view: what is derived from counts, with time given. */
 #include "child.h"
+#include "encode/select.h"
 #include "session/process_views.h"
 #include "snapshot/memory.h"
 #include "snapshot/process_view.h"
+#include "weir/memory.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -397,6 +399,120 @@ static void a_sample_stands_for_all_since_the_one_before(void **state)
     assert_int_equal(child_run(weighs_samples), 0);
 }
 
+static void serve_one(struct weir_channel *channel)
+{
+    weir_channel_receive(channel, weir_channel_send(channel, 1), 1);
+}
+
+/* Also in rows beyond those whose last seconds are remembered. */
+static void reads_waits_when_a_row_is_looked_at(const char *dir)
+{
+    (void)dir;
+    enum { N = 1100 };
+    static struct weir_channel *channels[N];
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    options.latency = WEIR_LATENCY_FULL;
+    for (int i = 0; i < N; i++) {
+        channels[i] = weir_channel_open(&options);
+        serve_one(channels[i]);
+    }
+    step(SECOND);
+    serve_one(channels[0]);
+    serve_one(channels[N - 1]);
+    step(SECOND / 10); /* no tick */
+    for (int i = 0; i < N; i += N - 1) {
+        const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, (size_t)i);
+        CHECK(row->value[WI_CHANNEL_WAIT].u.u64 == 2);
+        CHECK(row->value[WI_CHANNEL_WAIT_P99].u.f64 > 0 &&
+              row->value[WI_CHANNEL_WAIT_P50].u.f64 > 0);
+    }
+    wi_process_views_finish(&views);
+}
+
+static void waits_are_read_when_a_row_is_looked_at(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(reads_waits_when_a_row_is_looked_at), 0);
+}
+
+static void leaves_waits_out(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", 10);
+    options.latency = WEIR_LATENCY_FULL;
+    struct weir_channel *channel = weir_channel_open(&options);
+    serve_one(channel);
+    send(channel, 3, 1);
+    for (int s = 0; s < 5; s++) {
+        step(SECOND);
+    }
+    struct wi_row whole = *wi_process_view_row(view, WI_CHANNEL, 0);
+    struct wi_row brief = *wi_process_view_brief(view, WI_CHANNEL, 0);
+    CHECK(brief.id == whole.id && strcmp(brief.name, "moves") == 0);
+    for (int m = 0; m < WI_CHANNEL_N_METRICS; m++) {
+        bool is_wait =
+            (m >= WI_CHANNEL_WAIT && m <= WI_CHANNEL_WAIT_MAX) || m == WI_CHANNEL_WAIT_AT_LEAST;
+        if (m == WI_CHANNEL_WAIT) {
+            CHECK(whole.value[m].u.u64 == 1 && brief.value[m].u.u64 == 0);
+        } else if (is_wait) {
+            CHECK(whole.value[m].type == WI_F64 && brief.value[m].type == WI_ABSENT);
+        } else {
+            CHECK(memcmp(&whole.value[m], &brief.value[m], sizeof(brief.value[m])) == 0);
+        }
+    }
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_WAIT].u.u64 == 1);
+    wi_process_views_finish(&views);
+}
+
+static void a_brief_row_has_all_but_the_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(leaves_waits_out), 0);
+}
+
+/* All rows are compared in brief, but by a wait they are not. */
+static void sorts_by_waits(const char *dir)
+{
+    (void)dir;
+    static struct wi_memory memory = {.limit = 1 << 20};
+    static const int metrics[] = {WI_CHANNEL_WAIT, WI_CHANNEL_WAIT_P50, WI_CHANNEL_WAIT_P99,
+                                  WI_CHANNEL_WAIT_MAX, WI_CHANNEL_DEPTH};
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", WEIR_UNBOUNDED);
+    options.latency = WEIR_LATENCY_FULL;
+    struct weir_channel *quick = weir_channel_open(&options);
+    struct weir_channel *slow = weir_channel_open(&options);
+    serve_one(quick);
+    weir_ticket tickets[2] = {weir_channel_send(slow, 1), weir_channel_send(slow, 1)};
+    for (volatile int i = 0; i < 3000000; i++) {
+    }
+    weir_channel_receive(slow, tickets[0], 1);
+    weir_channel_receive(slow, tickets[1], 1);
+    send(slow, 1, 1);
+    step(SECOND);
+    for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
+        struct wi_query query = {.kind = WI_CHANNEL,
+                                 .filter = "",
+                                 .sort = metrics[m],
+                                 .is_descending = true,
+                                 .limit = 1,
+                                 .n_columns = 1};
+        struct wi_selection selection;
+        CHECK(wi_select(view, &query, &memory, &selection) == WEIR_OK && selection.n_rows == 1);
+        CHECK(selection.rows[0] == 1);
+        wi_memory_return(&memory, selection.rows);
+    }
+    wi_process_views_finish(&views);
+}
+
+static void rows_are_sorted_by_waits_too(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(sorts_by_waits), 0);
+}
+
 static void quantiles_are_eleven_percent_off_at_most(void **state)
 {
     (void)state;
@@ -453,6 +569,9 @@ int main(void)
         cmocka_unit_test(a_lower_bound_is_that_of_the_first_sample_beyond),
         cmocka_unit_test(the_oldest_message_has_an_age),
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),
+        cmocka_unit_test(waits_are_read_when_a_row_is_looked_at),
+        cmocka_unit_test(a_brief_row_has_all_but_the_waits),
+        cmocka_unit_test(rows_are_sorted_by_waits_too),
         cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),
         cmocka_unit_test(counts_near_the_end_of_their_range_have_quantiles),
         cmocka_unit_test(an_old_peak_leaves_the_window),

@@ -28,6 +28,7 @@ struct select_heap {
     const struct wi_query *query;
     const struct select_warnings *warnings;
     uint64_t now_nanos;
+    bool is_brief; /* rows are compared without their waits */
     struct select_entry *entries;
     size_t n_entries;
     size_t room;
@@ -187,6 +188,32 @@ static void select_remember(const struct select_heap *heap, struct wi_memory *me
     wi_ranks_end(ranks);
 }
 
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+/* Whether a metric is told from a histogram, as "wait_seconds.p99" is beside "wait_seconds.count". */
+static bool select_is_of_waits(enum wi_kind kind, int metric)
+{
+    const struct wi_metric_table *table = wi_metric_table(kind);
+    const char *json =
+        metric >= 0 && (size_t)metric < table->n_metrics ? table->metrics[metric].json : "";
+    size_t n = strcspn(json, ".");
+    for (size_t i = 0; json[n] && i < table->n_metrics; i++) {
+        if (table->metrics[i].type == WI_TYPE_HISTOGRAM &&
+            strncmp(table->metrics[i].json, json, n + 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A row with what it is compared by. */
+static const struct wi_row *select_row(const struct wi_process_view *view,
+                                       const struct select_heap *heap, size_t i)
+{
+    return heap->is_brief ? wi_process_view_brief(view, heap->query->kind, i)
+                          : wi_process_view_row(view, heap->query->kind, i);
+}
+
 /* ---- the window ---------------------------------------------------------------------------- */
 
 static struct select_entry select_entry(const struct select_heap *heap, const struct wi_row *row,
@@ -253,14 +280,14 @@ static size_t select_offset(const struct wi_process_view *view, const struct sel
     struct select_entry followed;
     bool is_there = false;
     for (size_t i = 0; query->follow && i < total && !is_there; i++) {
-        const struct wi_row *row = wi_process_view_row(view, query->kind, i);
+        const struct wi_row *row = select_row(view, heap, i);
         is_there = row->id == query->follow && select_passes(query, row);
         if (is_there) {
             followed = select_entry(heap, row, (uint32_t)i);
         }
     }
     for (size_t i = 0; is_there && i < total; i++) {
-        const struct wi_row *row = wi_process_view_row(view, query->kind, i);
+        const struct wi_row *row = select_row(view, heap, i);
         if (i != followed.cursor && select_passes(query, row)) {
             struct select_entry entry = select_entry(heap, row, (uint32_t)i);
             before += select_compare(query, &entry, &followed) < 0;
@@ -278,6 +305,8 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
     size_t total = wi_process_view_count(view, query->kind);
     struct select_heap heap = {
         .query = query, .warnings = &warnings, .now_nanos = wi_process_view_monotonic_nanos(view)};
+    heap.is_brief = !select_is_of_waits(query->kind, query->sort) &&
+                    !(query->has_then && select_is_of_waits(query->kind, query->then));
     if (query->is_worst_first) {
         select_gather(view, query->kind, &warnings);
     }
@@ -289,7 +318,7 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
     }
     size_t matching = 0;
     for (size_t i = 0; i < total; i++) {
-        const struct wi_row *row = wi_process_view_row(view, query->kind, i);
+        const struct wi_row *row = select_row(view, &heap, i);
         if (select_passes(query, row)) {
             matching++;
             select_catalog(&heap, row, (uint32_t)i);

@@ -595,13 +595,18 @@ static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
     }
 }
 
-void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
+bool wi_finding_is_in_use(const struct wi_row *row)
 {
-    uint64_t depth = wi_finding_count(row, WI_CHANNEL_DEPTH);
     bool is_rejecting = finding_number(row, WI_CHANNEL_REJECT_RATE, 0) > 0;
     bool is_moving = finding_number(row, WI_CHANNEL_IN_RATE, 0) > 0;
-    struct finding_watch_state *watch = wi_watch_state_get(finding, WI_CHANNEL, row->id, depth,
-                                                           depth > 0 || is_rejecting || is_moving);
+    return wi_finding_count(row, WI_CHANNEL_DEPTH) > 0 || is_rejecting || is_moving;
+}
+
+void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
+{
+    struct finding_watch_state *watch =
+        wi_watch_state_get(finding, WI_CHANNEL, row->id, wi_finding_count(row, WI_CHANNEL_DEPTH),
+                           wi_finding_is_in_use(row));
     if (!finding_has(row, WI_CHANNEL_CAPACITY)) {
         channel_unbounded(finding, row);
     }

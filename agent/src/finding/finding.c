@@ -87,12 +87,24 @@ static void finding_publish(struct wi_finding *finding)
     finding->verdict.bytes = finding_bytes(finding);
 }
 
+/* The waits of a row count where it is remembered, or will be. */
+static bool finding_wants_waits(struct wi_finding *finding, enum wi_kind kind,
+                                const struct wi_row *row)
+{
+    return wi_watch_state_has(finding, kind, row->id) ||
+           (finding->n_watches < FINDING_MAX_WATCHES &&
+            (kind == WI_LOOP || (kind == WI_CHANNEL && wi_finding_is_in_use(row))));
+}
+
 static void finding_each(struct wi_finding *finding, const struct wi_process_view *view,
                          enum wi_kind kind,
                          void (*judge)(struct wi_finding *finding, const struct wi_row *row))
 {
     for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
-        const struct wi_row *row = wi_process_view_row(view, kind, i);
+        const struct wi_row *row = wi_process_view_brief(view, kind, i);
+        if (finding_wants_waits(finding, kind, row)) {
+            row = wi_process_view_row(view, kind, i);
+        }
         finding->about = (struct finding_subject){true, kind, row->id};
         judge(finding, row);
     }

@@ -171,6 +171,9 @@ static inline bool finding_has(const struct wi_row *row, int metric)
 
 /* ---- watch states ---- */
 
+/* Whether a row has one. */
+bool wi_watch_state_has(struct wi_finding *finding, enum wi_kind kind, uint64_t id);
+
 /* The watch state of a row; NULL when it has none and needs none, or there is no room. */
 struct finding_watch_state *wi_watch_state_get(struct wi_finding *finding, enum wi_kind kind,
                                                uint64_t id, uint64_t depth, bool is_in_use);
@@ -218,7 +221,10 @@ static inline void finding_put_since(struct finding_entry *entry, uint64_t nanos
 /* Once, before the first look. */
 void wi_hindsight_take(struct wi_finding *finding, const struct wi_process_view *view);
 
-/* A row of each kind. */
+/* Whether a channel holds, takes or refuses messages. */
+bool wi_finding_is_in_use(const struct wi_row *row);
+
+/* A row of each kind. Its waits are there if it has a watch state or is in use. */
 void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_task(struct wi_finding *finding, const struct wi_row *row);

@@ -23,6 +23,11 @@ static struct finding_watch_state *watch_find(struct wi_finding *finding, enum w
     return NULL;
 }
 
+bool wi_watch_state_has(struct wi_finding *finding, enum wi_kind kind, uint64_t id)
+{
+    return watch_find(finding, kind, id) != NULL;
+}
+
 static void watch_enter(struct wi_finding *finding, uint32_t watch)
 {
     const struct finding_watch_state *entered = &finding->watches[watch];

@@ -112,10 +112,7 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     n_slabs = n_slabs < fit ? n_slabs : fit;
     n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
-        size_t room = collection->room ? collection->room : 64;
-        while (room < n) {
-            room *= 2;
-        }
+        size_t room = n + n / 8 + 64; /* memory of the host: not twice as much as there is */
         struct wi_raw *raws = realloc(collection->raws, room * sizeof(*raws));
         collection->raws = raws ? raws : collection->raws;
         uint32_t *generations =

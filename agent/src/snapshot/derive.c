@@ -19,6 +19,9 @@ void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struc
 uint64_t wi_view_sum_rejects(struct segment_view *view)
 {
     uint64_t sum = 0;
+    if (view->has_sum) {
+        return view->sum;
+    }
     view->has_counter = false;
     for (size_t i = 0; i < view->n_order[WI_COUNTER]; i++) {
         size_t id = view->order[WI_COUNTER][i];
@@ -32,6 +35,8 @@ uint64_t wi_view_sum_rejects(struct segment_view *view)
             sum += wi_raw_rejects(&view->collection.raws[view->order[kind][i]]);
         }
     }
+    view->sum = sum;
+    view->has_sum = true;
     return sum;
 }
 

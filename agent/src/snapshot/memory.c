@@ -70,12 +70,17 @@ uint64_t wi_age_least(const struct wi_age *age, uint64_t now_nanos, uint64_t lef
     return low < age->n && now_nanos > age->nanos[low] ? now_nanos - age->nanos[low] : 0;
 }
 
+bool wi_window_is_due(const struct wi_window *window, uint64_t now_nanos)
+{
+    return window->turned_at == 0 || now_nanos - window->turned_at >= WI_WINDOW_NANOS;
+}
+
 void wi_window_turn(struct wi_window *window, uint64_t now_nanos,
                     const struct weir_histogram *current)
 {
     if (window->turned_at == 0) {
         window->turned_at = now_nanos;
-    } else if (now_nanos - window->turned_at >= WI_WINDOW_NANOS) {
+    } else if (wi_window_is_due(window, now_nanos)) {
         window->older = window->newer;
         window->newer = *current;
         window->turned_at = now_nanos;
@@ -90,5 +95,5 @@ void wi_window_recent(const struct wi_window *window, const struct weir_histogra
         uint64_t before = window->older.bucket[b];
         ret_recent->bucket[b] -= before < ret_recent->bucket[b] ? before : ret_recent->bucket[b];
     }
-    ret_recent->sum -= window->older.sum < current->sum ? window->older.sum : current->sum;
+    ret_recent->sum -= window->older.sum < ret_recent->sum ? window->older.sum : ret_recent->sum;
 }

@@ -41,11 +41,14 @@ struct wi_window {
     struct weir_histogram older, newer;
 };
 
+/* Whether wi_window_turn does anything. */
+bool wi_window_is_due(const struct wi_window *window, uint64_t now_nanos);
+
 /* Turns the copies when it is time. */
 void wi_window_turn(struct wi_window *window, uint64_t now_nanos,
                     const struct weir_histogram *current);
 
-/* What came since the older copy. */
+/* What came since the older copy. Both may be one histogram. */
 void wi_window_recent(const struct wi_window *window, const struct weir_histogram *current,
                       struct weir_histogram *ret_recent);
 

@@ -209,6 +209,16 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enu
     return row;
 }
 
+const struct wi_row *wi_process_view_brief(const struct wi_process_view *const_view,
+                                           enum wi_kind kind, size_t i)
+{
+    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
+    view->is_brief = true;
+    const struct wi_row *row = wi_process_view_row(view, kind, i);
+    view->is_brief = false;
+    return row;
+}
+
 const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
                                                        enum wi_kind kind, const struct wi_row *row,
                                                        int metric)

@@ -18,6 +18,7 @@ struct wi_process_view {
     uint64_t tick_before;             /* of the one before it; 0: there was none */
     bool has_refreshed, has_ticked;   /* ever */
     bool is_tick;                     /* at the last refresh */
+    bool is_brief;                    /* the row that is asked for goes without waits */
     struct wi_row rows[WI_N_KINDS], slot_row;
 };
 

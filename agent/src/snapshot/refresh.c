@@ -53,10 +53,23 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
 }
 
 /* Ids by kind. */
-static void view_order(struct segment_view *view)
+static enum weir_status view_order(struct segment_view *view, struct weir_error *ret_error)
 {
+    size_t n[WI_N_KINDS] = {0};
+    for (size_t id = 0; id < view->collection.n; id++) {
+        if (view->generations[id]) {
+            n[view->collection.raws[id].kind]++;
+        }
+    }
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-        view->n_order[kind] = wi_kind_has_slots(kind) ? 0 : view->n_order[kind];
+        if (!wi_kind_has_slots(kind)) {
+            continue;
+        }
+        view->n_order[kind] = 0;
+        enum weir_status status = wi_view_order_room(view, (enum wi_kind)kind, n[kind], ret_error);
+        if (status != WEIR_OK) {
+            return status;
+        }
     }
     for (size_t id = 0; id < view->collection.n; id++) {
         if (view->generations[id]) {
@@ -64,6 +77,7 @@ static void view_order(struct segment_view *view)
             view->order[kind][view->n_order[kind]++] = (uint32_t)id;
         }
     }
+    return WEIR_OK;
 }
 
 /* Meets new handles, forgets closed ones. */
@@ -91,9 +105,9 @@ static enum weir_status view_sort_slots(struct segment_view *view, struct weir_e
             view->generations[id] = generation;
         }
     }
-    view_order(view);
-    view->n_seen = collection->n;
-    return WEIR_OK;
+    enum weir_status status = view_order(view, ret_error);
+    view->n_seen = status == WEIR_OK ? collection->n : SIZE_MAX;
+    return status;
 }
 
 /* By the clock by which the kernel notes a process's start, since the one on the wall may be set. */
@@ -135,6 +149,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
 {
     struct segment_view *view = context;
     (void)now_nanos;
+    view->has_sum = false;
     enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
     if (status == WEIR_OK) {
         status = wi_view_make_room(view, ret_error);

@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum weir_status room_fail(size_t n, struct weir_error *ret_error)
+{
+    wi_error_set(ret_error, "no memory for %zu rows", n);
+    return WEIR_E_MEMORY;
+}
+
 enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error)
 {
     size_t n = view->collection.n;
@@ -25,21 +31,25 @@ enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error 
         view->generations = generations;
         view->n_slots = n;
     }
-    for (unsigned kind = 0; kind < WI_N_KINDS && n > view->room_order; kind++) {
-        if (!wi_kind_has_slots(kind)) {
-            continue;
-        }
-        uint32_t *order = realloc(view->order[kind], n * sizeof(*order));
-        if (!order) {
-            goto failed;
-        }
-        view->order[kind] = order;
-    }
-    view->room_order = n > view->room_order ? n : view->room_order;
     return WEIR_OK;
 failed:
-    wi_error_set(ret_error, "no memory for %zu rows", n);
-    return WEIR_E_MEMORY;
+    return room_fail(n, ret_error);
+}
+
+enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind, size_t n,
+                                    struct weir_error *ret_error)
+{
+    if (n <= view->room_order[kind]) {
+        return WEIR_OK;
+    }
+    size_t room = n + n / 8;
+    uint32_t *order = realloc(view->order[kind], room * sizeof(*order));
+    if (!order) {
+        return room_fail(n, ret_error);
+    }
+    view->order[kind] = order;
+    view->room_order[kind] = room;
+    return WEIR_OK;
 }
 
 void wi_view_forget(struct segment_view *view, struct view_slot *slot)
@@ -71,8 +81,7 @@ enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id 
     view->order[kind] = order ? order : view->order[kind];
     void *grown = order ? realloc(*blocks, wanted * bytes) : NULL;
     if (!grown) {
-        wi_error_set(ret_error, "no memory for %zu rows", n);
-        return WEIR_E_MEMORY;
+        return room_fail(n, ret_error);
     }
     memset((unsigned char *)grown + room * bytes, 0, (wanted - room) * bytes);
     *blocks = grown;

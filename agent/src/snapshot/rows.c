@@ -63,7 +63,8 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
     uint64_t least = wi_age_least(age, wi_view_as_of(view), left);
-    if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > slot->waits[0].p99) {
+    if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > view->waits[0].p99 &&
+        !view->base->is_brief) {
         put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
     }
 }
@@ -88,7 +89,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
         put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
     }
     put_age(view, row, slot, raw, flow);
-    put_waits(row, WI_CHANNEL_WAIT, &slot->waits[0]);
+    put_waits(row, WI_CHANNEL_WAIT, &view->waits[0]);
     put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
     put_u64(row, WI_CHANNEL_INSTANCES, 1);
     put_u64(row, WI_CHANNEL_DEEPEST, depth);
@@ -122,7 +123,7 @@ static void view_build_semaphore(struct segment_view *view, size_t id, const str
         put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
     }
     put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
-    put_waits(row, WI_SEMAPHORE_WAIT, &slot->waits[0]);
+    put_waits(row, WI_SEMAPHORE_WAIT, &view->waits[0]);
     if (slot->source) {
         put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
     }
@@ -135,8 +136,8 @@ static void view_build_task(struct segment_view *view, size_t id, struct wi_row 
     for (int i = 0; i < 3; i++) {
         put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WI_WORD(task, ok) + (size_t)i]);
     }
-    put_waits(row, WI_TASK_WAIT, &slot->waits[0]);
-    put_waits(row, WI_TASK_RUN, &slot->waits[1]);
+    put_waits(row, WI_TASK_WAIT, &view->waits[0]);
+    put_waits(row, WI_TASK_RUN, &view->waits[1]);
     if (slot->more) {
         const struct view_more *more = slot->more;
         put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
@@ -160,13 +161,13 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
     bool is_busy;
     uint64_t elapsed = wi_flow_loop_elapsed(&view->collection, raw, &is_busy);
     put_nanos(row, WI_LOOP_CURRENT, is_busy ? elapsed : 0);
-    put_waits(row, WI_LOOP_ITERATION, &slot->waits[0]);
+    put_waits(row, WI_LOOP_ITERATION, &view->waits[0]);
     put_nanos(row, WI_LOOP_ITERATION_MAX, raw->leaving[WI_LOOP_WORD_WORST]);
     if (raw->capacity != WEIR_NO_PERIOD) {
         put_nanos(row, WI_LOOP_PERIOD, raw->capacity);
     }
     if (raw->leaving[WI_LOOP_WORD_TIMERS]) {
-        put_waits(row, WI_LOOP_LATENESS, &slot->waits[1]);
+        put_waits(row, WI_LOOP_LATENESS, &view->waits[1]);
         put_nanos(row, WI_LOOP_LATENESS_MAX, raw->leaving[WI_LOOP_WORD_LATEST]);
     }
     if (slot->source) {
@@ -181,6 +182,12 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
     wi_flow_take(&view->collection, raw, &flow);
     wi_view_watch(&view->slots[id], raw, &flow);
     put_flow(row, (enum wi_kind)raw->kind, &view->slots[id], &flow);
+    if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
+        wi_view_waits(view, id, 0, &view->waits[0]);
+    }
+    if (raw->kind == WI_TASK || raw->kind == WI_LOOP) {
+        wi_view_waits(view, id, 1, &view->waits[1]);
+    }
     row->id = (uint64_t)raw->generation << 32 | id;
     row->name = view->slots[id].name;
     switch (raw->kind) {

@@ -24,7 +24,7 @@
 #define VIEW_MAX_WINDOWS 1024
 #define VIEW_REJECTS     "backpressure_rejects"
 
-/* A measure's quantiles as of the last tick, in nanoseconds; p99 of the last 10 to 20 seconds. */
+/* A measure's quantiles, in nanoseconds; p99 of the last 10 to 20 seconds. */
 struct view_waits {
     uint64_t count, p50, p99, max;
 };
@@ -73,9 +73,8 @@ struct view_slot {
     char *name; /* its own, with the source place behind it */
     const char *source;
     struct wi_age *age;
-    struct wi_window *window[2];
-    struct view_waits waits[2];
-    struct view_more *more; /* NULL: no sender, no single task */
+    struct wi_window *window[2]; /* for p99 of late, of those that have had samples first */
+    struct view_more *more;      /* NULL: no sender, no single task */
 };
 
 /* The context of a segment's process view. */
@@ -96,13 +95,16 @@ struct segment_view {
     size_t n_seen; /* slots at the last refresh that met them all; SIZE_MAX: none did */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
     size_t n_order[WI_N_KINDS];
-    size_t room_order;
+    size_t room_order[WI_N_KINDS];
     size_t n_ages, n_windows;
     int64_t wall_step;     /* to add to the segment's times (segment/wall.h) */
     double uptime_seconds; /* of the process */
+    uint64_t sum;          /* wi_view_sum_rejects, of the last refresh */
+    bool has_sum;
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_rates, has_counter;
+    struct view_waits waits[2]; /* of the row that is built */
     struct weir_histogram scratch;
 };
 
@@ -156,7 +158,12 @@ static inline void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
 /* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
 void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 
-/* Moves rates, ages and waits on, by so many seconds; 0: for the first time. */
+/* The quantiles of a slot's measure as they are now: they are found out for rows that somebody looks at.
+ * All 0 where nothing was measured, and in a row that is asked for in brief. */
+void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
+                   struct view_waits *ret_waits);
+
+/* Moves rates, ages and windows on, by so many seconds; 0: for the first time. */
 void wi_view_tick(struct segment_view *view, double seconds);
 
 /* The number in the screen's header: one refusal counted once, where it happens. */
@@ -166,8 +173,10 @@ uint64_t wi_view_sum_rejects(struct segment_view *view);
 uint64_t wi_view_as_of(const struct segment_view *view);
 int64_t wi_view_as_of_unix(const struct segment_view *view);
 
-/* Room for what was collected. Fails: WEIR_E_MEMORY. */
+/* Room for what was collected, and for the ids of a kind. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error);
+enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind, size_t n,
+                                    struct weir_error *ret_error);
 
 /* Empties a slot. */
 void wi_view_forget(struct segment_view *view, struct view_slot *slot);

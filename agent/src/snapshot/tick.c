@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What moves on with time, about once a second: rates, ages, waits. */
+/* What moves on with time, about once a second: rates, ages, windows. */
 #include "snapshot/state.h"
 
 #include <stdlib.h>
@@ -53,30 +53,43 @@ static void view_tick_age(struct segment_view *view, struct view_slot *slot,
     }
 }
 
-static void view_tick_waits(struct segment_view *view, size_t id, unsigned which)
+/* Only the windows move on; the rest of a histogram is read when its row is looked at. */
+static void view_tick_window(struct segment_view *view, size_t id, unsigned which)
 {
-    struct view_slot *slot = &view->slots[id];
+    struct wi_window **window = &view->slots[id].window[which];
     struct weir_histogram *all = &view->scratch;
-    if (!wi_collect_histogram(&view->collection, id, which, all)) {
+    uint64_t now = view->base->now.nanos;
+    bool is_due = *window ? wi_window_is_due(*window, now) : view->n_windows < VIEW_MAX_WINDOWS;
+    if (!is_due || !wi_collect_histogram(&view->collection, id, which, all)) {
         return;
     }
-    if (!slot->window[which] && view->n_windows < VIEW_MAX_WINDOWS) {
-        slot->window[which] = calloc(1, sizeof(*slot->window[which]));
-        view->n_windows += slot->window[which] != NULL;
+    if (!*window) {
+        *window = calloc(1, sizeof(**window));
+        view->n_windows += *window != NULL;
     }
-    struct weir_histogram recent = *all;
-    if (slot->window[which]) {
-        wi_window_turn(slot->window[which], view->base->now.nanos, all);
-        wi_window_recent(slot->window[which], all, &recent);
+    if (*window) {
+        wi_window_turn(*window, now, all);
     }
-    struct view_waits *waits = &slot->waits[which];
-    waits->count = 0;
+}
+
+void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
+                   struct view_waits *ret_waits)
+{
+    const struct wi_window *window = view->slots[id].window[which];
+    struct weir_histogram *all = &view->scratch;
+    *ret_waits = (struct view_waits){0, 0, 0, 0};
+    if (view->base->is_brief || !wi_collect_histogram(&view->collection, id, which, all)) {
+        return;
+    }
     for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
-        waits->count += all->bucket[b];
+        ret_waits->count += all->bucket[b];
     }
-    waits->p50 = wi_histogram_quantile(all, 0.5);
-    waits->p99 = wi_histogram_quantile(&recent, 0.99);
-    waits->max = all->max;
+    ret_waits->p50 = wi_histogram_quantile(all, 0.5);
+    ret_waits->max = all->max;
+    if (window) {
+        wi_window_recent(window, all, all);
+    }
+    ret_waits->p99 = wi_histogram_quantile(all, 0.99);
 }
 
 static void view_tick_slot(struct segment_view *view, size_t id, double seconds,
@@ -98,10 +111,10 @@ static void view_tick_slot(struct segment_view *view, size_t id, double seconds,
         slot->limit_seconds += seconds;
     }
     if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
-        view_tick_waits(view, id, 0);
+        view_tick_window(view, id, 0);
     }
     if (raw->kind == WI_TASK || raw->kind == WI_LOOP) {
-        view_tick_waits(view, id, 1);
+        view_tick_window(view, id, 1);
     }
     slot->has_rates = slot->has_rates || view->base->has_ticked;
     slot->was_there = true;
