@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     printf(
         "<!-- Made from agent/metrics/*.def by tests/support/metrics_doc.c; a test keeps it "
         "true. -->\n"
-        "# What is measured\n\n"
+        "# Metrics\n\n"
         "One table for each kind of thing. A field is a topic's FIELD in `weir subscribe` and a "
         "column's\nname on the screen; the dotted path is where `weir snapshot -o json` has it; "
         "the family is what\nPrometheus scrapes. Durations are seconds, sizes bytes; a number "

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exporter: one thread in the host that reads the segment and answers consoles (gRPC on a unix
- * socket beside the segment, and over TCP where asked) and Prometheus (HTTP, where asked). It blocks all signals, takes no
- * lock that a hook takes, and whatever a peer sends it never aborts, blocks or grows without bound.
+ * socket beside the segment, and over TCP if requested) and Prometheus (HTTP, if requested). It blocks all
+ * signals and takes no lock that a hook takes. No input from a peer makes it abort, block or grow without bound.
  *
- * It binds its sockets, then drops all capabilities but CAP_SETUID and CAP_SETGID and sets no_new_privs for
- * its own thread. A host that changes its user or shuts itself in (setuid, capset, seccomp, Landlock, chroot,
- * unshare) does that first, then calls weir_start, then weir_agent_start: else the thread stays outside, and the
- * new user does not see the process. If it cannot read libweir-agent-http.so any more, it is linked with it. docs/threads.md says what each of them costs when it comes later.
+ * It binds its sockets, then drops all capabilities except CAP_SETUID and CAP_SETGID and sets no_new_privs for
+ * its own thread. A host that changes its user or restricts itself (setuid, capset, seccomp, Landlock, chroot,
+ * unshare) does that first, then calls weir_start, then weir_agent_start: else the thread is not restricted, and
+ * the new user does not see the process. If it then can no longer read libweir-agent-http.so, link it with
+ * that library. docs/threads.md says what each of these calls costs when it comes later.
  */
 #ifndef WEIR_AGENT_H
 #define WEIR_AGENT_H
@@ -18,18 +19,19 @@
 extern "C" {
 #endif
 
-/* How to serve. Zero means the default; the environment wins over what stands here, but in a program that
- * has more rights than who started it: there it is ignored, and what is set is named once (weir.h). */
+/* How to serve. Zero means the default. The environment takes precedence over these options, except in a
+ * program that has more rights than the user who started it: there it is ignored, and the variables that
+ * are set are named once (weir.h). */
 struct weir_agent_options {
     size_t size;      /* sizeof(struct weir_agent_options) */
     const char *http; /* "ADDRESS:PORT" for /metrics and /healthz; NULL: off; port 0: the kernel
-                         chooses, `weir list` shows it. Beyond loopback with a token only.
+                         chooses, `weir list` shows it. Beyond loopback it needs a token.
                          Needs the module libweir-agent-http.so, which lies beside libweir-agent and
                          is loaded if HTTP is asked for, or is linked. WEIR_HTTP */
     const char *http_hosts; /* further Host names to accept, comma-separated. WEIR_HTTP_HOSTS */
     bool without_process_metrics; /* the host exports process_* itself */
     const char *grpc; /* "ADDRESS:PORT" for consoles over TCP, as `http`; NULL: off. The unix socket
-                         is always there. WEIR_GRPC */
+                         is always open. WEIR_GRPC */
     const char
         *token_file; /* a file with the token that whoever asks over TCP or HTTP must show, as
                                `authorization: Bearer TOKEN`; NULL: none. WEIR_TOKEN_FILE */
@@ -48,7 +50,7 @@ struct weir_agent_options {
  * in a forked child after its weir_start.
  * Owns: copies the options.
  * Fails: WEIR_OFF when hooks are switched off (also there); WEIR_E_STATE before weir_start or when it runs
- * already; WEIR_DEGRADED when it serves but not all that was asked (a port in use, a directory that
+ * already; WEIR_DEGRADED when it serves but not all that was requested (a port in use, a directory that
  * takes no socket, no HTTP module): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
  * The host goes on in every case.
  * Threads: any one; waits until the thread has given up its rights, 100 ms at most.
@@ -56,8 +58,8 @@ struct weir_agent_options {
 WEIR_EXPORT enum weir_status weir_agent_start(const struct weir_agent_options *options,
                                               struct weir_error *ret_error);
 
-/* Ends the thread: open streams get status UNAVAILABLE, at most 500 ms are spent on farewells.
- * Does nothing when it does not run. Threads: any one; not from a signal handler; blocks till then. */
+/* Ends the thread. Open streams get status UNAVAILABLE, which takes at most 500 ms. Does nothing if
+ * it does not run. Threads: any one; not from a signal handler; blocks until the thread has ended. */
 WEIR_EXPORT void weir_agent_stop(void);
 
 /* The port that HTTP, or gRPC over TCP, listens on; 0 when it does not. Threads: any. */

@@ -83,11 +83,11 @@ struct weir_cell {
     union {
         struct {
             uint64_t sent, received, bytes_in, bytes_out;
-            uint32_t check; /* receives to pass before the next look at the high-water mark */
+            uint32_t check; /* receives to pass before the next check of the high-water mark */
             uint32_t
                 histogram;   /* this thread's own wait histogram, in lines, for readers; 0: none */
-            uint32_t pause;  /* receives between two looks at the mark; 0: none yet */
-            uint32_t looked; /* ticks, the lower half, when the last look was over */
+            uint32_t pause;  /* receives between two checks of the mark; 0: none yet */
+            uint32_t looked; /* ticks, the lower half, when the last check ended */
         } channel;
         struct {
             uint64_t acquired, released, acquires;
@@ -155,7 +155,7 @@ struct weir_sender {
     char label[32];
 };
 
-/* What a message of a sender carries instead of a ticket alone. All 0: of no sender, not measured. */
+/* A sender's message carries this instead of only a ticket. All 0: no sender, not measured. */
 struct weir_sent {
     weir_ticket ticket;
     uint64_t sender;
@@ -169,7 +169,7 @@ struct weir_chunk {
     struct weir_histogram **histograms; /* one for each cell, NULL: none yet; NULL: none at all */
 };
 
-/* What a thread knows of its own shard. All zero (n_chunks 0) in a thread that has none: every hook
+/* A thread's own shard. All zero (n_chunks 0) in a thread that has none: every hook
  * then takes the slow path, which decides between a new shard, the shared cell and nothing.
  *
  * It and the chunks are memory of this process alone: another process that holds the segment's mapping

@@ -6,15 +6,15 @@
  * gauge that matters, and put one hook where a message is sent, received or refused. A console, a scrape
  * or a post-mortem reads the file; nothing in a hook waits for them.
  *
- * True of every hook (weir_channel_send and its like):
+ * Every hook (weir_channel_send and the others) has these properties:
  *   - it cannot fail, and it takes no lock, allocates no heap memory and makes no system call once
- *     the calling thread has touched the handle and measured a wait on it (weir_thread_start pays for
- *     both); before, it only ever tries a lock, and never waits for one;
+ *     the calling thread has touched the handle and measured a wait on it (weir_thread_start does
+ *     both beforehand); until then it only tries a lock, and never waits for one;
  *   - it may be called from any thread, from a signal handler, before weir_start, after weir_stop
  *     and in a forked child, where it counts nothing until weir_start is called there;
  *   - on a handle that was opened before weir_start it counts, by an atomic add, and nothing is lost
  *     when weir_start is called while other threads count;
- *   - with a NULL handle it does nothing. Opening never fails the host: it gives NULL.
+ *   - with a NULL handle it does nothing. Opening never fails the host: it returns NULL.
  * A handle must not be used after it was closed, as with free().
  *
  * After a raw clone(), vfork() or posix_spawn() the child must not call hooks.
@@ -37,34 +37,34 @@ extern "C" {
  * bytes that are not UTF-8. */
 #define WEIR_NAME_MAX 127
 
-/* What a call came to. The numbers are ABI: append only. */
+/* The result of a call. The numbers are ABI: append only. */
 enum weir_status {
     WEIR_OK = 0,
     WEIR_OFF = 1,         /* WEIR_OFF=1 is set: hooks do nothing */
-    WEIR_DEGRADED = 2,    /* works, but not as asked: see the error's text */
+    WEIR_DEGRADED = 2,    /* works, but not as requested: see the error's text */
     WEIR_E_ARGUMENT = 3,  /* a NULL or a number out of range */
     WEIR_E_STATE = 4,     /* called twice, or before weir_start */
     WEIR_E_MEMORY = 5,    /* no memory, or the segment is at its limit */
     WEIR_E_SYSTEM = 6,    /* the kernel refused: see the error's text */
     WEIR_E_DENIED = 7,    /* another user's, or not permitted */
     WEIR_E_NOT_FOUND = 8, /* no such process, file, topic or name */
-    WEIR_E_CORRUPT = 9,   /* a file or message that breaks its format */
+    WEIR_E_CORRUPT = 9,   /* a file or message that violates its format */
     WEIR_E_VERSION = 10,  /* a format of another version */
-    WEIR_E_PROTOCOL = 11, /* a peer broke the protocol */
+    WEIR_E_PROTOCOL = 11, /* a peer violated the protocol */
     WEIR_E_LIMIT = 12,    /* a fixed limit was reached */
-    WEIR_E_CLOSED = 13    /* the other side has gone */
+    WEIR_E_CLOSED = 13    /* the other side has closed */
 };
 
 /* The name of a status, for logs. Owns: static. Threads: any. */
 WEIR_EXPORT const char *weir_status_name(enum weir_status status);
 
-/* One line that says what is wrong and what to do. The caller's; NULL where it is not wanted. */
+/* One line that states the problem and what to do. Owns: the caller's; NULL if not wanted. */
 struct weir_error {
     char text[256];
 };
 
-/* Receives one line at a time, without a newline. Called from the thread that met the event, never
- * from a hook, and never while weir holds a lock. */
+/* Receives one line at a time, without a newline. weir calls it from the thread in which the event
+ * occurred, never from a hook, and never while it holds a lock. */
 typedef void (*weir_log_fn)(void *context, const char *line);
 
 /* Which messages are timed from send to receive. */
@@ -82,10 +82,10 @@ enum weir_storage {
     WEIR_STORAGE_SHARED = 2   /* one atomic cell: for many handles that are seldom used */
 };
 
-/* How to start. Zero means the default; the environment wins over what stands here, so that the
- * person who runs the server has the last word. But where the program has more rights than who
- * started it (setuid, setgid, file capabilities), only WEIR_OFF=1 is heeded: the other variables that are
- * set are named once, in ret_error and the log, with WEIR_DEGRADED. */
+/* How to start. Zero means the default. The environment takes precedence over these options, so that
+ * the person who runs the server decides. But if the program has more rights than the user who
+ * started it (setuid, setgid, file capabilities), weir reads only WEIR_OFF=1: it names the other
+ * variables that are set once, in ret_error and the log, with WEIR_DEGRADED. */
 struct weir_options {
     size_t size;          /* sizeof(struct weir_options) */
     const char *name;     /* service name; NULL: the program's. WEIR_NAME */
@@ -104,30 +104,30 @@ struct weir_options {
     }
 
 /*
- * Handles may be opened before weir_start, as constructors of static objects do: 256 of them. Each further
- * one gives NULL, is counted in weir_health and told by weir_start, which then is WEIR_DEGRADED. What
- * they have counted is shown from the start on: counts exactly; a gauge, too, unless two threads set it at
- * that very moment. Waits, loops, single tasks and senders are seen from the start on only. Until then
- * such handles take some 30 KiB of memory, 100 KiB where there are 256, and no file.
+ * 256 handles may be opened before weir_start, for example by constructors of static objects. Each further
+ * open returns NULL and is counted in weir_health; weir_start then returns WEIR_DEGRADED and says so. The
+ * counts of these handles are shown from the start on, exactly; a gauge also, unless two threads set it at
+ * that moment. Waits, loops, single tasks and senders are seen only from the start on. Until then
+ * such handles take about 30 KiB of memory, 100 KiB if there are 256, and no file.
  */
 
 /*
- * Creates the segment and turns the hooks on. Call again in a child of fork() that wants to be seen:
- * handles stay valid and counts start at 0, or go on where they stood when the parent has gone, as
- * after daemon(3).
+ * Creates the segment and turns the hooks on. Call it again in a child of fork() that is to be seen:
+ * handles stay valid, and counts start at 0. If the parent has ended, as after daemon(3), one child
+ * continues its counts.
  * Owns: copies the options.
  * Fails: WEIR_OFF when switched off; WEIR_DEGRADED when no file could be made: the hooks count in
  * memory that only this process can read, or when a variable of the environment could not be used;
- * WEIR_E_STATE when started already; WEIR_E_ARGUMENT; WEIR_E_MEMORY when not even that memory was to be
- * had: hooks then do nothing.
- * Threads: any one; before the threads that use hooks where possible.
+ * WEIR_E_STATE when started already; WEIR_E_ARGUMENT; WEIR_E_MEMORY when there is not even that
+ * memory: hooks then do nothing.
+ * Threads: any one; if possible before the threads that use hooks.
  */
 WEIR_EXPORT enum weir_status weir_start(const struct weir_options *options,
                                         struct weir_error *ret_error);
 
 /*
- * Takes the segment's name away, so that it is found no more. Hooks may still run, in other
- * threads too: they count on, unseen, and handles stay valid for a later weir_start. Stop the agent
+ * Removes the segment's name, so that readers no longer find it. Hooks may still run, also in other
+ * threads: they continue to count, unseen, and handles stay valid for a later weir_start. Stop the agent
  * first (weir_agent_stop). Threads: any one. Also done at exit().
  */
 WEIR_EXPORT void weir_stop(void);
@@ -162,7 +162,7 @@ WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
 
 #define WEIR_UNBOUNDED UINT64_MAX
 
-/* What sort of channel, for the reader's eye; no hook behaves differently. */
+/* The channel's type, shown to users; no hook behaves differently. */
 enum weir_channel_kind {
     WEIR_CHANNEL_OTHER = 0,
     WEIR_CHANNEL_SPSC = 1,
@@ -179,7 +179,7 @@ enum weir_reject {
     WEIR_REJECT_SHED = 3 /* by policy, before the channel was full */
 };
 
-/* Why a message that had entered was thrown away unread. */
+/* Why a message that had entered was discarded unread. */
 enum weir_discard { WEIR_DISCARD_OVERWRITE = 0, WEIR_DISCARD_CLOSED = 1, WEIR_DISCARD_EXPIRED = 2 };
 
 struct weir_channel_options {
@@ -204,7 +204,7 @@ struct weir_channel_options {
  * Fails: NULL, counted and logged once. Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT struct weir_channel *weir_channel_open(const struct weir_channel_options *options);
 
-/* Takes a channel out; what is still queued is forgotten. NULL is fine. Threads: as open. */
+/* Removes a channel; messages that are still queued are no longer counted. NULL is allowed. Threads: as open. */
 WEIR_EXPORT void weir_channel_close(struct weir_channel *channel);
 
 /* Changes the capacity that is shown; `messages` may be WEIR_UNBOUNDED. Threads: any. */
@@ -212,7 +212,7 @@ WEIR_EXPORT void weir_channel_resize(struct weir_channel *channel, uint64_t mess
 
 /*
  * Counts a message in. Call it BEFORE the push, so that no reader ever sees more received than sent.
- * Units: bytes as the caller reckons them; 0 where unknown. Give the same to receive.
+ * Units: bytes as the caller counts them; 0 if unknown. Pass the same number to receive.
  * Owns: keep the ticket in the message for weir_channel_receive, or drop it: then this message's
  * wait is not measured.
  */
@@ -259,11 +259,11 @@ WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket 
 /* Counts a message that was refused and never entered. Cost: one shared atomic add. */
 WEIR_EXPORT void weir_channel_reject(struct weir_channel *channel, enum weir_reject why);
 
-/* Takes a send back whose push failed after all: it counts as refused, not as sent. */
+/* Undoes a send whose push then failed: the message counts as refused, not as sent. */
 WEIR_EXPORT void weir_channel_unsend(struct weir_channel *channel, size_t bytes,
                                      enum weir_reject why);
 
-/* Counts `messages` that had been sent and are thrown away unread, of `bytes` in all. After they
+/* Counts `messages` that had been sent and are discarded unread, of `bytes` in all. Call it after they
  * were removed. Cost: two shared atomic adds. */
 WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
                                       enum weir_discard why);
@@ -271,9 +271,9 @@ WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t mes
 /* ---- senders ----------------------------------------------------------------------------- */
 
 /*
- * One producer of a channel: a player, a connection, a session. Where messages carry whose they are,
- * weir tells how many of each sender are queued, and how many are orphaned: still queued though their
- * sender has been closed. Messages of senders and others may share a channel; those of a sender leave
+ * One producer of a channel: a player, a connection, a session. If messages carry their sender,
+ * weir knows how many of each sender are queued, and how many are orphaned: queued while their
+ * sender is closed. Messages with and without a sender may share a channel. A sender's messages must leave
  * by the hooks that end in _from, else they count as queued until the channel is closed.
  */
 
@@ -285,13 +285,13 @@ WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t mes
  * in the channel only. Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *label);
 
-/* The sender will send no more. What it has queued is orphaned from now on, and leaves by the same
- * hooks as before; with the last of it the sender is gone. NULL is fine. Threads: any one; no lock. */
+/* The sender will send no more. Its queued messages are orphaned from now on, and leave by the same
+ * hooks as before; when the last one leaves, the sender is gone. NULL is allowed. Threads: any one; no lock. */
 WEIR_EXPORT void weir_sender_close(struct weir_sender *sender);
 
 /*
- * weir_channel_send for a message of a sender (NULL: of none). Owns: keep what it gives in the message,
- * 16 bytes, and hand it to the hook by which the message leaves. Cost: two atomic adds more.
+ * weir_channel_send for a message of a sender (NULL: without one). Owns: keep the returned 16 bytes in the
+ * message, and pass them to the hook by which the message leaves. Cost: two atomic adds more.
  */
 WEIR_INLINE struct weir_sent weir_channel_send_from(struct weir_channel *channel,
                                                     struct weir_sender *sender, size_t bytes)
@@ -350,8 +350,8 @@ WEIR_EXPORT struct weir_semaphore *weir_semaphore_open(
 WEIR_EXPORT void weir_semaphore_close(struct weir_semaphore *semaphore);
 WEIR_EXPORT void weir_semaphore_resize(struct weir_semaphore *semaphore, uint64_t permits);
 
-/* The caller is about to wait for a permit: waiters + 1. Every wait is timed. Owns: give the ticket
- * to weir_semaphore_waited, whether or not the permit was had. Cost: an atomic add and a clock. */
+/* The caller is about to wait for a permit: waiters + 1. Every wait is timed. Owns: pass the ticket
+ * to weir_semaphore_waited, whether or not the permit was acquired. Cost: an atomic add and a clock. */
 WEIR_EXPORT weir_ticket weir_semaphore_wait(struct weir_semaphore *semaphore);
 
 /* The wait is over: waiters - 1, and its length goes into the histogram. Follow it by
@@ -376,8 +376,8 @@ WEIR_INLINE void weir_semaphore_acquire(struct weir_semaphore *semaphore, uint32
     weir_cell_add(&cell->u.semaphore.acquired, n);
 }
 
-/* Counts `n` permits given back. Call it BEFORE the release, so that no reader sees more taken than
- * there are. */
+/* Counts `n` permits released. Call it BEFORE the release, so that no reader sees more permits taken
+ * than exist. */
 WEIR_INLINE void weir_semaphore_release(struct weir_semaphore *semaphore, uint32_t n)
 {
     struct weir_cell *cell;
@@ -494,10 +494,10 @@ WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome
 /* ---- single tasks ------------------------------------------------------------------------ */
 
 /*
- * A task with a row of its own, for those that live long: a loop, a connection, a coroutine. It counts
- * in its kind as any other task does; WEIR_TASKS of them (4,096) have a row at a time, and the rest
- * count in their kind only. The struct is the caller's, stays valid when it is copied, and is of one
- * task: all zero is a task that no hook counts. Its fields are weir's.
+ * A task with its own row, for long-lived tasks: a loop, a connection, a coroutine. It counts
+ * in its kind like any other task. WEIR_TASKS of them (4,096) have a row at a time, and the rest
+ * count only in their kind. The caller owns the struct. It stays valid when it is copied, and belongs to
+ * one task; an all-zero struct is a task that no hook counts. Only weir uses its fields.
  *
  *     open -> scheduled -> poll -> running -> polled -> idle -> wake -> scheduled -> ... -> close
  */
@@ -518,15 +518,15 @@ struct weir_task {
 WEIR_EXPORT void weir_task_open(struct weir_task *ret_task, struct weir_task_kind *kind,
                                 const char *label);
 
-/* The task was told to run: it is scheduled. One that runs just now will be when it has ended. Any
- * thread, also while another polls it; not beside weir_task_close, as with free(). */
+/* The task was woken: it is scheduled. A task that runs now will be scheduled when its run ends. Threads:
+ * any, also while another polls it; not at the same time as weir_task_close, as with free(). */
 WEIR_EXPORT void weir_task_wake(struct weir_task *task);
 
 /* The task begins to run, and ends a run. One thread at a time. Cost: a clock, some stores. */
 WEIR_EXPORT void weir_task_poll(struct weir_task *task);
 WEIR_EXPORT void weir_task_polled(struct weir_task *task);
 
-/* What the task will wait for once this poll is over; forgotten when the next begins. NULL: nothing. */
+/* Names the object that the task will wait for after this poll, until the next begins. NULL: none. */
 WEIR_EXPORT void weir_task_waits_for_channel(struct weir_task *task,
                                              const struct weir_channel *channel);
 WEIR_EXPORT void weir_task_waits_for_semaphore(struct weir_task *task,
@@ -542,7 +542,7 @@ WEIR_EXPORT void weir_task_close(struct weir_task *task, enum weir_outcome outco
 struct weir_loop_options {
     size_t size;           /* sizeof(struct weir_loop_options) */
     const char *name;      /* required, copied */
-    uint64_t period_nanos; /* that its timer is asked for; WEIR_NO_PERIOD: it has none */
+    uint64_t period_nanos; /* the requested period of its timer; WEIR_NO_PERIOD: it has none */
     const char *source_file;
     uint32_t source_line;
 };
@@ -555,13 +555,14 @@ struct weir_loop_options {
 WEIR_EXPORT struct weir_loop *weir_loop_open(const struct weir_loop_options *options);
 WEIR_EXPORT void weir_loop_close(struct weir_loop *loop);
 
-/* An iteration begins: the loop has woken up (libuv: in a uv_check_t); and is over: the loop is about
- * to wait (in a uv_prepare_t). What lies between end and begin is idle. A begin after a begin, an end
- * after an end count nothing. The loop's own thread. Cost: a clock, some stores. */
+/* weir_loop_begin: an iteration begins, because the loop has woken up (libuv: in a uv_check_t).
+ * weir_loop_end: it is over, and the loop is about to wait (in a uv_prepare_t). The time between end and
+ * begin is idle. A begin after a begin, or an end after an end, counts nothing. Threads: the loop's own.
+ * Cost: a clock, some stores. */
 WEIR_EXPORT void weir_loop_begin(struct weir_loop *loop);
 WEIR_EXPORT void weir_loop_end(struct weir_loop *loop);
 
-/* A timer of the loop has run `late_nanos` after the moment for which it was asked. Its own thread. */
+/* A timer of the loop has run `late_nanos` after the requested moment. Threads: the loop's own. */
 WEIR_EXPORT void weir_loop_timer(struct weir_loop *loop, uint64_t late_nanos);
 
 /* Changes the period that is shown. Threads: any. */

@@ -21,7 +21,7 @@
 
 _Static_assert(WI_HEADER_BYTES % 4096 == 0 && EARLY_SLOT_BYTES % 4096 == 0 &&
                    (size_t)WI_FIRST_LINE * WEIR_LINE % 4096 == 0,
-               "the first slab can be mapped by itself");
+               "the first slab can be mapped alone");
 
 struct early_text {
     char *text;

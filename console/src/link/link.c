@@ -238,7 +238,7 @@ static void link_read(struct wc_link *link)
         }
         link_write(link);
         if (wc_client_is_over(link->client)) {
-            link_lose(link, "farewell");
+            link_lose(link, "the server is ending");
             return;
         }
     }
