@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process view has at all, whatever rows there are now: of which kinds, and of each which metrics. The
- * tables hold all that any process view has. Constant; any thread.
+ * A catalog: the kinds that a process view has, and the metrics of each, whatever rows there are now. The
+ * metric tables hold all that any process view can have. Constant; any thread.
  */
 #ifndef WI_CATALOG_H
 #define WI_CATALOG_H
@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* What a process view says of a metric in other words than the table. */
+/* A process view's own texts of a metric, instead of the table's. */
 struct wi_catalog_words {
     enum wi_kind kind;
     int metric;
@@ -26,7 +26,7 @@ struct wi_catalog {
     size_t n_words;
 };
 
-/* What a segment and its process give. Owns: static. */
+/* The catalog of a segment and its process. Owns: static. */
 const struct wi_catalog *wi_catalog_of_segments(void);
 
 static inline bool wi_catalog_has(const struct wi_catalog *catalog, enum wi_kind kind,

@@ -55,7 +55,7 @@ enum weir_status wi_exporter_start(struct wi_process_view *taken_view,
                                    const struct wi_exporter_options *options,
                                    struct wi_exporter **ret_exporter, struct weir_error *ret_error);
 
-/* Says farewell (at most 500 ms), joins and frees. NULL is fine. */
+/* Ends the streams (at most 500 ms), joins the thread and frees. NULL is allowed. */
 void wi_exporter_stop(struct wi_exporter *exporter);
 
 /* Processes that are served and live. The exporter's thread. */

@@ -15,7 +15,7 @@
 
 #define WI_PATH_MAX 256
 
-/* What the files of one process are called (segment/stem.h). */
+/* The stem of one process's file names (segment/stem.h). */
 struct wi_stem {
     uint32_t pid; /* in the namespace of the process */
     uint64_t start_ticks;
@@ -28,7 +28,7 @@ struct wi_owner {
     uint64_t start_ticks;
 };
 
-/* What a header says of its process. */
+/* A header's facts about its process. */
 struct wi_maker {
     struct wi_stem stem;
     uint64_t pid_namespace; /* 0: it could not see that itself */
@@ -98,7 +98,7 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
 /* The same, and looks for its process in other pid namespaces. */
 enum weir_status wi_find_with_owner(const char *path, struct wi_found *ret_found);
 
-/* What a person may call it, and `weir list` does: "game", or "game/2" where several of that name live. */
+/* The name that `weir list` shows and a user may give: "game", or "game/2" if several with that name live. */
 #define WI_LABEL_MAX (WEIR_NAME_MAX + 12)
 void wi_find_label(const struct wi_found *found, char *ret_label, size_t room);
 

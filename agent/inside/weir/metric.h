@@ -67,7 +67,7 @@ struct wi_metric_list {
     bool is_optional; /* left out when no row has a value */
 };
 
-/* What is drawn of a row. The TREND is kept for all rows: one for each kind, or TREND_ELSE where a
+/* The graphs of a row. The TREND is kept for all rows: one for each kind, or TREND_ELSE where a
  * process has no TREND; the others stand beside it. */
 enum wi_graph {
     WI_GRAPH_NONE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process view shows: rows of values, and the facts of its process. Who gives it rows fills these
+ * The contents of a process view: rows of values, and the facts of its process. A provider fills these
  * (weir/provider.h); an exporter serves them (weir/exporter.h). One thread at a time.
  */
 #ifndef WI_ROW_H
@@ -45,7 +45,7 @@ struct wi_row {
     struct wi_value value[WI_MAX_METRICS];
 };
 
-/* What does not change while a process lives. Strings live as long as the process view. */
+/* Facts that do not change while a process lives. Strings live as long as the process view. */
 struct wi_facts {
     char name[WEIR_NAME_MAX + 1]; /* the service's */
     char program[256];

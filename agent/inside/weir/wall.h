@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The clock on the wall, which may be set while a process runs. What lies in a segment tells the time as the
- * clock stood when the segment was opened; the kernel's clock since the boot, which nobody sets, tells a
- * reader how far the wall's has been set since. Nanoseconds since the epoch; any thread; no state.
+ * The wall clock, which may be set while a process runs. Times in a segment are by the clock as it stood when
+ * the segment was opened. The kernel's clock since the boot is never set: it tells a reader how far the wall
+ * clock has been set since. Nanoseconds since the epoch; any thread; no state.
  */
 #ifndef WI_WALL_H
 #define WI_WALL_H
@@ -17,7 +17,7 @@ int64_t wi_wall_ahead(void);
 /* When a process began, by the clock as it stands now. `start_ticks`: field 22 of /proc/PID/stat. */
 int64_t wi_wall_started(uint64_t start_ticks);
 
-/* What to add to the times of a living process's segment, which says that the process began at
+/* The correction of the times in a living process's segment, which says that the process began at
  * started_unix_nanos. 0 when it cannot be known, and below a second: clocks that are kept right are
  * slowed and hurried all the time, and a time that was shown should stay. */
 int64_t wi_wall_step(int64_t started_unix_nanos, uint64_t start_ticks);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is said about a process beside its numbers, as data: the findings hand it to the process view that they
+ * Warnings about a process, as data: the findings hand them to the process view that they
  * judge, and a provider shows its own warnings in the same way.
  *
  *     finding -> wi_verdict -> wi_process_view_show -> rows of kind WI_WARNING
@@ -35,7 +35,7 @@ struct wi_warning {
     double number[WI_WARNING_N_NUMBERS];
 };
 
-/* What the findings say of a process. */
+/* The findings' verdict on a process. */
 struct wi_verdict {
     const struct wi_warning *warnings; /* worst first */
     size_t n_warnings;
