@@ -27,6 +27,14 @@ AGENT_OPENS = re.compile(
 AGENT_OPENER = "agent/src/segment/descriptor.c"
 # access(2) asks for the real user, who in a setuid program is not who opens.
 AGENT_ACCESS = re.compile(r"\baccess\s*\(")
+# What is said once: the pattern, where it may not stand, the one file where it does, what to use instead.
+BOTH = ("agent/", "console/")
+ONCE = (
+    (r"\bclock_gettime\s*\(", BOTH, "agent/inside/weir/nanos.h", "a clock is read by wi_nanos() of weir/nanos.h"),
+    (r"& 0x[cC]0\b", BOTH, "agent/inside/weir/text.h", "UTF-8 is decoded by weir/text.h"),
+    (r"0x0*100000001[bB]3\b|\b16777619", BOTH, "agent/src/snapshot/map.c", "texts are hashed by weir/map.h"),
+    (r"\bpthread_sigmask\s*\(", "console/", "console/src/base/thread.c", "threads are started by base/thread.h"),
+)
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|clock_nanosleep|thrd_sleep)\b\s*(\(|[0-9.])")
 SLEEP_PYTHON = re.compile(r"\btime\.sleep\(")
 
@@ -89,6 +97,9 @@ def check_c(path):
                 complain(path, number, f"{opening.group(1)}() may give 0, 1 or 2: use segment/descriptor.h")
             if AGENT_ACCESS.search(line):
                 complain(path, number, "access() asks for the real user: use faccessat() with AT_EACCESS")
+        for pattern, folders, home, text in ONCE:
+            if path.startswith(folders) and path != home and re.search(pattern, line):
+                complain(path, number, text)
         if path.startswith("tests/") and SLEEP.search(line):
             complain(path, number, "a test waits for a condition with a deadline, not for time")
         if re.match(r"\s*typedef\s+struct\b", line):

@@ -2,11 +2,11 @@
 /* Rows: what is known of a handle, put under the metrics of its table. */
 #include "snapshot/state.h"
 
+#include "weir/nanos.h"
 #include "weir/wall.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What follows from the flow of now, and from those of the last two ticks. */
 static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_slot *slot,
@@ -306,7 +306,6 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     const struct wi_header *header =
         (const struct wi_header *)(const void *)view->collection.image.bytes;
     const struct wi_self *self = &view->base->self;
-    struct timespec cpu;
     row->name = view->base->facts.name;
     put_u64(row, WI_AGENT_SEGMENT_BYTES,
             __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED));
@@ -324,8 +323,7 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
             __atomic_load_n(&header->instances_refused, __ATOMIC_RELAXED));
     put_u64(row, WI_AGENT_CLAMPED, view->collection.clamped);
     put_u64(row, WI_AGENT_MEMORY, view_memory(view));
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-    put_f64(row, WI_AGENT_CPU, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+    put_f64(row, WI_AGENT_CPU, (double)wi_nanos(CLOCK_THREAD_CPUTIME_ID) / 1e9);
     put_u64(row, WI_AGENT_CLIENTS, self->clients);
     put_u64(row, WI_AGENT_CLIENTS_REJECTED, self->clients_rejected);
     put_u64(row, WI_AGENT_UPDATES_SENT, self->updates_sent);
