@@ -107,6 +107,22 @@ struct weir_cell {
     uint64_t last;    /* ticks of the last sample */
 };
 
+/* The words of a cell by number, as its structs name them. Even ones are of what enters. */
+enum weir_word {
+    WEIR_WORD_SENT = 0,
+    WEIR_WORD_RECEIVED = 1,
+    WEIR_WORD_BYTES_IN = 2,
+    WEIR_WORD_BYTES_OUT = 3,
+    WEIR_WORD_ACQUIRED = 0,
+    WEIR_WORD_RELEASED = 1,
+    WEIR_WORD_ACQUIRES = 2,
+    WEIR_WORD_SPAWNED = 0,
+    WEIR_WORD_BEGUN = 1,
+    WEIR_WORD_ENDED = 2,
+    WEIR_WORD_FINISHED = 3, /* by outcome */
+    WEIR_WORD_ADDED = 0
+};
+
 /* The first line of a slot, which the hooks read: written when it opens, seldom after. */
 struct weir_slot_head {
     uint32_t state;      /* enum wi_slot_state */

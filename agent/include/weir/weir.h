@@ -368,8 +368,8 @@ WEIR_INLINE void weir_semaphore_acquire(struct weir_semaphore *semaphore, uint32
     }
     cell = weir_cell_find(weir_slot_id(&semaphore->head));
     if (WEIR_UNLIKELY(!cell)) {
-        weir_add_slow(&semaphore->head, 2, 1);
-        weir_add_slow(&semaphore->head, 0, n);
+        weir_add_slow(&semaphore->head, WEIR_WORD_ACQUIRES, 1);
+        weir_add_slow(&semaphore->head, WEIR_WORD_ACQUIRED, n);
         return;
     }
     weir_cell_add(&cell->u.semaphore.acquires, 1);
@@ -386,7 +386,7 @@ WEIR_INLINE void weir_semaphore_release(struct weir_semaphore *semaphore, uint32
     }
     cell = weir_cell_find(weir_slot_id(&semaphore->head));
     if (WEIR_UNLIKELY(!cell)) {
-        weir_add_slow(&semaphore->head, 1, n);
+        weir_add_slow(&semaphore->head, WEIR_WORD_RELEASED, n);
         return;
     }
     weir_cell_add(&cell->u.semaphore.released, n);
@@ -447,7 +447,7 @@ WEIR_INLINE weir_ticket weir_task_begin(struct weir_task_kind *kind, weir_ticket
     if (WEIR_LIKELY(cell != WEIR_NULL)) {
         weir_cell_add(&cell->u.task.begun, 1);
     } else {
-        weir_add_slow(&kind->head, 1, 1);
+        weir_add_slow(&kind->head, WEIR_WORD_BEGUN, 1);
     }
     if (WEIR_LIKELY(!pending)) {
         return 0;
@@ -467,7 +467,7 @@ WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
     if (WEIR_LIKELY(cell != WEIR_NULL)) {
         weir_cell_add(&cell->u.task.ended, 1);
     } else {
-        weir_add_slow(&kind->head, 2, 1);
+        weir_add_slow(&kind->head, WEIR_WORD_ENDED, 1);
     }
     if (WEIR_UNLIKELY(running != 0)) {
         weir_wait_slow(&kind->head, cell, 1, running, weir_ticks());
@@ -478,7 +478,7 @@ WEIR_INLINE void weir_task_end(struct weir_task_kind *kind, weir_ticket running)
 WEIR_INLINE void weir_task_finish(struct weir_task_kind *kind, enum weir_outcome outcome)
 {
     const unsigned how = WEIR_CAST(unsigned, outcome);
-    const unsigned word = 3U + (how <= WEIR_OUTCOME_CANCELLED ? how : 1U);
+    const unsigned word = WEIR_WORD_FINISHED + (how <= WEIR_OUTCOME_CANCELLED ? how : 1U);
     struct weir_cell *cell;
     if (WEIR_UNLIKELY(!kind)) {
         return;
@@ -595,7 +595,7 @@ WEIR_INLINE void weir_counter_add(struct weir_counter *counter, uint64_t n)
     }
     cell = weir_cell_find(weir_slot_id(&counter->head));
     if (WEIR_UNLIKELY(!cell)) {
-        weir_add_slow(&counter->head, 0, n);
+        weir_add_slow(&counter->head, WEIR_WORD_ADDED, n);
         return;
     }
     weir_cell_add(&cell->u.counter.added, n);

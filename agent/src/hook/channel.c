@@ -60,8 +60,8 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
         return 0;
     }
     struct wi_slot *slot = channel_slot(channel);
-    uint64_t sent = __atomic_fetch_add(wi_slot_word(slot, 0), 1, __ATOMIC_RELEASE);
-    __atomic_fetch_add(wi_slot_word(slot, 2), bytes, __ATOMIC_RELAXED);
+    uint64_t sent = __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_SENT), 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes, __ATOMIC_RELAXED);
     return wi_sample_shared(&channel->head, sent);
 }
 
@@ -159,8 +159,8 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
         channel_mark(slot, 0);
     }
-    __atomic_fetch_add(wi_slot_word(slot, 1), 1, __ATOMIC_RELEASE);
-    __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_RECEIVED), 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes, __ATOMIC_RELAXED);
     if (ticket) {
         weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
     }
@@ -183,7 +183,7 @@ void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_r
 {
     if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
-        __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
+        __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes, __ATOMIC_RELAXED);
         __atomic_fetch_add(&slot->in.rejects[channel_reason(why)], 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&slot->in.other, 1, __ATOMIC_RELEASE);
     }
@@ -195,7 +195,7 @@ void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_
     if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
         unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
-        __atomic_fetch_add(wi_slot_word(slot, 3), bytes, __ATOMIC_RELAXED);
+        __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes, __ATOMIC_RELAXED);
         __atomic_fetch_add(&slot->out.discarded[reason], messages, __ATOMIC_RELEASE);
     }
 }

@@ -25,7 +25,7 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
     if (!wi_slot_counts()) {
         return 0;
     }
-    uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, 0);
+    uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, WEIR_WORD_SPAWNED);
     return wi_sample_shared(&kind->head, __atomic_fetch_add(word, 1, __ATOMIC_RELEASE));
 }
 

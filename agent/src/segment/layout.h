@@ -217,6 +217,22 @@ _Static_assert(sizeof(struct weir_histogram) % WEIR_LINE == 0, "histograms are w
 _Static_assert(sizeof(struct wi_header) <= WI_HEADER_BYTES, "the header fits its page");
 _Static_assert(WI_FIRST_LINE *WEIR_LINE <= WI_FIRST_RESERVE, "the tables are reserved at once");
 
+#define WI_IS_WORD(name, number)                                                                   \
+    _Static_assert(offsetof(struct weir_cell, u.name) == (number) * sizeof(uint64_t),              \
+                   "enum weir_word numbers the structs of a cell")
+WI_IS_WORD(channel.sent, WEIR_WORD_SENT);
+WI_IS_WORD(channel.received, WEIR_WORD_RECEIVED);
+WI_IS_WORD(channel.bytes_in, WEIR_WORD_BYTES_IN);
+WI_IS_WORD(channel.bytes_out, WEIR_WORD_BYTES_OUT);
+WI_IS_WORD(semaphore.acquired, WEIR_WORD_ACQUIRED);
+WI_IS_WORD(semaphore.released, WEIR_WORD_RELEASED);
+WI_IS_WORD(semaphore.acquires, WEIR_WORD_ACQUIRES);
+WI_IS_WORD(task.spawned, WEIR_WORD_SPAWNED);
+WI_IS_WORD(task.begun, WEIR_WORD_BEGUN);
+WI_IS_WORD(task.ended, WEIR_WORD_ENDED);
+WI_IS_WORD(task.ok, WEIR_WORD_FINISHED);
+WI_IS_WORD(counter.added, WEIR_WORD_ADDED);
+
 /* The shared twin of a cell's word. */
 static inline uint64_t *wi_slot_word(struct wi_slot *slot, unsigned word)
 {

@@ -215,9 +215,9 @@ static const struct wi_slot *collect_slots(const struct wi_image *image, size_t 
 /* More out than in can only come from a receive hook that ran before its send hook. */
 static bool collect_is_negative(const struct wi_raw *raw)
 {
-    uint64_t left =
-        raw->leaving[1] + raw->in_other + raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
-    return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[0];
+    uint64_t left = raw->leaving[WEIR_WORD_RECEIVED] + raw->in_other + raw->discarded[0] +
+                    raw->discarded[1] + raw->discarded[2];
+    return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[WEIR_WORD_SENT];
 }
 
 /* Sixteen handles at a time, so that the second pass finds the lines in the cache: for each, all

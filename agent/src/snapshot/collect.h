@@ -13,7 +13,8 @@
 /* What was found for one slot. Words as in struct weir_cell; which pass a word is taken from depends
  * on the kind. */
 struct wi_raw {
-    uint64_t leaving[6];  /* words 1 to 5; [0] is the generation that the first pass saw */
+    uint64_t leaving
+        [6]; /* words 1 to 5, enum weir_word; [0] is the generation that the first pass saw */
     uint64_t entering[3]; /* words 0 to 2 */
     uint64_t rejects[4];
     uint64_t discarded[3];
@@ -25,9 +26,6 @@ struct wi_raw {
     uint8_t kind, flags, sampling, flavor;
     bool has_senders; /* a channel that has, or had, some */
 };
-
-/* The number of a word of a cell, by its name there: WI_WORD(channel, sent). */
-#define WI_WORD(of, name) (offsetof(struct weir_cell, u.of.name) / sizeof(uint64_t))
 
 static inline uint64_t wi_raw_rejects(const struct wi_raw *raw)
 {

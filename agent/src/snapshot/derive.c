@@ -27,7 +27,7 @@ uint64_t wi_view_sum_rejects(struct segment_view *view)
         size_t id = view->order[WI_COUNTER][i];
         if (strcmp(view->slots[id].name, VIEW_REJECTS) == 0) {
             view->has_counter = true;
-            sum += view->collection.raws[id].entering[WI_WORD(counter, added)];
+            sum += view->collection.raws[id].entering[WEIR_WORD_ADDED];
         }
     }
     for (int kind = WI_CHANNEL; !view->has_counter && kind <= WI_SEMAPHORE; kind++) {

@@ -21,21 +21,21 @@ static uint64_t flow_minus(uint64_t a, uint64_t b)
 static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
 {
     uint64_t discarded = raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
-    uint64_t gone = raw->leaving[WI_WORD(channel, received)] + discarded;
-    uint64_t sent = flow_minus(raw->entering[WI_WORD(channel, sent)], raw->unsent);
+    uint64_t gone = raw->leaving[WEIR_WORD_RECEIVED] + discarded;
+    uint64_t sent = flow_minus(raw->entering[WEIR_WORD_SENT], raw->unsent);
     total[WI_TOTAL_SENT] = sent > gone ? sent : gone;
     total[WI_TOTAL_GONE] = gone;
-    total[WI_TOTAL_QUEUED_BYTES] = flow_minus(raw->entering[WI_WORD(channel, bytes_in)],
-                                              raw->leaving[WI_WORD(channel, bytes_out)]);
+    total[WI_TOTAL_QUEUED_BYTES] =
+        flow_minus(raw->entering[WEIR_WORD_BYTES_IN], raw->leaving[WEIR_WORD_BYTES_OUT]);
     total[WI_TOTAL_REJECTS] = wi_raw_rejects(raw);
     total[WI_TOTAL_DISCARDED] = discarded;
 }
 
 static void flow_of_semaphore(const struct wi_raw *raw, uint64_t *total)
 {
-    uint64_t released = raw->leaving[WI_WORD(semaphore, released)];
-    uint64_t taken = flow_minus(raw->entering[WI_WORD(semaphore, acquired)], released);
-    total[WI_TOTAL_ACQUIRES] = raw->entering[WI_WORD(semaphore, acquires)];
+    uint64_t released = raw->leaving[WEIR_WORD_RELEASED];
+    uint64_t taken = flow_minus(raw->entering[WEIR_WORD_ACQUIRED], released);
+    total[WI_TOTAL_ACQUIRES] = raw->entering[WEIR_WORD_ACQUIRES];
     total[WI_TOTAL_REFUSED] = wi_raw_rejects(raw);
     total[WI_TOTAL_TAKEN] = taken < raw->capacity ? taken : raw->capacity;
     total[WI_TOTAL_PERMITS] = raw->capacity;
@@ -44,12 +44,12 @@ static void flow_of_semaphore(const struct wi_raw *raw, uint64_t *total)
 
 static void flow_of_task(const struct wi_raw *raw, uint64_t *total)
 {
-    total[WI_TOTAL_SPAWNED] = raw->entering[WI_WORD(task, spawned)];
-    total[WI_TOTAL_FINISHED] = raw->leaving[WI_WORD(task, ok)] +
-                               raw->leaving[WI_WORD(task, error)] +
-                               raw->leaving[WI_WORD(task, cancelled)];
-    total[WI_TOTAL_BEGUN] = raw->entering[WI_WORD(task, begun)];
-    total[WI_TOTAL_ENDED] = raw->leaving[WI_WORD(task, ended)];
+    total[WI_TOTAL_SPAWNED] = raw->entering[WEIR_WORD_SPAWNED];
+    total[WI_TOTAL_FINISHED] = raw->leaving[WEIR_WORD_FINISHED] +
+                               raw->leaving[WEIR_WORD_FINISHED + 1] +
+                               raw->leaving[WEIR_WORD_FINISHED + 2];
+    total[WI_TOTAL_BEGUN] = raw->entering[WEIR_WORD_BEGUN];
+    total[WI_TOTAL_ENDED] = raw->leaving[WEIR_WORD_ENDED];
 }
 
 uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const struct wi_raw *raw,
@@ -86,7 +86,7 @@ void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *r
         flow_of_task(raw, ret_flow->total);
         break;
     case WI_COUNTER:
-        ret_flow->total[WI_TOTAL_VALUE] = raw->entering[WI_WORD(counter, added)];
+        ret_flow->total[WI_TOTAL_VALUE] = raw->entering[WEIR_WORD_ADDED];
         break;
     case WI_GAUGE:
         ret_flow->total[WI_TOTAL_VALUE] = raw->in_other;

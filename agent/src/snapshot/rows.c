@@ -57,7 +57,7 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
         age = &tick;
     }
     uint64_t left = flow->total[WI_TOTAL_GONE] + raw->in_other;
-    uint64_t sent = raw->entering[WI_WORD(channel, sent)];
+    uint64_t sent = raw->entering[WEIR_WORD_SENT];
     uint64_t nanos;
     if (wi_age_of(age, wi_view_as_of(view), sent, left, &nanos)) {
         put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
@@ -81,7 +81,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
         put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WI_WORD(channel, received)]);
+    put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WEIR_WORD_RECEIVED]);
     for (int i = 0; i < 3; i++) {
         put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
     }
@@ -112,7 +112,7 @@ static void view_build_semaphore(struct segment_view *view, size_t id, const str
 {
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t acquired = raw->entering[WI_WORD(semaphore, acquired)];
+    uint64_t acquired = raw->entering[WEIR_WORD_ACQUIRED];
     if (!raw->capacity) { /* it has no permits of its own, and gets them by releases alone */
         put_u64(row, WI_SEMAPHORE_AVAILABLE, view_minus(flow->total[WI_TOTAL_RELEASED], acquired));
     }
@@ -134,7 +134,7 @@ static void view_build_task(struct segment_view *view, size_t id, struct wi_row 
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
     for (int i = 0; i < 3; i++) {
-        put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WI_WORD(task, ok) + (size_t)i]);
+        put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WEIR_WORD_FINISHED + i]);
     }
     put_waits(row, WI_TASK_WAIT, &view->waits[0]);
     put_waits(row, WI_TASK_RUN, &view->waits[1]);

@@ -49,7 +49,7 @@ static void view_tick_age(struct segment_view *view, struct view_slot *slot,
         }
     }
     if (slot->age && !view->writer.has_ended) {
-        wi_age_add(slot->age, view->base->tick_nanos, raw->entering[WI_WORD(channel, sent)]);
+        wi_age_add(slot->age, view->base->tick_nanos, raw->entering[WEIR_WORD_SENT]);
     }
 }
 

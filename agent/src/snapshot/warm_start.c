@@ -273,7 +273,7 @@ static void warm_ages(struct segment_view *view, const struct wi_history_row *la
         uint32_t id = warm_history(view)->head.tracks[i].slot;
         if (ages.channel[i].is_found) {
             wi_age_add(view->slots[id].age, wi_view_as_of(view),
-                       view->collection.raws[id].entering[WI_WORD(channel, sent)]);
+                       view->collection.raws[id].entering[WEIR_WORD_SENT]);
         }
     }
 }
