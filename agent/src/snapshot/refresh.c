@@ -329,6 +329,7 @@ static enum weir_status view_open(struct wi_source *taken_source, struct segment
         return WEIR_E_MEMORY;
     }
     view->source = taken_source;
+    wi_view_list_flowing(view);
     view->n_seen = SIZE_MAX;
     enum weir_status status = wi_source_read(taken_source, &before, &image, ret_error);
     if (status != WEIR_OK) {

@@ -9,20 +9,31 @@
 #include <string.h>
 
 /* What follows from the flow of now, and from those of the last two ticks. */
-static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_slot *slot,
-                     const struct wi_flow *flow)
+static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_flowing *flowing,
+                     const struct view_slot *slot, const struct wi_flow *flow)
 {
-    const struct wi_metric_table *table = wi_metric_table(kind);
+    const struct wi_metric *metrics = wi_metric_table(kind)->metrics;
     size_t rate = 0;
-    for (size_t i = 0; i < table->n_metrics; i++) {
-        const struct wi_metric_from *from = &table->metrics[i].from;
-        if (from->how == WI_FROM_NONE) {
-            continue;
-        }
-        if (!wi_from_is_rate(from)) {
-            row->value[i] = wi_from_value(from, NULL, flow->total, 0);
+    for (size_t k = 0; k < flowing->n; k++) {
+        size_t i = flowing->metric[k];
+        if (!flowing->is_rate[k]) {
+            row->value[i] = wi_from_value(&metrics[i].from, NULL, flow->total, 0);
         } else if (slot->has_rates && rate < WI_FLOW_RATES) {
             put_f64(row, (int)i, slot->rate[rate++]);
+        }
+    }
+}
+
+void wi_view_list_flowing(struct segment_view *view)
+{
+    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
+        const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
+        struct view_flowing *flowing = &view->flowing[kind];
+        for (size_t i = 0; wi_kind_has_slots(kind) && i < table->n_metrics; i++) {
+            if (table->metrics[i].from.how != WI_FROM_NONE) {
+                flowing->is_rate[flowing->n] = wi_from_is_rate(&table->metrics[i].from);
+                flowing->metric[flowing->n++] = (uint8_t)i;
+            }
         }
     }
 }
@@ -181,7 +192,7 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
     struct wi_flow flow;
     wi_flow_take(&view->collection, raw, &flow);
     wi_view_watch(&view->slots[id], raw, &flow);
-    put_flow(row, (enum wi_kind)raw->kind, &view->slots[id], &flow);
+    put_flow(row, (enum wi_kind)raw->kind, &view->flowing[raw->kind], &view->slots[id], &flow);
     if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
         wi_view_waits(view, id, 0, &view->waits[0]);
     }

@@ -77,6 +77,13 @@ struct view_slot {
     struct view_more *more;      /* NULL: no sender, no single task */
 };
 
+/* The metrics of a kind that follow from a flow: found once, since rows are built by the hundred thousand. */
+struct view_flowing {
+    size_t n;
+    uint8_t metric[WI_MAX_METRICS];
+    bool is_rate[WI_MAX_METRICS];
+};
+
 /* The context of a segment's process view. */
 struct segment_view {
     struct wi_process_view
@@ -104,6 +111,7 @@ struct segment_view {
     uint64_t rejects, rejects_last;
     double rejects_rate, cpu_last, cpu_ratio;
     bool has_rates, has_counter;
+    struct view_flowing flowing[WI_N_KINDS];
     struct view_waits waits[2]; /* of the row that is built */
     struct weir_histogram scratch;
 };
@@ -177,6 +185,9 @@ int64_t wi_view_as_of_unix(const struct segment_view *view);
 enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error);
 enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind, size_t n,
                                     struct weir_error *ret_error);
+
+/* Finds the metrics that follow from flows, when the view is opened. */
+void wi_view_list_flowing(struct segment_view *view);
 
 /* Empties a slot. */
 void wi_view_forget(struct segment_view *view, struct view_slot *slot);
