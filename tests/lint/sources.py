@@ -11,8 +11,10 @@ import sys
 SOURCE = os.environ["WEIR_SOURCE"]
 FOLDERS = ("agent", "console", "proto", "server-example", "tests", "docs")
 TOP = {"CMakeLists.txt", "README.md", "LICENSE", *FOLDERS}
-FILE_LINES = 800
-FUNCTION_LINES = 80
+# Lines of a file and of a function, as docs/contributing.md has them.
+PRODUCT_LINES = (700, 60)
+TEST_LINES = (800, 80)
+LONG_FILES = {"agent/src/encode/prometheus.c": 740}  # until it is split
 
 # What must not happen in someone else's process: ending it, or writing to its terminal.
 AGENT_BANNED = re.compile(
@@ -72,8 +74,10 @@ def check_c(path):
     lines = read(path)
     if not lines[0].startswith("/* SPDX-License-Identifier: MIT */"):
         complain(path, 1, "does not begin with its SPDX line")
-    if len(lines) - 1 > FILE_LINES:
-        complain(path, 0, f"{len(lines) - 1} lines; {FILE_LINES} are the limit")
+    file_lines, function_lines = TEST_LINES if path.startswith("tests/") else PRODUCT_LINES
+    file_lines = LONG_FILES.get(path, file_lines)
+    if len(lines) - 1 > file_lines:
+        complain(path, 0, f"{len(lines) - 1} lines; {file_lines} are the limit")
     start = None
     for number, line in enumerate(lines, 1):
         if line.rstrip("\r") != line.rstrip():
@@ -83,8 +87,8 @@ def check_c(path):
         if line == "{":
             start = number
         elif line == "}" and start:
-            if number - start + 1 > FUNCTION_LINES:
-                complain(path, start, f"a function of {number - start + 1} lines; {FUNCTION_LINES} are the limit")
+            if number - start + 1 > function_lines:
+                complain(path, start, f"a function of {number - start + 1} lines; {function_lines} are the limit")
             start = None
     code = without_comments(lines)
     for number, line in enumerate(code, 1):
