@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "command/snapshot.h"
+#include "command/snapshot_writer.h"
 #include "record/reader.h"
 #include "link/link.h"
 #include "weir/metric.h"

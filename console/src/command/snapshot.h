@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What others need of a snapshot: to take one, and where its JSON has what. */
+/* A snapshot is taken, page by page. */
 #ifndef WC_COMMAND_SNAPSHOT_H
 #define WC_COMMAND_SNAPSHOT_H
 
@@ -15,9 +15,5 @@ typedef enum wc_status wc_snapshot_page_fn(void *context, Weir__V1__Update *take
  * Fails: WC_INCOMPLETE, as wc_link_step, and as `take`. */
 enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take, void *context,
                                  struct wc_error *ret_error);
-
-/* The kind whose rows stand under a key of `data` ("channels"), or -1; whether it is one object without a
- * name ("process"). */
-int wc_snapshot_kind(const char *key, bool *ret_is_single);
 
 #endif

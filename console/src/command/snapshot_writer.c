@@ -6,7 +6,6 @@
 #include "command/snapshot_writer.h"
 
 #include "base/memory.h"
-#include "command/snapshot.h"
 #include "emit/table.h"
 #include "weir/wall.h"
 

@@ -10,6 +10,8 @@
 #include "command/report.h"
 #include "link/link.h"
 
+#include <stdbool.h>
+
 struct wc_snapshot_writer;
 
 /* Borrows the link and the stream. Owns: wc_snapshot_writer_destroy. Never NULL. */
@@ -24,5 +26,9 @@ enum wc_status wc_snapshot_writer_page(struct wc_snapshot_writer *writer,
 
 /* Writes what comes after the last row. */
 void wc_snapshot_writer_end(struct wc_snapshot_writer *writer);
+
+/* The kind whose rows stand under a key of `data` ("channels"), or -1; whether it is one object without a
+ * name ("process"). */
+int wc_snapshot_kind(const char *key, bool *ret_is_single);
 
 #endif
