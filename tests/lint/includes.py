@@ -1,42 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Who may include whom: a folder is a stage, and a stage knows only those before it. Each library of
-others is known in the folders named here and nowhere else."""
+"""Who may include whom: a folder is a stage, and a stage knows only those before it (tests/support/circles.py has the
+order). Beside its program's stages it knows weir/NAME.h: the public headers, and the agent's inside headers, which are
+all that the console knows of the agent. No headers include each other in a circle. Each library of others is known in
+the folders named here and nowhere else."""
 
 import os
 import re
 import sys
 
+sys.path.insert(0, os.path.join(os.environ["WEIR_SOURCE"], "tests/support"))
+from circles import ORDER, circles, stage
+
 SOURCE = os.environ["WEIR_SOURCE"]
 
-# Folder -> the folders whose headers it may include, besides its own and those that are weir/NAME.h: the public
-# headers, and the agent's inside headers, which are all that the console knows of the agent.
-STAGES = {
-    "agent/include/weir": [],
-    "agent/inside/weir": [],
-    "agent/src/segment": ["hook"],
-    "agent/src/hook": ["segment"],
-    "agent/src/snapshot": ["segment", "hook"],
-    "agent/src/finding": ["snapshot", "segment"],
-    "agent/src/encode": ["snapshot", "segment", "proto"],
-    "agent/src/session": ["encode", "finding", "snapshot", "segment", "proto"],
-    "agent/src/http": ["session", "encode", "snapshot", "segment"],
-    "agent/src/wire": ["http", "session", "encode", "snapshot", "segment"],
-    "agent/src": ["wire", "snapshot", "segment"],
-    "console/src/base": [],
-    "console/src/emit": ["base", "proto"],
-    "console/src/record": ["base", "model", "proto"],
-    "console/src/target": ["base", "record"],
-    "console/src/tokio": ["base"],
-    "console/src/link": ["base", "record", "target", "proto", "tokio"],
-    "console/src/model": ["base", "proto"],
-    "console/src/view": ["base", "model", "input", "proto"],
-    "console/src/input": ["base", "model"],
-    "console/src/term": ["base", "view", "input"],
-    "console/src/command": ["base", "emit", "record", "target", "link", "model", "view", "input",
-                            "term", "proto", "command", "tokio"],
-    "console/src": ["base", "command"],
-}
+# The folders that may include the messages of proto.
+PROTO = ["agent/src/session", *("console/src/" + folder for folder in ("model", "record", "link", "emit"))]
 
 # Header of others -> the folders that may include it.
 LIBRARIES = {
@@ -46,56 +25,76 @@ LIBRARIES = {
     r"protobuf-c/": [],
     r"zlib\.h": ["agent/src/http", "console/src/record"],
     r"uv\.h": ["server-example"],
-    r"(weir/v1/(agent|recording)|tokio/console|grpc/health/v1/health)\.pb-c\.h": [folder for folder, known in STAGES.items() if "proto" in known],
+    r"(weir/v1/(agent|recording)|tokio/console|grpc/health/v1/health)\.pb-c\.h": PROTO,
 }
 # In the example, one file shows the whole price of adopting weir.
 EXAMPLE_WEIR = "server-example/instrument"
 
-problems = []
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
 
-def stage_of(header):
-    """The folder's short name for a header of ours: "segment/find.h" -> "segment"."""
-    return header.split("/")[0] if "/" in header else ""
+def path_of(path, header):
+    """The path of a header of ours, as a file of its program sees it; None: it is no header of these programs."""
+    for root in ("agent/include", "agent/inside", *(root for root in ORDER if path.startswith(root))):
+        if os.path.exists(os.path.join(SOURCE, root, header)):
+            return f"{root}/{header}"
+    return None
 
 
-def check(path, folder, number, header):
-    where = f"{path}:{number}"
+def problem_of(path, header):
+    """What is wrong with an include; None: nothing is."""
+    folder = os.path.dirname(path)
     for pattern, folders in LIBRARIES.items():
         if re.match(pattern, header):
-            if folder not in folders:
-                problems.append(f"{where}: {header} may be included in {', '.join(folders) or 'no folder'} only")
-            return
+            return None if folder in folders else f"{header} may be included in {', '.join(folders) or 'no folder'} only"
     if folder == "server-example":
-        if header.startswith("weir/") and not path.startswith(EXAMPLE_WEIR):
-            problems.append(f"{where}: weir is known to instrument.c and instrument.h only")
-        return
+        is_weir = header.startswith("weir/") and not path.startswith(EXAMPLE_WEIR)
+        return "weir is known to instrument.c and instrument.h only" if is_weir else None
     if folder == "agent/include/weir" and os.path.exists(os.path.join(SOURCE, "agent/inside", header)):
-        problems.append(f"{where}: {header} is not installed, so a public header must not know it")
-    stage = stage_of(header)
-    ours = {name.split("/")[-1] for name in STAGES} - {"src", "weir"}
-    if stage in ours and stage != folder.split("/")[-1] and stage not in STAGES[folder]:
-        problems.append(f"{where}: {folder} must not know {stage}/")
+        return f"{header} is not installed, so a public header must not know it"
+    included = path_of(path, header)
+    if included and stage(included) and (not stage(path) or stage(included) > stage(path)):
+        return f"{folder} must not know {header}"
+    return None
 
 
-for folder in [*STAGES, "server-example"]:
-    top = os.path.join(SOURCE, folder)
-    for name in sorted(os.listdir(top)) if os.path.isdir(top) else []:
-        path = f"{folder}/{name}"
-        if not name.endswith((".c", ".h")):
+def problems(files):
+    """`files`: path -> its includes, each with its line."""
+    found, edges = [], {}
+    for path, includes in files.items():
+        if path.startswith(tuple(ORDER)) and not stage(path):
+            found.append(f"{path}: in a folder that the order does not know")
             continue
-        with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                match = INCLUDE.match(line)
-                if match:
-                    check(path, folder, number, match.group(1))
+        for number, header in includes:
+            problem = problem_of(path, header)
+            if problem:
+                found.append(f"{path}:{number}: {problem}")
+            if path.endswith(".h"):
+                edges.setdefault(path, set()).add(path_of(path, header))
+    for circle in circles(edges):
+        found.append("headers that include each other in a circle: " + " ".join(circle))
+    return found
 
-for root in ("agent/src", "console/src"):
+
+def finds_what_is_planted(files):
+    """An upward include, and a circle of two headers."""
+    upward = {**files, "agent/src/segment/word.c": [(1, "wire/conn.h")]}
+    circle = {**files, "agent/src/segment/index.h": [(1, "segment/segment.h")]}
+    return len(problems(upward)) > len(problems(files)) < len(problems(circle))
+
+
+files = {}
+for root in ("agent/include", "agent/inside", *ORDER, "server-example"):
     for folder, _, names in os.walk(os.path.join(SOURCE, root)):
-        relative = os.path.relpath(folder, SOURCE)
-        if relative not in STAGES and any(name.endswith((".c", ".h")) for name in names):
-            problems.append(f"{relative}: a folder that the list of stages does not know")
+        for name in sorted(names):
+            if name.endswith((".c", ".h")):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    matches = [(number, INCLUDE.match(line)) for number, line in enumerate(file, 1)]
+                path = os.path.relpath(os.path.join(folder, name), SOURCE)
+                files[path] = [(number, match.group(1)) for number, match in matches if match]
 
-print("\n".join(problems), file=sys.stderr)
-sys.exit(1 if problems else 0)
+found = problems(files)
+if not found and not finds_what_is_planted(files):
+    found.append("the lint does not find an include that was planted")
+print("\n".join(found), file=sys.stderr)
+sys.exit(1 if found else 0)
