@@ -105,7 +105,9 @@ static const char *topic_show(struct topic_part part, char ret_text[TOPIC_SHOWN_
 {
     char start[TOPIC_SHOWN_MAX + 1];
     size_t n = part.length < TOPIC_SHOWN_MAX ? part.length : wi_text_cut(part.at, TOPIC_SHOWN_MAX);
-    memcpy(start, part.at, n);
+    if (n > 0) { /* an absent part points nowhere */
+        memcpy(start, part.at, n);
+    }
     start[n] = '\0';
     n = wi_text_clean(start, ret_text, TOPIC_SHOWN_MAX + 1);
     memcpy(ret_text + n, part.length > TOPIC_SHOWN_MAX ? "..." : "",
