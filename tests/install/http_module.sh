@@ -60,6 +60,7 @@ expect '^start: ok: port 0: $' "$dir/host" hooks start mapped
     expect "$served" "$dir/host" $on start
     expect "$served" env WEIR_HTTP=127.0.0.1:0 "$dir/host" hooks start
     expect '^cycle: 20$' "$dir/host" $on cycle 20
+    expect "$served" "$dir/host" $on close 0 close 2 start closed 0 closed 2 stop start closed 0 closed 2
     expect '^fork: ok: port [1-9]' "$dir/host" $on start fork
     expect '^fork: ok: port [1-9]' "$dir/host" $on fork
     expect "$served" env -C / LD_LIBRARY_PATH="${lib#/}" "$dir/host" $on chdir "$dir" start

@@ -2,6 +2,7 @@
 /*
  * A host with HTTP, told by its arguments what to do one after another. WEIR_HTTP or --http says whether it is on.
  *   --http ADDRESS   by the options    start, stop    mapped (how many libraries of HTTP are)
+ *   close FD, closed FD (whether it still is)
  *   cycle N (starts and stops)   fork (a start in a child)   wait (until the input ends)
  *   chdir DIR, chroot DIR, run PROGRAM   scarce (starts in children, each without its n-th allocation)
  */
@@ -9,6 +10,7 @@
 #include <weir/weir.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +159,12 @@ static int change(const char *word, const char *what)
     }
     if (strcmp(word, "chroot") == 0) {
         return chroot(what) == 0;
+    }
+    if (strcmp(word, "close") == 0) {
+        return close(atoi(what)) == 0;
+    }
+    if (strcmp(word, "closed") == 0) {
+        return fcntl(atoi(what), F_GETFD) == -1;
     }
     return strcmp(word, "run") == 0 && system(what) == 0;
 }
