@@ -33,7 +33,7 @@ static size_t count_series(void)
 static void render(struct wi_process_view *view, enum wi_format format)
 {
     wi_buffer_clear(&buffer);
-    if (wi_prometheus_encode(view, format, false, NULL, &buffer) != WEIR_OK) {
+    if (wi_prometheus_encode(view, format, false, &buffer) != WEIR_OK) {
         (void)fprintf(stderr, "bench: no memory\n");
         exit(1);
     }

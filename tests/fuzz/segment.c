@@ -511,11 +511,10 @@ static void use_query(struct wi_process_view *view, int reading)
     FUZZ_CHECK(memory.bytes == 0);
 }
 
-static void use_exposition(struct wi_process_view *view, enum wi_format format,
-                           struct wi_tally *tally)
+static void use_exposition(struct wi_process_view *view, enum wi_format format)
 {
     wi_buffer_clear(&buffer);
-    FUZZ_CHECK(wi_prometheus_encode(view, format, false, tally, &buffer) == WEIR_OK);
+    FUZZ_CHECK(wi_prometheus_encode(view, format, false, &buffer) == WEIR_OK);
 }
 
 /* A tokio-console's stream over all readings, and what its client makes of it. */
@@ -586,7 +585,7 @@ static void watch_end(struct watch *watch)
     }
 }
 
-static void use(struct wi_process_view *view, enum use what, int reading, struct wi_tally *tally)
+static void use(struct wi_process_view *view, enum use what, int reading)
 {
     switch (what) {
     case USE_PAGES:
@@ -596,10 +595,10 @@ static void use(struct wi_process_view *view, enum use what, int reading, struct
         use_query(view, reading);
         break;
     case USE_TEXT:
-        use_exposition(view, WI_FORMAT_TEXT, tally);
+        use_exposition(view, WI_FORMAT_TEXT);
         break;
     case USE_OPENMETRICS:
-        use_exposition(view, WI_FORMAT_OPENMETRICS, tally);
+        use_exposition(view, WI_FORMAT_OPENMETRICS);
         break;
     default:
         break;
@@ -609,7 +608,7 @@ static void use(struct wi_process_view *view, enum use what, int reading, struct
 static void check_status(enum weir_status status, const struct weir_error *error)
 {
     if (status != WEIR_OK) {
-        FUZZ_CHECK(status == WEIR_E_CORRUPT || status == WEIR_E_VERSION);
+        FUZZ_CHECK(status == WEIR_E_CORRUPT || status == WEIR_E_VERSION || status == WEIR_E_LIMIT);
         FUZZ_CHECK(error->text[0]);
         use_text(error->text);
     }
@@ -629,8 +628,6 @@ static void read_view(uint8_t habits)
     FUZZ_CHECK(wi_process_views_add(&views, view) == WEIR_OK);
     enum use what = (enum use)(habits / HABIT_USES % N_USES);
     bool is_each = habits & HABIT_EACH;
-    bool is_exposed = what == USE_TEXT || what == USE_OPENMETRICS;
-    struct wi_tally *tally = is_exposed && is_each ? wi_tally_create() : NULL;
     struct watch watch = {.call = NULL};
     if (what == USE_TOKIO) {
         watch_begin(&watch, view);
@@ -643,7 +640,7 @@ static void read_view(uint8_t habits)
         check_status(status, &error);
         use_rows(view);
         if (is_each || i == READINGS - 1) {
-            use(view, what, i, tally);
+            use(view, what, i);
         }
         if (what == USE_TOKIO) {
             watch_hear(&watch, (uint64_t)(i + 1) * SECOND, status);
@@ -651,7 +648,6 @@ static void read_view(uint8_t habits)
         }
     }
     watch_end(&watch);
-    wi_tally_destroy(tally);
     wi_process_views_finish(&views);
 }
 

@@ -14,11 +14,13 @@
 
 struct fake_row {
     struct wi_row row; /* first: a row's address is its fake row's */
-    enum wi_kind kind;
+    enum wi_kind kind, retired_kind;
     char name[WEIR_NAME_MAX + 1];
     struct wi_task_sample task;
     struct weir_histogram *histogram[WI_MAX_METRICS];
 };
+
+#define FAKE_RETIRED WI_N_KINDS /* where rows of closed handles are, whatever their kind */
 
 struct fake_text {
     struct fake_text *next;
@@ -31,7 +33,7 @@ struct fake_view {
         struct fake_row **row;
         size_t n, room;
         size_t hint; /* where one was found last */
-    } rows[WI_N_KINDS];
+    } rows[FAKE_RETIRED + 1];
     struct fake_text *texts;
     uint64_t next_id;
     enum wi_state state;
@@ -124,6 +126,44 @@ static const struct weir_histogram *fake_histogram(void *context, enum wi_kind k
     return fake ? fake->histogram[metric] : NULL;
 }
 
+/* As in a segment those of each kind's "other" come first. */
+static size_t fake_n_retired(const void *context)
+{
+    size_t n = ((const struct fake_view *)context)->rows[FAKE_RETIRED].n;
+    return n ? WI_RETIRED_OTHERS + n : 0;
+}
+
+static bool fake_retired(void *context, size_t i, enum wi_kind *ret_kind, struct wi_row *row)
+{
+    const struct fake_view *fake = context;
+    if (i < WI_RETIRED_OTHERS) {
+        return false;
+    }
+    *row = fake->rows[FAKE_RETIRED].row[i - WI_RETIRED_OTHERS]->row;
+    *ret_kind = fake->rows[FAKE_RETIRED].row[i - WI_RETIRED_OTHERS]->retired_kind;
+    return true;
+}
+
+static enum weir_status fake_octaves(void *context, enum wi_kind kind, int metric,
+                                     const struct wi_octave_groups *groups)
+{
+    const struct fake_view *fake = context;
+    for (size_t i = 0; i < fake->rows[kind].n; i++) {
+        const struct weir_histogram *from = fake->rows[kind].row[i]->histogram[metric];
+        if (from) {
+            wi_octaves_add(&groups->sums[groups->of_row[i]], from);
+        }
+    }
+    for (size_t i = 0; i < fake->rows[FAKE_RETIRED].n; i++) {
+        const struct fake_row *row = fake->rows[FAKE_RETIRED].row[i];
+        if (row->retired_kind == kind && row->histogram[metric]) {
+            wi_octaves_add(&groups->sums[groups->of_retired[WI_RETIRED_OTHERS + i]],
+                           row->histogram[metric]);
+        }
+    }
+    return WEIR_OK;
+}
+
 static bool fake_has_slots(enum wi_kind kind, bool of_instances)
 {
     return of_instances ? kind == WI_TASK_INSTANCE : wi_kind_has_slots(kind);
@@ -182,7 +222,7 @@ static const struct wi_history *fake_history(const void *context)
 static void fake_close(void *context)
 {
     struct fake_view *fake = context;
-    for (int kind = 0; kind < WI_N_KINDS; kind++) {
+    for (int kind = 0; kind <= FAKE_RETIRED; kind++) {
         fake_view_clear(fake->view, (enum wi_kind)kind);
         free(fake->rows[kind].row);
     }
@@ -205,6 +245,9 @@ struct wi_process_view *fake_view_create(const char *name)
         .count = fake_count,
         .row = fake_fill,
         .histogram = fake_histogram,
+        .n_retired = fake_n_retired,
+        .retired = fake_retired,
+        .octaves = fake_octaves,
         .n_slots = fake_n_slots,
         .at = fake_at,
         .opened_unix_nanos = fake_opened_unix_nanos,
@@ -253,6 +296,14 @@ struct wi_row *fake_view_add(struct wi_process_view *view, enum wi_kind kind, co
     row->row.name = row->name;
     fake->rows[kind].row[fake->rows[kind].n++] = row;
     return &row->row;
+}
+
+struct wi_row *fake_view_add_retired(struct wi_process_view *view, enum wi_kind kind,
+                                     const char *name)
+{
+    struct wi_row *row = fake_view_add(view, FAKE_RETIRED, name);
+    ((struct fake_row *)(void *)row)->retired_kind = kind;
+    return row;
 }
 
 struct wi_row *fake_view_row(struct wi_process_view *view, enum wi_kind kind, size_t i)

@@ -17,6 +17,10 @@ struct wi_process_view *fake_view_create(const char *name);
 struct wi_row *fake_view_add(struct wi_process_view *view, enum wi_kind kind, const char *name);
 /* The i-th row of a kind, to be changed in place. */
 struct wi_row *fake_view_row(struct wi_process_view *view, enum wi_kind kind, size_t i);
+/* A row of what closed handles of a kind and name have left, all values absent; its histograms are those that are
+ * set. */
+struct wi_row *fake_view_add_retired(struct wi_process_view *view, enum wi_kind kind,
+                                     const char *name);
 void fake_view_remove(struct wi_process_view *view, struct wi_row *row);
 /* Another id than the next one in turn; its lower half is the row's slot, so no two may share it. */
 void fake_view_set_id(struct wi_process_view *view, struct wi_row *row, uint64_t id);

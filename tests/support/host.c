@@ -27,9 +27,8 @@
  *   acquire NAME N | release NAME N | refuse NAME N | spawn NAME N | begin NAME N | finish NAME N
  *   add NAME N | set NAME N | allocate BYTES (kept, and touched) | quit
  *   trim (what malloc holds back goes to the system)
- *   thread (starts and joins one with a stack of 1 MiB)
  *   prints (an error when anything printed on a closed descriptor arrived anywhere)
- *   churn N (0: and all that came by it dies)
+ *   churn N (0: and all that came by it dies)   exporter stop|start
  *   poll NAME | polled NAME | wake NAME | end NAME | waits NAME FOR (a channel or semaphore)
  *   and what sandbox.h has: setuid, capset, seccomp, threads ...
  * The end of the input changes nothing; SIGTERM and SIGINT end it.
@@ -91,6 +90,7 @@ static struct {
 } churn;
 static void *host_held; /* by the last allocate */
 static int host_input = STDIN_FILENO, host_output = STDOUT_FILENO;
+static struct weir_agent_options host_agent = WEIR_AGENT_OPTIONS_INIT;
 static struct {
     bool is_one[3];
     unsigned n_prints, n_arrived;
@@ -505,20 +505,13 @@ static void host_touch(void)
     }
 }
 
-static void *host_idle(void *unused)
+static const char *host_exporter(const char *what)
 {
-    return unused;
-}
-
-static const char *host_thread(void)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 1U << 20);
-    int problem = pthread_create(&thread, &attributes, host_idle, NULL);
-    pthread_attr_destroy(&attributes);
-    return problem || pthread_join(thread, NULL) ? "no thread" : NULL;
+    if (strcmp(what, "stop") == 0) {
+        weir_agent_stop();
+        return NULL;
+    }
+    return weir_agent_start(&host_agent, NULL) == WEIR_OK ? NULL : "it does not start";
 }
 
 /* Runs one line; false: quit. */
@@ -557,10 +550,10 @@ static bool host_command(char *line)
         if (churn.rate <= 0) {
             host_end_churn();
         }
+    } else if (n > 1 && strcmp(words[0], "exporter") == 0) {
+        problem = host_exporter(words[1]);
     } else if (n > 1 && strcmp(words[0], "allocate") == 0) {
         problem = host_allocate(words[1]);
-    } else if (n > 0 && strcmp(words[0], "thread") == 0) {
-        problem = host_thread();
     } else if (n > 0 && strcmp(words[0], "prints") == 0) {
         problem =
             closed.n_prints && !closed.n_arrived ? NULL : "it arrived, or nothing was printed";
@@ -768,6 +761,7 @@ int main(int argc, char **argv)
     }
     host_parse(argc, argv, false, &setup);
     host_close(setup.closes, "between");
+    host_agent = setup.agent;
     if (setup.has_agent) {
         status = weir_agent_start(&setup.agent, &error);
         if (status != WEIR_OK) {

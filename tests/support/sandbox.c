@@ -238,6 +238,22 @@ static const char *sandbox_threads(size_t n, void (*touch)(void))
     return error ? strerror(error) : NULL;
 }
 
+static void *sandbox_idle(void *unused)
+{
+    return unused;
+}
+
+static const char *sandbox_one_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 1U << 20);
+    int problem = pthread_create(&thread, &attributes, sandbox_idle, NULL);
+    pthread_attr_destroy(&attributes);
+    return problem || pthread_join(thread, NULL) ? "no thread" : NULL;
+}
+
 /* ---- commands ---------------------------------------------------------------------------- */
 
 const char *sandbox_command(char *const *words, size_t n_words, void (*touch)(void))
@@ -265,6 +281,8 @@ const char *sandbox_command(char *const *words, size_t n_words, void (*touch)(vo
                                    words[3]);
         } else if (strcmp(verb, "run") == 0 && n_words > 1) {
             return sandbox_run(words, n_words);
+        } else if (strcmp(verb, "thread") == 0) {
+            return sandbox_one_thread();
         } else if (strcmp(verb, "threads") == 0) {
             return sandbox_threads(strtoull(first, NULL, 10), touch);
         } else {

@@ -10,6 +10,7 @@
  *                        EPERM, or all but these and the host's own end the process
  *   landlock             nothing of the file system can be opened any more by this thread
  *   run PROGRAM ARGUMENT ARGUMENT        by a child; done when that ends with 0
+ *   thread               starts and joins one with a stack of 1 MiB
  *   threads N            N more threads that live until the end, each of which has called touch once
  */
 #ifndef WEIR_TEST_SANDBOX_H

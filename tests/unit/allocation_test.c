@@ -53,8 +53,8 @@ static void exposition_is_whole_or_refused(void **state)
         for (int once = 0; once < 2; once++) {
             struct wi_buffer whole;
             wi_buffer_init(&whole, 64 << 20);
-            assert_int_equal(
-                wi_prometheus_encode(view, (enum wi_format)format, false, NULL, &whole), WEIR_OK);
+            assert_int_equal(wi_prometheus_encode(view, (enum wi_format)format, false, &whole),
+                             WEIR_OK);
             long blocks = failing_malloc_blocks();
             bool has_failed = true;
             for (size_t n = 1; n < MOST_ALLOCATIONS && has_failed; n++) {
@@ -62,7 +62,7 @@ static void exposition_is_whole_or_refused(void **state)
                 wi_buffer_init(&buffer, 64 << 20);
                 (once ? failing_malloc_arm_once : failing_malloc_arm)(n);
                 enum weir_status status =
-                    wi_prometheus_encode(view, (enum wi_format)format, false, NULL, &buffer);
+                    wi_prometheus_encode(view, (enum wi_format)format, false, &buffer);
                 has_failed = failing_malloc_disarm();
                 assert_int_equal(status, has_failed ? WEIR_E_MEMORY : WEIR_OK);
                 assert_int_equal(buffer.has_failed, has_failed);
@@ -219,7 +219,6 @@ static void http_answers_503_and_then_200(void **state)
         failing_malloc_arm_once(n);
         int status = scrape(http, now);
         has_failed = failing_malloc_disarm();
-        /* What the tally does not get costs memory of closed rows, not the scrape. */
         assert_true(status == 200 || (has_failed && status == 503));
         n_refused += status == 503;
     }

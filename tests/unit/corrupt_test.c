@@ -237,6 +237,43 @@ static void any_byte_may_be_wrong_in_a_living_one(void **state)
     end_life(fd, &dead);
 }
 
+/* Where the totals of the i-th name lie. */
+static size_t totals_at(size_t i)
+{
+    struct wi_header header;
+    memcpy(&header, good, sizeof(header));
+    return (size_t)header.retired_slabs[0] * WEIR_LINE +
+           (WI_RETIRED_OTHERS + i) * sizeof(struct wi_retired);
+}
+
+/* Each of them in a dead file and in one of a living process; the log's place and length change nothing that a
+ * reader looks at. */
+static void totals_that_lie_outside_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at;
+        uint32_t word;
+    } changes[] = {
+        {offsetof(struct wi_header, n_retired), WI_RETIRED_MAX + 1},
+        {offsetof(struct wi_header, n_retired), UINT32_MAX},
+        {offsetof(struct wi_header, retired_slabs), UINT32_MAX},
+        {offsetof(struct wi_header, retired_slabs), 1},
+    };
+    struct weir_error error;
+    for (size_t i = 0; i < 2 * sizeof(changes) / sizeof(changes[0]); i++) {
+        struct wi_header dead;
+        int fd = i % 2 ? bring_to_life(&dead) : -1;
+        write_at(changes[i / 2].at, &changes[i / 2].word, sizeof(uint32_t));
+        assert_int_equal(read_all(&error), WEIR_E_CORRUPT);
+        assert_non_null(strstr(error.text, "totals"));
+        if (fd >= 0) {
+            end_life(fd, &dead);
+        }
+        write_at(0, good, good_bytes);
+    }
+}
+
 static void a_name_outside_a_living_one_is_empty(void **state)
 {
     (void)state;
@@ -248,6 +285,8 @@ static void a_name_outside_a_living_one_is_empty(void **state)
     memcpy(&slab, good + WI_SLABS_LINE * WEIR_LINE, sizeof(slab));
     size_t slot = (size_t)slab * WEIR_LINE + 3 * sizeof(struct wi_slot);
     write_at(slot + offsetof(struct weir_slot_head, name), &outside, sizeof(outside));
+    size_t totals = totals_at(3);
+    write_at(totals + offsetof(struct wi_retired, name), &outside, sizeof(outside));
     assert_int_equal(wi_process_view_open_file(path, &view, NULL), WEIR_OK);
     assert_int_equal(wi_process_view_refresh(view, 1, NULL), WEIR_OK);
     assert_string_equal(wi_process_view_row(view, WI_CHANNEL, 3)->name, "");
@@ -371,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_byte_may_be_wrong_in_a_dead_segment),
         cmocka_unit_test(any_byte_may_be_wrong_in_a_living_one),
+        cmocka_unit_test(totals_that_lie_outside_are_refused),
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),

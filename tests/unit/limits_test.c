@@ -493,7 +493,7 @@ static void locks_without_a_limit(const char *dir)
     CHECK(mlockall(MCL_FUTURE) == 0);
     CHECK(start() == WEIR_OK);
     check_resident();
-    for (int i = 0; i < 15; i++) {
+    for (int i = 0; i < 18; i++) {
         for (int n = 0; n < 1000; n++) {
             struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
             weir_channel_send(weir_channel_open(&options), 1);

@@ -14,6 +14,7 @@
 
 struct weir_histogram;
 struct wi_history;
+struct wi_octave_groups;
 struct wi_task_sample;
 
 /* When the rows were read, and of when they tell. */
@@ -40,6 +41,14 @@ struct wi_provider_ops {
     /* As wi_process_view_histogram. */
     const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
                                               const struct wi_row *row, int metric);
+
+    /* What closed handles have counted: as wi_process_view_n_retired and wi_process_view_retired, with a row that is
+     * all absent; false: no kind of this provider. NULL: it keeps nothing of what has closed. */
+    size_t (*n_retired)(const void *context);
+    bool (*retired)(void *context, size_t i, enum wi_kind *ret_kind, struct wi_row *row);
+    /* As wi_process_view_octaves, of groups that are all 0. NULL: the sum of its rows. */
+    enum weir_status (*octaves)(void *context, enum wi_kind kind, int metric,
+                                const struct wi_octave_groups *groups);
 
     /* Slots: as the functions of the same names in process_view.h. NULL: it has no slots. */
     size_t (*n_slots)(const void *context, enum wi_kind kind);

@@ -8,9 +8,9 @@
  * must not be interleaved.
  *
  * Rows of one name are summed, because a series must not stand twice; peaks and ages take the
- * highest. What closed rows of a name had counted stays in its sums (encode/tally.h). The first 256
- * names in the order of opening keep their own series, so that a name does not wander into "other"
- * because another one grew. A histogram appears with the first value that was measured for it:
+ * highest. What closed handles of a name have counted stays in its sums: the process keeps it (ADR 43). The
+ * first 256 names in the order of their first opening have their own series as long as the process lives, so that
+ * no name wanders into "other" because another one grew. A histogram appears with the first value that was measured for it:
  * thirty series of zeros for each channel that nobody times are a scrape's largest part. Counters
  * are there from the start, at 0, so that the first burst is seen.
  *
@@ -45,10 +45,9 @@ struct prometheus_group {
 /* One process of an exposition. */
 struct prometheus_part {
     struct wi_process_view *view;
-    struct wi_tally *tally;  /* may be NULL */
     struct wi_buffer labels; /* `channel="moves"` of each group, after the process's own */
     char prefix[2 * WEIR_NAME_MAX + 80]; /* `process="game",pid="4821"`; "": there is only one */
-    uint16_t *group_of_row;
+    uint16_t *group_of_row, *group_of_retired;
     size_t n_groups;
     struct prometheus_group *group;
 };
@@ -92,11 +91,34 @@ static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const 
     return group;
 }
 
+/* sum += value; an absent value changes nothing, and the largest number is kept. */
+static void prometheus_sum(struct wi_value *sum, const struct wi_value *value)
+{
+    if (value->type == WI_ABSENT || value->type == WI_TEXT) {
+        return;
+    }
+    if (sum->type == WI_ABSENT) {
+        *sum = *value;
+    } else if (sum->type == WI_U64 && value->type == WI_U64) {
+        if (__builtin_add_overflow(sum->u.u64, value->u.u64, &sum->u.u64)) {
+            sum->u.u64 = UINT64_MAX;
+        }
+    } else if (sum->type == WI_I64 && value->type == WI_I64) {
+        if (__builtin_add_overflow(sum->u.i64, value->u.i64, &sum->u.i64)) {
+            sum->u.i64 = value->u.i64 < 0 ? INT64_MIN : INT64_MAX;
+        }
+    } else {
+        double total = wi_value_number(sum, 0) + wi_value_number(value, 0);
+        sum->type = WI_F64;
+        sum->u.f64 = total;
+    }
+}
+
 /* sum += value, or the higher of the two. */
 static void prometheus_add(struct wi_value *sum, const struct wi_value *value, bool is_peak)
 {
     if (!is_peak || sum->type == WI_ABSENT) {
-        wi_value_add(sum, value);
+        prometheus_sum(sum, value);
     } else if (value->type != WI_ABSENT && value->type != WI_TEXT &&
                wi_value_number(value, 0) > wi_value_number(sum, 0)) {
         *sum = *value;
@@ -200,29 +222,35 @@ static void prometheus_labels_write(struct prometheus_part *part, struct prometh
     group->labels_length = part->labels.length - group->labels_at;
 }
 
-/* Puts what closed rows had counted on top of the sums of names that have, or had, several rows. */
-static void prometheus_groups_tally(struct prometheus_encoder *encoder, enum wi_kind kind)
+static bool prometheus_has_counts(const struct wi_row *row)
 {
-    bool is_shared[PROMETHEUS_MAX_NAMES + 1];
-    for (size_t i = 0; i < encoder->part->n_groups; i++) {
-        const struct prometheus_group *group = &encoder->part->group[i];
-        is_shared[i] =
-            group->instances > 1 || wi_tally_knows(encoder->part->tally, kind, group->name);
+    bool has_any = false;
+    for (size_t i = 0; i < WI_MAX_METRICS; i++) {
+        has_any |= wi_value_number(&row->value[i], 0) > 0;
     }
-    wi_tally_begin(encoder->part->tally, kind);
-    size_t n_rows = wi_process_view_count(encoder->part->view, kind);
-    for (size_t i = 0; i < n_rows; i++) {
-        uint16_t group = encoder->part->group_of_row[i];
-        if (is_shared[group]) {
-            wi_tally_see(encoder->part->tally, kind, encoder->part->group[group].name,
-                         wi_process_view_row(encoder->part->view, kind, i));
+    return has_any;
+}
+
+/* What closed handles have counted. Their names come before those of rows, "other" last of them: so they stand in an
+ * order that never changes. */
+static void prometheus_retired_add(struct prometheus_encoder *encoder, enum wi_kind kind)
+{
+    struct prometheus_part *part = encoder->part;
+    size_t n = wi_process_view_n_retired(part->view);
+    for (size_t k = 0; k < n; k++) {
+        size_t i = (k + WI_RETIRED_OTHERS) % n;
+        enum wi_kind of = WI_N_KINDS;
+        const struct wi_row *row = wi_process_view_retired(part->view, i, &of);
+        part->group_of_retired[i] = PROMETHEUS_MAX_NAMES;
+        if (!row || of != kind || (i < WI_RETIRED_OTHERS && !prometheus_has_counts(row))) {
+            continue;
         }
-    }
-    wi_tally_end(encoder->part->tally, kind);
-    for (size_t i = 0; i < encoder->part->n_groups; i++) {
-        if (is_shared[i]) {
-            wi_tally_add(encoder->part->tally, kind, encoder->part->group[i].name,
-                         encoder->part->group[i].value);
+        uint16_t at = prometheus_group_find(encoder, row->name);
+        part->group_of_retired[i] = at;
+        for (size_t m = 0; m < encoder->table->n_metrics; m++) {
+            if (prometheus_is_exposed(encoder, &encoder->table->metrics[m])) {
+                prometheus_sum(&part->group[at].value[m], &row->value[m]);
+            }
         }
     }
 }
@@ -234,14 +262,12 @@ static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_k
     encoder->part->n_groups = 0;
     wi_map_clear(&encoder->map);
     wi_buffer_clear(&encoder->part->labels);
+    prometheus_retired_add(encoder, kind);
     for (size_t i = 0; i < n_rows; i++) {
         const struct wi_row *row = wi_process_view_row(encoder->part->view, kind, i);
         uint16_t group = prometheus_group_find(encoder, label ? row->name : "");
         encoder->part->group_of_row[i] = group;
         prometheus_row_add(encoder, &encoder->part->group[group], row);
-    }
-    if (encoder->part->tally && label) {
-        prometheus_groups_tally(encoder, kind);
     }
     for (size_t i = 0; i < encoder->part->n_groups; i++) {
         struct prometheus_group *group = &encoder->part->group[i];
@@ -250,8 +276,10 @@ static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_k
         if (kind == WI_CHANNEL) {
             group->value[WI_CHANNEL_INSTANCES] =
                 (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
-            group->value[WI_CHANNEL_DEEPEST] =
-                (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
+            if (group->instances) {
+                group->value[WI_CHANNEL_DEEPEST] =
+                    (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
+            }
             if (group->is_unbounded) {
                 group->value[WI_CHANNEL_CAPACITY].type = WI_ABSENT;
             }
@@ -400,23 +428,12 @@ static void prometheus_own(struct prometheus_encoder *encoder, size_t metric)
 
 static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t metric)
 {
-    enum wi_kind kind = encoder->table->kind;
-    size_t n_rows = wi_process_view_count(encoder->part->view, kind);
-    memset(encoder->histogram, 0, sizeof(encoder->histogram));
-    for (size_t i = 0; i < n_rows; i++) {
-        const struct wi_row *row = wi_process_view_row(encoder->part->view, kind, i);
-        const struct weir_histogram *from =
-            wi_process_view_histogram(encoder->part->view, kind, row, (int)metric);
-        if (!from) {
-            continue;
-        }
-        wi_octaves_add_histogram(&encoder->histogram[encoder->part->group_of_row[i]], from);
-        wi_tally_see_histogram(encoder->part->tally, kind, row, metric, from);
-    }
-    for (size_t i = 0; i < encoder->part->n_groups; i++) {
-        wi_tally_add_histogram(encoder->part->tally, kind, encoder->part->group[i].name, metric,
-                               &encoder->histogram[i]);
-    }
+    const struct prometheus_part *part = encoder->part;
+    const struct wi_octave_groups groups = {part->group_of_row, part->group_of_retired,
+                                            encoder->histogram, PROMETHEUS_MAX_NAMES + 1};
+    enum weir_status status =
+        wi_process_view_octaves(part->view, encoder->table->kind, (int)metric, &groups);
+    encoder->has_failed |= status != WEIR_OK;
 }
 
 static void prometheus_histogram_write(struct prometheus_encoder *encoder,
@@ -513,6 +530,9 @@ static void prometheus_channel_info(struct prometheus_encoder *encoder)
         encoder->part = &encoder->parts[p];
         for (size_t g = 0; g < encoder->part->n_groups; g++) {
             const struct prometheus_group *group = &encoder->part->group[g];
+            if (!group->instances) {
+                continue;
+            }
             if (!has_header) {
                 prometheus_info_header(encoder, "weir_channel",
                                        "The channel's type and whether it is bounded; always 1.");
@@ -609,24 +629,25 @@ static void prometheus_prefix_write(struct prometheus_encoder *encoder,
 }
 
 /* Room for a process's groups. False without memory. */
-static bool prometheus_part_make(struct prometheus_part *part, const struct wi_exposed *exposed)
+static bool prometheus_part_make(struct prometheus_part *part, struct wi_process_view *view)
 {
+    size_t n_retired = wi_process_view_n_retired(view);
     size_t most_rows = 1;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
-        size_t n_rows = prometheus_has_families(kind)
-                            ? wi_process_view_count(exposed->view, (enum wi_kind)kind)
-                            : 0;
+        size_t n_rows =
+            prometheus_has_families(kind) ? wi_process_view_count(view, (enum wi_kind)kind) : 0;
         most_rows = n_rows > most_rows ? n_rows : most_rows;
     }
-    size_t most_groups = most_rows < PROMETHEUS_MAX_NAMES ? most_rows : PROMETHEUS_MAX_NAMES;
-    part->view = exposed->view;
-    part->tally = exposed->tally;
+    size_t most_groups = most_rows + n_retired;
+    most_groups = most_groups < PROMETHEUS_MAX_NAMES ? most_groups : PROMETHEUS_MAX_NAMES;
+    part->view = view;
     part->group_of_row = calloc(most_rows, sizeof(*part->group_of_row));
+    part->group_of_retired = calloc(n_retired + 1, sizeof(*part->group_of_retired));
     part->group = calloc(most_groups + 1, sizeof(*part->group));
     /* The longest label of each name, every character escaped. */
     wi_buffer_init(&part->labels,
                    (PROMETHEUS_MAX_NAMES + 1) * (2 * WEIR_NAME_MAX + 32 + sizeof(part->prefix)));
-    return part->group_of_row && part->group;
+    return part->group_of_row && part->group_of_retired && part->group;
 }
 
 static void prometheus_encoder_destroy(struct prometheus_encoder *encoder)
@@ -634,6 +655,7 @@ static void prometheus_encoder_destroy(struct prometheus_encoder *encoder)
     for (size_t p = 0; encoder && encoder->parts && p < encoder->n_parts; p++) {
         wi_buffer_finish(&encoder->parts[p].labels);
         free(encoder->parts[p].group_of_row);
+        free(encoder->parts[p].group_of_retired);
         free(encoder->parts[p].group);
     }
     if (encoder) {
@@ -648,7 +670,7 @@ static struct prometheus_encoder *prometheus_encoder_create(const struct wi_expo
     if (!encoder) {
         return NULL;
     }
-    encoder->parts = calloc(exposition->n_exposed + 1, sizeof(*encoder->parts));
+    encoder->parts = calloc(exposition->n_views + 1, sizeof(*encoder->parts));
     if (!encoder->parts) {
         prometheus_encoder_destroy(encoder);
         return NULL;
@@ -657,9 +679,9 @@ static struct prometheus_encoder *prometheus_encoder_create(const struct wi_expo
     encoder->own = exposition->own;
     encoder->is_openmetrics = exposition->format == WI_FORMAT_OPENMETRICS;
     encoder->without_process = exposition->without_process;
-    for (size_t p = 0; p < exposition->n_exposed; p++) {
+    for (size_t p = 0; p < exposition->n_views; p++) {
         struct prometheus_part *part = &encoder->parts[encoder->n_parts++];
-        if (!prometheus_part_make(part, &exposition->exposed[p])) {
+        if (!prometheus_part_make(part, exposition->views[p])) {
             prometheus_encoder_destroy(encoder);
             return NULL;
         }
@@ -695,11 +717,9 @@ enum weir_status wi_prometheus_encode_all(const struct wi_exposition *exposition
 }
 
 enum weir_status wi_prometheus_encode(struct wi_process_view *view, enum wi_format format,
-                                      bool without_process, struct wi_tally *tally,
-                                      struct wi_buffer *buffer)
+                                      bool without_process, struct wi_buffer *buffer)
 {
-    struct wi_exposed exposed = {view, tally};
-    struct wi_exposition exposition = {&exposed, 1, format, without_process, NULL};
+    struct wi_exposition exposition = {&view, 1, format, without_process, NULL};
     return wi_prometheus_encode_all(&exposition, buffer);
 }
 

@@ -8,7 +8,6 @@
 #define WI_ENCODE_PROMETHEUS_H
 
 #include "encode/buffer.h"
-#include "encode/tally.h"
 #include "snapshot/process_view.h"
 
 enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
@@ -16,15 +15,9 @@ enum wi_format { WI_FORMAT_TEXT, WI_FORMAT_OPENMETRICS };
 /* The Content-Type of a format. Owns: static. */
 const char *wi_prometheus_content_type(enum wi_format format);
 
-/* A process in an exposition. The tally is one for each process view; NULL: sums may fall when rows close. */
-struct wi_exposed {
-    struct wi_process_view *view;
-    struct wi_tally *tally;
-};
-
 struct wi_exposition {
-    const struct wi_exposed *exposed;
-    size_t n_exposed;
+    struct wi_process_view *const *views;
+    size_t n_views;
     enum wi_format format;
     bool without_process;
     /* NULL: one process, and its numbers stand without a name. Else every series has the labels
@@ -37,10 +30,8 @@ struct wi_exposition {
 enum weir_status wi_prometheus_encode_all(const struct wi_exposition *exposition,
                                           struct wi_buffer *buffer);
 
-/* The same of one process without a name. The tally is one for each process view; NULL: sums may fall when rows close.
- * Fails: WEIR_E_MEMORY: the buffer's content is void. */
+/* The same of one process without a name. Fails: WEIR_E_MEMORY: the buffer's content is void. */
 enum weir_status wi_prometheus_encode(struct wi_process_view *view, enum wi_format format,
-                                      bool without_process, struct wi_tally *tally,
-                                      struct wi_buffer *buffer);
+                                      bool without_process, struct wi_buffer *buffer);
 
 #endif

@@ -8,6 +8,7 @@
 #include "segment/file.h"
 #include "segment/find.h"
 #include "segment/mapping.h"
+#include "segment/retired.h"
 #include "segment/rewrite.h"
 #include "segment/segment.h"
 
@@ -109,6 +110,7 @@ static void fork_settle(bool has_adopted)
     }
     if (!has_adopted) {
         wi_slots_zero();
+        wi_retired_zero();
         wi_senders_zero();
         wi_task_instances_zero();
         header->handles_refused = header->cells_refused = header->samples_lost = 0;

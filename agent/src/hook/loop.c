@@ -54,8 +54,24 @@ struct weir_loop *weir_loop_open(const struct weir_loop_options *options)
     return (struct weir_loop *)wi_slot_open(&opening);
 }
 
+/* The present wait or iteration counts until now. */
+static void loop_settle(struct weir_loop *loop)
+{
+    struct wi_slot *slot = loop_slot(loop);
+    uint64_t since = LOAD(slot->in.other);
+    uint64_t now = weir_ticks();
+    if (since && now > since) {
+        loop_add(slot, since & 1 ? WI_LOOP_WORD_BUSY : WI_LOOP_WORD_IDLE,
+                 weir_ticks_to_nanos(now - since));
+    }
+    __atomic_store_n(&slot->in.other, 0, __ATOMIC_RELEASE);
+}
+
 void weir_loop_close(struct weir_loop *loop)
 {
+    if (loop && wi_segment_counts()) {
+        loop_settle(loop);
+    }
     wi_slot_close(loop ? &loop->head : NULL);
 }
 

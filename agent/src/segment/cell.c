@@ -19,7 +19,7 @@ void wi_thread_forget(void)
 void wi_cell_reset(struct weir_cell *cell)
 {
     for (size_t w = 0; w < sizeof(cell->u.word) / sizeof(cell->u.word[0]); w++) {
-        __atomic_store_n(&cell->u.word[w], 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&cell->u.word[w], 0, __ATOMIC_RELEASE); /* after the slot's generation */
     }
     __atomic_store_n(&cell->left, 0, __ATOMIC_RELAXED);
     cell->gap = 0;

@@ -9,6 +9,7 @@
 
 #include "segment/environment.h"
 #include "segment/file.h"
+#include "segment/retired.h"
 #include "weir/kind.h"
 #include "weir/text.h"
 
@@ -131,6 +132,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
     to->head.state = entry->state;
     to->head.generation = entry->generation;
     to->head.kind = entry->kind;
+    to->head.retired = wi_retired_placed(entry->retired);
     ret_before->capacity = to->head.capacity;
     ret_before->other = is_counted ? __atomic_load_n(&from->in.other, __ATOMIC_RELAXED) : 0;
     if (entry->kind == WI_GAUGE) {
@@ -138,7 +140,13 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
     }
     if (entry->state == WI_SLOT_READY) {
         const struct early_slot *kept = &early.slots[id];
-        to->head.name = entry->name = wi_segment_take_string(kept->name.text, &entry->name_class);
+        uint8_t class = WI_NAME_SHARED;
+        entry->retired = wi_retired_of(entry->kind, kept->name.text, &entry->name);
+        if (!entry->name) {
+            entry->name = wi_segment_take_string(kept->name.text, &class);
+        }
+        entry->name_class = class & 3U;
+        to->head.name = entry->name;
         to->head.source = wi_slot_source(kept->source.text);
         to->head.sampling = wi_slot_sampling(kept->latency);
         for (int which = 0; which < 2; which++) {
@@ -220,11 +228,12 @@ bool wi_early_lay(bool is_counted)
 {
     struct early_before before[WI_SLAB_SLOTS];
     if (!early.base) {
-        return true;
+        return wi_retired_make(is_counted);
     }
     uint32_t line = wi_segment_take(EARLY_SLOT_BYTES / WEIR_LINE);
     wi_index.slabs[0]->line = line;
-    void *old = line ? early_twin(early_slots()) : MAP_FAILED;
+    bool has_room = line && wi_retired_make(is_counted);
+    void *old = has_room ? early_twin(early_slots()) : MAP_FAILED;
     if (old == MAP_FAILED) {
         return false;
     }

@@ -67,3 +67,15 @@ struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
     struct weir_cell *cells = __atomic_load_n(&chunks[chunk].cells, __ATOMIC_ACQUIRE);
     return cells ? cells + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
 }
+
+struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shard, uint32_t id)
+{
+    uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
+    if (chunk >= __atomic_load_n(&shard->n_chunks, __ATOMIC_ACQUIRE)) {
+        return NULL;
+    }
+    const struct weir_chunk *chunks = __atomic_load_n(&shard->chunks, __ATOMIC_ACQUIRE);
+    struct weir_histogram **histograms =
+        __atomic_load_n(&chunks[chunk].histograms, __ATOMIC_ACQUIRE);
+    return histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
+}

@@ -18,6 +18,8 @@
 
 #include <stdbool.h>
 
+#define WI_NAME_SHARED 3
+
 /* A slot. */
 struct wi_slot_entry {
     struct weir_histogram *histogram[2]; /* that all threads share; atomic; NULL: none yet */
@@ -25,9 +27,10 @@ struct wi_slot_entry {
     uint32_t generation;                 /* as in the slot */
     uint32_t next;                       /* 1 + id of the next free slot; 0: none */
     uint8_t state;                       /* enum wi_slot_state; atomic */
-    uint8_t kind;                        /* enum wi_kind */
-    uint8_t name_class;                  /* of its string */
-    bool is_shared;                      /* no thread has a cell of it */
+    uint8_t kind : 4;                    /* enum wi_kind */
+    uint8_t name_class : 2;              /* of its string; WI_NAME_SHARED: that of its totals */
+    bool is_shared : 1;                  /* no thread has a cell of it */
+    uint16_t retired;                    /* as in the slot */
 };
 
 struct wi_slot_slab {
@@ -105,5 +108,8 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line);
 /* The cell of an id in a shard, NULL where that thread has none. The shard may belong to a running
  * thread. */
 struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id);
+
+/* Where the histogram of that cell is kept, NULL where there is none. */
+struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shard, uint32_t id);
 
 #endif

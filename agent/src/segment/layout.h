@@ -35,13 +35,25 @@
 #define WI_DEFAULT_SINGLES    4096 /* WEIR_TASKS */
 #define WI_MAX_SINGLES        (WI_TASK_INSTANCE_SLAB * WI_MAX_SINGLE_SLABS)
 
-/* A slot's way: FREE -> CLAIMED -> READY -> CLOSING -> FREE. Only READY means anything to a reader;
- * in a dead file CLAIMED is an opening that was cut short. */
+#define WI_RETIRED_NAMES                                                                           \
+    4096 /* names of handles, over all kinds; those past them share one for each kind */
+#define WI_RETIRED_OTHERS    5
+#define WI_RETIRED_MAX       (WI_RETIRED_OTHERS + WI_RETIRED_NAMES)
+#define WI_RETIRED_SLAB      64
+#define WI_MAX_RETIRED_SLABS ((WI_RETIRED_MAX + WI_RETIRED_SLAB - 1) / WI_RETIRED_SLAB)
+#define WI_RETIRED_LOG       4096
+#define WI_RETIRED_WORDS     14
+#define WI_OCTAVES           ((WEIR_HISTOGRAM_BUCKETS - 2) / 4 + 1) /* 1,024 ns to 137 s */
+
+/* A slot's way: FREE -> CLAIMED -> READY -> CLOSING -> CLOSED -> CLAIMED ... READY is an open handle. A
+ * slot that is CLOSED keeps its counts until it is used again; then they go to the totals of its name.
+ * In a dead file CLAIMED is an opening that was cut short. */
 enum wi_slot_state {
     WI_SLOT_FREE = 0,
     WI_SLOT_CLAIMED = 1,
     WI_SLOT_READY = 2,
-    WI_SLOT_CLOSING = 3
+    WI_SLOT_CLOSING = 3,
+    WI_SLOT_CLOSED = 4
 };
 
 enum wi_slot_flag { WI_SLOT_UNORDERED = 1 };
@@ -139,6 +151,50 @@ struct wi_table {
 
 enum wi_table_id { WI_SENDERS, WI_TASK_INSTANCES, WI_N_TABLES };
 
+/* What all handles of a kind and name have counted whose slots were used again. Both parts exist twice: the
+ * writer fills the older one from the newer. `stamp` is twice the number in the log of the last slot that is in it;
+ * odd while it is filled: then of the one that it is filled from. */
+struct wi_retired_totals {
+    uint64_t stamp; /* 0: nothing yet */
+    uint64_t check;
+    uint64_t word[WI_RETIRED_WORDS]; /* enum wi_retired_word */
+};
+
+struct wi_retired_waits {
+    uint64_t stamp;
+    uint64_t check;
+    uint64_t octave[WI_OCTAVES + 1]; /* of a histogram: bucket 0, then four together */
+    uint64_t sum;                    /* nanoseconds */
+};
+
+struct wi_retired {
+    uint32_t kind;        /* enum wi_kind */
+    uint32_t name;        /* offset in half lines; 0: all names past WI_RETIRED_NAMES */
+    uint32_t waits[2];    /* offsets in lines of struct wi_retired_waits[2]; 0: nothing measured */
+    uint64_t reserved[6]; /* for what else may tell series apart */
+    struct wi_retired_totals totals[2];
+};
+
+/* The words of totals, by kind. */
+enum wi_retired_word {
+    WI_RETIRED_SENT = 0,
+    WI_RETIRED_RECEIVED = 1,
+    WI_RETIRED_DISCARDED = 2, /* by reason */
+    WI_RETIRED_REJECTS = 5,   /* by reason; of a semaphore, too */
+    WI_RETIRED_ACQUIRES = 0,
+    WI_RETIRED_ACQUIRED = 1,
+    WI_RETIRED_RELEASED = 2,
+    WI_RETIRED_SPAWNED = 0,
+    WI_RETIRED_RUNS = 1,
+    WI_RETIRED_FINISHED = 2,  /* by outcome */
+    WI_RETIRED_INSTANCES = 5, /* polls, nanoseconds busy, scheduled, idle; wakes */
+    WI_RETIRED_VALUE = 0,
+    WI_RETIRED_ITERATIONS = 0,
+    WI_RETIRED_BUSY = 1, /* nanoseconds */
+    WI_RETIRED_IDLE = 2,
+    WI_RETIRED_TIMERS = 3
+};
+
 /* One thread's shard: who has it, and where the index of its chunks lies. */
 struct wi_shard {
     uint32_t state; /* enum wi_shard_state */
@@ -193,8 +249,13 @@ struct wi_header {
     uint32_t id;        /* random, also in the files' names; 0: made by an earlier version */
     uint32_t has_ended; /* in good order, though its files may be out of its reach; atomic */
     uint32_t
-        has_children; /* forked processes count by themselves; atomic, from 0 once, by a child */
+        has_children;   /* forked processes count by themselves; atomic, from 0 once, by a child */
+    uint32_t n_retired; /* atomic; 0: made by an earlier version */
+    uint32_t retired_slabs[WI_MAX_RETIRED_SLABS]; /* offsets in lines */
+    uint32_t retired_log; /* offset in lines of uint64_t[WI_RETIRED_LOG], wi_retired_entry */
     uint32_t reserved;
+    uint64_t
+        n_folds; /* slots whose counts went to their totals: the log has the last ones; atomic */
 };
 
 #define WI_HEADER_BYTES 4096
@@ -213,6 +274,14 @@ _Static_assert(sizeof(struct weir_sender) == WEIR_LINE, "the hooks write one lin
 _Static_assert(sizeof(struct wi_task_instance) == 4 * WEIR_LINE, "running and waking lines apart");
 _Static_assert(offsetof(struct wi_task_instance, self) == 2 * WEIR_LINE,
                "running and waking lines apart");
+_Static_assert(sizeof(struct wi_retired) == 5 * WEIR_LINE, "totals are whole lines");
+_Static_assert(sizeof(struct wi_retired_waits) == 4 * WEIR_LINE, "waits are whole lines");
+_Static_assert(2 * sizeof(struct wi_retired_waits) <= sizeof(struct weir_histogram),
+               "waits fit where a histogram was");
+_Static_assert((WI_RETIRED_SLAB * sizeof(struct wi_retired) + WI_RETIRED_LOG * sizeof(uint64_t)) %
+                       4096 ==
+                   0,
+               "what comes after them begins a page");
 _Static_assert(sizeof(struct weir_histogram) % WEIR_LINE == 0, "histograms are whole lines");
 _Static_assert(sizeof(struct wi_header) <= WI_HEADER_BYTES, "the header fits its page");
 _Static_assert(WI_FIRST_LINE *WEIR_LINE <= WI_FIRST_RESERVE, "the tables are reserved at once");

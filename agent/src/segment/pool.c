@@ -57,7 +57,7 @@ void wi_words_zero(void *at, size_t bytes)
 {
     uint64_t *words = at;
     for (size_t i = 0; i < bytes / sizeof(*words); i++) {
-        __atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&words[i], 0, __ATOMIC_RELEASE);
     }
 }
 

@@ -2,6 +2,7 @@
 /* The offsets that the file repeats of the index. */
 #include "segment/rewrite.h"
 
+#include "segment/retired.h"
 #include "segment/segment.h"
 
 static void rewrite_slots(void)
@@ -16,6 +17,7 @@ static void rewrite_slots(void)
         head->id = id | (entry->is_shared ? WEIR_ID_SHARED : 0);
         head->kind = entry->kind;
         head->name = entry->name;
+        head->retired = wi_retired_placed(entry->retired);
         head->histogram[0] = wi_segment_line_of(entry->histogram[0]);
         head->histogram[1] = wi_segment_line_of(entry->histogram[1]);
     }
@@ -75,6 +77,7 @@ void wi_segment_rewrite(void)
         header->tables[t].n_blocks = wi_index.n_blocks[t];
         rewrite_table((enum wi_table_id)t);
     }
+    wi_retired_write();
     rewrite_slots();
     rewrite_shards();
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Slots: one for each open handle. Published by fill, then READY (release), then n_slots (release);
- * a slot that is used again has another generation, so no reader takes one handle for another.
+ * a slot that is used again has another generation, so no reader takes one handle for another: odd of a
+ * handle that is open, even since it was closed. One that is closed keeps its counts, and those that hooks
+ * on their way still add, until it is used again: then they go to the totals of its name (retired.h).
  */
 #include "segment/segment.h"
 
 #include "segment/cell.h"
 #include "segment/early.h"
+#include "segment/retired.h"
 #include "weir/kind.h"
 
 #include <stdio.h>
@@ -55,24 +58,68 @@ static void slot_give_back(uint32_t id)
     wi_segment.free_slots[1] = id + 1;
 }
 
+/* Cells keep the counts of the handle that had the id before; no hook runs on it any more. */
+static void slot_clear_cells(uint32_t id)
+{
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        const struct wi_shard_entry *shard = &wi_index.shards[s];
+        struct weir_cell *cell = wi_index_cell(shard, id);
+        struct weir_histogram **own = cell ? wi_index_own_histogram(shard, id) : NULL;
+        if (own && *own) {
+            wi_segment_return_histogram(*own);
+            __atomic_store_n(own, NULL, __ATOMIC_RELAXED);
+        }
+        if (cell) {
+            wi_cell_reset(cell);
+        }
+    }
+}
+
+/* The slot's words and its cells as of a new one. */
+static void slot_clear(uint32_t id)
+{
+    struct wi_slot *slot = wi_segment_slot(id);
+    slot_clear_cells(id);
+    wi_words_zero(&slot->in, sizeof(slot->in));
+    wi_words_zero(&slot->out, sizeof(slot->out));
+}
+
+/* One that the copy caught while it was opened, or closed: what it has counted is in its totals already, or
+ * stays with it. */
+static void slot_settle(uint32_t id)
+{
+    struct weir_slot_head *head = &wi_segment_slot(id)->head;
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    bool is_counted =
+        entry->state != WI_SLOT_FREE && entry->state != WI_SLOT_CLAIMED && !wi_retired_has(id);
+    entry->state = is_counted ? WI_SLOT_CLOSED : WI_SLOT_FREE;
+    entry->generation += entry->generation & 1;
+    entry->name = 0;
+    head->state = entry->state;
+    head->generation = entry->generation;
+    head->name = 0;
+    if (!is_counted) {
+        slot_clear(id);
+        entry->retired = 0;
+        entry->histogram[0] = entry->histogram[1] = NULL;
+        head->retired = head->histogram[0] = head->histogram[1] = 0;
+    }
+    slot_give_back(id);
+}
+
 void wi_slots_settle(void)
 {
     memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
     wi_index.n_handles = 0;
     for (uint32_t id = 0; id < wi_index.n_slots; id++) {
-        struct weir_slot_head *head = &wi_segment_slot(id)->head;
-        struct wi_slot_entry *entry = wi_index_slot(id);
+        const struct weir_slot_head *head = &wi_segment_slot(id)->head;
+        const struct wi_slot_entry *entry = wi_index_slot(id);
         if (entry->state == WI_SLOT_READY && head->state == WI_SLOT_READY &&
             head->generation == entry->generation) {
             wi_index.n_handles++;
-            continue;
+        } else {
+            slot_settle(id);
         }
-        entry->state = WI_SLOT_FREE;
-        entry->name = 0;
-        entry->histogram[0] = entry->histogram[1] = NULL;
-        head->state = WI_SLOT_FREE;
-        head->name = head->histogram[0] = head->histogram[1] = 0;
-        slot_give_back(id);
     }
     wi_segment_header()->n_handles = wi_index.n_handles;
 }
@@ -83,8 +130,12 @@ static void slot_zero_cells(void)
         const struct wi_shard_entry *shard = &wi_index.shards[s];
         for (uint32_t c = 0; c < shard->n_chunks * WEIR_CHUNK_CELLS; c++) {
             struct weir_cell *cell = wi_index_cell(shard, c);
+            struct weir_histogram **own = cell ? wi_index_own_histogram(shard, c) : NULL;
             if (cell) {
                 wi_cell_reset(cell);
+            }
+            if (own && *own) {
+                memset(*own, 0, sizeof(**own));
             }
         }
     }
@@ -108,31 +159,6 @@ void wi_slots_zero(void)
     }
 }
 
-/* The histogram of an id in a shard: where it is kept, NULL where there is none. */
-static struct weir_histogram **slot_own_histogram(const struct wi_shard_entry *shard, uint32_t id)
-{
-    struct weir_histogram **histograms =
-        __atomic_load_n(&shard->chunks[id >> WEIR_CHUNK_SHIFT].histograms, __ATOMIC_ACQUIRE);
-    return histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
-}
-
-/* Cells keep the counts of the handle that had the id before; no hook runs on it any more. */
-static void slot_clear_cells(uint32_t id)
-{
-    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
-        const struct wi_shard_entry *shard = &wi_index.shards[s];
-        struct weir_cell *cell = wi_index_cell(shard, id);
-        struct weir_histogram **own = cell ? slot_own_histogram(shard, id) : NULL;
-        if (own && *own) {
-            wi_segment_return_histogram(*own);
-            __atomic_store_n(own, NULL, __ATOMIC_RELAXED);
-        }
-        if (cell) {
-            wi_cell_reset(cell);
-        }
-    }
-}
-
 /* A reader may still be looking at what the slot was before. */
 #define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
 
@@ -140,15 +166,13 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
                       const struct wi_opening *opening)
 {
     struct weir_slot_head *head = &slot->head;
-    entry->kind = opening->kind;
+    entry->kind = opening->kind & 15U;
     entry->is_shared = opening->storage == WEIR_STORAGE_SHARED;
     bool has_histograms = opening->has_histograms && wi_segment.base;
     for (int which = 0; which < 2; which++) {
         entry->histogram[which] = has_histograms ? wi_segment_take_histogram() : NULL;
         STORE(head->histogram[which], wi_segment_line_of(entry->histogram[which]));
     }
-    wi_words_zero(&slot->in, sizeof(slot->in));
-    wi_words_zero(&slot->out, sizeof(slot->out));
     STORE(head->id, entry->is_shared ? id | WEIR_ID_SHARED : id);
     STORE(head->kind, opening->kind);
     STORE(head->flags, opening->flags);
@@ -159,7 +183,7 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     STORE(head->name, entry->name);
     STORE(head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
     STORE(head->source_line, opening->source_line);
-    STORE(head->reserved[0], 0);
+    STORE(head->retired, entry->retired);
 }
 
 /* In the segment, where there is one. */
@@ -172,22 +196,58 @@ static void slot_show_numbers(void)
     }
 }
 
-/* Before weir_start there is no segment to keep a name in. */
-static bool slot_name(uint32_t id, const struct wi_opening *opening)
+/* What a slot is called, and where its counts go when it is used again after its close. */
+struct slot_name {
+    uint32_t unit;
+    uint16_t retired;
+    uint8_t class;
+};
+
+/* Handles of one name share its string, which stays with its totals. Before weir_start there is no segment to
+ * keep it in. */
+static bool slot_name(uint32_t id, const struct wi_opening *opening, struct slot_name *ret_name)
 {
-    struct wi_slot_entry *entry = wi_index_slot(id);
+    memset(ret_name, 0, sizeof(*ret_name));
+    ret_name->retired = wi_retired_of(opening->kind, opening->name, &ret_name->unit);
+    ret_name->class = WI_NAME_SHARED;
     if (!wi_segment.base) {
         return wi_early_keep(id, opening);
     }
-    entry->name = wi_segment_take_string(opening->name, &entry->name_class);
-    return entry->name;
+    if (!ret_name->unit) {
+        ret_name->unit = wi_segment_take_string(opening->name, &ret_name->class);
+    }
+    return ret_name->unit;
+}
+
+/* The counts of the handle that had the slot before go to its totals; then nobody finds them in the slot. */
+static void slot_claim(uint32_t id, const struct slot_name *name)
+{
+    struct weir_slot_head *head = &wi_segment_slot(id)->head;
+    struct wi_slot_entry *entry = wi_index_slot(id);
+    if (entry->state == WI_SLOT_CLOSED) {
+        wi_retired_fold(id);
+    }
+    STORE(entry->state, WI_SLOT_CLAIMED);
+    entry->generation++;
+    __atomic_store_n(&head->state, WI_SLOT_CLAIMED, __ATOMIC_RELEASE);
+    __atomic_store_n(&head->generation, entry->generation, __ATOMIC_SEQ_CST);
+    for (int which = 0; which < 2; which++) {
+        wi_segment_return_histogram(entry->histogram[which]);
+        STORE(entry->histogram[which], NULL);
+        STORE(head->histogram[which], 0);
+    }
+    slot_clear(id);
+    entry->name = name->unit;
+    entry->name_class = name->class & 3U;
+    entry->retired = name->retired;
 }
 
 /* The lock is held. */
 static struct weir_slot_head *slot_open(const struct wi_opening *opening)
 {
+    struct slot_name name;
     uint32_t id = slot_take();
-    if (id == UINT32_MAX || !slot_name(id, opening)) {
+    if (id == UINT32_MAX || !slot_name(id, opening, &name)) {
         if (id != UINT32_MAX && id < wi_index.n_slots) {
             slot_give_back(id);
         }
@@ -195,11 +255,7 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     }
     struct wi_slot *slot = wi_segment_slot(id);
     struct wi_slot_entry *entry = wi_index_slot(id);
-    STORE(entry->state, WI_SLOT_CLAIMED);
-    entry->generation++;
-    __atomic_store_n(&slot->head.state, WI_SLOT_CLAIMED, __ATOMIC_RELEASE);
-    __atomic_store_n(&slot->head.generation, entry->generation, __ATOMIC_SEQ_CST);
-    slot_clear_cells(id);
+    slot_claim(id, &name);
     slot_fill(slot, id, entry, opening);
     __atomic_store_n(&entry->state, WI_SLOT_READY, __ATOMIC_RELEASE);
     __atomic_store_n(&slot->head.state, WI_SLOT_READY, __ATOMIC_RELEASE);
@@ -275,16 +331,13 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
         wi_senders_close(id, entry->generation);
     }
     __atomic_store_n(&head->generation, ++entry->generation, __ATOMIC_SEQ_CST);
-    for (int which = 0; which < 2; which++) {
-        wi_segment_return_histogram(entry->histogram[which]);
-        STORE(entry->histogram[which], NULL);
-        STORE(head->histogram[which], 0);
+    if (entry->name_class != WI_NAME_SHARED) {
+        wi_segment_return_string(entry->name, entry->name_class);
     }
-    wi_segment_return_string(entry->name, entry->name_class);
     entry->name = 0;
     STORE(head->name, 0);
-    STORE(entry->state, WI_SLOT_FREE);
-    __atomic_store_n(&head->state, WI_SLOT_FREE, __ATOMIC_RELEASE);
+    STORE(entry->state, WI_SLOT_CLOSED);
+    __atomic_store_n(&head->state, WI_SLOT_CLOSED, __ATOMIC_RELEASE);
     slot_give_back(id);
     wi_index.n_handles--;
     slot_show_numbers();

@@ -17,7 +17,6 @@ void wi_process_views_init(struct wi_process_views *views, bool is_changing)
 
 static void views_close(struct wi_served *served)
 {
-    wi_tally_destroy(served->tally);
     wi_process_view_close(served->view);
     wi_finding_destroy(served->finding);
     free(served);

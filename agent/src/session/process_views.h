@@ -9,7 +9,6 @@
 #ifndef WI_SESSION_PROCESS_VIEWS_H
 #define WI_SESSION_PROCESS_VIEWS_H
 
-#include "encode/tally.h"
 #include "finding/finding.h"
 #include "session/rpc.h"
 #include "snapshot/process_view.h"
@@ -21,7 +20,6 @@ struct wi_served {
     struct wi_served *next;
     struct wi_process_view *view;
     struct wi_finding *finding; /* what is wrong there: judged after each tick of the view */
-    struct wi_tally *tally;     /* of its expositions; NULL before the first */
     size_t n_holders;
     bool has_ended;     /* the process has; only where process views come and go */
     bool is_wanted;     /* somebody is about to be told of it */

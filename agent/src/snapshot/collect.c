@@ -6,10 +6,13 @@
 #include "snapshot/collect.h"
 
 #include "segment/file.h"
+#include "segment/retired.h"
 #include "weir/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define COLLECT_TRIES 8
 
 #define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
@@ -25,12 +28,20 @@ static const struct wi_header *collect_header(const struct wi_image *image)
     return (const struct wi_header *)(const void *)image->bytes;
 }
 
+/* Whether a slot has counts of a handle: one that is open, or that is closed and whose counts are still here. */
+static bool collect_has_counts(const struct weir_slot_head *head)
+{
+    uint32_t state = LOAD(head->state);
+    return state == WI_SLOT_READY ||
+           ((state == WI_SLOT_CLOSING || state == WI_SLOT_CLOSED) && LOAD(head->retired));
+}
+
 static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
-    if (LOAD(slot->head.state) != WI_SLOT_READY) {
+    if (!collect_has_counts(&slot->head)) {
         return;
     }
-    raw->leaving[0] = LOAD(slot->head.generation);
+    raw->leaving[0] = wi_slot_life(LOAD(slot->head.generation));
     raw->leaving[1] = LOAD(slot->out.shared[0]);
     raw->leaving[2] = LOAD(slot->in.shared[1]);
     raw->leaving[3] = LOAD(slot->out.shared[1]);
@@ -56,10 +67,12 @@ static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *c
 static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
     const struct weir_slot_head *head = &slot->head;
-    if (LOAD(head->state) != WI_SLOT_READY) {
+    if (!collect_has_counts(head)) {
         return;
     }
     uint32_t generation = LOAD(head->generation);
+    bool is_open = LOAD(head->state) == WI_SLOT_READY && (generation & 1);
+    uint32_t retired = LOAD(head->retired);
     /* kind, flags, sampling and flavor lie in one word. */
     uint32_t word = LOAD(*(const uint32_t *)(const void *)&head->kind);
     memcpy(&raw->kind, &word, sizeof(word));
@@ -74,10 +87,13 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     if (raw->kind != WI_CHANNEL) {
         raw->in_other = raw->unsent;
     }
-    /* Opened or closed in between: what left is another handle's. It is there at the next reading. */
-    if (LOAD(head->generation) == generation && raw->leaving[0] == generation &&
+    /* Opened in between: what left is another handle's. It is there at the next reading. */
+    uint32_t life = wi_slot_life(LOAD(head->generation));
+    if (life == wi_slot_life(generation) && raw->leaving[0] == life &&
         wi_kind_has_slots(raw->kind)) {
-        raw->generation = generation;
+        raw->life = life;
+        raw->generation = is_open ? generation : 0;
+        raw->retired = retired;
     }
 }
 
@@ -252,9 +268,10 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
                                    ret_error);
         }
         for (size_t i = 0; i < n; i++) {
-            if (LOAD(slots_after[i].head.generation) != raws[i].generation) {
-                raws[i].generation = 0;
+            if (wi_slot_life(LOAD(slots_after[i].head.generation)) != raws[i].life) {
+                raws[i].generation = raws[i].life = raws[i].retired = 0;
             }
+            collection->n_closed += wi_raw_is_closed(&raws[i]);
             collection->clamped += collect_is_negative(&raws[i]);
             collection->generations[first + i] = raws[i].generation;
         }
@@ -285,8 +302,8 @@ uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks
     return (uint64_t)(((wide)ticks * multiplier) >> 32);
 }
 
-enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
-                            struct weir_error *ret_error)
+static enum weir_status collect_once(struct wi_collection *collection, struct wi_source *source,
+                                     bool *ret_is_whole, struct weir_error *ret_error)
 {
     struct wi_image before;
     struct wi_image after;
@@ -294,19 +311,48 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
     if (status == WEIR_OK) {
         collection->image = after;
         collection->before = before;
+        collection->first_fold = LOAD(collect_header(&before)->n_folds);
+        collection->n_closed = 0;
         collection->now_ticks = collect_now(collection, wi_source_state(source));
         status = collect_make_room(collection, &after, ret_error);
     }
     if (status == WEIR_OK) {
         status = collect_count_blocks(collection, ret_error);
     }
-    return status == WEIR_OK ? collect_blocks(collection, &before, &after, ret_error) : status;
+    if (status == WEIR_OK) {
+        status = collect_blocks(collection, &before, &after, ret_error);
+    }
+    return status == WEIR_OK ? wi_collect_retired(collection, source, ret_is_whole, ret_error)
+                             : status;
+}
+
+enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
+                            struct weir_error *ret_error)
+{
+    bool is_whole = false;
+    for (int i = 0; i < COLLECT_TRIES && !is_whole; i++) {
+        enum weir_status status = collect_once(collection, source, &is_whole, ret_error);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    if (!is_whole && collection->is_torn) {
+        wi_error_set(ret_error, "the segment is corrupt: its totals of closed handles do not hold");
+        return WEIR_E_CORRUPT;
+    }
+    if (!is_whole) {
+        wi_error_set(ret_error,
+                     "handles are closed and opened faster than they can be read: ask again");
+        return WEIR_E_LIMIT;
+    }
+    return WEIR_OK;
 }
 
 void wi_collection_finish(struct wi_collection *collection)
 {
     free(collection->raws);
     free(collection->generations);
+    free(collection->retired);
     memset(collection, 0, sizeof(*collection));
 }
 

@@ -10,7 +10,7 @@
 #include "weir/kind.h"
 #include "snapshot/source.h"
 
-/* What was found for one slot. Words as in struct weir_cell; which pass a word is taken from depends
+/* What was found for one slot: with a generation its handle is open, with a life alone it is closed. Words as in struct weir_cell; which pass a word is taken from depends
  * on the kind. */
 struct wi_raw {
     uint64_t leaving
@@ -23,6 +23,8 @@ struct wi_raw {
         unsent; /* a channel's in_other of the second pass: what was really sent is without it */
     uint64_t capacity;
     uint32_t generation; /* 0: not open */
+    uint32_t life; /* wi_slot_life; 0: neither open nor closed with counts that are still its own */
+    uint32_t retired; /* 1 + the number of its totals; 0: none */
     uint8_t kind, flags, sampling, flavor;
     bool has_senders; /* a channel that has, or had, some */
 };
@@ -31,6 +33,18 @@ static inline uint64_t wi_raw_rejects(const struct wi_raw *raw)
 {
     return raw->rejects[0] + raw->rejects[1] + raw->rejects[2] + raw->rejects[3];
 }
+
+static inline bool wi_raw_is_closed(const struct wi_raw *raw)
+{
+    return raw->life && !raw->generation && raw->retired;
+}
+
+/* Totals of the closed handles of a kind and a name: of slots that were used again, and of those that were not. */
+struct wi_raw_retired {
+    uint32_t kind, name; /* name: as in struct wi_retired */
+    uint64_t stamp;      /* the last fold that is in them */
+    uint64_t word[WI_RETIRED_WORDS];
+};
 
 /* Raws by slot. All zero at first. */
 struct wi_collection {
@@ -41,7 +55,12 @@ struct wi_collection {
     struct wi_image image;  /* that the entering counts are of */
     struct wi_image before; /* that the leaving counts are of */
     size_t n_blocks[WI_N_TABLES];
-    uint64_t now_ticks; /* of the reading; 0: the process has ended */
+    struct wi_raw_retired *retired; /* in the order in which their names came */
+    size_t n_retired, room_retired;
+    bool is_torn;        /* totals could not be read */
+    size_t n_closed;     /* raws of closed handles */
+    uint64_t first_fold; /* how many there were when the reading began */
+    uint64_t now_ticks;  /* of the reading; 0: the process has ended */
 };
 
 /* What was found in the block of a sender. */
@@ -70,6 +89,22 @@ void wi_collection_finish(struct wi_collection *collection);
 /* Fails as wi_source_read does; the raws are then void. */
 enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
                             struct weir_error *ret_error);
+
+/* Reads the totals once the slots were read (retired.c), and leaves out the slots that are in them.
+ * Returns false where more slots were used again meanwhile than the log holds: then all must be read again. Fails
+ * as wi_source_read does. */
+enum weir_status wi_collect_retired(struct wi_collection *collection, struct wi_source *source,
+                                    bool *ret_is_whole, struct weir_error *ret_error);
+
+/* The folds after `first`, as the log has them: calls `take` for each. Returns false when some are lost. */
+typedef void wi_fold_fn(void *context, uint64_t number, uint64_t entry);
+bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *take,
+                      void *context);
+
+/* The newest copy of the waits that totals have of a measure, its octaves and their sum; its stamp, 0: none.
+ * *ret_is_torn, which is only set: it could not be read. */
+uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, unsigned which,
+                                  uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn);
 
 /* Adds all histograms of a slot's measure up. Returns false when it has none. */
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,

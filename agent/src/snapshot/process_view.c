@@ -6,6 +6,7 @@
 #include "snapshot/process_view.h"
 
 #include "segment/file.h"
+#include "segment/retired.h"
 #include "weir/wall.h"
 #include "snapshot/provider.h"
 
@@ -224,6 +225,45 @@ const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *v
                                                        int metric)
 {
     return view->ops->histogram ? view->ops->histogram(view->context, kind, row, metric) : NULL;
+}
+
+/* ---- closed handles ------------------------------------------------------------------------ */
+
+size_t wi_process_view_n_retired(const struct wi_process_view *view)
+{
+    return view->ops->n_retired ? view->ops->n_retired(view->context) : 0;
+}
+
+const struct wi_row *wi_process_view_retired(struct wi_process_view *view, size_t i,
+                                             enum wi_kind *ret_kind)
+{
+    struct wi_row *row = view_empty_row(&view->retired_row);
+    return view->ops->retired(view->context, i, ret_kind, row) ? row : NULL;
+}
+
+void wi_octaves_add(struct wi_octaves *octaves, const struct weir_histogram *histogram)
+{
+    octaves->is_measured = true;
+    octaves->sum += histogram->sum;
+    wi_octaves_add_buckets(octaves->count, histogram);
+}
+
+enum weir_status wi_process_view_octaves(struct wi_process_view *view, enum wi_kind kind,
+                                         int metric, const struct wi_octave_groups *groups)
+{
+    memset(groups->sums, 0, groups->n * sizeof(*groups->sums));
+    if (view->ops->octaves) {
+        return view->ops->octaves(view->context, kind, metric, groups);
+    }
+    size_t n = wi_process_view_count(view, kind);
+    for (size_t i = 0; i < n; i++) {
+        const struct wi_row *row = wi_process_view_row(view, kind, i);
+        const struct weir_histogram *from = wi_process_view_histogram(view, kind, row, metric);
+        if (from) {
+            wi_octaves_add(&groups->sums[groups->of_row[i]], from);
+        }
+    }
+    return WEIR_OK;
 }
 
 /* ---- slots --------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #define WI_SNAPSHOT_PROCESS_VIEW_H
 
 #include "segment/find.h"
+#include "segment/layout.h"
 #include "segment/stem.h"
 #include "weir/catalog.h"
 #include "weir/warning.h"
@@ -132,6 +133,36 @@ bool wi_process_view_task(const struct wi_process_view *view, size_t slot_index,
 const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
                                                        enum wi_kind kind, const struct wi_row *row,
                                                        int metric);
+
+/*
+ * What closed handles have counted, in rows by kind and name that have counters only: what open ones count comes
+ * on top. They stand in the order in which their names were opened first, and none ever goes or falls.
+ * Borrowed until the next call; the name, as long as the process view. NULL: of a kind that there is not here.
+ */
+size_t wi_process_view_n_retired(const struct wi_process_view *view);
+const struct wi_row *wi_process_view_retired(struct wi_process_view *view, size_t i,
+                                             enum wi_kind *ret_kind);
+
+/* A histogram as it is exposed: a bound for each octave. */
+struct wi_octaves {
+    uint64_t count[WI_OCTAVES + 1]; /* not cumulative; the last: above all bounds */
+    uint64_t sum;                   /* nanoseconds */
+    bool is_measured;
+};
+
+void wi_octaves_add(struct wi_octaves *octaves, const struct weir_histogram *histogram);
+
+/* Sums of histograms by groups: where each row of a kind belongs, and each name of closed handles. */
+struct wi_octave_groups {
+    const uint16_t *of_row, *of_retired;
+    struct wi_octaves *sums;
+    size_t n;
+};
+
+/* Sums the histograms behind a metric up: those of the kind's rows, and what closed handles had. Fails:
+ * WEIR_E_MEMORY; WEIR_E_LIMIT: handles come and go too fast to be read. */
+enum weir_status wi_process_view_octaves(struct wi_process_view *view, enum wi_kind kind,
+                                         int metric, const struct wi_octave_groups *groups);
 
 /* The upper bound of a bucket in nanoseconds; UINT64_MAX for the last. */
 uint64_t wi_histogram_bound(unsigned bucket);

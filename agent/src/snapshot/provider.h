@@ -19,7 +19,7 @@ struct wi_process_view {
     bool has_refreshed, has_ticked;   /* ever */
     bool is_tick;                     /* at the last refresh */
     bool is_brief;                    /* the row that is asked for goes without waits */
-    struct wi_row rows[WI_N_KINDS], slot_row;
+    struct wi_row rows[WI_N_KINDS], slot_row, retired_row;
 };
 
 #endif

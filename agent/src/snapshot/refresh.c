@@ -7,6 +7,7 @@
 #include "snapshot/state.h"
 
 #include "segment/file.h"
+#include "segment/retired.h"
 #include "weir/text.h"
 #include "weir/wall.h"
 
@@ -17,6 +18,30 @@
 
 /* ---- refresh ------------------------------------------------------------------------------- */
 
+/* Its name: that of its totals, which never changes. What has none, or shares them with others, says its name itself;
+ * where the slot is another's by now, its counts are already with those. */
+static enum weir_status view_slot_name(const struct segment_view *view, size_t id, char *ret_name,
+                                       size_t room, struct weir_error *ret_error)
+{
+    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
+    const struct wi_raw *raw = &view->collection.raws[id];
+    const char *kept = raw->retired && raw->retired <= view->collection.n_retired
+                           ? view->retired[raw->retired - 1].name
+                           : NULL;
+    if (!kept || raw->retired <= WI_RETIRED_OTHERS) {
+        uint32_t unit = head ? __atomic_load_n(&head->name, __ATOMIC_ACQUIRE) : 0;
+        enum weir_status status =
+            wi_collect_string(&view->collection.image, unit, ret_name, room, ret_error);
+        bool is_its =
+            head && wi_slot_life(__atomic_load_n(&head->generation, __ATOMIC_ACQUIRE)) == raw->life;
+        if (status != WEIR_OK || !kept || (is_its && unit)) {
+            return status;
+        }
+    }
+    snprintf(ret_name, room, "%s", kept);
+    return WEIR_OK;
+}
+
 /* A handle that was not there before: its texts are read once. */
 static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
                                        struct weir_error *ret_error)
@@ -25,9 +50,7 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
     const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
     char name[WEIR_NAME_MAX + 1];
     char file[WEIR_NAME_MAX + 1];
-    enum weir_status status = wi_collect_string(
-        &view->collection.image, head ? __atomic_load_n(&head->name, __ATOMIC_RELAXED) : 0, name,
-        sizeof(name), ret_error);
+    enum weir_status status = view_slot_name(view, id, name, sizeof(name), ret_error);
     if (status == WEIR_OK) {
         status = wi_collect_string(&view->collection.image,
                                    head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,
@@ -44,6 +67,7 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
         return WEIR_E_MEMORY;
     }
     memcpy(slot->name, name, length);
+    slot->retired = view->collection.raws[id].retired;
     if (file[0] && head) {
         snprintf(slot->name + length, room - length, "%s:%" PRIu32, file,
                  __atomic_load_n(&head->source_line, __ATOMIC_RELAXED));
@@ -96,6 +120,7 @@ static enum weir_status view_sort_slots(struct segment_view *view, struct weir_e
             continue;
         }
         view->generations[id] = 0;
+        wi_view_retire_limit(view, &view->slots[id]);
         wi_view_forget(view, &view->slots[id]);
         if (generation) {
             enum weir_status status = view_slot_meet(view, id, ret_error);
@@ -137,7 +162,7 @@ static void view_show_nothing(struct segment_view *view)
 {
     memset(view->n_order, 0, sizeof(view->n_order));
     memset(view->collection.n_blocks, 0, sizeof(view->collection.n_blocks));
-    view->collection.n = 0;
+    view->collection.n = view->collection.n_retired = view->collection.n_closed = 0;
     for (size_t id = 0; id < view->n_slots; id++) {
         view->generations[id] = 0;
     }
@@ -153,6 +178,9 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
     enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
     if (status == WEIR_OK) {
         status = wi_view_make_room(view, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = wi_view_meet_retired(view, ret_error);
     }
     if (status == WEIR_OK) {
         status = view_sort_slots(view, ret_error);
@@ -205,6 +233,22 @@ static const struct weir_histogram *view_histogram(void *context, enum wi_kind k
                                                    const struct wi_row *row, int metric)
 {
     return wi_view_histogram(context, kind, row, metric);
+}
+
+static size_t view_n_retired(const void *context)
+{
+    return ((const struct segment_view *)context)->collection.n_retired;
+}
+
+static bool view_retired(void *context, size_t i, enum wi_kind *ret_kind, struct wi_row *row)
+{
+    return wi_view_retired(context, i, ret_kind, row);
+}
+
+static enum weir_status view_octaves(void *context, enum wi_kind kind, int metric,
+                                     const struct wi_octave_groups *groups)
+{
+    return wi_view_octaves(context, kind, metric, groups);
 }
 
 static size_t view_n_slots(const void *context, enum wi_kind kind)
@@ -262,6 +306,7 @@ static void view_close(void *context)
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         free(view->order[kind]);
     }
+    wi_view_forget_retired(view);
     free(view->senders);
     free(view->instances);
     free(view->slots);
@@ -280,6 +325,9 @@ static const struct wi_provider_ops view_ops = {
     .count = view_count,
     .row = view_row,
     .histogram = view_histogram,
+    .n_retired = view_n_retired,
+    .retired = view_retired,
+    .octaves = view_octaves,
     .n_slots = view_n_slots,
     .at = view_at,
     .opened_unix_nanos = view_opened_unix_nanos,

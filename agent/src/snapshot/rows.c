@@ -282,6 +282,7 @@ static uint64_t view_memory(const struct segment_view *view)
            view->base->verdict->bytes + view->collection.room * sizeof(struct wi_raw) +
            view->n_slots * sizeof(struct view_slot) + view->n_ages * sizeof(struct wi_age) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
+           view->room_retired * (sizeof(struct view_retired) + sizeof(struct wi_raw_retired)) +
            view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
            view->room_blocks[WI_TASK_INSTANCES] * sizeof(struct view_task_instance) +
            view->writer.n_marks * sizeof(struct view_mark) + view->base->self.heap_bytes;
@@ -386,12 +387,16 @@ int64_t wi_view_opened_unix_nanos(const struct segment_view *view, size_t slot_i
     return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, view->wall_step) : 0;
 }
 
+unsigned wi_view_measure(enum wi_kind kind, int metric)
+{
+    return (kind == WI_TASK && metric == WI_TASK_RUN) ||
+           (kind == WI_LOOP && metric == WI_LOOP_LATENESS);
+}
+
 const struct weir_histogram *wi_view_histogram(struct segment_view *view, enum wi_kind kind,
                                                const struct wi_row *row, int metric)
 {
     size_t id = (size_t)(row->id & UINT32_MAX);
-    bool is_run = (kind == WI_TASK && metric == WI_TASK_RUN) ||
-                  (kind == WI_LOOP && metric == WI_LOOP_LATENESS);
     if (kind == WI_TASK_INSTANCE) {
         return id < view->room_blocks[WI_TASK_INSTANCES] &&
                        view->instances[id].generation == row->id >> 32 &&
@@ -402,7 +407,8 @@ const struct weir_histogram *wi_view_histogram(struct segment_view *view, enum w
     }
     if ((kind > WI_TASK && kind != WI_LOOP) || id >= view->collection.n ||
         view->generations[id] != row->id >> 32 ||
-        !wi_collect_histogram(&view->collection, id, is_run, &view->scratch)) {
+        !wi_collect_histogram(&view->collection, id, wi_view_measure(kind, metric),
+                              &view->scratch)) {
         return NULL;
     }
     return &view->scratch;

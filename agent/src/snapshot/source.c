@@ -87,20 +87,10 @@ void wi_source_close(struct wi_source *source)
     }
 }
 
-static enum weir_status source_read_all(struct wi_source *source, int which, size_t length,
-                                        struct weir_error *ret_error)
+static enum weir_status source_read_part(struct wi_source *source, unsigned char *copy, size_t from,
+                                         size_t length, struct weir_error *ret_error)
 {
-    if (length > source->copies[which].room) {
-        unsigned char *bytes = realloc(source->copies[which].bytes, length);
-        if (!bytes) {
-            wi_error_set(ret_error, "no memory for a copy of %zu bytes", length);
-            return WEIR_E_MEMORY;
-        }
-        source->copies[which].bytes = bytes;
-        source->copies[which].room = length;
-    }
-    unsigned char *copy = source->copies[which].bytes;
-    for (size_t done = 0; done < length;) {
+    for (size_t done = from; done < length;) {
         ssize_t n = pread(source->fd, copy + done, length - done, (off_t)done);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -117,6 +107,21 @@ static enum weir_status source_read_all(struct wi_source *source, int which, siz
         done += (size_t)n;
     }
     return WEIR_OK;
+}
+
+static enum weir_status source_read_all(struct wi_source *source, int which, size_t length,
+                                        struct weir_error *ret_error)
+{
+    if (length > source->copies[which].room) {
+        unsigned char *bytes = realloc(source->copies[which].bytes, length);
+        if (!bytes) {
+            wi_error_set(ret_error, "no memory for a copy of %zu bytes", length);
+            return WEIR_E_MEMORY;
+        }
+        source->copies[which].bytes = bytes;
+        source->copies[which].room = length;
+    }
+    return source_read_part(source, source->copies[which].bytes, 0, length, ret_error);
 }
 
 /* Of one that lives, once: in another pid namespace that costs a look at every process. */
@@ -198,6 +203,17 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
     status = source_read_file(source, 1, ret_after, ret_error);
     *ret_before = before;
     return status;
+}
+
+enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
+                                      uint32_t line, size_t bytes, struct weir_error *ret_error)
+{
+    uint64_t offset = (uint64_t)line * WEIR_LINE;
+    if (source->fd < 0 || after->is_still || after->bytes != source->copies[1].bytes ||
+        offset + bytes > after->length) {
+        return WEIR_OK;
+    }
+    return source_read_part(source, source->copies[1].bytes, offset, offset + bytes, ret_error);
 }
 
 enum wi_state wi_source_state(const struct wi_source *source)

@@ -29,6 +29,11 @@ void wi_source_close(struct wi_source *source);
 enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
                                 struct wi_image *ret_after, struct weir_error *ret_error);
 
+/* Reads `bytes` at an offset in lines of the later image again, in place: what is there now. Nothing to do where it
+ * is a live mapping or a dead process's. Fails: as wi_source_read. */
+enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
+                                      uint32_t line, size_t bytes, struct weir_error *ret_error);
+
 /* Of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);
 bool wi_source_is_self(const struct wi_source *source);

@@ -4,7 +4,7 @@
  *
  *     room.c (memory) -> derive.c (what follows from the counts) -> senders.c, task_instances.c (what has a table
  *     of its own) -> warm_start.c, history_writer.c (the time before) -> tick.c (what moves on with time),
- *     rows.c (what is shown) -> refresh.c (life, refresh, the table of operations)
+ *     rows.c, totals.c (what is shown) -> refresh.c (life, refresh, the table of operations)
  *
  * Not for anybody else.
  */
@@ -61,8 +61,15 @@ struct view_task_instance {
     double poll_rate, utilisation;
 };
 
+/* Of a name whose handles may be closed. */
+struct view_retired {
+    char *name;
+    double limit_seconds; /* of closed handles, as far as this process view saw them */
+};
+
 /* What is remembered of one handle. */
 struct view_slot {
+    uint32_t retired; /* 1 + the number of its name's totals; 0: none */
     bool has_rates;
     bool was_there;             /* at the tick before */
     uint8_t track;              /* in the history that this process view writes, from 1; 0: none */
@@ -98,6 +105,8 @@ struct segment_view {
     struct view_sender *senders;
     struct view_task_instance *instances;
     size_t room_blocks[WI_N_TABLES];
+    struct view_retired *retired;
+    size_t room_retired;
     size_t n_more;
     size_t n_seen; /* slots at the last refresh that met them all; SIZE_MAX: none did */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
@@ -125,6 +134,15 @@ static inline uint64_t view_minus(uint64_t a, uint64_t b)
 enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_error *ret_error);
 enum weir_status wi_view_meet_task_instances(struct segment_view *view,
                                              struct weir_error *ret_error);
+
+/* Meets the names of closed handles. Fails: WEIR_E_MEMORY, WEIR_E_CORRUPT. Their end; and what a handle that has
+ * closed leaves to its name. */
+enum weir_status wi_view_meet_retired(struct segment_view *view, struct weir_error *ret_error);
+void wi_view_forget_retired(struct segment_view *view);
+void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slot);
+
+/* Which of a handle's two histograms is behind a metric. */
+unsigned wi_view_measure(enum wi_kind kind, int metric);
 
 /* Their rates. */
 void wi_view_tick_task_instances(struct segment_view *view, double seconds);
@@ -204,5 +222,9 @@ int64_t wi_view_opened_unix_nanos(const struct segment_view *view, size_t slot_i
 bool wi_view_task(struct segment_view *view, size_t slot_index, struct wi_task_sample *ret_sample);
 const struct weir_histogram *wi_view_histogram(struct segment_view *view, enum wi_kind kind,
                                                const struct wi_row *row, int metric);
+bool wi_view_retired(struct segment_view *view, size_t i, enum wi_kind *ret_kind,
+                     struct wi_row *row);
+enum weir_status wi_view_octaves(struct segment_view *view, enum wi_kind kind, int metric,
+                                 const struct wi_octave_groups *groups);
 
 #endif

@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-static struct wi_exposed scrape_expose(struct wi_served *served)
-{
-    if (!served->tally) {
-        served->tally = wi_tally_create();
-    }
-    return (struct wi_exposed){served->view, served->tally};
-}
-
 static struct wi_value scrape_u64(uint64_t number)
 {
     return (struct wi_value){.type = WI_U64, .u.u64 = number};
@@ -55,17 +47,17 @@ static void scrape_own(const struct wi_process_views *views, size_t n_exposed,
 enum weir_status wi_scrape_encode(struct wi_process_views *views, enum wi_format format,
                                   bool without_process, struct wi_buffer *buffer)
 {
-    struct wi_exposed exposed[WI_PROCESS_VIEWS_MAX];
+    struct wi_process_view *exposed[WI_PROCESS_VIEWS_MAX];
     struct wi_value own[WI_MAX_METRICS];
     struct wi_exposition exposition = {exposed, 0, format, without_process, NULL};
     for (struct wi_served *served = views->first; served; served = served->next) {
         /* A host's only process view has been read, or the scrape would not have come here. */
         if (!views->is_changing || (wi_served_is_there(served) && served->status == WEIR_OK)) {
-            exposed[exposition.n_exposed++] = scrape_expose(served);
+            exposed[exposition.n_views++] = served->view;
         }
     }
     if (views->is_changing) {
-        scrape_own(views, exposition.n_exposed, own);
+        scrape_own(views, exposition.n_views, own);
         exposition.own = own;
     }
     return wi_prometheus_encode_all(&exposition, buffer);

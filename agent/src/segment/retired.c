@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Totals of names. The index has the names and finds them by hash; the segment has the numbers. Those of each
+ * kind's "other" come first, then the names in the order in which they were opened first, so that a reader
+ * can give the first ones series of their own for as long as the process lives.
+ */
+#include "segment/retired.h"
+
+#include "segment/segment.h"
+#include "weir/text.h"
+
+#include <string.h>
+
+#define RETIRED_BUCKETS 4096u /* a power of two */
+
+#define LOAD(place)         __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
+
+/* A name. */
+struct retired_name {
+    char *text;
+    uint64_t *early; /* counts from before there was a segment; NULL: none */
+    uint32_t next;   /* 1 + number of the next in its bucket */
+    uint32_t unit;   /* of its string in the segment */
+    uint8_t kind;
+};
+
+static struct {
+    struct retired_name *names[WI_MAX_RETIRED_SLABS]; /* in slabs, too */
+    struct wi_retired *slabs[WI_MAX_RETIRED_SLABS];
+    struct wi_retired_waits *waits[WI_RETIRED_MAX][2];
+    uint32_t buckets[RETIRED_BUCKETS];
+    uint32_t n;        /* names, those of the others included */
+    uint32_t n_placed; /* that have totals in the segment */
+    uint64_t *log;
+    uint64_t n_folds;
+} retired;
+
+/* ---- what readers do, too --------------------------------------------------------------------- */
+
+uint64_t wi_retired_check(uint64_t stamp, const uint64_t *words, size_t n)
+{
+    uint64_t check = stamp ^ UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = 0; i < n; i++) {
+        check = (check ^ words[i]) * UINT64_C(0x2545f4914f6cdd1d);
+        check ^= check >> 29;
+    }
+    return check;
+}
+
+static uint64_t retired_minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+void wi_retired_words(enum wi_kind kind, const struct wi_slot_counts *counts,
+                      uint64_t ret_words[WI_RETIRED_WORDS])
+{
+    uint64_t *to = ret_words;
+    const uint64_t *word = counts->word;
+    memset(to, 0, WI_RETIRED_WORDS * sizeof(*to));
+    switch (kind) {
+    case WI_CHANNEL: {
+        uint64_t sent = retired_minus(word[0], counts->in_other);
+        uint64_t left =
+            word[1] + counts->discarded[0] + counts->discarded[1] + counts->discarded[2];
+        to[WI_RETIRED_SENT] = sent > left ? sent : left;
+        to[WI_RETIRED_RECEIVED] = word[1];
+        memcpy(&to[WI_RETIRED_DISCARDED], counts->discarded, sizeof(counts->discarded));
+        memcpy(&to[WI_RETIRED_REJECTS], counts->rejects, sizeof(counts->rejects));
+        break;
+    }
+    case WI_SEMAPHORE:
+        to[WI_RETIRED_ACQUIRES] = word[2];
+        to[WI_RETIRED_ACQUIRED] = word[0];
+        to[WI_RETIRED_RELEASED] = word[1];
+        memcpy(&to[WI_RETIRED_REJECTS], counts->rejects, sizeof(counts->rejects));
+        break;
+    case WI_TASK:
+        to[WI_RETIRED_SPAWNED] = word[0];
+        to[WI_RETIRED_RUNS] = word[1];
+        memcpy(&to[WI_RETIRED_FINISHED], &word[3], 3 * sizeof(word[0]));
+        memcpy(&to[WI_RETIRED_INSTANCES], counts->rejects, sizeof(counts->rejects));
+        to[WI_RETIRED_INSTANCES + 4] = counts->in_other;
+        break;
+    case WI_LOOP:
+        to[WI_RETIRED_ITERATIONS] = word[WI_LOOP_WORD_ITERATIONS];
+        to[WI_RETIRED_BUSY] = word[WI_LOOP_WORD_BUSY];
+        to[WI_RETIRED_IDLE] = word[WI_LOOP_WORD_IDLE];
+        to[WI_RETIRED_TIMERS] = word[WI_LOOP_WORD_TIMERS];
+        break;
+    case WI_COUNTER:
+        to[WI_RETIRED_VALUE] = word[0];
+        break;
+    default:
+        break;
+    }
+}
+
+void wi_octaves_add_buckets(uint64_t *octaves, const struct weir_histogram *histogram)
+{
+    for (size_t bucket = 0; bucket < WEIR_HISTOGRAM_BUCKETS; bucket++) {
+        /* Bucket 0; then 1 to 4, 5 to 8, ... */
+        octaves[(bucket + 3) / 4] += LOAD(histogram->bucket[bucket]);
+    }
+}
+
+/* ---- names ------------------------------------------------------------------------------------ */
+
+/* The number of a kind's "other"; WI_RETIRED_OTHERS: it has no totals. */
+static uint32_t retired_other(uint8_t kind)
+{
+    return kind < WI_GAUGE ? kind : kind == WI_LOOP ? WI_GAUGE : WI_RETIRED_OTHERS;
+}
+
+static struct retired_name *retired_name(uint32_t i)
+{
+    return &retired.names[i / WI_RETIRED_SLAB][i % WI_RETIRED_SLAB];
+}
+
+static struct wi_retired *retired_at(uint32_t i)
+{
+    return &retired.slabs[i / WI_RETIRED_SLAB][i % WI_RETIRED_SLAB];
+}
+
+/* The map of the exporter's allocates memory, which an opening must not. */
+static uint32_t *retired_bucket(uint8_t kind, const char *text)
+{
+    uint32_t hash = kind;
+    for (; *text; text++) {
+        hash = (hash ^ (uint8_t)*text) * UINT32_C(0x9e3779b1);
+        hash ^= hash >> 15;
+    }
+    return &retired.buckets[hash % RETIRED_BUCKETS];
+}
+
+/* Room for one more name, its text NULL. Returns false when there is no memory. */
+static bool retired_grow(void)
+{
+    uint32_t slab = retired.n / WI_RETIRED_SLAB;
+    if (!retired.names[slab]) {
+        /* The first are here at once: a segment costs no memory beside it then. */
+        static struct retired_name first[WI_RETIRED_SLAB];
+        retired.names[slab] = slab == 0 ? first : wi_index_take(sizeof(first));
+    }
+    return retired.names[slab];
+}
+
+/* The names of the others, which say nothing but their kind. */
+static bool retired_begin(void)
+{
+    static const uint8_t kinds[WI_RETIRED_OTHERS] = {WI_CHANNEL, WI_SEMAPHORE, WI_TASK, WI_COUNTER,
+                                                     WI_LOOP};
+    if (retired.n == 0 && retired_grow()) {
+        for (; retired.n < WI_RETIRED_OTHERS; retired.n++) {
+            *retired_name(retired.n) = (struct retired_name){.kind = kinds[retired.n]};
+        }
+    }
+    return retired.n > 0;
+}
+
+/* ---- places in the segment -------------------------------------------------------------------- */
+
+/* Totals for the next name that has none. Returns false when there is no room. */
+static bool retired_place(void)
+{
+    uint32_t i = retired.n_placed;
+    uint32_t slab = i / WI_RETIRED_SLAB;
+    struct retired_name *name = retired_name(i);
+    struct wi_header *header = wi_segment_header();
+    if (!retired.slabs[slab]) {
+        uint32_t line = wi_segment_take(WI_RETIRED_SLAB * sizeof(struct wi_retired) / WEIR_LINE);
+        if (!line) {
+            return false;
+        }
+        retired.slabs[slab] = wi_segment_line(line);
+        STORE(header->retired_slabs[slab], line);
+    }
+    uint8_t class;
+    name->unit = name->text ? wi_segment_take_string(name->text, &class) : 0;
+    if (name->text && !name->unit) {
+        return false;
+    }
+    STORE(retired_at(i)->kind, name->kind);
+    STORE(retired_at(i)->name, name->unit);
+    retired.n_placed++;
+    STORE(header->n_retired, retired.n_placed);
+    return true;
+}
+
+uint16_t wi_retired_placed(uint16_t number)
+{
+    return number && wi_segment.base && number > retired.n_placed
+               ? (uint16_t)(1 + retired_other(retired_name(number - 1)->kind))
+               : number;
+}
+
+uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
+{
+    char clean[WEIR_NAME_MAX + 1];
+    *ret_name = 0;
+    if (retired_other(kind) == WI_RETIRED_OTHERS || !retired_begin()) {
+        return 0;
+    }
+    size_t length = wi_text_clean(text, clean, sizeof(clean));
+    uint32_t *bucket = retired_bucket(kind, clean);
+    uint32_t number = *bucket;
+    while (number && (retired_name(number - 1)->kind != kind ||
+                      strcmp(retired_name(number - 1)->text, clean) != 0)) {
+        number = retired_name(number - 1)->next;
+    }
+    if (!number && retired.n < WI_RETIRED_MAX && retired_grow()) {
+        char *copy = wi_index_take(length + 1);
+        struct retired_name *name = retired_name(retired.n);
+        if (!copy) {
+            return (uint16_t)(1 + retired_other(kind));
+        }
+        *name = (struct retired_name){.text = copy, .next = *bucket, .kind = kind};
+        memcpy(copy, clean, length + 1);
+        number = ++retired.n;
+        STORE(*bucket, number);
+    }
+    while (wi_segment.base && number > retired.n_placed && retired_place()) {
+    }
+    number = number ? wi_retired_placed((uint16_t)number) : 1 + retired_other(kind);
+    *ret_name = wi_segment.base ? retired_name(number - 1)->unit : 0;
+    return (uint16_t)number;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------- */
+
+/* A part's two copies, each a stamp, a check and n words: the older one becomes the newer one and more. */
+static void retired_add(uint64_t *first, uint64_t *second, size_t n, const uint64_t *more,
+                        uint64_t number)
+{
+    uint64_t newest[2] = {wi_retired_stamped(LOAD(first[0])), wi_retired_stamped(LOAD(second[0]))};
+    uint64_t *from = newest[0] > newest[1] ? first : second;
+    uint64_t *to = from == first ? second : first;
+    uint64_t words[WI_OCTAVES + 2];
+    STORE(to[0], (newest[0] > newest[1] ? newest[0] : newest[1]) << 1 | 1);
+    for (size_t i = 0; i < n; i++) {
+        words[i] = LOAD(from[2 + i]) + more[i];
+        STORE(to[2 + i], words[i]);
+    }
+    STORE(to[1], wi_retired_check(number << 1, words, n));
+    STORE(to[0], number << 1);
+}
+
+static void retired_add_totals(uint32_t i, const uint64_t words[WI_RETIRED_WORDS], uint64_t stamp)
+{
+    struct wi_retired *totals = retired_at(i);
+    retired_add(&totals->totals[0].stamp, &totals->totals[1].stamp, WI_RETIRED_WORDS, words, stamp);
+}
+
+static bool retired_has_any(const uint64_t *words, size_t n)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < n; i++) {
+        any |= words[i];
+    }
+    return any != 0;
+}
+
+/* What cannot be kept for want of room is counted as lost, as a sample that found no histogram. */
+static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[WI_OCTAVES + 2],
+                              uint64_t stamp)
+{
+    struct wi_retired_waits **waits = &retired.waits[i][which];
+    if (!*waits) {
+        uint32_t line = wi_segment_take(2 * sizeof(**waits) / WEIR_LINE);
+        *waits = line ? wi_segment_line(line) : (void *)wi_segment_take_histogram();
+        STORE(retired_at(i)->waits[which], wi_segment_line_of(*waits));
+    }
+    if (*waits) {
+        retired_add(&(*waits)[0].stamp, &(*waits)[1].stamp, WI_OCTAVES + 2, words, stamp);
+        return;
+    }
+    uint64_t lost = 0;
+    for (size_t octave = 0; octave <= WI_OCTAVES; octave++) {
+        lost += words[octave];
+    }
+    __atomic_fetch_add(&wi_segment_header()->samples_lost, lost, __ATOMIC_RELAXED);
+}
+
+static void retired_count(uint32_t id, struct wi_slot_counts *ret_counts)
+{
+    struct wi_slot *slot = wi_segment_slot(id);
+    for (unsigned w = 0; w < 6; w++) {
+        ret_counts->word[w] = LOAD(*wi_slot_word(slot, w));
+    }
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
+        for (unsigned w = 0; cell && w < 6; w++) {
+            ret_counts->word[w] += LOAD(cell->u.word[w]);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        ret_counts->rejects[i] = LOAD(slot->in.rejects[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        ret_counts->discarded[i] = LOAD(slot->out.discarded[i]);
+    }
+    ret_counts->in_other = LOAD(slot->in.other);
+}
+
+static void retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_OCTAVES + 2])
+{
+    const struct weir_histogram *shared = wi_index_slot(id)->histogram[which];
+    memset(ret_words, 0, (WI_OCTAVES + 2) * sizeof(*ret_words));
+    if (shared) {
+        wi_octaves_add_buckets(ret_words, shared);
+        ret_words[WI_OCTAVES + 1] += LOAD(shared->sum);
+    }
+    for (uint32_t s = 0; which == 0 && s < wi_index.n_shards; s++) {
+        struct weir_histogram **own = wi_index_own_histogram(&wi_index.shards[s], id);
+        if (own && *own) {
+            wi_octaves_add_buckets(ret_words, *own);
+            ret_words[WI_OCTAVES + 1] += LOAD((*own)->sum);
+        }
+    }
+}
+
+/* Before there is a segment there are counts only, in the slots' shared words. */
+static void retired_fold_early(uint32_t i, const uint64_t words[WI_RETIRED_WORDS])
+{
+    struct retired_name *name = retired_name(i);
+    name->early = name->early ? name->early : wi_index_take(WI_RETIRED_WORDS * sizeof(uint64_t));
+    for (int w = 0; name->early && w < WI_RETIRED_WORDS; w++) {
+        name->early[w] += words[w];
+    }
+}
+
+void wi_retired_fold(uint32_t id)
+{
+    const struct wi_slot_entry *entry = wi_index_slot(id);
+    struct wi_slot_counts counts;
+    uint64_t words[WI_RETIRED_WORDS];
+    uint64_t waits[2][WI_OCTAVES + 2];
+    if (!entry->retired) {
+        return;
+    }
+    uint32_t i = wi_retired_placed(entry->retired) - 1;
+    retired_count(id, &counts);
+    wi_retired_words((enum wi_kind)entry->kind, &counts, words);
+    if (!wi_segment.base) {
+        retired_fold_early(i, words);
+        return;
+    }
+    for (unsigned which = 0; which < 2; which++) {
+        retired_measure(id, which, waits[which]);
+    }
+    /* Also where there is nothing to add: a reader that copied this slot's head may have copied the next one's counts. */
+    uint64_t number = ++retired.n_folds;
+    STORE(retired.log[number % WI_RETIRED_LOG],
+          wi_retired_entry(id, wi_slot_life(entry->generation), i));
+    STORE(wi_segment_header()->n_folds, number);
+    for (unsigned which = 0; which < 2; which++) {
+        if (retired_has_any(waits[which], WI_OCTAVES + 2)) {
+            retired_add_waits(i, which, waits[which], number);
+        }
+    }
+    retired_add_totals(i, words, number);
+}
+
+/* ---- a new segment, and a copy ------------------------------------------------------------------ */
+
+bool wi_retired_make(bool is_counted)
+{
+    struct wi_header *header = wi_segment_header();
+    memset(retired.slabs, 0, sizeof(retired.slabs));
+    memset(retired.waits, 0, sizeof(retired.waits));
+    retired.n_placed = 0;
+    retired.n_folds = 1; /* no totals have the stamp 0 */
+    uint32_t log =
+        retired_begin() ? wi_segment_take(WI_RETIRED_LOG * sizeof(uint64_t) / WEIR_LINE) : 0;
+    if (!log) {
+        return false;
+    }
+    retired.log = wi_segment_line(log);
+    STORE(header->retired_log, log);
+    STORE(header->n_folds, retired.n_folds);
+    while (retired.n_placed < retired.n && retired_place()) {
+    }
+    if (retired.n_placed < WI_RETIRED_OTHERS) {
+        return false;
+    }
+    for (uint32_t i = 0; i < retired.n; i++) {
+        struct retired_name *name = retired_name(i);
+        if (name->early && is_counted) {
+            retired_add_totals(wi_retired_placed((uint16_t)(i + 1)) - 1, name->early,
+                               retired.n_folds);
+        }
+    }
+    return true;
+}
+
+bool wi_retired_has(uint32_t id)
+{
+    const struct wi_slot_entry *entry = wi_index_slot(id);
+    uint64_t last = retired.log[retired.n_folds % WI_RETIRED_LOG];
+    if (!entry->retired || wi_retired_entry_slot(last) != id ||
+        wi_retired_entry_life(last) != wi_slot_life(entry->generation)) {
+        return false;
+    }
+    const struct wi_retired *totals = retired_at(wi_retired_placed(entry->retired) - 1);
+    return wi_retired_stamped(totals->totals[0].stamp) >= retired.n_folds ||
+           wi_retired_stamped(totals->totals[1].stamp) >= retired.n_folds;
+}
+
+void wi_retired_zero(void)
+{
+    for (uint32_t i = 0; i < retired.n_placed; i++) {
+        memset(retired_at(i)->totals, 0, sizeof(retired_at(i)->totals));
+        for (unsigned which = 0; which < 2; which++) {
+            if (retired.waits[i][which]) {
+                memset(retired.waits[i][which], 0, 2 * sizeof(struct wi_retired_waits));
+            }
+        }
+    }
+}
+
+void wi_retired_write(void)
+{
+    struct wi_header *header = wi_segment_header();
+    header->n_retired = retired.n_placed;
+    header->retired_log = wi_segment_line_of(retired.log);
+    header->n_folds = retired.n_folds;
+    for (uint32_t s = 0; s < WI_MAX_RETIRED_SLABS; s++) {
+        header->retired_slabs[s] = wi_segment_line_of(retired.slabs[s]);
+    }
+    for (uint32_t i = 0; i < retired.n_placed; i++) {
+        struct wi_retired *totals = retired_at(i);
+        totals->kind = retired_name(i)->kind;
+        totals->name = retired_name(i)->unit;
+        for (unsigned which = 0; which < 2; which++) {
+            totals->waits[which] = wi_segment_line_of(retired.waits[i][which]);
+        }
+    }
+}

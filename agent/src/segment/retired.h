@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What closed handles have counted, by kind and name (ADR 43). A handle that is closed keeps its counts in
+ * its slot. When the slot is used again they are folded into the totals of its name; so a count is always in
+ * exactly one of the two. The log tells a reader which slots were folded while it read.
+ *
+ * Who folds: the holder of the segment's lock. In this order: the log, the number of folds, the totals, the
+ * slot's generation, the slot's words.
+ */
+#ifndef WI_SEGMENT_RETIRED_H
+#define WI_SEGMENT_RETIRED_H
+
+#include "weir/kind.h"
+#include "segment/layout.h"
+
+#include <stdbool.h>
+
+/* The life of a slot that a generation belongs to: the same from its opening until it is used again. */
+static inline uint32_t wi_slot_life(uint32_t generation)
+{
+    return generation / 2 + (generation & 1);
+}
+
+/* An entry of the log: 31 bits of life, 13 of the totals' number, 20 of the slot's id. */
+static inline uint64_t wi_retired_entry(uint32_t id, uint32_t life, uint32_t retired)
+{
+    return (uint64_t)life << 33 | (uint64_t)retired << 20 | id;
+}
+
+static inline uint32_t wi_retired_entry_slot(uint64_t entry)
+{
+    return entry & (WI_MAX_SLOTS - 1);
+}
+
+static inline uint32_t wi_retired_entry_life(uint64_t entry)
+{
+    return (uint32_t)(entry >> 33);
+}
+
+static inline uint32_t wi_retired_entry_number(uint64_t entry)
+{
+    return (uint32_t)(entry >> 20) & 0x1fff;
+}
+
+/* The number in the log that a stamp says; 0: nothing is there, or is being filled. */
+static inline uint64_t wi_retired_stamped(uint64_t stamp)
+{
+    return stamp & 1 ? 0 : stamp >> 1;
+}
+
+/* The check of a part whose words follow it. */
+uint64_t wi_retired_check(uint64_t stamp, const uint64_t *words, size_t n);
+
+/* What a slot has counted over all threads, as the totals have it. */
+struct wi_slot_counts {
+    uint64_t word[6]; /* as in struct weir_cell */
+    uint64_t rejects[4];
+    uint64_t discarded[3];
+    uint64_t in_other;
+};
+
+void wi_retired_words(enum wi_kind kind, const struct wi_slot_counts *counts,
+                      uint64_t ret_words[WI_RETIRED_WORDS]);
+
+/* Adds a histogram up by octaves, which are WI_OCTAVES + 1. */
+void wi_octaves_add_buckets(uint64_t *octaves, const struct weir_histogram *histogram);
+
+/* ---- of this process; the lock is held ------------------------------------------------------- */
+
+/* Makes room in a new segment, and puts in it what was folded before there was one, if that `is_counted`.
+ * Returns false when there is no room. */
+bool wi_retired_make(bool is_counted);
+
+/* 1 + the number of the totals of a kind and a name; 0: handles of this kind have none. `ret_name`: where
+ * the name stands in the segment; 0: nowhere. */
+uint16_t wi_retired_of(uint8_t kind, const char *name, uint32_t *ret_name);
+
+/* Where those lie that were met before there was a segment. */
+uint16_t wi_retired_placed(uint16_t retired);
+
+/* Adds the counts of a slot that is closed to its totals. */
+void wi_retired_fold(uint32_t id);
+
+/* In a copy that has no other thread: whether a slot's counts are in its totals already; forgets all
+ * totals; writes what the index says into the file. */
+bool wi_retired_has(uint32_t id);
+void wi_retired_zero(void);
+void wi_retired_write(void);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Totals of closed handles. They are read after the slots: a slot that was used again before it was read has
+ * its counts in them, and one that was used again between the two readings would be there twice, but the log
+ * names it. So each count is found once, whatever opens and closes meanwhile.
+ */
+#include "segment/retired.h"
+
+#include "segment/file.h"
+#include "snapshot/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RETIRED_TRIES 100
+
+#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+
+static const struct wi_header *retired_header(const struct wi_image *image)
+{
+    return (const struct wi_header *)(const void *)image->bytes;
+}
+
+static const struct wi_retired *retired_at(const struct wi_image *image, size_t i)
+{
+    uint32_t line = LOAD(retired_header(image)->retired_slabs[i / WI_RETIRED_SLAB]);
+    const struct wi_retired *slab =
+        wi_image_at(image, line, WI_RETIRED_SLAB * sizeof(struct wi_retired));
+    return slab ? &slab[i % WI_RETIRED_SLAB] : NULL;
+}
+
+/* A copy of a part, which begins with its stamp and its check. Returns the number that it is stamped with; 0: it
+ * says nothing. */
+static uint64_t retired_copy(const uint64_t *part, size_t n, uint64_t *ret_stamp,
+                             uint64_t *ret_words)
+{
+    *ret_stamp = LOAD(part[0]);
+    for (size_t i = 0; i < n; i++) {
+        ret_words[i] = LOAD(part[2 + i]);
+    }
+    return LOAD(part[1]) == wi_retired_check(*ret_stamp, ret_words, n)
+               ? wi_retired_stamped(*ret_stamp)
+               : 0;
+}
+
+/* Whether the other copy is what it is while the one with this number is the newest: not used yet, or being filled
+ * from it. Else the writer came by twice, and a newer one was missed. */
+static bool retired_is_newest(uint64_t number, uint64_t other_stamp)
+{
+    return other_stamp == 0 || other_stamp == (number << 1 | 1);
+}
+
+/* The newer of the two copies, and its number; words of 0 and number 0 where nothing was ever written. *ret_is_torn,
+ * which is only set: it could not be told. */
+static uint64_t retired_newest(const uint64_t *first, const uint64_t *second, size_t n,
+                               uint64_t *ret_words, bool *ret_is_torn)
+{
+    uint64_t words[WI_OCTAVES + 2];
+    for (int i = 0; i < RETIRED_TRIES; i++) {
+        uint64_t stamps[2];
+        uint64_t number = retired_copy(first, n, &stamps[0], ret_words);
+        uint64_t other = retired_copy(second, n, &stamps[1], words);
+        bool is_newest = other ? number || retired_is_newest(other, stamps[0])
+                               : retired_is_newest(number, stamps[1]) &&
+                                     (number || retired_is_newest(0, stamps[0]));
+        if (is_newest && !number && !other) {
+            memset(ret_words, 0, n * sizeof(*ret_words));
+            return 0;
+        }
+        if (is_newest && other > number) {
+            memcpy(ret_words, words, n * sizeof(*words));
+            return other;
+        }
+        if (is_newest) {
+            return number;
+        }
+    }
+    *ret_is_torn = true;
+    memset(ret_words, 0, n * sizeof(*ret_words));
+    return 0;
+}
+
+uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, unsigned which,
+                                  uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn)
+{
+    const struct wi_retired *totals = retired_at(image, number);
+    uint32_t line = totals ? LOAD(totals->waits[which]) : 0;
+    const struct wi_retired_waits *waits = wi_image_at(image, line, 2 * sizeof(*waits));
+    if (!waits) {
+        *ret_is_torn |= line != 0;
+        memset(ret_words, 0, (WI_OCTAVES + 2) * sizeof(*ret_words));
+        return 0;
+    }
+    return retired_newest(&waits[0].stamp, &waits[1].stamp, WI_OCTAVES + 2, ret_words, ret_is_torn);
+}
+
+bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *take, void *context)
+{
+    const struct wi_header *header = retired_header(image);
+    const uint64_t *log =
+        wi_image_at(image, LOAD(header->retired_log), WI_RETIRED_LOG * sizeof(*log));
+    uint64_t last = LOAD(header->n_folds);
+    if (!log || first > last || last - first > WI_RETIRED_LOG) {
+        return !log;
+    }
+    for (uint64_t number = first; number <= last; number++) {
+        take(context, number, LOAD(log[number % WI_RETIRED_LOG]));
+    }
+    /* The one after the last may be in the place of the first already. */
+    return LOAD(header->n_folds) - first + 1 < WI_RETIRED_LOG;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+/* What another process says of its totals now, in the order that readers need: the totals and their waits, then
+ * how many folds there are, then the log. */
+static enum weir_status retired_read_again(struct wi_collection *collection,
+                                           struct wi_source *source, struct weir_error *ret_error)
+{
+    const struct wi_image *image = &collection->image;
+    const struct wi_header *header = retired_header(image);
+    enum weir_status status = WEIR_OK;
+    for (size_t s = 0; status == WEIR_OK && s < WI_MAX_RETIRED_SLABS; s++) {
+        uint32_t line = header->retired_slabs[s];
+        status = line ? wi_source_read_again(source, image, line,
+                                             WI_RETIRED_SLAB * sizeof(struct wi_retired), ret_error)
+                      : WEIR_OK;
+    }
+    for (size_t i = 0; status == WEIR_OK && i < collection->n_retired; i++) {
+        const struct wi_retired *totals = retired_at(image, i);
+        for (unsigned which = 0; totals && which < 2 && status == WEIR_OK; which++) {
+            status = totals->waits[which]
+                         ? wi_source_read_again(source, image, totals->waits[which],
+                                                2 * sizeof(struct wi_retired_waits), ret_error)
+                         : WEIR_OK;
+        }
+    }
+    if (status == WEIR_OK && header->retired_log) {
+        status = wi_source_read_again(source, image, header->retired_log,
+                                      WI_RETIRED_LOG * sizeof(uint64_t), ret_error);
+    }
+    return status;
+}
+
+static enum weir_status retired_room(struct wi_collection *collection, struct weir_error *ret_error)
+{
+    uint32_t n = LOAD(retired_header(&collection->image)->n_retired);
+    collection->n_retired = 0;
+    if (n > WI_RETIRED_MAX) {
+        wi_error_set(ret_error, "the segment is corrupt: it has totals of %u names", (unsigned)n);
+        return WEIR_E_CORRUPT;
+    }
+    if (n > collection->room_retired) {
+        void *grown = realloc(collection->retired, n * sizeof(*collection->retired));
+        if (!grown) {
+            wi_error_set(ret_error, "no memory for totals of %u names", (unsigned)n);
+            return WEIR_E_MEMORY;
+        }
+        collection->retired = grown;
+        collection->room_retired = n;
+    }
+    collection->n_retired = n;
+    return WEIR_OK;
+}
+
+/* *ret_is_whole: nothing was written just now. In a copy that is seen for the waits, too; in a live mapping
+ * they are read when they are wanted. */
+static enum weir_status retired_take(struct wi_collection *collection, bool is_copy,
+                                     bool *ret_is_whole, struct weir_error *ret_error)
+{
+    const struct wi_image *image = &collection->image;
+    bool is_torn = false;
+    for (size_t i = 0; i < collection->n_retired; i++) {
+        const struct wi_retired *totals = retired_at(image, i);
+        struct wi_raw_retired *raw = &collection->retired[i];
+        if (!totals) {
+            collection->n_retired = i;
+            if (image->is_still) {
+                wi_error_set(ret_error,
+                             "the segment is corrupt: the totals of name %zu lie outside", i);
+                return WEIR_E_CORRUPT;
+            }
+            is_torn = true;
+            break;
+        }
+        raw->kind = LOAD(totals->kind);
+        raw->name = LOAD(totals->name);
+        raw->stamp = retired_newest(&totals->totals[0].stamp, &totals->totals[1].stamp,
+                                    WI_RETIRED_WORDS, raw->word, &is_torn);
+        for (unsigned which = 0; which < 2 && is_copy; which++) {
+            uint64_t waits[WI_OCTAVES + 2];
+            wi_collect_retired_waits(image, i, which, waits, &is_torn);
+        }
+    }
+    collection->is_torn = is_torn;
+    *ret_is_whole = !is_torn;
+    return WEIR_OK;
+}
+
+/* A slot that was read as it was before it was folded, and whose counts are in the totals. */
+static void retired_leave_out(void *context, uint64_t number, uint64_t entry)
+{
+    struct wi_collection *collection = context;
+    uint32_t id = wi_retired_entry_slot(entry);
+    uint32_t i = wi_retired_entry_number(entry);
+    struct wi_raw *raw = id < collection->n ? &collection->raws[id] : NULL;
+    if (raw && raw->life && raw->life == wi_retired_entry_life(entry) &&
+        i < collection->n_retired && number <= collection->retired[i].stamp) {
+        collection->n_closed -= wi_raw_is_closed(raw);
+        raw->generation = raw->life = raw->retired = 0;
+        collection->generations[id] = 0;
+    }
+}
+
+/* Those of closed handles whose slots were not used again. */
+static void retired_add_closed(struct wi_collection *collection)
+{
+    for (size_t id = 0; collection->n_closed && id < collection->n; id++) {
+        const struct wi_raw *raw = &collection->raws[id];
+        if (!wi_raw_is_closed(raw) || raw->retired > collection->n_retired ||
+            collection->retired[raw->retired - 1].kind != raw->kind) {
+            continue;
+        }
+        struct wi_slot_counts counts = {
+            .word = {raw->entering[0], raw->kind == WI_TASK ? raw->entering[1] : raw->leaving[1],
+                     raw->entering[2], raw->leaving[3], raw->leaving[4], raw->leaving[5]},
+            .in_other = raw->kind == WI_CHANNEL ? raw->unsent : raw->in_other,
+        };
+        uint64_t words[WI_RETIRED_WORDS];
+        memcpy(counts.rejects, raw->rejects, sizeof(counts.rejects));
+        memcpy(counts.discarded, raw->discarded, sizeof(counts.discarded));
+        wi_retired_words((enum wi_kind)raw->kind, &counts, words);
+        for (int w = 0; w < WI_RETIRED_WORDS; w++) {
+            collection->retired[raw->retired - 1].word[w] += words[w];
+        }
+    }
+}
+
+enum weir_status wi_collect_retired(struct wi_collection *collection, struct wi_source *source,
+                                    bool *ret_is_whole, struct weir_error *ret_error)
+{
+    const struct wi_image *image = &collection->image;
+    enum weir_status status = retired_room(collection, ret_error);
+    *ret_is_whole = true;
+    if (status != WEIR_OK || collection->n_retired == 0) {
+        return status;
+    }
+    status = retired_read_again(collection, source, ret_error);
+    if (status == WEIR_OK) {
+        status = retired_take(collection, !wi_source_is_self(source), ret_is_whole, ret_error);
+    }
+    if (status == WEIR_OK) {
+        status = wi_source_read_again(source, image, 0, sizeof(struct wi_header), ret_error);
+    }
+    if (status == WEIR_OK) {
+        *ret_is_whole &=
+            wi_collect_folds(image, collection->first_fold, retired_leave_out, collection);
+        retired_add_closed(collection);
+    }
+    return status;
+}

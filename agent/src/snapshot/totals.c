@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Totals by name: what closed handles have counted, as rows with counters only, and the sums of histograms over
+ * open and closed handles.
+ *
+ * Histograms of a live mapping are read when they are asked for, long after the slots, so slots may be used
+ * again meanwhile: one that was before its histogram was read is known by its life, and is in the waits of its
+ * name; one that was after that is in both, so all is read again, and at last with each slot's share kept, to
+ * take it out again.
+ */
+#include "snapshot/state.h"
+
+#include "segment/file.h"
+#include "segment/retired.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TOTALS_TRIES 4
+
+#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+enum weir_status wi_view_meet_retired(struct segment_view *view, struct weir_error *ret_error)
+{
+    size_t n = view->collection.n_retired;
+    if (n > view->room_retired) {
+        struct view_retired *grown = realloc(view->retired, n * sizeof(*grown));
+        if (!grown) {
+            wi_error_set(ret_error, "no memory for totals of %zu names", n);
+            return WEIR_E_MEMORY;
+        }
+        memset(grown + view->room_retired, 0, (n - view->room_retired) * sizeof(*grown));
+        view->retired = grown;
+        view->room_retired = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        char name[WEIR_NAME_MAX + 1] = "other";
+        uint32_t unit = view->collection.retired[i].name;
+        if (view->retired[i].name) {
+            continue;
+        }
+        enum weir_status status =
+            unit ? wi_collect_string(&view->collection.image, unit, name, sizeof(name), ret_error)
+                 : WEIR_OK;
+        if (status != WEIR_OK) {
+            return status;
+        }
+        size_t length = strlen(name) + 1;
+        view->retired[i].name = malloc(length);
+        if (!view->retired[i].name) {
+            wi_error_set(ret_error, "no memory for a name");
+            return WEIR_E_MEMORY;
+        }
+        memcpy(view->retired[i].name, name, length);
+    }
+    return WEIR_OK;
+}
+
+void wi_view_forget_retired(struct segment_view *view)
+{
+    for (size_t i = 0; i < view->room_retired; i++) {
+        free(view->retired[i].name);
+    }
+    free(view->retired);
+}
+
+/* The time at a limit is this reader's own observation: it stays with the name. */
+void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slot)
+{
+    if (slot->retired && slot->retired <= view->room_retired) {
+        view->retired[slot->retired - 1].limit_seconds += slot->limit_seconds;
+    }
+}
+
+static void totals_put(struct wi_row *row, int metric, const uint64_t *words, int n)
+{
+    for (int i = 0; i < n; i++) {
+        put_u64(row, metric + i, words[i]);
+    }
+}
+
+static void totals_build_task(struct wi_row *row, const uint64_t *words)
+{
+    const uint64_t *instances = &words[WI_RETIRED_INSTANCES];
+    put_u64(row, WI_TASK_SPAWNED, words[WI_RETIRED_SPAWNED]);
+    put_u64(row, WI_TASK_RUNS, words[WI_RETIRED_RUNS]);
+    totals_put(row, WI_TASK_FINISHED_OK, &words[WI_RETIRED_FINISHED], 3);
+    if (instances[INSTANCE_POLLS] || instances[INSTANCE_IDLE]) {
+        put_u64(row, WI_TASK_POLLS, instances[INSTANCE_POLLS]);
+        put_nanos(row, WI_TASK_BUSY, instances[INSTANCE_BUSY]);
+        put_nanos(row, WI_TASK_SCHEDULED, instances[INSTANCE_SCHEDULED]);
+        put_nanos(row, WI_TASK_IDLE, instances[INSTANCE_IDLE]);
+        put_u64(row, WI_TASK_WAKES, instances[INSTANCE_WAKES]);
+    }
+}
+
+static void totals_build(struct wi_row *row, uint32_t kind, const uint64_t *words,
+                         double limit_seconds)
+{
+    switch (kind) {
+    case WI_CHANNEL:
+        put_u64(row, WI_CHANNEL_SENT, words[WI_RETIRED_SENT]);
+        put_u64(row, WI_CHANNEL_RECEIVED, words[WI_RETIRED_RECEIVED]);
+        totals_put(row, WI_CHANNEL_DISCARDED_OVERWRITE, &words[WI_RETIRED_DISCARDED], 3);
+        totals_put(row, WI_CHANNEL_REJECTS_FULL, &words[WI_RETIRED_REJECTS], 4);
+        put_f64(row, WI_CHANNEL_FULL_SECONDS, limit_seconds);
+        break;
+    case WI_SEMAPHORE:
+        put_u64(row, WI_SEMAPHORE_ACQUIRES, words[WI_RETIRED_ACQUIRES]);
+        put_u64(row, WI_SEMAPHORE_ACQUIRED, words[WI_RETIRED_ACQUIRED]);
+        put_u64(row, WI_SEMAPHORE_RELEASED, words[WI_RETIRED_RELEASED]);
+        totals_put(row, WI_SEMAPHORE_REJECTS_EXHAUSTED, &words[WI_RETIRED_REJECTS], 3);
+        put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, limit_seconds);
+        break;
+    case WI_TASK:
+        totals_build_task(row, words);
+        break;
+    case WI_LOOP:
+        put_u64(row, WI_LOOP_ITERATIONS, words[WI_RETIRED_ITERATIONS]);
+        put_nanos(row, WI_LOOP_BUSY, words[WI_RETIRED_BUSY]);
+        put_nanos(row, WI_LOOP_IDLE, words[WI_RETIRED_IDLE]);
+        break;
+    default:
+        put_u64(row, WI_COUNTER_VALUE, words[WI_RETIRED_VALUE]);
+        break;
+    }
+}
+
+bool wi_view_retired(struct segment_view *view, size_t i, enum wi_kind *ret_kind,
+                     struct wi_row *row)
+{
+    const struct wi_raw_retired *raw = &view->collection.retired[i];
+    if (!wi_kind_has_slots(raw->kind) || raw->kind == WI_GAUGE) {
+        return false;
+    }
+    row->name = view->retired[i].name;
+    totals_build(row, raw->kind, raw->word, view->retired[i].limit_seconds);
+    *ret_kind = (enum wi_kind)raw->kind;
+    return true;
+}
+
+/* ---- histograms --------------------------------------------------------------------------------- */
+
+/* One slot's share of a sum, kept to take it out again. */
+struct totals_share {
+    uint32_t id, life;
+    uint16_t group;
+    struct wi_octaves octaves;
+};
+
+/* A sum under way. */
+struct totals_sum {
+    struct segment_view *view;
+    enum wi_kind kind;
+    unsigned which;
+    const struct wi_octave_groups *groups;
+    uint64_t *stamps;            /* of the waits of each name */
+    struct totals_share *shares; /* NULL: none are kept */
+    size_t n_shares;
+    bool is_doubled; /* something is in it twice */
+    bool is_torn;
+};
+
+/* A slot's histograms, unless its counts have left it. Those of a file that was copied stand still. */
+static void totals_add_slot(struct totals_sum *sum, size_t id, uint16_t group)
+{
+    const struct wi_collection *collection = &sum->view->collection;
+    const struct weir_slot_head *head = wi_collect_head(collection, id);
+    uint32_t life = collection->raws[id].life;
+    struct weir_histogram *all = &sum->view->scratch;
+    if (!head || !wi_collect_histogram(collection, id, sum->which, all) ||
+        wi_slot_life(LOAD(head->generation)) != life) {
+        return;
+    }
+    wi_octaves_add(&sum->groups->sums[group], all);
+    if (sum->shares) {
+        struct totals_share *share = &sum->shares[sum->n_shares++];
+        *share = (struct totals_share){.id = (uint32_t)id, .life = life, .group = group};
+        wi_octaves_add(&share->octaves, all);
+    }
+}
+
+static void totals_add_slots(struct totals_sum *sum)
+{
+    const struct segment_view *view = sum->view;
+    for (size_t i = 0; i < view->n_order[sum->kind]; i++) {
+        totals_add_slot(sum, view->order[sum->kind][i], sum->groups->of_row[i]);
+    }
+    for (size_t id = 0; view->collection.n_closed && id < view->collection.n; id++) {
+        const struct wi_raw *raw = &view->collection.raws[id];
+        if (wi_raw_is_closed(raw) && raw->retired <= view->collection.n_retired &&
+            raw->kind == sum->kind) {
+            totals_add_slot(sum, id, sum->groups->of_retired[raw->retired - 1]);
+        }
+    }
+}
+
+static void totals_add_retired(struct totals_sum *sum)
+{
+    const struct wi_collection *collection = &sum->view->collection;
+    for (size_t i = 0; i < collection->n_retired; i++) {
+        uint64_t words[WI_OCTAVES + 2];
+        if (collection->retired[i].kind != sum->kind) {
+            continue;
+        }
+        sum->stamps[i] =
+            wi_collect_retired_waits(&collection->image, i, sum->which, words, &sum->is_torn);
+        struct wi_octaves *group = &sum->groups->sums[sum->groups->of_retired[i]];
+        for (size_t octave = 0; sum->stamps[i] && octave <= WI_OCTAVES; octave++) {
+            group->count[octave] += words[octave];
+        }
+        group->sum += words[WI_OCTAVES + 1];
+        group->is_measured |= sum->stamps[i] != 0;
+    }
+}
+
+static void totals_take_out(struct wi_octaves *from, const struct wi_octaves *less)
+{
+    from->sum -= less->sum;
+    for (size_t octave = 0; octave <= WI_OCTAVES; octave++) {
+        from->count[octave] -= less->count[octave];
+    }
+}
+
+static void totals_see_fold(void *context, uint64_t number, uint64_t entry)
+{
+    struct totals_sum *sum = context;
+    const struct wi_collection *collection = &sum->view->collection;
+    uint32_t id = wi_retired_entry_slot(entry);
+    uint32_t i = wi_retired_entry_number(entry);
+    if (id >= collection->n || i >= collection->n_retired || number > sum->stamps[i] ||
+        collection->raws[id].kind != sum->kind ||
+        collection->raws[id].life != wi_retired_entry_life(entry)) {
+        return;
+    }
+    sum->is_doubled = true;
+    for (size_t s = 0; s < sum->n_shares; s++) {
+        if (sum->shares[s].id == id && sum->shares[s].life == wi_retired_entry_life(entry)) {
+            totals_take_out(&sum->groups->sums[sum->shares[s].group], &sum->shares[s].octaves);
+            sum->shares[s].life = 0;
+        }
+    }
+}
+
+/* Returns false when some slots may be in it twice. */
+static bool totals_sum(struct totals_sum *sum)
+{
+    const struct wi_collection *collection = &sum->view->collection;
+    const struct wi_header *header = (const void *)collection->image.bytes;
+    bool is_live = wi_source_is_self(sum->view->source);
+    uint64_t first = is_live ? LOAD(header->n_folds) : collection->first_fold;
+    memset(sum->groups->sums, 0, sum->groups->n * sizeof(*sum->groups->sums));
+    sum->n_shares = 0;
+    sum->is_doubled = sum->is_torn = false;
+    totals_add_slots(sum);
+    totals_add_retired(sum);
+    bool is_whole = collection->n_retired == 0 ||
+                    wi_collect_folds(&collection->image, first, totals_see_fold, sum);
+    is_whole &= !sum->is_torn || collection->image.is_still;
+    return is_whole && (!sum->is_doubled || sum->shares);
+}
+
+enum weir_status wi_view_octaves(struct segment_view *view, enum wi_kind kind, int metric,
+                                 const struct wi_octave_groups *groups)
+{
+    struct totals_sum all = {
+        .view = view, .kind = kind, .which = wi_view_measure(kind, metric), .groups = groups};
+    struct totals_sum *sum = &all;
+    size_t most = view->n_order[sum->kind] + view->collection.n_closed + 1;
+    bool is_exact = false;
+    sum->stamps = calloc(view->collection.n_retired + 1, sizeof(*sum->stamps));
+    if (!sum->stamps) {
+        return WEIR_E_MEMORY;
+    }
+    for (int i = 0; i < 2 * TOTALS_TRIES && !is_exact; i++) {
+        if (i == TOTALS_TRIES) {
+            sum->shares = malloc(most * sizeof(*sum->shares));
+        }
+        is_exact = totals_sum(sum);
+    }
+    free(sum->shares);
+    free(sum->stamps);
+    return is_exact ? WEIR_OK : WEIR_E_LIMIT;
+}

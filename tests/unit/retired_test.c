@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* What closed handles have counted stays in the totals of their kind and name, once and no more than once. */
+#include "child.h"
+#include "segment/retired.h"
+#include "segment/segment.h"
+#include "snapshot/process_view.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct weir_error error;
+
+static void start(void)
+{
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+}
+
+static struct weir_channel *open_channel(const char *name)
+{
+    struct weir_channel_options options = WEIR_CHANNEL_INIT(name, 100);
+    options.latency = WEIR_LATENCY_FULL;
+    return weir_channel_open(&options);
+}
+
+/* Sends and receives n messages. */
+static void pass(struct weir_channel *channel, int n)
+{
+    for (int i = 0; i < n; i++) {
+        weir_channel_receive(channel, weir_channel_send(channel, 8), 8);
+    }
+}
+
+static struct wi_process_view *read_path(const char *path)
+{
+    struct wi_process_view *view;
+    CHECK((path ? wi_process_view_open_file(path, &view, &error)
+                : wi_process_view_open_self(&view, &error)) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    return view;
+}
+
+/* A counter of a name, over open and closed handles. */
+static uint64_t total_in(struct wi_process_view *view, enum wi_kind kind, const char *name,
+                         int metric)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
+        const struct wi_row *row = wi_process_view_row(view, kind, i);
+        total += strcmp(row->name, name) == 0 ? row->value[metric].u.u64 : 0;
+    }
+    for (size_t i = 0; i < wi_process_view_n_retired(view); i++) {
+        enum wi_kind of = WI_N_KINDS;
+        const struct wi_row *row = wi_process_view_retired(view, i, &of);
+        total += row && of == kind && strcmp(row->name, name) == 0 ? row->value[metric].u.u64 : 0;
+    }
+    return total;
+}
+
+static uint64_t total_at(const char *path, enum wi_kind kind, const char *name, int metric)
+{
+    struct wi_process_view *view = read_path(path);
+    uint64_t total = total_in(view, kind, name, metric);
+    wi_process_view_close(view);
+    return total;
+}
+
+static uint64_t sent(const char *path, const char *name)
+{
+    return total_at(path, WI_CHANNEL, name, WI_CHANNEL_SENT);
+}
+
+/* The messages of all channels whose wait was measured, by what /metrics is made of. */
+static uint64_t measured(const char *path)
+{
+    static uint16_t groups[WI_RETIRED_MAX];
+    struct wi_process_view *view = read_path(path);
+    struct wi_octaves octaves;
+    uint64_t n = 0;
+    const struct wi_octave_groups all = {groups, groups, &octaves, 1};
+    CHECK(wi_process_view_octaves(view, WI_CHANNEL, WI_CHANNEL_WAIT, &all) == WEIR_OK);
+    for (size_t i = 0; i <= WI_OCTAVES; i++) {
+        n += octaves.count[i];
+    }
+    wi_process_view_close(view);
+    return n;
+}
+
+static void closes_and_opens(const char *dir)
+{
+    char path[256];
+    start();
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    for (int i = 1; i <= 50; i++) {
+        struct weir_channel *channel = open_channel(i % 2 ? "odd" : "even");
+        pass(channel, i);
+        weir_channel_close(channel);
+        CHECK(sent(NULL, "odd") + sent(path, "even") == (uint64_t)(i * (i + 1) / 2));
+        CHECK(measured(NULL) == measured(path));
+    }
+    CHECK(sent(NULL, "odd") == 625 && sent(path, "even") == 650);
+    CHECK(measured(path) == 1275);
+}
+CHILD_TEST(closes_and_opens)
+
+/* A hook that was on its way when its handle was closed counts, too. */
+static void counts_late(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel *channel = open_channel("late");
+    pass(channel, 3);
+    weir_channel_close(channel);
+    pass(channel, 4);
+    CHECK(sent(NULL, "late") == 7);
+    struct weir_channel *next = open_channel("next");
+    CHECK(next == channel && sent(NULL, "late") == 7 && sent(NULL, "next") == 0);
+}
+CHILD_TEST(counts_late)
+
+static void closes_all_kinds(const char *dir)
+{
+    (void)dir;
+    start();
+    for (int i = 0; i < 3; i++) {
+        struct weir_semaphore_options permits = WEIR_SEMAPHORE_INIT("permits", 10);
+        struct weir_task_options tasks = WEIR_TASK_INIT("tasks");
+        struct weir_loop_options loops = WEIR_LOOP_INIT("loop");
+        struct weir_value_options value = WEIR_VALUE_INIT("value");
+        struct weir_semaphore *semaphore = weir_semaphore_open(&permits);
+        struct weir_task_kind *kind = weir_task_kind_open(&tasks);
+        struct weir_loop *loop = weir_loop_open(&loops);
+        struct weir_counter *counter = weir_counter_open(&value);
+        struct weir_gauge *gauge = weir_gauge_open(&value);
+        struct weir_task task;
+        weir_semaphore_acquire(semaphore, 3);
+        weir_semaphore_reject(semaphore, WEIR_SEMAPHORE_TIMEOUT);
+        weir_task_end(kind, weir_task_begin(kind, weir_task_spawn(kind)));
+        weir_task_finish(kind, WEIR_OUTCOME_ERROR);
+        weir_task_open(&task, kind, NULL);
+        weir_task_poll(&task);
+        weir_task_polled(&task);
+        weir_task_close(&task, WEIR_OUTCOME_OK);
+        weir_loop_begin(loop);
+        weir_loop_end(loop);
+        weir_counter_add(counter, 7);
+        weir_gauge_set(gauge, 5);
+        weir_semaphore_close(semaphore);
+        weir_task_kind_close(kind);
+        weir_loop_close(loop);
+        weir_counter_close(counter);
+        weir_gauge_close(gauge);
+    }
+    CHECK(total_at(NULL, WI_SEMAPHORE, "permits", WI_SEMAPHORE_ACQUIRES) == 3);
+    CHECK(total_at(NULL, WI_SEMAPHORE, "permits", WI_SEMAPHORE_REJECTS_TIMEOUT) == 3);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_SPAWNED) == 6);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_RUNS) == 6);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_FINISHED_ERROR) == 3);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_FINISHED_OK) == 3);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_POLLS) == 3);
+    CHECK(total_at(NULL, WI_LOOP, "loop", WI_LOOP_ITERATIONS) == 3);
+    CHECK(total_at(NULL, WI_COUNTER, "value", WI_COUNTER_VALUE) == 21);
+}
+CHILD_TEST(closes_all_kinds)
+
+/* Names past 4,096 share one. */
+static void opens_many_names(const char *dir)
+{
+    char name[64];
+    (void)dir;
+    start();
+    for (int i = 0; i < WI_RETIRED_NAMES + 100; i++) {
+        snprintf(name, sizeof(name), "room-%d", i);
+        struct weir_channel *channel = open_channel(name);
+        pass(channel, 2);
+        weir_channel_close(channel);
+    }
+    CHECK(sent(NULL, "room-0") == 2 && sent(NULL, "room-4095") == 2);
+    CHECK(sent(NULL, "room-4096") == 0 && sent(NULL, "other") == 200);
+    struct weir_channel *again = open_channel("room-4100");
+    pass(again, 5);
+    CHECK(sent(NULL, "room-4100") == 5);
+    weir_channel_close(again);
+    CHECK(sent(NULL, "room-4100") == 0 && sent(NULL, "other") == 205);
+    again = open_channel("room-7");
+    pass(again, 5);
+    CHECK(sent(NULL, "room-7") == 7);
+}
+CHILD_TEST(opens_many_names)
+
+/* In little room as many names as it has room for; what the others count is not lost. */
+static void has_little_room(const char *dir)
+{
+    char name[64];
+    (void)dir;
+    setenv("WEIR_LIMIT", "1M", 1);
+    start();
+    for (int i = 0; i < WI_RETIRED_NAMES; i++) {
+        struct weir_value_options value = WEIR_VALUE_INIT(name);
+        snprintf(name, sizeof(name), "a name of more than thirty-two bytes %d", i);
+        struct weir_counter *counter = weir_counter_open(&value);
+        CHECK(counter);
+        weir_counter_add(counter, 2);
+        weir_counter_close(counter);
+    }
+    CHECK(wi_segment_header()->n_retired < WI_RETIRED_NAMES);
+    uint64_t named = wi_segment_header()->n_retired - WI_RETIRED_OTHERS;
+    CHECK(total_at(NULL, WI_COUNTER, "other", WI_COUNTER_VALUE) == 2 * (WI_RETIRED_NAMES - named));
+    CHECK(wi_segment_header()->used_bytes <= 1 << 20);
+}
+CHILD_TEST(has_little_room)
+
+static void closes_before_the_start(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *open = open_channel("early");
+    weir_channel_send(open, 1);
+    for (int i = 0; i < 300; i++) { /* more than there is room for at once */
+        struct weir_channel *channel = open_channel(i % 2 ? "early" : "other early");
+        CHECK(channel);
+        weir_channel_send(channel, 1);
+        weir_channel_close(channel);
+    }
+    start();
+    CHECK(sent(NULL, "early") == 151 && sent(NULL, "other early") == 150);
+    pass(open_channel("early"), 2);
+    weir_channel_close(open);
+    open_channel("third");
+    CHECK(sent(NULL, "early") == 153 && sent(NULL, "other early") == 150);
+}
+CHILD_TEST(closes_before_the_start)
+
+/* ---- forks and ends ----------------------------------------------------------------------------- */
+
+static void a_child_counts_anew(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel *closed = open_channel("queue");
+    struct weir_channel *folded = open_channel("queue");
+    pass(folded, 5);
+    weir_channel_close(folded);
+    struct weir_channel *open = open_channel("queue");
+    pass(open, 7);
+    pass(closed, 3);
+    weir_channel_close(closed);
+    pid_t pid = fork();
+    if (pid == 0) {
+        start();
+        CHECK(sent(NULL, "queue") == 0);
+        pass(open, 2);
+        weir_channel_close(open);
+        CHECK(sent(NULL, "queue") == 2);
+        pass(open_channel("queue"), 4);
+        CHECK(sent(NULL, "queue") == 6 && measured(NULL) == 6);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(sent(NULL, "queue") == 15);
+}
+CHILD_TEST(a_child_counts_anew)
+
+static void leaves_totals_behind(const char *dir)
+{
+    char path[256];
+    pid_t pid = fork();
+    if (pid == 0) {
+        start();
+        for (int i = 0; i < 10; i++) {
+            struct weir_channel *channel = open_channel(i < 5 ? "queue" : "others");
+            pass(channel, 100);
+            weir_channel_close(i == 4 ? NULL : channel);
+        }
+        raise(SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    CHECK(sent(path, "queue") == 500 && sent(path, "others") == 500 && measured(path) == 1000);
+}
+CHILD_TEST(leaves_totals_behind)
+
+/* Killed at each step of the fold: the log, the totals, the slot. */
+static void dies_while_it_folds(const char *dir)
+{
+    char path[256];
+    start();
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    struct weir_channel *channel = open_channel("queue");
+    struct weir_slot_head *head = &channel->head;
+    pass(channel, 9);
+    weir_channel_close(channel);
+    wi_retired_fold(0); /* and the slot says nothing of it yet */
+    CHECK(head->state == WI_SLOT_CLOSED && sent(path, "queue") == 9 && sent(NULL, "queue") == 9);
+    CHECK(measured(path) == 9 && measured(NULL) == 9);
+    struct wi_retired *totals =
+        (struct wi_retired *)wi_segment_line(wi_segment_header()->retired_slabs[0]) +
+        WI_RETIRED_OTHERS;
+    CHECK(totals->totals[0].stamp == wi_segment_header()->n_folds << 1);
+    totals->totals[0].stamp = 1; /* being filled from nothing: the slot has them still */
+    struct wi_retired_waits *waits = wi_segment_line(totals->waits[0]);
+    waits[0].stamp = 1;
+    CHECK(sent(path, "queue") == 9 && sent(NULL, "queue") == 9);
+    CHECK(measured(path) == 9 && measured(NULL) == 9);
+}
+CHILD_TEST(dies_while_it_folds)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_closes_and_opens),    cmocka_unit_test(test_counts_late),
+        cmocka_unit_test(test_closes_all_kinds),    cmocka_unit_test(test_opens_many_names),
+        cmocka_unit_test(test_has_little_room),     cmocka_unit_test(test_closes_before_the_start),
+        cmocka_unit_test(test_a_child_counts_anew), cmocka_unit_test(test_leaves_totals_behind),
+        cmocka_unit_test(test_dies_while_it_folds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
