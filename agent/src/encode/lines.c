@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Subscriptions: the lines that match some topics, in the order of the topics, each line once. With
- * changes_only a table of fingerprints says what the peer has; it is bounded, and when rows come and
- * go for long enough to fill it, it is emptied and every line is sent once more.
+ * Subscriptions: the lines that match some topics, in the order of the topics, each line once.
+ *
+ * A row's line belongs to the first topic that it matches, so that topics that overlap do not
+ * repeat it. What does not fit into one message goes on in the next: the place is kept as topic,
+ * kind and a cursor in the rows, which holds although rows come and go. A topic that matches
+ * nothing yet is named, so that a misspelt one is seen.
+ *
+ * With changes_only a table of fingerprints says what the peer has. It is in the session's memory
+ * and doubles up to 262,144 slots. When rows come and go for long enough to fill it, it is
+ * emptied, and every line is sent once more; when one pass alone fills it, the call ends with
+ * WEIR_E_LIMIT. Two values with one fingerprint would hide a change; at 64 bits that is accepted.
+ * The call owns the lines and the table; texts are the view's. The exporter's thread.
  */
 #include "encode/pack.h"
 #include "encode/weir.h"

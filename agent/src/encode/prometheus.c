@@ -8,14 +8,16 @@
  * must not be interleaved.
  *
  * Rows of one name are summed, because a series must not stand twice; peaks and ages take the
- * highest. What closed handles of a name have counted stays in its sums: the process keeps it (ADR 43). The
- * first 256 names in the order of their first opening have their own series as long as the process lives, so that
- * no name wanders into "other" because another one grew. A histogram appears with the first value that was measured for it:
- * thirty series of zeros for each channel that nobody times are a scrape's largest part. Counters
- * are there from the start, at 0, so that the first burst is seen.
+ * highest. What closed handles of a name have counted stays in its sums: the process keeps it (ADR
+ * 43). The first 256 names in the order of their first opening have their own series as long as
+ * the process lives, so that no name wanders into "other" because another one grew. A histogram
+ * appears with the first value that was measured for it: thirty series of zeros for each channel
+ * that nobody times are a scrape's largest part. Counters are there from the start, at 0, so that
+ * the first burst is seen.
  *
- * There is no gzip: the exporter listens on loopback only, where compressing costs the host more
- * than sending.
+ * The encoder is made for one exposition and freed with it; the text goes into the caller's
+ * buffer. Without memory for any part the exposition fails as a whole. Compressing is left to
+ * http/. The exporter's thread.
  */
 #include "encode/prometheus.h"
 

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks, waits and details. Numbers here are field numbers of console.proto; attributes are in attribute.c. */
+/*
+ * Tasks, waits and details in tokio-console's messages. Numbers here are field numbers of
+ * console.proto; attributes are in attribute.c.
+ *
+ * In come samples and rows of a process view, out go bytes in the caller's buffer; nothing is
+ * kept, nothing is allocated but what the buffer grows by, and a buffer that has failed says so at
+ * the end.
+ *
+ * tokio-console ends on what it does not expect, and a segment may say anything. So each time is
+ * brought within 1970 and 2243, each duration within 95 years, and the end of a task does not lie
+ * before its begin. The console takes a task's state from its times alone, so the times are chosen
+ * such that it shows the state that weir sees. The exporter's thread.
+ */
 #include "encode/tokio.h"
 
 #include "encode/attribute.h"

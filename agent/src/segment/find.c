@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finding segments: the places where they lie, and whether their owners live.
+ *
+ * The directories are gone through first, then the mappings that /proc shows: a file that was
+ * removed, or lies in another directory or a container, is found through its process. One file is
+ * one entry, by device and inode, whatever its path; a listing has at most 4,096.
+ *
+ * Files and processes may lie. A segment is opened without following links (except those of /proc
+ * that lead to an open file), and only if it is a regular file of this user (root: of anybody).
+ * What has no name of weir's counts only when it reads as a segment and belongs to the user of the
+ * process that maps it. A file that cannot be read is listed with its problem, and does not stop
+ * the listing.
+ *
  * Whether a process lives is the kernel's word: a lock that goes with it. A forked child may hold
  * that lock too, so the header's pid and start time decide where this pid namespace can see them.
+ * The functions keep no state between calls; the caller owns what is returned. Any thread.
  */
 #include "segment/find.h"
 

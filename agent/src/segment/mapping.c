@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mapping can grow in place where the addresses behind it are free. The kernel gives out addresses
- * downwards, each mapping below the one before, so that these never are; a segment is therefore
- * mapped far below all others. Nothing is reserved there: a reservation counts like what is in use.
+ * The address space of a segment: mapped small, and made longer in place.
+ *
+ * In place, because hooks hold addresses. A mapping can grow in place where the addresses behind
+ * it are free. The kernel gives out addresses downwards, each mapping below the one before, so
+ * that these never are; a segment is therefore mapped far below all others. Nothing is reserved
+ * there: a reservation counts like what is in use. Anonymous memory cannot become longer than it
+ * was made, so it is made whole, without access, and cut.
+ *
+ * What a process maps counts against limits that are the host's: its address space, its memory
+ * cgroup and, after mlockall, its locked memory. Before each step these are read, and the step is
+ * left undone when the host would keep less than the spare. The reason is a line for the user.
+ * Where a limit holds and /proc does not say what is left, nothing more is mapped. The caller
+ * holds the segment's lock and owns the mapping.
  */
 #include "segment/mapping.h"
 

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room in the segment: blocks of lines handed out one after the other, their pages reserved first;
- * histograms and strings that come back are given out again. The segment's lock is held.
+ * Room in the segment: blocks of lines, handed out one after the other.
+ *
+ * Before a block is handed out its pages are mapped, reserved in the file and touched, in steps of
+ * 64 KiB. A hook that stores into it later can then not meet a full file system, which would be a
+ * SIGBUS in somebody's server. When the limit is reached, the host would have too little left, or
+ * the disk is full, the answer is 0; the caller counts it, and what was to be counted there is
+ * counted elsewhere or not at all. why_full keeps the reason.
+ *
+ * Blocks are never moved and the segment never shrinks, because hooks hold addresses. Histograms
+ * and strings that come back are given out again, from lists in the host's private memory: what
+ * lies in the file could be overwritten by others. Readers may look at any time, so everything is
+ * stored atomically. The segment's lock is held; a hook comes here only on its slow path.
  */
 #include "segment/segment.h"
 

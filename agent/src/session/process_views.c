@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The set of served processes, and which one a request means. */
+/*
+ * The set of served processes, and which one a request means.
+ *
+ * The set owns each process view together with its findings. It is the one place that knows both:
+ * it refreshes the view, and when that says that a second has passed, it has the findings judge
+ * the new numbers. So snapshot/ need not know that there are findings.
+ *
+ * There are at most 64. The longest served stands first. The exporter's own numbers are kept once
+ * and copied into each view before it is read, so that each can tell them.
+ *
+ * A call holds its process by wi_process_views_choose and wi_process_views_release. Where
+ * processes come and go, one that has ended can no longer be chosen, and is closed by
+ * wi_process_views_prune when nobody holds it. A request that fits none or several gets a line
+ * that lists up to five that there are. The exporter's thread.
+ */
 #include "session/process_views.h"
 
 #include <stdio.h>

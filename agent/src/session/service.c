@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * List, Describe, Watch, Subscribe and Snapshot: requests checked against their limits, then one message
- * after the other from the process view as it stands. Each call keeps its unpacked request.
+ * The calls List, Describe, Watch, Subscribe and Snapshot, and the table of all methods, those of
+ * other files included.
+ *
+ * A call begins with a request of a peer. It is unpacked into the session's bounded memory and
+ * checked against the limits before anything is made of it; what does not fit gets one line and a
+ * gRPC status. The call owns the unpacked request, because its queries, topics and globs point
+ * into it.
+ *
+ * Each `next` makes one message from the process view as it stands, in a buffer that all sessions
+ * share. It reads no segment: the exporter has refreshed the view before, if a message was due.
+ * List and Describe answer once. Watch and Subscribe go on by a fixed schedule; what falls due
+ * while a message is in flight is left out and counted, so a slow peer costs no memory. Snapshot
+ * goes through all rows page by page and waits for its peer. The exporter's thread.
  */
 #include "session/service.h"
 

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gRPC over nghttp2: the connection. Entering functions set session->now, which the callbacks use.
+ * gRPC over nghttp2: the connection. It has no socket and no clock.
+ *
+ *     bytes -> wi_session_receive -> nghttp2 -> callbacks here -> a stream's request -> its call
+ *     call -> message of a stream -> nghttp2 -> wi_session_send -> bytes
+ *
+ * wi_session_tick makes the messages that are due. wi_session_send asks nghttp2 for bytes; when it
+ * has none that can leave, it makes what has become due and asks again. Each entry sets
+ * session->now, which the callbacks use.
+ *
+ * The session owns its streams, at most 32, and frees each when nghttp2 closes it. All memory,
+ * that of nghttp2 included, is counted: 16 MiB for a session, within what the exporter has for
+ * all. A peer that lies or floods is bounded by nghttp2's limits (resets, pings, settings,
+ * continuations) and by the length of its header unpacked. After the first error the status stays;
+ * conn.c then closes the connection. A connection without a stream ends after 60 s, and after 10 s
+ * when it has never asked for anything that was admitted. The exporter's thread.
  */
 #include "session/session.h"
 

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One stream: its request, its call, the one message in flight. nghttp2 keeps no message of ours: it
- * asks for bytes when the peer's windows and the socket have room, and that a message has been taken
- * whole is the sign that the next may be made.
+ * One stream: its request, its call, and the one message that is in flight.
+ *
+ * In come the pieces of a request from session.c; out goes what nghttp2 reads from stream_on_read.
+ * nghttp2 keeps no copy of a message: it asks for bytes when the peer's windows and the socket
+ * have room. The stream owns the message, in the session's bounded memory, and frees it when its
+ * last byte has been taken. That is the sign that the next one may be made, so at most one message
+ * of a stream exists.
+ *
+ * When the peer is slow, a message that falls due meanwhile is not made. The call's `skip` leaves
+ * it out and counts it; a call without `skip` (Snapshot, for one) waits. A peer that takes no byte
+ * for 10 s has its stream reset. A request must be complete within 10 s, and the caller's own
+ * deadline is kept.
+ *
+ * The stream holds its process until the call is over, so that a process that has ended is still
+ * there for the last message. A call that is ended early (a fault, a deadline) drops a message of
+ * which no byte has left; else its status follows the message. The exporter's thread.
  */
 #include "session/stream.h"
 

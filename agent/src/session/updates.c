@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WatchUpdates. A round walks over all slots of the process and compares each row with what the peer has: one
- * that is new goes out with its numbers, one that has changed with its numbers alone, one that has gone with
- * its end. The first round finds all new. What does not fit into one message, or takes more than a turn, goes
- * on in the next; rows that came and went meanwhile do not move the others' slots. Nothing is queued: what a
- * slow peer misses, the next round finds.
+ * WatchUpdates: tells a tokio-console what has changed.
+ *
+ * A round walks over all slots of the process and compares each row with what the peer has. A row
+ * that is new goes out with its numbers, one that has changed with its numbers alone, one that has
+ * gone with its end. The first round finds all new. Rounds begin a second apart.
+ *
+ * What does not fit into one message (1 MiB), or takes more than a turn (16,384 slots), goes on in
+ * the next; rows that came and went meanwhile do not move the others' slots. Nothing is queued:
+ * what a slow peer misses, the next round finds.
+ *
+ * The call owns two arrays, by slot, of what the peer has. They are in the session's memory and
+ * grow with the process; when there is no room, the call ends with RESOURCE_EXHAUSTED. While the
+ * process cannot be read nothing is said, since "unknown" is not "gone". When the process or the
+ * exporter ends, one last message ends all that the peer has, as far as it fits. A pause of the
+ * peer's stops rounds after the first one. The exporter's thread.
  */
 #include "session/tokio.h"
 

@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two passes. Loads are acquire: a leaving count that is seen brings the entering one with it,
- * because the application handed the message over in between (docs/hot-path.md).
+ * The two passes over the counts.
+ *
+ * In goes an image of the segment: the live mapping of this very process, or two copies of a live
+ * process's file, of which the second was read after the first (of a dead process one is enough).
+ * Out come raws, by slot: what has left, from the first pass, and what has entered, from the
+ * second. A message that enters and leaves between the two is then at worst seen as waiting; a
+ * depth is never negative because of the reader. A program that counts a receive before its send
+ * can make one so; that is counted as clamped. Loads are acquire: a leaving count that is seen
+ * brings the entering one with it, because the application handed the message over in between
+ * (docs/hot-path.md).
+ *
+ * No lock is taken and no hook waits. A handle that was opened or closed between the passes has
+ * another generation; it is left out, and is there at the next reading. Sixteen handles are summed
+ * at a time, over all threads, so that the second pass finds their lines in the cache.
+ *
+ * Nothing in the bytes is trusted. Counts are bounded by the layout's limits and by the image's
+ * length, and each offset is checked where it is used. In a dead process's file an offset that
+ * lies outside is corruption, and an error; in a live one it may be too new, and is passed over.
+ * The collection owns the raws; they grow by an eighth at a time, in the host's memory. The
+ * exporter's thread.
  */
 #include "snapshot/collect.h"
 

@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a history: every number is checked or harmless, whatever it is. */
+/*
+ * Reading a history: every number is checked, or harmless whatever it is.
+ *
+ * In come bytes: a file by pread, or a buffer. The head is checked against this version's sizes,
+ * and the file must be as long as they say. Each track's entry is checked alone; one that makes no
+ * sense is taken for free, and the others go on. A row is taken only when it says the same second
+ * at its begin and at its end, so a row that is being written, or was torn by a kill, is not
+ * there.
+ *
+ * The rings go by time: a second's row lies at that second's place. A hole is a row that says
+ * another second. While somebody writes, the newest row is found at once; else the numbers of all
+ * rows are looked at. Rates across a hole are not told. A history borrows its descriptor or bytes,
+ * owns nothing and allocates nothing; its head stays as it was when reading it anew fails. One
+ * thread at a time.
+ */
 #include "snapshot/history.h"
 
 #include "segment/file.h"

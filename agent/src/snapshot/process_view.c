@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The door of every process view: each question goes to the provider's table of operations. Here is what is the
- * same for all: the clocks, the tick once a second, and the warnings of the findings.
+ * The entry to every process view: each question goes to the provider's table of operations.
+ *
+ * A process view is the facts of a process, a catalog of metrics, a provider, and what is the same
+ * for all providers: the clocks, the tick once a second, and the warnings that the findings hand
+ * over. A refresh asks the provider for new numbers. When 900 ms have passed since the last tick,
+ * it has the provider move its rates on, with the seconds that have passed. The caller then knows
+ * by wi_process_view_has_ticked that the findings are to be updated.
+ *
+ * The view owns the provider's context, which it closes; warnings are borrowed. An optional
+ * operation that a provider leaves NULL is answered here, as "none". When a refresh fails, the
+ * clocks stay as they were. One thread at a time.
  */
 #include "snapshot/process_view.h"
 

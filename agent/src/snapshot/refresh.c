@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A segment's process view: collected counts become rows. Counts are read at every refresh; what needs time
- * (rates, ages) moves on a tick about once a second. A row is built when somebody asks for it, so that reading
- * 100,000 handles costs no more than their counts.
+ * The provider of a segment: its table of operations, and the refresh.
+ *
+ * A refresh collects all counts, makes room for the handles that are there, meets the new ones
+ * (their names are read once) and forgets those that have closed. When no generation has changed,
+ * that is one comparison. Rates and ages are not touched here; they move on with the tick
+ * (tick.c). A row is built when somebody asks for it (rows.c), so that reading 100,000 handles
+ * costs no more than their counts.
+ *
+ * When a refresh fails (no memory, a corrupt file), the view shows no rows rather than a mixture
+ * of old and new, and the next refresh meets all handles again. The view owns its source, its
+ * collection, its slots and its history; process_view.c owns the view. Names come from the segment
+ * and are cleaned as they are read. The exporter's thread.
  */
 #include "snapshot/state.h"
 

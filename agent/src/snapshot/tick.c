@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What moves on with time, about once a second: rates, ages, windows. */
+/*
+ * What moves on with time, about once a second: rates, ages, windows of waits, the process's own
+ * numbers, and the row of the history.
+ *
+ * In go the counts of the reading that is there and each slot's flow at the tick before. A rate is
+ * what the flow has grown by, over the seconds that have really passed, so a tick that comes late
+ * shows no false peak. Rates are kept only where a kind's metrics ask for them.
+ *
+ * Ages of messages and windows of waits are allocated for a handle when it first needs them, and
+ * up to a limit for each; beyond that, or without memory, the number is absent and nothing else
+ * fails. Of a histogram only the window moves on here; the rest is read when its row is asked for.
+ * The view owns all of it. The exporter's thread.
+ */
 #include "snapshot/state.h"
 
 #include <stdlib.h>

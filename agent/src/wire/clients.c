@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter's clients: accepts connections up to a limit, logs the first that it refuses, and
- * frees the connections that are closed. The exporter's thread, except for a connection that is
- * handed over at the start.
+ * The exporter's clients: accepts connections up to a limit and frees those that are closed.
+ *
+ * The exporter owns a list of connections, at most 128, and 96 of them over TCP, so that strangers
+ * on the network cannot take the places of the user's own consoles. When those over TCP are all
+ * taken, the oldest one without an admitted request is closed for the newcomer; when all have one,
+ * the newcomer is refused. Refusals are counted, and the first is logged, not each: a peer must
+ * not be able to fill the host's log.
+ *
+ * A connection is only marked as closed while others go through the list; wi_exporter_reap frees
+ * it. The exporter's thread, except for a connection that is handed over at the start.
  */
 #include "wire/state.h"
 

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* One peer. */
+/*
+ * One peer: a non-blocking socket and the session that speaks over it.
+ *
+ * Bytes are read when they come, at most 4 times 16 KiB at once, and go straight into the session.
+ * Bytes are written once in a turn of the loop, at most 1 MiB, so that every peer gets its part of
+ * the turn. They are the session's: `pending` is borrowed until all of it has been sent, and
+ * nothing is copied. EPOLLOUT is asked for only while something waits.
+ *
+ * A peer that takes no byte for 10 s while some wait is closed, because the frames that would tell
+ * it so could not leave either. Whatever is wrong, the connection is only marked; clients.c frees
+ * it. The descriptor is checked before each read and write, and each says MSG_DONTWAIT: the number
+ * may have become a socket of the host's that blocks. The exporter's thread.
+ */
 #include "wire/conn.h"
 
 #include <errno.h>

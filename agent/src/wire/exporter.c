@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter's thread: waits, lets peers speak, reads the process views when somebody is due or a second
- * has gone by, answers. All of struct wi_exporter is the thread's once it runs, but what starting
- * wrote before and the reactor's eventfd.
+ * The exporter's thread.
+ *
+ *     wait: peers' bytes, new peers -> tick: read the views that are due -> HTTP -> send to each peer -> heartbeat -> rest
+ *
+ * Only views of which somebody is about to be told are read, and each at least about once a
+ * second, so that rates and the history go on. exporter_due says when something is due next, and
+ * nothing is done before.
+ *
+ * In a host the thread is a guest. All signals are blocked in it, its priority is lowered, its
+ * capabilities are dropped, and it rests when it has used its share of a processor. All sessions
+ * together have 64 MiB. The thread never waits for a peer: sockets do not block, and a peer that
+ * is slow or silent is bounded by its session and its connection. Between two steps it yields to
+ * threads that wait for the processor, and looks whether its descriptors are still its own: hosts
+ * close what they did not open.
+ *
+ * All of struct wi_exporter is the thread's once it runs, except what starting wrote before, the
+ * flag and the pipe that ask it to stop, and what a forked child gives up (wi_exporter_abandon).
+ * At the end peers get a goodbye and up to 500 ms to take it.
  */
 #include "wire/state.h"
 

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The unix socket, and TCP. */
+/*
+ * The sockets where gRPC peers connect: the unix socket, and TCP.
+ *
+ * The unix socket is bound with mode 0600 and then listens, so there is no moment at which another
+ * user could connect; its peers' uid is checked before a byte is read. A stale socket, where
+ * nobody answers, is replaced; anything else at that path is left alone, with one line that says
+ * what to do. At the end the name is removed only while it is still this socket's.
+ *
+ * At most 16 connections are accepted at a time, so that connected peers get their turn. When the
+ * process has no descriptors or memory left, the connection stays in the kernel's queue and the
+ * descriptor readable; so accepting pauses for 250 ms instead of spinning. TCP options find out a
+ * machine that has gone within about a minute. The exporter's thread, except for opening.
+ */
 #include "wire/listener.h"
 
 #include "segment/descriptor.h"

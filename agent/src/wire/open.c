@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter's creation and end: makes its parts, opens the sockets that are requested, and closes
- * all. What cannot be opened as requested is noted, and the rest runs, unless the caller says that
- * all must. The thread that starts it, before the exporter's own runs and after it has ended.
+ * The exporter's creation and end: makes its parts, opens the sockets that are requested, and
+ * closes all.
+ *
+ * The exporter owns everything that it was given: the process view and the connected socket, also
+ * when this fails. The order of opening is unix socket, token, gRPC over TCP, HTTP. What cannot be
+ * opened is noted in one text, which consoles show, and the rest runs; with must_have_all the
+ * first failure ends it. Without the token that was asked for, nothing is opened over TCP: a
+ * secret that cannot be read must not leave a server open.
+ *
+ * wi_exporter_close frees a half-made exporter too: exporter_create sets each descriptor to -1. It
+ * runs in the thread that starts the exporter, before the exporter's own runs and after that has
+ * ended.
  */
 #include "wire/state.h"
 

@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Which processes are served, and how fresh their numbers are. */
+/*
+ * Which processes are served, and how fresh their numbers are.
+ *
+ * A view is read when somebody is about to be told of it, and otherwise when it is a second old.
+ * It is not read again while it is younger than twenty times what reading it took, at least 1 ms
+ * and at most 100 ms: a peer that asks often cannot make a large segment take the thread's time.
+ * In `weir serve` views that nobody asks for are read less often when reading all would take too
+ * much.
+ *
+ * In `weir serve` processes come and go: inotify on the directories, or a second, says when to
+ * scan them, and /proc is looked through every ten seconds. A process that has ended is let go
+ * when no call holds it. In a host there is one view, which stays. A segment that cannot be read
+ * is logged once for each new reason, not each second. The exporter's thread.
+ */
 #include "wire/process_registry.h"
 
 #include "segment/descriptor.h"

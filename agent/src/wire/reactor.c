@@ -1,5 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* One epoll set, and a pipe that ends it. */
+/*
+ * One epoll set, the descriptors in it, and a pipe that ends it.
+ *
+ * A source is embedded in its owner, which says what to do when its descriptor is ready. The
+ * reactor closes the descriptor when the source is removed; at most 144 are in the set. A source
+ * may be removed while a batch of events is gone through: its event is then blanked, so that
+ * nobody calls into freed memory.
+ *
+ * The reactor runs inside a program that may call closefrom(3) or close every number that it does
+ * not know. A number may then be a file of the host's. So the pipe's inode is remembered. It is
+ * compared before each wait, and by wi_reactor_check, which callers ask right before they use a
+ * descriptor. When it is another one, no descriptor is touched any more and the loop ends. A read,
+ * write or close of a number that was taken over within that moment cannot be ruled out, only made
+ * rare.
+ *
+ * fds[] lists what is open for a forked child, which closes it without asking the parent; entries
+ * are atomic and are cleared before the close. A stop is a flag and a byte in the pipe: the flag
+ * works even where the caller may not write. After 50 microseconds of work the thread yields its
+ * processor.
+ */
 #include "wire/reactor.h"
 
 #include "segment/descriptor.h"
