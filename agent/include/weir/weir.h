@@ -116,10 +116,11 @@ struct weir_options {
  * handles stay valid, and counts start at 0. If the parent has ended, as after daemon(3), one child
  * continues its counts.
  * Owns: copies the options.
- * Fails: WEIR_OFF when switched off; WEIR_DEGRADED when no file could be made: the hooks count in
- * memory that only this process can read, or when a variable of the environment could not be used;
- * WEIR_E_STATE when started already; WEIR_E_ARGUMENT; WEIR_E_MEMORY when there is not even that
- * memory: hooks then do nothing.
+ * Fails: WEIR_OFF when switched off; WEIR_DEGRADED when hooks count, but not all is as requested: no
+ * file could be made, so only this process can read the counts, or the file is not on tmpfs, or a
+ * variable of the environment could not be used; WEIR_E_STATE when started already; WEIR_E_CORRUPT when
+ * another process emptied or overwrote the segment's file; WEIR_E_MEMORY when there is not even memory
+ * for the counts. After WEIR_E_CORRUPT and WEIR_E_MEMORY hooks do nothing.
  * Threads: any one; if possible before the threads that use hooks.
  */
 WEIR_EXPORT enum weir_status weir_start(const struct weir_options *options,
@@ -201,10 +202,13 @@ struct weir_channel_options {
     }
 
 /* Enters a channel in the segment. Owns: close it, or leave it to the end of the process.
- * Fails: NULL, counted and logged once. Threads: any; takes a lock; not from a signal handler. */
+ * Fails: NULL when there is no room, which weir_health counts and the log says once; also without
+ * options or name, when weir is off, and in a forked child before its weir_start.
+ * Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT struct weir_channel *weir_channel_open(const struct weir_channel_options *options);
 
-/* Removes a channel; messages that are still queued are no longer counted. NULL is allowed. Threads: as open. */
+/* Removes a channel: messages that are still queued are no longer shown. Its counts stay in the totals of
+ * its name (docs/prometheus.md). NULL is allowed. Threads: as open. */
 WEIR_EXPORT void weir_channel_close(struct weir_channel *channel);
 
 /* Changes the capacity that is shown; `messages` may be WEIR_UNBOUNDED. Threads: any. */
