@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir [TARGET]`: the screen. A loop over keyboard, signals and link; everything that is decided
- * lies in model/, input/ and view/. When the process ends, its last numbers stay, read once more
- * from what it left behind.
+ * `weir [TARGET]`: the screen.
+ *
+ *     keys and signals -> input/ -> ui    link -> model    model, ui -> layout -> view/ -> grid -> term/
+ *                                   ^------ Watch request, when the screen shows something else ------
+ *
+ * One loop and one poll: keyboard, signals, the link's descriptor, an attempt to connect.
+ * Everything that is decided lies in model/, input/ and view/. Each turn takes all keys, then what
+ * has come, draws, and asks the server anew if the screen now needs other rows. A turn that has
+ * nothing to do comes once a second, for the clock.
+ *
+ * A server that is slow or stopped never holds up the keyboard: the link does not wait, and
+ * connecting anew happens in a thread. When the link breaks and the process lives, it is tried
+ * again each second. When the process has ended, its last numbers stay, read once more from what
+ * it left behind.
+ *
+ * The struct top owns everything and is freed at the one way out, which gives the terminal back
+ * first. A replay is the same screen over a link to a file.
  */
 #include <poll.h>
 #include <stdio.h>

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread that reads a Tokio server. All but `lock` and what it guards is the thread's own once it
- * runs. Messages are handed over whole, in a queue whose bytes are bounded: while it is full the thread
- * does not read, and the server's window closes.
+ * The thread that reads a Tokio server.
+ *
+ *     server -> this thread -> queue (lock) -> wc_feed -> tokio/provider.c, in our own exporter's thread
+ *
+ * A server may send 200 MB at once, which must hold up neither the screen nor the exporter. So the
+ * thread only reads and puts messages together; they are read by the provider, some in each
+ * refresh. Messages are handed over whole, and one is lent out at a time; the queue owns the
+ * others. Its bytes are bounded: while 16 MiB wait, the thread does not read, and the server's
+ * window closes. A message may have 256 MiB.
+ *
+ * All but `lock` and what it guards is the thread's own once it runs. Others ask it by fields
+ * under the lock and an eventfd: to end, to read on, to watch other tasks' details (at most 8).
+ * When the server ends the stream or breaks the protocol, the thread notes why and ends; the first
+ * reason stays. Opening waits for the first Update, longer while its bytes arrive, up to 60 s in
+ * all.
  */
 #include "link/attach.h"
 

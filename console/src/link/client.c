@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client engine over nghttp2. The windows are raised so that a page of 3 MiB comes without a
- * round trip; nghttp2 gives the credit back as data is taken. Lack of memory ends the program.
+ * The client engine over nghttp2: gRPC's framing upon HTTP/2.
+ *
+ *     wc_client_feed(bytes) -> nghttp2 -> a call's message, put together -> on_message, on_end
+ *     wc_client_call -> nghttp2 -> wc_client_output -> bytes
+ *
+ * It has no socket, and does not know what the messages mean. The client owns its calls; each owns
+ * its request and the one message that is being put together. A message is handed over whole,
+ * borrowed for the callback, and its room is used for the next.
+ *
+ * A server may lie. A message's room grows as its bytes arrive, not by the length that was
+ * promised, and a longer one than 4 MiB (or what wc_client_allow says) ends its call before
+ * anything is allocated for it. Compressed messages, other content types and other HTTP statuses
+ * end the call as well, with a text. The windows are raised so that a page of 3 MiB comes without
+ * a round trip; nghttp2 gives the credit back as data is taken. A server that sends without end is
+ * held back by link.c, which stops reading. Lack of memory ends the program. One thread.
  */
 #include "link/client.h"
 

@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets of the console: non-blocking, close-on-exec, and of peers that may be trusted. */
+/*
+ * Sockets of the console: non-blocking, close-on-exec, and of peers that may be trusted.
+ *
+ * The server of a unix socket must be this user or root (root may connect to any user's); that is
+ * asked of the kernel before a byte is sent. While its backlog is full, the connect is tried again
+ * every 20 ms until the deadline.
+ *
+ * Over TCP an address in numbers is used at once. A name is resolved in a thread, because the
+ * resolver cannot be told when to stop: when it takes too long, the thread is left behind, and
+ * whoever of the two is last frees what they share (an atomic exchange decides). Keepalive and
+ * user timeout find out a machine that has gone within half a minute.
+ *
+ * A bare segment is served by an exporter thread of our own over a socketpair, so that the rest of
+ * the console knows only servers. The caller owns each descriptor and that exporter.
+ */
 #include "link/connect.h"
 
 #include "base/memory.h"

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link's I/O: one non-blocking stream socket, read in pieces while fewer than a few messages
- * wait to be taken, so that a fast server is held back by its window and not by our memory. How it was
- * reached is open.c's matter.
+ * The link's I/O: one non-blocking socket to a server, and the queues of what it has sent.
+ *
+ * In come Updates, Lines and Series, unpacked as they arrive; out they go one at a time when the
+ * caller takes them, who then owns them. One stream runs at a time, and beside it up to 16 calls
+ * for the past. A new stream cancels the one before and drops what it had sent.
+ *
+ * Reading stops while 16 messages wait in a queue, so that a fast server is held back by its
+ * window and not by our memory. Nothing here waits: wc_link_step does what is possible, and the
+ * caller polls. A message that cannot be read ends the stream; a Series that cannot is left out,
+ * since a screen can do without the past.
+ *
+ * There are two errors: that of the stream, which the next stream clears, and that of the
+ * connection, which stays. How the server was reached is open.c's matter; a recording (replay)
+ * answers in the server's place. One thread at a time.
  */
 #include "link/state.h"
 

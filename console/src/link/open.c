@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to a process, and which is tried when: its exporter's socket or TCP; for a process that does not answer
- * its segment; for a server that speaks gRPC but not weir's, Tokio's protocol; a recording.
+ * The ways to a process, and which is tried when.
+ *
+ *     a recording -> replay
+ *     a socket -> its exporter; when there is no answer: the segment, by an exporter thread of our own
+ *     an address -> an exporter over TCP
+ *     gRPC is spoken there, but not weir's -> Tokio's protocol, by an exporter thread of our own
+ *
+ * Every way ends in a link that has a Description, so that commands are the same for all. Each
+ * attempt is a link of its own, closed when it fails. All of them share the caller's deadline;
+ * when there is a segment to fall back on, the socket gets half of it. Only on the way of Tokio's
+ * protocol does our own exporter get 30 s more, since its first message may be long.
+ *
+ * The process may be stopped, or lie: an answer of another protocol version is refused with a line
+ * that says so. The token is read for TCP only and goes nowhere else. Where several processes are
+ * served, the link names its own from then on. Blocks until the deadline, and longer only while a
+ * Tokio server's first message arrives. One thread at a time.
  */
 #include "link/state.h"
 

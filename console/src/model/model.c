@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pictures and histories. An Update is kept as it came; a table only notes where in its rows the
- * metrics stand.
+ * What the screen knows of one process: pictures and histories.
+ *
+ * In come the Description, Updates and Series of the link; out go rows and curves, by state.h,
+ * when view/ draws. An Update is kept as it came, and a table only notes where in its rows the
+ * metrics stand. So rows are not copied each second. An Update is bound to the plan that asked for
+ * it; one that does not fit the plan is dropped, as it answers an older question.
+ *
+ * The model owns the last Update, the Description, and histories of up to 2,048 rows of 600 s.
+ * When the screen is frozen it makes one deep copy, which is shown while Updates and histories go
+ * on. Another process, or another start of it, forgets everything.
+ *
+ * Curves go by the server's clock. Gaps are noted as holes, for which top.c asks the server's
+ * history. No I/O, no failure but lack of memory, which ends the program. The console's one
+ * thread.
  */
 #include "model/model.h"
 

@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks and the steps between them. Rows are moved, not copied: a step's values change places with
- * those of the row, and the old ones go with the step.
+ * Frames and the steps between them.
+ *
+ * A frame is everything that is known of a process at one moment, as tables of rows by id. A
+ * recorder makes a step from one frame to the next; a reader applies it to the frame that it has.
+ * The step holds rows that are new, ids that have gone, and for the others only the values that
+ * differ; a number that moved is told by how far.
+ *
+ * Both sides must come to the same frame to the last bit: doubles are compared by their bytes, and
+ * moved only where they are whole nanoseconds. Rows are moved, not copied: a step's values change
+ * places with those of the row, and the old ones go with the step, which is freed. The frame owns
+ * its rows; a step that is being made borrows from the next frame.
+ *
+ * A file may hold anything. Columns, rows, values and histograms are bounded, indexes are checked
+ * before they are used, and a frame has at most 16 MiB as a message, where an exporter's has 3.
+ * When a step does not fit, the frame is not usable until it is set anew. No I/O; lack of memory
+ * ends the program. One thread.
  */
 #include "record/frame.h"
 

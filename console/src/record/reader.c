@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pass over all records checks them and notes where keys and series are; after that a place in the
- * file is found by the key before it. The notes are bounded, whatever the file holds.
+ * Reading a recording: one pass over all records, then from place to place.
+ *
+ * The pass checks each record's head and checksum and notes where keys and series are. After that
+ * a moment is found by the key before it and the steps from there. The notes are bounded, whatever
+ * the file holds: when there are 8,192 keys every second one is forgotten, and from then on only
+ * every second one is noted.
+ *
+ * Nothing in the file is trusted. The recording ends at the first record that does not hold: cut,
+ * a wrong checksum, time that goes back, a step without a frame. What comes before is shown, and a
+ * notice says how it ends; a lock tells a recording that is still being written from one that was
+ * cut. A record's length is bounded by its head's format before room is made for it, and inflating
+ * stops at the length that its head told. A file that changes meanwhile is found out by the same
+ * checks, later.
+ *
+ * The reader owns the descriptor and the buffers of one record; the frame is the caller's. Lack of
+ * memory ends the program. One thread.
  */
 #include "record/reader.h"
 

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A look is answered when it is taken, not before: so a slow taker holds nothing up in memory. The timer
- * is set to the next look's moment, and at once while anything is owed.
+ * Plays a recording in the place of a server.
+ *
+ * A request sets the mode; a clock and a speed say which moment is shown. An answer is made when
+ * it is taken, not before: so a slow taker holds nothing up in memory. At most 64 are taken
+ * between two steps, so that a fast replay lets the keyboard have its turn. The timer, which the
+ * caller polls, is set to the next frame's moment, and at once while anything is owed.
+ *
+ * A change of speed, a pause or a jump notes where it was when, and time runs anew from there. A
+ * Watch is answered anew after a jump; a Subscribe goes through to the end as fast as it is taken;
+ * a Snapshot is one answer, of the last frame unless another was sought.
+ *
+ * The replay owns the reader, the frame that is shown, and copies of what was asked. What is wrong
+ * with the file is the reader's matter: the replay ends where the reader says that it ends. One
+ * thread.
  */
 #include "record/replay.h"
 

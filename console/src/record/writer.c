@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records, one behind the other. What could not be written whole is cut off again, so that the file
- * ends with a record.
+ * A recording's records, one behind the other.
+ *
+ * In come Updates, out goes a file: its head, the opening, series of the past, then for each
+ * Update a key (the whole frame) or a step from the one before, and at the end the closing. At
+ * most 60 steps follow a key, and a new key comes when kinds or columns have changed, so that a
+ * reader need not go through all steps to get to a moment. A key and its steps are one deflate
+ * stream, flushed after each record; all other records stand alone.
+ *
+ * Each record is written by one call as a rule, with its length and checksum. What could not be
+ * written whole is cut off again, so that the file always ends with a record, and the recording up
+ * to there is whole. A kill may leave a part of a record, which the reader finds out. After the
+ * first failure nothing more is written but the closing, if there is room. fdatasync is called for
+ * each key and at the end, not for each second.
+ *
+ * The writer owns the file, a lock on it (no two recorders write one file) and the last frame.
+ * Time is the server's clock and never goes back. One thread.
  */
 #include "record/writer.h"
 

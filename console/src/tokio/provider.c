@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages in, rows out. A row's texts are the store's. */
+/*
+ * The provider of a Tokio server: messages in, rows out.
+ *
+ *     feed (link/attach.c) -> a refresh takes messages -> store -> derive -> rows, findings (lint.c)
+ *
+ * A refresh takes whole messages until the budget is used up: a server that sends without end lets
+ * others have their turn, and the rest waits in the bounded queue of the feed. A row is built when
+ * somebody asks for it; its texts are the store's, until the next refresh. Histograms of single
+ * tasks are asked of the server only while somebody asks here, and 5 s longer; at most eight at a
+ * time.
+ *
+ * A server that says nothing for long is told of as a warning, and its last numbers stay. The view
+ * owns the store and the feed, which it closes. The exporter's thread.
+ */
 #include "tokio/provider.h"
 
 #include "base/memory.h"

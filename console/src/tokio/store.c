@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's tables. Items stand in the order in which they came and are closed up where some have gone,
- * so that paging over rows holds; their map is made anew then.
+ * The tables of what is known of a Tokio program.
+ *
+ * In come messages (update.c reads them), out go items by index: tasks, resources, operations,
+ * places in the source, metadata. Items stand in the order in which they came and are closed up
+ * where some have gone, so that paging over rows holds; their map is made anew then. An index is
+ * therefore good only until the next sweep.
+ *
+ * The server may send anything, in any order, and again. An item begins when any message names it,
+ * and is a row when numbers for it have come; what has none after two messages is let go. There
+ * are at most 200,000 items of each sort, 4,096 places, 16,384 metadata and 128 MiB of text; what
+ * is beyond is counted, or goes to "other places". A task that ended is shown for 6 s and then
+ * leaves its sums to its kind, so that totals do not go back.
+ *
+ * Times are the server's own clock. The store owns all texts. Lack of memory ends the program. One
+ * thread: that of the exporter that serves the view.
  */
 #include "tokio/state.h"
 

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole screen: the body that the layout asks for, and the three lines below it.
+ * The whole screen as a grid of cells: the body that the layout asks for, and the lines around it.
+ *
+ * In go the model, the state of the screen (ui) and a layout; out goes a grid, which the caller
+ * owns. Nothing here decides, remembers or asks, and there is no terminal, so that a screen can be
+ * compared in a test. A grid is drawn anew each time; term/ sends only what has changed.
+ *
+ * Parts draw from top to bottom and know only those below them (part.h). All texts of metrics are
+ * the server's. Text of a peer may hold anything; grid.c makes it harmless, and everything is
+ * clipped to the grid. A terminal that is too small gets one line that says so. The console's one
+ * thread.
  */
 #include "view/view.h"
 
