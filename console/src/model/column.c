@@ -110,7 +110,7 @@ static void column_place(struct wc_column_table *table, const struct wi_metric *
                          const struct wi_metric_column *from, enum wc_column_type type)
 {
     size_t at = from->place - (table->kind == WEIR__V1__KIND__KIND_WARNING);
-    if (from->place == 0) {
+    if (from->place == 0 || at >= WC_MAX_COLUMNS) {
         return;
     }
     table->columns[at] = (struct wc_screen_column){
@@ -227,6 +227,16 @@ static int columns_choose(const struct wc_column_table *table, int screen_cols,
     return left;
 }
 
+static bool columns_have_bar(const struct wc_column_table *table,
+                             const bool is_chosen[WC_MAX_COLUMNS])
+{
+    size_t i = 0;
+    while (i < table->n_columns && (table->columns[i].type != WC_COLUMN_BAR || !is_chosen[i])) {
+        i++;
+    }
+    return i < table->n_columns;
+}
+
 static int min(int a, int b)
 {
     return a < b ? a : b;
@@ -256,7 +266,8 @@ static struct measure measure_take(int screen_cols, const struct wc_column_hint 
         trend++;
     }
     left -= trend_widths[trend] - trend_widths[0];
-    more = is_chosen[3] && screen_cols >= BAR_GROWS ? min(left, BAR_MAX_WIDTH - measure.bar) : 0;
+    bool has_bar = columns_have_bar(channels, is_chosen);
+    more = has_bar && screen_cols >= BAR_GROWS ? min(left, BAR_MAX_WIDTH - measure.bar) : 0;
     measure.bar += more;
     left -= more;
     while (trend + 1 < N_TREND_WIDTHS && trend_widths[trend + 1] - trend_widths[trend] <= left) {
