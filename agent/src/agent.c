@@ -11,6 +11,7 @@
 #include "segment/segment.h"
 #include "snapshot/process_view.h"
 #include "wire/budget.h"
+#include "weir/atomic.h"
 #include "weir/exporter.h"
 #include "wire/keeper.h"
 #include "wire/rights.h"
@@ -52,20 +53,19 @@ static void agent_register(void)
 
 static bool agent_enter(int from)
 {
-    return __atomic_compare_exchange_n(&agent.state, &from, AGENT_BUSY, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    return wi_replace_acquire(&agent.state, &from, AGENT_BUSY);
 }
 
 static void agent_leave(int state)
 {
-    __atomic_store_n(&agent.state, state, __ATOMIC_RELEASE);
+    wi_store_release(&agent.state, state);
 }
 
 /* In a forked child: the parent's exporter is not here, only its descriptors are. */
 static void agent_forget_parent(void)
 {
     pid_t pid = getpid();
-    pid_t owner = __atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE);
+    pid_t owner = wi_load_acquire(&agent.pid);
     if (owner == pid) {
         return;
     }
@@ -73,10 +73,10 @@ static void agent_forget_parent(void)
         wi_exporter_abandon(agent.exporter);
     }
     agent.exporter = NULL;
-    __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&agent.grpc_port, 0, __ATOMIC_RELAXED);
+    wi_store_relaxed(&agent.http_port, 0);
+    wi_store_relaxed(&agent.grpc_port, 0);
     agent_leave(AGENT_STOPPED);
-    __atomic_store_n(&agent.pid, pid, __ATOMIC_RELEASE);
+    wi_store_release(&agent.pid, pid);
 }
 
 static void agent_log(void *context, const char *line)
@@ -168,7 +168,7 @@ static void agent_notice_ignored(char *notice, size_t room)
     static bool has_told;
     char line[256];
     if (wi_environment_ignored(names, sizeof(names) / sizeof(names[0]), line, sizeof(line)) &&
-        !__atomic_exchange_n(&has_told, true, __ATOMIC_RELAXED)) {
+        !wi_exchange_relaxed(&has_told, true)) {
         agent_notice(notice, room, line);
     }
 }
@@ -222,9 +222,9 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     struct wi_exporter *exporter;
     status = wi_exporter_start(view, &options, &exporter, ret_error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {
-        __atomic_store_n(&agent.exporter, exporter, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&agent.http_port, wi_exporter_http_port(exporter), __ATOMIC_RELAXED);
-        __atomic_store_n(&agent.grpc_port, wi_exporter_grpc_port(exporter), __ATOMIC_RELAXED);
+        wi_store_seq_cst(&agent.exporter, exporter);
+        wi_store_relaxed(&agent.http_port, wi_exporter_http_port(exporter));
+        wi_store_relaxed(&agent.grpc_port, wi_exporter_grpc_port(exporter));
     }
     return status;
 }
@@ -261,27 +261,25 @@ enum weir_status weir_agent_start(const struct weir_agent_options *options,
 void weir_agent_stop(void)
 {
     /* In a forked child there is nothing to stop: the thread and the socket are the parent's. */
-    if (__atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE) != getpid() || !agent_enter(AGENT_RUNNING)) {
+    if (wi_load_acquire(&agent.pid) != getpid() || !agent_enter(AGENT_RUNNING)) {
         return;
     }
     if (wi_exporter_is_self(agent.exporter)) {
         agent_leave(AGENT_RUNNING); /* exit() in the host's log callback: nobody could be joined */
         return;
     }
-    __atomic_store_n(&agent.http_port, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&agent.grpc_port, 0, __ATOMIC_RELAXED);
+    wi_store_relaxed(&agent.http_port, 0);
+    wi_store_relaxed(&agent.grpc_port, 0);
     /* Out of sight first: a child forked meanwhile must not find what is being freed. */
     struct wi_exporter *exporter = agent.exporter;
-    __atomic_store_n(&agent.exporter, NULL, __ATOMIC_SEQ_CST);
+    wi_store_seq_cst(&agent.exporter, NULL);
     wi_exporter_stop(exporter);
     agent_leave(AGENT_STOPPED);
 }
 
 static unsigned agent_port(const unsigned *port)
 {
-    return __atomic_load_n(&agent.pid, __ATOMIC_ACQUIRE) == getpid()
-               ? __atomic_load_n(port, __ATOMIC_RELAXED)
-               : 0;
+    return wi_load_acquire(&agent.pid) == getpid() ? wi_load_relaxed(port) : 0;
 }
 
 unsigned weir_agent_http_port(void)

@@ -37,6 +37,9 @@ ONCE = (
     (r"0x0*100000001[bB]3\b|\b16777619", BOTH, "agent/src/snapshot/map.c", "texts are hashed by weir/map.h"),
     (r"\bpthread_sigmask\s*\(", "console/", "console/src/base/thread.c", "threads are started by base/thread.h"),
 )
+# Words that threads share are reached by named verbs; the hooks that are compiled into applications have their own.
+ATOMIC = re.compile(r"\b__(atomic|sync)_\w+|\batomic_\w+_explicit\b|\bstdatomic\.h")
+ATOMIC_HOMES = ("agent/inside/weir/atomic.h", "agent/include/weir/cell.h")
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|clock_nanosleep|thrd_sleep)\b\s*(\(|[0-9.])")
 SLEEP_PYTHON = re.compile(r"\btime\.sleep\(")
 
@@ -104,6 +107,8 @@ def check_c(path):
         for pattern, folders, home, text in ONCE:
             if path.startswith(folders) and path != home and re.search(pattern, line):
                 complain(path, number, text)
+        if path.startswith(BOTH) and path not in ATOMIC_HOMES and ATOMIC.search(line):
+            complain(path, number, "words that threads share are reached by the verbs of weir/atomic.h")
         if path.startswith("tests/") and SLEEP.search(line):
             complain(path, number, "a test waits for a condition with a deadline, not for time")
         if re.match(r"\s*typedef\s+struct\b", line):

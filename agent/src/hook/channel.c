@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels: open, close, and the halves of the hooks that are not inline. */
 #include "hook/thread.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ void weir_channel_close(struct weir_channel *channel)
 void weir_channel_resize(struct weir_channel *channel, uint64_t messages)
 {
     if (channel && wi_slot_counts()) {
-        __atomic_store_n(&channel->head.capacity, messages, __ATOMIC_RELAXED);
+        wi_store_relaxed(&channel->head.capacity, messages);
     }
 }
 
@@ -60,32 +61,31 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
         return 0;
     }
     struct wi_slot *slot = channel_slot(channel);
-    uint64_t sent = __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_SENT), 1, __ATOMIC_RELEASE);
-    __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes, __ATOMIC_RELAXED);
+    uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), 1);
+    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
     return wi_sample_shared(&channel->head, sent);
 }
 
 /* All that has left, over all threads; and all that has entered. */
 static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
-    uint64_t left = __atomic_load_n(&slot->out.shared[0], __ATOMIC_ACQUIRE) +
-                    __atomic_load_n(&slot->in.other, __ATOMIC_ACQUIRE);
+    uint64_t left = wi_load_acquire(&slot->out.shared[0]) + wi_load_acquire(&slot->in.other);
     for (int i = 0; i < 3; i++) {
-        left += __atomic_load_n(&slot->out.discarded[i], __ATOMIC_ACQUIRE);
+        left += wi_load_acquire(&slot->out.discarded[i]);
     }
     for (uint32_t s = 0; s < n_shards; s++) {
         const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
-        left += cell ? __atomic_load_n(&cell->u.channel.received, __ATOMIC_ACQUIRE) : 0;
+        left += cell ? wi_load_acquire(&cell->u.channel.received) : 0;
     }
     return left;
 }
 
 static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
-    uint64_t entered = __atomic_load_n(&slot->in.shared[0], __ATOMIC_ACQUIRE);
+    uint64_t entered = wi_load_acquire(&slot->in.shared[0]);
     for (uint32_t s = 0; s < n_shards; s++) {
         const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
-        entered += cell ? __atomic_load_n(&cell->u.channel.sent, __ATOMIC_ACQUIRE) : 0;
+        entered += cell ? wi_load_acquire(&cell->u.channel.sent) : 0;
     }
     return entered;
 }
@@ -95,7 +95,7 @@ static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_
 static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
 {
     uint32_t id = weir_slot_id(&slot->head);
-    uint64_t mark = __atomic_load_n(&slot->out.other, __ATOMIC_RELAXED);
+    uint64_t mark = wi_load_relaxed(&slot->out.other);
     uint64_t left = channel_left(slot, id, n_shards);
     uint64_t entered = channel_entered(slot, id, n_shards);
     if (entered <= left || entered - left <= mark) {
@@ -103,8 +103,7 @@ static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
     }
     left = channel_left(slot, id, n_shards);
     uint64_t depth = entered > left ? entered - left : 0;
-    while (depth > mark && !__atomic_compare_exchange_n(&slot->out.other, &mark, depth, true,
-                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    while (depth > mark && !wi_try_replace_relaxed(&slot->out.other, &mark, depth)) {
     }
 }
 
@@ -135,14 +134,13 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     }
     struct wi_slot *slot = channel_slot(channel);
     uint32_t begin = (uint32_t)weir_ticks();
-    channel_mark(slot, __atomic_load_n(&wi_index.n_shards, __ATOMIC_ACQUIRE));
+    channel_mark(slot, wi_load_acquire(&wi_index.n_shards));
     uint32_t end = (uint32_t)weir_ticks();
-    uint32_t pause =
-        channel_pause(__atomic_load_n(&slot->out.other, __ATOMIC_RELAXED), cell->u.channel.pause,
-                      begin - cell->u.channel.looked, end - begin);
-    __atomic_store_n(&cell->u.channel.pause, pause, __ATOMIC_RELAXED);
-    __atomic_store_n(&cell->u.channel.looked, end, __ATOMIC_RELAXED);
-    __atomic_store_n(&cell->u.channel.check, pause - 1, __ATOMIC_RELAXED);
+    uint32_t pause = channel_pause(wi_load_relaxed(&slot->out.other), cell->u.channel.pause,
+                                   begin - cell->u.channel.looked, end - begin);
+    wi_store_relaxed(&cell->u.channel.pause, pause);
+    wi_store_relaxed(&cell->u.channel.looked, end);
+    wi_store_relaxed(&cell->u.channel.check, pause - 1);
 }
 
 void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket, size_t bytes)
@@ -159,8 +157,8 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
         channel_mark(slot, 0);
     }
-    __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_RECEIVED), 1, __ATOMIC_RELEASE);
-    __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes, __ATOMIC_RELAXED);
+    wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), 1);
+    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
     if (ticket) {
         weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
     }
@@ -174,8 +172,7 @@ static unsigned channel_reason(enum weir_reject why)
 void weir_channel_reject(struct weir_channel *channel, enum weir_reject why)
 {
     if (channel && wi_slot_counts()) {
-        __atomic_fetch_add(&channel_slot(channel)->in.rejects[channel_reason(why)], 1,
-                           __ATOMIC_RELAXED);
+        wi_add_relaxed(&channel_slot(channel)->in.rejects[channel_reason(why)], 1);
     }
 }
 
@@ -183,9 +180,9 @@ void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_r
 {
     if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
-        __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&slot->in.rejects[channel_reason(why)], 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&slot->in.other, 1, __ATOMIC_RELEASE);
+        wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+        wi_add_relaxed(&slot->in.rejects[channel_reason(why)], 1);
+        wi_add_release(&slot->in.other, 1);
     }
 }
 
@@ -195,7 +192,7 @@ void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_
     if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
         unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
-        __atomic_fetch_add(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&slot->out.discarded[reason], messages, __ATOMIC_RELEASE);
+        wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+        wi_add_release(&slot->out.discarded[reason], messages);
     }
 }

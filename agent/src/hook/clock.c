@@ -6,6 +6,7 @@
 #include "hook/clock.h"
 
 #include "segment/file.h"
+#include "weir/atomic.h"
 #include "weir/nanos.h"
 #include "segment/segment.h"
 
@@ -65,9 +66,9 @@ static void clock_measure(void)
     if (ticks > clock_origin.ticks && nanos > clock_origin.nanos) {
         uint64_t multiplier =
             (uint64_t)(((wide)(nanos - clock_origin.nanos) << 32) / (ticks - clock_origin.ticks));
-        __atomic_store_n(&weir_clock.multiplier, multiplier, __ATOMIC_RELAXED);
+        wi_store_relaxed(&weir_clock.multiplier, multiplier);
         if (wi_segment_counts()) { /* for readers in other processes */
-            __atomic_store_n(&wi_segment_header()->multiplier, multiplier, __ATOMIC_RELAXED);
+            wi_store_relaxed(&wi_segment_header()->multiplier, multiplier);
         }
     }
 }
@@ -91,8 +92,7 @@ void wi_clock_start(void)
 uint64_t wi_clock_ticks_of(uint64_t nanos)
 {
     __extension__ typedef unsigned __int128 wide;
-    return (uint64_t)(((wide)nanos << 32) /
-                      __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED));
+    return (uint64_t)(((wide)nanos << 32) / wi_load_relaxed(&weir_clock.multiplier));
 }
 
 void wi_clock_refine(uint64_t ticks)
@@ -101,10 +101,9 @@ void wi_clock_refine(uint64_t ticks)
     if (!weir_clock.has_tsc) {
         return;
     }
-    uint64_t last = __atomic_load_n(&clock_origin.refined, __ATOMIC_RELAXED);
+    uint64_t last = wi_load_relaxed(&clock_origin.refined);
     if (ticks - last > UINT64_C(1) << 32 &&
-        __atomic_compare_exchange_n(&clock_origin.refined, &last, ticks, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED)) {
+        wi_replace_relaxed(&clock_origin.refined, &last, ticks)) {
         clock_measure();
     }
 #else

@@ -9,6 +9,7 @@
 #include "segment/mapping.h"
 #include "segment/segment.h"
 #include "segment/stem.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <stdio.h>
@@ -37,7 +38,7 @@ static void create_header_fill(struct wi_header *header, const struct wi_setting
                                                           0,
                                                           0};
     header->has_tsc = weir_clock.has_tsc;
-    header->multiplier = __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED);
+    header->multiplier = wi_load_relaxed(&weir_clock.multiplier);
     header->max_instances = settings->max_instances;
     header->limit_bytes = limit;
     header->reserved_bytes = reserved;

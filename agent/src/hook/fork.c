@@ -11,6 +11,7 @@
 #include "segment/retired.h"
 #include "segment/rewrite.h"
 #include "segment/segment.h"
+#include "weir/atomic.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,8 +130,7 @@ static void fork_settle(bool has_adopted)
 bool wi_fork_take_over(struct wi_header *header)
 {
     uint32_t free_to_take = 0;
-    return __atomic_compare_exchange_n(&header->is_taken_over, &free_to_take, 1, false,
-                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return wi_replace_acq_rel(&header->is_taken_over, &free_to_take, 1);
 }
 
 enum weir_status wi_fork_restart(const struct wi_settings *settings, struct weir_error *ret_error)
@@ -140,7 +140,7 @@ enum weir_status wi_fork_restart(const struct wi_settings *settings, struct weir
     bool has_gone = wi_fork_parent_has_gone(&parent);
     bool has_adopted = has_gone && wi_fork_take_over(wi_segment_header());
     if (!has_gone) { /* said in the parent's file, which is still mapped */
-        __atomic_store_n(&wi_segment_header()->has_children, 1, __ATOMIC_RELAXED);
+        wi_store_relaxed(&wi_segment_header()->has_children, 1);
     }
     char dir[sizeof(wi_segment.dir)];
     char temporary[64] = "";

@@ -2,11 +2,10 @@
 /* Event loops: what one thread does between two waits. Its words are its own: plain stores, no atomic
  * adds. */
 #include "hook/thread.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 
 #include <string.h>
-
-#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
 
 static struct wi_slot *loop_slot(struct weir_loop *loop)
 {
@@ -21,8 +20,8 @@ static void loop_add(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
 static void loop_raise(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
 {
     uint64_t *at = wi_slot_word(slot, word);
-    if (n > LOAD(*at)) {
-        __atomic_store_n(at, n, __ATOMIC_RELAXED);
+    if (n > wi_load_relaxed(at)) {
+        wi_store_relaxed(at, n);
     }
 }
 
@@ -30,7 +29,7 @@ static void loop_measure(struct weir_loop *loop, unsigned which, uint64_t nanos)
 {
     const struct wi_slot_entry *entry = wi_index_entry(&loop->head);
     if (entry) {
-        wi_sample_measure(LOAD(entry->histogram[which]), nanos);
+        wi_sample_measure(wi_load_relaxed(&entry->histogram[which]), nanos);
     }
 }
 
@@ -58,13 +57,13 @@ struct weir_loop *weir_loop_open(const struct weir_loop_options *options)
 static void loop_settle(struct weir_loop *loop)
 {
     struct wi_slot *slot = loop_slot(loop);
-    uint64_t since = LOAD(slot->in.other);
+    uint64_t since = wi_load_relaxed(&slot->in.other);
     uint64_t now = weir_ticks();
     if (since && now > since) {
         loop_add(slot, since & 1 ? WI_LOOP_WORD_BUSY : WI_LOOP_WORD_IDLE,
                  weir_ticks_to_nanos(now - since));
     }
-    __atomic_store_n(&slot->in.other, 0, __ATOMIC_RELEASE);
+    wi_store_release(&slot->in.other, 0);
 }
 
 void weir_loop_close(struct weir_loop *loop)
@@ -78,7 +77,7 @@ void weir_loop_close(struct weir_loop *loop)
 void weir_loop_set_period(struct weir_loop *loop, uint64_t period_nanos)
 {
     if (loop && wi_slot_counts()) {
-        __atomic_store_n(&loop->head.capacity, period_nanos, __ATOMIC_RELAXED);
+        wi_store_relaxed(&loop->head.capacity, period_nanos);
     }
 }
 
@@ -91,14 +90,14 @@ void weir_loop_begin(struct weir_loop *loop)
     }
     struct wi_slot *slot = loop_slot(loop);
     uint64_t now = weir_ticks() | 1;
-    uint64_t since = LOAD(slot->in.other);
+    uint64_t since = wi_load_relaxed(&slot->in.other);
     if (since & 1) {
         return;
     }
     if (since && now > since) {
         loop_add(slot, WI_LOOP_WORD_IDLE, weir_ticks_to_nanos(now - since));
     }
-    __atomic_store_n(&slot->in.other, now, __ATOMIC_RELEASE);
+    wi_store_release(&slot->in.other, now);
 }
 
 void weir_loop_end(struct weir_loop *loop)
@@ -108,7 +107,7 @@ void weir_loop_end(struct weir_loop *loop)
     }
     struct wi_slot *slot = loop_slot(loop);
     uint64_t now = (weir_ticks() + 1) & ~UINT64_C(1);
-    uint64_t since = LOAD(slot->in.other);
+    uint64_t since = wi_load_relaxed(&slot->in.other);
     if (since & 1) {
         uint64_t nanos = now > since ? weir_ticks_to_nanos(now - since) : 0;
         loop_add(slot, WI_LOOP_WORD_BUSY, nanos);
@@ -117,7 +116,7 @@ void weir_loop_end(struct weir_loop *loop)
         loop_measure(loop, 0, nanos);
     }
     if (!since || (since & 1)) {
-        __atomic_store_n(&slot->in.other, now, __ATOMIC_RELEASE);
+        wi_store_release(&slot->in.other, now);
     }
 }
 

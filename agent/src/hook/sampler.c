@@ -6,6 +6,7 @@
  */
 #include "hook/clock.h"
 #include "hook/thread.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 
 #define SAMPLER_INTERVAL_NANOS 250000
@@ -72,9 +73,8 @@ static struct weir_histogram *sampler_make(uint32_t id, unsigned which)
     struct wi_slot_entry *entry = wi_index_slot(id);
     if (!entry->histogram[which]) {
         struct weir_histogram *made = wi_segment_take_histogram();
-        __atomic_store_n(&entry->histogram[which], made, __ATOMIC_RELEASE);
-        __atomic_store_n(&wi_segment_slot(id)->head.histogram[which], wi_segment_line_of(made),
-                         __ATOMIC_RELEASE);
+        wi_store_release(&entry->histogram[which], made);
+        wi_store_release(&wi_segment_slot(id)->head.histogram[which], wi_segment_line_of(made));
     }
     return entry->histogram[which];
 }
@@ -83,7 +83,7 @@ static struct weir_histogram *sampler_make(uint32_t id, unsigned which)
 static struct weir_histogram *sampler_shared(uint32_t id, unsigned which)
 {
     struct wi_slot_entry *entry = wi_index_slot(id);
-    struct weir_histogram *histogram = __atomic_load_n(&entry->histogram[which], __ATOMIC_ACQUIRE);
+    struct weir_histogram *histogram = wi_load_acquire(&entry->histogram[which]);
     if (histogram || wi_thread_is_refused() || !wi_segment_trylock()) {
         return histogram;
     }
@@ -107,8 +107,8 @@ static bool sampler_own(uint32_t id, struct weir_cell *cell)
         return own; /* a signal handler was here first */
     }
     struct weir_histogram *made = wi_segment_take_histogram();
-    __atomic_store_n(&cell->u.channel.histogram, wi_segment_line_of(made), __ATOMIC_RELEASE);
-    __atomic_store_n(own, made, __ATOMIC_RELEASE);
+    wi_store_release(&cell->u.channel.histogram, wi_segment_line_of(made));
+    wi_store_release(own, made);
     return made;
 }
 
@@ -137,11 +137,10 @@ void wi_sampler_prepare(uint32_t id)
 static void sampler_add(struct weir_histogram *histogram, uint64_t nanos, uint64_t weight)
 {
     uint64_t *bucket = &histogram->bucket[weir_histogram_bucket(nanos)];
-    __atomic_fetch_add(bucket, weight, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&histogram->sum, nanos * weight, __ATOMIC_RELAXED);
-    uint64_t max = __atomic_load_n(&histogram->max, __ATOMIC_RELAXED);
-    while (nanos > max && !__atomic_compare_exchange_n(&histogram->max, &max, nanos, true,
-                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    wi_add_relaxed(bucket, weight);
+    wi_add_relaxed(&histogram->sum, nanos * weight);
+    uint64_t max = wi_load_relaxed(&histogram->max);
+    while (nanos > max && !wi_try_replace_relaxed(&histogram->max, &max, nanos)) {
     }
 }
 
@@ -150,7 +149,7 @@ void wi_sample_measure(struct weir_histogram *histogram, uint64_t nanos)
     if (histogram) {
         sampler_add(histogram, nanos, 1);
     } else {
-        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
+        wi_add_relaxed(&wi_segment_header()->samples_lost, 1);
     }
 }
 
@@ -163,7 +162,7 @@ void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigne
     }
     struct weir_histogram *histogram = sampler_shared(id, which & 1U);
     if (!histogram) {
-        __atomic_fetch_add(&wi_segment_header()->samples_lost, 1, __ATOMIC_RELAXED);
+        wi_add_relaxed(&wi_segment_header()->samples_lost, 1);
         return;
     }
     sampler_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphores: open, close, waits and refusals. Acquire and release are inline. */
 #include "hook/thread.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 
 #include <string.h>
@@ -32,7 +33,7 @@ void weir_semaphore_close(struct weir_semaphore *semaphore)
 void weir_semaphore_resize(struct weir_semaphore *semaphore, uint64_t permits)
 {
     if (semaphore && wi_slot_counts()) {
-        __atomic_store_n(&semaphore->head.capacity, permits, __ATOMIC_RELAXED);
+        wi_store_relaxed(&semaphore->head.capacity, permits);
     }
 }
 
@@ -42,7 +43,7 @@ weir_ticket weir_semaphore_wait(struct weir_semaphore *semaphore)
         return 0;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
-    __atomic_fetch_add(&slot->in.other, 1, __ATOMIC_RELEASE);
+    wi_add_release(&slot->in.other, 1);
     /* Before weir_start no clock is chosen: that wait is counted and not timed. */
     return wi_segment_counts() ? weir_ticket_make(weir_ticks(), 1) : weir_ticket_make(1, 0);
 }
@@ -53,7 +54,7 @@ void weir_semaphore_waited(struct weir_semaphore *semaphore, weir_ticket waiting
         return;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
-    __atomic_fetch_add(&slot->out.other, 1, __ATOMIC_RELEASE);
+    wi_add_release(&slot->out.other, 1);
     if (semaphore->head.sampling != WEIR_SAMPLING_OFF && waiting >> WEIR_TICKET_TICK_BITS) {
         weir_wait_slow(&semaphore->head, NULL, 0, waiting, weir_ticks());
     }
@@ -64,6 +65,6 @@ void weir_semaphore_reject(struct weir_semaphore *semaphore, enum weir_semaphore
     if (semaphore && wi_slot_counts()) {
         struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
         unsigned reason = (unsigned)why <= WEIR_SEMAPHORE_CLOSED ? (unsigned)why : 0;
-        __atomic_fetch_add(&slot->in.rejects[reason], 1, __ATOMIC_RELAXED);
+        wi_add_relaxed(&slot->in.rejects[reason], 1);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "segment/environment.h"
 #include "segment/file.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <errno.h>
@@ -88,7 +89,7 @@ static void settings_note_ignored(struct wi_settings *settings)
     char line[sizeof(settings->problem.text)];
     if (!settings->is_off &&
         wi_environment_ignored(names, sizeof(names) / sizeof(names[0]), line, sizeof(line)) &&
-        !__atomic_exchange_n(&has_told, true, __ATOMIC_RELAXED)) {
+        !wi_exchange_relaxed(&has_told, true)) {
         wi_error_set(&settings->problem, "%s", line);
     }
 }

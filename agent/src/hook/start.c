@@ -9,6 +9,7 @@
 #include "segment/early.h"
 #include "segment/file.h"
 #include "segment/segment.h"
+#include "weir/atomic.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static void start_mark_ended(bool has_ended)
     struct stat facts;
     if (wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode) &&
         fstat(wi_segment.fd, &facts) == 0 && facts.st_size >= WI_HEADER_BYTES) {
-        __atomic_store_n(&wi_segment_header()->has_ended, has_ended, __ATOMIC_RELAXED);
+        wi_store_relaxed(&wi_segment_header()->has_ended, has_ended);
     }
 }
 
@@ -56,7 +57,7 @@ void weir_stop(void)
         if (wi_segment.file[0]) {
             start_hide(true);
         }
-        __atomic_store_n(&wi_segment.state, WI_SEGMENT_STOPPED, __ATOMIC_RELEASE);
+        wi_store_release(&wi_segment.state, WI_SEGMENT_STOPPED);
     }
     pthread_mutex_unlock(&wi_segment.lock);
 }
@@ -108,7 +109,7 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
 {
     enum weir_status status = WEIR_OK;
     if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
-        __atomic_store_n(&wi_segment.state, WI_SEGMENT_LOST, __ATOMIC_RELEASE);
+        wi_store_release(&wi_segment.state, WI_SEGMENT_LOST);
     }
     switch (wi_segment_state()) {
     case WI_SEGMENT_ON:
@@ -143,7 +144,7 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
     wi_segment.session = getsid(0);
     wi_segment.sampling = settings->sampling;
     wi_segment.max_instances = settings->max_instances;
-    __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELEASE);
+    wi_store_release(&wi_segment.state, WI_SEGMENT_ON);
     return status;
 }
 

@@ -5,12 +5,10 @@
  * cannot leave a wrong state behind.
  */
 #include "hook/thread.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <string.h>
-
-#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
-#define LOAD(place)         __atomic_load_n(&(place), __ATOMIC_RELAXED)
 
 static uint64_t instance_nanos(uint64_t from, uint64_t to)
 {
@@ -26,7 +24,8 @@ static struct wi_task_instance *instance_of(const struct weir_task *task)
 
 static void instance_measure(uint32_t number, unsigned which, uint64_t nanos)
 {
-    wi_sample_measure(LOAD(wi_table_histograms(WI_TASK_INSTANCES, number)[which]), nanos);
+    wi_sample_measure(wi_load_relaxed(&wi_table_histograms(WI_TASK_INSTANCES, number)[which]),
+                      nanos);
 }
 
 /* A time of 0 means none. */
@@ -46,8 +45,9 @@ static void instance_histograms(uint32_t number)
         if (histograms[which]) {
             wi_words_zero(histograms[which], sizeof(struct weir_histogram));
         } else {
-            STORE(histograms[which], wi_segment_take_histogram());
-            STORE(instance->self.histogram[which], wi_segment_line_of(histograms[which]));
+            wi_store_relaxed(&histograms[which], wi_segment_take_histogram());
+            wi_store_relaxed(&instance->self.histogram[which],
+                             wi_segment_line_of(histograms[which]));
         }
     }
 }
@@ -57,7 +57,7 @@ static void instance_open(struct weir_task *task, uint32_t kind, const char *lab
 {
     uint32_t taken = wi_table_take(WI_TASK_INSTANCES, wi_segment.max_instances);
     if (!taken) {
-        __atomic_fetch_add(&wi_segment_header()->instances_refused, 1, __ATOMIC_RELAXED);
+        wi_add_relaxed(&wi_segment_header()->instances_refused, 1);
         return;
     }
     struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, taken - 1);
@@ -65,23 +65,23 @@ static void instance_open(struct weir_task *task, uint32_t kind, const char *lab
     if (label) {
         wi_text_clean(label, clean, sizeof(clean));
     }
-    STORE(instance->self.block.state, WI_BLOCK_FREE);
-    __atomic_fetch_add(&instance->self.block.generation, 1, __ATOMIC_ACQ_REL);
+    wi_store_relaxed(&instance->self.block.state, WI_BLOCK_FREE);
+    wi_add_acq_rel(&instance->self.block.generation, 1);
     wi_words_zero(&instance->run, sizeof(instance->run));
     wi_words_zero(&instance->wake, sizeof(instance->wake));
     instance_histograms(taken - 1);
     for (size_t i = 0; i < sizeof(clean); i++) {
-        STORE(instance->label[i], clean[i]);
+        wi_store_relaxed(&instance->label[i], clean[i]);
     }
     uint64_t now = instance_now();
-    STORE(instance->self.kind, kind);
-    STORE(instance->self.kind_generation, wi_index_slot(kind)->generation);
-    STORE(instance->self.opened_at, wi_segment_now());
-    STORE(instance->self.spawned, now);
-    STORE(instance->self.done, 0);
-    STORE(instance->run.rested, now);
-    STORE(instance->wake.woken, now);
-    __atomic_store_n(&instance->self.block.state, WI_BLOCK_OPEN, __ATOMIC_RELEASE);
+    wi_store_relaxed(&instance->self.kind, kind);
+    wi_store_relaxed(&instance->self.kind_generation, wi_index_slot(kind)->generation);
+    wi_store_relaxed(&instance->self.opened_at, wi_segment_now());
+    wi_store_relaxed(&instance->self.spawned, now);
+    wi_store_relaxed(&instance->self.done, 0);
+    wi_store_relaxed(&instance->run.rested, now);
+    wi_store_relaxed(&instance->wake.woken, now);
+    wi_store_release(&instance->self.block.state, WI_BLOCK_OPEN);
     task->row = (struct weir_task_row *)(void *)instance;
     task->number = taken - 1;
 }
@@ -113,12 +113,11 @@ void weir_task_wake(struct weir_task *task)
         return;
     }
     uint64_t none = 0;
-    __atomic_compare_exchange_n(&instance->wake.woken, &none, instance_now(), false,
-                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&instance->wake.wakes, 1, __ATOMIC_RELAXED);
-    if (weir_self.shard && LOAD(instance->run.began) &&
-        LOAD(instance->run.shard) == weir_self.shard) {
-        __atomic_fetch_add(&instance->wake.self_wakes, 1, __ATOMIC_RELAXED);
+    wi_replace_acq_rel(&instance->wake.woken, &none, instance_now());
+    wi_add_relaxed(&instance->wake.wakes, 1);
+    if (weir_self.shard && wi_load_relaxed(&instance->run.began) &&
+        wi_load_relaxed(&instance->run.shard) == weir_self.shard) {
+        wi_add_relaxed(&instance->wake.self_wakes, 1);
     }
 }
 
@@ -126,7 +125,7 @@ void weir_task_wake(struct weir_task *task)
  * while it ran counts from the end of that run. Returns how long it was scheduled. */
 static uint64_t instance_rested(struct wi_task_instance *instance, uint64_t woken, uint64_t now)
 {
-    uint64_t rested = LOAD(instance->run.rested);
+    uint64_t rested = wi_load_relaxed(&instance->run.rested);
     uint64_t from = !woken ? now : woken > rested ? woken : rested;
     uint64_t delay = instance_nanos(from, now);
     wi_word_add(&instance->run.idle, instance_nanos(rested, from));
@@ -136,15 +135,15 @@ static uint64_t instance_rested(struct wi_task_instance *instance, uint64_t woke
 
 static void instance_poll(struct wi_task_instance *instance, uint32_t number, uint64_t now)
 {
-    uint64_t woken = __atomic_exchange_n(&instance->wake.woken, 0, __ATOMIC_ACQ_REL);
+    uint64_t woken = wi_exchange_acq_rel(&instance->wake.woken, 0);
     uint64_t delay = instance_rested(instance, woken, now);
     if (woken) {
         instance_measure(number, 1, delay);
     }
-    STORE(instance->run.shard, weir_self.shard);
-    STORE(instance->run.waits_for, 0);
+    wi_store_relaxed(&instance->run.shard, weir_self.shard);
+    wi_store_relaxed(&instance->run.waits_for, 0);
     wi_word_add(&instance->run.polls, 1);
-    __atomic_store_n(&instance->run.began, now, __ATOMIC_RELEASE);
+    wi_store_release(&instance->run.began, now);
 }
 
 void weir_task_poll(struct weir_task *task)
@@ -153,18 +152,18 @@ void weir_task_poll(struct weir_task *task)
     task->running = weir_task_begin(task->kind, task->pending);
     task->pending = 0;
     task->is_running = 1;
-    if (instance && wi_segment_counts() && !LOAD(instance->run.began)) {
+    if (instance && wi_segment_counts() && !wi_load_relaxed(&instance->run.began)) {
         instance_poll(instance, task->number, instance_now());
     }
 }
 
 static void instance_polled(struct wi_task_instance *instance, uint32_t number, uint64_t now)
 {
-    uint64_t nanos = instance_nanos(LOAD(instance->run.began), now);
+    uint64_t nanos = instance_nanos(wi_load_relaxed(&instance->run.began), now);
     wi_word_add(&instance->run.busy, nanos);
     instance_measure(number, 0, nanos);
-    STORE(instance->run.rested, now);
-    __atomic_store_n(&instance->run.began, 0, __ATOMIC_RELEASE);
+    wi_store_relaxed(&instance->run.rested, now);
+    wi_store_release(&instance->run.began, 0);
 }
 
 void weir_task_polled(struct weir_task *task)
@@ -173,7 +172,7 @@ void weir_task_polled(struct weir_task *task)
     weir_task_end(task->kind, task->running);
     task->running = 0;
     task->is_running = 0;
-    if (instance && wi_segment_counts() && LOAD(instance->run.began)) {
+    if (instance && wi_segment_counts() && wi_load_relaxed(&instance->run.began)) {
         instance_polled(instance, task->number, instance_now());
     }
 }
@@ -182,8 +181,9 @@ static void instance_waits_for(struct weir_task *task, const struct weir_slot_he
 {
     struct wi_task_instance *instance = instance_of(task);
     if (instance && wi_segment_counts()) {
-        STORE(instance->run.waits_for,
-              head ? (uint64_t)head->generation << 32 | (1 + (head->id & ~WEIR_ID_SHARED)) : 0);
+        wi_store_relaxed(&instance->run.waits_for, head ? (uint64_t)head->generation << 32 |
+                                                              (1 + (head->id & ~WEIR_ID_SHARED))
+                                                        : 0);
     }
 }
 
@@ -205,24 +205,24 @@ static void instance_close(struct wi_task_instance *instance, uint32_t number,
                            struct weir_task_kind *kind)
 {
     uint64_t now = instance_now();
-    if (LOAD(instance->run.began)) {
+    if (wi_load_relaxed(&instance->run.began)) {
         instance_polled(instance, number, now);
     } else {
-        (void)instance_rested(instance, LOAD(instance->wake.woken), now);
+        (void)instance_rested(instance, wi_load_relaxed(&instance->wake.woken), now);
     }
-    STORE(instance->self.done, now);
+    wi_store_relaxed(&instance->self.done, now);
     uint32_t from = WI_BLOCK_OPEN;
-    if (!__atomic_compare_exchange_n(&instance->self.block.state, &from, WI_BLOCK_GONE, false,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+    if (!wi_replace_seq_cst(&instance->self.block.state, &from, WI_BLOCK_GONE)) {
         return;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)kind;
-    const uint64_t totals[4] = {LOAD(instance->run.polls), LOAD(instance->run.busy),
-                                LOAD(instance->run.scheduled), LOAD(instance->run.idle)};
+    const uint64_t totals[4] = {
+        wi_load_relaxed(&instance->run.polls), wi_load_relaxed(&instance->run.busy),
+        wi_load_relaxed(&instance->run.scheduled), wi_load_relaxed(&instance->run.idle)};
     for (int i = 0; i < 4; i++) {
-        __atomic_fetch_add(&slot->in.rejects[i], totals[i], __ATOMIC_SEQ_CST);
+        wi_add_seq_cst(&slot->in.rejects[i], totals[i]);
     }
-    __atomic_fetch_add(&slot->in.other, LOAD(instance->wake.wakes), __ATOMIC_SEQ_CST);
+    wi_add_seq_cst(&slot->in.other, wi_load_relaxed(&instance->wake.wakes));
     wi_table_give_back(WI_TASK_INSTANCES, number);
 }
 

@@ -3,6 +3,7 @@
 #include "hook/thread.h"
 
 #include "segment/cell.h"
+#include "weir/atomic.h"
 
 #include <string.h>
 #include <sys/syscall.h>
@@ -19,12 +20,12 @@ static void thread_end(void *unused)
     (void)unused;
     /* A signal handler may run a hook between any two of these: no new claim, then no cell. */
     thread_has_ended = true;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    wi_fence_signal();
     uint32_t shard = weir_self.shard;
     wi_thread_forget();
     if (shard && wi_segment_counts()) {
-        __atomic_store_n(&wi_segment_shard(shard - 1)->state, WI_SHARD_FREE, __ATOMIC_RELEASE);
-        __atomic_store_n(&wi_index.shards[shard - 1].state, WI_SHARD_FREE, __ATOMIC_RELEASE);
+        wi_store_release(&wi_segment_shard(shard - 1)->state, WI_SHARD_FREE);
+        wi_store_release(&wi_index.shards[shard - 1].state, WI_SHARD_FREE);
     }
 }
 
@@ -49,7 +50,7 @@ static uint32_t thread_claim(void)
     uint32_t n = wi_index.n_shards;
     uint32_t found = n;
     for (uint32_t s = 0; s < n; s++) {
-        if (__atomic_load_n(&wi_index.shards[s].state, __ATOMIC_ACQUIRE) == WI_SHARD_FREE) {
+        if (wi_load_acquire(&wi_index.shards[s].state) == WI_SHARD_FREE) {
             found = s;
             break;
         }
@@ -58,13 +59,13 @@ static uint32_t thread_claim(void)
         return 0;
     }
     struct wi_shard *shown = wi_segment_shard(found);
-    __atomic_store_n(&shown->tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+    wi_store_relaxed(&shown->tid, (uint32_t)syscall(SYS_gettid));
     shown->claims++;
-    __atomic_store_n(&shown->state, WI_SHARD_USED, __ATOMIC_RELEASE);
-    __atomic_store_n(&wi_index.shards[found].state, WI_SHARD_USED, __ATOMIC_RELEASE);
+    wi_store_release(&shown->state, WI_SHARD_USED);
+    wi_store_release(&wi_index.shards[found].state, WI_SHARD_USED);
     if (found == n) {
-        __atomic_store_n(&wi_index.n_shards, n + 1, __ATOMIC_RELEASE);
-        __atomic_store_n(&wi_segment_header()->n_shards, n + 1, __ATOMIC_RELEASE);
+        wi_store_release(&wi_index.n_shards, n + 1);
+        wi_store_release(&wi_segment_header()->n_shards, n + 1);
     }
     return found + 1;
 }
@@ -91,14 +92,14 @@ static bool thread_reach(uint32_t number, uint32_t chunk)
     uint32_t *lines = wi_segment_line(line);
     for (uint32_t c = 0; c < shard->n_chunks; c++) {
         chunks[c] = shard->chunks[c];
-        __atomic_store_n(&lines[c], wi_segment_line_of(chunks[c].cells), __ATOMIC_RELAXED);
+        wi_store_relaxed(&lines[c], wi_segment_line_of(chunks[c].cells));
     }
     struct wi_shard *shown = wi_segment_shard(number);
     shard->line = line;
-    __atomic_store_n(&shard->chunks, chunks, __ATOMIC_RELEASE);
-    __atomic_store_n(&shard->n_chunks, wanted, __ATOMIC_RELEASE);
-    __atomic_store_n(&shown->index, line, __ATOMIC_RELEASE);
-    __atomic_store_n(&shown->n_chunks, wanted, __ATOMIC_RELEASE);
+    wi_store_release(&shard->chunks, chunks);
+    wi_store_release(&shard->n_chunks, wanted);
+    wi_store_release(&shown->index, line);
+    wi_store_release(&shown->n_chunks, wanted);
     return true;
 }
 
@@ -115,8 +116,8 @@ static bool thread_chunk(uint32_t number, uint32_t chunk)
             return false;
         }
         uint32_t *lines = wi_segment_line(shard->line);
-        __atomic_store_n(&shard->chunks[chunk].cells, wi_segment_line(line), __ATOMIC_RELEASE);
-        __atomic_store_n(&lines[chunk], line, __ATOMIC_RELEASE);
+        wi_store_release(&shard->chunks[chunk].cells, wi_segment_line(line));
+        wi_store_release(&lines[chunk], line);
     }
     return true;
 }
@@ -126,7 +127,7 @@ struct weir_histogram **wi_thread_histograms(uint32_t chunk)
     struct weir_chunk *at = &wi_index.shards[weir_self.shard - 1].chunks[chunk];
     if (!at->histograms) {
         struct weir_histogram **made = wi_index_take(WEIR_CHUNK_CELLS * sizeof(*made));
-        __atomic_store_n(&at->histograms, made, __ATOMIC_RELEASE);
+        wi_store_release(&at->histograms, made);
     }
     return at->histograms;
 }
@@ -137,7 +138,7 @@ static void thread_enter(uint32_t number)
     const struct wi_shard_entry *shard = &wi_index.shards[number - 1];
     weir_self.shard = number;
     weir_self.chunks = shard->chunks;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    wi_fence_signal();
     weir_self.n_chunks = shard->n_chunks;
 }
 
@@ -162,13 +163,13 @@ bool wi_thread_reach(uint32_t chunk)
 /* After a refusal nobody asks again for a second: asking costs system calls. */
 bool wi_thread_is_refused(void)
 {
-    uint64_t refused = __atomic_load_n(&wi_segment.refused_at, __ATOMIC_RELAXED);
+    uint64_t refused = wi_load_relaxed(&wi_segment.refused_at);
     return refused && weir_ticks_to_nanos(weir_ticks() - refused) < 1000000000;
 }
 
 void wi_thread_refuse(void)
 {
-    __atomic_store_n(&wi_segment.refused_at, weir_ticks() | 1, __ATOMIC_RELAXED);
+    wi_store_relaxed(&wi_segment.refused_at, weir_ticks() | 1);
 }
 
 /* A thread counts once, however often it asks; also one that comes while nobody asks. */
@@ -176,7 +177,7 @@ void wi_thread_count_refused(void)
 {
     if (!wi_thread_is_counted) {
         wi_thread_is_counted = true;
-        __atomic_fetch_add(&wi_segment_header()->cells_refused, 1, __ATOMIC_RELAXED);
+        wi_add_relaxed(&wi_segment_header()->cells_refused, 1);
     }
 }
 

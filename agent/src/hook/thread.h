@@ -9,6 +9,8 @@
 
 #include "segment/segment.h"
 
+#include "weir/atomic.h"
+
 /* The calling thread's cell of a handle, made if need be; NULL: use the shared cell. Never blocks:
  * when the segment's lock is taken, by another thread or by the code that this signal handler has
  * interrupted, the answer is NULL this time. */
@@ -42,7 +44,7 @@ void wi_sample_measure(struct weir_histogram *histogram, uint64_t nanos);
 /* Adds to a word that one thread at a time writes. */
 static inline void wi_word_add(uint64_t *word, uint64_t n)
 {
-    __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+    wi_store_relaxed(word, wi_load_relaxed(word) + n);
 }
 
 /* The ticket of the `count`-th message that was counted in the shared cell, or 0: not measured. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Task kinds, counters and gauges: open, close, and what is not inline. */
 #include "hook/thread.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@ void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
     if (cell) {
         weir_cell_add(&cell->u.word[word], n);
     } else if (wi_slot_counts()) {
-        __atomic_fetch_add(wi_slot_word((struct wi_slot *)(void *)head, word), n, __ATOMIC_RELEASE);
+        wi_add_release(wi_slot_word((struct wi_slot *)(void *)head, word), n);
     }
 }
 
@@ -26,7 +27,7 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
         return 0;
     }
     uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, WEIR_WORD_SPAWNED);
-    return wi_sample_shared(&kind->head, __atomic_fetch_add(word, 1, __ATOMIC_RELEASE));
+    return wi_sample_shared(&kind->head, wi_add_release(word, 1));
 }
 
 struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options)
@@ -95,7 +96,7 @@ void weir_gauge_set(struct weir_gauge *gauge, int64_t value)
 {
     if (gauge && wi_slot_counts()) {
         struct wi_slot *slot = (struct wi_slot *)(void *)gauge;
-        __atomic_store_n(&slot->in.other, (uint64_t)value, __ATOMIC_RELAXED);
+        wi_store_relaxed(&slot->in.other, (uint64_t)value);
     }
 }
 
@@ -103,6 +104,6 @@ void weir_gauge_add(struct weir_gauge *gauge, int64_t n)
 {
     if (gauge && wi_slot_counts()) {
         struct wi_slot *slot = (struct wi_slot *)(void *)gauge;
-        __atomic_fetch_add(&slot->in.other, (uint64_t)n, __ATOMIC_RELAXED);
+        wi_add_relaxed(&slot->in.other, (uint64_t)n);
     }
 }

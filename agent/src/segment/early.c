@@ -10,6 +10,7 @@
 #include "segment/environment.h"
 #include "segment/file.h"
 #include "segment/retired.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 #include "weir/text.h"
 
@@ -70,7 +71,7 @@ bool wi_early_make(void)
     wi_segment_own(wi_early_owner(), wi_file_start_ticks(0));
     wi_segment.session = getsid(0);
     wi_segment_watch_forks();
-    __atomic_store_n(&wi_segment.state, WI_SEGMENT_EARLY, __ATOMIC_RELEASE);
+    wi_store_release(&wi_segment.state, WI_SEGMENT_EARLY);
     return true;
 }
 
@@ -107,12 +108,12 @@ bool wi_early_keep(uint32_t id, const struct wi_opening *opening)
 
 void wi_early_refuse(void)
 {
-    __atomic_fetch_add(&early.refused, 1, __ATOMIC_RELAXED);
+    wi_add_relaxed(&early.refused, 1);
 }
 
 uint32_t wi_early_refused(void)
 {
-    return __atomic_load_n(&early.refused, __ATOMIC_RELAXED);
+    return wi_load_relaxed(&early.refused);
 }
 
 /* ---- into the segment ---------------------------------------------------------------------- */
@@ -134,7 +135,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
     to->head.kind = entry->kind;
     to->head.retired = wi_retired_placed(entry->retired);
     ret_before->capacity = to->head.capacity;
-    ret_before->other = is_counted ? __atomic_load_n(&from->in.other, __ATOMIC_RELAXED) : 0;
+    ret_before->other = is_counted ? wi_load_relaxed(&from->in.other) : 0;
     if (entry->kind == WI_GAUGE) {
         to->in.other = ret_before->other;
     }
@@ -159,7 +160,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
 static void early_add(uint64_t *to, const uint64_t *from, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        __atomic_fetch_add(&to[i], from[i], __ATOMIC_RELAXED);
+        wi_add_relaxed(&to[i], from[i]);
     }
 }
 
@@ -177,16 +178,14 @@ static void early_add_slot(uint32_t id, const struct wi_slot *from, struct early
     uint64_t other = from->in.other - (kind == WI_GAUGE ? before->other : 0);
     early_add(&to->in.other, &other, 1);
     if (kind == WI_CHANNEL) {
-        uint64_t mark = __atomic_load_n(&to->out.other, __ATOMIC_RELAXED);
+        uint64_t mark = wi_load_relaxed(&to->out.other);
         while (mark < from->out.other &&
-               !__atomic_compare_exchange_n(&to->out.other, &mark, from->out.other, true,
-                                            __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+               !wi_try_replace_relaxed(&to->out.other, &mark, from->out.other)) {
         }
     } else {
         early_add(&to->out.other, &from->out.other, 1);
     }
-    __atomic_compare_exchange_n(&to->head.capacity, &before->capacity, from->head.capacity, false,
-                                __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    wi_replace_relaxed(&to->head.capacity, &before->capacity, from->head.capacity);
 }
 
 /* Another mapping of the same pages. */

@@ -8,6 +8,7 @@
 
 #include "segment/descriptor.h"
 #include "segment/stem.h"
+#include "weir/atomic.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,7 +192,7 @@ enum weir_status wi_file_publish(int fd, const char *dir, const char *temporary,
 static void file_touch(unsigned char *from, uint64_t bytes)
 {
     for (uint64_t i = 0; i < bytes; i += 4096) {
-        __atomic_fetch_add(from + i, 0, __ATOMIC_RELAXED);
+        wi_add_relaxed(from + i, 0);
     }
 }
 

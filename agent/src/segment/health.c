@@ -2,6 +2,8 @@
 /* The state of the library itself. Reads the index and takes no lock. */
 #include "segment/early.h"
 
+#include "weir/atomic.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,16 +13,15 @@ void weir_health_read(struct weir_health *ret_health)
     struct weir_health health = {.size = ret_health->size, .handles_refused = wi_early_refused()};
     if (wi_segment_counts()) {
         const struct wi_header *header = wi_segment_header();
-        health.segment_bytes = __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_RELAXED);
+        health.segment_bytes = wi_load_relaxed(&wi_index.reserved_bytes);
         health.limit_bytes = wi_segment.limit_bytes;
-        health.handles_refused = __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED);
-        health.cells_refused = __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED);
-        health.descriptors_lost = __atomic_load_n(&wi_segment.descriptors_lost, __ATOMIC_RELAXED);
-        health.samples_lost = __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED);
-        uint32_t n_shards = __atomic_load_n(&wi_index.n_shards, __ATOMIC_ACQUIRE);
+        health.handles_refused = wi_load_relaxed(&header->handles_refused);
+        health.cells_refused = wi_load_relaxed(&header->cells_refused);
+        health.descriptors_lost = wi_load_relaxed(&wi_segment.descriptors_lost);
+        health.samples_lost = wi_load_relaxed(&header->samples_lost);
+        uint32_t n_shards = wi_load_acquire(&wi_index.n_shards);
         for (uint32_t s = 0; s < n_shards; s++) {
-            health.threads +=
-                __atomic_load_n(&wi_index.shards[s].state, __ATOMIC_RELAXED) == WI_SHARD_USED;
+            health.threads += wi_load_relaxed(&wi_index.shards[s].state) == WI_SHARD_USED;
         }
         struct stat facts;
         if (!wi_segment_path(".weir", health.path, sizeof(health.path)) ||

@@ -3,6 +3,7 @@
 #include "segment/index.h"
 
 #include "segment/segment.h"
+#include "weir/atomic.h"
 
 #include <sys/mman.h>
 
@@ -40,7 +41,7 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line)
     if (slab) {
         slab->slots = slots;
         slab->line = line;
-        __atomic_store_n(&wi_index.slabs[wi_index.n_slabs], slab, __ATOMIC_RELEASE);
+        wi_store_release(&wi_index.slabs[wi_index.n_slabs], slab);
         wi_index.n_slabs++;
     }
     return slab;
@@ -49,7 +50,7 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line)
 uint32_t wi_index_id(const struct weir_slot_head *head)
 {
     uint32_t id = weir_slot_id(head) & ~WEIR_ID_SHARED;
-    if (WEIR_LIKELY(id < __atomic_load_n(&wi_index.n_slots, __ATOMIC_ACQUIRE) &&
+    if (WEIR_LIKELY(id < wi_load_acquire(&wi_index.n_slots) &&
                     &wi_segment_slot(id)->head == head)) {
         return id;
     }
@@ -60,22 +61,21 @@ uint32_t wi_index_id(const struct weir_slot_head *head)
 struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
-    if (chunk >= __atomic_load_n(&shard->n_chunks, __ATOMIC_ACQUIRE)) {
+    if (chunk >= wi_load_acquire(&shard->n_chunks)) {
         return NULL;
     }
-    const struct weir_chunk *chunks = __atomic_load_n(&shard->chunks, __ATOMIC_ACQUIRE);
-    struct weir_cell *cells = __atomic_load_n(&chunks[chunk].cells, __ATOMIC_ACQUIRE);
+    const struct weir_chunk *chunks = wi_load_acquire(&shard->chunks);
+    struct weir_cell *cells = wi_load_acquire(&chunks[chunk].cells);
     return cells ? cells + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
 }
 
 struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shard, uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
-    if (chunk >= __atomic_load_n(&shard->n_chunks, __ATOMIC_ACQUIRE)) {
+    if (chunk >= wi_load_acquire(&shard->n_chunks)) {
         return NULL;
     }
-    const struct weir_chunk *chunks = __atomic_load_n(&shard->chunks, __ATOMIC_ACQUIRE);
-    struct weir_histogram **histograms =
-        __atomic_load_n(&chunks[chunk].histograms, __ATOMIC_ACQUIRE);
+    const struct weir_chunk *chunks = wi_load_acquire(&shard->chunks);
+    struct weir_histogram **histograms = wi_load_acquire(&chunks[chunk].histograms);
     return histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
 }

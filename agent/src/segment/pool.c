@@ -17,6 +17,7 @@
 
 #include "segment/file.h"
 #include "segment/mapping.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <string.h>
@@ -45,8 +46,8 @@ static bool pool_reserve(uint64_t needed)
         wi_segment.why_full = "the file system is full; free some space, or set WEIR_DIR";
         return false;
     }
-    __atomic_store_n(&wi_index.reserved_bytes, wanted, __ATOMIC_RELEASE);
-    __atomic_store_n(&wi_segment_header()->reserved_bytes, wanted, __ATOMIC_RELEASE);
+    wi_store_release(&wi_index.reserved_bytes, wanted);
+    wi_store_release(&wi_segment_header()->reserved_bytes, wanted);
     return true;
 }
 
@@ -58,7 +59,7 @@ uint32_t wi_segment_take(size_t n_lines)
         return 0;
     }
     wi_index.used_bytes = end;
-    __atomic_store_n(&wi_segment_header()->used_bytes, end, __ATOMIC_RELEASE);
+    wi_store_release(&wi_segment_header()->used_bytes, end);
     return (uint32_t)(offset / WEIR_LINE);
 }
 
@@ -67,7 +68,7 @@ void wi_words_zero(void *at, size_t bytes)
 {
     uint64_t *words = at;
     for (size_t i = 0; i < bytes / sizeof(*words); i++) {
-        __atomic_store_n(&words[i], 0, __ATOMIC_RELEASE);
+        wi_store_release(&words[i], 0);
     }
 }
 
@@ -151,7 +152,7 @@ uint32_t wi_segment_take_string(const char *text, uint8_t *ret_class)
     *ret_class = pool_string_class(length);
     uint32_t unit = pool_take_units(*ret_class);
     for (size_t i = 0; unit && i <= length; i++) {
-        __atomic_store_n(pool_string(unit) + i, clean[i], __ATOMIC_RELAXED);
+        wi_store_relaxed(pool_string(unit) + i, clean[i]);
     }
     return unit;
 }

@@ -7,14 +7,12 @@
 #include "segment/retired.h"
 
 #include "segment/segment.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <string.h>
 
 #define RETIRED_BUCKETS 4096u /* a power of two */
-
-#define LOAD(place)         __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
-#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 
 /* A name. */
 struct retired_name {
@@ -101,7 +99,7 @@ void wi_octaves_add_buckets(uint64_t *octaves, const struct weir_histogram *hist
 {
     for (size_t bucket = 0; bucket < WEIR_HISTOGRAM_BUCKETS; bucket++) {
         /* Bucket 0; then 1 to 4, 5 to 8, ... */
-        octaves[(bucket + 3) / 4] += LOAD(histogram->bucket[bucket]);
+        octaves[(bucket + 3) / 4] += wi_load_acquire(&histogram->bucket[bucket]);
     }
 }
 
@@ -174,17 +172,17 @@ static bool retired_place(void)
             return false;
         }
         retired.slabs[slab] = wi_segment_line(line);
-        STORE(header->retired_slabs[slab], line);
+        wi_store_release(&header->retired_slabs[slab], line);
     }
     uint8_t class;
     name->unit = name->text ? wi_segment_take_string(name->text, &class) : 0;
     if (name->text && !name->unit) {
         return false;
     }
-    STORE(retired_at(i)->kind, name->kind);
-    STORE(retired_at(i)->name, name->unit);
+    wi_store_release(&retired_at(i)->kind, name->kind);
+    wi_store_release(&retired_at(i)->name, name->unit);
     retired.n_placed++;
-    STORE(header->n_retired, retired.n_placed);
+    wi_store_release(&header->n_retired, retired.n_placed);
     return true;
 }
 
@@ -218,7 +216,7 @@ uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
         *name = (struct retired_name){.text = copy, .next = *bucket, .kind = kind};
         memcpy(copy, clean, length + 1);
         number = ++retired.n;
-        STORE(*bucket, number);
+        wi_store_release(bucket, number);
     }
     while (wi_segment.base && number > retired.n_placed && retired_place()) {
     }
@@ -233,17 +231,18 @@ uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
 static void retired_add(uint64_t *first, uint64_t *second, size_t n, const uint64_t *more,
                         uint64_t number)
 {
-    uint64_t newest[2] = {wi_retired_stamped(LOAD(first[0])), wi_retired_stamped(LOAD(second[0]))};
+    uint64_t newest[2] = {wi_retired_stamped(wi_load_acquire(&first[0])),
+                          wi_retired_stamped(wi_load_acquire(&second[0]))};
     uint64_t *from = newest[0] > newest[1] ? first : second;
     uint64_t *to = from == first ? second : first;
     uint64_t words[WI_OCTAVES + 2];
-    STORE(to[0], (newest[0] > newest[1] ? newest[0] : newest[1]) << 1 | 1);
+    wi_store_release(&to[0], (newest[0] > newest[1] ? newest[0] : newest[1]) << 1 | 1);
     for (size_t i = 0; i < n; i++) {
-        words[i] = LOAD(from[2 + i]) + more[i];
-        STORE(to[2 + i], words[i]);
+        words[i] = wi_load_acquire(&from[2 + i]) + more[i];
+        wi_store_release(&to[2 + i], words[i]);
     }
-    STORE(to[1], wi_retired_check(number << 1, words, n));
-    STORE(to[0], number << 1);
+    wi_store_release(&to[1], wi_retired_check(number << 1, words, n));
+    wi_store_release(&to[0], number << 1);
 }
 
 static void retired_add_totals(uint32_t i, const uint64_t words[WI_RETIRED_WORDS], uint64_t stamp)
@@ -269,7 +268,7 @@ static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[W
     if (!*waits) {
         uint32_t line = wi_segment_take(2 * sizeof(**waits) / WEIR_LINE);
         *waits = line ? wi_segment_line(line) : (void *)wi_segment_take_histogram();
-        STORE(retired_at(i)->waits[which], wi_segment_line_of(*waits));
+        wi_store_release(&retired_at(i)->waits[which], wi_segment_line_of(*waits));
     }
     if (*waits) {
         retired_add(&(*waits)[0].stamp, &(*waits)[1].stamp, WI_OCTAVES + 2, words, stamp);
@@ -279,28 +278,28 @@ static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[W
     for (size_t octave = 0; octave <= WI_OCTAVES; octave++) {
         lost += words[octave];
     }
-    __atomic_fetch_add(&wi_segment_header()->samples_lost, lost, __ATOMIC_RELAXED);
+    wi_add_relaxed(&wi_segment_header()->samples_lost, lost);
 }
 
 static void retired_count(uint32_t id, struct wi_slot_counts *ret_counts)
 {
     struct wi_slot *slot = wi_segment_slot(id);
     for (unsigned w = 0; w < 6; w++) {
-        ret_counts->word[w] = LOAD(*wi_slot_word(slot, w));
+        ret_counts->word[w] = wi_load_acquire(wi_slot_word(slot, w));
     }
     for (uint32_t s = 0; s < wi_index.n_shards; s++) {
         const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
         for (unsigned w = 0; cell && w < 6; w++) {
-            ret_counts->word[w] += LOAD(cell->u.word[w]);
+            ret_counts->word[w] += wi_load_acquire(&cell->u.word[w]);
         }
     }
     for (int i = 0; i < 4; i++) {
-        ret_counts->rejects[i] = LOAD(slot->in.rejects[i]);
+        ret_counts->rejects[i] = wi_load_acquire(&slot->in.rejects[i]);
     }
     for (int i = 0; i < 3; i++) {
-        ret_counts->discarded[i] = LOAD(slot->out.discarded[i]);
+        ret_counts->discarded[i] = wi_load_acquire(&slot->out.discarded[i]);
     }
-    ret_counts->in_other = LOAD(slot->in.other);
+    ret_counts->in_other = wi_load_acquire(&slot->in.other);
 }
 
 static void retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_OCTAVES + 2])
@@ -309,13 +308,13 @@ static void retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_O
     memset(ret_words, 0, (WI_OCTAVES + 2) * sizeof(*ret_words));
     if (shared) {
         wi_octaves_add_buckets(ret_words, shared);
-        ret_words[WI_OCTAVES + 1] += LOAD(shared->sum);
+        ret_words[WI_OCTAVES + 1] += wi_load_acquire(&shared->sum);
     }
     for (uint32_t s = 0; which == 0 && s < wi_index.n_shards; s++) {
         struct weir_histogram **own = wi_index_own_histogram(&wi_index.shards[s], id);
         if (own && *own) {
             wi_octaves_add_buckets(ret_words, *own);
-            ret_words[WI_OCTAVES + 1] += LOAD((*own)->sum);
+            ret_words[WI_OCTAVES + 1] += wi_load_acquire(&(*own)->sum);
         }
     }
 }
@@ -351,9 +350,9 @@ void wi_retired_fold(uint32_t id)
     }
     /* Also where there is nothing to add: a reader that copied this slot's head may have copied the next one's counts. */
     uint64_t number = ++retired.n_folds;
-    STORE(retired.log[number % WI_RETIRED_LOG],
-          wi_retired_entry(id, wi_slot_life(entry->generation), i));
-    STORE(wi_segment_header()->n_folds, number);
+    wi_store_release(&retired.log[number % WI_RETIRED_LOG],
+                     wi_retired_entry(id, wi_slot_life(entry->generation), i));
+    wi_store_release(&wi_segment_header()->n_folds, number);
     for (unsigned which = 0; which < 2; which++) {
         if (retired_has_any(waits[which], WI_OCTAVES + 2)) {
             retired_add_waits(i, which, waits[which], number);
@@ -377,8 +376,8 @@ bool wi_retired_make(bool is_counted)
         return false;
     }
     retired.log = wi_segment_line(log);
-    STORE(header->retired_log, log);
-    STORE(header->n_folds, retired.n_folds);
+    wi_store_release(&header->retired_log, log);
+    wi_store_release(&header->n_folds, retired.n_folds);
     while (retired.n_placed < retired.n && retired_place()) {
     }
     if (retired.n_placed < WI_RETIRED_OTHERS) {

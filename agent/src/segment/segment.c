@@ -7,6 +7,7 @@
 
 #include "segment/cell.h"
 #include "segment/stem.h"
+#include "weir/atomic.h"
 #include "weir/wall.h"
 
 #include <stdio.h>
@@ -45,8 +46,7 @@ void wi_segment_own(struct wi_header *header, uint64_t start_ticks)
  * it says is worth nothing, and nothing is made in it any more. */
 static bool segment_is_whole(void)
 {
-    if (WEIR_LIKELY(!wi_segment.base ||
-                    __atomic_load_n(&wi_segment_header()->magic, __ATOMIC_RELAXED) == WI_MAGIC)) {
+    if (WEIR_LIKELY(!wi_segment.base || wi_load_relaxed(&wi_segment_header()->magic) == WI_MAGIC)) {
         return true;
     }
     wi_segment_lose();
@@ -56,10 +56,9 @@ static bool segment_is_whole(void)
 
 void wi_segment_lose(void)
 {
-    uint32_t state = __atomic_load_n(&wi_segment.state, __ATOMIC_RELAXED);
+    uint32_t state = wi_load_relaxed(&wi_segment.state);
     while ((state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED) &&
-           !__atomic_compare_exchange_n(&wi_segment.state, &state, WI_SEGMENT_LOST, true,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+           !wi_try_replace_release(&wi_segment.state, &state, WI_SEGMENT_LOST)) {
     }
 }
 
@@ -87,7 +86,7 @@ static void segment_after_fork(void)
     if (wi_segment_state() == WI_SEGMENT_NONE || wi_segment_state() == WI_SEGMENT_LOST) {
         return;
     }
-    __atomic_store_n(&wi_segment.state, WI_SEGMENT_FORKED, __ATOMIC_RELEASE);
+    wi_store_release(&wi_segment.state, WI_SEGMENT_FORKED);
     wi_thread_forget();
     static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     memcpy(&wi_segment.lock, &fresh, sizeof(fresh));

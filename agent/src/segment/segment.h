@@ -9,6 +9,8 @@
 
 #include "segment/index.h"
 
+#include "weir/atomic.h"
+
 #include <pthread.h>
 #include <sys/types.h>
 
@@ -77,7 +79,7 @@ extern struct wi_segment wi_segment;
 /* Hooks that find the segment overwritten set it to LOST without the lock, so it is atomic everywhere. */
 static inline uint32_t wi_segment_state(void)
 {
-    return __atomic_load_n(&wi_segment.state, __ATOMIC_ACQUIRE);
+    return wi_load_acquire(&wi_segment.state);
 }
 
 /* Whether there is a segment in which hooks count. */

@@ -10,6 +10,7 @@
 #include "segment/cell.h"
 #include "segment/early.h"
 #include "segment/retired.h"
+#include "weir/atomic.h"
 #include "weir/kind.h"
 
 #include <stdio.h>
@@ -27,8 +28,8 @@ static bool slot_grow(void)
         return false;
     }
     uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
-    __atomic_store_n(&slabs[n], line, __ATOMIC_RELEASE);
-    __atomic_store_n(&header->n_slabs, n + 1, __ATOMIC_RELEASE);
+    wi_store_release(&slabs[n], line);
+    wi_store_release(&header->n_slabs, n + 1);
     return true;
 }
 
@@ -67,7 +68,7 @@ static void slot_clear_cells(uint32_t id)
         struct weir_histogram **own = cell ? wi_index_own_histogram(shard, id) : NULL;
         if (own && *own) {
             wi_segment_return_histogram(*own);
-            __atomic_store_n(own, NULL, __ATOMIC_RELAXED);
+            wi_store_relaxed(own, NULL);
         }
         if (cell) {
             wi_cell_reset(cell);
@@ -160,8 +161,6 @@ void wi_slots_zero(void)
 }
 
 /* A reader may still be looking at what the slot was before. */
-#define STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
-
 static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *entry,
                       const struct wi_opening *opening)
 {
@@ -171,19 +170,19 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     bool has_histograms = opening->has_histograms && wi_segment.base;
     for (int which = 0; which < 2; which++) {
         entry->histogram[which] = has_histograms ? wi_segment_take_histogram() : NULL;
-        STORE(head->histogram[which], wi_segment_line_of(entry->histogram[which]));
+        wi_store_relaxed(&head->histogram[which], wi_segment_line_of(entry->histogram[which]));
     }
-    STORE(head->id, entry->is_shared ? id | WEIR_ID_SHARED : id);
-    STORE(head->kind, opening->kind);
-    STORE(head->flags, opening->flags);
-    STORE(head->flavor, opening->flavor);
-    STORE(head->sampling, wi_slot_sampling(opening->latency));
-    STORE(head->capacity, opening->capacity);
-    STORE(head->opened_at, wi_segment_now());
-    STORE(head->name, entry->name);
-    STORE(head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
-    STORE(head->source_line, opening->source_line);
-    STORE(head->retired, entry->retired);
+    wi_store_relaxed(&head->id, entry->is_shared ? id | WEIR_ID_SHARED : id);
+    wi_store_relaxed(&head->kind, opening->kind);
+    wi_store_relaxed(&head->flags, opening->flags);
+    wi_store_relaxed(&head->flavor, opening->flavor);
+    wi_store_relaxed(&head->sampling, wi_slot_sampling(opening->latency));
+    wi_store_relaxed(&head->capacity, opening->capacity);
+    wi_store_relaxed(&head->opened_at, wi_segment_now());
+    wi_store_relaxed(&head->name, entry->name);
+    wi_store_relaxed(&head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
+    wi_store_relaxed(&head->source_line, opening->source_line);
+    wi_store_relaxed(&head->retired, entry->retired);
 }
 
 /* In the segment, where there is one. */
@@ -191,8 +190,8 @@ static void slot_show_numbers(void)
 {
     struct wi_header *header = wi_segment_header();
     if (header) {
-        __atomic_store_n(&header->n_slots, wi_index.n_slots, __ATOMIC_RELEASE);
-        STORE(header->n_handles, wi_index.n_handles);
+        wi_store_release(&header->n_slots, wi_index.n_slots);
+        wi_store_relaxed(&header->n_handles, wi_index.n_handles);
     }
 }
 
@@ -227,14 +226,14 @@ static void slot_claim(uint32_t id, const struct slot_name *name)
     if (entry->state == WI_SLOT_CLOSED) {
         wi_retired_fold(id);
     }
-    STORE(entry->state, WI_SLOT_CLAIMED);
+    wi_store_relaxed(&entry->state, WI_SLOT_CLAIMED);
     entry->generation++;
-    __atomic_store_n(&head->state, WI_SLOT_CLAIMED, __ATOMIC_RELEASE);
-    __atomic_store_n(&head->generation, entry->generation, __ATOMIC_SEQ_CST);
+    wi_store_release(&head->state, WI_SLOT_CLAIMED);
+    wi_store_seq_cst(&head->generation, entry->generation);
     for (int which = 0; which < 2; which++) {
         wi_segment_return_histogram(entry->histogram[which]);
-        STORE(entry->histogram[which], NULL);
-        STORE(head->histogram[which], 0);
+        wi_store_relaxed(&entry->histogram[which], NULL);
+        wi_store_relaxed(&head->histogram[which], 0);
     }
     slot_clear(id);
     entry->name = name->unit;
@@ -257,10 +256,10 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     struct wi_slot_entry *entry = wi_index_slot(id);
     slot_claim(id, &name);
     slot_fill(slot, id, entry, opening);
-    __atomic_store_n(&entry->state, WI_SLOT_READY, __ATOMIC_RELEASE);
-    __atomic_store_n(&slot->head.state, WI_SLOT_READY, __ATOMIC_RELEASE);
+    wi_store_release(&entry->state, WI_SLOT_READY);
+    wi_store_release(&slot->head.state, WI_SLOT_READY);
     if (id >= wi_index.n_slots) {
-        __atomic_store_n(&wi_index.n_slots, id + 1, __ATOMIC_RELEASE);
+        wi_store_release(&wi_index.n_slots, id + 1);
     }
     wi_index.n_handles++;
     slot_show_numbers();
@@ -272,7 +271,7 @@ static void slot_count_refused(void)
 {
     if (wi_segment.base) {
         wi_segment.has_logged_limit = true;
-        __atomic_fetch_add(&wi_segment_header()->handles_refused, 1, __ATOMIC_RELAXED);
+        wi_add_relaxed(&wi_segment_header()->handles_refused, 1);
     } else {
         wi_early_refuse();
     }
@@ -282,8 +281,7 @@ static void slot_count_refused(void)
 static struct weir_slot_head *slot_refuse(void)
 {
     static bool has_logged;
-    if (wi_segment_state() == WI_SEGMENT_LOST &&
-        !__atomic_exchange_n(&has_logged, true, __ATOMIC_RELAXED)) {
+    if (wi_segment_state() == WI_SEGMENT_LOST && !wi_exchange_relaxed(&has_logged, true)) {
         wi_segment_log("weir: another process emptied or overwrote the segment's file: nothing is "
                        "counted any more; restart to count again");
     }
@@ -325,19 +323,19 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
 {
     struct wi_slot *slot = wi_segment_slot(id);
     struct weir_slot_head *head = &slot->head;
-    STORE(entry->state, WI_SLOT_CLOSING);
-    __atomic_store_n(&head->state, WI_SLOT_CLOSING, __ATOMIC_RELEASE);
+    wi_store_relaxed(&entry->state, WI_SLOT_CLOSING);
+    wi_store_release(&head->state, WI_SLOT_CLOSING);
     if (entry->kind == WI_CHANNEL && slot->out.has_senders) {
         wi_senders_close(id, entry->generation);
     }
-    __atomic_store_n(&head->generation, ++entry->generation, __ATOMIC_SEQ_CST);
+    wi_store_seq_cst(&head->generation, ++entry->generation);
     if (entry->name_class != WI_NAME_SHARED) {
         wi_segment_return_string(entry->name, entry->name_class);
     }
     entry->name = 0;
-    STORE(head->name, 0);
-    STORE(entry->state, WI_SLOT_CLOSED);
-    __atomic_store_n(&head->state, WI_SLOT_CLOSED, __ATOMIC_RELEASE);
+    wi_store_relaxed(&head->name, 0);
+    wi_store_relaxed(&entry->state, WI_SLOT_CLOSED);
+    wi_store_release(&head->state, WI_SLOT_CLOSED);
     slot_give_back(id);
     wi_index.n_handles--;
     slot_show_numbers();

@@ -6,6 +6,8 @@
  */
 #include "segment/segment.h"
 
+#include "weir/atomic.h"
+
 #include <string.h>
 
 static const struct {
@@ -48,8 +50,7 @@ struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t num
 
 bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at)
 {
-    return number < __atomic_load_n(&wi_index.n_blocks[table], __ATOMIC_ACQUIRE) &&
-           wi_table_at(table, number) == at;
+    return number < wi_load_acquire(&wi_index.n_blocks[table]) && wi_table_at(table, number) == at;
 }
 
 static struct wi_link *table_link(enum wi_table_id table, uint32_t number)
@@ -62,32 +63,31 @@ void wi_table_give_back(enum wi_table_id table, uint32_t number)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
     struct wi_link *link = table_link(table, number);
-    if (__atomic_exchange_n(&link->is_listed, 1, __ATOMIC_ACQ_REL)) {
+    if (wi_exchange_acq_rel(&link->is_listed, 1)) {
         return;
     }
-    uint32_t next = __atomic_load_n(&list->pushed, __ATOMIC_RELAXED);
+    uint32_t next = wi_load_relaxed(&list->pushed);
     do {
-        __atomic_store_n(&link->next, next, __ATOMIC_RELAXED);
-    } while (!__atomic_compare_exchange_n(&list->pushed, &next, 1 + number, true, __ATOMIC_RELEASE,
-                                          __ATOMIC_RELAXED));
+        wi_store_relaxed(&link->next, next);
+    } while (!wi_try_replace_release(&list->pushed, &next, 1 + number));
 }
 
 /* Puts what was pushed behind the list: the last one pushed comes last. */
 static void table_gather(enum wi_table_id table)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
-    uint32_t at = __atomic_exchange_n(&list->pushed, 0, __ATOMIC_ACQUIRE);
+    uint32_t at = wi_exchange_acquire(&list->pushed, 0);
     uint32_t newest = at;
     uint32_t after = 0;
     while (at) {
         struct wi_link *link = table_link(table, at - 1);
-        uint32_t before = __atomic_load_n(&link->next, __ATOMIC_RELAXED);
-        __atomic_store_n(&link->next, after, __ATOMIC_RELAXED);
+        uint32_t before = wi_load_relaxed(&link->next);
+        wi_store_relaxed(&link->next, after);
         after = at;
         at = before;
     }
     if (newest && list->last) {
-        __atomic_store_n(&table_link(table, list->last - 1)->next, after, __ATOMIC_RELAXED);
+        wi_store_relaxed(&table_link(table, list->last - 1)->next, after);
     } else if (newest) {
         list->first = after;
     }
@@ -103,9 +103,9 @@ static uint32_t table_pop(enum wi_table_id table)
     uint32_t at = list->first;
     if (at) {
         struct wi_link *link = table_link(table, at - 1);
-        list->first = __atomic_load_n(&link->next, __ATOMIC_RELAXED);
+        list->first = wi_load_relaxed(&link->next);
         list->last = list->first ? list->last : 0;
-        __atomic_store_n(&link->is_listed, 0, __ATOMIC_RELEASE);
+        wi_store_release(&link->is_listed, 0);
     }
     return at;
 }
@@ -136,8 +136,8 @@ static bool table_grow(enum wi_table_id table)
     uint32_t *lines = wi_segment_line(shapes[table].first_line);
     table_slabs(table)[n] = slab;
     wi_index.n_block_slabs[table] = n + 1;
-    __atomic_store_n(&lines[n], line, __ATOMIC_RELEASE);
-    __atomic_store_n(&head->n_slabs, n + 1, __ATOMIC_RELEASE);
+    wi_store_release(&lines[n], line);
+    wi_store_release(&head->n_slabs, n + 1);
     return true;
 }
 
@@ -152,8 +152,8 @@ uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
         (i / shapes[table].slab_blocks >= wi_index.n_block_slabs[table] && !table_grow(table))) {
         return 0;
     }
-    __atomic_store_n(&wi_index.n_blocks[table], i + 1, __ATOMIC_RELEASE);
-    __atomic_store_n(&wi_segment_header()->tables[table].n_blocks, i + 1, __ATOMIC_RELEASE);
+    wi_store_release(&wi_index.n_blocks[table], i + 1);
+    wi_store_release(&wi_segment_header()->tables[table].n_blocks, i + 1);
     return i + 1;
 }
 
@@ -190,9 +190,8 @@ void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state)
 {
     struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
     sender_word from = sender_state(generation, state);
-    if (__atomic_compare_exchange_n((sender_word *)(void *)&sender->out.block, &from,
-                                    sender_state(generation, WI_BLOCK_FREE), false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+    if (wi_replace_seq_cst((sender_word *)(void *)&sender->out.block, &from,
+                           sender_state(generation, WI_BLOCK_FREE))) {
         wi_table_give_back(WI_SENDERS, number);
     }
 }
@@ -202,10 +201,10 @@ void wi_senders_close(uint32_t channel, uint32_t generation)
     uint32_t n = wi_index.n_blocks[WI_SENDERS];
     for (uint32_t i = 0; i < n; i++) {
         struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
-        uint32_t state = __atomic_load_n(&sender->out.block.state, __ATOMIC_ACQUIRE);
+        uint32_t state = wi_load_acquire(&sender->out.block.state);
         if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
             sender->in.channel_generation == generation) {
-            uint32_t next = __atomic_add_fetch(&sender->out.block.generation, 1, __ATOMIC_ACQ_REL);
+            uint32_t next = wi_add_acq_rel(&sender->out.block.generation, 1) + 1;
             wi_sender_free(i, next, WI_BLOCK_OPEN);
             wi_sender_free(i, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
         }

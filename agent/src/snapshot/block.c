@@ -5,11 +5,10 @@
  */
 #include "snapshot/collect.h"
 
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <string.h>
-
-#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
 #define BLOCK_TRIES 4
 
@@ -25,7 +24,8 @@ static const void *block_at(const struct wi_image *image, enum wi_table_id table
     if (!slabs || i / in_slab >= n_slabs) {
         return NULL;
     }
-    const unsigned char *slab = wi_image_at(image, LOAD(slabs[i / in_slab]), in_slab * bytes);
+    const unsigned char *slab =
+        wi_image_at(image, wi_load_acquire(&slabs[i / in_slab]), in_slab * bytes);
     return slab ? slab + i % in_slab * bytes : NULL;
 }
 
@@ -37,19 +37,19 @@ bool wi_collect_sender(const struct wi_collection *collection, size_t i,
     if (!before || !after) {
         return false;
     }
-    uint32_t generation = LOAD(before->out.block.generation);
+    uint32_t generation = wi_load_acquire(&before->out.block.generation);
     ret_sender->generation = generation;
-    ret_sender->left = LOAD(before->out.left);
-    ret_sender->bytes_out = LOAD(before->out.bytes_out);
-    ret_sender->sent = LOAD(after->in.sent);
-    ret_sender->bytes_in = LOAD(after->in.bytes_in);
-    ret_sender->opened_at = LOAD(after->out.opened_at);
-    ret_sender->channel = LOAD(after->in.channel);
-    ret_sender->channel_generation = LOAD(after->in.channel_generation);
-    uint32_t state = LOAD(after->out.block.state);
+    ret_sender->left = wi_load_acquire(&before->out.left);
+    ret_sender->bytes_out = wi_load_acquire(&before->out.bytes_out);
+    ret_sender->sent = wi_load_acquire(&after->in.sent);
+    ret_sender->bytes_in = wi_load_acquire(&after->in.bytes_in);
+    ret_sender->opened_at = wi_load_acquire(&after->out.opened_at);
+    ret_sender->channel = wi_load_acquire(&after->in.channel);
+    ret_sender->channel_generation = wi_load_acquire(&after->in.channel_generation);
+    uint32_t state = wi_load_acquire(&after->out.block.state);
     ret_sender->is_gone = state == WI_BLOCK_GONE;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return state != WI_BLOCK_FREE && LOAD(after->out.block.generation) == generation;
+    wi_fence_acquire();
+    return state != WI_BLOCK_FREE && wi_load_acquire(&after->out.block.generation) == generation;
 }
 
 /* How long from one moment to a later one; 0 when there is no such moment. */
@@ -87,26 +87,28 @@ static bool block_instance(const struct wi_collection *collection,
                            const struct wi_task_instance *block,
                            struct wi_raw_task_instance *instance)
 {
-    uint64_t began = LOAD(block->run.began);
-    uint64_t rested = LOAD(block->run.rested);
-    uint64_t woken = LOAD(block->wake.woken);
-    instance->generation = LOAD(block->self.block.generation);
-    uint32_t state = LOAD(block->self.block.state);
-    instance->polls = LOAD(block->run.polls);
-    instance->busy = LOAD(block->run.busy);
-    instance->scheduled = LOAD(block->run.scheduled);
-    instance->idle = LOAD(block->run.idle);
-    instance->wakes = LOAD(block->wake.wakes);
-    instance->self_wakes = LOAD(block->wake.self_wakes);
-    instance->waits_for = LOAD(block->run.waits_for);
-    instance->kind = LOAD(block->self.kind);
-    instance->kind_generation = LOAD(block->self.kind_generation);
-    uint64_t spawned = LOAD(block->self.spawned);
-    uint64_t done = LOAD(block->self.done);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    bool is_whole = LOAD(block->self.block.generation) == instance->generation &&
-                    LOAD(block->run.began) == began && LOAD(block->run.rested) == rested &&
-                    LOAD(block->wake.woken) == woken && LOAD(block->self.block.state) == state;
+    uint64_t began = wi_load_acquire(&block->run.began);
+    uint64_t rested = wi_load_acquire(&block->run.rested);
+    uint64_t woken = wi_load_acquire(&block->wake.woken);
+    instance->generation = wi_load_acquire(&block->self.block.generation);
+    uint32_t state = wi_load_acquire(&block->self.block.state);
+    instance->polls = wi_load_acquire(&block->run.polls);
+    instance->busy = wi_load_acquire(&block->run.busy);
+    instance->scheduled = wi_load_acquire(&block->run.scheduled);
+    instance->idle = wi_load_acquire(&block->run.idle);
+    instance->wakes = wi_load_acquire(&block->wake.wakes);
+    instance->self_wakes = wi_load_acquire(&block->wake.self_wakes);
+    instance->waits_for = wi_load_acquire(&block->run.waits_for);
+    instance->kind = wi_load_acquire(&block->self.kind);
+    instance->kind_generation = wi_load_acquire(&block->self.kind_generation);
+    uint64_t spawned = wi_load_acquire(&block->self.spawned);
+    uint64_t done = wi_load_acquire(&block->self.done);
+    wi_fence_acquire();
+    bool is_whole = wi_load_acquire(&block->self.block.generation) == instance->generation &&
+                    wi_load_acquire(&block->run.began) == began &&
+                    wi_load_acquire(&block->run.rested) == rested &&
+                    wi_load_acquire(&block->wake.woken) == woken &&
+                    wi_load_acquire(&block->self.block.state) == state;
     if (state == WI_BLOCK_GONE) {
         instance->state = WI_RAW_DONE;
         instance->in_state = block_nanos(collection, done, collection->now_ticks);
@@ -127,7 +129,7 @@ bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
     if (!block) {
         return false;
     }
-    uint32_t generation = LOAD(block->self.block.generation);
+    uint32_t generation = wi_load_acquire(&block->self.block.generation);
     for (int try = 0; try < BLOCK_TRIES && !block_instance(collection, block, ret_instance);
          try++) {
     }
@@ -148,7 +150,7 @@ void wi_collect_label(const struct wi_collection *collection, enum wi_table_id t
     char text[WEIR_LINE + 1];
     size_t n = 0;
     do {
-        text[n] = __atomic_load_n(&at[n], __ATOMIC_RELAXED);
+        text[n] = wi_load_relaxed(&at[n]);
     } while (text[n] && ++n < most);
     text[n] = '\0';
     wi_text_clean(text, ret_text, room);
@@ -159,6 +161,7 @@ bool wi_collect_task_instance_histogram(const struct wi_collection *collection, 
 {
     const struct wi_task_instance *block = block_at(&collection->image, WI_TASK_INSTANCES, i);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
-    return block && wi_collect_add(&collection->image, LOAD(block->self.histogram[which & 1U]),
-                                   ret_histogram);
+    return block &&
+           wi_collect_add(&collection->image, wi_load_acquire(&block->self.histogram[which & 1U]),
+                          ret_histogram);
 }

@@ -25,14 +25,13 @@
 
 #include "segment/file.h"
 #include "segment/retired.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define COLLECT_TRIES 8
-
-#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
 static enum weir_status collect_corrupt(const char *what, unsigned number,
                                         struct weir_error *ret_error)
@@ -49,9 +48,9 @@ static const struct wi_header *collect_header(const struct wi_image *image)
 /* Whether a slot has counts of a handle: one that is open, or that is closed and whose counts are still here. */
 static bool collect_has_counts(const struct weir_slot_head *head)
 {
-    uint32_t state = LOAD(head->state);
-    return state == WI_SLOT_READY ||
-           ((state == WI_SLOT_CLOSING || state == WI_SLOT_CLOSED) && LOAD(head->retired));
+    uint32_t state = wi_load_acquire(&head->state);
+    return state == WI_SLOT_READY || ((state == WI_SLOT_CLOSING || state == WI_SLOT_CLOSED) &&
+                                      wi_load_acquire(&head->retired));
 }
 
 static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
@@ -59,25 +58,25 @@ static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
     if (!collect_has_counts(&slot->head)) {
         return;
     }
-    raw->leaving[0] = wi_slot_life(LOAD(slot->head.generation));
-    raw->leaving[1] = LOAD(slot->out.shared[0]);
-    raw->leaving[2] = LOAD(slot->in.shared[1]);
-    raw->leaving[3] = LOAD(slot->out.shared[1]);
-    raw->leaving[4] = LOAD(slot->in.shared[2]);
-    raw->leaving[5] = LOAD(slot->out.shared[2]);
+    raw->leaving[0] = wi_slot_life(wi_load_acquire(&slot->head.generation));
+    raw->leaving[1] = wi_load_acquire(&slot->out.shared[0]);
+    raw->leaving[2] = wi_load_acquire(&slot->in.shared[1]);
+    raw->leaving[3] = wi_load_acquire(&slot->out.shared[1]);
+    raw->leaving[4] = wi_load_acquire(&slot->in.shared[2]);
+    raw->leaving[5] = wi_load_acquire(&slot->out.shared[2]);
     for (int i = 0; i < 3; i++) {
-        raw->discarded[i] = LOAD(slot->out.discarded[i]);
+        raw->discarded[i] = wi_load_acquire(&slot->out.discarded[i]);
     }
-    raw->in_other = LOAD(slot->in.other);
-    raw->out_other = LOAD(slot->out.other);
-    raw->has_senders = LOAD(slot->out.has_senders) != 0;
+    raw->in_other = wi_load_acquire(&slot->in.other);
+    raw->out_other = wi_load_acquire(&slot->out.other);
+    raw->has_senders = wi_load_acquire(&slot->out.has_senders) != 0;
 }
 
 static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         for (int w = 1; w < 6; w++) {
-            raws[i].leaving[w] += LOAD(cells[i].u.word[w]);
+            raws[i].leaving[w] += wi_load_acquire(&cells[i].u.word[w]);
         }
     }
 }
@@ -88,25 +87,26 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     if (!collect_has_counts(head)) {
         return;
     }
-    uint32_t generation = LOAD(head->generation);
-    bool is_open = LOAD(head->state) == WI_SLOT_READY && (generation & 1);
-    uint32_t retired = LOAD(head->retired);
+    uint32_t generation = wi_load_acquire(&head->generation);
+    bool is_open = wi_load_acquire(&head->state) == WI_SLOT_READY && (generation & 1);
+    uint32_t retired = wi_load_acquire(&head->retired);
     /* kind, flags, sampling and flavor lie in one word. */
-    uint32_t word = LOAD(*(const uint32_t *)(const void *)&head->kind);
+    uint32_t word = wi_load_acquire((const uint32_t *)(const void *)&head->kind);
     memcpy(&raw->kind, &word, sizeof(word));
-    raw->capacity = LOAD(head->capacity);
-    raw->unsent = LOAD(slot->in.other); /* before the sends that it takes back */
+    raw->capacity = wi_load_acquire(&head->capacity);
+    raw->unsent = wi_load_acquire(&slot->in.other); /* before the sends that it takes back */
     for (int i = 0; i < 3; i++) {
-        raw->entering[i] = LOAD(*(i & 1 ? &slot->out.shared[i >> 1] : &slot->in.shared[i >> 1]));
+        raw->entering[i] =
+            wi_load_acquire(i & 1 ? &slot->out.shared[i >> 1] : &slot->in.shared[i >> 1]);
     }
     for (int i = 0; i < 4; i++) {
-        raw->rejects[i] = LOAD(slot->in.rejects[i]);
+        raw->rejects[i] = wi_load_acquire(&slot->in.rejects[i]);
     }
     if (raw->kind != WI_CHANNEL) {
         raw->in_other = raw->unsent;
     }
     /* Opened in between: what left is another handle's. It is there at the next reading. */
-    uint32_t life = wi_slot_life(LOAD(head->generation));
+    uint32_t life = wi_slot_life(wi_load_acquire(&head->generation));
     if (life == wi_slot_life(generation) && raw->leaving[0] == life &&
         wi_kind_has_slots(raw->kind)) {
         raw->life = life;
@@ -119,7 +119,7 @@ static void collect_entering_cells(struct wi_raw *raws, const struct weir_cell *
 {
     for (size_t i = 0; i < n; i++) {
         for (int w = 0; w < 3; w++) {
-            raws[i].entering[w] += LOAD(cells[i].u.word[w]);
+            raws[i].entering[w] += wi_load_acquire(&cells[i].u.word[w]);
         }
     }
 }
@@ -135,9 +135,9 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
                                           const struct wi_image *image,
                                           struct weir_error *ret_error)
 {
-    uint32_t n = LOAD(collect_header(image)->n_slots);
-    uint32_t n_slabs = LOAD(collect_header(image)->n_slabs);
-    uint32_t n_shards = LOAD(collect_header(image)->n_shards);
+    uint32_t n = wi_load_acquire(&collect_header(image)->n_slots);
+    uint32_t n_slabs = wi_load_acquire(&collect_header(image)->n_slabs);
+    uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     uint32_t fit = collect_slabs_that_fit(image, WI_SLAB_SLOTS * sizeof(struct wi_slot));
     if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS || n_shards > WI_MAX_SHARDS ||
         (image->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > fit))) {
@@ -173,8 +173,8 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
     const struct wi_image *image = &collection->image;
     for (int t = 0; t < WI_N_TABLES; t++) {
         const struct wi_table *table = &collect_header(image)->tables[t];
-        uint32_t n = LOAD(table->n_blocks);
-        uint32_t n_slabs = LOAD(table->n_slabs);
+        uint32_t n = wi_load_acquire(&table->n_blocks);
+        uint32_t n_slabs = wi_load_acquire(&table->n_slabs);
         uint32_t fit = collect_slabs_that_fit(image, slab[t] * bytes[t]);
         if (n_slabs > most[t] || (image->is_still && (n > n_slabs * slab[t] || n_slabs > fit))) {
             collection->n_blocks[t] = 0;
@@ -193,18 +193,20 @@ static enum weir_status collect_cells(const struct wi_image *image, const struct
                                       struct weir_error *ret_error)
 {
     *ret_cells = NULL;
-    uint32_t n_chunks = LOAD(shard->n_chunks);
+    uint32_t n_chunks = wi_load_acquire(&shard->n_chunks);
     if (chunk >= n_chunks) {
         return WEIR_OK;
     }
-    const uint32_t *index = n_chunks > 2 * WI_MAX_CHUNKS ? NULL
-                                                         : wi_image_at(image, LOAD(shard->index),
-                                                                       n_chunks * sizeof(uint32_t));
+    const uint32_t *index =
+        n_chunks > 2 * WI_MAX_CHUNKS
+            ? NULL
+            : wi_image_at(image, wi_load_acquire(&shard->index), n_chunks * sizeof(uint32_t));
     if (!index) {
-        return image->is_still ? collect_corrupt("index of thread", LOAD(shard->tid), ret_error)
-                               : WEIR_OK;
+        return image->is_still
+                   ? collect_corrupt("index of thread", wi_load_acquire(&shard->tid), ret_error)
+                   : WEIR_OK;
     }
-    uint32_t line = LOAD(index[chunk]);
+    uint32_t line = wi_load_acquire(&index[chunk]);
     *ret_cells = wi_image_at(image, line, WEIR_CHUNK_CELLS * sizeof(struct weir_cell));
     return line && !*ret_cells && image->is_still
                ? collect_corrupt("chunk", (unsigned)chunk, ret_error)
@@ -220,7 +222,7 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
 {
     const struct wi_shard *shards =
         wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    uint32_t n_shards = LOAD(collect_header(image)->n_shards);
+    uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     if (n_shards > WI_MAX_SHARDS) {
         return collect_corrupt("thread", n_shards, ret_error);
     }
@@ -241,7 +243,7 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
 static const struct wi_slot *collect_slots(const struct wi_image *image, size_t first)
 {
     const uint32_t *slabs = wi_image_at(image, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
-    const struct wi_slot *slab = wi_image_at(image, LOAD(slabs[first / WI_SLAB_SLOTS]),
+    const struct wi_slot *slab = wi_image_at(image, wi_load_acquire(&slabs[first / WI_SLAB_SLOTS]),
                                              WI_SLAB_SLOTS * sizeof(struct wi_slot));
     return slab ? &slab[first % WI_SLAB_SLOTS] : NULL;
 }
@@ -286,7 +288,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
                                    ret_error);
         }
         for (size_t i = 0; i < n; i++) {
-            if (wi_slot_life(LOAD(slots_after[i].head.generation)) != raws[i].life) {
+            if (wi_slot_life(wi_load_acquire(&slots_after[i].head.generation)) != raws[i].life) {
                 raws[i].generation = raws[i].life = raws[i].retired = 0;
             }
             collection->n_closed += wi_raw_is_closed(&raws[i]);
@@ -316,7 +318,7 @@ static uint64_t collect_now(const struct wi_collection *collection, enum wi_stat
 uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 wide;
-    uint64_t multiplier = LOAD(collect_header(&collection->image)->multiplier);
+    uint64_t multiplier = wi_load_acquire(&collect_header(&collection->image)->multiplier);
     return (uint64_t)(((wide)ticks * multiplier) >> 32);
 }
 
@@ -329,7 +331,7 @@ static enum weir_status collect_once(struct wi_collection *collection, struct wi
     if (status == WEIR_OK) {
         collection->image = after;
         collection->before = before;
-        collection->first_fold = LOAD(collect_header(&before)->n_folds);
+        collection->first_fold = wi_load_acquire(&collect_header(&before)->n_folds);
         collection->n_closed = 0;
         collection->now_ticks = collect_now(collection, wi_source_state(source));
         status = collect_make_room(collection, &after, ret_error);
@@ -383,10 +385,10 @@ bool wi_collect_add(const struct wi_image *image, uint32_t line, struct weir_his
         return false;
     }
     for (size_t b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
-        sum->bucket[b] += LOAD(part->bucket[b]);
+        sum->bucket[b] += wi_load_acquire(&part->bucket[b]);
     }
-    sum->sum += LOAD(part->sum);
-    uint64_t max = LOAD(part->max);
+    sum->sum += wi_load_acquire(&part->sum);
+    uint64_t max = wi_load_acquire(&part->max);
     sum->max = max > sum->max ? max : sum->max;
     return true;
 }
@@ -404,19 +406,21 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
     const struct wi_raw *raw = &collection->raws[id];
     const struct weir_slot_head *head = wi_collect_head(collection, id);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
-    bool has_any = head && wi_collect_add(image, LOAD(head->histogram[which]), ret_histogram);
+    bool has_any =
+        head && wi_collect_add(image, wi_load_acquire(&head->histogram[which]), ret_histogram);
     if (raw->kind != WI_CHANNEL || raw->sampling != WEIR_SAMPLING_ALL || which != 0) {
         return has_any;
     }
     const struct wi_shard *shards =
         wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    uint32_t n_shards = LOAD(collect_header(image)->n_shards);
+    uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     for (uint32_t s = 0; s < n_shards && s < WI_MAX_SHARDS; s++) {
         const struct weir_cell *cells;
         if (collect_cells(image, &shards[s], id >> WEIR_CHUNK_SHIFT, &cells, NULL) == WEIR_OK &&
             cells) {
             const struct weir_cell *cell = &cells[id & (WEIR_CHUNK_CELLS - 1)];
-            has_any |= wi_collect_add(image, LOAD(cell->u.channel.histogram), ret_histogram);
+            has_any |=
+                wi_collect_add(image, wi_load_acquire(&cell->u.channel.histogram), ret_histogram);
         }
     }
     return has_any;
@@ -438,7 +442,7 @@ enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, 
         /* Not a byte past its end: what comes then may not be reserved, and would kill the host. */
         size_t i = 0;
         do {
-            text[i] = __atomic_load_n(&at[i], __ATOMIC_RELAXED);
+            text[i] = wi_load_relaxed(&at[i]);
         } while (text[i] && ++i < most);
         if (i == most) {
             return image->is_still ? collect_corrupt("end of the name at", unit, ret_error)

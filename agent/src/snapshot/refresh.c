@@ -17,6 +17,7 @@
 
 #include "segment/file.h"
 #include "segment/retired.h"
+#include "weir/atomic.h"
 #include "weir/text.h"
 #include "weir/wall.h"
 
@@ -38,11 +39,10 @@ static enum weir_status view_slot_name(const struct segment_view *view, size_t i
                            ? view->retired[raw->retired - 1].name
                            : NULL;
     if (!kept || raw->retired <= WI_RETIRED_OTHERS) {
-        uint32_t unit = head ? __atomic_load_n(&head->name, __ATOMIC_ACQUIRE) : 0;
+        uint32_t unit = head ? wi_load_acquire(&head->name) : 0;
         enum weir_status status =
             wi_collect_string(&view->collection.image, unit, ret_name, room, ret_error);
-        bool is_its =
-            head && wi_slot_life(__atomic_load_n(&head->generation, __ATOMIC_ACQUIRE)) == raw->life;
+        bool is_its = head && wi_slot_life(wi_load_acquire(&head->generation)) == raw->life;
         if (status != WEIR_OK || !kept || (is_its && unit)) {
             return status;
         }
@@ -61,9 +61,9 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
     char file[WEIR_NAME_MAX + 1];
     enum weir_status status = view_slot_name(view, id, name, sizeof(name), ret_error);
     if (status == WEIR_OK) {
-        status = wi_collect_string(&view->collection.image,
-                                   head ? __atomic_load_n(&head->source, __ATOMIC_RELAXED) : 0,
-                                   file, sizeof(file), ret_error);
+        status =
+            wi_collect_string(&view->collection.image, head ? wi_load_relaxed(&head->source) : 0,
+                              file, sizeof(file), ret_error);
     }
     if (status != WEIR_OK) {
         return status;
@@ -79,7 +79,7 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
     slot->retired = view->collection.raws[id].retired;
     if (file[0] && head) {
         snprintf(slot->name + length, room - length, "%s:%" PRIu32, file,
-                 __atomic_load_n(&head->source_line, __ATOMIC_RELAXED));
+                 wi_load_relaxed(&head->source_line));
         slot->source = slot->name + length;
     }
     return WEIR_OK;
@@ -205,7 +205,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
         return status;
     }
     const struct wi_header *header = (const void *)view->collection.image.bytes;
-    view->base->facts.has_children = __atomic_load_n(&header->has_children, __ATOMIC_RELAXED);
+    view->base->facts.has_children = wi_load_relaxed(&header->has_children);
     view->wall_step = view_wall_step(view);
     view->uptime_seconds = view_uptime(&view->base->facts);
     return WEIR_OK;

@@ -8,13 +8,12 @@
 
 #include "segment/file.h"
 #include "snapshot/collect.h"
+#include "weir/atomic.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define RETIRED_TRIES 100
-
-#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
 static const struct wi_header *retired_header(const struct wi_image *image)
 {
@@ -23,7 +22,7 @@ static const struct wi_header *retired_header(const struct wi_image *image)
 
 static const struct wi_retired *retired_at(const struct wi_image *image, size_t i)
 {
-    uint32_t line = LOAD(retired_header(image)->retired_slabs[i / WI_RETIRED_SLAB]);
+    uint32_t line = wi_load_acquire(&retired_header(image)->retired_slabs[i / WI_RETIRED_SLAB]);
     const struct wi_retired *slab =
         wi_image_at(image, line, WI_RETIRED_SLAB * sizeof(struct wi_retired));
     return slab ? &slab[i % WI_RETIRED_SLAB] : NULL;
@@ -34,11 +33,11 @@ static const struct wi_retired *retired_at(const struct wi_image *image, size_t 
 static uint64_t retired_copy(const uint64_t *part, size_t n, uint64_t *ret_stamp,
                              uint64_t *ret_words)
 {
-    *ret_stamp = LOAD(part[0]);
+    *ret_stamp = wi_load_acquire(&part[0]);
     for (size_t i = 0; i < n; i++) {
-        ret_words[i] = LOAD(part[2 + i]);
+        ret_words[i] = wi_load_acquire(&part[2 + i]);
     }
-    return LOAD(part[1]) == wi_retired_check(*ret_stamp, ret_words, n)
+    return wi_load_acquire(&part[1]) == wi_retired_check(*ret_stamp, ret_words, n)
                ? wi_retired_stamped(*ret_stamp)
                : 0;
 }
@@ -84,7 +83,7 @@ uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, u
                                   uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn)
 {
     const struct wi_retired *totals = retired_at(image, number);
-    uint32_t line = totals ? LOAD(totals->waits[which]) : 0;
+    uint32_t line = totals ? wi_load_acquire(&totals->waits[which]) : 0;
     const struct wi_retired_waits *waits = wi_image_at(image, line, 2 * sizeof(*waits));
     if (!waits) {
         *ret_is_torn |= line != 0;
@@ -98,16 +97,16 @@ bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *
 {
     const struct wi_header *header = retired_header(image);
     const uint64_t *log =
-        wi_image_at(image, LOAD(header->retired_log), WI_RETIRED_LOG * sizeof(*log));
-    uint64_t last = LOAD(header->n_folds);
+        wi_image_at(image, wi_load_acquire(&header->retired_log), WI_RETIRED_LOG * sizeof(*log));
+    uint64_t last = wi_load_acquire(&header->n_folds);
     if (!log || first > last || last - first > WI_RETIRED_LOG) {
         return !log;
     }
     for (uint64_t number = first; number <= last; number++) {
-        take(context, number, LOAD(log[number % WI_RETIRED_LOG]));
+        take(context, number, wi_load_acquire(&log[number % WI_RETIRED_LOG]));
     }
     /* The one after the last may be in the place of the first already. */
-    return LOAD(header->n_folds) - first + 1 < WI_RETIRED_LOG;
+    return wi_load_acquire(&header->n_folds) - first + 1 < WI_RETIRED_LOG;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------- */
@@ -144,7 +143,7 @@ static enum weir_status retired_read_again(struct wi_collection *collection,
 
 static enum weir_status retired_room(struct wi_collection *collection, struct weir_error *ret_error)
 {
-    uint32_t n = LOAD(retired_header(&collection->image)->n_retired);
+    uint32_t n = wi_load_acquire(&retired_header(&collection->image)->n_retired);
     collection->n_retired = 0;
     if (n > WI_RETIRED_MAX) {
         wi_error_set(ret_error, "the segment is corrupt: it has totals of %u names", (unsigned)n);
@@ -183,8 +182,8 @@ static enum weir_status retired_take(struct wi_collection *collection, bool is_c
             is_torn = true;
             break;
         }
-        raw->kind = LOAD(totals->kind);
-        raw->name = LOAD(totals->name);
+        raw->kind = wi_load_acquire(&totals->kind);
+        raw->name = wi_load_acquire(&totals->name);
         raw->stamp = retired_newest(&totals->totals[0].stamp, &totals->totals[1].stamp,
                                     WI_RETIRED_WORDS, raw->word, &is_torn);
         for (unsigned which = 0; which < 2 && is_copy; which++) {

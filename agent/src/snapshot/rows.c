@@ -2,6 +2,7 @@
 /* Rows: what is known of a handle, put under the metrics of its table. */
 #include "snapshot/state.h"
 
+#include "weir/atomic.h"
 #include "weir/nanos.h"
 #include "weir/wall.h"
 
@@ -319,20 +320,16 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
         (const struct wi_header *)(const void *)view->collection.image.bytes;
     const struct wi_self *self = &view->base->self;
     row->name = view->base->facts.name;
-    put_u64(row, WI_AGENT_SEGMENT_BYTES,
-            __atomic_load_n(&header->reserved_bytes, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SEGMENT_BYTES, wi_load_relaxed(&header->reserved_bytes));
     put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
-    put_u64(row, WI_AGENT_HANDLES, __atomic_load_n(&header->n_handles, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_HANDLES_REFUSED,
-            __atomic_load_n(&header->handles_refused, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_CELLS_REFUSED, __atomic_load_n(&header->cells_refused, __ATOMIC_RELAXED));
-    put_u64(row, WI_AGENT_SAMPLES_LOST, __atomic_load_n(&header->samples_lost, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_HANDLES, wi_load_relaxed(&header->n_handles));
+    put_u64(row, WI_AGENT_HANDLES_REFUSED, wi_load_relaxed(&header->handles_refused));
+    put_u64(row, WI_AGENT_CELLS_REFUSED, wi_load_relaxed(&header->cells_refused));
+    put_u64(row, WI_AGENT_SAMPLES_LOST, wi_load_relaxed(&header->samples_lost));
     put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
-    put_u64(row, WI_AGENT_SENDERS_REFUSED,
-            __atomic_load_n(&header->senders_refused, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SENDERS_REFUSED, wi_load_relaxed(&header->senders_refused));
     put_u64(row, WI_AGENT_SINGLES, view->n_order[WI_TASK_INSTANCE]);
-    put_u64(row, WI_AGENT_SINGLES_REFUSED,
-            __atomic_load_n(&header->instances_refused, __ATOMIC_RELAXED));
+    put_u64(row, WI_AGENT_SINGLES_REFUSED, wi_load_relaxed(&header->instances_refused));
     put_u64(row, WI_AGENT_CLAMPED, view->collection.clamped);
     put_u64(row, WI_AGENT_MEMORY, view_memory(view));
     put_f64(row, WI_AGENT_CPU, (double)wi_nanos(CLOCK_THREAD_CPUTIME_ID) / 1e9);
@@ -383,7 +380,7 @@ int64_t wi_view_opened_unix_nanos(const struct segment_view *view, size_t slot_i
     const struct weir_slot_head *head = slot_index < wi_view_n_slots(view, WI_CHANNEL)
                                             ? wi_collect_head(&view->collection, slot_index)
                                             : NULL;
-    uint64_t nanos = head ? __atomic_load_n(&head->opened_at, __ATOMIC_RELAXED) : 0;
+    uint64_t nanos = head ? wi_load_relaxed(&head->opened_at) : 0;
     return nanos <= INT64_MAX ? wi_wall_shifted((int64_t)nanos, view->wall_step) : 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "segment/file.h"
 #include "segment/segment.h"
+#include "weir/atomic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -190,8 +191,8 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
                                     "restart it to count again");
             return WEIR_E_STATE;
         }
-        *ret_before = *ret_after = (struct wi_image){
-            wi_segment.base, __atomic_load_n(&wi_index.reserved_bytes, __ATOMIC_ACQUIRE), false};
+        *ret_before = *ret_after =
+            (struct wi_image){wi_segment.base, wi_load_acquire(&wi_index.reserved_bytes), false};
         return WEIR_OK;
     }
     struct wi_image before;

@@ -12,13 +12,12 @@
 
 #include "segment/file.h"
 #include "segment/retired.h"
+#include "weir/atomic.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TOTALS_TRIES 4
-
-#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
@@ -171,7 +170,7 @@ static void totals_add_slot(struct totals_sum *sum, size_t id, uint16_t group)
     uint32_t life = collection->raws[id].life;
     struct weir_histogram *all = &sum->view->scratch;
     if (!head || !wi_collect_histogram(collection, id, sum->which, all) ||
-        wi_slot_life(LOAD(head->generation)) != life) {
+        wi_slot_life(wi_load_acquire(&head->generation)) != life) {
         return;
     }
     wi_octaves_add(&sum->groups->sums[group], all);
@@ -250,7 +249,7 @@ static bool totals_sum(struct totals_sum *sum)
     const struct wi_collection *collection = &sum->view->collection;
     const struct wi_header *header = (const void *)collection->image.bytes;
     bool is_live = wi_source_is_self(sum->view->source);
-    uint64_t first = is_live ? LOAD(header->n_folds) : collection->first_fold;
+    uint64_t first = is_live ? wi_load_acquire(&header->n_folds) : collection->first_fold;
     memset(sum->groups->sums, 0, sum->groups->n * sizeof(*sum->groups->sums));
     sum->n_shares = 0;
     sum->is_doubled = sum->is_torn = false;

@@ -22,6 +22,7 @@
 #include "wire/state.h"
 
 #include "segment/file.h"
+#include "weir/atomic.h"
 #include "weir/nanos.h"
 #include "segment/segment.h"
 #include "wire/priority.h"
@@ -116,7 +117,7 @@ static void exporter_step_conns(struct wi_exporter *exporter, uint64_t now)
 static void exporter_forget(struct wi_exporter *exporter)
 {
     wi_http_forget(exporter->http);
-    __atomic_fetch_add(&wi_segment.descriptors_lost, 1, __ATOMIC_RELAXED);
+    wi_add_relaxed(&wi_segment.descriptors_lost, 1);
     wi_exporter_log(
         exporter, "weir: the program has closed the exporter's descriptors, so nothing is served; "
                   "call weir_agent_stop and weir_agent_start");

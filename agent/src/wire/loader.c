@@ -15,6 +15,7 @@
 #include "segment/descriptor.h"
 #include "segment/file.h"
 #include "wire/module.h"
+#include "weir/atomic.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -188,7 +189,7 @@ static const struct wi_http_module *loader_open(const char *path, struct weir_er
 
 const struct wi_http_module *wi_module_load(struct weir_error *ret_error)
 {
-    const struct wi_http_module *module = __atomic_load_n(&loaded, __ATOMIC_ACQUIRE);
+    const struct wi_http_module *module = wi_load_acquire(&loaded);
     if (module) {
         return module;
     }
@@ -200,6 +201,6 @@ const struct wi_http_module *wi_module_load(struct weir_error *ret_error)
         return NULL;
     }
     module = loader_open(path, ret_error);
-    __atomic_store_n(&loaded, module, __ATOMIC_RELEASE);
+    wi_store_release(&loaded, module);
     return module;
 }

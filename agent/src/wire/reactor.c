@@ -23,6 +23,7 @@
 
 #include "segment/descriptor.h"
 #include "segment/file.h"
+#include "weir/atomic.h"
 #include "weir/nanos.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_event_sour
         return status;
     }
     source->place = place;
-    __atomic_store_n(&reactor->fds[place], source->fd, __ATOMIC_RELAXED);
+    wi_store_relaxed(&reactor->fds[place], source->fd);
     return WEIR_OK;
 }
 
@@ -139,7 +140,7 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_event_source *sourc
     /* Not left to close(): while a forked child holds the description, the set would keep it. */
     epoll_ctl(reactor->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
     /* Before close(), so that a child never closes a number that is somebody else's by then. */
-    __atomic_store_n(&reactor->fds[source->place], -1, __ATOMIC_SEQ_CST);
+    wi_store_seq_cst(&reactor->fds[source->place], -1);
     close(source->fd);
     source->fd = -1;
 }
@@ -162,7 +163,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     bool has_failed = n < 0 && errno != EINTR;
     now = wi_nanos(CLOCK_MONOTONIC);
     reactor->turn_nanos = now;
-    reactor->is_stopping |= __atomic_load_n(&reactor->is_asked, __ATOMIC_RELAXED);
+    reactor->is_stopping |= wi_load_relaxed(&reactor->is_asked);
     if (!is_whole || has_failed) {
         reactor->has_lost_descriptors = true;
         reactor->is_stopping = true;
@@ -210,7 +211,7 @@ void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos)
 
 void wi_reactor_stop(struct wi_reactor *reactor)
 {
-    __atomic_store_n(&reactor->is_asked, true, __ATOMIC_RELAXED);
+    wi_store_relaxed(&reactor->is_asked, true);
     if (reactor_is_whole(reactor)) {
         (void)!write(reactor->stop_fds[1], "", 1);
     } /* else its thread finds out by itself, within a second: also where only the caller is filtered */
@@ -222,7 +223,7 @@ bool wi_reactor_abandon(struct wi_reactor *reactor)
         return false;
     }
     for (size_t i = 0; i < WI_REACTOR_SOURCES_MAX; i++) {
-        int fd = __atomic_load_n(&reactor->fds[i], __ATOMIC_RELAXED);
+        int fd = wi_load_relaxed(&reactor->fds[i]);
         if (fd >= 0) {
             close(fd);
         }

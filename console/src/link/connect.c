@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "base/thread.h"
+#include "weir/atomic.h"
 #include "weir/nanos.h"
 
 #include <errno.h>
@@ -123,7 +124,7 @@ static void *resolve_run(void *argument)
 {
     struct connect_resolve *resolve = argument;
     resolve->error = resolve_address(resolve->host, resolve->port, 0, &resolve->found);
-    if (__atomic_exchange_n(&resolve->state, RESOLVE_DONE, __ATOMIC_ACQ_REL) == RESOLVE_ABANDONED) {
+    if (wi_exchange_acq_rel(&resolve->state, RESOLVE_DONE) == RESOLVE_ABANDONED) {
         resolve_free(resolve);
         return NULL;
     }
@@ -177,7 +178,7 @@ static enum wc_status resolve_name(const char *host, const char *port, uint64_t 
                             strerror(errno));
     }
     if (!connect_wait(resolve->pipe[0], POLLIN, deadline_nanos) &&
-        __atomic_exchange_n(&resolve->state, RESOLVE_ABANDONED, __ATOMIC_ACQ_REL) != RESOLVE_DONE) {
+        wi_exchange_acq_rel(&resolve->state, RESOLVE_ABANDONED) != RESOLVE_DONE) {
         pthread_detach(thread);
         return wc_error_set(ret_error, WC_NO_TARGET, "%s: the name was not resolved in time", host);
     }
