@@ -44,7 +44,7 @@ enum weir_status wi_exporter_open(struct wi_process_view *taken_view,
                                   struct wi_exporter **ret_exporter, struct weir_error *ret_error);
 void wi_exporter_loop(struct wi_exporter *exporter);
 void wi_exporter_ask_stop(struct wi_exporter *exporter);
-void wi_exporter_close(struct wi_exporter *exporter);
+void wi_exporter_close(struct wi_exporter *exporter); /* after the loop; NULL is fine */
 
 /*
  * Starts the thread. Owns: the exporter closes the process view, also when this fails.
@@ -61,6 +61,8 @@ void wi_exporter_stop(struct wi_exporter *exporter);
 /* Processes that are served and live. The exporter's thread. */
 size_t wi_exporter_processes(const struct wi_exporter *exporter);
 
+/* The ports that are bound; 0: none. They do not change once it has started; any thread. */
+/* The ports that are bound; 0: none. They do not change once it has started; any thread. */
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter);
 unsigned wi_exporter_grpc_port(const struct wi_exporter *exporter);
 

@@ -86,13 +86,14 @@ struct wi_found {
 enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
 
 /* The same without the look into /proc, which costs a read of every process's mappings: pids of other pid
- * namespaces are not known then, and nothing is numbered. */
+ * namespaces are not known then, and nothing is numbered. Owns and fails as wi_find_all. */
 enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n);
 
 /* Calls `visit` with each directory that is looked into, whether it is there or not. */
 void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *context);
 
-/* Reads one segment's header. Fails: status and problem are also in ret_found. */
+/* Reads one segment's header. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_SYSTEM;
+ * status and problem are also in ret_found, which is filled in any case. */
 enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
 
 /* The same, and looks for its process in other pid namespaces. */

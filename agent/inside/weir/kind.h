@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kinds of things that weir shows. */
+/* The kinds of things that weir shows. Constant; any thread. */
 #ifndef WI_KIND_H
 #define WI_KIND_H
 

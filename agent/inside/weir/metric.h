@@ -216,7 +216,7 @@ int wi_metric_find(enum wi_kind kind, const char *field);
 /* The index of the metric that stands so among a kind's graphs, or -1. */
 int wi_metric_graph(enum wi_kind kind, enum wi_graph graph);
 
-/* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "instance_task".
+/* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "single_task".
  * "" past WI_N_KINDS. Owns: static. */
 const char *wi_kind_name(enum wi_kind kind);
 

@@ -4,6 +4,8 @@
  * judge, and a provider shows its own warnings in the same way.
  *
  *     finding -> wi_verdict -> wi_process_view_show -> rows of kind WI_WARNING
+ *
+ * One thread at a time.
  */
 #ifndef WI_WARNING_H
 #define WI_WARNING_H

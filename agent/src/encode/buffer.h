@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A growable byte buffer with a cap and a sticky failure: append freely, ask once at the end. What
- * does not fit is left out whole, and so is all that follows. */
+ * does not fit is left out whole, and so is all that follows. The buffer owns its bytes. One thread. */
 #ifndef WI_ENCODE_BUFFER_H
 #define WI_ENCODE_BUFFER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A Series message (proto/weir/v1/agent.proto): one row's values of the past. No I/O. */
+/* A Series message (proto/weir/v1/agent.proto): one row's values of the past. No I/O. One thread. */
 #ifndef WI_ENCODE_SERIES_H
 #define WI_ENCODE_SERIES_H
 

@@ -5,6 +5,8 @@
  *
  *     QUIET --the floor of late lies above all before--> GROWING --no growth--> SETTLING --> QUIET
  *                                                           ^------grows again-----|
+ *
+ * No allocation, no failure; one thread at a time.
  */
 #ifndef WI_FINDING_DEPTH_WINDOW_H
 #define WI_FINDING_DEPTH_WINDOW_H

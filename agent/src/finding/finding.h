@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a process view; what
- * comes of it is data (snapshot/warning.h). No I/O; the process view's thread.
+ * comes of it is data (weir/warning.h). No I/O; the process view's thread.
  */
 #ifndef WI_FINDING_FINDING_H
 #define WI_FINDING_FINDING_H
@@ -12,6 +12,8 @@
  * gone). Opaque, one for each process view. */
 struct wi_finding;
 
+/* Owns: wi_finding_destroy, for which NULL is fine. Fails: WEIR_E_MEMORY. */
+/* Owns: wi_finding_destroy, for which NULL is fine. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_finding_create(struct wi_finding **ret_finding);
 void wi_finding_destroy(struct wi_finding *finding);
 

@@ -2,7 +2,7 @@
 /*
  * The last hour of one number by minutes: how low and how high it went in each, and where it stood at the
  * end. Pure: time is given. Of a past that was not watched second by second (a history's minutes)
- * each minute has one look.
+ * each minute has one look. No allocation, no failure; one thread at a time.
  */
 #ifndef WI_FINDING_MINUTE_WINDOW_H
 #define WI_FINDING_MINUTE_WINDOW_H

@@ -6,6 +6,8 @@
  * history), growth.c (memory), and one for each kind of row. Not for anybody else.
  *
  *     rows -> watch states -> judged: entries, worst first -> the verdict's warnings
+ *
+ * The process view's thread.
  */
 #ifndef WI_FINDING_STATE_H
 #define WI_FINDING_STATE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What weir_start is asked for: by its options, and by the environment, which goes before. */
+/* What weir_start is asked for: by its options, and by the environment, which goes before. Any thread. */
 #ifndef WI_HOOK_SETTINGS_H
 #define WI_HOOK_SETTINGS_H
 

@@ -6,6 +6,8 @@
  *
  *     exporter -- struct wi_http_module  --> engine: make it, run it, end it
  *     engine   -- struct wi_http_backend --> exporter: who may ask, what is answered
+ *
+ * The exporter's thread, except for making and destroying the engine.
  */
 #ifndef WI_HTTP_ENGINE_H
 #define WI_HTTP_ENGINE_H

@@ -2,6 +2,7 @@
 /*
  * Processes of this user that were another's when they started weir: their files lie where only that user and
  * root may look, but the kernel lists their exporters' sockets to everybody. Plain functions; no state.
+ * Any thread.
  */
 #ifndef WI_SEGMENT_CHANGED_H
 #define WI_SEGMENT_CHANGED_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file under a segment: its directory, its creation, its pages. Plain functions; no state.
+ * The file under a segment: its directory, its creation, its pages. Plain functions; no state. Any thread.
  */
 #ifndef WI_SEGMENT_FILE_H
 #define WI_SEGMENT_FILE_H

@@ -11,11 +11,12 @@
 
 struct wi_header;
 
-/* wi_find_in_dirs in one directory. */
+/* wi_find_in_dirs in one directory. Owns and fails as that. */
 enum weir_status wi_find_in_dir(const char *dir, struct wi_found **ret_found, size_t *ret_n);
 
 /* Opens a segment for reading: a regular file of this user, or of anybody when root asks; no link is
- * followed but those of /proc that lead to a file that a process has open (wi_owner_is_path). Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_SYSTEM. */
+ * followed but those of /proc that lead to a file that a process has open (wi_owner_is_path).
+ * Owns: ret_fd is the caller's. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_SYSTEM. */
 enum weir_status wi_find_open(const char *path, int *ret_fd, struct weir_error *ret_error);
 
 /* Whether the owner lives: by the lock on the open file and, where it is seen, by /proc. */
@@ -24,7 +25,8 @@ enum wi_state wi_find_state(int fd, const struct wi_owner *owner);
 /* What a header says of its process. */
 struct wi_maker wi_find_maker(const struct wi_header *header);
 
-/* Whether the first `length` bytes of a file are a header that this version reads. */
+/* Whether the first `length` bytes of a file are a header that this version reads. Fails: WEIR_E_CORRUPT,
+ * WEIR_E_VERSION with one line. */
 enum weir_status wi_find_check_header(const struct wi_header *header, size_t length,
                                       struct weir_error *ret_error);
 

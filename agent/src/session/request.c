@@ -33,7 +33,7 @@ static bool request_is_good(const struct wi_request *request)
     return request->http_status == REQUEST_OK && request->fault.code == WI_RPC_OK;
 }
 
-/* What the door looks at. */
+/* The fields by which a peer is admitted. */
 static void request_add_credential(struct wi_request *request, const char *name, size_t n_name,
                                    const char *value, size_t n_value)
 {
@@ -47,7 +47,7 @@ static void request_add_credential(struct wi_request *request, const char *name,
     }
 }
 
-/* A closed door goes before anything else that is wrong. */
+/* That a peer is not admitted goes before anything else that is wrong. */
 static void request_knock(struct wi_request *request)
 {
     const struct wi_auth_ops *auth = request->auth;

@@ -2,7 +2,7 @@
 /*
  * One request as it arrives: header fields, then the gRPC frame (flag, four bytes of length,
  * message). Knows the limits and nothing of nghttp2. The first thing wrong sticks, and from then on
- * bytes are thrown away.
+ * bytes are thrown away. The request owns its body, in the session's bounded memory. The exporter's thread.
  */
 #ifndef WI_SESSION_REQUEST_H
 #define WI_SESSION_REQUEST_H
@@ -44,13 +44,13 @@ struct wi_request {
 };
 
 void wi_request_init(struct wi_request *request, struct wi_memory *memory);
-void wi_request_finish(struct wi_request *request);
+void wi_request_finish(struct wi_request *request); /* frees the body; more than once is fine */
 
 /* Takes one header field; the name in lower case, as HTTP/2 has it. */
 void wi_request_add_header(struct wi_request *request, const char *name, size_t n_name,
                            const char *value, size_t n_value);
 
-/* Whether the fault is that the door stays closed. */
+/* Whether the fault is that the peer is not admitted. */
 bool wi_request_is_refused(const struct wi_request *request);
 
 /* Says that the header is complete. These three return false when something is wrong by now. */

@@ -27,10 +27,10 @@ enum weir_status wi_session_create(const struct wi_call_context *context,
                                    uint64_t now_nanos, struct wi_session **ret_session);
 void wi_session_destroy(struct wi_session *session);
 
-/* Asks this door about each request from now on; NULL: none. Borrowed. */
+/* Asks these operations whether each request is admitted, from now on; NULL: every one is. Borrowed. */
 void wi_session_guard(struct wi_session *session, const struct wi_auth_ops *auth);
 
-/* Whether the door has let in a request of this peer. */
+/* Whether a request of this peer was admitted. */
 bool wi_session_is_known(const struct wi_session *session);
 
 /* Takes what came from the peer. Fails: WEIR_E_PROTOCOL, WEIR_E_MEMORY: close the connection. */

@@ -45,7 +45,7 @@ struct wi_session {
     nghttp2_session *http;
     struct wi_stream *streams;
     enum weir_status status; /* sticky */
-    bool has_request;        /* one that the door let in */
+    bool has_request;        /* one that was admitted */
     bool is_leaving;
     size_t header_bytes; /* of the header that is being read */
     uint64_t now;

@@ -3,6 +3,7 @@
  * Collecting: the counts of every open handle, summed over all shards. Two passes: what leaves
  * (received, released, finished) is read before what enters (sent, acquired, spawned), so that no
  * difference of the two is ever negative by the reader's doing. Trusts nothing in the bytes.
+ * The process view's thread.
  */
 #ifndef WI_SNAPSHOT_COLLECT_H
 #define WI_SNAPSHOT_COLLECT_H
@@ -10,8 +11,8 @@
 #include "weir/kind.h"
 #include "snapshot/source.h"
 
-/* What was found for one slot: with a generation its handle is open, with a life alone it is closed. Words as in struct weir_cell; which pass a word is taken from depends
- * on the kind. */
+/* What was found for one slot: with a generation its handle is open, with a life alone it is closed. Words as in
+ * struct weir_cell; which pass a word is taken from depends on the kind. */
 struct wi_raw {
     uint64_t leaving
         [6]; /* words 1 to 5, enum weir_word; [0] is the generation that the first pass saw */

@@ -2,6 +2,7 @@
 /*
  * What a process view has of the time before: the history that it writes or reads (history_writer.c), and what it
  * takes from one that was written before it looked (warm_start.c). Inside of a process view, as state.h is.
+ * The process view's thread.
  */
 #ifndef WI_SNAPSHOT_HISTORY_WRITER_H
 #define WI_SNAPSHOT_HISTORY_WRITER_H

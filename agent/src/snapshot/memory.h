@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a process view remembers of one handle between two readings: rates, peaks, the age ring and the
- * histogram window. Pure: counts and `now` in, numbers out.
+ * histogram window. Pure: counts and `now` in, numbers out. One thread at a time.
  */
 #ifndef WI_SNAPSHOT_MEMORY_H
 #define WI_SNAPSHOT_MEMORY_H

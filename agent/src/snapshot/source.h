@@ -18,6 +18,8 @@ struct wi_image {
 
 struct wi_source;
 
+/* Of this process; of a file. Owns: wi_source_close, for which NULL is fine. Fails: WEIR_E_MEMORY; the first
+ * WEIR_E_STATE before weir_start; the second WEIR_E_ARGUMENT (path too long), and as wi_find_open. */
 enum weir_status wi_source_open_self(struct wi_source **ret_source, struct weir_error *ret_error);
 enum weir_status wi_source_open_file(const char *path, struct wi_source **ret_source,
                                      struct weir_error *ret_error);

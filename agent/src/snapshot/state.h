@@ -6,7 +6,7 @@
  *     of its own) -> warm_start.c, history_writer.c (the time before) -> tick.c (what moves on with time),
  *     rows.c, totals.c (what is shown) -> refresh.c (life, refresh, the table of operations)
  *
- * Not for anybody else.
+ * Not for anybody else. The process view's thread.
  */
 #ifndef WI_SNAPSHOT_STATE_H
 #define WI_SNAPSHOT_STATE_H
@@ -94,7 +94,7 @@ struct view_flowing {
 /* The context of a segment's process view. */
 struct segment_view {
     struct wi_process_view
-        *base; /* its door: facts, clocks, verdict; NULL while it is being opened */
+        *base; /* its process view: facts, clocks, verdict; NULL while it is being opened */
     struct wi_source *source;
     struct wi_collection collection;
     struct wi_process process;
@@ -113,7 +113,7 @@ struct segment_view {
     size_t n_order[WI_N_KINDS];
     size_t room_order[WI_N_KINDS];
     size_t n_ages, n_windows;
-    int64_t wall_step;     /* to add to the segment's times (segment/wall.h) */
+    int64_t wall_step;     /* to add to the segment's times (weir/wall.h) */
     double uptime_seconds; /* of the process */
     uint64_t sum;          /* wi_view_sum_rejects, of the last refresh */
     bool has_sum;

@@ -2,7 +2,7 @@
 /*
  * Which handles have a track in the history when there are more than tracks: of each kind its
  * busiest few, then the busiest of all. Pure; the same candidates give the same choice, in whatever
- * order they come.
+ * order they come. One thread at a time.
  */
 #ifndef WI_SNAPSHOT_TRACK_H
 #define WI_SNAPSHOT_TRACK_H

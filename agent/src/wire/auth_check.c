@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The gate of a TCP address. */
+/* Who is admitted at a TCP address. */
 #include "wire/auth_check.h"
 
 #include "wire/address.h"

@@ -23,7 +23,7 @@ bool wi_auth_check_knows(const struct wi_auth_check *auth_check, const char *hos
 bool wi_auth_check_admits(const struct wi_auth_check *auth_check, const char *authorization,
                           size_t n);
 
-/* The same for sessions. Owns: the door borrows the auth check. */
+/* The same as operations, for sessions and HTTP. They borrow the auth check. */
 struct wi_auth_ops wi_auth_check_ops(struct wi_auth_check *auth_check);
 
 #endif

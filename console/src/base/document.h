@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A JSON text (RFC 8259) as a tree. It may come from anywhere: depth and size are bounded. No I/O. */
+/*
+ * A JSON text (RFC 8259) as a tree. It may come from anywhere: depth and size are bounded. No I/O.
+ * One thread at a time.
+ */
 #ifndef WC_BASE_DOCUMENT_H
 #define WC_BASE_DOCUMENT_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The agent's map (snapshot/map.h), with memory of its own: free its slots at the end. */
+/*
+ * The agent's map (weir/map.h), with memory of its own: free its slots at the end.
+ * One thread at a time.
+ */
 #ifndef WC_BASE_MAP_H
 #define WC_BASE_MAP_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that is there, or the program ends with one line: for the console, which serves nobody. */
+/*
+ * Memory that is there, or the program ends with one line: for the console, which serves nobody.
+ * Any thread.
+ */
 #ifndef WC_BASE_MEMORY_H
 #define WC_BASE_MEMORY_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a terminal makes of text: segment/text.h, which comes along here, knows characters; this knows
+ * What a terminal makes of text: weir/text.h, which comes along here, knows characters; this knows
  * their columns. No I/O; any thread, in the locale of the process.
  */
 #ifndef WC_BASE_TEXT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads beside the program's own: no signal comes to them. */
+/* Threads beside the program's own: no signal comes to them. Any thread. */
 #ifndef WC_BASE_THREAD_H
 #define WC_BASE_THREAD_H
 

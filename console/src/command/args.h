@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The arguments of one command, from the table of its options: parsing, checking, usage and help
- * all come from that table. No I/O.
+ * all come from that table. No I/O. The console's one thread.
  */
 #ifndef WC_COMMAND_ARGS_H
 #define WC_COMMAND_ARGS_H

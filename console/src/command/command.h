@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands of `weir` as a table: a command is a row and a file of its own.
+ * The commands of `weir` as a table: a command is a row and a file of its own. The console's one thread.
  */
 #ifndef WC_COMMAND_COMMAND_H
 #define WC_COMMAND_COMMAND_H

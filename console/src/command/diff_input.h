@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One of the two that `weir diff` compares: all its numbers, wherever they come from. */
+/*
+ * One of the two that `weir diff` compares: all its numbers, wherever they come from.
+ * The console's one thread.
+ */
 #ifndef WC_COMMAND_DIFF_INPUT_H
 #define WC_COMMAND_DIFF_INPUT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `weir help` prints. */
+/* What `weir help` prints. The console's one thread. */
 #ifndef WC_COMMAND_HELP_H
 #define WC_COMMAND_HELP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the tasks of a Tokio server are judged: --lint and WEIR_LINTS. */
+/* How the tasks of a Tokio server are judged: --lint and WEIR_LINTS. The console's one thread. */
 #ifndef WC_COMMAND_LINTS_H
 #define WC_COMMAND_LINTS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The program `weir`: the table of its commands, and how one is chosen. */
+/* The program `weir`: the table of its commands, and how one is chosen. The console's one thread. */
 #ifndef WC_COMMAND_MAIN_H
 #define WC_COMMAND_MAIN_H
 

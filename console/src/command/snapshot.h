@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A snapshot is taken, page by page. */
+/* A snapshot is taken, page by page. The console's one thread. */
 #ifndef WC_COMMAND_SNAPSHOT_H
 #define WC_COMMAND_SNAPSHOT_H
 

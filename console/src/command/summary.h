@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A snapshot as people read it: one line on the process, then a table for each kind. */
+/*
+ * A snapshot as people read it: one line on the process, then a table for each kind.
+ * The console's one thread.
+ */
 #ifndef WC_COMMAND_SUMMARY_H
 #define WC_COMMAND_SUMMARY_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rows under named columns, described once and printed as a table for people, as JSON, or as CSV.
+ * The console's one thread.
  */
 #ifndef WC_EMIT_TABLE_H
 #define WC_EMIT_TABLE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One value of one row, as every output form takes it. No I/O. */
+/* One value of one row, as every output form takes it. No I/O. The console's one thread. */
 #ifndef WC_EMIT_VALUE_H
 #define WC_EMIT_VALUE_H
 

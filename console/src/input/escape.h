@@ -3,7 +3,7 @@
  * Swallows the sequences that a terminal sends unasked: reports of focus, mouse and cursor, answers to
  * a program that ran before, the marks around a paste. Each is taken whole, so that its letters are
  * not keys. The forms are those of ECMA-48 (5.4: CSI; 8.3: DCS, OSC, SOS, PM, APC, ST)
- * and xterm's mouse report. No I/O.
+ * and xterm's mouse report. No I/O. The console's one thread.
  */
 #ifndef WC_INPUT_ESCAPE_H
 #define WC_INPUT_ESCAPE_H

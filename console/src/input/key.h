@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Keys and what they do, as one table: input/ acts by it, the footer and the help are made from it.
+ * The console's one thread.
  */
 #ifndef WC_INPUT_KEY_H
 #define WC_INPUT_KEY_H

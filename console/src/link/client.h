@@ -74,10 +74,10 @@ enum wc_status wc_client_feed(struct wc_client *client, const uint8_t *bytes, si
 size_t wc_client_output(struct wc_client *client, const uint8_t **ret_bytes);
 bool wc_client_wants_output(const struct wc_client *client);
 
-/* Nothing is left to be said or heard: the peer said farewell, or broke the protocol. */
+/* Nothing is left to be said or heard: the peer said goodbye, or broke the protocol. */
 bool wc_client_is_over(const struct wc_client *client);
 
-/* What was wrong with the peer's bytes, and "" after a farewell. Borrowed. */
+/* What was wrong with the peer's bytes, and "" after a goodbye. Borrowed. */
 const char *wc_client_problem(const struct wc_client *client);
 
 /* Undoes gRPC's percent-encoding into at most `room` bytes, terminated; malformed escapes stay. */

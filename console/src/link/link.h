@@ -89,7 +89,7 @@ short wc_link_events(const struct wc_link *link);
 
 /*
  * Reads and writes what is possible without waiting. Call it after each poll, with whatever events.
- * Fails: WC_ENDED when the server has gone or has ended the stream in farewell, WC_USAGE when it
+ * Fails: WC_ENDED when the server has gone or has ended the stream with a goodbye, WC_USAGE when it
  * refused the request (its text: an unknown topic), WC_MISMATCH when it broke the protocol,
  * WC_DENIED. Messages that came before the end can still be taken. Every later step fails alike,
  * until a new stream is started where the connection still stands.

@@ -4,6 +4,7 @@
  * how wide, what goes first when the screen is narrow. A metric that a server does not describe has no
  * column (struct wc_column_hint). The first columns of all tabs have the same widths, so that tables
  * below each other line up. What a column means is not said here but in the Description. No I/O.
+ * The console's one thread.
  */
 #ifndef WC_MODEL_COLUMN_H
 #define WC_MODEL_COLUMN_H

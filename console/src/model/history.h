@@ -2,7 +2,7 @@
 /*
  * The last minutes of one number per row, in buckets of a second: the greatest value of each, and a
  * gap where nothing was seen. Keyed by kind and row id, so that a history outlives every change of
- * the query. Bounded; `second` is the watched host's monotonic clock. No I/O.
+ * the query. Bounded; `second` is the watched host's monotonic clock. No I/O. One thread at a time.
  */
 #ifndef WC_MODEL_HISTORY_H
 #define WC_MODEL_HISTORY_H

@@ -10,6 +10,8 @@
  *     body     tables, and the selected row's graph; or warnings, and one in full
  *     info     what the column means
  *     rows-1   keys
+ *
+ * The console's one thread.
  */
 #ifndef WC_MODEL_LAYOUT_H
 #define WC_MODEL_LAYOUT_H

@@ -2,7 +2,7 @@
 /*
  * What to ask the server for, so that it sends what the screen shows and no more: columns, sort,
  * filter, and a window of rows somewhat larger than the screen, so that a step of the cursor does
- * not need a new Watch. No I/O.
+ * not need a new Watch. No I/O. The console's one thread.
  */
 #ifndef WC_MODEL_QUERY_H
 #define WC_MODEL_QUERY_H

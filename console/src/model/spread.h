@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How the values of a histogram spread: the buckets of a message, whatever they are, counted into
- * four steps to the octave, and what can be read from them. No I/O.
+ * four steps to the octave, and what can be read from them. No I/O. No state; any thread.
  */
 #ifndef WC_MODEL_SPREAD_H
 #define WC_MODEL_SPREAD_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of the segments that were found a person means. No I/O. */
+/* Which of the segments that were found a person means. No I/O. No state; any thread. */
 #ifndef WC_TARGET_PICK_H
 #define WC_TARGET_PICK_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HdrHistogram's format V2, uncompressed, as console-subscriber sends it: nanoseconds in buckets of
- * equal relative width. No I/O.
+ * equal relative width. No I/O. No state; any thread.
  */
 #ifndef WC_TOKIO_HDR_H
 #define WC_TOKIO_HDR_H

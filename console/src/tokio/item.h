@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A task, a resource or an operation of a Tokio program, as its server tells of it. */
+/* A task, a resource or an operation of a Tokio program, as its server tells of it. One thread at a time. */
 #ifndef WC_TOKIO_ITEM_H
 #define WC_TOKIO_ITEM_H
 

@@ -2,6 +2,7 @@
 /*
  * What tokio-console warns of, with thresholds that can be set: tasks that wake themselves too often,
  * that nobody can wake any more, that do not yield, whose futures are large or were boxed for that. No I/O.
+ * One thread at a time.
  */
 #ifndef WC_TOKIO_LINT_H
 #define WC_TOKIO_LINT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A Tokio program as a process view: the rows of a store under weir's metrics, so that all that reads a process view
- * reads Tokio, too. Where its messages come from is a feed's, which does the I/O.
+ * reads Tokio, too. Where its messages come from is a feed's, which does the I/O. One thread at a time.
  */
 #ifndef WC_TOKIO_PROVIDER_H
 #define WC_TOKIO_PROVIDER_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a store, for update.c, which reads messages into it, and store.c. Not for others. */
+/*
+ * The inside of a store, for update.c, which reads messages into it, and store.c. Not for others.
+ * One thread at a time.
+ */
 #ifndef WC_TOKIO_STATE_H
 #define WC_TOKIO_STATE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What reading an Update into a store is made of, for update.c, field.c, stats.c and entity.c. Not for
- * others. */
+ * others. One thread at a time. */
 #ifndef WC_TOKIO_UPDATE_READER_H
 #define WC_TOKIO_UPDATE_READER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Protobuf's bytes, read field by field where they lie. Unpacking a message of 200 MB as a tree would
- * take ten times as much; this takes nothing. No I/O.
+ * take ten times as much; this takes nothing. No I/O. No state; any thread.
  */
 #ifndef WC_TOKIO_WIRE_H
 #define WC_TOKIO_WIRE_H

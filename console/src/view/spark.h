@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Small pictures of numbers in three tiers: eighths of blocks, braille dots, ASCII. A gap (NaN) is
- * blank, a zero is not. Draws into a grid; no I/O.
+ * blank, a zero is not. Draws into a grid; no I/O. The console's one thread.
  */
 #ifndef WC_VIEW_SPARK_H
 #define WC_VIEW_SPARK_H
