@@ -283,6 +283,22 @@ _Static_assert((WI_RETIRED_SLAB * sizeof(struct wi_retired) + WI_RETIRED_LOG * s
                    0,
                "what comes after them begins a page");
 _Static_assert(sizeof(struct weir_histogram) % WEIR_LINE == 0, "histograms are whole lines");
+/* The file's format: another compiler, or a field put between others, must not change it unseen. */
+_Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
+_Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
+_Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
+_Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
+_Static_assert(sizeof(struct wi_header) == 944, "a new field goes to the end of the header");
+_Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
+_Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
+_Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");
+_Static_assert(offsetof(struct wi_header, id) == 648, "and what later versions added");
+_Static_assert(offsetof(struct wi_slot, in) == WEIR_LINE &&
+                   offsetof(struct wi_slot, out) == 2 * WEIR_LINE,
+               "each side of a slot begins a line");
+_Static_assert(offsetof(struct wi_sender, out) == WEIR_LINE, "each side of a sender begins a line");
+_Static_assert(offsetof(struct wi_task_instance, wake) == WEIR_LINE,
+               "wakers have a line of their own");
 _Static_assert(sizeof(struct wi_header) <= WI_HEADER_BYTES, "the header fits its page");
 _Static_assert(WI_FIRST_LINE *WEIR_LINE <= WI_FIRST_RESERVE, "the tables are reserved at once");
 

@@ -98,6 +98,9 @@ _Static_assert(sizeof(struct wi_history_track) == 256, "tracks are 256 bytes");
 _Static_assert(WI_HISTORY_TRACK_OFFSET(0) == 1024, "and no page cuts one");
 _Static_assert(sizeof(struct wi_history_head) == 32768, "the head is eight pages");
 _Static_assert(sizeof(struct wi_history_row) == 4096, "a row is a page");
+_Static_assert(offsetof(struct wi_history_row, tracks) == 120, "a new fact needs another version");
+_Static_assert(offsetof(struct wi_history_row, sequence_end) == 4088, "the row ends as it begins");
+_Static_assert(offsetof(struct wi_history_track, since_nanos_end) == 248, "and so does a track");
 _Static_assert(sizeof(struct wi_history_head) + (WI_HISTORY_N_SECONDS + WI_HISTORY_N_MINUTES) *
                                                     sizeof(struct wi_history_row) ==
                    WI_HISTORY_BYTES,
