@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* A heap of the best rows so far, its worst on top; sorted in place at the end. */
+/*
+ * The rows that a query asks for: a heap of the best so far, its worst on top, sorted in place at
+ * the end.
+ *
+ * One walk over the rows of a kind builds each, filters it, and compares it with the worst that is
+ * kept. So a screen of 40 rows costs a heap of 40, whatever there is, and no row is kept: an entry
+ * holds only what rows are compared by. Rows are built in brief where no wait is compared. Equal
+ * rows stand in the order of opening, so that pages of one list fit each other; rows without a
+ * value come last either way.
+ *
+ * With `follow` the window moves to a row, which costs two more walks at most. With worst_first a
+ * row's rank is held up for a while by what was shown last (encode/rank.c), so that rows do not
+ * change places at each sample. The memory is the session's, and bounded; without it the answer is
+ * WEIR_E_MEMORY. No I/O; the process view's thread.
+ */
 #include "encode/select.h"
 
 #include "weir/topic.h"

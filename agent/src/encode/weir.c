@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Description, Update and the pages of a snapshot. Numbers here are field numbers of agent.proto. */
+/*
+ * Description, Update and the pages of a snapshot. Numbers here are field numbers of agent.proto.
+ *
+ * In come the rows of a process view, out go bytes in the caller's buffer, written forward without
+ * a tree of structs (encode/pack.c). No message is longer than 3 MiB: before each row so much room
+ * is left as a row may take at most, and texts are cut to make that true. Rows that do not fit are
+ * left out of an Update, whose table says how many there were; a snapshot goes on in its next
+ * page, from a cursor that holds although rows come and go between two pages.
+ *
+ * A buffer that has failed stays failed and is asked once at the end: WEIR_E_MEMORY. A row's
+ * histograms are written only where something was counted. Nothing is kept between two messages
+ * but the cursor, which is the caller's. The process view's thread.
+ */
 #include "encode/weir.h"
 
 #include "encode/pack.h"

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The findings. Each look goes over the rows once, remembers what must be remembered of those that
- * are in use, and keeps the 64 worst findings, which become the verdict's warnings, worst first.
+ * The findings: what is wrong, judged anew once a second.
+ *
+ * In go the rows of a process view; out comes the verdict, whose warnings stand worst first. Each
+ * update goes over the rows once, updates what is remembered of those that are in use
+ * (watch_state.c), has each kind judged by its own file, and keeps the 64 worst findings. Channels
+ * that grow are put beside the process's memory at the end (growth.c), when all are known.
+ *
+ * What is remembered is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in
+ * brief, without the waits, unless they are or may be watched, because a histogram costs more than
+ * all else of a row. A late exporter takes what it missed from the history (hindsight.c), so that
+ * a finding does not depend on who has looked for how long.
+ *
+ * Nothing here does I/O, waits or fails; without memory for a watch state a row is not watched.
+ * The finding owns the texts, which change in place at each update. The process view's thread.
  */
 #include "finding/state.h"
 

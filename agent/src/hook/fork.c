@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* A child of fork that starts anew. */
+/*
+ * A child of fork that starts anew.
+ *
+ * A child has inherited its parent's mapping, and its handles lead there. It must not count in the
+ * parent's segment, and its handles must stay valid. So what the index knows of the inherited
+ * segment is copied into a file of the child's own, and that is moved over the same addresses.
+ * Without a file it is anonymous memory; without memory the hooks of the child count nothing, and
+ * one line says so.
+ *
+ * Another thread of the parent may have been in the middle of an opening at the fork. Nothing in
+ * the file is trusted for that: the index is written over the copy, slots are listed anew, and
+ * what was free otherwise is left alone. Counts begin at zero, unless the parent has gone
+ * (daemon(3)) and this child is the first to take over: then it goes on with them. The files of a
+ * parent that has gone are removed. An exchange in the memory that all still share says who is
+ * first.
+ *
+ * The segment's lock is held. The child has one thread here.
+ */
 #include "hook/fork.h"
 
 #include "hook/create.h"

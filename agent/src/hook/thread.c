@@ -1,5 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads and their shards: claim, first touch, end. All of it off the hot path. */
+/*
+ * Threads and their shards: claim, first touch, end. All of it off the hot path.
+ *
+ * A shard is one thread's cells, in chunks of 16. A thread claims one at its first touch of a
+ * handle: a free one, else a new one, at most 1,024. At its end the shard is free with its counts
+ * in it, and the next thread goes on from there; so counts never move and nothing is summed at an
+ * end.
+ *
+ * A hook may come here from a signal handler, so nothing here waits or allocates from the heap:
+ * the segment's lock is only tried, and when it is taken, or there is no room, the answer is NULL
+ * and the hook counts in the slot's shared words, exact but slower. After a refusal nobody asks
+ * for a second, because asking costs system calls; each thread without room is counted once.
+ *
+ * When a shard's index of chunks grows, a longer copy is published and the old one stays, for
+ * readers and signal handlers that are in it. weir_self gets the longer index before its length.
+ * The lock's holder writes; the thread alone reads its weir_self.
+ */
 #include "hook/thread.h"
 
 #include "segment/cell.h"

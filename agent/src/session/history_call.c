@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * History: the rows are read a slice at a time, the oldest first, into a table of values; then each
- * of its lines is one message. What a track is stands still from the start of the call: later rows
- * are not read, and earlier ones do not change.
+ * The call History: the past of rows, from the history's file.
+ *
+ * The request is checked against its limits and turned into lines: the process, or the tracks that
+ * it names, each with a metric. Then rows are read a slice of 64 at a time, the oldest first, into
+ * a table of values, so that no turn of the exporter's thread reads more than a quarter of a MiB;
+ * then each line is one message, which waits for its peer.
+ *
+ * What a track is stands still from the start of the call: later rows are not read, and earlier
+ * ones do not change. A row that is torn or missing is a gap (NaN); one that was left out between
+ * two others takes the next one's value. What came before a line's first value is not sent. The
+ * call owns lines and values, in the session's memory; without room it ends with
+ * RESOURCE_EXHAUSTED. A process without a history gives an empty answer. The exporter's thread.
  */
 #include "session/history_call.h"
 

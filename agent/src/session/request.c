@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* A request's header and its one message, put together from whatever pieces arrive. */
+/*
+ * A request's header and its one message, put together from whatever pieces arrive.
+ *
+ * In come header fields and bytes, from a peer that nobody has admitted yet. Whether it is
+ * admitted is asked of the auth operations as the fields come, and is decided before anything else
+ * that is wrong is told. A header may have 16 KiB and a message 64 KiB; the frame's prefix is read
+ * first, so that its length bounds what is kept, and the body grows as bytes arrive, not by what
+ * the prefix promises.
+ *
+ * The first thing wrong sticks: from then on bytes are thrown away, and the fault (or the HTTP
+ * status of what is no gRPC at all) is the answer. The request owns its body, in the session's
+ * memory. It knows nothing of nghttp2 or of methods. The exporter's thread.
+ */
 #include "session/request.h"
 
 #include <string.h>

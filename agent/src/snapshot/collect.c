@@ -11,9 +11,11 @@
  * brings the entering one with it, because the application handed the message over in between
  * (docs/hot-path.md).
  *
- * No lock is taken and no hook waits. A handle that was opened or closed between the passes has
- * another generation; it is left out, and is there at the next reading. Sixteen handles are summed
- * at a time, over all threads, so that the second pass finds their lines in the cache.
+ * No lock is taken and no hook waits. A handle that was opened between the passes is left out, and
+ * is there at the next reading. One that has closed keeps its counts in its slot; when the slot is
+ * used again, they go to the totals of its name (retired.c). A reading that this could have torn
+ * is made again, up to eight times. Sixteen handles are summed at a time, over all threads, so
+ * that the second pass finds their lines in the cache.
  *
  * Nothing in the bytes is trusted. Counts are bounded by the layout's limits and by the image's
  * length, and each offset is checked where it is used. In a dead process's file an offset that

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Creation, takeover, writing. The file is 0400 once it has its name, as the segment is; a successor
- * of the same user opens it for writing through a moment of 0600. Hosts close descriptors that they
- * do not know, so that before each write the file is looked at: a number may be another file by now.
+ * The history's file in the hands of one exporter: creation, takeover, writing.
+ *
+ * Each second the file is looked at: opened when it is there, made when it may be, written when
+ * the lock on it is free. Whoever tries first writes; all others read, and take over when the
+ * writer has gone. The file is 0400 once it has its name, as the segment is; a successor of the
+ * same user opens it for writing through a moment of 0600.
+ *
+ * Rows are written by pwrite, never through a mapping: a full file system is then an error that is
+ * counted, not a signal. Before a write that could kill or stop the host the limits are read:
+ * RLIMIT_FSIZE, which sends a signal, and the memory cgroup, which kills. Hosts close descriptors
+ * that they do not know, so that before each write the file is looked at: a number may be another
+ * file by now, and is then not closed by us.
+ *
+ * When it cannot be written, the row is counted as lost and `problem` says why in one line;
+ * nothing else fails. The recorder owns the descriptor and the lock. One thread at a time.
  */
 #include "snapshot/recorder.h"
 

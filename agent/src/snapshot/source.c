@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a segment: this process's mapping, or a private copy of a file. */
+/*
+ * The bytes of a segment: this process's mapping, or private copies of a file.
+ *
+ * A file is copied by pread before anything in it is believed: its owner may write to it, cut it
+ * or overwrite it at any time, and a mapping of it could then change under a check or end this
+ * process by SIGBUS. The header is checked first, its sizes against the file's length, and only as
+ * much as it says is used is copied. Of a living process two copies are made, one after the other,
+ * for the two passes of collect.c; of a dead one a single copy is enough. The copies are kept and
+ * used again.
+ *
+ * Of this very process nothing is copied: the reserved part of the mapping is there for as long as
+ * the process lives. Once the segment was given up (overwritten by another), reading fails with
+ * one line.
+ *
+ * Whether the process lives is asked anew at each read; who it is in this pid namespace only once,
+ * since that may mean a look at every process. The source owns the descriptor and the copies. One
+ * thread at a time.
+ */
 #include "snapshot/source.h"
 
 #include "segment/file.h"

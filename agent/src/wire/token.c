@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* One secret in a file. */
+/*
+ * One secret in a file, and whether a peer shows it.
+ *
+ * The file must be a regular one of this user or root that nobody else can read or write, but for
+ * a group of this process's own at mode 0440: whoever can read it could call as the user. It is
+ * compared with what was read before at each request, by its inode, times and mode, and read again
+ * when it has changed; so a token is replaced without a restart. While the file is missing or not
+ * as it should be nobody is admitted, which is logged once.
+ *
+ * The comparison takes as long as what is shown is long, whatever the token is, and has no branch
+ * on a secret byte. Copies of the secret are wiped when they are no longer needed. The holder owns
+ * the token: wi_token_close. One thread.
+ */
 #include "weir/token.h"
 
 #include "segment/descriptor.h"

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir record`: what a screen could see of a process, all of it, look by look into a file. It is one
- * more console for the process, and no more.
+ * `weir record`: what a screen could see of a process, all of it, frame by frame into a file.
+ *
+ *     link -> Update -> record/writer.h -> file
+ *
+ * It is one more console for the process, and no more: a Watch that asks for every kind that the
+ * server describes, those included that this program does not know. The rows of a kind that a
+ * message cannot hold are left out at the server, the last kinds first. The past is asked for
+ * once, after the first frame.
+ *
+ * One loop polls the link and a signalfd. When the connection breaks and the process lives, it is
+ * connected to again, until the time that was asked for is over; another start of the server is
+ * another recording, so it ends the first. When the process has ended, what it left behind is read
+ * once more as the last frame. A full disk ends the recording with one line; what is in the file
+ * stays whole. The console's one thread.
  */
 #include "base/text.h"
 #include "command/command.h"

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading messages into a store. An Update is gone over thrice where it lies: what it says of places in
- * the source, which its tasks refer to although it comes last; the numbers, which say what has long
- * ended and needs no room; and the entities themselves.
+ * Reading messages of a Tokio server into a store.
+ *
+ * An Update is gone over thrice where it lies, without a tree: first what it says of places in the
+ * source, which its tasks refer to although it comes last; then the numbers, which say what has
+ * long ended and needs no room; then the entities themselves. Unpacking 200 MB as a tree would
+ * take ten times as much.
+ *
+ * A message may be cut, hostile, or of another version: one that is no message is counted and
+ * changes nothing, and a field that cannot be read is passed over. The server's clock does not go
+ * back. A first Update without places marks the store as partial. After each message the store is
+ * swept, so that its bounds hold. The bytes are borrowed for the call. The thread of the exporter
+ * that serves the view.
  */
 #include "tokio/update_reader.h"
 
