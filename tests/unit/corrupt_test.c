@@ -274,6 +274,26 @@ static void totals_that_lie_outside_are_refused(void **state)
     }
 }
 
+/* The log is looked through once, wherever its numbers begin and end: SIGALRM ends a reader that does not come back. */
+static void a_log_of_folds_may_have_any_number(void **state)
+{
+    (void)state;
+    static const uint64_t numbers[] = {0, WI_RETIRED_LOG, UINT64_MAX - 1, UINT64_MAX};
+    struct weir_error error;
+    for (size_t i = 0; i < 2 * sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct wi_header dead;
+        int fd = i % 2 ? bring_to_life(&dead) : -1;
+        write_at(offsetof(struct wi_header, n_folds), &numbers[i / 2], sizeof(numbers[0]));
+        alarm(60);
+        assert_int_equal(read_all(&error), WEIR_OK);
+        alarm(0);
+        if (fd >= 0) {
+            end_life(fd, &dead);
+        }
+        write_at(0, good, good_bytes);
+    }
+}
+
 static void a_name_outside_a_living_one_is_empty(void **state)
 {
     (void)state;
@@ -411,6 +431,7 @@ int main(void)
         cmocka_unit_test(any_byte_may_be_wrong_in_a_dead_segment),
         cmocka_unit_test(any_byte_may_be_wrong_in_a_living_one),
         cmocka_unit_test(totals_that_lie_outside_are_refused),
+        cmocka_unit_test(a_log_of_folds_may_have_any_number),
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),

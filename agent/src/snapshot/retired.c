@@ -102,8 +102,8 @@ bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *
     if (!log || first > last || last - first > WI_RETIRED_LOG) {
         return !log;
     }
-    for (uint64_t number = first; number <= last; number++) {
-        take(context, number, wi_load_acquire(&log[number % WI_RETIRED_LOG]));
+    for (uint64_t i = 0; i <= last - first; i++) { /* the last may be the highest number there is */
+        take(context, first + i, wi_load_acquire(&log[(first + i) % WI_RETIRED_LOG]));
     }
     /* The one after the last may be in the place of the first already. */
     return wi_load_acquire(&header->n_folds) - first + 1 < WI_RETIRED_LOG;
