@@ -4,10 +4,12 @@
  * Counters over closes: threads open handles, count on them and close them, 100,000,000 hooks in all, while
  * expositions are made of the live mapping and of the file, by readers that come and go. No counter may ever be
  * below what was counted before the exposition began, above what was begun when it was done, or below what any
- * exposition before said; and at rest all are exact, also for a reader that comes then.
+ * exposition before said; and at rest all are exact, also for a reader that comes then. Then one slot is used again
+ * and again while it is read.
  */
 #include "child.h"
 #include "encode/prometheus.h"
+#include "snapshot/collect.h"
 #include "snapshot/process_view.h"
 #include "weir/weir.h"
 
@@ -21,8 +23,10 @@
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define HOOKS_HERE (HOOKS / 50)
+#define OPENINGS   100000
 #else
 #define HOOKS_HERE HOOKS
+#define OPENINGS   4000000
 #endif
 
 enum { SENT, RECEIVED, TIMED, REJECTED, ACQUIRES, SPAWNED, FINISHED, ADDED, N_SERIES };
@@ -260,7 +264,45 @@ static void closes(const char *dir)
     printf("%llu hooks\n", (unsigned long long)hooks);
 }
 
+/* ---- one slot ------------------------------------------------------------------------------------- */
+
+static void *reuse(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < OPENINGS; i++) {
+        struct weir_channel_options options = WEIR_CHANNEL_INIT("queue", WEIR_UNBOUNDED);
+        options.storage = i % 2 ? WEIR_STORAGE_SHARED : WEIR_STORAGE_DEFAULT;
+        struct weir_channel *channel = weir_channel_open(&options);
+        for (int k = 0; k < 20; k++) {
+            weir_channel_receive(channel, weir_channel_send(channel, 8), 8);
+        }
+        weir_channel_close(channel);
+    }
+    __atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* Every handle sends before it receives: one that has received more has the counts of the one before. */
+static void reuses(const char *dir)
+{
+    pthread_t thread;
+    struct wi_source *source;
+    struct wi_collection collection = {.n = 0};
+    (void)dir;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(wi_source_open_self(&source, &error) == WEIR_OK);
+    CHECK(pthread_create(&thread, NULL, reuse, NULL) == 0);
+    while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
+        CHECK(wi_collect(&collection, source, &error) == WEIR_OK);
+    }
+    pthread_join(thread, NULL);
+    CHECK(collection.clamped == 0);
+    wi_collection_finish(&collection);
+    wi_source_close(source);
+}
+
 int main(void)
 {
-    return child_run(closes);
+    int status = child_run(closes);
+    return status ? status : child_run(reuses);
 }

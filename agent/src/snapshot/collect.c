@@ -47,7 +47,8 @@ static const struct wi_header *collect_header(const struct wi_image *image)
     return (const struct wi_header *)(const void *)image->bytes;
 }
 
-/* Whether a slot has counts of a handle: one that is open, or that is closed and whose counts are still here. */
+/* Whether a slot has counts of a handle: one that is open, or that is closed and whose counts are still here. Asked
+ * after the generation was read: one that is claimed in between has the next generation before its counts go. */
 static bool collect_has_counts(const struct weir_slot_head *head)
 {
     uint32_t state = wi_load_acquire(&head->state);
@@ -57,10 +58,11 @@ static bool collect_has_counts(const struct weir_slot_head *head)
 
 static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
+    uint32_t generation = wi_load_acquire(&slot->head.generation);
     if (!collect_has_counts(&slot->head)) {
         return;
     }
-    raw->leaving[0] = wi_slot_life(wi_load_acquire(&slot->head.generation));
+    raw->leaving[0] = wi_slot_life(generation);
     raw->leaving[1] = wi_load_acquire(&slot->out.shared[0]);
     raw->leaving[2] = wi_load_acquire(&slot->in.shared[1]);
     raw->leaving[3] = wi_load_acquire(&slot->out.shared[1]);
@@ -86,10 +88,10 @@ static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *c
 static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
     const struct weir_slot_head *head = &slot->head;
+    uint32_t generation = wi_load_acquire(&head->generation);
     if (!collect_has_counts(head)) {
         return;
     }
-    uint32_t generation = wi_load_acquire(&head->generation);
     bool is_open = wi_load_acquire(&head->state) == WI_SLOT_READY && (generation & 1);
     uint32_t retired = wi_load_acquire(&head->retired);
     /* kind, flags, sampling and flavor lie in one word. */
