@@ -235,6 +235,27 @@ static void closes_before_the_start(const char *dir)
 }
 CHILD_TEST(closes_before_the_start)
 
+/* Those whose totals find no room in the segment go to "other", however many they are. */
+static void closes_more_names_before_the_start_than_there_is_room_for(const char *dir)
+{
+    char name[64];
+    (void)dir;
+    setenv("WEIR_LIMIT", "1M", 1);
+    for (int i = 0; i < WI_RETIRED_NAMES; i++) {
+        struct weir_value_options value = WEIR_VALUE_INIT(name);
+        snprintf(name, sizeof(name), "a name of more than thirty-two bytes %d", i);
+        struct weir_counter *counter = weir_counter_open(&value);
+        CHECK(counter);
+        weir_counter_add(counter, 2);
+        weir_counter_close(counter);
+    }
+    start();
+    uint64_t named = wi_segment_header()->n_retired - WI_RETIRED_OTHERS;
+    CHECK(named < WI_RETIRED_NAMES);
+    CHECK(total_at(NULL, WI_COUNTER, "other", WI_COUNTER_VALUE) == 2 * (WI_RETIRED_NAMES - named));
+}
+CHILD_TEST(closes_more_names_before_the_start_than_there_is_room_for)
+
 /* ---- forks and ends ----------------------------------------------------------------------------- */
 
 static void a_child_counts_anew(const char *dir)
@@ -313,11 +334,16 @@ CHILD_TEST(dies_while_it_folds)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closes_and_opens),    cmocka_unit_test(test_counts_late),
-        cmocka_unit_test(test_closes_all_kinds),    cmocka_unit_test(test_opens_many_names),
-        cmocka_unit_test(test_has_little_room),     cmocka_unit_test(test_closes_before_the_start),
-        cmocka_unit_test(test_a_child_counts_anew), cmocka_unit_test(test_leaves_totals_behind),
+        cmocka_unit_test(test_closes_and_opens),
+        cmocka_unit_test(test_counts_late),
+        cmocka_unit_test(test_closes_all_kinds),
+        cmocka_unit_test(test_opens_many_names),
+        cmocka_unit_test(test_has_little_room),
+        cmocka_unit_test(test_closes_before_the_start),
+        cmocka_unit_test(test_a_child_counts_anew),
+        cmocka_unit_test(test_leaves_totals_behind),
         cmocka_unit_test(test_dies_while_it_folds),
+        cmocka_unit_test(test_closes_more_names_before_the_start_than_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

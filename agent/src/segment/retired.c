@@ -377,7 +377,6 @@ bool wi_retired_make(bool is_counted)
     }
     retired.log = wi_segment_line(log);
     wi_store_release(&header->retired_log, log);
-    wi_store_release(&header->n_folds, retired.n_folds);
     while (retired.n_placed < retired.n && retired_place()) {
     }
     if (retired.n_placed < WI_RETIRED_OTHERS) {
@@ -386,10 +385,12 @@ bool wi_retired_make(bool is_counted)
     for (uint32_t i = 0; i < retired.n; i++) {
         struct retired_name *name = retired_name(i);
         if (name->early && is_counted) {
+            /* A number each: several names may share their totals. */
             retired_add_totals(wi_retired_placed((uint16_t)(i + 1)) - 1, name->early,
-                               retired.n_folds);
+                               ++retired.n_folds);
         }
     }
+    wi_store_release(&header->n_folds, retired.n_folds);
     return true;
 }
 
