@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +217,51 @@ static void has_little_room(const char *dir)
 }
 CHILD_TEST(has_little_room)
 
+static uint64_t n_readings;
+static bool is_over;
+
+/* Each name as a reading begins. */
+static void *open_names(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 300; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "room-%d", i);
+        uint64_t n = __atomic_load_n(&n_readings, __ATOMIC_ACQUIRE);
+        while (__atomic_load_n(&n_readings, __ATOMIC_ACQUIRE) == n) {
+            sched_yield();
+        }
+        CHECK(open_channel(name));
+    }
+    __atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* A reader of the file remembers names: one that was made while the file was read must not be empty for good. */
+static void opens_names_while_it_is_read(const char *dir)
+{
+    char path[256];
+    pthread_t opener;
+    start();
+    CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+    struct wi_process_view *view = read_path(path);
+    CHECK(pthread_create(&opener, NULL, open_names, NULL) == 0);
+    while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
+        __atomic_fetch_add(&n_readings, 1, __ATOMIC_RELEASE);
+        CHECK(wi_process_view_refresh(view, 1 + n_readings, &error) == WEIR_OK);
+    }
+    pthread_join(opener, NULL);
+    CHECK(wi_process_view_refresh(view, 2 + n_readings, &error) == WEIR_OK);
+    CHECK(wi_process_view_count(view, WI_CHANNEL) == 300);
+    for (size_t i = 0; i < 300; i++) {
+        enum wi_kind kind;
+        CHECK(wi_process_view_row(view, WI_CHANNEL, i)->name[0]);
+        CHECK(wi_process_view_retired(view, WI_RETIRED_OTHERS + i, &kind)->name[0]);
+    }
+    wi_process_view_close(view);
+}
+CHILD_TEST(opens_names_while_it_is_read)
+
 static void closes_before_the_start(const char *dir)
 {
     (void)dir;
@@ -343,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_a_child_counts_anew),
         cmocka_unit_test(test_leaves_totals_behind),
         cmocka_unit_test(test_dies_while_it_folds),
+        cmocka_unit_test(test_opens_names_while_it_is_read),
         cmocka_unit_test(test_closes_more_names_before_the_start_than_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

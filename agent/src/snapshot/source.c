@@ -127,8 +127,8 @@ static enum weir_status source_read_part(struct wi_source *source, unsigned char
     return WEIR_OK;
 }
 
-static enum weir_status source_read_all(struct wi_source *source, int which, size_t length,
-                                        struct weir_error *ret_error)
+static enum weir_status source_read_up_to(struct wi_source *source, int which, size_t from,
+                                          size_t length, struct weir_error *ret_error)
 {
     if (length > source->copies[which].room) {
         unsigned char *bytes = realloc(source->copies[which].bytes, length);
@@ -139,7 +139,21 @@ static enum weir_status source_read_all(struct wi_source *source, int which, siz
         source->copies[which].bytes = bytes;
         source->copies[which].room = length;
     }
-    return source_read_part(source, source->copies[which].bytes, 0, length, ret_error);
+    return source_read_part(source, source->copies[which].bytes, from, length, ret_error);
+}
+
+/* What the process handed out while it was read: the names and histograms of handles that are in the copy already. */
+static enum weir_status source_read_rest(struct wi_source *source, int which, uint64_t most,
+                                         size_t *length, struct weir_error *ret_error)
+{
+    uint64_t used;
+    ssize_t n = pread(source->fd, &used, sizeof(used), offsetof(struct wi_header, used_bytes));
+    size_t from = *length;
+    if (n != (ssize_t)sizeof(used) || used <= from || used > most) {
+        return WEIR_OK;
+    }
+    *length = used;
+    return source_read_up_to(source, which, from, used, ret_error);
 }
 
 /* Of one that lives, once: in another pid namespace that costs a look at every process. */
@@ -168,7 +182,7 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
                      source->path);
         return WEIR_E_CORRUPT;
     }
-    enum weir_status status = source_read_all(source, which, head, ret_error);
+    enum weir_status status = source_read_up_to(source, which, 0, head, ret_error);
     if (status != WEIR_OK) {
         return status;
     }
@@ -191,10 +205,16 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
     }
     source_know_owner(source, &header, &facts);
     source->state = wi_find_state(source->fd, &source->owner);
-    status = source_read_all(source, which, header.used_bytes, ret_error);
+    bool is_still = source->state == WI_STATE_DEAD;
+    size_t length = header.used_bytes;
+    status = source_read_up_to(source, which, 0, length, ret_error);
+    if (status == WEIR_OK && !is_still) {
+        uint64_t size = (uint64_t)facts.st_size;
+        uint64_t most = size < header.limit_bytes ? size : header.limit_bytes;
+        status = source_read_rest(source, which, most, &length, ret_error);
+    }
     if (status == WEIR_OK) {
-        *ret_image = (struct wi_image){source->copies[which].bytes, header.used_bytes,
-                                       source->state == WI_STATE_DEAD};
+        *ret_image = (struct wi_image){source->copies[which].bytes, length, is_still};
     }
     return status;
 }
