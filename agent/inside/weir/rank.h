@@ -26,6 +26,7 @@ unsigned wi_rank_severity(const char *severity, const char *kind);
  * 0. */
 unsigned wi_rank_step(double value, bool is_ratio);
 
+/* One number of a severity and two steps: the greater it is, the sooner the row is looked at. */
 uint32_t wi_rank_of(unsigned severity, unsigned step, unsigned then);
 
 /* A row's rank, and until when it may have been better without sinking. */
@@ -51,6 +52,7 @@ void wi_ranks_begin(struct wi_ranks *ranks, size_t n, struct wi_memory *memory);
 void wi_ranks_add(struct wi_ranks *ranks, const struct wi_rank *rank);
 void wi_ranks_end(struct wi_ranks *ranks);
 
+/* Frees what is remembered, which was taken from the same memory. */
 void wi_ranks_finish(struct wi_ranks *ranks, struct wi_memory *memory);
 
 #endif

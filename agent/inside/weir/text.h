@@ -20,6 +20,7 @@ uint32_t wi_text_take(const char **text);
 /* Writes one character as UTF-8; returns its length, 1 to 4. */
 size_t wi_text_put(uint32_t point, char ret_bytes[4]);
 
+/* Whether a text is UTF-8 as a whole. */
 bool wi_text_is_utf8(const char *text);
 
 /* Whether a byte continues the character that an earlier one begins. */

@@ -16,6 +16,7 @@ struct wi_buffer {
     bool has_failed;
 };
 
+/* Begins empty, without memory. Owns: wi_buffer_finish, after which the buffer is as it began. */
 void wi_buffer_init(struct wi_buffer *buffer, size_t limit);
 void wi_buffer_finish(struct wi_buffer *buffer);
 
@@ -26,6 +27,7 @@ void wi_buffer_clear(struct wi_buffer *buffer);
  * wrote to `length`. */
 uint8_t *wi_buffer_reserve(struct wi_buffer *buffer, size_t n);
 
+/* Append bytes, a text without its end, a number in digits. Fail: has_failed, and nothing is written. */
 void wi_buffer_append(struct wi_buffer *buffer, const void *bytes, size_t n);
 void wi_buffer_text(struct wi_buffer *buffer, const char *text);
 void wi_buffer_u64(struct wi_buffer *buffer, uint64_t number);

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory: whether the process grows, and what of it the channels explain. Series are put side by
- * side here, and counted in attribution.c.
+ * Memory: whether the process grows, and what of it the channels explain.
+ *
+ * In go the memory's last 64 samples and hour of minutes, and the depth windows of the watched
+ * channels. When memory rises in a straight line, beyond what noise and warming caches do, the at
+ * most four channels that hold more than they did are put side by side with it and counted in
+ * attribution.c. Out comes a finding on memory, with each channel's share, and findings on the
+ * channels that grow.
+ *
+ * A channel's depth is the cause that is looked for; where no channel explains the growth, a gauge
+ * may (gauge.c). A message whose bytes nobody declares is taken for the least that an allocator
+ * spends on one. Thresholds stand above, with units; they keep a cache that warms up from being
+ * called a leak. No I/O, no allocation; the process view's thread.
  */
 #include "finding/state.h"
 

@@ -21,6 +21,7 @@ struct wi_settings {
     struct weir_error problem; /* a value that could not be used */
 };
 
+/* Reads both; what cannot be used is told in `problem`, and its default is taken. Never fails. */
 void wi_settings_read(struct wi_settings *settings, const struct weir_options *options);
 
 #endif

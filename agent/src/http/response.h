@@ -31,6 +31,7 @@ bool wi_render_make(struct wi_render *render, const struct wi_http_backend *back
 /* The same compressed. Borrowed; NULL without memory, or when that would not make it smaller. */
 struct MHD_Response *wi_render_gzip(struct wi_render *render);
 
+/* Lets both go; answers that are under way keep theirs. */
 void wi_render_drop(struct wi_render *render);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The processes that an exporter serves: one in a host, several in `weir serve`, where they come and
  * go. A call holds the one that it is about, so that a process that has ended stays until its
- * streams have told their peers. Each is a process view and what its findings say of it. Reads segments, makes no socket and asks no clock. One thread.
+ * streams have told their peers. Each is a process view and what its findings say of it. Reads segments, makes
+ * no socket and asks no clock. One thread.
  *
  *     wi_process_views_add -> served -> its process ends: has_ended -> nobody holds it -> wi_process_views_prune
  */
@@ -38,6 +39,7 @@ struct wi_process_views {
     struct wi_self own;
 };
 
+/* An empty set. `is_changing`: processes come and go. Owns: wi_process_views_finish. */
 void wi_process_views_init(struct wi_process_views *views, bool is_changing);
 
 /* Closes them all. */
@@ -47,7 +49,8 @@ void wi_process_views_finish(struct wi_process_views *views);
 enum weir_status wi_process_views_add(struct wi_process_views *views,
                                       struct wi_process_view *taken_view);
 
-/* Reads one, and judges it when a second has passed; notes whether its process has ended. Fails: as wi_process_view_refresh. */
+/* Reads one, and judges it when a second has passed; notes whether its process has ended. Fails: as
+ * wi_process_view_refresh. */
 enum weir_status wi_process_views_refresh(struct wi_process_views *views, struct wi_served *served,
                                           uint64_t now_nanos, struct weir_error *ret_error);
 

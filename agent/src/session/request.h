@@ -43,6 +43,7 @@ struct wi_request {
     struct wi_fault fault; /* code not 0: answer with that */
 };
 
+/* A request of which nothing has come. `memory` is borrowed. */
 void wi_request_init(struct wi_request *request, struct wi_memory *memory);
 void wi_request_finish(struct wi_request *request); /* frees the body; more than once is fine */
 

@@ -30,6 +30,7 @@ struct wi_fault {
     char text[256];
 };
 
+/* Writes code and text; a text that is too long is cut. */
 void wi_fault_set(struct wi_fault *ret_fault, enum wi_rpc_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -85,6 +85,7 @@ struct wi_raw_task_instance {
     enum wi_task_instance_state state;
 };
 
+/* Frees the raws; one that is all zero is fine. */
 void wi_collection_finish(struct wi_collection *collection);
 
 /* Fails as wi_source_read does; the raws are then void. */

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Flows: from words and rows, and to metrics. */
+/*
+ * Flows: from words and rows, and to metrics.
+ *
+ * Here the words of a cell and a slot become totals with names. Totals are made such that
+ * differences of them never go below 0: at least as many messages are taken to have been sent as
+ * have left, and no more permits to be taken than there are. A metric then follows from totals as
+ * its row in agent/metrics says: a total, a difference, a share, or a rate over the flow of a
+ * moment before.
+ *
+ * All is arithmetic on values that a segment or a history may have forged; it cannot fail, and a
+ * metric that cannot be told, as when a total went back, is absent. No state; any thread.
+ */
 #include "snapshot/flow.h"
 
 #include "segment/layout.h"

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The history as a process view writes it: one row a second. While there are no more handles than tracks
- * each has one from its first second on; else they are chosen anew once a minute.
+ * The history as a process view writes it: one row a second, with each tick.
+ *
+ * While there are no more handles than tracks (124) each has one from its first second on; else
+ * they are chosen anew once a minute by their use, so that a track is not torn from one busy
+ * handle to the next. Tracks that a writer before has left are kept where their handles are open
+ * still, known by slot, generation and kind.
+ *
+ * A row is the first totals of each track's flow and the facts of the process; recorder.c writes
+ * it, if this exporter holds the lock of the file. Without memory for the choice the tracks stay
+ * as they are; a row that cannot be written is counted there, and nothing else fails. The view
+ * owns the marks of the last choice. The process view's thread.
  */
 #include "snapshot/history_writer.h"
 

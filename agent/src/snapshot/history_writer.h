@@ -32,6 +32,7 @@ struct history_writer {
     int64_t as_of_unix_nanos;
 };
 
+/* Opens no file yet. Closing gives the lock of the file back and frees the marks. */
 void wi_history_writer_open(struct segment_view *view, const struct wi_facts *facts);
 void wi_history_writer_close(struct segment_view *view);
 

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows: what is known of a handle, put under the metrics of its table. */
+/*
+ * Rows: what is known of a handle, put under the metrics of its table.
+ *
+ * A row is built when somebody asks for it, into a row that is all absent; nothing is kept but the
+ * waits of the row at hand. What follows from a flow is put by the metric's row in agent/metrics
+ * (put_flow); only what does not is put by a function of its kind here. So a new number that
+ * follows from totals needs no code here.
+ *
+ * Numbers are those of the last refresh, rates and ages those of the last tick. Waits are read
+ * from the histograms, which costs more than all else; a row in brief goes without. What cannot be
+ * told is absent, never 0. Differences do not go below 0, whatever a segment says. Texts are the
+ * slot's, until the next refresh. The process view's thread.
+ */
 #include "snapshot/state.h"
 
 #include "weir/atomic.h"

@@ -69,6 +69,7 @@ void wi_reactor_yield(struct wi_reactor *reactor);
 /* Waits so long and calls nobody, unless it is to stop. Sets is_stopping and has_lost_descriptors alike. */
 void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos);
 
+/* Asks the loop to end. Any thread, and signal handlers; never blocks. */
 void wi_reactor_stop(struct wi_reactor *reactor);
 
 /* In a forked child: closes what the parent had open. False, and nothing closed, when the host had closed

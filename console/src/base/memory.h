@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+/* New memory, an array that is made longer or shorter, a copy. Owns: the caller's, free(). Never NULL. */
 void *wc_alloc(size_t bytes); /* zeroed */
 void *wc_resize(void *memory, size_t n, size_t size);
 char *wc_copy(const char *text);

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys: while a prompt is open they are text, else actions of the table. A key that means nothing
- * changes nothing.
+ * One key: what it does.
+ *
+ * While a prompt is open keys are its text; while the help is open any key closes it; else the
+ * table of keys (key.c) names the action. A recording takes its own keys first. An action changes
+ * the choices in ui, and in the model only whether the screen is frozen; it asks nobody and draws
+ * nothing. What needs rows that a frozen screen does not hold is refused with a message.
+ *
+ * A key that means nothing changes nothing. Text of a prompt is bounded by its room, and cut at
+ * whole characters. No I/O, no failure; the console's one thread.
  */
 #include "input/input.h"
 

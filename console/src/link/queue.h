@@ -20,6 +20,7 @@ struct wc_queue {
     size_t n;
 };
 
+/* Adds a message at the end. Owns: it is the queue's from then on. */
 void wc_queue_put(struct wc_queue *queue, struct wc_message *taken_message);
 
 /* NULL: there is none. Owns: the caller's, with what is in it: free. */

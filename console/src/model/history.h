@@ -29,6 +29,7 @@ struct wc_histories {
     struct wi_map map; /* over `row`, by kind and id */
 };
 
+/* Empty ones. Owns: wc_histories_finish. A copy is deep: wc_histories_finish for each. */
 void wc_histories_init(struct wc_histories *histories);
 void wc_histories_finish(struct wc_histories *histories);
 void wc_histories_clear(struct wc_histories *histories);

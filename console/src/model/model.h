@@ -10,6 +10,7 @@
 
 #include "model/state.h"
 
+/* Nothing is known yet. Owns: wc_model_finish. */
 void wc_model_init(struct wc_model *model);
 void wc_model_finish(struct wc_model *model);
 
@@ -18,6 +19,7 @@ void wc_model_finish(struct wc_model *model);
 void wc_model_describe(struct wc_model *model, const Weir__V1__Description *description,
                        const char *notice, int64_t unix_nanos);
 
+/* What has become of the link, and when; the same once more changes nothing. */
 void wc_model_connection(struct wc_model *model, enum wc_connection connection, int64_t unix_nanos);
 
 /* A Watch with this plan was started: the Updates to come answer it. */

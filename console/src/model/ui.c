@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cursors that stay on their rows. The rows fetched are a window of the list that the server has
- * sorted; a row that leaves the window leaves the cursor where it was.
+ * The choices of the person at the keyboard: tabs, cursors, sort, filter, details.
+ *
+ * In go keys (input/) and what has come (the model); view/ reads the choices, and query.c makes
+ * the request from them. The rows fetched are a window of the list that the server has sorted, so
+ * a cursor is a place in the whole list and the id of the row that it stands on. When an Update
+ * comes, the cursor goes to where its row stands now; while the row is not among those fetched the
+ * cursor stays where it was, and the server is asked to follow the row.
+ *
+ * Tabs that a process has no rows for are not shown, and columns without a metric have no place.
+ * All is plain data of fixed size in struct wc_ui; nothing is allocated, nothing fails. No I/O;
+ * the console's one thread.
  */
 #include "model/ui.h"
 

@@ -33,6 +33,7 @@ struct wc_frame {
         bytes; /* of all rows as messages, or more: they are counted anew when it seems too much */
 };
 
+/* An empty frame. Owns: wc_frame_finish, after which it is empty again. */
 void wc_frame_init(struct wc_frame *frame);
 void wc_frame_finish(struct wc_frame *frame);
 

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows are copied into the answers: the frame goes on. */
+/*
+ * What an exporter would answer of one frame of a recording.
+ *
+ * In go a frame and a request, out goes an Update or Lines that the caller owns. Rows are copied
+ * into the answers, because the frame goes on while an answer may still be held. Order, filter,
+ * window and ranks follow an exporter's rules (encode/select.c), here upon messages instead of
+ * rows; ranks are remembered from frame to frame, as far as the caller keeps the state.
+ *
+ * Metrics are found by the description in the recording, so that a recording of another version is
+ * answered as it was recorded. A query gets at most 10,000 rows and a subscription 100,000 lines.
+ * Lack of memory ends the program. No I/O; one thread.
+ */
 #include "record/replay_server.h"
 
 #include <stdlib.h>

@@ -39,6 +39,7 @@ void wc_term_stop(void);
 /* Whether characters beyond ASCII can be shown, by locale and TERM. */
 bool wc_term_is_unicode(void);
 
+/* The terminal's size in cells. */
 void wc_term_size(int *ret_rows, int *ret_cols);
 
 /* Shows the grid: only what differs from the last one is written. */

@@ -83,6 +83,7 @@ struct wc_store {
     wc_time now, tick_now; /* of the server's clock: of the last Update, at the last tick */
 };
 
+/* An empty store. Owns: wc_store_finish, which frees all items and texts. */
 void wc_store_init(struct wc_store *store);
 void wc_store_finish(struct wc_store *store);
 

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cells, and text made harmless on its way into them. A name comes from the watched process and may
- * hold anything: what is not a visible character becomes a question mark.
+ * Cells, and text made harmless on its way into them.
+ *
+ * A name comes from the watched process and may hold anything: what is not a visible character
+ * becomes a question mark, a mark upon a character has bounded room, and with `ascii` nothing
+ * beyond ASCII is drawn. So whatever a part of the screen puts here, a terminal cannot be steered
+ * by it. Everything is clipped to the grid, and each function returns the columns that it filled.
+ *
+ * The grid owns its cells and is as large as the terminal. Widths are those of the locale. Lack of
+ * memory ends the program. The console's one thread.
  */
 #include "view/grid.h"
 

@@ -47,6 +47,7 @@ struct wc_grid {
 void wc_grid_init(struct wc_grid *grid, int rows, int cols, bool ascii);
 void wc_grid_finish(struct wc_grid *grid);
 
+/* Makes every cell a plain blank. */
 void wc_grid_clear(struct wc_grid *grid);
 
 /* All of these clip to the grid, and return the columns that were filled. */
