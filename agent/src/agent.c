@@ -53,11 +53,13 @@ static void agent_register(void)
 
 static bool agent_enter(int from)
 {
+    /* Pairs with agent_leave. */
     return wi_replace_acquire(&agent.state, &from, AGENT_BUSY);
 }
 
 static void agent_leave(int state)
 {
+    /* Pairs with agent_enter: whoever enters sees what was done inside. */
     wi_store_release(&agent.state, state);
 }
 
@@ -65,6 +67,7 @@ static void agent_leave(int state)
 static void agent_forget_parent(void)
 {
     pid_t pid = getpid();
+    /* Pairs with the store below, of another thread of the child. */
     pid_t owner = wi_load_acquire(&agent.pid);
     if (owner == pid) {
         return;
@@ -76,6 +79,7 @@ static void agent_forget_parent(void)
     wi_store_relaxed(&agent.http_port, 0);
     wi_store_relaxed(&agent.grpc_port, 0);
     agent_leave(AGENT_STOPPED);
+    /* Pairs with the loads here, in weir_agent_stop and agent_port: the parent's exporter is forgotten by then. */
     wi_store_release(&agent.pid, pid);
 }
 
@@ -222,6 +226,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     struct wi_exporter *exporter;
     status = wi_exporter_start(view, &options, &exporter, ret_error);
     if (status == WEIR_OK || status == WEIR_DEGRADED) {
+        /* Pairs with agent_forget_parent in a child forked meanwhile: it has the exporter whole, or none. */
         wi_store_seq_cst(&agent.exporter, exporter);
         wi_store_relaxed(&agent.http_port, wi_exporter_http_port(exporter));
         wi_store_relaxed(&agent.grpc_port, wi_exporter_grpc_port(exporter));
@@ -260,7 +265,8 @@ enum weir_status weir_agent_start(const struct weir_agent_options *options,
 
 void weir_agent_stop(void)
 {
-    /* In a forked child there is nothing to stop: the thread and the socket are the parent's. */
+    /* In a forked child there is nothing to stop: the thread and the socket are the parent's. Pairs with
+     * agent_forget_parent. */
     if (wi_load_acquire(&agent.pid) != getpid() || !agent_enter(AGENT_RUNNING)) {
         return;
     }
@@ -272,6 +278,7 @@ void weir_agent_stop(void)
     wi_store_relaxed(&agent.grpc_port, 0);
     /* Out of sight first: a child forked meanwhile must not find what is being freed. */
     struct wi_exporter *exporter = agent.exporter;
+    /* Pairs with agent_forget_parent in that child. */
     wi_store_seq_cst(&agent.exporter, NULL);
     wi_exporter_stop(exporter);
     agent_leave(AGENT_STOPPED);
@@ -279,6 +286,7 @@ void weir_agent_stop(void)
 
 static unsigned agent_port(const unsigned *port)
 {
+    /* Pairs with agent_forget_parent. */
     return wi_load_acquire(&agent.pid) == getpid() ? wi_load_relaxed(port) : 0;
 }
 

@@ -40,6 +40,8 @@ ONCE = (
 # Words that threads share are reached by named verbs; the hooks that are compiled into applications have their own.
 ATOMIC = re.compile(r"\b__(atomic|sync)_\w+|\batomic_\w+_explicit\b|\bstdatomic\.h")
 ATOMIC_HOMES = ("agent/inside/weir/atomic.h", "agent/include/weir/cell.h")
+ORDERED = re.compile(r"\bwi_((load|store|add|exchange|(try_)?replace|fence)_(acquire|release|acq_rel|seq_cst|signal))\(")
+PARTNER = re.compile(r"\bpairs?\b|\bpartner\b", re.IGNORECASE)
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|clock_nanosleep|thrd_sleep)\b\s*(\(|[0-9.])")
 SLEEP_PYTHON = re.compile(r"\btime\.sleep\(")
 
@@ -73,6 +75,17 @@ def without_comments(lines):
     return re.sub(pattern, blank, text, flags=re.DOTALL).split("\n")
 
 
+def check_partners(path, lines, code):
+    """A function that orders what it shares says with whom: which function's store or load is the other end."""
+    start = 0
+    for number, line in enumerate(lines, 1):
+        if line == "}":
+            uses = [n for n in range(start, number) if ORDERED.search(code[n])]
+            if uses and not PARTNER.search("\n".join(lines[start:number])):
+                complain(path, uses[0] + 1, "an order above relaxed names its partner: /* Pairs with FUNCTION. */")
+            start = number
+
+
 def check_c(path):
     lines = read(path)
     if not lines[0].startswith("/* SPDX-License-Identifier: MIT */"):
@@ -94,6 +107,8 @@ def check_c(path):
                 complain(path, start, f"a function of {number - start + 1} lines; {function_lines} are the limit")
             start = None
     code = without_comments(lines)
+    if path.startswith(BOTH):
+        check_partners(path, lines, code)
     for number, line in enumerate(code, 1):
         if path.startswith("agent/"):
             banned = AGENT_BANNED.search(line)

@@ -61,6 +61,7 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
         return 0;
     }
     struct wi_slot *slot = channel_slot(channel);
+    /* Pairs with channel_entered, and with collect_entering_slot of readers. */
     uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), 1);
     wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
     return wi_sample_shared(&channel->head, sent);
@@ -69,6 +70,7 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
 /* All that has left, over all threads; and all that has entered. */
 static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
+    /* Pairs with the hooks that count what leaves: who sees a receive sees its send (weir_cell_add). */
     uint64_t left = wi_load_acquire(&slot->out.shared[0]) + wi_load_acquire(&slot->in.other);
     for (int i = 0; i < 3; i++) {
         left += wi_load_acquire(&slot->out.discarded[i]);
@@ -82,6 +84,7 @@ static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n
 
 static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
+    /* Pairs with weir_channel_send_slow, and with weir_cell_add of the inline hook. */
     uint64_t entered = wi_load_acquire(&slot->in.shared[0]);
     for (uint32_t s = 0; s < n_shards; s++) {
         const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
@@ -134,6 +137,7 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     }
     struct wi_slot *slot = channel_slot(channel);
     uint32_t begin = (uint32_t)weir_ticks();
+    /* Pairs with thread_claim. */
     channel_mark(slot, wi_load_acquire(&wi_index.n_shards));
     uint32_t end = (uint32_t)weir_ticks();
     uint32_t pause = channel_pause(wi_load_relaxed(&slot->out.other), cell->u.channel.pause,
@@ -157,6 +161,7 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
         channel_mark(slot, 0);
     }
+    /* Pairs with channel_left, and with collect_leaving_slot of readers. */
     wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), 1);
     wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
     if (ticket) {
@@ -182,6 +187,7 @@ void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_r
         struct wi_slot *slot = channel_slot(channel);
         wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
         wi_add_relaxed(&slot->in.rejects[channel_reason(why)], 1);
+        /* Pairs with channel_left, and with collect_entering_slot of readers. */
         wi_add_release(&slot->in.other, 1);
     }
 }
@@ -193,6 +199,7 @@ void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_
         struct wi_slot *slot = channel_slot(channel);
         unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
         wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+        /* Pairs with channel_left, and with collect_leaving_slot of readers. */
         wi_add_release(&slot->out.discarded[reason], messages);
     }
 }

@@ -147,6 +147,7 @@ static void fork_settle(bool has_adopted)
 bool wi_fork_take_over(struct wi_header *header)
 {
     uint32_t free_to_take = 0;
+    /* Pairs with itself in another child. */
     return wi_replace_acq_rel(&header->is_taken_over, &free_to_take, 1);
 }
 

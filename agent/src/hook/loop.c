@@ -63,6 +63,7 @@ static void loop_settle(struct weir_loop *loop)
         loop_add(slot, since & 1 ? WI_LOOP_WORD_BUSY : WI_LOOP_WORD_IDLE,
                  weir_ticks_to_nanos(now - since));
     }
+    /* Pairs with collect_leaving_slot and collect_entering_slot of readers. */
     wi_store_release(&slot->in.other, 0);
 }
 
@@ -97,6 +98,7 @@ void weir_loop_begin(struct weir_loop *loop)
     if (since && now > since) {
         loop_add(slot, WI_LOOP_WORD_IDLE, weir_ticks_to_nanos(now - since));
     }
+    /* Pairs with collect_entering_slot of readers: the time that ends is counted. */
     wi_store_release(&slot->in.other, now);
 }
 
@@ -116,6 +118,7 @@ void weir_loop_end(struct weir_loop *loop)
         loop_measure(loop, 0, nanos);
     }
     if (!since || (since & 1)) {
+        /* Pairs with collect_entering_slot of readers: the iteration is counted. */
         wi_store_release(&slot->in.other, now);
     }
 }

@@ -73,6 +73,7 @@ static struct weir_histogram *sampler_make(uint32_t id, unsigned which)
     struct wi_slot_entry *entry = wi_index_slot(id);
     if (!entry->histogram[which]) {
         struct weir_histogram *made = wi_segment_take_histogram();
+        /* The first pairs with sampler_shared, the second with wi_collect_histogram of readers. */
         wi_store_release(&entry->histogram[which], made);
         wi_store_release(&wi_segment_slot(id)->head.histogram[which], wi_segment_line_of(made));
     }
@@ -83,6 +84,7 @@ static struct weir_histogram *sampler_make(uint32_t id, unsigned which)
 static struct weir_histogram *sampler_shared(uint32_t id, unsigned which)
 {
     struct wi_slot_entry *entry = wi_index_slot(id);
+    /* Pairs with sampler_make. */
     struct weir_histogram *histogram = wi_load_acquire(&entry->histogram[which]);
     if (histogram || wi_thread_is_refused() || !wi_segment_trylock()) {
         return histogram;
@@ -107,6 +109,7 @@ static bool sampler_own(uint32_t id, struct weir_cell *cell)
         return own; /* a signal handler was here first */
     }
     struct weir_histogram *made = wi_segment_take_histogram();
+    /* The first pairs with wi_collect_histogram of readers, the second with wi_index_own_histogram. */
     wi_store_release(&cell->u.channel.histogram, wi_segment_line_of(made));
     wi_store_release(own, made);
     return made;

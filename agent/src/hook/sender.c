@@ -39,6 +39,7 @@ static struct weir_sender *sender_open(uint32_t channel, const char *label)
     }
     struct wi_sender *sender = wi_table_at(WI_SENDERS, taken - 1);
     uint32_t generation = wi_load_relaxed(&sender->out.block.generation) + 1;
+    /* Pairs with weir_sender_left, and with wi_collect_sender of readers. */
     wi_store_release(&sender->out.block.generation, generation);
     wi_store_relaxed(&sender->out.left, 0);
     wi_store_relaxed(&sender->out.bytes_out, 0);
@@ -50,6 +51,7 @@ static struct weir_sender *sender_open(uint32_t channel, const char *label)
     wi_store_relaxed(&sender->in.channel_generation, wi_index_slot(channel)->generation);
     sender_label(&sender->in, label);
     wi_store_relaxed(&wi_segment_slot(channel)->out.has_senders, 1);
+    /* Pairs with wi_senders_close, and with wi_collect_sender of readers. */
     wi_store_release(&sender->out.block.state, WI_BLOCK_OPEN);
     return &sender->in;
 }
@@ -79,6 +81,7 @@ void weir_sender_close(struct weir_sender *sender)
         return;
     }
     uint32_t from = WI_BLOCK_OPEN;
+    /* Pairs with weir_sender_left: this stores the state and loads left, that one adds to left and loads the state. */
     if (wi_replace_seq_cst(&self->out.block.state, &from, WI_BLOCK_GONE) &&
         wi_load_seq_cst(&self->out.left) >= wi_load_seq_cst(&sender->sent)) {
         wi_sender_free(number, (uint32_t)(is >> 32), WI_BLOCK_GONE);
@@ -89,6 +92,7 @@ void weir_sender_sent(struct weir_sender *sender, size_t bytes)
 {
     if (wi_segment_counts()) {
         wi_add_relaxed(&sender->bytes_in, bytes);
+        /* Pairs with the loads of sent in weir_sender_close and weir_sender_left. */
         wi_add_seq_cst(&sender->sent, 1);
     }
 }
@@ -96,14 +100,17 @@ void weir_sender_sent(struct weir_sender *sender, size_t bytes)
 void weir_sender_left(uint64_t sender, size_t bytes)
 {
     uint32_t number = (uint32_t)sender - 1;
+    /* Pairs with wi_table_take. */
     if (number >= wi_load_acquire(&wi_index.n_blocks[WI_SENDERS]) || !wi_segment_counts()) {
         return;
     }
     struct wi_sender *self = wi_table_at(WI_SENDERS, number);
+    /* Pairs with sender_open and wi_senders_close. */
     if (wi_load_acquire(&self->out.block.generation) != sender >> 32) {
         return; /* its channel was closed, or this is a message from before a fork */
     }
     wi_add_relaxed(&self->out.bytes_out, bytes);
+    /* Pairs with weir_sender_close. */
     uint64_t left = wi_add_seq_cst(&self->out.left, 1) + 1;
     if (wi_load_seq_cst(&self->out.block.state) == WI_BLOCK_GONE &&
         left >= wi_load_seq_cst(&self->in.sent)) {

@@ -57,6 +57,7 @@ void weir_stop(void)
         if (wi_segment.file[0]) {
             start_hide(true);
         }
+        /* Pairs with wi_segment_state. */
         wi_store_release(&wi_segment.state, WI_SEGMENT_STOPPED);
     }
     pthread_mutex_unlock(&wi_segment.lock);
@@ -109,6 +110,7 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
 {
     enum weir_status status = WEIR_OK;
     if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
+        /* Pairs with wi_segment_state. */
         wi_store_release(&wi_segment.state, WI_SEGMENT_LOST);
     }
     switch (wi_segment_state()) {
@@ -144,6 +146,7 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
     wi_segment.session = getsid(0);
     wi_segment.sampling = settings->sampling;
     wi_segment.max_instances = settings->max_instances;
+    /* Pairs with wi_segment_state: the segment is whole. */
     wi_store_release(&wi_segment.state, WI_SEGMENT_ON);
     return status;
 }

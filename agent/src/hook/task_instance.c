@@ -66,6 +66,7 @@ static void instance_open(struct weir_task *task, uint32_t kind, const char *lab
         wi_text_clean(label, clean, sizeof(clean));
     }
     wi_store_relaxed(&instance->self.block.state, WI_BLOCK_FREE);
+    /* Pairs with block_instance of readers: nothing of the new task is seen under the old generation. */
     wi_add_acq_rel(&instance->self.block.generation, 1);
     wi_words_zero(&instance->run, sizeof(instance->run));
     wi_words_zero(&instance->wake, sizeof(instance->wake));
@@ -81,6 +82,7 @@ static void instance_open(struct weir_task *task, uint32_t kind, const char *lab
     wi_store_relaxed(&instance->self.done, 0);
     wi_store_relaxed(&instance->run.rested, now);
     wi_store_relaxed(&instance->wake.woken, now);
+    /* Pairs with block_instance of readers. */
     wi_store_release(&instance->self.block.state, WI_BLOCK_OPEN);
     task->row = (struct weir_task_row *)(void *)instance;
     task->number = taken - 1;
@@ -113,6 +115,7 @@ void weir_task_wake(struct weir_task *task)
         return;
     }
     uint64_t none = 0;
+    /* Pairs with instance_poll, and with block_instance of readers. */
     wi_replace_acq_rel(&instance->wake.woken, &none, instance_now());
     wi_add_relaxed(&instance->wake.wakes, 1);
     if (weir_self.shard && wi_load_relaxed(&instance->run.began) &&
@@ -135,6 +138,7 @@ static uint64_t instance_rested(struct wi_task_instance *instance, uint64_t woke
 
 static void instance_poll(struct wi_task_instance *instance, uint32_t number, uint64_t now)
 {
+    /* Pairs with weir_task_wake. */
     uint64_t woken = wi_exchange_acq_rel(&instance->wake.woken, 0);
     uint64_t delay = instance_rested(instance, woken, now);
     if (woken) {
@@ -143,6 +147,7 @@ static void instance_poll(struct wi_task_instance *instance, uint32_t number, ui
     wi_store_relaxed(&instance->run.shard, weir_self.shard);
     wi_store_relaxed(&instance->run.waits_for, 0);
     wi_word_add(&instance->run.polls, 1);
+    /* Pairs with block_instance of readers: the sums before the new state. */
     wi_store_release(&instance->run.began, now);
 }
 
@@ -163,6 +168,7 @@ static void instance_polled(struct wi_task_instance *instance, uint32_t number, 
     wi_word_add(&instance->run.busy, nanos);
     instance_measure(number, 0, nanos);
     wi_store_relaxed(&instance->run.rested, now);
+    /* Pairs with block_instance of readers: the sums before the new state. */
     wi_store_release(&instance->run.began, 0);
 }
 
@@ -212,6 +218,7 @@ static void instance_close(struct wi_task_instance *instance, uint32_t number,
     }
     wi_store_relaxed(&instance->self.done, now);
     uint32_t from = WI_BLOCK_OPEN;
+    /* Pairs with block_instance of readers. */
     if (!wi_replace_seq_cst(&instance->self.block.state, &from, WI_BLOCK_GONE)) {
         return;
     }
@@ -219,6 +226,7 @@ static void instance_close(struct wi_task_instance *instance, uint32_t number,
     const uint64_t totals[4] = {
         wi_load_relaxed(&instance->run.polls), wi_load_relaxed(&instance->run.busy),
         wi_load_relaxed(&instance->run.scheduled), wi_load_relaxed(&instance->run.idle)};
+    /* Pairs with collect_entering_slot of readers: who has these sees GONE. */
     for (int i = 0; i < 4; i++) {
         wi_add_seq_cst(&slot->in.rejects[i], totals[i]);
     }

@@ -36,10 +36,12 @@ static void thread_end(void *unused)
     (void)unused;
     /* A signal handler may run a hook between any two of these: no new claim, then no cell. */
     thread_has_ended = true;
+    /* Pairs with wi_thread_touch in a signal handler. */
     wi_fence_signal();
     uint32_t shard = weir_self.shard;
     wi_thread_forget();
     if (shard && wi_segment_counts()) {
+        /* The second pairs with thread_claim: the next owner of the cells sees the last counts. */
         wi_store_release(&wi_segment_shard(shard - 1)->state, WI_SHARD_FREE);
         wi_store_release(&wi_index.shards[shard - 1].state, WI_SHARD_FREE);
     }
@@ -66,6 +68,7 @@ static uint32_t thread_claim(void)
     uint32_t n = wi_index.n_shards;
     uint32_t found = n;
     for (uint32_t s = 0; s < n; s++) {
+        /* Pairs with thread_end. */
         if (wi_load_acquire(&wi_index.shards[s].state) == WI_SHARD_FREE) {
             found = s;
             break;
@@ -77,9 +80,11 @@ static uint32_t thread_claim(void)
     struct wi_shard *shown = wi_segment_shard(found);
     wi_store_relaxed(&shown->tid, (uint32_t)syscall(SYS_gettid));
     shown->claims++;
+    /* These pair with weir_health_read, which needs the state alone. */
     wi_store_release(&shown->state, WI_SHARD_USED);
     wi_store_release(&wi_index.shards[found].state, WI_SHARD_USED);
     if (found == n) {
+        /* Pairs with weir_channel_check_slow and weir_health_read, and with collect_chunk of readers. */
         wi_store_release(&wi_index.n_shards, n + 1);
         wi_store_release(&wi_segment_header()->n_shards, n + 1);
     }
@@ -112,6 +117,7 @@ static bool thread_reach(uint32_t number, uint32_t chunk)
     }
     struct wi_shard *shown = wi_segment_shard(number);
     shard->line = line;
+    /* These pair with wi_index_cell, and in readers with collect_cells: the longer copy before its length. */
     wi_store_release(&shard->chunks, chunks);
     wi_store_release(&shard->n_chunks, wanted);
     wi_store_release(&shown->index, line);
@@ -132,6 +138,7 @@ static bool thread_chunk(uint32_t number, uint32_t chunk)
             return false;
         }
         uint32_t *lines = wi_segment_line(shard->line);
+        /* Pairs with wi_index_cell, and in readers with collect_cells. */
         wi_store_release(&shard->chunks[chunk].cells, wi_segment_line(line));
         wi_store_release(&lines[chunk], line);
     }
@@ -143,6 +150,7 @@ struct weir_histogram **wi_thread_histograms(uint32_t chunk)
     struct weir_chunk *at = &wi_index.shards[weir_self.shard - 1].chunks[chunk];
     if (!at->histograms) {
         struct weir_histogram **made = wi_index_take(WEIR_CHUNK_CELLS * sizeof(*made));
+        /* Pairs with wi_index_own_histogram. */
         wi_store_release(&at->histograms, made);
     }
     return at->histograms;
@@ -154,6 +162,7 @@ static void thread_enter(uint32_t number)
     const struct wi_shard_entry *shard = &wi_index.shards[number - 1];
     weir_self.shard = number;
     weir_self.chunks = shard->chunks;
+    /* Pairs with weir_cell_find in a signal handler. */
     wi_fence_signal();
     weir_self.n_chunks = shard->n_chunks;
 }

@@ -12,6 +12,7 @@ void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
     if (cell) {
         weir_cell_add(&cell->u.word[word], n);
     } else if (wi_slot_counts()) {
+        /* Pairs with the two passes of readers, collect_leaving_slot and collect_entering_slot. */
         wi_add_release(wi_slot_word((struct wi_slot *)(void *)head, word), n);
     }
 }
@@ -27,6 +28,7 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
         return 0;
     }
     uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, WEIR_WORD_SPAWNED);
+    /* Pairs with collect_entering_slot of readers. */
     return wi_sample_shared(&kind->head, wi_add_release(word, 1));
 }
 

@@ -13,6 +13,7 @@ WEIR_THREAD bool wi_thread_is_counted WEIR_TLS_MODEL;
 void wi_thread_forget(void)
 {
     weir_self.n_chunks = 0;
+    /* Pairs with a hook in a signal handler, which must find no chunk first (weir_cell_find). */
     wi_fence_signal();
     weir_self.shard = 0;
     wi_thread_is_counted = false;
@@ -21,6 +22,7 @@ void wi_thread_forget(void)
 void wi_cell_reset(struct weir_cell *cell)
 {
     for (size_t w = 0; w < sizeof(cell->u.word) / sizeof(cell->u.word[0]); w++) {
+        /* Pairs with collect_blocks and collect_entering_slot of readers, which load the generation again. */
         wi_store_release(&cell->u.word[w], 0); /* after the slot's generation */
     }
     wi_store_relaxed(&cell->left, 0);

@@ -71,6 +71,7 @@ bool wi_early_make(void)
     wi_segment_own(wi_early_owner(), wi_file_start_ticks(0));
     wi_segment.session = getsid(0);
     wi_segment_watch_forks();
+    /* Pairs with wi_segment_state: the slots are there. */
     wi_store_release(&wi_segment.state, WI_SEGMENT_EARLY);
     return true;
 }

@@ -41,6 +41,7 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line)
     if (slab) {
         slab->slots = slots;
         slab->line = line;
+        /* Pairs with wi_index_id, by the store of n_slots that follows in slot_open. */
         wi_store_release(&wi_index.slabs[wi_index.n_slabs], slab);
         wi_index.n_slabs++;
     }
@@ -50,6 +51,7 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line)
 uint32_t wi_index_id(const struct weir_slot_head *head)
 {
     uint32_t id = weir_slot_id(head) & ~WEIR_ID_SHARED;
+    /* Pairs with slot_open: the slab and the entry are there. */
     if (WEIR_LIKELY(id < wi_load_acquire(&wi_index.n_slots) &&
                     &wi_segment_slot(id)->head == head)) {
         return id;
@@ -61,6 +63,7 @@ uint32_t wi_index_id(const struct weir_slot_head *head)
 struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
+    /* These pair with thread_reach, the last one with thread_chunk. */
     if (chunk >= wi_load_acquire(&shard->n_chunks)) {
         return NULL;
     }
@@ -76,6 +79,7 @@ struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shar
         return NULL;
     }
     const struct weir_chunk *chunks = wi_load_acquire(&shard->chunks);
+    /* Pairs with wi_thread_histograms, the loads before it with thread_reach. */
     struct weir_histogram **histograms = wi_load_acquire(&chunks[chunk].histograms);
     return histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
 }

@@ -46,6 +46,7 @@ static bool pool_reserve(uint64_t needed)
         wi_segment.why_full = "the file system is full; free some space, or set WEIR_DIR";
         return false;
     }
+    /* The first pairs with wi_source_read: those pages may be touched. Readers outside only show the second. */
     wi_store_release(&wi_index.reserved_bytes, wanted);
     wi_store_release(&wi_segment_header()->reserved_bytes, wanted);
     return true;
@@ -59,6 +60,7 @@ uint32_t wi_segment_take(size_t n_lines)
         return 0;
     }
     wi_index.used_bytes = end;
+    /* Pairs with source_read_file of readers outside, which copies that much. */
     wi_store_release(&wi_segment_header()->used_bytes, end);
     return (uint32_t)(offset / WEIR_LINE);
 }
@@ -68,6 +70,7 @@ void wi_words_zero(void *at, size_t bytes)
 {
     uint64_t *words = at;
     for (size_t i = 0; i < bytes / sizeof(*words); i++) {
+        /* Pairs with readers, which load the generation again when they have the words (collect_entering_slot). */
         wi_store_release(&words[i], 0);
     }
 }

@@ -99,6 +99,7 @@ void wi_octaves_add_buckets(uint64_t *octaves, const struct weir_histogram *hist
 {
     for (size_t bucket = 0; bucket < WEIR_HISTOGRAM_BUCKETS; bucket++) {
         /* Bucket 0; then 1 to 4, 5 to 8, ... */
+        /* Pairs with weir_cell_add of the inline hooks. */
         octaves[(bucket + 3) / 4] += wi_load_acquire(&histogram->bucket[bucket]);
     }
 }
@@ -172,6 +173,7 @@ static bool retired_place(void)
             return false;
         }
         retired.slabs[slab] = wi_segment_line(line);
+        /* Pairs with retired_at of readers. */
         wi_store_release(&header->retired_slabs[slab], line);
     }
     uint8_t class;
@@ -179,6 +181,7 @@ static bool retired_place(void)
     if (name->text && !name->unit) {
         return false;
     }
+    /* These pair with retired_room and wi_collect_retired of readers: the name before the number of names. */
     wi_store_release(&retired_at(i)->kind, name->kind);
     wi_store_release(&retired_at(i)->name, name->unit);
     retired.n_placed++;
@@ -216,6 +219,7 @@ uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
         *name = (struct retired_name){.text = copy, .next = *bucket, .kind = kind};
         memcpy(copy, clean, length + 1);
         number = ++retired.n;
+        /* Needs no partner: the lock is held. */
         wi_store_release(bucket, number);
     }
     while (wi_segment.base && number > retired.n_placed && retired_place()) {
@@ -231,6 +235,7 @@ uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
 static void retired_add(uint64_t *first, uint64_t *second, size_t n, const uint64_t *more,
                         uint64_t number)
 {
+    /* The stores pair with retired_copy of readers. The loads pair with nothing: the lock is held. */
     uint64_t newest[2] = {wi_retired_stamped(wi_load_acquire(&first[0])),
                           wi_retired_stamped(wi_load_acquire(&second[0]))};
     uint64_t *from = newest[0] > newest[1] ? first : second;
@@ -268,6 +273,7 @@ static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[W
     if (!*waits) {
         uint32_t line = wi_segment_take(2 * sizeof(**waits) / WEIR_LINE);
         *waits = line ? wi_segment_line(line) : (void *)wi_segment_take_histogram();
+        /* Pairs with wi_collect_retired_waits of readers. */
         wi_store_release(&retired_at(i)->waits[which], wi_segment_line_of(*waits));
     }
     if (*waits) {
@@ -284,6 +290,7 @@ static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[W
 static void retired_count(uint32_t id, struct wi_slot_counts *ret_counts)
 {
     struct wi_slot *slot = wi_segment_slot(id);
+    /* These pair with the hooks, which may count on while the handle is closed (weir_cell_add). */
     for (unsigned w = 0; w < 6; w++) {
         ret_counts->word[w] = wi_load_acquire(wi_slot_word(slot, w));
     }
@@ -306,6 +313,7 @@ static void retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_O
 {
     const struct weir_histogram *shared = wi_index_slot(id)->histogram[which];
     memset(ret_words, 0, (WI_OCTAVES + 2) * sizeof(*ret_words));
+    /* Pairs with weir_cell_add of the inline hooks. */
     if (shared) {
         wi_octaves_add_buckets(ret_words, shared);
         ret_words[WI_OCTAVES + 1] += wi_load_acquire(&shared->sum);
@@ -350,6 +358,7 @@ void wi_retired_fold(uint32_t id)
     }
     /* Also where there is nothing to add: a reader that copied this slot's head may have copied the next one's counts. */
     uint64_t number = ++retired.n_folds;
+    /* These pair with wi_collect_folds of readers: the entry before its number. */
     wi_store_release(&retired.log[number % WI_RETIRED_LOG],
                      wi_retired_entry(id, wi_slot_life(entry->generation), i));
     wi_store_release(&wi_segment_header()->n_folds, number);
@@ -376,6 +385,7 @@ bool wi_retired_make(bool is_counted)
         return false;
     }
     retired.log = wi_segment_line(log);
+    /* These pair with wi_collect_folds of readers. */
     wi_store_release(&header->retired_log, log);
     while (retired.n_placed < retired.n && retired_place()) {
     }

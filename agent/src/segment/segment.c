@@ -57,6 +57,7 @@ static bool segment_is_whole(void)
 void wi_segment_lose(void)
 {
     uint32_t state = wi_load_relaxed(&wi_segment.state);
+    /* Pairs with wi_segment_state. */
     while ((state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED) &&
            !wi_try_replace_release(&wi_segment.state, &state, WI_SEGMENT_LOST)) {
     }
@@ -86,6 +87,7 @@ static void segment_after_fork(void)
     if (wi_segment_state() == WI_SEGMENT_NONE || wi_segment_state() == WI_SEGMENT_LOST) {
         return;
     }
+    /* Pairs with wi_segment_state. */
     wi_store_release(&wi_segment.state, WI_SEGMENT_FORKED);
     wi_thread_forget();
     static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;

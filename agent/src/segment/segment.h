@@ -79,6 +79,7 @@ extern struct wi_segment wi_segment;
 /* Hooks that find the segment overwritten set it to LOST without the lock, so it is atomic everywhere. */
 static inline uint32_t wi_segment_state(void)
 {
+    /* Pairs with start_begin_or_go_on, wi_early_make, weir_stop, wi_segment_lose and the child of fork. */
     return wi_load_acquire(&wi_segment.state);
 }
 

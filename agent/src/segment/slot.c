@@ -28,6 +28,7 @@ static bool slot_grow(void)
         return false;
     }
     uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
+    /* Pairs with collect_slots and collect_make_room of readers. */
     wi_store_release(&slabs[n], line);
     wi_store_release(&header->n_slabs, n + 1);
     return true;
@@ -190,6 +191,7 @@ static void slot_show_numbers(void)
 {
     struct wi_header *header = wi_segment_header();
     if (header) {
+        /* Pairs with collect_make_room of readers: the slabs are there. */
         wi_store_release(&header->n_slots, wi_index.n_slots);
         wi_store_relaxed(&header->n_handles, wi_index.n_handles);
     }
@@ -228,6 +230,7 @@ static void slot_claim(uint32_t id, const struct slot_name *name)
     }
     wi_store_relaxed(&entry->state, WI_SLOT_CLAIMED);
     entry->generation++;
+    /* These pair with collect_entering_slot and collect_blocks of readers: the counts are of one handle. */
     wi_store_release(&head->state, WI_SLOT_CLAIMED);
     wi_store_seq_cst(&head->generation, entry->generation);
     for (int which = 0; which < 2; which++) {
@@ -256,6 +259,7 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     struct wi_slot_entry *entry = wi_index_slot(id);
     slot_claim(id, &name);
     slot_fill(slot, id, entry, opening);
+    /* These pair with wi_index_id and, in readers, with collect_leaving_slot and collect_entering_slot. */
     wi_store_release(&entry->state, WI_SLOT_READY);
     wi_store_release(&slot->head.state, WI_SLOT_READY);
     if (id >= wi_index.n_slots) {
@@ -324,6 +328,7 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
     struct wi_slot *slot = wi_segment_slot(id);
     struct weir_slot_head *head = &slot->head;
     wi_store_relaxed(&entry->state, WI_SLOT_CLOSING);
+    /* The stores of state and generation pair with collect_has_counts and collect_entering_slot of readers. */
     wi_store_release(&head->state, WI_SLOT_CLOSING);
     if (entry->kind == WI_CHANNEL && slot->out.has_senders) {
         wi_senders_close(id, entry->generation);

@@ -50,6 +50,7 @@ struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t num
 
 bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at)
 {
+    /* Pairs with wi_table_take: the slab of the block is there. */
     return number < wi_load_acquire(&wi_index.n_blocks[table]) && wi_table_at(table, number) == at;
 }
 
@@ -63,10 +64,12 @@ void wi_table_give_back(enum wi_table_id table, uint32_t number)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
     struct wi_link *link = table_link(table, number);
+    /* Pairs with itself in another thread, one of which lists the block, and with table_pop. */
     if (wi_exchange_acq_rel(&link->is_listed, 1)) {
         return;
     }
     uint32_t next = wi_load_relaxed(&list->pushed);
+    /* Pairs with table_gather: the link is stored before the block is seen. */
     do {
         wi_store_relaxed(&link->next, next);
     } while (!wi_try_replace_release(&list->pushed, &next, 1 + number));
@@ -76,6 +79,7 @@ void wi_table_give_back(enum wi_table_id table, uint32_t number)
 static void table_gather(enum wi_table_id table)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
+    /* Pairs with wi_table_give_back. */
     uint32_t at = wi_exchange_acquire(&list->pushed, 0);
     uint32_t newest = at;
     uint32_t after = 0;
@@ -105,6 +109,7 @@ static uint32_t table_pop(enum wi_table_id table)
         struct wi_link *link = table_link(table, at - 1);
         list->first = wi_load_relaxed(&link->next);
         list->last = list->first ? list->last : 0;
+        /* Pairs with wi_table_give_back: from now on the block may be listed again. */
         wi_store_release(&link->is_listed, 0);
     }
     return at;
@@ -136,6 +141,7 @@ static bool table_grow(enum wi_table_id table)
     uint32_t *lines = wi_segment_line(shapes[table].first_line);
     table_slabs(table)[n] = slab;
     wi_index.n_block_slabs[table] = n + 1;
+    /* Pairs with block_at and collect_count_blocks of readers. */
     wi_store_release(&lines[n], line);
     wi_store_release(&head->n_slabs, n + 1);
     return true;
@@ -152,6 +158,7 @@ uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
         (i / shapes[table].slab_blocks >= wi_index.n_block_slabs[table] && !table_grow(table))) {
         return 0;
     }
+    /* The first pairs with wi_table_is and weir_sender_left, the second with collect_count_blocks of readers. */
     wi_store_release(&wi_index.n_blocks[table], i + 1);
     wi_store_release(&wi_segment_header()->tables[table].n_blocks, i + 1);
     return i + 1;
@@ -190,6 +197,7 @@ void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state)
 {
     struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
     sender_word from = sender_state(generation, state);
+    /* Pairs with itself in another thread, with weir_sender_close and with weir_sender_left. */
     if (wi_replace_seq_cst((sender_word *)(void *)&sender->out.block, &from,
                            sender_state(generation, WI_BLOCK_FREE))) {
         wi_table_give_back(WI_SENDERS, number);
@@ -201,9 +209,11 @@ void wi_senders_close(uint32_t channel, uint32_t generation)
     uint32_t n = wi_index.n_blocks[WI_SENDERS];
     for (uint32_t i = 0; i < n; i++) {
         struct wi_sender *sender = wi_table_at(WI_SENDERS, i);
+        /* Pairs with sender_open and weir_sender_close. */
         uint32_t state = wi_load_acquire(&sender->out.block.state);
         if (state != WI_BLOCK_FREE && sender->in.channel == channel &&
             sender->in.channel_generation == generation) {
+            /* Pairs with weir_sender_left, and with wi_collect_sender of readers. */
             uint32_t next = wi_add_acq_rel(&sender->out.block.generation, 1) + 1;
             wi_sender_free(i, next, WI_BLOCK_OPEN);
             wi_sender_free(i, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */

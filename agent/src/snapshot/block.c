@@ -24,6 +24,7 @@ static const void *block_at(const struct wi_image *image, enum wi_table_id table
     if (!slabs || i / in_slab >= n_slabs) {
         return NULL;
     }
+    /* Pairs with table_grow. */
     const unsigned char *slab =
         wi_image_at(image, wi_load_acquire(&slabs[i / in_slab]), in_slab * bytes);
     return slab ? slab + i % in_slab * bytes : NULL;
@@ -37,6 +38,7 @@ bool wi_collect_sender(const struct wi_collection *collection, size_t i,
     if (!before || !after) {
         return false;
     }
+    /* These pair with sender_open and with the hooks of the sender; the fence keeps the last load the last. */
     uint32_t generation = wi_load_acquire(&before->out.block.generation);
     ret_sender->generation = generation;
     ret_sender->left = wi_load_acquire(&before->out.left);
@@ -87,6 +89,8 @@ static bool block_instance(const struct wi_collection *collection,
                            const struct wi_task_instance *block,
                            struct wi_raw_task_instance *instance)
 {
+    /* These pair with instance_open, weir_task_wake, instance_poll, instance_polled and instance_close; after the
+     * fence the same words are loaded again. */
     uint64_t began = wi_load_acquire(&block->run.began);
     uint64_t rested = wi_load_acquire(&block->run.rested);
     uint64_t woken = wi_load_acquire(&block->wake.woken);
@@ -129,6 +133,7 @@ bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
     if (!block) {
         return false;
     }
+    /* Pairs with instance_open. */
     uint32_t generation = wi_load_acquire(&block->self.block.generation);
     for (int try = 0; try < BLOCK_TRIES && !block_instance(collection, block, ret_instance);
          try++) {
@@ -161,6 +166,7 @@ bool wi_collect_task_instance_histogram(const struct wi_collection *collection, 
 {
     const struct wi_task_instance *block = block_at(&collection->image, WI_TASK_INSTANCES, i);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
+    /* Pairs with instance_histograms, by the store of OPEN in instance_open. */
     return block &&
            wi_collect_add(&collection->image, wi_load_acquire(&block->self.histogram[which & 1U]),
                           ret_histogram);

@@ -51,6 +51,7 @@ static const struct wi_header *collect_header(const struct wi_image *image)
  * after the generation was read: one that is claimed in between has the next generation before its counts go. */
 static bool collect_has_counts(const struct weir_slot_head *head)
 {
+    /* These pair with slot_open and slot_close. */
     uint32_t state = wi_load_acquire(&head->state);
     return state == WI_SLOT_READY || ((state == WI_SLOT_CLOSING || state == WI_SLOT_CLOSED) &&
                                       wi_load_acquire(&head->retired));
@@ -58,6 +59,7 @@ static bool collect_has_counts(const struct weir_slot_head *head)
 
 static void collect_leaving_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
+    /* These pair with slot_claim, and with the hooks that count what leaves in shared words. */
     uint32_t generation = wi_load_acquire(&slot->head.generation);
     if (!collect_has_counts(&slot->head)) {
         return;
@@ -80,6 +82,7 @@ static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *c
 {
     for (size_t i = 0; i < n; i++) {
         for (int w = 1; w < 6; w++) {
+            /* Pairs with weir_cell_add of the inline hooks. */
             raws[i].leaving[w] += wi_load_acquire(&cells[i].u.word[w]);
         }
     }
@@ -88,6 +91,7 @@ static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *c
 static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
     const struct weir_slot_head *head = &slot->head;
+    /* These pair with slot_open, slot_claim, slot_close and the hooks that count what enters in shared words. */
     uint32_t generation = wi_load_acquire(&head->generation);
     if (!collect_has_counts(head)) {
         return;
@@ -123,6 +127,7 @@ static void collect_entering_cells(struct wi_raw *raws, const struct weir_cell *
 {
     for (size_t i = 0; i < n; i++) {
         for (int w = 0; w < 3; w++) {
+            /* Pairs with weir_cell_add of the inline hooks. */
             raws[i].entering[w] += wi_load_acquire(&cells[i].u.word[w]);
         }
     }
@@ -139,6 +144,7 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
                                           const struct wi_image *image,
                                           struct weir_error *ret_error)
 {
+    /* These pair with slot_show_numbers, slot_grow and thread_claim. */
     uint32_t n = wi_load_acquire(&collect_header(image)->n_slots);
     uint32_t n_slabs = wi_load_acquire(&collect_header(image)->n_slabs);
     uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
@@ -177,6 +183,7 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
     const struct wi_image *image = &collection->image;
     for (int t = 0; t < WI_N_TABLES; t++) {
         const struct wi_table *table = &collect_header(image)->tables[t];
+        /* These pair with wi_table_take and table_grow. */
         uint32_t n = wi_load_acquire(&table->n_blocks);
         uint32_t n_slabs = wi_load_acquire(&table->n_slabs);
         uint32_t fit = collect_slabs_that_fit(image, slab[t] * bytes[t]);
@@ -197,6 +204,7 @@ static enum weir_status collect_cells(const struct wi_image *image, const struct
                                       struct weir_error *ret_error)
 {
     *ret_cells = NULL;
+    /* These pair with thread_reach and thread_chunk. */
     uint32_t n_chunks = wi_load_acquire(&shard->n_chunks);
     if (chunk >= n_chunks) {
         return WEIR_OK;
@@ -226,6 +234,7 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
 {
     const struct wi_shard *shards =
         wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    /* Pairs with thread_claim. */
     uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     if (n_shards > WI_MAX_SHARDS) {
         return collect_corrupt("thread", n_shards, ret_error);
@@ -247,6 +256,7 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
 static const struct wi_slot *collect_slots(const struct wi_image *image, size_t first)
 {
     const uint32_t *slabs = wi_image_at(image, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
+    /* Pairs with slot_grow. */
     const struct wi_slot *slab = wi_image_at(image, wi_load_acquire(&slabs[first / WI_SLAB_SLOTS]),
                                              WI_SLAB_SLOTS * sizeof(struct wi_slot));
     return slab ? &slab[first % WI_SLAB_SLOTS] : NULL;
@@ -292,6 +302,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
                                    ret_error);
         }
         for (size_t i = 0; i < n; i++) {
+            /* Pairs with slot_claim: the counts are of one handle. */
             if (wi_slot_life(wi_load_acquire(&slots_after[i].head.generation)) != raws[i].life) {
                 raws[i].generation = raws[i].life = raws[i].retired = 0;
             }
@@ -322,6 +333,7 @@ static uint64_t collect_now(const struct wi_collection *collection, enum wi_stat
 uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
 {
     __extension__ typedef unsigned __int128 wide;
+    /* Pairs with clock_measure, which needs no order: the number alone counts. */
     uint64_t multiplier = wi_load_acquire(&collect_header(&collection->image)->multiplier);
     return (uint64_t)(((wide)ticks * multiplier) >> 32);
 }
@@ -335,6 +347,7 @@ static enum weir_status collect_once(struct wi_collection *collection, struct wi
     if (status == WEIR_OK) {
         collection->image = after;
         collection->before = before;
+        /* Pairs with wi_retired_fold. */
         collection->first_fold = wi_load_acquire(&collect_header(&before)->n_folds);
         collection->n_closed = 0;
         collection->now_ticks = collect_now(collection, wi_source_state(source));
@@ -388,6 +401,7 @@ bool wi_collect_add(const struct wi_image *image, uint32_t line, struct weir_his
     if (!part) {
         return false;
     }
+    /* These pair with weir_cell_add of the inline hooks; shared histograms need no order (wi_sample_measure). */
     for (size_t b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
         sum->bucket[b] += wi_load_acquire(&part->bucket[b]);
     }
@@ -410,6 +424,7 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
     const struct wi_raw *raw = &collection->raws[id];
     const struct weir_slot_head *head = wi_collect_head(collection, id);
     memset(ret_histogram, 0, sizeof(*ret_histogram));
+    /* Pairs with sampler_make and slot_fill. */
     bool has_any =
         head && wi_collect_add(image, wi_load_acquire(&head->histogram[which]), ret_histogram);
     if (raw->kind != WI_CHANNEL || raw->sampling != WEIR_SAMPLING_ALL || which != 0) {
@@ -417,12 +432,14 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
     }
     const struct wi_shard *shards =
         wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    /* Pairs with thread_claim. */
     uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     for (uint32_t s = 0; s < n_shards && s < WI_MAX_SHARDS; s++) {
         const struct weir_cell *cells;
         if (collect_cells(image, &shards[s], id >> WEIR_CHUNK_SHIFT, &cells, NULL) == WEIR_OK &&
             cells) {
             const struct weir_cell *cell = &cells[id & (WEIR_CHUNK_CELLS - 1)];
+            /* Pairs with sampler_own. */
             has_any |=
                 wi_collect_add(image, wi_load_acquire(&cell->u.channel.histogram), ret_histogram);
         }

@@ -39,6 +39,7 @@ static enum weir_status view_slot_name(const struct segment_view *view, size_t i
                            ? view->retired[raw->retired - 1].name
                            : NULL;
     if (!kept || raw->retired <= WI_RETIRED_OTHERS) {
+        /* These pair with slot_claim: the name is of one handle. */
         uint32_t unit = head ? wi_load_acquire(&head->name) : 0;
         enum weir_status status =
             wi_collect_string(&view->collection.image, unit, ret_name, room, ret_error);

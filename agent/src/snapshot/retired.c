@@ -22,6 +22,7 @@ static const struct wi_header *retired_header(const struct wi_image *image)
 
 static const struct wi_retired *retired_at(const struct wi_image *image, size_t i)
 {
+    /* Pairs with retired_place. */
     uint32_t line = wi_load_acquire(&retired_header(image)->retired_slabs[i / WI_RETIRED_SLAB]);
     const struct wi_retired *slab =
         wi_image_at(image, line, WI_RETIRED_SLAB * sizeof(struct wi_retired));
@@ -33,6 +34,7 @@ static const struct wi_retired *retired_at(const struct wi_image *image, size_t 
 static uint64_t retired_copy(const uint64_t *part, size_t n, uint64_t *ret_stamp,
                              uint64_t *ret_words)
 {
+    /* These pair with retired_add. */
     *ret_stamp = wi_load_acquire(&part[0]);
     for (size_t i = 0; i < n; i++) {
         ret_words[i] = wi_load_acquire(&part[2 + i]);
@@ -83,6 +85,7 @@ uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, u
                                   uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn)
 {
     const struct wi_retired *totals = retired_at(image, number);
+    /* Pairs with retired_add_waits. */
     uint32_t line = totals ? wi_load_acquire(&totals->waits[which]) : 0;
     const struct wi_retired_waits *waits = wi_image_at(image, line, 2 * sizeof(*waits));
     if (!waits) {
@@ -96,6 +99,7 @@ uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, u
 bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *take, void *context)
 {
     const struct wi_header *header = retired_header(image);
+    /* These pair with wi_retired_fold and wi_retired_make. */
     const uint64_t *log =
         wi_image_at(image, wi_load_acquire(&header->retired_log), WI_RETIRED_LOG * sizeof(*log));
     uint64_t last = wi_load_acquire(&header->n_folds);
@@ -143,6 +147,7 @@ static enum weir_status retired_read_again(struct wi_collection *collection,
 
 static enum weir_status retired_room(struct wi_collection *collection, struct weir_error *ret_error)
 {
+    /* Pairs with retired_place. */
     uint32_t n = wi_load_acquire(&retired_header(&collection->image)->n_retired);
     collection->n_retired = 0;
     if (n > WI_RETIRED_MAX) {
@@ -182,6 +187,7 @@ static enum weir_status retired_take(struct wi_collection *collection, bool is_c
             is_torn = true;
             break;
         }
+        /* Pairs with retired_place. */
         raw->kind = wi_load_acquire(&totals->kind);
         raw->name = wi_load_acquire(&totals->name);
         raw->stamp = retired_newest(&totals->totals[0].stamp, &totals->totals[1].stamp,

@@ -228,6 +228,7 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
                                     "restart it to count again");
             return WEIR_E_STATE;
         }
+        /* Pairs with pool_reserve: that much may be touched. */
         *ret_before = *ret_after =
             (struct wi_image){wi_segment.base, wi_load_acquire(&wi_index.reserved_bytes), false};
         return WEIR_OK;

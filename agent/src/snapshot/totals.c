@@ -169,6 +169,7 @@ static void totals_add_slot(struct totals_sum *sum, size_t id, uint16_t group)
     const struct weir_slot_head *head = wi_collect_head(collection, id);
     uint32_t life = collection->raws[id].life;
     struct weir_histogram *all = &sum->view->scratch;
+    /* The load pairs with slot_claim. */
     if (!head || !wi_collect_histogram(collection, id, sum->which, all) ||
         wi_slot_life(wi_load_acquire(&head->generation)) != life) {
         return;
@@ -249,6 +250,7 @@ static bool totals_sum(struct totals_sum *sum)
     const struct wi_collection *collection = &sum->view->collection;
     const struct wi_header *header = (const void *)collection->image.bytes;
     bool is_live = wi_source_is_self(sum->view->source);
+    /* Pairs with wi_retired_fold. */
     uint64_t first = is_live ? wi_load_acquire(&header->n_folds) : collection->first_fold;
     memset(sum->groups->sums, 0, sum->groups->n * sizeof(*sum->groups->sums));
     sum->n_shares = 0;

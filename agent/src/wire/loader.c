@@ -189,6 +189,7 @@ static const struct wi_http_module *loader_open(const char *path, struct weir_er
 
 const struct wi_http_module *wi_module_load(struct weir_error *ret_error)
 {
+    /* Pairs with the store at the end: the module is whole. */
     const struct wi_http_module *module = wi_load_acquire(&loaded);
     if (module) {
         return module;
@@ -201,6 +202,7 @@ const struct wi_http_module *wi_module_load(struct weir_error *ret_error)
         return NULL;
     }
     module = loader_open(path, ret_error);
+    /* Pairs with the load at the start. */
     wi_store_release(&loaded, module);
     return module;
 }

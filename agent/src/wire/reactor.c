@@ -140,6 +140,7 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_event_source *sourc
     /* Not left to close(): while a forked child holds the description, the set would keep it. */
     epoll_ctl(reactor->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
     /* Before close(), so that a child never closes a number that is somebody else's by then. */
+    /* Pairs with the load in wi_reactor_abandon, in the child. */
     wi_store_seq_cst(&reactor->fds[source->place], -1);
     close(source->fd);
     source->fd = -1;

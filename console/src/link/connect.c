@@ -124,6 +124,7 @@ static void *resolve_run(void *argument)
 {
     struct connect_resolve *resolve = argument;
     resolve->error = resolve_address(resolve->host, resolve->port, 0, &resolve->found);
+    /* Pairs with resolve_name: the second of the two to come frees what they share. */
     if (wi_exchange_acq_rel(&resolve->state, RESOLVE_DONE) == RESOLVE_ABANDONED) {
         resolve_free(resolve);
         return NULL;
@@ -177,6 +178,7 @@ static enum wc_status resolve_name(const char *host, const char *port, uint64_t 
         return wc_error_set(ret_error, WC_NO_TARGET, "%s: the name cannot be resolved: %s", host,
                             strerror(errno));
     }
+    /* The exchange pairs with resolve_run. */
     if (!connect_wait(resolve->pipe[0], POLLIN, deadline_nanos) &&
         wi_exchange_acq_rel(&resolve->state, RESOLVE_ABANDONED) != RESOLVE_DONE) {
         pthread_detach(thread);
