@@ -16,7 +16,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from agent_client import AGENT, CHANNEL, COUNTER, SEMAPHORE, Agent, M, grpc  # noqa: E402
-from console import HOSTILE, Host, finish, is_harmless, run, scratch, start, weir  # noqa: E402
+from console import DEADLINE, HOSTILE, Host, finish, is_harmless, run, scratch, start, weir  # noqa: E402
 
 count = 0
 
@@ -327,6 +327,26 @@ def pages_are_written_as_they_come_and_a_wait_is_told():
     server.close()
 
 
+def reader_that_stands_still_does_not_hold_the_server_up():
+    """An exporter closes a connection that takes nothing for 10 s; a pager takes nothing for as long as it likes."""
+    for form in ("json", "ndjson", "csv"):
+        all_taken = threading.Event()
+
+        def pages(request, context, all_taken=all_taken):
+            for page in range(4):
+                rows = [M["Row"](id=page * 10000 + i, name="%0200d" % (page * 10000 + i), values=[u64(i)])
+                        for i in range(10000)]
+                yield M["Update"](tables=[M["Table"](kind=CHANNEL, columns=[0], rows=rows)]).SerializeToString()
+            all_taken.set()
+        server = Strange(Snapshot=pages)
+        process = start("snapshot", "unix:" + server.path, "-o", form)
+        assert all_taken.wait(DEADLINE), form  # and nothing of it has been read
+        text, problem = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0 and problem == "", (form, problem)
+        assert all("%0200d" % i in text for i in (0, 10000, 39999)) and text.count("0" * 190) == 40000, form
+        server.close()
+
+
 def kinds_that_are_mixed_up_are_told_where_order_counts():
     def pages(request, context):
         yield update("moves", [u64(1)], [0])
@@ -386,7 +406,8 @@ run([silence_ends_within_its_deadline, nonsense_is_told_from_a_server,
      status_of_a_refusal_is_the_exit_code, method_that_is_not_there_is_4,
      numbers_and_names_of_every_sort_are_written_safely, lines_of_every_sort_are_written_safely,
      no_text_of_a_server_steers_a_terminal, stream_that_stops_or_ends_early_is_told,
-     pages_are_written_as_they_come_and_a_wait_is_told, kinds_that_are_mixed_up_are_told_where_order_counts, huge_message_is_refused_unread,
+     pages_are_written_as_they_come_and_a_wait_is_told,
+     reader_that_stands_still_does_not_hold_the_server_up, kinds_that_are_mixed_up_are_told_where_order_counts, huge_message_is_refused_unread,
      snapshot_without_an_end_is_given_up, slow_reader_is_not_flooded])
 atexit._run_exitfuncs()
 os._exit(0)  # daemon threads may wait for ever

@@ -7,6 +7,7 @@
 #include "command/lints.h"
 #include "command/report.h"
 #include "command/snapshot.h"
+#include "command/snapshot_feed.h"
 #include "command/snapshot_writer.h"
 #include "command/summary.h"
 #include "link/link.h"
@@ -101,10 +102,10 @@ enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take
 struct snapshot_output {
     const struct wc_link *link;
     struct wc_snapshot_writer *writer; /* NULL: for people */
+    struct wc_snapshot_feed *feed;     /* NULL: for people, or it has ended */
     struct wc_pages pages;             /* for people */
     bool has_names;                    /* there is a row that -I could have left out */
     bool has_told;                     /* the link's notice */
-    bool is_closed;                    /* who reads stdout has gone */
     uint64_t began;
     double rested; /* seconds that the exporter has stood still */
 };
@@ -151,12 +152,7 @@ static enum wc_status snapshot_take_page(void *context, Weir__V1__Update *taken_
         }
         return WC_OK;
     }
-    enum wc_status code = WC_OK;
-    if (!output->is_closed) {
-        code = wc_snapshot_writer_page(output->writer, taken_update, ret_error);
-    }
-    weir__v1__update__free_unpacked(taken_update, NULL);
-    return code == WC_OK ? wc_report_flush(&output->is_closed, ret_error) : code;
+    return wc_snapshot_feed_page(output->feed, taken_update, ret_error);
 }
 
 static void snapshot_output_start(struct snapshot_output *output, const struct wc_link *link,
@@ -168,6 +164,7 @@ static void snapshot_output_start(struct snapshot_output *output, const struct w
     output->began = wi_nanos(CLOCK_MONOTONIC);
     output->writer =
         format == WC_FORMAT_HUMAN ? NULL : wc_snapshot_writer_create(link, format, stdout);
+    output->feed = output->writer ? wc_snapshot_feed_start(output->writer) : NULL;
 }
 
 /* Why it took long, where the exporter says that it stood still. */
@@ -222,7 +219,19 @@ static enum wc_status snapshot_take(struct wc_link *link, const struct wc_args *
     request.include = (char **)(uintptr_t)include;
     request.exclude = (char **)(uintptr_t)exclude;
     enum wc_status code = wc_link_snapshot(link, &request, ret_error);
-    return code == WC_OK ? wc_snapshot_pages(link, snapshot_take_page, output, ret_error) : code;
+    if (code == WC_OK) {
+        code = wc_snapshot_pages(link, snapshot_take_page, output, ret_error);
+    }
+    if (output->feed) {
+        struct wc_error error;
+        enum wc_status written = wc_snapshot_feed_end(output->feed, &error);
+        output->feed = NULL;
+        if (code == WC_OK && written != WC_OK) {
+            *ret_error = error;
+            return written;
+        }
+    }
+    return code;
 }
 
 static enum wc_status snapshot_seek(struct wc_link *link, double seconds,
