@@ -125,6 +125,27 @@ static void counts_late(const char *dir)
 }
 CHILD_TEST(counts_late)
 
+/* A row is looked at some time after the reading: its slot may be another handle's by then. */
+static void looks_at_a_row_late(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel *first = open_channel("first");
+    pass(first, 100);
+    struct wi_process_view *view = read_path(NULL);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_WAIT].u.u64 == 100);
+    weir_channel_close(first);
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_WAIT].u.u64 == 100);
+    struct weir_channel *second = open_channel("second");
+    CHECK(second == first);
+    pass(second, 3);
+    const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, 0);
+    CHECK(strcmp(row->name, "first") == 0 && row->value[WI_CHANNEL_WAIT].u.u64 == 0);
+    CHECK(!wi_process_view_histogram(view, WI_CHANNEL, row, WI_CHANNEL_WAIT));
+    wi_process_view_close(view);
+}
+CHILD_TEST(looks_at_a_row_late)
+
 static void closes_all_kinds(const char *dir)
 {
     (void)dir;
@@ -390,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_a_child_counts_anew),
         cmocka_unit_test(test_leaves_totals_behind),
         cmocka_unit_test(test_dies_while_it_folds),
+        cmocka_unit_test(test_looks_at_a_row_late),
         cmocka_unit_test(test_opens_names_while_it_is_read),
         cmocka_unit_test(test_closes_more_names_before_the_start_than_there_is_room_for),
     };

@@ -417,8 +417,8 @@ const struct weir_slot_head *wi_collect_head(const struct wi_collection *collect
     return slots ? &slots->head : NULL;
 }
 
-bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
-                          struct weir_histogram *ret_histogram)
+static bool collect_add_all(const struct wi_collection *collection, size_t id, unsigned which,
+                            struct weir_histogram *ret_histogram)
 {
     const struct wi_image *image = &collection->image;
     const struct wi_raw *raw = &collection->raws[id];
@@ -445,6 +445,15 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
         }
     }
     return has_any;
+}
+
+/* A slot that is used again has its next generation before its histograms are given away. Pairs with slot_claim. */
+bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
+                          struct weir_histogram *ret_histogram)
+{
+    const struct weir_slot_head *head = wi_collect_head(collection, id);
+    return collect_add_all(collection, id, which, ret_histogram) && head &&
+           wi_slot_life(wi_load_acquire(&head->generation)) == collection->raws[id].life;
 }
 
 enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, char *ret_text,

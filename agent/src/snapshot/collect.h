@@ -108,7 +108,7 @@ bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *
 uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, unsigned which,
                                   uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn);
 
-/* Adds all histograms of a slot's measure up. Returns false when it has none. */
+/* Adds all histograms of a slot's measure up. Returns false when it has none, or is another handle's by now. */
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
                           struct weir_histogram *ret_histogram);
 
