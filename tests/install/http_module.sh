@@ -69,6 +69,7 @@ expect '^start: ok: port 0: $' "$dir/host" hooks start mapped
 # ---- what is served
 
 mkfifo "$dir/in"
+: >"$dir/out" # the port of a host before is in it
 "$dir/host" --http 127.0.0.1:0 hooks start wait <"$dir/in" >"$dir/out" &
 host=$!
 exec 3>"$dir/in"

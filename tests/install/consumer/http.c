@@ -2,7 +2,7 @@
 /*
  * A host with HTTP, told by its arguments what to do one after another. WEIR_HTTP or --http says whether it is on.
  *   --http ADDRESS   by the options    start, stop    mapped (how many libraries of HTTP are)
- *   close FD, closed FD (whether it still is)
+ *   close FD, closed FD (whether it is again, at the latest in five seconds)
  *   cycle N (starts and stops)   fork (a start in a child)   wait (until the input ends)
  *   chdir DIR, chroot DIR, run PROGRAM   scarce (starts in children, each without its n-th allocation)
  */
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,18 @@ static void cycle(int n)
     printf("cycle: %d\n", n);
 }
 
+/* What the exporter's thread opens has the number for a moment, until it has a higher one. */
+static int is_closed_soon(int fd)
+{
+    for (int waited = 0; fcntl(fd, F_GETFD) != -1; waited++) {
+        if (waited == 5000) {
+            return 0;
+        }
+        poll(NULL, 0, 1);
+    }
+    return 1;
+}
+
 static int change(const char *word, const char *what)
 {
     if (strcmp(word, "chdir") == 0) {
@@ -164,7 +177,7 @@ static int change(const char *word, const char *what)
         return close(atoi(what)) == 0;
     }
     if (strcmp(word, "closed") == 0) {
-        return fcntl(atoi(what), F_GETFD) == -1;
+        return is_closed_soon(atoi(what));
     }
     return strcmp(word, "run") == 0 && system(what) == 0;
 }
