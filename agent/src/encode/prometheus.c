@@ -21,273 +21,12 @@
  */
 #include "encode/prometheus.h"
 
-#include "weir/map.h"
+#include "encode/prometheus_group.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PROMETHEUS_MAX_NAMES 256
-#define PROMETHEUS_SLOTS     512
-#define PROMETHEUS_OTHER     "other"
-
-_Static_assert(3 * PROMETHEUS_SLOTS >= 4 * (PROMETHEUS_MAX_NAMES + 1), "all groups fit");
-
-/* All rows of one name. */
-struct prometheus_group {
-    const char *name;
-    const char *flavor; /* of channels; "other" when they differ */
-    size_t labels_at, labels_length;
-    uint64_t instances, deepest;
-    bool is_unbounded; /* one of them is */
-    struct wi_value value[WI_MAX_METRICS];
-};
-
-/* One process of an exposition. */
-struct prometheus_part {
-    struct wi_process_view *view;
-    struct wi_buffer labels; /* `channel="moves"` of each group, after the process's own */
-    char prefix[2 * WEIR_NAME_MAX + 80]; /* `process="game",pid="4821"`; "": there is only one */
-    uint16_t *group_of_row, *group_of_retired;
-    size_t n_groups;
-    struct prometheus_group *group;
-};
-
-struct prometheus_encoder {
-    struct prometheus_part *parts;
-    size_t n_parts;
-    struct prometheus_part *part; /* the one at hand */
-    const struct wi_value *own;   /* the exporter's own numbers, by agent metric; NULL: a part's */
-    struct wi_buffer *out;
-    bool is_openmetrics;
-    bool without_process;
-    bool has_failed;                     /* a label or a bound found no memory */
-    const struct wi_metric_table *table; /* of the kind at hand */
-    struct wi_map map;                   /* the groups by name */
-    struct wi_map_slot slots[PROMETHEUS_SLOTS];
-    char bound[WI_OCTAVES][32]; /* the values of le */
-    struct wi_octaves histogram[PROMETHEUS_MAX_NAMES + 1];
-};
-
-/* ---- from rows to groups ------------------------------------------------------------------- */
-
-/* The group of a name: its own, or a new one, or "other" once there are too many. */
-static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const char *name)
-{
-    uint64_t key = wi_map_text_key(0, name);
-    struct wi_map_slot *slot = NULL;
-    while ((slot = wi_map_next(&encoder->map, key, slot))) {
-        if (strcmp(encoder->part->group[slot->value].name, name) == 0) {
-            return (uint16_t)slot->value;
-        }
-    }
-    bool is_other = strcmp(name, PROMETHEUS_OTHER) == 0;
-    if (encoder->part->n_groups >= PROMETHEUS_MAX_NAMES && !is_other) {
-        return prometheus_group_find(encoder, PROMETHEUS_OTHER);
-    }
-    uint16_t group = (uint16_t)encoder->part->n_groups++;
-    wi_map_add(&encoder->map, key, group);
-    memset(&encoder->part->group[group], 0, sizeof(encoder->part->group[group]));
-    encoder->part->group[group].name = name;
-    return group;
-}
-
-/* sum += value; an absent value changes nothing, and the largest number is kept. */
-static void prometheus_sum(struct wi_value *sum, const struct wi_value *value)
-{
-    if (value->type == WI_ABSENT || value->type == WI_TEXT) {
-        return;
-    }
-    if (sum->type == WI_ABSENT) {
-        *sum = *value;
-    } else if (sum->type == WI_U64 && value->type == WI_U64) {
-        if (__builtin_add_overflow(sum->u.u64, value->u.u64, &sum->u.u64)) {
-            sum->u.u64 = UINT64_MAX;
-        }
-    } else if (sum->type == WI_I64 && value->type == WI_I64) {
-        if (__builtin_add_overflow(sum->u.i64, value->u.i64, &sum->u.i64)) {
-            sum->u.i64 = value->u.i64 < 0 ? INT64_MIN : INT64_MAX;
-        }
-    } else {
-        double total = wi_value_number(sum, 0) + wi_value_number(value, 0);
-        sum->type = WI_F64;
-        sum->u.f64 = total;
-    }
-}
-
-/* sum += value, or the higher of the two. */
-static void prometheus_add(struct wi_value *sum, const struct wi_value *value, bool is_peak)
-{
-    if (!is_peak || sum->type == WI_ABSENT) {
-        prometheus_sum(sum, value);
-    } else if (value->type != WI_ABSENT && value->type != WI_TEXT &&
-               wi_value_number(value, 0) > wi_value_number(sum, 0)) {
-        *sum = *value;
-    }
-}
-
-static bool prometheus_is_exposed(const struct prometheus_encoder *encoder,
-                                  const struct wi_metric *metric)
-{
-    if (metric->family[0] == 0 || metric->type == WI_TYPE_TEXT) {
-        return false;
-    }
-    return !encoder->without_process || strncmp(metric->family, "process_", 8) != 0;
-}
-
-static bool prometheus_is_peak(enum wi_kind kind, size_t metric)
-{
-    switch (kind) {
-    case WI_CHANNEL:
-        return metric == WI_CHANNEL_HIGH_WATER || metric == WI_CHANNEL_OLDEST_AGE;
-    case WI_LOOP:
-        return metric == WI_LOOP_CURRENT || metric == WI_LOOP_ITERATION_MAX ||
-               metric == WI_LOOP_LATENESS_MAX || metric == WI_LOOP_PERIOD;
-    default:
-        return false;
-    }
-}
-
-static void prometheus_row_add(struct prometheus_encoder *encoder, struct prometheus_group *group,
-                               const struct wi_row *row)
-{
-    enum wi_kind kind = encoder->table->kind;
-    group->instances++;
-    for (size_t i = 0; i < encoder->table->n_metrics; i++) {
-        if (prometheus_is_exposed(encoder, &encoder->table->metrics[i])) {
-            prometheus_add(&group->value[i], &row->value[i], prometheus_is_peak(kind, i));
-        }
-    }
-    if (kind != WI_CHANNEL) {
-        return;
-    }
-    const struct wi_value *depth = &row->value[WI_CHANNEL_DEPTH];
-    if (depth->type == WI_U64 && depth->u.u64 > group->deepest) {
-        group->deepest = depth->u.u64;
-    }
-    group->is_unbounded |= row->value[WI_CHANNEL_CAPACITY].type == WI_ABSENT;
-    const struct wi_value *flavor = &row->value[WI_CHANNEL_FLAVOR];
-    const char *name = flavor->type == WI_TEXT ? flavor->u.text : "other";
-    if (group->flavor && strcmp(group->flavor, name) != 0) {
-        name = "other";
-    }
-    group->flavor = name;
-}
-
-/* A label's value or, without quotes, a help text. */
-static void prometheus_escape(struct wi_buffer *buffer, const char *text, bool with_quotes)
-{
-    const char *stops = with_quotes ? "\\\n\"" : "\\\n";
-    for (;;) {
-        size_t plain = strcspn(text, stops);
-        wi_buffer_append(buffer, text, plain);
-        text += plain;
-        if (*text == 0) {
-            return;
-        }
-        char escaped[2] = {'\\', *text == '\n' ? 'n' : *text};
-        wi_buffer_append(buffer, escaped, 2);
-        text++;
-    }
-}
-
-/* The label that a kind's rows are told apart by; NULL: there is one row. */
-static const char *prometheus_label(enum wi_kind kind)
-{
-    switch (kind) {
-    case WI_CHANNEL:
-    case WI_SEMAPHORE:
-    case WI_TASK:
-    case WI_COUNTER:
-    case WI_GAUGE:
-    case WI_LOOP:
-        return wi_metric_table(kind)->name;
-    default:
-        return NULL;
-    }
-}
-
-/* `label`: NULL where a kind has one row. */
-static void prometheus_labels_write(struct prometheus_part *part, struct prometheus_group *group,
-                                    const char *label)
-{
-    group->labels_at = part->labels.length;
-    wi_buffer_text(&part->labels, part->prefix);
-    if (label) {
-        wi_buffer_text(&part->labels, part->prefix[0] ? "," : "");
-        wi_buffer_text(&part->labels, label);
-        wi_buffer_append(&part->labels, "=\"", 2);
-        prometheus_escape(&part->labels, group->name, true);
-        wi_buffer_append(&part->labels, "\"", 1);
-    }
-    group->labels_length = part->labels.length - group->labels_at;
-}
-
-static bool prometheus_has_counts(const struct wi_row *row)
-{
-    bool has_any = false;
-    for (size_t i = 0; i < WI_MAX_METRICS; i++) {
-        has_any |= wi_value_number(&row->value[i], 0) > 0;
-    }
-    return has_any;
-}
-
-/* What closed handles have counted. Their names come before those of rows, "other" last of them: so they stand in an
- * order that never changes. */
-static void prometheus_retired_add(struct prometheus_encoder *encoder, enum wi_kind kind)
-{
-    struct prometheus_part *part = encoder->part;
-    size_t n = wi_process_view_n_retired(part->view);
-    for (size_t k = 0; k < n; k++) {
-        size_t i = (k + WI_RETIRED_OTHERS) % n;
-        enum wi_kind of = WI_N_KINDS;
-        const struct wi_row *row = wi_process_view_retired(part->view, i, &of);
-        part->group_of_retired[i] = PROMETHEUS_MAX_NAMES;
-        if (!row || of != kind || (i < WI_RETIRED_OTHERS && !prometheus_has_counts(row))) {
-            continue;
-        }
-        uint16_t at = prometheus_group_find(encoder, row->name);
-        part->group_of_retired[i] = at;
-        for (size_t m = 0; m < encoder->table->n_metrics; m++) {
-            if (prometheus_is_exposed(encoder, &encoder->table->metrics[m])) {
-                prometheus_sum(&part->group[at].value[m], &row->value[m]);
-            }
-        }
-    }
-}
-
-static void prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind)
-{
-    const char *label = prometheus_label(kind);
-    size_t n_rows = wi_process_view_count(encoder->part->view, kind);
-    encoder->part->n_groups = 0;
-    wi_map_clear(&encoder->map);
-    wi_buffer_clear(&encoder->part->labels);
-    prometheus_retired_add(encoder, kind);
-    for (size_t i = 0; i < n_rows; i++) {
-        const struct wi_row *row = wi_process_view_row(encoder->part->view, kind, i);
-        uint16_t group = prometheus_group_find(encoder, label ? row->name : "");
-        encoder->part->group_of_row[i] = group;
-        prometheus_row_add(encoder, &encoder->part->group[group], row);
-    }
-    for (size_t i = 0; i < encoder->part->n_groups; i++) {
-        struct prometheus_group *group = &encoder->part->group[i];
-        prometheus_labels_write(encoder->part, group, label);
-        encoder->has_failed |= encoder->part->labels.has_failed;
-        if (kind == WI_CHANNEL) {
-            group->value[WI_CHANNEL_INSTANCES] =
-                (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
-            if (group->instances) {
-                group->value[WI_CHANNEL_DEEPEST] =
-                    (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
-            }
-            if (group->is_unbounded) {
-                group->value[WI_CHANNEL_CAPACITY].type = WI_ABSENT;
-            }
-        }
-    }
-}
 
 /* ---- from groups to text ------------------------------------------------------------------- */
 
@@ -314,7 +53,7 @@ static void prometheus_comment(struct prometheus_encoder *encoder, const char *w
     wi_buffer_text(encoder->out, family);
     wi_buffer_text(encoder->out, suffix);
     wi_buffer_append(encoder->out, " ", 1);
-    prometheus_escape(encoder->out, text, encoder->is_openmetrics);
+    wi_prometheus_escape(encoder->out, text, encoder->is_openmetrics);
     wi_buffer_append(encoder->out, "\n", 1);
 }
 
@@ -520,7 +259,7 @@ static void prometheus_build_info(struct prometheus_encoder *encoder)
         wi_buffer_text(encoder->out, part->prefix);
         wi_buffer_text(encoder->out, part->prefix[0] ? "," : "");
         wi_buffer_text(encoder->out, "version=\"");
-        prometheus_escape(encoder->out, version[0] ? version : WEIR_VERSION, true);
+        wi_prometheus_escape(encoder->out, version[0] ? version : WEIR_VERSION, true);
         wi_buffer_text(encoder->out, "\"} 1\n");
     }
 }
@@ -555,14 +294,14 @@ static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kin
     encoder->table = wi_metric_table(kind);
     for (size_t p = 0; p < encoder->n_parts; p++) {
         encoder->part = &encoder->parts[p];
-        prometheus_groups_make(encoder, kind);
+        wi_prometheus_groups_make(encoder, kind);
     }
     if (kind == WI_CHANNEL) {
         prometheus_channel_info(encoder);
     }
     for (size_t i = 0; i < encoder->table->n_metrics; i++) {
         const struct wi_metric *metric = &encoder->table->metrics[i];
-        if (!prometheus_is_exposed(encoder, metric) ||
+        if (!wi_prometheus_is_exposed(encoder, metric) ||
             !prometheus_is_first_of_family(encoder->table, i)) {
             continue;
         }
@@ -619,7 +358,7 @@ static void prometheus_prefix_write(struct prometheus_encoder *encoder,
     }
     wi_buffer_init(&text, sizeof(part->prefix) - 1);
     wi_buffer_text(&text, "process=\"");
-    prometheus_escape(&text, facts->name, true);
+    wi_prometheus_escape(&text, facts->name, true);
     wi_buffer_text(&text, "\",pid=\"");
     wi_buffer_text(&text, pid);
     wi_buffer_append(&text, "\"", 1);

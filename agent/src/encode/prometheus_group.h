@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of an exposition, for prometheus.c, which writes it, and prometheus_group.c, which puts the rows of
+ * one name together. Not for others. No I/O; the process view's thread.
+ */
+#ifndef WI_ENCODE_PROMETHEUS_GROUP_H
+#define WI_ENCODE_PROMETHEUS_GROUP_H
+
+#include "encode/buffer.h"
+#include "snapshot/process_view.h"
+#include "weir/map.h"
+
+#define PROMETHEUS_MAX_NAMES 256
+#define PROMETHEUS_SLOTS     512
+
+/* All rows of one name. */
+struct prometheus_group {
+    const char *name;
+    const char *flavor; /* of channels; "other" when they differ */
+    size_t labels_at, labels_length;
+    uint64_t instances, deepest;
+    bool is_unbounded; /* one of them is */
+    struct wi_value value[WI_MAX_METRICS];
+};
+
+/* One process of an exposition. */
+struct prometheus_part {
+    struct wi_process_view *view;
+    struct wi_buffer labels; /* `channel="moves"` of each group, after the process's own */
+    char prefix[2 * WEIR_NAME_MAX + 80]; /* `process="game",pid="4821"`; "": there is only one */
+    uint16_t *group_of_row, *group_of_retired;
+    size_t n_groups;
+    struct prometheus_group *group;
+};
+
+struct prometheus_encoder {
+    struct prometheus_part *parts;
+    size_t n_parts;
+    struct prometheus_part *part; /* the one at hand */
+    const struct wi_value *own;   /* the exporter's own numbers, by agent metric; NULL: a part's */
+    struct wi_buffer *out;
+    bool is_openmetrics;
+    bool without_process;
+    bool has_failed;                     /* a label or a bound found no memory */
+    const struct wi_metric_table *table; /* of the kind at hand */
+    struct wi_map map;                   /* the groups by name */
+    struct wi_map_slot slots[PROMETHEUS_SLOTS];
+    char bound[WI_OCTAVES][32]; /* the values of le */
+    struct wi_octaves histogram[PROMETHEUS_MAX_NAMES + 1];
+};
+
+/* Makes the groups of a kind, of the process at hand: encoder->part. Without memory for a label encoder->has_failed. */
+void wi_prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind);
+
+/* Whether a metric has a family in this exposition. */
+bool wi_prometheus_is_exposed(const struct prometheus_encoder *encoder,
+                              const struct wi_metric *metric);
+
+/* Appends a label's value or, without quotes, a help text. */
+void wi_prometheus_escape(struct wi_buffer *buffer, const char *text, bool with_quotes);
+
+#endif
