@@ -124,7 +124,7 @@ static enum weir_status retired_read_again(struct wi_collection *collection,
     const struct wi_header *header = retired_header(image);
     enum weir_status status = WEIR_OK;
     for (size_t s = 0; status == WEIR_OK && s < WI_MAX_RETIRED_SLABS; s++) {
-        uint32_t line = header->retired_slabs[s];
+        uint32_t line = wi_load_relaxed(&header->retired_slabs[s]);
         status = line ? wi_source_read_again(source, image, line,
                                              WI_RETIRED_SLAB * sizeof(struct wi_retired), ret_error)
                       : WEIR_OK;
@@ -132,15 +132,16 @@ static enum weir_status retired_read_again(struct wi_collection *collection,
     for (size_t i = 0; status == WEIR_OK && i < collection->n_retired; i++) {
         const struct wi_retired *totals = retired_at(image, i);
         for (unsigned which = 0; totals && which < 2 && status == WEIR_OK; which++) {
-            status = totals->waits[which]
-                         ? wi_source_read_again(source, image, totals->waits[which],
-                                                2 * sizeof(struct wi_retired_waits), ret_error)
-                         : WEIR_OK;
+            uint32_t line = wi_load_relaxed(&totals->waits[which]);
+            status = line ? wi_source_read_again(source, image, line,
+                                                 2 * sizeof(struct wi_retired_waits), ret_error)
+                          : WEIR_OK;
         }
     }
-    if (status == WEIR_OK && header->retired_log) {
-        status = wi_source_read_again(source, image, header->retired_log,
-                                      WI_RETIRED_LOG * sizeof(uint64_t), ret_error);
+    uint32_t log = wi_load_relaxed(&header->retired_log);
+    if (status == WEIR_OK && log) {
+        status =
+            wi_source_read_again(source, image, log, WI_RETIRED_LOG * sizeof(uint64_t), ret_error);
     }
     return status;
 }
