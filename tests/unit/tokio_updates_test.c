@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * WatchUpdates over a real segment: after each round a client that takes the messages in as tokio-console does
- * has the same rows as the process view, whatever came and went. ctest: timeout=180
+ * has the same rows as the process view, whatever came and went. ctest: timeout=400
  */
 #include <setjmp.h>
 #include <stdarg.h>
