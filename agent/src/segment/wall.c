@@ -30,7 +30,7 @@ int64_t wi_wall_started(uint64_t start_ticks)
     uint64_t tick = (uint64_t)WALL_SECOND / (uint64_t)(hertz > 0 ? hertz : 100);
     int64_t since_boot = wi_wall_since_boot();
     int64_t started =
-        start_ticks < (uint64_t)since_boot / tick ? (int64_t)(start_ticks * tick) : since_boot;
+        start_ticks <= (uint64_t)since_boot / tick ? (int64_t)(start_ticks * tick) : since_boot;
     return wi_wall_ahead() + started;
 }
 
