@@ -45,6 +45,29 @@ struct wi_row {
     struct wi_value value[WI_MAX_METRICS];
 };
 
+/* A number, a text and a duration in nanoseconds under a metric. A text of NULL stays absent. Texts: borrowed. */
+static inline void wi_row_put_u64(struct wi_row *row, int metric, uint64_t number)
+{
+    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
+}
+
+static inline void wi_row_put_f64(struct wi_row *row, int metric, double number)
+{
+    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
+}
+
+static inline void wi_row_put_nanos(struct wi_row *row, int metric, uint64_t nanos)
+{
+    wi_row_put_f64(row, metric, (double)nanos / 1e9);
+}
+
+static inline void wi_row_put_text(struct wi_row *row, int metric, const char *text)
+{
+    if (text) {
+        row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
+    }
+}
+
 /* Facts that do not change while a process lives. Strings live as long as the process view. */
 struct wi_facts {
     char name[WEIR_NAME_MAX + 1]; /* the service's */

@@ -32,7 +32,7 @@ static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_fl
         if (!flowing->is_rate[k]) {
             row->value[i] = wi_from_value(&metrics[i].from, NULL, flow->total, 0);
         } else if (slot->has_rates && rate < WI_FLOW_RATES) {
-            put_f64(row, (int)i, slot->rate[rate++]);
+            wi_row_put_f64(row, (int)i, slot->rate[rate++]);
         }
     }
 }
@@ -54,13 +54,13 @@ void wi_view_list_flowing(struct segment_view *view)
 /* Four rows of the table follow each other: count, p50, p99, max. */
 static void put_waits(struct wi_row *row, int first, const struct view_waits *waits)
 {
-    put_u64(row, first, waits->count);
+    wi_row_put_u64(row, first, waits->count);
     if (waits->count) {
-        put_f64(row, first + 1, (double)waits->p50 / 1e9);
-        put_f64(row, first + 3, (double)waits->max / 1e9);
+        wi_row_put_f64(row, first + 1, (double)waits->p50 / 1e9);
+        wi_row_put_f64(row, first + 3, (double)waits->max / 1e9);
     }
     if (waits->p99) {
-        put_f64(row, first + 2, (double)waits->p99 / 1e9);
+        wi_row_put_f64(row, first + 2, (double)waits->p99 / 1e9);
     }
 }
 
@@ -84,12 +84,12 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
     uint64_t sent = raw->entering[WEIR_WORD_SENT];
     uint64_t nanos;
     if (wi_age_of(age, wi_view_as_of(view), sent, left, &nanos)) {
-        put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
+        wi_row_put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
     uint64_t least = wi_age_least(age, wi_view_as_of(view), left);
     if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > view->waits[0].p99 &&
         !view->base->is_brief) {
-        put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
+        wi_row_put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
     }
 }
 
@@ -101,33 +101,35 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t depth = flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
     if (raw->capacity != WEIR_UNBOUNDED) {
-        put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
-        put_f64(row, WI_CHANNEL_FILL, raw->capacity ? (double)depth / (double)raw->capacity : 0);
+        wi_row_put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
+        wi_row_put_f64(row, WI_CHANNEL_FILL,
+                       raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
-    put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WEIR_WORD_RECEIVED]);
+    wi_row_put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
+    wi_row_put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WEIR_WORD_RECEIVED]);
     for (int i = 0; i < 3; i++) {
-        put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
+        wi_row_put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
     }
     for (int i = 0; i < 4; i++) {
-        put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
+        wi_row_put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
     }
     put_age(view, row, slot, raw, flow);
     put_waits(row, WI_CHANNEL_WAIT, &view->waits[0]);
-    put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
-    put_u64(row, WI_CHANNEL_INSTANCES, 1);
-    put_u64(row, WI_CHANNEL_DEEPEST, depth);
+    wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
+    wi_row_put_u64(row, WI_CHANNEL_INSTANCES, 1);
+    wi_row_put_u64(row, WI_CHANNEL_DEEPEST, depth);
     if (raw->has_senders) {
         const struct view_more none = {0};
         const struct view_more *more = slot->more ? slot->more : &none;
-        put_u64(row, WI_CHANNEL_SENDERS, more->senders);
-        put_u64(row, WI_CHANNEL_SENDERS_GONE, more->gone);
-        put_u64(row, WI_CHANNEL_ORPHANED, more->orphaned);
-        put_u64(row, WI_CHANNEL_ORPHANED_BYTES, more->orphaned_bytes);
+        wi_row_put_u64(row, WI_CHANNEL_SENDERS, more->senders);
+        wi_row_put_u64(row, WI_CHANNEL_SENDERS_GONE, more->gone);
+        wi_row_put_u64(row, WI_CHANNEL_ORPHANED, more->orphaned);
+        wi_row_put_u64(row, WI_CHANNEL_ORPHANED_BYTES, more->orphaned_bytes);
     }
-    put_text(row, WI_CHANNEL_FLAVOR, flavors[raw->flavor <= WEIR_CHANNEL_MPMC ? raw->flavor : 0]);
+    wi_row_put_text(row, WI_CHANNEL_FLAVOR,
+                    flavors[raw->flavor <= WEIR_CHANNEL_MPMC ? raw->flavor : 0]);
     if (slot->source) {
-        put_text(row, WI_CHANNEL_SOURCE, slot->source);
+        wi_row_put_text(row, WI_CHANNEL_SOURCE, slot->source);
     }
 }
 
@@ -138,18 +140,19 @@ static void view_build_semaphore(struct segment_view *view, size_t id, const str
     const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t acquired = raw->entering[WEIR_WORD_ACQUIRED];
     if (!raw->capacity) { /* it has no permits of its own, and gets them by releases alone */
-        put_u64(row, WI_SEMAPHORE_AVAILABLE, view_minus(flow->total[WI_TOTAL_RELEASED], acquired));
+        wi_row_put_u64(row, WI_SEMAPHORE_AVAILABLE,
+                       view_minus(flow->total[WI_TOTAL_RELEASED], acquired));
     }
-    put_u64(row, WI_SEMAPHORE_LOW_WATER, view_minus(raw->capacity, slot->peak));
-    put_u64(row, WI_SEMAPHORE_ACQUIRED, acquired);
-    put_u64(row, WI_SEMAPHORE_WAITERS, view_minus(raw->in_other, raw->out_other));
+    wi_row_put_u64(row, WI_SEMAPHORE_LOW_WATER, view_minus(raw->capacity, slot->peak));
+    wi_row_put_u64(row, WI_SEMAPHORE_ACQUIRED, acquired);
+    wi_row_put_u64(row, WI_SEMAPHORE_WAITERS, view_minus(raw->in_other, raw->out_other));
     for (int i = 0; i < 3; i++) {
-        put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
+        wi_row_put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
     }
-    put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
+    wi_row_put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
     put_waits(row, WI_SEMAPHORE_WAIT, &view->waits[0]);
     if (slot->source) {
-        put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
+        wi_row_put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
     }
 }
 
@@ -158,23 +161,23 @@ static void view_build_task(struct segment_view *view, size_t id, struct wi_row 
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
     for (int i = 0; i < 3; i++) {
-        put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WEIR_WORD_FINISHED + i]);
+        wi_row_put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WEIR_WORD_FINISHED + i]);
     }
     put_waits(row, WI_TASK_WAIT, &view->waits[0]);
     put_waits(row, WI_TASK_RUN, &view->waits[1]);
     if (slot->more) {
         const struct view_more *more = slot->more;
-        put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
-        put_u64(row, WI_TASK_SINGLE_SCHEDULED, more->scheduled);
-        put_u64(row, WI_TASK_SINGLE_IDLE, more->idle);
-        put_u64(row, WI_TASK_POLLS, more->high[INSTANCE_POLLS]);
-        put_nanos(row, WI_TASK_BUSY, more->high[INSTANCE_BUSY]);
-        put_nanos(row, WI_TASK_SCHEDULED, more->high[INSTANCE_SCHEDULED]);
-        put_nanos(row, WI_TASK_IDLE, more->high[INSTANCE_IDLE]);
-        put_u64(row, WI_TASK_WAKES, more->high[INSTANCE_WAKES]);
+        wi_row_put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
+        wi_row_put_u64(row, WI_TASK_SINGLE_SCHEDULED, more->scheduled);
+        wi_row_put_u64(row, WI_TASK_SINGLE_IDLE, more->idle);
+        wi_row_put_u64(row, WI_TASK_POLLS, more->high[INSTANCE_POLLS]);
+        wi_row_put_nanos(row, WI_TASK_BUSY, more->high[INSTANCE_BUSY]);
+        wi_row_put_nanos(row, WI_TASK_SCHEDULED, more->high[INSTANCE_SCHEDULED]);
+        wi_row_put_nanos(row, WI_TASK_IDLE, more->high[INSTANCE_IDLE]);
+        wi_row_put_u64(row, WI_TASK_WAKES, more->high[INSTANCE_WAKES]);
     }
     if (slot->source) {
-        put_text(row, WI_TASK_SOURCE, slot->source);
+        wi_row_put_text(row, WI_TASK_SOURCE, slot->source);
     }
 }
 
@@ -184,18 +187,18 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
     const struct wi_raw *raw = &view->collection.raws[id];
     bool is_busy;
     uint64_t elapsed = wi_flow_loop_elapsed(&view->collection, raw, &is_busy);
-    put_nanos(row, WI_LOOP_CURRENT, is_busy ? elapsed : 0);
+    wi_row_put_nanos(row, WI_LOOP_CURRENT, is_busy ? elapsed : 0);
     put_waits(row, WI_LOOP_ITERATION, &view->waits[0]);
-    put_nanos(row, WI_LOOP_ITERATION_MAX, raw->leaving[WI_LOOP_WORD_WORST]);
+    wi_row_put_nanos(row, WI_LOOP_ITERATION_MAX, raw->leaving[WI_LOOP_WORD_WORST]);
     if (raw->capacity != WEIR_NO_PERIOD) {
-        put_nanos(row, WI_LOOP_PERIOD, raw->capacity);
+        wi_row_put_nanos(row, WI_LOOP_PERIOD, raw->capacity);
     }
     if (raw->leaving[WI_LOOP_WORD_TIMERS]) {
         put_waits(row, WI_LOOP_LATENESS, &view->waits[1]);
-        put_nanos(row, WI_LOOP_LATENESS_MAX, raw->leaving[WI_LOOP_WORD_LATEST]);
+        wi_row_put_nanos(row, WI_LOOP_LATENESS_MAX, raw->leaving[WI_LOOP_WORD_LATEST]);
     }
     if (slot->source) {
-        put_text(row, WI_LOOP_SOURCE, slot->source);
+        wi_row_put_text(row, WI_LOOP_SOURCE, slot->source);
     }
 }
 
@@ -235,7 +238,7 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
 static void put_limit(struct wi_row *row, int metric, uint64_t limit)
 {
     if (limit) {
-        put_u64(row, metric, limit);
+        wi_row_put_u64(row, metric, limit);
     }
 }
 
@@ -246,12 +249,12 @@ static void put_process_bounds(struct wi_row *row, const struct wi_process *proc
     put_limit(row, WI_PROCESS_MAX_VIRTUAL, process->max_virtual_bytes);
     put_limit(row, WI_PROCESS_MAX_THREADS, process->max_threads);
     if (process->has_heap) {
-        put_u64(row, WI_PROCESS_HEAP, process->heap_bytes);
-        put_u64(row, WI_PROCESS_HEAP_RESIDENT, process->heap_resident_bytes);
+        wi_row_put_u64(row, WI_PROCESS_HEAP, process->heap_bytes);
+        wi_row_put_u64(row, WI_PROCESS_HEAP_RESIDENT, process->heap_resident_bytes);
     }
     if (process->has_memory_limit) {
-        put_u64(row, WI_PROCESS_MEMORY_LIMIT, process->memory_limit_bytes);
-        put_u64(row, WI_PROCESS_MEMORY_USED, process->memory_used_bytes);
+        wi_row_put_u64(row, WI_PROCESS_MEMORY_LIMIT, process->memory_limit_bytes);
+        wi_row_put_u64(row, WI_PROCESS_MEMORY_USED, process->memory_used_bytes);
     }
 }
 
@@ -260,32 +263,33 @@ static void view_build_process(struct segment_view *view, struct wi_row *row)
     const struct wi_process *process = &view->process;
     row->name = view->base->facts.name;
     if (process->is_known) {
-        put_u64(row, WI_PROCESS_RSS, process->rss_bytes);
-        put_u64(row, WI_PROCESS_ANON, process->anon_bytes);
-        put_u64(row, WI_PROCESS_VIRTUAL, process->virtual_bytes);
-        put_u64(row, WI_PROCESS_THREADS, process->threads);
-        put_u64(row, WI_PROCESS_FDS, process->fds);
+        wi_row_put_u64(row, WI_PROCESS_RSS, process->rss_bytes);
+        wi_row_put_u64(row, WI_PROCESS_ANON, process->anon_bytes);
+        wi_row_put_u64(row, WI_PROCESS_VIRTUAL, process->virtual_bytes);
+        wi_row_put_u64(row, WI_PROCESS_THREADS, process->threads);
+        wi_row_put_u64(row, WI_PROCESS_FDS, process->fds);
         put_process_bounds(row, process);
-        put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
-        put_f64(row, WI_PROCESS_UPTIME,
-                wi_source_state(view->source) == WI_STATE_DEAD
-                    ? (double)(wi_view_as_of_unix(view) - view->base->facts.started_unix_nanos) /
-                          1e9
-                    : view->uptime_seconds);
+        wi_row_put_f64(row, WI_PROCESS_CPU, process->cpu_seconds);
+        wi_row_put_f64(
+            row, WI_PROCESS_UPTIME,
+            wi_source_state(view->source) == WI_STATE_DEAD
+                ? (double)(wi_view_as_of_unix(view) - view->base->facts.started_unix_nanos) / 1e9
+                : view->uptime_seconds);
         if (view->has_rates) {
-            put_f64(row, WI_PROCESS_CPU_RATIO, view->cpu_ratio);
+            wi_row_put_f64(row, WI_PROCESS_CPU_RATIO, view->cpu_ratio);
         }
         if (view->base->verdict->growth.is_known) {
-            put_f64(row, WI_PROCESS_GROWTH, view->base->verdict->growth.slope);
-            put_f64(row, WI_PROCESS_WINDOW, view->base->verdict->growth.window);
+            wi_row_put_f64(row, WI_PROCESS_GROWTH, view->base->verdict->growth.slope);
+            wi_row_put_f64(row, WI_PROCESS_WINDOW, view->base->verdict->growth.window);
         }
     }
     int64_t started = wi_wall_shifted(view->base->facts.started_unix_nanos, view->wall_step);
-    put_f64(row, WI_PROCESS_START_TIME, (double)started / 1e9);
-    put_u64(row, WI_PROCESS_REJECTS, wi_view_sum_rejects(view));
-    put_text(row, WI_PROCESS_REJECTS_SOURCE, view->has_counter ? "counter" : "channels+semaphores");
+    wi_row_put_f64(row, WI_PROCESS_START_TIME, (double)started / 1e9);
+    wi_row_put_u64(row, WI_PROCESS_REJECTS, wi_view_sum_rejects(view));
+    wi_row_put_text(row, WI_PROCESS_REJECTS_SOURCE,
+                    view->has_counter ? "counter" : "channels+semaphores");
     if (view->has_rates) {
-        put_f64(row, WI_PROCESS_REJECT_RATE, view->rejects_rate);
+        wi_row_put_f64(row, WI_PROCESS_REJECT_RATE, view->rejects_rate);
     }
 }
 
@@ -312,17 +316,17 @@ static void put_history(struct wi_row *row, const struct segment_view *view)
     for (size_t i = 0; history && i < WI_HISTORY_TRACKS; i++) {
         n_rows += history->head.tracks[i].generation != 0;
     }
-    put_u64(row, WI_AGENT_HISTORY_BYTES, recorder->file_bytes);
-    put_u64(row, WI_AGENT_HISTORY_ROWS, n_rows);
-    put_u64(row, WI_AGENT_HISTORY_LOST, recorder->lost);
-    put_text(row, WI_AGENT_HISTORY_STATE,
-             recorder->problem[0]                ? recorder->problem
-             : history && view->writer.has_ended ? "left"
-                                                 : states[recorder->state]);
+    wi_row_put_u64(row, WI_AGENT_HISTORY_BYTES, recorder->file_bytes);
+    wi_row_put_u64(row, WI_AGENT_HISTORY_ROWS, n_rows);
+    wi_row_put_u64(row, WI_AGENT_HISTORY_LOST, recorder->lost);
+    wi_row_put_text(row, WI_AGENT_HISTORY_STATE,
+                    recorder->problem[0]                ? recorder->problem
+                    : history && view->writer.has_ended ? "left"
+                                                        : states[recorder->state]);
     if (history && history->head.first_nanos && history->head.first_nanos <= now) {
         double seconds = (double)(now - history->head.first_nanos) / 1e9;
-        put_f64(row, WI_AGENT_HISTORY_SECONDS,
-                seconds < WI_HISTORY_N_MINUTES * 60 ? seconds : WI_HISTORY_N_MINUTES * 60);
+        wi_row_put_f64(row, WI_AGENT_HISTORY_SECONDS,
+                       seconds < WI_HISTORY_N_MINUTES * 60 ? seconds : WI_HISTORY_N_MINUTES * 60);
     }
 }
 
@@ -332,27 +336,27 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
         (const struct wi_header *)(const void *)view->collection.image.bytes;
     const struct wi_self *self = &view->base->self;
     row->name = view->base->facts.name;
-    put_u64(row, WI_AGENT_SEGMENT_BYTES, wi_load_relaxed(&header->reserved_bytes));
-    put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
-    put_u64(row, WI_AGENT_HANDLES, wi_load_relaxed(&header->n_handles));
-    put_u64(row, WI_AGENT_HANDLES_REFUSED, wi_load_relaxed(&header->handles_refused));
-    put_u64(row, WI_AGENT_CELLS_REFUSED, wi_load_relaxed(&header->cells_refused));
-    put_u64(row, WI_AGENT_SAMPLES_LOST, wi_load_relaxed(&header->samples_lost));
-    put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
-    put_u64(row, WI_AGENT_SENDERS_REFUSED, wi_load_relaxed(&header->senders_refused));
-    put_u64(row, WI_AGENT_SINGLES, view->n_order[WI_TASK_INSTANCE]);
-    put_u64(row, WI_AGENT_SINGLES_REFUSED, wi_load_relaxed(&header->instances_refused));
-    put_u64(row, WI_AGENT_CLAMPED, view->collection.clamped);
-    put_u64(row, WI_AGENT_MEMORY, view_memory(view));
-    put_f64(row, WI_AGENT_CPU, (double)wi_nanos(CLOCK_THREAD_CPUTIME_ID) / 1e9);
-    put_u64(row, WI_AGENT_CLIENTS, self->clients);
-    put_u64(row, WI_AGENT_CLIENTS_REJECTED, self->clients_rejected);
-    put_u64(row, WI_AGENT_UPDATES_SENT, self->updates_sent);
-    put_u64(row, WI_AGENT_UPDATES_SKIPPED, self->updates_skipped);
-    put_u64(row, WI_AGENT_PROTOCOL_ERRORS, self->protocol_errors);
-    put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
-    put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
-    put_nanos(row, WI_AGENT_RESTED, self->rested_nanos);
+    wi_row_put_u64(row, WI_AGENT_SEGMENT_BYTES, wi_load_relaxed(&header->reserved_bytes));
+    wi_row_put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
+    wi_row_put_u64(row, WI_AGENT_HANDLES, wi_load_relaxed(&header->n_handles));
+    wi_row_put_u64(row, WI_AGENT_HANDLES_REFUSED, wi_load_relaxed(&header->handles_refused));
+    wi_row_put_u64(row, WI_AGENT_CELLS_REFUSED, wi_load_relaxed(&header->cells_refused));
+    wi_row_put_u64(row, WI_AGENT_SAMPLES_LOST, wi_load_relaxed(&header->samples_lost));
+    wi_row_put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
+    wi_row_put_u64(row, WI_AGENT_SENDERS_REFUSED, wi_load_relaxed(&header->senders_refused));
+    wi_row_put_u64(row, WI_AGENT_SINGLES, view->n_order[WI_TASK_INSTANCE]);
+    wi_row_put_u64(row, WI_AGENT_SINGLES_REFUSED, wi_load_relaxed(&header->instances_refused));
+    wi_row_put_u64(row, WI_AGENT_CLAMPED, view->collection.clamped);
+    wi_row_put_u64(row, WI_AGENT_MEMORY, view_memory(view));
+    wi_row_put_f64(row, WI_AGENT_CPU, (double)wi_nanos(CLOCK_THREAD_CPUTIME_ID) / 1e9);
+    wi_row_put_u64(row, WI_AGENT_CLIENTS, self->clients);
+    wi_row_put_u64(row, WI_AGENT_CLIENTS_REJECTED, self->clients_rejected);
+    wi_row_put_u64(row, WI_AGENT_UPDATES_SENT, self->updates_sent);
+    wi_row_put_u64(row, WI_AGENT_UPDATES_SKIPPED, self->updates_skipped);
+    wi_row_put_u64(row, WI_AGENT_PROTOCOL_ERRORS, self->protocol_errors);
+    wi_row_put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
+    wi_row_put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
+    wi_row_put_nanos(row, WI_AGENT_RESTED, self->rested_nanos);
     put_history(row, view);
 }
 

@@ -72,17 +72,18 @@ void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_r
     row->name = sender->name;
     if (!wi_collect_sender(&view->collection, i, &raw) || raw.generation != sender->generation ||
         raw.channel >= view->collection.n) {
-        put_text(row, WI_SENDER_STATE, "gone");
-        put_u64(row, WI_SENDER_IN_FLIGHT, 0);
-        put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, 0);
+        wi_row_put_text(row, WI_SENDER_STATE, "gone");
+        wi_row_put_u64(row, WI_SENDER_IN_FLIGHT, 0);
+        wi_row_put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, 0);
         return;
     }
-    put_text(row, WI_SENDER_CHANNEL, view->slots[raw.channel].name);
-    put_text(row, WI_SENDER_STATE, raw.is_gone ? "gone" : "open");
-    put_u64(row, WI_SENDER_IN_FLIGHT, view_minus(raw.sent, raw.left));
-    put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, view_minus(raw.bytes_in, raw.bytes_out));
-    put_u64(row, WI_SENDER_SENT, raw.sent);
-    put_u64(row, WI_SENDER_LEFT, raw.left);
-    put_nanos(row, WI_SENDER_AGE,
-              view_minus((uint64_t)(view->base->now.unix_nanos - view->wall_step), raw.opened_at));
+    wi_row_put_text(row, WI_SENDER_CHANNEL, view->slots[raw.channel].name);
+    wi_row_put_text(row, WI_SENDER_STATE, raw.is_gone ? "gone" : "open");
+    wi_row_put_u64(row, WI_SENDER_IN_FLIGHT, view_minus(raw.sent, raw.left));
+    wi_row_put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, view_minus(raw.bytes_in, raw.bytes_out));
+    wi_row_put_u64(row, WI_SENDER_SENT, raw.sent);
+    wi_row_put_u64(row, WI_SENDER_LEFT, raw.left);
+    wi_row_put_nanos(
+        row, WI_SENDER_AGE,
+        view_minus((uint64_t)(view->base->now.unix_nanos - view->wall_step), raw.opened_at));
 }

@@ -160,27 +160,6 @@ enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id 
                                     void **blocks, size_t bytes, enum wi_kind kind,
                                     struct weir_error *ret_error);
 
-/* A number, a text and a duration under a metric. */
-static inline void put_u64(struct wi_row *row, int metric, uint64_t number)
-{
-    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
-}
-
-static inline void put_f64(struct wi_row *row, int metric, double number)
-{
-    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
-}
-
-static inline void put_text(struct wi_row *row, int metric, const char *text)
-{
-    row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
-}
-
-static inline void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
-{
-    put_f64(row, metric, (double)nanos / 1e9);
-}
-
 /* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
 void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 

@@ -138,11 +138,11 @@ static void instances_waits(struct segment_view *view, size_t i, unsigned which,
     for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
         count += all->bucket[b];
     }
-    put_u64(row, first, count);
+    wi_row_put_u64(row, first, count);
     if (count) {
-        put_nanos(row, first + 1, wi_histogram_quantile(all, 0.5));
-        put_nanos(row, first + 2, wi_histogram_quantile(all, 0.99));
-        put_nanos(row, first + 3, all->max);
+        wi_row_put_nanos(row, first + 1, wi_histogram_quantile(all, 0.5));
+        wi_row_put_nanos(row, first + 2, wi_histogram_quantile(all, 0.99));
+        wi_row_put_nanos(row, first + 3, all->max);
     }
 }
 
@@ -156,33 +156,33 @@ void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_
     row->name = instance->name;
     if (!wi_collect_task_instance(&view->collection, i, &raw) ||
         raw.generation != instance->generation || raw.kind >= view->collection.n) {
-        put_text(row, WI_TASK_INSTANCE_STATE, "done");
+        wi_row_put_text(row, WI_TASK_INSTANCE_STATE, "done");
         return;
     }
-    put_text(row, WI_TASK_INSTANCE_STATE, states[raw.state]);
-    put_text(row, WI_TASK_INSTANCE_KIND, view->slots[raw.kind].name);
+    wi_row_put_text(row, WI_TASK_INSTANCE_STATE, states[raw.state]);
+    wi_row_put_text(row, WI_TASK_INSTANCE_KIND, view->slots[raw.kind].name);
     uint64_t waits_for = instances_waits_for(view, raw.waits_for);
     if (waits_for) {
-        put_text(row, WI_TASK_INSTANCE_WAITS_FOR, view->slots[waits_for & UINT32_MAX].name);
+        wi_row_put_text(row, WI_TASK_INSTANCE_WAITS_FOR, view->slots[waits_for & UINT32_MAX].name);
     }
     if (view->collection.now_ticks) {
-        put_nanos(row, WI_TASK_INSTANCE_IN_STATE, raw.in_state);
-        put_nanos(row, WI_TASK_INSTANCE_AGE, raw.age);
+        wi_row_put_nanos(row, WI_TASK_INSTANCE_IN_STATE, raw.in_state);
+        wi_row_put_nanos(row, WI_TASK_INSTANCE_AGE, raw.age);
     }
-    put_u64(row, WI_TASK_INSTANCE_POLLS, raw.polls);
-    put_nanos(row, WI_TASK_INSTANCE_BUSY, raw.busy);
-    put_nanos(row, WI_TASK_INSTANCE_SCHEDULED, raw.scheduled);
-    put_nanos(row, WI_TASK_INSTANCE_IDLE, raw.idle);
-    put_u64(row, WI_TASK_INSTANCE_WAKES, raw.wakes);
-    put_u64(row, WI_TASK_INSTANCE_SELF_WAKES, raw.self_wakes);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_POLLS, raw.polls);
+    wi_row_put_nanos(row, WI_TASK_INSTANCE_BUSY, raw.busy);
+    wi_row_put_nanos(row, WI_TASK_INSTANCE_SCHEDULED, raw.scheduled);
+    wi_row_put_nanos(row, WI_TASK_INSTANCE_IDLE, raw.idle);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_WAKES, raw.wakes);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_SELF_WAKES, raw.self_wakes);
     if (instance->has_rates) {
-        put_f64(row, WI_TASK_INSTANCE_POLL_RATE, instance->poll_rate);
-        put_f64(row, WI_TASK_INSTANCE_UTILISATION, instance->utilisation);
+        wi_row_put_f64(row, WI_TASK_INSTANCE_POLL_RATE, instance->poll_rate);
+        wi_row_put_f64(row, WI_TASK_INSTANCE_UTILISATION, instance->utilisation);
     }
     instances_waits(view, i, 0, row, WI_TASK_INSTANCE_POLL);
     instances_waits(view, i, 1, row, WI_TASK_INSTANCE_DELAY);
     if (view->slots[raw.kind].source) {
-        put_text(row, WI_TASK_INSTANCE_SOURCE, view->slots[raw.kind].source);
+        wi_row_put_text(row, WI_TASK_INSTANCE_SOURCE, view->slots[raw.kind].source);
     }
 }
 

@@ -76,22 +76,22 @@ void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slo
 static void totals_put(struct wi_row *row, int metric, const uint64_t *words, int n)
 {
     for (int i = 0; i < n; i++) {
-        put_u64(row, metric + i, words[i]);
+        wi_row_put_u64(row, metric + i, words[i]);
     }
 }
 
 static void totals_build_task(struct wi_row *row, const uint64_t *words)
 {
     const uint64_t *instances = &words[WI_RETIRED_INSTANCES];
-    put_u64(row, WI_TASK_SPAWNED, words[WI_RETIRED_SPAWNED]);
-    put_u64(row, WI_TASK_RUNS, words[WI_RETIRED_RUNS]);
+    wi_row_put_u64(row, WI_TASK_SPAWNED, words[WI_RETIRED_SPAWNED]);
+    wi_row_put_u64(row, WI_TASK_RUNS, words[WI_RETIRED_RUNS]);
     totals_put(row, WI_TASK_FINISHED_OK, &words[WI_RETIRED_FINISHED], 3);
     if (instances[INSTANCE_POLLS] || instances[INSTANCE_IDLE]) {
-        put_u64(row, WI_TASK_POLLS, instances[INSTANCE_POLLS]);
-        put_nanos(row, WI_TASK_BUSY, instances[INSTANCE_BUSY]);
-        put_nanos(row, WI_TASK_SCHEDULED, instances[INSTANCE_SCHEDULED]);
-        put_nanos(row, WI_TASK_IDLE, instances[INSTANCE_IDLE]);
-        put_u64(row, WI_TASK_WAKES, instances[INSTANCE_WAKES]);
+        wi_row_put_u64(row, WI_TASK_POLLS, instances[INSTANCE_POLLS]);
+        wi_row_put_nanos(row, WI_TASK_BUSY, instances[INSTANCE_BUSY]);
+        wi_row_put_nanos(row, WI_TASK_SCHEDULED, instances[INSTANCE_SCHEDULED]);
+        wi_row_put_nanos(row, WI_TASK_IDLE, instances[INSTANCE_IDLE]);
+        wi_row_put_u64(row, WI_TASK_WAKES, instances[INSTANCE_WAKES]);
     }
 }
 
@@ -100,29 +100,29 @@ static void totals_build(struct wi_row *row, uint32_t kind, const uint64_t *word
 {
     switch (kind) {
     case WI_CHANNEL:
-        put_u64(row, WI_CHANNEL_SENT, words[WI_RETIRED_SENT]);
-        put_u64(row, WI_CHANNEL_RECEIVED, words[WI_RETIRED_RECEIVED]);
+        wi_row_put_u64(row, WI_CHANNEL_SENT, words[WI_RETIRED_SENT]);
+        wi_row_put_u64(row, WI_CHANNEL_RECEIVED, words[WI_RETIRED_RECEIVED]);
         totals_put(row, WI_CHANNEL_DISCARDED_OVERWRITE, &words[WI_RETIRED_DISCARDED], 3);
         totals_put(row, WI_CHANNEL_REJECTS_FULL, &words[WI_RETIRED_REJECTS], 4);
-        put_f64(row, WI_CHANNEL_FULL_SECONDS, limit_seconds);
+        wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, limit_seconds);
         break;
     case WI_SEMAPHORE:
-        put_u64(row, WI_SEMAPHORE_ACQUIRES, words[WI_RETIRED_ACQUIRES]);
-        put_u64(row, WI_SEMAPHORE_ACQUIRED, words[WI_RETIRED_ACQUIRED]);
-        put_u64(row, WI_SEMAPHORE_RELEASED, words[WI_RETIRED_RELEASED]);
+        wi_row_put_u64(row, WI_SEMAPHORE_ACQUIRES, words[WI_RETIRED_ACQUIRES]);
+        wi_row_put_u64(row, WI_SEMAPHORE_ACQUIRED, words[WI_RETIRED_ACQUIRED]);
+        wi_row_put_u64(row, WI_SEMAPHORE_RELEASED, words[WI_RETIRED_RELEASED]);
         totals_put(row, WI_SEMAPHORE_REJECTS_EXHAUSTED, &words[WI_RETIRED_REJECTS], 3);
-        put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, limit_seconds);
+        wi_row_put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, limit_seconds);
         break;
     case WI_TASK:
         totals_build_task(row, words);
         break;
     case WI_LOOP:
-        put_u64(row, WI_LOOP_ITERATIONS, words[WI_RETIRED_ITERATIONS]);
-        put_nanos(row, WI_LOOP_BUSY, words[WI_RETIRED_BUSY]);
-        put_nanos(row, WI_LOOP_IDLE, words[WI_RETIRED_IDLE]);
+        wi_row_put_u64(row, WI_LOOP_ITERATIONS, words[WI_RETIRED_ITERATIONS]);
+        wi_row_put_nanos(row, WI_LOOP_BUSY, words[WI_RETIRED_BUSY]);
+        wi_row_put_nanos(row, WI_LOOP_IDLE, words[WI_RETIRED_IDLE]);
         break;
     default:
-        put_u64(row, WI_COUNTER_VALUE, words[WI_RETIRED_VALUE]);
+        wi_row_put_u64(row, WI_COUNTER_VALUE, words[WI_RETIRED_VALUE]);
         break;
     }
 }

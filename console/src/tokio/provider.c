@@ -49,27 +49,10 @@ struct tokio_view {
     struct wc_tokio_warnings warnings;
 };
 
-static void put_u64(struct wi_row *row, int metric, uint64_t number)
-{
-    row->value[metric] = (struct wi_value){WI_U64, {.u64 = number}};
-}
-
-static void put_f64(struct wi_row *row, int metric, double number)
-{
-    row->value[metric] = (struct wi_value){WI_F64, {.f64 = number}};
-}
-
-static void put_nanos(struct wi_row *row, int metric, uint64_t nanos)
-{
-    put_f64(row, metric, (double)nanos / 1e9);
-}
-
-/* NULL: absent. */
+/* NULL and "": absent. */
 static void put_text(struct wi_row *row, int metric, const char *text)
 {
-    if (text && text[0]) {
-        row->value[metric] = (struct wi_value){WI_TEXT, {.text = text}};
-    }
+    wi_row_put_text(row, metric, text && text[0] ? text : NULL);
 }
 
 static const struct wc_item *view_item(const struct wc_store *store, enum wc_sort sort,
@@ -87,11 +70,11 @@ static const char *view_name(const struct wc_item *item)
 
 static void view_histogram_rows(struct wi_row *row, int first, const struct wc_hdr *hdr)
 {
-    put_u64(row, first, hdr->count);
+    wi_row_put_u64(row, first, hdr->count);
     if (hdr->count > 0) {
-        put_nanos(row, first + 1, hdr->p50);
-        put_nanos(row, first + 2, hdr->p99);
-        put_nanos(row, first + 3, hdr->max);
+        wi_row_put_nanos(row, first + 1, hdr->p50);
+        wi_row_put_nanos(row, first + 2, hdr->p99);
+        wi_row_put_nanos(row, first + 3, hdr->max);
     }
 }
 
@@ -118,20 +101,20 @@ static void view_task(const struct tokio_view *view, uint32_t index, struct wi_r
                  view_name(view_item(store, WC_SORT_RESOURCE, operation->resource)));
     }
     if (since && store->now >= since) {
-        put_nanos(row, WI_TASK_INSTANCE_IN_STATE, (uint64_t)(store->now - since));
+        wi_row_put_nanos(row, WI_TASK_INSTANCE_IN_STATE, (uint64_t)(store->now - since));
     }
     if (item->created) {
-        put_nanos(row, WI_TASK_INSTANCE_AGE, times.age);
-        put_nanos(row, WI_TASK_INSTANCE_IDLE, times.idle);
+        wi_row_put_nanos(row, WI_TASK_INSTANCE_AGE, times.age);
+        wi_row_put_nanos(row, WI_TASK_INSTANCE_IDLE, times.idle);
     }
-    put_u64(row, WI_TASK_INSTANCE_POLLS, task->polled.polls);
-    put_nanos(row, WI_TASK_INSTANCE_BUSY, times.busy);
-    put_nanos(row, WI_TASK_INSTANCE_SCHEDULED, times.scheduled);
-    put_u64(row, WI_TASK_INSTANCE_WAKES, task->wakes);
-    put_u64(row, WI_TASK_INSTANCE_SELF_WAKES, task->self_wakes);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_POLLS, task->polled.polls);
+    wi_row_put_nanos(row, WI_TASK_INSTANCE_BUSY, times.busy);
+    wi_row_put_nanos(row, WI_TASK_INSTANCE_SCHEDULED, times.scheduled);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_WAKES, task->wakes);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_SELF_WAKES, task->self_wakes);
     if (task->has_rates) {
-        put_f64(row, WI_TASK_INSTANCE_POLL_RATE, task->poll_rate);
-        put_f64(row, WI_TASK_INSTANCE_UTILISATION, task->utilisation);
+        wi_row_put_f64(row, WI_TASK_INSTANCE_POLL_RATE, task->poll_rate);
+        wi_row_put_f64(row, WI_TASK_INSTANCE_UTILISATION, task->utilisation);
     }
     if (detail && detail->has[0]) {
         view_histogram_rows(row, WI_TASK_INSTANCE_POLL, &detail->hdr[0]);
@@ -140,9 +123,10 @@ static void view_task(const struct tokio_view *view, uint32_t index, struct wi_r
         view_histogram_rows(row, WI_TASK_INSTANCE_DELAY, &detail->hdr[1]);
     }
     put_text(row, WI_TASK_INSTANCE_SOURCE, item->source);
-    put_u64(row, WI_TASK_INSTANCE_TASK_ID, task->number ? task->number : item->id);
-    put_u64(row, WI_TASK_INSTANCE_WAKERS,
-            task->waker_clones > task->waker_drops ? task->waker_clones - task->waker_drops : 0);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_TASK_ID, task->number ? task->number : item->id);
+    wi_row_put_u64(row, WI_TASK_INSTANCE_WAKERS,
+                   task->waker_clones > task->waker_drops ? task->waker_clones - task->waker_drops
+                                                          : 0);
     put_text(row, WI_TASK_INSTANCE_TARGET, wc_store_target(store, item->metadata));
     put_text(row, WI_TASK_INSTANCE_FIELDS, item->text);
 }
@@ -156,24 +140,24 @@ static void view_place(const struct wc_store *store, size_t index, struct wi_row
     }
     row->id = index + 1;
     row->name = spawn_site->name;
-    put_u64(row, WI_TASK_PENDING, spawn_site->n_living - spawn_site->running);
-    put_u64(row, WI_TASK_RUNNING, spawn_site->running);
-    put_u64(row, WI_TASK_SPAWNED, spawn_site->spawned);
-    put_u64(row, WI_TASK_RUNS, all[WC_SUM_POLLS]);
-    put_u64(row, WI_TASK_FINISHED, spawn_site->n_gone + spawn_site->n_done);
+    wi_row_put_u64(row, WI_TASK_PENDING, spawn_site->n_living - spawn_site->running);
+    wi_row_put_u64(row, WI_TASK_RUNNING, spawn_site->running);
+    wi_row_put_u64(row, WI_TASK_SPAWNED, spawn_site->spawned);
+    wi_row_put_u64(row, WI_TASK_RUNS, all[WC_SUM_POLLS]);
+    wi_row_put_u64(row, WI_TASK_FINISHED, spawn_site->n_gone + spawn_site->n_done);
     if (spawn_site->has_rates) {
-        put_f64(row, WI_TASK_SPAWN_RATE, spawn_site->spawn_rate);
-        put_f64(row, WI_TASK_FINISH_RATE, spawn_site->finish_rate);
+        wi_row_put_f64(row, WI_TASK_SPAWN_RATE, spawn_site->spawn_rate);
+        wi_row_put_f64(row, WI_TASK_FINISH_RATE, spawn_site->finish_rate);
     }
     put_text(row, WI_TASK_SOURCE, spawn_site->source);
-    put_u64(row, WI_TASK_SINGLE_RUNNING, spawn_site->running);
-    put_u64(row, WI_TASK_SINGLE_SCHEDULED, spawn_site->scheduled);
-    put_u64(row, WI_TASK_SINGLE_IDLE, spawn_site->idle);
-    put_u64(row, WI_TASK_POLLS, all[WC_SUM_POLLS]);
-    put_nanos(row, WI_TASK_BUSY, all[WC_SUM_BUSY]);
-    put_nanos(row, WI_TASK_SCHEDULED, all[WC_SUM_SCHEDULED]);
-    put_nanos(row, WI_TASK_IDLE, all[WC_SUM_IDLE]);
-    put_u64(row, WI_TASK_WAKES, all[WC_SUM_WAKES]);
+    wi_row_put_u64(row, WI_TASK_SINGLE_RUNNING, spawn_site->running);
+    wi_row_put_u64(row, WI_TASK_SINGLE_SCHEDULED, spawn_site->scheduled);
+    wi_row_put_u64(row, WI_TASK_SINGLE_IDLE, spawn_site->idle);
+    wi_row_put_u64(row, WI_TASK_POLLS, all[WC_SUM_POLLS]);
+    wi_row_put_nanos(row, WI_TASK_BUSY, all[WC_SUM_BUSY]);
+    wi_row_put_nanos(row, WI_TASK_SCHEDULED, all[WC_SUM_SCHEDULED]);
+    wi_row_put_nanos(row, WI_TASK_IDLE, all[WC_SUM_IDLE]);
+    wi_row_put_u64(row, WI_TASK_WAKES, all[WC_SUM_WAKES]);
 }
 
 static void view_semaphore(const struct wc_store *store, uint32_t index, struct wi_row *row)
@@ -182,10 +166,10 @@ static void view_semaphore(const struct wc_store *store, uint32_t index, struct 
     const struct wc_resource *resource = &item->u.resource;
     row->id = item->serial;
     row->name = view_name(item);
-    put_u64(row, WI_SEMAPHORE_AVAILABLE, resource->permits);
-    put_u64(row, WI_SEMAPHORE_LOW_WATER, resource->least_permits);
-    put_u64(row, WI_SEMAPHORE_WAITERS, resource->n_waiting);
-    put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, resource->empty_seconds);
+    wi_row_put_u64(row, WI_SEMAPHORE_AVAILABLE, resource->permits);
+    wi_row_put_u64(row, WI_SEMAPHORE_LOW_WATER, resource->least_permits);
+    wi_row_put_u64(row, WI_SEMAPHORE_WAITERS, resource->n_waiting);
+    wi_row_put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, resource->empty_seconds);
     put_text(row, WI_SEMAPHORE_SOURCE, item->source);
 }
 
@@ -208,13 +192,13 @@ static void view_resource(const struct wc_store *store, uint32_t index, struct w
                                      wc_store_find(items, resource->parent_id))));
     }
     put_text(row, WI_RESOURCE_ATTRIBUTES, item->text);
-    put_u64(row, WI_RESOURCE_OPERATIONS, resource->n_operations);
+    wi_row_put_u64(row, WI_RESOURCE_OPERATIONS, resource->n_operations);
     if (item->created && store->now >= item->created) {
-        put_nanos(row, WI_RESOURCE_AGE, (uint64_t)(store->now - item->created));
+        wi_row_put_nanos(row, WI_RESOURCE_AGE, (uint64_t)(store->now - item->created));
     }
     put_text(row, WI_RESOURCE_TARGET, wc_store_target(store, item->metadata));
     put_text(row, WI_RESOURCE_SOURCE, item->source);
-    put_u64(row, WI_RESOURCE_ID, item->id);
+    wi_row_put_u64(row, WI_RESOURCE_ID, item->id);
 }
 
 static void view_operation(const struct wc_store *store, uint32_t index, struct wi_row *row)
@@ -233,11 +217,11 @@ static void view_operation(const struct wc_store *store, uint32_t index, struct 
              view_name(view_item(store, WC_SORT_RESOURCE, operation->resource)));
     put_text(row, WI_OPERATION_PARENT,
              view_name(view_item(store, WC_SORT_OPERATION, operation->parent)));
-    put_u64(row, WI_OPERATION_POLLS, operation->polled.polls);
-    put_nanos(row, WI_OPERATION_BUSY, times.busy);
+    wi_row_put_u64(row, WI_OPERATION_POLLS, operation->polled.polls);
+    wi_row_put_nanos(row, WI_OPERATION_BUSY, times.busy);
     if (item->created) {
-        put_nanos(row, WI_OPERATION_AGE, times.age);
-        put_nanos(row, WI_OPERATION_IDLE, times.idle);
+        wi_row_put_nanos(row, WI_OPERATION_AGE, times.age);
+        wi_row_put_nanos(row, WI_OPERATION_IDLE, times.idle);
     }
     put_text(row, WI_OPERATION_ATTRIBUTES, item->text);
     put_text(row, WI_OPERATION_SOURCE, operation->function);
