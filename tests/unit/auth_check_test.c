@@ -310,7 +310,7 @@ static void sessions_ask_for_the_token_before_anything_else(void **state)
     wi_token_close(auth_check.token);
 }
 
-static void a_closed_auth_answers_while_the_caller_keeps_its_side_open(void **state)
+static void a_refused_call_is_answered_while_the_caller_keeps_its_side_open(void **state)
 {
     (void)state;
     struct wi_auth_check auth_check = {.is_loopback = true};
@@ -363,7 +363,7 @@ int main(void)
         TEST(token_is_renewed_with_its_file),
         TEST(names_count_on_loopback_only),
         TEST(sessions_ask_for_the_token_before_anything_else),
-        TEST(a_closed_auth_answers_while_the_caller_keeps_its_side_open),
+        TEST(a_refused_call_is_answered_while_the_caller_keeps_its_side_open),
         TEST(without_a_token_only_the_name_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

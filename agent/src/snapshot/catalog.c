@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What segments catalog: all of their kinds, without what only other runtimes tell. */
+/* The catalog of segments: all of their kinds, without what only other runtimes tell. */
 #include "weir/catalog.h"
 
 #include <string.h>
