@@ -172,7 +172,7 @@ static bool prometheus_has_counts(const struct wi_row *row)
     return has_any;
 }
 
-/* What closed handles have counted. Their names come before those of rows, "other" last of them: so they stand in an
+/* Adds the counts of closed handles. Their names come before those of rows, "other" last of them: so they stand in an
  * order that never changes. */
 static void prometheus_retired_add(struct prometheus_encoder *encoder, enum wi_kind kind)
 {

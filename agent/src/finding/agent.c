@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What weir itself had no room for. A handle without room counts nothing, and a thread without cells of its
+ * Findings about weir's own room. A handle without room counts nothing, and a thread without cells of its
  * own is exact but slow: neither may look as if all were well.
  */
 #include "finding/state.h"

@@ -7,7 +7,7 @@
 
 /* Channels whose depths move together cannot be told apart: a share that is so uncertain is none. */
 #define ATTRIBUTION_VAGUE 0.10
-/* Of a series that is told by the others to within so much nothing can be computed. */
+/* A series that the others predict to within this much cannot be told apart from them. */
 #define ATTRIBUTION_ALIKE 1e-7
 /* Standard errors that make a bend no accident. */
 #define ATTRIBUTION_DOUBT 4.0

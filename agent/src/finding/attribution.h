@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What holds the memory: how much of a process's growth each channel explains. Pure: series in,
+ * Attribution of memory: how much of a process's growth each channel explains. Pure: series in,
  * shares out; any thread. The method and what it cannot tell: docs/adr/0022.
  *
  * Two answers that know nothing of each other: the bytes that the application declares for what is
@@ -26,7 +26,7 @@ struct wi_line {
 /* Least squares of y on x. Returns false with fewer than three samples, or when x does not vary. */
 bool wi_line_fit(const double *x, const double *y, size_t n, struct wi_line *ret_line);
 
-/* What is given: `n` moments, the same for all series. */
+/* The input: `n` moments, the same for all series. */
 struct wi_growth {
     size_t n;
     double seconds[WI_ATTRIBUTION_SAMPLES]; /* ascending */
@@ -38,7 +38,7 @@ struct wi_growth {
     } channel[WI_ATTRIBUTION_CHANNELS];
 };
 
-/* What is told of one channel. NaN: cannot be said. */
+/* The result for one channel. NaN: it cannot be computed. */
 struct wi_share {
     double depth_rate;    /* messages per second */
     double bytes_rate;    /* declared bytes per second; NaN: none are declared */

@@ -136,7 +136,7 @@ static void channel_write_share(struct finding_entry *entry,
     }
 }
 
-/* What an hour of it comes to. */
+/* The growth of an hour at this rate. */
 static void channel_write_hour(struct finding_entry *entry, double rate, double bytes_rate)
 {
     char text[WI_WORDS_MAX];
@@ -184,7 +184,7 @@ static struct channel_growth channel_growth(const struct wi_finding *finding,
     return growth;
 }
 
-/* Of two that grow, the one that holds more memory is worse; a message that declares nothing counts as
+/* If two channels grow, the one that holds more memory is worse; a message that declares nothing counts as
  * 32 bytes, as in growth.c. */
 static double channel_weight(const struct finding_watch_state *watch)
 {
@@ -577,7 +577,7 @@ void wi_finding_defaults(struct wi_finding *finding)
 
 /* ---- the row ---- */
 
-/* Of a process that has ended nothing moves: its rates are those of the history. */
+/* A process that has ended has no rates of now: they are those of the history. */
 static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
                            struct finding_watch_state *watch)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of one queue: its depths of the last minute one by one and in coarse steps, those
+ * The recent depths of one queue: those of the last minute one by one and in coarse steps, those
  * of the last hour by minutes, and since when it has been in trouble. Pure: time is given.
  *
  *     QUIET --the floor of late lies above all before--> GROWING --no growth--> SETTLING --> QUIET

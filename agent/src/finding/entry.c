@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was found at one look: the 64 worst, worst first. */
+/* The findings of one sample: the 64 worst, worst first. */
 #include "finding/state.h"
 
 #include <stdarg.h>

@@ -7,7 +7,7 @@
  * (watch_state.c), has each kind judged by its own file, and keeps the 64 worst findings. Channels
  * that grow are put beside the process's memory at the end (growth.c), when all are known.
  *
- * What is remembered is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in
+ * The state is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in
  * brief, without the waits, unless they are or may be watched, because a histogram costs more than
  * all else of a row. A late exporter takes what it missed from the history (hindsight.c), so that
  * a finding does not depend on who has looked for how long.
@@ -42,7 +42,7 @@ static void finding_memory(struct wi_finding *finding, const struct wi_process_v
     }
 }
 
-/* Of memory that it holds. */
+/* Bytes that it holds. */
 static size_t finding_bytes(const struct wi_finding *finding)
 {
     return sizeof(*finding) + finding->room * sizeof(*finding->watches) +

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is wrong, and why: computed here once, shown everywhere alike. Reads the rows of a process view; what
- * comes of it is data (weir/warning.h). No I/O; the process view's thread.
+ * Findings say what is wrong and why. They are computed here once, and shown everywhere alike. They are made
+ * of the rows of a process view; the result is data (weir/warning.h). No I/O; the process view's thread.
  */
 #ifndef WI_FINDING_FINDING_H
 #define WI_FINDING_FINDING_H
 
 #include "snapshot/process_view.h"
 
-/* What must be remembered between two looks (depth floors and ceilings, how long permits have been
+/* The state between two samples (depth floors and ceilings, how long permits have been
  * gone). Opaque, one for each process view. */
 struct wi_finding;
 
@@ -20,7 +20,7 @@ void wi_finding_destroy(struct wi_finding *finding);
 /* Judges the rows anew: each time that they have moved on (wi_process_view_has_ticked). */
 void wi_finding_update(struct wi_finding *finding, const struct wi_process_view *view);
 
-/* What it says, as of the last update. Owns: the finding's; every update changes it in place. */
+/* The verdict of the last update. Owns: the finding's; every update changes it in place. */
 const struct wi_verdict *wi_finding_verdict(const struct wi_finding *finding);
 
 #endif

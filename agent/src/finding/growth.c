@@ -184,7 +184,7 @@ struct growth_told {
     bool is_slow; /* by minutes */
 };
 
-/* What explains the growth: channels for the most part of it, else perhaps a gauge. */
+/* The cause of the growth: channels for the most part of it, else perhaps a gauge. */
 struct growth_cause {
     double explained; /* by channels, as a share */
     bool is_explained, is_named;
@@ -294,7 +294,7 @@ static void growth_write_gauge(struct finding_entry *entry, const struct finding
     }
 }
 
-/* What explains it, by name. */
+/* Writes the cause, by name. */
 static void growth_write_causes(struct finding_entry *entry, const struct growth_told *told,
                                 const struct growth_cause *cause)
 {
@@ -472,7 +472,7 @@ static uint64_t growth_told_since(struct wi_finding *finding, const struct growt
     return is_told ? memory->growing_since : 0;
 }
 
-/* What is too slow for seconds, by minutes: since when, as above. */
+/* The same by minutes, for growth that is too slow to be seen in seconds. */
 static uint64_t growth_take_slow(struct wi_finding *finding, struct growth_told *told)
 {
     const struct wi_minute_window *minute_window = &finding->memory.minute_window;

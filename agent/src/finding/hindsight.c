@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an exporter that comes late, or after the end, would have seen: the rows of the history, fed
+ * An exporter that is started late, or after the process has ended, takes the history in place of samples: the rows of the history, fed
  * to the same watch states in the same order. So a finding does not depend on who has looked for how long.
  */
 #include "finding/state.h"
@@ -59,7 +59,7 @@ static void hindsight_second(struct finding_watch_state *watch,
     }
 }
 
-/* Of a minute there is one look: only the tides are told. */
+/* A minute has one sample: only the minute windows take it. */
 static void hindsight_minute(struct finding_watch_state *watch, const struct wi_history_row *row,
                              const struct finding_sample *sample)
 {

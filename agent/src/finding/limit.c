@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What follows from a rate: when memory reaches a limit, when a bounded queue is full, and which bound
+ * Forecasts from a rate: when memory reaches a limit, when a bounded queue is full, and which bound
  * would have held what was seen.
  */
 #include "finding/state.h"

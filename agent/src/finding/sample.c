@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a flow says to the findings: the same of a row that is seen now and of one from the history. */
+/* A sample for the findings, made of a flow: a live row and a history row give the same. */
 #include "finding/state.h"
 
 static uint64_t sample_minus(uint64_t a, uint64_t b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong with a semaphore: no permit is free, or permits do not come back. */
+/* Findings about a semaphore: no permit is free, or permits do not come back. */
 #include "finding/state.h"
 
 #define SEMAPHORE_GONE   (60 * FINDING_SECOND) /* all taken, and none has come back for so long */

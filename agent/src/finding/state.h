@@ -50,7 +50,7 @@ struct finding_entry {
     double number[WI_WARNING_N_NUMBERS];
 };
 
-/* Of one channel, semaphore, task kind or loop. */
+/* The state kept for one channel, semaphore, task kind or loop. */
 struct finding_watch_state {
     uint64_t id;
     enum wi_kind kind;
@@ -76,7 +76,7 @@ struct finding_watch_state {
         depth_window; /* its `bytes`: a channel's, as declared; acquires so far */
 };
 
-/* What is remembered of the process's memory, weir's own taken out. */
+/* The samples of the process's memory, without weir's own. */
 struct finding_memory {
     uint32_t n; /* samples ever */
     uint64_t nanos[WI_ATTRIBUTION_SAMPLES];
@@ -88,7 +88,7 @@ struct finding_memory {
     uint32_t lapse;         /* samples in a row that it did not seem to */
 };
 
-/* What is remembered of a gauge, by the places of the memory's samples. */
+/* The samples of a gauge, each at the index of the memory's sample of that moment. */
 #define FINDING_GAUGES 32U
 struct finding_gauge {
     uint64_t id;
@@ -237,7 +237,7 @@ void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_state *watch);
 bool wi_finding_is_stalled(const struct finding_watch_state *watch);
 
-/* What the first look at a channel can say without a history. */
+/* The findings that need no history: they are made at a channel's first sample. */
 void wi_finding_first_sample(struct wi_finding *finding, const struct finding_watch_state *watch);
 
 /* How a watch state is updated by a look, beside its counts: since when it refuses, or has no permit free. */
@@ -278,7 +278,7 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_
                                const struct wi_attribution *attribution,
                                const struct wi_share *share);
 
-/* What of the channels was never looked at. */
+/* The audit of defaults: channels that nobody gave a bound. */
 void wi_finding_defaults(struct wi_finding *finding);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong with a kind of task: more live than end. And with a loop: it is slow, or late. */
+/* Findings about a kind of task: more are spawned than finish; and about a loop: it is slow, or late. */
 #include "finding/state.h"
 
 #define LOOP_LONG     0.1 /* seconds: p99 of an iteration */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of rows that are in use: at most 1,024; when there are more, deep ones take the
+ * The state of rows that are in use: at most 1,024; when there are more, deep ones take the
  * place of shallow ones.
  */
 #include "finding/state.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What weir_start is asked for: by its options, and by the environment, which goes before. Any thread. */
+/* The settings of weir_start: its options, overridden by the environment. Any thread. */
 #ifndef WI_HOOK_SETTINGS_H
 #define WI_HOOK_SETTINGS_H
 
@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* What weir_start was asked for, after the environment had its say. */
+/* The settings after the environment was applied. */
 struct wi_settings {
     char name[WEIR_NAME_MAX + 1];
     char program[WI_PROGRAM_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the exporter and the HTTP engine know of each other: two tables of operations, and nothing else. The
+ * The exporter and the HTTP engine know two things of each other: two tables of operations, and nothing else. The
  * engine is in a library of its own, which a host without HTTP does not load (wire/module.h). It exports its table
  * as weir_agent_http.
  *
@@ -23,7 +23,7 @@ struct wi_http_body {
     const char *type; /* Content-Type; static */
 };
 
-/* What the engine asks of the exporter, within `run` and in its thread. Outlives the engine. */
+/* The operations of the exporter that the engine calls, within `run` and in its thread. Outlives the engine. */
 struct wi_http_backend {
     void *context;
     struct wi_self *self; /* where the engine counts scrapes, refusals and protocol errors */

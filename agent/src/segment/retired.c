@@ -265,7 +265,7 @@ static bool retired_has_any(const uint64_t *words, size_t n)
     return any != 0;
 }
 
-/* What cannot be kept for want of room is counted as lost, as a sample that found no histogram. */
+/* Waits that find no room are counted as lost, as a sample that found no histogram. */
 static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[WI_OCTAVES + 2],
                               uint64_t stamp)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What closed handles have counted, by kind and name (ADR 43). A handle that is closed keeps its counts in
+ * The totals of closed handles, by kind and name (ADR 43). A handle that is closed keeps its counts in
  * its slot. When the slot is used again they are folded into the totals of its name; so a count is always in
  * exactly one of the two. The log tells a reader which slots were folded while it read.
  *
- * Who folds: the holder of the segment's lock. In this order: the log, the number of folds, the totals, the
+ * The writer is the holder of the segment's lock. In this order: the log, the number of folds, the totals, the
  * slot's generation, the slot's words.
  */
 #ifndef WI_SEGMENT_RETIRED_H
@@ -51,7 +51,7 @@ static inline uint64_t wi_retired_stamped(uint64_t stamp)
 /* The check of a part whose words follow it. */
 uint64_t wi_retired_check(uint64_t stamp, const uint64_t *words, size_t n);
 
-/* What a slot has counted over all threads, as the totals have it. */
+/* The counts of a slot over all threads, as the totals have it. */
 struct wi_slot_counts {
     uint64_t word[6]; /* as in struct weir_cell */
     uint64_t rejects[4];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What follows from the counts of one reading, without a tick: the highest depth seen, all
+ * Values that follow from the counts of one reading, without a tick: the highest depth seen, all
  * refusals, and the moment that the numbers are of.
  *
  * Peaks are kept here because a reader sees a depth only when it looks; for a channel the

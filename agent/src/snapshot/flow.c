@@ -176,7 +176,7 @@ size_t wi_flow_rates(enum wi_kind kind, const struct wi_metric_from *ret_rates[W
     return n;
 }
 
-/* What a total has grown by; NaN when it went back. */
+/* The growth of a total; NaN when it went back. */
 static double flow_growth(const uint64_t *before, const uint64_t *totals, int i)
 {
     return before && totals[i] >= before[i] ? (double)(totals[i] - before[i]) : NAN;

@@ -115,7 +115,7 @@ bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* What another process says of its totals now, in the order that readers need: the totals and their waits, then
+/* Reads the totals of another process again, in the order that readers need: the totals and their waits, then
  * how many folds there are, then the log. */
 static enum weir_status retired_read_again(struct wi_collection *collection,
                                            struct wi_source *source, struct weir_error *ret_error)
