@@ -145,8 +145,10 @@ def loops_and_tasks_are_those_of_the_game():
         game.command("mode", "as-published")
         wait_for(lambda: row(game.snapshot()["single_tasks"], "game")["waits_for"] == "move_permits",
                  "the game loop seen waiting for a permit")
-        game_task = row(game.snapshot()["single_tasks"], "game")
-        assert game_task["wakes"] > 10 and game_task["scheduled_seconds"] > 0, game_task
+        game_task = wait_for(
+            lambda: (one := row(game.snapshot()["single_tasks"], "game"))["wakes"] > 10 and one,
+            "the game loop woken more than ten times")
+        assert game_task["scheduled_seconds"] > 0, game_task
         # It is in that iteration for as long as there is a queue, which shows.
         wait_for(lambda: row(game.snapshot()["loops"], "game")["current_seconds"] > 0.1,
                  "an iteration that does not end")
