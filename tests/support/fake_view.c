@@ -40,6 +40,7 @@ struct fake_view {
     struct wi_moment now; /* as_of_nanos 0: as the clock */
     enum weir_status refresh_status;
     char refresh_text[256];
+    enum weir_status octaves_status;
     size_t refreshes;
     void (*on_refresh)(struct wi_process_view *view, uint64_t now_nanos, void *context);
     void *on_refresh_context;
@@ -161,7 +162,7 @@ static enum weir_status fake_octaves(void *context, enum wi_kind kind, int metri
                            row->histogram[metric]);
         }
     }
-    return WEIR_OK;
+    return fake->octaves_status;
 }
 
 static bool fake_has_slots(enum wi_kind kind, bool of_instances)
@@ -416,6 +417,11 @@ void fake_view_fail_refresh(struct wi_process_view *view, enum weir_status statu
     fake_of(view)->refresh_status = status;
     snprintf(fake_of(view)->refresh_text, sizeof(fake_of(view)->refresh_text), "%s",
              text ? text : "");
+}
+
+void fake_view_fail_octaves(struct wi_process_view *view, enum weir_status status)
+{
+    fake_of(view)->octaves_status = status;
 }
 
 size_t fake_view_refreshes(const struct wi_process_view *view)

@@ -63,6 +63,8 @@ void fake_view_set_as_of_nanos(struct wi_process_view *view, uint64_t nanos);
 /* Makes every refresh fail with this status and text; WEIR_OK: succeed again. */
 void fake_view_fail_refresh(struct wi_process_view *view, enum weir_status status,
                             const char *text);
+/* Makes the sums of histograms fail with this status. */
+void fake_view_fail_octaves(struct wi_process_view *view, enum weir_status status);
 size_t fake_view_refreshes(const struct wi_process_view *view);
 
 /* Called in each refresh that succeeds, before it returns; may change rows. NULL: nothing. */

@@ -163,6 +163,32 @@ static void who_has_ended_or_cannot_be_read_is_not_in_it(void **state)
     assert_has(scrape(WI_FORMAT_TEXT), "pid=\"4823\"");
 }
 
+/* Better a gap than a wrong number; and what one process has wrong takes nothing from the others. */
+static void waits_that_cannot_be_read_are_left_out_of_one_process_alone(void **state)
+{
+    (void)state;
+    fake_view_fail_octaves(game, WEIR_E_LIMIT);
+    const char *text = scrape(WI_FORMAT_TEXT);
+    assert_null(strstr(text, "weir_channel_residence_seconds_count{process=\"game\",pid=\"4821\""));
+    assert_has(text, "\nweir_channel_residence_seconds_count{process=\"game\",pid=\"4822\",channel="
+                     "\"moves\"} 3\n");
+    assert_has(text,
+               "\nweir_channel_sent_total{process=\"game\",pid=\"4821\",channel=\"moves\"} 100\n");
+    assert_well_formed(text);
+    fake_view_fail_octaves(game, WEIR_OK);
+    assert_has(scrape(WI_FORMAT_TEXT),
+               "\nweir_channel_residence_seconds_count{process=\"game\",pid=\"4821\",channel="
+               "\"moves\"} 3\n");
+}
+
+static void without_memory_for_waits_it_fails_whole(void **state)
+{
+    (void)state;
+    fake_view_fail_octaves(game, WEIR_E_MEMORY);
+    refresh_all();
+    assert_int_equal(wi_scrape_encode(&views, WI_FORMAT_TEXT, false, &buffer), WEIR_E_MEMORY);
+}
+
 static void without_any_process_it_is_an_exposition_still(void **state)
 {
     (void)state;
@@ -216,6 +242,8 @@ int main(void)
         TEST(families_stand_once_and_series_too),
         TEST(the_exporters_own_numbers_have_no_process),
         TEST(who_has_ended_or_cannot_be_read_is_not_in_it),
+        TEST(waits_that_cannot_be_read_are_left_out_of_one_process_alone),
+        TEST(without_memory_for_waits_it_fails_whole),
         TEST(without_any_process_it_is_an_exposition_still),
         TEST(one_name_and_one_pid_twice_are_told_apart),
         TEST(longest_names_have_room),

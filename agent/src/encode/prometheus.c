@@ -16,8 +16,9 @@
  * the first burst is seen.
  *
  * The encoder is made for one exposition and freed with it; the text goes into the caller's
- * buffer. Without memory for any part the exposition fails as a whole. Compressing is left to
- * http/. The exporter's thread.
+ * buffer. Without memory for any part the exposition fails as a whole. Where a process's waits
+ * cannot be read in a way that adds up, its histograms are left out this time: one process must
+ * not take the others' series away. Compressing is left to http/. The exporter's thread.
  */
 #include "encode/prometheus.h"
 
@@ -174,7 +175,10 @@ static void prometheus_histograms_add(struct prometheus_encoder *encoder, size_t
                                             encoder->histogram, PROMETHEUS_MAX_NAMES + 1};
     enum weir_status status =
         wi_process_view_octaves(part->view, encoder->table->kind, (int)metric, &groups);
-    encoder->has_failed |= status != WEIR_OK;
+    encoder->has_failed |= status == WEIR_E_MEMORY;
+    if (status != WEIR_OK) {
+        memset(encoder->histogram, 0, sizeof(encoder->histogram));
+    }
 }
 
 static void prometheus_histogram_write(struct prometheus_encoder *encoder,

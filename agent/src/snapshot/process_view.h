@@ -160,7 +160,8 @@ struct wi_octave_groups {
 };
 
 /* Sums the histograms behind a metric up: those of the kind's rows, and what closed handles had. Fails:
- * WEIR_E_MEMORY; WEIR_E_LIMIT: handles come and go too fast to be read. */
+ * WEIR_E_MEMORY; WEIR_E_LIMIT: handles come and go too fast to be read, or the segment contradicts itself; then
+ * the sums say nothing. */
 enum weir_status wi_process_view_octaves(struct wi_process_view *view, enum wi_kind kind,
                                          int metric, const struct wi_octave_groups *groups);
 

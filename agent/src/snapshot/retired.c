@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETIRED_TRIES 100
+#define RETIRED_TRIES 100 /* to read what is being written */
 
 static const struct wi_header *retired_header(const struct wi_image *image)
 {
@@ -53,11 +53,13 @@ static bool retired_is_newest(uint64_t number, uint64_t other_stamp)
 
 /* The newer of the two copies, and its number; words of 0 and number 0 where nothing was ever written. *ret_is_torn,
  * which is only set: it could not be told. */
-static uint64_t retired_newest(const uint64_t *first, const uint64_t *second, size_t n,
-                               uint64_t *ret_words, bool *ret_is_torn)
+static uint64_t retired_newest(const struct wi_image *image, const uint64_t *first,
+                               const uint64_t *second, size_t n, uint64_t *ret_words,
+                               bool *ret_is_torn)
 {
     uint64_t words[WI_OCTAVES + 2];
-    for (int i = 0; i < RETIRED_TRIES; i++) {
+    int tries = image->is_copy ? 1 : RETIRED_TRIES;
+    for (int i = 0; i < tries; i++) {
         uint64_t stamps[2];
         uint64_t number = retired_copy(first, n, &stamps[0], ret_words);
         uint64_t other = retired_copy(second, n, &stamps[1], words);
@@ -93,7 +95,8 @@ uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, u
         memset(ret_words, 0, (WI_OCTAVES + 2) * sizeof(*ret_words));
         return 0;
     }
-    return retired_newest(&waits[0].stamp, &waits[1].stamp, WI_OCTAVES + 2, ret_words, ret_is_torn);
+    return retired_newest(image, &waits[0].stamp, &waits[1].stamp, WI_OCTAVES + 2, ret_words,
+                          ret_is_torn);
 }
 
 bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *take, void *context)
@@ -191,7 +194,7 @@ static enum weir_status retired_take(struct wi_collection *collection, bool is_c
         /* Pairs with retired_place. */
         raw->kind = wi_load_acquire(&totals->kind);
         raw->name = wi_load_acquire(&totals->name);
-        raw->stamp = retired_newest(&totals->totals[0].stamp, &totals->totals[1].stamp,
+        raw->stamp = retired_newest(image, &totals->totals[0].stamp, &totals->totals[1].stamp,
                                     WI_RETIRED_WORDS, raw->word, &is_torn);
         for (unsigned which = 0; which < 2 && is_copy; which++) {
             uint64_t waits[WI_OCTAVES + 2];

@@ -214,7 +214,12 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
         status = source_read_rest(source, which, most, &length, ret_error);
     }
     if (status == WEIR_OK) {
-        *ret_image = (struct wi_image){source->copies[which].bytes, length, is_still};
+        *ret_image = (struct wi_image){
+            .bytes = source->copies[which].bytes,
+            .length = length,
+            .is_still = is_still,
+            .is_copy = true,
+        };
     }
     return status;
 }
@@ -229,8 +234,10 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
             return WEIR_E_STATE;
         }
         /* Pairs with pool_reserve: that much may be touched. */
-        *ret_before = *ret_after =
-            (struct wi_image){wi_segment.base, wi_load_acquire(&wi_index.reserved_bytes), false};
+        *ret_before = *ret_after = (struct wi_image){
+            .bytes = wi_segment.base,
+            .length = wi_load_acquire(&wi_index.reserved_bytes),
+        };
         return WEIR_OK;
     }
     struct wi_image before;

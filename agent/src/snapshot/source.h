@@ -14,6 +14,7 @@ struct wi_image {
     const unsigned char *bytes;
     size_t length;
     bool is_still; /* its process is dead: what points outside is corrupt, not merely new */
+    bool is_copy;  /* nobody writes there: to read it twice gives the same */
 };
 
 struct wi_source;
