@@ -472,6 +472,54 @@ static void a_brief_row_has_all_but_the_waits(void **state)
     assert_int_equal(child_run(leaves_waits_out), 0);
 }
 
+/* Each metric of a row, asked for alone, is what it is in the whole row. */
+static void check_parts(enum wi_kind kind)
+{
+    struct wi_row whole = *wi_process_view_row(view, kind, 0);
+    for (unsigned m = 0; m < wi_metric_table(kind)->n_metrics; m++) {
+        const struct wi_row *part = wi_process_view_part(view, kind, 0, UINT64_C(1) << m);
+        CHECK(part->id == whole.id && strcmp(part->name, whole.name) == 0);
+        CHECK(part->value[m].type == whole.value[m].type);
+        if (whole.value[m].type == WI_TEXT) {
+            CHECK(strcmp(part->value[m].u.text, whole.value[m].u.text) == 0);
+        } else if (whole.value[m].type != WI_ABSENT) {
+            CHECK(memcmp(&part->value[m].u, &whole.value[m].u, sizeof(whole.value[m].u)) == 0);
+        }
+    }
+    CHECK(wi_process_view_part(view, kind, 1, UINT64_MAX) == NULL);
+}
+
+static void builds_parts(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("moves", 10);
+    options.latency = WEIR_LATENCY_FULL;
+    struct weir_channel *channel = weir_channel_open(&options);
+    struct weir_semaphore_options permits = WEIR_SEMAPHORE_INIT("permits", 5);
+    struct weir_semaphore *semaphore = weir_semaphore_open(&permits);
+    struct weir_value_options value_options = WEIR_VALUE_INIT("kicks");
+    struct weir_counter *counter = weir_counter_open(&value_options);
+    for (int s = 0; s < 5; s++) {
+        serve_one(channel);
+        send(channel, 3, 10);
+        weir_channel_reject(channel, WEIR_REJECT_FULL);
+        weir_semaphore_acquire(semaphore, 1);
+        weir_counter_add(counter, 7);
+        step(SECOND);
+    }
+    check_parts(WI_CHANNEL);
+    check_parts(WI_SEMAPHORE);
+    check_parts(WI_COUNTER);
+    wi_process_views_finish(&views);
+}
+
+static void a_row_in_part_has_what_is_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(builds_parts), 0);
+}
+
 /* All rows are compared in brief, but by a wait they are not. */
 static void sorts_by_waits(const char *dir)
 {
@@ -571,6 +619,7 @@ int main(void)
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),
         cmocka_unit_test(waits_are_read_when_a_row_is_looked_at),
         cmocka_unit_test(a_brief_row_has_all_but_the_waits),
+        cmocka_unit_test(a_row_in_part_has_what_is_asked_for),
         cmocka_unit_test(rows_are_sorted_by_waits_too),
         cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),
         cmocka_unit_test(counts_near_the_end_of_their_range_have_quantiles),

@@ -5,8 +5,7 @@
  *
  * One walk over the rows of a kind builds each, filters it, and compares it with the worst that is
  * kept. So a screen of 40 rows costs a heap of 40, whatever there is, and no row is kept: an entry
- * holds only what rows are compared by. Rows are built in brief where no wait is compared. Equal
- * rows stand in the order of opening, so that pages of one list fit each other; rows without a
+ * holds only what rows are compared by, and only that is asked of the process view. Equal rows stand in the order of opening, so that pages of one list fit each other; rows without a
  * value come last either way.
  *
  * With `follow` the window moves to a row, which costs two more walks at most. With worst_first a
@@ -42,7 +41,7 @@ struct select_heap {
     const struct wi_query *query;
     const struct select_warnings *warnings;
     uint64_t now_nanos;
-    bool is_brief; /* rows are compared without their waits */
+    uint64_t fields; /* what rows are compared by */
     struct select_entry *entries;
     size_t n_entries;
     size_t room;
@@ -204,28 +203,19 @@ static void select_remember(const struct select_heap *heap, struct wi_memory *me
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-/* Whether a metric is told from a histogram, as "wait_seconds.p99" is beside "wait_seconds.count". */
-static bool select_is_of_waits(enum wi_kind kind, int metric)
+/* The metrics that rows are filtered and compared by. */
+static uint64_t select_fields(const struct wi_query *query)
 {
-    const struct wi_metric_table *table = wi_metric_table(kind);
-    const char *json =
-        metric >= 0 && (size_t)metric < table->n_metrics ? table->metrics[metric].json : "";
-    size_t n = strcspn(json, ".");
-    for (size_t i = 0; json[n] && i < table->n_metrics; i++) {
-        if (table->metrics[i].type == WI_TYPE_HISTOGRAM &&
-            strncmp(table->metrics[i].json, json, n + 1) == 0) {
-            return true;
-        }
-    }
-    return false;
+    uint64_t fields = query->sort >= 0 ? UINT64_C(1) << query->sort : 0;
+    fields |= query->has_then ? UINT64_C(1) << query->then : 0;
+    return query->equals && query->equals[0] ? fields | UINT64_C(1) << query->where : fields;
 }
 
 /* A row with what it is compared by. */
 static const struct wi_row *select_row(const struct wi_process_view *view,
                                        const struct select_heap *heap, size_t i)
 {
-    return heap->is_brief ? wi_process_view_brief(view, heap->query->kind, i)
-                          : wi_process_view_row(view, heap->query->kind, i);
+    return wi_process_view_part(view, heap->query->kind, i, heap->fields);
 }
 
 /* ---- the window ---------------------------------------------------------------------------- */
@@ -317,10 +307,10 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
 {
     struct select_warnings warnings = {.n = 0};
     size_t total = wi_process_view_count(view, query->kind);
-    struct select_heap heap = {
-        .query = query, .warnings = &warnings, .now_nanos = wi_process_view_monotonic_nanos(view)};
-    heap.is_brief = !select_is_of_waits(query->kind, query->sort) &&
-                    !(query->has_then && select_is_of_waits(query->kind, query->then));
+    struct select_heap heap = {.query = query,
+                               .warnings = &warnings,
+                               .now_nanos = wi_process_view_monotonic_nanos(view),
+                               .fields = select_fields(query)};
     if (query->is_worst_first) {
         select_gather(view, query->kind, &warnings);
     }

@@ -7,9 +7,9 @@
  * (watch_state.c), has each kind judged by its own file, and keeps the 64 worst findings. Channels
  * that grow are put beside the process's memory at the end (growth.c), when all are known.
  *
- * The state is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in
- * brief, without the waits, unless they are or may be watched, because a histogram costs more than
- * all else of a row. A late exporter takes what it missed from the history (hindsight.c), so that
+ * The state is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in brief,
+ * without the waits, and of channels only what tells whether they are in use, unless they are or
+ * may be watched: of many rows most are neither. A late exporter takes what it missed from the history (hindsight.c), so that
  * a finding does not depend on who has looked for how long.
  *
  * Nothing here does I/O, waits or fails; without memory for a watch state a row is not watched.
@@ -99,6 +99,21 @@ static void finding_publish(struct wi_finding *finding)
     finding->verdict.bytes = finding_bytes(finding);
 }
 
+/* What is asked of a row that is not remembered, and need not be: of a channel little, since there may be very
+ * many of them. */
+static const struct wi_row *finding_glance(const struct wi_process_view *view, enum wi_kind kind,
+                                           size_t i)
+{
+    static const int metrics[] = {WI_CHANNEL_DEPTH, WI_CHANNEL_CAPACITY, WI_CHANNEL_HIGH_WATER,
+                                  WI_CHANNEL_SENT,  WI_CHANNEL_IN_RATE,  WI_CHANNEL_REJECT_RATE};
+    uint64_t fields = 0;
+    for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
+        fields |= UINT64_C(1) << metrics[m];
+    }
+    return kind == WI_CHANNEL ? wi_process_view_part(view, kind, i, fields)
+                              : wi_process_view_brief(view, kind, i);
+}
+
 /* The waits of a row count where it is remembered, or will be. */
 static bool finding_wants_waits(struct wi_finding *finding, enum wi_kind kind,
                                 const struct wi_row *row)
@@ -113,7 +128,7 @@ static void finding_each(struct wi_finding *finding, const struct wi_process_vie
                          void (*judge)(struct wi_finding *finding, const struct wi_row *row))
 {
     for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
-        const struct wi_row *row = wi_process_view_brief(view, kind, i);
+        const struct wi_row *row = finding_glance(view, kind, i);
         if (finding_wants_waits(finding, kind, row)) {
             row = wi_process_view_row(view, kind, i);
         }

@@ -43,6 +43,7 @@ enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
     view->catalog = catalog;
     view->ops = ops;
     view->context = taken_context;
+    view->wanted = UINT64_MAX;
     wi_process_view_show(view, NULL);
     *ret_view = view;
     return WEIR_OK;
@@ -199,6 +200,18 @@ static struct wi_row *view_empty_row(const struct wi_row *row)
     return empty;
 }
 
+/* The same where only a few metrics are looked at: the whole row is cleared in more time than these take. */
+static struct wi_row *view_empty_part(const struct wi_row *row, uint64_t fields)
+{
+    struct wi_row *empty = (struct wi_row *)(uintptr_t)row;
+    for (uint64_t left = fields; left; left &= left - 1) {
+        empty->value[__builtin_ctzll(left)] = (struct wi_value){WI_ABSENT, {.u64 = 0}};
+    }
+    empty->id = 0;
+    empty->name = "";
+    return empty;
+}
+
 const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enum wi_kind kind,
                                          size_t i)
 {
@@ -226,6 +239,21 @@ const struct wi_row *wi_process_view_brief(const struct wi_process_view *const_v
     view->is_brief = true;
     const struct wi_row *row = wi_process_view_row(view, kind, i);
     view->is_brief = false;
+    return row;
+}
+
+const struct wi_row *wi_process_view_part(const struct wi_process_view *const_view,
+                                          enum wi_kind kind, size_t i, uint64_t fields)
+{
+    struct wi_process_view *view = (struct wi_process_view *)(uintptr_t)const_view;
+    if (kind == WI_WARNING || i >= view_count(view, kind)) {
+        return wi_process_view_row(view, kind, i);
+    }
+    fields &= (UINT64_C(1) << WI_MAX_METRICS) - 1;
+    view->wanted = fields;
+    struct wi_row *row = view_empty_part(&view->rows[kind], fields);
+    view->ops->row(view->context, kind, i, row);
+    view->wanted = UINT64_MAX;
     return row;
 }
 

@@ -92,6 +92,11 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enu
 const struct wi_row *wi_process_view_brief(const struct wi_process_view *view, enum wi_kind kind,
                                            size_t i);
 
+/* The same with some metrics only, for who compares all rows by a few: `fields` has a bit for each index. What the
+ * row has under the others means nothing. */
+const struct wi_row *wi_process_view_part(const struct wi_process_view *view, enum wi_kind kind,
+                                          size_t i, uint64_t fields);
+
 /*
  * Slots: where rows lie, the low half of their ids. A row keeps its slot as long as it lives, so that a
  * walk over the slots goes on where it was, whatever came and went. All kinds with a handle share one row

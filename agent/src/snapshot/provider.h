@@ -19,6 +19,7 @@ struct wi_process_view {
     bool has_refreshed, has_ticked;   /* ever */
     bool is_tick;                     /* at the last refresh */
     bool is_brief;                    /* the row that is asked for goes without waits */
+    uint64_t wanted;                  /* its metrics that will be looked at, by bits */
     struct wi_row rows[WI_N_KINDS], slot_row, retired_row;
 };
 

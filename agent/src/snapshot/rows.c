@@ -8,9 +8,10 @@
  * follows from totals needs no code here.
  *
  * Numbers are those of the last refresh, rates and ages those of the last tick. Waits are read
- * from the histograms, which costs more than all else; a row in brief goes without. What cannot be
- * told is absent, never 0. Differences do not go below 0, whatever a segment says. Texts are the
- * slot's, until the next refresh. The process view's thread.
+ * from the histograms, which costs more than all else; a row in brief goes without. Who compares
+ * all rows by a few metrics asks for these alone, and not much else is put. What cannot be told is
+ * absent, never 0. Differences do not go below 0, whatever a segment says. Texts are the slot's,
+ * until the next refresh. The process view's thread.
  */
 #include "snapshot/state.h"
 
@@ -21,18 +22,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIELD(metric)          (UINT64_C(1) << (metric))
+#define FIELDS_OF_WAITS(first) (UINT64_C(15) << (first)) /* count, p50, p99, max */
+
+/* The metrics that need a measure's histogram. */
+static uint64_t wait_fields(enum wi_kind kind, unsigned which)
+{
+    switch (kind) {
+    case WI_CHANNEL:
+        return which ? 0 : FIELDS_OF_WAITS(WI_CHANNEL_WAIT) | FIELD(WI_CHANNEL_WAIT_AT_LEAST);
+    case WI_SEMAPHORE:
+        return which ? 0 : FIELDS_OF_WAITS(WI_SEMAPHORE_WAIT);
+    case WI_TASK:
+        return FIELDS_OF_WAITS(which ? WI_TASK_RUN : WI_TASK_WAIT);
+    case WI_LOOP:
+        return FIELDS_OF_WAITS(which ? WI_LOOP_LATENESS : WI_LOOP_ITERATION);
+    default:
+        return 0;
+    }
+}
+
 /* What follows from the flow of now, and from those of the last two ticks. */
 static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_flowing *flowing,
-                     const struct view_slot *slot, const struct wi_flow *flow)
+                     const struct view_slot *slot, const struct wi_flow *flow, uint64_t wanted)
 {
     const struct wi_metric *metrics = wi_metric_table(kind)->metrics;
     size_t rate = 0;
     for (size_t k = 0; k < flowing->n; k++) {
         size_t i = flowing->metric[k];
+        size_t r = flowing->is_rate[k] ? rate++ : 0;
+        if (!(wanted & FIELD(i))) {
+            continue;
+        }
         if (!flowing->is_rate[k]) {
             row->value[i] = wi_from_value(&metrics[i].from, NULL, flow->total, 0);
-        } else if (slot->has_rates && rate < WI_FLOW_RATES) {
-            wi_row_put_f64(row, (int)i, slot->rate[rate++]);
+        } else if (slot->has_rates && r < WI_FLOW_RATES) {
+            wi_row_put_f64(row, (int)i, slot->rate[r]);
         }
     }
 }
@@ -44,6 +69,7 @@ void wi_view_list_flowing(struct segment_view *view)
         struct view_flowing *flowing = &view->flowing[kind];
         for (size_t i = 0; wi_kind_has_slots(kind) && i < table->n_metrics; i++) {
             if (table->metrics[i].from.how != WI_FROM_NONE) {
+                flowing->fields |= FIELD(i);
                 flowing->is_rate[flowing->n] = wi_from_is_rate(&table->metrics[i].from);
                 flowing->metric[flowing->n++] = (uint8_t)i;
             }
@@ -71,7 +97,9 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
 {
     struct wi_age tick;
     const struct wi_age *age = slot->age;
-    if (raw->flags & WI_SLOT_UNORDERED) {
+    bool is_wanted =
+        view->base->wanted & (FIELD(WI_CHANNEL_OLDEST_AGE) | FIELD(WI_CHANNEL_WAIT_AT_LEAST));
+    if (!is_wanted || (raw->flags & WI_SLOT_UNORDERED)) {
         return;
     }
     if (!age) {
@@ -87,11 +115,15 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
         wi_row_put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
     uint64_t least = wi_age_least(age, wi_view_as_of(view), left);
-    if (row->value[WI_CHANNEL_DEPTH].u.u64 > 0 && least > view->waits[0].p99 &&
+    if (flow->total[WI_TOTAL_SENT] > flow->total[WI_TOTAL_GONE] && least > view->waits[0].p99 &&
         !view->base->is_brief) {
         wi_row_put_nanos(row, WI_CHANNEL_WAIT_AT_LEAST, least);
     }
 }
+
+/* What most walks over all channels compare by. */
+#define CHANNEL_GLANCE                                                                             \
+    (FIELD(WI_CHANNEL_CAPACITY) | FIELD(WI_CHANNEL_FILL) | FIELD(WI_CHANNEL_HIGH_WATER))
 
 static void view_build_channel(struct segment_view *view, size_t id, const struct wi_flow *flow,
                                struct wi_row *row)
@@ -106,6 +138,9 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
                        raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     wi_row_put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
+    if (!(view->base->wanted & ~CHANNEL_GLANCE & ~view->flowing[WI_CHANNEL].fields)) {
+        return;
+    }
     wi_row_put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WEIR_WORD_RECEIVED]);
     for (int i = 0; i < 3; i++) {
         wi_row_put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
@@ -202,19 +237,27 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
     }
 }
 
+/* The waits of the row that is built, where they are wanted. */
+static void build_waits(struct segment_view *view, size_t id, unsigned which)
+{
+    uint64_t fields = wait_fields((enum wi_kind)view->collection.raws[id].kind, which);
+    if (fields & view->base->wanted && !view->base->is_brief) {
+        wi_view_waits(view, id, which, &view->waits[which]);
+    } else {
+        view->waits[which] = (struct view_waits){0, 0, 0, 0};
+    }
+}
+
 static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct wi_raw *raw = &view->collection.raws[id];
     struct wi_flow flow;
     wi_flow_take(&view->collection, raw, &flow);
     wi_view_watch(&view->slots[id], raw, &flow);
-    put_flow(row, (enum wi_kind)raw->kind, &view->flowing[raw->kind], &view->slots[id], &flow);
-    if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
-        wi_view_waits(view, id, 0, &view->waits[0]);
-    }
-    if (raw->kind == WI_TASK || raw->kind == WI_LOOP) {
-        wi_view_waits(view, id, 1, &view->waits[1]);
-    }
+    put_flow(row, (enum wi_kind)raw->kind, &view->flowing[raw->kind], &view->slots[id], &flow,
+             view->base->wanted);
+    build_waits(view, id, 0);
+    build_waits(view, id, 1);
     row->id = (uint64_t)raw->generation << 32 | id;
     row->name = view->slots[id].name;
     switch (raw->kind) {

@@ -87,6 +87,7 @@ struct view_slot {
 /* The metrics of a kind that follow from a flow: found once, since rows are built by the hundred thousand. */
 struct view_flowing {
     size_t n;
+    uint64_t fields; /* them by bits */
     uint8_t metric[WI_MAX_METRICS];
     bool is_rate[WI_MAX_METRICS];
 };
@@ -164,7 +165,7 @@ enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id 
 void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 
 /* The quantiles of a slot's measure as they are now: they are found out for rows that somebody looks at.
- * All 0 where nothing was measured, and in a row that is asked for in brief. */
+ * All 0 where nothing was measured. */
 void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
                    struct view_waits *ret_waits);
 

@@ -90,7 +90,7 @@ void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
     const struct wi_window *window = view->slots[id].window[which];
     struct weir_histogram *all = &view->scratch;
     *ret_waits = (struct view_waits){0, 0, 0, 0};
-    if (view->base->is_brief || !wi_collect_histogram(&view->collection, id, which, all)) {
+    if (!wi_collect_histogram(&view->collection, id, which, all)) {
         return;
     }
     for (unsigned b = 0; b < WEIR_HISTOGRAM_BUCKETS; b++) {
