@@ -35,6 +35,13 @@ if nm -D --undefined-only "$lib/libweir.so.0" "$lib/libweir-agent-http.so" | gre
     status=1
 fi
 
+# Assertions are counted in a host: no library of ours can end it.
+if nm -D --undefined-only "$lib/libweir.so.0" "$lib/libweir-agent.so.0" "$lib/libweir-agent-http.so" | grep -w -e abort -e exit -e _exit ||
+    nm -g --undefined-only "$lib/libweir.a" "$lib/libweir-agent.a" "$lib/libweir-agent-http.a" 2>/dev/null | grep -w -e abort -e exit -e _exit; then
+    echo "a library calls what ends its host" >&2
+    status=1
+fi
+
 # The archives bring no foreign global names into a program.
 foreign=$(nm -g --defined-only "$lib/libweir.a" "$lib/libweir-agent.a" "$lib/libweir-agent-http.a" |
     awk 'NF == 3 && $3 !~ /^(weir_|wi_|DW\.ref)/ { print $3 }')

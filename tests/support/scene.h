@@ -281,7 +281,8 @@ static inline void agent_set(void)
                    {"senders", 7},
                    {"senders_refused", 0},
                    {"single_tasks", 5},
-                   {"single_tasks_refused", 0}};
+                   {"single_tasks_refused", 0},
+                   {"broken", 0}};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         screen_set(&screen, WI_AGENT, "agent", numbers[i].field, numbers[i].number);
     }

@@ -294,6 +294,27 @@ static void a_log_of_folds_may_have_any_number(void **state)
     }
 }
 
+/* What a segment says of contradictions is shown, as a text that harms no terminal, also where it has no end. */
+static void a_place_of_a_contradiction_may_be_any_bytes(void **state)
+{
+    (void)state;
+    uint64_t broken[8] = {3};
+    memset(broken + 1, 'a', sizeof(broken) - sizeof(broken[0]));
+    memcpy(broken + 1, "\x1b[2J\xff", 5);
+    write_at(offsetof(struct wi_header, broken), broken, sizeof(broken));
+    struct weir_error error;
+    struct wi_process_view *view;
+    assert_int_equal(wi_process_view_open_file(path, &view, &error), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, 1, &error), WEIR_OK);
+    const struct wi_row *row = wi_process_view_row(view, WI_AGENT, 0);
+    assert_int_equal(row->value[WI_AGENT_BROKEN].u.u64, 3);
+    const char *place = row->value[WI_AGENT_BROKEN_AT].u.text;
+    assert_int_equal(strlen(place), sizeof(broken) - sizeof(broken[0]));
+    assert_memory_equal(place, "?[2J?aaa", 8);
+    wi_process_view_close(view);
+    write_at(0, good, good_bytes);
+}
+
 static void a_name_outside_a_living_one_is_empty(void **state)
 {
     (void)state;
@@ -432,6 +453,7 @@ int main(void)
         cmocka_unit_test(any_byte_may_be_wrong_in_a_living_one),
         cmocka_unit_test(totals_that_lie_outside_are_refused),
         cmocka_unit_test(a_log_of_folds_may_have_any_number),
+        cmocka_unit_test(a_place_of_a_contradiction_may_be_any_bytes),
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),

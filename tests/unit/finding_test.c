@@ -535,6 +535,30 @@ static void threads_without_cells_are_a_finding(void **state)
     assert_string_equal(warning(0, WI_WARNING_ACTION), "Raise WEIR_LIMIT.");
 }
 
+static void contradictions_of_weir_itself_are_a_finding(void **state)
+{
+    (void)state;
+    struct wi_row *agent = fake_view_row(view, WI_AGENT, 0);
+    fake_view_set_u64(agent, WI_AGENT_BROKEN, 0);
+    look();
+    assert_int_equal(n_warnings(), 0);
+
+    fake_view_set_u64(agent, WI_AGENT_BROKEN, 1);
+    look();
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(warning(0, WI_WARNING_KIND), "agent_broken");
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "warning");
+    assert_string_equal(warning(0, WI_WARNING_TEXT),
+                        "agent: weir found 1 contradiction in its own state: please report it");
+
+    fake_view_set_u64(agent, WI_AGENT_BROKEN, 1200);
+    fake_view_set_text(view, agent, WI_AGENT_BROKEN_AT, "agent/src/wire/conn.c:12");
+    look();
+    assert_string_equal(warning(0, WI_WARNING_TEXT),
+                        "agent: weir found 1,200 contradictions in its own state, first at "
+                        "agent/src/wire/conn.c:12: please report it");
+}
+
 static void senders_without_room_are_a_remark(void **state)
 {
     (void)state;
@@ -737,6 +761,7 @@ int main(void)
         TEST(exhausted_permits_with_refusals),
         TEST(what_the_agent_lost_is_said),
         TEST(threads_without_cells_are_a_finding),
+        TEST(contradictions_of_weir_itself_are_a_finding),
         TEST(senders_without_room_are_a_remark),
         TEST(worst_stand_first_and_at_most_64),
         TEST(a_finding_says_which_row_it_is_about),

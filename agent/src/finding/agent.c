@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Findings about weir's own room. A handle without room counts nothing, and a thread without cells of its
+ * Findings about weir itself: its room, and its own contradictions. A handle without room counts nothing, and a thread without cells of its
  * own is exact but slow: neither may look as if all were well.
  */
 #include "finding/state.h"
@@ -98,9 +98,31 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
     }
 }
 
+/* An assertion of weir's own code did not hold. The numbers may be right all the same; nobody can tell. */
+static void agent_broken(struct wi_finding *finding, const struct wi_row *row)
+{
+    char count[WI_WORDS_MAX];
+    const struct wi_value *place = &row->value[WI_AGENT_BROKEN_AT];
+    uint64_t broken = wi_finding_count(row, WI_AGENT_BROKEN);
+    if (broken == 0) {
+        return;
+    }
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_WARNING, (double)broken, "agent_broken", "agent",
+        "Report it to weir's developers with this line and the output of `weir version`.");
+    wi_entry_write(entry->text, "agent: weir found %s contradiction%s in its own state",
+                   wi_words_count(count, broken), broken == 1 ? "" : "s");
+    if (place->type == WI_TEXT) {
+        wi_entry_write(entry->text, ", first at %s", place->u.text);
+    }
+    wi_entry_write(entry->text, ": please report it");
+    wi_entry_write(entry->evidence, "weir went on by a safe way, but numbers may be wrong");
+}
+
 void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row)
 {
     agent_handles(finding, row);
     agent_threads(finding, row);
     agent_rest(finding, row);
+    agent_broken(finding, row);
 }

@@ -10,6 +10,7 @@
 #include "segment/file.h"
 #include "segment/segment.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -148,6 +149,7 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
     wi_segment.max_instances = settings->max_instances;
     /* Pairs with wi_segment_state: the segment is whole. */
     wi_store_release(&wi_segment.state, WI_SEGMENT_ON);
+    wi_expect_begin();
     return status;
 }
 

@@ -256,6 +256,8 @@ struct wi_header {
     uint32_t reserved;
     uint64_t
         n_folds; /* slots whose counts went to their totals: the log has the last ones; atomic */
+    uint64_t broken;       /* assertions of the library that did not hold; atomic */
+    uint64_t broken_at[7]; /* the first one's FILE:LINE, a text; atomic, word by word */
 };
 
 #define WI_HEADER_BYTES 4096
@@ -288,7 +290,7 @@ _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
 _Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
-_Static_assert(sizeof(struct wi_header) == 944, "a new field goes to the end of the header");
+_Static_assert(sizeof(struct wi_header) == 1008, "a new field goes to the end of the header");
 _Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
 _Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
 _Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");

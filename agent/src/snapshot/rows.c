@@ -17,6 +17,7 @@
 
 #include "weir/atomic.h"
 #include "weir/nanos.h"
+#include "weir/text.h"
 #include "weir/wall.h"
 
 #include <stdlib.h>
@@ -373,6 +374,19 @@ static void put_history(struct wi_row *row, const struct segment_view *view)
     }
 }
 
+/* The segment may say anything: its text is copied by words, and cleaned. */
+static void put_broken_at(struct wi_row *row, struct segment_view *view,
+                          const struct wi_header *header)
+{
+    uint64_t words[sizeof(header->broken_at) / sizeof(uint64_t) + 1] = {0};
+    for (size_t i = 0; i < sizeof(header->broken_at) / sizeof(uint64_t); i++) {
+        words[i] = wi_load_relaxed(&header->broken_at[i]);
+    }
+    if (wi_text_clean((const char *)words, view->broken_at, sizeof(view->broken_at)) > 0) {
+        wi_row_put_text(row, WI_AGENT_BROKEN_AT, view->broken_at);
+    }
+}
+
 static void view_build_agent(struct segment_view *view, struct wi_row *row)
 {
     const struct wi_header *header =
@@ -400,6 +414,8 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     wi_row_put_u64(row, WI_AGENT_SCRAPES, self->scrapes);
     wi_row_put_u64(row, WI_AGENT_HTTP_REJECTED, self->http_rejected);
     wi_row_put_nanos(row, WI_AGENT_RESTED, self->rested_nanos);
+    wi_row_put_u64(row, WI_AGENT_BROKEN, wi_load_relaxed(&header->broken));
+    put_broken_at(row, view, header);
     put_history(row, view);
 }
 

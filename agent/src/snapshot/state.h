@@ -123,6 +123,7 @@ struct segment_view {
     bool has_rates, has_counter;
     struct view_flowing flowing[WI_N_KINDS];
     struct view_waits waits[2]; /* of the row that is built */
+    char broken_at[64];         /* the agent's row */
     struct weir_histogram scratch;
 };
 

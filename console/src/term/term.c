@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "input/escape.h"
 #include "input/key.h"
+#include "weir/expect.h"
 #include "weir/nanos.h"
 #include "term/curses.h"
 #include "term/resemble.h"
@@ -55,6 +56,9 @@ static void term_crash(int signal)
     ssize_t written = write(STDOUT_FILENO, term.restore, term.restore_length);
     (void)written;
     tcsetattr(STDIN_FILENO, TCSANOW, &term.modes_before);
+    if (isatty(STDERR_FILENO)) { /* an assertion's line has gone with the screen */
+        written = write(STDERR_FILENO, wi_expect_line(), strlen(wi_expect_line()));
+    }
     raise(signal); /* SA_RESETHAND: this time for good */
 }
 
