@@ -79,7 +79,9 @@ static void one_round(void)
 static void begin(void)
 {
     struct wi_fault fault;
-    if (!wi_tokio_watch_updates(&context, views.first, &peer, NULL, 0, now, &call, &fault)) {
+    struct wi_call_start start = {.context = &context, .served = views.first, .peer = &peer};
+    call = wi_tokio_watch_updates(&start, &fault);
+    if (!call) {
         bench_die(fault.text);
     }
 }

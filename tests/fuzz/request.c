@@ -131,16 +131,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct wi_call_context context = {&views, &memory, &scratch, "127.0.0.1:9464", "", "a notice"};
     struct wi_peer peer = {
         .memory = &memory, .methods = wi_service_methods, .n_methods = wi_service_n_methods};
-    struct wi_call *call = NULL;
     struct wi_fault fault = {WI_RPC_OK, ""};
     /* Of its own size, so that one byte too many is seen. */
     uint8_t *request = fuzz_copy(input.at, input.left);
-    bool has_begun = method_of(method)->start(&context, views.first, &peer, request, input.left,
-                                              1000 * MILLI, &call, &fault);
+    struct wi_call_start start = {&context, views.first, &peer, request, input.left};
+    struct wi_call *call = method_of(method)->begin(&start, &fault);
     free(request);
     FUZZ_CHECK(!is_health(method) || fault.code != WI_RPC_INVALID_ARGUMENT ||
                !is_health_request(input.at, input.left));
-    if (has_begun) {
+    if (call) {
         converse(call, method, habits, 1000 * MILLI);
         call->type->destroy(call);
     } else {

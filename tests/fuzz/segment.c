@@ -538,8 +538,10 @@ static void watch_begin(struct watch *watch, struct wi_process_view *view)
     watch->context = (struct wi_call_context){
         .views = &watch->views, .memory = &watch->memory, .scratch = &buffer};
     watch->peer.memory = &watch->memory;
-    FUZZ_CHECK(wi_tokio_watch_updates(&watch->context, &watch->served, &watch->peer, NULL, 0, 0,
-                                      &watch->call, &fault));
+    struct wi_call_start start = {
+        .context = &watch->context, .served = &watch->served, .peer = &watch->peer};
+    watch->call = wi_tokio_watch_updates(&start, &fault);
+    FUZZ_CHECK(watch->call);
 }
 
 static void watch_hear(struct watch *watch, uint64_t now, enum weir_status status)

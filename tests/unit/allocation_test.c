@@ -84,9 +84,11 @@ static bool watch_once(const struct wi_call_context *context, struct wi_buffer *
 {
     struct wi_peer peer = {.memory = context->memory};
     struct wi_fault fault = {WI_RPC_OK, ""};
-    struct wi_call *call = NULL;
+    struct wi_call_start start = {
+        .context = context, .served = context->views->first, .peer = &peer};
+    struct wi_call *call = wi_tokio_watch_updates(&start, &fault);
     enum wi_call_next next = WI_CALL_END;
-    if (wi_tokio_watch_updates(context, context->views->first, &peer, NULL, 0, 1, &call, &fault)) {
+    if (call) {
         do {
             wi_buffer_clear(context->scratch);
             next = call->type->next(call, 1, context->scratch, &fault);

@@ -54,7 +54,9 @@ static void refresh(void)
 static void attach(void)
 {
     struct wi_fault fault;
-    CHECK(wi_tokio_watch_updates(&context, views.first, &peer, NULL, 0, now, &call, &fault));
+    call = wi_tokio_watch_updates(
+        &(struct wi_call_start){.context = &context, .served = views.first, .peer = &peer}, &fault);
+    CHECK(call);
     tokio_model_finish(&model);
 }
 
@@ -500,9 +502,11 @@ static void lack_of_memory_ends_the_call_alone(const char *dir)
         struct wi_fault fault = {WI_RPC_OK, ""};
         enum wi_call_next next = WI_CALL_END;
         memory.countdown = n;
-        call = NULL;
         wi_buffer_clear(&scratch);
-        if (wi_tokio_watch_updates(&context, views.first, &peer, NULL, 0, now, &call, &fault)) {
+        call = wi_tokio_watch_updates(
+            &(struct wi_call_start){.context = &context, .served = views.first, .peer = &peer},
+            &fault);
+        if (call) {
             next = call->type->next(call, now, &scratch, &fault);
             call->type->destroy(call);
         }

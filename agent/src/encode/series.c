@@ -22,7 +22,7 @@ static void series_values(struct wi_buffer *buffer, const double *values, size_t
     wi_pack_end(buffer, mark);
 }
 
-enum weir_status wi_weir_series(const struct wi_series *series, struct wi_buffer *buffer)
+void wi_weir_series(const struct wi_series *series, struct wi_buffer *buffer)
 {
     wi_pack_u64(buffer, 1, series->id);
     wi_pack_text(buffer, 2, series->name);
@@ -34,5 +34,4 @@ enum weir_status wi_weir_series(const struct wi_series *series, struct wi_buffer
     if (series->n_values > 0) {
         series_values(buffer, series->values, series->n_values);
     }
-    return buffer->has_failed ? WEIR_E_MEMORY : WEIR_OK;
 }

@@ -18,7 +18,7 @@ struct wi_series {
     size_t n_values;
 };
 
-/* Appends one message to an empty buffer. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_weir_series(const struct wi_series *series, struct wi_buffer *buffer);
+/* Appends one message to an empty buffer. Fails: has_failed of the buffer. */
+void wi_weir_series(const struct wi_series *series, struct wi_buffer *buffer);
 
 #endif

@@ -4,7 +4,7 @@
  * says that there is none yet. It knows nothing of HTTP/2, sockets or other calls; a session knows
  * nothing of what the messages mean. One thread.
  *
- *     request -> wi_method.start -> wi_call: next, next, ... (one message in flight) -> end
+ *     request -> wi_method.begin -> wi_call: next, next, ... (one message in flight) -> end
  */
 #ifndef WI_SESSION_CALL_H
 #define WI_SESSION_CALL_H
@@ -13,6 +13,9 @@
 #include "weir/memory.h"
 #include "session/request.h"
 #include "session/process_views.h"
+
+struct ProtobufCMessage;
+struct ProtobufCMessageDescriptor;
 
 /* What calls work on; shared by all sessions of an exporter. */
 struct wi_call_context {
@@ -58,34 +61,56 @@ struct wi_call_type {
 
 struct wi_call {
     const struct wi_call_type *type;
-    uint64_t due_nanos; /* when the next message is to be made; 0: as soon as it can leave */
+    struct wi_memory *memory; /* where it lies: its session's */
+    uint64_t due_nanos;       /* when the next message is to be made; 0: as soon as it can leave */
     /* The next message is due as well when this number is another than `heard`; NULL: none. */
     const unsigned *bell;
     unsigned heard;
     bool has_answered; /* there was a message */
 };
 
-/* For a call of one answer: false, and true from the second time on. Then it is over, and ret_fault
- * says so. */
-static inline bool wi_call_is_answered(struct wi_call *call, struct wi_fault *ret_fault)
-{
-    bool is_over = call->has_answered;
-    if (is_over) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
-    }
-    call->has_answered = true;
-    return is_over;
-}
+/* What a call begins with. The process and the peer outlive the call. */
+struct wi_call_start {
+    const struct wi_call_context *context;
+    struct wi_served *served; /* the process; NULL with is_of_all */
+    struct wi_peer *peer;
+    const uint8_t *request; /* one message */
+    size_t n;
+};
+
+/* Begins a call. Owns: the caller, type->destroy. NULL: ret_fault says why. */
+typedef struct wi_call *wi_call_begin(const struct wi_call_start *start,
+                                      struct wi_fault *ret_fault);
 
 /* A method and how its calls begin. */
 struct wi_method {
     const char *path; /* "/package.Service/Method" */
     bool is_of_all;   /* about the exporter: no process is chosen */
-    /* The process and the peer outlive the call; the process is NULL with is_of_all.
-     * Owns: ret_call is the caller's, type->destroy. False: ret_fault says why. */
-    bool (*start)(const struct wi_call_context *context, struct wi_served *served,
-                  struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                  struct wi_call **ret_call, struct wi_fault *ret_fault);
+    wi_call_begin *begin;
 };
+
+/* For wi_call_begin: a call of `size` bytes in the session's memory, 0 but for what struct wi_call has. NULL: no
+ * memory, and ret_fault says so. */
+void *wi_call_create(const struct wi_call_start *start, const struct wi_call_type *type,
+                     size_t size, struct wi_fault *ret_fault);
+
+/* The destroy of a call that owns nothing else. */
+void wi_call_free(struct wi_call *call);
+
+/* The request as a message of protobuf-c in the session's memory. Owns: the caller, wi_call_free_request. NULL: it is
+ * none or there is no memory, and ret_fault says so. */
+struct ProtobufCMessage *wi_call_unpack(const struct wi_call_start *start,
+                                        const struct ProtobufCMessageDescriptor *descriptor,
+                                        struct wi_fault *ret_fault);
+void wi_call_free_request(struct wi_memory *memory, struct ProtobufCMessage *taken_request);
+
+/* For `next`: ends the call with OK. */
+enum wi_call_next wi_call_end(struct wi_fault *ret_fault);
+
+/* For `next`: the buffer is the message, unless it had no memory. */
+enum wi_call_next wi_call_tell(const struct wi_buffer *buffer, struct wi_fault *ret_fault);
+
+/* For `next` of a call of one answer: whether it has given that, and from now on it has. */
+bool wi_call_is_answered(struct wi_call *call);
 
 #endif

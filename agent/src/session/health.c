@@ -32,23 +32,15 @@ static struct health_call *health_self(struct wi_call *call)
     return (struct health_call *)(void *)call;
 }
 
-static void health_destroy(struct wi_call *call)
+static struct health_call *health_create(const struct wi_call_start *start,
+                                         const struct wi_call_type *type,
+                                         struct wi_fault *ret_fault)
 {
-    wi_memory_return(health_self(call)->peer->memory, call);
-}
-
-static struct health_call *health_create(const struct wi_call_type *type,
-                                         const struct wi_call_context *context,
-                                         struct wi_peer *peer, struct wi_fault *ret_fault)
-{
-    struct health_call *self = wi_memory_take_zeroed(peer->memory, sizeof(*self));
-    if (!self) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
-        return NULL;
+    struct health_call *self = wi_call_create(start, type, sizeof(*self), ret_fault);
+    if (self) {
+        self->views = start->context->views;
+        self->peer = start->peer;
     }
-    self->call.type = type;
-    self->views = context->views;
-    self->peer = peer;
     return self;
 }
 
@@ -86,15 +78,15 @@ static bool health_knows(const struct wi_peer *peer, const uint8_t *asked, size_
 }
 
 /* Reads a HealthCheckRequest. */
-static bool health_read(const struct wi_peer *peer, const uint8_t *request, size_t n,
-                        bool *ret_is_known, struct wi_fault *ret_fault)
+static bool health_read(const struct wi_call_start *start, bool *ret_is_known,
+                        struct wi_fault *ret_fault)
 {
-    struct wi_unpack unpack = {request, request + n, false};
+    struct wi_unpack unpack = {start->request, start->request + start->n, false};
     struct wi_field field;
     *ret_is_known = true;
     while (wi_unpack_next(&unpack, &field)) {
         if (field.number == 1 && field.type == WI_FIELD_BYTES) {
-            *ret_is_known = health_knows(peer, field.bytes, field.n);
+            *ret_is_known = health_knows(start->peer, field.bytes, field.n);
         }
     }
     if (unpack.is_broken) {
@@ -110,15 +102,6 @@ static enum health_status health_now(const struct health_call *self)
     return is_well && !self->is_leaving ? HEALTH_SERVING : HEALTH_NOT_SERVING;
 }
 
-static enum wi_call_next health_end(const struct wi_buffer *buffer, struct wi_fault *ret_fault)
-{
-    if (!buffer->has_failed) {
-        return WI_CALL_MESSAGE;
-    }
-    wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
-    return WI_CALL_END;
-}
-
 /* ---- Check and List ------------------------------------------------------------------------ */
 
 static enum wi_call_next health_check_next(struct wi_call *call, uint64_t now_nanos,
@@ -126,32 +109,26 @@ static enum wi_call_next health_check_next(struct wi_call *call, uint64_t now_na
 {
     struct health_call *self = health_self(call);
     (void)now_nanos;
-    if (wi_call_is_answered(call, ret_fault)) {
-        return WI_CALL_END;
+    if (wi_call_is_answered(call)) {
+        return wi_call_end(ret_fault);
     }
     wi_pack_u64(buffer, 1, health_now(self));
-    return health_end(buffer, ret_fault);
+    return wi_call_tell(buffer, ret_fault);
 }
 
-bool wi_health_check(const struct wi_call_context *context, struct wi_served *served,
-                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                     struct wi_call **ret_call, struct wi_fault *ret_fault)
+struct wi_call *wi_health_check(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {health_check_next, NULL, health_destroy, NULL};
+    static const struct wi_call_type type = {health_check_next, NULL, wi_call_free, NULL};
     bool is_known;
-    (void)served;
-    (void)now_nanos;
-    if (!health_read(peer, request, n, &is_known, ret_fault)) {
-        return false;
+    if (!health_read(start, &is_known, ret_fault)) {
+        return NULL;
     }
     if (!is_known) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND,
                      "there is no such service here: List names the services");
-        return false;
+        return NULL;
     }
-    struct health_call *self = health_create(&type, context, peer, ret_fault);
-    *ret_call = self ? &self->call : NULL;
-    return self != NULL;
+    return (struct wi_call *)health_create(start, &type, ret_fault);
 }
 
 static void health_list_one(struct wi_buffer *buffer, const char *name, size_t n,
@@ -172,8 +149,8 @@ static enum wi_call_next health_list_next(struct wi_call *call, uint64_t now_nan
 {
     struct health_call *self = health_self(call);
     (void)now_nanos;
-    if (wi_call_is_answered(call, ret_fault)) {
-        return WI_CALL_END;
+    if (wi_call_is_answered(call)) {
+        return wi_call_end(ret_fault);
     }
     health_list_one(buffer, "", 0, health_now(self));
     const struct wi_method *methods = self->peer->methods;
@@ -184,21 +161,13 @@ static enum wi_call_next health_list_next(struct wi_call *call, uint64_t now_nan
             health_list_one(buffer, name, n, health_now(self));
         }
     }
-    return health_end(buffer, ret_fault);
+    return wi_call_tell(buffer, ret_fault);
 }
 
-bool wi_health_list(const struct wi_call_context *context, struct wi_served *served,
-                    struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                    struct wi_call **ret_call, struct wi_fault *ret_fault)
+struct wi_call *wi_health_list(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {health_list_next, NULL, health_destroy, NULL};
-    (void)served;
-    (void)request;
-    (void)n;
-    (void)now_nanos;
-    struct health_call *self = health_create(&type, context, peer, ret_fault);
-    *ret_call = self ? &self->call : NULL;
-    return self != NULL;
+    static const struct wi_call_type type = {health_list_next, NULL, wi_call_free, NULL};
+    return (struct wi_call *)health_create(start, &type, ret_fault);
 }
 
 /* ---- Watch --------------------------------------------------------------------------------- */
@@ -214,7 +183,7 @@ static enum wi_call_next health_watch_next(struct wi_call *call, uint64_t now_na
     }
     self->told = status;
     wi_pack_u64(buffer, 1, status);
-    return health_end(buffer, ret_fault);
+    return wi_call_tell(buffer, ret_fault);
 }
 
 /* The message before it is on its way still. */
@@ -228,23 +197,17 @@ static void health_leave(struct wi_call *call)
     health_self(call)->is_leaving = true;
 }
 
-bool wi_health_watch(const struct wi_call_context *context, struct wi_served *served,
-                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                     struct wi_call **ret_call, struct wi_fault *ret_fault)
+struct wi_call *wi_health_watch(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {health_watch_next, health_skip, health_destroy,
+    static const struct wi_call_type type = {health_watch_next, health_skip, wi_call_free,
                                              health_leave};
     bool is_known;
-    (void)served;
-    (void)now_nanos;
-    if (!health_read(peer, request, n, &is_known, ret_fault)) {
-        return false;
+    if (!health_read(start, &is_known, ret_fault)) {
+        return NULL;
     }
-    struct health_call *self = health_create(&type, context, peer, ret_fault);
-    if (!self) {
-        return false;
+    struct health_call *self = health_create(start, &type, ret_fault);
+    if (self) {
+        self->is_known = is_known;
     }
-    self->is_known = is_known;
-    *ret_call = &self->call;
-    return true;
+    return (struct wi_call *)self;
 }

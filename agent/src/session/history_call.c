@@ -40,7 +40,6 @@ struct history_line {
 struct history_call {
     struct wi_call call; /* first */
     const struct wi_process_view *view;
-    struct wi_memory *memory;
     enum wi_kind kind;
     int metrics[WI_MAX_METRICS];
     size_t n_metrics;
@@ -65,10 +64,9 @@ static struct history_call *history_self(struct wi_call *call)
 static void history_destroy(struct wi_call *call)
 {
     struct history_call *self = history_self(call);
-    struct wi_memory *memory = self->memory;
-    wi_memory_return(memory, self->lines);
-    wi_memory_return(memory, self->values);
-    wi_memory_return(memory, self);
+    wi_memory_return(call->memory, self->lines);
+    wi_memory_return(call->memory, self->values);
+    wi_call_free(call);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -105,12 +103,6 @@ static void history_read_slice(struct history_call *self, const struct wi_histor
 
 /* ---- the call ---------------------------------------------------------------------------- */
 
-static enum wi_call_next history_end(struct wi_fault *ret_fault)
-{
-    wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
-    return WI_CALL_END;
-}
-
 /* The next line that has any value, without the time before its first. */
 static enum wi_call_next history_send(struct history_call *self, struct wi_buffer *buffer,
                                       struct wi_fault *ret_fault)
@@ -134,13 +126,10 @@ static enum wi_call_next history_send(struct history_call *self, struct wi_buffe
                                    wi_history_step_nanos(self->ring),
                                    values,
                                    n};
-        if (wi_weir_series(&series, buffer) != WEIR_OK) {
-            wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
-            return WI_CALL_END;
-        }
-        return WI_CALL_MESSAGE;
+        wi_weir_series(&series, buffer);
+        return wi_call_tell(buffer, ret_fault);
     }
-    return history_end(ret_fault);
+    return wi_call_end(ret_fault);
 }
 
 static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
@@ -149,7 +138,7 @@ static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
     struct history_call *self = history_self(call);
     const struct wi_history *history = wi_process_view_history(self->view);
     if (self->n_lines == 0 || !history) {
-        return history_end(ret_fault);
+        return wi_call_end(ret_fault);
     }
     if (self->next < self->first + self->n_steps) {
         history_read_slice(self, history);
@@ -269,12 +258,12 @@ static bool history_fill(struct history_call *self, const Weir__V1__HistoryReque
     if (self->n_metrics == 0 || !history || !history_span(self, history, asked->seconds)) {
         return true;
     }
-    self->lines = wi_memory_take_zeroed(self->memory,
+    self->lines = wi_memory_take_zeroed(self->call.memory,
                                         WI_HISTORY_TRACKS * self->n_metrics * sizeof(*self->lines));
     if (self->lines) {
         history_list(self, history, asked);
         self->values =
-            wi_memory_take(self->memory, (self->n_lines * self->n_steps + 1) * sizeof(double));
+            wi_memory_take(self->call.memory, (self->n_lines * self->n_steps + 1) * sizeof(double));
     }
     if (!self->values) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the history");
@@ -286,49 +275,21 @@ static bool history_fill(struct history_call *self, const Weir__V1__HistoryReque
     return true;
 }
 
-static void *history_alloc(void *memory, size_t n)
-{
-    return wi_memory_take(memory, n);
-}
-
-static void history_free(void *memory, void *block)
-{
-    wi_memory_return(memory, block);
-}
-
-bool wi_history_call_start(const struct wi_call_context *context, struct wi_served *served,
-                           struct wi_peer *peer, const uint8_t *request, size_t n,
-                           uint64_t now_nanos, struct wi_call **ret_call,
-                           struct wi_fault *ret_fault)
+struct wi_call *wi_history_call_begin(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {history_next, NULL, history_destroy, NULL};
-    (void)context;
-    struct wi_memory *memory = peer->memory;
-    ProtobufCAllocator allocator = {history_alloc, history_free, memory};
-    (void)now_nanos;
-    struct history_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
+    struct history_call *self = wi_call_create(start, &type, sizeof(*self), ret_fault);
     if (!self) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
-        return false;
+        return NULL;
     }
-    self->call.type = &type;
-    self->view = served->view;
-    self->memory = memory;
-    uint64_t refusals = memory->refusals;
-    Weir__V1__HistoryRequest *asked = weir__v1__history_request__unpack(&allocator, n, request);
-    if (!asked) {
-        bool is_full = memory->refusals != refusals;
-        wi_fault_set(ret_fault, is_full ? WI_RPC_RESOURCE_EXHAUSTED : WI_RPC_INVALID_ARGUMENT,
-                     is_full ? "no memory for the request" : "the request is not a HistoryRequest");
-        history_destroy(&self->call);
-        return false;
-    }
-    bool is_good = history_fill(self, asked, ret_fault);
-    weir__v1__history_request__free_unpacked(asked, &allocator);
+    self->view = start->served->view;
+    ProtobufCMessage *asked =
+        wi_call_unpack(start, &weir__v1__history_request__descriptor, ret_fault);
+    bool is_good = asked && history_fill(self, (const void *)asked, ret_fault);
+    wi_call_free_request(self->call.memory, asked);
     if (!is_good) {
         history_destroy(&self->call);
-        return false;
+        return NULL;
     }
-    *ret_call = &self->call;
-    return true;
+    return &self->call;
 }

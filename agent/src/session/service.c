@@ -35,7 +35,6 @@ struct service_call {
     struct wi_call call; /* first */
     const struct wi_call_context *context;
     struct wi_process_view *view; /* NULL: about all */
-    struct wi_memory *memory;
     ProtobufCMessage *request;
     uint64_t interval_nanos;
     uint64_t skipped;
@@ -47,16 +46,6 @@ struct service_call {
     struct wi_snapshot snapshot;
 };
 
-static void *service_alloc(void *memory, size_t n)
-{
-    return wi_memory_take(memory, n);
-}
-
-static void service_free(void *memory, void *block)
-{
-    wi_memory_return(memory, block);
-}
-
 static struct service_call *service_self(struct wi_call *call)
 {
     return (struct service_call *)(void *)call;
@@ -65,52 +54,37 @@ static struct service_call *service_self(struct wi_call *call)
 static void service_destroy(struct wi_call *call)
 {
     struct service_call *self = service_self(call);
-    struct wi_memory *memory = self->memory;
-    ProtobufCAllocator allocator = {service_alloc, service_free, memory};
     wi_lines_finish(&self->lines);
     for (size_t i = 0; i < WI_QUERIES_MAX; i++) {
-        wi_ranks_finish(&self->ranks[i], memory);
+        wi_ranks_finish(&self->ranks[i], call->memory);
     }
-    wi_memory_return(memory, self->topics);
-    if (self->request) {
-        protobuf_c_message_free_unpacked(self->request, &allocator);
-    }
-    wi_memory_return(memory, self);
+    wi_memory_return(call->memory, self->topics);
+    wi_call_free_request(call->memory, self->request);
+    wi_call_free(call);
 }
 
-/* A new call with its request unpacked. */
-static struct service_call *service_create(const struct wi_call_context *context,
-                                           struct wi_served *served, struct wi_peer *peer,
-                                           const struct wi_call_type *type,
-                                           const ProtobufCMessageDescriptor *descriptor,
-                                           const uint8_t *request, size_t n,
-                                           struct wi_fault *ret_fault)
+/* Checks a request and takes what it asks for. False: ret_fault says what is wrong with it. */
+typedef bool service_fill(struct service_call *self, struct wi_fault *ret_fault);
+
+/* A new call with its request unpacked. `fill`: NULL: there is nothing in it. */
+static struct wi_call *service_begin(const struct wi_call_start *start,
+                                     const struct wi_call_type *type,
+                                     const ProtobufCMessageDescriptor *descriptor,
+                                     service_fill *fill, struct wi_fault *ret_fault)
 {
-    struct wi_memory *memory = peer->memory;
-    struct service_call *self = wi_memory_take_zeroed(memory, sizeof(*self));
+    struct service_call *self = wi_call_create(start, type, sizeof(*self), ret_fault);
     if (!self) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
         return NULL;
     }
-    self->call.type = type;
-    self->context = context;
-    self->view = served ? served->view : NULL;
-    self->memory = memory;
-    self->lines.memory = memory;
-    ProtobufCAllocator allocator = {service_alloc, service_free, memory};
-    uint64_t refusals = memory->refusals;
-    self->request = protobuf_c_message_unpack(descriptor, &allocator, n, request);
-    if (!self->request) {
-        if (memory->refusals != refusals) {
-            wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the request");
-        } else {
-            wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is not a %s",
-                         descriptor->name);
-        }
+    self->context = start->context;
+    self->view = start->served ? start->served->view : NULL;
+    self->lines.memory = self->call.memory;
+    self->request = wi_call_unpack(start, descriptor, ret_fault);
+    if (!self->request || (fill && !fill(self, ret_fault))) {
         service_destroy(&self->call);
         return NULL;
     }
-    return self;
+    return &self->call;
 }
 
 /* A status of the encoders as a call's end. */
@@ -185,8 +159,8 @@ static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_na
 {
     (void)now_nanos;
     struct service_call *self = service_self(call);
-    if (wi_call_is_answered(call, ret_fault)) {
-        return WI_CALL_END;
+    if (wi_call_is_answered(call)) {
+        return wi_call_end(ret_fault);
     }
     for (const struct wi_served *served = self->context->views->first; served;
          served = served->next) {
@@ -194,22 +168,13 @@ static enum wi_call_next service_list_next(struct wi_call *call, uint64_t now_na
             service_list_one(buffer, served->view);
         }
     }
-    return buffer->has_failed ? service_fail(WEIR_E_MEMORY, ret_fault) : WI_CALL_MESSAGE;
+    return wi_call_tell(buffer, ret_fault);
 }
 
-static bool service_list(const struct wi_call_context *context, struct wi_served *served,
-                         struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                         struct wi_call **ret_call, struct wi_fault *ret_fault)
+static struct wi_call *service_list(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_list_next, NULL, service_destroy, NULL};
-    (void)now_nanos;
-    struct service_call *self = service_create(
-        context, served, peer, &type, &weir__v1__list_request__descriptor, request, n, ret_fault);
-    if (!self) {
-        return false;
-    }
-    *ret_call = &self->call;
-    return true;
+    return service_begin(start, &type, &weir__v1__list_request__descriptor, NULL, ret_fault);
 }
 
 /* ---- Describe ---------------------------------------------------------------------------- */
@@ -219,8 +184,8 @@ static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t no
 {
     (void)now_nanos;
     struct service_call *self = service_self(call);
-    if (wi_call_is_answered(call, ret_fault)) {
-        return WI_CALL_END;
+    if (wi_call_is_answered(call)) {
+        return wi_call_end(ret_fault);
     }
     const struct wi_call_context *context = self->context;
     enum weir_status status = wi_weir_description(self->view, context->http_address,
@@ -228,21 +193,11 @@ static enum wi_call_next service_describe_next(struct wi_call *call, uint64_t no
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
 
-static bool service_describe(const struct wi_call_context *context, struct wi_served *served,
-                             struct wi_peer *peer, const uint8_t *request, size_t n,
-                             uint64_t now_nanos, struct wi_call **ret_call,
-                             struct wi_fault *ret_fault)
+static struct wi_call *service_describe(const struct wi_call_start *start,
+                                        struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_describe_next, NULL, service_destroy, NULL};
-    (void)now_nanos;
-    struct service_call *self =
-        service_create(context, served, peer, &type, &weir__v1__describe_request__descriptor,
-                       request, n, ret_fault);
-    if (!self) {
-        return false;
-    }
-    *ret_call = &self->call;
-    return true;
+    return service_begin(start, &type, &weir__v1__describe_request__descriptor, NULL, ret_fault);
 }
 
 /* ---- Watch ------------------------------------------------------------------------------- */
@@ -327,40 +282,37 @@ static enum wi_call_next service_watch_next(struct wi_call *call, uint64_t now_n
     struct service_call *self = service_self(call);
     service_advance(self, now_nanos);
     enum weir_status status = wi_weir_update(self->view, self->queries, self->n_queries,
-                                             self->skipped, self->memory, buffer);
+                                             self->skipped, self->call.memory, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
 }
 
-static bool service_watch(const struct wi_call_context *context, struct wi_served *served,
-                          struct wi_peer *peer, const uint8_t *request, size_t n,
-                          uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
+static bool service_watch_fill(struct service_call *self, struct wi_fault *ret_fault)
+{
+    const Weir__V1__WatchRequest *asked = (const Weir__V1__WatchRequest *)(void *)self->request;
+    if (!service_interval(asked->interval_millis, &self->interval_nanos, ret_fault)) {
+        return false;
+    }
+    if (asked->n_queries > WI_QUERIES_MAX) {
+        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "%zu queries: at most %d",
+                     asked->n_queries, WI_QUERIES_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < asked->n_queries; i++) {
+        if (!service_query(self->view, asked->queries[i], &self->queries[i], ret_fault)) {
+            return false;
+        }
+        self->queries[i].ranks = &self->ranks[i];
+    }
+    self->n_queries = asked->n_queries;
+    return true;
+}
+
+static struct wi_call *service_watch(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_watch_next, service_skip, service_destroy,
                                              NULL};
-    (void)now_nanos;
-    struct service_call *self = service_create(
-        context, served, peer, &type, &weir__v1__watch_request__descriptor, request, n, ret_fault);
-    if (!self) {
-        return false;
-    }
-    const Weir__V1__WatchRequest *asked = (const Weir__V1__WatchRequest *)(void *)self->request;
-    bool is_good = service_interval(asked->interval_millis, &self->interval_nanos, ret_fault);
-    if (is_good && asked->n_queries > WI_QUERIES_MAX) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "%zu queries: at most %d",
-                     asked->n_queries, WI_QUERIES_MAX);
-        is_good = false;
-    }
-    for (size_t i = 0; is_good && i < asked->n_queries; i++) {
-        is_good = service_query(self->view, asked->queries[i], &self->queries[i], ret_fault);
-        self->queries[i].ranks = &self->ranks[i];
-    }
-    if (!is_good) {
-        service_destroy(&self->call);
-        return false;
-    }
-    self->n_queries = asked->n_queries;
-    *ret_call = &self->call;
-    return true;
+    return service_begin(start, &type, &weir__v1__watch_request__descriptor, service_watch_fill,
+                         ret_fault);
 }
 
 /* ---- Subscribe --------------------------------------------------------------------------- */
@@ -423,8 +375,8 @@ static bool service_subscribe_fill(struct service_call *self, struct wi_fault *r
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "more than %d topics", WI_TOPICS_MAX);
         return false;
     }
-    self->topics = wi_memory_take_zeroed(self->memory, (asked->n_topics + asked->n_except) *
-                                                           sizeof(struct wi_topic));
+    self->topics = wi_memory_take_zeroed(self->call.memory, (asked->n_topics + asked->n_except) *
+                                                                sizeof(struct wi_topic));
     if (!self->topics) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the topics");
         return false;
@@ -442,26 +394,13 @@ static bool service_subscribe_fill(struct service_call *self, struct wi_fault *r
     return true;
 }
 
-static bool service_subscribe(const struct wi_call_context *context, struct wi_served *served,
-                              struct wi_peer *peer, const uint8_t *request, size_t n,
-                              uint64_t now_nanos, struct wi_call **ret_call,
-                              struct wi_fault *ret_fault)
+static struct wi_call *service_subscribe(const struct wi_call_start *start,
+                                         struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {service_subscribe_next, service_skip, service_destroy,
                                              NULL};
-    (void)now_nanos;
-    struct service_call *self =
-        service_create(context, served, peer, &type, &weir__v1__subscribe_request__descriptor,
-                       request, n, ret_fault);
-    if (!self) {
-        return false;
-    }
-    if (!service_subscribe_fill(self, ret_fault)) {
-        service_destroy(&self->call);
-        return false;
-    }
-    *ret_call = &self->call;
-    return true;
+    return service_begin(start, &type, &weir__v1__subscribe_request__descriptor,
+                         service_subscribe_fill, ret_fault);
 }
 
 /* ---- Snapshot ---------------------------------------------------------------------------- */
@@ -472,8 +411,7 @@ static enum wi_call_next service_snapshot_next(struct wi_call *call, uint64_t no
     (void)now_nanos;
     struct service_call *self = service_self(call);
     if (self->snapshot.n_done == WI_N_KINDS) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
-        return WI_CALL_END;
+        return wi_call_end(ret_fault);
     }
     enum weir_status status = wi_weir_page(self->view, &self->snapshot, buffer);
     return status == WEIR_OK ? WI_CALL_MESSAGE : service_fail(status, ret_fault);
@@ -495,32 +433,24 @@ static bool service_globs_fit(char **globs, size_t n_globs, struct wi_fault *ret
     return true;
 }
 
-static bool service_snapshot(const struct wi_call_context *context, struct wi_served *served,
-                             struct wi_peer *peer, const uint8_t *request, size_t n,
-                             uint64_t now_nanos, struct wi_call **ret_call,
-                             struct wi_fault *ret_fault)
+static bool service_snapshot_fill(struct service_call *self, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {service_snapshot_next, NULL, service_destroy, NULL};
-    (void)now_nanos;
-    struct service_call *self =
-        service_create(context, served, peer, &type, &weir__v1__snapshot_request__descriptor,
-                       request, n, ret_fault);
-    if (!self) {
-        return false;
-    }
     const Weir__V1__SnapshotRequest *asked =
         (const Weir__V1__SnapshotRequest *)(void *)self->request;
-    if (!service_globs_fit(asked->include, asked->n_include, ret_fault) ||
-        !service_globs_fit(asked->exclude, asked->n_exclude, ret_fault)) {
-        service_destroy(&self->call);
-        return false;
-    }
     self->snapshot.include = (const char *const *)asked->include;
     self->snapshot.n_include = asked->n_include;
     self->snapshot.exclude = (const char *const *)asked->exclude;
     self->snapshot.n_exclude = asked->n_exclude;
-    *ret_call = &self->call;
-    return true;
+    return service_globs_fit(asked->include, asked->n_include, ret_fault) &&
+           service_globs_fit(asked->exclude, asked->n_exclude, ret_fault);
+}
+
+static struct wi_call *service_snapshot(const struct wi_call_start *start,
+                                        struct wi_fault *ret_fault)
+{
+    static const struct wi_call_type type = {service_snapshot_next, NULL, service_destroy, NULL};
+    return service_begin(start, &type, &weir__v1__snapshot_request__descriptor,
+                         service_snapshot_fill, ret_fault);
 }
 
 const struct wi_method wi_service_methods[] = {
@@ -529,7 +459,7 @@ const struct wi_method wi_service_methods[] = {
     {"/weir.v1.Agent/Watch", false, service_watch},
     {"/weir.v1.Agent/Subscribe", false, service_subscribe},
     {"/weir.v1.Agent/Snapshot", false, service_snapshot},
-    {"/weir.v1.Agent/History", false, wi_history_call_start},
+    {"/weir.v1.Agent/History", false, wi_history_call_begin},
     {"/grpc.health.v1.Health/Check", true, wi_health_check},
     {"/grpc.health.v1.Health/Watch", true, wi_health_watch},
     {"/grpc.health.v1.Health/List", true, wi_health_list},

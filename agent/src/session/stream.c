@@ -317,16 +317,17 @@ void wi_stream_route(struct wi_session *session, struct wi_stream *stream)
 
 void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
 {
-    const uint8_t *message;
-    size_t n;
-    if (!wi_request_end(&stream->request, &message, &n)) {
+    struct wi_call_start start = {.context = session->context, .peer = &session->peer};
+    if (!wi_request_end(&stream->request, &start.request, &start.n)) {
         wi_stream_refuse(session, stream);
         return;
     }
     struct wi_fault fault = {WI_RPC_UNIMPLEMENTED, ""};
-    if (!stream_choose(session, stream, &fault) ||
-        !stream->method->start(session->context, stream->served, &session->peer, message, n,
-                               session->now, &stream->call, &fault)) {
+    if (stream_choose(session, stream, &fault)) {
+        start.served = stream->served;
+        stream->call = stream->method->begin(&start, &fault);
+    }
+    if (!stream->call) {
         wi_stream_end(session, stream, &fault);
     } else {
         wi_request_finish(&stream->request);

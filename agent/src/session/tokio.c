@@ -25,34 +25,17 @@ static struct tokio_call *tokio_self(struct wi_call *call)
     return (struct tokio_call *)(void *)call;
 }
 
-static void tokio_destroy(struct wi_call *call)
+static struct tokio_call *tokio_create(const struct wi_call_start *start,
+                                       const struct wi_call_type *type, struct wi_fault *ret_fault)
 {
-    wi_memory_return(tokio_self(call)->peer->memory, call);
-}
-
-static struct tokio_call *tokio_create(const struct wi_call_type *type, struct wi_served *served,
-                                       struct wi_peer *peer, struct wi_fault *ret_fault)
-{
-    struct tokio_call *self = wi_memory_take_zeroed(peer->memory, sizeof(*self));
-    if (!self) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
-        return NULL;
+    struct tokio_call *self = wi_call_create(start, type, sizeof(*self), ret_fault);
+    if (self) {
+        self->call.bell = &start->peer->pauses;
+        self->call.heard = start->peer->pauses;
+        self->served = start->served;
+        self->peer = start->peer;
     }
-    self->call.type = type;
-    self->call.bell = &peer->pauses;
-    self->call.heard = peer->pauses;
-    self->served = served;
-    self->peer = peer;
     return self;
-}
-
-static enum wi_call_next tokio_end(const struct wi_buffer *buffer, struct wi_fault *ret_fault)
-{
-    if (!buffer->has_failed) {
-        return WI_CALL_MESSAGE;
-    }
-    wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
-    return WI_CALL_END;
 }
 
 /* The message before it is on its way still. */
@@ -70,21 +53,13 @@ static enum wi_call_next tokio_state_next(struct wi_call *call, uint64_t now_nan
     call->heard = self->peer->pauses;
     call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
     wi_tokio_state(buffer, self->peer->is_paused);
-    return tokio_end(buffer, ret_fault);
+    return wi_call_tell(buffer, ret_fault);
 }
 
-bool wi_tokio_watch_state(const struct wi_call_context *context, struct wi_served *served,
-                          struct wi_peer *peer, const uint8_t *request, size_t n,
-                          uint64_t now_nanos, struct wi_call **ret_call, struct wi_fault *ret_fault)
+struct wi_call *wi_tokio_watch_state(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {tokio_state_next, tokio_skip, tokio_destroy, NULL};
-    (void)context;
-    (void)request;
-    (void)n;
-    (void)now_nanos;
-    struct tokio_call *self = tokio_create(&type, served, peer, ret_fault);
-    *ret_call = self ? &self->call : NULL;
-    return self != NULL;
+    static const struct wi_call_type type = {tokio_state_next, tokio_skip, wi_call_free, NULL};
+    return (struct wi_call *)tokio_create(start, &type, ret_fault);
 }
 
 /* ---- Pause and Resume ---------------------------------------------------------------------- */
@@ -94,50 +69,36 @@ static enum wi_call_next tokio_pause_next(struct wi_call *call, uint64_t now_nan
 {
     (void)now_nanos;
     struct tokio_call *self = tokio_self(call);
-    if (wi_call_is_answered(call, ret_fault)) {
-        return WI_CALL_END;
+    if (wi_call_is_answered(call)) {
+        return wi_call_end(ret_fault);
     }
     if (self->peer->is_paused != self->pauses) {
         self->peer->is_paused = self->pauses;
         self->peer->pauses++;
     }
-    return tokio_end(buffer, ret_fault); /* an empty message */
+    return wi_call_tell(buffer, ret_fault); /* an empty message */
 }
 
-static bool tokio_set_pause(bool pauses, struct wi_served *served, struct wi_peer *peer,
-                            struct wi_call **ret_call, struct wi_fault *ret_fault)
+static struct wi_call *tokio_set_pause(const struct wi_call_start *start, bool pauses,
+                                       struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {tokio_pause_next, NULL, tokio_destroy, NULL};
-    struct tokio_call *self = tokio_create(&type, served, peer, ret_fault);
-    if (!self) {
-        return false;
+    static const struct wi_call_type type = {tokio_pause_next, NULL, wi_call_free, NULL};
+    struct tokio_call *self = tokio_create(start, &type, ret_fault);
+    if (self) {
+        self->call.bell = NULL;
+        self->pauses = pauses;
     }
-    self->call.bell = NULL;
-    self->pauses = pauses;
-    *ret_call = &self->call;
-    return true;
+    return (struct wi_call *)self;
 }
 
-bool wi_tokio_pause(const struct wi_call_context *context, struct wi_served *served,
-                    struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                    struct wi_call **ret_call, struct wi_fault *ret_fault)
+struct wi_call *wi_tokio_pause(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
-    (void)context;
-    (void)request;
-    (void)n;
-    (void)now_nanos;
-    return tokio_set_pause(true, served, peer, ret_call, ret_fault);
+    return tokio_set_pause(start, true, ret_fault);
 }
 
-bool wi_tokio_resume(const struct wi_call_context *context, struct wi_served *served,
-                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                     struct wi_call **ret_call, struct wi_fault *ret_fault)
+struct wi_call *wi_tokio_resume(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
-    (void)context;
-    (void)request;
-    (void)n;
-    (void)now_nanos;
-    return tokio_set_pause(false, served, peer, ret_call, ret_fault);
+    return tokio_set_pause(start, false, ret_fault);
 }
 
 /* ---- WatchTaskDetails ---------------------------------------------------------------------- */
@@ -163,12 +124,11 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
         return WI_CALL_QUIET; /* nothing is known of it at present */
     }
     if (!tokio_has_task(view, self->task)) {
-        wi_fault_set(ret_fault, WI_RPC_OK, "%s", "");
-        return WI_CALL_END;
+        return wi_call_end(ret_fault);
     }
     call->has_answered = true;
     wi_tokio_details(buffer, view, self->task, wi_clock_now(&self->clock, view));
-    return tokio_end(buffer, ret_fault);
+    return wi_call_tell(buffer, ret_fault);
 }
 
 /* Finds field 1 of a message: its number, or, where it is a message itself, that of field 1 in there. Other
@@ -207,27 +167,21 @@ static bool tokio_asked_task(const uint8_t *request, size_t n, uint64_t *ret_id,
     return *ret_id != 0;
 }
 
-bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct wi_served *served,
-                                 struct wi_peer *peer, const uint8_t *request, size_t n,
-                                 uint64_t now_nanos, struct wi_call **ret_call,
-                                 struct wi_fault *ret_fault)
+struct wi_call *wi_tokio_watch_task_details(const struct wi_call_start *start,
+                                            struct wi_fault *ret_fault)
 {
-    static const struct wi_call_type type = {tokio_details_next, tokio_skip, tokio_destroy, NULL};
+    static const struct wi_call_type type = {tokio_details_next, tokio_skip, wi_call_free, NULL};
     uint64_t task;
-    (void)context;
-    (void)now_nanos;
-    if (!tokio_asked_task(request, n, &task, ret_fault)) {
-        return false;
+    if (!tokio_asked_task(start->request, start->n, &task, ret_fault)) {
+        return NULL;
     }
-    if (!tokio_has_task(served->view, task)) {
+    if (!tokio_has_task(start->served->view, task)) {
         wi_fault_set(ret_fault, WI_RPC_NOT_FOUND, "there is no task %" PRIu64, task);
-        return false;
+        return NULL;
     }
-    struct tokio_call *self = tokio_create(&type, served, peer, ret_fault);
-    if (!self) {
-        return false;
+    struct tokio_call *self = tokio_create(start, &type, ret_fault);
+    if (self) {
+        self->task = task;
     }
-    self->task = task;
-    *ret_call = &self->call;
-    return true;
+    return (struct wi_call *)self;
 }

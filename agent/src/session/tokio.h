@@ -15,24 +15,10 @@
 /* Where an Update ends: a quarter of what its console takes. */
 #define WI_TOKIO_MESSAGE_MAX ((size_t)1 << 20)
 
-/* Starts of wi_method. Owns and fail as that. */
-bool wi_tokio_watch_updates(const struct wi_call_context *context, struct wi_served *served,
-                            struct wi_peer *peer, const uint8_t *request, size_t n,
-                            uint64_t now_nanos, struct wi_call **ret_call,
-                            struct wi_fault *ret_fault);
-bool wi_tokio_watch_task_details(const struct wi_call_context *context, struct wi_served *served,
-                                 struct wi_peer *peer, const uint8_t *request, size_t n,
-                                 uint64_t now_nanos, struct wi_call **ret_call,
-                                 struct wi_fault *ret_fault);
-bool wi_tokio_watch_state(const struct wi_call_context *context, struct wi_served *served,
-                          struct wi_peer *peer, const uint8_t *request, size_t n,
-                          uint64_t now_nanos, struct wi_call **ret_call,
-                          struct wi_fault *ret_fault);
-bool wi_tokio_pause(const struct wi_call_context *context, struct wi_served *served,
-                    struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                    struct wi_call **ret_call, struct wi_fault *ret_fault);
-bool wi_tokio_resume(const struct wi_call_context *context, struct wi_served *served,
-                     struct wi_peer *peer, const uint8_t *request, size_t n, uint64_t now_nanos,
-                     struct wi_call **ret_call, struct wi_fault *ret_fault);
+wi_call_begin wi_tokio_watch_updates;
+wi_call_begin wi_tokio_watch_task_details;
+wi_call_begin wi_tokio_watch_state;
+wi_call_begin wi_tokio_pause;
+wi_call_begin wi_tokio_resume;
 
 #endif

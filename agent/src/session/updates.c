@@ -74,10 +74,9 @@ static struct updates *updates_self(struct wi_call *call)
 static void updates_destroy(struct wi_call *call)
 {
     struct updates *self = updates_self(call);
-    struct wi_memory *memory = self->peer->memory;
-    wi_memory_return(memory, self->resources);
-    wi_memory_return(memory, self->tasks);
-    wi_memory_return(memory, self);
+    wi_memory_return(call->memory, self->resources);
+    wi_memory_return(call->memory, self->tasks);
+    wi_call_free(call);
 }
 
 static void updates_leave(struct wi_call *call)
@@ -109,7 +108,7 @@ static bool updates_remember(struct updates *self, void **entries, size_t *n_ent
         return true;
     }
     if (!*entries || updates_room(n) > updates_room(*n_entries)) {
-        void *grown = wi_memory_resize(self->peer->memory, *entries, updates_room(n) * bytes);
+        void *grown = wi_memory_resize(self->call.memory, *entries, updates_room(n) * bytes);
         if (!grown) {
             return false;
         }
@@ -311,7 +310,7 @@ static bool updates_run_phase(struct updates *self, struct wi_buffer *buffer, si
         return false;
     }
     size_t mark = wi_tokio_begin_part(buffer, parts[self->phase]);
-    while (self->slot_index<n && * left> 0 && !buffer->has_failed &&
+    while (*left > 0 && self->slot_index < n && !buffer->has_failed &&
            buffer->length + WI_TOKIO_ROOM <= WI_TOKIO_MESSAGE_MAX) {
         functions[self->phase](self, self->slot_index, buffer);
         self->slot_index++;
@@ -431,27 +430,18 @@ static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
     return updates_end_turn(self, now_nanos, buffer->length > begun);
 }
 
-bool wi_tokio_watch_updates(const struct wi_call_context *context, struct wi_served *served,
-                            struct wi_peer *peer, const uint8_t *request, size_t n,
-                            uint64_t now_nanos, struct wi_call **ret_call,
-                            struct wi_fault *ret_fault)
+struct wi_call *wi_tokio_watch_updates(const struct wi_call_start *start,
+                                       struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {updates_next, updates_skip, updates_destroy,
                                              updates_leave};
-    (void)request;
-    (void)n;
-    (void)now_nanos;
-    struct updates *self = wi_memory_take_zeroed(peer->memory, sizeof(*self));
-    if (!self) {
-        wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
-        return false;
+    struct updates *self = wi_call_create(start, &type, sizeof(*self), ret_fault);
+    if (self) {
+        self->call.bell = &start->peer->pauses;
+        self->call.heard = start->peer->pauses;
+        self->context = start->context;
+        self->served = start->served;
+        self->peer = start->peer;
     }
-    self->call.type = &type;
-    self->call.bell = &peer->pauses;
-    self->call.heard = peer->pauses;
-    self->context = context;
-    self->served = served;
-    self->peer = peer;
-    *ret_call = &self->call;
-    return true;
+    return (struct wi_call *)self;
 }
