@@ -1,62 +1,87 @@
 /* SPDX-License-Identifier: MIT */
-/* The wire format of protocol buffers, read. */
-#include "encode/unpack.h"
+/* Tags, varints and lengths, each checked against what is left. */
+#include "weir/unpack.h"
 
-/* Types on the wire. Groups (3 and 4) are of an older time: nothing that is read here has them. */
-enum { UNPACK_VARINT = 0, UNPACK_FIXED64 = 1, UNPACK_LENGTH = 2, UNPACK_FIXED32 = 5 };
+#define UNPACK_VARINT_MOST 10
 
-static bool unpack_varint(struct wi_unpack *unpack, uint64_t *ret_number)
+static bool unpack_stop(struct wi_unpack *unpack)
 {
-    *ret_number = 0;
-    for (unsigned shift = 0; shift < 64 && unpack->at < unpack->end; shift += 7) {
-        uint8_t byte = *unpack->at++;
-        *ret_number |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            return true;
-        }
-    }
+    unpack->is_bad = true;
+    unpack->at = unpack->end;
     return false;
 }
 
-static bool unpack_bytes(struct wi_unpack *unpack, uint64_t n, struct wi_field *field)
+static bool unpack_varint(struct wi_unpack *unpack, uint64_t *ret_value)
 {
-    if (n > (size_t)(unpack->end - unpack->at)) {
-        return false;
+    uint64_t value = 0;
+    for (int i = 0; i < UNPACK_VARINT_MOST && unpack->at < unpack->end; i++) {
+        uint8_t byte = *unpack->at++;
+        value |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            *ret_value = value;
+            return true;
+        }
     }
-    field->bytes = unpack->at;
-    field->n = (size_t)n;
+    return unpack_stop(unpack);
+}
+
+static bool unpack_fixed(struct wi_unpack *unpack, size_t n, uint64_t *ret_value)
+{
+    if (wi_unpack_length(unpack) < n) {
+        return unpack_stop(unpack);
+    }
+    *ret_value = 0;
+    for (size_t i = 0; i < n; i++) {
+        *ret_value |= (uint64_t)unpack->at[i] << (8 * i);
+    }
     unpack->at += n;
     return true;
 }
 
-static bool unpack_field(struct wi_unpack *unpack, struct wi_field *field)
+bool wi_unpack_next(struct wi_unpack *unpack, struct wi_field *ret_field)
 {
-    uint64_t tag, n;
-    if (!unpack_varint(unpack, &tag)) {
+    uint64_t tag, length;
+    if (unpack->at >= unpack->end || !unpack_varint(unpack, &tag)) {
         return false;
     }
-    *field = (struct wi_field){.number = tag >> 3};
-    switch (tag & 7) {
-    case UNPACK_VARINT:
-        field->type = WI_FIELD_NUMBER;
-        return unpack_varint(unpack, &field->value);
-    case UNPACK_LENGTH:
-        field->type = WI_FIELD_BYTES;
-        return unpack_varint(unpack, &n) && unpack_bytes(unpack, n, field);
-    case UNPACK_FIXED64:
-    case UNPACK_FIXED32:
-        field->type = WI_FIELD_FIXED;
-        return unpack_bytes(unpack, (tag & 7) == UNPACK_FIXED64 ? 8 : 4, field);
+    if (tag >> 3 > UINT32_MAX) {
+        return unpack_stop(unpack);
+    }
+    *ret_field =
+        (struct wi_field){.number = (uint32_t)(tag >> 3), .type = (enum wi_field_type)(tag & 7)};
+    switch (ret_field->type) {
+    case WI_FIELD_NUMBER:
+        return unpack_varint(unpack, &ret_field->value);
+    case WI_FIELD_FIXED64:
+        return unpack_fixed(unpack, 8, &ret_field->value);
+    case WI_FIELD_FIXED32:
+        return unpack_fixed(unpack, 4, &ret_field->value);
+    case WI_FIELD_BYTES:
+        if (!unpack_varint(unpack, &length) || length > wi_unpack_length(unpack)) {
+            return unpack_stop(unpack);
+        }
+        ret_field->bytes = wi_unpack_over(unpack->at, (size_t)length);
+        unpack->at += length;
+        return true;
     default:
-        return false;
+        return unpack_stop(unpack); /* groups are nobody's any more */
     }
 }
 
-bool wi_unpack_next(struct wi_unpack *unpack, struct wi_field *ret_field)
+bool wi_unpack_is_message(struct wi_unpack unpack)
 {
-    if (unpack->is_broken || unpack->at == unpack->end) {
-        return false;
+    struct wi_field field;
+    while (wi_unpack_next(&unpack, &field)) {
     }
-    unpack->is_broken = !unpack_field(unpack, ret_field);
-    return !unpack->is_broken;
+    return !unpack.is_bad;
+}
+
+uint64_t wi_unpack_number(struct wi_unpack unpack, uint32_t number)
+{
+    struct wi_field field;
+    uint64_t value = 0;
+    while (wi_unpack_next(&unpack, &field)) {
+        value = field.number == number && field.type == WI_FIELD_NUMBER ? field.value : value;
+    }
+    return value;
 }

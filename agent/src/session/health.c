@@ -6,7 +6,7 @@
 #include "session/health.h"
 
 #include "encode/pack.h"
-#include "encode/unpack.h"
+#include "weir/unpack.h"
 
 #include <string.h>
 
@@ -66,13 +66,14 @@ static bool health_is_first(const struct wi_method *methods, size_t index)
     return n != n_before || memcmp(name, before, n) != 0;
 }
 
-static bool health_knows(const struct wi_peer *peer, const uint8_t *asked, size_t n_asked)
+static bool health_knows(const struct wi_peer *peer, const struct wi_unpack *asked)
 {
+    size_t n_asked = wi_unpack_length(asked);
     bool is_known = n_asked == 0;
     for (size_t i = 0; i < peer->n_methods && !is_known; i++) {
         size_t n;
         const char *name = health_service(&peer->methods[i], &n);
-        is_known = n == n_asked && memcmp(name, asked, n) == 0;
+        is_known = n == n_asked && memcmp(name, asked->at, n) == 0;
     }
     return is_known;
 }
@@ -81,18 +82,18 @@ static bool health_knows(const struct wi_peer *peer, const uint8_t *asked, size_
 static bool health_read(const struct wi_call_start *start, bool *ret_is_known,
                         struct wi_fault *ret_fault)
 {
-    struct wi_unpack unpack = {start->request, start->request + start->n, false};
+    struct wi_unpack unpack = wi_unpack_over(start->request, start->n);
     struct wi_field field;
     *ret_is_known = true;
     while (wi_unpack_next(&unpack, &field)) {
         if (field.number == 1 && field.type == WI_FIELD_BYTES) {
-            *ret_is_known = health_knows(start->peer, field.bytes, field.n);
+            *ret_is_known = health_knows(start->peer, &field.bytes);
         }
     }
-    if (unpack.is_broken) {
+    if (unpack.is_bad) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is not a HealthCheckRequest");
     }
-    return !unpack.is_broken;
+    return !unpack.is_bad;
 }
 
 static enum health_status health_now(const struct health_call *self)

@@ -6,8 +6,8 @@
 #include "session/tokio.h"
 
 #include "encode/tokio.h"
-#include "encode/unpack.h"
 #include "session/clock.h"
+#include "weir/unpack.h"
 
 #include <inttypes.h>
 
@@ -131,32 +131,22 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
     return wi_call_tell(buffer, ret_fault);
 }
 
-/* Finds field 1 of a message: its number, or, where it is a message itself, that of field 1 in there. Other
- * fields are passed over. False: it is no such message. */
-static bool tokio_read_first(const uint8_t *bytes, size_t n, int depth, uint64_t *ret_number)
-{
-    struct wi_unpack unpack = {bytes, bytes + n, false};
-    struct wi_field field;
-    while (wi_unpack_next(&unpack, &field)) {
-        if (field.number != 1) {
-            continue;
-        }
-        if (depth == 0 && field.type == WI_FIELD_NUMBER) {
-            *ret_number = field.value;
-        } else if (depth > 0 && field.type == WI_FIELD_BYTES &&
-                   !tokio_read_first(field.bytes, field.n, depth - 1, ret_number)) {
-            return false;
-        }
-    }
-    return !unpack.is_broken;
-}
-
 /* The task that a TaskDetailsRequest asks for. */
 static bool tokio_asked_task(const uint8_t *request, size_t n, uint64_t *ret_id,
                              struct wi_fault *ret_fault)
 {
+    struct wi_unpack unpack = wi_unpack_over(request, n);
+    struct wi_field field;
+    bool is_bad = false;
     *ret_id = 0;
-    if (!tokio_read_first(request, n, 1, ret_id)) {
+    while (wi_unpack_next(&unpack, &field)) {
+        if (field.number == 1 && field.type == WI_FIELD_BYTES) {
+            uint64_t id = wi_unpack_number(field.bytes, 1);
+            is_bad |= !wi_unpack_is_message(field.bytes);
+            *ret_id = id ? id : *ret_id;
+        }
+    }
+    if (unpack.is_bad || is_bad) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "the request is not a TaskDetailsRequest");
         return false;
     }

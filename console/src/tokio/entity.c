@@ -47,15 +47,15 @@ static void entity_field(struct entity *entity, const struct update_field *field
     }
 }
 
-static void entity_task(const struct wc_store *store, struct wc_wire wire, struct entity *entity)
+static void entity_task(const struct wc_store *store, struct wi_unpack wire, struct entity *entity)
 {
-    struct wc_wire_field field;
+    struct wi_field field;
     struct update_field part;
     uint64_t kind = 0;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == 3 && field.type == WC_WIRE_NUMBER) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == 3 && field.type == WI_FIELD_NUMBER) {
             kind = field.value;
-        } else if (field.type != WC_WIRE_BYTES) {
+        } else if (field.type != WI_FIELD_BYTES) {
             continue;
         } else if (field.number == 4 && wc_update_reader_field(store, field.bytes, &part)) {
             entity_field(entity, &part);
@@ -70,23 +70,23 @@ static void entity_task(const struct wc_store *store, struct wc_wire wire, struc
         strcmp(entity->kind, "blocking") == 0 || strcmp(entity->kind, "block_on") == 0;
 }
 
-static void entity_resource(struct wc_wire wire, struct entity *entity)
+static void entity_resource(struct wi_unpack wire, struct entity *entity)
 {
-    struct wc_wire_field field, kind;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == 7 && field.type == WC_WIRE_NUMBER) {
+    struct wi_field field, kind;
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == 7 && field.type == WI_FIELD_NUMBER) {
             entity->is_internal = field.value != 0;
-        } else if (field.type != WC_WIRE_BYTES) {
+        } else if (field.type != WI_FIELD_BYTES) {
             continue;
         } else if (field.number == 3) {
             wc_update_reader_text(&field.bytes, entity->what, sizeof(entity->what));
         } else if (field.number == 5) {
             wc_update_reader_location(field.bytes, entity->source, sizeof(entity->source));
         } else if (field.number == 6) {
-            entity->parent = wc_wire_number(field.bytes, 1);
+            entity->parent = wi_unpack_number(field.bytes, 1);
         } else if (field.number == 4) {
-            while (wc_wire_next(&field.bytes, &kind)) {
-                if (kind.number == 2 && kind.type == WC_WIRE_BYTES) {
+            while (wi_unpack_next(&field.bytes, &kind)) {
+                if (kind.number == 2 && kind.type == WI_FIELD_BYTES) {
                     wc_update_reader_text(&kind.bytes, entity->kind, sizeof(entity->kind));
                 } else if (kind.number == 1 && kind.value == 0) {
                     snprintf(entity->kind, sizeof(entity->kind), "Timer");
@@ -96,19 +96,19 @@ static void entity_resource(struct wc_wire wire, struct entity *entity)
     }
 }
 
-static void entity_operation(struct wc_wire wire, struct entity *entity)
+static void entity_operation(struct wi_unpack wire, struct entity *entity)
 {
-    struct wc_wire_field field;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.type != WC_WIRE_BYTES) {
+    struct wi_field field;
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.type != WI_FIELD_BYTES) {
             continue;
         }
         if (field.number == 3) {
             wc_update_reader_text(&field.bytes, entity->what, sizeof(entity->what));
         } else if (field.number == 4) {
-            entity->parent = wc_wire_number(field.bytes, 1);
+            entity->parent = wi_unpack_number(field.bytes, 1);
         } else if (field.number == 5) {
-            entity->resource = wc_wire_number(field.bytes, 1);
+            entity->resource = wi_unpack_number(field.bytes, 1);
         }
     }
 }
@@ -196,16 +196,16 @@ static void entity_count(struct update_reader *update_reader, const struct entit
     }
 }
 
-void wc_update_reader_entity(struct update_reader *update_reader, struct wc_wire wire)
+void wc_update_reader_entity(struct update_reader *update_reader, struct wi_unpack wire)
 {
     struct entity entity = {0};
-    struct wc_wire common = wire;
-    struct wc_wire_field field;
-    while (wc_wire_next(&common, &field)) {
-        if (field.type == WC_WIRE_BYTES && field.number == 1) {
-            entity.id = wc_wire_number(field.bytes, 1);
-        } else if (field.type == WC_WIRE_BYTES && field.number == 2) {
-            entity.metadata = wc_wire_number(field.bytes, 1);
+    struct wi_unpack common = wire;
+    struct wi_field field;
+    while (wi_unpack_next(&common, &field)) {
+        if (field.type == WI_FIELD_BYTES && field.number == 1) {
+            entity.id = wi_unpack_number(field.bytes, 1);
+        } else if (field.type == WI_FIELD_BYTES && field.number == 2) {
+            entity.metadata = wi_unpack_number(field.bytes, 1);
         }
     }
     if (update_reader->sort == WC_SORT_TASK) {

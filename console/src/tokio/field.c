@@ -15,10 +15,11 @@
 
 /* ---- texts and times ------------------------------------------------------------------------- */
 
-void wc_update_reader_text(const struct wc_wire *bytes, char *ret_text, size_t room)
+void wc_update_reader_text(const struct wi_unpack *bytes, char *ret_text, size_t room)
 {
     char raw[UPDATE_TEXT];
-    size_t n = wc_wire_length(bytes) < sizeof(raw) - 1 ? wc_wire_length(bytes) : sizeof(raw) - 1;
+    size_t n =
+        wi_unpack_length(bytes) < sizeof(raw) - 1 ? wi_unpack_length(bytes) : sizeof(raw) - 1;
     memcpy(raw, bytes->at, n);
     raw[n] = '\0';
     for (size_t i = 0; i < n; i++) {
@@ -28,14 +29,14 @@ void wc_update_reader_text(const struct wc_wire *bytes, char *ret_text, size_t r
 }
 
 /* Seconds and nanoseconds; 0 for what no clock shows. */
-int64_t wc_update_reader_nanos(struct wc_wire wire)
+int64_t wc_update_reader_nanos(struct wi_unpack wire)
 {
-    struct wc_wire_field field;
+    struct wi_field field;
     int64_t seconds = 0, nanos = 0;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.type == WC_WIRE_NUMBER && field.number == 1) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.type == WI_FIELD_NUMBER && field.number == 1) {
             seconds = (int64_t)field.value;
-        } else if (field.type == WC_WIRE_NUMBER && field.number == 2) {
+        } else if (field.type == WI_FIELD_NUMBER && field.number == 2) {
             nanos = (int64_t)field.value;
         }
     }
@@ -67,15 +68,15 @@ static void field_name(const struct wc_store *store, uint64_t metadata, uint64_t
 }
 
 /* False: it has no name or no value. */
-bool wc_update_reader_field(const struct wc_store *store, struct wc_wire wire,
+bool wc_update_reader_field(const struct wc_store *store, struct wi_unpack wire,
                             struct update_field *ret_field)
 {
-    struct wc_wire_field field;
+    struct wi_field field;
     uint64_t index = 0, metadata = 0;
     bool has_value = false, has_index = false;
     memset(ret_field, 0, sizeof(*ret_field));
-    while (wc_wire_next(&wire, &field)) {
-        bool is_bytes = field.type == WC_WIRE_BYTES;
+    while (wi_unpack_next(&wire, &field)) {
+        bool is_bytes = field.type == WI_FIELD_BYTES;
         char *value = ret_field->value;
         switch (field.number) {
         case 1:
@@ -95,13 +96,13 @@ bool wc_update_reader_field(const struct wc_store *store, struct wc_wire wire,
             snprintf(value, UPDATE_WORD, "%llu", (unsigned long long)field.value);
             break;
         case 6:
-            snprintf(value, UPDATE_WORD, "%lld", (long long)wc_wire_zigzag(field.value));
+            snprintf(value, UPDATE_WORD, "%lld", (long long)wi_unpack_zigzag(field.value));
             break;
         case 7:
             snprintf(value, UPDATE_WORD, "%s", field.value ? "true" : "false");
             break;
         case 8:
-            metadata = is_bytes ? wc_wire_number(field.bytes, 1) : 0;
+            metadata = is_bytes ? wi_unpack_number(field.bytes, 1) : 0;
             continue;
         default:
             continue;
@@ -115,15 +116,15 @@ bool wc_update_reader_field(const struct wc_store *store, struct wc_wire wire,
 }
 
 /* "src/main.rs:12:5"; "" where nothing is told. The module only where there is no file. */
-void wc_update_reader_location(struct wc_wire wire, char *ret_text, size_t room)
+void wc_update_reader_location(struct wi_unpack wire, char *ret_text, size_t room)
 {
     char file[UPDATE_WORD] = "", module[UPDATE_WORD] = "";
-    struct wc_wire_field field;
+    struct wi_field field;
     uint64_t line = 0, column = 0;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == 1 && field.type == WC_WIRE_BYTES) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == 1 && field.type == WI_FIELD_BYTES) {
             wc_update_reader_text(&field.bytes, file, sizeof(file));
-        } else if (field.number == 2 && field.type == WC_WIRE_BYTES) {
+        } else if (field.number == 2 && field.type == WI_FIELD_BYTES) {
             wc_update_reader_text(&field.bytes, module, sizeof(module));
         } else if (field.number == 3) {
             line = field.value;
@@ -149,15 +150,15 @@ void wc_update_reader_location(struct wc_wire wire, char *ret_text, size_t room)
 
 /* ---- places in the source -------------------------------------------------------------------- */
 
-static void field_meta(struct wc_store *store, uint64_t id, struct wc_wire wire)
+static void field_meta(struct wc_store *store, uint64_t id, struct wi_unpack wire)
 {
     char names[FIELD_NAMES * 32], text[UPDATE_WORD];
-    struct wc_wire_field field;
+    struct wi_field field;
     size_t length = 0, n_names = 0;
     bool has_room = true;
     struct wc_store_meta *meta = wc_store_add_meta(store, id);
-    while (meta && wc_wire_next(&wire, &field)) {
-        if (field.type != WC_WIRE_BYTES || (field.number != 2 && field.number != 7)) {
+    while (meta && wi_unpack_next(&wire, &field)) {
+        if (field.type != WI_FIELD_BYTES || (field.number != 2 && field.number != 7)) {
             continue;
         }
         wc_update_reader_text(&field.bytes, text, sizeof(text));
@@ -181,23 +182,23 @@ static void field_meta(struct wc_store *store, uint64_t id, struct wc_wire wire)
     }
 }
 
-void wc_update_reader_metas(struct wc_store *store, struct wc_wire wire)
+void wc_update_reader_metas(struct wc_store *store, struct wi_unpack wire)
 {
-    struct wc_wire_field field, part;
-    while (wc_wire_next(&wire, &field)) {
-        struct wc_wire id = {0}, meta = {0};
-        if (field.number != 1 || field.type != WC_WIRE_BYTES) {
+    struct wi_field field, part;
+    while (wi_unpack_next(&wire, &field)) {
+        struct wi_unpack id = {0}, meta = {0};
+        if (field.number != 1 || field.type != WI_FIELD_BYTES) {
             continue;
         }
-        while (wc_wire_next(&field.bytes, &part)) {
-            if (part.number == 1 && part.type == WC_WIRE_BYTES) {
+        while (wi_unpack_next(&field.bytes, &part)) {
+            if (part.number == 1 && part.type == WI_FIELD_BYTES) {
                 id = part.bytes;
-            } else if (part.number == 2 && part.type == WC_WIRE_BYTES) {
+            } else if (part.number == 2 && part.type == WI_FIELD_BYTES) {
                 meta = part.bytes;
             }
         }
         if (id.at && meta.at) {
-            field_meta(store, wc_wire_number(id, 1), meta);
+            field_meta(store, wi_unpack_number(id, 1), meta);
         }
     }
 }

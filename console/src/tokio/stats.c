@@ -54,13 +54,13 @@ struct stats {
     uint64_t permits;
 };
 
-static void stats_polled(struct wc_wire wire, struct wc_polled *ret_polled)
+static void stats_polled(struct wi_unpack wire, struct wc_polled *ret_polled)
 {
-    struct wc_wire_field field;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == 1 && field.type == WC_WIRE_NUMBER) {
+    struct wi_field field;
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == 1 && field.type == WI_FIELD_NUMBER) {
             ret_polled->polls = field.value;
-        } else if (field.type != WC_WIRE_BYTES) {
+        } else if (field.type != WI_FIELD_BYTES) {
             continue;
         } else if (field.number == 4) {
             ret_polled->started = wc_update_reader_nanos(field.bytes);
@@ -72,16 +72,17 @@ static void stats_polled(struct wc_wire wire, struct wc_polled *ret_polled)
     }
 }
 
-static void stats_attribute(const struct wc_store *store, struct wc_wire wire, struct stats *stats)
+static void stats_attribute(const struct wc_store *store, struct wi_unpack wire,
+                            struct stats *stats)
 {
-    struct wc_wire_field field;
+    struct wi_field field;
     struct update_field attribute = {0};
     char unit[32] = "";
     bool is_good = false;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.type == WC_WIRE_BYTES && field.number == 1) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.type == WI_FIELD_BYTES && field.number == 1) {
             is_good = wc_update_reader_field(store, field.bytes, &attribute);
-        } else if (field.type == WC_WIRE_BYTES && field.number == 2) {
+        } else if (field.type == WI_FIELD_BYTES && field.number == 2) {
             wc_update_reader_text(&field.bytes, unit, sizeof(unit));
         }
     }
@@ -95,11 +96,11 @@ static void stats_attribute(const struct wc_store *store, struct wc_wire wire, s
     }
 }
 
-static void stats_task(struct wc_wire wire, struct stats *stats)
+static void stats_task(struct wi_unpack wire, struct stats *stats)
 {
-    struct wc_wire_field field;
-    while (wc_wire_next(&wire, &field)) {
-        bool is_bytes = field.type == WC_WIRE_BYTES;
+    struct wi_field field;
+    while (wi_unpack_next(&wire, &field)) {
+        bool is_bytes = field.type == WI_FIELD_BYTES;
         switch (field.number) {
         case 3:
             stats->wakes = field.value;
@@ -129,37 +130,37 @@ static void stats_task(struct wc_wire wire, struct stats *stats)
 }
 
 /* Of resources (attributes are field 3) and of operations (field 6). */
-static void stats_other(const struct wc_store *store, enum wc_sort sort, struct wc_wire wire,
+static void stats_other(const struct wc_store *store, enum wc_sort sort, struct wi_unpack wire,
                         struct stats *stats)
 {
-    struct wc_wire_field field;
-    while (wc_wire_next(&wire, &field)) {
+    struct wi_field field;
+    while (wi_unpack_next(&wire, &field)) {
         bool is_operation = sort == WC_SORT_OPERATION;
-        if (field.type != WC_WIRE_BYTES) {
+        if (field.type != WI_FIELD_BYTES) {
             continue;
         }
         if (field.number == (is_operation ? 6 : 3)) {
             stats_attribute(store, field.bytes, stats);
         } else if (is_operation && field.number == 4) {
-            stats->task_id = wc_wire_number(field.bytes, 1);
+            stats->task_id = wi_unpack_number(field.bytes, 1);
         } else if (is_operation && field.number == 5) {
             stats_polled(field.bytes, &stats->polled);
         }
     }
 }
 
-static void stats_read(const struct update_reader *update_reader, struct wc_wire wire,
+static void stats_read(const struct update_reader *update_reader, struct wi_unpack wire,
                        struct stats *stats)
 {
-    struct wc_wire common = wire;
-    struct wc_wire_field field;
+    struct wi_unpack common = wire;
+    struct wi_field field;
     memset(stats, 0, offsetof(struct stats, words));
     stats->words.n = 0;
     stats->has_permits = false;
-    while (wc_wire_next(&common, &field)) {
-        if (field.type == WC_WIRE_BYTES && field.number == 1) {
+    while (wi_unpack_next(&common, &field)) {
+        if (field.type == WI_FIELD_BYTES && field.number == 1) {
             stats->created = wc_update_reader_nanos(field.bytes);
-        } else if (field.type == WC_WIRE_BYTES && field.number == 2) {
+        } else if (field.type == WI_FIELD_BYTES && field.number == 2) {
             stats->dropped = wc_update_reader_nanos(field.bytes);
         }
     }
@@ -239,16 +240,16 @@ static void stats_apply(struct update_reader *update_reader, struct wc_item *ite
 }
 
 /* One entry of a map: a number, and stats. */
-void wc_update_reader_stats(struct update_reader *update_reader, struct wc_wire wire)
+void wc_update_reader_stats(struct update_reader *update_reader, struct wi_unpack wire)
 {
-    struct wc_wire_field field;
-    struct wc_wire value = {0};
+    struct wi_field field;
+    struct wi_unpack value = {0};
     struct stats stats;
     uint64_t id = 0;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == 1 && field.type == WC_WIRE_NUMBER) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == 1 && field.type == WI_FIELD_NUMBER) {
             id = field.value;
-        } else if (field.number == 2 && field.type == WC_WIRE_BYTES) {
+        } else if (field.number == 2 && field.type == WI_FIELD_BYTES) {
             value = field.bytes;
         }
     }

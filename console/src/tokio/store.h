@@ -12,7 +12,7 @@
 #include "tokio/hdr.h"
 #include "tokio/item.h"
 #include "tokio/names.h"
-#include "tokio/wire.h"
+#include "weir/unpack.h"
 
 #include <stdbool.h>
 #include <stddef.h>

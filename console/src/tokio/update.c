@@ -23,18 +23,18 @@ enum { UPDATE_NOW = 1, UPDATE_TASKS, UPDATE_RESOURCES, UPDATE_OPERATIONS, UPDATE
 /* ---- messages -------------------------------------------------------------------------------- */
 
 /* Tasks, resources or operations: the numbers first. */
-static void update_sort(struct wc_store *store, enum wc_sort sort, struct wc_wire wire)
+static void update_sort(struct wc_store *store, enum wc_sort sort, struct wi_unpack wire)
 {
     static const struct {
         uint32_t entities, stats, dropped;
     } numbers[WC_N_SORTS] = {{1, 3, 4}, {1, 2, 4}, {1, 2, 3}};
     struct update_reader update_reader = {.store = store, .sort = sort};
-    struct wc_wire again = wire;
-    struct wc_wire_field field;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == numbers[sort].stats && field.type == WC_WIRE_BYTES) {
+    struct wi_unpack again = wire;
+    struct wi_field field;
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == numbers[sort].stats && field.type == WI_FIELD_BYTES) {
             wc_update_reader_stats(&update_reader, field.bytes);
-        } else if (field.number == numbers[sort].dropped && field.type == WC_WIRE_NUMBER) {
+        } else if (field.number == numbers[sort].dropped && field.type == WI_FIELD_NUMBER) {
             store->items[sort].n_dropped += field.value;
         }
     }
@@ -42,8 +42,8 @@ static void update_sort(struct wc_store *store, enum wc_sort sort, struct wc_wir
         qsort(update_reader.ended, update_reader.n_ended, sizeof(*update_reader.ended),
               wc_update_reader_compare);
     }
-    while (wc_wire_next(&again, &field)) {
-        if (field.number == numbers[sort].entities && field.type == WC_WIRE_BYTES) {
+    while (wi_unpack_next(&again, &field)) {
+        if (field.number == numbers[sort].entities && field.type == WI_FIELD_BYTES) {
             wc_update_reader_entity(&update_reader, field.bytes);
         }
     }
@@ -59,9 +59,9 @@ static bool update_has_any(const struct wc_store *store)
 void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
 {
     size_t before[WC_N_SORTS];
-    struct wc_wire wire = wc_wire_over(bytes, n);
-    struct wc_wire_field field;
-    if (!wc_wire_is_message(wire)) {
+    struct wi_unpack wire = wi_unpack_over(bytes, n);
+    struct wi_field field;
+    if (!wi_unpack_is_message(wire)) {
         store->n_bad++;
         return;
     }
@@ -69,8 +69,8 @@ void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
     for (int sort = 0; sort < WC_N_SORTS; sort++) {
         before[sort] = store->items[sort].n;
     }
-    while (wc_wire_next(&wire, &field)) {
-        if (field.type != WC_WIRE_BYTES) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.type != WI_FIELD_BYTES) {
             continue;
         }
         if (field.number == UPDATE_NOW) {
@@ -80,9 +80,9 @@ void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
             wc_update_reader_metas(store, field.bytes);
         }
     }
-    wire = wc_wire_over(bytes, n);
-    while (wc_wire_next(&wire, &field)) {
-        if (field.type == WC_WIRE_BYTES && field.number >= UPDATE_TASKS &&
+    wire = wi_unpack_over(bytes, n);
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.type == WI_FIELD_BYTES && field.number >= UPDATE_TASKS &&
             field.number <= UPDATE_OPERATIONS) {
             update_sort(store, (enum wc_sort)(field.number - UPDATE_TASKS), field.bytes);
         }
@@ -96,18 +96,18 @@ void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
 
 void wc_store_state(struct wc_store *store, const uint8_t *bytes, size_t n)
 {
-    store->is_paused = wc_wire_number(wc_wire_over(bytes, n), 1) == 1;
+    store->is_paused = wi_unpack_number(wi_unpack_over(bytes, n), 1) == 1;
 }
 
 /* A DurationHistogram. */
-static bool details_histogram(struct wc_wire wire, struct wc_hdr *ret_hdr)
+static bool details_histogram(struct wi_unpack wire, struct wc_hdr *ret_hdr)
 {
-    struct wc_wire_field field;
+    struct wi_field field;
     uint64_t highest = 0, n_above = 0;
     bool is_good = false;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.number == 1 && field.type == WC_WIRE_BYTES) {
-            is_good = wc_hdr_read(field.bytes.at, wc_wire_length(&field.bytes), ret_hdr);
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.number == 1 && field.type == WI_FIELD_BYTES) {
+            is_good = wc_hdr_read(field.bytes.at, wi_unpack_length(&field.bytes), ret_hdr);
         } else if (field.number == 3) {
             n_above = field.value;
         } else if (field.number == 4) {
@@ -138,16 +138,16 @@ static struct wc_store_detail *details_place(struct wc_store *store, uint64_t ta
 
 void wc_store_details(struct wc_store *store, const uint8_t *bytes, size_t n)
 {
-    struct wc_wire wire = wc_wire_over(bytes, n), polls = {0}, old = {0}, delays = {0};
-    struct wc_wire_field field;
+    struct wi_unpack wire = wi_unpack_over(bytes, n), polls = {0}, old = {0}, delays = {0};
+    struct wi_field field;
     uint64_t task_id = 0;
-    while (wc_wire_next(&wire, &field)) {
-        if (field.type != WC_WIRE_BYTES) {
+    while (wi_unpack_next(&wire, &field)) {
+        if (field.type != WI_FIELD_BYTES) {
             continue;
         }
         switch (field.number) {
         case 1:
-            task_id = wc_wire_number(field.bytes, 1);
+            task_id = wi_unpack_number(field.bytes, 1);
             break;
         case 3:
             old = field.bytes;
@@ -169,6 +169,6 @@ void wc_store_details(struct wc_store *store, const uint8_t *bytes, size_t n)
     }
     detail->has[0] = polls.at
                          ? details_histogram(polls, &detail->hdr[0])
-                         : old.at && wc_hdr_read(old.at, wc_wire_length(&old), &detail->hdr[0]);
+                         : old.at && wc_hdr_read(old.at, wi_unpack_length(&old), &detail->hdr[0]);
     detail->has[1] = delays.at && details_histogram(delays, &detail->hdr[1]);
 }

@@ -30,30 +30,30 @@ struct update_field {
 };
 
 /* A text, fit to be shown, cut at a whole character. */
-void wc_update_reader_text(const struct wc_wire *bytes, char *ret_text, size_t room);
+void wc_update_reader_text(const struct wi_unpack *bytes, char *ret_text, size_t room);
 
 /* Seconds and nanoseconds; 0 for what no clock shows. */
-int64_t wc_update_reader_nanos(struct wc_wire wire);
+int64_t wc_update_reader_nanos(struct wi_unpack wire);
 
 /* Appends, or does nothing where there is no room for all of it. */
 void wc_update_reader_add(char *text, size_t room, const char *more);
 
 /* A field. False: it has no name or no value. */
-bool wc_update_reader_field(const struct wc_store *store, struct wc_wire wire,
+bool wc_update_reader_field(const struct wc_store *store, struct wi_unpack wire,
                             struct update_field *ret_field);
 
 /* "src/main.rs:12:5"; "" where nothing is told. The module only where there is no file. */
-void wc_update_reader_location(struct wc_wire wire, char *ret_text, size_t room);
+void wc_update_reader_location(struct wi_unpack wire, char *ret_text, size_t room);
 
 /* All new places in the source. */
-void wc_update_reader_metas(struct wc_store *store, struct wc_wire wire);
+void wc_update_reader_metas(struct wc_store *store, struct wi_unpack wire);
 
 /* One entry of a map of stats: of something known, of something new, or of what is not kept. */
-void wc_update_reader_stats(struct update_reader *update_reader, struct wc_wire wire);
+void wc_update_reader_stats(struct update_reader *update_reader, struct wi_unpack wire);
 
 /* One new task, resource or operation. The stats of the same Update come before, and
  * reading->ended is sorted by id. */
-void wc_update_reader_entity(struct update_reader *update_reader, struct wc_wire wire);
+void wc_update_reader_entity(struct update_reader *update_reader, struct wi_unpack wire);
 int wc_update_reader_compare(const void *a, const void *b);
 
 #endif
