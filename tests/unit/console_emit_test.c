@@ -53,7 +53,7 @@ static void expect_json(struct wc_value value, const char *text)
     struct wc_json json;
     FILE *out = begin();
     wc_json_init(&json, out);
-    wc_json_value(&json, NULL, &value);
+    wc_json_value(&json, NULL, value);
     expect(out, text);
 }
 

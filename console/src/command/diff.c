@@ -328,32 +328,17 @@ static void diff_print_human(const struct diff *diff, size_t limit)
 
 /* ---- for programs ------------------------------------------------------------------------- */
 
-static struct wc_value diff_f64(double number)
-{
-    struct wc_value value = {.type = isfinite(number) ? WC_F64 : WC_ABSENT};
-    if (isfinite(number)) {
-        value.u.f64 = number;
-    }
-    return value;
-}
-
-static void diff_number(struct wc_json *json, const char *key, double number)
-{
-    struct wc_value value = diff_f64(number);
-    wc_json_value(json, key, &value);
-}
-
 static void diff_json_input(struct wc_json *json, const char *key,
                             const struct wc_diff_input *input)
 {
-    struct wc_value pid = wc_value_u64(input->pid), when = wc_value_time(input->unix_nanos);
     wc_json_open(json, key, '{');
     wc_json_text(json, "source", input->source);
     wc_json_text(json, "form", wc_diff_input_form(input));
     wc_json_text(json, "name", input->name);
-    wc_json_value(json, "pid", &pid);
-    wc_json_value(json, "ts", &when);
-    diff_number(json, "seconds", input->measures.seconds > 0 ? input->measures.seconds : NAN);
+    wc_json_value(json, "pid", wc_value_u64(input->pid));
+    wc_json_value(json, "ts", wc_value_time(input->unix_nanos));
+    wc_json_value(json, "seconds",
+                  wc_value_f64(input->measures.seconds > 0 ? input->measures.seconds : NAN));
     wc_json_close(json, '}');
 }
 
@@ -362,37 +347,32 @@ static void diff_json_row(struct wc_json *json, const struct diff_row *row)
     wc_json_open(json, NULL, '{');
     wc_json_text(json, "kind", row->metric->kind_name);
     wc_json_text(json, "field", row->metric->field);
-    if (row->name[0]) {
-        wc_json_text(json, "name", row->name);
-    } else {
-        wc_json_null(json, "name");
-    }
+    wc_json_value(json, "name", wc_value_text(row->name));
     wc_json_text(json, "unit", row->metric->unit);
     wc_json_text(json, "compared",
                  row->is_rate              ? "rate"
                  : row->metric->is_counter ? "total"
                                            : "value");
-    diff_number(json, "before", row->has_before ? row->before : NAN);
-    diff_number(json, "after", row->has_after ? row->after : NAN);
-    diff_number(json, "change", row->after - row->before);
-    diff_number(json, "percent",
-                row->has_before && row->has_after && row->before != 0
-                    ? (row->after - row->before) / fabs(row->before) * 100
-                    : NAN);
-    diff_number(json, "rate_between", row->between);
+    wc_json_value(json, "before", wc_value_f64(row->has_before ? row->before : NAN));
+    wc_json_value(json, "after", wc_value_f64(row->has_after ? row->after : NAN));
+    wc_json_value(json, "change", wc_value_f64(row->after - row->before));
+    wc_json_value(json, "percent",
+                  wc_value_f64(row->has_before && row->has_after && row->before != 0
+                                   ? (row->after - row->before) / fabs(row->before) * 100
+                                   : NAN));
+    wc_json_value(json, "rate_between", wc_value_f64(row->between));
     wc_json_close(json, '}');
 }
 
 static void diff_print_json(const struct diff *diff, size_t limit)
 {
     struct wc_json json;
-    struct wc_value changed = wc_value_u64(diff->n), same = wc_value_u64(diff->n_same);
     wc_report_open(&json, stdout, "weir.diff/1", wi_wall_now(), NULL);
     wc_json_open(&json, "data", '{');
     diff_json_input(&json, "before", &diff->a);
     diff_json_input(&json, "after", &diff->b);
-    wc_json_value(&json, "changed", &changed);
-    wc_json_value(&json, "same", &same);
+    wc_json_value(&json, "changed", wc_value_u64(diff->n));
+    wc_json_value(&json, "same", wc_value_u64(diff->n_same));
     wc_json_open(&json, "changes", '[');
     for (size_t i = 0; i < diff->n && i < limit; i++) {
         diff_json_row(&json, &diff->rows[i]);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "command/snapshot.h"
 #include "command/snapshot_writer.h"
+#include "emit/value.h"
 #include "record/reader.h"
 #include "link/link.h"
 #include "weir/metric.h"
@@ -100,31 +101,15 @@ static void input_describe(struct wc_diff_input *input, const Weir__V1__Descript
 
 /* ---- recordings and processes ------------------------------------------------------------- */
 
-static bool input_number(const Weir__V1__Value *value, double *ret_number)
-{
-    switch (value->value_case) {
-    case WEIR__V1__VALUE__VALUE_U64:
-        *ret_number = (double)value->u64;
-        return true;
-    case WEIR__V1__VALUE__VALUE_I64:
-        *ret_number = (double)value->i64;
-        return true;
-    case WEIR__V1__VALUE__VALUE_F64:
-        *ret_number = value->f64;
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void input_add_row(struct wc_diff_input *input, int kind, const uint32_t *columns,
                           size_t n_columns, const Weir__V1__Row *row)
 {
     bool is_single = kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT;
     for (size_t i = 0; i < row->n_values && i < n_columns; i++) {
-        double number;
-        if (input_number(row->values[i], &number)) {
-            wc_measures_add(&input->measures, kind, columns[i], is_single ? "" : row->name, number);
+        struct wc_value value = wc_value_of(row->values[i]);
+        if (value.type != WC_ABSENT && value.type != WC_TEXT) {
+            wc_measures_add(&input->measures, kind, columns[i], is_single ? "" : row->name,
+                            wc_value_number(&value));
         }
     }
 }

@@ -10,6 +10,7 @@
  */
 #include "command/command.h"
 #include "command/report.h"
+#include "emit/row.h"
 #include "link/link.h"
 
 #include "base/memory.h"
@@ -27,7 +28,6 @@
 #define DOCTOR_LOOK        (28 * WI_SECOND) /* else it looks for so long, and is done within 30 s */
 #define DOCTOR_QUIET       (10 * WI_SECOND) /* between two messages */
 #define DOCTOR_MOST        32U              /* targets */
-#define DOCTOR_MAX_METRICS 64U
 #define DOCTOR_POLL_MILLIS 200
 #define DOCTOR_AUDIT       "default_" /* how the kinds of audits begin */
 #define DOCTOR_WRAP        96         /* columns of a line for people */
@@ -81,14 +81,7 @@ static const Weir__V1__Table *doctor_table(const struct doctor *doctor, size_t w
 static struct wc_value doctor_value(const struct doctor *doctor, const Weir__V1__Table *table,
                                     const Weir__V1__Row *row, const char *field)
 {
-    int metric = wc_link_metric(doctor->link, table->kind, field);
-    for (size_t i = 0; metric >= 0 && i < row->n_values; i++) {
-        uint32_t index = i < table->n_columns ? table->columns[i] : (uint32_t)i;
-        if (index == (uint32_t)metric) {
-            return wc_value_of(row->values[i]);
-        }
-    }
-    return wc_value_of(NULL);
+    return wc_row_value(table, row, wc_link_metric(doctor->link, table->kind, field));
 }
 
 static struct wc_value doctor_single(const struct doctor *doctor, size_t which, const char *field)
@@ -354,35 +347,23 @@ static void doctor_print_human(const struct doctor *doctor, double left)
 static void doctor_json_row(const struct doctor *doctor, struct wc_json *json,
                             const Weir__V1__Table *table, const Weir__V1__Row *row)
 {
-    const Weir__V1__Description *description = wc_link_description(doctor->link);
-    const char *paths[DOCTOR_MAX_METRICS];
-    struct wc_value values[DOCTOR_MAX_METRICS];
-    size_t n = 0;
-    for (size_t k = 0; k < description->n_metrics && n < DOCTOR_MAX_METRICS; k++) {
-        const Weir__V1__Metric *metric = description->metrics[k];
-        if (metric->kind == table->kind) {
-            paths[n] = metric->json;
-            values[n++] = doctor_value(doctor, table, row, metric->field);
-        }
-    }
-    wc_json_members(json, paths, values, n);
+    const Weir__V1__Metric *metrics[WC_ROW_MAX_VALUES];
+    size_t n = wc_row_metrics(wc_link_description(doctor->link), table, metrics);
+    wc_row_members(json, metrics, n, row);
 }
 
 static void doctor_print_json(const struct doctor *doctor)
 {
     struct wc_json json;
-    struct wc_value seen = {.type = WC_F64, .u.f64 = doctor->seen};
-    struct wc_value n_bad = wc_value_u64(doctor_count_bad(doctor));
-    struct wc_value last = doctor_last_seen(doctor);
     const Weir__V1__Table *process = doctor_table(doctor, DOCTOR_PROCESS);
     const Weir__V1__Table *warnings = doctor_table(doctor, DOCTOR_WARNINGS);
     wc_report_open(&json, stdout, "weir.doctor/1", doctor->update->unix_nanos,
                    wc_link_target(doctor->link));
     wc_json_open(&json, "data", '{');
-    wc_json_value(&json, "seen_seconds", &seen);
+    wc_json_value(&json, "seen_seconds", wc_value_f64(doctor->seen));
     wc_json_text(&json, "seen_by", doctor->has_history ? "history" : "looking");
-    wc_json_value(&json, "last_seen", &last);
-    wc_json_value(&json, "found", &n_bad);
+    wc_json_value(&json, "last_seen", doctor_last_seen(doctor));
+    wc_json_value(&json, "found", wc_value_u64(doctor_count_bad(doctor)));
     wc_json_open(&json, "process", '{');
     if (process && process->n_rows) {
         doctor_json_row(doctor, &json, process, process->rows[0]);

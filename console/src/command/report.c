@@ -12,17 +12,15 @@
 void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t unix_nanos,
                     const struct wc_target *target)
 {
-    struct wc_value time = wc_value_time(unix_nanos);
     wc_json_init(json, out);
     wc_json_open(json, NULL, '{');
     wc_json_text(json, "schema", schema);
-    wc_json_value(json, "ts", &time);
+    wc_json_value(json, "ts", wc_value_time(unix_nanos));
     if (target) {
-        struct wc_value pid = wc_value_u64(target->pid);
         wc_json_open(json, "target", '{');
         wc_json_text(json, "name", target->name);
         if (target->pid) {
-            wc_json_value(json, "pid", &pid);
+            wc_json_value(json, "pid", wc_value_u64(target->pid));
         } else { /* of another runtime: it is known by where it is reached */
             char place[WI_PATH_MAX + 16];
             wc_target_place(target, place, sizeof(place));
@@ -45,12 +43,11 @@ void wc_report_close(struct wc_json *json)
 void wc_report_error(const struct wc_error *error, FILE *out)
 {
     struct wc_json json;
-    struct wc_value code = wc_value_u64((uint64_t)error->code);
     bool is_note = error->code == WC_OK;
     wc_report_open(&json, out, is_note ? "weir.note/1" : "weir.error/1", wi_wall_now(), NULL);
     wc_json_open(&json, "data", '{');
     if (!is_note) {
-        wc_json_value(&json, "code", &code);
+        wc_json_value(&json, "code", wc_value_u64((uint64_t)error->code));
     }
     wc_json_text(&json, "text", error->text);
     wc_json_close(&json, '}');

@@ -9,6 +9,7 @@
 #include "command/snapshot.h"
 #include "command/snapshot_feed.h"
 #include "command/snapshot_writer.h"
+#include "emit/row.h"
 #include "command/summary.h"
 #include "link/link.h"
 
@@ -122,7 +123,7 @@ static void snapshot_look(struct snapshot_output *output, const Weir__V1__Table 
         return;
     }
     int rested = wc_link_metric(output->link, WEIR__V1__KIND__KIND_AGENT, "rested");
-    struct wc_value value = wc_summary_value(table, table->rows[0], rested);
+    struct wc_value value = wc_row_value(table, table->rows[0], rested);
     output->rested = wc_value_number(&value);
 }
 

@@ -6,13 +6,12 @@
 #include "command/snapshot_writer.h"
 
 #include "base/memory.h"
+#include "emit/row.h"
 #include "emit/table.h"
 #include "weir/wall.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define SNAPSHOT_MAX_VALUES 64u /* of one row */
 
 /* Where a kind's rows stand in the JSON, in this order. */
 static const struct snapshot_part {
@@ -60,51 +59,14 @@ struct wc_snapshot_writer {
     bool is_written[SNAPSHOT_N_PARTS];
 };
 
-/* The metric that a table's i-th value is, or NULL. */
-static const Weir__V1__Metric *snapshot_metric(const Weir__V1__Description *description,
-                                               const Weir__V1__Table *table, size_t i)
-{
-    uint32_t index = i < table->n_columns ? table->columns[i] : (uint32_t)i;
-    for (size_t k = 0; k < description->n_metrics; k++) {
-        const Weir__V1__Metric *metric = description->metrics[k];
-        if (metric->kind == table->kind && metric->index == index) {
-            return metric;
-        }
-    }
-    return NULL;
-}
-
-/* The metrics of a table's columns; returns their number. */
-static size_t snapshot_metrics(const Weir__V1__Description *description,
-                               const Weir__V1__Table *table,
-                               const Weir__V1__Metric *ret_metrics[SNAPSHOT_MAX_VALUES])
-{
-    size_t n = 0;
-    size_t n_values = table->n_rows ? table->rows[0]->n_values : 0;
-    n_values = table->n_columns ? table->n_columns : n_values;
-    for (; n < n_values && n < SNAPSHOT_MAX_VALUES; n++) {
-        ret_metrics[n] = snapshot_metric(description, table, n);
-    }
-    return n;
-}
-
 /* The members of one row: its name, then its metrics by their paths. */
 static void snapshot_members(struct wc_json *json, const Weir__V1__Metric *const *metrics, size_t n,
                              const Weir__V1__Row *row, bool has_name)
 {
-    const char *paths[SNAPSHOT_MAX_VALUES];
-    struct wc_value values[SNAPSHOT_MAX_VALUES];
-    size_t n_members = 0;
-    for (size_t i = 0; i < n && i < row->n_values; i++) {
-        if (metrics[i]) {
-            paths[n_members] = metrics[i]->json;
-            values[n_members++] = wc_value_of(row->values[i]);
-        }
-    }
     if (has_name) {
         wc_json_text(json, "name", row->name);
     }
-    wc_json_members(json, paths, values, n_members);
+    wc_row_members(json, metrics, n, row);
 }
 
 /* Whether the process has things of a kind at all. */
@@ -242,8 +204,8 @@ static const struct snapshot_part *snapshot_part_of(Weir__V1__Kind kind)
 static void snapshot_rows(struct wc_snapshot_writer *writer, const struct snapshot_part *part,
                           const Weir__V1__Table *table)
 {
-    const Weir__V1__Metric *metrics[SNAPSHOT_MAX_VALUES];
-    size_t n = snapshot_metrics(wc_link_description(writer->link), table, metrics);
+    const Weir__V1__Metric *metrics[WC_ROW_MAX_VALUES];
+    size_t n = wc_row_metrics(wc_link_description(writer->link), table, metrics);
     for (size_t i = 0; i < table->n_rows; i++) {
         if (writer->format == WC_FORMAT_JSON) {
             snapshot_json_row(writer, part, metrics, n, table->rows[i]);

@@ -96,15 +96,13 @@ static void subscribe_print_json(const struct subscription *subscription, int64_
                                  const Weir__V1__Line *line)
 {
     struct wc_json json;
-    struct wc_value value = wc_value_of(line->value);
-    struct wc_value when = wc_value_time(time);
     wc_json_init(&json, stdout);
     wc_json_open(&json, NULL, '{');
     wc_json_text(&json, "schema", "weir.topic/1");
-    wc_json_value(&json, "ts", &when);
+    wc_json_value(&json, "ts", wc_value_time(time));
     wc_json_text(&json, "target", wc_link_target(subscription->link)->name);
     wc_json_text(&json, "topic", line->topic);
-    wc_json_value(&json, "value", &value);
+    wc_json_value(&json, "value", wc_value_of(line->value));
     wc_json_text(&json, "unit", line->unit);
     wc_json_close(&json, '}');
     putc('\n', stdout);

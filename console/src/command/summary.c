@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "emit/row.h"
 #include "emit/table.h"
 #include "base/format.h"
 #include "weir/metric.h"
@@ -40,17 +41,6 @@ static const struct summary_table summary_tables[] = {
     {WEIR__V1__KIND__KIND_WARNING, NULL, NULL, NULL, 0},
 };
 
-struct wc_value wc_summary_value(const Weir__V1__Table *table, const Weir__V1__Row *row, int metric)
-{
-    for (size_t i = 0; metric >= 0 && i < row->n_values; i++) {
-        uint32_t index = i < table->n_columns ? table->columns[i] : (uint32_t)i;
-        if (index == (uint32_t)metric) {
-            return wc_value_of(row->values[i]);
-        }
-    }
-    return wc_value_of(NULL);
-}
-
 /* A row with what it is sorted by. */
 struct summary_row {
     const Weir__V1__Table *table;
@@ -85,8 +75,8 @@ static struct summary_row *summary_rows(const struct wc_link *link, const struct
             const Weir__V1__Table *table = update->tables[i];
             for (size_t k = 0; table->kind == of->kind && k < table->n_rows; k++, n++) {
                 const Weir__V1__Row *row = table->rows[k];
-                rows[n] = (struct summary_row){table, row, n, wc_summary_value(table, row, sort),
-                                               wc_summary_value(table, row, then)};
+                rows[n] = (struct summary_row){table, row, n, wc_row_value(table, row, sort),
+                                               wc_row_value(table, row, then)};
             }
         }
     }
@@ -160,13 +150,13 @@ static struct wc_value summary_cell(const struct wc_link *link, const struct sum
     }
     if (of->kind == WEIR__V1__KIND__KIND_CHANNEL && strcmp(field, "wait_p99") == 0) {
         struct wc_value least =
-            wc_summary_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_at_least"));
+            wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_at_least"));
         if (least.type != WC_ABSENT) {
             wc_format_at_least(room, wc_value_number(&least));
             return wc_value_text(room);
         }
     }
-    return wc_summary_value(row->table, row->row, wc_link_metric(link, of->kind, field));
+    return wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, field));
 }
 
 static void summary_print_table(const struct wc_link *link, const struct wc_pages *pages,
@@ -208,7 +198,7 @@ static struct wc_value summary_of_process(const struct wc_link *link, const stru
         for (size_t i = 0; i < update->n_tables; i++) {
             const Weir__V1__Table *table = update->tables[i];
             if (table->kind == WEIR__V1__KIND__KIND_PROCESS && table->n_rows > 0) {
-                return wc_summary_value(table, table->rows[0], metric);
+                return wc_row_value(table, table->rows[0], metric);
             }
         }
     }

@@ -18,10 +18,6 @@ struct wc_pages {
     size_t n_rows; /* in all pages */
 };
 
-/* A row's value of a metric, -1: absent, in a table whose columns need not be in the metrics' order. */
-struct wc_value wc_summary_value(const Weir__V1__Table *table, const Weir__V1__Row *row,
-                                 int metric);
-
 void wc_summary_print(const struct wc_link *link, const struct wc_pages *pages, FILE *out);
 
 #endif

@@ -88,13 +88,13 @@ void wc_json_null(struct wc_json *json, const char *key)
     fputs_unlocked("null", json->out);
 }
 
-void wc_json_value(struct wc_json *json, const char *key, const struct wc_value *value)
+void wc_json_value(struct wc_json *json, const char *key, struct wc_value value)
 {
     char room[WC_FORMAT_SIZE];
-    const char *plain = wc_value_plain(value, room);
-    if (value->type == WC_TEXT || value->type == WC_TIME) {
+    const char *plain = wc_value_plain(&value, room);
+    if (value.type == WC_TEXT || value.type == WC_TIME) {
         wc_json_text(json, key, plain);
-    } else if (value->type == WC_ABSENT || plain[0] == '\0') {
+    } else if (value.type == WC_ABSENT || plain[0] == '\0') {
         wc_json_null(json, key);
     } else {
         json_key(json, key);
@@ -134,7 +134,7 @@ static void json_level(const struct json_members *members, uint64_t which, size_
         const char *path = members->paths[i] + offset;
         size_t length = strcspn(path, ".");
         if (path[length] == '\0' || depth == JSON_MAX_DEPTH) {
-            wc_json_value(members->json, path, &members->values[i]);
+            wc_json_value(members->json, path, members->values[i]);
             continue;
         }
         uint64_t inner = json_alike(members, which, i, offset + length + 1);

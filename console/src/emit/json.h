@@ -25,7 +25,7 @@ void wc_json_open(struct wc_json *json, const char *key, char bracket);
 void wc_json_close(struct wc_json *json, char bracket);
 void wc_json_text(struct wc_json *json, const char *key, const char *text);
 void wc_json_null(struct wc_json *json, const char *key);
-void wc_json_value(struct wc_json *json, const char *key, const struct wc_value *value);
+void wc_json_value(struct wc_json *json, const char *key, struct wc_value value);
 
 /*
  * Members of an object from dotted paths: "wait_seconds.p50" is the member p50 of the object

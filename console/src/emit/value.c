@@ -14,17 +14,13 @@ struct wc_value wc_value_of(const Weir__V1__Value *value)
     }
     switch (value->value_case) {
     case WEIR__V1__VALUE__VALUE_U64:
-        result.type = WC_U64;
-        result.u.u64 = value->u64;
-        break;
+        return wc_value_u64(value->u64);
     case WEIR__V1__VALUE__VALUE_I64:
         result.type = WC_I64;
         result.u.i64 = value->i64;
         break;
     case WEIR__V1__VALUE__VALUE_F64:
-        result.type = isfinite(value->f64) ? WC_F64 : WC_ABSENT;
-        result.u.f64 = value->f64;
-        break;
+        return wc_value_f64(value->f64);
     case WEIR__V1__VALUE__VALUE_TEXT:
         result.type = WC_TEXT;
         result.u.text = value->text ? value->text : "";
@@ -46,6 +42,13 @@ struct wc_value wc_value_u64(uint64_t number)
 {
     struct wc_value value = {.type = WC_U64};
     value.u.u64 = number;
+    return value;
+}
+
+struct wc_value wc_value_f64(double number)
+{
+    struct wc_value value = {.type = isfinite(number) ? WC_F64 : WC_ABSENT};
+    value.u.f64 = number;
     return value;
 }
 

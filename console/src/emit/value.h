@@ -33,6 +33,7 @@ struct wc_value wc_value_of(const Weir__V1__Value *value);
 
 struct wc_value wc_value_text(const char *text); /* "" and NULL: absent */
 struct wc_value wc_value_u64(uint64_t number);
+struct wc_value wc_value_f64(double number); /* not finite: absent */
 struct wc_value wc_value_time(int64_t unix_nanos);
 
 /* The number as a double; 0 when it is none. */
