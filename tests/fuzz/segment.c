@@ -687,19 +687,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 /* ---- seeds ---------------------------------------------------------------------------------- */
 
-static void put_change(struct fuzz_output *output, enum region region, unsigned width, uint8_t way,
-                       uint8_t item, size_t offset, uint64_t number)
+/* `head`: the region, and the way from bit 6 on. */
+static void put_change(struct fuzz_output *output, unsigned head, unsigned width, uint8_t item,
+                       size_t offset, uint64_t number)
 {
     static const uint8_t codes[] = {0, 0, 1, 0, 2, 0, 0, 0, 3};
-    fuzz_put_u8(output, (uint8_t)(region | codes[width] << 4 | way << 6));
+    fuzz_put_u8(output, (uint8_t)(head | codes[width] << 4));
     fuzz_put_u8(output, item);
     fuzz_put_u8(output, (uint8_t)(offset / width));
-    if (way == 0) {
-        for (unsigned i = 0; i < width; i++) {
-            fuzz_put_u8(output, (uint8_t)(number >> 8 * i));
-        }
-    } else {
-        fuzz_put_u8(output, (uint8_t)number);
+    for (unsigned i = 0; i < (head >> 6 ? 1 : width); i++) {
+        fuzz_put_u8(output, (uint8_t)(number >> 8 * i));
     }
 }
 
@@ -711,7 +708,7 @@ static void seed_region(enum region region, const char *name)
         char file_name[64];
         fuzz_put_u8(&output, (uint8_t)(habits | (habits ? USE_PAGES : USE_TEXT) * HABIT_USES));
         for (uint8_t i = 0; i < 8; i++) {
-            put_change(&output, region, 4, i % 4, i, 4U * i, 0x102U + i);
+            put_change(&output, (unsigned)region | (i % 4U) << 6, 4, i, 4U * i, 0x102U + i);
             if (habits) {
                 fuzz_put_u8(&output, REGION_LATER);
                 fuzz_put_u8(&output, i);
@@ -749,16 +746,15 @@ static void seed_slots(void)
 {
     struct fuzz_output output = {.n = 0};
     fuzz_put_u8(&output, HABIT_LIVE | USE_QUERY * HABIT_USES);
-    put_change(&output, REGION_HEAD, 4, 0, 1, offsetof(struct weir_slot_head, state),
-               WI_SLOT_CLOSING);
+    put_change(&output, REGION_HEAD, 4, 1, offsetof(struct weir_slot_head, state), WI_SLOT_CLOSING);
     for (uint8_t kind = 0; kind < 16; kind++) {
-        put_change(&output, REGION_HEAD, 1, 0, kind, offsetof(struct weir_slot_head, kind), kind);
+        put_change(&output, REGION_HEAD, 1, kind, offsetof(struct weir_slot_head, kind), kind);
     }
     fuzz_put_u8(&output, REGION_LATER);
     fuzz_put_u8(&output, 4);
-    put_change(&output, REGION_HEAD, 4, 2, 2, offsetof(struct weir_slot_head, generation), 2);
-    put_change(&output, REGION_HEAD, 4, 0, 1, offsetof(struct weir_slot_head, state),
-               WI_SLOT_READY);
+    put_change(&output, REGION_HEAD | 2U << 6, 4, 2, offsetof(struct weir_slot_head, generation),
+               2);
+    put_change(&output, REGION_HEAD, 4, 1, offsetof(struct weir_slot_head, state), WI_SLOT_READY);
     fuzz_seed("slots", output.bytes, output.n);
 }
 

@@ -72,7 +72,7 @@ static bool is_shown(const char *text)
     return true;
 }
 
-static void use_topic(const struct wi_topic *topic, const char *domain, const char *name)
+static void use_topic(const struct wi_topic *topic, const char *name)
 {
     char text[WEIR_NAME_MAX * 2 + 100];
     for (int kind = -1; kind <= WI_N_KINDS; kind++) {
@@ -80,10 +80,9 @@ static void use_topic(const struct wi_topic *topic, const char *domain, const ch
             if (!wi_topic_matches(topic, (enum wi_kind)kind, metric, name)) {
                 continue;
             }
-            size_t n =
-                wi_topic_write(topic, domain, (enum wi_kind)kind, metric, name, text, sizeof(text));
+            size_t n = wi_topic_write(topic, (enum wi_kind)kind, metric, name, text, sizeof(text));
             FUZZ_CHECK(n < sizeof(text) && strlen(text) == n);
-            n = wi_topic_write(topic, domain, (enum wi_kind)kind, metric, name, text, 8);
+            n = wi_topic_write(topic, (enum wi_kind)kind, metric, name, text, 8);
             FUZZ_CHECK(n < 8 && strlen(text) == n);
         }
     }
@@ -104,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         wi_topic_parse(asked, domain, wi_catalog_of_segments(), &topic, &error);
     if (status == WEIR_OK) {
         FUZZ_CHECK(topic.kinds != 0 && strcmp(topic.text, asked) == 0);
-        use_topic(&topic, domain, name);
+        use_topic(&topic, name);
     } else {
         FUZZ_CHECK(status == WEIR_E_NOT_FOUND || status == WEIR_E_ARGUMENT);
         FUZZ_CHECK(error.text[0] && (!is_shown(domain) || is_shown(error.text)));

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Rules for sources that a program can check: lengths, licence lines, words that do not belong in a
+"""Rules for sources that a program can check: lengths, parameters, licence lines, words that do not belong in a
 folder, and what may stand at the top level."""
 
 import os
@@ -14,6 +14,17 @@ TOP = {"CMakeLists.txt", "README.md", "LICENSE", *FOLDERS}
 # Lines of a file and of a function, as docs/contributing.md has them.
 PRODUCT_LINES = (700, 60)
 TEST_LINES = (800, 80)
+PARAMETERS = 6
+# Signatures that a library dictates may have more: the types of their parameters.
+DICTATED = {
+    "nghttp2_on_header_callback":
+        "nghttp2_session *, const nghttp2_frame *, const uint8_t *, size_t, const uint8_t *, size_t, uint8_t, void *",
+    "nghttp2_data_source_read_callback":
+        "nghttp2_session *, int32_t, uint8_t *, size_t, uint32_t *, nghttp2_data_source *, void *",
+    "MHD_AccessHandlerCallback":
+        "void *, struct MHD_Connection *, const char *, const char *, const char *, const char *, size_t *, void **",
+    "deflateInit2_": "z_streamp, int, int, int, int, int, const char *, int",
+}
 
 # What must not happen in someone else's process: ending it, or writing to its terminal.
 AGENT_BANNED = re.compile(
@@ -76,6 +87,43 @@ def without_comments(lines):
     return re.sub(pattern, blank, text, flags=re.DOTALL).split("\n")
 
 
+# The beginning of a function, or of a pointer to one.
+FUNCTION = re.compile(r"(?:^[A-Za-z_][\w *]*\b(\w+)|\(\*(\w+)(?:\[\w*\])?\))\(", re.MULTILINE)
+
+
+def parameters_at(text, start):
+    """The parameters between the bracket that opens before `start` and the one that closes it."""
+    parts, depth = [""], 1
+    for letter in text[start:]:
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth == 0:
+            break
+        if letter == "," and depth == 1:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def type_of(parameter):
+    """Of "const char *name" the "const char *"."""
+    words = re.findall(r"\w+|\*", parameter)
+    if len(words) > 1 and words[-1] != "*" and words[-2] != "struct":
+        words.pop()
+    return " ".join(words)
+
+
+def check_parameters(path, code):
+    text = "\n".join(code)
+    dictated = [[type_of(part) for part in types.split(",")] for types in DICTATED.values()]
+    for match in FUNCTION.finditer(text):
+        parameters = parameters_at(text, match.end())
+        if len(parameters) > PARAMETERS and [type_of(part) for part in parameters] not in dictated:
+            name = match.group(1) or match.group(2)
+            complain(path, text.count("\n", 0, match.start()) + 1,
+                     f"{name} has {len(parameters)} parameters; {PARAMETERS} are the limit")
+
+
 def check_partners(path, lines, code):
     """A function that orders what it shares says with whom: which function's store or load is the other end."""
     start = 0
@@ -107,6 +155,7 @@ def check_c(path):
                 complain(path, start, f"a function of {number - start + 1} lines; {function_lines} are the limit")
             start = None
     code = without_comments(lines)
+    check_parameters(path, code)
     if path.startswith(BOTH):
         check_partners(path, lines, code)
     for number, line in enumerate(code, 1):

@@ -106,22 +106,20 @@ static void lines_say_the_field_as_it_was_asked(void **state)
 
     assert_parses("game/channel/size/moves");
     assert_int_equal(
-        wi_topic_write(&topic, "game", WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", text, sizeof(text)),
-        23);
+        wi_topic_write(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", text, sizeof(text)), 23);
     assert_string_equal(text, "game/channel/size/moves");
 
     assert_parses("+/channel/#");
-    wi_topic_write(&topic, "game", WI_CHANNEL, WI_CHANNEL_DEPTH, "a/b", text, sizeof(text));
+    wi_topic_write(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "a/b", text, sizeof(text));
     assert_string_equal(text, "game/channel/depth/a/b");
 
     assert_parses("game/process/rss");
-    wi_topic_write(&topic, "game", WI_PROCESS, WI_PROCESS_RSS, "game", text, sizeof(text));
+    wi_topic_write(&topic, WI_PROCESS, WI_PROCESS_RSS, "game", text, sizeof(text));
     assert_string_equal(text, "game/process/rss");
 
-    assert_int_equal(wi_topic_write(&topic, "game", WI_PROCESS, WI_PROCESS_RSS, "game", text, 6),
-                     5);
+    assert_int_equal(wi_topic_write(&topic, WI_PROCESS, WI_PROCESS_RSS, "game", text, 6), 5);
     assert_string_equal(text, "game/");
-    assert_int_equal(wi_topic_write(&topic, "game", WI_PROCESS, 0, "game", text, 0), 0);
+    assert_int_equal(wi_topic_write(&topic, WI_PROCESS, 0, "game", text, 0), 0);
 }
 
 static void unknown_words_are_answered_with_the_nearest_topic(void **state)
@@ -213,7 +211,7 @@ static void mutations_never_harm(void **state)
         if (wi_topic_parse(text, "game", wi_catalog_of_segments(), &topic, &error) == WEIR_OK) {
             char line[512];
             wi_topic_matches(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves");
-            wi_topic_write(&topic, "game", WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", line, 512);
+            wi_topic_write(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", line, 512);
         } else {
             assert_true(strlen(error.text) > 0);
         }

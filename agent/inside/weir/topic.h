@@ -10,6 +10,7 @@
 #include "weir/weir.h"
 
 struct wi_topic {
+    const char *domain;           /* the service's name; borrowed */
     uint32_t kinds;               /* bit set of enum wi_kind */
     uint64_t fields[WI_N_KINDS];  /* bit set of metric indices for each kind */
     char name[WEIR_NAME_MAX + 1]; /* the NAME pattern; "" when absent: every row */
@@ -18,7 +19,7 @@ struct wi_topic {
     char field_as_asked[64]; /* "size" stays "size" in the lines */
 };
 
-/* Parses a topic for a service of this name, that has what the catalog says. Fails: WEIR_E_NOT_FOUND
+/* Parses a topic for a service of this name, that has what the catalog says; the name must outlive the topic. Fails: WEIR_E_NOT_FOUND
  * for an unknown DOMAIN, KIND or FIELD: the error names the nearest topics ("did you mean
  * game/channel/size?") or says why there is no such kind; WEIR_E_ARGUMENT for one that is no topic
  * at all. */
@@ -31,8 +32,8 @@ bool wi_topic_matches(const struct wi_topic *topic, enum wi_kind kind, int metri
                       const char *name);
 
 /* Writes the full topic of a row's metric ("game/channel/size/moves") and returns its length. */
-size_t wi_topic_write(const struct wi_topic *topic, const char *domain, enum wi_kind kind,
-                      int metric, const char *name, char *ret_text, size_t room);
+size_t wi_topic_write(const struct wi_topic *topic, enum wi_kind kind, int metric, const char *name,
+                      char *ret_text, size_t room);
 
 /* Glob with * and ?, or, without either, a part of the text. Linear time, no recursion. */
 bool wi_glob_matches(const char *pattern, const char *text);

@@ -94,13 +94,11 @@ static bool lines_any_matches(const struct wi_topic *topics, size_t n_topics, en
     return false;
 }
 
-static void lines_write(const struct wi_process_view *view, const struct wi_topic *topic,
-                        enum wi_kind kind, const struct wi_row *row, int metric,
-                        struct wi_buffer *buffer)
+static void lines_write(const struct wi_topic *topic, enum wi_kind kind, const struct wi_row *row,
+                        int metric, struct wi_buffer *buffer)
 {
     char text[LINES_TOPIC_ROOM];
-    size_t n = wi_topic_write(topic, wi_process_view_facts(view)->name, kind, metric, row->name,
-                              text, sizeof(text));
+    size_t n = wi_topic_write(topic, kind, metric, row->name, text, sizeof(text));
     size_t mark = wi_pack_begin(buffer, 2);
     wi_pack_bytes_always(buffer, 1, text, n < sizeof(text) ? n : sizeof(text) - 1);
     wi_weir_value(buffer, 2, &row->value[metric]);
@@ -109,9 +107,8 @@ static void lines_write(const struct wi_process_view *view, const struct wi_topi
 }
 
 /* One row's lines for the topic under way. */
-static enum weir_status lines_row(const struct wi_process_view *view, struct wi_lines *lines,
-                                  const struct wi_row *row, struct wi_buffer *buffer,
-                                  size_t *ret_n_lines)
+static enum weir_status lines_row(struct wi_lines *lines, const struct wi_row *row,
+                                  struct wi_buffer *buffer, size_t *ret_n_lines)
 {
     const struct wi_topic *topic = &lines->topics[lines->topic];
     enum wi_kind kind = (enum wi_kind)lines->kind;
@@ -137,7 +134,7 @@ static enum weir_status lines_row(const struct wi_process_view *view, struct wi_
             }
         }
         if (is_new) {
-            lines_write(view, topic, kind, row, metric, buffer);
+            lines_write(topic, kind, row, metric, buffer);
             ++*ret_n_lines;
         }
     }
@@ -164,7 +161,7 @@ static enum weir_status lines_topic(const struct wi_process_view *view, struct w
                 return WEIR_OK;
             }
             const struct wi_row *row = wi_process_view_row(view, kind, i);
-            enum weir_status status = lines_row(view, lines, row, buffer, ret_n_lines);
+            enum weir_status status = lines_row(lines, row, buffer, ret_n_lines);
             if (status != WEIR_OK) {
                 return status;
             }

@@ -373,7 +373,7 @@ enum weir_status wi_topic_parse(const char *text, const char *domain,
     struct topic_parts parts = topic_cut(text, domain);
     char shown[TOPIC_SHOWN_MAX + 4];
     char problem[192];
-    struct wi_topic topic = {0};
+    struct wi_topic topic = {.domain = domain};
     bool is_here = topic_part_is(parts.domain, domain) || topic_part_is_wild(parts.domain);
     const char *malformed = topic_shape_problem(text, &parts);
     if (malformed && (is_here || !topic_has_no_domain(&parts, catalog))) {
@@ -437,8 +437,8 @@ bool wi_topic_matches(const struct wi_topic *topic, enum wi_kind kind, int metri
     return !topic->has_name || topic_name_matches(topic->name, name);
 }
 
-size_t wi_topic_write(const struct wi_topic *topic, const char *domain, enum wi_kind kind,
-                      int metric, const char *name, char *ret_text, size_t room)
+size_t wi_topic_write(const struct wi_topic *topic, enum wi_kind kind, int metric, const char *name,
+                      char *ret_text, size_t room)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
     const char *field = topic->field_as_asked;
@@ -449,7 +449,7 @@ size_t wi_topic_write(const struct wi_topic *topic, const char *domain, enum wi_
     if (!field[0] && table && metric >= 0 && (size_t)metric < table->n_metrics) {
         field = table->metrics[metric].field;
     }
-    int length = snprintf(ret_text, room, "%s/%s/%s%s%s", domain, table ? table->name : "", field,
-                          has_name ? "/" : "", has_name ? name : "");
+    int length = snprintf(ret_text, room, "%s/%s/%s%s%s", topic->domain, table ? table->name : "",
+                          field, has_name ? "/" : "", has_name ? name : "");
     return length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
 }

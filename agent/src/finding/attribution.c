@@ -100,8 +100,13 @@ static bool attribution_invert(struct attribution_system *system)
 }
 
 /* Slopes of y on several series at once, their standard errors, and the r2 of all together. */
+struct attribution_fit {
+    double slope[ATTRIBUTION_MAX_TERMS], error[ATTRIBUTION_MAX_TERMS];
+    double r2;
+};
+
 static bool attribution_joint(const double *const *x, size_t n_terms, const double *y, size_t n,
-                              double *ret_slopes, double *ret_errors, double *ret_r2)
+                              struct attribution_fit *ret_fit)
 {
     struct attribution_system system = {.n = n_terms};
     double scale[ATTRIBUTION_MAX_TERMS];
@@ -129,13 +134,14 @@ static bool attribution_joint(const double *const *x, size_t n_terms, const doub
             slope += system.inverse[i][k] * with_y[k];
         }
         explained += slope * with_y[i];
-        ret_slopes[i] = slope / scale[i];
+        ret_fit->slope[i] = slope / scale[i];
     }
     double rest = fmax(square_y - explained, 0);
     for (size_t i = 0; i < n_terms; i++) {
-        ret_errors[i] = sqrt(rest / (double)(n - n_terms - 1) * system.inverse[i][i]) / scale[i];
+        ret_fit->error[i] =
+            sqrt(rest / (double)(n - n_terms - 1) * system.inverse[i][i]) / scale[i];
     }
-    *ret_r2 = 1 - rest / square_y;
+    ret_fit->r2 = 1 - rest / square_y;
     return true;
 }
 
@@ -174,28 +180,25 @@ static void attribution_share(const struct wi_growth *growth, size_t channel, do
 static bool attribution_join(const struct wi_growth *growth, struct wi_attribution *attribution)
 {
     const double *depths[ATTRIBUTION_MAX_TERMS];
-    double slopes[ATTRIBUTION_MAX_TERMS];
-    double errors[ATTRIBUTION_MAX_TERMS];
-    double r2;
+    struct attribution_fit fit;
     for (size_t i = 0; i < growth->n_channels; i++) {
         depths[i] = growth->channel[i].depth;
     }
-    if (!attribution_joint(depths, growth->n_channels, growth->memory, growth->n, slopes, errors,
-                           &r2)) {
+    if (!attribution_joint(depths, growth->n_channels, growth->memory, growth->n, &fit)) {
         return false;
     }
     for (size_t i = 0; i < growth->n_channels; i++) {
-        double vague = errors[i] * fabs(attribution->share[i].depth_rate);
+        double vague = fit.error[i] * fabs(attribution->share[i].depth_rate);
         if (!(vague <= ATTRIBUTION_VAGUE * fabs(attribution->memory.slope))) {
             return false;
         }
     }
-    attribution->r2 = r2;
+    attribution->r2 = fit.r2;
     for (size_t i = 0; i < growth->n_channels; i++) {
         struct wi_share *share = &attribution->share[i];
-        share->each = slopes[i];
-        share->each_error = errors[i];
-        share->fit = attribution_ratio(slopes[i] * share->depth_rate, attribution->memory.slope);
+        share->each = fit.slope[i];
+        share->each_error = fit.error[i];
+        share->fit = attribution_ratio(fit.slope[i] * share->depth_rate, attribution->memory.slope);
     }
     return true;
 }
@@ -243,9 +246,7 @@ bool wi_attribution_levels_off(const double *seconds, const double *memory, size
     double time[WI_ATTRIBUTION_SAMPLES];
     double square[WI_ATTRIBUTION_SAMPLES];
     const double *const terms[] = {time, square};
-    double slopes[2];
-    double errors[2];
-    double r2;
+    struct attribution_fit fit;
     if (n < WI_ATTRIBUTION_LEAST || n > WI_ATTRIBUTION_SAMPLES) {
         return false;
     }
@@ -254,10 +255,10 @@ bool wi_attribution_levels_off(const double *seconds, const double *memory, size
         time[i] = seconds[i] - middle;
         square[i] = time[i] * time[i];
     }
-    if (!attribution_joint(terms, 2, memory, n, slopes, errors, &r2)) {
+    if (!attribution_joint(terms, 2, memory, n, &fit)) {
         return false;
     }
-    double speed = slopes[0] + 2 * slopes[1] * time[n - 1]; /* at the end */
-    return slopes[1] < -ATTRIBUTION_DOUBT * errors[1] &&
-           (speed <= 0 || speed / (-2 * slopes[1]) <= horizon);
+    double speed = fit.slope[0] + 2 * fit.slope[1] * time[n - 1]; /* at the end */
+    return fit.slope[1] < -ATTRIBUTION_DOUBT * fit.error[1] &&
+           (speed <= 0 || speed / (-2 * fit.slope[1]) <= horizon);
 }

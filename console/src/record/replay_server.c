@@ -476,8 +476,7 @@ static void lines_add(struct lines *lines, const struct wi_topic *topic, int kin
     Weir__V1__Lines *list = lines->list;
     Weir__V1__Line *line = wc_alloc(sizeof(*line));
     weir__v1__line__init(line);
-    wi_topic_write(topic, lines->topics->domain, (enum wi_kind)kind, (int)metric, row->name, text,
-                   sizeof(text));
+    wi_topic_write(topic, (enum wi_kind)kind, (int)metric, row->name, text, sizeof(text));
     line->topic = wc_copy(text);
     line->value = value_copy(value);
     line->unit = wc_copy(wi_unit_name(wi_metric_table((enum wi_kind)kind)->metrics[metric].unit));
