@@ -257,6 +257,20 @@ static void busy_tasks_are_neither(void **state)
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
+/* A corrupt file's times may be any: the sanitizer of undefined behaviour is what sees a conversion that does not fit. */
+static void impossible_times_of_a_loop_are_told_as_they_are(void **state)
+{
+    (void)state;
+    static const double times[] = {1e10, 5e11, 1e300, INFINITY, NAN, -1};
+    struct wi_row *loop = fake_view_add(view, WI_LOOP, "game");
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        fake_view_set_f64(loop, WI_LOOP_CURRENT, times[i]);
+        fake_view_set_f64(loop, WI_LOOP_ITERATION_MAX, times[i]);
+        look();
+        assert_true((found("long_iterations") != NULL) == (times[i] >= 10));
+    }
+}
+
 static void long_iterations_are_told(void **state)
 {
     (void)state;
@@ -372,6 +386,7 @@ int main(void)
         TEST(slow_task_leak_is_named_after_half_an_hour),
         TEST(busy_tasks_are_neither),
         TEST(long_iterations_are_told),
+        TEST(impossible_times_of_a_loop_are_told_as_they_are),
         TEST(loop_that_hangs_is_told_at_once),
         TEST(late_timers_are_told),
         TEST(defaults_are_remarks),

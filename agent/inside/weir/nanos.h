@@ -19,4 +19,14 @@ static inline uint64_t wi_nanos(clockid_t clock)
     return (uint64_t)now.tv_sec * WI_SECOND + (uint64_t)now.tv_nsec;
 }
 
+/* Seconds as nanoseconds, the nearest: 0 for what is negative or no number, UINT64_MAX for more than fits (584
+ * years), which a corrupt file may ask for. */
+static inline uint64_t wi_nanos_of(double seconds)
+{
+    if (!(seconds > 0)) {
+        return 0;
+    }
+    return seconds < 18446744073.0 ? (uint64_t)(seconds * 1e9 + 0.5) : UINT64_MAX;
+}
+
 #endif

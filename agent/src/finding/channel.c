@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Findings on channels: a channel grows, is full, refuses, or holds messages of senders that have gone. */
 #include "finding/state.h"
+#include "weir/nanos.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +33,7 @@ uint64_t wi_finding_count(const struct wi_row *row, int metric)
     if (value->type == WI_U64) {
         return value->u.u64;
     }
-    double number = finding_number(row, metric, 0);
-    return number > 0 && number < 1.8e19 ? (uint64_t)number : 0;
+    return wi_words_whole(finding_number(row, metric, 0));
 }
 
 bool wi_finding_is_urgent(double rate, double bytes_rate)
@@ -113,7 +113,7 @@ static void channel_write_share(struct finding_entry *entry,
         return;
     }
     wi_words_growth(whole, attribution->memory.slope);
-    wi_words_duration(span, (uint64_t)(attribution->window * 1e9 + 5e8));
+    wi_words_duration(span, wi_nanos_of(attribution->window + 0.5));
     if (isfinite(share->declared)) {
         wi_entry_write(entry->estimate,
                        "holds %s/s of the process's %s/s over %s (%.0f %%) as declared",
@@ -218,7 +218,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
                    wi_words_queued(queued, watch->depth, watch->bytes));
     if (!is_named && growth->is_urgent) {
         wi_entry_write(entry->text, "; it has drained from %s before",
-                       wi_words_count(count, (uint64_t)watch->depth_window.ceiling));
+                       wi_words_count(count, wi_words_whole(watch->depth_window.ceiling)));
     } else if (!is_named) {
         wi_entry_write(entry->text, "; half an hour will show whether it drains");
     }
@@ -226,7 +226,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     wi_entry_write(entry->evidence,
                    "; its lowest depth of late (%s) is above its earlier maximum (%s)",
                    wi_words_count(lowest, wi_depth_window_floor(&watch->depth_window)),
-                   wi_words_count(count, (uint64_t)watch->depth_window.ceiling));
+                   wi_words_count(count, wi_words_whole(watch->depth_window.ceiling)));
     if (share) {
         channel_write_share(entry, attribution, share);
     }
@@ -236,7 +236,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     /* One that has grown since it was seen first has no earlier depth to go by. */
     if (is_named && !growth->is_slow &&
         watch->depth_window.growing_since >= watch->first + CHANNEL_KNOWN) {
-        wi_limit_write_bound(entry, (uint64_t)watch->depth_window.ceiling, "before");
+        wi_limit_write_bound(entry, wi_words_whole(watch->depth_window.ceiling), "before");
     }
     finding_put_since(entry, growth->since);
     finding_put(entry, WI_WARNING_RATE, growth->rate);
@@ -258,7 +258,7 @@ static void channel_write_full_in(struct finding_entry *entry,
     double seconds = channel_full_in(watch);
     if (isfinite(seconds)) {
         wi_entry_write(entry->estimate, "full in about %s",
-                       wi_words_duration(span, (uint64_t)(seconds * 1e9)));
+                       wi_words_duration(span, wi_nanos_of(seconds)));
         finding_put(entry, WI_WARNING_FULL_IN, seconds);
     }
 }
@@ -301,7 +301,7 @@ static void channel_settling(struct wi_finding *finding, const struct finding_wa
         wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", watch->name,
                        wi_words_rate(rate, -slope), queued);
         wi_entry_write(entry->estimate, "empty in about %s",
-                       wi_words_duration(span, (uint64_t)((double)watch->depth / -slope * 1e9)));
+                       wi_words_duration(span, wi_nanos_of((double)watch->depth / -slope)));
     } else {
         wi_entry_write(entry->text, "%s: unbounded, no longer growing, %s", watch->name, queued);
     }

@@ -14,6 +14,7 @@
  * called a leak. No I/O, no allocation; the process view's thread.
  */
 #include "finding/state.h"
+#include "weir/nanos.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -361,7 +362,7 @@ static void growth_entry(struct wi_finding *finding, const struct wi_process_vie
               "find what does.");
     wi_entry_write(entry->text, "%s %s/s over %s", what,
                    wi_words_growth(whole, told->found.memory.slope),
-                   wi_words_duration(span, (uint64_t)(told->found.window * 1e9 + 5e8)));
+                   wi_words_duration(span, wi_nanos_of(told->found.window + 0.5)));
     growth_write_causes(entry, told, &cause);
     wi_entry_write(entry->evidence,
                    "%s %s at the end, r2 %.3f over %u samples, without weir's own memory", what,
@@ -428,7 +429,7 @@ static uint64_t growth_began(const struct wi_growth *series, uint64_t from)
     while (at > 0 && series->memory[at] > low + GROWTH_LOW * rise) {
         at--;
     }
-    return from + (uint64_t)(series->seconds[at] * 1e9);
+    return from + wi_nanos_of(series->seconds[at]);
 }
 
 static bool growth_levels_off(struct wi_finding *finding, const struct growth_told *told)

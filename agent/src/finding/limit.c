@@ -4,6 +4,7 @@
  * would have held what was seen.
  */
 #include "finding/state.h"
+#include "weir/nanos.h"
 
 #define LIMIT_LEAST_BOUND UINT64_C(16)
 #define LIMIT_ROOM        2              /* times the highest depth that was seen */
@@ -35,7 +36,7 @@ double wi_limit_write(const struct wi_finding *finding, struct finding_entry *en
     }
     wi_entry_write(entry->estimate, "%s%s of %s is reached in about %s",
                    entry->estimate[0] ? "; " : "", name, wi_words_size(most, limit),
-                   wi_words_duration(span, (uint64_t)(seconds * 1e9)));
+                   wi_words_duration(span, wi_nanos_of(seconds)));
     finding_put(entry, WI_WARNING_LIMIT_IN, seconds);
     return seconds;
 }

@@ -83,16 +83,17 @@ static void semaphore_leaked(struct wi_finding *finding, const struct wi_row *ro
     wi_minute_window_range(minute_window, 0, SEMAPHORE_RECENT, &floor, &ignored);
     wi_minute_window_range(minute_window, skip, n - skip, &ignored, &ceiling);
     wi_entry_write(entry->text, "%s: permits are not released, never fewer than %s of %s taken",
-                   watch->name, wi_words_count(taken, (uint64_t)floor), all);
+                   watch->name, wi_words_count(taken, wi_words_whole(floor)), all);
     wi_entry_write(
         entry->evidence,
         "fewest taken in the last 3 min %s, most in the %u min until %u min ago %s; %s acquires/s, "
         "%s/s before",
-        taken, (unsigned)(n - skip), (unsigned)skip, wi_words_count(before, (uint64_t)ceiling),
+        taken, (unsigned)(n - skip), (unsigned)skip,
+        wi_words_count(before, wi_words_whole(ceiling)),
         wi_words_rate(late, semaphore_rate(minute_window, 0, SEMAPHORE_RECENT)),
         wi_words_rate(early, semaphore_rate(minute_window, skip, n - skip)));
     wi_entry_write(entry->estimate, "at least %s leaked, or held longer than before",
-                   wi_words_count(before, (uint64_t)(floor - ceiling)));
+                   wi_words_count(before, wi_words_whole(floor - ceiling)));
     finding_put_since(entry, finding->now -
                                  wi_minute_window_at(minute_window, SEMAPHORE_RECENT - 1)->ended);
 }

@@ -8,6 +8,7 @@
  * seconds to receive at the average rate so far.
  */
 #include "finding/state.h"
+#include "weir/nanos.h"
 
 #define STALL_LEAST   (2 * FINDING_SECOND)
 #define STALL_PRESSED (5 * FINDING_SECOND)   /* critical while messages come or are refused */
@@ -29,7 +30,7 @@ static bool stall_is_pressed(const struct finding_watch_state *watch)
 static uint64_t stall_usual(const struct finding_watch_state *watch)
 {
     uint64_t rest = watch->depth_window.longest_rest;
-    uint64_t wait = (uint64_t)(fmin(watch->usual_wait, 3600) * 1e9);
+    uint64_t wait = wi_nanos_of(fmin(watch->usual_wait, 3600));
     bool is_rest = wait == 0 || (watch->depth_window.n_moves >= STALL_MOVES && rest < wait);
     return is_rest ? rest : wait;
 }
@@ -126,6 +127,6 @@ void wi_finding_first_sample(struct wi_finding *finding, const struct finding_wa
         wi_entry_write(entry->evidence,
                        "%s received/s on average since the process started, so %s of work",
                        wi_words_rate(rate, usual_rate),
-                       wi_words_duration(span, (uint64_t)(fmin(backlog, 1e9) * 1e9)));
+                       wi_words_duration(span, wi_nanos_of(fmin(backlog, 1e9))));
     }
 }

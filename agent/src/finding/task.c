@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Findings about a kind of task: more are spawned than finish; and about a loop: it is slow, or late. */
 #include "finding/state.h"
+#include "weir/nanos.h"
 
 #define LOOP_LONG     0.1 /* seconds: p99 of an iteration */
 #define LOOP_HANGS    1.0 /* the present one */
@@ -78,15 +79,15 @@ static void loop_long(struct wi_finding *finding, const struct wi_row *row, doub
         "Find what blocks in the loop (a lock, a permit, a file) and move it to a separate task.");
     if (is_in_it) {
         wi_entry_write(entry->text, "%s: in the same iteration for %s", row->name,
-                       wi_words_duration(span, (uint64_t)(current * 1e9)));
-        finding_put_since(entry, (uint64_t)(current * 1e9));
+                       wi_words_duration(span, wi_nanos_of(current)));
+        finding_put_since(entry, wi_nanos_of(current));
     } else {
         wi_entry_write(entry->text, "%s: one iteration in a hundred takes %.0f ms or more",
                        row->name, p99 * 1e3);
     }
     wi_entry_write(
         entry->evidence, "p99 %.1f ms over the last 10 to 20 s, worst %s", p99 * 1e3,
-        wi_words_duration(worst, (uint64_t)(finding_number(row, WI_LOOP_ITERATION_MAX, 0) * 1e9)));
+        wi_words_duration(worst, wi_nanos_of(finding_number(row, WI_LOOP_ITERATION_MAX, 0))));
     finding_put(entry, WI_WARNING_WINDOW, 20);
 }
 

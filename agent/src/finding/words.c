@@ -23,14 +23,21 @@ const char *wi_words_count(char ret_text[WI_WORDS_MAX], uint64_t number)
     return ret_text;
 }
 
+uint64_t wi_words_whole(double number)
+{
+    if (!(number > 0)) {
+        return 0;
+    }
+    return number < 18446744073709549568.0 ? (uint64_t)number : UINT64_MAX;
+}
+
 const char *wi_words_rate(char ret_text[WI_WORDS_MAX], double per_second)
 {
     if (!(per_second > 0)) {
         return wi_words_count(ret_text, 0);
     }
     if (per_second >= 9.95) {
-        double whole = per_second + 0.5;
-        return wi_words_count(ret_text, whole < 1e18 ? (uint64_t)whole : UINT64_C(1) << 60);
+        return wi_words_count(ret_text, wi_words_whole(fmin(per_second + 0.5, 0x1p60)));
     }
     unsigned tenths = (unsigned)(per_second * 10 + 0.5);
     snprintf(ret_text, WI_WORDS_MAX, "%u.%u", tenths / 10, tenths % 10);

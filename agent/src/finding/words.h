@@ -11,6 +11,9 @@
 #define WI_WORDS_MAX  40
 #define WI_QUEUED_MAX (2 * WI_WORDS_MAX + 16)
 
+/* A number as a count, cut to a whole one: 0 for what is negative or no number, the greatest for more than fits. */
+uint64_t wi_words_whole(double number);
+
 /* "4,096" */
 const char *wi_words_count(char ret_text[WI_WORDS_MAX], uint64_t number);
 

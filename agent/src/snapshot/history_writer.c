@@ -16,6 +16,7 @@
 
 #include "snapshot/state.h"
 #include "snapshot/track.h"
+#include "weir/nanos.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -209,7 +210,7 @@ static void writer_put_facts(const struct segment_view *view, struct wi_history_
     writer_put_fact(row, WI_HISTORY_RSS, process->rss_bytes);
     writer_put_fact(row, WI_HISTORY_ANON, process->anon_bytes);
     writer_put_fact(row, WI_HISTORY_VIRTUAL, process->virtual_bytes);
-    writer_put_fact(row, WI_HISTORY_CPU, (uint64_t)(process->cpu_seconds * 1e9));
+    writer_put_fact(row, WI_HISTORY_CPU, wi_nanos_of(process->cpu_seconds));
     writer_put_fact(row, WI_HISTORY_THREADS, process->threads);
     writer_put_fact(row, WI_HISTORY_FDS, process->fds);
     if (process->has_heap) {

@@ -2,6 +2,8 @@
 /* Ages and windows. */
 #include "snapshot/memory.h"
 
+#include "weir/nanos.h"
+
 #include <string.h>
 
 void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent)
@@ -50,7 +52,8 @@ bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint
     double share = next_sent > age->sent[low]
                        ? (double)(left - age->sent[low]) / (double)(next_sent - age->sent[low])
                        : 0;
-    uint64_t at = age->nanos[low] + (uint64_t)(share * (double)(next_nanos - age->nanos[low]));
+    uint64_t at =
+        age->nanos[low] + wi_nanos_of(share * (double)(next_nanos - age->nanos[low]) / 1e9);
     *ret_nanos = now_nanos > at ? now_nanos - at : 0;
     return true;
 }

@@ -499,7 +499,7 @@ static enum wc_status doctor_run(const struct wc_args *args)
 {
     const char *words[DOCTOR_MOST];
     struct doctors doctors = {.n = doctor_words(args, words),
-                              .for_nanos = (uint64_t)(wc_args_number(args, DOCTOR_FOR, 0) * 1e9),
+                              .for_nanos = wi_nanos_of(wc_args_number(args, DOCTOR_FOR, 0)),
                               .is_json = wc_args_number(args, DOCTOR_OUTPUT, 0) > 0};
     enum wc_status result = WC_OK;
     doctors.list = wc_resize(NULL, doctors.n, sizeof(*doctors.list));

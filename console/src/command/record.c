@@ -213,7 +213,7 @@ static enum wc_status record_take(struct recording *recording, struct wc_error *
         }
         if (code == WC_OK && wc_writer_looks(recording->writer) == 1 && recording->seconds > 0) {
             recording->deadline_nanos = wi_nanos(CLOCK_MONOTONIC) +
-                                        (uint64_t)(recording->seconds * 1e9) +
+                                        wi_nanos_of(recording->seconds) +
                                         recording->interval_millis * UINT64_C(500000);
         }
     }

@@ -244,7 +244,7 @@ static enum wc_status snapshot_seek(struct wc_link *link, double seconds,
         return wc_error_set(ret_error, WC_USAGE, "snapshot: --at is for a recording");
     }
     wc_replay_playback(replay, &playback);
-    uint64_t at = (uint64_t)(seconds * 1e9 + 0.5);
+    uint64_t at = wi_nanos_of(seconds);
     if (at > playback.length) {
         return wc_error_set(ret_error, WC_USAGE, "snapshot: --at %g: the recording has %.3f s",
                             seconds, (double)playback.length / 1e9);

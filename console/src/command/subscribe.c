@@ -344,7 +344,7 @@ static enum wc_status subscribe_run(const struct wc_args *args)
         .is_bare = args->n_words == 1 && subscribe_is_single(args->words[0]),
         .max_lines = (uint64_t)wc_args_number(args, SUBSCRIBE_COUNT, 0),
         .deadline_nanos =
-            seconds > 0 ? wi_nanos(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9) : UINT64_MAX,
+            seconds > 0 ? wi_nanos(CLOCK_MONOTONIC) + wi_nanos_of(seconds) : UINT64_MAX,
         .signal_fd = -1,
     };
     subscription.max_lines = subscription.max_lines ? subscription.max_lines : UINT64_MAX;

@@ -464,7 +464,7 @@ static enum wc_status top_start(struct top *top, const struct wc_args *args,
     top->target = *wc_link_target(top->link);
     if (wc_link_replay(top->link)) {
         struct wc_replay *replay = wc_link_replay(top->link);
-        wc_replay_seek(replay, (uint64_t)(wc_args_number(args, TOP_AT, 0) * 1e9 + 0.5));
+        wc_replay_seek(replay, wi_nanos_of(wc_args_number(args, TOP_AT, 0)));
         wc_replay_speed(replay, wc_args_number(args, TOP_SPEED, 1));
         wc_replay_pause(replay, wc_args_has(args, TOP_STOPPED));
     }
