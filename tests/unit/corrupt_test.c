@@ -45,6 +45,7 @@ static void die_with_everything(const char *unused)
                  i % 2 ? "" : "with a name of more than 32 bytes");
         struct weir_channel_options options = WEIR_CHANNEL_INIT(name, i % 3 ? 100 : WEIR_UNBOUNDED);
         options.latency = i % 2 ? WEIR_LATENCY_FULL : WEIR_LATENCY_SAMPLED;
+        options.label = i == 3 ? "client-7" : NULL;
         struct weir_channel *channel = weir_channel_open(&options);
         for (int k = 0; k < 10; k++) {
             weir_channel_receive(channel, weir_channel_send(channel, 8), 8);
@@ -335,6 +336,36 @@ static void a_name_outside_a_living_one_is_empty(void **state)
     end_life(fd, &dead);
 }
 
+static void a_label_outside_is_none_of_a_living_one_and_refused_of_a_dead_one(void **state)
+{
+    (void)state;
+    struct wi_header dead;
+    struct wi_process_view *view;
+    struct weir_error error;
+    uint32_t slab;
+    uint32_t outside = UINT32_MAX;
+    memcpy(&slab, good + WI_SLABS_LINE * WEIR_LINE, sizeof(slab));
+    size_t more = (size_t)slab * WEIR_LINE + 3 * sizeof(struct wi_slot) +
+                  offsetof(struct weir_slot_head, more);
+    int fd = bring_to_life(&dead);
+    write_at(more, &outside, sizeof(outside));
+    assert_int_equal(wi_process_view_open_file(path, &view, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, 1, NULL), WEIR_OK);
+    const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, 3);
+    assert_string_equal(row->name, "channel 3 ");
+    assert_int_equal(row->value[WI_CHANNEL_LABEL].type, WI_ABSENT);
+    write_at(0, good, good_bytes); /* as a reading of a moment later has it */
+    assert_int_equal(wi_process_view_refresh(view, 2, NULL), WEIR_OK);
+    row = wi_process_view_row(view, WI_CHANNEL, 3);
+    assert_string_equal(row->value[WI_CHANNEL_LABEL].u.text, "client-7");
+    wi_process_view_close(view);
+    end_life(fd, &dead);
+    write_at(more, &outside, sizeof(outside));
+    assert_int_equal(read_all(&error), WEIR_E_CORRUPT);
+    assert_non_null(strstr(error.text, "label of slot 3"));
+    write_at(0, good, good_bytes);
+}
+
 /* Else a small file would be a million rows. */
 static void slabs_that_share_their_bytes_make_no_rows(void **state)
 {
@@ -455,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_log_of_folds_may_have_any_number),
         cmocka_unit_test(a_place_of_a_contradiction_may_be_any_bytes),
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
+        cmocka_unit_test(a_label_outside_is_none_of_a_living_one_and_refused_of_a_dead_one),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(a_cut_off_segment_is_refused),

@@ -139,7 +139,8 @@ struct weir_slot_head {
     uint32_t source_line;
     uint32_t histogram[2]; /* shared histograms, in lines; 0: none yet */
     uint32_t retired;      /* 1 + number of the totals that it leaves its counts to; 0: none */
-    uint32_t reserved[2];
+    uint32_t more;         /* offset in lines of what few handles have; 0: nothing */
+    uint32_t reserved;
 };
 
 #define WEIR_ID_SHARED UINT32_C(0x80000000)

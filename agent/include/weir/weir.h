@@ -37,6 +37,10 @@ extern "C" {
  * bytes that are not UTF-8. */
 #define WEIR_NAME_MAX 127
 
+/* Longest label of a channel or a semaphore, in bytes, without the terminator; cut and made safe as names
+ * are. */
+#define WEIR_LABEL_MAX 63
+
 /* The result of a call. The numbers are ABI: append only. */
 enum weir_status {
     WEIR_OK = 0,
@@ -193,12 +197,16 @@ struct weir_channel_options {
     enum weir_storage storage;
     const char *source_file; /* copied; WEIR_CHANNEL_INIT fills both */
     uint32_t source_line;
+    /* Whose queue this is, where several channels have one name: a peer, a client id. Copied; NULL or "":
+     * nobody's. Users see it wherever they see the row, but /metrics has one series for each name, labelled or
+     * not. A label takes 128 bytes, which the next handle that needs them uses again. */
+    const char *label;
 };
 #define WEIR_CHANNEL_INIT(channel_name, channel_capacity)                                          \
     {                                                                                              \
         sizeof(struct weir_channel_options), (channel_name), (channel_capacity),                   \
             WEIR_CHANNEL_OTHER, false, WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__,       \
-            __LINE__                                                                               \
+            __LINE__, WEIR_NULL                                                                    \
     }
 
 /* Enters a channel in the segment. Owns: close it, or leave it to the end of the process.
@@ -341,11 +349,12 @@ struct weir_semaphore_options {
     enum weir_storage storage;
     const char *source_file;
     uint32_t source_line;
+    const char *label; /* as a channel's */
 };
 #define WEIR_SEMAPHORE_INIT(semaphore_name, semaphore_permits)                                     \
     {                                                                                              \
         sizeof(struct weir_semaphore_options), (semaphore_name), (semaphore_permits),              \
-            WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__, __LINE__                         \
+            WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__, __LINE__, WEIR_NULL              \
     }
 
 /* As weir_channel_open, weir_channel_close and weir_channel_resize. */

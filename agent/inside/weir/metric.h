@@ -216,6 +216,12 @@ int wi_metric_find(enum wi_kind kind, const char *field);
 /* The index of the metric that stands so among a kind's graphs, or -1. */
 int wi_metric_graph(enum wi_kind kind, enum wi_graph graph);
 
+/* The index of the metric that is the rows' label, or -1. */
+static inline int wi_metric_label(enum wi_kind kind)
+{
+    return kind == WI_CHANNEL ? WI_CHANNEL_LABEL : kind == WI_SEMAPHORE ? WI_SEMAPHORE_LABEL : -1;
+}
+
 /* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "single_task".
  * "" past WI_N_KINDS. Owns: static. */
 const char *wi_kind_name(enum wi_kind kind);

@@ -33,6 +33,7 @@ struct weir_channel *weir_channel_open(const struct weir_channel_options *option
         .storage = asked.storage,
         .source_file = asked.source_file,
         .source_line = asked.source_line,
+        .label = asked.label,
     };
     return (struct weir_channel *)wi_slot_open(&opening);
 }

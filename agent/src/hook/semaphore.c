@@ -21,6 +21,7 @@ struct weir_semaphore *weir_semaphore_open(const struct weir_semaphore_options *
         .storage = asked.storage,
         .source_file = asked.source_file,
         .source_line = asked.source_line,
+        .label = asked.label,
     };
     return (struct weir_semaphore *)wi_slot_open(&opening);
 }

@@ -33,6 +33,7 @@ struct early_text {
 /* What a slot says only in the segment. */
 struct early_slot {
     struct early_text name, source;
+    char *label; /* WEIR_LABEL_MAX + 1 bytes; NULL: no handle of it has had one yet */
     enum weir_latency latency;
     bool has_histograms;
 };
@@ -98,13 +99,24 @@ static bool early_copy(struct early_text *kept, const char *text)
     return true;
 }
 
+static bool early_label(struct early_slot *slot, const char *label)
+{
+    bool has_label = label && label[0];
+    slot->label = slot->label || !has_label ? slot->label : wi_index_take(WEIR_LABEL_MAX + 1);
+    if (slot->label) {
+        wi_text_clean(has_label ? label : "", slot->label, WEIR_LABEL_MAX + 1);
+    }
+    return slot->label || !has_label;
+}
+
 bool wi_early_keep(uint32_t id, const struct wi_opening *opening)
 {
     struct early_slot *slot = &early.slots[id];
     slot->latency = opening->latency;
     slot->has_histograms = opening->has_histograms;
     return early_copy(&slot->name, opening->name) &&
-           early_copy(&slot->source, opening->source_file ? opening->source_file : "");
+           early_copy(&slot->source, opening->source_file ? opening->source_file : "") &&
+           early_label(slot, opening->label);
 }
 
 void wi_early_refuse(void)
@@ -118,6 +130,18 @@ uint32_t wi_early_refused(void)
 }
 
 /* ---- into the segment ---------------------------------------------------------------------- */
+
+/* Without room for it the handle goes without. */
+static uint32_t early_more(uint32_t id)
+{
+    const struct wi_opening opening = {.label = early.slots[id].label};
+    uint32_t *more = wi_index.slabs[0]->more;
+    if (more) {
+        more[id] = 0; /* of a segment that could not be made */
+    }
+    wi_slot_make_more(id, &opening);
+    return wi_slot_fill_more(id, &opening);
+}
 
 /* Of a slot when it was copied: a hook may have set them anew while its memory was replaced. */
 struct early_before {
@@ -135,6 +159,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
     to->head.generation = entry->generation;
     to->head.kind = entry->kind;
     to->head.retired = wi_retired_placed(entry->retired);
+    to->head.more = entry->state == WI_SLOT_READY ? early_more(id) : 0;
     ret_before->capacity = to->head.capacity;
     ret_before->other = is_counted ? wi_load_relaxed(&from->in.other) : 0;
     if (entry->kind == WI_GAUGE) {

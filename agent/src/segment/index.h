@@ -30,12 +30,15 @@ struct wi_slot_entry {
     uint8_t kind : 4;                    /* enum wi_kind */
     uint8_t name_class : 2;              /* of its string; WI_NAME_SHARED: that of its totals */
     bool is_shared : 1;                  /* no thread has a cell of it */
+    bool has_more : 1;                   /* the handle that has it needs `more` */
     uint16_t retired;                    /* as in the slot */
 };
 
 struct wi_slot_slab {
     struct wi_slot *slots;
     uint32_t line; /* where the file says that they lie */
+    uint32_t *
+        more; /* of each slot its struct wi_slot_more, in lines, 0: none yet; NULL: no slot has one */
     struct wi_slot_entry entries[WI_SLAB_SLOTS];
 };
 
@@ -92,6 +95,13 @@ static inline struct wi_slot_entry *wi_index_slot(uint32_t id)
 static inline struct wi_slot *wi_segment_slot(uint32_t id)
 {
     return &wi_index.slabs[id / WI_SLAB_SLOTS]->slots[id % WI_SLAB_SLOTS];
+}
+
+/* Where a slot's struct wi_slot_more lies, in lines; 0: it has none. */
+static inline uint32_t wi_index_more(uint32_t id)
+{
+    const uint32_t *more = wi_index.slabs[id / WI_SLAB_SLOTS]->more;
+    return more ? more[id % WI_SLAB_SLOTS] : 0;
 }
 
 /* The entry of a handle; NULL as above. */

@@ -89,6 +89,13 @@ struct wi_slot {
     } out;
 };
 
+/* What few handles have: made when a slot is first opened with any of it, and kept by the slot for its later
+ * handles. All 0 means nothing. */
+struct wi_slot_more {
+    char label[WEIR_LABEL_MAX + 1];
+    uint64_t reserved[8];
+};
+
 /* Senders and single tasks are blocks in slabs of their own. A block is known by the line at which it
  * lies and the generation that it has: bumped whenever it is taken. */
 struct wi_block {
@@ -271,6 +278,7 @@ struct wi_header {
 _Static_assert(sizeof(struct weir_slot_head) == WEIR_LINE, "the hooks read one line");
 _Static_assert(sizeof(struct weir_cell) == WEIR_LINE, "a cell is one line");
 _Static_assert(sizeof(struct wi_slot) == 3 * WEIR_LINE, "entering and leaving lines apart");
+_Static_assert(sizeof(struct wi_slot_more) == 2 * WEIR_LINE, "what few have is whole lines");
 _Static_assert(sizeof(struct wi_sender) == 2 * WEIR_LINE, "sending and leaving lines apart");
 _Static_assert(sizeof(struct weir_sender) == WEIR_LINE, "the hooks write one line");
 _Static_assert(sizeof(struct wi_task_instance) == 4 * WEIR_LINE, "running and waking lines apart");

@@ -183,6 +183,44 @@ uint8_t wi_slot_sampling(enum weir_latency latency)
     }
 }
 
+static bool slot_needs_more(const struct wi_opening *opening)
+{
+    return opening->label && opening->label[0];
+}
+
+bool wi_slot_make_more(uint32_t id, const struct wi_opening *opening)
+{
+    struct wi_slot_slab *slab = wi_index.slabs[id / WI_SLAB_SLOTS];
+    if (!wi_segment.base || !slot_needs_more(opening) || wi_index_more(id)) {
+        return true;
+    }
+    slab->more = slab->more ? slab->more : wi_index_take(WI_SLAB_SLOTS * sizeof(*slab->more));
+    uint32_t line = slab->more ? wi_segment_take(sizeof(struct wi_slot_more) / WEIR_LINE) : 0;
+    if (line) {
+        slab->more[id % WI_SLAB_SLOTS] = line;
+    }
+    return line;
+}
+
+uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
+{
+    uint64_t words[sizeof(struct wi_slot_more) / sizeof(uint64_t)];
+    struct wi_slot_more fresh = {.label = ""};
+    uint32_t line = slot_needs_more(opening) ? wi_index_more(id) : 0;
+    wi_index_slot(id)->has_more = line;
+    if (!line) {
+        return 0;
+    }
+    wi_text_clean(opening->label, fresh.label, sizeof(fresh.label));
+    memcpy(words, &fresh, sizeof(words));
+    uint64_t *to = wi_segment_line(line);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        /* Pairs with wi_collect_slot_label: who sees a word of this handle's sees its generation. */
+        wi_store_release(&to[i], words[i]);
+    }
+    return line;
+}
+
 /* Handles that are opened in one file share its name. */
 uint32_t wi_slot_source(const char *file)
 {

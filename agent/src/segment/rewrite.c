@@ -18,6 +18,7 @@ static void rewrite_slots(void)
         head->kind = entry->kind;
         head->name = entry->name;
         head->retired = wi_retired_placed(entry->retired);
+        head->more = entry->has_more ? wi_index_more(id) : 0;
         head->histogram[0] = wi_segment_line_of(entry->histogram[0]);
         head->histogram[1] = wi_segment_line_of(entry->histogram[1]);
     }

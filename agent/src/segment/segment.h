@@ -162,6 +162,7 @@ struct wi_opening {
     enum weir_storage storage;
     const char *source_file;
     uint32_t source_line;
+    const char *label; /* NULL or "": none */
 };
 
 /* Enters a handle; NULL when that cannot be: counted, and logged once. Takes the lock. */
@@ -171,6 +172,11 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening);
  * lock is held. */
 uint32_t wi_slot_source(const char *file);
 uint8_t wi_slot_sampling(enum weir_latency latency);
+
+/* Room for what few handles have, if this opening has any of it; the slot keeps it. Returns false when there is
+ * none. And its offset in lines once it is filled, 0: it has none of it. The lock is held. */
+bool wi_slot_make_more(uint32_t id, const struct wi_opening *opening);
+uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening);
 
 /* Takes it out. NULL is fine. Takes the lock. */
 void wi_slot_close(struct weir_slot_head *head);

@@ -97,9 +97,10 @@ static void slot_settle(uint32_t id)
     entry->state = is_counted ? WI_SLOT_CLOSED : WI_SLOT_FREE;
     entry->generation += entry->generation & 1;
     entry->name = 0;
+    entry->has_more = false;
     head->state = entry->state;
     head->generation = entry->generation;
-    head->name = 0;
+    head->name = head->more = 0;
     if (!is_counted) {
         slot_clear(id);
         entry->retired = 0;
@@ -184,6 +185,8 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     wi_store_relaxed(&head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
     wi_store_relaxed(&head->source_line, opening->source_line);
     wi_store_relaxed(&head->retired, entry->retired);
+    wi_store_release(&head->more,
+                     wi_slot_fill_more(id, opening)); /* Pairs with wi_collect_slot_label. */
 }
 
 /* In the segment, where there is one. */
@@ -249,7 +252,7 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
 {
     struct slot_name name;
     uint32_t id = slot_take();
-    if (id == UINT32_MAX || !slot_name(id, opening, &name)) {
+    if (id == UINT32_MAX || !wi_slot_make_more(id, opening) || !slot_name(id, opening, &name)) {
         if (id != UINT32_MAX && id < wi_index.n_slots) {
             slot_give_back(id);
         }

@@ -417,6 +417,32 @@ const struct weir_slot_head *wi_collect_head(const struct wi_collection *collect
     return slots ? &slots->head : NULL;
 }
 
+/* Read from the image before, so that the generation of the image after says whether it is this handle's. */
+enum weir_status wi_collect_slot_label(const struct wi_collection *collection, size_t id,
+                                       char ret_text[WEIR_LABEL_MAX + 1], bool *ret_is_its,
+                                       struct weir_error *ret_error)
+{
+    char text[WEIR_LABEL_MAX + 1] = "";
+    const struct wi_image *image = &collection->before;
+    const struct wi_slot *slot = collect_slots(image, id);
+    const struct weir_slot_head *after = wi_collect_head(collection, id);
+    /* These pair with slot_fill, wi_slot_fill_more and slot_claim. */
+    uint32_t line = slot ? wi_load_acquire(&slot->head.more) : 0;
+    const struct wi_slot_more *more = wi_image_at(image, line, sizeof(*more));
+    for (size_t i = 0; more && i < sizeof(text); i += sizeof(uint64_t)) {
+        uint64_t word = wi_load_acquire((const uint64_t *)(const void *)&more->label[i]);
+        memcpy(text + i, &word, sizeof(word));
+    }
+    text[WEIR_LABEL_MAX] = '\0';
+    wi_text_clean(text, ret_text, sizeof(text));
+    if (line && !more && image->is_still) {
+        return collect_corrupt("label of slot", (unsigned)id, ret_error);
+    }
+    *ret_is_its = slot && after && (more || !line) &&
+                  wi_slot_life(wi_load_acquire(&after->generation)) == collection->raws[id].life;
+    return WEIR_OK;
+}
+
 static bool collect_add_all(const struct wi_collection *collection, size_t id, unsigned which,
                             struct weir_histogram *ret_histogram)
 {

@@ -126,6 +126,12 @@ bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
                       char *ret_text, size_t room);
 
+/* The label of a slot's handle, cleaned; "" for none. *ret_is_its: false when the slot has another handle by now, or
+ * the label is newer than the image: the next reading has it. Fails: WEIR_E_CORRUPT. */
+enum weir_status wi_collect_slot_label(const struct wi_collection *collection, size_t id,
+                                       char ret_text[WEIR_LABEL_MAX + 1], bool *ret_is_its,
+                                       struct weir_error *ret_error);
+
 /* A single task's polls (0) or delays (1). Returns false when it has none. */
 bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,
                                         unsigned which, struct weir_histogram *ret_histogram);

@@ -86,6 +86,28 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
     return WEIR_OK;
 }
 
+/* Its label. Where it cannot be told, the row goes without until a refresh can. */
+static enum weir_status view_slot_label(struct segment_view *view, size_t id,
+                                        struct weir_error *ret_error)
+{
+    struct view_slot *slot = &view->slots[id];
+    char label[WEIR_LABEL_MAX + 1];
+    bool is_its = false;
+    enum weir_status status =
+        wi_collect_slot_label(&view->collection, id, label, &is_its, ret_error);
+    slot->lacks_label = !is_its;
+    view->lacks_labels |= !is_its;
+    if (status != WEIR_OK || !is_its || !label[0]) {
+        return status;
+    }
+    slot->label = strdup(label);
+    if (!slot->label) {
+        wi_error_set(ret_error, "no memory for a label");
+        return WEIR_E_MEMORY;
+    }
+    return WEIR_OK;
+}
+
 /* Ids by kind. */
 static enum weir_status view_order(struct segment_view *view, struct weir_error *ret_error)
 {
@@ -118,27 +140,33 @@ static enum weir_status view_order(struct segment_view *view, struct weir_error 
 static enum weir_status view_sort_slots(struct segment_view *view, struct weir_error *ret_error)
 {
     const struct wi_collection *collection = &view->collection;
-    if (collection->n == view->n_seen &&
+    if (collection->n == view->n_seen && !view->lacks_labels &&
         (collection->n == 0 || memcmp(view->generations, collection->generations,
                                       collection->n * sizeof(*view->generations)) == 0)) {
         return WEIR_OK;
     }
     view->n_seen = SIZE_MAX; /* until all is met */
+    view->lacks_labels = false;
     for (size_t id = 0; id < view->n_slots; id++) {
         uint32_t generation = id < collection->n ? collection->generations[id] : 0;
-        if (view->generations[id] == generation) {
+        bool is_known = view->generations[id] == generation;
+        enum weir_status status = WEIR_OK;
+        if (is_known && !view->slots[id].lacks_label) {
             continue;
         }
-        view->generations[id] = 0;
-        wi_view_retire_limit(view, &view->slots[id]);
-        wi_view_forget(view, &view->slots[id]);
-        if (generation) {
-            enum weir_status status = view_slot_meet(view, id, ret_error);
-            if (status != WEIR_OK) {
-                return status;
-            }
-            view->generations[id] = generation;
+        if (!is_known) {
+            view->generations[id] = 0;
+            wi_view_retire_limit(view, &view->slots[id]);
+            wi_view_forget(view, &view->slots[id]);
+            status = generation ? view_slot_meet(view, id, ret_error) : WEIR_OK;
         }
+        if (status == WEIR_OK && generation) {
+            status = view_slot_label(view, id, ret_error);
+        }
+        if (status != WEIR_OK) {
+            return status;
+        }
+        view->generations[id] = generation;
     }
     enum weir_status status = view_order(view, ret_error);
     view->n_seen = status == WEIR_OK ? collection->n : SIZE_MAX;

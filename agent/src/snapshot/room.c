@@ -63,6 +63,7 @@ void wi_view_forget(struct segment_view *view, struct view_slot *slot)
     free(slot->more);
     free(slot->age);
     free(slot->name);
+    free(slot->label);
     memset(slot, 0, sizeof(*slot));
 }
 

@@ -167,6 +167,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     if (slot->source) {
         wi_row_put_text(row, WI_CHANNEL_SOURCE, slot->source);
     }
+    wi_row_put_text(row, WI_CHANNEL_LABEL, slot->label);
 }
 
 static void view_build_semaphore(struct segment_view *view, size_t id, const struct wi_flow *flow,
@@ -190,6 +191,7 @@ static void view_build_semaphore(struct segment_view *view, size_t id, const str
     if (slot->source) {
         wi_row_put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
     }
+    wi_row_put_text(row, WI_SEMAPHORE_LABEL, slot->label);
 }
 
 static void view_build_task(struct segment_view *view, size_t id, struct wi_row *row)

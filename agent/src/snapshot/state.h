@@ -79,6 +79,8 @@ struct view_slot {
     double limit_seconds;
     char *name; /* its own, with the source place behind it */
     const char *source;
+    char *label;      /* NULL: none, or not known yet */
+    bool lacks_label; /* it is not known yet */
     struct wi_age *age;
     struct wi_window *window[2]; /* for p99 of late, of those that have had samples first */
     struct view_more *more;      /* NULL: no sender, no single task */
@@ -109,6 +111,7 @@ struct segment_view {
     struct view_retired *retired;
     size_t room_retired;
     size_t n_more;
+    bool lacks_labels;
     size_t n_seen; /* slots at the last refresh that met them all; SIZE_MAX: none did */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
     size_t n_order[WI_N_KINDS];

@@ -2,6 +2,8 @@
 /* Groups of metrics, read from their places in JSON: wait_seconds.p50 is a member of wait_seconds. */
 #include "model/page.h"
 
+#include "weir/metric.h"
+
 #include <string.h>
 
 size_t wc_page_group(const Weir__V1__Metric *metric)
@@ -48,6 +50,9 @@ static bool page_shows(const struct wc_model *model, enum wc_page page,
 {
     if (page == WC_PAGE_FIELDS) {
         return true;
+    }
+    if ((int)metric->index == wi_metric_label((enum wi_kind)metric->kind)) {
+        return false; /* it stands beside the name */
     }
     enum wc_page home = metric_page(model, metric);
     return home == page || (page == WC_PAGE_OVERVIEW && home == WC_PAGE_LATENCY);
