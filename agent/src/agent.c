@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define AGENT_HEARTBEAT_NANOS UINT64_C(1000000000)
-#define AGENT_LOOK_NANOS      UINT64_C(30000000000) /* between two looks at the file's name */
+#define AGENT_LOOK_NANOS      UINT64_C(30000000000) /* between two checks of the file's name */
 
 enum agent_state {
     AGENT_STOPPED,
@@ -37,10 +37,10 @@ static struct {
     struct wi_exporter *exporter; /* of the thread that made the state busy, while it is */
     unsigned http_port;           /* atomic */
     unsigned grpc_port;           /* atomic */
-    unsigned uid;                 /* whose the segment is; for the exporter's thread, */
-    bool has_told_user;           /* which has said that the process is another's now */
+    unsigned uid;                 /* the process that has the segment; for the exporter's thread, */
+    bool has_told_user;           /* set once it has reported that the process is another's now */
     bool has_told_removed;        /* the same of the segment's file */
-    uint64_t look_due;            /* when it is looked for again */
+    uint64_t look_due;            /* when the name is checked again */
 } agent;
 
 static pthread_once_t agent_once = PTHREAD_ONCE_INIT;
@@ -59,7 +59,7 @@ static bool agent_enter(int from)
 
 static void agent_leave(int state)
 {
-    /* Pairs with agent_enter: whoever enters sees what was done inside. */
+    /* Pairs with agent_enter: a thread that enters sees the changes made inside. */
     wi_store_release(&agent.state, state);
 }
 
@@ -89,7 +89,7 @@ static void agent_log(void *context, const char *line)
     wi_segment_log(line);
 }
 
-/* A removed name cannot be restored: the kernel refuses to link a file that has no name left. */
+/* A removed name cannot be restored: the kernel does not link a file that has no name left. */
 static void agent_look_for_file(uint64_t now_nanos)
 {
     char line[WI_PATH_MAX + 160];
@@ -155,7 +155,7 @@ static unsigned agent_cpu(unsigned asked, char *ret_notice, size_t room)
     return (unsigned)number;
 }
 
-/* Adds one more thing that is not as asked. */
+/* Adds one more request that could not be met. */
 static void agent_notice(char *notice, size_t room, const char *text)
 {
     size_t n = strlen(notice);
@@ -164,7 +164,7 @@ static void agent_notice(char *notice, size_t room, const char *text)
     }
 }
 
-/* Told once in a process. */
+/* Logged once in a process. */
 static void agent_notice_ignored(char *notice, size_t room)
 {
     static const char *const names[] = {"WEIR_GRPC", "WEIR_HTTP", "WEIR_HTTP_HOSTS",
@@ -177,7 +177,7 @@ static void agent_notice_ignored(char *notice, size_t room)
     }
 }
 
-/* The socket lies beside the segment: PID-STARTTIME-ID.sock. False: there is no file to lie beside. */
+/* The socket lies beside the segment: PID-STARTTIME-ID.sock. False: there is no segment file. */
 static bool agent_socket_path(char *ret_path, size_t room)
 {
     return wi_segment_path(".sock", ret_path, room);
@@ -202,7 +202,7 @@ static enum weir_status agent_start(const struct weir_agent_options *asked,
     }
     bool is_of_user = wi_segment_header()->uid == (uint32_t)geteuid();
     if (has_path && is_of_user && wi_segment_is_nameless()) {
-        (void)wi_keeper_make_dir(path, NULL); /* or else the socket says why not */
+        (void)wi_keeper_make_dir(path, NULL); /* else the socket's error says why not */
     }
     agent_notice_ignored(notice, sizeof(notice));
     struct wi_exporter_options options = {
@@ -276,7 +276,7 @@ void weir_agent_stop(void)
     }
     wi_store_relaxed(&agent.http_port, 0);
     wi_store_relaxed(&agent.grpc_port, 0);
-    /* Out of sight first: a child forked meanwhile must not find what is being freed. */
+    /* Cleared first: a child forked meanwhile must not find an exporter that is being freed. */
     struct wi_exporter *exporter = agent.exporter;
     /* Pairs with agent_forget_parent in that child. */
     wi_store_seq_cst(&agent.exporter, NULL);

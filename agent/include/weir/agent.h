@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exporter: one thread in the host that reads the segment and answers consoles (gRPC on a unix
- * socket beside the segment, and over TCP if requested) and Prometheus (HTTP, if requested). It blocks all
- * signals and takes no lock that a hook takes. No input from a peer makes it abort, block or grow without bound.
+ * socket beside the segment, and over TCP if requested) and Prometheus (HTTP, if requested). It
+ * blocks all signals and takes no lock that a hook takes. No input from a peer makes it abort,
+ * block or grow without bound.
  *
- * It binds its sockets, then drops all capabilities except CAP_SETUID and CAP_SETGID and sets no_new_privs for
- * its own thread. A host that changes its user or restricts itself (setuid, capset, seccomp, Landlock, chroot,
- * unshare) does that first, then calls weir_start, then weir_agent_start: else the thread is not restricted, and
- * the new user does not see the process. If it then can no longer read libweir-agent-http.so, link it with
- * that library. docs/threads.md says what each of these calls costs when it comes later.
+ * It binds its sockets, then drops all capabilities except CAP_SETUID and CAP_SETGID and sets
+ * no_new_privs for its own thread. A host that changes its user or restricts itself (setuid,
+ * capset, seccomp, Landlock, chroot, unshare) does that first, then calls weir_start, then
+ * weir_agent_start: else the thread is not restricted, and the new user does not see the process.
+ * If it then can no longer read libweir-agent-http.so, link it with that library. docs/threads.md
+ * says what is lost if such a call comes later.
  */
 #ifndef WEIR_AGENT_H
 #define WEIR_AGENT_H
@@ -32,13 +34,12 @@ struct weir_agent_options {
     bool without_process_metrics; /* the host exports process_* itself */
     const char *grpc; /* "ADDRESS:PORT" for consoles over TCP, as `http`; NULL: off. The unix socket
                          is always open. WEIR_GRPC */
-    const char
-        *token_file; /* a file with the token that whoever asks over TCP or HTTP must show, as
+    const char *token_file; /* a file with the token that every TCP or HTTP request must carry, as
                                `authorization: Bearer TOKEN`; NULL: none. WEIR_TOKEN_FILE */
     unsigned
-        cpu_percent; /* of one processor that the thread may take, 1 to 100, with a quarter of a
-                             second in advance; beyond it stands still, and whoever floods it waits.
-                             0: 5. WEIR_AGENT_CPU, where `off` means no limit */
+        cpu_percent; /* percent of one processor that the thread may take, 1 to 100, with a quarter
+                        of a second in advance. Beyond it the thread rests, and clients wait. 0: 5.
+                        WEIR_AGENT_CPU, where `off` means no limit */
 };
 #define WEIR_AGENT_OPTIONS_INIT                                                                    \
     {                                                                                              \
@@ -46,13 +47,13 @@ struct weir_agent_options {
     }
 
 /*
- * Starts the exporter thread. Call after weir_start, which comes after the host's sandbox (above); and again
- * in a forked child after its weir_start.
+ * Starts the exporter thread. Call after weir_start, which comes after the host's sandbox (above);
+ * and again in a forked child after its weir_start.
  * Owns: copies the options.
- * Fails: WEIR_OFF when hooks are switched off (also there); WEIR_E_STATE before weir_start or when it runs
- * already; WEIR_DEGRADED when it serves but not all that was requested (a port in use, a directory that
- * takes no socket, no HTTP module): ret_error says which and what to do; WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread.
- * The host goes on in every case.
+ * Fails: WEIR_OFF when hooks are switched off (also there); WEIR_E_STATE before weir_start or when
+ * it runs already; WEIR_DEGRADED when it serves, but a requested part is missing (a port in use, a
+ * directory in which no socket can be made, no HTTP module): ret_error says which and what to do;
+ * WEIR_E_MEMORY, WEIR_E_SYSTEM: no thread. The host continues in every case.
  * Threads: any one; waits until the thread has given up its rights, 100 ms at most.
  */
 WEIR_EXPORT enum weir_status weir_agent_start(const struct weir_agent_options *options,

@@ -8,12 +8,12 @@
  *
  * Why one instruction: a counter of a cell is written by its own thread only, so it needs no lock;
  * but a signal handler of that thread may run a hook between a load and a store. `add` to memory is
- * one instruction, so nothing is lost. Other processors, and builds under ThreadSanitizer, use the
- * C11-style twin, an atomic add: as exact, and dearer.
+ * one instruction, so nothing is lost. Other processors, and builds under ThreadSanitizer, use an
+ * atomic add in the style of C11, which is as exact and slower.
  *
- * A cell goes from a thread that ends to one that begins. Where only the application is built with
- * ThreadSanitizer, it does not see the library hand the cell over. So every access to a word of a
- * cell or of its histogram here is atomic, if only a relaxed one.
+ * A cell passes from a thread that ends to one that begins. If only the application is built with
+ * ThreadSanitizer, it does not see that the library hands the cell over. So every access to a word
+ * of a cell or of its histogram is atomic here, at least relaxed.
  */
 #ifndef WEIR_CELL_H
 #define WEIR_CELL_H
@@ -39,7 +39,8 @@ extern "C" {
 #error "weir needs GCC or clang"
 #endif
 
-/* Casts and null pointers that neither C nor C++ warns of, whatever the consumer asks of its compiler. */
+/* Casts and null pointers that cause no warning in C or C++, whatever warnings the consumer
+ * enables. */
 #ifdef __cplusplus
 #define WEIR_CAST(type, value) static_cast<type>(value)
 #if __cplusplus >= 201103L
@@ -71,7 +72,7 @@ typedef uint64_t weir_ticket;
 #define WEIR_TICKET_TICKS     ((UINT64_C(1) << WEIR_TICKET_TICK_BITS) - 1)
 
 /* Cells of a thread lie in chunks of 16, so one line of the index covers 16 handles that were
- * opened one after the other. */
+ * opened in sequence. */
 #define WEIR_CHUNK_CELLS 16
 #define WEIR_CHUNK_SHIFT 4
 #define WEIR_LINE        64
@@ -101,13 +102,13 @@ struct weir_cell {
         uint64_t word[6];
     } u;
     uint32_t left;    /* sends to pass before the next sample */
-    uint16_t gap;     /* messages that the next sample stands for; 0 is 1 */
+    uint16_t gap;     /* messages for which the next sample stands; 0 is 1 */
     uint8_t level;    /* log2 of the mean gap */
     uint8_t reserved; /* 0 */
     uint64_t last;    /* ticks of the last sample */
 };
 
-/* The words of a cell by number, as its structs name them. Even ones are of what enters. */
+/* The words of a cell by number, as its structs name them. Even words count what enters. */
 enum weir_word {
     WEIR_WORD_SENT = 0,
     WEIR_WORD_RECEIVED = 1,
@@ -123,7 +124,8 @@ enum weir_word {
     WEIR_WORD_ADDED = 0
 };
 
-/* The first line of a slot, which the hooks read: written when it opens, seldom after. */
+/* The first line of a slot, which the hooks read. It is written when the slot opens, and rarely
+ * after. */
 struct weir_slot_head {
     uint32_t state;      /* enum wi_slot_state */
     uint32_t generation; /* odd steps: bumped at open and at close */
@@ -138,7 +140,7 @@ struct weir_slot_head {
     uint32_t source;     /* offset in half lines of the source file's name; 0: none */
     uint32_t source_line;
     uint32_t histogram[2]; /* shared histograms, in lines; 0: none yet */
-    uint32_t retired;      /* 1 + number of the totals that it leaves its counts to; 0: none */
+    uint32_t retired;      /* 1 + number of the totals that receive its counts; 0: none */
     uint32_t more;         /* offset in lines of what few handles have; 0: nothing */
     uint32_t reserved;
 };
@@ -181,17 +183,17 @@ struct weir_sent {
 
 struct weir_histogram;
 
-/* Where a thread's cells of 16 handles lie, and their histograms where each message is timed. */
+/* The cells of 16 handles of a thread, and their histograms if each message is timed. */
 struct weir_chunk {
     struct weir_cell *cells;            /* NULL: not touched */
-    struct weir_histogram **histograms; /* one for each cell, NULL: none yet; NULL: none at all */
+    struct weir_histogram **histograms; /* one for each cell, NULL: none yet. NULL: none */
 };
 
-/* A thread's own shard. All zero (n_chunks 0) in a thread that has none: every hook
- * then takes the slow path, which decides between a new shard, the shared cell and nothing.
+/* A thread's own shard. All zero (n_chunks 0) in a thread that has none: every hook then takes
+ * the slow path, which decides between a new shard, the shared cell and nothing.
  *
- * It and the chunks are memory of this process alone: another process that holds the segment's mapping
- * may change every number in it, but no address that a hook follows. */
+ * The shard and its chunks are memory of this process alone. Another process that has mapped the
+ * segment may change every number in it, but no address that a hook follows. */
 struct weir_thread {
     const struct weir_chunk *chunks;
     uint32_t n_chunks;
@@ -236,8 +238,9 @@ WEIR_INLINE int weir_cell_countdown(uint32_t *word)
     return left == 0;
 }
 #else
-/* The memory clobber keeps the compiler's order; the processor keeps its stores in order. Written for both
- * dialects of assembler (-masm=intel): clang names no size there, and assemblers take GCC's as a second one. */
+/* The memory clobber keeps the compiler's order; the processor keeps its stores in order. Written
+ * for both assembler dialects (-masm=intel): clang names no size there, and assemblers accept GCC's
+ * size as a second one. */
 WEIR_INLINE void weir_cell_add(uint64_t *word, uint64_t n)
 {
     __asm__ volatile("add{q %1, %0| qword ptr %0, %1}" : "+m"(*word) : "er"(n) : "memory", "cc");
@@ -249,16 +252,16 @@ WEIR_INLINE int weir_cell_countdown(uint32_t *word)
 }
 #endif
 
-/* weir_cell_countdown: takes one off, and says whether there was none left. A cell of zeroes is
- * therefore a cell at its start. */
+/* weir_cell_countdown: decrements, and says whether the value was 0 before. So a cell of zeroes is
+ * a cell at its start. */
 
-/* The id of a handle. Read once: what was compared must be what is used. */
+/* The id of a handle. Read it once: the value that was compared must be the value that is used. */
 WEIR_INLINE uint32_t weir_slot_id(const struct weir_slot_head *head)
 {
     return __atomic_load_n(&head->id, __ATOMIC_RELAXED);
 }
 
-/* The calling thread's cell of an id, or NULL: take the slow path. */
+/* The calling thread's cell of an id. NULL: take the slow path. */
 WEIR_INLINE struct weir_cell *weir_cell_find(uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
@@ -286,7 +289,7 @@ WEIR_INLINE weir_ticket weir_ticket_make(uint64_t ticks, uint32_t weight)
     return (ticks & WEIR_TICKET_TICKS) | (WEIR_CAST(uint64_t, weight) << WEIR_TICKET_TICK_BITS);
 }
 
-/* One step towards the next sample: the ticket when this message is it, else 0. */
+/* One step towards the next sample. Returns the ticket if this message is the sample, else 0. */
 WEIR_INLINE weir_ticket weir_sample(struct weir_slot_head *head, struct weir_cell *cell)
 {
     if (WEIR_LIKELY(!weir_cell_countdown(&cell->left))) {
@@ -332,8 +335,8 @@ WEIR_INLINE uint64_t weir_ticks_to_nanos(uint64_t ticks)
                      (wide * __atomic_load_n(&weir_clock.multiplier, __ATOMIC_RELAXED)) >> 32);
 }
 
-/* Ticks from the ticket to now. A stamp that lies ahead, which two cores can show each other by a
- * few ticks, counts as 0. */
+/* Ticks from the ticket to now. A stamp in the future, which two cores can show each other by a few
+ * ticks, counts as 0. */
 WEIR_INLINE uint64_t weir_ticket_age(weir_ticket ticket, uint64_t now)
 {
     uint64_t age = (now - ticket) & WEIR_TICKET_TICKS;
@@ -347,8 +350,9 @@ WEIR_INLINE struct weir_histogram *weir_histogram_find(uint32_t id)
     return histograms ? histograms[id & (WEIR_CHUNK_CELLS - 1)] : WEIR_NULL;
 }
 
-/* Counts a measured wait of the handle of an id. In sampling "all" its cell has a histogram of its own,
- * so that no two threads meet; else the slow path adds to the shared one. */
+/* Counts a measured wait of an id's handle. With sampling "all" its cell has a histogram of its
+ * own, so that no two threads write to the same one; else the slow path adds to the shared
+ * histogram. */
 WEIR_INLINE void weir_channel_wait(struct weir_channel *channel, uint32_t id,
                                    struct weir_cell *cell, weir_ticket ticket)
 {

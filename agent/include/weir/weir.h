@@ -67,8 +67,8 @@ struct weir_error {
     char text[256];
 };
 
-/* Receives one line at a time, without a newline. weir calls it from the thread in which the event
- * occurred, never from a hook, and never while it holds a lock. */
+/* Receives one line at a time, without a newline. weir calls it in the thread in which the event
+ * occurred, never in a hook, and never while it holds a lock. */
 typedef void (*weir_log_fn)(void *context, const char *line);
 
 /* Which messages are timed from send to receive. */
@@ -79,7 +79,7 @@ enum weir_latency {
     WEIR_LATENCY_FULL = 3     /* every message */
 };
 
-/* Where a handle's counts are kept. */
+/* Where the counts of a handle are kept. */
 enum weir_storage {
     WEIR_STORAGE_DEFAULT = 0, /* thread shard */
     WEIR_STORAGE_SHARD = 1,   /* 64 bytes for each thread that touches it; no shared writes */
@@ -140,10 +140,11 @@ WEIR_EXPORT void weir_stop(void);
 /* Whether hooks count now. Threads: any. */
 WEIR_EXPORT bool weir_is_on(void);
 
-/* Gives the calling thread its shard and its cells of all handles that are open now, and these handles
- * their histograms, as long as the segment is not half full: no later hook on them makes anything.
- * Optional; 896 bytes for each thing that is timed. Fails: silently; hooks then count in shared cells,
- * and make histograms when they need them. Threads: any; takes a lock; not from a signal handler. */
+/* Gives the calling thread its shard and its cells of all handles that are open now, and these
+ * handles their histograms, as long as the segment is not half full. Then no later hook on them
+ * allocates anything. Optional; 896 bytes for each handle that is timed. Fails: silently; hooks
+ * then count in shared cells, and make histograms when they need them. Threads: any; takes a lock;
+ * not from a signal handler. */
 WEIR_EXPORT void weir_thread_start(void);
 
 /* Reads the state of the library itself: its size, limits and refusals. Threads: any; takes no lock,
@@ -298,7 +299,8 @@ WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t mes
 WEIR_EXPORT struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *label);
 
 /* The sender will send no more. Its queued messages are orphaned from now on, and leave by the same
- * hooks as before; when the last one leaves, the sender is gone. NULL is allowed. Threads: any one; no lock. */
+ * hooks as before. The sender is gone when its last message has left. NULL is allowed. Threads: any
+ * one; no lock. */
 WEIR_EXPORT void weir_sender_close(struct weir_sender *sender);
 
 /*

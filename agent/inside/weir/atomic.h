@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The verbs by which threads and processes share a word. Each says in its name how it is ordered, so
- * that no use needs looking up:
+ * The verbs by which threads and processes share a word. Each verb's name says how it is ordered:
  *
  *   relaxed   the word is whole, and orders nothing else.
  *   acquire   what follows sees what stood before the release that stored the value read.
@@ -10,12 +9,13 @@
  *   seq_cst   both, and all of these come in one order. For two threads that each store a word and then
  *             read the other's: at least one of them sees what the other stored.
  *
- * `place` is the address of an integer or a pointer, of 1 to 8 bytes. It is read from memory that other
- * processes may write, so a value is loaded once and then checked. Any thread; safe in signal handlers; a
- * verb never blocks. A use that is stronger than relaxed names its partner in a comment: the function
- * whose load or store it pairs with.
+ * `place` is the address of an integer or a pointer, of 1 to 8 bytes. It is read from memory that
+ * other processes may write, so a value is loaded once and then checked. Any thread; safe in signal
+ * handlers; a verb never blocks. A use that is stronger than relaxed names its partner in a
+ * comment: the function whose load or store it pairs with.
  *
- * The hooks compiled into applications have their own in weir/cell.h, where a counter has one writer.
+ * The hooks compiled into applications have their own in weir/cell.h, where a counter has one
+ * writer.
  */
 #ifndef WI_ATOMIC_H
 #define WI_ATOMIC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A catalog: the kinds that a process view has, and the metrics of each, whatever rows there are now. The
- * metric tables hold all that any process view can have. Constant; any thread.
+ * A catalog: the kinds that a process view has, and the metrics of each, independent of the rows
+ * that exist now. The metric tables hold the metrics of all process views. Constant; any thread.
  */
 #ifndef WI_CATALOG_H
 #define WI_CATALOG_H
@@ -21,7 +21,7 @@ struct wi_catalog_words {
 struct wi_catalog {
     uint64_t fields[WI_N_KINDS];     /* bit set of metric indices; 0: there is no such kind */
     const char *absence[WI_N_KINDS]; /* why there is no such kind, and what there is instead, in one
-                                        line; NULL: nobody would look for it */
+                                        line; NULL: users do not expect the kind */
     const struct wi_catalog_words *words;
     size_t n_words;
 };
@@ -35,7 +35,7 @@ static inline bool wi_catalog_has(const struct wi_catalog *catalog, enum wi_kind
     return metric < WI_MAX_METRICS && (catalog->fields[kind] >> metric & 1U);
 }
 
-/* A metric's own words; NULL: the table's. */
+/* The catalog's own texts of a metric; NULL: the table's texts apply. */
 const struct wi_catalog_words *wi_catalog_words(const struct wi_catalog *catalog, enum wi_kind kind,
                                                 int metric);
 

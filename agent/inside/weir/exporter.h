@@ -19,25 +19,28 @@ struct wi_exporter_options {
     const char *http_hosts;  /* for both */
     const char *token_file;  /* as WEIR_TOKEN_FILE; NULL or "": none */
     unsigned cpu_percent;    /* of one processor that its thread may take; 0: no limit */
-    bool must_have_all;      /* what does not work as asked is a failure */
+    bool must_have_all;      /* failing to open any part is a failure */
     bool without_process_metrics;
-    bool is_guest;   /* its thread gives up what it need not be allowed in a host (wire/rights.h) */
-    bool is_finding; /* serves the processes that it finds, several and changing ones */
+    bool is_guest; /* its thread gives up rights that it does not need in a host (wire/rights.h) */
+    bool is_finding; /* serves the processes that it finds; they come and go */
     const char *const
-        *targets; /* of them those that one of these means (wire/process_registry.h); borrowed */
+        *targets;       /* serves only processes that match one of these (wire/process_registry.h);
+                           borrowed */
     size_t n_targets;   /* 0: all */
-    const char *notice; /* what does not work as asked, known before; NULL: all does */
+    const char *notice; /* the parts that could not be opened, known before; NULL: none */
     weir_log_fn log;    /* from the exporter's thread */
     void *log_context;
-    /* Called when all stands and then about every heartbeat_nanos, while the loop lives; NULL: not. */
+    /* Called when all parts are open, and then about every heartbeat_nanos while the loop lives;
+     * NULL: none. */
     void (*on_heartbeat)(void *context, uint64_t now_nanos);
     void *heartbeat_context;
     uint64_t heartbeat_nanos;
 };
 
 /*
- * Makes all but the thread; then wi_exporter_loop runs it, until another thread or a signal handler
- * calls wi_exporter_ask_stop. The process view is NULL with is_finding. Owns and fails as wi_exporter_start.
+ * Makes all parts except the thread. The caller then runs wi_exporter_loop, until another thread or
+ * a signal handler calls wi_exporter_ask_stop. The process view is NULL with is_finding. Owns and
+ * fails as wi_exporter_start.
  */
 enum weir_status wi_exporter_open(struct wi_process_view *taken_view,
                                   const struct wi_exporter_options *options,
@@ -62,7 +65,6 @@ void wi_exporter_stop(struct wi_exporter *exporter);
 size_t wi_exporter_processes(const struct wi_exporter *exporter);
 
 /* The ports that are bound; 0: none. They do not change once it has started; any thread. */
-/* The ports that are bound; 0: none. They do not change once it has started; any thread. */
 unsigned wi_exporter_http_port(const struct wi_exporter *exporter);
 unsigned wi_exporter_grpc_port(const struct wi_exporter *exporter);
 
@@ -70,20 +72,20 @@ unsigned wi_exporter_grpc_port(const struct wi_exporter *exporter);
 const char *wi_exporter_http_address(const struct wi_exporter *exporter);
 const char *wi_exporter_grpc_address(const struct wi_exporter *exporter);
 
-/* Whether the calling thread is the exporter's own, which cannot stop it. */
+/* Whether the calling thread is the exporter's own, which cannot stop the exporter. */
 bool wi_exporter_is_self(const struct wi_exporter *exporter);
 
-/* In a forked child, where the thread is not: closes the descriptors that came along, so that the
- * parent's peers and ports are the parent's alone. Frees nothing: the fork may have caught the
- * thread halfway. */
+/* In a forked child, which does not have the thread: closes the inherited descriptors, so that the
+ * parent's peers and ports are the parent's alone. Frees nothing: the fork may have happened in the
+ * middle of a change. */
 void wi_exporter_abandon(struct wi_exporter *exporter);
 
-/* Whether a segment is one of a process that lives and that a target means: a pid, a service's name,
- * or the path of a segment; NULL: any. */
+/* Whether a segment's process lives and matches a target: a pid, a service's name, or the path of a
+ * segment; NULL: any. */
 bool wi_process_registry_fits(const struct wi_found *found, const char *target);
 
-/* Removes a socket that nobody listens at; anything else is left. Fails: WEIR_E_ARGUMENT
- * (path too long), WEIR_E_STATE (somebody serves there), WEIR_E_SYSTEM: one line. */
+/* Removes a socket on which nobody listens; any other file stays. Fails: WEIR_E_ARGUMENT (path too
+ * long), WEIR_E_STATE (a server listens there), WEIR_E_SYSTEM: one line. */
 enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_error);
 
 #endif

@@ -22,7 +22,7 @@ struct wi_stem {
     uint32_t id; /* 0: none, as in files of earlier versions, whose names end before it */
 };
 
-/* The process that counts in a segment, as /proc here has it. pid 0: it is not to be seen. */
+/* The process that counts in a segment, as /proc here has it. pid 0: it is not visible here. */
 struct wi_owner {
     uint32_t pid;
     uint64_t start_ticks;
@@ -31,7 +31,7 @@ struct wi_owner {
 /* A header's facts about its process. */
 struct wi_maker {
     struct wi_stem stem;
-    uint64_t pid_namespace; /* 0: it could not see that itself */
+    uint64_t pid_namespace; /* 0: the process could not see that itself */
 };
 
 /* Whether the owner is still there. */
@@ -49,7 +49,7 @@ enum wi_state {
 const char *wi_state_name(enum wi_state state);
 
 struct wi_found;
-/* The same of a segment that was found, where "ended" is dead in good order. Owns: static. */
+/* The same for a segment that was found; "ended": it is dead and ended in good order. */
 const char *wi_found_state_name(const struct wi_found *found);
 
 /* One segment that was found. */
@@ -67,9 +67,9 @@ struct wi_found {
     struct wi_owner owner;
     uid_t uid;
     enum wi_state state;
-    bool has_ended;            /* dead, but in good order: it could not take its files away */
+    bool has_ended;            /* dead after a clean end: it could not remove its files */
     int64_t opened_unix_nanos; /* of a living process by the clock as it stands now */
-    uint64_t bytes;            /* that it holds */
+    uint64_t bytes;            /* bytes that it holds on disk */
     char name[WEIR_NAME_MAX + 1];
     enum weir_status status; /* not WEIR_OK: the file could not be read; `problem` says why */
     char problem[256];
@@ -85,46 +85,46 @@ struct wi_found {
  */
 enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n);
 
-/* The same without the look into /proc, which costs a read of every process's mappings: pids of other pid
- * namespaces are not known then, and nothing is numbered. Owns and fails as wi_find_all. */
+/* The same without /proc, which would cost a read of every process's mappings. Pids of other pid
+ * namespaces are then unknown, and nothing is numbered. Owns and fails as wi_find_all. */
 enum weir_status wi_find_in_dirs(struct wi_found **ret_found, size_t *ret_n);
 
-/* Calls `visit` with each directory that is looked into, whether it is there or not. */
+/* Calls `visit` with each directory that is searched, whether it exists or not. */
 void wi_find_each_dir(void (*visit)(void *context, const char *dir), void *context);
 
 /* Reads one segment's header. Fails: WEIR_E_NOT_FOUND, WEIR_E_DENIED, WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_SYSTEM;
  * status and problem are also in ret_found, which is filled in any case. */
 enum weir_status wi_find_one(const char *path, struct wi_found *ret_found);
 
-/* The same, and looks for its process in other pid namespaces. */
+/* The same, and searches other pid namespaces for its process. */
 enum weir_status wi_find_with_owner(const char *path, struct wi_found *ret_found);
 
 /* The name that `weir list` shows and a user may give: "game", or "game/2" if several with that name live. */
 #define WI_LABEL_MAX (WEIR_NAME_MAX + 12)
 void wi_find_label(const struct wi_found *found, char *ret_label, size_t room);
 
-/* Whether it lives, as far as is known, and a person means it by this: its service's name, NAME/N or its
- * pid; NULL: any. */
+/* Whether it is alive, as far as is known, and matches what a person asked for: its service's name,
+ * NAME/N or its pid; NULL: any. */
 bool wi_find_lives(const struct wi_found *found);
 bool wi_find_fits(const struct wi_found *found, const char *text);
 
 /* Whether a file begins as a segment does, of whatever version. */
 bool wi_find_is_segment(const char *path);
 
-/* Whether a process is of the caller's user, yet the kernel keeps from him what it does, as it does after
- * setuid(2): nothing tells whether hooks alone run in it. */
+/* Whether a process runs as the caller's user, but the kernel hides what it does from that user, as
+ * after setuid(2). Then nothing tells whether only hooks run in it. */
 bool wi_changed_is_closed(uint32_t pid);
 
 /*
- * Removes a dead segment of this user with its history and socket; looks again first whether it is
- * dead. `is_dry`: only says whether it would. Returns false when they stay: its process lives, or it
- * is another user's; else the bytes that they hold.
+ * Removes a dead segment of this user with its history and socket; checks again first whether it is
+ * dead. `is_dry`: only says whether it would. Returns false when they stay: its process lives, or
+ * it is another user's; else the bytes that they hold.
  */
 bool wi_find_remove(const struct wi_found *found, bool is_dry, uint64_t *ret_bytes);
 
-/* Removes what is left in a directory of processes of this user that have gone and have no segment:
- * sockets, histories, stopped segments. Calls `visit` with each that went. `is_dry`: with each that
- * would go, and removes nothing. */
+/* Removes the files in a directory that belong to ended processes of this user without a segment:
+ * sockets, histories, stopped segments. Calls `visit` with each that was removed. `is_dry`: with
+ * each that would be removed, and removes nothing. */
 void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, const char *path),
                    void *context);
 
@@ -132,8 +132,8 @@ void wi_find_sweep(const char *dir, bool is_dry, void (*visit)(void *context, co
 #define WI_DIR_MAX 190
 
 /* Chooses the directory for a new segment: `asked` if it is given, else $XDG_RUNTIME_DIR/weir, else
- * /dev/shm/weir-UID; makes it (0700) and checks that it is ours alone.
- * Fails: WEIR_E_DENIED, WEIR_E_SYSTEM, WEIR_E_ARGUMENT with one line. */
+ * /dev/shm/weir-UID; creates it (0700) and checks that only this user can write to it. Fails:
+ * WEIR_E_DENIED, WEIR_E_SYSTEM, WEIR_E_ARGUMENT with one line. */
 enum weir_status wi_file_dir(const char *asked, char *ret_dir, size_t room,
                              struct weir_error *ret_error);
 

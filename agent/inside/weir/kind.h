@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* As Kind in proto/weir/v1/agent.proto, and as weir_slot_head.kind. Append only. */
+/* The numbers of Kind in proto/weir/v1/agent.proto, and of weir_slot_head.kind. Append only. */
 enum wi_kind {
     WI_CHANNEL,
     WI_SEMAPHORE,
@@ -18,8 +18,8 @@ enum wi_kind {
     WI_LOOP,
     WI_TASK_INSTANCE, /* a task of its own, beside its kind */
     WI_SENDER,
-    WI_RESOURCE,  /* of another runtime, as it describes it itself */
-    WI_OPERATION, /* a wait on such a resource, under way */
+    WI_RESOURCE,  /* of another runtime, as that describes it */
+    WI_OPERATION, /* a wait for such a resource that is under way */
     WI_N_KINDS
 };
 

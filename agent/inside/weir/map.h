@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From 64 bits to 64 bits: the one hash map of agent and console. Most owners map the key of an element
- * to its index in an array. Several values may have one key: where keys are made of more than 64 bits,
- * the owner compares the elements.
+ * The hash map of agent and console, from 64 bits to 64 bits. Most owners map the key of an element
+ * to its index in an array. Several values may have one key: where keys are made of more than 64
+ * bits, the owner compares the elements.
  *
  *     for (struct wi_map_slot *slot = NULL; (slot = wi_map_next(&map, id, slot));)
  *         if (item[slot->value].id == id) ...
@@ -36,10 +36,10 @@ size_t wi_map_bytes(size_t n);
  * the memory before, NULL if there was none, for the owner to free. */
 void *wi_map_move(struct wi_map *map, void *memory, size_t n);
 
-/* Whether the map must be moved before one more entry is added. */
+/* Whether the map must be moved into more memory before one more entry is added. */
 bool wi_map_is_full(const struct wi_map *map);
 
-/* Adds an entry, whatever else has its key. The map is not full. */
+/* Adds an entry; others with the same key stay. The map must not be full. */
 void wi_map_add(struct wi_map *map, uint64_t key, uint64_t value);
 
 /* Removes an entry; nothing happens if it is not there. */

@@ -27,10 +27,11 @@ enum wi_unit {
     WI_UNIT_RATIO
 };
 
-/* Where there is little room: MAIN is told always, DETAIL unless it is 0, FULL only where all is told. */
+/* For outputs with little room: MAIN is always shown, DETAIL unless it is 0, FULL only where there
+ * is room for all. */
 enum wi_level { WI_LEVEL_MAIN, WI_LEVEL_DETAIL, WI_LEVEL_FULL };
 
-/* How people see a value. */
+/* How a value is shown to people. */
 enum wi_display {
     WI_DISPLAY_COUNT,
     WI_DISPLAY_EXACT,    /* all digits */
@@ -40,7 +41,8 @@ enum wi_display {
     WI_DISPLAY_ALARM,      /* a count that is bad unless 0 */
     WI_DISPLAY_DURATION,
     WI_DISPLAY_LATENCY, /* a duration down to microseconds */
-    WI_DISPLAY_WAIT, /* the same, or as ">44s" that of the row that is AT_LEAST where there is one */
+    WI_DISPLAY_WAIT,    /* the same, or as ">44s" the value of the row that is AT_LEAST, if there is
+                           one */
     WI_DISPLAY_AT_LEAST,
     WI_DISPLAY_HANG,  /* a duration that is bad from a tenth of a second on */
     WI_DISPLAY_STATE, /* a word; some are good, some bad */
@@ -55,8 +57,8 @@ enum wi_display {
 struct wi_metric_column {
     unsigned char place; /* from 1, left to right; 0: it has none */
     const char *caption;
-    unsigned char width; /* the least; 0: as wide as a bar */
-    unsigned char rank;  /* the greatest goes first when the screen is narrow */
+    unsigned char width; /* at least; 0: as wide as a bar */
+    unsigned char rank;  /* the column with the greatest goes first when the screen is narrow */
     bool is_for_senders; /* left out where a process has no senders */
 };
 
@@ -67,8 +69,8 @@ struct wi_metric_list {
     bool is_optional; /* left out when no row has a value */
 };
 
-/* The graphs of a row. The TREND is kept for all rows: one for each kind, or TREND_ELSE where a
- * process has no TREND; the others stand beside it. */
+/* The graphs of a row. Each kind has one TREND, which is kept for all rows; TREND_ELSE replaces it
+ * in a process without TREND. The others stand beside it. */
 enum wi_graph {
     WI_GRAPH_NONE,
     WI_GRAPH_TREND,
@@ -77,9 +79,10 @@ enum wi_graph {
     WI_GRAPH_TREND_ELSE
 };
 
-/* How a metric follows from the totals of a moment (snapshot/flow.h), and of the moment before. */
+/* How a metric follows from the totals of one moment (snapshot/flow.h), and from those of the
+ * moment before. */
 enum wi_from_how {
-    WI_FROM_NONE, /* it does not */
+    WI_FROM_NONE, /* it does not follow from totals */
     WI_FROM_TOTAL,
     WI_FROM_SIGNED,
     WI_FROM_SECONDS,      /* a total, from nanoseconds */
@@ -110,7 +113,7 @@ struct wi_metric {
     const char *summary;
     const char *help;
     struct wi_metric_column column;
-    struct wi_metric_column trend; /* a column with what it was in the last minute */
+    struct wi_metric_column trend; /* a column with its values of the last minute */
     struct wi_metric_list list;
     enum wi_graph graph;
     struct wi_metric_from from;
@@ -222,8 +225,8 @@ static inline int wi_metric_label(enum wi_kind kind)
     return kind == WI_CHANNEL ? WI_CHANNEL_LABEL : kind == WI_SEMAPHORE ? WI_SEMAPHORE_LABEL : -1;
 }
 
-/* "channel", ..., one for each kind: unlike the topic's KIND a single task is a "single_task".
- * "" past WI_N_KINDS. Owns: static. */
+/* "channel", ..., one for each kind: unlike the topic's KIND, a single task is a "single_task". ""
+ * past WI_N_KINDS. Owns: static. */
 const char *wi_kind_name(enum wi_kind kind);
 
 /* "messages", "bytes", ..., "" for WI_UNIT_NONE. Owns: static. */

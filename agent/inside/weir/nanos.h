@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A clock of the kernel in nanoseconds, for all but the hooks' own (hook/clock.h): CLOCK_MONOTONIC for
- * durations and deadlines, CLOCK_REALTIME for dates, CLOCK_THREAD_CPUTIME_ID for what a thread has
- * spent. Any thread; safe in signal handlers. A clock that the kernel does not have stands at 0.
+ * A clock of the kernel in nanoseconds, for all code but the hooks (hook/clock.h): CLOCK_MONOTONIC
+ * for durations and deadlines, CLOCK_REALTIME for dates, CLOCK_THREAD_CPUTIME_ID for the processor
+ * time of a thread. Any thread; safe in signal handlers. A clock that the kernel does not have
+ * returns 0.
  */
 #ifndef WI_NANOS_H
 #define WI_NANOS_H

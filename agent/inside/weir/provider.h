@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For those who give a process view its rows: a segment (refresh.c), a Tokio server, a test. Each has one table
- * of operations and a context of its own. The process view calls them and adds what is the same for all: the
- * clocks, the tick once a second, and the warnings of the findings.
+ * A provider gives a process view its rows: a segment (refresh.c), a Tokio server, a test. Each
+ * provider has one table of operations and a context of its own. The process view calls the
+ * operations, and adds the parts that all have in common: the clocks, the tick once a second, and
+ * the warnings of the findings.
  *
  *     refresh -> the clocks are set -> a second has passed: tick -> moment -> rows, when they are asked for
  */
@@ -17,33 +18,36 @@ struct wi_history;
 struct wi_octave_groups;
 struct wi_task_sample;
 
-/* When the rows were read, and of when they tell. */
+/* When the rows were read, and the moment that they describe. */
 struct wi_moment {
     uint64_t nanos;       /* CLOCK_MONOTONIC */
-    uint64_t as_of_nanos; /* the same clock: a process that has ended was seen last then */
+    uint64_t as_of_nanos; /* the same clock; for a process that has ended, when it was last seen */
     int64_t unix_nanos;
 };
 
-/* All are called by the process view's thread alone; each context is its process view's. NULL: it has none. */
+/* The process view's thread alone calls all of these. Each context belongs to one process view. An
+ * operation that is NULL does not exist. */
 struct wi_provider_ops {
-    /* Takes what is new. Fails: as wi_process_view_refresh. */
+    /* Reads the new numbers. Fails: as wi_process_view_refresh. */
     enum weir_status (*refresh)(void *context, uint64_t now_nanos, struct weir_error *ret_error);
-    /* Moves on what needs time, after a refresh: about once a second. `seconds`: since the tick before; 0: this is
-     * the first. NULL: nothing does. */
+    /* Moves rates, ages and windows on, after a refresh, about once a second. `seconds`: since the
+     * tick before; 0: this is the first. NULL: there is nothing to move on. */
     void (*tick)(void *context, double seconds);
-    /* Corrects the moment of a refresh, which is now. NULL: it is right. */
+    /* Corrects the moment of a refresh, which is set to now. NULL: now is right. */
     void (*moment)(const void *context, struct wi_moment *moment);
     enum wi_state (*state)(const void *context);
 
     size_t (*count)(const void *context, enum wi_kind kind);
-    /* Fills a row that is all absent, i < count; its texts live until the next refresh. Warnings: wi_warning_row. */
+    /* Fills a row that is all absent, i < count. Its texts live until the next refresh. Warnings:
+     * use wi_warning_row. */
     void (*row)(void *context, enum wi_kind kind, size_t i, struct wi_row *row);
     /* As wi_process_view_histogram. */
     const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
                                               const struct wi_row *row, int metric);
 
-    /* What closed handles have counted: as wi_process_view_n_retired and wi_process_view_retired, with a row that is
-     * all absent; false: no kind of this provider. NULL: it keeps nothing of what has closed. */
+    /* The counts of closed handles: as wi_process_view_n_retired and wi_process_view_retired, with
+     * a row that is all absent; false: no kind of this provider. NULL: it keeps no counts of closed
+     * handles. */
     size_t (*n_retired)(const void *context);
     bool (*retired)(void *context, size_t i, enum wi_kind *ret_kind, struct wi_row *row);
     /* As wi_process_view_octaves, of groups that are all 0. NULL: the sum of its rows. */
@@ -68,8 +72,8 @@ struct wi_provider_ops {
     void (*close)(void *context);
 };
 
-/* Owns: the context is the process view's, also when this fails: ops->close. `ops` and `catalog` are static.
- * Fails: WEIR_E_MEMORY. */
+/* Opens a process view with this provider. Owns: the context is the process view's, also when this
+ * fails: ops->close. `ops` and `catalog` are static. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
                                                const struct wi_catalog *catalog,
                                                const struct wi_provider_ops *ops,

@@ -23,7 +23,7 @@ struct wi_value {
     } u;
 };
 
-/* A value as a number; `otherwise` where it is none. */
+/* A value as a number; `otherwise` if it is not a number. */
 static inline double wi_value_number(const struct wi_value *value, double otherwise)
 {
     switch (value->type) {
@@ -73,13 +73,13 @@ struct wi_facts {
     char name[WEIR_NAME_MAX + 1]; /* the service's */
     char program[256];
     char version[32];
-    char path[256];             /* of the segment; "" for an anonymous one */
+    char path[256];             /* the segment's path; "" for an anonymous one */
     uint32_t pid;               /* as /proc here has it; else as its segment says */
     bool is_seen;               /* in /proc here */
     struct wi_stem own;         /* as its segment and its files say */
     int64_t started_unix_nanos; /* of the process */
     int64_t opened_unix_nanos;  /* of the segment */
-    bool has_children;          /* forked processes count by themselves; from some moment on */
+    bool has_children;          /* forked processes count on their own; once set, it stays set */
 };
 
 struct wi_process_view;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Text from elsewhere: the one decoder of UTF-8 and the one filter of agent and console. Names come
- * from applications, files and servers, and end on terminals, in /metrics and in JSON: each of these
- * asks here what it may pass on. No state, no allocation; any thread.
+ * from applications, files and servers, and go to terminals, /metrics and JSON. Each of these
+ * outputs uses this filter. No state, no allocation; any thread.
  */
 #ifndef WI_TEXT_H
 #define WI_TEXT_H
@@ -11,19 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WI_TEXT_INVALID 0xfffdU /* stands for a byte that is not UTF-8 */
+#define WI_TEXT_INVALID 0xfffdU /* replaces a byte that is not UTF-8 */
 
-/* Takes the first character of *text, which is not "", and moves *text behind it. A byte that begins
- * no valid character (RFC 3629) is taken alone, as WI_TEXT_INVALID. */
+/* Takes the first character of *text, which is not "", and moves *text behind it. A byte that
+ * begins no valid character (RFC 3629) is taken alone, as WI_TEXT_INVALID. */
 uint32_t wi_text_take(const char **text);
 
 /* Writes one character as UTF-8; returns its length, 1 to 4. */
 size_t wi_text_put(uint32_t point, char ret_bytes[4]);
 
-/* Whether a text is UTF-8 as a whole. */
+/* Whether the whole text is valid UTF-8. */
 bool wi_text_is_utf8(const char *text);
 
-/* Whether a byte continues the character that an earlier one begins. */
+/* Whether a byte continues a character that an earlier byte began. */
 static inline bool wi_text_continues(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;

@@ -15,7 +15,7 @@ struct wi_topic {
     uint64_t fields[WI_N_KINDS];  /* bit set of metric indices for each kind */
     char name[WEIR_NAME_MAX + 1]; /* the NAME pattern; "" when absent: every row */
     bool has_name;
-    char text[512];          /* as it was asked for */
+    char text[512];          /* the topic as it was requested */
     char field_as_asked[64]; /* "size" stays "size" in the lines */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Protocol-buffers messages, read field by field where they lie, without memory and without generated code: a tree of
- * a message of 200 MB would take ten times as much, and the generated code of a request of one field is large for a
- * host. No I/O. No state; any thread.
+ * Protocol-buffers messages, read field by field in place, without memory and without generated
+ * code. A message of 200 MB as a tree would take ten times as much memory, and generated code is
+ * large for a request of one field in a host. No I/O. No state; any thread.
  *
  *     struct wi_unpack unpack = wi_unpack_over(bytes, n);
  *     while (wi_unpack_next(&unpack, &field)) { ... }
@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What of a message is still to be read. */
+/* The rest of a message, still to be read. */
 struct wi_unpack {
     const uint8_t *at, *end;
-    bool is_bad; /* it is no message: reading has stopped */
+    bool is_bad; /* the bytes are no message: reading has stopped */
 };
 
 enum wi_field_type { WI_FIELD_NUMBER, WI_FIELD_FIXED64, WI_FIELD_BYTES, WI_FIELD_FIXED32 = 5 };
@@ -40,10 +40,10 @@ static inline size_t wi_unpack_length(const struct wi_unpack *unpack)
     return (size_t)(unpack->end - unpack->at);
 }
 
-/* The next field; false at the end, and where it is no message: is_bad. */
+/* The next field; false at the end, and if the bytes are no message: is_bad. */
 bool wi_unpack_next(struct wi_unpack *unpack, struct wi_field *ret_field);
 
-/* Whether all of it are fields; does not look into those that are messages. */
+/* Whether all of it is valid fields; does not read into fields that are messages. */
 bool wi_unpack_is_message(struct wi_unpack unpack);
 
 /* The value of a message's number field, or 0. */

@@ -43,9 +43,10 @@ struct wi_verdict {
     size_t n_warnings;
     struct {
         bool is_known;
-        double slope, window; /* bytes per second over so many seconds, without weir's own */
+        double slope, window; /* growth of memory in bytes per second over so many seconds, without
+                                 weir's own */
     } growth;
-    size_t bytes; /* of memory that the findings hold */
+    size_t bytes; /* bytes of memory that the findings hold */
 };
 
 /* Fills a row that is all absent. The texts are borrowed from the warning. */

@@ -6,14 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define WI_WORD_MAX 64u /* longer words are near to none */
+#define WI_WORD_MAX 64u /* longer words match no other word */
 
 /* The number of single changes that turn the `length` characters at `asked` into `word`, capitals
  * taken for small letters. A word that begins like the other counts as one change away. Returns
  * WI_WORD_MAX for an empty or a longer word. */
 unsigned wi_word_distance(const char *asked, size_t length, const char *word);
 
-/* Whether a distance is small enough to be a slip of the hand in a word of that length. */
+/* Whether a distance is small enough for a typing error in a word of that length. */
 bool wi_word_is_near(size_t length, unsigned distance);
 
 #endif

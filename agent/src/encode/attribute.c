@@ -10,8 +10,8 @@
 
 #define ATTRIBUTE_TEXT_MAX 300
 
-/* What a kind is called, and the metric of its source line; -1: it has none. Of its metrics those of
- * level MAIN are told always, then those of level DETAIL where they are not 0. */
+/* The name of a kind, and the metric of its source line; -1: it has none. The attributes are its
+ * metrics of level MAIN, then those of level DETAIL that are not 0. */
 struct attribute_kind {
     const char *type;
     int source;
@@ -121,7 +121,7 @@ static void attribute_number(double number, char *ret_text, size_t room)
     }
 }
 
-/* A number that is not whole, and its unit. Negative ones are none of ours. */
+/* A number that is not whole, and its unit. No negative number comes here. */
 static const char *attribute_real(enum wi_unit unit, double number, char *ret_text, size_t room)
 {
     const char *name = unit == WI_UNIT_PER_SECOND ? "/s" : "";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tokio-console shows of a row as its attributes: for each kind a choice of metrics, under the names and
- * in the units that a person reads. Texts are cut, so that an item has a bound. Plain functions; the process view's
- * thread.
+ * The attributes that tokio-console shows for a row: for each kind a selection of metrics, with
+ * names and units for people. Texts are cut, so that an item has a bound. Plain functions; the
+ * process view's thread.
  */
 #ifndef WI_ENCODE_ATTRIBUTE_H
 #define WI_ENCODE_ATTRIBUTE_H
@@ -13,7 +13,7 @@
 /* Metadata of the three sorts of items. */
 enum wi_tokio_meta { WI_TOKIO_META_TASK = 1, WI_TOKIO_META_RESOURCE, WI_TOKIO_META_OP };
 
-/* Task numbers are counted so far for each generation: as many as there can be single tasks. */
+/* Task numbers are counted up to this within each generation: the largest number of single tasks. */
 #define WI_TOKIO_TASK_NUMBERS 65536
 
 /* "Channel", "Semaphore", ...; NULL: this kind is no resource. Owns: static. */
@@ -22,7 +22,7 @@ const char *wi_attribute_type(enum wi_kind kind);
 /* The source line of a row; NULL: unknown. */
 const char *wi_attribute_source(enum wi_kind kind, const struct wi_row *row);
 
-/* Appends the attributes of a row, and a fingerprint of what that would append. */
+/* Appends the attributes of a row; the other returns a fingerprint of what that would append. */
 void wi_attributes(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
                    enum wi_kind kind, const struct wi_row *row);
 uint64_t wi_attributes_print(enum wi_kind kind, const struct wi_row *row);
@@ -33,7 +33,7 @@ void wi_attribute_u64(struct wi_buffer *buffer, unsigned field, enum wi_tokio_me
 void wi_attribute_string(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
                          const char *name, const char *text);
 
-/* Appends the Location that "file:line" means; NULL or "": none. */
+/* Appends the Location for "file:line"; NULL or "": none. */
 void wi_attribute_location(struct wi_buffer *buffer, unsigned field, const char *source);
 
 /* A text field, cut between characters. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The growable buffer, and numbers as text. Numbers are written by hand: an exposition holds tens
- * of thousands, and printf obeys the host's locale, whose decimal point may be a comma.
+ * The growable buffer, and numbers as text. Numbers are written without printf: an exposition holds
+ * tens of thousands, and printf follows the host's locale, whose decimal point may be a comma.
  */
 #include "encode/buffer.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A growable byte buffer with a cap and a sticky failure: append freely, ask once at the end. What
- * does not fit is left out whole, and so is all that follows. The buffer owns its bytes. One thread. */
+/* A growable byte buffer with a cap and a sticky failure: append freely, and ask once at the end.
+ * An append that does not fit is left out whole, and so are all later ones. The buffer owns its
+ * bytes. One thread. */
 #ifndef WI_ENCODE_BUFFER_H
 #define WI_ENCODE_BUFFER_H
 

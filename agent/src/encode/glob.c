@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Globs of row names. A pattern is a row of pieces between stars: the first is tied to the begin,
- * the last to the end, and each one between is taken where it first fits, which loses nothing since
- * a star takes any length. So no piece is ever tried again, and the work is bounded by the length
- * of the text (a name) times the length of the longest piece that can fit into it.
+ * Globs of row names. A pattern is a sequence of pieces between stars. The first piece must match
+ * at the begin, the last at the end. Each piece between them is matched at its first fit, which
+ * loses no match, since a star takes any length. So no piece is tried twice, and the work is
+ * bounded by the length of the text (a name) times the length of the longest piece that can fit
+ * into it.
  */
 #include "weir/topic.h"
 
@@ -21,7 +22,7 @@ static size_t glob_character(const char *at, const char *end)
     return n;
 }
 
-/* Where a piece that is laid at `text` ends, or NULL when it does not fit. */
+/* Where a piece ends that is matched at `text`, or NULL when it does not match. */
 static const char *glob_fit(const char *piece, size_t length, const char *text, const char *end)
 {
     for (size_t i = 0; i < length; i++) {

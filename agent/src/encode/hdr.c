@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A head of forty bytes, then the counts by index: those that are not zero, and how many zeroes lie between. */
+/* A header of forty bytes, then the counts by index: those that are not zero, and the number of
+ * zeroes between them. */
 #include "encode/hdr.h"
 
 #include "snapshot/process_view.h"
@@ -19,7 +20,7 @@
 struct hdr_writer {
     uint8_t bytes[HDR_BYTES];
     size_t n;
-    uint64_t next; /* the index that the next byte is of */
+    uint64_t next; /* the index of the next byte */
 };
 
 static void hdr_put(struct hdr_writer *writer, uint64_t number, unsigned n_bytes)
@@ -59,7 +60,8 @@ static void hdr_put_count(struct hdr_writer *writer, uint64_t nanos, uint64_t co
     writer->next = index + 1;
 }
 
-/* One bucket: all at its value, but one at the greatest measured where that lies in it. */
+/* One bucket: all its values at its middle, but one at the greatest measured value if that lies in
+ * it. */
 static void hdr_put_bucket(struct hdr_writer *writer, const struct weir_histogram *histogram,
                            unsigned b)
 {

@@ -10,10 +10,11 @@
 #include "encode/buffer.h"
 #include "weir/weir.h"
 
-/* The greatest value that has a place: where weir's last bucket begins. What is above is clamped. */
+/* The greatest value that has a bucket: the begin of weir's last bucket. Greater values are
+ * clamped. */
 #define WI_HDR_MAX_NANOS ((UINT64_C(1) << 37) - 1)
 
-/* What was clamped. */
+/* Summary of the values, clamped ones included. */
 struct wi_hdr_outliers {
     uint64_t count;
     uint64_t highest; /* nanoseconds; 0 without any */

@@ -3,15 +3,15 @@
  * Subscriptions: the lines that match some topics, in the order of the topics, each line once.
  *
  * A row's line belongs to the first topic that it matches, so that topics that overlap do not
- * repeat it. What does not fit into one message goes on in the next: the place is kept as topic,
- * kind and a cursor in the rows, which holds although rows come and go. A topic that matches
- * nothing yet is named, so that a misspelt one is seen.
+ * repeat it. Lines that do not fit into one message go into the next: the position is kept as
+ * topic, kind and a cursor in the rows, which stays valid although rows come and go. A topic that
+ * matches nothing yet is named, so that a misspelt one is seen.
  *
  * With changes_only a table of fingerprints says what the peer has. It is in the session's memory
- * and doubles up to 262,144 slots. When rows come and go for long enough to fill it, it is
- * emptied, and every line is sent once more; when one pass alone fills it, the call ends with
- * WEIR_E_LIMIT. Two values with one fingerprint would hide a change; at 64 bits that is accepted.
- * The call owns the lines and the table; texts are the view's. The exporter's thread.
+ * and doubles up to 262,144 slots. When rows come and go for long enough to fill it, it is emptied,
+ * and every line is sent once more; when one pass alone fills it, the call ends with WEIR_E_LIMIT.
+ * Two values with one fingerprint would hide a change; at 64 bits that is accepted. The call owns
+ * the lines and the table; texts are the view's. The exporter's thread.
  */
 #include "encode/pack.h"
 #include "encode/weir.h"
@@ -63,7 +63,7 @@ static enum weir_status lines_seen_grow(struct wi_lines *lines)
     return WEIR_OK;
 }
 
-/* Whether a value differs from what the peer has; remembers it. */
+/* Whether a value differs from the value that the peer has; remembers it. */
 static enum weir_status lines_seen_note(struct wi_lines *lines, enum wi_kind kind, uint64_t id,
                                         int metric, const struct wi_value *value, bool *ret_is_new)
 {
@@ -146,7 +146,7 @@ static bool lines_has_room(const struct wi_buffer *buffer)
     return buffer->length + WI_ROW_ROOM + LINES_TAIL_ROOM <= WI_MESSAGE_MAX;
 }
 
-/* Goes on with the topic under way; *ret_is_full: the message holds no more. */
+/* Continues with the topic under way; *ret_is_full: the message holds no more. */
 static enum weir_status lines_topic(const struct wi_process_view *view, struct wi_lines *lines,
                                     struct wi_buffer *buffer, size_t *ret_n_lines,
                                     bool *ret_is_full)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks with their size in front, so that returning one gives back what it took. */
+/* Each block has its size in front, so that returning it gives back the right number of bytes. */
 #include "weir/memory.h"
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@ struct memory_block {
     _Alignas(max_align_t) size_t n;
 };
 
-/* A refusal counts for the part that asked and for all that it draws on. */
+/* A refusal counts for the part that asked, and for the whole from which it draws. */
 static void memory_refuse(struct wi_memory *memory)
 {
     for (struct wi_memory *m = memory; m; m = m->parent) {

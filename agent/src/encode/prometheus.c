@@ -4,21 +4,21 @@
  *
  *     rows of a kind -> groups (one for each name, at most 256, the rest "other") -> families
  *
- * Of several processes each has groups of its own, and a family goes through all of them: families
- * must not be interleaved.
+ * If there are several processes, each has groups of its own, and a family goes through all of
+ * them, because families must not be interleaved.
  *
- * Rows of one name are summed, because a series must not stand twice; peaks and ages take the
- * highest. What closed handles of a name have counted stays in its sums: the process keeps it (ADR
- * 43). The first 256 names in the order of their first opening have their own series as long as
- * the process lives, so that no name wanders into "other" because another one grew. A histogram
- * appears with the first value that was measured for it: thirty series of zeros for each channel
- * that nobody times are a scrape's largest part. Counters are there from the start, at 0, so that
- * the first burst is seen.
+ * Rows of one name are summed, because a series must not occur twice; peaks and ages take the
+ * highest value. The counts of closed handles stay in the sums of their name: the process keeps
+ * them (ADR 43). The first 256 names, in the order of their first opening, have their own series as
+ * long as the process lives. So no name moves into "other" because another one grew. A histogram
+ * appears with its first measured value: thirty series of zeros for each channel that is not timed
+ * would be the largest part of a scrape. Counters are there from the start, at 0, so that the first
+ * burst is seen.
  *
- * The encoder is made for one exposition and freed with it; the text goes into the caller's
- * buffer. Without memory for any part the exposition fails as a whole. Where a process's waits
- * cannot be read in a way that adds up, its histograms are left out this time: one process must
- * not take the others' series away. Compressing is left to http/. The exporter's thread.
+ * The encoder is made for one exposition and freed with it; the text goes into the caller's buffer.
+ * Without memory for any part the exposition fails as a whole. If a process's waits cannot be read
+ * consistently, its histograms are left out this time: one process must not take the others' series
+ * away. Compression is done in http/. The exporter's thread.
  */
 #include "encode/prometheus.h"
 
@@ -58,7 +58,7 @@ static void prometheus_comment(struct prometheus_encoder *encoder, const char *w
     wi_buffer_append(encoder->out, "\n", 1);
 }
 
-/* The name of a unit that the family's name ends with, as OpenMetrics wants it; else NULL. */
+/* The unit with which the family's name ends, as OpenMetrics requires it; else NULL. */
 static const char *prometheus_unit(const struct wi_metric *metric)
 {
     if (metric->unit != WI_UNIT_SECONDS && metric->unit != WI_UNIT_BYTES) {
@@ -113,7 +113,7 @@ static void prometheus_series(struct prometheus_encoder *encoder, const char *fa
     wi_buffer_append(out, " ", 1);
 }
 
-/* Whether a value may stand: a counter is a number and never negative. */
+/* Whether a value may be exposed: a counter is a number and never negative. */
 static bool prometheus_is_shown(const struct wi_metric *metric, const struct wi_value *value)
 {
     if (value->type == WI_ABSENT || value->type == WI_TEXT) {
@@ -126,7 +126,7 @@ static bool prometheus_is_shown(const struct wi_metric *metric, const struct wi_
     return isfinite(number) && number >= 0;
 }
 
-/* One group's series of a family; the header before the first. */
+/* One group's series of a family; before the first of them the family's header. */
 static void prometheus_group_write(struct prometheus_encoder *encoder, size_t first,
                                    const struct prometheus_group *group, bool *has_header)
 {
@@ -159,7 +159,7 @@ static void prometheus_family(struct prometheus_encoder *encoder, size_t first)
     }
 }
 
-/* A number of the exporter itself, of no process. */
+/* A number of the exporter itself, not of a process. */
 static void prometheus_own(struct prometheus_encoder *encoder, size_t metric)
 {
     bool has_header = false;
@@ -337,14 +337,15 @@ static void prometheus_bounds_write(struct prometheus_encoder *encoder)
 
 /* ---- whole expositions --------------------------------------------------------------------- */
 
-/* Senders and single tasks are instances, which are no label: their channels and kinds have their sums. */
+/* Senders and single tasks have no label of their own: their channels and kinds have their sums. */
 static bool prometheus_has_families(int kind)
 {
     return kind < WI_WARNING || kind == WI_LOOP;
 }
 
-/* What tells a process's series from those of the others. Two may have the same name and pid, in pid
- * namespaces that are not seen from here: then the later one's pid is told with its start time and id. */
+/* The labels that tell a process's series from those of the others. Two processes may have the same
+ * name and pid, in pid namespaces that are not visible from here. Then the later one's pid is
+ * followed by its start time and id. */
 static void prometheus_prefix_write(struct prometheus_encoder *encoder,
                                     struct prometheus_part *part)
 {
@@ -373,7 +374,7 @@ static void prometheus_prefix_write(struct prometheus_encoder *encoder,
     wi_buffer_finish(&text);
 }
 
-/* Room for a process's groups. False without memory. */
+/* Allocates a process's groups. False: there is no memory. */
 static bool prometheus_part_make(struct prometheus_part *part, struct wi_process_view *view)
 {
     size_t n_retired = wi_process_view_n_retired(view);

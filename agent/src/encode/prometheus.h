@@ -20,9 +20,9 @@ struct wi_exposition {
     size_t n_views;
     enum wi_format format;
     bool without_process;
-    /* NULL: one process, and its numbers stand without a name. Else every series has the labels
-     * `process` and `pid`; but the numbers of the exporter itself, which stand here by the metrics of
-     * WI_AGENT, and are told once. Those that are absent here are each process's. */
+    /* NULL: one process, whose series have no name of a process. Else every series has the labels
+     * `process` and `pid`, except the numbers of the exporter itself: they stand here by the
+     * metrics of WI_AGENT, and occur once. Those that are absent here are each process's. */
     const struct wi_value *own;
 };
 

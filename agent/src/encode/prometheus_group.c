@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From rows to groups: the rows of one name are one series, since none must stand twice. Sums are kept at their
- * largest number rather than wrapped; peaks and ages take the highest. What closed handles of a name have counted is
- * added first, in an order that never changes; so the names with a series of their own stay the same.
+ * From rows to groups: the rows of one name are one series, since no series must occur twice. Sums
+ * stop at the largest number instead of wrapping; peaks and ages take the highest value. The counts
+ * of closed handles are added first, in an order that never changes; so the names with a series of
+ * their own stay the same.
  */
 #include "encode/prometheus_group.h"
 
@@ -33,7 +34,7 @@ static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const 
     return group;
 }
 
-/* sum += value; an absent value changes nothing, and the largest number is kept. */
+/* sum += value. An absent value changes nothing, and a sum stops at the largest number. */
 static void prometheus_sum(struct wi_value *sum, const struct wi_value *value)
 {
     if (value->type == WI_ABSENT || value->type == WI_TEXT) {
@@ -131,7 +132,7 @@ void wi_prometheus_escape(struct wi_buffer *buffer, const char *text, bool with_
     }
 }
 
-/* The label that a kind's rows are told apart by; NULL: there is one row. */
+/* The label that tells a kind's rows apart; NULL: there is one row. */
 static const char *prometheus_label(enum wi_kind kind)
 {
     switch (kind) {
@@ -172,8 +173,8 @@ static bool prometheus_has_counts(const struct wi_row *row)
     return has_any;
 }
 
-/* Adds the counts of closed handles. Their names come before those of rows, "other" last of them: so they stand in an
- * order that never changes. */
+/* Adds the counts of closed handles. Their names come before those of rows, "other" last, so their
+ * order never changes. */
 static void prometheus_retired_add(struct prometheus_encoder *encoder, enum wi_kind kind)
 {
     struct prometheus_part *part = encoder->part;

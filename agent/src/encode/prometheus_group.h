@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of an exposition, for prometheus.c, which writes it, and prometheus_group.c, which puts the rows of
- * one name together. Not for others. No I/O; the process view's thread.
+ * The internals of an exposition, for prometheus.c, which writes it, and prometheus_group.c, which
+ * groups the rows of one name; for no other file. No I/O; the process view's thread.
  */
 #ifndef WI_ENCODE_PROMETHEUS_GROUP_H
 #define WI_ENCODE_PROMETHEUS_GROUP_H
@@ -19,7 +19,7 @@ struct prometheus_group {
     const char *flavor; /* of channels; "other" when they differ */
     size_t labels_at, labels_length;
     uint64_t instances, deepest;
-    bool is_unbounded; /* one of them is */
+    bool is_unbounded; /* at least one of them is */
     struct wi_value value[WI_MAX_METRICS];
 };
 
@@ -36,20 +36,21 @@ struct prometheus_part {
 struct prometheus_encoder {
     struct prometheus_part *parts;
     size_t n_parts;
-    struct prometheus_part *part; /* the one at hand */
+    struct prometheus_part *part; /* that is being written */
     const struct wi_value *own;   /* the exporter's own numbers, by agent metric; NULL: a part's */
     struct wi_buffer *out;
     bool is_openmetrics;
     bool without_process;
     bool has_failed;                     /* a label or a bound found no memory */
-    const struct wi_metric_table *table; /* of the kind at hand */
+    const struct wi_metric_table *table; /* of the kind that is being written */
     struct wi_map map;                   /* the groups by name */
     struct wi_map_slot slots[PROMETHEUS_SLOTS];
     char bound[WI_OCTAVES][32]; /* the values of le */
     struct wi_octaves histogram[PROMETHEUS_MAX_NAMES + 1];
 };
 
-/* Makes the groups of a kind, of the process at hand: encoder->part. Without memory for a label encoder->has_failed. */
+/* Makes the groups of a kind for the process encoder->part. Without memory for a label it sets
+ * encoder->has_failed. */
 void wi_prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind);
 
 /* Whether a metric has a family in this exposition. */

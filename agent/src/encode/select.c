@@ -3,15 +3,16 @@
  * The rows that a query asks for: a heap of the best so far, its worst on top, sorted in place at
  * the end.
  *
- * One walk over the rows of a kind builds each, filters it, and compares it with the worst that is
- * kept. So a screen of 40 rows costs a heap of 40, whatever there is, and no row is kept: an entry
- * holds only what rows are compared by, and only that is asked of the process view. Equal rows stand in the order of opening, so that pages of one list fit each other; rows without a
- * value come last either way.
+ * One walk over the rows of a kind builds each, filters it, and compares it with the worst one
+ * kept. So a screen of 40 rows costs a heap of 40, however many rows there are. No row is kept: an
+ * entry holds only the values by which rows are compared, and only these are read from the process
+ * view. Equal rows stand in the order of opening, so that pages of one list fit together; rows
+ * without a value come last in both directions.
  *
  * With `follow` the window moves to a row, which costs two more walks at most. With worst_first a
- * row's rank is held up for a while by what was shown last (encode/rank.c), so that rows do not
- * change places at each sample. The memory is the session's, and bounded; without it the answer is
- * WEIR_E_MEMORY. No I/O; the process view's thread.
+ * row that was shown keeps its rank for a while (encode/rank.c), so that rows do not change places
+ * at each sample. The memory is the session's, and bounded; without it the answer is WEIR_E_MEMORY.
+ * No I/O; the process view's thread.
  */
 #include "encode/select.h"
 
@@ -19,7 +20,7 @@
 
 #include <string.h>
 
-/* What rows are compared by. Texts are the process view's, until the next refresh. */
+/* The values by which rows are compared. Texts are the process view's, until the next refresh. */
 struct select_entry {
     struct wi_value value; /* of the sort column, or the name as a text */
     struct wi_value then;  /* breaks ties, the greatest first; absent where nothing does */
@@ -27,7 +28,7 @@ struct select_entry {
     struct wi_rank rank;   /* where the worst come first */
 };
 
-/* What warnings say of the rows of one kind: the worst of each. */
+/* The worst severity that warnings give to each row of one kind. */
 #define SELECT_WARNINGS 64
 struct select_warnings {
     size_t n;
@@ -69,7 +70,7 @@ static bool select_has_order(const struct wi_value *value)
     return value->type != WI_ABSENT && !(value->type == WI_F64 && value->u.f64 != value->u.f64);
 }
 
-/* The order of two values; what has none comes last, whichever way. */
+/* The order of two values; an absent value comes last in both directions. */
 static int select_compare_values(const struct wi_value *x, const struct wi_value *y,
                                  bool is_descending)
 {
@@ -156,7 +157,7 @@ static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
             at++;
         }
         if (at == SELECT_WARNINGS) {
-            return; /* the worst are there */
+            return; /* the worst ones have been found */
         }
         ret_warnings->of[at].severity =
             at < ret_warnings->n && ret_warnings->of[at].severity > severity
@@ -211,7 +212,7 @@ static uint64_t select_fields(const struct wi_query *query)
     return query->equals && query->equals[0] ? fields | UINT64_C(1) << query->where : fields;
 }
 
-/* A row with what it is compared by. */
+/* Builds a row, and the values by which it is compared. */
 static const struct wi_row *select_row(const struct wi_process_view *view,
                                        const struct select_heap *heap, size_t i)
 {
@@ -276,7 +277,7 @@ static bool select_passes(const struct wi_query *query, const struct wi_row *row
     return value->type == WI_TEXT && value->u.text && strcmp(value->u.text, query->equals) == 0;
 }
 
-/* Where the window begins: as asked for, or so that the followed row stands in its middle. */
+/* Where the window begins: at the requested row, or so that the followed row is in its middle. */
 static size_t select_offset(const struct wi_process_view *view, const struct select_heap *heap)
 {
     const struct wi_query *query = heap->query;

@@ -3,14 +3,13 @@
  * Tasks, waits and details in tokio-console's messages. Numbers here are field numbers of
  * console.proto; attributes are in attribute.c.
  *
- * In come samples and rows of a process view, out go bytes in the caller's buffer; nothing is
- * kept, nothing is allocated but what the buffer grows by, and a buffer that has failed says so at
- * the end.
+ * The input is samples and rows of a process view, the output bytes in the caller's buffer. Nothing
+ * is kept, only the buffer allocates, and a buffer that has failed reports it at the end.
  *
- * tokio-console ends on what it does not expect, and a segment may say anything. So each time is
- * brought within 1970 and 2243, each duration within 95 years, and the end of a task does not lie
- * before its begin. The console takes a task's state from its times alone, so the times are chosen
- * such that it shows the state that weir sees. The exporter's thread.
+ * tokio-console exits on unexpected values, and a segment may hold any value. So each time is
+ * limited to 1970 to 2243 and each duration to 95 years, and a task does not end before it begins.
+ * The console derives a task's state from its times alone, so the times are chosen such that it
+ * shows the state that weir sees. The exporter's thread.
  */
 #include "encode/tokio.h"
 
@@ -22,17 +21,17 @@
 
 #define TOKIO_SECOND INT64_C(1000000000)
 
-/* The latest time that is told, in the year 2243: far within what all readers take. */
+/* The latest time that is sent, in the year 2243: all readers can represent it. */
 #define TOKIO_TIME_MAX (INT64_C(8640000000) * TOKIO_SECOND)
 
-/* No duration is told that is longer: about 95 years. */
+/* The longest duration that is sent: about 95 years. */
 #define TOKIO_DURATION_MAX ((uint64_t)3 * 1000000000 * 1000000000)
 
 #define TOKIO_LEVEL_INFO 2
 
 /* ---- small parts --------------------------------------------------------------------------- */
 
-/* From 1, since 0 is none, to TOKIO_TIME_MAX. */
+/* From 1, since 0 means none, to TOKIO_TIME_MAX. */
 static int64_t tokio_time(int64_t nanos)
 {
     nanos = nanos < 1 ? 1 : nanos;
@@ -129,9 +128,10 @@ void wi_tokio_end_part(struct wi_buffer *buffer, size_t mark, enum wi_tokio_part
 /* ---- tasks --------------------------------------------------------------------------------- */
 
 /*
- * The console takes the state from the times: running when the last poll began after the last that ended,
- * scheduled when the last wake came after the last poll's beginning. The state is what weir knows; of the
- * times, only the one at which it began. The others are left out, or are the same as that one.
+ * The console derives the state from the times: running when the last poll began after the last one
+ * ended, scheduled when the last wake came after the last poll's beginning. weir knows the state
+ * and the time at which it began, but no other time. The other times are left out, or are set to
+ * that one.
  */
 static void tokio_task_times(const struct wi_task_sample *sample, int64_t now,
                              struct wi_tokio_task *task)
@@ -220,7 +220,7 @@ static void tokio_put_polls(struct wi_buffer *buffer, unsigned field, uint64_t p
     wi_pack_end(buffer, mark);
 }
 
-/* Whoever holds the task can wake it as long as it lives: that is its one waker. */
+/* A living task has one waker here: whoever holds the task can wake it. */
 void wi_tokio_task_stats(struct wi_buffer *buffer, const struct wi_tokio_task *task)
 {
     size_t mark = wi_pack_begin(buffer, 3);

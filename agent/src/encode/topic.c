@@ -2,8 +2,8 @@
 /*
  * Topics. A topic is cut into DOMAIN, KIND, FIELD and the rest, each of which is a word of a known
  * list or a wildcard, so that matching a row is two bits and a comparison of names. Only the domain
- * and the NAME may hold slashes. What is asked for may come from a peer: it is never trusted to be
- * short, printable or UTF-8, and is shown in errors as harmless text.
+ * and the NAME may hold slashes. A topic may come from a peer. It may be long, not printable or not
+ * UTF-8, and errors show it as harmless text.
  */
 #include "weir/topic.h"
 
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOPIC_SHOWN_MAX 64 /* of what was asked for, in errors */
+#define TOPIC_SHOWN_MAX 64 /* of the topic, in errors */
 
 /* A part of the text, not terminated. */
 struct topic_part {
@@ -22,7 +22,7 @@ struct topic_part {
     size_t length;
 };
 
-/* The cut text: parts that are not there have `at` NULL. */
+/* The parts of the text; a part that is not there has `at` NULL. */
 struct topic_parts {
     struct topic_part domain, kind, field, name;
 };
@@ -32,7 +32,7 @@ static bool topic_part_is(struct topic_part part, const char *word)
     return part.at && strlen(word) == part.length && memcmp(part.at, word, part.length) == 0;
 }
 
-/* What topics there are. */
+/* The kinds and fields for which there are topics. */
 struct topic_scope {
     const char *domain;
     const struct wi_catalog *catalog;
@@ -52,7 +52,7 @@ static bool topic_part_is_wild(struct topic_part part)
     return topic_part_is(part, "+") || topic_part_is(part, "#");
 }
 
-/* ---- what is near -------------------------------------------------------------------------- */
+/* ---- near words ---------------------------------------------------------------------------- */
 
 /* The index of the kind whose name is nearest, or -1. */
 static int topic_nearest_kind(struct topic_part asked, const struct wi_catalog *catalog)
@@ -100,7 +100,7 @@ static const char *topic_nearest_field(struct topic_part asked, uint32_t kinds,
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-/* Makes a part fit to be shown: short, and harmless text. */
+/* Makes a part fit for display: short, and harmless text. */
 static const char *topic_show(struct topic_part part, char ret_text[TOPIC_SHOWN_MAX + 4])
 {
     char start[TOPIC_SHOWN_MAX + 1];
@@ -127,7 +127,7 @@ static enum weir_status topic_malformed(struct weir_error *ret_error, const char
     return WEIR_E_ARGUMENT;
 }
 
-/* The words of a list that were to be had, for errors without a near one. */
+/* The words of a list that exist, for errors without a near word. */
 static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fields,
                        const struct wi_catalog *catalog)
 {
@@ -135,7 +135,7 @@ static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fiel
     ret_text[0] = 0;
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
-        /* "task" is a word once: of kinds and of single tasks. */
+        /* "task" is one word for two kinds: task kinds and single tasks. */
         bool is_second = kind == WI_TASK_INSTANCE && (kinds >> WI_TASK & 1U) && !of_fields;
         if (!(kinds >> kind & 1U) || is_second) {
             continue;
@@ -154,7 +154,7 @@ static void topic_list(char *ret_text, size_t room, uint32_t kinds, bool of_fiel
     }
 }
 
-/* Writes "problem; did you mean DOMAIN/KIND/FIELD[/NAME]?", correcting each part that is wrong. */
+/* Writes "problem; did you mean DOMAIN/KIND/FIELD[/NAME]?", and corrects each part that is wrong. */
 static enum weir_status topic_unknown(struct weir_error *ret_error, const struct topic_scope *scope,
                                       const struct topic_parts *parts, const char *problem,
                                       uint32_t kinds)
@@ -230,7 +230,7 @@ static struct topic_parts topic_cut(const char *text, const char *domain)
     return parts;
 }
 
-/* Whether `#` stands where something follows it. */
+/* Whether something follows a `#`. */
 static bool topic_has_early_hash(const char *text)
 {
     const char *at = text;
@@ -243,7 +243,7 @@ static bool topic_has_early_hash(const char *text)
     return false;
 }
 
-/* What is wrong with the shape, or NULL. */
+/* The error in the topic's shape, or NULL. */
 static const char *topic_shape_problem(const char *text, const struct topic_parts *parts)
 {
     bool has_rest = topic_part_is(parts->domain, "#") || topic_part_is(parts->kind, "#");
@@ -285,7 +285,7 @@ static uint32_t topic_kinds(struct topic_part part, const struct wi_catalog *cat
     return kinds;
 }
 
-/* Why there is no kind of this name, or of one near it, where that is known; or NULL. */
+/* Why there is no kind of this name, or of a near one, if that is known; else NULL. */
 static const char *topic_absence(struct topic_part part, const struct wi_catalog *catalog)
 {
     const char *absence = NULL;
@@ -311,7 +311,7 @@ static void topic_copy(char *ret_text, size_t room, struct topic_part part)
     ret_text[n] = 0;
 }
 
-/* Fills the fields of the topic's kinds; kinds that have no such field fall out. */
+/* Fills the fields of the topic's kinds, and removes kinds without such a field. */
 static void topic_fields(struct wi_topic *topic, struct topic_part part,
                          const struct wi_catalog *catalog)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tags, varints and lengths, each checked against what is left. */
+/* Tags, varints and lengths, each checked against the remaining bytes. */
 #include "weir/unpack.h"
 
 #define UNPACK_VARINT_MOST 10
@@ -64,7 +64,7 @@ bool wi_unpack_next(struct wi_unpack *unpack, struct wi_field *ret_field)
         unpack->at += length;
         return true;
     default:
-        return unpack_stop(unpack); /* groups are nobody's any more */
+        return unpack_stop(unpack); /* groups are deprecated */
     }
 }
 

@@ -2,15 +2,15 @@
 /*
  * Description, Update and the pages of a snapshot. Numbers here are field numbers of agent.proto.
  *
- * In come the rows of a process view, out go bytes in the caller's buffer, written forward without
- * a tree of structs (encode/pack.c). No message is longer than 3 MiB: before each row so much room
- * is left as a row may take at most, and texts are cut to make that true. Rows that do not fit are
- * left out of an Update, whose table says how many there were; a snapshot goes on in its next
- * page, from a cursor that holds although rows come and go between two pages.
+ * The input is the rows of a process view, the output bytes in the caller's buffer, written forward
+ * without a tree of structs (encode/pack.c). No message is longer than 3 MiB: a row is begun only
+ * if there is room for the largest row, and texts are cut to bound a row's size. Rows that do not
+ * fit are left out of an Update, whose table has their number. A snapshot continues in its next
+ * page, from a cursor that stays valid although rows come and go between two pages.
  *
  * A buffer that has failed stays failed and is asked once at the end: WEIR_E_MEMORY. A row's
- * histograms are written only where something was counted. Nothing is kept between two messages
- * but the cursor, which is the caller's. The process view's thread.
+ * histograms are written only where something was counted. Nothing is kept between two messages but
+ * the cursor, which is the caller's. The process view's thread.
  */
 #include "encode/weir.h"
 
@@ -19,13 +19,13 @@
 
 #include <string.h>
 
-/* Texts are cut here, so that all of a row's stay below WI_ROW_ROOM. */
+/* Texts are cut at this length, so that a row's texts stay below WI_ROW_ROOM. */
 #define WEIR_TEXT_MAX 2048
 
-/* What follows the rows of an Update: further tables without rows, state, counters. */
+/* Room for the end of an Update: further tables without rows, state, counters. */
 #define WEIR_TAIL_ROOM ((size_t)8 << 10)
 
-/* A row has no more histograms. */
+/* The most histograms of a row. */
 #define WEIR_HISTOGRAMS_MAX 4
 #define WEIR_HISTOGRAM_ROOM (WEIR_HISTOGRAM_BUCKETS * (size_t)20 + 64)
 
@@ -104,7 +104,7 @@ static void weir_histograms(struct wi_process_view *view, enum wi_kind kind,
     }
 }
 
-/* `view`: where the row's histograms come from; NULL: it goes without. */
+/* `view`: where the row's histograms come from; NULL: the row is written without histograms. */
 static void weir_row(struct wi_buffer *buffer, struct wi_process_view *view, enum wi_kind kind,
                      const struct wi_row *row, const uint8_t *columns, size_t n_columns)
 {
@@ -123,7 +123,7 @@ static void weir_row(struct wi_buffer *buffer, struct wi_process_view *view, enu
     wi_pack_end(buffer, mark);
 }
 
-/* All of a table but its rows. */
+/* A table without its rows. */
 static void weir_table_head(struct wi_buffer *buffer, enum wi_kind kind, size_t total,
                             size_t matching, const uint8_t *columns, size_t n_columns)
 {
@@ -269,8 +269,8 @@ size_t wi_cursor_find(const struct wi_process_view *view, enum wi_kind kind,
     if (cursor->index <= n && wi_process_view_row(view, kind, cursor->index - 1)->id == last) {
         return cursor->index; /* as it was */
     }
-    /* After the last row passed that is still there; those that remain keep their order. When none
-     * of them is, go on after as many rows as before. */
+    /* The row after the last passed row that is still there; those that remain keep their order. If
+     * none of them is there, continues after as many rows as before. */
     size_t found = cursor->index < n ? cursor->index : n;
     bool has_found = false;
     for (size_t i = n; i > 0 && !has_found; i--) {
@@ -305,8 +305,8 @@ static bool weir_snapshot_has(const struct wi_snapshot *snapshot, int kind, cons
     return !weir_any_matches(snapshot->exclude, snapshot->n_exclude, name);
 }
 
-/* How many rows of a kind are in the snapshot. Building a row costs more than sending it, so they are
- * counted once, and not at all where nothing is left out. */
+/* How many rows of a kind are in the snapshot. Building a row costs more than sending it, so they
+ * are counted once, and not at all if nothing is left out. */
 static size_t weir_snapshot_matching(const struct wi_process_view *view,
                                      const struct wi_snapshot *snapshot, enum wi_kind kind,
                                      size_t total)
@@ -324,7 +324,7 @@ static size_t weir_snapshot_matching(const struct wi_process_view *view,
     return matching;
 }
 
-/* In the order in which a reader shows them: what it prints as it comes need not wait. */
+/* The order in which a reader shows them, so that it can print each page as it arrives. */
 static const enum wi_kind weir_snapshot_order[] = {
     WI_PROCESS, WI_CHANNEL, WI_SEMAPHORE, WI_TASK,      WI_TASK_INSTANCE, WI_LOOP,    WI_SENDER,
     WI_COUNTER, WI_GAUGE,   WI_RESOURCE,  WI_OPERATION, WI_AGENT,         WI_WARNING,
@@ -332,7 +332,7 @@ static const enum wi_kind weir_snapshot_order[] = {
 _Static_assert(sizeof(weir_snapshot_order) / sizeof(weir_snapshot_order[0]) == WI_N_KINDS,
                "a snapshot has every kind");
 
-/* Writes a kind's rows from where the snapshot stands; true when the kind is done. */
+/* Writes a kind's rows from the snapshot's position on; true when the kind is done. */
 static bool weir_page_table(const struct wi_process_view *view, struct wi_snapshot *snapshot,
                             struct wi_buffer *buffer)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The messages of weir.v1.Agent (proto/weir/v1/agent.proto), written from the rows of a process view. None
- * is longer than WI_MESSAGE_MAX: what does not fit is left out of an Update, and goes into the next
- * page of a snapshot or the next Lines. No I/O; the process view's thread.
+ * The messages of weir.v1.Agent (proto/weir/v1/agent.proto), written from the rows of a process
+ * view. None is longer than WI_MESSAGE_MAX. Rows that do not fit are left out of an Update, and go
+ * into the next page of a snapshot or the next Lines. No I/O; the process view's thread.
  */
 #ifndef WI_ENCODE_WEIR_H
 #define WI_ENCODE_WEIR_H
@@ -21,7 +21,7 @@
 #define WI_PROTOCOL_VERSION 1
 
 /* All of these append one message to an empty buffer. Fail: WEIR_E_MEMORY, also when the buffer's
- * limit is too low; WEIR_E_LIMIT: the message would be too long, which none ever should. */
+ * limit is too low; WEIR_E_LIMIT: the message would be too long, which is a fault in weir. */
 enum weir_status wi_weir_description(const struct wi_process_view *view, const char *http_address,
                                      const char *grpc_address, const char *notice,
                                      struct wi_buffer *buffer);
@@ -39,18 +39,19 @@ struct wi_cursor {
 
 void wi_cursor_pass(struct wi_cursor *cursor, size_t index, const struct wi_row *row);
 
-/* The row to go on with after a refresh. */
+/* The row at which to continue after a refresh. */
 size_t wi_cursor_find(const struct wi_process_view *view, enum wi_kind kind,
                       const struct wi_cursor *cursor);
 
-/* A snapshot under way: the process, then its channels and what else it has, then agent and warnings. */
+/* A snapshot under way: first the process, then its other kinds from channels on, at last agent and
+ * warnings. */
 struct wi_snapshot {
     const char *const *include; /* globs on names, borrowed; none: all. The process and the agent */
     size_t n_include;           /* are in it always. */
     const char *const *exclude;
     size_t n_exclude;
     size_t n_done;   /* kinds; WI_N_KINDS: all */
-    size_t matching; /* rows of the kind at hand, as of its first page */
+    size_t matching; /* rows of the current kind, as of its first page */
     struct wi_cursor cursor;
 };
 
@@ -58,7 +59,7 @@ struct wi_snapshot {
 enum weir_status wi_weir_page(const struct wi_process_view *view, struct wi_snapshot *snapshot,
                               struct wi_buffer *buffer);
 
-/* What was sent last for each line: a fingerprint of the value by (kind, row, metric). */
+/* The value that was sent last for each line: a fingerprint by (kind, row, metric). */
 struct wi_seen {
     struct wi_map map;
     bool was_cleared; /* in this round */
@@ -73,12 +74,12 @@ struct wi_lines {
     bool changes_only;
     struct wi_memory *memory;
     struct wi_seen seen;
-    /* Where the round stands: the next row, by topic and kind. */
+    /* The position in the round: the next row, by topic and kind. */
     size_t topic;
     int kind;
     struct wi_cursor cursor;
-    bool has_matched;  /* the topic under way */
-    bool is_under_way; /* a round, that goes on in the next message */
+    bool has_matched;  /* the current topic */
+    bool is_under_way; /* a round is under way, and continues in the next message */
 };
 
 /*
@@ -95,7 +96,7 @@ void wi_lines_finish(struct wi_lines *lines);
 /* The value of a row as a Value message's field, shared by rows and lines. */
 void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_value *value);
 
-/* Room that one row may need: so much is left free before it is begun. */
+/* Upper bound of a row's bytes: this much must be free before a row is begun. */
 #define WI_ROW_ROOM ((size_t)144 << 10)
 
 #endif

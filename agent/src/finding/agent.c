@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Findings about weir itself: its room, and its own contradictions. A handle without room counts nothing, and a thread without cells of its
- * own is exact but slow: neither may look as if all were well.
+ * Findings about weir itself: its memory, and its failed assertions. A handle without room counts
+ * nothing, and a thread without cells of its own is exact but slow. The user must see both.
  */
 #include "finding/state.h"
 
@@ -46,7 +46,8 @@ static void agent_handles(struct wi_finding *finding, const struct wi_row *row)
     }
 }
 
-/* Either the segment is full, or all shards are taken: then more room does not help. */
+/* Either the segment is full, or all shards are taken. In the second case a larger segment does not
+ * help. */
 static void agent_threads(struct wi_finding *finding, const struct wi_row *row)
 {
     char count[WI_WORDS_MAX];
@@ -98,7 +99,7 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
     }
 }
 
-/* An assertion of weir's own code did not hold. The numbers may be right all the same; nobody can tell. */
+/* An assertion of weir's own code did not hold. The numbers may still be right; that is not known. */
 static void agent_broken(struct wi_finding *finding, const struct wi_row *row)
 {
     char count[WI_WORDS_MAX];

@@ -5,14 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-/* Channels whose depths move together cannot be told apart: a share that is so uncertain is none. */
+/* Channels whose depths move together cannot be told apart. A share with a larger relative error
+ * than this is not shown. */
 #define ATTRIBUTION_VAGUE 0.10
-/* A series that the others predict to within this much cannot be told apart from them. */
+/* A series that the other series predict to within this much cannot be told apart from them. */
 #define ATTRIBUTION_ALIKE 1e-7
-/* Standard errors that make a bend no accident. */
+/* Standard errors from which on a bend is taken for real. */
 #define ATTRIBUTION_DOUBT 4.0
 
-/* A message costs what it declares, and what an allocator adds; beyond twice that it is another thing. */
+/* A message costs the bytes that it declares, and what an allocator adds. If it costs more than
+ * twice that, something else grows too. */
 #define ATTRIBUTION_FAR   2.0
 #define ATTRIBUTION_ADDED 64.0 /* bytes */
 
@@ -56,15 +58,16 @@ bool wi_line_fit(const double *x, const double *y, size_t n, struct wi_line *ret
 
 /* ---- several at once ----------------------------------------------------------------------- */
 
-/* Normal equations of a regression on several series, scaled so that each has a variance of 1. */
+/* Normal equations of a regression on several series, scaled so that each series has a variance of
+ * 1. */
 struct attribution_system {
     size_t n;
     double a[ATTRIBUTION_MAX_TERMS][ATTRIBUTION_MAX_TERMS];
     double inverse[ATTRIBUTION_MAX_TERMS][ATTRIBUTION_MAX_TERMS];
 };
 
-/* Gauss-Jordan with pivots on the diagonal: the matrix is one of correlations. Returns false when
- * a series is all but told by the others. */
+/* Gauss-Jordan with pivots on the diagonal: the matrix is one of correlations. Returns false when a
+ * series is almost determined by the others. */
 static bool attribution_invert(struct attribution_system *system)
 {
     double a[ATTRIBUTION_MAX_TERMS][ATTRIBUTION_MAX_TERMS];
@@ -165,7 +168,8 @@ static void attribution_share(const struct wi_growth *growth, size_t channel, do
     if (bytes[growth->n - 1] > 0 && wi_line_fit(growth->seconds, bytes, growth->n, &line)) {
         ret_share->bytes_rate = line.slope;
         ret_share->declared = attribution_ratio(line.slope, memory);
-        /* Of what is queued at the end: a slope of two series that hardly move is no number. */
+        /* The slope counts for the messages that are queued at the end. If two series hardly move,
+         * their slope means nothing. */
         ret_share->each_declared = attribution_ratio(bytes[growth->n - 1], depth[growth->n - 1]);
     }
     if (wi_line_fit(depth, growth->memory, growth->n, &line)) {
@@ -176,7 +180,7 @@ static void attribution_share(const struct wi_growth *growth, size_t channel, do
     }
 }
 
-/* Puts what the joint regression says in the place of what each said alone. */
+/* Replaces each channel's own result by that of the joint regression. */
 static bool attribution_join(const struct wi_growth *growth, struct wi_attribution *attribution)
 {
     const double *depths[ATTRIBUTION_MAX_TERMS];
@@ -203,8 +207,8 @@ static bool attribution_join(const struct wi_growth *growth, struct wi_attributi
     return true;
 }
 
-/* Two series that grow in step fit each other at any slope: one that is far from the declared size explains
- * nothing. */
+/* Two series that grow in step fit each other at any slope. A slope far from the declared size
+ * explains nothing. */
 static void attribution_compare(struct wi_share *share)
 {
     double most = ATTRIBUTION_FAR * share->each_declared + ATTRIBUTION_ADDED;

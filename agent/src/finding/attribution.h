@@ -3,8 +3,8 @@
  * Attribution of memory: how much of a process's growth each channel explains. Pure: series in,
  * shares out; any thread. The method and what it cannot tell: docs/adr/0022.
  *
- * Two answers that know nothing of each other: the bytes that the application declares for what is
- * queued, and the regression of memory on depth, which needs no declaration.
+ * There are two independent answers: the bytes that the application declares for queued messages,
+ * and the regression of memory on depth, which needs no declaration.
  */
 #ifndef WI_FINDING_ATTRIBUTION_H
 #define WI_FINDING_ATTRIBUTION_H
@@ -14,7 +14,7 @@
 
 #define WI_ATTRIBUTION_CHANNELS 4
 #define WI_ATTRIBUTION_SAMPLES  64
-#define WI_ATTRIBUTION_LEAST    5 /* samples, below which nothing is said */
+#define WI_ATTRIBUTION_LEAST    5 /* samples; with fewer there is no result */
 
 /* A straight line through samples. */
 struct wi_line {
@@ -56,7 +56,7 @@ struct wi_attribution {
     double window;         /* seconds */
     struct wi_line memory; /* bytes per second */
     double r2;             /* of the regression on all channels together */
-    bool is_joint;         /* the regression tells the channels apart; else each stands alone */
+    bool is_joint;         /* the regression tells the channels apart; else each was fitted alone */
     double declared,
         fit; /* sums of the shares; `fit` only when is_joint or there is one channel, and
                              no regression disagrees with what is declared */
@@ -67,8 +67,8 @@ struct wi_attribution {
 bool wi_attribution_take(const struct wi_growth *growth, struct wi_attribution *ret_attribution);
 
 /*
- * Whether growth is running out: the curve through the samples bends down beyond doubt, and comes to
- * rest within `horizon` seconds. So does a cache that warms up; a leak does not.
+ * Whether growth is coming to an end: the curve through the samples bends down beyond doubt, and
+ * comes to rest within `horizon` seconds. A cache that warms up does so; a leak does not.
  */
 bool wi_attribution_levels_off(const double *seconds, const double *memory, size_t n,
                                double horizon);

@@ -6,22 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHANNEL_SAMPLES        3U /* in a row that a queue must be nearly full */
+#define CHANNEL_SAMPLES        3U /* samples in a row in which a queue must be nearly full */
 #define CHANNEL_NEARLY_FULL    0.85
-#define CHANNEL_WAITING        16U /* senders that may wait at a queue that is full */
+#define CHANNEL_WAITING        16U /* waiting senders that a full queue may have on top */
 #define CHANNEL_REJECTS        0.01
 #define CHANNEL_MANY_REJECTS   0.10
 #define CHANNEL_ORPHAN_SAMPLES 5U
-#define CHANNEL_ORPHANS        16U /* messages: fewer are nobody's trouble */
+#define CHANNEL_ORPHANS        16U /* messages: fewer are not worth a finding */
 #define CHANNEL_ORPHAN_SHARE   0.10
 #define CHANNEL_LEFT_MESSAGES  100000U
 #define CHANNEL_LEFT_BYTES     (UINT64_C(16) << 20)
-#define CHANNEL_KNOWN          (10 * FINDING_SECOND) /* after which growth would have been seen */
-#define CHANNEL_FAR            100 /* times what was ever queued: such a bound holds nobody back */
+#define CHANNEL_KNOWN          (10 * FINDING_SECOND) /* in this time growth would have shown */
+#define CHANNEL_FAR            100 /* times the highest depth: a bound that limits nothing */
 #define CHANNEL_FAR_SENT       1000U
 #define CHANNEL_FAR_SEEN       (600 * FINDING_SECOND)
 
-/* An hour of growth that makes trouble. */
+/* Growth in an hour from which on it is a problem. */
 #define CHANNEL_URGENT_MESSAGES 1e6
 #define CHANNEL_URGENT_BYTES    (double)(UINT64_C(64) << 20)
 #define CHANNEL_HOUR            3600.0
@@ -66,8 +66,8 @@ static void channel_write_rates(struct finding_entry *entry,
 
 /* ---- its messages leave elsewhere ---- */
 
-/* A forked process counts what it receives itself. If this process sends to a queue and never receives from
- * it, a forked process most likely does, and the depth here means nothing. */
+/* A forked process counts what it receives itself. If this process sends to a queue and never
+ * receives from it, a forked process most likely receives, and the depth here means nothing. */
 static bool channel_is_elsewhere(const struct wi_finding *finding,
                                  const struct finding_watch_state *watch)
 {
@@ -136,7 +136,7 @@ static void channel_write_share(struct finding_entry *entry,
     }
 }
 
-/* The growth of an hour at this rate. */
+/* Growth in an hour at this rate. */
 static void channel_write_hour(struct finding_entry *entry, double rate, double bytes_rate)
 {
     char text[WI_WORDS_MAX];
@@ -146,7 +146,7 @@ static void channel_write_hour(struct finding_entry *entry, double rate, double 
                    bytes_rate > 0 ? "" : " messages");
 }
 
-/* When the process reaches a limit, if the channel is among what fills it. False: none is near. */
+/* When the process reaches a limit, if the channel contributes to that. False: no limit is near. */
 static bool channel_write_limit(const struct wi_finding *finding, struct finding_entry *entry,
                                 const struct finding_watch_state *watch,
                                 const struct wi_share *share,
@@ -156,7 +156,7 @@ static bool channel_write_limit(const struct wi_finding *finding, struct finding
            isfinite(wi_limit_write(finding, entry, attribution->memory.slope));
 }
 
-/* How it has grown: over the last looks, or over minutes where it is slow. */
+/* How it has grown: over the last samples, or over minutes if it grows slowly. */
 struct channel_growth {
     double rate; /* messages per second */
     uint64_t since;
@@ -184,8 +184,8 @@ static struct channel_growth channel_growth(const struct wi_finding *finding,
     return growth;
 }
 
-/* If two channels grow, the one that holds more memory is worse; a message that declares nothing counts as
- * 32 bytes, as in growth.c. */
+/* If two channels grow, the one that holds more memory is worse. A message that declares no bytes
+ * counts as 32 bytes, as in growth.c. */
 static double channel_weight(const struct finding_watch_state *watch)
 {
     return watch->bytes ? (double)watch->bytes / 32 : (double)watch->depth;
@@ -233,7 +233,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     if (!finding->is_dead && !channel_write_limit(finding, entry, watch, share, attribution)) {
         channel_write_hour(entry, growth->rate, channel_bytes_rate(watch, growth->rate));
     }
-    /* One that has grown since it was seen first has no earlier depth to go by. */
+    /* A channel that has grown since its first sample has no earlier depth to compare with. */
     if (is_named && !growth->is_slow &&
         watch->depth_window.growing_since >= watch->first + CHANNEL_KNOWN) {
         wi_limit_write_bound(entry, wi_words_whole(watch->depth_window.ceiling), "before");
@@ -242,7 +242,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     finding_put(entry, WI_WARNING_RATE, growth->rate);
 }
 
-/* When a bounded queue is full; NaN: it does not fill, or not within the hour. */
+/* When a bounded queue will be full. NaN: it does not fill, or not within the hour. */
 static double channel_full_in(const struct finding_watch_state *watch)
 {
     double slope = wi_depth_window_slope(&watch->depth_window);
@@ -263,7 +263,8 @@ static void channel_write_full_in(struct finding_entry *entry,
     }
 }
 
-/* A bounded queue that grows and will be full: the last moment to do something without a refusal. */
+/* A bounded queue that grows and will be full: there is still time to act before it refuses
+ * messages. */
 static void channel_filling(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX], rate[WI_WORDS_MAX];
@@ -312,7 +313,7 @@ static void channel_settling(struct wi_finding *finding, const struct finding_wa
     finding_put(entry, WI_WARNING_RATE, slope);
 }
 
-/* A process that has ended says what was left in its queues. */
+/* For a process that has ended: the messages that were left in its queues. */
 static void channel_left(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char queued[WI_QUEUED_MAX];
@@ -368,8 +369,8 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_
 
 /* ---- it is full, or refuses ---- */
 
-/* Messages beyond the capacity that may be those of senders that wait for room: the send hook stands
- * before the push. More than that is a bound that nobody enforces. */
+/* Messages beyond the capacity that may belong to senders that wait for room, because the send hook
+ * stands before the push. If there are more, nobody enforces the bound. */
 static uint64_t channel_slack(uint64_t capacity)
 {
     return capacity / 8 > CHANNEL_WAITING ? capacity / 8 : CHANNEL_WAITING;
@@ -420,12 +421,12 @@ static void channel_full(struct wi_finding *finding, const struct finding_watch_
     finding_put_since(entry, finding->now - watch->full_since);
 }
 
-/* How many of the last samples in a row found it nearly full, and the first of them. */
+/* In how many of the last samples in a row it was nearly full, and the first of them. */
 static uint32_t channel_full_samples(const struct finding_watch_state *watch, double capacity,
                                      uint64_t *ret_since)
 {
     uint32_t n = 0;
-    /* One or none is full whenever it is used. */
+    /* A capacity of one or zero is full whenever it is used. */
     double full =
         capacity >= 2 ? CHANNEL_NEARLY_FULL * capacity : capacity + (double)CHANNEL_WAITING + 1;
     while (n < wi_depth_window_count(&watch->depth_window)) {
@@ -439,7 +440,7 @@ static uint32_t channel_full_samples(const struct finding_watch_state *watch, do
     return n;
 }
 
-/* "full", or whatever else is the only reason so far; "" when there are several. */
+/* "full", or the only other reason so far; "" when there are several. */
 static const char *channel_reason(const struct wi_row *row)
 {
     static const struct {
@@ -494,7 +495,7 @@ static void channel_rejecting(struct wi_finding *finding, const struct wi_row *r
     finding_put(entry, WI_WARNING_RATE, watch->refused_rate);
 }
 
-/* ---- it holds messages of nobody ---- */
+/* ---- it holds messages of closed senders ---- */
 
 static void channel_orphaned(struct wi_finding *finding, const struct wi_row *row,
                              struct finding_watch_state *watch)
@@ -577,7 +578,7 @@ void wi_finding_defaults(struct wi_finding *finding)
 
 /* ---- the row ---- */
 
-/* A process that has ended has no rates of now: they are those of the history. */
+/* A process that has ended has no present rates: its rates are those of the history. */
 static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
                            struct finding_watch_state *watch)
 {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When a queue grows. Of a leak it is true that its lowest depth of late lies above its highest
- * depth before; of bursts that are worked off it is not, however high they go. Three looks at that:
+ * Decides when a queue grows.
+ *
+ * A queue grows if its lowest recent depth lies above its highest depth before. That holds for a
+ * leak. It does not hold for bursts that are worked off, however high they go. There are three such
+ * tests:
  *
  *   fast   the last 4 seconds against the 27 before them, once there are 3 of those: a leak
  *          is named after about 7 s;
@@ -16,14 +19,14 @@
 #define DEPTH_WINDOW_SECOND       UINT64_C(1000000000)
 #define DEPTH_WINDOW_RECENT       4U
 #define DEPTH_WINDOW_EARLIER      3U
-#define DEPTH_WINDOW_FAST         32U /* looks that the fast and the steady look at */
+#define DEPTH_WINDOW_FAST         32U /* samples that the fast and the steady test use */
 #define DEPTH_WINDOW_STEADY       12U
 #define DEPTH_WINDOW_STEP         (5 * DEPTH_WINDOW_SECOND)
-#define DEPTH_WINDOW_LEAST_GROWTH 16U /* messages: below it is nobody's trouble */
-#define DEPTH_WINDOW_ABOVE        4   /* a sawtooth's teeth are not all of one height */
+#define DEPTH_WINDOW_LEAST_GROWTH 16U /* messages: a lower depth is not worth a finding */
+#define DEPTH_WINDOW_ABOVE        4   /* the teeth of a sawtooth differ in height */
 #define DEPTH_WINDOW_SETTLE       (60 * DEPTH_WINDOW_SECOND)
 
-/* The depth `ago` looks before the newest; the caller knows that it is there. */
+/* The depth `ago` samples before the newest. The caller knows that this sample exists. */
 static uint64_t depth_window_depth(const struct wi_depth_window *depth_window, uint32_t ago)
 {
     return depth_window->depth[(depth_window->n_samples - 1 - ago) % WI_DEPTH_WINDOW_SAMPLES];
@@ -70,7 +73,7 @@ static void depth_window_range(const struct wi_depth_window *depth_window, uint3
     *ret_high = high;
 }
 
-/* Whether the last few looks have brought anything on top. */
+/* Whether the last few samples raised the maximum. */
 static bool depth_window_rises(const struct wi_depth_window *depth_window)
 {
     uint32_t n = depth_window_n(depth_window);
@@ -87,7 +90,7 @@ static bool depth_window_grows_fast(const struct wi_depth_window *depth_window)
     }
     depth_window_range(depth_window, 0, DEPTH_WINDOW_RECENT, &floor, &ignored);
     depth_window_range(depth_window, DEPTH_WINDOW_RECENT, n, &ignored, &ceiling);
-    /* Noise now and then stays above all before it, but not by much. */
+    /* Noise sometimes stays above all earlier samples, but not by much. */
     return floor > ceiling && floor - ceiling >= ceiling / 8 &&
            depth_window_depth(depth_window, 0) - ceiling >= DEPTH_WINDOW_LEAST_GROWTH;
 }
@@ -122,7 +125,7 @@ static bool depth_window_grows_slowly(const struct wi_depth_window *depth_window
             floor = depth_window->step[at].low < floor ? depth_window->step[at].low : floor;
         }
     }
-    /* Growth that has ended, or turned, is none, however far it went. */
+    /* Growth that has ended or turned does not count, however far it went. */
     uint32_t newest = (depth_window->n_steps - 1) % WI_DEPTH_WINDOW_STEPS;
     uint32_t before = (depth_window->n_steps - 3) % WI_DEPTH_WINDOW_STEPS;
     return floor > ceiling && floor - ceiling >= DEPTH_WINDOW_LEAST_GROWTH &&
@@ -130,7 +133,7 @@ static bool depth_window_grows_slowly(const struct wi_depth_window *depth_window
            depth_window_depth(depth_window, 0) >= depth_window->step[newest].low;
 }
 
-/* When the depth was last at its lowest: growth began there, under all that was before. */
+/* When the depth was last at its lowest: growth began there, below all earlier samples. */
 static void depth_window_begin(struct wi_depth_window *depth_window)
 {
     uint32_t n = depth_window_n(depth_window);
@@ -260,7 +263,7 @@ double wi_depth_window_slope(const struct wi_depth_window *depth_window)
 {
     uint32_t n = depth_window_n(depth_window);
     uint32_t back = 1;
-    /* What was before the growth ended says nothing of how it drains. */
+    /* Samples from before the end of growth say nothing about how fast it drains. */
     while (back < n && back < 2 * DEPTH_WINDOW_RECENT &&
            (depth_window->phase != WI_DEPTH_WINDOW_SETTLING || back < 2 ||
             depth_window_at(depth_window, back) >= depth_window->settling_since)) {

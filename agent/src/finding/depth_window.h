@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The recent depths of one queue: those of the last minute one by one and in coarse steps, those
- * of the last hour by minutes, and since when it has been in trouble. Pure: time is given.
+ * The recent depths of one queue: the last minute sample by sample and in coarse steps, the last
+ * hour by minutes, and since when the queue has grown. Pure: the caller passes the time.
  *
- *     QUIET --the floor of late lies above all before--> GROWING --no growth--> SETTLING --> QUIET
- *                                                           ^------grows again-----|
+ *     QUIET --lowest recent depth above all before--> GROWING --no growth--> SETTLING --> QUIET
+ *                                                        ^-----grows again------|
  *
  * No allocation, no failure; one thread at a time.
  */
@@ -40,41 +40,42 @@ struct wi_depth_window {
     uint64_t settling_since;
     double ceiling;        /* the highest that was ever seen before growth began */
     uint64_t peak;         /* since growth began */
-    uint64_t gone;         /* received + discarded at the last look */
-    uint64_t gone_since;   /* when that last moved, or the queue was empty */
-    uint64_t longest_rest; /* nanoseconds that it stood still until messages left again */
-    uint32_t n_moves;      /* looks at which messages had left since the look before */
+    uint64_t gone;         /* received + discarded at the last sample */
+    uint64_t gone_since;   /* when `gone` last changed, or the queue was empty */
+    uint64_t longest_rest; /* nanoseconds: the longest time without a message that left, after which
+                              messages left again */
+    uint32_t n_moves;      /* samples in which messages had left since the sample before */
     struct wi_minute_window minute_window;
 };
 
-/* One look at a queue. */
+/* One sample of a queue. */
 struct wi_depth_window_sample {
     uint64_t nanos;
     uint64_t depth;
-    uint64_t bytes; /* declared for what is queued */
+    uint64_t bytes; /* declared for the queued messages */
     uint64_t gone;  /* messages that ever left it */
 };
 
-/* Adds a look. */
+/* Adds a sample. Later samples come after earlier ones. */
 void wi_depth_window_add(struct wi_depth_window *depth_window,
                          const struct wi_depth_window_sample *sample);
 
-/* How many of the last looks are there, and the one `ago` before the newest. */
+/* How many of the last samples there are, and the sample `ago` before the newest. */
 uint32_t wi_depth_window_count(const struct wi_depth_window *depth_window);
 struct wi_depth_window_sample wi_depth_window_at(const struct wi_depth_window *depth_window,
                                                  uint32_t ago);
 
-/* Whether the queue of late lies a quarter above the highest that it was before it began to grow: else
- * it has come back from there before. */
+/* Whether the recent depth is at least a quarter above the highest depth before growth began. If it
+ * is not, the queue has drained from such a depth before. */
 bool wi_depth_window_is_above_all(const struct wi_depth_window *depth_window);
 
-/* The lowest depth of the last few looks. */
+/* The lowest depth of the last few samples. */
 uint64_t wi_depth_window_floor(const struct wi_depth_window *depth_window);
 
-/* Messages per second over the last few looks; negative when it drains. */
+/* Messages per second over the last few samples; negative when the queue drains. */
 double wi_depth_window_slope(const struct wi_depth_window *depth_window);
 
-/* How long the queue has held messages and none has left it, in nanoseconds. */
+/* How long the queue has held messages without one leaving, in nanoseconds. */
 uint64_t wi_depth_window_stalled(const struct wi_depth_window *depth_window);
 
 #endif

@@ -9,11 +9,12 @@
  *
  * The state is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in brief,
  * without the waits, and of channels only what tells whether they are in use, unless they are or
- * may be watched: of many rows most are neither. A late exporter takes what it missed from the history (hindsight.c), so that
- * a finding does not depend on who has looked for how long.
+ * may be watched: of many rows most are neither. An exporter that starts late takes the earlier
+ * samples from the history (hindsight.c), so that a finding does not depend on how long an exporter
+ * has run.
  *
- * Nothing here does I/O, waits or fails; without memory for a watch state a row is not watched.
- * The finding owns the texts, which change in place at each update. The process view's thread.
+ * Nothing here does I/O, waits or fails; without memory for a watch state a row is not watched. The
+ * finding owns the texts, which change in place at each update. The process view's thread.
  */
 #include "finding/state.h"
 
@@ -21,7 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The process's memory without what weir itself holds there: its exporter's, when that runs within. */
+/* The process's memory without the memory of weir itself: that of the exporter, if it runs in the
+ * process. */
 static void finding_memory(struct wi_finding *finding, const struct wi_process_view *view)
 {
     const struct wi_row *process = wi_process_view_row(view, WI_PROCESS, 0);
@@ -49,7 +51,7 @@ static size_t finding_bytes(const struct wi_finding *finding)
            finding->map.n_slots * sizeof(*finding->map.slots);
 }
 
-/* ---- the face ------------------------------------------------------------------------------ */
+/* ---- public functions ------------------------------------------------------------------------ */
 
 enum weir_status wi_finding_create(struct wi_finding **ret_finding)
 {
@@ -99,8 +101,8 @@ static void finding_publish(struct wi_finding *finding)
     finding->verdict.bytes = finding_bytes(finding);
 }
 
-/* What is asked of a row that is not remembered, and need not be: of a channel little, since there may be very
- * many of them. */
+/* A row that has no watch state, and may need none. For a channel it has few metrics, since there
+ * may be very many channels. */
 static const struct wi_row *finding_glance(const struct wi_process_view *view, enum wi_kind kind,
                                            size_t i)
 {
@@ -114,7 +116,7 @@ static const struct wi_row *finding_glance(const struct wi_process_view *view, e
                               : wi_process_view_brief(view, kind, i);
 }
 
-/* The waits of a row count where it is remembered, or will be. */
+/* The waits of a row are needed only if it has a watch state, or will get one. */
 static bool finding_wants_waits(struct wi_finding *finding, enum wi_kind kind,
                                 const struct wi_row *row)
 {
@@ -152,7 +154,8 @@ void wi_finding_update(struct wi_finding *finding, const struct wi_process_view 
     finding_each(finding, view, WI_CHANNEL, wi_finding_channel);
     finding_each(finding, view, WI_SEMAPHORE, wi_finding_semaphore);
     finding_each(finding, view, WI_TASK, wi_finding_task);
-    if (!finding->is_dead) { /* how long an iteration has run is not known of one */
+    if (!finding->is_dead) { /* how long a loop's iteration has run is not known for a process that
+                                has ended */
         finding_each(finding, view, WI_LOOP, wi_finding_loop);
     }
     finding_each(finding, view, WI_AGENT, wi_finding_agent);

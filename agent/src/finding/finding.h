@@ -17,7 +17,8 @@ struct wi_finding;
 enum weir_status wi_finding_create(struct wi_finding **ret_finding);
 void wi_finding_destroy(struct wi_finding *finding);
 
-/* Judges the rows anew: each time that they have moved on (wi_process_view_has_ticked). */
+/* Judges the rows anew. Call it each time that the rates have moved on
+ * (wi_process_view_has_ticked). */
 void wi_finding_update(struct wi_finding *finding, const struct wi_process_view *view);
 
 /* The verdict of the last update. Owns: the finding's; every update changes it in place. */

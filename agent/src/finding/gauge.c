@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The application's gauges beside the process's memory: where no channel explains the growth, one of them
- * may. A gauge has no declared size, so it is read in two ways: one that rises by as many bytes as the
- * process does counts bytes; any other that fits a straight line rises in step, and what it counts may
- * be what grows.
+ * Compares the application's gauges with the process's memory. If no channel explains the growth of
+ * memory, a gauge may. A gauge has no declared size, so there are two cases. A gauge that rises by
+ * as many bytes as the process counts bytes. Any other gauge that fits a straight line rises in
+ * step, and the objects that it counts may be those that grow.
  *
- * Values are kept by the places of the memory's samples, so that the two series lie side by side.
+ * Each value has the index of the memory's sample of the same moment, so that the two series can be
+ * compared.
  */
 #include "finding/state.h"
 
 #include <string.h>
 
 #define GAUGE_FITS   0.98 /* r2 */
-#define GAUGE_BYTES  0.2  /* so near to one byte a unit: it counts bytes */
-#define GAUGE_COVERS 0.5  /* of the window that it must have been seen for */
+#define GAUGE_BYTES  0.2  /* so near to one byte a unit that the gauge counts bytes */
+#define GAUGE_COVERS 0.5  /* share of the window in which the gauge must have been seen */
 
 static bool gauge_rises(const struct wi_finding *finding, const struct finding_gauge *gauge)
 {
@@ -24,7 +25,7 @@ static bool gauge_rises(const struct wi_finding *finding, const struct finding_g
            gauge->second[first % WI_ATTRIBUTION_SAMPLES];
 }
 
-/* The place of a gauge: its own, a free one, or that of one that does not rise. NULL: none. */
+/* The entry of a gauge: its own, a free one, or that of a gauge that does not rise. NULL: none. */
 static struct finding_gauge *gauge_place(struct wi_finding *finding, uint64_t id)
 {
     struct finding_gauge *place = NULL;
@@ -62,7 +63,7 @@ struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, doub
     gauge->sample = finding->sample;
     gauge->second[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES] = value;
     if (memory->minute_window.n !=
-        gauge->n_minutes) { /* one has ended: with the value before this */
+        gauge->n_minutes) { /* a handle was closed: the gauge had this value before */
         gauge->minute[(memory->minute_window.n - 1) % WI_MINUTE_WINDOW_MINUTES] = gauge->last;
         gauge->n_minutes = memory->minute_window.n;
     }
@@ -79,7 +80,8 @@ void wi_finding_gauge(struct wi_finding *finding, const struct wi_row *row)
     }
 }
 
-/* Gauge and memory where both are known since `from`; returns how many samples there are. */
+/* The gauge and memory at each moment since `from` at which both are known. Returns the number of
+ * moments. */
 static size_t gauge_gather(const struct wi_finding *finding, const struct finding_gauge *gauge,
                            uint64_t from, bool is_slow, struct gauge_series *ret_series)
 {

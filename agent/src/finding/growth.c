@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory: whether the process grows, and what of it the channels explain.
+ * Memory: whether the process grows, and how much of the growth the channels explain.
  *
- * In go the memory's last 64 samples and hour of minutes, and the depth windows of the watched
- * channels. When memory rises in a straight line, beyond what noise and warming caches do, the at
- * most four channels that hold more than they did are put side by side with it and counted in
- * attribution.c. Out comes a finding on memory, with each channel's share, and findings on the
- * channels that grow.
+ * The input is the last 64 samples of memory, its last hour by minutes, and the depth windows of
+ * the watched channels. If memory rises in a straight line, more than noise and warming caches do,
+ * attribution.c compares it with up to four channels that hold more than before. The output is a
+ * finding on memory, with each channel's share, and findings on the channels that grow.
  *
- * A channel's depth is the cause that is looked for; where no channel explains the growth, a gauge
- * may (gauge.c). A message whose bytes nobody declares is taken for the least that an allocator
- * spends on one. Thresholds stand above, with units; they keep a cache that warms up from being
+ * The first candidate for the cause is a channel's depth. If no channel explains the growth, a
+ * gauge may (gauge.c). A message that declares no bytes counts as the smallest block that an
+ * allocator gives. The thresholds below have units; they keep a cache that warms up from being
  * called a leak. No I/O, no allocation; the process view's thread.
  */
 #include "finding/state.h"
@@ -20,24 +19,24 @@
 #include <string.h>
 
 #define GROWTH_LEAST       (double)(UINT64_C(1) << 20) /* bytes over the window */
-#define GROWTH_LEAST_SHARE 0.005                       /* of what there is */
+#define GROWTH_LEAST_SHARE 0.005                       /* of the present memory */
 #define GROWTH_STRAIGHT    0.8                         /* r2 */
-#define GROWTH_STILL       0.5                         /* of the slope, in the last samples */
+#define GROWTH_STILL       0.5                         /* of the whole slope, in the last samples */
 #define GROWTH_LATE        6U
 
-#define GROWTH_SEEN      (20 * FINDING_SECOND)  /* nor told */
-#define GROWTH_NO_CACHE  (300 * FINDING_SECOND) /* what grows for longer warms up no more */
-#define GROWTH_WARM      900.0                  /* seconds: caches of such a process are warm ... */
-#define GROWTH_WARM_SEEN (60 * FINDING_SECOND)  /* ... so that it need not be seen for so long */
-#define GROWTH_ABOVE     0.25                   /* of what it has grown by: above what was before */
-#define GROWTH_LOW       0.1                    /* of what it has grown by: as low as any */
+#define GROWTH_SEEN      (20 * FINDING_SECOND)  /* below it, growth is not reported */
+#define GROWTH_NO_CACHE  (300 * FINDING_SECOND) /* after it memory is no cache that warms up */
+#define GROWTH_WARM      900.0                  /* s: caches of such a process are warm ... */
+#define GROWTH_WARM_SEEN (60 * FINDING_SECOND)  /* ... so a shorter growth is enough */
+#define GROWTH_ABOVE     0.25                   /* share of it that is above the maximum before */
+#define GROWTH_LOW       0.1                    /* share of it within which samples are lowest */
 #define GROWTH_LAPSE     5U
 #define GROWTH_HORIZON   3600.0
 #define GROWTH_EXPLAINED 0.5
-#define GROWTH_FITS      0.9  /* r2, where nothing is declared */
-#define GROWTH_WORTH     0.02 /* a share that is worth a word */
+#define GROWTH_FITS      0.9  /* r2 that a regression needs if the channel declares no bytes */
+#define GROWTH_WORTH     0.02 /* a smaller share is not mentioned */
 #define GROWTH_NEAR      0.90
-#define GROWTH_OURS      0.5   /* of what is charged: else it is cached files */
+#define GROWTH_OURS      0.5   /* of the charged memory; if less, it is cached files */
 #define GROWTH_SOON      600.0 /* seconds until the limit */
 
 void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes)
@@ -54,7 +53,8 @@ void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes)
 
 /* ---- series side by side ---- */
 
-/* The channels that are worth a look: those that hold more than they did, most first. */
+/* The channels to compare with memory: those that hold more than before, the largest increase
+ * first. */
 struct growth_suspects {
     size_t n;
     struct finding_watch_state *watch[WI_ATTRIBUTION_CHANNELS];
@@ -65,7 +65,8 @@ struct growth_point {
     double depth, bytes;
 };
 
-/* Where a channel stood at a moment: at the last look that was not later; 0 before the first. */
+/* A channel's depth at a moment: that of the last sample not later than it; 0 before the first
+ * sample. */
 static struct growth_point growth_at(const struct finding_watch_state *watch, uint64_t nanos)
 {
     for (uint32_t ago = 0; ago < wi_depth_window_count(&watch->depth_window); ago++) {
@@ -106,7 +107,7 @@ static void growth_suspect(struct growth_suspects *suspects, struct finding_watc
     }
 }
 
-/* A message whose bytes nobody declares is taken for the least that an allocator spends on one. */
+/* A message that declares no bytes counts as the smallest block that an allocator gives. */
 static void growth_find(struct wi_finding *finding, uint64_t from, bool is_slow,
                         struct growth_suspects *suspects)
 {
@@ -149,7 +150,7 @@ static void growth_gather(const struct wi_finding *finding, uint64_t from,
     }
 }
 
-/* The same by minutes, for what is slow. */
+/* The same by minutes, for slow growth. */
 static void growth_gather_minutes(const struct wi_finding *finding, uint64_t from,
                                   const struct growth_suspects *suspects, struct wi_growth *growth)
 {
@@ -174,7 +175,7 @@ static void growth_gather_minutes(const struct wi_finding *finding, uint64_t fro
     }
 }
 
-/* ---- what is told ---- */
+/* ---- texts ---- */
 
 struct growth_told {
     uint64_t from;
@@ -185,9 +186,9 @@ struct growth_told {
     bool is_slow; /* by minutes */
 };
 
-/* The cause of the growth: channels for the most part of it, else perhaps a gauge. */
+/* The cause of the growth: channels if they explain most of it, else perhaps a gauge. */
 struct growth_cause {
-    double explained; /* by channels, as a share */
+    double explained; /* explained by channels, as a share */
     bool is_explained, is_named;
     bool has_gauge;
     struct finding_gauge_share gauge;
@@ -207,7 +208,7 @@ static void growth_take(struct wi_finding *finding, uint64_t from, bool is_slow,
     told->is_taken = wi_attribution_take(&told->series, &told->found);
 }
 
-/* Since when the youngest of the channels that grow has grown; at most a window back. */
+/* Since when the channel that began to grow last has grown; at most a window back. */
 static uint64_t growth_from(const struct wi_finding *finding)
 {
     uint64_t from = finding->now > FINDING_WINDOW ? finding->now - FINDING_WINDOW : 0;
@@ -222,7 +223,7 @@ static uint64_t growth_from(const struct wi_finding *finding)
     return from;
 }
 
-/* Whether it is growth, and goes on. */
+/* Whether memory grows, and still does. */
 static bool growth_is_straight(const struct growth_told *told)
 {
     const struct wi_growth *series = &told->series;
@@ -236,7 +237,7 @@ static bool growth_is_straight(const struct growth_told *told)
            late.slope >= GROWTH_STILL * told->found.memory.slope;
 }
 
-/* The share that counts: as declared, else by a regression that fits. */
+/* The share that counts: the declared one, else that of a regression that fits. */
 static double growth_share(const struct growth_told *told, size_t i)
 {
     const struct wi_share *share = &told->found.share[i];
@@ -260,7 +261,7 @@ static void growth_write_channel(struct finding_entry *entry, const struct growt
                    wi_words_rate(rate, share->depth_rate), wi_words_size(each, size));
 }
 
-/* How sure it is: the error of the growth, and what the regression says. */
+/* The certainty: the error of the growth, and the quality of the regression. */
 static void growth_write_estimate(struct finding_entry *entry, const struct growth_told *told)
 {
     char error[WI_WORDS_MAX], each[WI_WORDS_MAX], each_error[WI_WORDS_MAX];
@@ -407,9 +408,9 @@ static void growth_limit(struct wi_finding *finding, const struct wi_row *proces
                    wi_words_size(anon_text, anon));
 }
 
-/* ---- the face ---- */
+/* ---- public functions ---- */
 
-/* Whether memory has been here before and come back: then it comes and goes. */
+/* Whether memory had reached this level before and fell again: then it comes and goes. */
 static bool growth_has_been_here(const struct finding_memory *memory, double grown)
 {
     double level = memory->bytes[(memory->n - 1) % WI_ATTRIBUTION_SAMPLES];
@@ -417,7 +418,7 @@ static bool growth_has_been_here(const struct finding_memory *memory, double gro
     return level <= ceiling + GROWTH_ABOVE * grown;
 }
 
-/* When growth began: after the last sample that was about as low as any. */
+/* When growth began: after the last sample that was about as low as the lowest. */
 static uint64_t growth_began(const struct wi_growth *series, uint64_t from)
 {
     double low = series->memory[0];
@@ -457,7 +458,7 @@ static void growth_follow(struct wi_finding *finding, const struct growth_told *
     }
 }
 
-/* Since when memory grows so that it is told; 0: it is not. */
+/* Since when memory has grown enough to report; 0: it has not. */
 static uint64_t growth_told_since(struct wi_finding *finding, const struct growth_told *told)
 {
     const struct finding_memory *memory = &finding->memory;
@@ -490,7 +491,7 @@ static uint64_t growth_take_slow(struct wi_finding *finding, struct growth_told 
                : 0;
 }
 
-/* The process's growth, which all that is shown of it takes from here: a few samples are enough. */
+/* The process's growth. All texts and rows take it from here: a few samples are enough. */
 static void growth_keep(struct wi_finding *finding, const struct wi_growth *series)
 {
     struct wi_line line;
@@ -508,7 +509,7 @@ static bool growth_is_judged(const struct wi_finding *finding,
     return watch->kind == WI_CHANNEL && watch->sample == finding->sample && watch->name;
 }
 
-/* The fit that is told: over seconds, or by minutes where memory only grows by minutes. */
+/* The reported fit: over seconds, or over minutes if memory grows only over minutes. */
 static uint64_t growth_choose(struct wi_finding *finding, struct growth_told *ret_told)
 {
     struct growth_told slow;

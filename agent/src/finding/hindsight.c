@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An exporter that is started late, or after the process has ended, takes the history in place of samples: the rows of the history, fed
- * to the same watch states in the same order. So a finding does not depend on who has looked for how long.
+ * The past, for an exporter that starts late or after the process has ended. It takes the rows of
+ * the history as samples, and feeds them to the same watch states in the same order. So a finding
+ * does not depend on how long an exporter has run.
  */
 #include "finding/state.h"
 
@@ -59,7 +60,7 @@ static void hindsight_second(struct finding_watch_state *watch,
     }
 }
 
-/* A minute has one sample: only the minute windows take it. */
+/* A minute has one sample, so only the minute windows take it. */
 static void hindsight_minute(struct finding_watch_state *watch, const struct wi_history_row *row,
                              const struct finding_sample *sample)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Forecasts from a rate: when memory reaches a limit, when a bounded queue is full, and which bound
- * would have held what was seen.
+ * would have been enough for the depths so far.
  */
 #include "finding/state.h"
 #include "weir/nanos.h"
 
 #define LIMIT_LEAST_BOUND UINT64_C(16)
-#define LIMIT_ROOM        2              /* times the highest depth that was seen */
-#define LIMIT_FAR         (30 * 86400.0) /* seconds: nobody plans so far ahead */
+#define LIMIT_ROOM        2              /* times the highest depth so far */
+#define LIMIT_FAR         (30 * 86400.0) /* seconds: a later time is of no use for planning */
 
-/* The memory that the process may still take, and the name of the limit that says so. */
+/* The memory that the process may still take, and the name of the limit that applies. */
 static double limit_left(const struct wi_finding *finding, double *ret_limit, const char **ret_name)
 {
     double left = INFINITY;

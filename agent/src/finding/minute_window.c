@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Minutes, and whether each lies above what was before. */
+/* Minutes, and whether recent minutes lie above earlier ones. */
 #include "finding/minute_window.h"
 
 void wi_minute_window_add(struct wi_minute_window *minute_window, uint64_t now_nanos, double value,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A sample for the findings, made of a flow: a live row and a history row give the same. */
+/* A sample for the findings, made of a flow: a live row and a history row give the same sample. */
 #include "finding/state.h"
 
 static uint64_t sample_minus(uint64_t a, uint64_t b)

@@ -2,8 +2,8 @@
 /* Findings about a semaphore: no permit is free, or permits do not come back. */
 #include "finding/state.h"
 
-#define SEMAPHORE_GONE   (60 * FINDING_SECOND) /* all taken, and none has come back for so long */
-#define SEMAPHORE_RECENT 3U                    /* minutes against those before */
+#define SEMAPHORE_GONE   (60 * FINDING_SECOND) /* all permits taken, none released for so long */
+#define SEMAPHORE_RECENT 3U                    /* recent minutes, against the minutes before */
 #define SEMAPHORE_GAP    2U
 #define SEMAPHORE_LEAST  5U
 #define SEMAPHORE_STEADY 1.25 /* times as many acquires: more work holds more permits */
@@ -26,8 +26,8 @@ static double semaphore_rate(const struct wi_minute_window *minute_window, uint3
                : 0;
 }
 
-/* The minutes between those of late and those before: half of what is known, since a slow leak has to
- * climb over the ups and downs of the work. */
+/* The number of recent minutes and of minutes before: half of the known minutes each, since a slow
+ * leak must exceed the variation of the work. */
 static uint32_t semaphore_gap(const struct wi_minute_window *minute_window)
 {
     uint32_t n = wi_minute_window_count(minute_window);
@@ -35,7 +35,8 @@ static uint32_t semaphore_gap(const struct wi_minute_window *minute_window)
     return half > SEMAPHORE_GAP ? half : SEMAPHORE_GAP;
 }
 
-/* The fewest taken of late are more than were ever taken before, though no more work comes. */
+/* The fewest permits taken in recent minutes are more than were ever taken before, though there is
+ * no more work. */
 static bool semaphore_leaks(const struct finding_watch_state *watch)
 {
     const struct wi_minute_window *minute_window = &watch->depth_window.minute_window;
@@ -132,8 +133,8 @@ static void semaphore_exhausted(struct wi_finding *finding, const struct wi_row 
     finding_put_since(entry, finding->now - since);
 }
 
-/* It was opened with none, or resized to none, and somebody wants one: nobody can tell from outside
- * whether that is meant. */
+/* The semaphore was opened or resized to no permits, and a caller wants one. Nobody can tell from
+ * outside whether that is intended. */
 static void semaphore_empty(struct wi_finding *finding, const struct wi_row *row,
                             const struct finding_watch_state *watch)
 {
@@ -166,7 +167,7 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
     struct finding_sample sample = wi_sample_of_row(finding, WI_SEMAPHORE, row);
     double rejects = finding_number(row, WI_SEMAPHORE_REJECT_RATE, 0);
     uint64_t waiters = wi_finding_count(row, WI_SEMAPHORE_WAITERS);
-    /* Of another runtime's only the free ones may be known. */
+    /* For a semaphore of another runtime perhaps only the free permits are known. */
     bool is_known = finding_has(row, WI_SEMAPHORE_PERMITS);
     bool has_none = is_known && permits == 0;
     bool is_gone = !has_none && available == 0;

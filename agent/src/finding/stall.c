@@ -2,22 +2,22 @@
 /*
  * A queue that stands still: messages are queued and none leaves.
  *
- * How long that is normal depends on the queue, so it is measured against the queue's own waits: a
- * remark as soon as it is longer than usual, a warning after ten usual waits. With no history the first look
- * cannot tell, but it can tell what is unlikely to move: what was never received, and what would take
- * seconds to receive at the average rate so far.
+ * The normal time depends on the queue, so the queue's own waits are the measure. A longer stand is
+ * a remark, one of ten usual waits a warning. At the first sample nothing is known about the
+ * queue's waits. Two cases are then reported: no message was ever received, or the queued ones
+ * would take seconds to receive at the average rate so far.
  */
 #include "finding/state.h"
 #include "weir/nanos.h"
 
 #define STALL_LEAST   (2 * FINDING_SECOND)
-#define STALL_PRESSED (5 * FINDING_SECOND)   /* critical while messages come or are refused */
-#define STALL_UNKNOWN (60 * FINDING_SECOND)  /* a warning where no wait was measured */
-#define STALL_LONGEST (600 * FINDING_SECOND) /* a warning whatever is usual */
-#define STALL_WAITS   10                     /* usual waits until it is a warning */
-#define STALL_MOVES   10U /* looks at which messages had left: how it moves is known */
+#define STALL_PRESSED (5 * FINDING_SECOND)   /* critical if messages still come or are refused */
+#define STALL_UNKNOWN (60 * FINDING_SECOND)  /* a warning if no wait was measured */
+#define STALL_LONGEST (600 * FINDING_SECOND) /* a warning, whatever is usual */
+#define STALL_WAITS   10                     /* usual waits from which on it is a warning */
+#define STALL_MOVES   10U /* samples in which messages had left: from then on its pace is known */
 #define STALL_FEW     16U /* messages that may rest in a quiet channel */
-#define STALL_BACKLOG 2.0 /* seconds of work that are queued at the first look */
+#define STALL_BACKLOG 2.0 /* seconds of work that are queued at the first sample */
 
 /* Somebody wants to send. */
 static bool stall_is_pressed(const struct finding_watch_state *watch)
@@ -25,8 +25,9 @@ static bool stall_is_pressed(const struct finding_watch_state *watch)
     return watch->in_rate > 0 || watch->refused_rate > 0;
 }
 
-/* The wait that is usual here: as measured, else the longest rest after which messages left again. In a deep
- * queue each message waits for long though some leave all the time: once that was seen, the rest counts. */
+/* The usual wait: the measured one, else the longest rest after which messages left again. In a
+ * deep queue each message waits long although some leave all the time; once messages were seen to
+ * leave, the rest counts. */
 static uint64_t stall_usual(const struct finding_watch_state *watch)
 {
     uint64_t rest = watch->depth_window.longest_rest;
@@ -96,7 +97,7 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_sta
     wi_entry_write(
         entry->text, "%s: %snothing received for %s, %s", watch->name,
         severity == FINDING_INFO ? "" : "stalled, ",
-        wi_words_duration(span, since + FINDING_SECOND / 10), /* a look comes a little early */
+        wi_words_duration(span, since + FINDING_SECOND / 10), /* a sample may come a little early */
         wi_words_queued(queued, watch->depth, watch->bytes));
     wi_entry_write(entry->evidence, "%s sent/s, 0 received/s", wi_words_rate(in, watch->in_rate));
     if (watch->usual_wait > 0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the findings, for the files that make them up: watch_state.c (what is remembered of a row),
- * sample.c (what a flow counts),
- * entry.c (what was found at this look), hindsight.c (what an exporter that comes late takes from the
- * history), growth.c (memory), and one for each kind of row. Not for anybody else.
+ * The internals of the findings, for their own files only: watch_state.c (the state kept for a
+ * row), sample.c (the counts of a flow), entry.c (the findings of this sample), hindsight.c (what
+ * an exporter that starts late takes from the history), growth.c (memory), and one file for each
+ * kind of row.
  *
  *     rows -> watch states -> judged: entries, worst first -> the verdict's warnings
  *
@@ -28,7 +28,7 @@
 #define FINDING_MAX         (unsigned)WI_WARNINGS_MAX
 #define FINDING_TEXT        320U
 #define FINDING_CRITICAL    (60 * FINDING_SECOND) /* of growth */
-#define FINDING_WINDOW      (60 * FINDING_SECOND) /* of numbers that have one */
+#define FINDING_WINDOW      (60 * FINDING_SECOND) /* of numbers that have a finding */
 
 enum finding_severity { FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL_NOW };
 
@@ -54,15 +54,15 @@ struct finding_entry {
 struct finding_watch_state {
     uint64_t id;
     enum wi_kind kind;
-    uint32_t sample;        /* at which it was seen last */
-    uint32_t idle;          /* samples in a row with nothing to remember */
+    uint32_t sample;        /* at which the row was seen last */
+    uint32_t idle;          /* samples in a row without anything to remember */
     uint32_t slow, late;    /* samples in a row that a loop was slow, that its timer was late */
     uint32_t orphaned;      /* samples in a row that a channel held orphans */
-    bool is_named;          /* its growth has been told of */
-    bool is_leaking;        /* and goes on */
+    bool is_named;          /* its growth has been reported */
+    bool is_leaking;        /* and continues */
     bool is_unbounded;      /* channel */
-    uint64_t none_since;    /* no permit free; 0: not so */
-    uint64_t refused_since; /* acquires or messages are being refused; 0: not so */
+    uint64_t none_since;    /* since when no permit is free; 0: one is */
+    uint64_t refused_since; /* since when acquires or messages are refused; 0: they are not */
     uint64_t full_since, orphaned_since;
     uint64_t first;         /* when it was seen first */
     uint64_t depth, bytes;  /* queued; permits taken; tasks alive */
@@ -71,9 +71,9 @@ struct finding_watch_state {
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
     double usual_wait; /* seconds: the median; 0: none was measured */
-    const char *name;  /* borrowed until the next refresh */
+    const char *name;  /* seconds: the median; 0: none was measured */
     struct wi_depth_window
-        depth_window; /* its `bytes`: a channel's, as declared; acquires so far */
+        depth_window; /* its `bytes`: declared bytes of a channel; acquires so far of a semaphore */
 };
 
 /* The samples of the process's memory, without weir's own. */
@@ -82,10 +82,10 @@ struct finding_memory {
     uint64_t nanos[WI_ATTRIBUTION_SAMPLES];
     double bytes[WI_ATTRIBUTION_SAMPLES];
     struct wi_minute_window minute_window;
-    bool is_heap;           /* as the allocator tells; else RssAnon */
-    double own;             /* weir's, as of the last look */
-    uint64_t growing_since; /* 0: it does not grow */
-    uint32_t lapse;         /* samples in a row that it did not seem to */
+    bool is_heap;           /* as the allocator reports; else RssAnon */
+    double own;             /* weir's own, at the last sample */
+    uint64_t growing_since; /* since when it grows; 0: it does not */
+    uint32_t lapse;         /* samples in a row in which it did not seem to grow */
 };
 
 /* The samples of a gauge, each at the index of the memory's sample of that moment. */
@@ -95,27 +95,27 @@ struct finding_gauge {
     const char *name;             /* borrowed until the next refresh */
     uint32_t sample;              /* at which it was seen last */
     uint32_t first, first_minute; /* the samples from which on it is known */
-    uint32_t n_minutes;           /* that had ended at the last look */
+    uint32_t n_minutes;           /* that had ended at the last sample */
     double last;
     double second[WI_ATTRIBUTION_SAMPLES];
     double minute[WI_MINUTE_WINDOW_MINUTES];
 };
 
-/* Side by side, while they are compared. */
+/* The series of a channel and of memory, while they are compared. */
 struct gauge_series {
     double seconds[WI_ATTRIBUTION_SAMPLES], memory[WI_ATTRIBUTION_SAMPLES],
         value[WI_ATTRIBUTION_SAMPLES];
 };
 _Static_assert(WI_MINUTE_WINDOW_MINUTES <= WI_ATTRIBUTION_SAMPLES, "minutes fit, too");
 
-/* The gauge that goes with the growth best. */
+/* The gauge that fits the growth best. */
 struct finding_gauge_share {
     const struct finding_gauge *gauge;
     double rate;  /* per second */
     double each;  /* bytes of memory for each unit, by regression */
     double share; /* of the growth, where it counts bytes */
     double r2;
-    bool is_bytes; /* it rises by as many as memory does */
+    bool is_bytes; /* it rises by as many bytes as memory does */
 };
 
 /* A limit of the process's memory; `most` is 0 where there is none. */
@@ -130,17 +130,16 @@ struct wi_finding {
     uint32_t n_watches;
     uint32_t room;
     uint32_t sample;
-    uint64_t now;      /* of which the rows tell */
-    bool is_dead;      /* the process is */
+    uint64_t now;      /* the moment of the rows */
+    bool is_dead;      /* the process is alive */
     bool has_children; /* forked processes count by themselves */
     double uptime;     /* seconds; NaN: not known */
     struct finding_limit limit[FINDING_LIMITS];
-    struct finding_subject
-        about; /* what is being judged: the entries that come of it are about it */
+    struct finding_subject about; /* the row that is being judged: entries made now are about it */
     struct {
         uint64_t id, depth;
         enum wi_kind kind;
-    } newcomer;        /* the deepest of this look for which there was no room */
+    } newcomer;        /* the deepest row of this sample for which there was no room */
     struct wi_map map; /* over `watches`, by kind and id */
     struct finding_memory memory;
     struct finding_gauge gauge[FINDING_GAUGES];
@@ -176,19 +175,19 @@ static inline bool finding_has(const struct wi_row *row, int metric)
 /* Whether a row has one. */
 bool wi_watch_state_has(struct wi_finding *finding, enum wi_kind kind, uint64_t id);
 
-/* The watch state of a row; NULL when it has none and needs none, or there is no room. */
+/* The watch state of a row. NULL: it has none and needs none, or there is no room. */
 struct finding_watch_state *wi_watch_state_get(struct wi_finding *finding, enum wi_kind kind,
                                                uint64_t id, uint64_t depth, bool is_in_use);
 
-/* Adds a look at what it counts, unless it has one of that moment: rates, depth window. */
+/* Adds a sample of the row's counts, unless it has one of that moment: rates, depth window. */
 struct finding_sample {
     uint64_t nanos;
     uint64_t depth, bytes, came, gone, refused;
 };
 void wi_watch_state_add(struct finding_watch_state *watch, const struct finding_sample *sample);
 
-/* What a flow counts, of a channel, a semaphore or a task kind: of the history's, or of a row's now. False
- * for other kinds. */
+/* The counts of a flow of a channel, a semaphore or a task kind: of a history row, or of a row now.
+ * False for other kinds. */
 bool wi_sample_take(enum wi_kind kind, const struct wi_flow *flow, uint64_t nanos,
                     struct finding_sample *ret_sample);
 struct finding_sample wi_sample_of_row(const struct wi_finding *finding, enum wi_kind kind,
@@ -199,7 +198,8 @@ void wi_watch_state_sweep(struct wi_finding *finding);
 
 /* ---- entries ---- */
 
-/* A new finding at its rank, with nothing but this; the least of 64 falls out. Never NULL. */
+/* A new finding at its rank, with this content only; if there are 64, the least one is dropped.
+ * Never NULL. */
 struct finding_entry *wi_entry_add(struct wi_finding *finding, enum finding_severity severity,
                                    double weight, const char *kind, const char *subject,
                                    const char *action);
@@ -218,9 +218,9 @@ static inline void finding_put_since(struct finding_entry *entry, uint64_t nanos
     finding_put(entry, WI_WARNING_SINCE, (double)nanos / 1e9);
 }
 
-/* ---- what is found ---- */
+/* ---- the judges ---- */
 
-/* Once, before the first look. */
+/* Once, before the first sample. */
 void wi_hindsight_take(struct wi_finding *finding, const struct wi_process_view *view);
 
 /* Whether a channel holds, takes or refuses messages. */
@@ -233,52 +233,55 @@ void wi_finding_task(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row);
 
-/* A channel that holds messages of which none leaves; and whether that is a warning already. */
+/* A channel that holds messages none of which leaves; and whether that is a warning already. */
 void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_state *watch);
 bool wi_finding_is_stalled(const struct finding_watch_state *watch);
 
 /* The findings that need no history: they are made at a channel's first sample. */
 void wi_finding_first_sample(struct wi_finding *finding, const struct finding_watch_state *watch);
 
-/* How a watch state is updated by a look, beside its counts: since when it refuses, or has no permit free. */
+/* How a sample updates a watch state beside its counts: since when it refuses, or has no free
+ * permit. */
 void wi_channel_watch_add(struct finding_watch_state *watch, uint64_t nanos);
 void wi_semaphore_watch_add(struct finding_watch_state *watch, uint64_t nanos, bool is_gone);
 
-/* Whether a queue grows so fast that nobody should wait to see whether it comes back. */
+/* Whether a queue grows so fast that it is reported without waiting for it to drain. */
 bool wi_finding_is_urgent(double rate, double bytes_rate);
 
-/* Memory: a sample, then what it says; channels that grow, with their shares. */
+/* Memory: a sample, then its findings; channels that grow, with their shares. */
 void wi_memory_add(struct finding_memory *memory, uint64_t nanos, double bytes);
 void wi_finding_growth(struct wi_finding *finding, const struct wi_process_view *view);
 
-/* The limits of this look. */
+/* The limits at this sample. */
 void wi_limit_take(struct wi_finding *finding, const struct wi_row *process);
 
-/* Adds to the estimate when memory that grows by so many bytes per second reaches the nearest limit; returns
- * the seconds until then, infinity without a limit or a month ahead. */
+/* Adds to the estimate when memory reaches the nearest limit at this growth in bytes per second.
+ * Returns the seconds until then; infinity without a limit, or if it is more than a month ahead. */
 double wi_limit_write(const struct wi_finding *finding, struct finding_entry *entry, double slope);
 
-/* Adds a bound that would have been enough for this depth, with room for as much again, and `when`. */
+/* Adds a bound that would have been enough for this depth, with the same amount in reserve, and
+ * `when`. */
 void wi_limit_write_bound(struct finding_entry *entry, uint64_t highest, const char *when);
 
 /* A gauge's value at the memory's newest sample; NULL: there is no room for it. */
 struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, double value);
 void wi_finding_gauge(struct wi_finding *finding, const struct wi_row *row);
 
-/* The gauge that memory goes with, of the samples since `from`; false: none does. */
+/* The gauge that fits memory's growth, in the samples since `from`; false: none does. */
 bool wi_gauge_explain(const struct wi_finding *finding, uint64_t from, bool is_slow,
                       const struct wi_line *growth, double window,
                       struct finding_gauge_share *ret_share);
 
-/* Whether a channel grows so that it is named: is_leaking, before its growth is told. */
+/* Whether a channel grows enough to be named: is_leaking, before its growth is reported. */
 void wi_finding_channel_leak(const struct wi_finding *finding, struct finding_watch_state *watch);
 
-/* A channel that grows, or has grown. `attribution`: NULL: none; `share`: its share in it. */
+/* The finding on a channel that grows, or has grown. `attribution`: NULL: none; `share`: its share
+ * in it. */
 void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_state *watch,
                                const struct wi_attribution *attribution,
                                const struct wi_share *share);
 
-/* The audit of defaults: channels that nobody gave a bound. */
+/* The audit of defaults: channels without a bound. */
 void wi_finding_defaults(struct wi_finding *finding);
 
 #endif

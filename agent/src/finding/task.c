@@ -4,12 +4,12 @@
 #include "weir/nanos.h"
 
 #define LOOP_LONG     0.1 /* seconds: p99 of an iteration */
-#define LOOP_HANGS    1.0 /* the present one */
+#define LOOP_HANGS    1.0 /* the present iteration */
 #define LOOP_HANGS_ON 10.0
-#define LOOP_LATE     0.05 /* at least; else a period, at most LOOP_LATEST */
+#define LOOP_LATE     0.05 /* seconds at least; else a period, at most LOOP_LATEST */
 #define LOOP_LATEST   1.0
 #define LOOP_SAMPLES  3U
-#define LOOP_TICK     0.001 /* the default of many libraries that nobody looks at */
+#define LOOP_TICK     0.001 /* the default of many libraries, which is rarely changed */
 
 /* ---- tasks ---- */
 

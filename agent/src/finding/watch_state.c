@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of rows that are in use: at most 1,024; when there are more, deep ones take the
- * place of shallow ones.
+ * The state of rows that are in use: at most 1,024. When there are more, deep ones replace shallow
+ * ones.
  */
 #include "finding/state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_FORGET 120U /* looks at an idle row until it is forgotten */
+#define WATCH_FORGET 120U /* samples of an idle row until its state is dropped */
 
 static struct finding_watch_state *watch_find(struct wi_finding *finding, enum wi_kind kind,
                                               uint64_t id)
@@ -34,7 +34,7 @@ static void watch_enter(struct wi_finding *finding, uint32_t watch)
     wi_map_add(&finding->map, wi_map_row_key(entered->kind, entered->id), watch);
 }
 
-/* Room for one more; NULL when there is none. */
+/* Room for one more state; NULL when there is none. */
 static struct finding_watch_state *watch_place(struct wi_finding *finding)
 {
     if (finding->n_watches == finding->room && finding->room < FINDING_MAX_WATCHES) {
@@ -97,7 +97,7 @@ void wi_watch_state_add(struct finding_watch_state *watch, const struct finding_
     watch->depth = sample->depth;
     watch->bytes = sample->bytes;
     if (last >= sample->nanos) {
-        return; /* a process that has ended: nothing moves any more */
+        return; /* a process that has ended: its numbers do not change any more */
     }
     if (last) {
         double seconds = (double)(sample->nanos - last) / 1e9;
@@ -117,8 +117,8 @@ void wi_watch_state_add(struct finding_watch_state *watch, const struct finding_
                                                          .gone = sample->gone});
 }
 
-/* Lets the deepest newcomer have the place of the shallowest. One at a look: they come in the order
- * of their depth. */
+/* Gives the place of the shallowest row to the deepest new one. One a sample: they come in the
+ * order of their depth. */
 static void watch_replace(struct wi_finding *finding)
 {
     struct finding_watch_state *shallowest = finding->watches;

@@ -68,10 +68,11 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
     return wi_sample_shared(&channel->head, sent);
 }
 
-/* All that has left, over all threads; and all that has entered. */
+/* All messages that have left, over all threads; and all that have entered. */
 static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
 {
-    /* Pairs with the hooks that count what leaves: who sees a receive sees its send (weir_cell_add). */
+    /* Pairs with the hooks that count a message out: a thread that sees a receive sees its send
+     * (weir_cell_add). */
     uint64_t left = wi_load_acquire(&slot->out.shared[0]) + wi_load_acquire(&slot->in.other);
     for (int i = 0; i < 3; i++) {
         left += wi_load_acquire(&slot->out.discarded[i]);
@@ -94,8 +95,9 @@ static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_
     return entered;
 }
 
-/* Raises the mark to a depth that there was. What left before the look makes the depth too high by
- * what came and went meanwhile, so only a candidate; what left after it makes it too low at most. */
+/* Raises the mark to a depth that the queue really had. Messages that left before the check make
+ * the depth too high by those that came and went meanwhile, so it is only a candidate. Messages
+ * that left after the check make it at most too low. */
 static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
 {
     uint32_t id = weir_slot_id(&slot->head);
@@ -112,9 +114,10 @@ static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
 }
 
 /*
- * How many receives to pass before the next look: 16, or a sixteenth of the mark; more where looks come
- * so close together that they take over a hundredth of the thread's time. A look costs little alone,
- * but the lines of threads that are counting just now have to come over, and go back.
+ * How many receives to pass before the next check: 16, or a sixteenth of the mark; more if checks
+ * come so close together that they take over a hundredth of the thread's time. The check itself
+ * costs little, but it moves the cache lines of all counting threads to this one, and they move
+ * back.
  */
 static uint32_t channel_pause(uint64_t mark, uint32_t before, uint32_t since, uint32_t cost)
 {
@@ -130,7 +133,8 @@ static uint32_t channel_pause(uint64_t mark, uint32_t before, uint32_t since, ui
     return (uint32_t)(pause > least ? pause : least);
 }
 
-/* Depth only falls by receives, so its peak is seen just before one: look before every K-th. */
+/* Depth falls only by receives, so its peak is visible just before one: every K-th receive checks
+ * first. */
 void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cell)
 {
     if (!wi_segment_counts()) {

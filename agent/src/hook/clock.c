@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticks and their rate. A first measure of 2 ms is good to about 2e-5; the sampler's slow path then
- * measures again over the whole time since the start, so that the error falls with time.
+ * Ticks and their rate. A first measurement of 2 ms has an error of about 2e-5. The sampler's slow
+ * path then measures again over the whole time since the start, so that the error falls with time.
  */
 #include "hook/clock.h"
 
@@ -20,7 +20,7 @@ struct weir_clock weir_clock = {UINT64_C(1) << 32, 0, 0};
 
 static struct {
     uint64_t nanos, ticks; /* a pair read together at the start */
-    uint64_t refined;      /* ticks of the last measure; atomic */
+    uint64_t refined;      /* ticks of the last measurement; atomic */
 } clock_origin;
 
 uint64_t weir_ticks_slow(void)
@@ -40,7 +40,7 @@ static bool clock_has_tsc(void)
            strncmp(source, "tsc", 3) == 0;
 }
 
-/* Both clocks at one moment: of some tries the one that took least. */
+/* Both clocks at one moment: of several tries, the one that took least time. */
 static void clock_pair(uint64_t *ret_nanos, uint64_t *ret_ticks)
 {
     uint64_t best = UINT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticks: the processor's time stamp counter where the kernel itself trusts it as its clock, else
+ * Ticks: the processor's time stamp counter if the kernel uses it as its clock, else
  * CLOCK_MONOTONIC. Histograms hold nanoseconds, so that bounds are the same on every host.
  */
 #ifndef WI_HOOK_CLOCK_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The segment's file, its header, and the handles of before. */
+/* Creates the segment's file and its header, and moves early handles into it. */
 #include "hook/create.h"
 
 #include "segment/cgroup.h"
@@ -70,7 +70,8 @@ void wi_create_remember_file(int fd, const char *dir)
     }
 }
 
-/* Puts the handles of before into the new segment. Returns false when there is no memory for that. */
+/* Moves the handles that were opened before the start into the new segment. Returns false when
+ * there is no memory for that. */
 static bool create_adopt(const struct wi_settings *settings, unsigned char *base, uint64_t bytes,
                          uint64_t limit)
 {
@@ -99,7 +100,7 @@ static enum weir_status create_build_file(const struct wi_settings *settings, co
     uint64_t bytes = 0;
     uint64_t limit = settings->limit_bytes;
     unsigned char *base = NULL;
-    /* Before it is mapped: after mlockall, all that is mapped is in memory at once. */
+    /* Before the mapping: after mlockall, every mapped page is in memory at once. */
     bool has_room = wi_cgroup_self_has_room(WI_MAPPING_STEP, 0);
     if (has_room) {
         base = wi_mapping_new(fd, &limit, &bytes);

@@ -5,12 +5,13 @@
 
 #include "hook/settings.h"
 
-/* In a file, or else in memory of this process alone, with the handles of before.
- * Fails: WEIR_DEGRADED: it is in memory, or on a disk; WEIR_E_MEMORY: there is none. */
+/* Creates the segment in a file, or else in memory of this process alone, with the handles that
+ * were opened before. Fails: WEIR_DEGRADED: it is in memory, or on a disk; WEIR_E_MEMORY: there is
+ * none. */
 enum weir_status wi_create_segment(const struct wi_settings *settings,
                                    struct weir_error *ret_error);
 
-/* What the segment knows of its file (fd -1: it has none), and of its name there. */
+/* Stores the facts of the file in the segment (fd -1: it has none), and its name there. */
 void wi_create_remember_file(int fd, const char *dir);
 void wi_create_remember_name(const struct wi_header *header);
 

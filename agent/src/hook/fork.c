@@ -3,16 +3,16 @@
  * A child of fork that starts anew.
  *
  * A child has inherited its parent's mapping, and its handles lead there. It must not count in the
- * parent's segment, and its handles must stay valid. So what the index knows of the inherited
- * segment is copied into a file of the child's own, and that is moved over the same addresses.
- * Without a file it is anonymous memory; without memory the hooks of the child count nothing, and
- * one line says so.
+ * parent's segment, and its handles must stay valid. So the parts of the inherited segment that the
+ * index lists are copied into a file of the child's own, and that file is mapped over the same
+ * addresses. Without a file it is anonymous memory; without memory the hooks of the child count
+ * nothing, and one line says so.
  *
- * Another thread of the parent may have been in the middle of an opening at the fork. Nothing in
- * the file is trusted for that: the index is written over the copy, slots are listed anew, and
- * what was free otherwise is left alone. Counts begin at zero, unless the parent has gone
- * (daemon(3)) and this child is the first to take over: then it goes on with them. The files of a
- * parent that has gone are removed. An exchange in the memory that all still share says who is
+ * Another thread of the parent may have been in the middle of an opening at the fork, so nothing in
+ * the file is trusted. The index is written over the copy, slots are listed anew, and other free
+ * blocks are not used again. Counts begin at zero, unless the parent has ended (daemon(3)) and this
+ * child is the first to take over: then it continues them. The files of a parent that has ended are
+ * removed. An atomic exchange in the memory that all children still share decides which child is
  * first.
  *
  * The segment's lock is held. The child has one thread here.
@@ -47,8 +47,8 @@ void wi_fork_remove_history(const char *dir, const char *file)
     unlink(path);
 }
 
-/* A parent that /proc does not show may be hidden (chroot, hidepid) or in another pid namespace. Only
- * what is sure counts as its end. */
+/* A parent that /proc does not show may be hidden (chroot, hidepid) or in another pid namespace.
+ * Only certain signs count as its end. */
 static bool fork_owner_has_ended(const struct wi_header *header)
 {
     char path[64];
@@ -63,11 +63,11 @@ static bool fork_owner_has_ended(const struct wi_header *header)
         return true;
     }
     snprintf(path, sizeof(path), "/proc/%u/stat", (unsigned)header->pid);
-    return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0; /* there, but only to be reaped */
+    return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0; /* a zombie: only to be reaped */
 }
 
 /* daemon(3): the parent leaves by _exit while the child already runs. A child that has left the
- * session is one of these, and waits for its parent a little; a prefork worker does not. */
+ * session is such a child, and waits briefly for its parent; a prefork worker does not. */
 bool wi_fork_parent_has_gone(const struct wi_header *header)
 {
     const struct timespec step = {.tv_nsec = 1000000};
@@ -83,8 +83,8 @@ bool wi_fork_parent_has_gone(const struct wi_header *header)
     }
 }
 
-/* Copies what the index knows of the inherited segment: as much as there was at the fork. What the parent
- * has made since is not of this child. */
+/* Copies the parts of the inherited segment that the index lists, as of the fork. Blocks that the
+ * parent has made since do not belong to this child. */
 static bool fork_copy(int fd, unsigned char *base)
 {
     uint64_t reserved = wi_index.reserved_bytes;
@@ -95,7 +95,7 @@ static bool fork_copy(int fd, unsigned char *base)
     return true;
 }
 
-/* Lays a copy of the inherited segment over it, in a file of this child's own or, without one, in
+/* Maps a copy of the inherited segment over it: a file of this child's own or, without one,
  * anonymous memory. */
 static enum weir_status fork_move(int fd, uint64_t start_ticks)
 {
@@ -118,8 +118,8 @@ static enum weir_status fork_move(int fd, uint64_t start_ticks)
     return wi_early_move(early) ? WEIR_OK : WEIR_E_SYSTEM;
 }
 
-/* The copy has one thread. Another may have been at work on the lists when this one was forked off: slots
- * are listed anew, and what else was free is left alone. */
+/* The copy has one thread. Another thread may have been changing the lists at the fork. So slots
+ * are listed anew, and other free blocks are not used again. */
 static void fork_settle(bool has_adopted)
 {
     struct wi_header *header = wi_segment_header();
@@ -143,8 +143,8 @@ static void fork_settle(bool has_adopted)
     wi_table_settle(WI_TASK_INSTANCES);
 }
 
-/* One child only goes on with the counts of a process that has gone: the memory that all of them still
- * share says whether another was first. */
+/* Only one child continues the counts of a process that has ended. The memory that all children
+ * still share says whether another one was first. */
 bool wi_fork_take_over(struct wi_header *header)
 {
     uint32_t free_to_take = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Event loops: what one thread does between two waits. Its words are its own: plain stores, no atomic
- * adds. */
+/* Event loops: the time of one thread between two waits. The words belong to that thread: plain
+ * stores, no atomic adds. */
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -82,8 +82,8 @@ void weir_loop_set_period(struct weir_loop *loop, uint64_t period_nanos)
     }
 }
 
-/* One word tells since when the loop is at work (odd) or waits (even), so that a reader never pairs the
- * one with the other's time. 0: neither yet. */
+/* One word says since when the loop works (odd) or waits (even), so that a reader never takes the
+ * time of one for the other. 0: neither yet. */
 void weir_loop_begin(struct weir_loop *loop)
 {
     if (!loop || !wi_segment_counts()) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the first uses of all handles would make for a thread, made before. */
+/* Makes in advance what a thread's first use of each handle would make. */
 #include "hook/thread.h"
 
-/* Histograms are 14 lines each, so they may take the segment to its half only: beyond that they are
- * made when there is something to put into them. The lock is held. */
+/* Histograms are 14 lines each, so they may fill at most half of the segment. Beyond that they are
+ * made when there is a value to store. The lock is held. */
 static void prepare_histograms(uint32_t n_slots)
 {
     uint64_t half = (wi_segment.why_full ? wi_segment.map_bytes : wi_segment.limit_bytes) / 2;

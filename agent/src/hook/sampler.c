@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which messages are timed, and where their waits go. The gap between two samples is random, because
- * a fixed one falls in step with batches; its mean follows the rate, so that a thread takes about
- * 4,000 samples a second on a busy channel and every message on a slow one.
+ * Decides which messages are timed, and in which histogram their waits are stored. The gap between
+ * two samples is random, because a fixed gap can fall in step with batches. Its mean follows the
+ * rate: a thread takes about 4,000 samples a second on a busy channel, and times every message on a
+ * slow one.
  */
 #include "hook/clock.h"
 #include "hook/thread.h"
@@ -32,7 +33,9 @@ weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell
     }
     uint64_t now = weir_ticks();
     uint32_t weight = cell->gap ? cell->gap : 1;
-    uint8_t level = cell->level <= SAMPLER_MAX_LEVEL ? cell->level : 0; /* a stranger's word */
+    uint8_t level = cell->level <= SAMPLER_MAX_LEVEL
+                        ? cell->level
+                        : 0; /* a word that other processes may write */
     uint64_t elapsed = now - cell->last;
     uint64_t interval = wi_clock_ticks_of(SAMPLER_INTERVAL_NANOS);
     cell->last = now;
@@ -53,7 +56,8 @@ weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell
 
 #define SAMPLER_SHARED_GAP 64
 
-/* The first ones all, then each one that ends a gap: a sample stands for what came before it. */
+/* Samples all of the first ones, then each one that ends a gap: a sample stands for the messages
+ * before it. */
 weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count)
 {
     if (head->sampling == WEIR_SAMPLING_OFF || !wi_segment_counts()) {
@@ -99,14 +103,14 @@ static struct weir_histogram *sampler_shared(uint32_t id, unsigned which)
     return histogram;
 }
 
-/* A histogram of the calling thread's own for a cell that it has, so that the inline path needs no atomic
- * add from now on. Returns false when there is no room. The lock is held. */
+/* A histogram of the calling thread's own for a cell that it has, so that from now on the inline
+ * path needs no atomic add. Returns false when there is no room. The lock is held. */
 static bool sampler_own(uint32_t id, struct weir_cell *cell)
 {
     struct weir_histogram **histograms = wi_thread_histograms(id >> WEIR_CHUNK_SHIFT);
     struct weir_histogram **own = histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
     if (!own || *own) {
-        return own; /* a signal handler was here first */
+        return own; /* a signal handler came first */
     }
     struct weir_histogram *made = wi_segment_take_histogram();
     /* The first pairs with wi_collect_histogram of readers, the second with wi_index_own_histogram. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Senders. One that is closed keeps its block until its last message has left; whoever sees both, the
- * closing or the last hook, gives it back: closing stores GONE before it looks at what has left, and a
- * hook counts before it looks at the state, so that one of them sees the other.
+ * Senders. A closed sender keeps its block until its last message has left. Then either the close
+ * or the last hook gives the block back: the one that sees both facts. The close stores GONE before
+ * it loads the counts, and a hook counts before it loads the state, so that at least one of them
+ * sees the other.
  */
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -29,7 +30,7 @@ static void sender_label(struct weir_sender *sender, const char *label)
     }
 }
 
-/* The lock is held. A reader may still be looking at what the block was before. */
+/* The lock is held. A reader may still be reading the block's earlier content. */
 static struct weir_sender *sender_open(uint32_t channel, const char *label)
 {
     uint32_t taken = wi_table_take(WI_SENDERS, WI_SENDER_SLAB * WI_MAX_SENDER_SLABS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The environment and the options. A value that cannot be used is told once and its default is used. */
+/* The environment and the options. A value that cannot be used is reported once, and its default is
+ * used. */
 #include "hook/settings.h"
 
 #include "segment/environment.h"
@@ -80,7 +81,7 @@ static uint32_t settings_sampling(struct wi_settings *settings, enum weir_latenc
                                         : WEIR_SAMPLING_GAPS;
 }
 
-/* Told once in a process; none of the others can be misunderstood then. */
+/* Reported once in a process; none of the others can be misunderstood then. */
 static void settings_note_ignored(struct wi_settings *settings)
 {
     static const char *const names[] = {"WEIR_NAME", "WEIR_DIR", "WEIR_LIMIT", "WEIR_LATENCY",

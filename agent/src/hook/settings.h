@@ -15,13 +15,14 @@ struct wi_settings {
     uint64_t limit_bytes;
     uint32_t sampling;
     uint32_t max_instances;
-    uint64_t start_ticks; /* read while there is a descriptor to read it with */
+    uint64_t start_ticks; /* read as long as there is a descriptor to read it with */
     bool is_off;
-    bool has_early_counts;     /* what was counted before the start is this process's */
+    bool has_early_counts;     /* the counts from before the start are this process's */
     struct weir_error problem; /* a value that could not be used */
 };
 
-/* Reads both; what cannot be used is told in `problem`, and its default is taken. Never fails. */
+/* Reads both. `problem` gets one line on a value that cannot be used; its default is taken. Never
+ * fails. */
 void wi_settings_read(struct wi_settings *settings, const struct weir_options *options);
 
 #endif

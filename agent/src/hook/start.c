@@ -24,8 +24,8 @@ static void start_hidden_name(char *ret_name, size_t room)
     snprintf(ret_name, room, ".%.56s.stopped", wi_segment.file);
 }
 
-/* While stopped the file keeps a hidden name: a file without any cannot be given one again. Returns
- * false when the file is not there. */
+/* While stopped the file keeps a hidden name, because a file without a name cannot be given one
+ * again. Returns false when the file is not there. */
 static bool start_hide(bool is_hidden)
 {
     char hidden[96];
@@ -39,8 +39,9 @@ static bool start_hide(bool is_hidden)
            facts.st_ino == wi_segment.inode && rename(from, to) == 0;
 }
 
-/* A process that has changed its user or its root cannot take its files away: what is left then is no crash.
- * Not in a file that somebody has cut off, where a store would be a signal. */
+/* A process that has changed its user or its root cannot remove its files. Readers then see a clean
+ * end instead of a crash. Not stored in a file that was truncated, where a store would raise a
+ * signal. */
 static void start_mark_ended(bool has_ended)
 {
     struct stat facts;
@@ -88,8 +89,8 @@ static void start_register(void)
     wi_clock_start();
 }
 
-/* A segment, in a process that has none yet. A child of fork may have handles from before nevertheless: with
- * what they counted where the parent has gone. */
+/* Makes a segment in a process that has none yet. A child of fork may have handles from before
+ * nevertheless: with their counts if the parent has ended. */
 static enum weir_status start_begin(struct wi_settings *settings, struct weir_error *ret_error)
 {
     struct wi_header *owner = wi_early_owner();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Single tasks. The state is not kept but follows from three times: a poll that has begun and not ended
- * is running, a wake that no poll has taken is scheduled, else it is idle. So waking needs no lock and
- * cannot leave a wrong state behind.
+ * Single tasks. The state is not stored; it follows from three times. A task with a poll that has
+ * begun and not ended is running. A task with a wake that no poll has taken is scheduled. Any other
+ * task is idle. So waking needs no lock and cannot leave a wrong state.
  */
 #include "hook/thread.h"
 #include "weir/atomic.h"
@@ -36,7 +36,7 @@ static uint64_t instance_now(void)
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
-/* Histograms stay with the block: the next task has them, too. */
+/* Histograms stay with the block: the next task gets them, too. */
 static void instance_histograms(uint32_t number)
 {
     struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, number);
@@ -124,8 +124,8 @@ void weir_task_wake(struct weir_task *task)
     }
 }
 
-/* Ends the time since the last poll: idle until the task was woken, scheduled since. A wake that came
- * while it ran counts from the end of that run. Returns how long it was scheduled. */
+/* Ends the time since the last poll: idle until the task was woken, scheduled since. A wake during
+ * a run counts from the end of that run. Returns how long the task was scheduled. */
 static uint64_t instance_rested(struct wi_task_instance *instance, uint64_t woken, uint64_t now)
 {
     uint64_t rested = wi_load_relaxed(&instance->run.rested);
@@ -205,8 +205,8 @@ void weir_task_waits_for_semaphore(struct weir_task *task, const struct weir_sem
 
 /* ---- close --------------------------------------------------------------------------------- */
 
-/* Its kind goes on with its totals. First GONE, then the totals: a reader that has them already does not
- * count the task, too. */
+/* The kind keeps the task's totals. GONE is stored before the totals are added: a reader that sees
+ * the totals does not count the task, too. */
 static void instance_close(struct wi_task_instance *instance, uint32_t number,
                            struct weir_task_kind *kind)
 {
@@ -226,7 +226,7 @@ static void instance_close(struct wi_task_instance *instance, uint32_t number,
     const uint64_t totals[4] = {
         wi_load_relaxed(&instance->run.polls), wi_load_relaxed(&instance->run.busy),
         wi_load_relaxed(&instance->run.scheduled), wi_load_relaxed(&instance->run.idle)};
-    /* Pairs with collect_entering_slot of readers: who has these sees GONE. */
+    /* Pairs with collect_entering_slot of readers: a reader that sees these sees GONE. */
     for (int i = 0; i < 4; i++) {
         wi_add_seq_cst(&slot->in.rejects[i], totals[i]);
     }

@@ -4,16 +4,17 @@
  *
  * A shard is one thread's cells, in chunks of 16. A thread claims one at its first touch of a
  * handle: a free one, else a new one, at most 1,024. At its end the shard is free with its counts
- * in it, and the next thread goes on from there; so counts never move and nothing is summed at an
- * end.
+ * in it, and the next thread continues them. So counts never move, and nothing is summed when a
+ * thread ends.
  *
- * A hook may come here from a signal handler, so nothing here waits or allocates from the heap:
- * the segment's lock is only tried, and when it is taken, or there is no room, the answer is NULL
- * and the hook counts in the slot's shared words, exact but slower. After a refusal nobody asks
- * for a second, because asking costs system calls; each thread without room is counted once.
+ * A hook in a signal handler may call this code, so nothing here waits or allocates from the heap.
+ * The segment's lock is only tried. If it is taken, or there is no room, the result is NULL, and
+ * the hook counts in the slot's shared words, which is exact but slower. After a refusal no thread
+ * asks again for one second, because asking costs system calls; each thread without room is counted
+ * once.
  *
  * When a shard's index of chunks grows, a longer copy is published and the old one stays, for
- * readers and signal handlers that are in it. weir_self gets the longer index before its length.
+ * readers and signal handlers that still use it. weir_self gets the longer index before its length.
  * The lock's holder writes; the thread alone reads its weir_self.
  */
 #include "hook/thread.h"
@@ -47,14 +48,14 @@ static void thread_end(void *unused)
     }
 }
 
-/* When loaded, so that the key is one of a thread's first: setting a later one allocates memory, which
- * a hook in a signal handler must not. */
+/* Made when the library is loaded, so that the key is one of a thread's first: setting a later key
+ * allocates memory, which a hook in a signal handler must not do. */
 __attribute__((constructor)) static void thread_load(void)
 {
     thread_has_key = pthread_key_create(&thread_key, thread_end) == 0;
 }
 
-/* Threads that end after a plugin was unloaded find no code here. */
+/* Threads that end after a plugin was unloaded would call code that is gone. */
 __attribute__((destructor)) static void thread_unload(void)
 {
     if (thread_has_key) {
@@ -91,8 +92,8 @@ static uint32_t thread_claim(void)
     return found + 1;
 }
 
-/* Makes the shard reach chunk `chunk`: longer copies are published, here and in the file, and the old ones
- * stay for those that are in them. */
+/* Makes the shard reach chunk `chunk`. Longer copies are published, here and in the file, and the
+ * old ones stay for threads that still use them. */
 static bool thread_reach(uint32_t number, uint32_t chunk)
 {
     struct wi_shard_entry *shard = &wi_index.shards[number];
@@ -185,7 +186,7 @@ bool wi_thread_reach(uint32_t chunk)
     return has_room;
 }
 
-/* After a refusal nobody asks again for a second: asking costs system calls. */
+/* After a refusal no thread asks again for one second: asking costs system calls. */
 bool wi_thread_is_refused(void)
 {
     uint64_t refused = wi_load_relaxed(&wi_segment.refused_at);
@@ -197,7 +198,7 @@ void wi_thread_refuse(void)
     wi_store_relaxed(&wi_segment.refused_at, weir_ticks() | 1);
 }
 
-/* A thread counts once, however often it asks; also one that comes while nobody asks. */
+/* A thread counts once, however often it asks, and also if it comes within that second. */
 void wi_thread_count_refused(void)
 {
     if (!wi_thread_is_counted) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Task kinds, counters and gauges: open, close, and what is not inline. */
+/* Task kinds, counters and gauges: open, close, and the hooks that are not inline. */
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"

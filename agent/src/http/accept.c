@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which exposition a scraper gets: OpenMetrics only when the Accept header names it, in a version
- * that is ours, and likes it at least as well as text; gzip only when Accept-Encoding allows it and likes it at
- * least as well as identity. Everything malformed counts as not said.
+ * Chooses the exposition that a scraper gets: OpenMetrics only if the Accept header names it, in a
+ * version that weir has, and prefers it at least as much as text; gzip only if Accept-Encoding
+ * allows it and prefers it at least as much as identity. A malformed range counts as absent.
  */
 #include "http/accept.h"
 
@@ -103,7 +103,7 @@ enum wi_format wi_accept_format(const char *accept)
 {
     int openmetrics = 0;
     int text = 0;
-    int text_specific = 0; /* how closely the range that gave `text` names it */
+    int text_specific = 0; /* how closely the range matches that gave `text` */
     while (accept && *accept) {
         struct accept_range range;
         accept = accept_range_read(accept, &range);

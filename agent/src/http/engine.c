@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP for Prometheus. libmicrohttpd parses and answers, without a thread and without a listening
- * socket of its own: it is given connections that are accepted here, so that this file decides who
- * goes when there are too many. Its limits alone would let 600 half-sent requests keep an honest
- * scraper waiting until they time out.
+ * socket of its own. This file accepts the connections, so that it decides which one is closed when
+ * there are too many. With libmicrohttpd's limits alone, 600 half-sent requests would keep an
+ * honest scraper waiting until they time out.
  *
  *     epoll { listening socket, MHD's epoll } --> run --> accept --> MHD_run --> answer
  *
- * A connection holds one of 32 places. When all are taken the oldest one that is not being answered
- * loses its place to the newcomer; failing that the oldest answer that nobody has fetched for a
- * second; failing that the newcomer waits in the kernel's queue. An answer is rendered at most once
- * in 250 ms and shared by all who ask meanwhile.
+ * A connection holds one of 32 places. When all are taken, the oldest connection that is not being
+ * answered is closed for the new one. If all are being answered, the oldest answer that was not
+ * fetched for a second is. If there is none, the new connection waits in the kernel's queue. An
+ * answer is rendered at most once in 250 ms, and all requests meanwhile share it.
  *
- * MHD calls a process-wide function when it finds itself broken, and relies on its never returning;
- * by default that ends the process. Here it jumps back out of MHD, which is then never called again
- * (and leaked): HTTP ends, the host goes on.
+ * MHD calls a process-wide function when it detects an internal error, and relies on it never
+ * returning; by default that ends the process. Here the function jumps back out of MHD, which is
+ * then never called again (and leaked): HTTP ends, the host continues.
  */
 #include "http/engine.h"
 
@@ -49,7 +49,7 @@
 #define HTTP_CLIENT_BYTES (16U * 1024) /* of MHD, for a request's head and an answer's */
 #define HTTP_HEALTH       "/healthz"
 
-/* What a connection's place is used for. */
+/* The use of a connection's place. */
 enum http_client_state {
     HTTP_CLIENT_FREE,
     HTTP_CLIENT_READING,  /* no whole request yet, or idle after an answer */
@@ -90,8 +90,9 @@ struct wi_http_engine {
     uint64_t now;
 };
 
-/* Where a panic of MHD in this thread goes; NULL outside of calls to MHD. By its model it is there when the
- * module is: else the first use in a thread would allocate, and the C library ends a program that has no memory for it. */
+/* The target of a jump for an MHD panic in this thread; NULL outside of calls to MHD. By its TLS
+ * model it exists when the module does. Else the first use in a thread would allocate, and the C
+ * library ends a program that has no memory for it. */
 static __thread jmp_buf *http_escape WEIR_TLS_MODEL;
 
 /* ---- MHD, fenced in ------------------------------------------------------------------------ */
@@ -105,8 +106,8 @@ static void http_panic(void *context, const char *file, unsigned line, const cha
     if (http_escape) {
         longjmp(*http_escape, 1);
     }
-    /* A daemon of the host's own. MHD goes on into undefined behaviour when this returns, so the
-     * host gets what it would get without weir. */
+    /* An MHD of the host's own panicked. MHD relies on this function not returning, so it does for
+     * the host what would happen without weir. */
     __builtin_trap();
 }
 
@@ -156,7 +157,8 @@ static enum MHD_Result http_metrics(struct wi_http_engine *http, struct MHD_Conn
     return http_answer(connection, MHD_HTTP_OK, response ? response : render->plain);
 }
 
-/* HTTP_OK, or the page that refuses the request. That the process lives is no secret. */
+/* HTTP_OK, or the page that refuses the request. /healthz needs no token: it only says that the
+ * process lives. */
 static enum http_page http_check(const struct wi_head *head)
 {
     if (!head->has_host) {
@@ -176,9 +178,9 @@ static bool http_is_get(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
-/* Called by MHD when a request's head has been read, and again when all of it has. An answer to the
- * first call makes MHD close the connection afterwards, without reading what may follow: right for
- * what has a body, wrong for a scraper that comes again. */
+/* MHD calls this when it has read a request's head, and again when it has read all of it. An answer
+ * to the first call makes MHD close the connection afterwards, without reading the body: right for
+ * a request with a body, wrong for a scraper that sends more requests. */
 static enum MHD_Result http_request(void *context, struct MHD_Connection *connection,
                                     const char *url, const char *method, const char *version,
                                     const char *upload, size_t *upload_size, void **request)
@@ -295,7 +297,7 @@ static void http_client_evict(struct wi_http_engine *http, struct http_client *c
     shutdown(client->fd, SHUT_RDWR);
 }
 
-/* The one that gives way to a newcomer; NULL when all are being answered. */
+/* The connection that is closed for a new one; NULL when all are being answered. */
 static struct http_client *http_client_weakest(struct wi_http_engine *http)
 {
     struct http_client *reading = NULL;
@@ -324,7 +326,7 @@ static struct http_client *http_client_place(struct wi_http_engine *http)
     return NULL;
 }
 
-/* A place for a newcomer, taken from the weakest where there is no other; NULL: all are busy. */
+/* A place for a new connection, taken from another one if there is no free one; NULL: all are busy. */
 static struct http_client *http_client_make_room(struct wi_http_engine *http)
 {
     struct http_client *place = http_client_place(http);
@@ -358,7 +360,7 @@ static void http_listen(struct wi_http_engine *http, bool is_on)
     http->is_paused = !is_on;
 }
 
-/* Whether somebody waits to be accepted. */
+/* Whether a connection waits to be accepted. */
 static bool http_has_newcomer(struct wi_http_engine *http)
 {
     struct pollfd listener = {.fd = http->listener, .events = POLLIN};
@@ -371,7 +373,7 @@ static void http_pause(struct wi_http_engine *http)
     http_listen(http, false);
 }
 
-/* Accepts a few; false when no more are waiting, or must. */
+/* Accepts a few; false when none wait, or all must wait. */
 static bool http_accept(struct wi_http_engine *http)
 {
     for (unsigned i = 0; i < HTTP_ACCEPT_BATCH; i++) {
@@ -382,7 +384,7 @@ static bool http_accept(struct wi_http_engine *http)
         }
         struct http_client *place = http_client_make_room(http);
         if (!place) {
-            /* All are being answered: newcomers wait in the kernel's queue. */
+            /* All places are being answered: new connections wait in the kernel's queue. */
             http_pause(http);
             return false;
         }
@@ -392,7 +394,8 @@ static bool http_accept(struct wi_http_engine *http)
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return false;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            /* No descriptors or no memory: those who wait would wake us without end. */
+            /* No descriptors or no memory: waiting connections would wake this thread again and
+             * again. */
             http->backend->self->http_rejected++;
             http_pause(http);
             return false;
@@ -430,7 +433,7 @@ static void http_work(struct wi_http_engine *http)
     }
 }
 
-/* The milliseconds until something of ours or of MHD's is due; -1: nothing is. */
+/* The milliseconds until something of this file or of MHD is due; -1: nothing is. */
 static int http_timeout(struct wi_http_engine *http)
 {
     MHD_UNSIGNED_LONG_LONG theirs = 0;
@@ -482,7 +485,7 @@ static int http_fd(const struct wi_http_engine *http)
 
 /* ---- begin and end -------------------------------------------------------------------------- */
 
-/* `what`: what could not be had; NULL: memory. */
+/* `what`: the missing part; NULL: memory. */
 static enum weir_status http_fail(enum weir_status status, struct weir_error *ret_error,
                                   const char *what)
 {
@@ -519,7 +522,7 @@ static void http_daemon_start(struct wi_http_engine *http)
                                 "Bearer") != MHD_YES) {
         return;
     }
-    /* MHD's own limit is never met: it counts those that are evicted until its next run. */
+    /* MHD's own limit is never reached: it counts evicted connections until its next run. */
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, http_request, http,
         MHD_OPTION_CONNECTION_LIMIT, HTTP_MAX_CLIENTS + 8U, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -584,7 +587,7 @@ static enum weir_status http_create(int taken_listener, const struct wi_http_bac
     http->epoll = -1;
     http->listener = taken_listener;
     MHD_set_panic_func(http_panic, NULL);
-    wi_descriptor_hold_low(&low); /* MHD opens its epoll by itself */
+    wi_descriptor_hold_low(&low); /* MHD opens its own epoll descriptor */
     bool has_started = http_guarded(http, http_daemon_start) && http->daemon;
     wi_descriptor_free_low(&low);
     enum weir_status status =
@@ -600,7 +603,7 @@ static enum weir_status http_create(int taken_listener, const struct wi_http_bac
 
 static void http_forget(struct wi_http_engine *http)
 {
-    http->is_broken = true; /* MHD is not called again, so what it has is lost */
+    http->is_broken = true; /* MHD is not called again, so its memory is lost */
     http->epoll = -1;
     http->listener = -1;
 }

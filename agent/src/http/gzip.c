@@ -8,9 +8,9 @@
 #define GZIP_WINDOW      (15 + 16) /* 32 KiB; 16 more: gzip's header and checksum instead of zlib's */
 #define GZIP_MEMORY      8
 #define GZIP_FIRST_ROOM  ((size_t)4 << 10)
-#define GZIP_USUAL_RATIO 8 /* of an exposition; more room is taken where it is less */
+#define GZIP_USUAL_RATIO 8 /* of an exposition; more room is taken if it compresses less */
 
-/* Room for what comes next: what an exposition needs as a rule, then as much again. */
+/* Room for the next bytes: as much as an exposition usually needs, then twice as much. */
 static size_t gzip_room(size_t n, size_t done)
 {
     size_t room = done ? done : n / GZIP_USUAL_RATIO;

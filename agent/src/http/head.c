@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* While its header fields are gone through. */
+/* The state while the header fields are read. */
 struct head_reading {
     const struct wi_auth_ops *auth;
     struct wi_head *head;
@@ -48,7 +48,8 @@ static enum MHD_Result head_on_field(void *context, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
-/* Whether an authority is answered. One with a user in it is no host's name, beyond loopback neither. */
+/* Whether requests for an authority are answered. An authority with a user in it is no host's name,
+ * even beyond loopback. */
 static bool head_knows(const struct wi_auth_ops *auth, const char *authority, size_t n)
 {
     return n > 0 && !memchr(authority, '@', n) && auth->knows(auth->context, authority, n);

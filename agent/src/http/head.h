@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the head of an HTTP request says, as far as it is looked at. The exporter's thread only. */
+/* The parts of an HTTP request's head that matter here. The exporter's thread only. */
 #ifndef WI_HTTP_HEAD_H
 #define WI_HTTP_HEAD_H
 
@@ -9,21 +9,22 @@
 #include <microhttpd.h>
 
 struct wi_head {
-    const char *path;   /* "/metrics"; of the target, borrowed */
-    bool has_host;      /* it names one host, and that is answered */
-    bool has_token;     /* it shows the token, or none is asked for */
+    const char *path;   /* "/metrics"; part of the target, borrowed */
+    bool has_host;      /* it names one host, one that is served */
+    bool has_token;     /* it shows the token, or none is required */
     const char *accept; /* borrowed; NULL: none */
     struct wi_codings codings;
 };
 
-/* `target`: as it was asked for, "/metrics" or "http://HOST/metrics"; `version`: "HTTP/1.1". */
+/* `target`: as in the request, "/metrics" or "http://HOST/metrics"; `version`: "HTTP/1.1". */
 void wi_head_read(struct MHD_Connection *connection, const struct wi_auth_ops *auth,
                   const char *target, const char *version, struct wi_head *ret_head);
 
 /*
- * The path of a target: "/" when it has none. A proxy is asked with the absolute form, "http://HOST/metrics":
- * then HOST is its authority, which goes before the Host header (RFC 9112, 3.2.2); else ret_authority is NULL.
- * Both point into the target. What is neither form is its own path, and no page's.
+ * The path of a target: "/" when it has none. A proxy is asked with the absolute form,
+ * "http://HOST/metrics": then HOST is its authority, which overrides the Host header (RFC 9112,
+ * 3.2.2); else ret_authority is NULL. Both point into the target. A target in neither form is its
+ * own path, for which there is no page.
  */
 const char *wi_target_path(const char *target, const char **ret_authority, size_t *ret_n);
 

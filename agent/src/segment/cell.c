@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A cell, and a thread without any. */
+/* Cells, and the state of a thread without a shard. */
 #include "segment/cell.h"
 
 #include "weir/atomic.h"

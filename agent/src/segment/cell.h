@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cells, and what the calling thread knows of its own. Stores only, so that a child of fork may use them. */
+/* Cells, and what the calling thread knows of its own shard. Stores only, so that a child of fork
+ * may use them. */
 #ifndef WI_SEGMENT_CELL_H
 #define WI_SEGMENT_CELL_H
 
@@ -13,7 +14,7 @@ extern WEIR_THREAD bool wi_thread_is_counted WEIR_TLS_MODEL;
 /* The calling thread, which may be in a forked child, has no shard any more. */
 void wi_thread_forget(void);
 
-/* A cell as its thread finds it first. */
+/* A cell as its thread finds it at the start. */
 void wi_cell_reset(struct weir_cell *cell);
 
 #endif

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Version 1 says 2^63 rounded to a page where it means none. */
+/* Version 1 writes 2^63, rounded to a page, for no limit. */
 #define CGROUP_UNLIMITED (UINT64_C(1) << 62)
 
-/* A file's only number; false for "max" and where there is none. */
+/* The only number in a file; false for "max", and if there is none. */
 static bool cgroup_number(const char *dir, const char *file, uint64_t *ret_number)
 {
     char path[768];
@@ -24,7 +24,7 @@ static bool cgroup_number(const char *dir, const char *file, uint64_t *ret_numbe
     return true;
 }
 
-/* From one cgroup up to where its tree is mounted. */
+/* From one cgroup up to the mount point of its tree. */
 static bool cgroup_climb(const char *mount, const char *own, bool is_v2, wi_cgroup_visit_fn *visit,
                          void *context)
 {
@@ -77,7 +77,7 @@ bool wi_cgroup_usage(const struct wi_cgroup_level *level, uint64_t *ret_bytes)
                          ret_bytes);
 }
 
-/* File pages that the kernel would give up first. */
+/* File pages that the kernel would drop first. */
 static uint64_t cgroup_droppable(const struct wi_cgroup_level *level)
 {
     char path[768];

@@ -13,7 +13,7 @@
 /* Where the trees are mounted. */
 #define WI_CGROUP_ROOT "/sys/fs/cgroup"
 
-/* Room for what /proc/PID/cgroup says. */
+/* Room for the text of /proc/PID/cgroup. */
 #define WI_CGROUP_TEXT_MAX 4096
 
 struct wi_cgroup_level {
@@ -22,25 +22,26 @@ struct wi_cgroup_level {
     uint64_t limit_bytes;
 };
 
-/* Returns false to go no further. */
+/* Returns false to stop. */
 typedef bool wi_cgroup_visit_fn(void *context, const struct wi_cgroup_level *level);
 
-/* Visits every level that has a limit, the lowest first. `text` is that of /proc/PID/cgroup and is
+/* Visits each level that has a limit, the lowest first. `text` is that of /proc/PID/cgroup and is
  * cut up. Returns false when a visit did. */
 bool wi_cgroup_walk(const char *root, char *text, wi_cgroup_visit_fn *visit, void *context);
 
 /* Bytes that are charged to a level, file pages included. Returns false when that cannot be read. */
 bool wi_cgroup_usage(const struct wi_cgroup_level *level, uint64_t *ret_bytes);
 
-/* Whether each level has room for `bytes` more below nine tenths of its limit, and for `spare` beside
- * them below all of it, file pages that could be dropped left out. True where nothing limits. */
+/* Whether each level has room for `bytes` more below nine tenths of its limit, and for `spare`
+ * beside them below the whole limit; file pages that could be dropped do not count. True if there
+ * is no limit. */
 bool wi_cgroup_has_room(const char *root, char *text, uint64_t bytes, uint64_t spare);
 
 /* The same of this process's own cgroup. */
 bool wi_cgroup_self_has_room(uint64_t bytes, uint64_t spare);
 
-/* The least limit on the way up, and what is charged to the level that has it. Returns false, and
- * zeros, where nothing limits. */
+/* The least limit on the way up, and the bytes charged to the level that has it. Returns false, and
+ * zeros, if there is no limit. */
 bool wi_cgroup_least(const char *root, char *text, uint64_t *ret_limit, uint64_t *ret_used);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/net/unix, and whom the directories named there belong to. */
+/* Reads /proc/net/unix, and the owners of the directories named there. */
 #include "segment/changed.h"
 
 #include "segment/descriptor.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHANGED_LISTENS 0x10000U /* a socket's flags: it accepts connections */
+#define CHANGED_LISTENS 0x10000U /* a socket's flag: it accepts connections */
 
 /* "0000...: 00000002 00000000 00010000 0001 01 5678 /dev/shm/weir-0/PID-START-ID.sock" */
 static bool changed_read(char *line, struct wi_changed *ret_changed, char *ret_path, size_t room)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes of this user that were another's when they started weir: their files lie where only that user and
- * root may look, but the kernel lists their exporters' sockets to everybody. Plain functions; no state.
- * Any thread.
+ * Processes of this user that belonged to another user when they started weir. Their files lie in a
+ * directory that only that user and root may read, but the kernel lists their exporters' sockets to
+ * everybody. Plain functions; no state. Any thread.
  */
 #ifndef WI_SEGMENT_CHANGED_H
 #define WI_SEGMENT_CHANGED_H
@@ -18,7 +18,7 @@ struct wi_changed {
 /* Calls `visit` with each process of the caller's user that has an exporter. */
 void wi_changed_each(void (*visit)(void *context, const struct wi_changed *changed), void *context);
 
-/* Writes in one line what became of it, and what to do. */
+/* Writes one line that says what happened to the process, and what to do. */
 void wi_changed_tell(const struct wi_changed *changed, char *ret_text, size_t room);
 
 #endif

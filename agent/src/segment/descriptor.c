@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "/" is there in every root, /dev/null is not. */
+/* "/" exists in every root, /dev/null does not. */
 static int descriptor_placeholder(void)
 {
     return open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -34,7 +34,7 @@ void wi_descriptor_free_low(const struct wi_low_descriptors *low)
 {
     int why = errno;
     for (int fd = 0; fd < WI_DESCRIPTOR_LOWEST; fd++) {
-        /* The host may have laid a file of its own over it meanwhile, by dup2(2). */
+        /* The host may have put a file of its own at this number meanwhile, by dup2(2). */
         int flags = low->is_held[fd] ? fcntl(fd, F_GETFL) : -1;
         if (flags >= 0 && (flags & O_PATH) != 0) {
             close(fd);

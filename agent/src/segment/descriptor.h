@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors that are never 0, 1 or 2. A host may have closed these three, and then its code or a
- * library still prints there: into a file of ours, if one had taken the number. Everything here that
- * opens something does it through these functions.
+ * Descriptors that are never 0, 1 or 2. A host may have closed these three while its code or a
+ * library still prints to them. The output would go into a file of weir, if that had taken the
+ * number. Therefore weir opens files only by these functions.
  *
- * A number is given out by the kernel, lowest first, and can only be changed afterwards. So that a
- * file never has a low number, not even for a moment, whatever of the three is closed is filled first,
- * with descriptors that can neither be read nor written (O_PATH): printing there still fails with
- * EBADF. They are closed again once the file is open. A host that closes a low number in that very
- * moment is why the result is looked at all the same, and moved up.
+ * The kernel gives out the lowest free number, which can only be changed afterwards. So that a file
+ * never has a low number, not even for a moment, the closed ones of the three are filled first,
+ * with descriptors that can neither be read nor written (O_PATH): printing to them still fails with
+ * EBADF. They are closed again once the file is open. A host may close a low number at that very
+ * moment, so the result is checked as well, and moved up.
  *
  * Threads: any; no lock, no state. errno is left as the opening set it.
  */
@@ -20,19 +20,20 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#define WI_DESCRIPTOR_LOWEST 3 /* that anything of ours has */
+#define WI_DESCRIPTOR_LOWEST 3 /* the lowest number of a file of weir */
 
 struct wi_low_descriptors {
     bool is_held[WI_DESCRIPTOR_LOWEST];
 };
 
-/* Fills those of 0, 1 and 2 that are closed, and closes them again. Between the two, what the calling
- * thread opens is above 2. For libraries that open by themselves; else use what stands below. */
+/* Fills those of 0, 1 and 2 that are closed, and closes them again. Between the two, every
+ * descriptor that the calling thread opens is above 2. For libraries that open files themselves;
+ * all other code uses the functions below. */
 void wi_descriptor_hold_low(struct wi_low_descriptors *ret_low);
 void wi_descriptor_free_low(const struct wi_low_descriptors *low);
 
-/* The same file under a number above 2. Owns: taken_fd is closed where it was low. -1 stays -1; -1,
- * and taken_fd closed, when there are no numbers left. */
+/* The same file under a number above 2. Owns: taken_fd is closed if it was low. Returns -1 for -1;
+ * and -1, with taken_fd closed, when there are no numbers left. */
 int wi_descriptor_raise(int taken_fd);
 
 /* open(2), opendir(3), socket(2), accept4(2), epoll_create1(2), inotify_init1(2), pipe2(2). All close

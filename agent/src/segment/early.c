@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is exact about it: a hook adds by one instruction at an address that never changes. The slots'
- * memory is replaced by the file's within one system call; when that has returned, no processor writes
- * to the old memory any more. So each addition is either in the old memory, which is read after that,
- * or in the file.
+ * Handles before weir_start, and how their counts come into the segment without a loss.
+ *
+ * A hook adds by one instruction at an address that never changes. One system call replaces the
+ * slots' memory by the file's; when it has returned, no processor writes to the old memory any
+ * more. So each addition is either in the old memory, which is read after that, or in the file.
  */
 #include "segment/early.h"
 
@@ -30,7 +31,7 @@ struct early_text {
     size_t room;
 };
 
-/* What a slot says only in the segment. */
+/* The parts of a slot that exist only in the segment. */
 struct early_slot {
     struct early_text name, source;
     char *label; /* WEIR_LABEL_MAX + 1 bytes; NULL: no handle of it has had one yet */
@@ -82,7 +83,7 @@ struct wi_header *wi_early_owner(void)
     return (struct wi_header *)(void *)early.base;
 }
 
-/* Room that a slot has is used again: a program may open and close for ever. */
+/* The room of an earlier handle is used again: a program may open and close again and again. */
 static bool early_copy(struct early_text *kept, const char *text)
 {
     char clean[WEIR_NAME_MAX + 1];
@@ -143,7 +144,7 @@ static uint32_t early_more(uint32_t id)
     return wi_slot_fill_more(id, &opening);
 }
 
-/* Of a slot when it was copied: a hook may have set them anew while its memory was replaced. */
+/* A slot's words when it was copied: a hook may have changed them while its memory was replaced. */
 struct early_before {
     uint64_t other, capacity;
 };
@@ -190,7 +191,7 @@ static void early_add(uint64_t *to, const uint64_t *from, size_t n)
     }
 }
 
-/* Adds what the old memory has, in which nobody counts any more. */
+/* Adds the counts in the old memory, in which no thread counts any more. */
 static void early_add_slot(uint32_t id, const struct wi_slot *from, struct early_before *before)
 {
     struct wi_slot *to = &early_slots()[id];
@@ -199,8 +200,8 @@ static void early_add_slot(uint32_t id, const struct wi_slot *from, struct early
     early_add(to->in.rejects, from->in.rejects, 4);
     early_add(to->out.shared, from->out.shared, 3);
     early_add(to->out.discarded, from->out.discarded, 3);
-    /* A gauge was copied; what was added to it since is added. Where it was set twice within the moment, it
-     * is off until it is set again. */
+    /* A gauge was copied; later additions to it are added here. If two threads set it at that
+     * moment, it is wrong until it is set again. */
     uint64_t other = from->in.other - (kind == WI_GAUGE ? before->other : 0);
     early_add(&to->in.other, &other, 1);
     if (kind == WI_CHANNEL) {

@@ -13,22 +13,23 @@
 /* Makes the slab; handles can be opened from then on. Returns false when weir is switched off, or there is no memory. */
 bool wi_early_make(void);
 
-/* Who made it, NULL: nobody; in memory that children of fork share. */
+/* The process that made the slab, NULL: none; in memory that children of fork share. */
 struct wi_header *wi_early_owner(void);
 
-/* Keeps what the slot of an id will need in the segment. Returns false when there is no memory. */
+/* Keeps the texts and settings that the slot of an id will need in the segment. Returns false when
+ * there is no memory. */
 bool wi_early_keep(uint32_t id, const struct wi_opening *opening);
 
-/* Counts an opening that was one too many; how many there were, which needs no lock. */
+/* Counts an opening that was refused; and how many were refused, which needs no lock. */
 void wi_early_refuse(void);
 uint32_t wi_early_refused(void);
 
-/* Lays the first slab of the new segment over the slots; `is_counted`: with what they have counted. True
- * when there are none. Returns false when the kernel has no memory for it; all is as it was then. */
+/* Maps the first slab of the new segment over the slots; `is_counted`: with their counts. True when
+ * there are no slots. Returns false when the kernel has no memory for it; then nothing has changed. */
 bool wi_early_lay(bool is_counted);
 
-/* A second mapping of the first slab of a segment that lies at `base`, NULL: none is needed, MAP_FAILED: no
- * memory; and its move over the slots. In a child of fork that makes a segment of its own. */
+/* For a child of fork that makes a segment of its own: a second mapping of the first slab of a
+ * segment at `base` (NULL: none is needed, MAP_FAILED: no memory), and its move over the slots. */
 void *wi_early_map(unsigned char *base);
 bool wi_early_move(void *slots);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The environment of a process that has more rights than who started it (setuid, setgid, file
- * capabilities: AT_SECURE). Its starter chose the environment, so that nothing in it may say which
- * files are written and what is served: secure_getenv(3) shows none of it. WEIR_OFF=1 holds all the
- * same, since it only takes away, and what else is ignored is told.
+ * The environment of a process that has more rights than the user who started it (setuid, setgid,
+ * file capabilities: AT_SECURE). That user chose the environment, so it must not decide which files
+ * are written and what is served: secure_getenv(3) hides all of it. WEIR_OFF=1 applies all the
+ * same, since it only switches off. The other variables are ignored, and named.
  */
 #ifndef WI_SEGMENT_ENVIRONMENT_H
 #define WI_SEGMENT_ENVIRONMENT_H

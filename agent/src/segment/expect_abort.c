@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Assertions in the console, in `weir serve` and in the tests, which are our own processes: one that does not
- * hold ends it. Not in the libraries; there it is expect_count.c.
+ * Assertions in the console, in `weir serve` and in the tests, which are our own processes: a
+ * failed one ends the process. The libraries use expect_count.c instead.
  */
 #include "weir/expect.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Assertions in the libraries, which are in other people's processes: one that does not hold is counted in
- * the segment, so that every reader learns of it, also after a crash. Until there is a segment it is counted
- * here. The console and the tests have expect_abort.c instead.
+ * Assertions in the libraries, which run in the users' processes: a failed one is counted in the
+ * segment, so that every reader sees it, also after a crash. Until there is a segment it is counted
+ * here. The console and the tests use expect_abort.c instead.
  */
 #include "weir/expect.h"
 
@@ -15,7 +15,8 @@ static struct {
     const char *place; /* of the first; atomic */
 } early;
 
-/* The first place, by whole words in their order, so that a reader finds a beginning of the text at worst. */
+/* Stores the first place by whole words in their order, so that a reader finds at worst a beginning
+ * of the text. */
 static void expect_write(struct wi_header *header, const char *place)
 {
     uint64_t words[sizeof(header->broken_at) / sizeof(uint64_t)] = {0};

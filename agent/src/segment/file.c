@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file under a segment. Complete before it has a name, read-only afterwards: nobody of the same
- * user can truncate it under the host by accident. Pages are reserved and touched in slow paths,
- * because a store to a page that tmpfs cannot give is a SIGBUS in somebody's server.
+ * The file under a segment. The file is complete before it has a name, and read-only afterwards, so
+ * that no process of the same user truncates it by accident. Pages are reserved and touched in slow
+ * paths, because a store to a page that tmpfs cannot provide raises SIGBUS in the server.
  */
 #include "segment/file.h"
 
@@ -114,7 +114,7 @@ static bool file_lock(int fd)
 enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, char *ret_temporary,
                                 size_t room, struct weir_error *ret_error)
 {
-    /* Past RLIMIT_FSIZE the kernel does not refuse, it kills with SIGXFSZ. */
+    /* Past RLIMIT_FSIZE the kernel does not refuse; it sends SIGXFSZ. */
     if (!file_size_is_allowed(bytes)) {
         wi_error_set(ret_error,
                      "RLIMIT_FSIZE is below the segment's %llu bytes; raise it or lower WEIR_LIMIT",
@@ -141,8 +141,8 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
                      dir, strerror(errno));
         return WEIR_E_SYSTEM;
     }
-    (void)file_lock(fd); /* none may take it for one that was left */
-    /* Emptied first: a low number that the host closed during open(2) was this file for a moment. */
+    (void)file_lock(fd); /* no reader may take it for the file of a dead process */
+    /* Emptied first: a low number that the host closed during open(2) meant this file for a moment. */
     if (ftruncate(fd, 0) != 0 || ftruncate(fd, (off_t)bytes) != 0) {
         wi_error_set(ret_error, "cannot size the segment in %.140s: %s", dir, strerror(errno));
         wi_file_drop(fd, dir, ret_temporary);
@@ -152,7 +152,8 @@ enum weir_status wi_file_create(const char *dir, uint64_t bytes, int *ret_fd, ch
     return WEIR_OK;
 }
 
-/* Gives a file its name where nothing has it: what has may be of a process in another pid namespace. */
+/* Gives a file its name if no file has it: an existing file may belong to a process in another pid
+ * namespace. */
 static int file_name(int fd, const char *dir, const char *temporary, const char *path)
 {
     char from[512];
@@ -164,7 +165,7 @@ static int file_name(int fd, const char *dir, const char *temporary, const char 
     if (renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
         return 0;
     }
-    /* A file system without that. */
+    /* For file systems without nameless files. */
     if (errno != EINVAL || linkat(AT_FDCWD, from, AT_FDCWD, path, 0) != 0) {
         return -1;
     }
@@ -207,7 +208,7 @@ bool wi_file_reserve(int fd, unsigned char *base, uint64_t offset, uint64_t byte
             return false;
         }
         if (failed) {
-            /* A file system without fallocate: only the kernel's own populate can refuse. */
+            /* For file systems without fallocate: only the kernel's own populate can refuse. */
             return wi_file_populate(base, offset, bytes);
         }
     }
@@ -265,8 +266,8 @@ ssize_t wi_file_read(const char *path, char *ret_text, size_t room)
     }
     size_t length = 0;
     ssize_t n = 0;
-    /* pread(2), since a host may have closed the number and taken it for a pipe: there it fails at once,
-     * and read(2) would wait. */
+    /* Uses pread(2), since a host may have closed the number and opened a pipe under it: there
+     * pread fails at once, and read(2) would block. */
     while (length < room - 1 &&
            (n = pread(fd, ret_text + length, room - 1 - length, (off_t)length)) != 0) {
         if (n < 0 && errno == EINTR) {
@@ -311,7 +312,7 @@ uint64_t wi_file_start_ticks(uint32_t pid)
     if (wi_file_read(path, text, sizeof(text)) <= 0) {
         return 0;
     }
-    /* The program's name may hold anything, also ')': count the fields from its last one. */
+    /* The program's name may hold any character, also ')': fields are counted from the last one. */
     const char *at = strrchr(text, ')');
     if (at && at[1] && (at[2] == 'Z' || at[2] == 'X')) {
         return 0;

@@ -2,19 +2,19 @@
 /*
  * Finding segments: the places where they lie, and whether their owners live.
  *
- * The directories are gone through first, then the mappings that /proc shows: a file that was
- * removed, or lies in another directory or a container, is found through its process. One file is
- * one entry, by device and inode, whatever its path; a listing has at most 4,096.
+ * The directories are searched first, then the mappings in /proc: a file that was removed, or lies
+ * in another directory or a container, is found through its process. One file is one entry, by
+ * device and inode, whatever its path; a listing has at most 4,096.
  *
  * Files and processes may lie. A segment is opened without following links (except those of /proc
- * that lead to an open file), and only if it is a regular file of this user (root: of anybody).
- * What has no name of weir's counts only when it reads as a segment and belongs to the user of the
- * process that maps it. A file that cannot be read is listed with its problem, and does not stop
- * the listing.
+ * that lead to an open file), and only if it is a regular file of this user (root: of any user). A
+ * file without a name of weir counts only if its content is a segment and it belongs to the user of
+ * the process that maps it. A file that cannot be read is listed with its problem, and does not
+ * stop the listing.
  *
- * Whether a process lives is the kernel's word: a lock that goes with it. A forked child may hold
- * that lock too, so the header's pid and start time decide where this pid namespace can see them.
- * The functions keep no state between calls; the caller owns what is returned. Any thread.
+ * Whether a process lives is decided by a lock that the kernel holds for it. A forked child may
+ * hold that lock too, so the header's pid and start time decide if this pid namespace can see them.
+ * The functions keep no state between calls; the caller owns the results. Any thread.
  */
 #include "segment/find.h"
 
@@ -61,7 +61,8 @@ bool wi_find_is_segment(const char *path)
 
 enum wi_state wi_find_state(int fd, const struct wi_owner *owner)
 {
-    /* The owner's is for writing; one for reading is of somebody who removes what is dead. */
+    /* The owner's descriptor is open for writing; one for reading belongs to a process that removes
+     * dead files. */
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     if (fcntl(fd, F_OFD_GETLK, &lock) != 0) {
         return WI_STATE_UNKNOWN;
@@ -90,7 +91,7 @@ static enum weir_status find_fail(struct wi_found *found, enum weir_status statu
     return status;
 }
 
-/* Follows a link of the kernel's to what may be anything: looks at it before it is opened. */
+/* Follows a link of the kernel's to a file of any type: checks it before it is opened. */
 static int find_open_link(const char *path)
 {
     char again[64];
@@ -203,7 +204,7 @@ enum weir_status wi_find_one(const char *path, struct wi_found *ret_found)
     ssize_t n = pread(fd, &header, sizeof(header), 0);
     status = wi_find_check_header(&header, n > 0 ? (size_t)n : 0, &error);
     if (status != WEIR_OK) {
-        /* The lock tells even of a file that makes no sense. */
+        /* The lock tells whether the owner lives even if the file makes no sense. */
         found.state = wi_find_state(fd, &found.owner);
         status = find_fail(&found, status, error.text);
         goto done;
@@ -229,7 +230,7 @@ done:
     return status;
 }
 
-/* The process of a segment, as it is called here. */
+/* The process of a segment, with its pid in this namespace. */
 static void find_own(struct wi_found *found, const struct wi_owner *owner)
 {
     if (owner->pid && !found->owner.pid) {
@@ -249,7 +250,7 @@ enum weir_status wi_find_with_owner(const char *path, struct wi_found *ret_found
     return status;
 }
 
-/* ---- what it is called ----------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------- */
 
 bool wi_find_lives(const struct wi_found *found)
 {
@@ -299,7 +300,7 @@ static struct wi_found *find_list_get(const struct find_list *list, dev_t device
     return NULL;
 }
 
-/* The entry of a file, which may be there already, by another path. NULL: there is none, or no room.
+/* The entry of a file, which may exist already under another path. NULL: there is none, or no room.
  * Borrowed until the next is added. */
 static struct wi_found *find_list_add(struct find_list *list, const char *path)
 {
@@ -320,7 +321,7 @@ static struct wi_found *find_list_add(struct find_list *list, const char *path)
     if (wi_find_one(path, &found) == WEIR_E_NOT_FOUND) {
         return NULL;
     }
-    /* What could not be opened has no inode here. */
+    /* A file that could not be opened has no inode here. */
     struct wi_found *same = found.inode ? find_list_get(list, found.device, found.inode) : NULL;
     if (same) {
         return same;
@@ -370,7 +371,7 @@ static void find_in_all(const char *parent, const char *prefix, const char *belo
 
 /* ---- by mappings ---- */
 
-/* Where a file is in a directory: with its name, hidden by weir_stop, or not at all. */
+/* How a file is found in a directory: by its name, hidden by weir_stop, or not at all. */
 enum find_place { FIND_NOWHERE, FIND_HIDDEN, FIND_NAMED };
 
 static enum find_place find_in_dir_by_inode(const char *dir, const struct wi_mapping *mapping,
@@ -398,8 +399,8 @@ static enum find_place find_in_dir_by_inode(const char *dir, const struct wi_map
     return place;
 }
 
-/* The directory of a mapping as this process can go there; the second is that of its own root, which is
- * another one in a container. */
+/* The directory of a mapping as this process can reach it; the second is that in the mapping
+ * process's own root, which differs in a container. */
 static bool find_mapped_dir(const struct wi_mapping *mapping, int which, char *ret_dir, size_t room)
 {
     int n = which == 0
@@ -408,7 +409,7 @@ static bool find_mapped_dir(const struct wi_mapping *mapping, int which, char *r
     return n < (int)room;
 }
 
-/* A segment whose name was taken away: its exporter may have made the socket anew. */
+/* A segment whose name was removed: its exporter may have made the socket anew. */
 static void find_socket_of_nameless(struct wi_found *found, const struct wi_mapping *mapping)
 {
     char text[WI_STEM_MAX];
@@ -425,14 +426,14 @@ static void find_socket_of_nameless(struct wi_found *found, const struct wi_mapp
     }
 }
 
-/* Whether a file is of the user of a process: anybody may map what he may read. One that has changed its user
- * was root before. */
+/* Whether a file belongs to the user of a process. Every process may map a file that it can read. A
+ * process that has changed its user was root before. */
 static bool find_is_of_user(uint32_t pid, uid_t uid)
 {
     return uid == 0 || wi_owner_uid(pid) == uid;
 }
 
-/* Adds the file of a mapping. A stopped segment is not to be found, and one of a stranger neither. */
+/* Adds the file of a mapping. A stopped segment is left out, and so is one of another user. */
 static struct wi_found *find_by_mapping(struct find_list *list, const struct wi_mapping *mapping)
 {
     char dir[WI_PATH_MAX];
@@ -448,7 +449,7 @@ static struct wi_found *find_by_mapping(struct find_list *list, const struct wi_
     if (!wi_owner_path(mapping, path, sizeof(path))) {
         return NULL;
     }
-    /* What has no name of weir's is one of weir's if it reads so, and is that process's own. */
+    /* A file without a name of weir is a segment of that process if its content says so. */
     struct wi_found found;
     if (wi_find_one(path, &found) != WEIR_OK || !find_is_of_user(mapping->pid, found.uid) ||
         !wi_owner_is(mapping->pid, &found.maker, true)) {
@@ -526,7 +527,7 @@ static int find_in_order(const void *a, const void *b)
     return order ? order : (one->id > other->id) - (one->id < other->id);
 }
 
-/* Numbers the living of each name. */
+/* Numbers the living processes of each name. */
 static void find_number(struct find_list *list)
 {
     struct wi_found **order = calloc(list->n + 1, sizeof(*order));
@@ -552,7 +553,7 @@ static void find_number(struct find_list *list)
     free(order);
 }
 
-/* Gives the list away, newest first. */
+/* Hands the list over, newest first. */
 static enum weir_status find_list_give(struct find_list *list, struct wi_found **ret_found,
                                        size_t *ret_n)
 {
@@ -596,7 +597,7 @@ enum weir_status wi_find_all(struct wi_found **ret_found, size_t *ret_n)
     wi_find_each_dir(find_in_dir, &list);
     wi_owner_each_mapping(find_in_mapping, &list);
     for (size_t i = 0; i < list.n; i++) {
-        /* A forked child of it was found, and itself not: it has gone. */
+        /* A forked child of it was found, and the process itself was not: it has ended. */
         struct wi_found *found = &list.items[i];
         if (found->state == WI_STATE_RUNNING && !found->owner.pid && found->has_heirs) {
             found->state = WI_STATE_ORPHANED;

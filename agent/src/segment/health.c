@@ -28,7 +28,7 @@ void weir_health_read(struct weir_health *ret_health)
         if (!wi_segment_path(".weir", health.path, sizeof(health.path)) ||
             lstat(health.path, &facts) != 0 || facts.st_dev != wi_segment.device ||
             facts.st_ino != wi_segment.inode) {
-            health.path[0] = '\0'; /* stopped, removed, or out of sight after a chroot */
+            health.path[0] = '\0'; /* stopped, removed, or not reachable after a chroot */
         }
     }
     size_t size = ret_health->size < sizeof(health) ? ret_health->size : sizeof(health);

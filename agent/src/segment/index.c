@@ -11,7 +11,7 @@ struct wi_index wi_index;
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* Mapped and not allocated: a first touch may come from a signal handler. */
+/* Mapped and not allocated: a hook in a signal handler may need it. */
 void *wi_index_take(size_t bytes)
 {
     static unsigned char *at;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What this process knows of its segment: where slots, cells, histograms, senders and single tasks lie,
- * how many there are, and which are free. It is memory of this process alone.
+ * The process's own knowledge of its segment: where slots, cells, histograms, senders and single
+ * tasks lie, how many there are, and which are free. It is memory of this process alone.
  *
- * Other processes may write to the file: a worker that was forked has inherited the mapping, whatever
- * user it has become. So nothing that stands in the file is ever used as an address, a length, a number
- * of things or a link between them. Hooks and openings follow the index; the file repeats it as
- * offsets, for readers. What a stranger writes there can make numbers wrong, and nothing else.
+ * Other processes may write to the file: a forked worker has inherited the mapping, even if it runs
+ * as another user by now. So no value in the file is ever used as an address, a length, a count or
+ * a link. Hooks and openings follow the index; the file repeats it as offsets, for readers. Another
+ * process that writes to the file can make numbers wrong, and nothing else.
  *
- * The lock's holder writes the index. Hooks read it without a lock: what they find through it was
- * published by a release store, and is never taken away.
+ * The lock's holder writes the index. Hooks read it without a lock: every entry that they can reach
+ * was published by a release store, and is never removed.
  */
 #ifndef WI_SEGMENT_INDEX_H
 #define WI_SEGMENT_INDEX_H
@@ -22,7 +22,7 @@
 
 /* A slot. */
 struct wi_slot_entry {
-    struct weir_histogram *histogram[2]; /* that all threads share; atomic; NULL: none yet */
+    struct weir_histogram *histogram[2]; /* shared by all threads; atomic; NULL: none yet */
     uint32_t name;                       /* offset of its string, in WI_STRING_UNIT bytes */
     uint32_t generation;                 /* as in the slot */
     uint32_t next;                       /* 1 + id of the next free slot; 0: none */
@@ -36,16 +36,16 @@ struct wi_slot_entry {
 
 struct wi_slot_slab {
     struct wi_slot *slots;
-    uint32_t line; /* where the file says that they lie */
+    uint32_t line; /* their offsets in the file */
     uint32_t *
         more; /* of each slot its struct wi_slot_more, in lines, 0: none yet; NULL: no slot has one */
     struct wi_slot_entry entries[WI_SLAB_SLOTS];
 };
 
-/* A block among those that are free. */
+/* A free block. */
 struct wi_link {
     uint32_t next;      /* 1 + number of the next; 0: none; atomic */
-    uint32_t is_listed; /* atomic: no block is listed twice, whatever its state in the file says */
+    uint32_t is_listed; /* atomic: no block is listed twice, even if the file says otherwise */
 };
 
 /* Blocks of a table that were made together. */
@@ -82,7 +82,7 @@ extern struct wi_index wi_index;
 /* Memory of this process alone, zeroed; it is never given back. NULL: there is none. The lock is held. */
 void *wi_index_take(size_t bytes);
 
-/* The id of a handle's slot. UINT32_MAX: what the slot says of itself is not so, hence somebody else has
+/* The id of a handle's slot. UINT32_MAX: the slot's id is not the handle's, so another process has
  * written to the segment, which is given up. No lock. */
 uint32_t wi_index_id(const struct weir_slot_head *head);
 
@@ -115,11 +115,11 @@ static inline struct wi_slot_entry *wi_index_entry(const struct weir_slot_head *
  * lock is held. */
 bool wi_index_add_slab(struct wi_slot *slots, uint32_t line);
 
-/* The cell of an id in a shard, NULL where that thread has none. The shard may belong to a running
+/* The cell of an id in a shard, NULL if that thread has none. The shard may belong to a running
  * thread. */
 struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id);
 
-/* Where the histogram of that cell is kept, NULL where there is none. */
+/* The place of that cell's histogram, NULL if it has none. */
 struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shard, uint32_t id);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *     header | shards | slabs of slots, senders, single tasks | slabs, chunks, histograms, strings ...
  *
- * A reader in another process trusts nothing in it. Little-endian 64-bit machines only.
+ * A reader in another process trusts no value in it. Little-endian 64-bit machines only.
  */
 #ifndef WI_SEGMENT_LAYOUT_H
 #define WI_SEGMENT_LAYOUT_H
@@ -45,9 +45,9 @@
 #define WI_RETIRED_WORDS     14
 #define WI_OCTAVES           ((WEIR_HISTOGRAM_BUCKETS - 2) / 4 + 1) /* 1,024 ns to 137 s */
 
-/* A slot's way: FREE -> CLAIMED -> READY -> CLOSING -> CLOSED -> CLAIMED ... READY is an open handle. A
- * slot that is CLOSED keeps its counts until it is used again; then they go to the totals of its name.
- * In a dead file CLAIMED is an opening that was cut short. */
+/* A slot's states: FREE -> CLAIMED -> READY -> CLOSING -> CLOSED -> CLAIMED ... READY is an open
+ * handle. A slot that is CLOSED keeps its counts until it is used again; then they go to the totals
+ * of its name. In the file of a dead process CLAIMED is an opening that was interrupted. */
 enum wi_slot_state {
     WI_SLOT_FREE = 0,
     WI_SLOT_CLAIMED = 1,
@@ -58,7 +58,7 @@ enum wi_slot_state {
 
 enum wi_slot_flag { WI_SLOT_UNORDERED = 1 };
 
-/* The words of a loop, all of them the loop's own thread's. Durations are nanoseconds. */
+/* The words of a loop; only the loop's own thread writes them. Durations are nanoseconds. */
 enum wi_loop_word {
     WI_LOOP_WORD_ITERATIONS = 0,
     WI_LOOP_WORD_WORST = 1,
@@ -68,15 +68,16 @@ enum wi_loop_word {
     WI_LOOP_WORD_LATEST = 5
 };
 
-/* What all handles share: 192 bytes. Words 0, 2, 4 of a cell have their shared twin on the entering
- * line, words 1, 3, 5 on the leaving one, so that the two ends of a channel do not meet. */
+/* The part of a handle that all threads share: 192 bytes. Words 0, 2, 4 of a cell have their shared
+ * twin on the entering line, words 1, 3, 5 on the leaving one, so that the two ends of a channel
+ * use different cache lines. */
 struct wi_slot {
     struct weir_slot_head head;
     struct {
         uint64_t shared[3];
         uint64_t
-            rejects[4]; /* by reason; of a task kind what its single tasks that are done had: polls,
-                                nanoseconds busy, scheduled, idle */
+            rejects[4]; /* by reason; task kind: polls, nanoseconds busy, scheduled and idle of its
+                           finished single tasks */
         uint64_t other; /* channel: unsent; semaphore: waits begun; gauge: its value; loop: ticks
                                 of its last begin (odd) or end (even); task kind: wakes of single
                                 tasks that are done */
@@ -96,8 +97,8 @@ struct wi_slot_more {
     uint64_t reserved[8];
 };
 
-/* Senders and single tasks are blocks in slabs of their own. A block is known by the line at which it
- * lies and the generation that it has: bumped whenever it is taken. */
+/* Senders and single tasks are blocks in slabs of their own. A block is identified by its line and
+ * its generation, which grows whenever the block is taken. */
 struct wi_block {
     uint32_t state; /* enum wi_block_state */
     uint32_t generation;
@@ -105,11 +106,11 @@ struct wi_block {
     uint32_t reserved;
 };
 
-/* A sender that is GONE waits for its last message to leave; a single task that is GONE is done, and
- * shown until its block is taken again. */
+/* A sender that is GONE waits for its last message to leave. A single task that is GONE is
+ * finished, and shown until its block is taken again. */
 enum wi_block_state { WI_BLOCK_FREE = 0, WI_BLOCK_OPEN = 1, WI_BLOCK_GONE = 2 };
 
-/* A sender: the line of those who send, then the line of those who take out. */
+/* A sender: the line of the threads that send, then the line of the threads that receive. */
 struct wi_sender {
     struct weir_sender in;
     struct {
@@ -130,7 +131,7 @@ struct wi_task_instance {
         uint32_t shard;     /* of the thread that runs it */
         uint32_t reserved;
     } run;
-    struct { /* written by those who wake it */
+    struct { /* written by the threads that wake it */
         uint64_t wakes, self_wakes;
         uint64_t woken; /* the first wake since the last poll began; 0: none */
         uint64_t reserved[5];
@@ -140,7 +141,7 @@ struct wi_task_instance {
         uint32_t kind, kind_generation; /* the slot of its kind */
         uint32_t histogram[2];          /* of polls and of delays, in lines; 0: no room */
         uint64_t opened_at;             /* wi_segment_now */
-        uint64_t spawned, done;         /* ticks; done 0: it lives */
+        uint64_t spawned, done;         /* ticks; done 0: the task is alive */
         uint64_t reserved;
     } self;
     char label[WEIR_LINE];
@@ -158,9 +159,10 @@ struct wi_table {
 
 enum wi_table_id { WI_SENDERS, WI_TASK_INSTANCES, WI_N_TABLES };
 
-/* What all handles of a kind and name have counted whose slots were used again. Both parts exist twice: the
- * writer fills the older one from the newer. `stamp` is twice the number in the log of the last slot that is in it;
- * odd while it is filled: then of the one that it is filled from. */
+/* The counts of all handles of a kind and name whose slots were used again. Both parts exist twice:
+ * the writer fills the older copy from the newer one. `stamp` is twice the log number of the last
+ * slot that is included. While the writer fills a copy the stamp is odd, and belongs to the copy
+ * that it is filled from. */
 struct wi_retired_totals {
     uint64_t stamp; /* 0: nothing yet */
     uint64_t check;
@@ -177,7 +179,7 @@ struct wi_retired_waits {
 struct wi_retired {
     uint32_t kind;        /* enum wi_kind */
     uint32_t name;        /* offset in half lines; 0: all names past WI_RETIRED_NAMES */
-    uint32_t waits[2];    /* offsets in lines of struct wi_retired_waits[2]; 0: nothing measured */
+    uint32_t waits[2];    /* for further criteria that tell series apart */
     uint64_t reserved[6]; /* for what else may tell series apart */
     struct wi_retired_totals totals[2];
 };
@@ -212,7 +214,7 @@ struct wi_shard {
     uint64_t reserved;
 };
 
-/* A shard that is FREE keeps its counts: the next thread goes on from them. */
+/* A shard that is FREE keeps its counts: the next thread continues them. */
 enum wi_shard_state { WI_SHARD_FREE = 0, WI_SHARD_USED = 1 };
 
 struct wi_header {
@@ -228,7 +230,7 @@ struct wi_header {
     uint32_t slabs;  /* offset in lines of uint32_t[max_slabs] */
     uint32_t pid;
     uint32_t uid;
-    uint32_t is_taken_over; /* a child goes on with the counts; atomic, from 0 once */
+    uint32_t is_taken_over; /* a child continues the counts; atomic, from 0 once */
     uint64_t start_ticks;   /* field 22 of /proc/PID/stat */
     uint64_t pid_namespace;
     int64_t started_unix_nanos; /* of the process */
@@ -239,11 +241,11 @@ struct wi_header {
     char name[WEIR_NAME_MAX + 1];
     char program[WI_PROGRAM_MAX];
     char version[32];
-    /* From here on it changes while hooks run; each field by atomic stores. */
+    /* The fields from here on change while hooks run, each by atomic stores. */
     uint64_t reserved_bytes;
     uint64_t used_bytes;
     uint32_t n_slabs;
-    uint32_t n_slots;  /* ever used: no slot at or past it means anything */
+    uint32_t n_slots;  /* ever used: a slot at or past it means nothing */
     uint32_t n_shards; /* ever used */
     uint32_t n_handles;
     uint64_t handles_refused;
@@ -254,9 +256,10 @@ struct wi_header {
     uint64_t multiplier; /* nanoseconds = ticks * multiplier >> 32 */
     struct wi_table tables[WI_N_TABLES];
     uint32_t id;        /* random, also in the files' names; 0: made by an earlier version */
-    uint32_t has_ended; /* in good order, though its files may be out of its reach; atomic */
+    uint32_t has_ended; /* the process ended cleanly, though it may have been unable to remove its
+                           files; atomic */
     uint32_t
-        has_children;   /* forked processes count by themselves; atomic, from 0 once, by a child */
+        has_children;   /* forked processes count on their own; atomic, from 0 once, by a child */
     uint32_t n_retired; /* atomic; 0: made by an earlier version */
     uint32_t retired_slabs[WI_MAX_RETIRED_SLABS]; /* offsets in lines */
     uint32_t retired_log; /* offset in lines of uint64_t[WI_RETIRED_LOG], wi_retired_entry */
@@ -293,7 +296,8 @@ _Static_assert((WI_RETIRED_SLAB * sizeof(struct wi_retired) + WI_RETIRED_LOG * s
                    0,
                "what comes after them begins a page");
 _Static_assert(sizeof(struct weir_histogram) % WEIR_LINE == 0, "histograms are whole lines");
-/* The file's format: another compiler, or a field put between others, must not change it unseen. */
+/* The format of the file. Another compiler, or a field put between others, must not change it
+ * unnoticed. */
 _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");

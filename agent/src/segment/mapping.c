@@ -2,17 +2,17 @@
 /*
  * The address space of a segment: mapped small, and made longer in place.
  *
- * In place, because hooks hold addresses. A mapping can grow in place where the addresses behind
- * it are free. The kernel gives out addresses downwards, each mapping below the one before, so
- * that these never are; a segment is therefore mapped far below all others. Nothing is reserved
- * there: a reservation counts like what is in use. Anonymous memory cannot become longer than it
- * was made, so it is made whole, without access, and cut.
+ * It grows in place because hooks hold addresses. A mapping can grow in place if the addresses
+ * behind it are free. The kernel gives out addresses downwards, each mapping below the one before,
+ * so they usually are not free; a segment is therefore mapped far below all others. Nothing is
+ * reserved there: a reservation would count like memory in use. Anonymous memory cannot become
+ * longer than it was made, so it is made whole, without access, and cut.
  *
- * What a process maps counts against limits that are the host's: its address space, its memory
- * cgroup and, after mlockall, its locked memory. Before each step these are read, and the step is
- * left undone when the host would keep less than the spare. The reason is a line for the user.
- * Where a limit holds and /proc does not say what is left, nothing more is mapped. The caller
- * holds the segment's lock and owns the mapping.
+ * Mapped memory counts against the host's limits: its address space, its memory cgroup and, after
+ * mlockall, its locked memory. These are read before each step. The step is not taken if the host
+ * would keep less than the spare, and the user gets one line with the reason. If there is a limit
+ * and /proc does not say how much is left, nothing more is mapped. The caller holds the segment's
+ * lock and owns the mapping.
  */
 #include "segment/mapping.h"
 
@@ -32,28 +32,29 @@
 #endif
 
 #define MAPPING_PAGE  4096
-#define MAPPING_ALIGN (UINT64_C(2) << 20) /* what one page of a page table covers */
+#define MAPPING_ALIGN (UINT64_C(2) << 20) /* the range of one page of a page table */
 
-/* How far below: more than a process maps in its life, and within what ThreadSanitizer allows; then
- * what a processor with few bits of address has. */
+/* How far below: more than a process maps in its life, and within the range that ThreadSanitizer
+ * allows; then the distance for a processor with few address bits. */
 static const uint64_t mapping_distances[] = {UINT64_C(256) << 30, UINT64_C(32) << 30};
 
-/* A page where the kernel puts the next mapping. NULL: there is no memory. */
+/* A page at the address of the kernel's next mapping. NULL: there is no memory. */
 static unsigned char *mapping_probe(void)
 {
     void *page = mmap(NULL, MAPPING_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return page == MAP_FAILED ? NULL : page;
 }
 
-/* Whether a mapping is locked, by mlockall(2) in one of its ways: only of these the kernel says so. */
+/* Whether mlockall(2) has locked a mapping, in any of its modes: msync(2) fails with EBUSY only for
+ * locked mappings. */
 static bool mapping_is_locked(unsigned char *base)
 {
     return msync(base, MAPPING_PAGE, MS_INVALIDATE) != 0 && errno == EBUSY;
 }
 
-/* Whether the limit of locked memory holds for this process: a capability lifts it, but not in every
- * user namespace. More than the limit is asked for, so that nothing is taken from a process that has
- * one. */
+/* Whether the limit of locked memory applies to this process: a capability lifts it, but not in
+ * every user namespace. The test asks for more than the limit, so that it takes nothing from a
+ * process that has one. */
 static bool mapping_is_lock_limited(uint64_t limit)
 {
     size_t bytes = limit / MAPPING_PAGE * MAPPING_PAGE + MAPPING_PAGE;
@@ -72,7 +73,7 @@ static uint64_t mapping_room(const char *status, const char *key, uint64_t limit
     return used < limit ? limit - used : 0;
 }
 
-/* How much more this process may map. UINT64_MAX: it has no limit. 0 where /proc does not tell. */
+/* How much more this process may map. UINT64_MAX: it has no limit. 0 if /proc does not say. */
 static uint64_t mapping_left(bool is_locked)
 {
     struct rlimit space;
@@ -93,7 +94,7 @@ static uint64_t mapping_left(bool is_locked)
     return of_space < of_locked ? of_space : of_locked;
 }
 
-/* Maps where there is much room behind, else anywhere. */
+/* Maps at an address with much room behind it, else anywhere. */
 static unsigned char *mapping_place(unsigned char *probe, size_t bytes, int protection, int fd)
 {
     int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
@@ -113,8 +114,8 @@ static unsigned char *mapping_place(unsigned char *probe, size_t bytes, int prot
     return base == MAP_FAILED ? NULL : base;
 }
 
-/* Anonymous memory cannot become longer than it was made. Locked or not, what may not be touched takes
- * no memory, so it is made whole and cut. */
+/* Anonymous memory cannot become longer than it was made. Memory without access takes no pages,
+ * locked or not, so it is made whole and cut. */
 static unsigned char *mapping_place_anonymous(unsigned char *probe, size_t bytes, uint64_t *limit)
 {
     for (; *limit >= bytes; *limit = *limit / 2 / WI_GRANULE * WI_GRANULE) {
@@ -148,7 +149,7 @@ unsigned char *wi_mapping_new(int fd, uint64_t *limit, uint64_t *ret_bytes)
     uint64_t left = mapping_left(mapping_is_locked(probe));
     uint64_t bytes = *limit < WI_MAPPING_STEP ? *limit : WI_MAPPING_STEP;
     while (bytes > left / 4 && bytes / 2 >= WI_FIRST_RESERVE) {
-        bytes /= 2; /* a host with next to nothing keeps most of it */
+        bytes /= 2; /* a host with almost no memory left keeps most of it */
     }
     munmap(probe, MAPPING_PAGE);
     for (; !base && bytes >= WI_FIRST_RESERVE; bytes /= 2) {

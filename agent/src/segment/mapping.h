@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of a segment: mapped small, and made longer in place when it is needed. What a process
- * maps counts against limits that it shares with the library (address space; locked memory after
- * mlockall), so that a segment takes no more of them than it uses, and stops while the host could
- * still have WI_MAPPING_SPARE.
+ * The memory of a segment: mapped small, and made longer in place when it is needed. Mapped memory
+ * counts against limits that the host shares with the library (address space; locked memory after
+ * mlockall). So a segment takes no more than it uses, and stops growing while the host still has
+ * WI_MAPPING_SPARE.
  */
 #ifndef WI_SEGMENT_MAPPING_H
 #define WI_SEGMENT_MAPPING_H
@@ -14,17 +14,17 @@
 #define WI_MAPPING_STEP  (UINT64_C(1) << 20) /* mapped at once */
 #define WI_MAPPING_SPARE (UINT64_C(8) << 20) /* of each limit, left to the host */
 
-/* Maps the begin of a file that has *limit bytes: a step, or less where the process may have less.
- * Without a file (-1) of anonymous memory that can become *limit bytes long, which is lowered to what
- * is to be had. Owns: the caller, who unmaps it. Fails: NULL. */
+/* Maps the begin of a file that has *limit bytes: a step, or less if the process may map only less.
+ * Without a file (-1): anonymous memory that can become *limit bytes long; *limit is lowered to the
+ * available size. Owns: the caller, who unmaps it. Fails: NULL. */
 unsigned char *wi_mapping_new(int fd, uint64_t *limit, uint64_t *ret_bytes);
 
-/* The same, `bytes` of it. */
+/* The same, `bytes` long. */
 unsigned char *wi_mapping_copy(int fd, uint64_t limit, uint64_t bytes);
 
-/* What a mapping is to become. */
+/* How a mapping is to grow. */
 struct wi_growth {
-    uint64_t mapped; /* what it is */
+    uint64_t mapped; /* the present length */
     uint64_t needed; /* at least */
     uint64_t limit;  /* at most */
     uint64_t spare;  /* left to the host, of each of its own limits */

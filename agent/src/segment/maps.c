@@ -15,8 +15,8 @@
 
 #define MAPS_LINE_MAX 8192 /* a path has at most 4,095 bytes, some as "\012" */
 
-/* "name", or "name (deleted)" -> whether it is one of a segment. One that was nameless when it was mapped
- * is "#INODE (deleted)" for ever. */
+/* "name", or "name (deleted)" -> whether it is the name of a segment. A file that was nameless when
+ * it was mapped is "#INODE (deleted)" from then on. */
 static bool maps_is_segment_name(char *name)
 {
     static const char deleted[] = " (deleted)";
@@ -32,7 +32,8 @@ static bool maps_is_segment_name(char *name)
     return wi_stem_read(name, ".weir", &stem) || (name[0] == '.' && strstr(name, ".new"));
 }
 
-/* Takes the directory from the path of a mapping's file, which it cuts up. False: it is no segment's. */
+/* Takes the directory from the path of a mapping's file, which it cuts up. False: the file is no
+ * segment. */
 static bool maps_take_path(char *path, struct wi_mapping *mapping)
 {
     char *base = path ? strrchr(path, '/') : NULL;
@@ -68,7 +69,7 @@ static bool maps_read_line(char *line, struct wi_mapping *mapping)
     return maps_take_path(path, mapping);
 }
 
-/* Takes the descriptor. */
+/* Owns the descriptor, and closes it. */
 static bool maps_visit_text(int taken_fd, struct wi_mapping *mapping, wi_maps_visit_fn *visit,
                             void *context)
 {
@@ -106,8 +107,8 @@ struct maps_query {
 #define MAPS_AT_OR_AFTER 0x10U
 #define MAPS_OF_FILES    0x20U
 
-/* The first shared mapping of a file at an address or after it. 1: there is one; 0: no more; -1: the kernel
- * does not tell. */
+/* The first shared mapping of a file at an address or after it. 1: there is one; 0: no more; -1:
+ * the kernel does not say. */
 static int maps_ask(int fd, uint64_t address, char *path, size_t room, struct wi_mapping *mapping)
 {
     struct maps_query query = {.size = sizeof(query),
@@ -129,7 +130,7 @@ static int maps_ask(int fd, uint64_t address, char *path, size_t room, struct wi
     return 1;
 }
 
-/* Whether the kernel told all; else the text must be read, with what was visited once more. */
+/* Whether the kernel reported all of them; else the text must be read, which visits some again. */
 static bool maps_visit_asked(int fd, struct wi_mapping *mapping, wi_maps_visit_fn *visit,
                              void *context, bool *ret_goes_on)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one process has mapped that may be a segment, by /proc/PID/maps. Linux 6.11 and later are asked for
- * shared files alone, which costs a third of reading the text. Any thread.
+ * The mappings of one process that may be segments, by /proc/PID/maps. Linux 6.11 and later can
+ * report shared file mappings only, which costs a third of reading the text. Any thread.
  */
 #ifndef WI_SEGMENT_MAPS_H
 #define WI_SEGMENT_MAPS_H
@@ -11,11 +11,12 @@
 /* Called with each mapping; returns whether to go on. Borrowed for the call. */
 typedef bool wi_maps_visit_fn(void *context, const struct wi_mapping *mapping);
 
-/* Visits the mappings of a process whose file is named like a segment, or has no name. Parts of one that lie
- * beside each other are visited once. False: `visit` wants no more. A process that may not be looked at has none. */
+/* Visits the mappings of a process whose file is named like a segment, or has no name. Adjacent
+ * parts of one mapping are visited once. False: `visit` wants no more. A process whose mappings may
+ * not be read has none. */
 bool wi_maps_each(uint32_t pid, wi_maps_visit_fn *visit, void *context);
 
-/* The same by the text alone, for kernels that cannot be asked. */
+/* The same by the text alone, for kernels without that request. */
 bool wi_maps_each_in_text(uint32_t pid, wi_maps_visit_fn *visit, void *context);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads /proc of other processes: what they are called in their own pid namespace, and what they have
- * mapped. All of it may be gone, or another process's, from one line to the next, and a process chooses
- * the names of its files itself: nothing here is believed before the file was opened and looked at.
+ * Reads /proc of other processes: their pids in their own namespaces, and their mappings. A process
+ * may end, and its pid be used again, between two lines, and a process chooses the names of its
+ * files itself. So nothing here is trusted before the file was opened and checked.
  */
 #include "segment/owner.h"
 
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OWNER_FDS_MAX 65536 /* descriptors of one process that are looked at */
+#define OWNER_FDS_MAX 65536 /* descriptors of one process that are checked */
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
@@ -34,12 +34,12 @@ static FILE *owner_open(const char *path)
 /* ---- one process ------------------------------------------------------------------------------ */
 
 struct owner_status {
-    uid_t uid;      /* effective, as the reader knows it */
-    uint32_t inner; /* the pid that it has in its own namespace; 0: it cannot be read */
+    uid_t uid;      /* effective, as the reader sees it */
+    uint32_t inner; /* the process's pid in its own namespace; 0: it cannot be read */
 };
 
-/* "Uid:\t1000\t1000\t1000\t1000", "NSpid:\t4821\t7\t1". There are at most 32 of the last, and a list of
- * groups between the two may be long. */
+/* "Uid:\t1000\t1000\t1000\t1000", "NSpid:\t4821\t7\t1". There are at most 32 of the last, and a
+ * list of groups between the two may be long. */
 static struct owner_status owner_read_status(uint32_t pid)
 {
     struct owner_status status = {.uid = (uid_t)-1};
@@ -67,7 +67,7 @@ uid_t wi_owner_uid(uint32_t pid)
     return owner_read_status(pid).uid;
 }
 
-/* The inode of a process's namespace; 0: it may not be looked at. pid 0: the caller's. */
+/* The inode of a process's namespace; 0: it may not be read. pid 0: the caller's. */
 static uint64_t owner_namespace(uint32_t pid, const char *kind)
 {
     char path[64];
@@ -80,7 +80,7 @@ static uint64_t owner_namespace(uint32_t pid, const char *kind)
     return stat(path, &facts) == 0 ? facts.st_ino : 0;
 }
 
-/* Start times are told in the reader's time namespace. */
+/* Start times are given in the reader's time namespace. */
 static bool owner_started_then(uint32_t pid, const struct wi_maker *maker)
 {
     return wi_file_start_ticks(pid) == maker->stem.start_ticks ||
@@ -164,7 +164,7 @@ struct owner_search {
     dev_t device;
     ino_t inode;
     struct wi_owner owner;
-    bool has_mapped; /* the process at hand */
+    bool has_mapped; /* the current process */
 };
 
 static bool owner_search_mapping(void *context, const struct wi_mapping *mapping)

@@ -3,14 +3,14 @@
  * Room in the segment: blocks of lines, handed out one after the other.
  *
  * Before a block is handed out its pages are mapped, reserved in the file and touched, in steps of
- * 64 KiB. A hook that stores into it later can then not meet a full file system, which would be a
- * SIGBUS in somebody's server. When the limit is reached, the host would have too little left, or
- * the disk is full, the answer is 0; the caller counts it, and what was to be counted there is
- * counted elsewhere or not at all. why_full keeps the reason.
+ * 64 KiB. So a hook that stores into it later cannot meet a full file system, which would raise
+ * SIGBUS in the server. If the limit is reached, the host would have too little left, or the disk
+ * is full, the result is 0. The caller counts that; events are then counted elsewhere or not at
+ * all. why_full keeps the reason.
  *
- * Blocks are never moved and the segment never shrinks, because hooks hold addresses. Histograms
- * and strings that come back are given out again, from lists in the host's private memory: what
- * lies in the file could be overwritten by others. Readers may look at any time, so everything is
+ * Blocks are never moved and the segment never shrinks, because hooks hold addresses. Returned
+ * histograms and strings are given out again, from lists in the host's private memory, because
+ * other processes could overwrite lists in the file. Readers may read at any time, so everything is
  * stored atomically. The segment's lock is held; a hook comes here only on its slow path.
  */
 #include "segment/segment.h"
@@ -46,7 +46,8 @@ static bool pool_reserve(uint64_t needed)
         wi_segment.why_full = "the file system is full; free some space, or set WEIR_DIR";
         return false;
     }
-    /* The first pairs with wi_source_read: those pages may be touched. Readers outside only show the second. */
+    /* The first pairs with wi_source_read: those pages may be touched. Other processes see the
+     * second. */
     wi_store_release(&wi_index.reserved_bytes, wanted);
     wi_store_release(&wi_segment_header()->reserved_bytes, wanted);
     return true;
@@ -65,7 +66,7 @@ uint32_t wi_segment_take(size_t n_lines)
     return (uint32_t)(offset / WEIR_LINE);
 }
 
-/* Readers may be looking at any time, so even what means nothing to them is stored whole. */
+/* Readers may read at any time, so even words that mean nothing to them are stored atomically. */
 void wi_words_zero(void *at, size_t bytes)
 {
     uint64_t *words = at;
@@ -75,7 +76,7 @@ void wi_words_zero(void *at, size_t bytes)
     }
 }
 
-/* Lists of what came back. Where there is no memory to remember it by, it is not used again. */
+/* Lists of returned blocks. If there is no memory for an entry, the block is not used again. */
 static void pool_push(struct wi_spare **list, uint32_t where)
 {
     struct wi_spare *spare = wi_segment.spares;
@@ -167,7 +168,7 @@ void wi_segment_return_string(uint32_t unit, uint8_t class)
     }
 }
 
-/* ---- what a slot says ---------------------------------------------------------------------- */
+/* ---- texts of a slot ------------------------------------------------------------------------- */
 
 uint8_t wi_slot_sampling(enum weir_latency latency)
 {
@@ -221,7 +222,7 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
     return line;
 }
 
-/* Handles that are opened in one file share its name. */
+/* Handles that are opened in one source file share its name. */
 uint32_t wi_slot_source(const char *file)
 {
     if (!file || !file[0]) {

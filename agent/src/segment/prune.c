@@ -21,16 +21,16 @@
 #define PRUNE_KEEP       4
 #define PRUNE_KEEP_BYTES (UINT64_C(64) << 20)
 
-/* A lock that none who may write to the file lets anybody have: of a dead process it can be had. It is
- * held until the descriptor is closed. */
+/* A lock that no process with write access can share: the lock of a dead process can be taken. It
+ * is held until the descriptor is closed. */
 static bool prune_lock(int fd)
 {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* Removes the files that one process leaves, by the name of its segment: what stands in the header
- * may be another's. The lock on the segment stands for them all. */
+/* Removes the files of one process, by the name of its segment: the header may name another one.
+ * The lock on the segment covers them all. */
 static bool prune_remove(const char *segment)
 {
     static const char *const suffixes[] = {"history", "sock", "weir"};
@@ -52,7 +52,7 @@ static bool prune_remove(const char *segment)
     return is_going;
 }
 
-/* Whether the process of a stem lives as far as /proc knows: it does not know those of other pid
+/* Whether the process of a stem lives according to /proc, which does not show those of other pid
  * namespaces. */
 static bool prune_is_seen(const struct wi_stem *stem)
 {
@@ -60,7 +60,7 @@ static bool prune_is_seen(const struct wi_stem *stem)
     return wi_owner_is_there(&owner);
 }
 
-/* What one stem's file is named, "%s" standing for the stem; a stopped segment is hidden. */
+/* The names of one stem's files, with "%s" for the stem; a stopped segment is hidden. */
 #define PRUNE_SEGMENT "%s.weir"
 #define PRUNE_STOPPED ".%s.weir.stopped"
 #define PRUNE_HISTORY "%s.history"
@@ -87,7 +87,8 @@ static bool prune_has(const char *dir, int dir_fd, const char *format, const str
     return *ret_fd >= 0 || fstatat(dir_fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Whether one of these names is there whose lock somebody has. ret_is_there: whether one is there at all. */
+/* Whether a file with such a name exists whose lock is held. ret_is_there: whether one exists at
+ * all. */
 static bool prune_is_held(const char *dir, int dir_fd, const char *format,
                           const struct wi_stem *stem, bool *ret_is_there)
 {
@@ -100,8 +101,9 @@ static bool prune_is_held(const char *dir, int dir_fd, const char *format,
     return is_held;
 }
 
-/* A socket has no lock: whoever made it has that of its segment or, where that was taken away, of the
- * history that it made anew. A forked child may hold the segment's for a parent that has gone. */
+/* A socket has no lock. Its maker holds the lock of its segment or, if that was removed, of the
+ * history that it made anew. A forked child may hold the segment's lock for a parent that has
+ * ended. */
 static bool prune_is_socket_left(const char *dir, int dir_fd, const struct wi_stem *stem)
 {
     char path[WI_PATH_MAX];
@@ -123,8 +125,8 @@ static bool prune_is_socket_left(const char *dir, int dir_fd, const struct wi_st
            !prune_is_held(dir, dir_fd, PRUNE_HISTORY, stem, &is_there);
 }
 
-/* A history without its segment, of a process that has gone: one that was stopped has it under its
- * hidden name, and one whose segment was taken away writes on. */
+/* A history without its segment, of a process that has ended. A stopped process has its segment
+ * under a hidden name, and one whose segment was removed continues to write. */
 static bool prune_is_history_left(const char *dir, int dir_fd, const struct wi_stem *stem)
 {
     bool is_there;
@@ -132,7 +134,8 @@ static bool prune_is_history_left(const char *dir, int dir_fd, const struct wi_s
            !is_there && !prune_is_held(dir, dir_fd, PRUNE_STOPPED, stem, &is_there) && !is_there;
 }
 
-/* ".PID-ID.new": a file whose process was killed before it had its name. That takes milliseconds. */
+/* ".PID-ID.new": a file whose process was killed before the file had its name, which takes
+ * milliseconds. */
 static bool prune_is_unborn(int dir_fd, const char *name)
 {
     unsigned pid;
@@ -145,8 +148,8 @@ static bool prune_is_unborn(int dir_fd, const char *name)
            facts.st_mtime < time(NULL) - 60;
 }
 
-/* Sockets and stopped segments whose process has gone mean nothing to anybody; nor does a history
- * without its segment, nor a file that was killed before it had its name. ret_lock: what must be closed
+/* Whether a file without a segment can be removed: a socket or a stopped segment of an ended
+ * process, a history without its segment, or a file that never got its name. ret_lock: to be closed
  * when the name has gone; -1: nothing. */
 static bool prune_is_leaving(const char *dir, int dir_fd, const char *name, int *ret_lock)
 {

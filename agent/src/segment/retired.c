@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Totals of names. The index has the names and finds them by hash; the segment has the numbers. Those of each
- * kind's "other" come first, then the names in the order in which they were opened first, so that a reader
- * can give the first ones series of their own for as long as the process lives.
+ * Totals of names. The index has the names and finds them by hash; the segment has the numbers. The
+ * "other" of each kind comes first, then the names in the order of their first opening. So a reader
+ * can give the first names series of their own for as long as the process lives.
  */
 #include "segment/retired.h"
 
@@ -34,7 +34,7 @@ static struct {
     uint64_t n_folds;
 } retired;
 
-/* ---- what readers do, too --------------------------------------------------------------------- */
+/* ---- shared with readers ------------------------------------------------------------------------ */
 
 uint64_t wi_retired_check(uint64_t stamp, const uint64_t *words, size_t n)
 {
@@ -122,7 +122,7 @@ static struct wi_retired *retired_at(uint32_t i)
     return &retired.slabs[i / WI_RETIRED_SLAB][i % WI_RETIRED_SLAB];
 }
 
-/* The map of the exporter's allocates memory, which an opening must not. */
+/* The exporter's map allocates memory, which an opening must not do. */
 static uint32_t *retired_bucket(uint8_t kind, const char *text)
 {
     uint32_t hash = kind;
@@ -138,14 +138,14 @@ static bool retired_grow(void)
 {
     uint32_t slab = retired.n / WI_RETIRED_SLAB;
     if (!retired.names[slab]) {
-        /* The first are here at once: a segment costs no memory beside it then. */
+        /* The first ones are static, so that a segment needs no further memory for them. */
         static struct retired_name first[WI_RETIRED_SLAB];
         retired.names[slab] = slab == 0 ? first : wi_index_take(sizeof(first));
     }
     return retired.names[slab];
 }
 
-/* The names of the others, which say nothing but their kind. */
+/* The names of the "other" totals, which hold only their kind. */
 static bool retired_begin(void)
 {
     static const uint8_t kinds[WI_RETIRED_OTHERS] = {WI_CHANNEL, WI_SEMAPHORE, WI_TASK, WI_COUNTER,
@@ -158,7 +158,8 @@ static bool retired_begin(void)
     return retired.n > 0;
 }
 
-/* ---- places in the segment -------------------------------------------------------------------- */
+/* ---- totals in the segment
+ * ------------------------------------------------------------------------ */
 
 /* Totals for the next name that has none. Returns false when there is no room. */
 static bool retired_place(void)
@@ -231,7 +232,8 @@ uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
 
 /* ---- numbers ----------------------------------------------------------------------------------- */
 
-/* A part's two copies, each a stamp, a check and n words: the older one becomes the newer one and more. */
+/* A part has two copies, each a stamp, a check and n words. The older copy becomes the newer one
+ * plus the new counts. */
 static void retired_add(uint64_t *first, uint64_t *second, size_t n, const uint64_t *more,
                         uint64_t number)
 {
@@ -265,7 +267,7 @@ static bool retired_has_any(const uint64_t *words, size_t n)
     return any != 0;
 }
 
-/* Waits that find no room are counted as lost, as a sample that found no histogram. */
+/* Waits without room count as lost, like a sample that found no histogram. */
 static void retired_add_waits(uint32_t i, unsigned which, const uint64_t words[WI_OCTAVES + 2],
                               uint64_t stamp)
 {
@@ -327,7 +329,7 @@ static void retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_O
     }
 }
 
-/* Before there is a segment there are counts only, in the slots' shared words. */
+/* Before there is a segment all counts are in the slots' shared words. */
 static void retired_fold_early(uint32_t i, const uint64_t words[WI_RETIRED_WORDS])
 {
     struct retired_name *name = retired_name(i);
@@ -356,7 +358,8 @@ void wi_retired_fold(uint32_t id)
     for (unsigned which = 0; which < 2; which++) {
         retired_measure(id, which, waits[which]);
     }
-    /* Also where there is nothing to add: a reader that copied this slot's head may have copied the next one's counts. */
+    /* Done even if there is nothing to add: a reader that copied this slot's head may have copied
+     * the next handle's counts. */
     uint64_t number = ++retired.n_folds;
     /* These pair with wi_collect_folds of readers: the entry before its number. */
     wi_store_release(&retired.log[number % WI_RETIRED_LOG],
@@ -395,7 +398,7 @@ bool wi_retired_make(bool is_counted)
     for (uint32_t i = 0; i < retired.n; i++) {
         struct retired_name *name = retired_name(i);
         if (name->early && is_counted) {
-            /* A number each: several names may share their totals. */
+            /* One number for each: several names may share their totals. */
             retired_add_totals(wi_retired_placed((uint16_t)(i + 1)) - 1, name->early,
                                ++retired.n_folds);
         }

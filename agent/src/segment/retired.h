@@ -42,7 +42,7 @@ static inline uint32_t wi_retired_entry_number(uint64_t entry)
     return (uint32_t)(entry >> 20) & 0x1fff;
 }
 
-/* The number in the log that a stamp says; 0: nothing is there, or is being filled. */
+/* The log number of a stamp; 0: the copy is empty, or being filled. */
 static inline uint64_t wi_retired_stamped(uint64_t stamp)
 {
     return stamp & 1 ? 0 : stamp >> 1;
@@ -51,7 +51,7 @@ static inline uint64_t wi_retired_stamped(uint64_t stamp)
 /* The check of a part whose words follow it. */
 uint64_t wi_retired_check(uint64_t stamp, const uint64_t *words, size_t n);
 
-/* The counts of a slot over all threads, as the totals have it. */
+/* The counts of a slot over all threads, as the totals store them. */
 struct wi_slot_counts {
     uint64_t word[6]; /* as in struct weir_cell */
     uint64_t rejects[4];
@@ -62,27 +62,28 @@ struct wi_slot_counts {
 void wi_retired_words(enum wi_kind kind, const struct wi_slot_counts *counts,
                       uint64_t ret_words[WI_RETIRED_WORDS]);
 
-/* Adds a histogram up by octaves, which are WI_OCTAVES + 1. */
+/* Sums a histogram by octaves, of which there are WI_OCTAVES + 1. */
 void wi_octaves_add_buckets(uint64_t *octaves, const struct weir_histogram *histogram);
 
 /* ---- of this process; the lock is held ------------------------------------------------------- */
 
-/* Makes room in a new segment, and puts in it what was folded before there was one, if that `is_counted`.
- * Returns false when there is no room. */
+/* Makes room in a new segment and, if `is_counted`, stores there the counts that were folded before
+ * it existed. Returns false when there is no room. */
 bool wi_retired_make(bool is_counted);
 
 /* 1 + the number of the totals of a kind and a name; 0: handles of this kind have none. `ret_name`: where
  * the name stands in the segment; 0: nowhere. */
 uint16_t wi_retired_of(uint8_t kind, const char *name, uint32_t *ret_name);
 
-/* Where those lie that were met before there was a segment. */
+/* A number as wi_retired_of returned it before there was a segment, if its totals have a place
+ * there; else that of the kind's "other". */
 uint16_t wi_retired_placed(uint16_t retired);
 
 /* Adds the counts of a slot that is closed to its totals. */
 void wi_retired_fold(uint32_t id);
 
-/* In a copy that has no other thread: whether a slot's counts are in its totals already; forgets all
- * totals; writes what the index says into the file. */
+/* For a copy without other threads: whether a slot's counts are in its totals already; forgets all
+ * totals; writes the index's facts into the file. */
 bool wi_retired_has(uint32_t id);
 void wi_retired_zero(void);
 void wi_retired_write(void);

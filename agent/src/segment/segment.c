@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hooks and their openings share of the live segment: its lock, its clock, its name, and what a fork does
- * to it. It is made, started and stopped in hook/.
+ * The part of the live segment that hooks and openings share: its lock, its clock, its name, and
+ * the effect of a fork. hook/ makes, starts and stops it.
  */
 #include "segment/segment.h"
 
@@ -32,7 +32,7 @@ void wi_segment_own(struct wi_header *header, uint64_t start_ticks)
     header->has_ended = 0;
     header->start_ticks = start_ticks;
     header->id = wi_stem_new_id();
-    /* Without a start time nobody can tell by the pid whether this process lives. */
+    /* Without a start time the pid does not tell whether this process lives. */
     bool is_known = start_ticks && stat("/proc/self/ns/pid", &facts) == 0;
     header->pid_namespace = is_known ? facts.st_ino : 0;
     wi_segment.wall_ahead = wi_wall_ahead();
@@ -42,8 +42,8 @@ void wi_segment_own(struct wi_header *header, uint64_t start_ticks)
 
 /* ---- the lock ----------------------------------------------------------------------------- */
 
-/* Who may write to the file can make holes in it or overwrite it. Hooks come to no harm by that, but what
- * it says is worth nothing, and nothing is made in it any more. */
+/* A process that may write to the file can make holes in it or overwrite it. Hooks are not harmed
+ * by that, but the content is worthless, and nothing is made in it any more. */
 static bool segment_is_whole(void)
 {
     if (WEIR_LIKELY(!wi_segment.base || wi_load_relaxed(&wi_segment_header()->magic) == WI_MAGIC)) {
@@ -81,7 +81,7 @@ void wi_segment_unlock(void)
 
 /* ---- fork --------------------------------------------------------------------------------- */
 
-/* Stores only: the child may have been forked from any point of any thread. */
+/* Stores only: the fork may have happened at any point of any thread. */
 static void segment_after_fork(void)
 {
     if (wi_segment_state() == WI_SEGMENT_NONE || wi_segment_state() == WI_SEGMENT_LOST) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots: one for each open handle. Published by fill, then READY (release), then n_slots (release);
- * a slot that is used again has another generation, so no reader takes one handle for another: odd of a
- * handle that is open, even since it was closed. One that is closed keeps its counts, and those that hooks
- * on their way still add, until it is used again: then they go to the totals of its name (retired.h).
+ * Slots: one for each open handle. A slot is published in three steps: its fields, then READY
+ * (release), then n_slots (release). A slot that is used again has another generation, so no reader
+ * takes one handle for another. The generation is odd while the handle is open, and even once it is
+ * closed. A closed slot keeps its counts, and those that running hooks still add, until it is used
+ * again. Then they go to the totals of its name (retired.h).
  */
 #include "segment/segment.h"
 
@@ -34,7 +35,7 @@ static bool slot_grow(void)
     return true;
 }
 
-/* An id that was closed, the one that has rested longest, or a new one. UINT32_MAX: no room. */
+/* The id that was closed first, or a new one. UINT32_MAX: no room. */
 static uint32_t slot_take(void)
 {
     uint32_t first = wi_segment.free_slots[0];
@@ -60,7 +61,7 @@ static void slot_give_back(uint32_t id)
     wi_segment.free_slots[1] = id + 1;
 }
 
-/* Cells keep the counts of the handle that had the id before; no hook runs on it any more. */
+/* Cells keep the counts of the id's earlier handle; no hook runs on that any more. */
 static void slot_clear_cells(uint32_t id)
 {
     for (uint32_t s = 0; s < wi_index.n_shards; s++) {
@@ -77,7 +78,7 @@ static void slot_clear_cells(uint32_t id)
     }
 }
 
-/* The slot's words and its cells as of a new one. */
+/* Resets the slot's words and its cells. */
 static void slot_clear(uint32_t id)
 {
     struct wi_slot *slot = wi_segment_slot(id);
@@ -86,8 +87,8 @@ static void slot_clear(uint32_t id)
     wi_words_zero(&slot->out, sizeof(slot->out));
 }
 
-/* One that the copy caught while it was opened, or closed: what it has counted is in its totals already, or
- * stays with it. */
+/* Repairs a slot that the copy caught while it was opened or closed: its counts are in its totals
+ * already, or stay with it. */
 static void slot_settle(uint32_t id)
 {
     struct weir_slot_head *head = &wi_segment_slot(id)->head;
@@ -162,7 +163,7 @@ void wi_slots_zero(void)
     }
 }
 
-/* A reader may still be looking at what the slot was before. */
+/* A reader may still be reading the slot's earlier content. */
 static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *entry,
                       const struct wi_opening *opening)
 {
@@ -200,15 +201,15 @@ static void slot_show_numbers(void)
     }
 }
 
-/* What a slot is called, and where its counts go when it is used again after its close. */
+/* A slot's name, and the totals that receive its counts when it is used again after its close. */
 struct slot_name {
     uint32_t unit;
     uint16_t retired;
     uint8_t class;
 };
 
-/* Handles of one name share its string, which stays with its totals. Before weir_start there is no segment to
- * keep it in. */
+/* Handles of one name share its string, which stays with its totals. Before weir_start there is no
+ * segment in which to keep it. */
 static bool slot_name(uint32_t id, const struct wi_opening *opening, struct slot_name *ret_name)
 {
     memset(ret_name, 0, sizeof(*ret_name));
@@ -223,7 +224,7 @@ static bool slot_name(uint32_t id, const struct wi_opening *opening, struct slot
     return ret_name->unit;
 }
 
-/* The counts of the handle that had the slot before go to its totals; then nobody finds them in the slot. */
+/* The counts of the slot's earlier handle go to its totals; then no reader finds them in the slot. */
 static void slot_claim(uint32_t id, const struct slot_name *name)
 {
     struct weir_slot_head *head = &wi_segment_slot(id)->head;
@@ -284,7 +285,7 @@ static void slot_count_refused(void)
     }
 }
 
-/* Hooks cannot say that the segment was given up: the next opening does. */
+/* Hooks cannot report that the segment was given up: the next opening does. */
 static struct weir_slot_head *slot_refuse(void)
 {
     static bool has_logged;

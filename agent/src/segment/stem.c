@@ -55,7 +55,7 @@ bool wi_stem_is_same(const struct wi_stem *a, const struct wi_stem *b)
     return a->pid == b->pid && a->start_ticks == b->start_ticks && a->id == b->id;
 }
 
-/* Spreads what differs in a few bits over all of them (the finalizer of splitmix64). */
+/* Spreads differences in a few bits over all bits (the finalizer of splitmix64). */
 static uint64_t stem_mix(uint64_t x)
 {
     x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);

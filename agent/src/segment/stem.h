@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of one process are called: PID-STARTTIME-ID, then what the file is. A pid and a start
- * time are unique in one pid namespace until the machine restarts; the id is random, so that containers
- * that share a directory never meet. Plain functions; any thread.
+ * The names of one process's files: PID-STARTTIME-ID, then the file's ending. A pid and a start
+ * time are unique in one pid namespace until the machine restarts. The id is random, so that
+ * containers that share a directory have different names. Plain functions; any thread.
  */
 #ifndef WI_SEGMENT_STEM_H
 #define WI_SEGMENT_STEM_H
@@ -19,8 +19,8 @@ bool wi_stem_read(const char *name, const char *suffix, struct wi_stem *ret_stem
 
 bool wi_stem_is_same(const struct wi_stem *a, const struct wi_stem *b);
 
-/* A random id, never 0. Never waits, and never fails: where the kernel gives no random bytes, clocks and
- * addresses make it. */
+/* A random id, never 0. Never waits, and never fails: if the kernel gives no random bytes, clocks
+ * and addresses make it. */
 uint32_t wi_stem_new_id(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables of blocks: senders and single tasks. They come and go by the thousand, so a block that is
- * free is used again before a new one is made, the one that has rested longest first. It comes back
- * without a lock: hooks push it on a stack that one taker at a time, the lock's holder, empties whole.
+ * Tables of blocks: senders and single tasks. They come and go by the thousand, so a free block is
+ * used again before a new one is made, the one that was returned first. A block is returned without
+ * a lock: hooks push it on a stack, and the lock's holder takes the whole stack at once.
  */
 #include "segment/segment.h"
 
@@ -75,7 +75,7 @@ void wi_table_give_back(enum wi_table_id table, uint32_t number)
     } while (!wi_try_replace_release(&list->pushed, &next, 1 + number));
 }
 
-/* Puts what was pushed behind the list: the last one pushed comes last. */
+/* Appends the pushed blocks to the list: the last one pushed comes last. */
 static void table_gather(enum wi_table_id table)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
@@ -115,7 +115,7 @@ static uint32_t table_pop(enum wi_table_id table)
     return at;
 }
 
-/* Another slab. Returns false when there is no room for it, or for what is remembered of it. */
+/* Makes another slab. Returns false when there is no room for it, or for its entries in the index. */
 static bool table_grow(enum wi_table_id table)
 {
     struct wi_table *head = &wi_segment_header()->tables[table];
@@ -164,7 +164,7 @@ uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
     return i + 1;
 }
 
-/* A single task that is done may be used again, a sender that is gone only when its messages are. */
+/* A finished single task may be used again, a closed sender only when its messages have left. */
 void wi_table_settle(enum wi_table_id table)
 {
     memset(&wi_segment.free_blocks[table], 0, sizeof(wi_segment.free_blocks[table]));
@@ -191,8 +191,8 @@ static sender_word sender_state(uint32_t generation, uint32_t state)
     return *(const sender_word *)(const void *)&block;
 }
 
-/* From one state to FREE; only one thread comes through, and none that counted before the block was
- * used again: between its count and this, others may have freed it. */
+/* From one state to FREE; only one thread succeeds, and none that counted before the block was used
+ * again: between its count and this, other threads may have freed it. */
 void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state)
 {
     struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
@@ -216,7 +216,7 @@ void wi_senders_close(uint32_t channel, uint32_t generation)
             /* Pairs with weir_sender_left, and with wi_collect_sender of readers. */
             uint32_t next = wi_add_acq_rel(&sender->out.block.generation, 1) + 1;
             wi_sender_free(i, next, WI_BLOCK_OPEN);
-            wi_sender_free(i, next, WI_BLOCK_GONE); /* also where it is closed meanwhile */
+            wi_sender_free(i, next, WI_BLOCK_GONE); /* also if it is closed meanwhile */
         }
     }
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* The length of the character at `bytes`, 0 when it is none; ret_point when it is one. */
+/* The length of the character at `bytes`, 0 when there is no valid one; ret_point when there is. */
 static size_t text_decode(const char *bytes, uint32_t *ret_point)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The wall's clock against the kernel's. */
+/* The wall clock against the kernel's clock. */
 #include "weir/wall.h"
 
 #include "weir/nanos.h"
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define WALL_SECOND INT64_C(1000000000)
-#define WALL_MOST   (INT64_C(100) * 366 * 86400 * WALL_SECOND) /* what a file says may be anything */
+#define WALL_MOST   (INT64_C(100) * 366 * 86400 * WALL_SECOND) /* a file may hold any value */
 
 int64_t wi_wall_now(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all calls have in common: how they begin, and how they say that they are over. */
+/* The common parts of all calls: their beginning, and their end. */
 #include "session/call.h"
 
 #include "weir/v1/agent.pb-c.h"

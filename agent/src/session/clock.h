@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The time of a stream: that of the wall when it began, and from then on as far as the monotonic clock has
- * gone. So times and durations in it fit each other, also where the wall's clock is set meanwhile.
+ * The time of a stream: the wall clock when it began, plus the progress of the monotonic clock. So
+ * times and durations in it agree, even if the wall clock is set meanwhile.
  */
 #ifndef WI_SESSION_CLOCK_H
 #define WI_SESSION_CLOCK_H
@@ -10,7 +10,7 @@
 
 struct wi_clock {
     bool is_set;
-    int64_t unix_nanos; /* when the monotonic clock stood at `since` */
+    int64_t unix_nanos; /* the monotonic clock at `since` */
     uint64_t since;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Check, Watch and List. The services are those whose methods the peer can call. All have one status, which says what
- * /healthz says: whether the host's process can be read. `weir serve` serves also while there is none.
+ * Check, Watch and List. The services are those whose methods the peer can call. All have one
+ * status, the same as /healthz: whether the host's process can be read. `weir serve` is serving
+ * even if there is no process.
  */
 #include "session/health.h"
 
@@ -22,7 +23,7 @@ struct health_call {
     struct wi_call call; /* first */
     const struct wi_process_views *views;
     struct wi_peer *peer;
-    bool is_known; /* the service that is asked for */
+    bool is_known; /* the requested service */
     bool is_leaving;
     enum health_status told; /* HEALTH_UNKNOWN: none yet */
 };
@@ -54,7 +55,8 @@ static const char *health_service(const struct wi_method *method, size_t *ret_n)
     return name;
 }
 
-/* Whether a method is of another service than the one before it: the table has them one after the other. */
+/* Whether a method belongs to another service than the one before it: the methods of a service
+ * stand together. */
 static bool health_is_first(const struct wi_method *methods, size_t index)
 {
     size_t n, n_before;
@@ -187,7 +189,7 @@ static enum wi_call_next health_watch_next(struct wi_call *call, uint64_t now_na
     return wi_call_tell(buffer, ret_fault);
 }
 
-/* The message before it is on its way still. */
+/* The peer has not taken the message before it. */
 static void health_skip(struct wi_call *call, uint64_t now_nanos)
 {
     call->due_nanos = now_nanos + WI_HEALTH_INTERVAL_NANOS;

@@ -6,7 +6,7 @@
 
 #include "session/call.h"
 
-/* Between two looks at whether the status has changed. */
+/* Between two checks whether the status has changed. */
 #define WI_HEALTH_INTERVAL_NANOS UINT64_C(1000000000)
 
 wi_call_begin wi_health_check;

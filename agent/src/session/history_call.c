@@ -3,15 +3,15 @@
  * The call History: the past of rows, from the history's file.
  *
  * The request is checked against its limits and turned into lines: the process, or the tracks that
- * it names, each with a metric. Then rows are read a slice of 64 at a time, the oldest first, into
- * a table of values, so that no turn of the exporter's thread reads more than a quarter of a MiB;
- * then each line is one message, which waits for its peer.
+ * it names, each with a metric. Then rows are read in slices of 64, the oldest first, into a table
+ * of values, so that no turn of the exporter's thread reads more than a quarter of a MiB. Then each
+ * line is one message, which waits for its peer.
  *
- * What a track is stands still from the start of the call: later rows are not read, and earlier
- * ones do not change. A row that is torn or missing is a gap (NaN); one that was left out between
- * two others takes the next one's value. What came before a line's first value is not sent. The
- * call owns lines and values, in the session's memory; without room it ends with
- * RESOURCE_EXHAUSTED. A process without a history gives an empty answer. The exporter's thread.
+ * The tracks do not change during the call: later rows are not read, and earlier ones stay as they
+ * are. A row that is torn or missing is a gap (NaN); one that was left out between two others takes
+ * the next one's value. The time before a line's first value is not sent. The call owns lines and
+ * values, in the session's memory; without room it ends with RESOURCE_EXHAUSTED. A process without
+ * a history gives an empty answer. The exporter's thread.
  */
 #include "session/history_call.h"
 
@@ -27,7 +27,7 @@
 
 #define HISTORY_FILTER_MAX 256
 
-/* A row that was left out: its value is the next one's. */
+/* A row that was left out: it has the next row's value. */
 #define HISTORY_BRIDGE_STEPS 2
 
 struct history_line {
@@ -48,10 +48,10 @@ struct history_call {
     size_t n_lines;
     double *values;       /* by line, then by step */
     size_t n_steps;       /* of each line */
-    uint64_t first, next; /* sequences: of the first step, and to be read next */
+    uint64_t first, next; /* sequences: of the first step, and of the next row to read */
     int64_t last_unix_nanos;
     uint64_t last_read_nanos;
-    size_t n_sent; /* lines done */
+    size_t n_sent; /* lines that were sent */
     bool has_row;  /* row[0] holds one */
     struct wi_history_row row[2];
 };
@@ -103,7 +103,7 @@ static void history_read_slice(struct history_call *self, const struct wi_histor
 
 /* ---- the call ---------------------------------------------------------------------------- */
 
-/* The next line that has any value, without the time before its first. */
+/* The next line that has a value, without the time before its first one. */
 static enum wi_call_next history_send(struct history_call *self, struct wi_buffer *buffer,
                                       struct wi_fault *ret_fault)
 {
@@ -142,7 +142,7 @@ static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
     }
     if (self->next < self->first + self->n_steps) {
         history_read_slice(self, history);
-        call->due_nanos = now_nanos + 1; /* let others have their turn */
+        call->due_nanos = now_nanos + 1; /* other calls get their turn */
         return WI_CALL_QUIET;
     }
     call->due_nanos = 0;
@@ -151,7 +151,7 @@ static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
 
 /* ---- the request ------------------------------------------------------------------------- */
 
-/* Which metrics are asked for: none of a kind that has no history. */
+/* The requested metrics: none of a kind that has no history. */
 static bool history_metrics(struct history_call *self, bool is_all, const char *field,
                             struct wi_fault *ret_fault)
 {
@@ -175,7 +175,7 @@ static bool history_metrics(struct history_call *self, bool is_all, const char *
     return true;
 }
 
-/* A line for each metric of a row that is asked for. */
+/* A line for each requested metric of a row. */
 static void history_add_lines(struct history_call *self, int track, uint64_t id, const char *name,
                               const Weir__V1__HistoryRequest *asked)
 {
@@ -210,7 +210,7 @@ static void history_list(struct history_call *self, const struct wi_history *his
     }
 }
 
-/* Which rows are to be read. Returns false when there are none. */
+/* The range of rows to be read. Returns false when there are none. */
 static bool history_span(struct history_call *self, const struct wi_history *history,
                          uint32_t seconds)
 {
@@ -230,7 +230,7 @@ static bool history_span(struct history_call *self, const struct wi_history *his
     n = n < last.sequence ? n : last.sequence;
     self->n_steps = (size_t)n;
     self->first = last.sequence - n + 1;
-    /* One row more, from which the first rate is taken. */
+    /* One more row, for the first rate. */
     self->next = self->first > 1 ? self->first - 1 : self->first;
     self->last_unix_nanos = last.unix_nanos;
     self->last_read_nanos = has_ended ? 0 : last.nanos;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The set of served processes, and which one a request means.
+ * The set of served processes, and the choice of the one that a request names.
  *
- * The set owns each process view together with its findings. It is the one place that knows both:
- * it refreshes the view, and when that says that a second has passed, it has the findings judge
- * the new numbers. So snapshot/ need not know that there are findings.
+ * The set owns each process view together with its findings. Only this file knows both: it
+ * refreshes the view, and once a second has the findings judge the new numbers. So snapshot/ need
+ * not know the findings.
  *
- * There are at most 64. The longest served stands first. The exporter's own numbers are kept once
- * and copied into each view before it is read, so that each can tell them.
+ * There are at most 64. The longest served stands first. The exporter's own numbers are kept once,
+ * and are copied into each view before it is read.
  *
- * A call holds its process by wi_process_views_choose and wi_process_views_release. Where
- * processes come and go, one that has ended can no longer be chosen, and is closed by
- * wi_process_views_prune when nobody holds it. A request that fits none or several gets a line
- * that lists up to five that there are. The exporter's thread.
+ * A call holds its process by wi_process_views_choose and wi_process_views_release. Where processes
+ * come and go, one that has ended can no longer be chosen, and is closed by wi_process_views_prune
+ * when nobody holds it. A request that matches none or several gets a line that lists up to five of
+ * the processes. The exporter's thread.
  */
 #include "session/process_views.h"
 
@@ -103,7 +103,7 @@ bool wi_served_is_there(const struct wi_served *served)
     return !served->has_ended;
 }
 
-/* Whether a process comes before another of its name: as `weir list` numbers them. */
+/* Whether a process comes before another one of its name, in the order of `weir list`. */
 static bool views_precedes(const struct wi_facts *facts, const struct wi_facts *other)
 {
     const struct wi_stem *one = &facts->own;
@@ -114,7 +114,7 @@ static bool views_precedes(const struct wi_facts *facts, const struct wi_facts *
     return facts->pid != other->pid ? facts->pid < other->pid : one->id < two->id;
 }
 
-/* The number of a process among those of its name that are served. ret_n: how many these are. */
+/* The number of a process among the served ones of its name. ret_n: how many there are. */
 static unsigned views_replica(const struct wi_process_views *views, const struct wi_served *one,
                               unsigned *ret_n)
 {
@@ -152,7 +152,7 @@ static bool views_fits(const struct wi_process_views *views, const struct wi_ser
     return strcmp(wanted, text) == 0;
 }
 
-/* "game/1 (pid 4821), lobby (pid 4822)" of those that fit. */
+/* "game/1 (pid 4821), lobby (pid 4822)": the processes that match. */
 static void views_list(const struct wi_process_views *views, const char *wanted, char *ret_text,
                        size_t room)
 {

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request's header and its one message, put together from whatever pieces arrive.
+ * A request's header and its one message, assembled from the pieces that arrive.
  *
- * In come header fields and bytes, from a peer that nobody has admitted yet. Whether it is
- * admitted is asked of the auth operations as the fields come, and is decided before anything else
- * that is wrong is told. A header may have 16 KiB and a message 64 KiB; the frame's prefix is read
- * first, so that its length bounds what is kept, and the body grows as bytes arrive, not by what
- * the prefix promises.
+ * The input is header fields and bytes, from a peer that is not admitted yet. The auth operations
+ * decide about that as the fields arrive, and before any other error is reported. A header may have
+ * 16 KiB and a message 64 KiB. The frame's prefix is read first and bounds the message; the body
+ * grows as bytes arrive, not by the promised length.
  *
- * The first thing wrong sticks: from then on bytes are thrown away, and the fault (or the HTTP
- * status of what is no gRPC at all) is the answer. The request owns its body, in the session's
- * memory. It knows nothing of nghttp2 or of methods. The exporter's thread.
+ * The first error stays: from then on bytes are discarded, and the fault (or the HTTP status, if it
+ * is not gRPC at all) is the answer. The request owns its body, in the session's memory. It does
+ * not know nghttp2 or the methods. The exporter's thread.
  */
 #include "session/request.h"
 
@@ -59,7 +58,7 @@ static void request_add_credential(struct wi_request *request, const char *name,
     }
 }
 
-/* That a peer is not admitted goes before anything else that is wrong. */
+/* A missing admission is reported before any other error. */
 static void request_knock(struct wi_request *request)
 {
     const struct wi_auth_ops *auth = request->auth;
@@ -164,7 +163,7 @@ static size_t request_length(const struct wi_request *request)
     return (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | (size_t)p[4];
 }
 
-/* Looks at the prefix when it is there. */
+/* Checks the prefix once it is complete. */
 static bool request_check(struct wi_request *request)
 {
     if (request->n_body == 0) {
@@ -194,7 +193,7 @@ static bool request_check(struct wi_request *request)
 bool wi_request_add_body(struct wi_request *request, const uint8_t *bytes, size_t n)
 {
     while (n > 0 && request_is_good(request)) {
-        /* The prefix first, so that its length bounds what is kept. */
+        /* The prefix comes first, so that its length bounds the message. */
         size_t wanted = request->n_body < WI_RPC_PREFIX
                             ? WI_RPC_PREFIX - request->n_body
                             : WI_RPC_PREFIX + request_length(request) + 1 - request->n_body;

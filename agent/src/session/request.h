@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One request as it arrives: header fields, then the gRPC frame (flag, four bytes of length,
- * message). Knows the limits and nothing of nghttp2. The first thing wrong sticks, and from then on
- * bytes are thrown away. The request owns its body, in the session's bounded memory. The exporter's thread.
+ * message). Knows the limits, but not nghttp2. The first error stays, and from then on bytes are
+ * discarded. The request owns its body, in the session's bounded memory. The exporter's thread.
  */
 #ifndef WI_SESSION_REQUEST_H
 #define WI_SESSION_REQUEST_H
@@ -13,9 +13,9 @@
 #include "weir/weir.h"
 
 #define WI_REQUEST_MESSAGE_MAX ((size_t)64 << 10)
-#define WI_REQUEST_HEADER_MAX  ((size_t)16 << 10) /* as HTTP/2 reckons */
+#define WI_REQUEST_HEADER_MAX  ((size_t)16 << 10) /* as HTTP/2 counts */
 
-/* What each field counts for beside its name and value: RFC 9113, 6.5.2. */
+/* The bytes that each field adds to its name and value: RFC 9113, 6.5.2. */
 #define WI_REQUEST_FIELD_OVERHEAD 32
 
 /* A process as `weir-target` names it: NAME:PID at most. */
@@ -38,12 +38,12 @@ struct wi_request {
     uint8_t *body;          /* prefix and message so far */
     size_t n_body;
     size_t room;
-    unsigned http_status;  /* not 200: answer with that and nothing else */
-    bool is_compressed;    /* refused: the answer names what is accepted */
-    struct wi_fault fault; /* code not 0: answer with that */
+    unsigned http_status;  /* if not 200: the only answer */
+    bool is_compressed;    /* refused: the answer names the supported encoding */
+    struct wi_fault fault; /* if its code is not 0: the answer */
 };
 
-/* A request of which nothing has come. `memory` is borrowed. */
+/* A request of which nothing has arrived. `memory` is borrowed. */
 void wi_request_init(struct wi_request *request, struct wi_memory *memory);
 void wi_request_finish(struct wi_request *request); /* frees the body; more than once is fine */
 
@@ -51,14 +51,14 @@ void wi_request_finish(struct wi_request *request); /* frees the body; more than
 void wi_request_add_header(struct wi_request *request, const char *name, size_t n_name,
                            const char *value, size_t n_value);
 
-/* Whether the fault is that the peer is not admitted. */
+/* Whether the fault is a missing admission. */
 bool wi_request_is_refused(const struct wi_request *request);
 
-/* Says that the header is complete. These three return false when something is wrong by now. */
+/* The header is complete. These three return false if there has been an error. */
 bool wi_request_end_header(struct wi_request *request);
 bool wi_request_add_body(struct wi_request *request, const uint8_t *bytes, size_t n);
 
-/* Says that the body is complete: there must be one message. Borrowed until wi_request_finish. */
+/* The body is complete: it must hold one message. Borrowed until wi_request_finish. */
 bool wi_request_end(struct wi_request *request, const uint8_t **ret_message, size_t *ret_n);
 
 #endif

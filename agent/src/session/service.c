@@ -4,15 +4,14 @@
  * other files included.
  *
  * A call begins with a request of a peer. It is unpacked into the session's bounded memory and
- * checked against the limits before anything is made of it; what does not fit gets one line and a
- * gRPC status. The call owns the unpacked request, because its queries, topics and globs point
- * into it.
+ * checked against the limits before it is used; one that exceeds them gets one line and a gRPC
+ * status. The call owns the unpacked request, because its queries, topics and globs point into it.
  *
  * Each `next` makes one message from the process view as it stands, in a buffer that all sessions
  * share. It reads no segment: the exporter has refreshed the view before, if a message was due.
- * List and Describe answer once. Watch and Subscribe go on by a fixed schedule; what falls due
- * while a message is in flight is left out and counted, so a slow peer costs no memory. Snapshot
- * goes through all rows page by page and waits for its peer. The exporter's thread.
+ * List and Describe answer once. Watch and Subscribe follow a fixed schedule. A message that is due
+ * while another is in flight is left out and counted, so a slow peer costs no memory. Snapshot goes
+ * through all rows page by page and waits for its peer. The exporter's thread.
  */
 #include "session/service.h"
 
@@ -34,14 +33,14 @@
 struct service_call {
     struct wi_call call; /* first */
     const struct wi_call_context *context;
-    struct wi_process_view *view; /* NULL: about all */
+    struct wi_process_view *view; /* NULL: the call is about all processes */
     ProtobufCMessage *request;
     uint64_t interval_nanos;
     uint64_t skipped;
     struct wi_query queries[WI_QUERIES_MAX];
     size_t n_queries;
     struct wi_ranks ranks[WI_QUERIES_MAX]; /* of each query */
-    struct wi_topic *topics;               /* then the excepted ones */
+    struct wi_topic *topics;               /* then the excluded ones */
     struct wi_lines lines;
     struct wi_snapshot snapshot;
 };
@@ -87,7 +86,7 @@ static struct wi_call *service_begin(const struct wi_call_start *start,
     return &self->call;
 }
 
-/* A status of the encoders as a call's end. */
+/* A status of the encoders as the end of a call. */
 static enum wi_call_next service_fail(enum weir_status status, struct wi_fault *ret_fault)
 {
     if (status == WEIR_E_MEMORY) {
@@ -121,8 +120,8 @@ static void service_count_skipped(struct service_call *self, uint64_t n)
     self->context->views->self->updates_skipped += n;
 }
 
-/* Sets the time of the next message: the schedule's first that has not passed. Counts those that
- * have. */
+/* Sets the time of the next message: the first one of the schedule that has not passed. Counts
+ * those that have. */
 static void service_advance(struct service_call *self, uint64_t now_nanos)
 {
     uint64_t interval = self->interval_nanos;

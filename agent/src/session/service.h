@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The methods as calls, those of weir.v1.Agent here. No I/O; the exporter's thread. */
+/* The methods as calls; those of weir.v1.Agent are here. No I/O; the exporter's thread. */
 #ifndef WI_SESSION_SERVICE_H
 #define WI_SESSION_SERVICE_H
 

@@ -9,12 +9,12 @@
  * has none that can leave, it makes what has become due and asks again. Each entry sets
  * session->now, which the callbacks use.
  *
- * The session owns its streams, at most 32, and frees each when nghttp2 closes it. All memory,
- * that of nghttp2 included, is counted: 16 MiB for a session, within what the exporter has for
- * all. A peer that lies or floods is bounded by nghttp2's limits (resets, pings, settings,
- * continuations) and by the length of its header unpacked. After the first error the status stays;
- * conn.c then closes the connection. A connection without a stream ends after 60 s, and after 10 s
- * when it has never asked for anything that was admitted. The exporter's thread.
+ * The session owns its streams, at most 32, and frees each when nghttp2 closes it. All memory, that
+ * of nghttp2 included, is counted: 16 MiB for a session, within what the exporter has for all. A
+ * peer that lies or floods is limited by nghttp2's limits (resets, pings, settings, continuations)
+ * and by the length of its unpacked header. After the first error the status stays; conn.c then
+ * closes the connection. A connection without a stream ends after 60 s, or after 10 s if no request
+ * of it was ever admitted. The exporter's thread.
  */
 #include "session/session.h"
 
@@ -27,7 +27,7 @@
 #define SESSION_RESETS_BURST  1000 /* rapid reset: so many at once, then so many a second */
 #define SESSION_RESETS_RATE   100
 #define SESSION_SETTINGS_MAX  32
-#define SESSION_HEADER_MAX    (4 * WI_REQUEST_HEADER_MAX) /* unpacked: past it, no more courtesy */
+#define SESSION_HEADER_MAX    (4 * WI_REQUEST_HEADER_MAX) /* unpacked; a longer one ends it */
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
@@ -89,7 +89,7 @@ static int session_on_header(nghttp2_session *http, const nghttp2_frame *frame, 
     struct wi_session *session = user;
     session->header_bytes += n_name + n_value + WI_REQUEST_FIELD_OVERHEAD;
     if (session->header_bytes > SESSION_HEADER_MAX) {
-        /* HPACK makes 4 KiB of one byte, and each costs the time of 4 KiB. */
+        /* HPACK makes 4 KiB out of one byte, and each header field costs the time of 4 KiB. */
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     struct wi_stream *stream = session_stream(http, frame->hd.stream_id);

@@ -2,15 +2,15 @@
 /*
  * One stream: its request, its call, and the one message that is in flight.
  *
- * In come the pieces of a request from session.c; out goes what nghttp2 reads from stream_on_read.
- * nghttp2 keeps no copy of a message: it asks for bytes when the peer's windows and the socket
- * have room. The stream owns the message, in the session's bounded memory, and frees it when its
- * last byte has been taken. That is the sign that the next one may be made, so at most one message
- * of a stream exists.
+ * The input is the pieces of a request from session.c; nghttp2 reads the output by stream_on_read.
+ * nghttp2 keeps no copy of a message: it asks for bytes when the peer's windows and the socket have
+ * room. The stream owns the message, in the session's bounded memory, and frees it when its last
+ * byte has been taken. Only then the next one may be made, so at most one message of a stream
+ * exists.
  *
  * When the peer is slow, a message that falls due meanwhile is not made. The call's `skip` leaves
- * it out and counts it; a call without `skip` (Snapshot, for one) waits. A peer that takes no byte
- * for 10 s has its stream reset. A request must be complete within 10 s, and the caller's own
+ * it out and counts it. A call without `skip` waits, for example Snapshot. A peer that takes no
+ * byte for 10 s has its stream reset. A request must be complete within 10 s, and the caller's own
  * deadline is kept.
  *
  * The stream holds its process until the call is over, so that a process that has ended is still
@@ -84,7 +84,7 @@ static nghttp2_nv stream_field(const char *name, const char *value)
     return field;
 }
 
-/* grpc-status and what belongs to it. The texts must live until nghttp2 has copied them. */
+/* grpc-status and its text. The texts must live until nghttp2 has copied them. */
 struct stream_trailer {
     char code[STREAM_CODE_ROOM];
     char message[WI_RPC_MESSAGE_ROOM];
@@ -105,7 +105,7 @@ static void trailer_add_status(struct stream_trailer *trailer, const struct wi_f
     }
 }
 
-/* An answer of HEADERS alone, with the status in them. */
+/* An answer that is only HEADERS, with the status in them. */
 static void stream_answer_trailers_only(struct wi_session *session, struct wi_stream *stream)
 {
     struct stream_trailer trailer = {.n_fields = 0};
@@ -118,7 +118,7 @@ static void stream_answer_trailers_only(struct wi_session *session, struct wi_st
                                                     trailer.n_fields, NULL));
 }
 
-/* An answer for what is no gRPC request: 405, 415. */
+/* An answer to a request that is not gRPC: 405, 415. */
 static void stream_answer_http(struct wi_session *session, struct wi_stream *stream)
 {
     char status[STREAM_STATUS_ROOM];
@@ -131,7 +131,7 @@ static void stream_answer_http(struct wi_session *session, struct wi_stream *str
                    nghttp2_submit_response(session->http, stream->id, fields, n_fields, NULL));
 }
 
-/* Lets the status follow what is in flight. */
+/* Sends the status after the message in flight. */
 static void stream_finish(struct wi_session *session, struct wi_stream *stream,
                           const struct wi_fault *fault)
 {
@@ -143,7 +143,7 @@ static void stream_finish(struct wi_session *session, struct wi_stream *stream,
     stream_wake(session, stream);
 }
 
-/* Ends a call: the status goes out as soon as a message that has begun to leave has left. */
+/* Ends a call: the status follows as soon as a message that has begun to leave has left. */
 void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
                    const struct wi_fault *fault)
 {
@@ -163,8 +163,8 @@ void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
     stream_finish(session, stream, fault);
 }
 
-/* Whether something must leave before nghttp2 asks again: a message, or the status, which a closed
- * window of the peer's holds back as well. */
+/* Whether bytes must leave before nghttp2 asks again: a message, or the status, which a closed
+ * window of the peer also holds back. */
 static bool stream_is_waiting(const struct wi_stream *stream)
 {
     return stream->message || stream->state == WI_STREAM_ENDING;
@@ -259,7 +259,7 @@ static ssize_t stream_on_read(nghttp2_session *http, int32_t id, uint8_t *bytes,
     return (ssize_t)n;
 }
 
-/* Answers HEADERS at once: a peer that waits for them should not wait for the first message. */
+/* Sends HEADERS at once: a peer that waits for them should not wait for the first message. */
 static void stream_answer_head(struct wi_session *session, struct wi_stream *stream)
 {
     nghttp2_nv fields[] = {stream_field(":status", "200"),
@@ -336,14 +336,14 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
     }
 }
 
-/* Whether a stream without an end is about a process that has one. */
+/* Whether an endless stream is about a process that has ended. */
 static bool stream_has_outlived(const struct wi_stream *stream)
 {
     return stream->state == WI_STREAM_ANSWERING && stream->served && stream->served->has_ended &&
            stream->call->type->skip;
 }
 
-/* The last message, unless another is in flight, and then the end. */
+/* Sends the last message, unless another is in flight, and then the end. */
 static void stream_leave(struct wi_session *session, struct wi_stream *stream,
                          const struct wi_fault *fault)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a session, shared by session.c (the connection: what nghttp2 reports, limits, idle
+ * The internals of a session, shared by session.c (the connection: nghttp2's reports, limits, idle
  * time) and stream.c (one call). Functions here use session->now. One thread.
  */
 #ifndef WI_SESSION_STREAM_H
@@ -14,8 +14,8 @@
 enum wi_stream_state {
     WI_STREAM_RECEIVING, /* the request */
     WI_STREAM_ANSWERING, /* a call makes messages */
-    WI_STREAM_ENDING,    /* the trailers follow when what is in flight has been taken */
-    WI_STREAM_ENDED      /* all is handed to nghttp2 */
+    WI_STREAM_ENDING,    /* the trailers follow when the peer has taken the message in flight */
+    WI_STREAM_ENDED      /* nghttp2 has everything */
 };
 
 struct wi_stream {
@@ -23,14 +23,14 @@ struct wi_stream {
     int32_t id;
     enum wi_stream_state state;
     bool has_head;    /* response HEADERS are submitted */
-    bool is_deferred; /* nghttp2 waits for wake-up */
+    bool is_deferred; /* nghttp2 waits until it is resumed */
     uint64_t begun_nanos;
-    uint64_t deadline_nanos; /* of the caller; UINT64_MAX: none */
-    uint64_t progress_nanos; /* when a byte in flight was taken last, or the call ended */
+    uint64_t deadline_nanos; /* the caller's deadline; UINT64_MAX: none */
+    uint64_t progress_nanos; /* when the peer last took a byte, or the call ended */
     struct wi_request request;
-    const struct wi_method *method; /* NULL: the header is not complete, or names none */
+    const struct wi_method *method; /* NULL: the header is not complete, or names no method */
     struct wi_call *call;
-    struct wi_served *served; /* that the call is about: held; NULL: none */
+    struct wi_served *served; /* of the call: held; NULL: none */
     uint8_t *message;         /* in flight */
     size_t n_message;
     size_t n_taken;
@@ -44,33 +44,33 @@ struct wi_session {
     struct wi_peer peer;
     nghttp2_session *http;
     struct wi_stream *streams;
-    enum weir_status status; /* sticky */
-    bool has_request;        /* one that was admitted */
+    enum weir_status status; /* the first error stays */
+    bool has_request;        /* a request that was admitted */
     bool is_leaving;
-    size_t header_bytes; /* of the header that is being read */
+    size_t header_bytes; /* bytes of the header that is being read */
     uint64_t now;
     uint64_t idle_since;
 };
 
-/* Keeps in mind that nghttp2 had no memory: the session cannot go on. */
+/* Notes that nghttp2 had no memory: the session cannot continue. */
 void wi_stream_note(struct wi_session *session, int result);
 
 /* Frees a stream that is in no list any more. */
 void wi_stream_free(struct wi_session *session, struct wi_stream *stream);
 
-/* Ends a call: the status goes out as soon as a message that has begun to leave has left. */
+/* Ends a call: the status follows as soon as a message that has begun to leave has left. */
 void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
                    const struct wi_fault *fault);
 
-/* Ends a call because the exporter does, after its last message where it has one to say. */
+/* Ends a call because the exporter ends, after its last message if it has one. */
 void wi_stream_goodbye(struct wi_session *session, struct wi_stream *stream,
                        const struct wi_fault *fault);
 
-/* Answers a request with what is wrong with it. */
+/* Answers a request with its fault. */
 void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream);
 
-/* The header is complete: finds the method and the process that it names, or refuses. A caller may wait
- * for that before it ends its side. */
+/* The header is complete: finds the method and the process that it names, or refuses. A caller may
+ * wait for this before it ends its side. */
 void wi_stream_route(struct wi_session *session, struct wi_stream *stream);
 
 /* The request is complete: begins the call, or refuses. */
@@ -80,7 +80,8 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream);
 bool wi_stream_is_due(const struct wi_stream *stream, uint64_t now);
 void wi_stream_produce(struct wi_session *session, struct wi_stream *stream);
 
-/* Deadlines, stalls, and the message that is due. wi_stream_due: when, but for the message. */
+/* Deadlines, stalls, and the message that is due. wi_stream_due: the next time of these, except
+ * that of the message. */
 void wi_stream_tick(struct wi_session *session, struct wi_stream *stream);
 uint64_t wi_stream_due(const struct wi_stream *stream);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WatchTaskDetails, WatchState, Pause and Resume. A pause rings the bell of the peer's other calls, so that
- * they answer to it at once and need not look for it.
+ * WatchTaskDetails, WatchState, Pause and Resume. A pause wakes the peer's other calls, so that
+ * they react at once and need not poll for it.
  */
 #include "session/tokio.h"
 
@@ -38,7 +38,7 @@ static struct tokio_call *tokio_create(const struct wi_call_start *start,
     return self;
 }
 
-/* The message before it is on its way still. */
+/* The peer has not taken the message before it. */
 static void tokio_skip(struct wi_call *call, uint64_t now_nanos)
 {
     call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
@@ -121,7 +121,7 @@ static enum wi_call_next tokio_details_next(struct wi_call *call, uint64_t now_n
     }
     call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
     if (self->served->status != WEIR_OK) {
-        return WI_CALL_QUIET; /* nothing is known of it at present */
+        return WI_CALL_QUIET; /* nothing is known of the task at present */
     }
     if (!tokio_has_task(view, self->task)) {
         return wi_call_end(ret_fault);

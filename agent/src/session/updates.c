@@ -2,19 +2,19 @@
 /*
  * WatchUpdates: tells a tokio-console what has changed.
  *
- * A round walks over all slots of the process and compares each row with what the peer has. A row
- * that is new goes out with its numbers, one that has changed with its numbers alone, one that has
- * gone with its end. The first round finds all new. Rounds begin a second apart.
+ * A round walks over all slots of the process and compares each row with the peer's state of it. A
+ * row that is new goes out with its numbers, one that has changed with its numbers alone, one that
+ * has gone with its end. The first round finds all new. Rounds begin a second apart.
  *
- * What does not fit into one message (1 MiB), or takes more than a turn (16,384 slots), goes on in
- * the next; rows that came and went meanwhile do not move the others' slots. Nothing is queued:
- * what a slow peer misses, the next round finds.
+ * A round that does not fit into one message (1 MiB), or takes more than a turn (16,384 slots),
+ * continues in the next message; rows that came and went meanwhile do not move the others' slots.
+ * Nothing is queued: the next round finds the changes that a slow peer missed.
  *
- * The call owns two arrays, by slot, of what the peer has. They are in the session's memory and
+ * The call owns two arrays, by slot, with the peer's state. They are in the session's memory and
  * grow with the process; when there is no room, the call ends with RESOURCE_EXHAUSTED. While the
- * process cannot be read nothing is said, since "unknown" is not "gone". When the process or the
- * exporter ends, one last message ends all that the peer has, as far as it fits. A pause of the
- * peer's stops rounds after the first one. The exporter's thread.
+ * process cannot be read nothing is sent, since "unknown" is not "gone". When the process or the
+ * exporter ends, one last message ends the rows that the peer has, as far as it fits. A pause of
+ * the peer's stops rounds after the first one. The exporter's thread.
  */
 #include "session/tokio.h"
 
@@ -25,9 +25,10 @@
 
 #include <string.h>
 
-#define UPDATES_SEATS_LEAST 16 /* that are remembered; from there they double */
+#define UPDATES_SEATS_LEAST 16 /* slots of the arrays at first; the number doubles */
 
-/* What the peer has of a resource, and of a single task with its wait. An id of 0: nothing. */
+/* The peer's state of a resource, and of a single task with its wait. An id of 0: the peer has
+ * nothing. */
 struct updates_resource {
     uint64_t id;
     uint64_t print;
@@ -54,15 +55,15 @@ struct updates {
     struct updates_task *tasks; /* by slot */
     size_t n_tasks;
     uint64_t n_ops;           /* so far */
-    uint64_t lost_tasks;      /* that found no room in the segment: so many have been told */
-    uint64_t lost_resources;  /* the same of handles */
+    uint64_t lost_tasks;      /* single tasks without room in the segment, as last sent */
+    uint64_t lost_resources;  /* handles without room, as last sent */
     enum updates_phase phase; /* of the round */
-    size_t slot_index;        /* the next one of the phase */
+    size_t slot_index;        /* the next slot of the phase */
     uint64_t round_nanos;     /* when the round began */
     bool is_under_way;
-    bool has_said; /* something in this round */
+    bool has_said; /* there are changes in this round */
     bool has_metadata;
-    bool has_passed; /* a round is over: the peer has all that there was */
+    bool has_passed; /* a round is over: the peer has everything */
     bool is_leaving;
 };
 
@@ -100,7 +101,7 @@ static size_t updates_room(size_t n)
     return room;
 }
 
-/* Remembers `n` slots from now on, or as many as before when these were more; new places are empty. */
+/* Remembers `n` slots from now on, or as many as before if those were more; new entries are empty. */
 static bool updates_remember(struct updates *self, void **entries, size_t *n_entries, size_t bytes,
                              size_t n)
 {
@@ -270,7 +271,7 @@ static uint64_t updates_agent(const struct wi_process_view *view, int metric)
     return row && row->value[metric].type == WI_U64 ? row->value[metric].u.u64 : 0;
 }
 
-/* What grew since it was told last. */
+/* The growth since the last message. */
 static uint64_t updates_growth(uint64_t *told, uint64_t count)
 {
     uint64_t growth = count > *told ? count - *told : 0;
@@ -278,7 +279,7 @@ static uint64_t updates_growth(uint64_t *told, uint64_t count)
     return growth;
 }
 
-/* How many slots the phase under way goes over; false: no memory to remember them. */
+/* The number of slots in the current phase; false: no memory to remember them. */
 static bool updates_begin_phase(struct updates *self, size_t *ret_n)
 {
     const struct wi_process_view *view = self->served->view;
@@ -300,7 +301,7 @@ static bool updates_begin_phase(struct updates *self, size_t *ret_n)
     return has_room;
 }
 
-/* Goes on with the phase under way, until the message is full or the turn is over. */
+/* Continues the current phase, until the message is full or the turn is over. */
 static bool updates_run_phase(struct updates *self, struct wi_buffer *buffer, size_t *left)
 {
     static updates_slot_index_fn *const functions[] = {updates_task, updates_resource, updates_op};
@@ -345,7 +346,7 @@ static bool updates_run(struct updates *self, struct wi_buffer *buffer)
     return !buffer->has_failed;
 }
 
-/* The end of all that the peer has, as far as it goes into one message: there is no other. */
+/* The end of all rows that the peer has, as far as one message holds: there is no other. */
 static void updates_say_end(struct updates *self, struct wi_buffer *buffer)
 {
     const size_t most = WI_MESSAGE_MAX - WI_TOKIO_ROOM;
@@ -373,8 +374,8 @@ static void updates_begin_message(struct updates *self, struct wi_buffer *buffer
     wi_tokio_now(buffer, self->now);
 }
 
-/* When to go on: with a round under way as soon as the peer has taken what there is, or all others have had
- * their turn. Each round has a message, were it only to tell the time. */
+/* When to continue: during a round as soon as the peer has taken the message, or all other calls
+ * have had their turn. Each round has a message, if only to send the time. */
 static enum wi_call_next updates_end_turn(struct updates *self, uint64_t now_nanos, bool has_said)
 {
     struct wi_call *call = &self->call;
@@ -408,7 +409,8 @@ static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
     }
     if (self->served->status != WEIR_OK) {
         call->due_nanos = now_nanos + WI_TOKIO_INTERVAL_NANOS;
-        return WI_CALL_QUIET; /* nothing is known at present: that is not the same as nothing there */
+        return WI_CALL_QUIET; /* the process is not readable at present, which does not mean that it
+                                 is empty */
     }
     if (!self->is_under_way) {
         self->is_under_way = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Senders and single tasks as collected: each is read when it is asked for, its generation before and
- * after, so that what is said of one is never another's.
+ * Collects senders and single tasks. Each is read when a caller asks for it, its generation before
+ * and after, so that the numbers of one are never shown for another.
  */
 #include "snapshot/collect.h"
 
@@ -12,7 +12,7 @@
 
 #define BLOCK_TRIES 4
 
-/* The i-th block of a table in a view; NULL where it does not lie within. */
+/* The i-th block of a table in a view; NULL if it does not lie within. */
 static const void *block_at(const struct wi_image *image, enum wi_table_id table, size_t i)
 {
     bool is_sender = table == WI_SENDERS;
@@ -54,13 +54,13 @@ bool wi_collect_sender(const struct wi_collection *collection, size_t i,
     return state != WI_BLOCK_FREE && wi_load_acquire(&after->out.block.generation) == generation;
 }
 
-/* How long from one moment to a later one; 0 when there is no such moment. */
+/* The time from one moment to a later one; 0 when there is no such moment. */
 static uint64_t block_nanos(const struct wi_collection *collection, uint64_t from, uint64_t to)
 {
     return from && to > from ? wi_collect_nanos(collection, to - from) : 0;
 }
 
-/* Adds what has gone by since the task came into its state. */
+/* Adds the time since the task came into its state. */
 static void block_bring_up(const struct wi_collection *collection,
                            struct wi_raw_task_instance *instance, uint64_t began, uint64_t rested,
                            uint64_t woken)
@@ -84,7 +84,7 @@ static void block_bring_up(const struct wi_collection *collection,
     }
 }
 
-/* Returns false when its hooks were at it meanwhile: the times and the sums would not fit. */
+/* Returns false when its hooks ran meanwhile: the times and the sums would not fit together. */
 static bool block_instance(const struct wi_collection *collection,
                            const struct wi_task_instance *block,
                            struct wi_raw_task_instance *instance)

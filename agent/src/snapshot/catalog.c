@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The catalog of segments: all of their kinds, without what only other runtimes tell. */
+/* The catalog of segments: all their kinds, without the metrics that only other runtimes have. */
 #include "weir/catalog.h"
 
 #include <string.h>
 
 #define CATALOG_ALL(n) ((UINT64_C(1) << (n)) - 1)
 
-/* Of single tasks what comes after their source is another runtime's. */
+/* The metrics of single tasks after their source belong to another runtime. */
 #define CATALOG_SINGLE (UINT64_C(1) << WI_TASK_INSTANCE_TASK_ID)
 
 static const struct wi_catalog segments = {.fields = {

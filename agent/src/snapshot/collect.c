@@ -2,26 +2,25 @@
 /*
  * The two passes over the counts.
  *
- * In goes an image of the segment: the live mapping of this very process, or two copies of a live
- * process's file, of which the second was read after the first (of a dead process one is enough).
- * Out come raws, by slot: what has left, from the first pass, and what has entered, from the
- * second. A message that enters and leaves between the two is then at worst seen as waiting; a
- * depth is never negative because of the reader. A program that counts a receive before its send
- * can make one so; that is counted as clamped. Loads are acquire: a leaving count that is seen
- * brings the entering one with it, because the application handed the message over in between
- * (docs/hot-path.md).
+ * The input is an image of the segment: the live mapping of this process, or two copies of a live
+ * process's file, of which the second was read after the first (for a dead process one is enough).
+ * The output is raws, by slot: the counts of messages that left, from the first pass, and of those
+ * that entered, from the second. A message that enters and leaves between the two passes is at
+ * worst shown as waiting, and the reader never makes a depth negative. A program that counts a
+ * receive before its send can do so; that is counted as clamped. Loads are acquire: a reader that
+ * sees a leaving count sees the entering one, too, because the application handed the message over
+ * in between (docs/hot-path.md).
  *
- * No lock is taken and no hook waits. A handle that was opened between the passes is left out, and
- * is there at the next reading. One that has closed keeps its counts in its slot; when the slot is
- * used again, they go to the totals of its name (retired.c). A reading that this could have torn
- * is made again, up to eight times. Sixteen handles are summed at a time, over all threads, so
- * that the second pass finds their lines in the cache.
+ * No lock is taken and no hook waits. A handle that was opened between the passes is left out until
+ * the next reading. A closed handle keeps its counts in its slot; when the slot is used again, they
+ * go to the totals of its name (retired.c). A reading during which that happened too often is made
+ * again, up to eight times. Sixteen handles are summed at a time, over all threads, so that the
+ * second pass finds their lines in the cache.
  *
- * Nothing in the bytes is trusted. Counts are bounded by the layout's limits and by the image's
- * length, and each offset is checked where it is used. In a dead process's file an offset that
- * lies outside is corruption, and an error; in a live one it may be too new, and is passed over.
- * The collection owns the raws; they grow by an eighth at a time, in the host's memory. The
- * exporter's thread.
+ * No byte is trusted. Counts are bounded by the layout's limits and by the image's length, and each
+ * offset is checked at its use. In a dead process's file an offset that lies outside is corruption,
+ * and an error; in a live one it may be too new, and is skipped. The collection owns the raws; they
+ * grow by an eighth at a time, in the host's memory. The exporter's thread.
  */
 #include "snapshot/collect.h"
 
@@ -47,8 +46,9 @@ static const struct wi_header *collect_header(const struct wi_image *image)
     return (const struct wi_header *)(const void *)image->bytes;
 }
 
-/* Whether a slot has counts of a handle: one that is open, or that is closed and whose counts are still here. Asked
- * after the generation was read: one that is claimed in between has the next generation before its counts go. */
+/* Whether a slot has counts of a handle: an open handle, or a closed one whose counts are still
+ * here. Checked after the generation was read: a slot that is claimed in between has its next
+ * generation before its counts go. */
 static bool collect_has_counts(const struct weir_slot_head *head)
 {
     /* These pair with slot_open and slot_close. */
@@ -113,7 +113,8 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     if (raw->kind != WI_CHANNEL) {
         raw->in_other = raw->unsent;
     }
-    /* Opened in between: what left is another handle's. It is there at the next reading. */
+    /* The slot was opened in between: the leaving counts belong to another handle. It will be there
+     * at the next reading. */
     uint32_t life = wi_slot_life(wi_load_acquire(&head->generation));
     if (life == wi_slot_life(generation) && raw->leaving[0] == life &&
         wi_kind_has_slots(raw->kind)) {
@@ -133,8 +134,8 @@ static void collect_entering_cells(struct wi_raw *raws, const struct weir_cell *
     }
 }
 
-/* The most slabs that lie side by side: if they shared their bytes, a small file would be a million
- * rows. */
+/* The most slabs that fit side by side into the file: if slabs could share their bytes, a small
+ * file would have a million rows. */
 static uint32_t collect_slabs_that_fit(const struct wi_image *image, size_t slab_bytes)
 {
     return (uint32_t)(image->length / slab_bytes);
@@ -156,7 +157,7 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     n_slabs = n_slabs < fit ? n_slabs : fit;
     n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
-        size_t room = n + n / 8 + 64; /* memory of the host: not twice as much as there is */
+        size_t room = n + n / 8 + 64; /* the host's memory: does not double */
         struct wi_raw *raws = realloc(collection->raws, room * sizeof(*raws));
         collection->raws = raws ? raws : collection->raws;
         uint32_t *generations =
@@ -172,7 +173,7 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     return WEIR_OK;
 }
 
-/* How many blocks of each table may be looked at. */
+/* How many blocks of each table may be read. */
 static enum weir_status collect_count_blocks(struct wi_collection *collection,
                                              struct weir_error *ret_error)
 {
@@ -197,8 +198,8 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
     return WEIR_OK;
 }
 
-/* A thread's cells of one chunk; NULL where it has touched none of them. Looked up anew for each pass:
- * an index from before the leaving pass would miss the sends of a thread that has come since. */
+/* A thread's cells of one chunk; NULL if it has touched none of them. Looked up again in each pass:
+ * an index from before the leaving pass would miss the sends of a thread that has started since. */
 static enum weir_status collect_cells(const struct wi_image *image, const struct wi_shard *shard,
                                       size_t chunk, const struct weir_cell **ret_cells,
                                       struct weir_error *ret_error)
@@ -252,7 +253,7 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
     return WEIR_OK;
 }
 
-/* The slots of one chunk; NULL where they are not there yet. */
+/* The slots of one chunk; NULL if they do not exist yet. */
 static const struct wi_slot *collect_slots(const struct wi_image *image, size_t first)
 {
     const uint32_t *slabs = wi_image_at(image, WI_SLABS_LINE, WI_MAX_SLABS * sizeof(uint32_t));
@@ -262,7 +263,7 @@ static const struct wi_slot *collect_slots(const struct wi_image *image, size_t 
     return slab ? &slab[first % WI_SLAB_SLOTS] : NULL;
 }
 
-/* More out than in can only come from a receive hook that ran before its send hook. */
+/* More out than in is only possible if a receive hook ran before its send hook. */
 static bool collect_is_negative(const struct wi_raw *raw)
 {
     uint64_t left = raw->leaving[WEIR_WORD_RECEIVED] + raw->in_other + raw->discarded[0] +
@@ -270,9 +271,9 @@ static bool collect_is_negative(const struct wi_raw *raw)
     return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[WEIR_WORD_SENT];
 }
 
-/* Sixteen handles at a time, so that the second pass finds the lines in the cache: for each, all
- * that leaves from every thread, then all that enters. `before` was read before `after`; for a live
- * mapping they are the same. */
+/* Reads sixteen handles at a time, so that the second pass finds their lines in the cache: for each
+ * handle all leaving counts of every thread, then all entering ones. `before` was read before
+ * `after`; for a live mapping they are the same. */
 static enum weir_status collect_blocks(struct wi_collection *collection,
                                        const struct wi_image *before, const struct wi_image *after,
                                        struct weir_error *ret_error)
@@ -314,7 +315,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
     return status;
 }
 
-/* Ticks of this machine are the process's own, wherever its namespaces are. */
+/* Ticks of this machine are the process's own, in whichever namespaces it is. */
 static uint64_t collect_now(const struct wi_collection *collection, enum wi_state state)
 {
     const struct wi_header *header = collect_header(&collection->image);
@@ -473,7 +474,8 @@ static bool collect_add_all(const struct wi_collection *collection, size_t id, u
     return has_any;
 }
 
-/* A slot that is used again has its next generation before its histograms are given away. Pairs with slot_claim. */
+/* A slot that is used again has its next generation before its histograms are given away. Pairs
+ * with slot_claim. */
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
                           struct weir_histogram *ret_histogram)
 {
@@ -495,7 +497,8 @@ enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, 
         const char *at = (const char *)image->bytes + offset;
         size_t most = image->length - offset;
         most = most < WEIR_NAME_MAX + 1 ? most : WEIR_NAME_MAX + 1;
-        /* Not a byte past its end: what comes then may not be reserved, and would kill the host. */
+        /* Not a byte past its end: the bytes behind it may not be reserved, and reading them would
+         * kill the host. */
         size_t i = 0;
         do {
             text[i] = wi_load_relaxed(&at[i]);

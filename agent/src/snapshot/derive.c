@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values that follow from the counts of one reading, without a tick: the highest depth seen, all
- * refusals, and the moment that the numbers are of.
+ * Values that follow from the counts of one reading, without a tick: the highest depth so far, the
+ * sum of all refusals, and the moment of the numbers.
  *
- * Peaks are kept here because a reader sees a depth only when it looks; for a channel the
+ * Peaks are kept here because a reader sees a depth only when it reads; for a channel the
  * application's own high-water mark is taken as well. Refusals are the application's counter of
- * that name where it has one, else the sum over channels and semaphores; the sum is made once for
- * each refresh, when somebody asks. A process that has ended has its last moment, from its
- * history. No allocation, no failure. The exporter's thread.
+ * that name if it has one, else the sum over channels and semaphores; the sum is made once for each
+ * refresh, when it is needed. A process that has ended has its last moment, from its history. No
+ * allocation, no failure. The exporter's thread.
  */
 #include "snapshot/state.h"
 

@@ -3,13 +3,13 @@
  * Flows: from words and rows, and to metrics.
  *
  * Here the words of a cell and a slot become totals with names. Totals are made such that
- * differences of them never go below 0: at least as many messages are taken to have been sent as
- * have left, and no more permits to be taken than there are. A metric then follows from totals as
- * its row in agent/metrics says: a total, a difference, a share, or a rate over the flow of a
- * moment before.
+ * differences of them never go below 0: at least as many messages count as sent as have left, and
+ * at most all permits count as taken. A metric then follows from totals as its row in agent/metrics
+ * says: a total, a difference, a share, or a rate over the flow of a moment before.
  *
- * All is arithmetic on values that a segment or a history may have forged; it cannot fail, and a
- * metric that cannot be told, as when a total went back, is absent. No state; any thread.
+ * All of it is arithmetic on values that may be forged in a segment or a history. It cannot fail; a
+ * metric that cannot be computed, for example because a total went back, is absent. No state; any
+ * thread.
  */
 #include "snapshot/flow.h"
 
@@ -27,8 +27,8 @@ static uint64_t flow_minus(uint64_t a, uint64_t b)
 
 /* ---- from words ---------------------------------------------------------------------------- */
 
-/* At least as many were sent as have left, though a receive hook may run before its send hook. So
- * SENT - RECEIVED - DISCARDED = DEPTH in every row. */
+/* At least as many messages count as sent as have left, though a receive hook may run before its
+ * send hook. So SENT - RECEIVED - DISCARDED = DEPTH in every row. */
 static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
 {
     uint64_t discarded = raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
@@ -137,7 +137,7 @@ static uint64_t row_count(const struct wi_row *row, int metric)
                                              : 0;
 }
 
-/* Totals that are metrics themselves stand in the table. */
+/* Totals that are metrics themselves are in this table. */
 void wi_flow_of_row(enum wi_kind kind, const struct wi_row *row, struct wi_flow *ret_flow)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
@@ -182,7 +182,7 @@ static double flow_growth(const uint64_t *before, const uint64_t *totals, int i)
     return before && totals[i] >= before[i] ? (double)(totals[i] - before[i]) : NAN;
 }
 
-/* The same, without what another has grown by: not below 0. */
+/* The same, less the growth of another total: not below 0. */
 static double flow_growth_without(const uint64_t *before, const uint64_t *totals, int i,
                                   int without)
 {

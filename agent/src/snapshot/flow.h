@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The flow of a handle: its totals at a moment, by name. What the words of a cell mean is said by struct
- * weir_cell; here they become totals, once, and all that is shown of a handle follows from these:
+ * The flow of a handle: its totals at a moment, by name. struct weir_cell says what the words of a
+ * cell mean. Here, and only here, they become totals, and all numbers of a handle follow from
+ * these:
  *
  *     words of a cell ---> wi_flow ---> rows, rates (of two flows), findings
  *                            ^
@@ -33,7 +34,7 @@ enum wi_total {
     WI_TOTAL_ENDED,          /* runs */
     WI_TOTAL_VALUE = 0,      /* counter, and gauge: signed */
     WI_TOTAL_ITERATIONS = 0, /* loop */
-    WI_TOTAL_BUSY,           /* nanoseconds, those of the present included */
+    WI_TOTAL_BUSY,           /* nanoseconds, the present wait or iteration included */
     WI_TOTAL_IDLE,
     WI_N_TOTALS = 5
 };
@@ -42,7 +43,7 @@ struct wi_flow {
     uint64_t total[WI_N_TOTALS];
 };
 
-/* The flow of a slot, from what was collected of it: the only place where words become totals. */
+/* The flow of a slot, from its collected words: the only place where words become totals. */
 void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *raw,
                   struct wi_flow *ret_flow);
 
@@ -50,21 +51,22 @@ void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *r
 uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const struct wi_raw *raw,
                               bool *ret_is_busy);
 
-/* How often a handle has been used. A gauge is told by its value alone: it is used when that changes. */
+/* How often a handle has been used. For a gauge it is the value itself: the gauge is used when that
+ * changes. */
 uint64_t wi_flow_uses(enum wi_kind kind, const struct wi_flow *flow);
 
-/* The flow of a row, of any process view. What the row does not tell is 0. */
+/* The flow of a row, of any process view. A total that the row does not have is 0. */
 void wi_flow_of_row(enum wi_kind kind, const struct wi_row *row, struct wi_flow *ret_flow);
 
-/* Whether a metric follows from two moments: it is absent without the one before. */
+/* Whether a metric follows from two moments: without the earlier one it is absent. */
 bool wi_from_is_rate(const struct wi_metric_from *from);
 
 /* The metrics of a kind of handles that are rates, in the order of the table; returns how many. */
 #define WI_FLOW_RATES 3 /* at most */
 size_t wi_flow_rates(enum wi_kind kind, const struct wi_metric_from *ret_rates[WI_FLOW_RATES]);
 
-/* A metric from the totals of a moment and of the one `seconds` before; NULL: there is none. Absent where
- * it cannot be told, as when a total went back. */
+/* A metric from the totals of a moment and of the moment `seconds` before; NULL: there is none.
+ * Absent if it cannot be computed, for example because a total went back. */
 struct wi_value wi_from_value(const struct wi_metric_from *from, const uint64_t *before,
                               const uint64_t *totals, double seconds);
 

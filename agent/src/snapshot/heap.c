@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* jemalloc: its numbers stand still until its epoch is moved on, which takes some 20 us. */
+/* jemalloc: its numbers change only when its epoch is advanced, which takes some 20 us. */
 #include "snapshot/heap.h"
 
 #include <dlfcn.h>
 #include <string.h>
 
-/* Linked into the program, or found when the program starts with it in LD_PRELOAD. */
+/* Linked into the program, or found if the program starts with it in LD_PRELOAD. */
 extern wi_mallctl_fn mallctl __attribute__((weak));
 
 void wi_heap_sample(struct wi_heap *heap)
@@ -17,7 +17,7 @@ void wi_heap_sample(struct wi_heap *heap)
         memcpy(&found, &symbol, sizeof(found));
     }
     if (!found) {
-        dlerror(); /* the host is not to find our failure */
+        dlerror(); /* the host must not see an error of ours */
     }
     heap->mallctl = found;
 }

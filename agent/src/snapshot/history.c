@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a history: every number is checked, or harmless whatever it is.
+ * Reading a history: every number is checked, or any value of it is harmless.
  *
- * In come bytes: a file by pread, or a buffer. The head is checked against this version's sizes,
- * and the file must be as long as they say. Each track's entry is checked alone; one that makes no
- * sense is taken for free, and the others go on. A row is taken only when it says the same second
- * at its begin and at its end, so a row that is being written, or was torn by a kill, is not
- * there.
+ * The input is a file, read by pread, or a buffer. The head is checked against this version's
+ * sizes, and the file must have the length that follows from them. Each track's entry is checked
+ * alone; an invalid one counts as free, and the others are used. A row is valid only if it has the
+ * same second at its begin and at its end, so a row that is being written, or was torn by a kill,
+ * does not count.
  *
- * The rings go by time: a second's row lies at that second's place. A hole is a row that says
- * another second. While somebody writes, the newest row is found at once; else the numbers of all
- * rows are looked at. Rates across a hole are not told. A history borrows its descriptor or bytes,
- * owns nothing and allocates nothing; its head stays as it was when reading it anew fails. One
- * thread at a time.
+ * The rings are ordered by time: each second has its place, and a row with another second is a
+ * hole. While an exporter writes, the newest row is found at once; else the seconds of all rows are
+ * read. There are no rates across a hole. A history borrows its descriptor or bytes, owns nothing
+ * and allocates nothing; its head stays as it was when reading it anew fails. One thread at a time.
  */
 #include "snapshot/history.h"
 
@@ -32,7 +31,7 @@
 /* Rows at the end of the file that may be torn: a writer that is killed leaves one. */
 #define HISTORY_TORN_MAX 8
 
-/* Rows further apart than this have a gap between them, over which no rate is told. */
+/* Rows further apart than this have a gap between them, and no rate. */
 #define HISTORY_GAP_STEPS 2.5
 
 void wi_history_begin(struct wi_history_head *ret_head)
@@ -64,7 +63,7 @@ uint64_t wi_history_offset(enum wi_history_ring ring, uint64_t sequence)
            (first + sequence % wi_history_n_rows(ring)) * WI_HISTORY_ROW_BYTES;
 }
 
-/* All of these bytes, or false. */
+/* Reads all of these bytes, or returns false. */
 static bool history_pread(const struct wi_history *history, void *ret_bytes, size_t n,
                           uint64_t offset)
 {
@@ -92,7 +91,7 @@ static bool history_pread(const struct wi_history *history, void *ret_bytes, siz
 
 /* ---- the head ------------------------------------------------------------------------------ */
 
-/* A track whose entry makes no sense, or is being written, is taken for free. */
+/* A track with an invalid entry, or one that is being written, counts as free. */
 static void history_clean_track(struct wi_history_track *track)
 {
     char name[sizeof(track->name)];
@@ -179,14 +178,14 @@ enum weir_status wi_history_read_bytes(const uint8_t *bytes, size_t n, struct wi
 bool wi_history_row(const struct wi_history *history, enum wi_history_ring ring, uint64_t sequence,
                     struct wi_history_row *ret_row)
 {
-    /* No process is as old as this, and a difference of two such rows is a number of seconds. */
+    /* No process is as old as this, and the difference of two such rows is a number of seconds. */
     return sequence > 0 && sequence < UINT32_MAX &&
            history_pread(history, ret_row, sizeof(*ret_row), wi_history_offset(ring, sequence)) &&
            ret_row->sequence == sequence && ret_row->sequence_end == sequence &&
            ret_row->nanos / wi_history_step_nanos(ring) == sequence;
 }
 
-/* The greatest number that a row at its own place claims. */
+/* The greatest number that a row at its own place has. */
 static uint64_t history_scan(const struct wi_history *history, enum wi_history_ring ring,
                              uint64_t most)
 {
@@ -205,7 +204,7 @@ bool wi_history_last(const struct wi_history *history, enum wi_history_ring ring
                      struct wi_history_row *ret_row)
 {
     most = most < UINT32_MAX ? most : UINT32_MAX - 1;
-    /* While somebody writes it is one of the newest; else all of them are looked at. */
+    /* While an exporter writes, it is one of the newest; else all of them are read. */
     for (uint64_t back = 0; back < 3 && back < most; back++) {
         if (wi_history_row(history, ring, most - back, ret_row)) {
             return true;
@@ -244,7 +243,7 @@ bool wi_history_flow(const struct wi_history *history, size_t track,
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-/* How a metric follows from what is kept; NULL: it does not. */
+/* How a metric follows from the stored words; NULL: it does not. */
 static const struct wi_metric_from *history_from(enum wi_kind kind, int metric)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
@@ -267,7 +266,7 @@ int wi_history_trend(enum wi_kind kind)
     return wi_history_has(kind, metric) ? metric : -1;
 }
 
-/* The totals of a track in a row, or the facts; NULL when it does not know them. `flow`: room. */
+/* The totals of a track in a row, or the facts; NULL when the row does not have them. `flow`: room. */
 static const uint64_t *history_totals(const struct wi_history *history, int track,
                                       const struct wi_metric_from *from,
                                       const struct wi_history_row *row, struct wi_flow *flow)

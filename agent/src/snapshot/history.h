@@ -6,8 +6,8 @@
  *     head: who, and which handle each of 124 tracks is | 600 rows of a second | 1,440 of a minute
  *
  * Both tables of rows are rings by time: the row of a second lies at that second's place and says
- * which second it is, so that old rows need not be cleared and a new writer need not know where the
- * one before it stopped. A reader trusts nothing in it. No I/O but pread; one thread at a time.
+ * which second it is, so that old rows need not be cleared, and a new writer need not know where
+ * the last one stopped. A reader trusts no value in it. No I/O but pread; one thread at a time.
  */
 #ifndef WI_SNAPSHOT_HISTORY_H
 #define WI_SNAPSHOT_HISTORY_H
@@ -29,9 +29,9 @@ enum wi_history_ring { WI_HISTORY_SECONDS, WI_HISTORY_MINUTES, WI_HISTORY_N_RING
 #define WI_HISTORY_N_SECONDS 600
 #define WI_HISTORY_N_MINUTES 1440
 
-/* A handle that is followed. Written whole, and never across a page. */
+/* A handle that has a track. Written whole, and never across a page. */
 struct wi_history_track {
-    uint64_t since_nanos; /* rows before this are another handle's; stands at the end again */
+    uint64_t since_nanos; /* rows before this belong to another handle; repeated at the end */
     uint32_t slot;
     uint32_t generation; /* 0: the track is free */
     uint32_t kind;       /* enum wi_kind */
@@ -53,7 +53,7 @@ struct wi_history_head {
     uint32_t writer_pid;
     uint64_t start_ticks;
     uint64_t first_nanos; /* CLOCK_MONOTONIC of the first row ever */
-    uint64_t n_handles;   /* open when the tracks were chosen last */
+    uint64_t n_handles;   /* handles that were open when the tracks were chosen last */
     char name[WEIR_NAME_MAX + 1];
     char writer_version[32];
     uint32_t id; /* of the segment; 0: made by an earlier version */
@@ -79,10 +79,10 @@ enum wi_history_fact {
 
 /* A moment. The words of a track are the first totals of its flow. */
 struct wi_history_row {
-    uint64_t sequence; /* the second, or minute, of `nanos`; stands at the end again */
+    uint64_t sequence; /* the second, or minute, of `nanos`; repeated at the end */
     int64_t unix_nanos;
     uint64_t nanos; /* CLOCK_MONOTONIC */
-    uint64_t has;   /* which facts are known: bit by enum wi_history_fact */
+    uint64_t has;   /* which facts are known: a bit for each enum wi_history_fact */
     uint64_t facts[WI_HISTORY_N_FACTS];
     uint64_t tracks[WI_HISTORY_TRACKS][WI_HISTORY_WORDS];
     uint64_t sequence_end;
@@ -120,8 +120,9 @@ uint64_t wi_history_n_rows(enum wi_history_ring ring);
 uint64_t wi_history_offset(enum wi_history_ring ring, uint64_t sequence);
 
 /*
- * Reads and checks a head; again, to see what has changed. `fd` and `bytes` stay the caller's.
- * Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_SYSTEM with one line; *history is then as it was.
+ * Reads and checks a head; or reads it again, to see the changes. `fd` and `bytes` stay the
+ * caller's. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_SYSTEM with one line; *history is then
+ * unchanged.
  */
 enum weir_status wi_history_read(int fd, struct wi_history *history, struct weir_error *ret_error);
 enum weir_status wi_history_read_bytes(const uint8_t *bytes, size_t n, struct wi_history *history,
@@ -130,11 +131,11 @@ enum weir_status wi_history_read_bytes(const uint8_t *bytes, size_t n, struct wi
 /* A head as a new file has it, of no process yet. */
 void wi_history_begin(struct wi_history_head *ret_head);
 
-/* One row; false where there is none of that second (or minute), or a torn one. */
+/* One row; false if there is none of that second (or minute), or a torn one. */
 bool wi_history_row(const struct wi_history *history, enum wi_history_ring ring, uint64_t sequence,
                     struct wi_history_row *ret_row);
 
-/* The newest row that is not after `most`. Returns false when there is none. */
+/* The newest row not after `most`. Returns false when there is none. */
 bool wi_history_last(const struct wi_history *history, enum wi_history_ring ring, uint64_t most,
                      struct wi_history_row *ret_row);
 
@@ -143,18 +144,19 @@ bool wi_history_has(enum wi_kind kind, int metric);
 int wi_history_trend(enum wi_kind kind);
 
 /* A metric in a row; NaN when it is not known. `track`: -1 for the process. `before`: the row
- * before, for what is a rate; NULL: none. */
+ * before, for rates; NULL: none. */
 double wi_history_value(const struct wi_history *history, int track, enum wi_kind kind, int metric,
                         const struct wi_history_row *before, const struct wi_history_row *row);
 
 /*
- * The flow of a track in a row; false when it was not the handle then. Of what the words do not tell, no
- * message was discarded, and as many permits were released as were acquired and are not taken.
+ * The flow of a track in a row; false when the track did not belong to the handle then. The words
+ * do not hold all totals: no message counts as discarded, and the permits that were acquired and
+ * are not taken count as released.
  */
 bool wi_history_flow(const struct wi_history *history, size_t track,
                      const struct wi_history_row *row, struct wi_flow *ret_flow);
 
-/* Whether a track is the handle in a row. */
+/* Whether a track belongs to the handle in a row. */
 bool wi_history_is_in(const struct wi_history_track *track, const struct wi_history_row *row);
 
 #endif

@@ -2,15 +2,15 @@
 /*
  * The history as a process view writes it: one row a second, with each tick.
  *
- * While there are no more handles than tracks (124) each has one from its first second on; else
- * they are chosen anew once a minute by their use, so that a track is not torn from one busy
- * handle to the next. Tracks that a writer before has left are kept where their handles are open
- * still, known by slot, generation and kind.
+ * While there are no more handles than tracks (124), each has one from its first second on. Else
+ * the tracks go to the busiest handles, chosen once a minute, so that a track does not jump between
+ * two busy handles. Tracks of an earlier writer are kept if their handles are still open; slot,
+ * generation and kind identify a handle.
  *
  * A row is the first totals of each track's flow and the facts of the process; recorder.c writes
- * it, if this exporter holds the lock of the file. Without memory for the choice the tracks stay
- * as they are; a row that cannot be written is counted there, and nothing else fails. The view
- * owns the marks of the last choice. The process view's thread.
+ * it, if this exporter holds the lock of the file. Without memory for the choice the tracks stay as
+ * they are; a row that cannot be written is counted there, and nothing else fails. The view owns
+ * the marks of the last choice. The process view's thread.
  */
 #include "snapshot/history_writer.h"
 
@@ -47,8 +47,8 @@ static void writer_drop(struct segment_view *view, size_t i)
     view->writer.recorder.is_track_due[i] = true;
 }
 
-/* Keeps the tracks of handles that are open still; those that a writer before has left are found by
- * their generations. */
+/* Keeps the tracks of handles that are still open; those of an earlier writer are found by their
+ * generations. */
 static void writer_bind(struct segment_view *view)
 {
     struct wi_history_track *tracks = view->writer.recorder.history.head.tracks;
@@ -91,7 +91,7 @@ static void writer_follow(struct segment_view *view, uint32_t id)
     }
 }
 
-/* Uses of a handle since the last choice, and a new mark. */
+/* The uses of a handle since the last choice; sets a new mark. */
 static uint64_t writer_traffic(struct segment_view *view, uint32_t id)
 {
     const struct wi_raw *raw = &view->collection.raws[id];

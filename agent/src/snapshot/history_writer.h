@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process view has of the time before: the history that it writes or reads (history_writer.c), and what it
- * takes from one that was written before it looked (warm_start.c). Inside of a process view, as state.h is.
- * The process view's thread.
+ * The past of a process view: the history that it writes or reads (history_writer.c), and the
+ * numbers that it takes at its start from a history (warm_start.c). Internal to a process view, as
+ * state.h is. The process view's thread.
  */
 #ifndef WI_SNAPSHOT_HISTORY_WRITER_H
 #define WI_SNAPSHOT_HISTORY_WRITER_H
@@ -26,7 +26,7 @@ struct history_writer {
     uint64_t chosen_nanos;   /* when the tracks were; 0: not yet */
     struct view_mark *marks; /* by slot; NULL while all handles have a track */
     size_t n_marks;
-    /* Of a process that has ended, where it is known: the last that was seen of it. */
+    /* For a process that has ended, if it is known: the last time that it was seen alive. */
     bool has_ended;
     uint64_t as_of_nanos;
     int64_t as_of_unix_nanos;
@@ -36,16 +36,19 @@ struct history_writer {
 void wi_history_writer_open(struct segment_view *view, const struct wi_facts *facts);
 void wi_history_writer_close(struct segment_view *view);
 
-/* At the beginning of a tick: the file; and of a process that cannot be looked at: its facts. */
+/* At the beginning of a tick: opens the file; and reads the facts of a process that cannot be read
+ * itself. */
 void wi_history_writer_begin_tick(struct segment_view *view);
 
-/* At the end of it: what the first look takes from the history, then the row of this second. */
+/* At the end of a tick: the first one takes numbers from the history; then the row of this second
+ * is written. */
 void wi_history_writer_end_tick(struct segment_view *view);
 
-/* The first look at a process: rates, growth and ages as if this process view had been there. */
+/* The first reading of a process: rates, growth and ages as if this process view had existed
+ * before. */
 void wi_warm_start(struct segment_view *view);
 
-/* The facts of a process that has ended, or is out of sight, from the rows. */
+/* The facts of a process that has ended, or is not visible, from the rows. */
 void wi_history_writer_facts(struct segment_view *view);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open addressing with linear probing. What is removed leaves no mark: the entries behind it, up to the
- * next free slot, move up if they are nearer to their home there (Knuth 6.4 R).
+ * Open addressing with linear probing. Removing an entry leaves no mark: the entries behind it, up
+ * to the next free slot, move up if that brings them nearer to their home (Knuth 6.4 R).
  */
 #include "weir/map.h"
 
@@ -14,7 +14,7 @@ static uint64_t map_kept(uint64_t key)
     return key ? key : 1;
 }
 
-/* Where a key's entries begin, if nothing stands in their way. */
+/* Where a key's entries begin, if no other entry is in the way. */
 static uint32_t map_home(const struct wi_map *map, uint64_t key)
 {
     uint64_t mixed = (key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process view remembers of one handle between two readings: rates, peaks, the age ring and the
- * histogram window. Pure: counts and `now` in, numbers out. One thread at a time.
+ * The state of one handle between two readings: rates, peaks, the age ring and the histogram
+ * window. Pure: counts and `now` in, numbers out. One thread at a time.
  */
 #ifndef WI_SNAPSHOT_MEMORY_H
 #define WI_SNAPSHOT_MEMORY_H
 
 #include "weir/weir.h"
 
-/* Moments at which so many messages had been sent; when full every second one is dropped, so that it
- * reaches back as long as the channel has not been empty. */
+/* Moments, each with the number of messages sent by then. When the ring is full every second one is
+ * dropped, so that it reaches back to the time when the channel was last empty. */
 #define WI_AGE_SAMPLES 64
 
 struct wi_age {
@@ -20,7 +20,7 @@ struct wi_age {
     uint64_t sent[WI_AGE_SAMPLES];
 };
 
-/* Adds the moment at which `sent` stood at this. */
+/* Adds a moment and the number of messages sent by then. */
 void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent);
 
 /* Nanoseconds since `sent` stood at `left`, between two samples by a straight line; the last sample
@@ -28,12 +28,12 @@ void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent);
 bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint64_t left,
                uint64_t *ret_nanos);
 
-/* Nanoseconds that have passed at least since `sent` stood at `left`: since the first sample that is beyond it,
- * also where that lies before the first sample; 0 when there is none. */
+/* A lower bound of the nanoseconds since `sent` was at `left`: since the first sample beyond it,
+ * even if `sent` was at `left` before the first sample; 0 when there is none. */
 uint64_t wi_age_least(const struct wi_age *age, uint64_t now_nanos, uint64_t left);
 
-/* Two older copies of a histogram, turned every 10 s: what came since the older one is the last 10 to
- * 20 seconds. */
+/* Two older copies of a histogram, replaced in turn every 10 s: the difference to the older one
+ * covers the last 10 to 20 seconds. */
 #define WI_WINDOW_NANOS UINT64_C(10000000000)
 
 struct wi_window {
@@ -41,14 +41,14 @@ struct wi_window {
     struct weir_histogram older, newer;
 };
 
-/* Whether wi_window_turn does anything. */
+/* Whether wi_window_turn has anything to do. */
 bool wi_window_is_due(const struct wi_window *window, uint64_t now_nanos);
 
 /* Turns the copies when it is time. */
 void wi_window_turn(struct wi_window *window, uint64_t now_nanos,
                     const struct weir_histogram *current);
 
-/* What came since the older copy. Both may be one histogram. */
+/* The growth since the older copy. Both may be one histogram. */
 void wi_window_recent(const struct wi_window *window, const struct weir_histogram *current,
                       struct weir_histogram *ret_recent);
 

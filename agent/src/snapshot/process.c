@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc facts: about 50 microseconds a second. RssAnon, because RSS counts the segment itself. */
+/* Facts from /proc, which take about 50 microseconds a second. Memory is RssAnon, because RSS
+ * counts the segment itself. */
 #include "snapshot/process.h"
 
 #include "segment/cgroup.h"
@@ -24,7 +25,7 @@ static ssize_t process_file(uint32_t pid, const char *name, char *ret_text, size
     return wi_file_read(path, ret_text, room);
 }
 
-/* "\nKey:   123 kB" -> 123, 0 when it is not there. */
+/* " Key:   123 kB" -> 123; 0 when the key is not there. */
 static uint64_t process_number(const char *text, const char *key)
 {
     const char *at = strstr(text, key);
@@ -49,7 +50,8 @@ static double process_cpu(uint32_t pid)
     return (double)(user + system) / (double)(hertz > 0 ? hertz : 100);
 }
 
-/* Since Linux 6.2 the size of /proc/PID/fd is the number; before that it is 0 and is counted. */
+/* Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors; before, it is 0, and they
+ * are counted. */
 static uint64_t process_fds(uint32_t pid)
 {
     char path[64];

@@ -2,11 +2,11 @@
 /*
  * The entry to every process view: each question goes to the provider's table of operations.
  *
- * A process view is the facts of a process, a catalog of metrics, a provider, and what is the same
- * for all providers: the clocks, the tick once a second, and the warnings that the findings hand
- * over. A refresh asks the provider for new numbers. When 900 ms have passed since the last tick,
- * it has the provider move its rates on, with the seconds that have passed. The caller then knows
- * by wi_process_view_has_ticked that the findings are to be updated.
+ * A process view is the facts of a process, a catalog of metrics, a provider, and the parts that
+ * all providers have in common: the clocks, the tick once a second, and the warnings that the
+ * findings hand over. A refresh asks the provider for new numbers. When 900 ms have passed since
+ * the last tick, it has the provider move its rates on, with the seconds that have passed. The
+ * caller then knows by wi_process_view_has_ticked that the findings are to be updated.
  *
  * The view owns the provider's context, which it closes; warnings are borrowed. An optional
  * operation that a provider leaves NULL is answered here, as "none". When a refresh fails, the
@@ -191,7 +191,7 @@ size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind ki
     return n;
 }
 
-/* Rows are a cache of what the process view holds: building one does not change the process view. */
+/* Rows are a cache of the process view's content: building one does not change the process view. */
 static struct wi_row *view_empty_row(const struct wi_row *row)
 {
     struct wi_row *empty = (struct wi_row *)(uintptr_t)row;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process view: what the exporter knows of one process, refreshed from its segment (or from elsewhere:
- * snapshot/provider.h). Rows of all kinds,
- * each value one metric of the tables, with what must be remembered between two readings (rates,
- * ages, peaks, growth). No I/O but through its source; one thread at a time.
+ * The process view: what the exporter knows of one process, refreshed from its segment (or from
+ * elsewhere: snapshot/provider.h). Rows of all kinds, each value one metric of the tables, and the
+ * state between two readings (rates, ages, peaks, growth). No I/O but through its source; one
+ * thread at a time.
  *
  *     source (live mapping, or a file read by pread) -> wi_process_view_refresh -> rows -> encoders
  *                                                     findings -> wi_process_view_show -> rows
@@ -19,7 +19,7 @@
 #include "weir/row.h"
 #include "weir/weir.h"
 
-/* The exporter's own numbers, kept by the wire and shown as kind WI_AGENT. Plain fields: one
+/* The exporter's own numbers, counted by the wire and shown as kind WI_AGENT. Plain fields: one
  * thread. */
 struct wi_self {
     uint64_t clients, clients_rejected;
@@ -35,10 +35,10 @@ enum weir_status wi_process_view_open_self(struct wi_process_view **ret_view,
                                            struct weir_error *ret_error);
 
 /*
- * Reads the segment and, while the process lives, its /proc facts, and derives everything. Rates,
- * ages and growth move on when at least 900 ms have passed since they last did (`now_nanos` of
- * CLOCK_MONOTONIC); reading more often refreshes counts and depths only.
- * Fails: WEIR_E_CORRUPT, WEIR_E_MEMORY, WEIR_E_SYSTEM: the rows are as they were.
+ * Reads the segment and, while the process lives, its facts in /proc, and derives all numbers.
+ * Rates, ages and growth move on if at least 900 ms have passed since they last did (`now_nanos` of
+ * CLOCK_MONOTONIC). An earlier call updates only counts and depths. Fails: WEIR_E_CORRUPT,
+ * WEIR_E_MEMORY, WEIR_E_SYSTEM: the rows are unchanged.
  */
 enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t now_nanos,
                                          struct weir_error *ret_error);
@@ -46,18 +46,18 @@ enum weir_status wi_process_view_refresh(struct wi_process_view *view, uint64_t 
 /* Whether rates, ages and growth moved on at the last refresh, about once a second. */
 bool wi_process_view_has_ticked(const struct wi_process_view *view);
 
-/* Shows what the findings say: their warnings, before the provider's own, and the growth. Borrowed: it is read
- * whenever a row is asked for, until another replaces it; NULL: nothing is said. */
+/* Shows the findings' verdict: its warnings before the provider's own, and the growth. Borrowed: it
+ * is read whenever a row is built, until another replaces it; NULL: none. */
 void wi_process_view_show(struct wi_process_view *view, const struct wi_verdict *verdict);
 
-/* Lets this process view write the history of its process, when no other exporter does: for those that live
- * as long as the process, not for one look at it. */
+/* Lets this process view write the history of its process, when no other exporter does: for views
+ * that live as long as the process, not for a single reading. */
 void wi_process_view_record(struct wi_process_view *view);
 
-/* In a forked child: closes the history that came along, which is the parent's. Frees nothing. */
+/* In a forked child: closes the inherited history, which is the parent's. Frees nothing. */
 void wi_process_view_abandon(struct wi_process_view *view);
 
-/* What was before, of this refresh; NULL when there is none. Borrowed until the next refresh. */
+/* The history, of this refresh; NULL when there is none. Borrowed until the next refresh. */
 struct wi_history;
 const struct wi_history *wi_process_view_history(const struct wi_process_view *view);
 
@@ -71,47 +71,48 @@ int64_t wi_process_view_unix_nanos(const struct wi_process_view *view); /* of th
 uint64_t wi_process_view_monotonic_nanos(
     const struct wi_process_view *view); /* of the last refresh */
 
-/* What there is here at all, whatever rows there are now. Owns: static. */
+/* Which kinds and metrics it has, independent of the rows that exist now. Owns: static. */
 const struct wi_catalog *wi_process_view_catalog(const struct wi_process_view *view);
 
-/* The moment (CLOCK_MONOTONIC) of which the rows tell: the last refresh, or when a process that has
- * ended was seen last. */
+/* The moment (CLOCK_MONOTONIC) of the rows: the last refresh, or when a process that has ended was
+ * last seen. */
 uint64_t wi_process_view_as_of_nanos(const struct wi_process_view *view);
 
 /* The numbers that the wire adds to. Owns: the process view's. */
 struct wi_self *wi_process_view_self(struct wi_process_view *view);
 
-/* Rows of a kind, by slot. Each is built when it is asked for: borrowed until the next call for the
- * same kind; its name and texts, until the next refresh. NULL only past the count. */
+/* Rows of a kind, by slot. Each is built when the caller asks for it: borrowed until the next call
+ * for the same kind; its name and texts, until the next refresh. NULL only past the count. */
 size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind kind);
 const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enum wi_kind kind,
                                          size_t i);
 
-/* The same without the waits, whose histograms take longer to read than all else: for who looks at every row. Their
- * metrics are 0 or absent. */
+/* The same without the waits, whose histograms take longer to read than all else: for callers that
+ * read every row. The metrics of waits are 0 or absent. */
 const struct wi_row *wi_process_view_brief(const struct wi_process_view *view, enum wi_kind kind,
                                            size_t i);
 
-/* The same with some metrics only, for who compares all rows by a few: `fields` has a bit for each index. What the
- * row has under the others means nothing. */
+/* The same with some metrics only, for a caller that compares all rows by a few: `fields` has a bit
+ * for each index. The row's other values mean nothing. */
 const struct wi_row *wi_process_view_part(const struct wi_process_view *view, enum wi_kind kind,
                                           size_t i, uint64_t fields);
 
 /*
- * Slots: where rows lie, the low half of their ids. A row keeps its slot as long as it lives, so that a
- * walk over the slots goes on where it was, whatever came and went. All kinds with a handle share one row
- * of slots, single tasks have another; `kind` says which. A slot may be free.
+ * Slots: the places of rows, the low half of their ids. A row keeps its slot as long as it lives,
+ * so that a walk over the slots continues at the same place, whichever rows came and went. All
+ * kinds with a handle share one set of slots, single tasks have another; `kind` says which. A slot
+ * may be free.
  */
 size_t wi_process_view_n_slots(const struct wi_process_view *view, enum wi_kind kind);
 
-/* The row of what has a handle, borrowed as that of wi_process_view_row; NULL: the slot is free. */
+/* The row of a slot with a handle, borrowed as that of wi_process_view_row; NULL: the slot is free. */
 const struct wi_row *wi_process_view_at(const struct wi_process_view *view, size_t slot_index,
                                         enum wi_kind *ret_kind);
 
 /* When its handle was opened; 0: unknown. */
 int64_t wi_process_view_opened_unix_nanos(const struct wi_process_view *view, size_t slot_index);
 
-/* A single task without its histograms: what somebody looks at who looks at thousands each second. */
+/* A single task without its histograms: for a caller that reads thousands of them each second. */
 enum wi_task_sample_state {
     WI_TASK_SAMPLE_IDLE,
     WI_TASK_SAMPLE_SCHEDULED,
@@ -124,12 +125,12 @@ struct wi_task_sample {
     enum wi_task_sample_state state;
     uint64_t waits_for; /* the id of a row; 0: none */
     uint64_t polls, wakes, self_wakes;
-    uint64_t busy, scheduled; /* nanoseconds, without the state that it is in */
+    uint64_t busy, scheduled; /* nanoseconds, without the time in the present state */
     uint64_t in_state,
-        age; /* nanoseconds; of one that is done: since then, and how long it lived */
+        age; /* nanoseconds; of a finished task: the time since its end, and how long it lived */
 };
 
-/* The task that has the slot now, which may have come after the last refresh. False: none has. */
+/* The task that has the slot now, which may have started after the last refresh. False: none has. */
 bool wi_process_view_task(const struct wi_process_view *view, size_t slot_index,
                           struct wi_task_sample *ret_sample);
 
@@ -140,9 +141,10 @@ const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *v
                                                        int metric);
 
 /*
- * What closed handles have counted, in rows by kind and name that have counters only: what open ones count comes
- * on top. They stand in the order in which their names were opened first, and none ever goes or falls.
- * Borrowed until the next call; the name, as long as the process view. NULL: of a kind that there is not here.
+ * The counts of closed handles, in rows by kind and name that have counters only; the counts of
+ * open handles come on top. They stand in the order in which their names were opened first. None is
+ * ever removed, and none falls. Borrowed until the next call; the name, as long as the process
+ * view. NULL: this process view does not have the kind.
  */
 size_t wi_process_view_n_retired(const struct wi_process_view *view);
 const struct wi_row *wi_process_view_retired(struct wi_process_view *view, size_t i,
@@ -157,23 +159,24 @@ struct wi_octaves {
 
 void wi_octaves_add(struct wi_octaves *octaves, const struct weir_histogram *histogram);
 
-/* Sums of histograms by groups: where each row of a kind belongs, and each name of closed handles. */
+/* Sums of histograms by groups: the group of each row of a kind, and of each name of closed
+ * handles. */
 struct wi_octave_groups {
     const uint16_t *of_row, *of_retired;
     struct wi_octaves *sums;
     size_t n;
 };
 
-/* Sums the histograms behind a metric up: those of the kind's rows, and what closed handles had. Fails:
- * WEIR_E_MEMORY; WEIR_E_LIMIT: handles come and go too fast to be read, or the segment contradicts itself; then
- * the sums say nothing. */
+/* Sums the histograms behind a metric: those of the kind's rows, and those of closed handles.
+ * Fails: WEIR_E_MEMORY; WEIR_E_LIMIT: handles come and go too fast to be read, or the segment
+ * contradicts itself; then the sums mean nothing. */
 enum weir_status wi_process_view_octaves(struct wi_process_view *view, enum wi_kind kind,
                                          int metric, const struct wi_octave_groups *groups);
 
 /* The upper bound of a bucket in nanoseconds; UINT64_MAX for the last. */
 uint64_t wi_histogram_bound(unsigned bucket);
 
-/* The value in nanoseconds that a bucket is taken for: its middle; of the last, where it begins. */
+/* The value in nanoseconds that stands for a bucket: its middle; for the last, its begin. */
 uint64_t wi_histogram_middle(unsigned bucket);
 
 /* The value at quantile q (0 to 1) in nanoseconds, the middle of its bucket; 0 when empty. */

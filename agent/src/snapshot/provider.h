@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a process view, for process_view.c and the providers of the agent only. One thread. */
+/* The internals of a process view, for process_view.c and the agent's providers only. One thread. */
 #ifndef WI_SNAPSHOT_PROVIDER_H
 #define WI_SNAPSHOT_PROVIDER_H
 
@@ -18,7 +18,7 @@ struct wi_process_view {
     uint64_t tick_before;             /* of the one before it; 0: there was none */
     bool has_refreshed, has_ticked;   /* ever */
     bool is_tick;                     /* at the last refresh */
-    bool is_brief;                    /* the row that is asked for goes without waits */
+    bool is_brief;                    /* the requested row is built without waits */
     uint64_t wanted;                  /* its metrics that will be looked at, by bits */
     struct wi_row rows[WI_N_KINDS], slot_row, retired_row;
 };

@@ -2,19 +2,19 @@
 /*
  * The history's file in the hands of one exporter: creation, takeover, writing.
  *
- * Each second the file is looked at: opened when it is there, made when it may be, written when
- * the lock on it is free. Whoever tries first writes; all others read, and take over when the
- * writer has gone. The file is 0400 once it has its name, as the segment is; a successor of the
- * same user opens it for writing through a moment of 0600.
+ * Each second the recorder checks the file: it opens an existing one, creates one if it may, and
+ * writes if the lock is free. The first exporter that takes the lock writes; all others read, and
+ * one takes over when the writer has ended. The file is 0400 once it has its name, as the segment
+ * is; a successor of the same user makes it 0600 for a moment to open it for writing.
  *
  * Rows are written by pwrite, never through a mapping: a full file system is then an error that is
  * counted, not a signal. Before a write that could kill or stop the host the limits are read:
  * RLIMIT_FSIZE, which sends a signal, and the memory cgroup, which kills. Hosts close descriptors
- * that they do not know, so that before each write the file is looked at: a number may be another
- * file by now, and is then not closed by us.
+ * that they do not know, so the descriptor is checked before each write: its number may be another
+ * file by now, which is then not ours to close.
  *
- * When it cannot be written, the row is counted as lost and `problem` says why in one line;
- * nothing else fails. The recorder owns the descriptor and the lock. One thread at a time.
+ * When it cannot be written, the row is counted as lost and `problem` says why in one line; nothing
+ * else fails. The recorder owns the descriptor and the lock. One thread at a time.
  */
 #include "snapshot/recorder.h"
 
@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The memory cgroup is asked once for so many pages that the file grows by. */
+/* The recorder asks the memory cgroup once for this many pages by which the file grows. */
 #define RECORDER_ROOM_ROWS 64
 
 static void recorder_note(struct wi_recorder *recorder, const char *what, const char *why)
@@ -65,20 +65,20 @@ static bool recorder_lock(int fd, short type)
     return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* Whether nobody writes the file; asked through a descriptor that may be for reading only. */
+/* Whether nobody writes the file; tested through a descriptor that may be for reading only. */
 static bool recorder_is_free(int fd)
 {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
-/* Whether the descriptor is still our file, and that still has its name. */
+/* Whether the descriptor is still our file, and the file still has its name. */
 static bool recorder_has_file(struct wi_recorder *recorder)
 {
     struct stat facts;
     if (recorder->fd < 0 || fstat(recorder->fd, &facts) != 0 || facts.st_dev != recorder->device ||
         facts.st_ino != recorder->inode) {
-        recorder->fd = -1; /* somebody else's by now: not ours to close */
+        recorder->fd = -1; /* another file by now: not ours to close */
         return false;
     }
     recorder->file_bytes = (uint64_t)facts.st_blocks * 512;
@@ -129,7 +129,7 @@ static void recorder_adopt(struct wi_recorder *recorder, int taken_fd, enum wi_r
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Past RLIMIT_FSIZE the kernel does not refuse, it sends SIGXFSZ. */
+/* Past RLIMIT_FSIZE the kernel does not refuse; it sends SIGXFSZ. */
 static bool recorder_is_allowed(uint64_t end)
 {
     struct rlimit limit;
@@ -175,8 +175,8 @@ static bool recorder_write_head(struct wi_recorder *recorder)
     return true;
 }
 
-/* Whether the file may grow by the page of this row; asked for many pages at once, since near its
- * limit a memory cgroup does not refuse, it kills. */
+/* Whether the file may grow by the page of this row. Asks for many pages at once, since a memory
+ * cgroup near its limit does not refuse, it kills. */
 static bool recorder_has_room(struct wi_recorder *recorder)
 {
     uint64_t page = WI_HISTORY_ROW_BYTES;
@@ -190,8 +190,8 @@ static bool recorder_has_room(struct wi_recorder *recorder)
     return true;
 }
 
-/* A second's row is the latest of that second, so that a process that is killed has told as much as it
- * could; a minute's is the first, so that minutes are as far apart as they say. */
+/* A second's row is the latest of that second, so that the last row of a killed process is as new
+ * as possible; a minute's is the first, so that minutes have equal distances. */
 static bool recorder_write_row(struct wi_recorder *recorder, enum wi_history_ring ring,
                                struct wi_history_row *row)
 {
@@ -242,8 +242,9 @@ static void recorder_new_head(struct wi_recorder *recorder)
     recorder_sign(head);
 }
 
-/* The directory of the segment as a path that keeps meaning it, and its owner's: root must not be led
- * elsewhere by whoever owns the way to it. Returns a descriptor, -1: no. */
+/* The directory of the segment, as a path that keeps its meaning, and the directory's owner: the
+ * owner of a parent directory must not be able to lead root elsewhere. Returns a descriptor, -1:
+ * no. */
 static int recorder_open_dir(const struct wi_recorder *recorder, char *ret_dir, size_t room,
                              uid_t *ret_owner)
 {
@@ -255,7 +256,7 @@ static int recorder_open_dir(const struct wi_recorder *recorder, char *ret_dir, 
     if (!slash || slash == dir) {
         return -1;
     }
-    /* Of the process itself it goes on also where somebody has removed the segment. */
+    /* The exporter in the process itself continues even if the segment was removed. */
     if (lstat(recorder->segment, &segment) != 0) {
         if (!recorder->is_own) {
             return -1;
@@ -315,9 +316,9 @@ static enum weir_status recorder_make(struct wi_recorder *recorder, const char *
     return WEIR_OK;
 }
 
-/* Makes the file, in the place of one that cannot be used and whose lock is held, if replaced_fd is not -1.
- * A process that has ended meanwhile has taken its segment away, and will not take this one away any
- * more. */
+/* Makes the file. If replaced_fd is not -1, it replaces a file that cannot be used and whose lock
+ * is held. A process that has ended meanwhile has removed its segment, and will not remove this
+ * file any more. */
 static void recorder_create(struct wi_recorder *recorder, int replaced_fd)
 {
     struct weir_error error = {""};
@@ -345,7 +346,7 @@ static void recorder_create(struct wi_recorder *recorder, int replaced_fd)
     close(dir_fd);
 }
 
-/* Opens for writing what is open for reading. Returns -1 when that cannot be now. */
+/* Opens for writing a file that is open for reading. Returns -1 when that is not possible now. */
 static int recorder_open_to_write(int reading_fd)
 {
     char path[64];
@@ -358,7 +359,7 @@ static int recorder_open_to_write(int reading_fd)
     return fd;
 }
 
-/* Takes the lock and goes on with the file where the one before has stopped. */
+/* Takes the lock and continues the file where the last writer stopped. */
 static void recorder_take_over(struct wi_recorder *recorder)
 {
     struct weir_error error = {""};
@@ -383,7 +384,7 @@ static void recorder_take_over(struct wi_recorder *recorder)
     recorder->is_head_due = true;
 }
 
-/* Whether a history is of the process whose segment it lies beside. */
+/* Whether a history belongs to the process whose segment it lies beside. */
 static enum weir_status recorder_check(struct wi_recorder *recorder, int fd,
                                        struct weir_error *ret_error)
 {
@@ -398,7 +399,7 @@ static enum weir_status recorder_check(struct wi_recorder *recorder, int fd,
     return status;
 }
 
-/* A file that cannot be used and that nobody writes makes room for one that can. */
+/* A file that cannot be used and that nobody writes is replaced. */
 static void recorder_open(struct wi_recorder *recorder, bool is_alive)
 {
     struct weir_error error = {""};

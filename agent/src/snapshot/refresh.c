@@ -2,14 +2,14 @@
 /*
  * The provider of a segment: its table of operations, and the refresh.
  *
- * A refresh collects all counts, makes room for the handles that are there, meets the new ones
- * (their names are read once) and forgets those that have closed. When no generation has changed,
- * that is one comparison. Rates and ages are not touched here; they move on with the tick
- * (tick.c). A row is built when somebody asks for it (rows.c), so that reading 100,000 handles
- * costs no more than their counts.
+ * A refresh collects all counts, makes room for all handles, adds the new ones (their names are
+ * read once) and drops those that have closed. When no generation has changed, that is one
+ * comparison. Rates and ages do not change here; they move on with the tick (tick.c). A row is
+ * built when a caller asks for it (rows.c), so that reading 100,000 handles costs no more than
+ * reading their counts.
  *
- * When a refresh fails (no memory, a corrupt file), the view shows no rows rather than a mixture
- * of old and new, and the next refresh meets all handles again. The view owns its source, its
+ * When a refresh fails (no memory, a corrupt file), the view shows no rows rather than a mixture of
+ * old and new, and the next refresh adds all handles again. The view owns its source, its
  * collection, its slots and its history; process_view.c owns the view. Names come from the segment
  * and are cleaned as they are read. The exporter's thread.
  */
@@ -28,8 +28,9 @@
 
 /* ---- refresh ------------------------------------------------------------------------------- */
 
-/* Its name: that of its totals, which never changes. What has none, or shares them with others, says its name itself;
- * where the slot is another's by now, its counts are already with those. */
+/* The name of a slot: that of its totals, which never changes. A handle without totals, or with the
+ * totals of "other", has its own name; if the slot has another handle by now, its counts are
+ * already in those totals. */
 static enum weir_status view_slot_name(const struct segment_view *view, size_t id, char *ret_name,
                                        size_t room, struct weir_error *ret_error)
 {
@@ -52,7 +53,7 @@ static enum weir_status view_slot_name(const struct segment_view *view, size_t i
     return WEIR_OK;
 }
 
-/* A handle that was not there before: its texts are read once. */
+/* Adds a new handle: its texts are read once. */
 static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
                                        struct weir_error *ret_error)
 {
@@ -136,7 +137,7 @@ static enum weir_status view_order(struct segment_view *view, struct weir_error 
     return WEIR_OK;
 }
 
-/* Meets new handles, forgets closed ones. */
+/* Adds new handles, and drops closed ones. */
 static enum weir_status view_sort_slots(struct segment_view *view, struct weir_error *ret_error)
 {
     const struct wi_collection *collection = &view->collection;
@@ -145,7 +146,7 @@ static enum weir_status view_sort_slots(struct segment_view *view, struct weir_e
                                       collection->n * sizeof(*view->generations)) == 0)) {
         return WEIR_OK;
     }
-    view->n_seen = SIZE_MAX; /* until all is met */
+    view->n_seen = SIZE_MAX; /* until all are added */
     view->lacks_labels = false;
     for (size_t id = 0; id < view->n_slots; id++) {
         uint32_t generation = id < collection->n ? collection->generations[id] : 0;
@@ -173,7 +174,7 @@ static enum weir_status view_sort_slots(struct segment_view *view, struct weir_e
     return status;
 }
 
-/* By the clock by which the kernel notes a process's start, since the one on the wall may be set. */
+/* Uses the clock by which the kernel notes a process's start, since the wall clock may be set. */
 static double view_uptime(const struct wi_facts *facts)
 {
     int64_t now = wi_wall_now();
@@ -184,7 +185,8 @@ static double view_uptime(const struct wi_facts *facts)
     return nanos > 0 ? (double)nanos / 1e9 : 0;
 }
 
-/* How far the clock on the wall has been set since the segment was opened; of a dead process nobody knows. */
+/* How far the wall clock has been set since the segment was opened; 0 for a dead process, for which
+ * it is not known. */
 static int64_t view_wall_step(const struct segment_view *view)
 {
     enum wi_state state = wi_source_state(view->source);
@@ -194,8 +196,8 @@ static int64_t view_wall_step(const struct segment_view *view)
                : 0;
 }
 
-/* What was collected is half new, and there may be no room for it: show nothing rather than a mixture, and let
- * nothing be asked for by its slot. */
+/* The collection is half new, and there may be no room for it. Shows nothing rather than a mixture,
+ * and lets no slot be read. */
 static void view_show_nothing(struct segment_view *view)
 {
     memset(view->n_order, 0, sizeof(view->n_order));

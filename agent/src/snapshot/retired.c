@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Totals of closed handles. They are read after the slots: a slot that was used again before it was read has
- * its counts in them, and one that was used again between the two readings would be there twice, but the log
- * names it. So each count is found once, whatever opens and closes meanwhile.
+ * Totals of closed handles. They are read after the slots. A slot that was used again before it was
+ * read has its counts in the totals. A slot that was used again between the two readings would
+ * count twice, but the log names it. So each count is found once, whichever handles open and close
+ * meanwhile.
  */
 #include "segment/retired.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETIRED_TRIES 100 /* to read what is being written */
+#define RETIRED_TRIES 100 /* tries to read a part that is being written */
 
 static const struct wi_header *retired_header(const struct wi_image *image)
 {
@@ -29,8 +30,8 @@ static const struct wi_retired *retired_at(const struct wi_image *image, size_t 
     return slab ? &slab[i % WI_RETIRED_SLAB] : NULL;
 }
 
-/* A copy of a part, which begins with its stamp and its check. Returns the number that it is stamped with; 0: it
- * says nothing. */
+/* A copy of a part, which begins with its stamp and its check. Returns the number of its stamp; 0:
+ * the copy is not valid. */
 static uint64_t retired_copy(const uint64_t *part, size_t n, uint64_t *ret_stamp,
                              uint64_t *ret_words)
 {
@@ -44,15 +45,16 @@ static uint64_t retired_copy(const uint64_t *part, size_t n, uint64_t *ret_stamp
                : 0;
 }
 
-/* Whether the other copy is what it is while the one with this number is the newest: not used yet, or being filled
- * from it. Else the writer came by twice, and a newer one was missed. */
+/* Whether the other copy fits the one with this number as the newest: it is not used yet, or is
+ * being filled from this one. If it does not fit, the writer wrote twice meanwhile, and a newer
+ * copy was missed. */
 static bool retired_is_newest(uint64_t number, uint64_t other_stamp)
 {
     return other_stamp == 0 || other_stamp == (number << 1 | 1);
 }
 
-/* The newer of the two copies, and its number; words of 0 and number 0 where nothing was ever written. *ret_is_torn,
- * which is only set: it could not be told. */
+/* The newer of the two copies, and its number; words of 0 and number 0 if nothing was ever written.
+ * *ret_is_torn, which is only set: it could not be determined. */
 static uint64_t retired_newest(const struct wi_image *image, const uint64_t *first,
                                const uint64_t *second, size_t n, uint64_t *ret_words,
                                bool *ret_is_torn)
@@ -112,14 +114,14 @@ bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *
     for (uint64_t i = 0; i <= last - first; i++) { /* the last may be the highest number there is */
         take(context, first + i, wi_load_acquire(&log[(first + i) % WI_RETIRED_LOG]));
     }
-    /* The one after the last may be in the place of the first already. */
+    /* The entry after the last may have replaced the first already. */
     return wi_load_acquire(&header->n_folds) - first + 1 < WI_RETIRED_LOG;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* Reads the totals of another process again, in the order that readers need: the totals and their waits, then
- * how many folds there are, then the log. */
+/* Reads the totals of another process again, in the order that readers need: the totals and their
+ * waits, then the number of folds, then the log. */
 static enum weir_status retired_read_again(struct wi_collection *collection,
                                            struct wi_source *source, struct weir_error *ret_error)
 {
@@ -171,8 +173,8 @@ static enum weir_status retired_room(struct wi_collection *collection, struct we
     return WEIR_OK;
 }
 
-/* *ret_is_whole: nothing was written just now. In a copy that is seen for the waits, too; in a live mapping
- * they are read when they are wanted. */
+/* *ret_is_whole: nothing was being written. For a copy this includes the waits; in a live mapping
+ * they are read when they are needed. */
 static enum weir_status retired_take(struct wi_collection *collection, bool is_copy,
                                      bool *ret_is_whole, struct weir_error *ret_error)
 {
@@ -206,7 +208,7 @@ static enum weir_status retired_take(struct wi_collection *collection, bool is_c
     return WEIR_OK;
 }
 
-/* A slot that was read as it was before it was folded, and whose counts are in the totals. */
+/* Whether a slot was read before it was folded, and its counts are in the totals. */
 static void retired_leave_out(void *context, uint64_t number, uint64_t entry)
 {
     struct wi_collection *collection = context;
@@ -221,7 +223,7 @@ static void retired_leave_out(void *context, uint64_t number, uint64_t entry)
     }
 }
 
-/* Those of closed handles whose slots were not used again. */
+/* Adds the counts of closed handles whose slots were not used again. */
 static void retired_add_closed(struct wi_collection *collection)
 {
     for (size_t id = 0; collection->n_closed && id < collection->n; id++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of a segment's process view: slots, what hangs at them, and the blocks of the tables. */
+/* The memory of a segment's process view: slots, their parts, and the blocks of the tables. */
 #include "snapshot/state.h"
 
 #include "segment/file.h"

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows: what is known of a handle, put under the metrics of its table.
+ * Rows: the numbers of a handle, put under the metrics of its table.
  *
- * A row is built when somebody asks for it, into a row that is all absent; nothing is kept but the
- * waits of the row at hand. What follows from a flow is put by the metric's row in agent/metrics
- * (put_flow); only what does not is put by a function of its kind here. So a new number that
- * follows from totals needs no code here.
+ * A row is built when a caller asks for it, into a row that is all absent; only the waits of the
+ * current row are kept. A metric that follows from a flow is put as its row in agent/metrics says
+ * (put_flow); a function for each kind puts the others. So a new number that follows from totals
+ * needs no code here.
  *
- * Numbers are those of the last refresh, rates and ages those of the last tick. Waits are read
- * from the histograms, which costs more than all else; a row in brief goes without. Who compares
- * all rows by a few metrics asks for these alone, and not much else is put. What cannot be told is
- * absent, never 0. Differences do not go below 0, whatever a segment says. Texts are the slot's,
- * until the next refresh. The process view's thread.
+ * Numbers are those of the last refresh, rates and ages those of the last tick. Waits are read from
+ * the histograms, which costs more than all else; a row in brief has none. A caller that compares
+ * all rows by a few metrics asks for these alone, and few others are put. A number that is not
+ * known is absent, never 0. Differences do not go below 0, whatever a segment holds. Texts are the
+ * slot's, until the next refresh. The process view's thread.
  */
 #include "snapshot/state.h"
 
@@ -43,7 +43,8 @@ static uint64_t wait_fields(enum wi_kind kind, unsigned which)
     }
 }
 
-/* What follows from the flow of now, and from those of the last two ticks. */
+/* Puts the metrics that follow from the present flow, and those that follow from the flows of the
+ * last two ticks. */
 static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_flowing *flowing,
                      const struct view_slot *slot, const struct wi_flow *flow, uint64_t wanted)
 {
@@ -91,7 +92,7 @@ static void put_waits(struct wi_row *row, int first, const struct view_waits *wa
     }
 }
 
-/* A channel that was empty at the last tick has no samples yet: that tick is the one there is. */
+/* A channel that was empty at the last tick has no samples yet: that tick is its only one. */
 static void put_age(const struct segment_view *view, struct wi_row *row,
                     const struct view_slot *slot, const struct wi_raw *raw,
                     const struct wi_flow *flow)
@@ -122,7 +123,7 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
     }
 }
 
-/* What most walks over all channels compare by. */
+/* The metrics by which most walks over all channels compare. */
 #define CHANNEL_GLANCE                                                                             \
     (FIELD(WI_CHANNEL_CAPACITY) | FIELD(WI_CHANNEL_FILL) | FIELD(WI_CHANNEL_HIGH_WATER))
 
@@ -176,7 +177,7 @@ static void view_build_semaphore(struct segment_view *view, size_t id, const str
     const struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = &view->collection.raws[id];
     uint64_t acquired = raw->entering[WEIR_WORD_ACQUIRED];
-    if (!raw->capacity) { /* it has no permits of its own, and gets them by releases alone */
+    if (!raw->capacity) { /* it has no permits of its own, and gets them only by releases */
         wi_row_put_u64(row, WI_SEMAPHORE_AVAILABLE,
                        view_minus(flow->total[WI_TOTAL_RELEASED], acquired));
     }
@@ -240,7 +241,7 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
     }
 }
 
-/* The waits of the row that is built, where they are wanted. */
+/* The waits of the row that is being built, if they are wanted. */
 static void build_waits(struct segment_view *view, size_t id, unsigned which)
 {
     uint64_t fields = wait_fields((enum wi_kind)view->collection.raws[id].kind, which);
@@ -288,7 +289,7 @@ static void put_limit(struct wi_row *row, int metric, uint64_t limit)
     }
 }
 
-/* What the process may use, and what its allocator says: where there is such a number. */
+/* The limits of the process, and its allocator's numbers, if there are such. */
 static void put_process_bounds(struct wi_row *row, const struct wi_process *process)
 {
     put_limit(row, WI_PROCESS_MAX_FDS, process->max_fds);
@@ -376,7 +377,7 @@ static void put_history(struct wi_row *row, const struct segment_view *view)
     }
 }
 
-/* The segment may say anything: its text is copied by words, and cleaned. */
+/* The segment may hold any text: it is copied by words, and cleaned. */
 static void put_broken_at(struct wi_row *row, struct segment_view *view,
                           const struct wi_header *header)
 {

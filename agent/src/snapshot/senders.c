@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Senders as rows, and their sums for the channels: what is queued though its sender is gone. */
+/* Senders as rows, and their sums for the channels: messages that are queued though their sender is
+ * closed. */
 #include "snapshot/state.h"
 
 #include <inttypes.h>
@@ -63,7 +64,8 @@ enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_err
     return WEIR_OK;
 }
 
-/* A sender whose last message has left since the reading is shown as it then was: gone, with none. */
+/* A sender whose last message has left since the reading is shown as it was then: closed, with none
+ * queued. */
 void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_row *row)
 {
     const struct view_sender *sender = &view->senders[i];

@@ -2,19 +2,19 @@
 /*
  * The bytes of a segment: this process's mapping, or private copies of a file.
  *
- * A file is copied by pread before anything in it is believed: its owner may write to it, cut it
- * or overwrite it at any time, and a mapping of it could then change under a check or end this
- * process by SIGBUS. The header is checked first, its sizes against the file's length, and only as
- * much as it says is used is copied. Of a living process two copies are made, one after the other,
- * for the two passes of collect.c; of a dead one a single copy is enough. The copies are kept and
- * used again.
+ * A file is copied by pread before anything in it is trusted: its owner may write to it, truncate
+ * it or overwrite it at any time, and a mapping of it could then change under a check or end this
+ * process by SIGBUS. The header is checked first, its sizes against the file's length, and only the
+ * part that it declares as used is copied. For a living process two copies are made, one after the
+ * other, for the two passes of collect.c; for a dead one a single copy is enough. The copies are
+ * kept and used again.
  *
- * Of this very process nothing is copied: the reserved part of the mapping is there for as long as
- * the process lives. Once the segment was given up (overwritten by another), reading fails with
- * one line.
+ * This process's own segment is not copied: the reserved part of the mapping exists for as long as
+ * the process lives. Once the segment was given up (overwritten by another process), reading fails
+ * with one line.
  *
- * Whether the process lives is asked anew at each read; who it is in this pid namespace only once,
- * since that may mean a look at every process. The source owns the descriptor and the copies. One
+ * Each read checks whether the process lives. Its pid in this namespace is found only once, since
+ * that may mean a search through all processes. The source owns the descriptor and the copies. One
  * thread at a time.
  */
 #include "snapshot/source.h"
@@ -142,7 +142,8 @@ static enum weir_status source_read_up_to(struct wi_source *source, int which, s
     return source_read_part(source, source->copies[which].bytes, from, length, ret_error);
 }
 
-/* What the process handed out while it was read: the names and histograms of handles that are in the copy already. */
+/* Reads the part that the process handed out while it was read: the names and histograms of handles
+ * that are in the copy already. */
 static enum weir_status source_read_rest(struct wi_source *source, int which, uint64_t most,
                                          size_t *length, struct weir_error *ret_error)
 {
@@ -156,7 +157,7 @@ static enum weir_status source_read_rest(struct wi_source *source, int which, ui
     return source_read_up_to(source, which, from, used, ret_error);
 }
 
-/* Of one that lives, once: in another pid namespace that costs a look at every process. */
+/* For a living process, once: in another pid namespace it means a search through all processes. */
 static void source_know_owner(struct wi_source *source, const struct wi_header *header,
                               const struct stat *facts)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a process view's bytes come from: the mapping of this very process, or a file that is read by
- * pread, so that nothing can change or vanish under a check. One thread at a time.
+ * The source of a process view's bytes: the mapping of this process, or a file that is read by
+ * pread, so that nothing can change or vanish during a check. One thread at a time.
  */
 #ifndef WI_SNAPSHOT_SOURCE_H
 #define WI_SNAPSHOT_SOURCE_H
@@ -13,46 +13,48 @@
 struct wi_image {
     const unsigned char *bytes;
     size_t length;
-    bool is_still; /* its process is dead: what points outside is corrupt, not merely new */
-    bool is_copy;  /* nobody writes there: to read it twice gives the same */
+    bool is_still; /* its process is dead: an offset that points outside is corrupt, not just new */
+    bool is_copy;  /* nobody writes there: reading it twice gives the same */
 };
 
 struct wi_source;
 
-/* Of this process; of a file. Owns: wi_source_close, for which NULL is fine. Fails: WEIR_E_MEMORY; the first
- * WEIR_E_STATE before weir_start; the second WEIR_E_ARGUMENT (path too long), and as wi_find_open. */
+/* Opens the segment of this process; or a file. Owns: wi_source_close, for which NULL is fine.
+ * Fails: WEIR_E_MEMORY; the first WEIR_E_STATE before weir_start; the second WEIR_E_ARGUMENT (path
+ * too long), and as wi_find_open. */
 enum weir_status wi_source_open_self(struct wi_source **ret_source, struct weir_error *ret_error);
 enum weir_status wi_source_open_file(const char *path, struct wi_source **ret_source,
                                      struct weir_error *ret_error);
 void wi_source_close(struct wi_source *source);
 
-/* Reads the segment twice: everything in `ret_after` is from after everything in `ret_before`. They
- * are the same where that makes no difference: a live mapping, whose reader sees to it himself, and
- * the file of a dead process. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION, WEIR_E_MEMORY, WEIR_E_SYSTEM. */
+/* Reads the segment twice: each byte of `ret_after` was read after each byte of `ret_before`. They
+ * are the same image if that makes no difference: a live mapping, whose reader takes care of the
+ * order itself, and the file of a dead process. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION,
+ * WEIR_E_MEMORY, WEIR_E_SYSTEM. */
 enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
                                 struct wi_image *ret_after, struct weir_error *ret_error);
 
-/* Reads `bytes` at an offset in lines of the later image again, in place: what is there now. Nothing to do where it
- * is a live mapping or a dead process's. Fails: as wi_source_read. */
+/* Reads `bytes` at an offset in lines of the later image again, in place. Does nothing for a live
+ * mapping or a dead process's file. Fails: as wi_source_read. */
 enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
                                       uint32_t line, size_t bytes, struct weir_error *ret_error);
 
-/* Of the last read. */
+/* As of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);
 bool wi_source_is_self(const struct wi_source *source);
 const char *wi_source_path(const struct wi_source *source);
 
-/* The process, as /proc here has it; pid 0: it is not to be seen, or has ended before. */
+/* The process, as /proc here has it; pid 0: it is not visible here, or has ended before. */
 struct wi_owner wi_source_owner(const struct wi_source *source);
 
-/* Whether this is its file, and whether that has lost its name. */
+/* Whether this is its file; whether that file has lost its name. */
 bool wi_source_is(const struct wi_source *source, dev_t device, ino_t inode);
 bool wi_source_is_nameless(const struct wi_source *source);
 
 /* Bytes of memory that it holds. */
 size_t wi_source_memory(const struct wi_source *source);
 
-/* `bytes` at an offset in lines; NULL when they do not lie within the view, or the line is 0. */
+/* `bytes` at an offset in lines; NULL if they do not lie within the view, or the line is 0. */
 const void *wi_image_at(const struct wi_image *image, uint32_t line, size_t bytes);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a segment's process view, for the files that make it up. Each calls only those before it:
+ * The internals of a segment's process view, for its own files only. Each calls only those before
+ * it:
  *
  *     room.c (memory) -> derive.c (what follows from the counts) -> senders.c, task_instances.c (what has a table
  *     of its own) -> warm_start.c, history_writer.c (the time before) -> tick.c (what moves on with time),
@@ -24,7 +25,7 @@
 #define VIEW_MAX_WINDOWS 1024
 #define VIEW_REJECTS     "backpressure_rejects"
 
-/* A measure's quantiles, in nanoseconds; p99 of the last 10 to 20 seconds. */
+/* The quantiles of a measure, in nanoseconds; p99 of the last 10 to 20 seconds. */
 struct view_waits {
     uint64_t count, p50, p99, max;
 };
@@ -39,12 +40,12 @@ enum {
     N_INSTANCE_SUMS
 };
 
-/* What channels with senders and kinds with single tasks have beside the rest. */
+/* The further numbers of channels with senders and of kinds with single tasks. */
 struct view_more {
     uint64_t senders, gone, orphaned, orphaned_bytes;
     uint64_t running, scheduled, idle;
     uint64_t sum[N_INSTANCE_SUMS];
-    uint64_t high[N_INSTANCE_SUMS]; /* counters never fall, whatever a reading missed */
+    uint64_t high[N_INSTANCE_SUMS]; /* counters never fall, even if a reading missed something */
 };
 
 /* A sender's row, and a single task's. Generation 0: none is shown. */
@@ -61,32 +62,33 @@ struct view_task_instance {
     double poll_rate, utilisation;
 };
 
-/* Of a name whose handles may be closed. */
+/* The state of a name, also of one whose handles are closed. */
 struct view_retired {
     char *name;
     double limit_seconds; /* of closed handles, as far as this process view saw them */
 };
 
-/* What is remembered of one handle. */
+/* The state of one handle. */
 struct view_slot {
     uint32_t retired; /* 1 + the number of its name's totals; 0: none */
     bool has_rates;
     bool was_there;             /* at the tick before */
     uint8_t track;              /* in the history that this process view writes, from 1; 0: none */
     struct wi_flow flow;        /* at the last tick */
-    double rate[WI_FLOW_RATES]; /* as of it, in the order of wi_flow_rates */
+    double rate[WI_FLOW_RATES]; /* at that tick, in the order of wi_flow_rates */
     uint64_t peak;              /* channel: highest depth; semaphore: most permits taken */
     double limit_seconds;
-    char *name; /* its own, with the source place behind it */
+    char *name; /* its name, and behind it the source place */
     const char *source;
     char *label;      /* NULL: none, or not known yet */
     bool lacks_label; /* it is not known yet */
     struct wi_age *age;
-    struct wi_window *window[2]; /* for p99 of late, of those that have had samples first */
-    struct view_more *more;      /* NULL: no sender, no single task */
+    struct wi_window *window[2]; /* for the recent p99; made once there are samples */
+    struct view_more *more;      /* NULL: no senders, no single tasks */
 };
 
-/* The metrics of a kind that follow from a flow: found once, since rows are built by the hundred thousand. */
+/* The metrics of a kind that follow from a flow: found once, since rows are built by the hundred
+ * thousand. */
 struct view_flowing {
     size_t n;
     uint64_t fields; /* them by bits */
@@ -112,7 +114,8 @@ struct segment_view {
     size_t room_retired;
     size_t n_more;
     bool lacks_labels;
-    size_t n_seen; /* slots at the last refresh that met them all; SIZE_MAX: none did */
+    size_t n_seen; /* the number of slots at the last refresh that added them all; SIZE_MAX: none
+                      did */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
     size_t n_order[WI_N_KINDS];
     size_t room_order[WI_N_KINDS];
@@ -135,13 +138,14 @@ static inline uint64_t view_minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-/* Meets senders and single tasks, and adds them up for their channels and kinds. Fails: WEIR_E_MEMORY. */
+/* Adds new senders and single tasks, and sums them for their channels and kinds. Fails:
+ * WEIR_E_MEMORY. */
 enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_error *ret_error);
 enum weir_status wi_view_meet_task_instances(struct segment_view *view,
                                              struct weir_error *ret_error);
 
-/* Meets the names of closed handles. Fails: WEIR_E_MEMORY, WEIR_E_CORRUPT. Their end; and what a handle that has
- * closed leaves to its name. */
+/* Adds the names of closed handles. Fails: WEIR_E_MEMORY, WEIR_E_CORRUPT. The second frees them;
+ * the third adds a closed handle's time at its limit to its name. */
 enum weir_status wi_view_meet_retired(struct segment_view *view, struct weir_error *ret_error);
 void wi_view_forget_retired(struct segment_view *view);
 void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slot);
@@ -149,14 +153,15 @@ void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slo
 /* Which of a handle's two histograms is behind a metric. */
 unsigned wi_view_measure(enum wi_kind kind, int metric);
 
-/* Their rates. */
+/* Moves the rates of single tasks on. */
 void wi_view_tick_task_instances(struct segment_view *view, double seconds);
 
-/* Their rows, by the index of their blocks. */
+/* The rows of senders and single tasks, by the index of their blocks. */
 void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_row *row);
 void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_row *row);
 
-/* What a channel or a kind has beside the rest; NULL: the slot is another's by now, or no memory. */
+/* The further numbers of a channel or a kind; NULL: the slot has another handle by now, or there is
+ * no memory. */
 struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t generation,
                                enum wi_kind kind);
 
@@ -165,7 +170,7 @@ enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id 
                                     void **blocks, size_t bytes, enum wi_kind kind,
                                     struct weir_error *ret_error);
 
-/* Highest and lowest, as far as somebody looked: on each tick, and whenever a row is shown. */
+/* Updates highest and lowest values, on each tick and whenever a row is shown. */
 void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 
 /* The quantiles of a slot's measure as they are now: they are found out for rows that somebody looks at.
@@ -173,17 +178,17 @@ void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struc
 void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
                    struct view_waits *ret_waits);
 
-/* Moves rates, ages and windows on, by so many seconds; 0: for the first time. */
+/* Moves rates, ages and windows on by so many seconds; 0: for the first time. */
 void wi_view_tick(struct segment_view *view, double seconds);
 
-/* The number in the screen's header: one refusal counted once, where it happens. */
+/* The number of refusals in the screen's header: each refusal counts once, where it happens. */
 uint64_t wi_view_sum_rejects(struct segment_view *view);
 
-/* Now, or when the process was seen last. */
+/* Now, or when the process was last seen. */
 uint64_t wi_view_as_of(const struct segment_view *view);
 int64_t wi_view_as_of_unix(const struct segment_view *view);
 
-/* Room for what was collected, and for the ids of a kind. Fails: WEIR_E_MEMORY. */
+/* Makes room for the collection, and for the ids of a kind. Fails: WEIR_E_MEMORY. */
 enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error);
 enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind, size_t n,
                                     struct weir_error *ret_error);
@@ -194,7 +199,7 @@ void wi_view_list_flowing(struct segment_view *view);
 /* Empties a slot. */
 void wi_view_forget(struct segment_view *view, struct view_slot *slot);
 
-/* Slots that may be asked for. */
+/* The number of slots that may be read. */
 size_t wi_view_n_slots(const struct segment_view *view, enum wi_kind kind);
 
 /* Rows, as the operations of snapshot/provider.h. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A task that is done is shown for a while, so that a person sees how it went. */
+/* A finished task is shown for a while, so that the user sees how it went. */
 #define SINGLES_DONE_NANOS UINT64_C(6000000000)
 
 static void instances_name(struct segment_view *view, size_t i,
@@ -36,7 +36,8 @@ static void instances_add(struct view_more *more, const struct wi_raw_task_insta
     }
 }
 
-/* Before the tasks themselves: one that ends in between is then missing rather than counted twice. */
+/* Read before the tasks themselves: a task that ends in between is then missing rather than counted
+ * twice. */
 static void instances_begin_kinds(struct segment_view *view)
 {
     for (size_t k = 0; k < view->n_order[WI_TASK]; k++) {
@@ -146,7 +147,7 @@ static void instances_waits(struct segment_view *view, size_t i, unsigned which,
     }
 }
 
-/* One whose block was taken by another since the reading is shown as done. */
+/* A task whose block has another task since the reading is shown as finished. */
 void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_row *row)
 {
     static const char *const states[] = {"idle", "scheduled", "running", "done"};
@@ -186,8 +187,8 @@ void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_
     }
 }
 
-/* A block that was taken since the reading is the new task's: one that lives for less than a reading lasts
- * would else never be seen. */
+/* A block that was taken since the reading belongs to the new task. Otherwise a task that lives for
+ * less than the time between readings would never be seen. */
 static bool instances_meet_now(struct segment_view *view, size_t i,
                                struct wi_raw_task_instance *ret_raw)
 {

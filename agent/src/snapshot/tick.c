@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What moves on with time, about once a second: rates, ages, windows of waits, the process's own
- * numbers, and the row of the history.
+ * The tick moves on, about once a second, rates, ages, windows of waits, the process's own numbers,
+ * and the history.
  *
- * In go the counts of the reading that is there and each slot's flow at the tick before. A rate is
- * what the flow has grown by, over the seconds that have really passed, so a tick that comes late
- * shows no false peak. Rates are kept only where a kind's metrics ask for them.
+ * The input is the counts of the last reading and each slot's flow at the tick before. A rate is
+ * the growth of the flow, divided by the seconds that have really passed, so a late tick shows no
+ * false peak. Rates are kept only if a kind has metrics for them.
  *
- * Ages of messages and windows of waits are allocated for a handle when it first needs them, and
- * up to a limit for each; beyond that, or without memory, the number is absent and nothing else
- * fails. Of a histogram only the window moves on here; the rest is read when its row is asked for.
- * The view owns all of it. The exporter's thread.
+ * Ages of messages and windows of waits are allocated for a handle when it first needs them, and up
+ * to a limit for each; beyond that, or without memory, the number is absent and nothing else fails.
+ * Only the windows of histograms move on here; the rest is read when a caller asks for its row. The
+ * view owns all of it. The exporter's thread.
  */
 #include "snapshot/state.h"
 
@@ -28,7 +28,7 @@ static uint64_t tick_depth(const struct wi_flow *flow)
     return flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
 }
 
-/* Rates are what the flow has grown by since the tick before. */
+/* Rates are the growth of the flow since the tick before. */
 static void view_tick_rates(struct segment_view *view, size_t id, double seconds,
                             const struct view_rates *rates)
 {
@@ -65,7 +65,7 @@ static void view_tick_age(struct segment_view *view, struct view_slot *slot,
     }
 }
 
-/* Only the windows move on; the rest of a histogram is read when its row is looked at. */
+/* Only the windows move on; the rest of a histogram is read when its row is built. */
 static void view_tick_window(struct segment_view *view, size_t id, unsigned which)
 {
     struct wi_window **window = &view->slots[id].window[which];

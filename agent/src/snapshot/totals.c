@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Totals by name: what closed handles have counted, as rows with counters only, and the sums of histograms over
- * open and closed handles.
+ * Totals by name: the counts of closed handles, as rows with counters only, and the sums of
+ * histograms over open and closed handles.
  *
- * Histograms of a live mapping are read when they are asked for, long after the slots, so slots may be used
- * again meanwhile: one that was before its histogram was read is known by its life, and is in the waits of its
- * name; one that was after that is in both, so all is read again, and at last with each slot's share kept, to
- * take it out again.
+ * Histograms of a live mapping are read when a caller asks for them, long after the slots, so slots
+ * may be used again meanwhile. If a slot is used again before its histogram is read, its life has
+ * changed, and its waits are in those of its name. If it is used again after that, its waits are in
+ * both. Then all is read again; later tries also keep each slot's share, to subtract it again.
  */
 #include "snapshot/state.h"
 
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOTALS_TRIES 8 /* to read what is being written; the second half of them keeps shares */
+#define TOTALS_TRIES 8 /* tries to read a changing part; the second half of them keeps shares */
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
@@ -142,27 +142,27 @@ bool wi_view_retired(struct segment_view *view, size_t i, enum wi_kind *ret_kind
 
 /* ---- histograms --------------------------------------------------------------------------------- */
 
-/* One slot's share of a sum, kept to take it out again. */
+/* One slot's share of a sum, kept to subtract it again. */
 struct totals_share {
     uint32_t id, life;
     uint16_t group;
     struct wi_octaves octaves;
 };
 
-/* A sum under way. */
+/* A sum that is being made. */
 struct totals_sum {
     struct segment_view *view;
     enum wi_kind kind;
     unsigned which;
     const struct wi_octave_groups *groups;
     uint64_t *stamps;            /* of the waits of each name */
-    struct totals_share *shares; /* NULL: none are kept */
+    struct totals_share *shares; /* NULL: no shares are kept */
     size_t n_shares;
-    bool is_doubled; /* something is in it twice */
+    bool is_doubled; /* some waits are included twice */
     bool is_torn;
 };
 
-/* A slot's histograms, unless its counts have left it. Those of a file that was copied stand still. */
+/* Adds a slot's histograms, unless its counts have left it. Those in a copied file do not change. */
 static void totals_add_slot(struct totals_sum *sum, size_t id, uint16_t group)
 {
     const struct wi_collection *collection = &sum->view->collection;
@@ -244,7 +244,7 @@ static void totals_see_fold(void *context, uint64_t number, uint64_t entry)
     }
 }
 
-/* Returns false when some slots may be in it twice. */
+/* Returns false when some slots may be included twice. */
 static bool totals_sum(struct totals_sum *sum)
 {
     const struct wi_collection *collection = &sum->view->collection;

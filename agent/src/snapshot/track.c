@@ -43,7 +43,7 @@ void wi_track_catalog(struct wi_track_choice *choice, enum wi_kind kind, uint32_
     struct wi_track_candidate *heap = choice->best[kind];
     struct wi_track_candidate offered = {traffic, slot};
     if (is_tracked) {
-        /* Also of two that stand still the one that is followed stays. */
+        /* If two handles are equally busy, the one with a track keeps it. */
         offered.traffic = traffic > UINT64_MAX / WI_TRACK_LOYALTY - 1
                               ? UINT64_MAX
                               : traffic * WI_TRACK_LOYALTY + 1;

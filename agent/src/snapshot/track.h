@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which handles have a track in the history when there are more than tracks: of each kind its
- * busiest few, then the busiest of all. Pure; the same candidates give the same choice, in whatever
- * order they come. One thread at a time.
+ * Chooses the handles with a track in the history when there are more handles than tracks: the
+ * busiest few of each kind, then the busiest of all. Pure; the same candidates give the same
+ * choice, in whatever order they come. One thread at a time.
  */
 #ifndef WI_SNAPSHOT_TRACK_H
 #define WI_SNAPSHOT_TRACK_H
@@ -10,11 +10,12 @@
 #include "weir/kind.h"
 #include "snapshot/history.h"
 
-/* So many of each kind come first, so that a thousand busy channels do not crowd out the one
+/* So many of each kind come first, so that a thousand busy channels do not displace the only
  * semaphore. */
 #define WI_TRACK_SHARE 16
 
-/* One that has a track counts as so many times as busy: two that are about even do not take turns. */
+/* A handle with a track counts as this many times as busy, so that two equally busy handles do not
+ * take turns. */
 #define WI_TRACK_LOYALTY 2
 
 struct wi_track_candidate {
@@ -28,11 +29,11 @@ struct wi_track_choice {
     size_t n[WI_N_KINDS];
 };
 
-/* `traffic` of the last minute, before it is weighed. Costs a comparison for most. */
+/* `traffic` of the last minute, before it is weighed. Costs one comparison for most candidates. */
 void wi_track_catalog(struct wi_track_choice *choice, enum wi_kind kind, uint32_t slot,
                       uint64_t traffic, bool is_tracked);
 
-/* The slots to be followed, in no order: returns how many. The choice is used up. */
+/* The slots that get a track, in no order: returns how many. The choice is used up. */
 size_t wi_track_end(struct wi_track_choice *choice, uint32_t ret_slots[WI_HISTORY_TRACKS]);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an exporter that comes late, or after the end, takes from the history: the rates of the last
- * second, since when a channel's oldest message has waited, and of a process that is gone all that
- * /proc said last. Read once; what is read is small or soon found.
+ * The numbers that an exporter started late, or after the process's end, takes from the history:
+ * the rates of the last second, since when a channel's oldest message has waited, and for a process
+ * that has ended the last facts of /proc. It reads them once; they are few or soon found.
  */
 #include "snapshot/history_writer.h"
 
@@ -13,11 +13,11 @@
 
 #define WARM_SECOND UINT64_C(1000000000)
 
-/* A row this much older than now tells what happened since then per second. */
+/* A row at most this much older than now gives the rates per second since then. */
 #define WARM_RATE_LEAST UINT64_C(900000000)
 #define WARM_RATE_STEPS 5
 
-/* The facts of a process that cannot be looked at are as new as its history's last row. */
+/* The facts of a process that cannot be read are as new as its history's last row. */
 #define WARM_FRESH_STEPS 3
 
 static const struct wi_history *warm_history(const struct segment_view *view)
@@ -49,7 +49,7 @@ static void warm_process(struct wi_process *process, const struct wi_history_row
     process->memory_used_bytes = row->facts[WI_HISTORY_MEMORY_USED];
 }
 
-/* The last that was seen of a process that has ended: by whoever wrote its history, or by us. */
+/* When a process that has ended was last seen, by the writer of its history or by this view. */
 static void warm_end(struct segment_view *view)
 {
     struct history_writer *writer = &view->writer;
@@ -88,7 +88,7 @@ void wi_history_writer_facts(struct segment_view *view)
 
 /* ---- rates --------------------------------------------------------------------------------- */
 
-/* The slot of a track that is open still, or NULL. */
+/* The slot of a track whose handle is still open, or NULL. */
 static struct view_slot *warm_slot(struct segment_view *view, const struct wi_history_track *track)
 {
     return track->generation && track->slot < view->collection.n &&
@@ -98,7 +98,7 @@ static struct view_slot *warm_slot(struct segment_view *view, const struct wi_hi
                : NULL;
 }
 
-/* Messages that have been discarded so far are taken to have been discarded then. */
+/* The messages that have been discarded so far count as discarded then. */
 static void warm_slot_rates(struct segment_view *view, size_t i, const struct wi_history_row *row,
                             double seconds)
 {
@@ -146,16 +146,16 @@ static void warm_rates(struct segment_view *view)
 
 /* ---- ages ---------------------------------------------------------------------------------- */
 
-/* Channels whose oldest message is looked for. */
+/* Channels whose oldest message is searched. */
 struct warm_ages {
-    size_t n; /* still looked for */
+    size_t n; /* not found yet */
     struct {
         bool is_wanted;
         bool is_found;
         uint64_t left;
         uint64_t start; /* nanos of the row at which no more had been sent than have left by now */
     } channel[WI_HISTORY_TRACKS];
-    uint64_t first[WI_HISTORY_N_RINGS]; /* sequence of the oldest row looked at */
+    uint64_t first[WI_HISTORY_N_RINGS]; /* sequence of the oldest row read */
     uint64_t oldest_second;             /* nanos of it */
 };
 
@@ -227,7 +227,7 @@ static void warm_age_fill(struct segment_view *view, struct warm_ages *ages,
     }
 }
 
-/* Empties the ring of a channel that was found, and makes it where there is none. */
+/* Empties the age ring of a channel that was found, and makes one if there is none. */
 static bool warm_age_ring(struct segment_view *view, struct view_slot *slot)
 {
     if (!slot->age && view->n_ages < VIEW_MAX_AGES) {

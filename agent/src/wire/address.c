@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses and Host names, without a resolver: it would block. */
+/* Addresses and Host names, without a resolver, which would block. */
 #include "wire/address.h"
 
 #include "segment/descriptor.h"
@@ -135,7 +135,7 @@ static void address_write(const struct sockaddr_storage *address, struct wi_addr
     }
 }
 
-/* Listens and finds out the port. Owns: ret_fd is set as soon as there is a socket. */
+/* Listens, and determines the port. Owns: ret_fd is set as soon as there is a socket. */
 static bool address_open(struct sockaddr_storage *address, socklen_t length, int *ret_fd)
 {
     int on = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is admitted at a TCP address. */
+/* Admission at a TCP address. */
 #include "wire/auth_check.h"
 
 #include "wire/address.h"

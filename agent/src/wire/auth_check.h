@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may ask over TCP, by HTTP and gRPC alike: one who shows the token, where there is one; and, on
- * a loopback address, one who calls it by a loopback name, since any other may be that of a page in
- * a browser which lets its own name point here. The exporter's thread.
+ * Admission over TCP, for HTTP and gRPC alike. A peer must show the token, if there is one. At a
+ * loopback address it must use a loopback name, since any other name may belong to a page in a
+ * browser that resolves its own name to this address. The exporter's thread.
  */
 #ifndef WI_WIRE_AUTH_CHECK_H
 #define WI_WIRE_AUTH_CHECK_H
@@ -11,15 +11,15 @@
 #include "weir/token.h"
 
 struct wi_auth_check {
-    struct wi_token *token; /* NULL: none is asked for */
+    struct wi_token *token; /* NULL: none is required */
     const char *hosts;      /* further names, comma-separated; NULL: none */
     bool is_loopback;
 };
 
-/* Whether a Host or :authority is answered. */
+/* Whether requests for a Host or :authority are answered. */
 bool wi_auth_check_knows(const struct wi_auth_check *auth_check, const char *host, size_t n);
 
-/* Whether an authorization is enough; NULL: there was none. */
+/* Whether an authorization header is sufficient; NULL: there was none. */
 bool wi_auth_check_admits(const struct wi_auth_check *auth_check, const char *authorization,
                           size_t n);
 

@@ -22,7 +22,8 @@ uint64_t wi_budget_check(struct wi_budget *budget, uint64_t now_nanos, uint64_t 
     uint64_t spent = spent_nanos - budget->spent_nanos;
     budget->wall_nanos = now_nanos;
     budget->spent_nanos = spent_nanos;
-    /* No sum overflows: a longer time fills the bucket from any debt, and nobody spends more. */
+    /* No sum overflows: a longer time fills the bucket from any debt, and a thread cannot spend
+     * more. */
     uint64_t filling = (wall < BUDGET_LONGEST ? wall : BUDGET_LONGEST) * budget->percent / 100;
     int64_t credit = budget->credit_nanos + (int64_t)filling -
                      (int64_t)(spent < BUDGET_LONGEST ? spent : BUDGET_LONGEST);

@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXPORTER_CLIENTS_MAX 128 /* 64 that have stopped leave room for as many that live */
-#define EXPORTER_CLIENTS_TCP 96  /* of them, so that the user's own always find a place */
+#define EXPORTER_CLIENTS_MAX 128 /* if 64 peers have stopped reading, as many others have room */
+#define EXPORTER_CLIENTS_TCP 96  /* of them, so that the user's own consoles always have room */
 
 void wi_exporter_log(struct wi_exporter *exporter, const char *line)
 {
@@ -69,8 +69,8 @@ static bool exporter_on_accept(void *context, int taken_fd, uint64_t now)
     return wi_exporter_accept(context, taken_fd, now);
 }
 
-/* When there are too many over TCP, one that has not shown yet that it may ask gives way: else whoever
- * can connect could keep all places without ever asking. */
+/* When there are too many over TCP, a connection without an admitted request is closed: else any
+ * peer that can connect could take all places without ever sending a request. */
 static void exporter_make_room(struct wi_exporter *exporter)
 {
     struct wi_conn *oldest = NULL;

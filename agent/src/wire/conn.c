@@ -2,15 +2,15 @@
 /*
  * One peer: a non-blocking socket and the session that speaks over it.
  *
- * Bytes are read when they come, at most 4 times 16 KiB at once, and go straight into the session.
- * Bytes are written once in a turn of the loop, at most 1 MiB, so that every peer gets its part of
- * the turn. They are the session's: `pending` is borrowed until all of it has been sent, and
- * nothing is copied. EPOLLOUT is asked for only while something waits.
+ * Bytes are read when they arrive, at most 4 times 16 KiB at once, and go straight into the
+ * session. Bytes are written once in a turn of the loop, at most 1 MiB, so that every peer gets its
+ * part of the turn. The session owns them: `pending` is borrowed until all of it has been sent, and
+ * nothing is copied. EPOLLOUT is requested only while bytes wait.
  *
- * A peer that takes no byte for 10 s while some wait is closed, because the frames that would tell
- * it so could not leave either. Whatever is wrong, the connection is only marked; clients.c frees
- * it. The descriptor is checked before each read and write, and each says MSG_DONTWAIT: the number
- * may have become a socket of the host's that blocks. The exporter's thread.
+ * The connection is closed if the peer takes no byte for 10 s while some wait, because a frame with
+ * the reason could not be sent either. After any error the connection is only marked; clients.c
+ * frees it. The descriptor is checked before each read and write, and each says MSG_DONTWAIT: the
+ * number may have become a socket of the host's that blocks. The exporter's thread.
  */
 #include "wire/conn.h"
 
@@ -20,7 +20,7 @@
 
 #define CONN_READ_BYTES    (16 << 10)
 #define CONN_READS_MAX     4
-#define CONN_SEND_TURN_MAX ((size_t)1 << 20) /* bytes in one turn, so that all get theirs */
+#define CONN_SEND_TURN_MAX ((size_t)1 << 20) /* bytes in one turn, so that each peer gets one */
 
 static void conn_on_ready(struct wi_event_source *source, uint32_t events, uint64_t now)
 {
@@ -34,10 +34,10 @@ static void conn_on_ready(struct wi_event_source *source, uint32_t events, uint6
     }
     for (int i = 0; i < CONN_READS_MAX && !conn->is_closed && wi_reactor_check(conn->reactor);
          i++) {
-        /* The number may have become a socket of the host's just now, one that blocks. */
+        /* The number may just have become a socket of the host's, one that blocks. */
         ssize_t n = recv(source->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n > 0) {
-            /* A failure is the session's to remember: wi_conn_step closes. */
+            /* The session keeps the failure: wi_conn_step closes the connection. */
             (void)wi_session_receive(conn->session, bytes, (size_t)n, now);
             wi_reactor_yield(conn->reactor);
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -81,7 +81,7 @@ void wi_conn_destroy(struct wi_conn *conn)
         return;
     }
     if (conn->source.fd >= 0 && wi_reactor_check(conn->reactor)) {
-        /* The peer is to see the end also while a forked child holds a copy of the descriptor. */
+        /* The peer must see the end even if a forked child holds a copy of the descriptor. */
         shutdown(conn->source.fd, SHUT_RDWR);
     }
     wi_reactor_remove(conn->reactor, &conn->source);
@@ -89,7 +89,7 @@ void wi_conn_destroy(struct wi_conn *conn)
     wi_memory_return(conn->memory, conn);
 }
 
-/* Sends until the socket or the session has had enough. */
+/* Sends until the socket is full or the session has no more bytes. */
 static void conn_flush(struct wi_conn *conn, uint64_t now)
 {
     size_t sent = 0;
@@ -134,7 +134,7 @@ void wi_conn_step(struct wi_conn *conn, uint64_t now_nanos)
     conn_flush(conn, now_nanos);
     bool is_waiting = conn->n_pending > 0;
     if (is_waiting && now_nanos - conn->progress_nanos >= WI_CONN_STALL_NANOS) {
-        /* Resetting its streams would not help: the frames that say so could not leave. */
+        /* Resetting its streams would not help: the frames with the reset could not leave. */
         conn->is_closed = true;
     }
     if (!conn->is_closed && is_waiting != was_waiting &&

@@ -18,12 +18,12 @@ struct wi_conn {
     struct wi_reactor *reactor;
     struct wi_memory *memory;
     struct wi_session *session;
-    const uint8_t *pending; /* the session's, not sent yet */
+    const uint8_t *pending; /* of the session, not sent yet */
     size_t n_pending;
-    uint64_t progress_nanos; /* when the socket took a byte last, or had none to take */
+    uint64_t progress_nanos; /* when the socket last took a byte, or had none to take */
     uint64_t begun_nanos;
     bool is_tcp;
-    bool is_blocked; /* the socket's buffer is full: EPOLLOUT is asked for */
+    bool is_blocked; /* the socket's buffer is full: EPOLLOUT is requested */
     bool is_closed;  /* to be destroyed */
 };
 
@@ -32,10 +32,10 @@ enum weir_status wi_conn_create(struct wi_reactor *reactor, const struct wi_call
                                 int taken_fd, uint64_t now_nanos, struct wi_conn **ret_conn);
 void wi_conn_destroy(struct wi_conn *conn);
 
-/* Does what is due and sends what the socket takes; may set is_closed. */
+/* Does everything that is due, and sends as much as the socket takes; may set is_closed. */
 void wi_conn_step(struct wi_conn *conn, uint64_t now_nanos);
 
-/* When it must be called again though nothing comes or goes. */
+/* When it must be called again even without an event. */
 uint64_t wi_conn_due(const struct wi_conn *conn);
 
 #endif

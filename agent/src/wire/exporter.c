@@ -4,20 +4,19 @@
  *
  *     wait: peers' bytes, new peers -> tick: read the views that are due -> HTTP -> send to each peer -> heartbeat -> rest
  *
- * Only views of which somebody is about to be told are read, and each at least about once a
- * second, so that rates and the history go on. exporter_due says when something is due next, and
- * nothing is done before.
+ * A view is read when a message about it is due, and at least about once a second, so that rates
+ * and the history continue. exporter_due says when the next work is due, and nothing is done
+ * before.
  *
- * In a host the thread is a guest. All signals are blocked in it, its priority is lowered, its
- * capabilities are dropped, and it rests when it has used its share of a processor. All sessions
- * together have 64 MiB. The thread never waits for a peer: sockets do not block, and a peer that
- * is slow or silent is bounded by its session and its connection. Between two steps it yields to
- * threads that wait for the processor, and looks whether its descriptors are still its own: hosts
- * close what they did not open.
+ * In a host the thread blocks all signals, lowers its priority, drops its capabilities, and rests
+ * when it has used its share of a processor. All sessions together have 64 MiB. The thread never
+ * waits for a peer: sockets do not block, and sessions and connections limit a slow or silent peer.
+ * Between two steps it yields to threads that wait for the processor, and checks whether its
+ * descriptors are still its own, because hosts close descriptors that they did not open.
  *
- * All of struct wi_exporter is the thread's once it runs, except what starting wrote before, the
- * flag and the pipe that ask it to stop, and what a forked child gives up (wi_exporter_abandon).
- * At the end peers get a goodbye and up to 500 ms to take it.
+ * Once the thread runs, it alone uses struct wi_exporter, except for the fields that do not change
+ * after the start, the flag and the pipe that ask it to stop, and the descriptors that a forked
+ * child closes (wi_exporter_abandon). At the end peers get a goodbye and up to 500 ms to take it.
  */
 #include "wire/state.h"
 
@@ -40,12 +39,12 @@
 #define EXPORTER_STACK_BYTES     ((size_t)512 << 10)
 #define EXPORTER_SCRATCH_KEPT    ((size_t)256 << 10)
 #define EXPORTER_GOODBYE_NANOS   UINT64_C(500000000)
-#define EXPORTER_START_NANOS     100000000 /* that whoever starts it waits at most */
+#define EXPORTER_START_NANOS     100000000 /* the longest wait of the thread that starts it */
 #define EXPORTER_NANOS_PER_MILLI UINT64_C(1000000)
 
 /* ---- the process views -------------------------------------------------------------------------- */
 
-/* Reads what is due: with `all`, whatever a scrape will show. */
+/* Reads the views that are due; with `all`, every view that a scrape will show. */
 static void exporter_read(struct wi_exporter *exporter, bool all, uint64_t now)
 {
     struct wi_self *self = exporter->registry.views.self;
@@ -57,7 +56,7 @@ static void exporter_read(struct wi_exporter *exporter, bool all, uint64_t now)
     }
 }
 
-/* Reads the process views that messages which are due would tell of. */
+/* Reads the process views of the messages that are due. */
 static void exporter_freshen(struct wi_exporter *exporter, uint64_t now)
 {
     for (struct wi_conn *conn = exporter->conns; conn; conn = conn->next) {
@@ -75,7 +74,7 @@ static void exporter_run_http(struct wi_exporter *exporter, uint64_t now)
     if (!exporter->http || (!exporter->is_http_ready && now < exporter->http_due)) {
         return;
     }
-    /* A scrape is answered from the process view as it stands, so let it stand well. */
+    /* A scrape is answered from the process view as it is, so the view must be fresh. */
     if (exporter->is_http_ready) {
         exporter_read(exporter, true, now);
     }
@@ -113,7 +112,7 @@ static void exporter_step_conns(struct wi_exporter *exporter, uint64_t now)
     wi_exporter_reap(exporter);
 }
 
-/* The program closed descriptors that it never opened; their numbers may be those of its own by now. */
+/* The program closed descriptors that it never opened; their numbers may be its own files by now. */
 static void exporter_forget(struct wi_exporter *exporter)
 {
     wi_http_forget(exporter->http);
@@ -163,7 +162,7 @@ static void exporter_heartbeat(struct wi_exporter *exporter, uint64_t now)
     }
 }
 
-/* Stands still when it has taken more than its share of a processor. */
+/* Rests when it has used more than its share of a processor. */
 static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
 {
     if (exporter->budget.percent == 0) {
@@ -177,8 +176,8 @@ static void exporter_rest(struct wi_exporter *exporter, uint64_t now)
     }
 }
 
-/* What is done between two waits. Each step begins with a look whether the descriptors are still ours, as
- * a turn may be held up for long and libmicrohttpd does not look. */
+/* The work between two waits. Before each step it checks whether the descriptors are still ours, as
+ * a turn may take long and libmicrohttpd does not check. */
 static void exporter_turn(struct wi_exporter *exporter, uint64_t now)
 {
     static void (*const steps[])(struct wi_exporter *, uint64_t) = {
@@ -212,8 +211,8 @@ void wi_exporter_loop(struct wi_exporter *exporter)
     }
 }
 
-/* All sockets are bound by now. Whoever takes over the thread that reads from the network is not to have
- * all that root may. */
+/* All sockets are bound by now. An attacker that takes over the thread that reads from the network
+ * must not have all rights of root. */
 static void exporter_give_up_rights(struct wi_exporter *exporter)
 {
     if (exporter->is_guest && !wi_rights_drop()) {
@@ -229,14 +228,16 @@ static void *exporter_main(void *context)
     struct wi_exporter *exporter = context;
     pthread_setname_np(pthread_self(), "weir-agent");
     exporter_give_up_rights(exporter);
-    sem_post(&exporter->has_started); /* as long as this thread is served like the one that waits */
+    sem_post(
+        &exporter->has_started); /* as long as this thread is scheduled like the one that waits */
     wi_priority_lower();
     wi_exporter_loop(exporter);
     return NULL;
 }
 
-/* So that whoever shuts the host in after the start meets a thread that has given up its rights. Not for ever:
- * what a sandbox or a debugger does with a new thread is not the host's fault. */
+/* The host may restrict itself after the start, so the thread must have given up its rights by
+ * then. The wait is limited: a sandbox or a debugger may delay a new thread, which is not the
+ * host's fault. */
 static void exporter_await_start(struct wi_exporter *exporter)
 {
     uint64_t until = wi_nanos(CLOCK_MONOTONIC) + EXPORTER_START_NANOS;
@@ -262,7 +263,7 @@ static int exporter_run_thread(struct wi_exporter *exporter)
     pthread_attr_setstacksize(&attributes, EXPORTER_STACK_BYTES);
     error = pthread_create(&exporter->thread, &attributes, exporter_main, exporter);
     if (error == EINVAL) {
-        /* A host with much thread-local storage: the default is larger. */
+        /* For a host with much thread-local storage: the default is larger. */
         error = pthread_create(&exporter->thread, NULL, exporter_main, exporter);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the exporter to the HTTP engine and back. The listening socket is made here, by the same rules as
- * gRPC's, so that what is wrong with an address is said before an engine is asked for.
+ * Connects the exporter and the HTTP engine. The listening socket is made here, by the same rules
+ * as gRPC's, so that an error in the address is reported before an engine is loaded.
  */
 #include "wire/http.h"
 
@@ -29,7 +29,7 @@ struct wi_http {
     bool without_process;
 };
 
-/* ---- what the engine asks -------------------------------------------------------------------- */
+/* ---- the engine's operations ------------------------------------------------------------------- */
 
 static bool http_refresh(void *context, uint64_t now_nanos)
 {
@@ -154,7 +154,7 @@ int wi_http_fd(const struct wi_http *http)
 
 int wi_http_run(struct wi_http *http, uint64_t now_nanos)
 {
-    http->backend.self = http->views->self; /* another one while several processes are served */
+    http->backend.self = http->views->self; /* it changes while several processes are served */
     return http->module->run(http->engine, now_nanos);
 }
 

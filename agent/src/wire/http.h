@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP for Prometheus, as the exporter has it: an address that is listened on, who may ask there, what is
- * answered. The protocol is the engine's (http/engine.h). The exporter's thread only.
+ * HTTP for Prometheus, from the exporter's side: the address, admission, and the content of
+ * answers. The engine does the protocol (http/engine.h). The exporter's thread only.
  */
 #ifndef WI_WIRE_HTTP_H
 #define WI_WIRE_HTTP_H
@@ -18,19 +18,19 @@ struct wi_http_options {
     bool without_process_metrics;
 };
 
-/* Binds and listens. Fails: WEIR_E_ARGUMENT (no such address, or one beyond loopback), WEIR_E_SYSTEM
- * (port in use): one line that says what to do. */
+/* Binds and listens. Fails: WEIR_E_ARGUMENT (an invalid address, or one beyond loopback without a
+ * token), WEIR_E_SYSTEM (port in use): one line that says what to do. */
 enum weir_status wi_http_create(const struct wi_http_options *options,
                                 struct wi_process_views *views, struct wi_http **ret_http,
                                 struct weir_error *ret_error);
 void wi_http_destroy(struct wi_http *http);
 
-/* The host has closed its descriptors: none is touched any more, and wi_http_destroy frees the rest.
+/* The host has closed its descriptors: none is used any more, and wi_http_destroy frees the rest.
  * NULL is fine. */
 void wi_http_forget(struct wi_http *http);
 
-/* In a forked child: closes what was listening, so that the parent's port is the parent's alone, and
- * frees nothing. NULL is fine. */
+/* In a forked child: closes the listening socket, so that the parent's port is the parent's alone,
+ * and frees nothing. NULL is fine. */
 void wi_http_abandon(struct wi_http *http);
 
 /* The descriptor to poll for input. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket's name, looked after. */
+/* Keeps the socket's name in place. */
 #include "wire/keeper.h"
 
 #include "segment/file.h"
@@ -20,7 +20,7 @@ enum weir_status wi_keeper_make_dir(const char *path, struct weir_error *ret_err
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
     if (n == 0 || n >= sizeof(dir)) {
-        return WEIR_OK; /* whoever binds will say what is wrong */
+        return WEIR_OK; /* bind() will report the error */
     }
     memcpy(dir, path, n);
     dir[n] = '\0';
@@ -28,7 +28,7 @@ enum weir_status wi_keeper_make_dir(const char *path, struct weir_error *ret_err
         wi_error_set(ret_error, "cannot make the directory %s: %s", dir, strerror(errno));
         return WEIR_E_SYSTEM;
     }
-    /* In a directory of others a name would soon be theirs. */
+    /* In a directory of other users the name could soon be theirs. */
     if (stat(dir, &facts) != 0 || facts.st_uid != geteuid() || (facts.st_mode & 022) != 0) {
         wi_error_set(ret_error, "%s is not a directory of this user alone", dir);
         return WEIR_E_DENIED;
@@ -36,8 +36,8 @@ enum weir_status wi_keeper_make_dir(const char *path, struct weir_error *ret_err
     return WEIR_OK;
 }
 
-/* How many filters of system calls the thread is under: one that was added later may end the process for a
- * call that the exporter makes here only. */
+/* The number of filters for system calls on this thread: a filter that was added later may end the
+ * process for a call that the exporter makes only here. */
 static unsigned long keeper_filters(void)
 {
     char text[8192];
@@ -64,7 +64,7 @@ enum weir_status wi_keeper_open(struct wi_keeper *keeper, struct wi_reactor *rea
     return status;
 }
 
-/* Whether the socket has lost its name. What cannot be told counts as no. */
+/* Whether the socket has lost its name. If that cannot be determined, the answer is no. */
 static bool keeper_has_lost(const struct wi_keeper *keeper)
 {
     struct stat found;

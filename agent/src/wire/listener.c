@@ -3,14 +3,14 @@
  * The sockets where gRPC peers connect: the unix socket, and TCP.
  *
  * The unix socket is bound with mode 0600 and then listens, so there is no moment at which another
- * user could connect; its peers' uid is checked before a byte is read. A stale socket, where
- * nobody answers, is replaced; anything else at that path is left alone, with one line that says
- * what to do. At the end the name is removed only while it is still this socket's.
+ * user could connect; its peers' uid is checked before a byte is read. A stale socket, which nobody
+ * answers, is replaced; any other file at that path stays, and one line says what to do. At the end
+ * the name is removed only while it is still this socket's.
  *
  * At most 16 connections are accepted at a time, so that connected peers get their turn. When the
  * process has no descriptors or memory left, the connection stays in the kernel's queue and the
- * descriptor readable; so accepting pauses for 250 ms instead of spinning. TCP options find out a
- * machine that has gone within about a minute. The exporter's thread, except for opening.
+ * descriptor readable; so accepting pauses for 250 ms instead of spinning. By TCP options a peer's
+ * dead machine is detected within about a minute. The exporter's thread, except for opening.
  */
 #include "wire/listener.h"
 
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define LISTENER_MODE        0600
-#define LISTENER_BACKLOG     256 /* as many as may come at once while the process view is read */
+#define LISTENER_BACKLOG     256 /* as many as may arrive at once while the process view is read */
 #define LISTENER_ACCEPTS_MAX 16  /* at a time, so that connected peers get their turn */
 #define LISTENER_PAUSE_NANOS UINT64_C(250000000)
 #define LISTENER_SEND_BYTES  (256 << 10)
@@ -60,7 +60,7 @@ enum weir_status wi_listener_clear(const char *path, struct weir_error *ret_erro
         return WEIR_E_ARGUMENT;
     }
     if (lstat(path, &found) != 0) {
-        return WEIR_OK; /* nothing there, or bind() will say what is wrong */
+        return WEIR_OK; /* there is nothing, or bind() will report the error */
     }
     if (!S_ISSOCK(found.st_mode)) {
         wi_error_set(ret_error, "%s is not a socket: move it away", path);
@@ -89,7 +89,7 @@ static bool listener_bind(struct wi_listener *listener, int fd)
     struct sockaddr_un address;
     struct stat made;
     listener_address(listener->path, &address);
-    /* The mode of a socket's own inode is what bind() gives the name, less the umask. */
+    /* bind() gives the name the mode of the socket's own inode, less the umask. */
     if (fchmod(fd, LISTENER_MODE) != 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         return false;
@@ -124,8 +124,8 @@ static void listener_pause(struct wi_listener *listener, int error, uint64_t now
     listener->resume_nanos = now + LISTENER_PAUSE_NANOS;
 }
 
-/* A peer whose machine has gone is found out: one that is owed bytes by the time that the stall limit
- * has passed, an idle one within a minute. */
+/* Detects a peer whose machine is dead: if bytes wait for it, after the stall limit; if it is idle,
+ * within a minute. */
 static void listener_set_tcp(int fd)
 {
     static const struct {
@@ -175,8 +175,8 @@ static void listener_on_ready(struct wi_event_source *source, uint32_t events, u
         } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            /* No descriptors, no memory, or a filter of the host's: the connection stays in the backlog
-             * and the descriptor readable, so that without a pause the loop would spin. */
+            /* No descriptors, no memory, or a filter of the host's: the connection stays in the
+             * backlog and the descriptor readable, so that the loop would spin without a pause. */
             listener_pause(listener, errno, now);
             return;
         }
@@ -186,7 +186,8 @@ static void listener_on_ready(struct wi_event_source *source, uint32_t events, u
 void wi_listener_tick(struct wi_listener *listener, uint64_t now_nanos)
 {
     if (listener->resume_nanos != 0 && now_nanos >= listener->resume_nanos) {
-        listener->resume_nanos = UINT64_MAX; /* until an accept succeeds, it is the same shortage */
+        listener->resume_nanos = UINT64_MAX; /* until an accept succeeds, it counts as the same
+                                                shortage */
         wi_reactor_ask(listener->reactor, &listener->source, EPOLLIN);
     }
 }
@@ -252,7 +253,7 @@ void wi_listener_close(struct wi_listener *listener)
     if (listener->source.fd < 0) {
         return;
     }
-    /* The name first: a client that finds it can connect. */
+    /* The name is removed first: a client that finds it can connect. */
     listener_unlink(listener);
     wi_reactor_remove(listener->reactor, &listener->source);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where peers of gRPC connect: the unix socket, made with mode 0600 before anybody can connect, its
- * peers' uid looked at before a byte of theirs is; or a TCP address. The exporter's thread, but for
+ * The sockets of gRPC: the unix socket, made with mode 0600 before any client can connect, whose
+ * peers' uid is checked before a byte is read; or a TCP address. The exporter's thread, except for
  * opening.
  */
 #ifndef WI_WIRE_LISTENER_H
@@ -15,21 +15,20 @@
 struct wi_listener {
     struct wi_event_source source; /* first */
     struct wi_reactor *reactor;
-    /* Takes a connection and its descriptor; false: none more wanted, and closes it. */
+    /* Takes a connection and its descriptor; false: no more are wanted, and it closes this one. */
     bool (*on_accept)(void *context, int taken_fd, uint64_t now_nanos);
     void (*on_refuse)(void *context, uid_t uid);
-    void (*on_shortage)(void *context, int error); /* once for each time that it begins */
+    void (*on_shortage)(void *context, int error); /* once for each shortage */
     void *context;
-    uint64_t resume_nanos; /* no descriptors left: when to try again; 0: listening */
+    uint64_t resume_nanos; /* no descriptors left: when to accept again; 0: listening */
     dev_t device;
     ino_t inode;
     char path[108]; /* "": TCP */
 };
 
-/* Makes the socket and listens. A stale one, that nobody answers at, is replaced; anything else at
- * that path is left alone. Callbacks and context are set by the caller before.
- * Fails: WEIR_E_ARGUMENT (path too long), WEIR_E_STATE (somebody serves there), WEIR_E_SYSTEM: one
- * line that says what to do. */
+/* Makes the socket and listens. A stale one, which nobody answers, is replaced; any other file at
+ * that path stays. The caller sets callbacks and context before. Fails: WEIR_E_ARGUMENT (path too
+ * long), WEIR_E_STATE (a server listens there), WEIR_E_SYSTEM: one line that says what to do. */
 enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reactor *reactor,
                                   const char *path, struct weir_error *ret_error);
 
@@ -38,7 +37,7 @@ enum weir_status wi_listener_open(struct wi_listener *listener, struct wi_reacto
 enum weir_status wi_listener_open_tcp(struct wi_listener *listener, struct wi_reactor *reactor,
                                       int taken_fd, struct weir_error *ret_error);
 
-/* Takes the name away when it is still ours. */
+/* Removes the name if it is still ours. */
 void wi_listener_close(struct wi_listener *listener);
 
 /* Listens again after a shortage, when it is time. */

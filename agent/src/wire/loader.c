@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In the shared libweir-agent: loads the HTTP module, libweir-agent-http.so, from the directory of libweir-agent itself
- * and from nowhere else. Neither the environment nor a search path has a say in it.
+ * In the shared libweir-agent: loads the HTTP module, libweir-agent-http.so, from the directory of
+ * libweir-agent itself and from nowhere else. Neither the environment nor a search path matters.
  *
- * The module becomes part of the host, so only those may be able to change it who can change libweir-agent: it has the
- * same owner, or root, and is writable by nobody else. The directory is that of the file which this library was loaded
- * from, noted at that time; it must still be the same file when the module is loaded. So a host that has changed its
- * directory finds the module all the same, and one that has changed its root to a directory where others may write
- * does not take theirs.
+ * The module becomes part of the host, so only users who can change libweir-agent may be able to
+ * change it: it must have the same owner, or root, and be writable by nobody else. The directory is
+ * that of the file from which this library was loaded. It is noted at that time, and must still
+ * hold the same file when the module is loaded. So a host that has changed its directory finds the
+ * module, and a host that has changed its root to a directory in which others may write does not
+ * load theirs.
  *
- * RTLD_LOCAL keeps the names of the module's libraries from the host, RTLD_NOW keeps the exporter's thread
- * from the dynamic linker, RTLD_NODELETE keeps code that runs.
+ * RTLD_LOCAL hides the names of the module's libraries from the host, RTLD_NOW resolves all symbols
+ * before the exporter's thread runs, RTLD_NODELETE keeps running code in memory.
  */
 #include "segment/descriptor.h"
 #include "segment/file.h"
@@ -34,7 +35,7 @@
 #define LOADER_PARTS  32
 #define LOADER_MEMORY ((size_t)1 << 20) /* more than the libraries allocate while they are loaded */
 
-/* The file that this library was loaded from. */
+/* The file from which this library was loaded. */
 static struct {
     char path[PATH_MAX]; /* absolute, without symbolic links; "": unknown */
     dev_t device;
@@ -58,7 +59,7 @@ __attribute__((constructor)) static void loader_note_library(void)
     errno = before;
 }
 
-/* Whether nobody can change the module who could not change the library. */
+/* Whether only users who can change the library can change the module. */
 static bool loader_is_guarded(const struct stat *module, const struct stat *beside)
 {
     bool is_owned = module->st_uid == 0 || module->st_uid == beside->st_uid;
@@ -68,7 +69,7 @@ static bool loader_is_guarded(const struct stat *module, const struct stat *besi
     return is_owned && !is_shared && !(module->st_mode & S_IWOTH);
 }
 
-/* Whether the file and all folders above it are root's alone to change. */
+/* Whether only root can change the file and all directories above it. */
 static bool loader_is_roots(const char *path)
 {
     char part[PATH_MAX];
@@ -86,8 +87,8 @@ static bool loader_is_roots(const char *path)
     return lstat(path, &file) == 0 && file.st_uid == 0 && !(file.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-/* Whether all that the linker will map is in the file: it does not look, and the first touch of what is not there
- * would end the host. */
+/* Whether the file holds all bytes that the linker will map: the linker does not check, and the
+ * first access to missing bytes would end the host. */
 static bool loader_is_whole(const char *path, uint64_t n_bytes)
 {
     ElfW(Ehdr) head = {.e_phnum = 0};
@@ -160,7 +161,7 @@ static bool loader_check(const char *path, struct weir_error *ret_error)
     return true;
 }
 
-/* GnuTLS prints to the host's standard error when it finds no memory, so it is not asked for without. */
+/* GnuTLS prints to the host's standard error when it finds no memory, so it is not loaded without. */
 static bool loader_has_memory(struct weir_error *ret_error)
 {
     void *probe = malloc(LOADER_MEMORY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The module that is linked, or the one that can be loaded; never one of another build. */
+/* The linked module, or the one that can be loaded; never one of another build. */
 #include "wire/module.h"
 
 #include "build_id.h"
@@ -14,7 +14,8 @@ const struct wi_http_module *wi_module_find(struct weir_error *ret_error)
 {
     const struct wi_http_module *linked = &weir_agent_http;
     const struct wi_http_module *module = linked ? linked : wi_module_load(ret_error);
-    /* The tables of another build may have another shape; the build id is where it was in all of them. */
+    /* The tables of another build may have another layout; the build id has the same place in all
+     * of them. */
     if (module && strcmp(module->build_id, WI_BUILD_ID) != 0) {
         wi_error_set(
             ret_error,

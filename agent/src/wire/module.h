@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the HTTP engine comes from. It is in a module of its own, with the libraries that it needs, so that a host
- * without HTTP has none of them: linked into the program (libweir-agent-http, shared or static), or else loaded from
- * beside libweir-agent. The thread that starts the exporter.
+ * Finds the HTTP engine. It is in a module of its own, with the libraries that it needs, so that a
+ * host without HTTP has none of them: linked into the program (libweir-agent-http, shared or
+ * static), or else loaded from the directory of libweir-agent. The thread that starts the exporter.
  */
 #ifndef WI_WIRE_MODULE_H
 #define WI_WIRE_MODULE_H

@@ -4,10 +4,10 @@
  * closes all.
  *
  * The exporter owns everything that it was given: the process view and the connected socket, also
- * when this fails. The order of opening is unix socket, token, gRPC over TCP, HTTP. What cannot be
- * opened is noted in one text, which consoles show, and the rest runs; with must_have_all the
- * first failure ends it. Without the token that was asked for, nothing is opened over TCP: a
- * secret that cannot be read must not leave a server open.
+ * when this fails. The order of opening is unix socket, token, gRPC over TCP, HTTP. A part that
+ * cannot be opened is noted in one text, which consoles show, and the rest runs; with must_have_all
+ * the first failure ends it. If the configured token cannot be read, nothing is opened over TCP:
+ * the failure must not leave a server open.
  *
  * wi_exporter_close frees a half-made exporter too: exporter_create sets each descriptor to -1. It
  * runs in the thread that starts the exporter, before the exporter's own runs and after that has
@@ -60,7 +60,7 @@ void wi_exporter_close(struct wi_exporter *exporter)
     free(exporter);
 }
 
-/* Adds one more thing that does not work as asked. */
+/* Adds one more part that could not be opened. */
 static void exporter_degrade(struct wi_exporter *exporter, const char *text)
 {
     size_t n = strlen(exporter->notice);
@@ -101,7 +101,8 @@ static enum weir_status exporter_open_http(struct wi_exporter *exporter,
         exporter->http = NULL;
         return status;
     }
-    /* A descriptor of our own for the same description, which a source closes when it goes. */
+    /* A descriptor of our own for the same description, which an event source closes when it is
+     * removed. */
     exporter->http_source.fd =
         fcntl(wi_http_fd(exporter->http), F_DUPFD_CLOEXEC, WI_DESCRIPTOR_LOWEST);
     exporter->http_source.on_ready = exporter_on_http;
@@ -155,7 +156,7 @@ static enum weir_status exporter_open_socket(struct wi_exporter *exporter,
                                 : WEIR_OK;
 }
 
-/* Opens all that is asked for. What does not work is noted, or, where all must, is a failure. */
+/* Opens all requested parts. A failure is noted or, if all parts are required, returned. */
 static enum weir_status exporter_listen(struct wi_exporter *exporter,
                                         const struct wi_exporter_options *options,
                                         struct weir_error *ret_error)
@@ -179,7 +180,7 @@ static enum weir_status exporter_listen(struct wi_exporter *exporter,
             exporter_degrade(exporter, error.text);
         }
         if (status != WEIR_OK && openers[i] == exporter_open_token) {
-            break; /* a token is meant to be asked for: no TCP without it */
+            break; /* a token is configured: no TCP without it */
         }
     }
     return WEIR_OK;

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PRIORITY_NICER       10 /* of Linux, where it is a thread's: a tenth of an equal share */
-#define PRIORITY_SLICE_NANOS UINT64_C(100000) /* the shortest there is: then it is another's turn */
+#define PRIORITY_NICER       10               /* of Linux, per thread: a tenth of an equal share */
+#define PRIORITY_SLICE_NANOS UINT64_C(100000) /* the shortest slice; then another thread runs */
 
 void wi_priority_lower(void)
 {
@@ -23,8 +23,8 @@ void wi_priority_lower(void)
         return;
     }
     (void)setpriority(PRIO_PROCESS, 0, nice);
-    /* sched_setattr(2), which not every sandbox allows: since Linux 6.12 its runtime is the slice of a thread
-     * that does not run in real time; before, it says once more what was said. */
+    /* sched_setattr(2), which not every sandbox allows. Since Linux 6.12 its runtime is the slice
+     * of a thread that does not run in real time; before, it repeats the settings. */
     struct {
         uint32_t size, policy;
         uint64_t flags;

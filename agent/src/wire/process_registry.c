@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which processes are served, and how fresh their numbers are.
+ * Decides which processes are served, and how fresh their numbers are.
  *
- * A view is read when somebody is about to be told of it, and otherwise when it is a second old.
- * It is not read again while it is younger than twenty times what reading it took, at least 1 ms
- * and at most 100 ms: a peer that asks often cannot make a large segment take the thread's time.
- * In `weir serve` views that nobody asks for are read less often when reading all would take too
- * much.
+ * A view is read when a message about it is due, and otherwise when it is a second old. It is not
+ * read again while it is younger than twenty times the duration of reading it, at least 1 ms and at
+ * most 100 ms: so a peer with many requests cannot use up the thread's time by a large segment. In
+ * `weir serve` views without a request are read less often if reading all of them would take too
+ * much time.
  *
- * In `weir serve` processes come and go: inotify on the directories, or a second, says when to
- * scan them, and /proc is looked through every ten seconds. A process that has ended is let go
- * when no call holds it. In a host there is one view, which stays. A segment that cannot be read
- * is logged once for each new reason, not each second. The exporter's thread.
+ * In `weir serve` processes come and go. The directories are scanned after an event of inotify, or
+ * after a second, and /proc every ten seconds. A process that has ended is closed when no call
+ * holds it. In a host there is one view, which stays. A segment that cannot be read is logged once
+ * for each new reason, not each second. The exporter's thread.
  */
 #include "wire/process_registry.h"
 
@@ -27,12 +27,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REGISTRY_FRESH_LEAST   UINT64_C(1000000) /* younger than this, a process view is not read */
+#define REGISTRY_FRESH_LEAST   UINT64_C(1000000) /* a younger process view is not read again */
 #define REGISTRY_FRESH_MOST    UINT64_C(100000000)
 #define REGISTRY_COSTS         20                   /* readings take a twentieth of the time */
-#define REGISTRY_REFRESH_NANOS UINT64_C(1000000000) /* older than this, it is */
-#define REGISTRY_SCAN_NANOS    UINT64_C(1000000000) /* where inotify says nothing */
-#define REGISTRY_STIR_NANOS    UINT64_C(50000000)   /* where it says much */
+#define REGISTRY_REFRESH_NANOS UINT64_C(1000000000) /* an older one is */
+#define REGISTRY_SCAN_NANOS    UINT64_C(1000000000) /* between scans if inotify reports nothing */
+#define REGISTRY_STIR_NANOS    UINT64_C(50000000)   /* between scans if it reports much */
 #define REGISTRY_SEARCH_NANOS  UINT64_C(10000000000)
 #define REGISTRY_EVENTS                                                                            \
     (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR | IN_EXCL_UNLINK)
@@ -46,7 +46,7 @@ static void registry_log(const struct wi_process_registry *registry, const char 
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-/* A small segment is read for whoever asks; a large one cannot be made to take the thread's time. */
+/* A small segment is read for each request; a large one must not use up the thread's time. */
 static uint64_t registry_fresh(const struct wi_served *served)
 {
     uint64_t fresh = served->cost_nanos * REGISTRY_COSTS;
@@ -54,8 +54,8 @@ static uint64_t registry_fresh(const struct wi_served *served)
     return fresh > REGISTRY_FRESH_LEAST ? fresh : REGISTRY_FRESH_LEAST;
 }
 
-/* How old a process view may become that nobody asks for: a second, and more where there are so many large
- * ones that reading them all would take too much. */
+/* The greatest age of a process view without requests: a second, or more if there are so many large
+ * ones that reading them all would take too much time. */
 static uint64_t registry_patience(const struct wi_process_registry *registry)
 {
     uint64_t cost = 0;
@@ -142,7 +142,7 @@ static bool registry_has(const struct wi_process_registry *registry, const struc
     return false;
 }
 
-/* The one place where a process that is found becomes a process view. */
+/* The only place where a process that is found becomes a process view. */
 static void registry_open(struct wi_process_registry *registry, const struct wi_found *found)
 {
     struct wi_process_view *view;
@@ -176,24 +176,25 @@ static void registry_watch_dir(void *context, const char *dir)
 {
     struct wi_process_registry *registry = context;
     if (registry->inotify.fd >= 0) {
-        /* The same directory is watched once. Where it is missing, the second will tell. */
+        /* Each directory is watched once. If it is missing, the scan after a second finds it. */
         (void)inotify_add_watch(registry->inotify.fd, dir, REGISTRY_EVENTS);
     }
 }
 
-/* Looks at what lies in the directories, every now and then also for segments that lie elsewhere. */
+/* Scans the directories, and every now and then also for segments elsewhere. */
 static void registry_scan(struct wi_process_registry *registry, uint64_t now)
 {
     struct wi_found *found = NULL;
     size_t n = 0;
     bool is_search =
         !registry->has_scanned || now - registry->searched_nanos >= REGISTRY_SEARCH_NANOS;
-    /* Watched first: what comes between the two is seen twice rather than never. */
+    /* The watch comes first: a change between the two is seen twice rather than never. */
     wi_find_each_dir(registry_watch_dir, registry);
     registry->views.n_left_out = 0;
     if ((is_search ? wi_find_all(&found, &n) : wi_find_in_dirs(&found, &n)) == WEIR_OK) {
         for (size_t i = n; i > 0; i--) {
-            /* What a pid means of another pid namespace is known when /proc was looked through. */
+            /* The pid of a process in another pid namespace is known only after a search through
+             * /proc. */
             if (is_search || found[i - 1].owner.pid || registry->n_targets == 0) {
                 registry_consider(registry, &found[i - 1]);
             }
@@ -213,8 +214,8 @@ static void registry_scan(struct wi_process_registry *registry, uint64_t now)
     registry->is_stirred = false;
 }
 
-/* A process that has called weir_stop lives on without a segment of that name; one whose files somebody
- * has removed is served on, by the descriptor. */
+/* A process that has called weir_stop lives on without a segment of that name. A process whose
+ * files were removed is served on, by the descriptor. */
 static void registry_look_after(struct wi_process_registry *registry, uint64_t now)
 {
     struct stat facts;
@@ -252,7 +253,7 @@ static void registry_on_inotify(struct wi_event_source *source, uint32_t events,
     (void)now;
     struct wi_process_registry *registry =
         (void *)((char *)source - offsetof(struct wi_process_registry, inotify));
-    /* What has happened is not asked: also an overflow means that something has. */
+    /* The events themselves do not matter: an overflow also means that something has changed. */
     while (read(source->fd, batch, sizeof(batch)) > 0) {
     }
     registry->is_stirred = true;

@@ -4,15 +4,14 @@
  *
  * A source is embedded in its owner, which says what to do when its descriptor is ready. The
  * reactor closes the descriptor when the source is removed; at most 144 are in the set. A source
- * may be removed while a batch of events is gone through: its event is then blanked, so that
- * nobody calls into freed memory.
+ * may be removed while a batch of events is gone through: its event is then blanked, so that nobody
+ * calls into freed memory.
  *
  * The reactor runs inside a program that may call closefrom(3) or close every number that it does
  * not know. A number may then be a file of the host's. So the pipe's inode is remembered. It is
- * compared before each wait, and by wi_reactor_check, which callers ask right before they use a
- * descriptor. When it is another one, no descriptor is touched any more and the loop ends. A read,
- * write or close of a number that was taken over within that moment cannot be ruled out, only made
- * rare.
+ * compared before each wait, and by wi_reactor_check, which callers use right before they use a
+ * descriptor. If it differs, no descriptor is used any more and the loop ends. A read, write or
+ * close of a number that the host took in that very moment cannot be ruled out, only made rare.
  *
  * fds[] lists what is open for a forked child, which closes it without asking the parent; entries
  * are atomic and are cleared before the close. A stop is a flag and a byte in the pipe: the flag
@@ -139,7 +138,8 @@ void wi_reactor_remove(struct wi_reactor *reactor, struct wi_event_source *sourc
     }
     /* Not left to close(): while a forked child holds the description, the set would keep it. */
     epoll_ctl(reactor->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-    /* Before close(), so that a child never closes a number that is somebody else's by then. */
+    /* Cleared before close(), so that a child never closes a number that means another file by
+     * then. */
     /* Pairs with the load in wi_reactor_abandon, in the child. */
     wi_store_seq_cst(&reactor->fds[source->place], -1);
     close(source->fd);
@@ -157,7 +157,8 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
     uint64_t now = wi_nanos(CLOCK_MONOTONIC);
     uint64_t left = until_nanos > now ? until_nanos - now : 0;
     struct epoll_event events[REACTOR_BATCH];
-    /* Before, lest it take events out of a set of the host's; and after, since waiting takes long. */
+    /* Checked before, so that no events are taken out of an epoll set of the host's; and after,
+     * since waiting takes long. */
     bool is_whole = reactor_is_whole(reactor);
     int n =
         is_whole ? epoll_wait(reactor->epoll_fd, events, REACTOR_BATCH, reactor_millis(left)) : 0;
@@ -194,7 +195,7 @@ uint64_t wi_reactor_wait(struct wi_reactor *reactor, uint64_t until_nanos)
 
 void wi_reactor_yield(struct wi_reactor *reactor)
 {
-    /* The kernel would look after a tick of its own, which is some milliseconds. */
+    /* The kernel would round up to a tick of its own, which is some milliseconds. */
     if (wi_nanos(CLOCK_MONOTONIC) - reactor->turn_nanos >= WI_REACTOR_TURN_NANOS) {
         sched_yield();
         reactor->turn_nanos = wi_nanos(CLOCK_MONOTONIC);
@@ -207,7 +208,7 @@ void wi_reactor_rest(struct wi_reactor *reactor, uint64_t nanos)
     if (!wi_reactor_check(reactor)) {
         return;
     }
-    (void)poll(&stop, 1, reactor_millis(nanos)); /* the next wait takes what is ready */
+    (void)poll(&stop, 1, reactor_millis(nanos)); /* the next wait takes the ready events */
 }
 
 void wi_reactor_stop(struct wi_reactor *reactor)
@@ -215,7 +216,7 @@ void wi_reactor_stop(struct wi_reactor *reactor)
     wi_store_relaxed(&reactor->is_asked, true);
     if (reactor_is_whole(reactor)) {
         (void)!write(reactor->stop_fds[1], "", 1);
-    } /* else its thread finds out by itself, within a second: also where only the caller is filtered */
+    } /* else its thread notices within a second, also if only the caller is filtered */
 }
 
 bool wi_reactor_abandon(struct wi_reactor *reactor)

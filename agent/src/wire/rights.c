@@ -13,14 +13,14 @@
 
 #define RIGHTS_KEPT  ((UINT64_C(1) << CAP_SETUID) | (UINT64_C(1) << CAP_SETGID))
 #define RIGHTS_WORDS 2
-/* All signals as the kernel has them, those of the C library's own among them. */
+/* All signals as the kernel has them, those of the C library's own included. */
 #define RIGHTS_SIGNALS UINT64_MAX
 
 struct rights {
     uint64_t effective, permitted, inheritable;
 };
 
-/* Of a process's first thread; pid 0: of the calling thread. */
+/* The capabilities of a process's first thread; pid 0: of the calling thread. */
 static bool rights_get(pid_t pid, struct rights *ret_rights)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, pid};
@@ -49,8 +49,9 @@ static bool rights_set(const struct rights *rights)
     return syscall(SYS_capset, &header, words) == 0;
 }
 
-/* Between looking and setting the host may call setuid(2), which the C library brings to this thread by
- * a signal of its own: it waits until both are done, since what was seen must still hold. */
+/* Between the check and the change the host may call setuid(2), which the C library applies to this
+ * thread by a signal of its own. The signals are blocked until both are done, so that the check
+ * still holds. */
 static bool rights_limit(uint64_t kept)
 {
     uint64_t all = RIGHTS_SIGNALS, before = 0;
@@ -75,7 +76,8 @@ bool wi_rights_drop(void)
 {
     bool is_done = rights_limit(RIGHTS_KEPT);
     int why = errno;
-    /* Whatever this thread would ever execute gains nothing by it. Older than any kernel that runs this. */
+    /* A program that this thread executes can gain no rights by it. All kernels that weir runs on
+     * have this. */
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     errno = why;
     return is_done;

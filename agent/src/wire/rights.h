@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the thread that reads from the network may do to the machine: of a privileged host's
- * capabilities it keeps the two that it cannot do without. Linux has capabilities for each thread.
+ * The rights of the thread that reads from the network: in a privileged host it keeps only the two
+ * capabilities that it needs. Linux has capabilities for each thread.
  */
 #ifndef WI_WIRE_RIGHTS_H
 #define WI_WIRE_RIGHTS_H
@@ -10,15 +10,15 @@
 #include <sys/types.h>
 
 /*
- * Takes from the calling thread, for good, no_new_privs and all capabilities but CAP_SETUID and
- * CAP_SETGID. These two stay because setuid(2) and its kin are made in every thread by the C library,
- * which ends the process when one thread may and another may not. Quiet where there is nothing to
- * take. Returns false, with errno, when some could not be taken.
+ * Sets no_new_privs for the calling thread and drops all its capabilities except CAP_SETUID and
+ * CAP_SETGID, for good. These two stay because the C library makes setuid(2) and similar calls in
+ * every thread, and ends the process when one thread may and another may not. Does nothing if there
+ * is nothing to drop. Returns false, with errno, when some could not be dropped.
  */
 bool wi_rights_drop(void);
 
-/* Takes from the calling thread those of the two that the process's first thread cannot have any
- * more: so a host that gives up capabilities after the start is followed. */
+/* Drops from the calling thread those of the two that the process's first thread cannot have any
+ * more, so that it follows a host that gives up capabilities after the start. */
 void wi_rights_follow(void);
 
 #endif

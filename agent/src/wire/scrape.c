@@ -11,7 +11,7 @@ static struct wi_value scrape_u64(uint64_t number)
     return (struct wi_value){.type = WI_U64, .u.u64 = number};
 }
 
-/* Memory of the wire, and what the process views hold beside it. */
+/* Memory of the wire, and of the process views beside it. */
 static uint64_t scrape_memory(const struct wi_process_views *views)
 {
     uint64_t bytes = views->self->heap_bytes;
@@ -24,7 +24,7 @@ static uint64_t scrape_memory(const struct wi_process_views *views)
     return bytes;
 }
 
-/* The exporter's own numbers, told once for all processes. */
+/* The exporter's own numbers, written once for all processes. */
 static void scrape_own(const struct wi_process_views *views, size_t n_exposed,
                        struct wi_value ret_own[WI_MAX_METRICS])
 {
@@ -51,7 +51,7 @@ enum weir_status wi_scrape_encode(struct wi_process_views *views, enum wi_format
     struct wi_value own[WI_MAX_METRICS];
     struct wi_exposition exposition = {exposed, 0, format, without_process, NULL};
     for (struct wi_served *served = views->first; served; served = served->next) {
-        /* A host's only process view has been read, or the scrape would not have come here. */
+        /* A host's only process view has been read, or there would be no scrape. */
         if (!views->is_changing || (wi_served_is_there(served) && served->status == WEIR_OK)) {
             exposed[exposition.n_views++] = served->view;
         }

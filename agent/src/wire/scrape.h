@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a scrape is answered: the exposition of all processes that are served. The exporter's thread. */
+/* The answer to a scrape: the exposition of all processes that are served. The exporter's thread. */
 #ifndef WI_WIRE_SCRAPE_H
 #define WI_WIRE_SCRAPE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the exporter, for the files that make it up: clients.c (its connections), open.c
- * (creation, sockets, end) and exporter.c (the loop and its thread). Not for anybody else.
+ * The internals of the exporter, for its own files only: clients.c (its connections), open.c
+ * (creation, sockets, end) and exporter.c (the loop and its thread).
  */
 #ifndef WI_WIRE_STATE_H
 #define WI_WIRE_STATE_H

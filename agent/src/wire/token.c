@@ -2,15 +2,15 @@
 /*
  * One secret in a file, and whether a peer shows it.
  *
- * The file must be a regular one of this user or root that nobody else can read or write, but for
- * a group of this process's own at mode 0440: whoever can read it could call as the user. It is
- * compared with what was read before at each request, by its inode, times and mode, and read again
- * when it has changed; so a token is replaced without a restart. While the file is missing or not
- * as it should be nobody is admitted, which is logged once.
+ * The file must be a regular one of this user or root, and nobody else may read or write it, except
+ * a group of this process at mode 0440: a user who can read it can call as this user. Each request
+ * compares the file's inode, times and mode with those of the last reading, and reads it again when
+ * it has changed; so a token is replaced without a restart. While the file is missing or not valid,
+ * nobody is admitted, which is logged once.
  *
- * The comparison takes as long as what is shown is long, whatever the token is, and has no branch
- * on a secret byte. Copies of the secret are wiped when they are no longer needed. The holder owns
- * the token: wi_token_close. One thread.
+ * The time of a comparison depends only on the length of the shown text, and there is no branch on
+ * a secret byte. Copies of the secret are wiped when they are no longer needed. The holder owns the
+ * token: wi_token_close. One thread.
  */
 #include "weir/token.h"
 
@@ -36,7 +36,7 @@ struct wi_token {
     void *log_context;
 };
 
-/* Whether a group is one of this process's own. */
+/* Whether a group is one of this process's groups. */
 static bool token_is_own_group(gid_t group)
 {
     bool is_own = group == getegid();
@@ -50,7 +50,7 @@ static bool token_is_own_group(gid_t group)
     return is_own;
 }
 
-/* A group may know a token when somebody has said so: by mode 0440, which no umask makes. */
+/* A group may know a token if somebody has decided so: by mode 0440, which no umask makes. */
 static bool token_is_for_group(mode_t mode)
 {
     return (mode & S_IRGRP) && (mode & ALLPERMS & ~(mode_t)(S_IRUSR | S_IRGRP)) == 0;
@@ -149,7 +149,7 @@ enum weir_status wi_token_read(const char *path, char ret_text[WI_TOKEN_MOST + 1
     return status;
 }
 
-/* Takes what the file says now. */
+/* Takes the file's content as it is now. */
 static enum weir_status token_renew(struct wi_token *token, struct weir_error *ret_error)
 {
     char text[WI_TOKEN_MOST + 2];
@@ -203,7 +203,7 @@ static bool token_is_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Reads the file again when it is not what it was. */
+/* Reads the file again if it has changed. */
 static void token_freshen(struct wi_token *token)
 {
     struct stat facts;
@@ -233,7 +233,7 @@ bool wi_token_admits(struct wi_token *token, const char *authorization, size_t n
     }
     const char *shown = authorization + n_scheme;
     size_t n_shown = n - n_scheme;
-    /* As long as what is shown, whatever the token is; no branch on a secret byte. */
+    /* The time depends only on the length of the shown text; no branch on a secret byte. */
     volatile unsigned difference = n_shown != token->n;
     for (size_t i = 0; i < n_shown; i++) {
         difference |= (unsigned char)shown[i] ^ (unsigned char)token->text[i % token->n];
