@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts are unescaped where they stand; nodes come from blocks that are freed together. */
+/* Parses JSON. Texts are unescaped in place; nodes come from blocks that are freed together. */
 #include "base/document.h"
 
 #include <stdint.h>
@@ -76,7 +76,7 @@ static int parse_hex(struct document_parse *parse)
     return number;
 }
 
-/* \uXXXX, or two of them; one alone of a pair, and the character 0, become U+FFFD. */
+/* \uXXXX, or a pair of them. Half of a pair, and the character 0, become U+FFFD. */
 static bool parse_point(struct document_parse *parse, uint32_t *ret_point)
 {
     int high = parse_hex(parse);
@@ -163,7 +163,7 @@ static bool parse_number(struct document_parse *parse, struct wc_node *node)
     return n > 0 && *rest == '\0';
 }
 
-/* What stands between brackets; the opening one has been taken. */
+/* The contents between brackets; the opening one has been taken. */
 static bool parse_inside(struct document_parse *parse, struct wc_node *node, int depth,
                          char bracket)
 {

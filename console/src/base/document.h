@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A JSON text (RFC 8259) as a tree. It may come from anywhere: depth and size are bounded. No I/O.
- * One thread at a time.
+ * A JSON text (RFC 8259) as a tree. It may come from any source, so depth and size are bounded. No
+ * I/O. One thread at a time.
  */
 #ifndef WC_BASE_DOCUMENT_H
 #define WC_BASE_DOCUMENT_H
@@ -29,18 +29,18 @@ struct wc_node {
 
 struct wc_document;
 
-/* Parses `n` bytes, which it takes and changes. Owns: wc_document_free; the bytes must have come from
- * malloc. NULL: it is no JSON; ret_offset: where not. */
+/* Parses `n` bytes, which it takes and changes. Owns: wc_document_free; the bytes must have come
+ * from malloc. NULL: the text is no JSON; ret_offset: the place of the error. */
 struct wc_document *wc_document_parse(char *taken_bytes, size_t n, size_t *ret_offset);
 void wc_document_free(struct wc_document *document);
 
-/* The whole. Borrowed. */
+/* The root. Borrowed. */
 const struct wc_node *wc_document_root(const struct wc_document *document);
 
 /* An object's member, or NULL: also when the node is NULL or no object. */
 const struct wc_node *wc_node_member(const struct wc_node *node, const char *key);
 
-/* The member's text; "" when there is none such. */
+/* The member's text; "" when there is none. */
 const char *wc_node_text(const struct wc_node *node, const char *key);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An error is one clean line, whatever a server or a file name put in it. */
+/* An error is one clean line, even if a server or a file name put control characters in it. */
 #include "base/error.h"
 
 #include "base/text.h"

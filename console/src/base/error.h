@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the console ends with: the exit codes, and an error as one line of text that says what to do.
- * Functions that can fail return an enum wc_status and write ret_error only when it is not WC_OK.
+ * The exit codes of the console, and an error as one line of text that says what to do. Functions
+ * that can fail return an enum wc_status and write ret_error only when it is not WC_OK.
  */
 #ifndef WC_BASE_ERROR_H
 #define WC_BASE_ERROR_H
@@ -11,11 +11,11 @@ enum wc_status {
     WC_OK = 0,
     WC_FOUND = 1,        /* a check found something */
     WC_USAGE = 2,        /* usage, unknown topic, ambiguous target */
-    WC_NO_TARGET = 3,    /* no such target, or cannot connect */
+    WC_NO_TARGET = 3,    /* no such target, or no connection to it */
     WC_MISMATCH = 4,     /* another version or protocol, a corrupt file */
     WC_DENIED = 5,       /* another user's */
     WC_ENDED = 6,        /* the target ended */
-    WC_INCOMPLETE = 7,   /* not all the data could be had */
+    WC_INCOMPLETE = 7,   /* part of the data is missing */
     WC_TIMED_OUT = 124,  /* -W ran out */
     WC_INTERRUPTED = 130 /* SIGINT */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For people all widths are bounded: a count takes at most 5 columns, a duration 5, bytes 7. */
+/* Formats numbers. In the forms for people all widths are bounded: a count takes at most 5 columns,
+ * a duration 5, bytes 7. */
 #include "base/format.h"
 
 #include <inttypes.h>
@@ -39,7 +40,7 @@ void wc_format_count(char to[WC_FORMAT_SIZE], double value)
     char text[WC_FORMAT_SIZE];
 
     if (size < 9999.5) {
-        bool is_whole = size == floor(size) || size >= 100; /* a gauge may hold parts */
+        bool is_whole = size == floor(size) || size >= 100; /* a gauge may have a fraction */
         snprintf(to, WC_FORMAT_SIZE, "%s%.*f", sign, is_whole ? 0 : 1, size);
         return;
     }
@@ -110,7 +111,7 @@ void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds)
     } else if (millis < 1000) {
         snprintf(to, WC_FORMAT_SIZE, ">%.1fs", floor(millis / 100) / 10);
     } else {
-        /* The largest unit of which it has more than one, so that little is cut off. */
+        /* The largest unit of which the duration has more than one, so that little is cut off. */
         while (i + 1 < sizeof(units) / sizeof(units[0]) && seconds < 2 * units[i].seconds) {
             i++;
         }
@@ -156,7 +157,7 @@ void wc_format_percent(char to[WC_FORMAT_SIZE], double ratio)
         snprintf(to, WC_FORMAT_SIZE, "<1%%");
         return;
     }
-    /* Rounded down: 100 % is said of what is full, and of nothing else. */
+    /* Rounded down, so that 100 % means full. */
     snprintf(to, WC_FORMAT_SIZE, "%.0f%%", floor(ratio * 100 + 1e-9));
 }
 
@@ -202,7 +203,7 @@ void wc_format_f64(char to[WC_FORMAT_SIZE], double value)
     if (!isfinite(value)) {
         return;
     }
-    /* Most are whole, and 100,000 rows have a million of them. */
+    /* Most numbers are whole, and 100,000 rows have a million of them. */
     if (value >= 0 && value < 1e15 && value == (double)(int64_t)value && !signbit(value)) {
         snprintf(to, WC_FORMAT_SIZE, "%" PRId64, (int64_t)value);
         return;
@@ -231,7 +232,7 @@ void wc_format_time(char to[WC_FORMAT_SIZE], int64_t unix_nanos)
     }
 }
 
-/* A local time; false for one that no calendar has. */
+/* A local time; false for a time that no calendar has. */
 static bool format_local(char to[WC_FORMAT_SIZE], const char *form, time_t seconds)
 {
     struct tm parts;

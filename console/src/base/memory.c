@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The only place where the console gives up for lack of memory. */
+/* The only place where the console ends for lack of memory. */
 #include "base/memory.h"
 
 #include <stdint.h>

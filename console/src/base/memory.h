@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is there, or the program ends with one line: for the console, which serves nobody.
- * Any thread.
+ * Memory, without failure: if there is none, the program ends with one line. That is allowed in the
+ * console, which serves no other process. Any thread.
  */
 #ifndef WC_BASE_MEMORY_H
 #define WC_BASE_MEMORY_H
@@ -16,7 +16,7 @@ char *wc_copy(const char *text);
 /* An array with room for one more than its n elements: as it is, or moved to twice the room. */
 void *wc_grow(void *array, size_t n, size_t *room, size_t size);
 
-/* For lack of memory that a library needed. Does not return. */
+/* Ends the program after a library found no memory. Does not return. */
 _Noreturn void wc_give_up(void);
 
 #endif

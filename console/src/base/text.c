@@ -41,7 +41,8 @@ void wc_text_print(FILE *out, const char *format, ...)
 static int text_columns(uint32_t point)
 {
     int columns = point == WI_TEXT_INVALID ? 1 : wcwidth((wchar_t)point);
-    /* Without a UTF-8 locale wcwidth knows nothing: count the character as one column. */
+    /* Without a UTF-8 locale wcwidth knows no characters beyond ASCII: the character counts as one
+     * column. */
     return columns < 0 ? 1 : columns;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The option parser: one pass over argv, everything checked before a command runs. */
+/* The option parser: one pass over argv. Everything is checked before a command runs. */
 #include "command/args.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static void args_name(const struct wc_option *option, char ret_name[ARGS_NAME_MA
     }
 }
 
-/* The place of `text` in "a|b|c", or -1. */
+/* The index of `text` in "a|b|c", or -1. */
 static int args_choice(const char *choices, const char *text)
 {
     size_t length = strlen(text);

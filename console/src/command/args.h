@@ -18,7 +18,7 @@ enum wc_option_type {
     WC_OPTION_TEXT,
     WC_OPTION_COUNT,    /* a whole number from 1 */
     WC_OPTION_SECONDS,  /* 0.001 to 10^9, fractions allowed */
-    WC_OPTION_INTERVAL, /* seconds between two looks: 0.1 to 60 */
+    WC_OPTION_INTERVAL, /* seconds between two samples: 0.1 to 60 */
     WC_OPTION_MOMENT,   /* seconds from 0 */
     WC_OPTION_CHOICE    /* one of `choices` */
 };
@@ -34,11 +34,11 @@ struct wc_option {
     const char *help;
 };
 
-/* What a command takes. */
+/* The arguments that a command takes. */
 struct wc_syntax {
     const struct wc_option *options;
     size_t n_options;
-    size_t max_words; /* that are no options */
+    size_t max_words; /* arguments that are no options */
 };
 
 #define WC_MAX_ARGUMENTS 80
@@ -52,12 +52,12 @@ struct wc_args {
         double number;    /* of COUNT and SECONDS; the index of a CHOICE */
     } given[WC_MAX_ARGUMENTS];
     size_t n_words;
-    const char *words[WC_MAX_ARGUMENTS]; /* what is no option */
+    const char *words[WC_MAX_ARGUMENTS]; /* the words that are no options */
     bool wants_help;                     /* -h, --help */
 };
 
 /* Parses argv[0..n-1] (without the command's name). `--` ends the options; -ab, -C5, --word=value
- * and --word value are understood. Fails: WC_USAGE. */
+ * and --word value are valid forms. Fails: WC_USAGE. */
 enum wc_status wc_args_parse(const struct wc_syntax *syntax, int n, char *const *argv,
                              struct wc_args *ret_args, struct wc_error *ret_error);
 

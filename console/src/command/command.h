@@ -9,15 +9,16 @@
 
 struct wc_command {
     const char *name;
-    const char *usage;   /* what follows the name: "[TARGET] [-I GLOB]" */
+    const char *usage;   /* the part after the name: "[TARGET] [-I GLOB]" */
     const char *summary; /* one line */
     const char *details; /* further lines for `weir help NAME`, or NULL */
     struct wc_syntax syntax;
-    /* Returns the exit code; has printed what it had to say. */
+    /* Runs the command, with its output. Returns the exit code. */
     enum wc_status (*run)(const struct wc_args *args);
 };
 
-/* One of these in each command/NAME.c, and help in main.c. The screen: words[0] is the TARGET, if any. */
+/* One for each command/NAME.c, and help in main.c. For the screen words[0] is the TARGET, if there
+ * is one. */
 extern const struct wc_command wc_command_top;
 extern const struct wc_command wc_command_list;
 extern const struct wc_command wc_command_snapshot;

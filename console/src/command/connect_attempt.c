@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One attempt to connect, in a thread with all signals blocked; its end is a byte in a pipe. */
+/* One connection attempt, in a thread with all signals blocked; it reports its end by a byte in a
+ * pipe. */
 #include "command/connect_attempt.h"
 
 #include <errno.h>

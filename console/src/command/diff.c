@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir diff A B`: what is other in B than in A, number by number. Either may be a recording, what
- * `weir snapshot -o json` wrote, or a process that lives.
+ * `weir diff A B`: the differences from A to B, number by number. Either may be a recording, the
+ * output of `weir snapshot -o json`, or a live process.
  */
 #include "command/command.h"
 #include "command/report.h"
@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIFF_ROWS       40 /* that people see, unless they ask for more */
+#define DIFF_ROWS       40 /* rows for people, unless they ask for more */
 #define DIFF_NAME       320
-#define DIFF_MANY_TIMES 100.0 /* from there on a change is told as a factor */
+#define DIFF_MANY_TIMES 100.0 /* from this factor on a change is shown as a factor */
 
 enum { DIFF_OUTPUT = 1, DIFF_BY, DIFF_LIMIT, DIFF_ALL };
 
@@ -45,9 +45,8 @@ struct diff_row {
     const struct wc_diff_input_metric *metric;
     bool has_before, has_after, is_rate;
     double before, after;
-    double
-        between; /* what a counter grew by in a second, from the one to the other; NaN: not known */
-    double score; /* how much has changed */
+    double between; /* growth of a counter per second, from A to B; NaN: not known */
+    double score;   /* the size of the change */
 };
 
 struct diff {
@@ -76,7 +75,7 @@ static double diff_gauge(const struct diff *diff, const struct wc_measure *measu
     }
 }
 
-/* Below so much nobody cares: so that from nothing to a little is no great change. */
+/* Smaller values do not matter: so a step from nothing to a little is no large change. */
 static double diff_floor(const struct diff_row *row)
 {
     const char *unit = row->metric->unit;
@@ -90,14 +89,14 @@ static double diff_score(const struct diff_row *row)
 {
     double floor = diff_floor(row);
     double before = row->has_before ? row->before : 0, after = row->has_after ? row->after : 0;
-    /* As many doublings there as here; the sign counts, too. */
+    /* As many doublings here as there; the sign counts, too. */
     double a = copysign(log1p(fabs(before) / floor), before);
     double b = copysign(log1p(fabs(after) / floor), after);
     return fabs(b - a);
 }
 
-/* What says more of the time of the looks than of the process; and where rates are made of counters,
- * the rates that the process made of them itself. */
+/* Metrics that depend on the time of the sample more than on the process; and rates of the process
+ * itself, if rates are computed from the counters. */
 static bool diff_is_idle(const struct diff *diff, const struct wc_diff_input_metric *metric)
 {
     const char *field = metric->field;
@@ -278,7 +277,7 @@ static void diff_print_input(const char *letter, const struct wc_diff_input *inp
     char when[WC_FORMAT_SIZE];
     wc_format_time(when, input->unix_nanos);
     wc_text_print(stdout, "%s  %s: %s", letter, input->source, input->name);
-    if (input->pid) { /* a Tokio server tells none */
+    if (input->pid) { /* a Tokio server reports none */
         printf(" (pid %u)", input->pid);
     }
     fputs(", ", stdout);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recordings are gone through once; a snapshot's JSON is read by the paths of the metrics. */
+/* Reads the two inputs of a diff. Recordings are read through once; a snapshot's JSON is read by
+ * the paths of the metrics. */
 #include "command/diff_input.h"
 
 #include "base/document.h"
@@ -219,7 +220,7 @@ static void input_describe_by_tables(struct wc_diff_input *input)
     }
 }
 
-/* A number; also as a text, as an earlier version wrote those beyond 2^53. */
+/* A number; also as a text, the form of an earlier version for numbers beyond 2^53. */
 static double node_number(const struct wc_node *node)
 {
     char *rest;
@@ -233,7 +234,7 @@ static double node_number(const struct wc_node *node)
     return *rest == '\0' ? number : NAN;
 }
 
-/* What stands at a dotted path, or NULL. */
+/* The node at a dotted path, or NULL. */
 static const struct wc_node *node_at(const struct wc_node *node, const char *path)
 {
     while (node && *path) {
@@ -260,7 +261,7 @@ static void input_add_node(struct wc_diff_input *input, int kind, const struct w
     }
 }
 
-/* "2026-11-23T19:10:26.120Z"; 0: it is no time. */
+/* "2026-11-23T19:10:26.120Z"; 0: the text is no time. */
 static int64_t input_time(const char *text)
 {
     struct tm tm = {0};
@@ -304,7 +305,7 @@ static enum wc_status input_take_json(struct wc_diff_input *input, const struct 
     return WC_OK;
 }
 
-/* All of a file. NULL: it cannot be read; the error says why. */
+/* The whole file. NULL: it cannot be read; the error says why. */
 static char *input_load(const char *path, size_t *ret_n, struct wc_error *ret_error)
 {
     struct stat facts;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One of the two that `weir diff` compares: all its numbers, wherever they come from.
- * The console's one thread.
+ * One of the two inputs of `weir diff`: all its numbers, from any source. The console's one thread.
  */
 #ifndef WC_COMMAND_DIFF_INPUT_H
 #define WC_COMMAND_DIFF_INPUT_H
@@ -15,7 +14,7 @@
 
 enum wc_diff_input_source { WC_DIFF_INPUT_PROCESS, WC_DIFF_INPUT_RECORDING, WC_DIFF_INPUT_JSON };
 
-/* A metric that has numbers, as its side describes it. */
+/* A metric that has numbers, as its input describes it. */
 struct wc_diff_input_metric {
     int kind;
     uint32_t index;
@@ -29,7 +28,7 @@ struct wc_diff_input {
     const char *source; /* as it was given; borrowed */
     char name[128];     /* of the service */
     uint32_t pid;
-    int64_t unix_nanos; /* of its only or its last look */
+    int64_t unix_nanos; /* of its only or its last sample */
     struct wc_diff_input_metric *metrics;
     size_t n_metrics;
     struct wc_measures measures;
@@ -38,15 +37,16 @@ struct wc_diff_input {
 void wc_diff_input_init(struct wc_diff_input *input);
 void wc_diff_input_finish(struct wc_diff_input *input);
 
-/* Reads it: a file that is a recording, a file that is JSON, or else a TARGET. Once.
- * Fails: as wc_target_resolve and wc_link_open; WC_MISMATCH: a file that is none of them. */
+/* Reads the input, once: a file that is a recording, a file that is JSON, or else a TARGET. Fails:
+ * as wc_target_resolve and wc_link_open; WC_MISMATCH: a file of another format. */
 enum wc_status wc_diff_input_read(const char *text, struct wc_diff_input *input,
                                   struct wc_error *ret_error);
 
 /* "process", "recording" or "snapshot". */
 const char *wc_diff_input_form(const struct wc_diff_input *input);
 
-/* By kind and index; and that of another side which has the same kind and FIELD. NULL: none. */
+/* A metric by kind and index; and the metric of another input with the same kind and FIELD. NULL:
+ * none. */
 const struct wc_diff_input_metric *wc_diff_input_metric(const struct wc_diff_input *input, int kind,
                                                         uint32_t index);
 const struct wc_diff_input_metric *wc_diff_input_metric_like(

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir doctor`: what is wrong, for a person or a script. The exporter finds it (the same rows as the
- * screen's warnings); here is only how long to look, how to say it, and the exit code. Several
- * targets are looked at side by side.
+ * `weir doctor`: the problems of a process, for a person or a script. The exporter finds them (the
+ * same rows as the screen's warnings); this file decides only how long to observe, how to print,
+ * and the exit code. Several targets are observed at the same time.
  *
- * For people there are up to two reports: one at once, of what can be said so far, and where that is not
- * enough another at the end of the look. A script (-o json) gets the last one alone. The exit code is that
- * of the last one.
+ * For people there are up to two reports: one at once, with the findings so far, and, if the
+ * history is too short, another at the end of the observation. A script (-o json) gets the last one
+ * alone. The exit code is that of the last one.
  */
 #include "command/command.h"
 #include "command/report.h"
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define DOCTOR_COVERED     30.0             /* seconds of history that are enough */
-#define DOCTOR_LOOK        (28 * WI_SECOND) /* else it looks for so long, and is done within 30 s */
+#define DOCTOR_LOOK        (28 * WI_SECOND) /* else it observes for so long; done within 30 s */
 #define DOCTOR_QUIET       (10 * WI_SECOND) /* between two messages */
 #define DOCTOR_MOST        32U              /* targets */
 #define DOCTOR_POLL_MILLIS 200
@@ -52,21 +52,21 @@ struct doctor {
     struct wc_link *link;     /* NULL: it could not be opened */
     Weir__V1__Update *update; /* the newest */
     uint64_t began, heard;
-    double seen;      /* seconds that the findings rest on */
-    bool has_history; /* ... of which the exporter saw them before we came */
+    double seen;      /* seconds that the findings cover */
+    bool has_history; /* ... of which the exporter saw these before doctor started */
     bool is_done, is_told;
-    enum wc_status code;   /* of what was told */
+    enum wc_status code;   /* of the findings that were reported */
     struct wc_error error; /* code WC_OK: none */
 };
 
-/* All that are looked at. */
+/* All targets. */
 struct doctors {
     struct doctor *list;
     size_t n;
-    uint64_t for_nanos; /* 0: as long as there is more to learn */
+    uint64_t for_nanos; /* 0: until the history is long enough */
     bool is_json, has_printed;
-    size_t n_begun;    /* of which people have been told something */
-    int progress_cols; /* of the line that shows how the look goes on; 0: none */
+    size_t n_begun;    /* of which a first report was printed */
+    int progress_cols; /* of the line that shows the remaining time; 0: none */
 };
 
 /* ---- rows -------------------------------------------------------------------------------- */
@@ -77,7 +77,7 @@ static const Weir__V1__Table *doctor_table(const struct doctor *doctor, size_t w
                                                               : NULL;
 }
 
-/* A row's value under a FIELD; absent where this server has no such field. */
+/* A row's value of a FIELD; absent if this server has no such field. */
 static struct wc_value doctor_value(const struct doctor *doctor, const Weir__V1__Table *table,
                                     const Weir__V1__Row *row, const char *field)
 {
@@ -125,7 +125,7 @@ static void doctor_sort(struct doctor *doctor)
     }
 }
 
-/* Findings that are no mere remark. */
+/* Findings that are more than a remark. */
 static size_t doctor_count_bad(const struct doctor *doctor)
 {
     const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
@@ -136,7 +136,7 @@ static size_t doctor_count_bad(const struct doctor *doctor)
     return n;
 }
 
-/* ---- looking ----------------------------------------------------------------------------- */
+/* ---- observing --------------------------------------------------------------------------- */
 
 static enum wc_status doctor_begin(struct doctor *doctor, const char *text)
 {
@@ -177,8 +177,8 @@ static double doctor_history(const struct doctor *doctor)
     return history.type == WC_ABSENT ? 0 : wc_value_number(&history);
 }
 
-/* The seconds that are still to be looked for, at most; 0: what has been seen is enough. Of a process that
- * has ended there is no more to come. */
+/* The seconds to observe at most; 0: the history so far is enough. A process that has ended has no
+ * further history. */
 static double doctor_left(const struct doctor *doctor, uint64_t for_nanos)
 {
     double left = (double)(for_nanos ? for_nanos : DOCTOR_LOOK) / 1e9 - doctor_looked(doctor);
@@ -201,7 +201,7 @@ static bool doctor_has_seen(struct doctor *doctor, uint64_t for_nanos)
 
 static void doctor_fail(struct doctor *doctor, enum wc_status code)
 {
-    /* What was seen before the end is told. */
+    /* The findings so far are reported before the end. */
     doctor->is_done = true;
     doctor->error.code = doctor->update && code == WC_ENDED ? WC_OK : code;
 }
@@ -227,7 +227,7 @@ static void doctor_step(struct doctor *doctor, uint64_t for_nanos)
     }
 }
 
-/* When a process that has ended was seen last; absent for one that lives, or where nobody saw. */
+/* When a process that has ended was last seen; absent for a live one, or if nobody saw it. */
 static struct wc_value doctor_last_seen(const struct doctor *doctor)
 {
     struct wc_value start = doctor_single(doctor, DOCTOR_PROCESS, "start_time");
@@ -289,7 +289,7 @@ static void doctor_print_head(const struct doctor *doctor, double left)
     struct wc_value anon = doctor_single(doctor, DOCTOR_PROCESS, "anon");
     if (target->pid) {
         wc_text_print(stdout, "%s[%u] %s", target->name, target->pid, state);
-    } else { /* of another runtime: it is known by where it is reached */
+    } else { /* of another runtime: its address identifies it */
         char place[WI_PATH_MAX + 16];
         wc_target_place(target, place, sizeof(place));
         wc_text_print(stdout, "%s %s, %s", target->name, place, state);
@@ -314,13 +314,13 @@ static void doctor_print_head(const struct doctor *doctor, double left)
     putchar('\n');
 }
 
-/* What is said of a default that nobody chose: no fault, and not urgent. */
+/* The line about a default that was not chosen: no fault, and not urgent. */
 static bool doctor_is_audit(const struct doctor *doctor, const Weir__V1__Row *row)
 {
     return strncmp(doctor_text(doctor, row, "kind"), DOCTOR_AUDIT, strlen(DOCTOR_AUDIT)) == 0;
 }
 
-/* `left`: seconds that it goes on looking for; 0: this is the last report. */
+/* `left`: seconds for which it still observes; 0: this is the last report. */
 static void doctor_print_human(const struct doctor *doctor, double left)
 {
     const Weir__V1__Table *table = doctor_table(doctor, DOCTOR_WARNINGS);
@@ -391,7 +391,7 @@ static void doctor_end_progress(struct doctors *doctors)
     }
 }
 
-/* "looking: 12 s more", over itself, where a person looks on. */
+/* "looking: 12 s more", printed over itself, if a person is watching. */
 static void doctor_show_progress(struct doctors *doctors)
 {
     double left = 0;
@@ -408,7 +408,7 @@ static void doctor_show_progress(struct doctors *doctors)
     }
 }
 
-/* Tells of one target: all that there is to say, or what can be said before the look is over. */
+/* Reports one target: all findings, or those so far before the observation is over. */
 static void doctor_tell(struct doctors *doctors, struct doctor *doctor)
 {
     doctor_end_progress(doctors);
@@ -432,14 +432,14 @@ static void doctor_tell(struct doctors *doctors, struct doctor *doctor)
     doctor->code = doctor_count_bad(doctor) ? WC_FOUND : WC_OK;
 }
 
-/* What people are told before the look is over, in the order of the targets. Who says for how long to look
- * waits for just that. */
+/* The reports before the observation is over, in the order of the targets. With a duration on the
+ * command line there are none: the user waits for the last one. */
 static void doctor_tell_early(struct doctors *doctors)
 {
     for (; !doctors->is_json && doctors->n_begun < doctors->n; doctors->n_begun++) {
         struct doctor *doctor = &doctors->list[doctors->n_begun];
         if (!doctor->is_done && !doctor->update) {
-            return; /* not heard of yet */
+            return; /* no message of it yet */
         }
         if (doctor->is_done || !doctors->for_nanos) {
             doctor_tell(doctors, doctor);
@@ -477,7 +477,7 @@ static void doctor_look(struct doctors *doctors)
     } while (doctor_wait(doctors) > 0);
 }
 
-/* An error goes before a finding, a finding before nothing. */
+/* An error comes before a finding, a finding before none. */
 static enum wc_status doctor_worse(enum wc_status a, enum wc_status b)
 {
     return a == WC_OK || (a == WC_FOUND && b != WC_OK) ? b : a;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `weir help` prints, from the tables. */
+/* The output of `weir help`, made from the tables. */
 #include "command/help.h"
 
 #include "weir/metric.h"
@@ -50,7 +50,7 @@ void wc_help_overview(const struct wc_command *const *commands, size_t n, FILE *
           out);
 }
 
-/* What the environment says goes before what the program says. */
+/* The environment takes precedence over the program's options. */
 static const struct help_variable {
     const char *name, *value, *text;
 } help_variables[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `weir help` prints. The console's one thread. */
+/* The output of `weir help`. The console's one thread. */
 #ifndef WC_COMMAND_HELP_H
 #define WC_COMMAND_HELP_H
 
@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* `weir help`: the commands, one a line, and what goes for all of them. */
+/* `weir help`: the commands, one a line, and the rules that all have in common. */
 void wc_help_overview(const struct wc_command *const *commands, size_t n, FILE *out);
 
 /* `weir help NAME`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts are checked here, so that a slip is told before anything is connected to. */
+/* The texts are checked here, so that an error is reported before a connection is made. */
 #include "command/lints.h"
 
 #include "tokio/lint.h"

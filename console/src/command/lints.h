@@ -10,8 +10,8 @@
 #define WC_LINTS_HELP                                                                              \
     "of a Tokio server: self-wakes=50%,never-yielded=1s,large-future=1024, NAME=off"
 
-/* Checks what the environment and the option say and notes it in the target; the option goes before
- * the environment. Fails: WC_USAGE. */
+/* Checks the texts of the environment and the option and stores them in the target; the option
+ * takes precedence. Fails: WC_USAGE. */
 enum wc_status wc_lints_take(const struct wc_args *args, int option, struct wc_target *target,
                              struct wc_error *ret_error);
 

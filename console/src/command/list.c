@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir list`: every process of this user that has weir, living or dead. What the segments' headers
- * do not tell (the addresses) is asked of the living, each for a moment only.
+ * `weir list`: every process of this user that has weir, living or dead. The addresses are not in
+ * the segments' headers: living exporters are asked for them, each for a moment only.
  */
 #include "command/command.h"
 #include "command/report.h"

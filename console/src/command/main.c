@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of commands, and how one is chosen. */
+/* The table of commands, and the choice of one. */
 #include "command/main.h"
 
 #include "command/help.h"
@@ -40,7 +40,7 @@ const struct wc_command *wc_command_find(const char *name)
     return NULL;
 }
 
-/* The command whose name is a slip of the hand away from `word`, or NULL. */
+/* The command whose name differs from `word` by a typing error, or NULL. */
 static const char *command_near(const char *word)
 {
     const char *nearest = NULL;
@@ -56,7 +56,7 @@ static const char *command_near(const char *word)
     return nearest;
 }
 
-/* Tells that `word` is no command, and which one is near it. */
+/* Reports that `word` is no command, and which command is near it. */
 static enum wc_status command_unknown(const char *word)
 {
     struct wc_error error;
@@ -94,7 +94,8 @@ const struct wc_command wc_command_help = {
 
 /* ---- choosing a command -------------------------------------------------------------------- */
 
-/* Whether the arguments ask for JSON, even where they cannot be parsed: their error is told so. */
+/* Whether the arguments request JSON, even if they cannot be parsed: then their error is printed as
+ * JSON. */
 static bool command_wants_json(int argc, char *const *argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -113,7 +114,7 @@ static bool command_wants_json(int argc, char *const *argv)
     return false;
 }
 
-/* The command that argv names and the number of words before its own arguments. */
+/* The command that argv names, and the number of words before its own arguments. */
 static const struct wc_command *command_choose(int argc, char *const *argv, int *ret_skip)
 {
     *ret_skip = 1;
@@ -135,8 +136,8 @@ static const struct wc_command *command_choose(int argc, char *const *argv, int 
     return command ? command : &wc_command_top;
 }
 
-/* Fills what the caller left closed of 0, 1 and 2, so that no socket takes their place. Writing to
- * them fails, as it should. */
+/* Opens those of the descriptors 0, 1 and 2 that the caller left closed, so that no socket takes
+ * their numbers. Writing to them fails, as it should. */
 static void command_hold_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -148,7 +149,7 @@ static void command_hold_descriptors(void)
 
 enum wc_status wc_command_main(int argc, char *const *argv)
 {
-    /* Characters only: numbers stay as every script expects them. */
+    /* Sets the locale for characters only: numbers stay as every script expects them. */
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     command_hold_descriptors();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `weir prune`: removes what dead processes of this user have left. Never a living one's. */
+/* `weir prune`: removes the files of dead processes of this user, never those of a living one. */
 #include "command/command.h"
 #include "command/report.h"
 #include "emit/table.h"
@@ -58,7 +58,7 @@ static void prune_add_segment(struct prune *prune, const struct wi_found *found,
     wc_table_add(prune->table, values);
 }
 
-/* Whether a file goes with a segment that is told of: in a dry run it is still there. */
+/* Whether a file belongs to a segment that was listed: in a dry run it still exists. */
 static bool prune_is_told(const struct prune *prune, const char *path)
 {
     for (size_t i = 0; i < prune->n_going; i++) {
@@ -86,7 +86,7 @@ static void prune_sweep(void *context, const char *dir)
     wi_find_sweep(dir, prune->is_dry, prune_add_leaving, prune);
 }
 
-/* Fails: WC_DENIED when a file stays that should go. */
+/* Fails: WC_DENIED when a file cannot be removed. */
 static enum wc_status prune_segments(struct prune *prune, struct wc_error *ret_error)
 {
     size_t n = 0;

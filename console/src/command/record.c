@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir record`: what a screen could see of a process, all of it, frame by frame into a file.
+ * `weir record`: everything that a screen could show of a process, frame by frame into a file.
  *
  *     link -> Update -> record/writer.h -> file
  *
- * It is one more console for the process, and no more: a Watch that asks for every kind that the
- * server describes, those included that this program does not know. The rows of a kind that a
- * message cannot hold are left out at the server, the last kinds first. The past is asked for
- * once, after the first frame.
+ * For the process it is just one more console: a Watch of every kind that the server describes,
+ * also of kinds that this program does not know. The server leaves out rows that a message cannot
+ * hold, those of the last kinds first. The past is requested once, after the first frame.
  *
- * One loop polls the link and a signalfd. When the connection breaks and the process lives, it is
- * connected to again, until the time that was asked for is over; another start of the server is
- * another recording, so it ends the first. When the process has ended, what it left behind is read
- * once more as the last frame. A full disk ends the recording with one line; what is in the file
- * stays whole. The console's one thread.
+ * One loop polls the link and a signalfd. When the connection breaks and the process lives, record
+ * connects again, until the requested time is over. Another start of the server is another
+ * recording, so it ends the first. When the process has ended, its segment is read once more as the
+ * last frame. A full disk ends the recording with one line; the file stays whole. The console's one
+ * thread.
  */
 #include "base/text.h"
 #include "command/command.h"
@@ -40,7 +39,7 @@
 #define RECORD_MAX_KINDS      16u    /* queries of one Watch */
 #define RECORD_MAX_ROWS       10000u /* of a kind; an exporter gives no more */
 #define RECORD_PATIENCE_NANOS (2 * WI_SECOND)
-#define RECORD_REDIAL_NANOS   (30 * WI_SECOND) /* for a server of which nothing else is known */
+#define RECORD_REDIAL_NANOS   (30 * WI_SECOND) /* for a server about which nothing else is known */
 #define RECORD_REDIAL_MILLIS  500
 #define RECORD_MAX_POLL       1000
 #define RECORD_WHOM           512u
@@ -71,8 +70,8 @@ static const struct wc_option record_options[] = {
     {RECORD_LINT, 0, "lint", WC_OPTION_TEXT, "LINTS", NULL, false, WC_LINTS_HELP},
 };
 
-/* The order in which kinds are asked for: when a look is too large for a message, it is the rows of the
- * last ones that are left out. `sort`: which of them come first; NULL: by name. */
+/* The order in which kinds are requested: if a frame is too large for a message, rows of the last
+ * kinds are left out. `sort`: which rows come first; NULL: by name. */
 static const struct record_kind {
     Weir__V1__Kind kind;
     const char *sort;
@@ -102,7 +101,7 @@ struct recording {
     int signal_fd;
 };
 
-/* ---- what is asked for -------------------------------------------------------------------- */
+/* ---- the request -------------------------------------------------------------------------- */
 
 static bool record_has_kind(const Weir__V1__Description *description, Weir__V1__Kind kind,
                             bool *ret_has_histograms)
@@ -118,7 +117,7 @@ static bool record_has_kind(const Weir__V1__Description *description, Weir__V1__
     return is_there;
 }
 
-/* What a look asks for: its queries, and the request that points to them. */
+/* The request of a frame: its queries, and the request that points to them. */
 struct record_request {
     Weir__V1__WatchRequest request;
     Weir__V1__Query queries[RECORD_MAX_KINDS];
@@ -169,7 +168,7 @@ static enum wc_status record_watch(struct recording *recording, struct wc_error 
     for (size_t i = 0; i < RECORD_N_KINDS; i++) {
         record_query(recording, (int)record_kinds[i].kind, record_kinds[i].sort, &to);
     }
-    /* And what this weir does not know. */
+    /* And the kinds that this weir does not know. */
     for (int kind = 0; kind < WC_FRAME_KINDS; kind++) {
         if (!record_is_listed(kind)) {
             record_query(recording, kind, NULL, &to);
@@ -190,9 +189,9 @@ static void record_ask_past(struct recording *recording)
     recording->has_asked_past = true;
 }
 
-/* ---- what comes --------------------------------------------------------------------------- */
+/* ---- the answers -------------------------------------------------------------------------- */
 
-/* The pid and when it began: another start of the server is another recording. */
+/* The pid and the start time: another start of the server is another recording. */
 static bool record_is_same(const struct recording *recording)
 {
     const Weir__V1__Description *description = wc_link_description(recording->link);
@@ -228,7 +227,7 @@ static enum wc_status record_take(struct recording *recording, struct wc_error *
     return code;
 }
 
-/* Whether as much has been recorded as was asked for. */
+/* Whether the requested time has been recorded. */
 static bool record_is_done(const struct recording *recording)
 {
     double slack = recording->interval_millis / 10000.0;
@@ -251,7 +250,7 @@ static bool record_wait(const struct recording *recording, int millis)
     return poll(waits, 2, most) > 0 && (waits[0].revents & POLLIN);
 }
 
-/* What a process has left behind is its last look. */
+/* The segment of a process that has ended gives the last frame. */
 static void record_last_look(struct recording *recording)
 {
     struct wc_target target = recording->target;
@@ -278,7 +277,7 @@ static void record_last_look(struct recording *recording)
     recording->link = NULL;
 }
 
-/* The connection is gone. Gets another one to a process that lives; true: there is one. */
+/* The connection is broken. Connects again to a process that lives; true: there is a connection. */
 static bool record_redial(struct recording *recording, bool *ret_is_told)
 {
     struct wc_error error;
@@ -288,7 +287,7 @@ static bool record_redial(struct recording *recording, bool *ret_is_told)
     recording->link = NULL;
     while (!*ret_is_told && wi_nanos(CLOCK_MONOTONIC) < recording->deadline_nanos) {
         enum wi_state state = wc_target_state(&recording->target);
-        /* One that is being killed is orphaned for a moment: its threads end one by one. */
+        /* A process that is being killed is orphaned for a moment: its threads end one by one. */
         bool is_gone = state == WI_STATE_DEAD ||
                        (state == WI_STATE_ORPHANED && wi_nanos(CLOCK_MONOTONIC) >= patience);
         if (is_gone || (state != WI_STATE_RUNNING && wi_nanos(CLOCK_MONOTONIC) >= end)) {
@@ -338,7 +337,7 @@ static enum wc_status record_loop(struct recording *recording, struct wc_error *
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-/* The signals that end it, as something to poll; one that is ignored stays so. */
+/* The signals that end it, as a descriptor to poll; an ignored signal stays ignored. */
 static int record_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -396,7 +395,7 @@ static enum wc_status record_create(struct recording *recording, bool is_forced,
     return wc_writer_create(recording->path, is_forced, &opening, &recording->writer, ret_error);
 }
 
-/* "game (pid 4821)"; a Tokio server tells no pid. */
+/* "game (pid 4821)"; a Tokio server reports no pid. */
 static const char *record_whom(const struct recording *recording, char *ret_text, size_t room)
 {
     char place[WI_PATH_MAX + 16];
@@ -504,7 +503,7 @@ static enum wc_status record_run(const struct wc_args *args)
 {
     struct recording recording = {.signal_fd = -1};
     struct wc_error error;
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error as any other */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like any other */
     enum wc_status code = record_start(args, &recording, &error);
     if (code == WC_OK) {
         code = record_loop(&recording, &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The envelope that all JSON of weir comes in; errors and notes, in the form that was asked for. */
+/* The envelope of all JSON output of weir; errors and notes, in the form that was requested. */
 #include "command/report.h"
 
 #include "weir/wall.h"
@@ -21,7 +21,7 @@ void wc_report_open(struct wc_json *json, FILE *out, const char *schema, int64_t
         wc_json_text(json, "name", target->name);
         if (target->pid) {
             wc_json_value(json, "pid", wc_value_u64(target->pid));
-        } else { /* of another runtime: it is known by where it is reached */
+        } else { /* of another runtime: its address identifies it */
             char place[WI_PATH_MAX + 16];
             wc_target_place(target, place, sizeof(place));
             wc_json_null(json, "pid");
@@ -54,10 +54,10 @@ void wc_report_error(const struct wc_error *error, FILE *out)
     wc_report_close(&json);
 }
 
-/* Errors go to stderr as JSON once -o json or -o ndjson has been seen. */
+/* Once -o json or -o ndjson has been seen, errors go to stderr as JSON. */
 static bool report_is_json;
 
-/* The command that the first word may have meant: the word is no command, so it is a TARGET. */
+/* The command that the first word may have meant: it is no command, so it is taken as a TARGET. */
 static const char *report_meant;
 
 void wc_report_begin(bool is_json)
@@ -98,7 +98,7 @@ void wc_report_note(const char *text)
     report_tell(&note);
 }
 
-/* Whether nobody can read from standard output any more. */
+/* Whether nobody can read standard output any more. */
 static bool report_is_unread(void)
 {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = 0};
@@ -112,7 +112,7 @@ enum wc_status wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error)
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return WC_OK;
     }
-    /* It may have failed in an earlier write, whose errno is gone. */
+    /* An earlier write may have failed, whose errno is gone. */
     int error = errno;
     if (error == EPIPE || (error == 0 && report_is_unread())) {
         *ret_is_closed = true;

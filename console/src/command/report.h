@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the commands that print have in common: the forms of output, the envelope, errors and notes, and the
- * end of a stream that nobody reads any more.
+ * The common parts of commands that print: the forms of output, the envelope, errors and notes, and
+ * the end of a stream that nobody reads any more.
  */
 #ifndef WC_COMMAND_REPORT_H
 #define WC_COMMAND_REPORT_H
@@ -27,26 +27,26 @@ void wc_report_close(struct wc_json *json);
 /* The error's envelope, one line; with the code WC_OK it is a note's. */
 void wc_report_error(const struct wc_error *error, FILE *out);
 
-/* How errors and notes are told from now on: as text or as JSON. */
+/* The form of errors and notes from now on: text or JSON. */
 void wc_report_begin(bool is_json);
 
-/* The command that the user may have meant: added to errors about a target or usage. NULL: none. */
+/* The command that the user may have meant: appended to errors about a target or usage. NULL: none. */
 void wc_report_suggest(const char *command);
 
 /* Writes "weir: TEXT" to stderr, or the error's envelope with -o json; returns the error's code. */
 enum wc_status wc_report_fail(const struct wc_error *error);
 
-/* Writes a remark to stderr that is no error, in the same forms. */
+/* Writes a note to stderr that is no error, in the same forms. */
 void wc_report_note(const char *text);
 
-/* Flushes stdout. WC_OK; *ret_is_closed when its reader has gone, which is nobody's error.
- * Fails: WC_INCOMPLETE when it cannot be written (a full disk). */
+/* Flushes stdout. Returns WC_OK; *ret_is_closed if its reader is gone, which is no error. Fails:
+ * WC_INCOMPLETE when it cannot be written (a full disk). */
 enum wc_status wc_report_flush(bool *ret_is_closed, struct wc_error *ret_error);
 
-/* The last flush of a command: its exit code, with the error told. */
+/* The last flush of a command: returns its exit code, and reports the error. */
 enum wc_status wc_report_end(void);
 
-/* Notes on stderr that no row has a name as the `n` globs of -I want it. */
+/* Notes on stderr that no row's name matches the `n` globs of -I. */
 void wc_report_unmatched(const char *const *globs, size_t n);
 
 #endif

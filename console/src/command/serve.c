@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir serve`: the exporter as a program of its own, for servers that should have no socket, or that
- * should not be taken down by a fault in one. The exporter's loop runs in the main thread; a signal
- * ends it.
+ * `weir serve`: the exporter as a program of its own, for servers that must have no socket, or that
+ * a fault in the exporter must not end. The exporter's loop runs in the main thread; a signal ends
+ * it.
  */
 #include "command/command.h"
 #include "command/notify.h"
@@ -39,12 +39,12 @@ static const struct wc_option serve_options[] = {
 struct serve {
     const char *targets[WC_MAX_ARGUMENTS];
     size_t n_targets;
-    char paths[WC_MAX_ARGUMENTS][WI_PATH_MAX]; /* of those that are files */
+    char paths[WC_MAX_ARGUMENTS][WI_PATH_MAX]; /* of targets that are files */
     char socket[WI_PATH_MAX];
     struct wi_exporter *exporter;
     uint64_t watchdog_nanos;
     uint64_t watched_nanos;
-    size_t n_processes; /* as told last; SIZE_MAX: nothing told yet */
+    size_t n_processes; /* as last reported; SIZE_MAX: nothing reported yet */
 };
 
 static struct wi_exporter *volatile serve_running; /* for the signal handler */
@@ -63,7 +63,7 @@ static void serve_log(void *context, const char *line)
     fprintf(stderr, "%s\n", text);
 }
 
-/* ---- what to serve ----------------------------------------------------------------------- */
+/* ---- the targets ------------------------------------------------------------------------- */
 
 /* "game/2" is no file, but one of several processes of a name. */
 static bool serve_is_replica(const char *text)
@@ -80,7 +80,8 @@ static bool serve_is_file(const char *text)
            (n > 5 && strcmp(text + n - 5, ".weir") == 0);
 }
 
-/* A target as the exporter takes it: what is a file has a '/' in it, but NAME/N, which is made one later. */
+/* A target in the exporter's form: a file has a '/' in it. NAME/N has one, too; its segment's path
+ * replaces it later. */
 static enum wc_status serve_add_target(struct serve *serve, const char *text,
                                        struct wc_error *ret_error)
 {
@@ -113,8 +114,8 @@ static enum wc_status serve_add_target(struct serve *serve, const char *text,
     return WC_OK;
 }
 
-/* Whether the target means a process that runs now. NAME/N is that one and no other: numbers move up when one
- * ends, so that its segment's path stands for it. */
+/* Whether the target means a process that runs now. NAME/N means that process and no other: numbers
+ * move up when one ends, so its segment's path replaces the target. */
 static enum wc_status serve_check_target(struct serve *serve, size_t t,
                                          const struct wi_found *found, size_t n,
                                          struct wc_error *ret_error)
@@ -185,7 +186,7 @@ static enum wc_status serve_choose(struct serve *serve, const struct wc_args *ar
 
 /* ---- the socket -------------------------------------------------------------------------- */
 
-/* Removes the sockets of those before, whom nobody could stop in good order. */
+/* Removes the sockets of earlier servers that were killed. */
 static void serve_sweep(const char *dir)
 {
     DIR *entries = opendir(dir);
@@ -204,7 +205,7 @@ static void serve_sweep(const char *dir)
     }
 }
 
-/* The manager's directory is this service's alone; the other is shared with all that serve. */
+/* The manager's directory is for this service alone; the other is shared by all servers. */
 static enum wc_status serve_place_socket(struct serve *serve, struct wc_error *ret_error)
 {
     struct weir_error error = {""};
@@ -227,7 +228,7 @@ static enum wc_status serve_place_socket(struct serve *serve, struct wc_error *r
 
 /* ---- serving ----------------------------------------------------------------------------- */
 
-/* Once a second, and as often as the watchdog wants it: tells the manager how it stands. */
+/* Once a second, and as often as the watchdog requires: reports the state to the manager. */
 static void serve_on_heartbeat(void *context, uint64_t now_nanos)
 {
     struct serve *serve = context;
@@ -295,7 +296,7 @@ static void serve_tell(const struct serve *serve)
     }
 }
 
-/* A signal that is ignored stays so: after nohup, SIGHUP ends nothing. */
+/* An ignored signal stays ignored: after nohup, SIGHUP ends nothing. */
 static void serve_catch(const int *signals, size_t n, void (*handler)(int))
 {
     for (size_t i = 0; i < n; i++) {
@@ -315,7 +316,7 @@ static void serve_loop(struct serve *serve)
     serve_tell(serve);
     wi_exporter_loop(serve->exporter);
     wc_notify("STOPPING=1\nSTATUS=ending");
-    serve_catch(signals, 3, SIG_IGN); /* it ends already */
+    serve_catch(signals, 3, SIG_IGN); /* it is ending already */
     wi_exporter_close(serve->exporter);
 }
 

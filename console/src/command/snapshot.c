@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir snapshot`: everything once. Programs get the pages as they come (snapshot_writer.c), people get tables
- * of all of them (summary.c).
+ * `weir snapshot`: all numbers once. Programs get the pages as they arrive (snapshot_writer.c),
+ * people get tables of all of them (summary.c).
  */
 #include "command/command.h"
 #include "command/lints.h"
@@ -28,7 +28,7 @@
 #define SNAPSHOT_MAX_PAGES   20000u
 #define SNAPSHOT_MAX_GLOBS   64u
 #define SNAPSHOT_BUFFER      (1u << 16)
-#define SNAPSHOT_SLOW_NANOS  UINT64_C(1000000000) /* slower than this is told */
+#define SNAPSHOT_SLOW_NANOS  UINT64_C(1000000000) /* a slower snapshot is noted */
 
 enum {
     SNAPSHOT_TARGET = 1,
@@ -98,20 +98,20 @@ enum wc_status wc_snapshot_pages(struct wc_link *link, wc_snapshot_page_fn *take
 
 /* ---- output ------------------------------------------------------------------------------ */
 
-/* What becomes of the pages: printed as they come, or kept, since people's tables are as wide as their
- * widest row. */
+/* The use of the pages: printed as they arrive, or kept, since tables for people are as wide as
+ * their widest row. */
 struct snapshot_output {
     const struct wc_link *link;
     struct wc_snapshot_writer *writer; /* NULL: for people */
-    struct wc_snapshot_feed *feed;     /* NULL: for people, or it has ended */
+    struct wc_snapshot_feed *feed;     /* NULL: for people, or finished */
     struct wc_pages pages;             /* for people */
     bool has_names;                    /* there is a row that -I could have left out */
     bool has_told;                     /* the link's notice */
     uint64_t began;
-    double rested; /* seconds that the exporter has stood still */
+    double rested; /* seconds for which the exporter rested */
 };
 
-/* What is to be told of a table at the end. */
+/* The notes about a table, printed at the end. */
 static void snapshot_look(struct snapshot_output *output, const Weir__V1__Table *table)
 {
     if (table->n_rows == 0 || table->kind == WEIR__V1__KIND__KIND_PROCESS ||
@@ -127,7 +127,7 @@ static void snapshot_look(struct snapshot_output *output, const Weir__V1__Table 
     output->rested = wc_value_number(&value);
 }
 
-/* How the process is read, once, when something of it is there. */
+/* Notes how the process is read, once, when a page of it has arrived. */
 static void snapshot_tell_notice(struct snapshot_output *output)
 {
     if (!output->has_told && wc_link_notice(output->link)[0]) {
@@ -168,7 +168,7 @@ static void snapshot_output_start(struct snapshot_output *output, const struct w
     output->feed = output->writer ? wc_snapshot_feed_start(output->writer) : NULL;
 }
 
-/* Why it took long, where the exporter says that it stood still. */
+/* Why it took long, if the exporter reports that it rested. */
 static void snapshot_tell_wait(const struct snapshot_output *output)
 {
     char text[160];

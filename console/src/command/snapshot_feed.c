@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread writes the pages, so that the link is read also while the output stands still: a pager stops reading, and
- * an exporter closes a connection that takes nothing for 10 s. As long as the output moves, a page is written before
- * the next one is read, so that one page is in memory. When it stands still, the other pages wait here.
+ * A thread writes the pages, so that the link is read also while the output blocks: a pager may
+ * stop reading, and an exporter closes a connection that takes nothing for 10 s. As long as the
+ * output does not block, a page is written before the next one is read, so that one page is in
+ * memory. When it blocks, the other pages wait here.
  */
 #include "command/snapshot_feed.h"
 
@@ -19,7 +20,7 @@
 
 struct wc_snapshot_feed {
     struct wc_snapshot_writer *writer;
-    bool is_closed; /* who reads stdout has gone. Whoever writes */
+    bool is_closed; /* the reader of stdout is gone; for the thread that writes */
     bool has_thread;
     pthread_t thread;
     pthread_cond_t changed;

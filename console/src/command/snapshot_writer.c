@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The forms of a snapshot for programs. Members are made from the metrics' own paths as the server describes
- * them, so that a number invented after this program was built is in it, too.
+ * The forms of a snapshot for programs. Members have the metrics' own paths as the server describes
+ * them, so metrics that are newer than this program are included.
  */
 #include "command/snapshot_writer.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a kind's rows stand in the JSON, in this order. */
+/* The places of a kind's rows in the JSON, in this order. */
 static const struct snapshot_part {
     Weir__V1__Kind kind;
     const char *key;
@@ -55,7 +55,7 @@ struct wc_snapshot_writer {
     struct wc_json json;
     int64_t time;
     bool has_begun;
-    const struct snapshot_part *open; /* the JSON's part whose rows are being written */
+    const struct snapshot_part *open; /* the part of the JSON whose rows are being written */
     bool is_written[SNAPSHOT_N_PARTS];
 };
 
@@ -69,7 +69,7 @@ static void snapshot_members(struct wc_json *json, const Weir__V1__Metric *const
     wc_row_members(json, metrics, n, row);
 }
 
-/* Whether the process has things of a kind at all. */
+/* Whether the process has a kind at all. */
 static bool snapshot_has(const Weir__V1__Description *description, Weir__V1__Kind kind)
 {
     for (size_t i = 0; i < description->n_metrics; i++) {
@@ -80,7 +80,7 @@ static bool snapshot_has(const Weir__V1__Description *description, Weir__V1__Kin
     return false;
 }
 
-/* Why some kinds are not there, where the server says so. */
+/* Why some kinds are absent, if the server says so. */
 static void snapshot_print_absences(struct wc_json *json, const Weir__V1__Description *description)
 {
     if (description->n_absences == 0) {
@@ -144,7 +144,7 @@ static void snapshot_csv_row(struct wc_snapshot_writer *writer, const struct sna
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole snapshot ------------------------------------------------------------------------- */
 
 struct wc_snapshot_writer *wc_snapshot_writer_create(const struct wc_link *link,
                                                      enum wc_format format, FILE *out)

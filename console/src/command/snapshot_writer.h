@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes a snapshot as JSON, as lines of JSON or as CSV, page by page: what was written is forgotten, so that
- * a snapshot of any size takes the memory of one page. A snapshot that breaks off leaves JSON that does not
- * end, which no reader takes for a whole one.
+ * Writes a snapshot as JSON, as lines of JSON or as CSV, page by page. Pages that were written are
+ * freed, so that a snapshot of any size takes the memory of one page. A snapshot that breaks off
+ * leaves JSON that does not end, so no reader takes it for a whole one.
  */
 #ifndef WC_COMMAND_SNAPSHOT_WRITER_H
 #define WC_COMMAND_SNAPSHOT_WRITER_H
@@ -24,11 +24,11 @@ void wc_snapshot_writer_destroy(struct wc_snapshot_writer *writer);
 enum wc_status wc_snapshot_writer_page(struct wc_snapshot_writer *writer,
                                        const Weir__V1__Update *page, struct wc_error *ret_error);
 
-/* Writes what comes after the last row. */
+/* Writes the end, after the last row. */
 void wc_snapshot_writer_end(struct wc_snapshot_writer *writer);
 
-/* The kind whose rows stand under a key of `data` ("channels"), or -1; whether it is one object without a
- * name ("process"). */
+/* The kind of the rows under a key of `data` ("channels"), or -1; whether it is one object without
+ * a name ("process"). */
 int wc_snapshot_kind(const char *key, bool *ret_is_single);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir subscribe`: topics, a line at a time, for scripts. Every line is flushed; the end of the
- * reader, of the count, of the time and of the server each have their own way out.
+ * `weir subscribe`: topics, a line at a time, for scripts. Every line is flushed. It ends when the
+ * reader, the count, the time or the server ends, each in its own way.
  */
 #include "command/command.h"
 #include "command/lints.h"
@@ -21,7 +21,7 @@
 
 #define SUBSCRIBE_MAX_TOPICS  64u
 #define SUBSCRIBE_PATIENCE    (5 * WI_SECOND)
-#define SUBSCRIBE_LOOK_NANOS  WI_SECOND /* between two looks whether the target lives */
+#define SUBSCRIBE_LOOK_NANOS  WI_SECOND /* between two checks whether the target lives */
 #define SUBSCRIBE_MAX_POLL    1000
 #define SUBSCRIBE_NAME_LEVEL  3 /* slashes before a topic's NAME */
 #define SUBSCRIBE_NANO_MILLIS UINT64_C(1000000)
@@ -61,11 +61,11 @@ struct subscription {
     size_t n_topics;
     enum wc_format format;
     bool is_verbose;
-    bool is_bare; /* one topic that names one number: the value alone */
+    bool is_bare; /* one topic that means one number: only the value is printed */
     uint64_t n_lines;
     uint64_t max_lines;      /* UINT64_MAX: no end */
     uint64_t deadline_nanos; /* UINT64_MAX: none */
-    uint64_t look_nanos;     /* when to look whether the target lives */
+    uint64_t look_nanos;     /* when to check whether the target lives */
     bool has_noted[SUBSCRIBE_MAX_TOPICS];
     int signal_fd;
 };
@@ -119,7 +119,7 @@ static void subscribe_print_csv(const struct subscription *subscription, int64_t
     wc_csv_line(stdout, cells, sizeof(cells) / sizeof(cells[0]));
 }
 
-/* Says once for each topic that nothing has its name yet. */
+/* Notes once for each topic that no row has its name yet. */
 static void subscribe_note_waiting(struct subscription *subscription, const Weir__V1__Lines *lines)
 {
     for (size_t i = 0; i < lines->n_waiting; i++) {
@@ -165,7 +165,8 @@ static enum wc_status subscribe_print(struct subscription *subscription,
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-/* A segment that we read ourselves goes on answering after its process has ended: look. */
+/* The exporter of a segment that we read ourselves answers also after its process has ended: checks
+ * the process. */
 static enum wc_status subscribe_look(struct subscription *subscription, uint64_t now,
                                      struct wc_error *ret_error)
 {
@@ -232,7 +233,7 @@ static enum wc_status subscribe_loop(struct subscription *subscription, struct w
         }
         if (wc_link_is_complete(subscription->link)) {
             if (wc_link_replay(subscription->link)) {
-                return WC_OK; /* that was all */
+                return WC_OK; /* it is finished */
             }
             return wc_error_set(ret_error, WC_ENDED, "the server ended the subscription");
         }
@@ -271,7 +272,7 @@ static enum wc_status subscribe_request(struct subscription *subscription,
     return wc_link_subscribe(subscription->link, &request, ret_error);
 }
 
-/* SIGINT as something to poll; -1 where it is ignored, as in a shell's background. */
+/* SIGINT as a descriptor to poll; -1 if it is ignored, as in a shell's background. */
 static int subscribe_catch_interrupt(void)
 {
     sigset_t set;
@@ -315,14 +316,14 @@ static enum wc_status subscribe_open(const struct wc_args *args, uint64_t deadli
     code = wc_link_open_within(&target, patience, ret_link, ret_error);
     if (code == WC_USAGE && text && !target.path[0] && !target.process[0] &&
         strlen(domain) < sizeof(target.process)) {
-        /* Several are served there: the topics say which is meant. */
+        /* Several processes are served there: the topics say which one is meant. */
         memcpy(target.process, domain, strlen(domain) + 1);
         code = wc_link_open_within(&target, patience, ret_link, ret_error);
     }
     return code;
 }
 
-/* Whether a topic can only ever be one number. */
+/* Whether a topic can only match one number. */
 static bool subscribe_is_single(const char *topic)
 {
     int slashes = 0;

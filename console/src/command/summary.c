@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which numbers people see of each kind, as the metric tables have it; all others are in the other forms
- * of output. */
+/* The numbers that people see of each kind, according to the metric tables; the other forms of
+ * output have all numbers. */
 #include "command/summary.h"
 
 #include "base/memory.h"
@@ -15,12 +15,13 @@
 
 #define SUMMARY_MAX_COLUMNS 16u
 
-/* Of a kind with many rows people see the first ones in an order that says what matters. */
+/* For a kind with many rows people see the first ones, in order of importance. */
 struct summary_table {
     Weir__V1__Kind kind;
     const char *title; /* above the names; NULL: they are not shown */
     const char
-        *sort; /* FIELD: a text from A to Z, a number from the greatest; NULL: as they came */
+        *sort; /* FIELD: a text from A to Z, a number from the greatest; NULL: in the order of the
+                  snapshot */
     const char *then; /* FIELD of a number: among equals the greatest first */
     size_t most;      /* 0: all */
 };
@@ -41,11 +42,11 @@ static const struct summary_table summary_tables[] = {
     {WEIR__V1__KIND__KIND_WARNING, NULL, NULL, NULL, 0},
 };
 
-/* A row with what it is sorted by. */
+/* A row with its sort values. */
 struct summary_row {
     const Weir__V1__Table *table;
     const Weir__V1__Row *row;
-    size_t place; /* in which it came */
+    size_t place; /* its position in the snapshot */
     struct wc_value sort, then;
 };
 
@@ -113,8 +114,8 @@ static enum wc_shape summary_shape(enum wi_display display)
     }
 }
 
-/* The columns of the metric table of which the process knows anything, in their places; returns how many.
- * "name" is the row's; every other key a metric's field. */
+/* The columns of the metric table for which the process has values, in their order; returns how
+ * many. "name" is the row's; each other key is a metric's field. */
 static size_t summary_columns(const struct wc_link *link, const struct summary_table *of,
                               struct wc_column ret_columns[SUMMARY_MAX_COLUMNS])
 {
@@ -139,8 +140,8 @@ static size_t summary_columns(const struct wc_link *link, const struct summary_t
     return n;
 }
 
-/* A cell; where what is queued has waited for longer than the percentile says, that, marked. `room` keeps the
- * text. */
+/* A cell. If a queued message has waited for longer than the percentile, that time, marked. `room`
+ * keeps the text. */
 static struct wc_value summary_cell(const struct wc_link *link, const struct summary_table *of,
                                     const struct summary_row *row, const char *field,
                                     char room[WC_FORMAT_SIZE])
@@ -223,7 +224,7 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
     char place[WI_PATH_MAX + 16];
     if (target->pid) {
         wc_text_print(out, "%s[%u] %s", target->name, target->pid, wi_state_name(target->state));
-    } else { /* of another runtime: it is known by where it is reached */
+    } else { /* of another runtime: its address identifies it */
         wc_target_place(target, place, sizeof(place));
         wc_text_print(out, "%s %s", target->name, place);
     }
@@ -246,7 +247,7 @@ static void summary_print_process(const struct wc_link *link, const struct wc_pa
     putc('\n', out);
 }
 
-/* fds 18 of 1024  threads 5 of 62.9k  memory 886 MB of 2.00 GB: what has a limit. */
+/* fds 18 of 1024  threads 5 of 62.9k  memory 886 MB of 2.00 GB: the numbers that have a limit. */
 static void summary_print_limits(const struct wc_link *link, const struct wc_pages *pages,
                                  FILE *out)
 {

@@ -5,18 +5,17 @@
  *     keys and signals -> input/ -> ui    link -> model    model, ui -> layout -> view/ -> grid -> term/
  *                                   ^------ Watch request, when the screen shows something else ------
  *
- * One loop and one poll: keyboard, signals, the link's descriptor, an attempt to connect.
- * Everything that is decided lies in model/, input/ and view/. Each turn takes all keys, then what
- * has come, draws, and asks the server anew if the screen now needs other rows. A turn that has
- * nothing to do comes once a second, for the clock.
+ * One loop and one poll: keyboard, signals, the link's descriptor, an attempt to connect. model/,
+ * input/ and view/ make all decisions. Each turn takes all keys, then all messages, draws, and
+ * sends a new request if the screen now needs other rows. There is a turn at least once a second,
+ * for the clock.
  *
- * A server that is slow or stopped never holds up the keyboard: the link does not wait, and
- * connecting anew happens in a thread. When the link breaks and the process lives, it is tried
- * again each second. When the process has ended, its last numbers stay, read once more from what
- * it left behind.
+ * A server that is slow or stopped never blocks the keyboard: the link does not wait, and a thread
+ * connects anew. When the link breaks and the process lives, top tries again each second. When the
+ * process has ended, its last numbers stay, read once more from its segment.
  *
- * The struct top owns everything and is freed at the one way out, which gives the terminal back
- * first. A replay is the same screen over a link to a file.
+ * The struct top owns everything and is freed at the only exit, which restores the terminal first.
+ * A replay is the same screen over a link to a file.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -54,7 +53,7 @@ enum {
     TOP_STOPPED
 };
 
-/* Of the screen, live or replayed. */
+/* The options of the screen, live or replayed. */
 /* clang-format off */
 #define TOP_SCREEN_OPTIONS \
     {TOP_SORT, 's', "sort", WC_OPTION_TEXT, "FIELD", NULL, false, \
@@ -84,15 +83,15 @@ struct top {
     struct wc_query query, sent;
     struct wc_target target;
     struct wc_link *link;               /* NULL while there is none */
-    struct wc_connect_attempt *attempt; /* an attempt to get one */
+    struct wc_connect_attempt *attempt; /* a connection attempt under way */
     int64_t redial_nanos;               /* when to try again; 0: not */
     enum wc_tier tier;
     bool ascii;
     bool has_sent;
     bool has_begun;  /* the first numbers have come */
     bool has_chosen; /* a key was pressed */
-    bool was_live;   /* the process has been seen living */
-    bool has_ended;  /* it ended while it was watched */
+    bool was_live;   /* the process has been seen alive */
+    bool has_ended;  /* it ended while the screen ran */
 };
 
 static void top_connected(struct top *top)
@@ -102,7 +101,7 @@ static void top_connected(struct top *top)
 
     top->has_ended = top->has_ended || (is_dead && top->was_live);
     top->was_live = top->was_live || !is_dead;
-    /* Of a process that was dead already nobody has seen when it died. */
+    /* The end of a process that was dead before is not known. */
     wc_model_describe(&top->model, description, wc_link_notice(top->link),
                       is_dead && !top->has_ended ? 0 : wi_wall_now());
     top->has_sent = false;
@@ -112,7 +111,8 @@ static void top_connected(struct top *top)
     }
 }
 
-/* The link broke: a process that lives is dialled again, one that has ended is read once more. */
+/* The link broke: connects again to a process that lives, and reads the segment once more of one
+ * that has ended. */
 static void top_lost(struct top *top, const struct wc_error *error)
 {
     enum wi_state state = wc_target_state(&top->target);
@@ -160,7 +160,7 @@ static void top_attempt(struct top *top, int64_t now)
     }
 }
 
-/* Asks what was before, once the first Update has said when now is. */
+/* Requests the past, once the first Update has given the present time. */
 static void top_ask_past(struct top *top)
 {
     bool is_first = wc_model_wants_past(&top->model);
@@ -171,7 +171,7 @@ static void top_ask_past(struct top *top)
             wc_link_history(top->link, (Weir__V1__Kind)kind, field, 0, "");
         }
     }
-    /* All that is known of the row that is shown in full. */
+    /* Requests all that is known of the row whose details are open. */
     const struct wc_rows *rows;
     const Weir__V1__Row *row =
         wc_ui_is_detail(&top->ui) ? wc_ui_detail(&top->ui, &top->model, &rows) : NULL;
@@ -191,7 +191,7 @@ static void top_begin(struct top *top)
     }
 }
 
-/* Reads what has come, and asks anew when the screen shows something else. */
+/* Reads the messages, and sends a new request when the screen shows other rows. */
 static void top_step(struct top *top, int64_t now)
 {
     struct wc_error error;
@@ -212,7 +212,7 @@ static void top_step(struct top *top, int64_t now)
     top_begin(top);
     top_ask_past(top);
     if (wc_link_replay(top->link)) {
-        /* It has its answer at once: so no picture is drawn without it. */
+        /* A recording answers at once, so no picture is drawn without the answer. */
         (void)wc_link_step(top->link, &error);
         while ((series = wc_link_take_series(top->link)) != NULL) {
             wc_model_series(&top->model, series);
@@ -288,7 +288,7 @@ static void top_seek(struct top *top, int64_t position)
     wc_model_rewind(&top->model);
 }
 
-/* Does with the recording what a key has asked for. */
+/* Does what a key has requested of the recording. */
 static void top_replay(struct top *top)
 {
     struct wc_playback_request request = top->ui.request;
@@ -304,7 +304,7 @@ static void top_replay(struct top *top)
     switch (request.request) {
     case WC_PLAYBACK_TOGGLE:
         if (now.is_at_end) {
-            top_seek(top, 0); /* once more */
+            top_seek(top, 0); /* again */
         }
         wc_replay_pause(replay, !now.is_at_end && !now.is_paused);
         break;
@@ -323,7 +323,7 @@ static void top_replay(struct top *top)
     }
 }
 
-/* Takes all keys and signals that are there. False: it is over. */
+/* Takes all keys and signals that are there. False: the program ends. */
 static bool top_input(struct top *top)
 {
     for (;;) {
@@ -340,7 +340,7 @@ static bool top_input(struct top *top)
             wc_input_key(&top->ui, &top->model, &top->layout, key);
             top->has_chosen = true;
             top_replay(top);
-            /* The next key acts on what this one has made of the screen. */
+            /* The next key acts on the screen that this one has made. */
             wc_ui_layout(&top->ui, &top->model, top->grid.rows, top->grid.cols, &top->layout);
             wc_ui_settle(&top->ui, &top->model, &top->layout);
             break;
@@ -351,7 +351,8 @@ static bool top_input(struct top *top)
     }
 }
 
-/* Milliseconds until something changes by itself: the clock on the screen, a dial, the end. */
+/* Milliseconds until something changes without an event: the clock on the screen, a connection
+ * attempt, the end. */
 static int top_patience(const struct top *top, int64_t now, int64_t deadline)
 {
     int64_t wait = NANOS - wi_wall_now() % NANOS;
@@ -406,7 +407,7 @@ static void top_run(struct top *top, int64_t deadline)
     }
 }
 
-/* What the options say about the choices. */
+/* The choices made by the options. */
 static enum wc_status top_choose(struct top *top, const struct wc_args *args,
                                  struct wc_error *ret_error)
 {
@@ -428,7 +429,7 @@ static void top_finish(struct top *top)
 {
     struct wc_link *late = NULL;
     wc_term_stop();
-    /* A dial that still waits for a silent process ends with the program. */
+    /* A connection attempt that still waits for a silent process ends with the program. */
     if (top_attempt_is_over(top) && wc_connect_attempt_finish(top->attempt, &late, NULL) == WC_OK) {
         wc_link_close(late);
     }
@@ -501,7 +502,7 @@ static enum wc_status top_command(const struct wc_args *args)
         seconds > 0 ? (int64_t)wi_nanos(CLOCK_MONOTONIC) + (int64_t)(seconds * 1e9) : INT64_MAX;
     top_run(top, deadline);
     bool is_by_time = (int64_t)wi_nanos(CLOCK_MONOTONIC) >= deadline;
-    /* Nobody has watched the end of what is only replayed. */
+    /* A replay has no end that anybody watched. */
     code = top->has_ended && !is_by_time && !top->target.is_recording ? WC_ENDED : WC_OK;
     top_finish(top);
     return code;
@@ -565,14 +566,14 @@ static enum wc_status replay_command(const struct wc_args *args)
         wc_error_set(&error, WC_USAGE, "replay: --speed takes 0.1 to 600");
         return wc_report_fail(&error);
     }
-    /* What is wrong with it is told before there is a screen. */
+    /* Errors in the terminal are reported before there is a screen. */
     struct wc_reader *reader = NULL;
     enum wc_status code = wc_reader_open(path, &reader, &error);
     wc_reader_close(reader);
     if (code != WC_OK) {
         return wc_report_fail(&error);
     }
-    /* A file, whatever process has its name. */
+    /* A file, even if a process has its name. */
     char text[WI_PATH_MAX + 8];
     struct wc_args file = *args;
     snprintf(text, sizeof(text), "file://%s", path);

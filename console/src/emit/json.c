@@ -26,14 +26,15 @@ static void json_escape(struct wc_json *json, uint32_t point)
     fprintf(json->out, "\\u%04" PRIx32, point);
 }
 
-/* What a terminal must not get is escaped: so JSON is as harmless as a table, and still exact. */
+/* Characters that a terminal must not get are escaped, so that JSON is as harmless as a table, and
+ * still exact. */
 static void json_string(struct wc_json *json, const char *text)
 {
     putc_unlocked('"', json->out);
     while (*text) {
         const char *from = text;
         while (*text >= ' ' && *text <= '~' && *text != '"' && *text != '\\') {
-            text++; /* what is as it stands, in one piece */
+            text++; /* the part that needs no escape, in one piece */
         }
         if (text != from) {
             fwrite_unlocked(from, 1, (size_t)(text - from), json->out);
@@ -102,7 +103,7 @@ void wc_json_value(struct wc_json *json, const char *key, struct wc_value value)
     }
 }
 
-/* Members on their way out: their paths, "a.b" for b in an object a. */
+/* Members that are being written: their paths, "a.b" for b in an object a. */
 struct json_members {
     struct wc_json *json;
     const char *const *paths;
@@ -110,7 +111,7 @@ struct json_members {
     size_t n;
 };
 
-/* Of the members in `which`, a bit set, those whose path begins like that of `first` up to `length`. */
+/* The members in `which`, a bit set, whose path begins like that of `first` up to `length`. */
 static uint64_t json_alike(const struct json_members *members, uint64_t which, size_t first,
                            size_t length)
 {

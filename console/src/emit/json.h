@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A JSON writer that goes straight to a stream: commas, escapes and number forms are its business,
- * that brackets match is the caller's. Integers are numbers at any size, with all their digits; numbers
- * that are not finite are null, bytes that are not UTF-8 U+FFFD. Errors stay in the stream (ferror).
- * The console's one thread.
+ * A JSON writer that goes straight to a stream. It writes commas, escapes and number forms; the
+ * caller matches the brackets. Integers are numbers at any size, with all their digits. Numbers
+ * that are not finite are null; bytes that are not UTF-8 become U+FFFD. Errors stay in the stream
+ * (ferror). The console's one thread.
  */
 #ifndef WC_EMIT_JSON_H
 #define WC_EMIT_JSON_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of messages by the metrics of their columns. */
+/* Reads rows of messages by the metrics of their columns. */
 #include "emit/row.h"
 
-/* The index of the metric in column i: without columns they are all metrics, in their order. */
+/* The index of the metric in column i. A table without columns has all metrics, in their order. */
 static uint32_t row_column(const Weir__V1__Table *table, size_t i)
 {
     return i < table->n_columns ? table->columns[i] : (uint32_t)i;

@@ -7,7 +7,8 @@
 
 #define WC_ROW_MAX_VALUES 64u
 
-/* The value of the metric with this index, absent where the row has none; -1: absent. Borrows the row's text. */
+/* The value of the metric with this index, absent if the row has none; -1: absent. Borrows the
+ * row's text. */
 struct wc_value wc_row_value(const Weir__V1__Table *table, const Weir__V1__Row *row, int metric);
 
 /* The metrics of a table's columns, NULL for one that the server has not described. Returns their number. */

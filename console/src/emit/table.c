@@ -102,7 +102,7 @@ static void table_write(const struct wc_column *column, const struct wc_value *v
                column->shape == WC_SHAPE_EXACT || column->shape == WC_SHAPE_TEXT) {
         wc_text_clean(wc_value_plain(value, room), ret_text, TABLE_TEXT_MAX);
         if (value->type == WC_TIME && strlen(ret_text) > strlen("2026-11-23T19:10:26")) {
-            /* Whole seconds are enough for the eye. */
+            /* Whole seconds are precise enough for people. */
             snprintf(ret_text + strlen("2026-11-23T19:10:26"), 2, "Z");
         }
     } else {

@@ -30,7 +30,7 @@ struct wc_column {
     const char *title; /* for people; NULL: not shown to them */
     const char *key;   /* in JSON and CSV, and the metric's field in a snapshot */
     enum wc_shape shape;
-    const char *absent; /* what people see without a value; NULL: "-" */
+    const char *absent; /* shown to people if there is no value; NULL: "-" */
     bool is_optional;   /* not shown to people when no row has a value */
 };
 

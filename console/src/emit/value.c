@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Values as every form of output takes them. */
+/* Values in the form that every output takes. */
 #include "emit/value.h"
 
 #include <inttypes.h>

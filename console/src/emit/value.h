@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One value of one row, as every output form takes it. No I/O. The console's one thread. */
+/* One value of one row, in the form that every output takes. No I/O. The console's one thread. */
 #ifndef WC_EMIT_VALUE_H
 #define WC_EMIT_VALUE_H
 
@@ -36,7 +36,7 @@ struct wc_value wc_value_u64(uint64_t number);
 struct wc_value wc_value_f64(double number); /* not finite: absent */
 struct wc_value wc_value_time(int64_t unix_nanos);
 
-/* The number as a double; 0 when it is none. */
+/* The number as a double; 0 if it is not a number. */
 double wc_value_number(const struct wc_value *value);
 
 /* The value as plain text: numbers exact, times RFC 3339, "" when absent. Text is borrowed, all

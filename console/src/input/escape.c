@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* One state a form of sequence; a pause ends each, so that no broken one makes the keyboard dead. */
+/* A state machine with one state for each form of sequence. A pause ends each state, so that a
+ * broken sequence does not block the keyboard. */
 #include "input/escape.h"
 
 #define ESCAPE_MILLION     UINT64_C(1000000)
-#define ESCAPE_PAUSE_NANOS (500 * ESCAPE_MILLION) /* longer within a sequence: it is broken */
+#define ESCAPE_PAUSE_NANOS (500 * ESCAPE_MILLION) /* longer within a sequence: that is broken */
 #define ESCAPE_LATE_NANOS                                                                          \
-    (50 * ESCAPE_MILLION) /* between ESC and `[` on a slow line; no hand does it */
+    (50 * ESCAPE_MILLION) /* between ESC and `[` on a slow line; no person types so fast */
 #define ESCAPE_MOUSE_CHARS 3u
 
 enum { BELL = 0x07, CANCEL = 0x18, SUBSTITUTE = 0x1a, ESC = 0x1b };
 
-/* The state that a character begins behind ESC, or as one of C1. */
+/* The state that a character begins after ESC, or as one of C1. */
 static enum wc_escape_state escape_of(uint32_t ch)
 {
     switch (ch) {
@@ -54,7 +55,7 @@ static void escape_control(struct wc_escape *escape, uint32_t ch)
     }
 }
 
-/* Steps over a character within a sequence. False: it begins anew, as a key. */
+/* Steps over a character within a sequence. False: the character begins a new one, or is a key. */
 static bool escape_step(struct wc_escape *escape, uint32_t ch)
 {
     switch (escape->state) {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One key: what it does.
+ * The action of one key.
  *
  * While a prompt is open keys are its text; while the help is open any key closes it; else the
  * table of keys (key.c) names the action. A recording takes its own keys first. An action changes
- * the choices in ui, and in the model only whether the screen is frozen; it asks nobody and draws
- * nothing. What needs rows that a frozen screen does not hold is refused with a message.
+ * the choices in ui, and in the model only whether the screen is frozen; it sends no request and
+ * draws nothing. An action that needs rows that a frozen screen does not hold is refused with a
+ * message.
  *
- * A key that means nothing changes nothing. Text of a prompt is bounded by its room, and cut at
+ * A key without a meaning changes nothing. Text of a prompt is bounded by its room, and cut at
  * whole characters. No I/O, no failure; the console's one thread.
  */
 #include "input/input.h"
@@ -62,7 +63,7 @@ static void input_next_tab(struct wc_ui *ui, const struct wc_model *model, int s
     input_tab(ui, (enum wc_tab)tab);
 }
 
-/* Of a key: a tab that has no place among the tabs stays closed. */
+/* Opens a key's tab. A tab that is not shown among the tabs stays closed. */
 static void input_tab_of(struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab)
 {
     char title[32];
@@ -75,8 +76,8 @@ static void input_tab_of(struct wc_ui *ui, const struct wc_model *model, enum wc
     snprintf(ui->message, sizeof(ui->message), "this process has no %s", title);
 }
 
-/* The choices of an order, from left to right: the worst first, then the columns that are shown and can
- * be sorted by. Returns how many. */
+/* The choices of an order, from left to right: worst first, then the visible columns that can be
+ * sorted by. Returns how many. */
 static int sort_choices(const struct wc_ui *ui, const struct wc_model *model,
                         const struct wc_layout *layout, int ret_choices[WC_MAX_COLUMNS + 1])
 {
@@ -104,7 +105,7 @@ static void input_sort(struct wc_ui *ui, const struct wc_model *model,
     int choices[WC_MAX_COLUMNS + 1], at = 0;
 
     if (ui->tab == WC_TAB_WARNINGS) {
-        return; /* the worst stands first, always */
+        return; /* worst first is always the first choice */
     }
     int n = sort_choices(ui, model, layout, choices);
     if (n == 0) {
@@ -142,7 +143,7 @@ static void input_filter(struct wc_ui *ui, const char *filter)
     }
 }
 
-/* From a warning to the row that it is about. */
+/* From a warning to its row. */
 static void input_subject(struct wc_ui *ui, const struct wc_warning *warning)
 {
     int tab = wc_column_tab(warning->kind);
@@ -151,7 +152,7 @@ static void input_subject(struct wc_ui *ui, const struct wc_warning *warning)
         return;
     }
     if (ui->filter[0]) {
-        input_filter(ui, ""); /* which might hide it */
+        input_filter(ui, ""); /* which might hide the row */
     }
     input_tab(ui, (enum wc_tab)tab);
     wc_ui_select(ui, (enum wc_tab)tab, warning->id);
@@ -177,7 +178,7 @@ static void input_detail(struct wc_ui *ui, const struct wc_model *model)
     }
 }
 
-/* Out of a row's details into those of what belongs to it; Esc goes back. */
+/* From a row's details to those of a row that belongs to it; Esc goes back. */
 static void input_part(struct wc_ui *ui, const struct wc_model *model)
 {
     const Weir__V1__Row *row = wc_ui_part(ui, model);
@@ -233,7 +234,7 @@ static void detail_move(struct wc_ui *ui, const struct wc_model *model, int64_t 
     }
 }
 
-/* The neighbour's details, on the same page. */
+/* The details of the next or previous row, on the same page. */
 static void detail_step(struct wc_ui *ui, const struct wc_model *model, int by)
 {
     if (ui->is_detail && !ui->has_from) {
@@ -337,7 +338,7 @@ static void prompt_key(struct wc_ui *ui, uint32_t key)
     }
 }
 
-/* What moves the cursor; false for any other action. */
+/* Actions that move the cursor; false for any other action. */
 static bool input_cursor(struct wc_ui *ui, const struct wc_model *model,
                          const struct wc_layout *layout, enum wc_action action)
 {
@@ -371,7 +372,7 @@ static bool input_cursor(struct wc_ui *ui, const struct wc_model *model,
     return true;
 }
 
-/* What some keys do while details are open; false for any other action. */
+/* Actions of some keys while details are open; false for any other action. */
 static bool input_detail_act(struct wc_ui *ui, const struct wc_model *model, enum wc_action action)
 {
     switch (action) {
@@ -387,7 +388,7 @@ static bool input_detail_act(struct wc_ui *ui, const struct wc_model *model, enu
         detail_step(ui, model, action == WC_ACTION_PREVIOUS_ROW ? -1 : 1);
         return true;
     case WC_ACTION_INVERT:
-        return true; /* there is no order to turn round */
+        return true; /* there is no order to reverse */
     default:
         return false;
     }
@@ -454,7 +455,7 @@ static void input_act(struct wc_ui *ui, struct wc_model *model, const struct wc_
     }
 }
 
-/* What a recording is wanted to do; false for any other action. */
+/* Actions of a recording; false for any other action. */
 static bool input_replay(struct wc_ui *ui, enum wc_action action)
 {
     static const struct {
@@ -480,7 +481,7 @@ static bool input_replay(struct wc_ui *ui, enum wc_action action)
     return false;
 }
 
-/* What a key does now. In the details [ and ] stay what they are. */
+/* The action of a key now. In the details [ and ] keep their meaning. */
 static enum wc_action input_action(const struct wc_ui *ui, const struct wc_model *model,
                                    uint32_t key)
 {
@@ -490,7 +491,7 @@ static enum wc_action input_action(const struct wc_ui *ui, const struct wc_model
     return action != WC_ACTION_NONE ? action : wc_key_action(key);
 }
 
-/* Whether an action shows what a frozen screen does not hold. */
+/* Whether an action needs rows that a frozen screen does not hold. */
 static bool input_needs_more(const struct wc_ui *ui, enum wc_action action)
 {
     switch (action) {
@@ -525,7 +526,7 @@ void wc_input_key(struct wc_ui *ui, struct wc_model *model, const struct wc_layo
     ui->is_g_typed = key == 'g' && !is_second_g;
     enum wc_action action = is_second_g ? WC_ACTION_TOP : input_action(ui, model, key);
     if (ui->is_help) {
-        ui->is_help = false; /* any key closes it, and only that; but to quit is to quit */
+        ui->is_help = false; /* any key closes it, and does no more, except the key that quits */
         ui->wants_quit = action == WC_ACTION_QUIT;
         return;
     }

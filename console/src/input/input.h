@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One key pressed: what it changes in the choices of the person at the keyboard, and in the model
- * the freezing. No I/O. The console's one thread.
+ * Handles one key: changes the user's choices (ui), and in the model whether the screen is frozen.
+ * No I/O. The console's one thread.
  */
 #ifndef WC_INPUT_INPUT_H
 #define WC_INPUT_INPUT_H

@@ -35,7 +35,7 @@ static const struct wc_key_row rows[] = {
     {WC_ACTION_NEXT_ROW, {']'}, "]", "details of the next row", NULL, NULL, 0},
 };
 
-/* Of a recording. */
+/* For a recording: */
 static const struct wc_key_row replay_rows[] = {
     {WC_ACTION_PLAY, {' '}, "Space", "stop the recording, and go on", "stop/play", "Space", 1},
     {WC_ACTION_BACKWARD, {',', '['}, ", [", "10 s back ([ in details: the row)", "10 s", ", .", 2},
@@ -62,7 +62,7 @@ const struct wc_key_row *wc_key_replay_row(size_t i)
     return i < N_REPLAY_ROWS ? &replay_rows[i] : NULL;
 }
 
-/* Whether a recording has the row's first key for itself. */
+/* Whether a recording uses the row's first key itself. */
 static bool key_is_taken(const struct wc_key_row *row)
 {
     return row->keys[0] && row->action != WC_ACTION_PREVIOUS_ROW &&

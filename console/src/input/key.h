@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys and what they do, as one table: input/ acts by it, the footer and the help are made from it.
- * The console's one thread.
+ * Keys and their actions, as one table: input/ acts by it, and the footer and the help are made
+ * from it. The console's one thread.
  */
 #ifndef WC_INPUT_KEY_H
 #define WC_INPUT_KEY_H
@@ -81,7 +81,7 @@ struct wc_key_row {
     uint32_t keys[WC_KEYS_PER_ROW]; /* 0 ends them */
     const char *shown;              /* the keys, as the help writes them */
     const char *does;
-    const char *footer; /* what the footer says after `footer_key`, or NULL */
+    const char *footer; /* the text in the footer behind `footer_key`, or NULL */
     const char *footer_key;
     int footer_rank; /* the greatest goes first when the screen is narrow */
 };
@@ -91,11 +91,11 @@ const struct wc_key_row *wc_key_row(size_t i);
 
 enum wc_action wc_key_action(uint32_t key);
 
-/* The same of a recording's own keys, which come before the others: those have their places no more. */
+/* The same for a recording's own keys, which come before the others and replace them. */
 const struct wc_key_row *wc_key_replay_row(size_t i);
 enum wc_action wc_key_replay_action(uint32_t key);
 
-/* The rows that are in force, one after the other: i counts on, NULL ends them. */
+/* The rows that apply, one after the other: i counts on, NULL ends them. */
 const struct wc_key_row *wc_key_row_of(size_t i, bool is_replay);
 
 #endif

@@ -4,17 +4,17 @@
  *
  *     server -> this thread -> queue (lock) -> wc_feed -> tokio/provider.c, in our own exporter's thread
  *
- * A server may send 200 MB at once, which must hold up neither the screen nor the exporter. So the
- * thread only reads and puts messages together; they are read by the provider, some in each
- * refresh. Messages are handed over whole, and one is lent out at a time; the queue owns the
- * others. Its bytes are bounded: while 16 MiB wait, the thread does not read, and the server's
- * window closes. A message may have 256 MiB.
+ * A server may send 200 MB at once, which must block neither the screen nor the exporter. So the
+ * thread only reads and assembles messages; the provider parses them, some in each refresh.
+ * Messages are handed over whole, and one is lent out at a time; the queue owns the others. Its
+ * bytes are bounded: while 16 MiB wait, the thread does not read, and the server's window closes. A
+ * message may have 256 MiB.
  *
- * All but `lock` and what it guards is the thread's own once it runs. Others ask it by fields
- * under the lock and an eventfd: to end, to read on, to watch other tasks' details (at most 8).
- * When the server ends the stream or breaks the protocol, the thread notes why and ends; the first
- * reason stays. Opening waits for the first Update, longer while its bytes arrive, up to 60 s in
- * all.
+ * Once the thread runs, it alone uses the struct, except `lock` and the fields that it guards.
+ * Other threads send requests by these fields and an eventfd: to end, to read on, to watch other
+ * tasks' details (at most 8). When the server ends the stream or breaks the protocol, the thread
+ * notes the reason and ends; the first reason stays. Opening waits for the first Update, longer
+ * while its bytes arrive, up to 60 s in all.
  */
 #include "link/attach.h"
 
@@ -39,7 +39,7 @@
 
 #define TOKIO_SERVICE       "/rs.tokio.console.instrument.Instrument/"
 #define TOKIO_READ_BYTES    ((size_t)64 << 10)
-#define TOKIO_MOST_PATIENCE (60 * WI_SECOND) /* for a first Update that is on its way */
+#define TOKIO_MOST_PATIENCE (60 * WI_SECOND) /* for a first Update that is still arriving */
 
 struct tokio_message {
     struct tokio_message *next;
@@ -48,7 +48,7 @@ struct tokio_message {
     uint8_t bytes[];
 };
 
-/* What a message takes in the queue: many small ones, or empty ones, count too. */
+/* The cost of a message in the queue, beside its bytes: many small or empty ones count, too. */
 static size_t tokio_weight(const struct tokio_message *message)
 {
     return message->n + 2 * sizeof(*message);
@@ -62,7 +62,7 @@ struct tokio_detail {
 struct wc_tokio {
     pthread_t thread;
     int fd;
-    int wake; /* an eventfd: something is wanted of the thread */
+    int wake; /* an eventfd: there is a request for the thread */
     struct wc_client *client;
     int32_t updates_call, state_call;
     struct tokio_detail details[WC_STORE_DETAILS];
@@ -72,7 +72,7 @@ struct wc_tokio {
     uint8_t input[TOKIO_READ_BYTES];
 
     pthread_mutex_t lock;
-    pthread_cond_t is_news; /* the first Update, the end, or bytes */
+    pthread_cond_t is_news; /* waits for the first Update, the end, or bytes */
     struct tokio_message *first, **last;
     size_t queued_bytes; /* the one lent out included */
     uint64_t wants[WC_STORE_DETAILS];
@@ -102,7 +102,7 @@ __attribute__((format(printf, 3, 4))) static void tokio_end(struct wc_tokio *tok
     pthread_mutex_unlock(&tokio->lock);
 }
 
-/* ---- what the server says -------------------------------------------------------------------- */
+/* ---- messages of the server --------------------------------------------------------------------- */
 
 static struct tokio_detail *tokio_detail(struct wc_tokio *tokio, int32_t call)
 {
@@ -141,7 +141,7 @@ static void tokio_on_end(void *context, int32_t call, int status, const char *te
     struct wc_tokio *tokio = context;
     struct tokio_detail *detail = tokio_detail(tokio, call);
     if (detail) {
-        detail->call = 0; /* the task has gone: its last histograms stay */
+        detail->call = 0; /* the task is gone: its last histograms stay */
     }
     if (call != tokio->updates_call) {
         return; /* console-subscriber 0.4 has no WatchState */
@@ -178,7 +178,7 @@ static void tokio_write(struct wc_tokio *tokio)
             continue;
         }
         if (n < 0) {
-            /* What the server said before it closed can still be read. */
+            /* Messages from before the server closed can still be read. */
             tokio->n_output = errno == EAGAIN || errno == EWOULDBLOCK ? tokio->n_output : 0;
             return;
         }
@@ -248,7 +248,7 @@ static bool tokio_is_among(uint64_t task_id, const uint64_t *ids, size_t n)
     return false;
 }
 
-/* Ends the details that nobody wants any more, and asks for those that are new. */
+/* Ends the details that are not wanted any more, and requests new ones. */
 static void tokio_turn_to(struct wc_tokio *tokio, const uint64_t *wants, size_t n_wants)
 {
     uint64_t have[WC_STORE_DETAILS];
@@ -280,7 +280,7 @@ static void tokio_turn_to(struct wc_tokio *tokio, const uint64_t *wants, size_t 
     }
 }
 
-/* What others want of the thread. False: it is over. */
+/* The requests of other threads. False: the thread ends. */
 static bool tokio_listen(struct wc_tokio *tokio)
 {
     uint64_t wants[WC_STORE_DETAILS], count;
@@ -430,8 +430,8 @@ static struct wc_tokio *tokio_create(int taken_fd, const char *authority)
     return tokio;
 }
 
-/* Waits for the first Update or the end. A large one may take longer, as long as it comes. Returns
- * whether it is there. */
+/* Waits for the first Update or the end. A large one may take longer, as long as its bytes arrive.
+ * Returns whether it is there. */
 static bool tokio_await(struct wc_tokio *tokio, uint64_t deadline, struct wc_error *ret_problem)
 {
     uint64_t begin = wi_nanos(CLOCK_MONOTONIC), n_before = 0;

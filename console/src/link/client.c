@@ -5,16 +5,16 @@
  *     wc_client_feed(bytes) -> nghttp2 -> a call's message, put together -> on_message, on_end
  *     wc_client_call -> nghttp2 -> wc_client_output -> bytes
  *
- * It has no socket, and does not know what the messages mean. The client owns its calls; each owns
- * its request and the one message that is being put together. A message is handed over whole,
- * borrowed for the callback, and its room is used for the next.
+ * It has no socket, and does not know the messages' meaning. The client owns its calls; each owns
+ * its request and the one message that is being assembled. A message is handed over whole, borrowed
+ * for the callback, and its room is used for the next.
  *
  * A server may lie. A message's room grows as its bytes arrive, not by the length that was
  * promised, and a longer one than 4 MiB (or what wc_client_allow says) ends its call before
  * anything is allocated for it. Compressed messages, other content types and other HTTP statuses
- * end the call as well, with a text. The windows are raised so that a page of 3 MiB comes without
- * a round trip; nghttp2 gives the credit back as data is taken. A server that sends without end is
- * held back by link.c, which stops reading. Lack of memory ends the program. One thread.
+ * end the call as well, with a text. The windows are raised so that a page of 3 MiB comes without a
+ * round trip; nghttp2 gives the credit back as data is taken. link.c slows down a server that sends
+ * without end: it stops reading. Lack of memory ends the program. One thread.
  */
 #include "link/client.h"
 
@@ -57,7 +57,7 @@ struct wc_client {
     char *authorization; /* NULL: none */
     char *process;       /* as weir-target; NULL: none */
     bool has_goaway;
-    char problem[256]; /* what nghttp2 said of the peer's bytes */
+    char problem[256]; /* nghttp2's error about the peer's bytes */
 };
 
 static void client_call_destroy(struct client_call *call)
@@ -102,7 +102,7 @@ void wc_client_decode_text(const uint8_t *encoded, size_t n, char *ret_text, siz
     ret_text[length] = '\0';
 }
 
-/* Ends a call from our side because of what the server sent. */
+/* Ends a call on our side because of an error of the server. */
 static void client_refuse(struct client_call *call, int status, const char *text)
 {
     if (call->grpc_status > 0) {
@@ -123,7 +123,7 @@ static void client_deliver(struct client_call *call)
         events->on_message(events->context, call->id, call->message, call->length);
     }
     if (call->room > WC_CLIENT_MESSAGE_LIMIT) {
-        free(call->message); /* of one great message among small ones */
+        free(call->message); /* of one large message among small ones */
         call->message = NULL;
         call->room = 0;
     }
@@ -147,7 +147,7 @@ static bool client_begin_message(struct client_call *call)
         client_refuse(call, WC_GRPC_DATA_LOSS, text);
         return false;
     }
-    if (!call->message) { /* also after a great one */
+    if (!call->message) { /* also after a large one */
         call->message = wc_alloc(CLIENT_FIRST);
         call->room = CLIENT_FIRST;
     }
@@ -157,7 +157,7 @@ static bool client_begin_message(struct client_call *call)
     return true;
 }
 
-/* Grows as bytes arrive, not by what the prefix promises. */
+/* Grows as bytes arrive, not by the promised length. */
 static void client_fill(struct client_call *call, const uint8_t *bytes, size_t n)
 {
     if (call->filled + n > call->room) {
@@ -258,7 +258,7 @@ static int client_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
     return 0;
 }
 
-/* What a stream that ended without a status came to. */
+/* The result of a stream that ended without a status. */
 static int client_status_of(uint32_t http2_error)
 {
     switch (http2_error) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A gRPC client as an engine: bytes in, bytes out, messages and ends by callback. It knows HTTP/2
- * and gRPC's framing, not what the messages mean, and does no I/O. One thread.
+ * and gRPC's framing, not the messages' meaning, and does no I/O. One thread.
  */
 #ifndef WC_LINK_CLIENT_H
 #define WC_LINK_CLIENT_H
@@ -17,7 +17,7 @@
  * server may send. */
 #define WC_CLIENT_MESSAGE_LIMIT (4u << 20)
 
-/* Of gRPC's status codes, those that are told apart here. */
+/* Those of gRPC's status codes that are distinguished here. */
 enum wc_grpc_status {
     WC_GRPC_OK = 0,
     WC_GRPC_CANCELLED = 1,
@@ -34,13 +34,13 @@ enum wc_grpc_status {
     WC_GRPC_UNAUTHENTICATED = 16
 };
 
-/* Called from wc_client_feed and wc_client_output. They may start and cancel calls, and must not
+/* wc_client_feed and wc_client_output call these. They may start and cancel calls, and must not
  * destroy the client. */
 struct wc_client_events {
     void *context;
     /* A whole message; borrowed for the call. */
     void (*on_message)(void *context, int32_t call, const uint8_t *bytes, size_t n);
-    /* The call's last event, not sent for one that was cancelled. The text is "" or the server's. */
+    /* The call's last event; there is none for a cancelled call. The text is "" or the server's. */
     void (*on_end)(void *context, int32_t call, int grpc_status, const char *text);
 };
 
@@ -50,7 +50,8 @@ struct wc_client;
 struct wc_client *wc_client_create(const struct wc_client_events *events);
 void wc_client_destroy(struct wc_client *client);
 
-/* What calls say from now on beside their request, copied; NULL or "": nothing, and "localhost". */
+/* The header fields that calls send from now on beside their request, copied; NULL or "": none, and
+ * "localhost". */
 void wc_client_set_authority(struct wc_client *client, const char *authority);
 void wc_client_set_token(struct wc_client *client, const char *token);
 void wc_client_set_process(struct wc_client *client, const char *process);
@@ -60,13 +61,14 @@ void wc_client_set_process(struct wc_client *client, const char *process);
 enum wc_status wc_client_call(struct wc_client *client, const char *method, const uint8_t *message,
                               size_t n, int32_t *ret_call, struct wc_error *ret_error);
 
-/* Lets the messages of a call be up to `bytes` long: for a reader that does not unpack them. */
+/* Allows messages of a call up to `bytes`: for a reader that does not unpack them. */
 void wc_client_allow(struct wc_client *client, int32_t call, size_t bytes);
 
-/* No event of this call comes any more. */
+/* Cancels a call: it has no further event. */
 void wc_client_cancel(struct wc_client *client, int32_t call);
 
-/* Takes bytes from the peer. Fails: WC_MISMATCH: what came is no HTTP/2, the connection is over. */
+/* Takes bytes from the peer. Fails: WC_MISMATCH: the bytes are no HTTP/2, and the connection is
+ * over. */
 enum wc_status wc_client_feed(struct wc_client *client, const uint8_t *bytes, size_t n,
                               struct wc_error *ret_error);
 
@@ -74,10 +76,10 @@ enum wc_status wc_client_feed(struct wc_client *client, const uint8_t *bytes, si
 size_t wc_client_output(struct wc_client *client, const uint8_t **ret_bytes);
 bool wc_client_wants_output(const struct wc_client *client);
 
-/* Nothing is left to be said or heard: the peer said goodbye, or broke the protocol. */
+/* There is nothing left to send or receive: the peer said goodbye, or broke the protocol. */
 bool wc_client_is_over(const struct wc_client *client);
 
-/* What was wrong with the peer's bytes, and "" after a goodbye. Borrowed. */
+/* The error in the peer's bytes, and "" after a goodbye. Borrowed. */
 const char *wc_client_problem(const struct wc_client *client);
 
 /* Undoes gRPC's percent-encoding into at most `room` bytes, terminated; malformed escapes stay. */

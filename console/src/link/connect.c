@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets of the console: non-blocking, close-on-exec, and of peers that may be trusted.
+ * Sockets of the console: non-blocking, close-on-exec, and with a check of the peer.
  *
- * The server of a unix socket must be this user or root (root may connect to any user's); that is
- * asked of the kernel before a byte is sent. While its backlog is full, the connect is tried again
+ * The server of a unix socket must be this user or root (root may connect to any user's); the
+ * kernel confirms that before a byte is sent. While its backlog is full, the connect is tried again
  * every 20 ms until the deadline.
  *
- * Over TCP an address in numbers is used at once. A name is resolved in a thread, because the
- * resolver cannot be told when to stop: when it takes too long, the thread is left behind, and
- * whoever of the two is last frees what they share (an atomic exchange decides). Keepalive and
- * user timeout find out a machine that has gone within half a minute.
+ * Over TCP a numeric address is used at once. A name is resolved in a thread, because the resolver
+ * has no timeout. If it takes too long, the thread is left behind, and the last of the two threads
+ * frees their shared memory (an atomic exchange decides). Keepalive and user timeout detect a dead
+ * machine within half a minute.
  *
  * A bare segment is served by an exporter thread of our own over a socketpair, so that the rest of
  * the console knows only servers. The caller owns each descriptor and that exporter.
@@ -90,7 +90,8 @@ enum wc_status wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd
 
 enum { RESOLVE_RUNNING, RESOLVE_DONE, RESOLVE_ABANDONED };
 
-/* A name being resolved: of the thread and the one who waits, whoever is last frees it. */
+/* A name that is being resolved: shared by the thread and the one that waits; the last of the two
+ * frees it. */
 struct connect_resolve {
     int state; /* atomic */
     int pipe[2];
@@ -116,7 +117,7 @@ static int resolve_address(const char *host, const char *port, int flags,
     struct addrinfo wanted = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     *ret_found = NULL;
-    /* localhost is this machine also where no hosts file says so (RFC 6761, 6.3). */
+    /* localhost is this machine even if no hosts file says so (RFC 6761, 6.3). */
     return getaddrinfo(strcasecmp(host, "localhost") == 0 ? NULL : host, port, &wanted, ret_found);
 }
 
@@ -124,7 +125,7 @@ static void *resolve_run(void *argument)
 {
     struct connect_resolve *resolve = argument;
     resolve->error = resolve_address(resolve->host, resolve->port, 0, &resolve->found);
-    /* Pairs with resolve_name: the second of the two to come frees what they share. */
+    /* Pairs with resolve_name: the last of the two threads frees their shared memory. */
     if (wi_exchange_acq_rel(&resolve->state, RESOLVE_DONE) == RESOLVE_ABANDONED) {
         resolve_free(resolve);
         return NULL;
@@ -158,7 +159,7 @@ static int connect_millis(uint64_t deadline_nanos)
     return now < deadline_nanos ? (int)((deadline_nanos - now) / 1000000) + 1 : 0;
 }
 
-/* Waits for an event, also when a signal comes in between. */
+/* Waits for an event, and continues after a signal. */
 static bool connect_wait(int fd, short events, uint64_t deadline_nanos)
 {
     struct pollfd wait = {.fd = fd, .events = events};
@@ -193,7 +194,7 @@ static enum wc_status resolve_name(const char *host, const char *port, uint64_t 
                       : wc_error_set(ret_error, WC_NO_TARGET, "%s: %s", host, gai_strerror(error));
 }
 
-/* A server whose machine has gone is found out within half a minute. */
+/* A server whose machine is dead is detected within half a minute. */
 static void connect_set_tcp(int fd)
 {
     static const struct {

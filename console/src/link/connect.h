@@ -17,9 +17,9 @@ enum wc_status wc_connect(const char *path, uint64_t deadline_nanos, int *ret_fd
                           struct wc_error *ret_error);
 
 /*
- * Connects over TCP until `deadline`: a number at once, a name as soon as it is resolved, which happens
- * in a thread that is left behind when it takes too long. Owns: ret_fd, non-blocking, is the caller's.
- * Fails: WC_NO_TARGET.
+ * Connects over TCP until `deadline`: to a number at once, to a name as soon as it is resolved. A
+ * thread resolves it, and is left behind if it takes too long. Owns: ret_fd, non-blocking, is the
+ * caller's. Fails: WC_NO_TARGET.
  */
 enum wc_status wc_connect_tcp(const char *host, const char *port, uint64_t deadline_nanos,
                               int *ret_fd, struct wc_error *ret_error);
@@ -29,7 +29,7 @@ enum wc_status wc_connect_tcp(const char *host, const char *port, uint64_t deadl
 enum wc_status wc_serve(const char *path, int *ret_fd, struct wi_exporter **ret_exporter,
                         struct wc_error *ret_error);
 
-/* The same over any process view. Owns: the process view is the exporter's, also when this fails. */
+/* The same for any process view. Owns: the process view is the exporter's, also when this fails. */
 enum wc_status wc_serve_view(struct wi_process_view *taken_view, int *ret_fd,
                              struct wi_exporter **ret_exporter, struct wc_error *ret_error);
 

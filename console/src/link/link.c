@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link's I/O: one non-blocking socket to a server, and the queues of what it has sent.
+ * The link's I/O: one non-blocking socket to a server, and the queues of its messages.
  *
- * In come Updates, Lines and Series, unpacked as they arrive; out they go one at a time when the
- * caller takes them, who then owns them. One stream runs at a time, and beside it up to 16 calls
- * for the past. A new stream cancels the one before and drops what it had sent.
+ * The input is Updates, Lines and Series, unpacked as they arrive. The caller takes them one at a
+ * time, and then owns them. One stream runs at a time, and beside it up to 16 calls for the past. A
+ * new stream cancels the one before and drops its messages.
  *
- * Reading stops while 16 messages wait in a queue, so that a fast server is held back by its
- * window and not by our memory. Nothing here waits: wc_link_step does what is possible, and the
- * caller polls. A message that cannot be read ends the stream; a Series that cannot is left out,
- * since a screen can do without the past.
+ * Reading stops while 16 messages wait in a queue, so that a fast server must wait for its window
+ * and does not fill our memory. Nothing here waits: wc_link_step does what is possible, and the
+ * caller polls. A message that cannot be read ends the stream; a Series that cannot be read is left
+ * out, since a screen works without the past.
  *
  * There are two errors: that of the stream, which the next stream clears, and that of the
- * connection, which stays. How the server was reached is open.c's matter; a recording (replay)
- * answers in the server's place. One thread at a time.
+ * connection, which stays. open.c makes the connection; a recording (replay) answers in a server's
+ * place. One thread at a time.
  */
 #include "link/state.h"
 
@@ -33,7 +33,7 @@
 #define LINK_READ_ROUNDS 16u
 #define LINK_TABLES_MAX  64u /* of an Update: one for each query, or for each kind */
 
-/* ---- what the server says ---------------------------------------------------------------- */
+/* ---- messages of the server --------------------------------------------------------------- */
 
 static enum wc_status link_exit_of(int grpc_status)
 {
@@ -62,7 +62,7 @@ static bool link_has_room(const struct wc_link *link)
     return link->messages.n < LINK_QUEUE && link->series.n < LINK_QUEUE;
 }
 
-/* The place of a call for the past; 0: of none. NULL when there is none such. */
+/* The entry of a call for the past; 0: a free one. NULL when there is none. */
 static int32_t *link_history_call(struct wc_link *link, int32_t call)
 {
     for (size_t i = 0; i < WC_LINK_HISTORIES; i++) {
@@ -96,7 +96,7 @@ static void link_on_stream_message(struct wc_link *link, const uint8_t *bytes, s
     wc_queue_put(&link->messages, message);
 }
 
-/* What cannot be read is left out: the screen then begins with what it sees itself. */
+/* A Series that cannot be read is left out: the screen's graphs then begin with its own samples. */
 static void link_on_series(struct wc_link *link, const uint8_t *bytes, size_t n)
 {
     struct wc_message *message = wc_alloc(sizeof(*message));
@@ -124,7 +124,7 @@ static void link_on_message(void *context, int32_t call, const uint8_t *bytes, s
     }
 }
 
-/* Whether a status says that one may not ask there, or not about this process. */
+/* Whether a status means that the caller is not admitted, or may not see this process. */
 static bool link_is_about_whom(int status)
 {
     return status == WC_GRPC_NOT_FOUND || status == WC_GRPC_FAILED_PRECONDITION ||
@@ -176,7 +176,7 @@ static void link_on_end(void *context, int32_t call, int status, const char *tex
 
 /* ---- bytes ------------------------------------------------------------------------------- */
 
-/* The connection is gone: why, as far as it can be told. */
+/* The connection is broken: notes the reason, as far as it is known. */
 static void link_lose(struct wc_link *link, const char *what)
 {
     if (link->error.code != WC_OK) {
@@ -219,7 +219,7 @@ static void link_write(struct wc_link *link)
             return;
         }
         if (n < 0) {
-            /* What the server said before it closed can still be read. */
+            /* Messages from before the server closed can still be read. */
             link->n_output = 0;
             return;
         }
@@ -456,7 +456,7 @@ bool wc_link_is_complete(const struct wc_link *link)
     return link->is_complete && link->messages.n == 0;
 }
 
-/* ---- what is known ----------------------------------------------------------------------- */
+/* ---- facts -------------------------------------------------------------------------------- */
 
 const Weir__V1__Description *wc_link_description(const struct wc_link *link)
 {

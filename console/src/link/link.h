@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A link to one process: gRPC over its exporter's unix socket or TCP, or, for a segment that nobody
- * serves, over a socketpair to an exporter thread that the link runs itself; a recording answers alike,
- * without any server. One thread at a time.
- * Nothing here waits for a peer without a deadline; wc_link_step never waits at all.
+ * serves, over a socketpair to an exporter thread that the link runs itself; a recording answers in
+ * the same way, without a server. One thread at a time. Nothing here waits for a peer without a
+ * deadline; wc_link_step never waits at all.
  *
  *     wc_link_open -> wc_link_watch -> { poll(wc_link_fd, wc_link_events); wc_link_step;
  *                                        while ((update = wc_link_take_update(link))) ... }
@@ -41,10 +41,10 @@ void wc_link_close(struct wc_link *link);
 /* Borrowed until wc_link_close. Text fields are never NULL. */
 const Weir__V1__Description *wc_link_description(const struct wc_link *link);
 
-/* The target with what the Description added to it (pid, name). Borrowed until wc_link_close. */
+/* The target with the facts of the Description added (pid, name). Borrowed until wc_link_close. */
 const struct wc_target *wc_link_target(const struct wc_link *link);
 
-/* One line on how the process is read when that is not the usual way, and "" else. Borrowed. */
+/* One line on how the process is read if that is not the usual way, else "". Borrowed. */
 const char *wc_link_notice(const struct wc_link *link);
 
 /* Whether the link reads the segment itself: then the process's end is not the link's end. */
@@ -66,15 +66,15 @@ enum wc_status wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRe
                                 struct wc_error *ret_error);
 
 /*
- * Of a recording: what plays it, to seek and to pause; NULL: the target lives, or did. Borrowed.
+ * The control of a recording, to seek and to pause; NULL: the target is a process. Borrowed.
  */
 struct wc_replay *wc_link_replay(struct wc_link *link);
 
 /*
- * Asks for the past of one metric of a kind, beside the stream that runs: the seconds of the last ten
- * minutes of each row that has a history; with an id, of the row with this id and name alone. `field`: "":
- * every metric that has a history; an older server tells the one that the kind's trend shows. Several may
- * be asked for; what comes is taken in any order. From a server that cannot tell nothing comes.
+ * Requests the past of one metric of a kind, beside the stream that runs: the seconds of the last
+ * ten minutes of each row that has a history; with an id, only of the row with this id and name.
+ * `field`: "": every metric that has a history; an older server sends the one of the kind's trend.
+ * Several calls may run; their answers come in any order. A server without a history sends nothing.
  */
 void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *field, uint64_t id,
                      const char *name);
@@ -82,8 +82,8 @@ void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *fiel
 /* The next row's past, or NULL. Owns: the caller's, weir__v1__series__free_unpacked(series, NULL). */
 Weir__V1__Series *wc_link_take_series(struct wc_link *link);
 
-/* What to poll: the descriptor and POLLIN, POLLOUT as wanted now (0: nothing to do until the
- * messages that wait are taken). */
+/* To be polled: the descriptor, for POLLIN and POLLOUT as wanted now (0: there is nothing to do
+ * until the waiting messages are taken). */
 int wc_link_fd(const struct wc_link *link);
 short wc_link_events(const struct wc_link *link);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to a process, and which is tried when.
+ * The ways to a process, and the order in which they are tried.
  *
  *     a recording -> replay
  *     a socket -> its exporter; when there is no answer: the segment, by an exporter thread of our own
@@ -8,12 +8,12 @@
  *     gRPC is spoken there, but not weir's -> Tokio's protocol, by an exporter thread of our own
  *
  * Every way ends in a link that has a Description, so that commands are the same for all. Each
- * attempt is a link of its own, closed when it fails. All of them share the caller's deadline;
- * when there is a segment to fall back on, the socket gets half of it. Only on the way of Tokio's
- * protocol does our own exporter get 30 s more, since its first message may be long.
+ * attempt is a link of its own, closed when it fails. All of them share the caller's deadline; when
+ * there is a segment to fall back on, the socket gets half of it. Only with Tokio's protocol our
+ * own exporter gets 30 s more, since its first message may be long.
  *
- * The process may be stopped, or lie: an answer of another protocol version is refused with a line
- * that says so. The token is read for TCP only and goes nowhere else. Where several processes are
+ * The process may be stopped, or lie. An answer of another protocol version is refused with a line
+ * that says so. The token is read for TCP only and sent nowhere else. If several processes are
  * served, the link names its own from then on. Blocks until the deadline, and longer only while a
  * Tokio server's first message arrives. One thread at a time.
  */
@@ -64,7 +64,7 @@ static enum wc_status link_describe(struct wc_link *link, uint64_t deadline,
     return code;
 }
 
-/* A server of Tokio's has no name and no pid: it is known by where it is reached. */
+/* A Tokio server has no name and no pid: its address identifies it. */
 static void link_settle_tokio(struct wc_link *link)
 {
     char place[WI_PATH_MAX + 16];
@@ -78,7 +78,7 @@ static void link_settle_tokio(struct wc_link *link)
     description->grpc_address = wc_copy(place);
 }
 
-/* Adds what the Description knows to the target, and says how it is read. */
+/* Adds the facts of the Description to the target, and notes how it is read. */
 static void link_settle(struct wc_link *link, bool has_fallen_back)
 {
     char pid[16];
@@ -89,18 +89,19 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
         return;
     }
     snprintf(target->name, sizeof(target->name), "%s", description->name);
-    /* Where several are served, it is this one from now on, as the server calls it. */
+    /* If several processes are served, the link names this one from now on, by the server's name
+     * for it. */
     snprintf(pid, sizeof(pid), "%u", description->pid);
     wc_client_set_process(link->client, pid);
     if (target->owner.pid) {
-        link->description->pid = target->pid; /* in a container it calls itself by another one */
+        link->description->pid = target->pid; /* in a container its own pid is another one */
     }
     target->pid = description->pid;
     if (target->host[0] && !target->process[0]) {
-        /* And when it has been started anew, the one of its name. */
+        /* And after a new start, the process of its name. */
         snprintf(target->process, sizeof(target->process), "%s", target->name);
     }
-    /* A path of another machine means nothing here, or something else. */
+    /* A path of another machine means nothing here, or another file. */
     if (!target->path[0] && !target->host[0] &&
         strlen(description->segment_path) < sizeof(target->path)) {
         snprintf(target->path, sizeof(target->path), "%s", description->segment_path);
@@ -117,7 +118,8 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
 
 enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT, LINK_BY_TOKIO };
 
-/* By Tokio's own protocol, on a connection of its own; what comes is served here as a segment's. */
+/* By Tokio's own protocol, on a connection of its own; our exporter serves its numbers like those
+ * of a segment. */
 static enum wc_status link_connect_tokio(struct wc_link *link, uint64_t deadline,
                                          struct wc_error *ret_error)
 {
@@ -145,7 +147,7 @@ static enum wc_status link_connect_tokio(struct wc_link *link, uint64_t deadline
                          : code;
 }
 
-/* Connects over TCP: the token goes there and nowhere else. */
+/* Connects over TCP: the token is sent there and nowhere else. */
 static enum wc_status link_connect_tcp(struct wc_link *link, uint64_t deadline,
                                        struct wc_error *ret_error)
 {
@@ -183,7 +185,7 @@ static enum wc_status link_try(const struct wc_target *target, enum link_way way
         break;
     case LINK_BY_TOKIO:
         code = link_connect_tokio(link, deadline, ret_error);
-        /* The first message may have taken longer, and is still to be read by our own exporter. */
+        /* The first message may have taken longer, and our own exporter must still parse it. */
         deadline = wi_nanos(CLOCK_MONOTONIC) + LINK_OWN_NANOS;
         break;
     }
@@ -199,7 +201,7 @@ static enum wc_status link_try(const struct wc_target *target, enum link_way way
     return WC_OK;
 }
 
-/* A server that speaks gRPC but not weir's may be one of Tokio's. */
+/* A server that speaks gRPC but not weir's may be a Tokio server. */
 static enum wc_status link_open_other(const struct wc_target *target, uint64_t deadline,
                                       struct wc_link **ret_link, struct wc_error *ret_error)
 {
@@ -218,7 +220,7 @@ static enum wc_status link_open_other(const struct wc_target *target, uint64_t d
     return code;
 }
 
-/* A recording tells what its process was when it began. */
+/* The facts of the recorded process when the recording began. */
 static enum wc_status link_open_recording(const struct wc_target *target, struct wc_link **ret_link,
                                           struct wc_error *ret_error)
 {
@@ -258,7 +260,7 @@ enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t pati
         return link_open_recording(target, ret_link, ret_error);
     }
     if (target->socket[0]) {
-        /* With a segment to fall back on, an answer is not waited for to the end. */
+        /* With a segment to fall back on, the wait for an answer is shorter. */
         uint64_t first = has_path ? deadline - patience_nanos / 2 : deadline;
         code = link_try(target, LINK_BY_SOCKET, first, &is_other, ret_link, ret_error);
         has_fallen_back = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A list with a pointer to its last link. The queue owns the messages in it; it has no bound of
- * its own, since link.c stops reading while it is long. One thread.
+ * A list with a pointer to its last link. The queue owns the messages in it; it has no bound of its
+ * own, since link.c stops reading while it is long. One thread.
  */
 #include "link/queue.h"
 

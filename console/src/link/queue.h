@@ -23,10 +23,10 @@ struct wc_queue {
 /* Adds a message at the end. Owns: it is the queue's from then on. */
 void wc_queue_put(struct wc_queue *queue, struct wc_message *taken_message);
 
-/* NULL: there is none. Owns: the caller's, with what is in it: free. */
+/* NULL: there is none. Owns: the caller's, with its contents: free. */
 struct wc_message *wc_queue_take(struct wc_queue *queue);
 
-/* Frees all that waits, and makes the queue fit for use: also one that is all zeros. */
+/* Frees all waiting messages, and makes the queue fit for use: also one that is all zeros. */
 void wc_queue_drop(struct wc_queue *queue);
 
 #endif

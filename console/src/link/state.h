@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a link, for open.c, which makes it, and link.c, which works it. Not for others. */
+/* The internals of a link, for open.c, which makes it, and link.c, which runs it; for no other
+ * file. */
 #ifndef WC_LINK_STATE_H
 #define WC_LINK_STATE_H
 
@@ -8,7 +9,7 @@
 #include "link/link.h"
 #include "link/queue.h"
 
-#define WC_LINK_METRICS_MAX 4096u /* of all kinds: they are gone through for every column */
+#define WC_LINK_METRICS_MAX 4096u /* of all kinds: they are walked through for every column */
 #define WC_LINK_HISTORIES   16u   /* calls for the past that are under way */
 #define WC_LINK_READ_BYTES  (64u << 10)
 
@@ -19,17 +20,17 @@ struct wc_link {
     char notice[256];
     int fd;
     struct wi_exporter *exporter; /* ours, for a bare segment and for Tokio */
-    struct wc_tokio *tokio;       /* what that one reads; NULL: a segment */
+    struct wc_tokio *tokio;       /* the feed of that exporter; NULL: it reads a segment */
     struct wc_replay *replay;     /* of a recording: then there is no server */
     struct wc_client *client;
     Weir__V1__Description *description;
     int32_t describe_call;
-    bool is_other_service; /* the server speaks gRPC, but does not know how to describe itself */
+    bool is_other_service; /* the server speaks gRPC, but cannot describe itself */
     int32_t stream_call;   /* 0: none */
     enum wc_link_kind stream_kind;
     bool is_complete;
     struct wc_error stream_error; /* code WC_OK: none */
-    struct wc_error error;        /* of the connection: for ever */
+    struct wc_error error;        /* of the connection: it stays */
     struct wc_queue messages;     /* of the stream */
     struct wc_queue series;
     int32_t history_calls[WC_LINK_HISTORIES]; /* under way; 0: none */
@@ -42,7 +43,7 @@ struct wc_link {
 /* A link to nothing yet. Owns: wc_link_close. */
 struct wc_link *wc_link_create(const struct wc_target *target);
 
-/* The state that a server tells by its name. */
+/* The state that a server names. */
 enum wi_state wc_link_state_of(const char *name);
 
 #endif

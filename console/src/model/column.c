@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The column tables, and how they share a line. A line is: mark, blank, NAME, and the columns with a
- * blank before each. NAME, BAR and TREND are measured once, on the channels' table, and taken over
- * by the others.
+ * The column tables, and how columns share a line. A line is: mark, blank, NAME, and the columns
+ * with a blank before each. NAME, BAR and TREND are measured once, on the channels' table, and the
+ * other tables use the same widths.
  */
 #include "model/column.h"
 
@@ -13,12 +13,12 @@
 #define MARK_WIDTH     2
 #define NAME_MIN_WIDTH 11
 #define NAME_MAX_WIDTH 40
-#define NAME_WANTED    21 /* an address with its port is whole before columns of a higher rank come */
-#define RANK_CHEAP     3 /* the highest rank that names do not displace */
+#define NAME_WANTED    21 /* an address with its port is shown whole before these ranks */
+#define RANK_CHEAP     3  /* the highest rank that names do not displace */
 #define RANK_LAST      7
 #define BLANK_RANK     3 /* as a bar */
 #define BAR_MAX_WIDTH  12
-#define BAR_GROWS      100 /* below, the other tables need the columns that channels leave */
+#define BAR_GROWS      100 /* if narrower, the other tables use the columns that channels leave */
 #define TEXT_MAX_WIDTH 28
 
 /* The widths of a trend that cut a minute into whole seconds. */
@@ -80,7 +80,7 @@ static struct wc_column_table tables[WC_N_TABS] = {
                         .title = "Senders",
                         .short_title = "Send",
                         .key = '9',
-                        .sort = "state", /* the gone ones */
+                        .sort = "state", /* those of closed ones */
                         .then = "in_flight"},
     [WC_TAB_RESOURCES] = {.kind = WEIR__V1__KIND__KIND_RESOURCE,
                           .title = "Resources",
@@ -118,7 +118,8 @@ static void column_place(struct wc_column_table *table, const struct wi_metric *
     table->n_columns = at < table->n_columns ? table->n_columns : at + 1;
 }
 
-/* A place that no metric has, before the trend, stays blank as wide as a bar: so trends line up. */
+/* A place without a metric, before the trend, stays blank with the width of a bar, so that trends
+ * line up. */
 static void column_make(struct wc_column_table *table)
 {
     const struct wi_metric_table *metrics = wi_metric_table((enum wi_kind)table->kind);
@@ -183,7 +184,7 @@ int wc_column_find(enum wc_tab tab, const char *field)
     return -1;
 }
 
-/* What all tabs have in common on one screen. */
+/* The widths that all tabs on one screen have in common. */
 struct measure {
     int name, bar, trend;
 };
@@ -202,8 +203,8 @@ static int column_width(const struct wc_screen_column *column, const struct meas
     }
 }
 
-/* Chooses the columns that fit, the least rank first and none above `last`; returns the columns left
- * over. */
+/* Chooses the columns that fit, the least rank first and none above `last`; returns the screen
+ * columns left over. */
 static int columns_choose(const struct wc_column_table *table, int screen_cols,
                           const struct wc_column_hint *hint, const struct measure *measure,
                           int last, bool is_chosen[WC_MAX_COLUMNS])
@@ -219,7 +220,7 @@ static int columns_choose(const struct wc_column_table *table, int screen_cols,
             int width = column_width(column, measure) + 1;
             is_chosen[i] = width <= left;
             if (!is_chosen[i]) {
-                return left; /* nothing of a higher rank instead: the order is a promise */
+                return left; /* no column of a higher rank instead: the order is fixed */
             }
             left -= width;
         }
@@ -242,7 +243,7 @@ static int min(int a, int b)
     return a < b ? a : b;
 }
 
-/* Gives what is left on the channels' line to names, bars and trends, in this order. */
+/* Gives the rest of the channels' line to names, bars and trends, in this order. */
 static struct measure measure_take(int screen_cols, const struct wc_column_hint *hint)
 {
     struct measure measure = {NAME_MIN_WIDTH, 5, trend_widths[0]};

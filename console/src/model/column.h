@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The columns of each tab as a table, as the rows of agent/metrics/KIND.def have them: which metric,
- * how wide, what goes first when the screen is narrow. A metric that a server does not describe has no
- * column (struct wc_column_hint). The first columns of all tabs have the same widths, so that tables
- * below each other line up. What a column means is not said here but in the Description. No I/O.
- * The console's one thread.
+ * The columns of each tab as a table, from the rows of agent/metrics/KIND.def: metric, width, and
+ * rank, by which columns go when the screen is narrow. A metric that a server does not describe has
+ * no column (struct wc_column_hint). The first columns of all tabs have the same widths, so that
+ * tables below each other line up. The Description says what a column means. No I/O. The console's
+ * one thread.
  */
 #ifndef WC_MODEL_COLUMN_H
 #define WC_MODEL_COLUMN_H
@@ -33,7 +33,7 @@ enum wc_tab {
     WC_N_TABS
 };
 
-/* How a metric is displayed, and what is no metric's value. */
+/* How a metric is displayed; and columns that show no metric's value. */
 enum wc_column_type {
     WC_COLUMN_COUNT = WI_DISPLAY_COUNT,
     WC_COLUMN_EXACT = WI_DISPLAY_EXACT,
@@ -51,10 +51,11 @@ enum wc_column_type {
     WC_COLUMN_TEXT = WI_DISPLAY_TEXT,
     WC_COLUMN_NAME = WI_N_DISPLAYS,
     WC_COLUMN_TREND, /* the row's history */
-    WC_COLUMN_BLANK  /* keeps a place, so that what follows lines up */
+    WC_COLUMN_BLANK  /* an empty place, so that the next columns line up */
 };
 
-/* What is queued has waited for so long at least, where that is longer than a WC_COLUMN_WAIT says. */
+/* A lower bound of the wait of queued messages, shown if it is longer than the value of
+ * WC_COLUMN_WAIT. */
 #define WC_COLUMN_AT_LEAST "wait_at_least"
 
 #define WC_MAX_COLUMNS 16
@@ -63,33 +64,33 @@ struct wc_screen_column {
     const char *caption;
     const char *field; /* NULL: the name */
     enum wc_column_type type;
-    int width; /* the least; NAME, BAR, TREND and TEXT get more where there is room; 0: a BAR's */
-    int rank;  /* the greatest goes first when the screen is narrow */
+    int width; /* at least; NAME, BAR, TREND and TEXT get more if there is room; 0: a BAR's */
+    int rank;  /* the column with the greatest goes first when the screen is narrow */
     bool is_for_senders; /* left out where a process has no senders */
 };
 
 struct wc_column_table {
     int kind;                /* as Weir__V1__Kind */
     const char *title;       /* of the tab */
-    const char *short_title; /* where there is no room for it */
+    const char *short_title; /* used if there is no room for it */
     char key;                /* that shows the tab */
-    bool is_single;          /* the kind has one row: it is shown as its details, not as a table */
-    const char *sort;        /* the FIELD that sorts at first; NULL: the name */
+    bool is_single;   /* the kind has one row, which is shown as its details, not as a table */
+    const char *sort; /* the FIELD of the first order; NULL: the name */
     bool is_descending;
     const char *then; /* the FIELD whose greatest come first among rows that sort alike, or NULL */
-    /* Of a kind that may be warned of: what counts after the warnings when the worst come first, which
-     * is then the order at first; NULL: of none. */
+    /* For kinds that warnings name: the FIELD that counts after the warnings in worst-first order,
+     * which is then the first order. NULL: the kind has no such order. */
     const char *worst[2];
     struct wc_screen_column columns[WC_MAX_COLUMNS];
     size_t n_columns;
 };
 
-#define WC_SORT_WORST (-1) /* in the place of a column: the worst first */
+#define WC_SORT_WORST (-1) /* instead of a column: worst first */
 
 /* Never NULL for a tab. Owns: static. */
 const struct wc_column_table *wc_column_table(enum wc_tab tab);
 
-/* The tab that lists a kind, or the one that a key shows; or -1. */
+/* The tab that lists a kind, or that a key shows; or -1. */
 int wc_column_tab(int kind);
 int wc_column_tab_of_key(uint32_t key);
 
@@ -102,12 +103,13 @@ struct wc_screen_columns {
     } at[WC_MAX_COLUMNS];
 };
 
-/* What the rows would like. */
+/* The widths that the rows need. */
 struct wc_column_hint {
-    int name_width; /* of the longest name shown, without what it may run on over its neighbour */
+    int name_width; /* of the longest name shown, without the part that runs into its neighbour's
+                       column */
     int text_width[WC_MAX_COLUMNS]; /* of the longest text in each TEXT column of this tab */
     bool has_senders;
-    uint32_t absent; /* bit set of the tab's columns that this process knows nothing of */
+    uint32_t absent; /* bit set of the tab's columns for which this process has no metric */
 };
 
 /* Lays the columns out. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Buckets of a second, and the map that finds a row's. Rows are never removed one by one: when all
- * are taken, the one seen longest ago is given away.
+ * Buckets of one second, and the map that finds a row's history. Rows are never removed one by one:
+ * when all are taken, a new row takes the place of the one that was not seen for longest.
  */
 #include "model/history.h"
 
@@ -58,7 +58,7 @@ static struct wc_history *histories_find(const struct wc_histories *histories, i
     return NULL;
 }
 
-/* Of what comes and goes by the thousand: it never displaces a channel. */
+/* A row of a kind that comes and goes by the thousand never displaces a channel. */
 static bool history_is_fleeting(int kind)
 {
     switch (kind & 0xff) {
@@ -72,7 +72,7 @@ static bool history_is_fleeting(int kind)
     }
 }
 
-/* The row that makes room for one of this kind; NULL: none does. */
+/* The row whose place one of this kind can take; NULL: none. */
 static struct wc_history *histories_oldest(struct wc_histories *histories, int kind)
 {
     struct wc_history *oldest = &histories->row[0];

@@ -35,14 +35,14 @@ void wc_histories_finish(struct wc_histories *histories);
 void wc_histories_clear(struct wc_histories *histories);
 void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from);
 
-/* Adds a value seen in `second`. It also stands for up to `span` - 1 seconds before, as far as
- * nothing was seen in them: with an interval of 5 s one value covers five buckets. Returns how many
- * seconds before are a hole: the row was seen, but not in them. */
+/* Adds a value seen in `second`. It also stands for up to `span` - 1 seconds before, if nothing was
+ * seen in them: with an interval of 5 s one value covers five buckets. Returns the length of the
+ * hole before: seconds in which the row was not seen, between two in which it was. */
 int64_t wc_histories_add(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
                          int64_t span, double value);
 
-/* Adds what was before: `n` values a second apart, NaN where there is none, the last one of `second`.
- * Only seconds in which nothing was seen are filled. */
+/* Adds the past: `n` values a second apart, NaN if there is none, the last one of `second`. Only
+ * seconds without a value are filled. */
 void wc_histories_seed(struct wc_histories *histories, int kind, uint64_t id, int64_t second,
                        const double *values, size_t n);
 
@@ -51,9 +51,10 @@ const struct wc_history *wc_histories_find(const struct wc_histories *histories,
                                            uint64_t id);
 
 /*
- * `n` columns of `step` seconds each, the last one holding now_second: each the greatest value of
- * its buckets, NaN for a gap. Columns begin at multiples of their step, so that a picture moves on
- * by whole columns and does not shimmer. History NULL: all gaps. Returns the greatest of all, or 0.
+ * `n` columns of `step` seconds each, of which the last holds now_second. A column is the greatest
+ * value of its buckets, NaN for a gap. Columns begin at multiples of their step, so that a picture
+ * moves by whole columns and does not flicker. History NULL: all gaps. Returns the greatest of all,
+ * or 0.
  */
 double wc_history_columns(const struct wc_history *history, int64_t now_second, int step, int n,
                           double *ret_columns);

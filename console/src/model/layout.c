@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sharing of the body's lines. First everything that there is; then, where that is too much, the
- * tab in use in full and a few lines of each other, as many others as leave it three fifths.
+ * Divides the lines of the body. If all tables fit, all are shown. Else the tab in use is shown in
+ * full and a few lines of each other tab, as many others as leave it three fifths.
  */
 #include "model/layout.h"
 
-#define HEAD_ROWS      2 /* and the warnings and tabs */
+#define HEAD_ROWS      2 /* plus the warnings and tabs */
 #define FOOT_ROWS      2
 #define FULL_ROWS      24
-#define TALL_BODY_ROWS 34 /* a screen of 40 rows: the others keep more lines */
-#define OTHER_ROWS     4  /* of a table that is not in use, where there are more than fit */
+#define TALL_BODY_ROWS 34 /* a screen of 40 rows: from there the others keep more lines */
+#define OTHER_ROWS     4  /* of a table that is not in use, if not all fit */
 #define GRAPH_MIN_ROWS 6
-#define GRAPH_BODY     15 /* from this body on there is a graph, whatever the tables need */
+#define GRAPH_BODY     15 /* from this height on there is a graph, whatever the tables need */
 #define GRAPH_MAX_ROWS 30
 
-#define FINDING_BODY_ROWS 14 /* below them the list of warnings has all */
+#define FINDING_BODY_ROWS 14 /* below this height the list of warnings has all lines */
 #define FINDING_MAX_ROWS  12
 
 static const enum wc_tab stack[] = {
@@ -42,8 +42,8 @@ static int shares_sum(const struct share *share, int n)
     return sum;
 }
 
-/* The tabs that have rows, and the one in use. Of single tasks and senders there are many: beside
- * another tab only their first ones are shown, so that a graph keeps its room. */
+/* The tabs that have rows, and the one in use. There are many single tasks and senders: beside
+ * another tab only their first rows are shown, so that a graph keeps its room. */
 static int shares_collect(struct share *share, enum wc_tab tab, const uint32_t counts[WC_N_TABS])
 {
     int n = 0;
@@ -106,7 +106,7 @@ static void layout_warnings(struct wc_layout *layout)
     layout->section[0] = (struct wc_section){WC_TAB_WARNINGS, layout->body_row, n_rows};
 }
 
-/* The graph comes before the rest of long tables: the worst row is among those that are shown. */
+/* The graph comes before the rest of long tables: the worst row is among the visible ones. */
 static void layout_tables(struct wc_layout *layout, enum wc_tab tab,
                           const uint32_t counts[WC_N_TABS])
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where everything stands on a screen of a given size. Tables stand below each other while they fit;
- * else the tab in use has the room. No I/O.
+ * The positions of all parts on a screen of a given size. Tables stand below each other if they
+ * fit; else the tab in use has most of the room. No I/O.
  *
  *     0        process
  *     1        rejects, filter, banners
  *     2        the worst warnings: two lines on 24 rows and more
  *     tabs
  *     body     tables, and the selected row's graph; or warnings, and one in full
- *     info     what the column means
+ *     info     the column's meaning
  *     rows-1   keys
  *
  * The console's one thread.
@@ -41,7 +41,7 @@ struct wc_layout {
     int warning_row, warning_rows, tabs_row, info_row, footer_row;
 };
 
-/* `counts`: the rows of each tab. `is_whole`: one thing has the whole body (a row's details). */
+/* `counts`: the rows of each tab. `is_whole`: one part has the whole body (a row's details). */
 void wc_layout_make(int rows, int cols, enum wc_tab tab, const uint32_t counts[WC_N_TABS],
                     bool is_whole, struct wc_layout *ret_layout);
 

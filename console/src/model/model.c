@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the screen knows of one process: pictures and histories.
+ * The screen's knowledge of one process: pictures and histories.
  *
- * In come the Description, Updates and Series of the link; out go rows and curves, by state.h,
- * when view/ draws. An Update is kept as it came, and a table only notes where in its rows the
- * metrics stand. So rows are not copied each second. An Update is bound to the plan that asked for
- * it; one that does not fit the plan is dropped, as it answers an older question.
+ * The input is the link's Description, Updates and Series; the output is rows and curves, by
+ * state.h, when view/ draws. An Update is kept as it is, and a table only notes the metrics'
+ * positions in its rows. So rows are not copied each second. An Update belongs to the plan of its
+ * request; one that does not fit the plan is dropped, as it answers an older request.
  *
- * The model owns the last Update, the Description, and histories of up to 2,048 rows of 600 s.
- * When the screen is frozen it makes one deep copy, which is shown while Updates and histories go
- * on. Another process, or another start of it, forgets everything.
+ * The model owns the last Update, the Description, and histories of up to 2,048 rows of 600 s. When
+ * the screen is frozen it makes one deep copy, which is shown while Updates and histories continue.
+ * Another process, or another start of it, clears everything.
  *
- * Curves go by the server's clock. Gaps are noted as holes, for which top.c asks the server's
- * history. No I/O, no failure but lack of memory, which ends the program. The console's one
- * thread.
+ * Curves use the server's clock. Gaps are noted as holes, which top.c fills from the server's
+ * history. No I/O, no failure but lack of memory, which ends the program. The console's one thread.
  */
 #include "model/model.h"
 
@@ -26,7 +25,7 @@
 
 #define NANOS            INT64_C(1000000000)
 #define DEFAULT_INTERVAL 1000
-#define HOLES_SECONDS    5 /* between two questions for what fills them */
+#define HOLES_SECONDS    5 /* between two requests for the past */
 
 void wc_model_init(struct wc_model *model)
 {
@@ -120,7 +119,7 @@ static void table_bind(struct wc_rows *to, const Weir__V1__Table *table)
     }
 }
 
-/* Whether the update has a table for each query, of its kind. */
+/* Whether the update has a table of the right kind for each query. */
 static bool model_fits(const struct wc_model *model, const Weir__V1__Update *update)
 {
     if (update->n_tables != model->plan.n) {
@@ -134,14 +133,15 @@ static bool model_fits(const struct wc_model *model, const Weir__V1__Update *upd
     return true;
 }
 
-/* A row was not seen for a while: scrolled away, or the screen was stopped. */
+/* Notes that a row was not seen for a while: it was scrolled out of view, or the screen was
+ * stopped. */
 static void model_hole(struct wc_model *model, int kind)
 {
     bool has_history = kind <= WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_LOOP;
     model->holes |= has_history ? UINT32_C(1) << kind : 0;
 }
 
-/* Every number of the rows that are shown in full, as far as they are few. */
+/* Keeps every number of the rows that are shown in full, up to a limit. */
 static void model_record_all(struct wc_model *model, const struct wc_rows *rows, int64_t second,
                              int64_t span)
 {
@@ -186,7 +186,7 @@ static void model_record(struct wc_model *model, int64_t second)
     model_record_all(model, &model->live.detail, second, span);
 }
 
-/* Where an answer's rows go. */
+/* The place for an answer's rows. */
 static struct wc_rows *picture_rows(struct wc_picture *picture, enum wc_role role, int kind)
 {
     switch (role) {
@@ -199,7 +199,7 @@ static struct wc_rows *picture_rows(struct wc_picture *picture, enum wc_role rol
     }
 }
 
-/* Time stands still for a process that has ended: its curves do not go on. */
+/* Time stands still for a process that has ended: its curves do not continue. */
 static void model_move(struct wc_model *model, const Weir__V1__Update *update, bool had_ended)
 {
     bool has_ended = strcmp(update->state, "dead") == 0;
@@ -277,7 +277,7 @@ void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series)
         wc_model_metric_at(model, (int)taken_series->kind, taken_series->metric);
     bool has_ended = taken_series->last_read_nanos == 0;
     int64_t second = has_ended ? model->live.second : taken_series->last_read_nanos / NANOS;
-    /* Of one that was seen to end the screen has seen more than what it left. */
+    /* If the screen saw the end, it has seen more than the remaining segment holds. */
     if (metric && metric->index < WC_MAX_METRICS && taken_series->step_nanos == NANOS &&
         !(has_ended && model->has_lived)) {
         wc_histories_seed(&model->histories, wc_model_history_kind(model, metric), taken_series->id,
@@ -292,11 +292,11 @@ void wc_model_rewind(struct wc_model *model)
     model->has_past = false;
     model->row.is_asked = false;
     if (model->connection == WC_DEAD) {
-        wc_model_connection(model, WC_LIVE, 0); /* what comes may tell otherwise */
+        wc_model_connection(model, WC_LIVE, 0); /* the next Update may say otherwise */
     }
 }
 
-/* A deep copy of the live picture, for the time that it stands still. */
+/* A deep copy of the live picture, for the time that the screen is frozen. */
 static void picture_copy(const struct wc_model *model, struct wc_picture *to,
                          const struct wc_picture *from)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups of metrics, read from their places in JSON: wait_seconds.p50 is a member of wait_seconds. */
+/* Groups metrics by their paths in JSON: wait_seconds.p50 is a member of wait_seconds. */
 #include "model/page.h"
 
 #include "weir/metric.h"
@@ -23,7 +23,7 @@ bool wc_page_is_alike(const Weir__V1__Metric *a, const Weir__V1__Metric *b)
     return group_is_same(a, b) && strcmp(a->unit, b->unit) == 0;
 }
 
-/* Which page a metric belongs to besides that of all fields. */
+/* The page of a metric besides that of all fields. */
 static enum wc_page metric_page(const struct wc_model *model, const Weir__V1__Metric *metric)
 {
     const Weir__V1__Description *description = model->description;
@@ -58,7 +58,7 @@ static bool page_shows(const struct wc_model *model, enum wc_page page,
     return home == page || (page == WC_PAGE_OVERVIEW && home == WC_PAGE_LATENCY);
 }
 
-/* Puts those that can be compared beside each other; else the order stays. */
+/* Puts metrics that can be compared beside each other; else the order stays. */
 static void metrics_gather(const Weir__V1__Metric *metrics[], size_t n)
 {
     for (size_t i = 1; i < n; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording on the screen: where it stands, and what the person at the keyboard wants of it. Plain data.
+ * A recording on the screen: its position, and the user's requests. Plain data.
  */
 #ifndef WC_MODEL_PLAYBACK_H
 #define WC_MODEL_PLAYBACK_H
@@ -8,16 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where it stands. */
+/* The state of the recording. */
 struct wc_playback {
-    bool is_on;                /* there is a recording at all */
-    bool is_paused, is_at_end; /* at the end nothing moves on, paused or not */
+    bool is_on;                /* there is a recording */
+    bool is_paused, is_at_end; /* at the end nothing moves, paused or not */
     double speed;              /* seconds of the recording in one second */
-    uint64_t position, length; /* nanoseconds from the first look */
-    uint32_t interval_millis;  /* between two looks, as they were recorded */
+    uint64_t position, length; /* nanoseconds from the first frame */
+    uint32_t interval_millis;  /* between two frames, as they were recorded */
 };
 
-/* What a key asks for; taken by whoever plays. */
+/* The request of a key; the player takes it. */
 enum wc_playback_action {
     WC_PLAYBACK_NONE,
     WC_PLAYBACK_TOGGLE,

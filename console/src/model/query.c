@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define SMALL_WINDOW                                                                               \
-    8 /* rows asked for of a list that is not in use, so that it can come into view */
+    8 /* requested rows of a list that is not in use, so that it can come into view */
 
 static Weir__V1__Query *query_add(struct wc_query *query, int kind, uint32_t offset,
                                   enum wc_role role)
@@ -67,7 +67,7 @@ static void query_sort(const struct wc_model *model, Weir__V1__Query *to,
     query_then(model, to, is_worst ? table->worst[1] : table->then);
 }
 
-/* The window: whole blocks around what is visible, so that scrolling seldom changes it. */
+/* The window: whole blocks around the visible rows, so that scrolling rarely changes it. */
 static void query_window(const struct wc_list *list, uint32_t page, uint32_t *ret_offset,
                          uint32_t *ret_limit)
 {
@@ -117,7 +117,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     }
 }
 
-/* A kind that an older server does not know is not asked for, either. */
+/* A kind that an older server does not know is not requested either. */
 static void query_whole(const struct wc_model *model, struct wc_query *query, int kind,
                         uint32_t limit)
 {
@@ -128,7 +128,7 @@ static void query_whole(const struct wc_model *model, struct wc_query *query, in
     to->limit = limit;
 }
 
-/* All of the row whose details are open, and what belongs to it. */
+/* Everything about the row whose details are open, and the rows that belong to it. */
 static void query_detail(const struct wc_model *model, const struct wc_ui *ui,
                          struct wc_query *query)
 {

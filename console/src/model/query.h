@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What to ask the server for, so that it sends what the screen shows and no more: columns, sort,
- * filter, and a window of rows somewhat larger than the screen, so that a step of the cursor does
- * not need a new Watch. No I/O. The console's one thread.
+ * The request to the server, for the rows that the screen shows and no more: columns, sort, filter,
+ * and a window of rows somewhat larger than the screen, so that a step of the cursor does not need
+ * a new Watch. No I/O. The console's one thread.
  */
 #ifndef WC_MODEL_QUERY_H
 #define WC_MODEL_QUERY_H
@@ -11,9 +11,9 @@
 #include "model/state.h"
 #include "model/ui.h"
 
-#define WC_QUERY_PART_ROWS 100 /* of what belongs to the row whose details are open */
+#define WC_QUERY_PART_ROWS 100 /* of the rows that belong to the row whose details are open */
 
-/* A request with room for all that it points to. */
+/* A request with room for everything to which it points. */
 struct wc_query {
     Weir__V1__WatchRequest request;
     struct wc_plan plan;
@@ -25,11 +25,11 @@ struct wc_query {
     uint32_t then[WC_MAX_QUERIES];
 };
 
-/* Fills ret_query, which must stay where it is. */
+/* Fills ret_query, which must not be moved. */
 void wc_query_make(const struct wc_model *model, const struct wc_ui *ui,
                    const struct wc_layout *layout, struct wc_query *ret_query);
 
-/* Whether both ask for the same. */
+/* Whether both are the same request. */
 bool wc_query_is_same(const struct wc_query *a, const struct wc_query *b);
 
 #endif

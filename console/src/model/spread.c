@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounds are taken apart by their highest bits: whatever order and number they come in. */
+/* Splits bounds by their highest bits, so that their order and number do not matter. */
 #include "model/spread.h"
 
 #include <math.h>
 
 #include "weir/cell.h"
 
-/* The step that ends at a bound or holds it. */
+/* The step that ends at a bound or contains it. */
 static int spread_step(uint64_t bound)
 {
     uint64_t last = bound > 0 ? bound - 1 : 0; /* of the values below it */
@@ -22,7 +22,8 @@ void wc_spread_make(const Weir__V1__Histogram *histogram, struct wc_spread *ret_
     for (size_t i = 0; i < n; i++) {
         uint64_t bound = histogram->bounds[i];
         if (bound == UINT64_MAX && histogram->max_nanos > 0) {
-            bound = histogram->max_nanos; /* the bucket without an end: where its greatest lies */
+            bound = histogram->max_nanos; /* the bucket without an end: the step of its greatest
+                                             value */
         }
         int step = spread_step(bound);
         if (histogram->counts[i] == 0) {
@@ -46,7 +47,7 @@ double wc_spread_end(int step)
 
 double wc_spread_begin(int step)
 {
-    /* Below its first bound an exporter has one bucket for all. */
+    /* Below its first bound an exporter has a single bucket. */
     if (wc_spread_end(step) <= (double)(1U << WEIR_HISTOGRAM_MIN_SHIFT)) {
         return 0;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the values of a histogram spread: the buckets of a message, whatever they are, counted into
- * four steps to the octave, and what can be read from them. No I/O. No state; any thread.
+ * The distribution of a histogram's values: the buckets of a message, of any widths, counted into
+ * four steps to the octave; quantiles and lines are read from these. No I/O. No state; any thread.
  */
 #ifndef WC_MODEL_SPREAD_H
 #define WC_MODEL_SPREAD_H
@@ -12,14 +12,14 @@
 
 struct wc_spread {
     double count[WC_SPREAD_STEPS];
-    double total;    /* 0: nothing was measured, the rest means nothing */
+    double total;    /* 0: nothing was measured, and the rest means nothing */
     int first, last; /* steps that are not empty */
     double mean_nanos, max_nanos;
 };
 
 void wc_spread_make(const Weir__V1__Histogram *histogram, struct wc_spread *ret_spread);
 
-/* Nanoseconds: where a step ends; where it begins, 0 for the first that an exporter counts. */
+/* Nanoseconds: the end of a step; its begin, 0 for the first that an exporter counts. */
 double wc_spread_end(int step);
 double wc_spread_begin(int step);
 

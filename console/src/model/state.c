@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks into the picture that is shown, by the names that the Description gives. */
+/* Reads the picture that is shown, by the names in the Description. */
 #include "model/state.h"
 
 #include <math.h>

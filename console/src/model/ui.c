@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The choices of the person at the keyboard: tabs, cursors, sort, filter, details.
+ * The user's choices: tabs, cursors, sort, filter, details.
  *
- * In go keys (input/) and what has come (the model); view/ reads the choices, and query.c makes
- * the request from them. The rows fetched are a window of the list that the server has sorted, so
- * a cursor is a place in the whole list and the id of the row that it stands on. When an Update
- * comes, the cursor goes to where its row stands now; while the row is not among those fetched the
- * cursor stays where it was, and the server is asked to follow the row.
+ * Keys (input/) and new data (the model) change the choices; view/ reads them, and query.c makes
+ * the request from them. The fetched rows are a window of the list that the server has sorted, so a
+ * cursor is a position in the whole list and the id of its row. When an Update arrives, the cursor
+ * moves to the new position of its row. While that row was not fetched the cursor stays where it
+ * is, and the server is asked to follow the row.
  *
- * Tabs that a process has no rows for are not shown, and columns without a metric have no place.
- * All is plain data of fixed size in struct wc_ui; nothing is allocated, nothing fails. No I/O;
- * the console's one thread.
+ * Tabs without rows are not shown, and columns without a metric have no place. All is plain data of
+ * fixed size in struct wc_ui; nothing is allocated, nothing fails. No I/O; the console's one
+ * thread.
  */
 #include "model/ui.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define UI_ABSENCE_ROWS 4 /* to say why there is no such kind */
+#define UI_ABSENCE_ROWS 4 /* the message that says why there is no such kind */
 
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis)
 {
@@ -104,7 +104,7 @@ static bool ui_has_rows(const struct wc_model *model, enum wc_tab tab)
 
 void wc_ui_start(struct wc_ui *ui, const struct wc_model *model)
 {
-    enum wc_severity worst = WC_INFO; /* a remark is no reason to go elsewhere */
+    enum wc_severity worst = WC_INFO; /* a remark is no reason to choose another tab */
     int first = -1, found = -1;
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
@@ -125,7 +125,7 @@ void wc_ui_start(struct wc_ui *ui, const struct wc_model *model)
 bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab)
 {
     const struct wc_column_table *table = wc_column_table(tab);
-    /* Whoever looks for channels is told why there are none. */
+    /* A user who looks for channels is told why there are none. */
     bool is_always = tab == WC_TAB_CHANNELS || tab == WC_TAB_WARNINGS ||
                      (table->is_single && wc_model_has_kind(model, table->kind));
     /* Before the first numbers nobody knows which are empty: a key that is typed ahead counts. */
@@ -179,7 +179,7 @@ const Weir__V1__Row *wc_ui_part(const struct wc_ui *ui, const struct wc_model *m
                : NULL;
 }
 
-/* How far a name may run on over the number beside it: most are short. */
+/* How far a name may run into the column beside it, most of whose numbers are short. */
 #define UI_NUMBER_WIDTH 5
 static int ui_overhang(enum wc_tab tab)
 {
@@ -198,7 +198,7 @@ static int ui_name_width(const struct wc_model *model)
         bool is_counted = tab != WC_TAB_WARNINGS && !columns->is_single &&
                           columns->columns[1].type != WC_COLUMN_EXACT;
         for (size_t i = 0; is_counted && table && i < table->n_rows; i++) {
-            size_t bytes = strlen(table->rows[i]->name); /* near enough for a width */
+            size_t bytes = strlen(table->rows[i]->name); /* precise enough for a width */
             int need = (int)(bytes < 1000 ? bytes : 1000) - ui_overhang((enum wc_tab)tab);
             longest = need > longest ? need : longest;
         }
@@ -228,7 +228,7 @@ static void ui_text_widths(const struct wc_model *model, enum wc_tab tab,
     }
 }
 
-/* The columns of which this process has no metric; none of a kind that it does not have at all. */
+/* The columns for which this process has no metric; none of a kind that it does not have at all. */
 static uint32_t ui_absent(const struct wc_model *model, const struct wc_column_table *table)
 {
     uint32_t absent = 0;
@@ -254,7 +254,7 @@ void wc_ui_begin(struct wc_ui *ui, const struct wc_model *model)
         }
         int sort = trend ? wc_column_find((enum wc_tab)tab, trend) : -1;
         list->sort = sort >= 0 ? sort : 0;
-        list->is_descending = false; /* what is left of something, the least first */
+        list->is_descending = false; /* the remaining amount of something: the least first */
     }
     if (!wc_model_has_kind(model, wc_column_table(ui->tab)->kind)) {
         ui->tab = ui->tab_before = WC_TAB_SINGLES;
@@ -325,7 +325,7 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
     snprintf(ui->message, sizeof(ui->message), "no name contains \"%s\"", ui->search);
 }
 
-/* Brings the cursor to the row that was chosen; false when it is not among those fetched. */
+/* Moves the cursor to the row that was chosen; false when that was not fetched. */
 static bool list_find(struct wc_list *list, const struct wc_model *model, enum wc_tab tab)
 {
     const struct wc_rows *table = ui_table(model, tab);
@@ -349,12 +349,12 @@ static void list_settle(struct wc_list *list, const struct wc_model *model, enum
         return;
     }
     bool is_found = list_find(list, model, tab);
-    /* Followed in vain: it is gone, or passes no filter. */
+    /* Followed in vain: the row is gone, or passes no filter. */
     bool is_gone = !is_found && (table->follow == list->selected_id || model->is_frozen);
     list->has_selected = list->has_selected && !is_gone;
     list->is_lost = list->has_selected && !is_found && tab != WC_TAB_WARNINGS;
     uint32_t end = matching;
-    if (model->is_frozen) { /* what was not fetched will not come */
+    if (model->is_frozen) { /* a row that was not fetched will not come */
         end = table->offset + (uint32_t)table->table->n_rows;
         list->cursor = list->cursor < table->offset ? table->offset : list->cursor;
     }

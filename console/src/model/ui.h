@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the person at the keyboard has chosen: tab, cursor, sort, filter. Changed by input/, read by
- * view/ and by the query. No I/O; the console's one thread.
+ * The user's choices: tab, cursor, sort, filter. input/ changes them, view/ and the query read
+ * them. No I/O; the console's one thread.
  */
 #ifndef WC_MODEL_UI_H
 #define WC_MODEL_UI_H
@@ -28,9 +28,9 @@ struct wc_list {
     bool is_descending;
     uint32_t cursor;   /* the row, counted from the first that matches */
     uint32_t top;      /* the first row shown */
-    bool has_selected; /* a row was chosen: the cursor goes where it goes */
+    bool has_selected; /* a row was chosen: the cursor follows it */
     uint64_t selected_id;
-    bool is_lost; /* that row is not among those fetched: it is asked for where it is now */
+    bool is_lost; /* that row was not fetched: the server is asked to follow it */
 };
 
 /* One tab's details. */
@@ -41,7 +41,7 @@ struct wc_detail {
     uint32_t cursor; /* among the rows of WC_PAGE_PART */
 };
 
-/* Whose details are open. */
+/* The row whose details are open. */
 struct wc_detail_subject {
     enum wc_tab tab;
     uint64_t id;
@@ -50,11 +50,11 @@ struct wc_detail_subject {
 
 struct wc_ui {
     enum wc_tab tab;
-    enum wc_tab tab_before; /* where `w` goes back to */
+    enum wc_tab tab_before; /* to which `w` goes back */
     struct wc_list list[WC_N_TABS];
     char filter[WC_UI_TEXT];
     char search[WC_UI_TEXT];
-    int locate;       /* looking for the search's next match: 1 forward, -1 backward, 0 not */
+    int locate;       /* the direction of a search under way: 1 forward, -1 backward, 0 none */
     bool locate_here; /* the row under the cursor counts too */
     enum wc_prompt prompt;
     char typed[WC_UI_TEXT];
@@ -64,56 +64,57 @@ struct wc_ui {
     uint64_t detail_id;
     char detail_name[256];
     struct wc_detail detail[WC_N_TABS];
-    bool has_from; /* the details were opened out of another row's */
+    bool has_from; /* the details were opened from another row's details */
     struct wc_detail_subject from;
     uint32_t interval_millis;
-    struct wc_playback_request request; /* of a recording; whoever plays takes it */
+    struct wc_playback_request request; /* for a recording; the player takes it */
 };
 
 void wc_ui_init(struct wc_ui *ui, uint32_t interval_millis);
 
-/* The process is known: where the first choices mean nothing for it, others are made. */
+/* The process is known: replaces first choices that mean nothing for it. */
 void wc_ui_begin(struct wc_ui *ui, const struct wc_model *model);
 
-/* The first numbers are there: the tab whose warnings are the worst, else the first one with rows. */
+/* The first numbers are there: chooses the tab with the worst warnings, else the first one with
+ * rows. */
 void wc_ui_start(struct wc_ui *ui, const struct wc_model *model);
 
-/* Sorts the tab by a FIELD, "severity": the worst first; false when no tab has such a column. */
+/* Sorts the tab by a FIELD, "severity": worst first; false when no tab has such a column. */
 bool wc_ui_sort(struct wc_ui *ui, const char *field);
 
-/* The layout of the screen for what the model holds now. */
+/* The layout of the screen for the model's present content. */
 void wc_ui_layout(const struct wc_ui *ui, const struct wc_model *model, int rows, int cols,
                   struct wc_layout *ret_layout);
 
-/* Brings cursors and window in line with the rows that there are; carries on a search. */
+/* Fits cursors and window to the present rows; continues a search. */
 void wc_ui_settle(struct wc_ui *ui, const struct wc_model *model, const struct wc_layout *layout);
 
 /* The row under the tab's cursor, or NULL; with its table. For the warnings' tab a warning. */
 const Weir__V1__Row *wc_ui_selected(const struct wc_ui *ui, const struct wc_model *model,
                                     enum wc_tab tab);
-/* The row at `at` of a tab's list, or NULL when it has not been fetched. */
+/* The row at position `at` of a tab's list, or NULL when it was not fetched. */
 const Weir__V1__Row *wc_ui_row(const struct wc_model *model, enum wc_tab tab, uint32_t at);
 
-/* Puts the cursor on a row by its id, wherever it is in the list. */
+/* Puts the cursor on a row by its id, at whatever position in the list. */
 void wc_ui_select(struct wc_ui *ui, enum wc_tab tab, uint64_t id);
 
-/* Whether a tab has a place among the tabs: those without rows have none. */
+/* Whether a tab is shown among the tabs: those without rows are not. */
 bool wc_ui_tab_is_shown(const struct wc_ui *ui, const struct wc_model *model, enum wc_tab tab);
 
-/* Whether a row's details have the body; and that row with its table, or NULL. */
+/* Whether a row's details fill the body; and that row with its table, or NULL. */
 bool wc_ui_is_detail(const struct wc_ui *ui);
 const Weir__V1__Row *wc_ui_detail(const struct wc_ui *ui, const struct wc_model *model,
                                   const struct wc_rows **ret_rows);
-/* The metric under the cursor of the details, or NULL on a page without. */
+/* The metric under the cursor of the details, or NULL on a page without metrics. */
 const Weir__V1__Metric *wc_ui_field(const struct wc_ui *ui, const struct wc_model *model);
-/* The row under the cursor on the page of what belongs to the row, or NULL. */
+/* The row under the cursor on the page of rows that belong to the row, or NULL. */
 const Weir__V1__Row *wc_ui_part(const struct wc_ui *ui, const struct wc_model *model);
 
 /* How many rows of a tab there are: those that match, and all. */
 uint32_t wc_ui_matching(const struct wc_model *model, enum wc_tab tab);
 uint32_t wc_ui_total(const struct wc_model *model, enum wc_tab tab);
 
-/* A tab's columns on a screen of that width, for the rows that there are. */
+/* A tab's columns on a screen of that width, for the present rows. */
 void wc_ui_columns(const struct wc_model *model, enum wc_tab tab, int screen_cols,
                    struct wc_screen_columns *ret_columns);
 

@@ -19,7 +19,7 @@ static enum wc_severity severity_of(const char *severity)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-/* A subject is a name, or KIND/name where names of several kinds could be meant. */
+/* A subject is a name, or KIND/name if names of several kinds could be meant. */
 static bool subject_is(const char *subject, int kind, const char *name)
 {
     const char *word = kind == WEIR__V1__KIND__KIND_SINGLE ? "task" : kind_names[kind];
@@ -29,7 +29,7 @@ static bool subject_is(const char *subject, int kind, const char *name)
                                           strcmp(subject + length + 1, name) == 0);
 }
 
-/* The first row here of that name: what a server of old means. */
+/* The first row of that name here: an old server means that one. */
 static void subject_find(const struct wc_picture *picture, struct wc_warning *warning)
 {
     for (int kind = 0; kind < WC_N_KINDS; kind++) {

@@ -2,15 +2,15 @@
 /*
  * Frames and the steps between them.
  *
- * A frame is everything that is known of a process at one moment, as tables of rows by id. A
- * recorder makes a step from one frame to the next; a reader applies it to the frame that it has.
- * The step holds rows that are new, ids that have gone, and for the others only the values that
- * differ; a number that moved is told by how far.
+ * A frame is the whole state of a process at one moment, as tables of rows by id. A recorder makes
+ * a step from one frame to the next; a reader applies it to the frame that it has. The step holds
+ * new rows, the ids of removed rows, and for the others only the values that differ; a number that
+ * changed is stored as the difference.
  *
  * Both sides must come to the same frame to the last bit: doubles are compared by their bytes, and
- * moved only where they are whole nanoseconds. Rows are moved, not copied: a step's values change
- * places with those of the row, and the old ones go with the step, which is freed. The frame owns
- * its rows; a step that is being made borrows from the next frame.
+ * stored as differences only if they are whole nanoseconds. Rows are moved, not copied: a step's
+ * values change places with those of the row, and the old ones are freed with the step. The frame
+ * owns its rows; a step that is being made borrows from the next frame.
  *
  * A file may hold anything. Columns, rows, values and histograms are bounded, indexes are checked
  * before they are used, and a frame has at most 16 MiB as a message, where an exporter's has 3.
@@ -26,7 +26,7 @@
 
 #include "base/memory.h"
 
-/* What a file may make of us. An exporter's look is at most 3 MiB. */
+/* Bounds of what a file can make us allocate. An exporter's frame is at most 3 MiB. */
 #define FRAME_MAX_BYTES      ((size_t)8 << 20)
 #define FRAME_MAX_ROWS       65536u
 #define FRAME_MAX_VALUES     64u
@@ -65,7 +65,7 @@ static int row_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* By id; of rows with one id one stays. */
+/* Sorts by id; of rows with the same id one stays. */
 static void table_sort(struct wc_frame_table *table)
 {
     size_t n = 0;
@@ -94,7 +94,7 @@ static bool row_is_sound(const struct wc_frame_table *table, const Weir__V1__Row
     return is_sound;
 }
 
-/* Counts all rows anew when what was added up seems too much. */
+/* Counts all rows anew when the sum so far is too large. */
 static bool frame_is_bounded(struct wc_frame *frame)
 {
     size_t n_rows = 0;
@@ -191,7 +191,7 @@ int wc_frame_column(const struct wc_frame_table *table, uint32_t metric)
     return -1;
 }
 
-/* ---- going on by a step ------------------------------------------------------------------- */
+/* ---- applying a step ----------------------------------------------------------------------- */
 
 static bool change_values(Weir__V1__Row *row, Weir__V1__Change *change)
 {
@@ -209,7 +209,8 @@ static bool change_values(Weir__V1__Row *row, Weir__V1__Change *change)
     return true;
 }
 
-/* An f64 as thousand millionths, when it is exactly that: durations, ages. */
+/* An f64 as nanoseconds (thousand millionths), if it is exactly a whole number of them: durations,
+ * ages. */
 static bool value_as_nanos(double number, int64_t *ret_nanos)
 {
     double nanos = nearbyint(number * 1e9);
@@ -234,7 +235,7 @@ static bool value_move(Weir__V1__Value *value, int64_t by)
     return true;
 }
 
-/* Whether one value comes from the other by a move, and by which. */
+/* Whether one value follows from the other by a difference, and by which. */
 static bool value_moves(const Weir__V1__Value *from, const Weir__V1__Value *to, int64_t *ret_by)
 {
     int64_t a, b;
@@ -278,7 +279,7 @@ static bool change_histograms(Weir__V1__Row *row, Weir__V1__Change *change)
             row->histograms =
                 wc_resize(row->histograms, row->n_histograms + 1, sizeof(*row->histograms));
             row->histograms[row->n_histograms++] = histogram;
-            /* Its place is taken by one that can be freed. */
+            /* Its place is taken by an empty value that can be freed. */
             change->histograms[i] = wc_alloc(sizeof(*histogram));
             weir__v1__histogram__init(change->histograms[i]);
         } else {
@@ -404,7 +405,7 @@ static const Weir__V1__Histogram *row_histogram(const Weir__V1__Row *row, uint32
     return NULL;
 }
 
-/* Whether a row can be told as a change of what it was; else it is told whole. */
+/* Whether a row can be stored as a change of the earlier one; else it is stored whole. */
 static bool row_is_like(const Weir__V1__Row *old, const Weir__V1__Row *row)
 {
     bool is_like = old->n_values == row->n_values && old->n_histograms <= row->n_histograms &&
@@ -415,7 +416,7 @@ static bool row_is_like(const Weir__V1__Row *old, const Weir__V1__Row *row)
     return is_like;
 }
 
-/* A step under construction: its parts borrow from the next look, its arrays are its own. */
+/* A step that is being made: its parts borrow from the next frame, its arrays are its own. */
 struct step_table {
     Weir__V1__TableChange change;
     size_t room_gone, room_rows, room_changes;
@@ -483,7 +484,7 @@ static void step_gone(struct step_table *to, uint64_t id)
     to->change.gone[to->change.n_gone++] = id;
 }
 
-/* Both are by id: they are gone through side by side. */
+/* Both are sorted by id: they are walked through side by side. */
 static void step_table_make(struct step_table *to, const struct wc_frame_table *old,
                             const struct wc_frame_table *next)
 {

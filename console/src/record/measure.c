@@ -64,7 +64,7 @@ static struct wc_measure *measures_new(struct wc_measures *measures, int kind, u
                                    .least = value,
                                    .greatest = value};
     wc_map_add(&measures->map, measure_key(kind, metric, name), measures->n - 1);
-    /* One that comes later began from nothing. */
+    /* A counter that appears later began at 0. */
     measure->increase = measures->looks > 1 ? value : 0;
     return measure;
 }

@@ -2,17 +2,16 @@
 /*
  * Reading a recording: one pass over all records, then from place to place.
  *
- * The pass checks each record's head and checksum and notes where keys and series are. After that
- * a moment is found by the key before it and the steps from there. The notes are bounded, whatever
- * the file holds: when there are 8,192 keys every second one is forgotten, and from then on only
- * every second one is noted.
+ * The pass checks each record's head and checksum and notes where keys and series are. After that a
+ * moment is found by the key before it and the steps from there. The notes are bounded: when there
+ * are 8,192 keys every second one is dropped, and from then on only every second one is noted.
  *
- * Nothing in the file is trusted. The recording ends at the first record that does not hold: cut,
- * a wrong checksum, time that goes back, a step without a frame. What comes before is shown, and a
- * notice says how it ends; a lock tells a recording that is still being written from one that was
- * cut. A record's length is bounded by its head's format before room is made for it, and inflating
- * stops at the length that its head told. A file that changes meanwhile is found out by the same
- * checks, later.
+ * No byte of the file is trusted. The recording ends at the first invalid record: truncated, a
+ * wrong checksum, time that goes back, a step without a frame. The frames before it are shown, and
+ * a notice says how it ends; a lock tells a recording that is still being written from a truncated
+ * one. A record's length is bounded by its head's format before memory is allocated for it, and
+ * inflating stops at the length in its head. The same checks detect later that a file has changed
+ * meanwhile.
  *
  * The reader owns the descriptor and the buffers of one record; the frame is the caller's. Lack of
  * memory ends the program. One thread.
@@ -32,9 +31,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define READER_MAX_KEYS    8192u /* then every second one is forgotten */
+#define READER_MAX_KEYS    8192u /* at this number every second one is dropped */
 #define READER_MAX_SERIES  4096u
-#define READER_MAX_METRICS 4096u /* of all kinds: they are gone through for every column */
+#define READER_MAX_METRICS 4096u /* of all kinds: they are walked through for every column */
 #define READER_PIECE       (256u << 10)
 #define READER_WINDOW      (-15)
 
@@ -45,7 +44,7 @@ struct reader_key {
 struct wc_reader {
     int fd;
     char *path;
-    uint64_t end; /* of the last record that holds */
+    uint64_t end; /* of the last valid record */
     Weir__V1__Opening *opening;
     struct reader_key *keys;
     size_t n_keys, room_keys;
@@ -55,7 +54,7 @@ struct wc_reader {
     uint64_t looks, length;
     char notice[256];
     uint64_t offset; /* of the next record */
-    uint64_t at;     /* of the look that was read last */
+    uint64_t at;     /* of the frame that was read last */
     z_stream stream;
     uint8_t *packed, *plain; /* of one record */
     size_t room_packed, room_plain;
@@ -99,7 +98,8 @@ static bool reader_head(const struct wc_reader *reader, uint64_t offset,
            offset + WC_RECORD_HEAD + ret_head->length <= reader->end;
 }
 
-/* Inflates a record's payload into `plain`. A key, and whatever stands alone, begins anew. */
+/* Inflates a record's payload into `plain`. A key, and each record that stands alone, begins a new
+ * stream. */
 static bool reader_inflate(struct wc_reader *reader, z_stream *stream, uint64_t offset,
                            const struct wc_record_head *head)
 {
@@ -112,12 +112,12 @@ static bool reader_inflate(struct wc_reader *reader, z_stream *stream, uint64_t 
         inflateReset(stream);
     }
     if (head->length == 0 && head->plain == 0) {
-        return true; /* of nothing there is nothing to inflate */
+        return true; /* an empty payload has nothing to inflate */
     }
     stream->next_in = reader->packed;
     stream->avail_in = head->length;
     stream->next_out = reader->plain;
-    stream->avail_out = head->plain + 1; /* one more would be too much */
+    stream->avail_out = head->plain + 1; /* one more byte would be too much */
     int result = inflate(stream, Z_SYNC_FLUSH);
     return (result == Z_OK || result == Z_STREAM_END) && stream->avail_in == 0 &&
            stream->avail_out == 1;
@@ -172,7 +172,7 @@ static bool reader_checks(struct wc_reader *reader, uint64_t offset,
     return crc == head->crc;
 }
 
-/* Notes what the record is. False: it stands where it must not. */
+/* Notes a record. False: it is in a place where it must not be. */
 static bool reader_note(struct wc_reader *reader, uint64_t offset,
                         const struct wc_record_head *head)
 {
@@ -199,7 +199,7 @@ static bool reader_note(struct wc_reader *reader, uint64_t offset,
     return true;
 }
 
-/* How the file ends: `offset` is where its last good record does. */
+/* How the file ends: `offset` is the end of its last valid record. */
 static void reader_conclude(struct wc_reader *reader, uint64_t offset, uint64_t size,
                             bool is_closed, bool is_damaged)
 {
@@ -208,7 +208,7 @@ static void reader_conclude(struct wc_reader *reader, uint64_t offset, uint64_t 
     reader->end = offset;
     snprintf(length, sizeof(length), "%u:%02u:%02u", (unsigned)(seconds / 3600),
              (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
-    /* A recorder holds a lock on what it writes. */
+    /* A recorder holds a lock on the file that it writes. */
     bool is_written = flock(reader->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     (void)flock(reader->fd, LOCK_UN);
     if (is_closed) {
@@ -358,9 +358,9 @@ void wc_reader_close(struct wc_reader *reader)
     free(reader);
 }
 
-/* ---- going through it --------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
-/* The next look's head and place, without what stands between looks. */
+/* The head and offset of the next frame's record, past the records between frames. */
 static bool reader_next_look(struct wc_reader *reader, struct wc_record_head *ret_head)
 {
     while (reader_head(reader, reader->offset, ret_head)) {
@@ -372,7 +372,7 @@ static bool reader_next_look(struct wc_reader *reader, struct wc_record_head *re
     return false;
 }
 
-/* What came so far stays; what is behind the place is given up. */
+/* The frames so far stay; the file behind this offset is given up. */
 static void reader_give_up(struct wc_reader *reader)
 {
     reader->end = reader->offset;
@@ -386,7 +386,7 @@ static void reader_give_up(struct wc_reader *reader)
 
 enum reader_found { READER_LOOK, READER_END, READER_DAMAGE };
 
-/* Goes on by one look. After damage the frame is no look. */
+/* Moves on by one frame. After damage `frame` is not valid. */
 static enum reader_found reader_read(struct wc_reader *reader, struct wc_frame *frame,
                                      uint64_t *ret_at)
 {
@@ -431,7 +431,7 @@ uint64_t wc_reader_peek(struct wc_reader *reader)
     return reader_next_look(reader, &head) ? head.at : UINT64_MAX;
 }
 
-/* How many keys there are up to a moment. */
+/* The number of keys up to a moment. */
 static size_t reader_keys_to(const struct wc_reader *reader, uint64_t at)
 {
     size_t low = 0, high = reader->n_keys;
@@ -460,7 +460,7 @@ bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_frame *fram
             while (found == READER_LOOK && wc_reader_peek(reader) <= at) {
                 found = reader_read(reader, frame, ret_at);
             }
-            has_look = found != READER_DAMAGE; /* once more, up to there */
+            has_look = found != READER_DAMAGE; /* again, up to that point */
         } else {
             reader->n_keys = i < reader->n_keys ? i : reader->n_keys;
         }
@@ -468,7 +468,7 @@ bool wc_reader_seek(struct wc_reader *reader, uint64_t at, struct wc_frame *fram
     return has_look;
 }
 
-/* ---- what is known of it ------------------------------------------------------------------ */
+/* ---- facts ------------------------------------------------------------------------------------ */
 
 const Weir__V1__Opening *wc_reader_opening(const struct wc_reader *reader)
 {
@@ -499,7 +499,7 @@ Weir__V1__Series *wc_reader_series(struct wc_reader *reader, size_t i)
 {
     struct wc_record_head head;
     Weir__V1__Series *series = NULL;
-    z_stream stream = {0}; /* the looks' own goes on afterwards */
+    z_stream stream = {0}; /* the frames' own stream continues afterwards */
     if (i >= reader->n_series || !reader_head(reader, reader->series[i], &head) ||
         head.type != WC_RECORD_SERIES || inflateInit2(&stream, READER_WINDOW) != Z_OK) {
         return NULL;

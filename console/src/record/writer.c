@@ -2,20 +2,20 @@
 /*
  * A recording's records, one behind the other.
  *
- * In come Updates, out goes a file: its head, the opening, series of the past, then for each
- * Update a key (the whole frame) or a step from the one before, and at the end the closing. At
- * most 60 steps follow a key, and a new key comes when kinds or columns have changed, so that a
- * reader need not go through all steps to get to a moment. A key and its steps are one deflate
- * stream, flushed after each record; all other records stand alone.
+ * The input is Updates, the output a file: its head, the opening, series of the past, then for each
+ * Update a key (the whole frame) or a step from the one before, and at the end the closing. At most
+ * 60 steps follow a key, and a new key comes when kinds or columns have changed, so that a reader
+ * need not go through all steps to get to a moment. A key and its steps are one deflate stream,
+ * flushed after each record; all other records stand alone.
  *
- * Each record is written by one call as a rule, with its length and checksum. What could not be
- * written whole is cut off again, so that the file always ends with a record, and the recording up
- * to there is whole. A kill may leave a part of a record, which the reader finds out. After the
- * first failure nothing more is written but the closing, if there is room. fdatasync is called for
- * each key and at the end, not for each second.
+ * Each record is written by one call as a rule, with its length and checksum. A record that could
+ * not be written whole is cut off again, so that the file always ends with a whole record. A kill
+ * may leave a part of a record, which the reader detects. After the first failure nothing more is
+ * written but the closing, if there is room. fdatasync is called for each key and at the end, not
+ * for each second.
  *
- * The writer owns the file, a lock on it (no two recorders write one file) and the last frame.
- * Time is the server's clock and never goes back. One thread.
+ * The writer owns the file, a lock on it (no two recorders write one file) and the last frame. Time
+ * is the server's clock and never goes back. One thread.
  */
 #include "record/writer.h"
 
@@ -34,9 +34,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define WRITER_KEY_LOOKS 60 /* steps that a reader goes through at most to get to a look */
+#define WRITER_KEY_LOOKS 60 /* steps that a reader needs at most to get to a frame */
 #define WRITER_LEVEL     6
-#define WRITER_WINDOW    (-15) /* raw: the record has its own checksum */
+#define WRITER_WINDOW    (-15) /* raw deflate: the record has its own checksum */
 #define WRITER_MEMORY    8
 
 struct wc_writer {
@@ -45,10 +45,10 @@ struct wc_writer {
     uint64_t bytes; /* of whole records */
     uint64_t looks, since_key, left_out;
     uint64_t at, first_nanos;
-    struct wc_frame frame; /* the last look */
+    struct wc_frame frame; /* the last frame */
     char **include, **exclude;
     size_t n_include, n_exclude;
-    uint64_t n_named; /* rows that a glob could have left out, in all looks */
+    uint64_t n_named; /* rows that a glob could have left out, in all frames */
     z_stream stream;  /* of a key and its steps */
     z_stream single;  /* of one record */
     uint8_t *buffer;
@@ -66,7 +66,7 @@ static enum wc_status writer_failed(struct wc_writer *writer, int error, struct 
 
 /* ---- records ------------------------------------------------------------------------------ */
 
-/* Writes at the end; cuts off what could not be written whole. */
+/* Writes at the end; cuts off a record that could not be written whole. */
 static enum wc_status writer_write(struct wc_writer *writer, const uint8_t *bytes, size_t n,
                                    struct wc_error *ret_error)
 {
@@ -139,7 +139,7 @@ static enum wc_status writer_message(struct wc_writer *writer, enum wc_record_ty
 
 /* ---- the file ----------------------------------------------------------------------------- */
 
-/* Why a file cannot be made. */
+/* The reason why a file cannot be made. */
 static enum wc_status writer_refuse(const char *path, int error, struct wc_error *ret_error)
 {
     switch (error) {
@@ -250,7 +250,7 @@ enum wc_status wc_writer_create(const char *path, bool is_forced, const Weir__V1
         code = writer_message(writer, WC_RECORD_OPENING, &opening->base, ret_error);
     }
     if (code != WC_OK) {
-        /* Nothing is in it that anybody could want. */
+        /* The file has no content worth keeping. */
         unlink(path);
         writer_free(writer);
         return code;
@@ -259,7 +259,7 @@ enum wc_status wc_writer_create(const char *path, bool is_forced, const Weir__V1
     return WC_OK;
 }
 
-/* ---- looks -------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static bool writer_wants(const struct wc_writer *writer, const char *name)
 {
@@ -273,7 +273,7 @@ static bool writer_wants(const struct wc_writer *writer, const char *name)
     return is_wanted;
 }
 
-/* Leaves out what is not to be recorded; of the process and weir itself nothing. */
+/* Leaves out rows that are not to be recorded, but never the process and weir itself. */
 static void writer_filter(struct wc_writer *writer, Weir__V1__Update *update)
 {
     writer->left_out = 0;
@@ -297,7 +297,7 @@ static void writer_filter(struct wc_writer *writer, Weir__V1__Update *update)
     }
 }
 
-/* The time since the first look; it never goes back. */
+/* The time since the first frame; it never goes back. */
 static uint64_t writer_time(struct wc_writer *writer, const struct wc_frame *next)
 {
     uint64_t now = next->read_nanos > 0 ? (uint64_t)next->read_nanos : 0;
@@ -357,7 +357,7 @@ enum wc_status wc_writer_close(struct wc_writer *taken_writer, const char *reaso
     closing.unix_nanos = taken_writer->frame.unix_nanos;
     closing.looks = taken_writer->looks;
     closing.reason = (char *)(uintptr_t)reason;
-    /* After a failure there may still be room for so little. */
+    /* After a failure there may still be room for this record, which is small. */
     taken_writer->has_failed = false;
     code = writer_message(taken_writer, WC_RECORD_CLOSING, &closing.base, ret_error);
     if (fdatasync(taken_writer->fd) != 0 && errno != EROFS && errno != EINVAL && code == WC_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rules of picking, apart from the directories, so that a test can go through them. */
+/* The rules of picking, without the directories, so that a test can call them. */
 #include "target/pick.h"
 
 #include "weir/word.h"
@@ -15,8 +15,8 @@ static bool pick_is_pid(const char *text)
     return text && text[0] && strspn(text, "0123456789") == strlen(text);
 }
 
-/* "game/1 (pid 4821), lobby (pid 4822)" of those that fit, the living in the order of their numbers: what
- * stands before a pid can be given as it is. */
+/* "game/1 (pid 4821), lobby (pid 4822)": the processes that match, the living ones in the order of
+ * their numbers. The text before a pid can be used as it is. */
 static void pick_list(const struct wi_found *found, size_t n, const char *text, bool is_alive,
                       char *ret_text, size_t room)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of the segments that were found a person means. No I/O. No state; any thread. */
+/* Chooses the segment that a person means among those that were found. No I/O. No state; any
+ * thread. */
 #ifndef WC_TARGET_PICK_H
 #define WC_TARGET_PICK_H
 
@@ -10,9 +11,9 @@
 #include <stddef.h>
 
 /*
- * Picks by pid (all digits), service name or NAME/N; NULL: the only running one. With is_preference the
- * name decides only when several run. `found` is newest first.
- * Fails: WC_USAGE when several fit: the text lists them; WC_NO_TARGET.
+ * Picks by pid (all digits), service name or NAME/N; NULL: the only running one. With is_preference
+ * the name decides only when several run. `found` is newest first. Fails: WC_USAGE when several
+ * match: the text lists them; WC_NO_TARGET.
  */
 enum wc_status wc_pick(const struct wi_found *found, size_t n, const char *text, bool is_preference,
                        size_t *ret_picked, struct wc_error *ret_error);

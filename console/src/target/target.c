@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Resolving a TARGET. A living process is preferred to a dead one, a newer to an older; between two
- * living ones of one name nobody chooses but the person.
+ * Resolving a TARGET. A living process is preferred to a dead one, a newer to an older. Between two
+ * living ones of one name the person must choose.
  */
 #include "target/target.h"
 
@@ -85,7 +85,8 @@ static enum wc_status target_by_path(const char *path, struct wc_target *ret_tar
     return target_take(&found, ret_target, ret_error);
 }
 
-/* Splits "/run/weir/serve.sock/game" or ".../game/2": a socket that serves several, and which. */
+/* Splits "/run/weir/serve.sock/game" or ".../game/2": a socket that serves several processes, and
+ * the name of one. */
 static bool target_split_socket(struct wc_target *target)
 {
     struct stat facts;
@@ -109,7 +110,7 @@ static bool target_split_socket(struct wc_target *target)
     return false;
 }
 
-/* The socket alone, and the segment beside it where the names are weir's own. */
+/* The socket alone, and the segment beside it if the names are weir's own. */
 static enum wc_status target_by_socket(const char *path, struct wc_target *ret_target,
                                        struct wc_error *ret_error)
 {
@@ -138,7 +139,7 @@ static enum wc_status target_by_socket(const char *path, struct wc_target *ret_t
     return WC_OK;
 }
 
-/* What follows a prefix, whose letters may be of either case as in any URL; or NULL. */
+/* The text behind a prefix, whose letters may be of either case as in any URL; or NULL. */
 static const char *target_after(const char *text, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -192,7 +193,8 @@ static bool target_take_host(const char *text, size_t n, struct wc_target *targe
     return port > 0 && port < 65536;
 }
 
-/* "host:port" or "http://host:port", "/NAME" behind it or not. A slash at the end says nothing. */
+/* "host:port" or "http://host:port", with or without "/NAME" behind it. A slash at the end means
+ * nothing. */
 static enum wc_status target_by_address(const char *text, struct wc_target *ret_target,
                                         struct wc_error *ret_error)
 {
@@ -221,8 +223,8 @@ static enum wc_status target_by_address(const char *text, struct wc_target *ret_
     return WC_OK;
 }
 
-/* Whether a bare word names a segment or a recording here. Any other file of that name, as the
- * program's own, is no answer to a service's name. */
+/* Whether a bare word names a segment or a recording here. Any other file of that name, for example
+ * the program itself, does not match a service's name. */
 static bool target_is_readable(const char *text)
 {
     return wi_find_is_segment(text) || wc_reader_is_recording(text);
@@ -269,7 +271,7 @@ enum wc_status wc_target_resolve(const char *text, struct wc_target *ret_target,
                                  struct wc_error *ret_error)
 {
     if (text && text[0] == '\0') {
-        /* Most likely a script's variable that is not set: nothing else is looked at instead. */
+        /* Probably an unset variable of a script: no other target is tried. */
         return wc_error_set(ret_error, WC_USAGE,
                             "the TARGET is empty: give one, or leave it out for the only running "
                             "process");
@@ -285,7 +287,7 @@ enum wc_status wc_target_resolve(const char *text, struct wc_target *ret_target,
     if (target_after(text, "http://") || target_after(text, "https://")) {
         return target_by_address(text, ret_target, ret_error);
     }
-    /* tokio-console's users write a socket's path as a URL of a file. */
+    /* Users of tokio-console write a socket's path as a file URL. */
     path = target_after(text, "file://localhost/") ? text + strlen("file://localhost")
                                                    : target_after(text, "file://");
     if (path || target_is_path(text)) {
@@ -315,8 +317,7 @@ enum wi_state wc_target_state(const struct wc_target *target)
     memset(&found, 0, sizeof(found));
     bool is_there = wi_owner_is_there(&target->owner);
     if (wi_find_one(target->path, &found) != WEIR_OK) {
-        return is_there ? WI_STATE_RUNNING
-                        : WI_STATE_DEAD; /* somebody may have removed its files */
+        return is_there ? WI_STATE_RUNNING : WI_STATE_DEAD; /* its files may have been removed */
     }
     bool is_same = target->inode ? found.inode == target->inode && found.device == target->device
                                  : !target->pid || found.pid == target->pid;

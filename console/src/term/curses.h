@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-/* What the screen uses of ncurses. A function that is missing here is one that fails to link. */
+/* The functions of ncurses that the screen uses. If one is missing here, the program does not link. */
 #define WC_CURSES_FUNCTIONS(X)                                                                     \
     X(cbreak)                                                                                      \
     X(clearok)                                                                                     \

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Terminals that understand what another one does; the shells and the documentation of each say so. */
+/* Terminals that understand another one's sequences, as the shells and the documentation of each
+ * say. */
 static const struct resemble_family {
     const char *prefix, *like;
 } families[] = {
@@ -37,7 +38,7 @@ static const struct resemble_family {
     {"xterm", "xterm-256color"},
 };
 
-/* The name without its last `i` suffixes; false where it has not as many. */
+/* The name without its last `i` suffixes; false if it has fewer. */
 static bool resemble_shorten(const char *name, unsigned i, char ret_name[WC_RESEMBLE_MAX])
 {
     size_t length = strlen(name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which terminals a terminal resembles, by its name; for machines whose terminfo does not know it. No
- * I/O. The console's one thread. */
+/* Similar terminals, by name; for machines whose terminfo does not know a terminal. No I/O. The
+ * console's one thread. */
 #ifndef WC_TERM_RESEMBLE_H
 #define WC_TERM_RESEMBLE_H
 

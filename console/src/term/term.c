@@ -34,14 +34,14 @@ static struct {
     bool is_started;
     SCREEN *screen;
     int signal_fd;
-    int signal; /* that told to end */
+    int signal; /* the signal that asked it to end */
     sigset_t mask_before;
     struct termios modes_before;
-    char restore[RESTORE_SIZE]; /* what a crash writes */
+    char restore[RESTORE_SIZE]; /* the strings that a crash writes */
     size_t restore_length;
     struct wc_escape escape;
     char notice[256];
-    struct wc_cell *shown; /* the grid that stands on the screen */
+    struct wc_cell *shown; /* the grid that is on the screen */
     int shown_rows, shown_cols;
 } term;
 
@@ -50,7 +50,7 @@ static const struct wc_curses *curses; /* from wc_term_check on */
 static const int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 #define N_CRASHES (sizeof(crashes) / sizeof(crashes[0]))
 
-/* Async-signal-safe: the modes and the strings, then the signal's own end. */
+/* Async-signal-safe: the modes and the strings, then the signal's own action. */
 static void term_crash(int signal)
 {
     ssize_t written = write(STDOUT_FILENO, term.restore, term.restore_length);
@@ -59,7 +59,7 @@ static void term_crash(int signal)
     if (isatty(STDERR_FILENO)) { /* an assertion's line has gone with the screen */
         written = write(STDERR_FILENO, wi_expect_line(), strlen(wi_expect_line()));
     }
-    raise(signal); /* SA_RESETHAND: this time for good */
+    raise(signal); /* SA_RESETHAND: this time the default action */
 }
 
 static void term_add_restore(const char *capability)
@@ -75,7 +75,7 @@ static void term_add_restore(const char *capability)
     }
 }
 
-/* From here on a crash gives the terminal back. */
+/* From here on a crash restores the terminal. */
 static void term_guard_crashes(void)
 {
     struct sigaction action = {.sa_handler = term_crash, .sa_flags = (int)SA_RESETHAND};
@@ -115,7 +115,7 @@ bool wc_term_is_unicode(void)
     return !is_plain && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-/* NO_COLOR goes before what the terminal can do, --color before both. */
+/* NO_COLOR overrides the terminal's abilities, --color overrides both. */
 static bool term_wants_color(enum wc_color color)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -161,7 +161,7 @@ static bool term_is_known(const char *name)
     return has_cursor;
 }
 
-/* Whether the terminal, or one that it resembles, can be drawn on; TERM names it from then on. */
+/* Whether the screen can be drawn on the terminal, or on a similar one; TERM then names that one. */
 static bool term_choose_name(const char *name)
 {
     char like[WC_RESEMBLE_MAX];
@@ -208,7 +208,7 @@ enum wc_status wc_term_check(struct wc_error *ret_error)
     return WC_OK;
 }
 
-/* The kernel's size goes before COLUMNS and LINES, which a shell may have exported long ago; where the
+/* The kernel's size overrides COLUMNS and LINES, which a shell may have exported long ago. If the
  * kernel has none, as on a serial line, they count. */
 static void term_choose_size(void)
 {
@@ -244,7 +244,7 @@ enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error)
     curses->nodelay(*curses->screen, TRUE);
     curses->keypad(*curses->screen, TRUE);
     curses->set_escdelay(ESCAPE_MILLIS);
-    curses->define_key(NULL, KEY_MOUSE); /* its reports are taken whole by input/escape.c */
+    curses->define_key(NULL, KEY_MOUSE); /* input/escape.c takes its reports whole */
     curses->curs_set(0);
     term_start_colors(color);
     return WC_OK;
@@ -305,7 +305,7 @@ static void term_put(int row, int col, const struct wc_cell *cell)
     }
 }
 
-/* Whether a cell stands on the screen as it is. */
+/* Whether a cell is on the screen as it is. */
 static bool term_has(int at, const struct wc_cell *cell)
 {
     const struct wc_cell *shown = &term.shown[at];
@@ -356,7 +356,7 @@ int wc_term_signal(void)
     return term.signal;
 }
 
-/* The size as the kernel has it now; everything is drawn anew. */
+/* Reads the size from the kernel again; everything is drawn anew. */
 static void term_resize(void)
 {
     struct winsize size;
@@ -368,7 +368,7 @@ static void term_resize(void)
     curses->clearok(*curses->screen, TRUE);
 }
 
-/* Ctrl-Z: the shell gets its terminal as it was. SIGCONT brings us back. */
+/* Ctrl-Z: the shell gets its terminal as it was. SIGCONT resumes the screen. */
 static void term_suspend(void)
 {
     curses->def_prog_mode();
@@ -429,7 +429,7 @@ static uint32_t term_function_key(wint_t key)
     return WC_KEY_NONE;
 }
 
-/* ESC has been read: a key of its own, or the start of a sequence that ncurses does not know. Returns
+/* ESC has been read: either a key, or the start of a sequence that ncurses does not know. Returns
  * whether it is the key. */
 static bool term_take_escape(void)
 {
@@ -472,7 +472,7 @@ enum wc_term_event wc_term_take(uint32_t *ret_key)
             return WC_TERM_KEY;
         }
     }
-    /* Nothing to read although the terminal is said to be readable: it has gone. */
+    /* There is nothing to read although the terminal is reported as readable: it is gone. */
     bool is_gone = poll(&input, 1, 0) > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL));
     return is_gone ? WC_TERM_HUNG_UP : WC_TERM_NONE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal: the only file that knows ncurses. Whatever ends the program, the terminal is put
- * back as it was. One per program; one thread.
+ * The terminal: the only file that uses ncurses. However the program ends, the terminal is
+ * restored. One per program; one thread.
  */
 #ifndef WC_TERM_TERM_H
 #define WC_TERM_TERM_H
@@ -14,26 +14,26 @@
 
 enum wc_color { WC_COLOR_AUTO, WC_COLOR_ALWAYS, WC_COLOR_NEVER };
 
-/* Why the terminal wants to be looked at. */
+/* The events of the terminal. */
 enum wc_term_event {
     WC_TERM_NONE,
     WC_TERM_KEY,
     WC_TERM_RESIZED, /* also after a stop: everything is drawn anew */
-    WC_TERM_HUNG_UP, /* the terminal has gone */
+    WC_TERM_HUNG_UP, /* the terminal is gone */
     WC_TERM_TOLD     /* SIGTERM, SIGINT or SIGHUP: end */
 };
 
-/* Whether this is a terminal that a screen can be drawn on. Where TERM is not known here, TERM becomes
- * the name of a terminal that it resembles. Fails: WC_USAGE. */
+/* Whether the screen can be drawn on this terminal. If TERM is not known here, it becomes the name
+ * of a similar terminal. Fails: WC_USAGE. */
 enum wc_status wc_term_check(struct wc_error *ret_error);
 
-/* What wc_term_check has to tell the user, or "". */
+/* A line of wc_term_check for the user, or "". */
 const char *wc_term_notice(void);
 
 /* Takes the terminal. The locale is set by then. Fails: as wc_term_check. */
 enum wc_status wc_term_start(enum wc_color color, struct wc_error *ret_error);
 
-/* Puts the terminal back; more than once is fine. */
+/* Restores the terminal; more than once is fine. */
 void wc_term_stop(void);
 
 /* Whether characters beyond ASCII can be shown, by locale and TERM. */
@@ -45,14 +45,14 @@ void wc_term_size(int *ret_rows, int *ret_cols);
 /* Shows the grid: only what differs from the last one is written. */
 void wc_term_show(const struct wc_grid *grid);
 
-/* What to poll for POLLIN: the keyboard, and a descriptor for signals. */
+/* The descriptors to poll for POLLIN: the keyboard, and one for signals. */
 int wc_term_key_fd(void);
 int wc_term_signal_fd(void);
 
-/* The next event that is there already; of WC_TERM_KEY the key. Never waits. */
+/* The next event that has occurred already; for WC_TERM_KEY also the key. Never waits. */
 enum wc_term_event wc_term_take(uint32_t *ret_key);
 
-/* The signal that WC_TERM_TOLD was about; 0: none. */
+/* The signal of WC_TERM_TOLD; 0: none. */
 int wc_term_signal(void);
 
 #endif

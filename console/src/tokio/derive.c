@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What follows from a store's items: who waits for whom, sums, rates. */
+/* The values that follow from a store's items: which task waits for which resource, sums, rates. */
 #include "tokio/state.h"
 
 #include "base/memory.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- who waits for whom ---------------------------------------------------------------------- */
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 static void derive_show(struct wc_store *store, enum wc_sort sort)
 {
@@ -22,8 +22,9 @@ static void derive_show(struct wc_store *store, enum wc_sort sort)
     }
 }
 
-/* A semaphore of the program's own, or of one of Tokio's types that says nothing else of itself: of a
- * bounded channel it is all there is. The one within a Semaphore or a Mutex is told by that. */
+/* Whether a semaphore is shown as one: one of the program's own, or the only resource that a Tokio
+ * type reports, as in a bounded channel. A Semaphore or a Mutex reports itself, so the semaphore
+ * within is not shown. */
 static bool derive_is_semaphore(const struct wc_store *store, const struct wc_item *item)
 {
     const struct wc_resource *resource = &item->u.resource;
@@ -47,7 +48,7 @@ static void derive_resources(struct wc_store *store)
     }
 }
 
-/* Of the operations of a task the outermost says what it waits for; of two, the younger. */
+/* The outermost of a task's operations says for what the task waits; of two, the younger one. */
 static bool derive_is_nearer(const struct wc_item *than, const struct wc_item *item)
 {
     bool is_part = item->u.operation.parent != WC_STORE_NONE;
@@ -165,7 +166,7 @@ static void tick_task(const struct wc_store *store, struct wc_item *item, double
 {
     struct wc_task *task = &item->u.task;
     int64_t busy = (int64_t)wc_times_task(item, store->now).busy;
-    /* Of one that was met late nobody knows what it did before these seconds. */
+    /* For a task that was met late, the time before these seconds is unknown. */
     if (seconds > 0 && (task->has_ticked || item->created >= store->tick_now)) {
         bool has_grown = task->polled.polls >= task->last_polls && busy >= task->last_busy;
         double used = (double)(busy - task->last_busy) / 1e9 / seconds;
@@ -190,7 +191,7 @@ static void tick_place(struct wc_spawn_site *spawn_site, double seconds)
     spawn_site->last_finished = finished;
 }
 
-/* By the server's clock: a server that tells nothing has no rates of 0. */
+/* Uses the server's clock: a server that sends nothing has no rates of 0. */
 void wc_store_tick(struct wc_store *store, double our_seconds)
 {
     double seconds =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* New tasks, resources and operations: what does not change while they live. */
+/* New tasks, resources and operations: their facts that do not change. */
 #include "tokio/update_reader.h"
 
 #include "base/text.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Puts "name=value" behind the others. */
+/* Appends "name=value". */
 static void entity_put(char text[UPDATE_TEXT], const struct update_field *field)
 {
     char word[3 * UPDATE_WORD];
@@ -19,7 +19,7 @@ static void entity_put(char text[UPDATE_TEXT], const struct update_field *field)
 
 /* ---- entities ---------------------------------------------------------------------------------- */
 
-/* All that a new_* of any sort says. */
+/* The facts that a new_* of any sort holds. */
 struct entity {
     uint64_t id, metadata, parent, resource;
     uint64_t number, bytes, original_bytes;
@@ -28,7 +28,7 @@ struct entity {
     char text[UPDATE_TEXT];
 };
 
-/* A field of a task: those that have a place of their own, and the rest. */
+/* A field of a task: some fields have a place of their own, the others are appended. */
 static void entity_field(struct entity *entity, const struct update_field *field)
 {
     if (strcmp(field->name, "task.name") == 0) {
@@ -180,14 +180,14 @@ static void entity_apply(struct update_reader *update_reader, struct wc_item *it
     }
 }
 
-/* One that had ended before it was heard of is counted where it was spawned. */
+/* A task that ended before its first message is counted at its spawn site. */
 static void entity_count(struct update_reader *update_reader, const struct entity *entity,
                          const struct update_ended *ended)
 {
     if (update_reader->sort != WC_SORT_TASK) {
         return;
     }
-    uint32_t at = entity_place(update_reader->store, entity); /* may move the places */
+    uint32_t at = entity_place(update_reader->store, entity); /* may move the array */
     struct wc_spawn_site *spawn_site = &update_reader->store->spawn_sites[at];
     spawn_site->spawned++;
     spawn_site->n_gone++;

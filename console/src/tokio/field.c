@@ -11,7 +11,7 @@
 
 #define UPDATE_NANOS    INT64_C(1000000000)
 #define UPDATE_MAX_SPAN (INT64_MAX / UPDATE_NANOS)
-#define FIELD_NAMES     64u /* of a place's fields */
+#define FIELD_NAMES     64u /* of the fields of one place */
 
 /* ---- texts and times ------------------------------------------------------------------------- */
 
@@ -28,7 +28,7 @@ void wc_update_reader_text(const struct wi_unpack *bytes, char *ret_text, size_t
     wc_text_clean(raw, ret_text, room);
 }
 
-/* Seconds and nanoseconds; 0 for what no clock shows. */
+/* Seconds and nanoseconds; 0 for a time that no clock shows. */
 int64_t wc_update_reader_nanos(struct wi_unpack wire)
 {
     struct wi_field field;
@@ -55,7 +55,7 @@ void wc_update_reader_add(char *text, size_t room, const char *more)
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
-/* The name that a number stands for, among those of the place in the source. */
+/* The name of a number, among those of the place in the source. */
 static void field_name(const struct wc_store *store, uint64_t metadata, uint64_t index,
                        char *ret_name, size_t room)
 {
@@ -115,7 +115,7 @@ bool wc_update_reader_field(const struct wc_store *store, struct wi_unpack wire,
     return has_value && ret_field->name[0];
 }
 
-/* "src/main.rs:12:5"; "" where nothing is told. The module only where there is no file. */
+/* "src/main.rs:12:5"; "" if nothing is known. The module only if there is no file. */
 void wc_update_reader_location(struct wi_unpack wire, char *ret_text, size_t room)
 {
     char file[UPDATE_WORD] = "", module[UPDATE_WORD] = "";
@@ -132,7 +132,7 @@ void wc_update_reader_location(struct wi_unpack wire, char *ret_text, size_t roo
             column = field.value;
         }
     }
-    /* Of a crate from the registry: its name and version, and the file in it. */
+    /* For a crate from the registry: its name and version, and the file in it. */
     static const char registry[] = ".cargo/registry/src/";
     const char *crate = strstr(file, registry);
     crate = crate ? strchr(crate + strlen(registry), '/') : NULL;

@@ -99,8 +99,8 @@ static bool hdr_add(struct wc_hdr *hdr, uint64_t low, uint64_t length, uint64_t 
     return true;
 }
 
-/* Goes over all counts: the first time `wanted` is NULL and they are added up; then it is told where
- * the ranks in `wanted` lie. */
+/* Walks through all counts. The first time `wanted` is NULL, and they are summed; then it finds the
+ * values at the ranks in `wanted`. */
 static bool hdr_walk(const struct hdr_shape *shape, const uint8_t *at, const uint8_t *end,
                      struct wc_hdr *hdr, const uint64_t *wanted, uint64_t *ret_values)
 {
@@ -152,7 +152,7 @@ bool wc_hdr_read(const uint8_t *bytes, size_t n, struct wc_hdr *ret_hdr)
         return false;
     }
     if (ret_hdr->count > 0) {
-        /* As HdrHistogram has it, and so tokio-console: the greatest value of the range. */
+        /* As in HdrHistogram, and so in tokio-console: the greatest value of the range. */
         static const double quantiles[2] = {0.50, 0.99};
         uint64_t wanted[2], values[2] = {0, 0};
         for (int i = 0; i < 2; i++) {

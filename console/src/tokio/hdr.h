@@ -12,17 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is read of one. */
+/* The contents of a histogram. */
 struct wc_hdr {
     uint64_t count;
     uint64_t p50, p99, max; /* nanoseconds, as precise as the histogram is; 0 when it is empty */
     struct weir_histogram buckets; /* the same in weir's own, coarser buckets */
 };
 
-/* False when it is none, is cut short, is compressed, or counts past 2^64. */
+/* False when the bytes are not a histogram, are truncated or compressed, or count past 2^64. */
 bool wc_hdr_read(const uint8_t *bytes, size_t n, struct wc_hdr *ret_hdr);
 
-/* Takes in values above the histogram's own highest, that it holds clamped at that: the greatest one. */
+/* Adds values above the histogram's own maximum, which holds them clamped; `greatest` is the
+ * greatest one. */
 void wc_hdr_raise(struct wc_hdr *hdr, uint64_t highest);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lints as a table: each is a question to a task, and a sentence. */
+/* Lints as a table: each is a test of a task, and a sentence. */
 #include "tokio/lint.h"
 
 #include "tokio/times.h"
@@ -90,7 +90,7 @@ bool wc_lints_parse(struct wc_lints *lints, const char *text, char *ret_problem,
     return true;
 }
 
-/* ---- questions ------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------ */
 
 static bool lint_is_lost(const struct wc_item *item)
 {

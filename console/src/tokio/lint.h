@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tokio-console warns of, with thresholds that can be set: tasks that wake themselves too often,
- * that nobody can wake any more, that do not yield, whose futures are large or were boxed for that. No I/O.
- * One thread at a time.
+ * The lints of tokio-console, with thresholds that can be set: tasks that wake themselves too
+ * often, that nobody can wake any more, that do not yield, whose futures are large or were boxed
+ * for that reason. No I/O. One thread at a time.
  */
 #ifndef WC_TOKIO_LINT_H
 #define WC_TOKIO_LINT_H
@@ -26,21 +26,21 @@ struct wc_lints {
     uint64_t large_future; /* bytes */
 };
 
-/* As tokio-console has them: 50 %, 1 s, 1024 B, all on. */
+/* The defaults of tokio-console: 50 %, 1 s, 1024 B, all on. */
 void wc_lints_init(struct wc_lints *lints);
 
 /*
- * Changes what a text as "self-wakes=30%,never-yielded=500ms,large-future=4096,lost-waker=off" says;
- * "off" alone turns all off, "NAME=on" one on. "" changes nothing.
- * Fails: false, with one line on what is wrong and what there is.
+ * Applies a text such as "self-wakes=30%,never-yielded=500ms,large-future=4096,lost-waker=off";
+ * "off" alone turns all off, "NAME=on" turns one on. "" changes nothing. Fails: false, with one
+ * line on the error and the possible values.
  */
 bool wc_lints_parse(struct wc_lints *lints, const char *text, char *ret_problem, size_t room);
 
-/* Whether a task falls under a lint now. */
+/* Whether a lint applies to a task now. */
 bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
                    const struct wc_item *item);
 
-/* Warnings with their texts. What comes when there is no room is left out. */
+/* Warnings with their texts. Further ones are left out when there is no room. */
 struct wc_tokio_warnings {
     size_t n;
     struct wc_tokio_warning {
@@ -49,11 +49,12 @@ struct wc_tokio_warnings {
     } item[WI_WARNINGS_MAX];
 };
 
-/* Adds a warning for each that is found, at most a few of each lint, and then how many more. */
+/* Adds a warning for each task found, at most a few of each lint, and then the number of the
+ * others. */
 void wc_lints_warn(const struct wc_lints *lints, const struct wc_store *store,
                    struct wc_tokio_warnings *warnings);
 
-/* Adds a warning without numbers, about no row. `action`: static; NULL: nothing can be done. */
+/* Adds a warning without numbers, about no row. `action`: static; NULL: there is none. */
 void wc_tokio_warn(struct wc_tokio_warnings *warnings, const char *severity, const char *kind,
                    const char *subject, const char *text, const char *action);
 

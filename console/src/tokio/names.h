@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names that are told apart: the first of a kind has the plain one, those after it a number behind it,
- * as "Semaphore src/main.rs:12:5 #2". Forgotten when the last of a kind has gone. No I/O.
- * One thread at a time.
+ * Distinct names: the first item of a kind has the plain name, later ones a number behind it, as
+ * "Semaphore src/main.rs:12:5 #2". A kind is dropped with its last item. No I/O. One thread at a
+ * time.
  */
 #ifndef WC_TOKIO_NAMES_H
 #define WC_TOKIO_NAMES_H

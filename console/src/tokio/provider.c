@@ -4,14 +4,14 @@
  *
  *     feed (link/attach.c) -> a refresh takes messages -> store -> derive -> rows, findings (lint.c)
  *
- * A refresh takes whole messages until the budget is used up: a server that sends without end lets
- * others have their turn, and the rest waits in the bounded queue of the feed. A row is built when
- * somebody asks for it; its texts are the store's, until the next refresh. Histograms of single
- * tasks are asked of the server only while somebody asks here, and 5 s longer; at most eight at a
- * time.
+ * A refresh takes whole messages until the budget is used up, so that a server that sends without
+ * end does not keep others waiting; the rest waits in the bounded queue of the feed. A row is built
+ * when a caller asks for it; its texts are the store's, until the next refresh. The server is asked
+ * for histograms of single tasks only while a caller here asks for them, and 5 s longer; at most
+ * eight at a time.
  *
- * A server that says nothing for long is told of as a warning, and its last numbers stay. The view
- * owns the store and the feed, which it closes. The exporter's thread.
+ * A server that sends nothing for long causes a warning, and its last numbers stay. The view owns
+ * the store and the feed, which it closes. The exporter's thread.
  */
 #include "tokio/provider.h"
 
@@ -22,14 +22,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes read and items gone over in one refresh, about: a server that sends without end lets others have
- * their turn. */
+/* Bytes read and items visited in one refresh, about, so that a server that sends without end does
+ * not keep others waiting. */
 #define VIEW_BUDGET ((size_t)20000000)
 
-/* How long a task's histograms are asked for after somebody has asked. */
+/* For so long a task's histograms are requested after a caller has asked. */
 #define VIEW_WANT_NANOS UINT64_C(5000000000)
 
-/* A server that says nothing for so long, or for three of its own intervals, is told of. */
+/* A server that sends nothing for so long, or for three of its own intervals, causes a warning. */
 #define VIEW_QUIET_SECONDS 5.0
 
 struct view_want {
@@ -227,11 +227,11 @@ static void view_operation(const struct wc_store *store, uint32_t index, struct 
     put_text(row, WI_OPERATION_SOURCE, operation->function);
 }
 
-/* ---- what is wrong --------------------------------------------------------------------------- */
+/* ---- warnings --------------------------------------------------------------------------------- */
 
 #define WARN_CAPACITY "Raise the builder's event_buffer_capacity (TOKIO_CONSOLE_BUFFER_CAPACITY)."
 
-/* Of what the server did not tell, or there was no room for here. */
+/* Warnings about data that the server did not send, or for which there was no room here. */
 static void warn_losses(const struct wc_store *store, struct wc_tokio_warnings *to)
 {
     static const char *const words[WC_N_SORTS] = {"tasks", "resources", "operations"};
@@ -395,7 +395,7 @@ static void view_row(void *context, enum wi_kind kind, size_t i, struct wi_row *
     }
 }
 
-/* Notes that somebody looks at this task in full; the one not looked at for longest makes room. */
+/* Notes that a caller reads this task in full; the task that was not read for longest makes room. */
 static void view_want(struct tokio_view *view, uint64_t task_id)
 {
     struct view_want *oldest = &view->wants[0];
@@ -446,7 +446,7 @@ static void view_close(void *context)
     free(view);
 }
 
-/* ---- what there is --------------------------------------------------------------------------- */
+/* ---- the catalog ------------------------------------------------------------------------------ */
 
 #define BIT(metric) (UINT64_C(1) << (metric))
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The numbers of tasks, resources and operations: a stats entry is always whole. */
+/* The numbers of tasks, resources and operations. A stats entry always has all numbers. */
 #include "tokio/update_reader.h"
 
 #include "base/memory.h"
@@ -9,11 +9,11 @@
 #include <string.h>
 
 #define STATS_ATTRIBUTES 12u     /* of one entity */
-#define STATS_ENDED      262144u /* kept in mind within one message */
+#define STATS_ENDED      262144u /* kept within one message */
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* Attributes as words, by their names: a server tells them in any order. */
+/* Attributes as words, by their names: a server sends them in any order. */
 struct words {
     char word[STATS_ATTRIBUTES][2 * UPDATE_WORD + 40];
     size_t n;
@@ -43,7 +43,7 @@ static void words_join(const struct words *words, char text[UPDATE_TEXT])
     }
 }
 
-/* All that stats of any sort say. */
+/* The numbers that stats of any sort have. */
 struct stats {
     wc_time created, dropped, last_wake;
     uint64_t wakes, clones, drops, self_wakes, task_id;
@@ -129,7 +129,7 @@ static void stats_task(struct wi_unpack wire, struct stats *stats)
     }
 }
 
-/* Of resources (attributes are field 3) and of operations (field 6). */
+/* Attributes of resources (field 3) and of operations (field 6). */
 static void stats_other(const struct wc_store *store, enum wc_sort sort, struct wi_unpack wire,
                         struct stats *stats)
 {
@@ -171,7 +171,7 @@ static void stats_read(const struct update_reader *update_reader, struct wi_unpa
     }
 }
 
-/* Has ended and is not to be kept. */
+/* Whether it has ended and is not kept. */
 static bool stats_are_old(const struct update_reader *update_reader, const struct stats *stats)
 {
     wc_time now = update_reader->store->now;
@@ -260,7 +260,7 @@ void wc_update_reader_stats(struct update_reader *update_reader, struct wi_unpac
     struct wc_items *items = &update_reader->store->items[update_reader->sort];
     uint32_t found = wc_store_find(items, id);
     struct wc_item *item = found == WC_STORE_NONE ? NULL : &items->item[found];
-    /* The number of one that has ended may be another's by now. */
+    /* The number of an ended entity may belong to another by now. */
     if (item && item->is_counted && stats.created != item->created) {
         wc_store_forget(update_reader->store, update_reader->sort, item);
     }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of what is known of a Tokio program.
+ * The state of a Tokio program, in tables.
  *
- * In come messages (update.c reads them), out go items by index: tasks, resources, operations,
- * places in the source, metadata. Items stand in the order in which they came and are closed up
- * where some have gone, so that paging over rows holds; their map is made anew then. An index is
- * therefore good only until the next sweep.
+ * The input is messages (update.c reads them), the output items by index: tasks, resources,
+ * operations, places in the source, metadata. Items stand in the order in which they came, and the
+ * array is compacted when some are gone, so that paging over rows works; their map is made anew
+ * then. An index is therefore valid only until the next sweep.
  *
- * The server may send anything, in any order, and again. An item begins when any message names it,
- * and is a row when numbers for it have come; what has none after two messages is let go. There
- * are at most 200,000 items of each sort, 4,096 places, 16,384 metadata and 128 MiB of text; what
- * is beyond is counted, or goes to "other places". A task that ended is shown for 6 s and then
- * leaves its sums to its kind, so that totals do not go back.
+ * The server may send any message, in any order, and again. An item is made when any message names
+ * it, and is a row when numbers for it have come; without numbers it is dropped after two messages.
+ * There are at most 200,000 items of each sort, 4,096 places, 16,384 metadata and 128 MiB of text;
+ * further ones are counted, or go to "other places". A finished task is shown for 6 s; then its
+ * sums are added to its kind, so that totals do not go back.
  *
  * Times are the server's own clock. The store owns all texts. Lack of memory ends the program. One
  * thread: that of the exporter that serves the view.
@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Messages after which what there were never stats for is let go. */
+/* Messages after which an item without stats is dropped. */
 #define STORE_PATIENCE 2u
 
 void wc_store_init(struct wc_store *store)
@@ -57,7 +57,7 @@ static void store_index(struct wc_items *items)
     }
 }
 
-/* What is not 0 in something that nothing is known of yet. */
+/* Sets the fields that are not 0 in a new item. */
 static void store_begin(struct wc_item *item, enum wc_sort sort)
 {
     item->name_kind = WC_NAMES_NONE;
@@ -127,7 +127,7 @@ static void store_drop(struct wc_store *store, enum wc_sort sort, struct wc_item
     item->name_kind = WC_NAMES_NONE;
 }
 
-/* A task that is no longer kept leaves its numbers to its kind. */
+/* A task that is no longer kept adds its numbers to its kind. */
 static void store_leave(struct wc_store *store, const struct wc_item *item)
 {
     const struct wc_task *task = &item->u.task;
@@ -200,7 +200,7 @@ const char *wc_store_short(const char *source)
     return rest ? rest + 1 : source;
 }
 
-/* A task without a name of its own is told by its number, which nobody shares. */
+/* A task without a name of its own is named by its number, which is unique. */
 static void store_name(struct wc_store *store, enum wc_sort sort, struct wc_item *item)
 {
     char plain[2 * WEIR_NAME_MAX + 64];
@@ -226,8 +226,8 @@ static void store_name(struct wc_store *store, enum wc_sort sort, struct wc_item
     store->text_bytes += strlen(name) + 1;
 }
 
-/* The older before the younger, so that two consoles give the same names; a server tells them in any
- * order. */
+/* Older ones come before younger ones, so that two consoles give the same names; a server sends
+ * them in any order. */
 static int store_compare(const void *a, const void *b)
 {
     const struct wc_item *x = a, *y = b;
@@ -286,7 +286,7 @@ uint32_t wc_spawn_site(struct wc_store *store, const char *name, const char *sou
     return (uint32_t)store->n_spawn_sites++;
 }
 
-/* They stand by their ids. Where this one is, or would be. */
+/* They are sorted by id. The place of this one, or where it would be. */
 static size_t store_meta_place(const struct wc_store *store, uint64_t id)
 {
     size_t low = 0, high = store->n_metas;

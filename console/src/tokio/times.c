@@ -6,7 +6,7 @@ bool wc_times_is_polling(const struct wc_polled *polled)
     return polled->started > polled->ended;
 }
 
-/* As tokio-console has it: a task that was neither polled nor woken is idle. */
+/* As in tokio-console: a task that was neither polled nor woken is idle. */
 enum wc_task_state wc_times_state(const struct wc_item *item, wc_time *ret_since)
 {
     const struct wc_task *task = &item->u.task;

@@ -2,16 +2,16 @@
 /*
  * Reading messages of a Tokio server into a store.
  *
- * An Update is gone over thrice where it lies, without a tree: first what it says of places in the
- * source, which its tasks refer to although it comes last; then the numbers, which say what has
- * long ended and needs no room; then the entities themselves. Unpacking 200 MB as a tree would
- * take ten times as much.
+ * An Update is read three times in place, without a tree: first the places in the source, to which
+ * its tasks refer although they come last; then the numbers, which say which entities ended long
+ * ago and need no room; then the entities themselves. Unpacking 200 MB as a tree would take ten
+ * times as much memory.
  *
- * A message may be cut, hostile, or of another version: one that is no message is counted and
- * changes nothing, and a field that cannot be read is passed over. The server's clock does not go
- * back. A first Update without places marks the store as partial. After each message the store is
- * swept, so that its bounds hold. The bytes are borrowed for the call. The thread of the exporter
- * that serves the view.
+ * A message may be truncated, hostile, or of another version. Bytes that are not a message are
+ * counted and change nothing, and a field that cannot be read is skipped. The server's clock does
+ * not go back. A first Update without places marks the store as partial. After each message the
+ * store is swept, so that its bounds hold. The bytes are borrowed for the call. The thread of the
+ * exporter that serves the view.
  */
 #include "tokio/update_reader.h"
 
@@ -88,7 +88,7 @@ void wc_store_update(struct wc_store *store, const uint8_t *bytes, size_t n)
         }
     }
     if (store->n_messages == 1) {
-        /* Where there is anything, the first one tells of its places in the source. */
+        /* If there are entities, the first Update reports their places in the source. */
         store->is_partial = store->n_metas == 0 && update_has_any(store);
     }
     wc_store_sweep(store, before);

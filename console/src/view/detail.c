@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUMMARY_COLS   56 /* a column that wide says the summary, too */
-#define WIDE_COLS      72 /* no column is wider: the eye has to find the value */
+#define SUMMARY_COLS   56 /* from this width on a column shows the summary, too */
+#define WIDE_COLS      72 /* no column is wider: the eye must find the value */
 #define FIELD_COLS     21
 #define NARROW_COLS    26
 #define GRAPH_MIN_ROWS 5
 #define GRAPH_MAX_ROWS 30
-#define GRAPH_COLS     60 /* the least of one that stands beside another */
+#define GRAPH_COLS     60 /* the least width of a pane that stands beside another */
 #define MAX_GRAPHS     3
 #define PANE_MIN_ROWS  8
 #define PANES_COLS     120 /* from this width on panes stand beside the fields */
@@ -27,7 +27,7 @@
 #define PANE_FIELDS    60
 #define TALL_ROWS      30
 
-/* An absent capacity is a word here as in the table. */
+/* An absent capacity is a word here, as in the table. */
 static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metric *metric)
 {
     const struct wc_column_table *table = wc_column_table(view->ui->tab);
@@ -66,7 +66,7 @@ static void detail_field(const struct wc_view *view, const struct wc_box *box,
     }
 }
 
-/* How the fields stand beside each other: the widest columns that still fit. */
+/* The arrangement of the fields: the widest columns that still fit. */
 static int detail_columns(int cols, int n_fields, int rows)
 {
     for (int n = 1 + (cols - 1) / WIDE_COLS; n <= cols / NARROW_COLS; n++) {
@@ -77,7 +77,7 @@ static int detail_columns(int cols, int n_fields, int rows)
     return cols / NARROW_COLS > 0 ? cols / NARROW_COLS : 1;
 }
 
-/* A page's fields, column by column; those around the one in use where not all fit. */
+/* A page's fields, column by column; those around the one in use if not all fit. */
 static void detail_fields(const struct wc_view *view, const struct wc_box *box, int n_columns,
                           const struct wc_rows *table, const Weir__V1__Row *row)
 {
@@ -161,7 +161,7 @@ static void detail_part(const struct wc_view *view, const struct wc_box *box)
     }
 }
 
-/* Reasons above, what belongs to the row below. */
+/* Reasons above, the rows that belong to the row below. */
 static void pane_rest(const struct wc_view *view, const struct wc_box *box,
                       const struct wc_rows *table, const Weir__V1__Row *row)
 {
@@ -176,7 +176,7 @@ static void pane_rest(const struct wc_view *view, const struct wc_box *box,
     }
 }
 
-/* What stands beside the fields on a wide screen: distributions, then the rest. */
+/* The panes beside the fields on a wide screen: distributions, then the rest. */
 static void detail_panes(const struct wc_view *view, const struct wc_box *box,
                          const struct wc_rows *table, const Weir__V1__Row *row)
 {
@@ -262,8 +262,8 @@ static void page_latency(const struct wc_view *view, const struct wc_box *box,
     detail_fields(view, &lower, n_columns, table, row);
 }
 
-/* The name and the pages; the one that is shown stands in brackets. Which of them are left out on a
- * narrow screen is seen by the arrows. */
+/* The name and the pages; the current one stands in brackets. Arrows show that some are left out on
+ * a narrow screen. */
 static void detail_title(const struct wc_view *view, int at, const char *name)
 {
     const struct wc_ui *ui = view->ui;
@@ -290,7 +290,7 @@ static void detail_title(const struct wc_view *view, int at, const char *name)
     }
 }
 
-/* What the field in use means, in as many lines as there are, down to the info line. */
+/* The meaning of the field in use, in as many lines as there are, down to the info line. */
 static void detail_help(const struct wc_view *view, int rows)
 {
     const Weir__V1__Metric *field = wc_ui_field(view->ui, view->model);
@@ -299,7 +299,7 @@ static void detail_help(const struct wc_view *view, int rows)
     struct wc_grid *grid = view->grid;
 
     if (view->ui->message[0]) {
-        return; /* stands there instead */
+        return; /* is there instead */
     }
     if (view->ui->detail[view->ui->tab].page == WC_PAGE_PART && part->table) {
         char text[96];

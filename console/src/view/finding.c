@@ -10,7 +10,7 @@
 #include "view/part.h"
 
 #define FINDING_COL     2
-#define FINDING_CAPTION 10 /* columns of the widest, its blank included */
+#define FINDING_CAPTION 10 /* columns of the widest one, its blank included */
 
 void wc_view_finding(const struct wc_view *view)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The last line: the keys that matter here, or what is being typed. */
+/* The last line: the keys of the present screen, or the text that is being typed. */
 #include "view/part.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 struct footer_key {
     const char *key, *does;
-    int rank; /* the greatest is left out first */
+    int rank; /* the key with the greatest is left out first */
 };
 
 struct footer {
@@ -26,8 +26,8 @@ static void footer_add(struct footer *footer, const char *key, const char *does,
     }
 }
 
-/* The keys of a list, in the order of their table. Warnings have an order of their own, and Enter leads from
- * one to its row. */
+/* The keys of a list, in the order of their table. Warnings have an order of their own, and Enter
+ * goes from a warning to its row. */
 static void footer_list(const struct wc_view *view, struct footer *footer)
 {
     bool is_warnings = view->ui->tab == WC_TAB_WARNINGS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A row's history, large. One column is a whole number of seconds, or a second a whole number of
- * columns; the newest stands at the right.
+ * A row's history as a large graph. One column is a whole number of seconds, or one second a whole
+ * number of columns; the newest is at the right.
  */
 #include "view/part.h"
 
@@ -26,7 +26,7 @@ static void tick_text(char to[WC_FORMAT_SIZE], int seconds)
     snprintf(to, WC_FORMAT_SIZE, "-%.30s", text);
 }
 
-/* How time is laid out: a value of `step` seconds takes `repeat` slots, a cell has one or two. */
+/* The layout of time: a value of `step` seconds takes `repeat` slots, a cell has one or two. */
 struct scale {
     int width; /* cells */
     int per_cell;
@@ -46,7 +46,7 @@ static struct scale scale_take(const struct wc_view *view, int cols, int seconds
     return scale;
 }
 
-/* In the details the long view, once there is more to see than in the short one. */
+/* In the details the long period, once it shows more than the short one. */
 static struct scale scale_choose(const struct wc_view *view, int cols,
                                  const struct wc_history *history, double *values)
 {
@@ -64,7 +64,7 @@ static struct scale scale_choose(const struct wc_view *view, int cols,
     return near;
 }
 
-/* The cell in which a moment so many seconds ago stands, from the right. */
+/* The cell of a moment so many seconds ago, from the right. */
 static int scale_cell(const struct scale *scale, int seconds)
 {
     return seconds * scale->repeat / (scale->step * scale->per_cell);
@@ -99,8 +99,8 @@ static bool unit_is(const Weir__V1__Metric *metric, const char *unit)
     return strcmp(metric->unit, unit) == 0;
 }
 
-/* The greatest number of the axis: the next of 1, 1.5, 2, ... 10 times a power of ten. Of what is
- * counted one by one it is never so small that a single one fills the graph. */
+/* The greatest number of the axis: the next of 1, 1.5, 2, ... 10 times a power of ten. For counts
+ * it is never so small that a single one fills the graph. */
 static double graph_scale(const Weir__V1__Metric *metric, double max)
 {
     static const double steps[] = {1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
@@ -120,7 +120,7 @@ static double graph_scale(const Weir__V1__Metric *metric, double max)
     return max;
 }
 
-/* The row of that id, wherever it is shown; NULL: nowhere. */
+/* The row of that id, in whichever table it is; NULL: in none. */
 static const Weir__V1__Row *capacity_row(const struct wc_rows *rows, int kind, uint64_t id)
 {
     bool is_kind = rows->table && (int)rows->table->kind == kind;
@@ -164,7 +164,7 @@ static void graph_label(const struct wc_view *view, int row, int col,
     wc_grid_text_right(view->grid, row, col, AXIS_WIDTH - 2, WC_LABEL, text);
 }
 
-/* How much of the title fits: with what it is and what one column is, or less. */
+/* How much of the title fits: with the metric and the time of one column, or less. */
 static void graph_title(const struct wc_view *view, const struct wc_box *box, const char *name,
                         const Weir__V1__Metric *metric, int step, double capacity)
 {

@@ -2,10 +2,10 @@
 /*
  * Cells, and text made harmless on its way into them.
  *
- * A name comes from the watched process and may hold anything: what is not a visible character
- * becomes a question mark, a mark upon a character has bounded room, and with `ascii` nothing
- * beyond ASCII is drawn. So whatever a part of the screen puts here, a terminal cannot be steered
- * by it. Everything is clipped to the grid, and each function returns the columns that it filled.
+ * A name comes from the watched process and may hold any bytes: each one that is no visible
+ * character becomes a question mark, combining marks have bounded room, and with `ascii` nothing
+ * beyond ASCII is drawn. So no text can control the terminal. Everything is clipped to the grid,
+ * and each function returns the columns that it filled.
  *
  * The grid owns its cells and is as large as the terminal. Widths are those of the locale. Lack of
  * memory ends the program. The console's one thread.
@@ -45,7 +45,7 @@ void wc_grid_clear(struct wc_grid *grid)
     }
 }
 
-/* The character to draw for `ch`, and its width: 0 for a mark upon the character before it. */
+/* The character to draw for `ch`, and its width: 0 for a combining mark. */
 static uint32_t text_visible(uint32_t ch, bool has_letter, bool ascii, int *ret_width)
 {
     *ret_width = 1;
@@ -115,8 +115,8 @@ void wc_grid_clean(char *to, size_t size, const char *text, bool ascii)
     }
 }
 
-/* Draws a mark upon the character that ends before `col`. More marks than a cell has room for are
- * left out. */
+/* Draws a combining mark on the character that ends before `col`. Marks for which a cell has no
+ * room are left out. */
 static void grid_mark(struct wc_grid *grid, int row, int col, uint32_t mark)
 {
     if (row < 0 || row >= grid->rows || col < 1 || col > grid->cols) {
@@ -216,7 +216,7 @@ void wc_grid_unflag(struct wc_grid *grid, int row, int col, int width, uint8_t f
     }
 }
 
-/* Adds a character to a row's text, as far as there is room; returns its length. */
+/* Adds a character to a row's text, if there is room; returns its length. */
 static size_t row_add(uint32_t ch, char *to, size_t size, size_t n)
 {
     char bytes[4];

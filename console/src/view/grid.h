@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A grid of cells: what a screen will show, made without a terminal, so that it can be compared in
- * a test. Text from a peer is made harmless here: no control character ever reaches a cell.
- * The console's one thread.
+ * A grid of cells: the content of a screen, made without a terminal, so that a test can compare it.
+ * Text from a peer is made harmless here: no control character ever reaches a cell. The console's
+ * one thread.
  */
 #ifndef WC_VIEW_GRID_H
 #define WC_VIEW_GRID_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a cell means; term/ decides on its colour. */
+/* The role of a cell; term/ chooses its colour. */
 enum wc_style {
     WC_PLAIN,
     WC_LABEL,   /* captions and units: dim */
@@ -28,11 +28,11 @@ enum wc_style {
 /* Flags that go with a style. */
 #define WC_REVERSE 1U
 
-#define WC_CELL_MARKS 2 /* upon one character: what Vietnamese, Hebrew and Thai need */
+#define WC_CELL_MARKS 2 /* on one character: enough for Vietnamese, Hebrew and Thai */
 
 struct wc_cell {
     uint32_t ch;                   /* 0: the right half of a wide character */
-    uint32_t marks[WC_CELL_MARKS]; /* drawn upon it; 0 ends them */
+    uint32_t marks[WC_CELL_MARKS]; /* combining marks; 0 ends them */
     uint8_t style;
     uint8_t flags;
 };
@@ -58,25 +58,25 @@ int wc_grid_fill(struct wc_grid *grid, int row, int col, int width, uint32_t ch,
 /* UTF-8 text in at most `width` columns; what does not fit ends in an ellipsis. */
 int wc_grid_text(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                  const char *text);
-/* The same, but what does not fit has its ellipsis in the middle: of a name and of a place in a source
- * both ends tell. */
+/* The same, but with the ellipsis in the middle: in a name and in a place in a source both ends
+ * matter. */
 int wc_grid_name(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                  const char *text);
 /* As wc_grid_text, flush with the right end of the `width` columns. */
 int wc_grid_text_right(struct wc_grid *grid, int row, int col, int width, enum wc_style style,
                        const char *text);
 
-/* Adds flags to cells that are already drawn; takes them away. */
+/* Adds flags to cells that are already drawn; removes them. */
 void wc_grid_flag(struct wc_grid *grid, int row, int col, int width, uint8_t flags);
 void wc_grid_unflag(struct wc_grid *grid, int row, int col, int width, uint8_t flags);
 
 /* The columns that text takes when drawn. */
 int wc_grid_width(const char *text, bool ascii);
 
-/* Copies text as it would be drawn: harmless and valid. Always ends in a zero. */
+/* Copies text as it would be drawn: harmless and valid. Always terminated. */
 void wc_grid_clean(char *to, size_t size, const char *text, bool ascii);
 
-/* One row as UTF-8 without blanks at its end, for tests. Returns its length, as snprintf. */
+/* One row as UTF-8 without blanks at its end, for tests. Returns its length, like snprintf. */
 size_t wc_grid_row_text(const struct wc_grid *grid, int row, char *to, size_t size);
 
 #endif

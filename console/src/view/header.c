@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process, its backpressure rejects with the state of the link, the tabs: three lines, the warnings
- * between them.
- * A line is made of pieces; the least important go first when the screen is narrow.
+ * Three lines: the process; its backpressure rejects with the state of the link; the tabs. The
+ * warnings are between them. A line is made of pieces; the least important go first when the screen
+ * is narrow.
  */
 #include "view/part.h"
 
@@ -19,7 +19,7 @@
 struct piece {
     char text[PIECE_SIZE];
     enum wc_style style;
-    int rank;       /* the greatest goes first */
+    int rank;       /* the piece with the greatest goes first */
     bool is_joined; /* one blank before it, not two */
 };
 
@@ -122,7 +122,7 @@ static void header_process(const struct wc_view *view)
     if (description) {
         struct piece *piece = line_piece(&line, 0, WC_STRONG);
         snprintf(piece->text, PIECE_SIZE, "%.60s[%u]", description->name, description->pid);
-        if (!description->pid) { /* of another runtime: it is known by where it is reached */
+        if (!description->pid) { /* of another runtime: its address identifies it */
             snprintf(piece->text, PIECE_SIZE, "%.20s %.70s", description->name,
                      description->grpc_address);
         }
@@ -143,7 +143,7 @@ static void header_process(const struct wc_view *view)
     wc_grid_text(view->grid, 0, width + 1, (int)strlen(clock), WC_LABEL, clock);
 }
 
-/* Who has counted the rejects; what a later server may say is shown as it is. */
+/* The source of the count of rejects; an unknown one of a later server is shown as it is. */
 static const char *rejects_source(const struct wc_view *view)
 {
     const struct wc_rows *table =
@@ -204,7 +204,7 @@ static void header_replay(const struct wc_view *view, char *to, size_t size)
                                    : "");
 }
 
-/* What is not as it should be with what is shown; "" when all is well. */
+/* The problem of the picture, for example that it is old; "" when there is none. */
 static void header_banner(const struct wc_view *view, char *to, size_t size)
 {
     const struct wc_model *model = view->model;
@@ -253,11 +253,11 @@ static void header_state(const struct wc_view *view)
     wc_grid_flag(view->grid, 1, col, width, WC_REVERSE);
 }
 
-/* How much room the tabs take: with blanks around them, without, with short titles, without counts,
- * and at last with nothing but their keys. */
+/* The room that the tabs take: with blanks around them, without, with short titles, without counts,
+ * and at last with only their keys. */
 enum fit { FIT_WIDE, FIT_CLOSE, FIT_SHORT, FIT_BARE, FIT_KEYS };
 
-/* The worst that is warned of in a tab. */
+/* The worst warning of a tab. */
 static enum wc_severity tab_severity(const struct wc_view *view, enum wc_tab tab)
 {
     const struct wc_warning *worst = wc_model_warning(view->model, 0);
@@ -267,13 +267,13 @@ static enum wc_severity tab_severity(const struct wc_view *view, enum wc_tab tab
     return worst ? worst->severity : WC_FINE;
 }
 
-/* Seen without colour, too. */
+/* Visible without colour, too. */
 static bool tab_is_alarm(const struct wc_view *view, enum wc_tab tab)
 {
     return tab_severity(view, tab) >= WC_WARNING;
 }
 
-/* The tab in use stands in brackets, so that it is seen without colour too. */
+/* The tab in use stands in brackets, so that it is visible without colour. */
 static void tab_text(const struct wc_view *view, enum wc_tab tab, enum fit fit, char to[64])
 {
     const struct wc_column_table *table = wc_column_table(tab);
@@ -330,7 +330,7 @@ static int header_tabs_width(const struct wc_view *view, enum fit fit)
     return width;
 }
 
-/* Which rows of the tab in use are shown, when not all are. */
+/* Which rows of the tab in use are shown, if not all are. */
 static void position_text(const struct wc_view *view, char *to, size_t size)
 {
     const struct wc_ui *ui = view->ui;
@@ -360,7 +360,7 @@ static void header_tabs(const struct wc_view *view)
         fit++;
     }
     if (header_tabs_width(view, fit) > room) {
-        position[0] = '\0'; /* titles are worth more */
+        position[0] = '\0'; /* titles are more important */
         fit = header_tabs_width(view, fit) > view->grid->cols ? FIT_KEYS : fit;
     }
     for (int tab = 0; tab < WC_N_TABS; tab++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Distributions: one line for each step of the values, from the shortest to the longest, with a bar
- * for how many they were and a mark where a percentile lies. The steps are as fine as there is room.
+ * for their number and a mark at each percentile. The steps are as fine as the room allows.
  */
 #include "view/part.h"
 
@@ -13,9 +13,9 @@
 #define LABEL_COLS  7 /* "<131us" */
 #define SHARE_COLS  6 /* "44.0%" */
 #define MARKS_COLS  15
-#define MARKS_SHORT 7 /* where the box is narrow: only the first and the last */
+#define MARKS_SHORT 7 /* if the box is narrow: only the first and the last */
 #define WIDE_COLS   56
-#define SIDE_COLS   37 /* two beside each other are at least so wide each */
+#define SIDE_COLS   37 /* the least width of each of two beside each other */
 #define MIN_ROWS    5
 #define MOST_COLS   120
 #define MAX_SPREADS 4
@@ -23,7 +23,7 @@
 static const struct {
     const char *name;
     double q;
-    bool is_for_wide; /* not where the box is narrow, nor beside its bars */
+    bool is_for_wide; /* not if the box is narrow, nor beside its bars */
 } marks[] = {
     {"p50", 0.5, false}, {"p90", 0.9, false}, {"p99", 0.99, false}, {"p99.9", 0.999, true}};
 #define N_MARKS (sizeof(marks) / sizeof(marks[0]))
@@ -47,8 +47,8 @@ static const char *number_name(int number)
     return number < (int)N_MARKS ? marks[number].name : number == (int)N_MARKS ? "max" : "mean";
 }
 
-/* p50 1.2ms  p90 3.4ms  p99 8.1ms  max 14ms: since the start. What does not fit is left out from the
- * end of `order` on. */
+/* p50 1.2ms  p90 3.4ms  p99 8.1ms  max 14ms: since the start. If not all fit, those at the end of
+ * `order` are left out. */
 static void latency_percentiles(const struct wc_view *view, const struct wc_box *box,
                                 const struct wc_spread *spread)
 {
@@ -77,7 +77,7 @@ static void latency_percentiles(const struct wc_view *view, const struct wc_box 
     }
 }
 
-/* The percentiles that lie in a line's steps; in few columns the first and the last of them. */
+/* The percentiles that lie in a line's steps; in few columns only the first and the last of them. */
 static void latency_marks(const struct wc_spread *spread, int first, int last, int room,
                           char to[64])
 {
@@ -149,7 +149,7 @@ static void latency_draw(const struct wc_view *view, const struct wc_box *box,
                          const Weir__V1__Metric *metric, const Weir__V1__Histogram *histogram)
 {
     struct wc_spread spread = {.total = 0};
-    struct wc_box most = *box; /* the eye has to find the share behind the bar */
+    struct wc_box most = *box; /* the eye must find the share behind the bar */
     most.cols = most.cols > MOST_COLS ? MOST_COLS : most.cols;
     box = &most;
     if (histogram) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a whole is made of: refusals by reason, tasks by outcome, as bars beside each other. */
+/* The parts of a total, as bars beside each other: refusals by reason, tasks by outcome. */
 #include "view/part.h"
 
 #include <stdio.h>

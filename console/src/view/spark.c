@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Heights are counted in the tier's smallest steps. Whatever is more than nothing is at least one
- * step high, so that a single message is seen beside a thousand.
+ * Heights are counted in the tier's smallest steps. A value above 0 is at least one step high, so
+ * that a single message is visible beside a thousand.
  */
 #include "view/spark.h"
 
@@ -15,7 +15,7 @@ int wc_spark_per_cell(enum wc_tier tier)
     return tier == WC_TIER_BRAILLE ? 2 : 1;
 }
 
-/* The height of a value in steps of which `full` are the whole; -1 for a gap. */
+/* The height of a value in steps, `full` of them for the greatest; -1 for a gap. */
 static int spark_height(double value, double max, int full)
 {
     if (isnan(value)) {
@@ -60,7 +60,7 @@ void wc_spark_line(const struct wc_spark *spark, const double *values, int n, do
     }
 }
 
-/* The cell of a graph `height` steps high, at `line` lines above the ground. */
+/* The cell of a graph `height` steps high, `line` lines above the ground. */
 static uint32_t graph_cell(enum wc_tier tier, int height, int line)
 {
     if (tier == WC_TIER_ASCII) {

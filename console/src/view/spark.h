@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small pictures of numbers in three tiers: eighths of blocks, braille dots, ASCII. A gap (NaN) is
+ * Small graphs of numbers in three tiers: eighths of blocks, braille dots, ASCII. A gap (NaN) is
  * blank, a zero is not. Draws into a grid; no I/O. The console's one thread.
  */
 #ifndef WC_VIEW_SPARK_H
@@ -13,7 +13,7 @@ enum wc_tier { WC_TIER_BLOCK, WC_TIER_BRAILLE, WC_TIER_ASCII };
 /* The values that one cell shows beside each other: 2 in braille, else 1. */
 int wc_spark_per_cell(enum wc_tier tier);
 
-/* Where a picture stands, and what it is drawn with. */
+/* The position and the style of a picture. */
 struct wc_spark {
     struct wc_grid *grid;
     int row, col; /* its upper left */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One table: its captions, its rows. Zeros and what is absent are dim, so that what happens stands
- * out.
+ * One table: its captions, its rows. Zeros and absent values are dim, so that activity stands out.
  */
 #include "view/part.h"
 
@@ -16,10 +15,10 @@
 #define HANG_CRITICAL   1.0
 #define TREND_MIN_SCALE 8.0 /* a depth that never passes this is drawn low */
 
-/* What is drawn in one cell of a table. */
+/* The content of one cell of a table. */
 struct place {
     int row, col, width;
-    enum wc_style style; /* of plain numbers */
+    enum wc_style style; /* for plain numbers */
 };
 
 static bool type_is_left(enum wc_column_type type)
@@ -38,7 +37,7 @@ static void caption_title(const char *title, char to[32])
     to[i] = '\0';
 }
 
-/* What the trend is of: where this process has not the usual number, of the one that it shows instead. */
+/* The metric of the trend: if this process has not the usual one, the one that it shows instead. */
 static const char *caption_trend(const struct wc_view *view, enum wc_tab tab,
                                  const struct wc_screen_column *column, char to[32])
 {
@@ -52,13 +51,13 @@ static const char *caption_trend(const struct wc_view *view, enum wc_tab tab,
     return to;
 }
 
-/* What is drawn under captions: a tab's list, or rows that belong to another row. */
+/* The content under captions: a tab's list, or rows that belong to another row. */
 struct listing {
     enum wc_tab tab;
     const struct wc_rows *rows;
     struct wc_box box; /* of captions and rows */
     struct wc_screen_columns columns;
-    int sort; /* the column by which it is sorted, to be marked; -1: none */
+    int sort; /* the column by which it is sorted, which is marked; -1: none */
     bool is_descending, is_worst_first;
 };
 
@@ -103,7 +102,7 @@ static void listing_captions(const struct wc_view *view, const struct listing *l
     }
 }
 
-/* How bad a duration is that should be short. */
+/* The style of a duration that should be short. */
 static enum wc_style hang_style(double seconds)
 {
     return seconds >= HANG_CRITICAL ? WC_CRITICAL : seconds >= HANG_WARN ? WC_WARN : WC_PLAIN;
@@ -190,7 +189,7 @@ static void draw_trend(const struct wc_view *view, const struct place *place, in
     wc_spark_line(&spark, values, n, max > least ? max : least);
 }
 
-/* A state: what works is good, what is left behind is bad. */
+/* The style of a state: one that works is good, one with things left behind is bad. */
 static void draw_state(const struct wc_view *view, const struct place *place, const char *state)
 {
     enum wc_style style = strcmp(state, "running") == 0 ? WC_GOOD
@@ -200,7 +199,7 @@ static void draw_state(const struct wc_view *view, const struct place *place, co
                  place->style == WC_PLAIN ? style : place->style, state);
 }
 
-/* A percentile, or what is queued, where that has waited for longer. */
+/* A percentile; or the wait of queued messages, if that is longer. */
 static void draw_wait(const struct wc_view *view, const struct place *place,
                       const struct wc_rows *list, const struct wc_screen_column *column,
                       const Weir__V1__Row *row, const Weir__V1__Value *value)
@@ -254,14 +253,15 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
     }
 }
 
-/* Only what the severity is about is coloured: the name, the first number, the bound, the trend. */
+/* Only the parts that cause the severity are coloured: the name, the first number, the bound, the
+ * trend. */
 static bool column_is_marked(const struct wc_screen_column *column)
 {
     return column->type == WC_COLUMN_NAME || column->type == WC_COLUMN_CAPACITY ||
            column->type == WC_COLUMN_TREND || column->rank == 0;
 }
 
-/* The name comes last: it runs on over what its neighbour leaves blank. */
+/* The name is drawn last: it runs into the blanks of its neighbour. */
 static void listing_name(const struct wc_view *view, const struct listing *listing,
                          const Weir__V1__Row *row, int at, enum wc_style style)
 {
@@ -305,7 +305,7 @@ static void listing_row(const struct wc_view *view, const struct listing *listin
     }
 }
 
-/* The row in use, in reverse; but not its pictures, which would stand on their heads. */
+/* The row in use, in reverse; but not its graphs, which would be upside down. */
 static void listing_cursor(const struct wc_view *view, const struct listing *listing, int at)
 {
     const struct wc_column_table *table = wc_column_table(listing->tab);
@@ -329,7 +329,7 @@ static void title_lower(enum wc_tab tab, char to[32])
     }
 }
 
-/* Why a table has no rows. */
+/* The reason why a table has no rows. */
 static void section_empty(const struct wc_view *view, const struct wc_section *section)
 {
     char lower[32], text[WC_UI_TEXT + 64];
@@ -386,7 +386,7 @@ void wc_view_rows(const struct wc_view *view, const struct wc_box *box, enum wc_
 {
     struct listing listing = {.tab = tab, .rows = rows, .box = *box, .sort = -1};
     int n = rows->table ? (int)rows->table->n_rows : 0, room = box->rows - 1;
-    int top = cursor - room / 2; /* the cursor stands in the middle while rows pass by */
+    int top = cursor - room / 2; /* the cursor stays in the middle while rows move */
     char lower[32], text[64];
 
     top = top > n - room ? n - room : top;

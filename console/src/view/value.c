@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A value by its metric's unit: for lists of any metric, also of one that this console never heard
- * of. */
+/* A value by its metric's unit: for lists of any metric, also of one that this console does not
+ * know. */
 #include "view/part.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define EPOCH_SECONDS 1e9 /* so many seconds are no duration but a moment after 2001 */
+#define EPOCH_SECONDS 1e9 /* from so many seconds on it is no duration but a moment after 2001 */
 
 void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
                    const Weir__V1__Value *value)
@@ -23,7 +23,7 @@ void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
     } else if (!wc_model_as_number(value, &number)) {
         snprintf(to, WC_FORMAT_SIZE, "-");
     } else if (metric->type == WEIR__V1__METRIC_TYPE__METRIC_HISTOGRAM) {
-        wc_format_whole(to, number); /* how often, whatever the unit */
+        wc_format_whole(to, number); /* a number of times, whatever the unit */
     } else if (strcmp(metric->unit, "seconds") == 0) {
         wc_format_latency(to, number);
     } else if (strcmp(metric->unit, "bytes") == 0) {

@@ -2,12 +2,13 @@
 /*
  * The whole screen as a grid of cells: the body that the layout asks for, and the lines around it.
  *
- * In go the model, the state of the screen (ui) and a layout; out goes a grid, which the caller
- * owns. Nothing here decides, remembers or asks, and there is no terminal, so that a screen can be
- * compared in a test. A grid is drawn anew each time; term/ sends only what has changed.
+ * The input is the model, the state of the screen (ui) and a layout; the output is a grid, which
+ * the caller owns. Nothing here makes decisions, keeps state or sends requests, and there is no
+ * terminal, so that a test can compare a screen. A grid is drawn anew each time; term/ sends only
+ * the changes.
  *
- * Parts draw from top to bottom and know only those below them (part.h). All texts of metrics are
- * the server's. Text of a peer may hold anything; grid.c makes it harmless, and everything is
+ * Parts draw from top to bottom and use only those below them (part.h). All texts of metrics are
+ * the server's. Text of a peer may hold any bytes; grid.c makes it harmless, and everything is
  * clipped to the grid. A terminal that is too small gets one line that says so. The console's one
  * thread.
  */
@@ -18,7 +19,7 @@
 
 #include "base/text.h"
 
-/* What the worst are the worst by: the columns' captions, as far as the process has them. */
+/* The criteria of worst-first order: the columns' captions, as far as the process has them. */
 static void view_worst(const struct wc_view *view, int row, int col)
 {
     const struct wc_column_table *table = wc_column_table(view->ui->tab);
@@ -79,8 +80,8 @@ static const struct {
                   [WC_WARNING] = {'W', WC_WARN},
                   [WC_SEVERE] = {'C', WC_CRITICAL}};
 
-/* One warning in as many lines as it takes, at most `rows`; returns how many that were. `more`
- * stands behind it in the last one. */
+/* One warning in as many lines as it needs, at most `rows`; returns their number. `more` follows it
+ * in the last one. */
 static int warning_text(const struct wc_view *view, const struct wc_warning *warning, int row,
                         int rows, const char *more)
 {
@@ -116,7 +117,7 @@ static int warning_text(const struct wc_view *view, const struct wc_warning *war
     return used;
 }
 
-/* The worst warning, in full where that takes two lines; else the next one below it. */
+/* The worst warning, in full if that takes two lines; else the next one below it. */
 static void view_warnings(const struct wc_view *view)
 {
     const struct wc_layout *layout = view->layout;
