@@ -3,6 +3,7 @@
 /* Topics and globs as a peer gives them, and names as rows have them. fuzz: max_len=600 */
 #include "weir/topic.h"
 #include "fuzz.h"
+#include "weir/text.h"
 
 #include <string.h>
 
@@ -72,17 +73,30 @@ static bool is_shown(const char *text)
     return true;
 }
 
-static void use_topic(const struct wi_topic *topic, const char *name)
+/* A row's own topic asks for that row. */
+static void ask_for_line(const struct wi_topic *topic, const struct wi_topic_line *line,
+                         const char *text)
 {
-    char text[WEIR_NAME_MAX * 2 + 100];
+    struct wi_topic own;
+    if (strlen(line->name) <= WEIR_NAME_MAX && !line->name[strcspn(line->name, "+#")] &&
+        wi_topic_parse(text, topic->domain, wi_catalog_of_segments(), &own, NULL) == WEIR_OK) {
+        FUZZ_CHECK(wi_topic_matches(&own, line));
+    }
+}
+
+static void use_topic(const struct wi_topic *topic, const char *name, const char *label)
+{
+    char text[WEIR_NAME_MAX + WI_TOPIC_NAME_MAX + 700];
     for (int kind = -1; kind <= WI_N_KINDS; kind++) {
         for (int metric = -1; metric <= WI_MAX_METRICS; metric++) {
-            if (!wi_topic_matches(topic, (enum wi_kind)kind, metric, name)) {
+            const struct wi_topic_line line = {(enum wi_kind)kind, metric, name, label};
+            if (!wi_topic_matches(topic, &line)) {
                 continue;
             }
-            size_t n = wi_topic_write(topic, (enum wi_kind)kind, metric, name, text, sizeof(text));
+            size_t n = wi_topic_write(topic, &line, text, sizeof(text));
             FUZZ_CHECK(n < sizeof(text) && strlen(text) == n);
-            n = wi_topic_write(topic, (enum wi_kind)kind, metric, name, text, 8);
+            ask_for_line(topic, &line, text);
+            n = wi_topic_write(topic, &line, text, 8);
             FUZZ_CHECK(n < 8 && strlen(text) == n);
         }
     }
@@ -94,6 +108,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     char *domain = fuzz_text(&input, '\n');
     char *asked = fuzz_text(&input, '\n');
     char *name = fuzz_text(&input, '\n');
+    char *rest = fuzz_text(&input, '\n');
+    char clean[WEIR_LABEL_MAX + 1];
+    const char *label = wi_text_clean(rest, clean, sizeof(clean)) ? clean : NULL;
     struct wi_topic topic;
     struct weir_error error = {""};
     if (strlen(domain) > WEIR_NAME_MAX) {
@@ -103,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         wi_topic_parse(asked, domain, wi_catalog_of_segments(), &topic, &error);
     if (status == WEIR_OK) {
         FUZZ_CHECK(topic.kinds != 0 && strcmp(topic.text, asked) == 0);
-        use_topic(&topic, name);
+        use_topic(&topic, name, label);
     } else {
         FUZZ_CHECK(status == WEIR_E_NOT_FOUND || status == WEIR_E_ARGUMENT);
         FUZZ_CHECK(error.text[0] && (!is_shown(domain) || is_shown(error.text)));
@@ -113,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     free(domain);
     free(asked);
     free(name);
+    free(rest);
     return 0;
 }
 
@@ -131,6 +149,8 @@ void fuzz_seeds(void)
         {"slashes", "a/b/c\na/b/c/task/run_p99\nx"},
         {"hash", "game\ngame/#/x\nx"},
         {"empty", "game\ngame//size\nx"},
+        {"label", "game\ngame/channel/depth/moves@a%2fb\nmoves\na/b"},
+        {"labels", "game\ngame/channel/depth/a/+@+\na/moves\nclient @7"},
         {"glob", "\na*b?c*d\naxxbycd"},
         {"glob-ends", "\n*ab\xc3\xbc?\nabab\xc3\xbc\xe2\x82\xac"},
         {"glob-part", "\nart\na part of it"},

@@ -61,7 +61,8 @@ static void print_family(enum wi_kind kind, const struct wi_metric *metric)
 
 static void print_table(const struct wi_metric_table *table)
 {
-    printf("\n## %s (topic `DOMAIN/%s/FIELD/NAME`)\n\n", kind_titles[table->kind], table->name);
+    printf("\n## %s (topic `DOMAIN/%s/FIELD/NAME%s`)\n\n", kind_titles[table->kind], table->name,
+           wi_metric_label(table->kind) >= 0 ? "[@LABEL]" : "");
     printf("| field | type | unit | in JSON | Prometheus | meaning |\n");
     printf("|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < table->n_metrics; i++) {

@@ -36,8 +36,23 @@ static void assert_fails(const char *text, enum weir_status status, const char *
 
 static bool matches(const char *text, enum wi_kind kind, int metric, const char *name)
 {
+    const struct wi_topic_line line = {kind, metric, name, NULL};
     assert_parses(text);
-    return wi_topic_matches(&topic, kind, metric, name);
+    return wi_topic_matches(&topic, &line);
+}
+
+static bool matches_label(const char *text, const char *name, const char *label)
+{
+    const struct wi_topic_line line = {WI_CHANNEL, WI_CHANNEL_DEPTH, name, label};
+    assert_parses(text);
+    return wi_topic_matches(&topic, &line);
+}
+
+static size_t write_line(enum wi_kind kind, int metric, const char *name, char *ret_text,
+                         size_t room)
+{
+    const struct wi_topic_line line = {kind, metric, name, NULL};
+    return wi_topic_write(&topic, &line, ret_text, room);
 }
 
 static void plain_topic_matches_its_row(void **state)
@@ -96,7 +111,8 @@ static void domain_may_hold_slashes(void **state)
     assert_int_equal(
         wi_topic_parse("a/b/channel/depth/x/y", "a/b", wi_catalog_of_segments(), &topic, NULL),
         WEIR_OK);
-    assert_true(wi_topic_matches(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "x/y"));
+    assert_true(wi_topic_matches(
+        &topic, &(struct wi_topic_line){WI_CHANNEL, WI_CHANNEL_DEPTH, "x/y", NULL}));
 }
 
 static void lines_say_the_field_as_it_was_asked(void **state)
@@ -105,21 +121,86 @@ static void lines_say_the_field_as_it_was_asked(void **state)
     char text[512];
 
     assert_parses("game/channel/size/moves");
-    assert_int_equal(
-        wi_topic_write(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", text, sizeof(text)), 23);
+    assert_int_equal(write_line(WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", text, sizeof(text)), 23);
     assert_string_equal(text, "game/channel/size/moves");
 
     assert_parses("+/channel/#");
-    wi_topic_write(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "a/b", text, sizeof(text));
+    write_line(WI_CHANNEL, WI_CHANNEL_DEPTH, "a/b", text, sizeof(text));
     assert_string_equal(text, "game/channel/depth/a/b");
 
     assert_parses("game/process/rss");
-    wi_topic_write(&topic, WI_PROCESS, WI_PROCESS_RSS, "game", text, sizeof(text));
+    write_line(WI_PROCESS, WI_PROCESS_RSS, "game", text, sizeof(text));
     assert_string_equal(text, "game/process/rss");
 
-    assert_int_equal(wi_topic_write(&topic, WI_PROCESS, WI_PROCESS_RSS, "game", text, 6), 5);
+    assert_int_equal(write_line(WI_PROCESS, WI_PROCESS_RSS, "game", text, 6), 5);
     assert_string_equal(text, "game/");
-    assert_int_equal(wi_topic_write(&topic, WI_PROCESS, 0, "game", text, 0), 0);
+    assert_int_equal(write_line(WI_PROCESS, 0, "game", text, 0), 0);
+}
+
+static void a_label_is_part_of_the_topic(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *label, *topic;
+    } cases[] = {
+        {"writes", "client-7", "game/channel/depth/writes@client-7"},
+        {"a/b", "10.0.0.1:80", "game/channel/depth/a/b@10.0.0.1:80"},
+        {"user@host", "x", "game/channel/depth/user@host@x"},
+        {"writes", "100% a/b+c#d@e", "game/channel/depth/writes@100%25 a%2Fb%2Bc%23d%40e"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct wi_topic_line line = {WI_CHANNEL, WI_CHANNEL_DEPTH, cases[i].name,
+                                           cases[i].label};
+        char text[512];
+        assert_parses("game/channel/#");
+        assert_int_equal(wi_topic_write(&topic, &line, text, sizeof(text)), strlen(cases[i].topic));
+        assert_string_equal(text, cases[i].topic);
+        assert_int_equal(wi_topic_write(&topic, &line, text, 30), 29);
+        assert_true(matches_label(cases[i].topic, cases[i].name, cases[i].label));
+        assert_false(matches_label(cases[i].topic, cases[i].name, NULL));
+        assert_false(matches_label(cases[i].topic, cases[i].name, "other"));
+        assert_false(matches_label(cases[i].topic, "other", cases[i].label));
+    }
+}
+
+static void labels_are_asked_for_by_name_and_wildcard(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool plain, labelled, other; /* writes, writes@client-7, reads@client-7 */
+    } cases[] = {
+        {"game/channel/depth/writes", true, false, false},
+        {"game/channel/depth/writes@client-7", false, true, false},
+        {"game/channel/depth/writes@client%2D7", false, true, false},
+        {"game/channel/depth/writes@client-8", false, false, false},
+        {"game/channel/depth/writes@client", false, false, false},
+        {"game/channel/depth/writes@client-77", false, false, false},
+        {"game/channel/depth/writes@", false, false, false},
+        {"game/channel/depth/writes@+", false, true, false},
+        {"game/channel/depth/writes@#", true, true, false},
+        {"game/channel/depth/+@client-7", false, true, true},
+        {"game/channel/depth/+@+", false, true, true},
+        {"game/channel/depth/+@#", true, true, true},
+        {"game/channel/depth/+", true, true, true},
+        {"game/channel/depth/#", true, true, true},
+        {"game/channel/depth", true, true, true},
+        {"game/channel/depth/writes/#", true, false, false},
+        {"game/channel/depth/writes@client-7/#", false, false, false},
+        {"game/channel/depth/writes@cl+", false, false, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool holds = matches_label(cases[i].text, "writes", NULL) == cases[i].plain &&
+                     matches_label(cases[i].text, "writes", "client-7") == cases[i].labelled &&
+                     matches_label(cases[i].text, "reads", "client-7") == cases[i].other;
+        if (!holds) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+    assert_true(matches_label("game/channel/depth/a/+@+", "a/b", "c"));
+    assert_true(matches_label("game/channel/depth/user@host", "user@host", NULL));
+    assert_true(matches_label("game/channel/depth/user@host", "user", "host"));
+    assert_true(matches_label("game/channel/depth/w@a%2fb%zz%4", "w", "a/b%zz%4"));
 }
 
 static void unknown_words_are_answered_with_the_nearest_topic(void **state)
@@ -177,6 +258,10 @@ static void malformed_topics_say_what_a_topic_is(void **state)
     assert_fails(text, WEIR_E_ARGUMENT, "longer");
     text[400] = 0;
     assert_fails(text, WEIR_E_ARGUMENT, "NAME is longer");
+    text[18 + WEIR_NAME_MAX] = '@';
+    assert_fails(text, WEIR_E_ARGUMENT, "LABEL is longer");
+    text[18 + WI_TOPIC_NAME_MAX] = 0;
+    assert_parses(text);
 }
 
 static void errors_are_printable(void **state)
@@ -195,7 +280,7 @@ static void mutations_never_harm(void **state)
     (void)state;
     static const char *const seeds[] = {"game/channel/size/moves", "+/channel/+/moves", "game/#",
                                         "tokio/channel/size", "channel/size"};
-    static const char alphabet[] = "/+#/game channelsize\x01\xff?*%";
+    static const char alphabet[] = "/+#@/game channelsize\x01\xff?*%";
     unsigned random = 7;
     char text[700];
     for (int round = 0; round < 300000; round++) {
@@ -209,9 +294,11 @@ static void mutations_never_harm(void **state)
             length = strlen(text);
         }
         if (wi_topic_parse(text, "game", wi_catalog_of_segments(), &topic, &error) == WEIR_OK) {
-            char line[512];
-            wi_topic_matches(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves");
-            wi_topic_write(&topic, WI_CHANNEL, WI_CHANNEL_DEPTH, "moves", line, 512);
+            const struct wi_topic_line line = {WI_CHANNEL, WI_CHANNEL_DEPTH, "moves",
+                                               round % 2 ? "a@b" : NULL};
+            char written[512];
+            wi_topic_matches(&topic, &line);
+            wi_topic_write(&topic, &line, written, sizeof(written));
         } else {
             assert_true(strlen(error.text) > 0);
         }
@@ -227,6 +314,8 @@ int main(void)
         cmocka_unit_test(wildcards_stand_for_levels),
         cmocka_unit_test(domain_may_hold_slashes),
         cmocka_unit_test(lines_say_the_field_as_it_was_asked),
+        cmocka_unit_test(a_label_is_part_of_the_topic),
+        cmocka_unit_test(labels_are_asked_for_by_name_and_wildcard),
         cmocka_unit_test(unknown_words_are_answered_with_the_nearest_topic),
         cmocka_unit_test(words_near_to_none_are_answered_with_the_list),
         cmocka_unit_test(malformed_topics_say_what_a_topic_is),

@@ -68,6 +68,13 @@ static inline void wi_row_put_text(struct wi_row *row, int metric, const char *t
     }
 }
 
+/* The label of a row, NULL where it has none: it tells rows of one name apart. */
+static inline const char *wi_row_label(enum wi_kind kind, const struct wi_row *row)
+{
+    int metric = wi_metric_label(kind);
+    return metric >= 0 && row->value[metric].type == WI_TEXT ? row->value[metric].u.text : NULL;
+}
+
 /* Facts that do not change while a process lives. Strings live as long as the process view. */
 struct wi_facts {
     char name[WEIR_NAME_MAX + 1]; /* the service's */

@@ -83,26 +83,26 @@ static enum weir_status lines_seen_note(struct wi_lines *lines, enum wi_kind kin
     return status;
 }
 
-static bool lines_any_matches(const struct wi_topic *topics, size_t n_topics, enum wi_kind kind,
-                              int metric, const char *name)
+static bool lines_any_matches(const struct wi_topic *topics, size_t n_topics,
+                              const struct wi_topic_line *line)
 {
     for (size_t i = 0; i < n_topics; i++) {
-        if (wi_topic_matches(&topics[i], kind, metric, name)) {
+        if (wi_topic_matches(&topics[i], line)) {
             return true;
         }
     }
     return false;
 }
 
-static void lines_write(const struct wi_topic *topic, enum wi_kind kind, const struct wi_row *row,
-                        int metric, struct wi_buffer *buffer)
+static void lines_write(const struct wi_topic *topic, const struct wi_topic_line *line,
+                        const struct wi_row *row, struct wi_buffer *buffer)
 {
     char text[LINES_TOPIC_ROOM];
-    size_t n = wi_topic_write(topic, kind, metric, row->name, text, sizeof(text));
+    size_t n = wi_topic_write(topic, line, text, sizeof(text));
     size_t mark = wi_pack_begin(buffer, 2);
     wi_pack_bytes_always(buffer, 1, text, n < sizeof(text) ? n : sizeof(text) - 1);
-    wi_weir_value(buffer, 2, &row->value[metric]);
-    wi_pack_text(buffer, 3, wi_unit_name(wi_metric_table(kind)->metrics[metric].unit));
+    wi_weir_value(buffer, 2, &row->value[line->metric]);
+    wi_pack_text(buffer, 3, wi_unit_name(wi_metric_table(line->kind)->metrics[line->metric].unit));
     wi_pack_end(buffer, mark);
 }
 
@@ -114,15 +114,16 @@ static enum weir_status lines_row(struct wi_lines *lines, const struct wi_row *r
     enum wi_kind kind = (enum wi_kind)lines->kind;
     uint64_t fields = topic->fields[kind];
     for (int metric = 0; fields != 0; metric++, fields >>= 1) {
+        const struct wi_topic_line line = {kind, metric, row->name, wi_row_label(kind, row)};
         if (!(fields & 1)) {
             continue;
         }
-        if (!wi_topic_matches(topic, kind, metric, row->name)) {
+        if (!wi_topic_matches(topic, &line)) {
             return WEIR_OK; /* the name is the same for all fields */
         }
         lines->has_matched = true;
-        if (lines_any_matches(lines->topics, lines->topic, kind, metric, row->name) ||
-            lines_any_matches(lines->except, lines->n_except, kind, metric, row->name)) {
+        if (lines_any_matches(lines->topics, lines->topic, &line) ||
+            lines_any_matches(lines->except, lines->n_except, &line)) {
             continue;
         }
         bool is_new = true;
@@ -134,7 +135,7 @@ static enum weir_status lines_row(struct wi_lines *lines, const struct wi_row *r
             }
         }
         if (is_new) {
-            lines_write(topic, kind, row, metric, buffer);
+            lines_write(topic, &line, row, buffer);
             ++*ret_n_lines;
         }
     }

@@ -243,6 +243,19 @@ static bool topic_has_early_hash(const char *text)
     return false;
 }
 
+/* The bytes of a NAME from its last `@` on; 0: it has none. A slash behind it says that it is of the name. */
+static size_t topic_label_length(struct topic_part name)
+{
+    size_t n = 0;
+    while (n < name.length && name.at[name.length - 1 - n] != '@') {
+        if (name.at[name.length - 1 - n] == '/') {
+            return 0;
+        }
+        n++;
+    }
+    return n < name.length ? n + 1 : 0;
+}
+
 /* The error in the topic's shape, or NULL. */
 static const char *topic_shape_problem(const char *text, const struct topic_parts *parts)
 {
@@ -264,8 +277,12 @@ static const char *topic_shape_problem(const char *text, const struct topic_part
     if (!has_rest && (!parts->kind.at || !parts->field.at)) {
         return "the topic has no FIELD";
     }
-    if (parts->name.length > WEIR_NAME_MAX) {
+    size_t label = topic_label_length(parts->name);
+    if (parts->name.length - label > WEIR_NAME_MAX) {
         return "NAME is longer than any name, 127 bytes";
+    }
+    if (label > 1 + 3 * WEIR_LABEL_MAX) {
+        return "LABEL is longer than any label, 63 bytes";
     }
     return NULL;
 }
@@ -409,7 +426,52 @@ enum weir_status wi_topic_parse(const char *text, const char *domain,
 
 /* ---- matching and writing ------------------------------------------------------------------ */
 
-static bool topic_name_matches(const char *pattern, const char *name)
+static bool topic_level_matches(struct topic_part wanted, struct topic_part level)
+{
+    return topic_part_is(wanted, "+") ||
+           (wanted.length == level.length && memcmp(wanted.at, level.at, level.length) == 0);
+}
+
+/* A digit of a percent-encoded byte; 16: it is none. */
+static unsigned topic_digit(char digit)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *at = memchr(digits, digit >= 'a' && digit <= 'f' ? digit - 'a' + 'A' : digit, 16);
+    return at ? (unsigned)(at - digits) : 16;
+}
+
+/* Whether a part, decoded, is this label. A percent sign that encodes nothing is itself. */
+static bool topic_label_is(struct topic_part wanted, const char *label)
+{
+    for (size_t i = 0; i < wanted.length; label++) {
+        unsigned high = i + 2 < wanted.length ? topic_digit(wanted.at[i + 1]) : 16;
+        unsigned low = i + 2 < wanted.length ? topic_digit(wanted.at[i + 2]) : 16;
+        bool is_encoded = wanted.at[i] == '%' && high < 16 && low < 16;
+        if (!*label || *label != (is_encoded ? (char)(high << 4 | low) : wanted.at[i])) {
+            return false;
+        }
+        i += is_encoded ? 3 : 1;
+    }
+    return !*label;
+}
+
+/* The last level of a name. */
+static bool topic_last_matches(struct topic_part wanted, struct topic_part level, const char *label)
+{
+    size_t behind = topic_label_length(wanted);
+    struct topic_part name = {wanted.at, wanted.length - behind};
+    if (topic_part_is(wanted, "+") || (!label && topic_level_matches(wanted, level))) {
+        return true;
+    }
+    if (!behind || !topic_level_matches(name, level)) {
+        return false;
+    }
+    struct topic_part asked = {name.at + name.length + 1, behind - 1};
+    return topic_part_is(asked, "#") ||
+           (label && (topic_part_is(asked, "+") || topic_label_is(asked, label)));
+}
+
+static bool topic_name_matches(const char *pattern, const char *name, const char *label)
 {
     while (pattern && name) {
         struct topic_part wanted = topic_next(&pattern);
@@ -417,39 +479,64 @@ static bool topic_name_matches(const char *pattern, const char *name)
             return true;
         }
         struct topic_part level = topic_next(&name);
-        if (!topic_part_is(wanted, "+") &&
-            (wanted.length != level.length || memcmp(wanted.at, level.at, level.length) != 0)) {
+        bool is_last = !name;
+        if (is_last && label && pattern) {
+            return false; /* what follows would stand behind its label */
+        }
+        if (is_last ? !topic_last_matches(wanted, level, label)
+                    : !topic_level_matches(wanted, level)) {
             return false;
         }
     }
     return !name && (!pattern || strcmp(pattern, "#") == 0);
 }
 
-bool wi_topic_matches(const struct wi_topic *topic, enum wi_kind kind, int metric, const char *name)
+bool wi_topic_matches(const struct wi_topic *topic, const struct wi_topic_line *line)
 {
-    if ((unsigned)kind >= WI_N_KINDS || (unsigned)metric >= WI_MAX_METRICS ||
-        (size_t)metric >= wi_metric_table(kind)->n_metrics) {
+    unsigned kind = line->kind, metric = (unsigned)line->metric;
+    if (kind >= WI_N_KINDS || metric >= WI_MAX_METRICS ||
+        metric >= wi_metric_table(line->kind)->n_metrics) {
         return false;
     }
     if (!(topic->kinds >> kind & 1U) || !(topic->fields[kind] >> metric & 1U)) {
         return false;
     }
-    return !topic->has_name || topic_name_matches(topic->name, name);
+    return !topic->has_name || topic_name_matches(topic->name, line->name, line->label);
 }
 
-size_t wi_topic_write(const struct wi_topic *topic, enum wi_kind kind, int metric, const char *name,
+/* Adds `@` and the label, encoded, as far as there is room. Returns how long the text then is. */
+static size_t topic_add_label(const char *label, char *ret_text, size_t length, size_t room)
+{
+    char encoded[1 + 3 * WEIR_LABEL_MAX + 1] = "@";
+    size_t n = 1;
+    for (; *label && n + 3 < sizeof(encoded); label++) {
+        if (strchr("%/+#@", *label)) {
+            snprintf(encoded + n, 4, "%%%02X", (unsigned)(unsigned char)*label);
+            n += 3;
+        } else {
+            encoded[n++] = *label;
+        }
+    }
+    n = n < room - 1 - length ? n : room - 1 - length;
+    memcpy(ret_text + length, encoded, n);
+    ret_text[length + n] = 0;
+    return length + n;
+}
+
+size_t wi_topic_write(const struct wi_topic *topic, const struct wi_topic_line *line,
                       char *ret_text, size_t room)
 {
-    const struct wi_metric_table *table = wi_metric_table(kind);
+    const struct wi_metric_table *table = wi_metric_table(line->kind);
     const char *field = topic->field_as_asked;
-    bool has_name = kind != WI_PROCESS && kind != WI_AGENT;
+    bool has_name = line->kind != WI_PROCESS && line->kind != WI_AGENT;
     if (room == 0) {
         return 0;
     }
-    if (!field[0] && table && metric >= 0 && (size_t)metric < table->n_metrics) {
-        field = table->metrics[metric].field;
+    if (!field[0] && table && line->metric >= 0 && (size_t)line->metric < table->n_metrics) {
+        field = table->metrics[line->metric].field;
     }
-    int length = snprintf(ret_text, room, "%s/%s/%s%s%s", topic->domain, table ? table->name : "",
-                          field, has_name ? "/" : "", has_name ? name : "");
-    return length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
+    int n = snprintf(ret_text, room, "%s/%s/%s%s%s", topic->domain, table ? table->name : "", field,
+                     has_name ? "/" : "", has_name ? line->name : "");
+    size_t length = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+    return line->label ? topic_add_label(line->label, ret_text, length, room) : length;
 }

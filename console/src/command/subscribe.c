@@ -385,8 +385,9 @@ const struct wc_command wc_command_subscribe = {
     .summary = "print topics line by line, for scripts",
     .details =
         "\n"
-        "TOPIC: SERVICE/KIND/FIELD[/NAME], as game/channel/size/moves. + stands for one level,\n"
-        "# for the rest; without NAME there is a line for each row. KIND: channel, sender,\n"
+        "TOPIC: SERVICE/KIND/FIELD[/NAME[@LABEL]], as game/channel/size/moves. + stands for one\n"
+        "level, # for the rest, NAME@+ for all labels; without NAME there is a line for each row.\n"
+        "KIND: channel, sender,\n"
         "semaphore, task, loop, counter, gauge, process, agent, warning; for a Tokio server, "
         "whose\n"
         "SERVICE is tokio: task, semaphore, resource, operation, warning. FIELD: `weir snapshot\n"

@@ -84,6 +84,14 @@ static const Weir__V1__Value *row_value(const struct wc_frame_table *table,
     return place >= 0 && (size_t)place < row->n_values ? row->values[place] : NULL;
 }
 
+/* A row's label, NULL where it has none. */
+static const char *row_label(const struct wc_frame_table *table, int kind, const Weir__V1__Row *row)
+{
+    int metric = wi_metric_label((enum wi_kind)kind);
+    const Weir__V1__Value *value = metric >= 0 ? row_value(table, row, (uint32_t)metric) : NULL;
+    return value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT ? value->text : NULL;
+}
+
 static Weir__V1__Row *row_copy(const struct wc_frame_table *table, const Weir__V1__Row *from,
                                const uint32_t *columns, size_t n_columns, bool has_histograms)
 {
@@ -450,11 +458,10 @@ Weir__V1__Update *wc_replay_server_snapshot(const struct wc_frame *frame,
 
 /* ---- topics ------------------------------------------------------------------------------- */
 
-static bool topics_match(const struct wi_topic *topics, size_t n, int kind, int metric,
-                         const char *name)
+static bool topics_match(const struct wi_topic *topics, size_t n, const struct wi_topic_line *line)
 {
     for (size_t i = 0; i < n; i++) {
-        if (wi_topic_matches(&topics[i], (enum wi_kind)kind, metric, name)) {
+        if (wi_topic_matches(&topics[i], line)) {
             return true;
         }
     }
@@ -469,17 +476,17 @@ struct lines {
     const struct wc_topics *topics;
 };
 
-static void lines_add(struct lines *lines, const struct wi_topic *topic, int kind, uint32_t metric,
-                      const Weir__V1__Row *row, const Weir__V1__Value *value)
+static void lines_add(struct lines *lines, const struct wi_topic *topic,
+                      const struct wi_topic_line *of, const Weir__V1__Value *value)
 {
     char text[ANSWER_TOPIC];
     Weir__V1__Lines *list = lines->list;
     Weir__V1__Line *line = wc_alloc(sizeof(*line));
     weir__v1__line__init(line);
-    wi_topic_write(topic, (enum wi_kind)kind, (int)metric, row->name, text, sizeof(text));
+    wi_topic_write(topic, of, text, sizeof(text));
     line->topic = wc_copy(text);
     line->value = value_copy(value);
-    line->unit = wc_copy(wi_unit_name(wi_metric_table((enum wi_kind)kind)->metrics[metric].unit));
+    line->unit = wc_copy(wi_unit_name(wi_metric_table(of->kind)->metrics[of->metric].unit));
     list->lines = wc_grow(list->lines, list->n_lines, &lines->room, sizeof(*list->lines));
     list->lines[list->n_lines++] = line;
 }
@@ -497,21 +504,22 @@ static bool lines_row(struct lines *lines, size_t t, int kind, const Weir__V1__R
 {
     const struct wc_frame_table *table = &lines->frame->tables[kind];
     const struct wc_topics *topics = lines->topics;
+    struct wi_topic_line line = {(enum wi_kind)kind, 0, row->name, row_label(table, kind, row)};
     bool has_matched = false;
     for (size_t i = 0; i < row->n_values && lines->list->n_lines < ANSWER_MAX_LINES; i++) {
         uint32_t metric = table->columns[i];
-        if (metric >= WI_MAX_METRICS ||
-            !wi_topic_matches(&topics->topics[t], (enum wi_kind)kind, (int)metric, row->name)) {
+        line.metric = metric < WI_MAX_METRICS ? (int)metric : -1;
+        if (!wi_topic_matches(&topics->topics[t], &line)) {
             continue;
         }
         has_matched = true;
-        if (topics_match(topics->topics, t, kind, (int)metric, row->name) ||
-            topics_match(topics->except, topics->n_except, kind, (int)metric, row->name) ||
+        if (topics_match(topics->topics, t, &line) ||
+            topics_match(topics->except, topics->n_except, &line) ||
             (topics->changes_only &&
              !line_has_changed(lines->before, kind, metric, row->id, row->values[i]))) {
             continue;
         }
-        lines_add(lines, &topics->topics[t], kind, metric, row, row->values[i]);
+        lines_add(lines, &topics->topics[t], &line, row->values[i]);
     }
     return has_matched;
 }
