@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static struct weir_error error;
@@ -399,6 +401,135 @@ static void dies_while_it_folds(const char *dir)
 }
 CHILD_TEST(dies_while_it_folds)
 
+/* ---- a process that ends after a fork ----------------------------------------------------------- */
+
+static bool has_other_parent(void *parent)
+{
+    return getppid() != *(const pid_t *)parent;
+}
+
+/* A process does `first`, forks, does `then` and ends; its child takes over and does `last`. */
+static void take_over(void (*first)(void), void (*then)(void), void (*last)(void))
+{
+    int status[2];
+    CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    if (fork() == 0) {
+        pid_t parent = getpid();
+        start();
+        first();
+        if (fork() == 0) {
+            CHECK(setsid() > 0 && child_wait(has_other_parent, &parent));
+            start();
+            last();
+            _exit(0);
+        }
+        then();
+        _exit(0);
+    }
+    CHECK(wait(&status[0]) > 0 && wait(&status[1]) > 0);
+    CHECK(status[0] == 0 && status[1] == 0);
+}
+
+static struct wi_retired *first_totals(void)
+{
+    uint32_t slab = wi_segment_header()->retired_slabs[0];
+    return (struct wi_retired *)wi_segment_line(slab) + WI_RETIRED_OTHERS;
+}
+
+static struct weir_channel *kept;
+
+static void do_nothing(void)
+{
+}
+
+static void fold_all(void)
+{
+    struct weir_channel *channel = open_channel("queue");
+    pass(channel, 9);
+    weir_channel_close(channel);
+    wi_retired_fold(0); /* and the slot says nothing of it yet */
+    CHECK(first_totals()->totals[0].stamp == wi_segment_header()->n_folds << 1);
+}
+
+static void fold_waits(void)
+{
+    fold_all();
+    first_totals()->totals[0].stamp = 1; /* being filled from nothing */
+}
+
+static void fold_nothing(void)
+{
+    fold_waits();
+    struct wi_retired_waits *waits = wi_segment_line(first_totals()->waits[0]);
+    waits[0].stamp = 1;
+}
+
+static void have_all_once(void)
+{
+    CHECK(sent(NULL, "queue") == 9 && measured(NULL) == 9);
+    for (int i = 0; i < 3; i++) {
+        struct weir_channel *next = open_channel("next");
+        pass(next, 2);
+        weir_channel_close(next);
+        CHECK(sent(NULL, "queue") == 9 && measured(NULL) == 9 + 2 * (uint64_t)(i + 1));
+    }
+}
+
+static void forks_while_it_folds(const char *dir)
+{
+    (void)dir;
+    take_over(fold_all, do_nothing, have_all_once);
+    take_over(fold_waits, do_nothing, have_all_once);
+    take_over(fold_nothing, do_nothing, have_all_once);
+}
+CHILD_TEST(forks_while_it_folds)
+
+static void close_some(void)
+{
+    kept = open_channel("kept");
+    pass(kept, 5);
+    for (int i = 0; i < 2; i++) {
+        struct weir_channel *queue = open_channel("queue");
+        pass(queue, 9);
+        weir_channel_close(queue);
+    }
+}
+
+/* The slot of "queue" is folded and has another handle, and a name has come that the child does not know. */
+static void close_and_open(void)
+{
+    for (int i = 0; i < 3; i++) {
+        struct weir_channel *later = open_channel("later");
+        pass(later, 100);
+        weir_channel_close(later);
+    }
+    weir_channel_close(kept);
+}
+
+static void have_what_was_there(void)
+{
+    CHECK(sent(NULL, "queue") == 18 && sent(NULL, "later") == 0);
+    pass(kept, 1);
+    CHECK(sent(NULL, "kept") == 6 && measured(NULL) == 24);
+    for (int i = 0; i < 3; i++) {
+        struct weir_channel *mine = open_channel(i == 0 ? "mine" : "queue");
+        CHECK(mine != kept);
+        pass(mine, 2);
+        weir_channel_close(mine);
+        CHECK(sent(NULL, "mine") == 2 && sent(NULL, "queue") == 18 + 2 * (uint64_t)i);
+        CHECK(measured(NULL) == 26 + 2 * (uint64_t)i);
+    }
+    weir_channel_close(kept);
+    CHECK(sent(NULL, "kept") == 6);
+}
+
+static void closes_and_opens_after_a_fork(const char *dir)
+{
+    (void)dir;
+    take_over(close_some, close_and_open, have_what_was_there);
+}
+CHILD_TEST(closes_and_opens_after_a_fork)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +542,8 @@ int main(void)
         cmocka_unit_test(test_a_child_counts_anew),
         cmocka_unit_test(test_leaves_totals_behind),
         cmocka_unit_test(test_dies_while_it_folds),
+        cmocka_unit_test(test_forks_while_it_folds),
+        cmocka_unit_test(test_closes_and_opens_after_a_fork),
         cmocka_unit_test(test_looks_at_a_row_late),
         cmocka_unit_test(test_opens_names_while_it_is_read),
         cmocka_unit_test(test_closes_more_names_before_the_start_than_there_is_room_for),

@@ -233,13 +233,16 @@ uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
 /* ---- numbers ----------------------------------------------------------------------------------- */
 
 /* A part has two copies, each a stamp, a check and n words. The older copy becomes the newer one
- * plus the new counts. */
+ * plus the new counts. A part that has this fold already stays as it is. */
 static void retired_add(uint64_t *first, uint64_t *second, size_t n, const uint64_t *more,
                         uint64_t number)
 {
     /* The stores pair with retired_copy of readers. The loads pair with nothing: the lock is held. */
     uint64_t newest[2] = {wi_retired_stamped(wi_load_acquire(&first[0])),
                           wi_retired_stamped(wi_load_acquire(&second[0]))};
+    if (newest[0] >= number || newest[1] >= number) {
+        return;
+    }
     uint64_t *from = newest[0] > newest[1] ? first : second;
     uint64_t *to = from == first ? second : first;
     uint64_t words[WI_OCTAVES + 2];
@@ -339,24 +342,37 @@ static void retired_fold_early(uint32_t i, const uint64_t words[WI_RETIRED_WORDS
     }
 }
 
+/* Adds what a slot has counted to its totals: to each part that does not have this fold yet. */
+static void retired_add_slot(uint32_t id, uint32_t i, uint64_t number)
+{
+    struct wi_slot_counts counts;
+    uint64_t words[WI_RETIRED_WORDS];
+    uint64_t waits[WI_OCTAVES + 2];
+    for (unsigned which = 0; which < 2; which++) {
+        retired_measure(id, which, waits);
+        if (retired_has_any(waits, WI_OCTAVES + 2)) {
+            retired_add_waits(i, which, waits, number);
+        }
+    }
+    retired_count(id, &counts);
+    wi_retired_words((enum wi_kind)wi_index_slot(id)->kind, &counts, words);
+    retired_add_totals(i, words, number);
+}
+
 void wi_retired_fold(uint32_t id)
 {
     const struct wi_slot_entry *entry = wi_index_slot(id);
-    struct wi_slot_counts counts;
-    uint64_t words[WI_RETIRED_WORDS];
-    uint64_t waits[2][WI_OCTAVES + 2];
     if (!entry->retired) {
         return;
     }
     uint32_t i = wi_retired_placed(entry->retired) - 1;
-    retired_count(id, &counts);
-    wi_retired_words((enum wi_kind)entry->kind, &counts, words);
     if (!wi_segment.base) {
+        struct wi_slot_counts counts;
+        uint64_t words[WI_RETIRED_WORDS];
+        retired_count(id, &counts);
+        wi_retired_words((enum wi_kind)entry->kind, &counts, words);
         retired_fold_early(i, words);
         return;
-    }
-    for (unsigned which = 0; which < 2; which++) {
-        retired_measure(id, which, waits[which]);
     }
     /* Done even if there is nothing to add: a reader that copied this slot's head may have copied
      * the next handle's counts. */
@@ -365,12 +381,7 @@ void wi_retired_fold(uint32_t id)
     wi_store_release(&retired.log[number % WI_RETIRED_LOG],
                      wi_retired_entry(id, wi_slot_life(entry->generation), i));
     wi_store_release(&wi_segment_header()->n_folds, number);
-    for (unsigned which = 0; which < 2; which++) {
-        if (retired_has_any(waits[which], WI_OCTAVES + 2)) {
-            retired_add_waits(i, which, waits[which], number);
-        }
-    }
-    retired_add_totals(i, words, number);
+    retired_add_slot(id, i, number);
 }
 
 /* ---- a new segment, and a copy ------------------------------------------------------------------ */
@@ -407,7 +418,7 @@ bool wi_retired_make(bool is_counted)
     return true;
 }
 
-bool wi_retired_has(uint32_t id)
+bool wi_retired_finish(uint32_t id)
 {
     const struct wi_slot_entry *entry = wi_index_slot(id);
     uint64_t last = retired.log[retired.n_folds % WI_RETIRED_LOG];
@@ -415,9 +426,8 @@ bool wi_retired_has(uint32_t id)
         wi_retired_entry_life(last) != wi_slot_life(entry->generation)) {
         return false;
     }
-    const struct wi_retired *totals = retired_at(wi_retired_placed(entry->retired) - 1);
-    return wi_retired_stamped(totals->totals[0].stamp) >= retired.n_folds ||
-           wi_retired_stamped(totals->totals[1].stamp) >= retired.n_folds;
+    retired_add_slot(id, wi_retired_placed(entry->retired) - 1, retired.n_folds);
+    return true;
 }
 
 void wi_retired_zero(void)
@@ -437,6 +447,8 @@ void wi_retired_write(void)
     struct wi_header *header = wi_segment_header();
     header->n_retired = retired.n_placed;
     header->retired_log = wi_segment_line_of(retired.log);
+    /* The parent's threads may have folded on since the fork: the totals have their numbers. */
+    retired.n_folds = header->n_folds > retired.n_folds ? header->n_folds : retired.n_folds;
     header->n_folds = retired.n_folds;
     for (uint32_t s = 0; s < WI_MAX_RETIRED_SLABS; s++) {
         header->retired_slabs[s] = wi_segment_line_of(retired.slabs[s]);
@@ -448,5 +460,10 @@ void wi_retired_write(void)
         for (unsigned which = 0; which < 2; which++) {
             totals->waits[which] = wi_segment_line_of(retired.waits[i][which]);
         }
+    }
+    /* Names that the parent has placed since the fork: their totals are not those of this process's next names. */
+    for (uint32_t i = retired.n_placed; i < WI_RETIRED_MAX && retired.slabs[i / WI_RETIRED_SLAB];
+         i++) {
+        memset(retired_at(i), 0, sizeof(struct wi_retired));
     }
 }

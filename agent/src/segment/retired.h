@@ -82,9 +82,10 @@ uint16_t wi_retired_placed(uint16_t retired);
 /* Adds the counts of a slot that is closed to its totals. */
 void wi_retired_fold(uint32_t id);
 
-/* For a copy without other threads: whether a slot's counts are in its totals already; forgets all
- * totals; writes the index's facts into the file. */
-bool wi_retired_has(uint32_t id);
+/* For a copy without other threads: finishes the last fold if it is of this slot, and returns
+ * whether it is, so that all of the slot's counts are in its totals; forgets all totals; writes the
+ * index's facts into the file. */
+bool wi_retired_finish(uint32_t id);
 void wi_retired_zero(void);
 void wi_retired_write(void);
 

@@ -4,6 +4,7 @@
 
 #include "segment/retired.h"
 #include "segment/segment.h"
+#include "weir/kind.h"
 
 static void rewrite_slots(void)
 {
@@ -24,11 +25,13 @@ static void rewrite_slots(void)
     }
 }
 
-static void rewrite_chunk(const struct weir_chunk *chunk)
+/* A thread's own histograms. One that the parent has made since the fork is not here. */
+static void rewrite_chunk(const struct weir_chunk *chunk, uint32_t first_id)
 {
-    for (int i = 0; chunk->cells && i < WEIR_CHUNK_CELLS; i++) {
-        if (chunk->histograms && chunk->histograms[i]) {
-            chunk->cells[i].u.channel.histogram = wi_segment_line_of(chunk->histograms[i]);
+    for (uint32_t i = 0; chunk->cells && i < WEIR_CHUNK_CELLS; i++) {
+        if (first_id + i < wi_index.n_slots && wi_index_slot(first_id + i)->kind == WI_CHANNEL) {
+            const struct weir_histogram *own = chunk->histograms ? chunk->histograms[i] : NULL;
+            chunk->cells[i].u.channel.histogram = wi_segment_line_of(own);
         }
     }
 }
@@ -44,7 +47,7 @@ static void rewrite_shards(void)
         uint32_t *lines = wi_segment_line(entry->line);
         for (uint32_t c = 0; c < n_chunks; c++) {
             lines[c] = wi_segment_line_of(entry->chunks[c].cells);
-            rewrite_chunk(&entry->chunks[c]);
+            rewrite_chunk(&entry->chunks[c], c * WEIR_CHUNK_CELLS);
         }
     }
 }

@@ -87,14 +87,22 @@ static void slot_clear(uint32_t id)
     wi_words_zero(&slot->out, sizeof(slot->out));
 }
 
-/* Repairs a slot that the copy caught while it was opened or closed: its counts are in its totals
- * already, or stay with it. */
+/* Whether the counts in a slot belong to the handle that the index has there. After the fork the
+ * parent's threads may have used the slot again. */
+static bool slot_is_of_index(uint32_t id)
+{
+    return wi_slot_life(wi_segment_slot(id)->head.generation) ==
+           wi_slot_life(wi_index_slot(id)->generation);
+}
+
+/* Repairs a slot that is not open: its counts go to its totals if that had begun, else they stay
+ * with it. */
 static void slot_settle(uint32_t id)
 {
     struct weir_slot_head *head = &wi_segment_slot(id)->head;
     struct wi_slot_entry *entry = wi_index_slot(id);
-    bool is_counted =
-        entry->state != WI_SLOT_FREE && entry->state != WI_SLOT_CLAIMED && !wi_retired_has(id);
+    bool is_counted = entry->state != WI_SLOT_FREE && entry->state != WI_SLOT_CLAIMED &&
+                      slot_is_of_index(id) && !wi_retired_finish(id);
     entry->state = is_counted ? WI_SLOT_CLOSED : WI_SLOT_FREE;
     entry->generation += entry->generation & 1;
     entry->name = 0;
@@ -116,10 +124,12 @@ void wi_slots_settle(void)
     memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
     wi_index.n_handles = 0;
     for (uint32_t id = 0; id < wi_index.n_slots; id++) {
-        const struct weir_slot_head *head = &wi_segment_slot(id)->head;
+        struct weir_slot_head *head = &wi_segment_slot(id)->head;
         const struct wi_slot_entry *entry = wi_index_slot(id);
-        if (entry->state == WI_SLOT_READY && head->state == WI_SLOT_READY &&
-            head->generation == entry->generation) {
+        if (entry->state == WI_SLOT_READY && slot_is_of_index(id)) {
+            /* The parent may have closed it since the fork: here it is open. */
+            head->state = WI_SLOT_READY;
+            head->generation = entry->generation;
             wi_index.n_handles++;
         } else {
             slot_settle(id);
