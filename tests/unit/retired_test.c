@@ -326,6 +326,75 @@ static void closes_more_names_before_the_start_than_there_is_room_for(const char
 }
 CHILD_TEST(closes_more_names_before_the_start_than_there_is_room_for)
 
+static uint64_t address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    CHECK(statm && fscanf(statm, "%lu", &pages) == 1);
+    fclose(statm);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct weir_counter *count_two(int number)
+{
+    char name[64];
+    struct weir_value_options value = WEIR_VALUE_INIT(name);
+    snprintf(name, sizeof(name), "a name of more than thirty-two bytes %d", number);
+    struct weir_counter *counter = weir_counter_open(&value);
+    CHECK(counter);
+    weir_counter_add(counter, 2);
+    return counter;
+}
+
+#define N_WAITING 100
+
+/* The names that find no room at the start find some later: what "other" has counted stays there. */
+static void finds_room_after_the_start(const char *dir)
+{
+    (void)dir;
+    struct weir_counter *waiting[N_WAITING];
+    struct rlimit before;
+    for (int i = 0; i < WI_RETIRED_NAMES - N_WAITING; i++) {
+        weir_counter_close(count_two(i));
+    }
+    for (int i = 0; i < N_WAITING; i++) {
+        waiting[i] = count_two(WI_RETIRED_NAMES - N_WAITING + i);
+    }
+    for (int i = 1; i < N_WAITING; i++) { /* the first one stays open */
+        weir_counter_close(waiting[i]);
+    }
+    CHECK(getrlimit(RLIMIT_AS, &before) == 0);
+    /* The segment's first MiB, and what weir leaves to the host. */
+    struct rlimit less = {address_space() + (UINT64_C(19) << 19), before.rlim_max};
+    CHECK(setrlimit(RLIMIT_AS, &less) == 0);
+    start();
+    CHECK(setrlimit(RLIMIT_AS, &before) == 0);
+    uint64_t named = wi_segment_header()->n_retired - WI_RETIRED_OTHERS;
+    uint64_t others = 2 * (WI_RETIRED_NAMES - named - 1);
+    CHECK(named < WI_RETIRED_NAMES - N_WAITING);
+    CHECK(total_at(NULL, WI_COUNTER, "other", WI_COUNTER_VALUE) == others);
+    for (int i = 0; i < N_WAITING; i++) {
+        count_two(WI_RETIRED_NAMES - 1 -
+                  i); /* the last name first: all others find room before it */
+        CHECK(total_at(NULL, WI_COUNTER, "other", WI_COUNTER_VALUE) == others);
+    }
+    CHECK(wi_segment_header()->n_retired == WI_RETIRED_MAX);
+    weir_counter_close(waiting[0]);
+    count_two(0);
+    others = total_at(NULL, WI_COUNTER, "other", WI_COUNTER_VALUE);
+    count_two(0);
+    CHECK(total_at(NULL, WI_COUNTER, "other", WI_COUNTER_VALUE) == others);
+}
+
+static void test_finds_room_after_the_start(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* sanitizers need the address space themselves */
+#endif
+    assert_int_equal(child_run(finds_room_after_the_start), 0);
+}
+
 /* ---- forks and ends ----------------------------------------------------------------------------- */
 
 static void a_child_counts_anew(const char *dir)
@@ -547,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_looks_at_a_row_late),
         cmocka_unit_test(test_opens_names_while_it_is_read),
         cmocka_unit_test(test_closes_more_names_before_the_start_than_there_is_room_for),
+        cmocka_unit_test(test_finds_room_after_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

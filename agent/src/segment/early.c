@@ -159,13 +159,14 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
     to->head.state = entry->state;
     to->head.generation = entry->generation;
     to->head.kind = entry->kind;
-    to->head.retired = wi_retired_placed(entry->retired);
     to->head.more = entry->state == WI_SLOT_READY ? early_more(id) : 0;
     ret_before->capacity = to->head.capacity;
     ret_before->other = is_counted ? wi_load_relaxed(&from->in.other) : 0;
     if (entry->kind == WI_GAUGE) {
         to->in.other = ret_before->other;
     }
+    /* This holds from now on, also if the name finds room later: else "other" would fall then. */
+    entry->retired = wi_retired_placed(entry->retired);
     if (entry->state == WI_SLOT_READY) {
         const struct early_slot *kept = &early.slots[id];
         uint8_t class = WI_NAME_SHARED;
@@ -182,6 +183,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
             to->head.histogram[which] = wi_segment_line_of(entry->histogram[which]);
         }
     }
+    to->head.retired = entry->retired;
 }
 
 static void early_add(uint64_t *to, const uint64_t *from, size_t n)
