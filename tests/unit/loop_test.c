@@ -3,6 +3,7 @@
 /* Event loops: iterations, busy and idle time, timers. */
 #include "child.h"
 #include "hook/clock.h"
+#include "segment/layout.h"
 #include "weir/nanos.h"
 #include "snapshot/process_view.h"
 
@@ -10,6 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <string.h>
 
 #define SECOND UINT64_C(1000000000)
@@ -128,6 +130,86 @@ static void nothing_is_a_loop_too(const char *dir)
     weir_loop_close(NULL);
 }
 
+static bool is_over;
+
+static void *turn(void *loop)
+{
+    while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
+        weir_loop_begin(loop);
+        weir_loop_end(loop);
+    }
+    return NULL;
+}
+
+/* 2,000 readings of a view while the loop turns as fast as it can; then it closes. */
+static void reads_while_it_turns(const char *dir, bool is_own)
+{
+    char path[256];
+    pthread_t thread;
+    double before[3] = {0, 0, 0};
+    double from = (double)wi_nanos(CLOCK_MONOTONIC) / 1e9;
+    struct weir_loop *loop = start(WEIR_NO_PERIOD);
+    if (!is_own) {
+        wi_process_view_close(view);
+        CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
+        CHECK(wi_process_view_open_file(path, &view, &error) == WEIR_OK);
+    }
+    is_over = false;
+    CHECK(pthread_create(&thread, NULL, turn, loop) == 0);
+    for (int i = 0; i < 2000; i++) {
+        look();
+        double spent[3] = {number(WI_LOOP_BUSY), number(WI_LOOP_IDLE), number(WI_LOOP_ITERATIONS)};
+        CHECK(spent[0] >= before[0] && spent[1] >= before[1] && spent[2] >= before[2]);
+        CHECK(spent[0] + spent[1] <= ((double)wi_nanos(CLOCK_MONOTONIC) / 1e9 - from) * 1.01);
+        memcpy(before, spent, sizeof(before));
+    }
+    __atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    weir_loop_close(loop);
+    look();
+    for (size_t i = 0; i < wi_process_view_n_retired(view); i++) {
+        enum wi_kind kind;
+        const struct wi_row *row = wi_process_view_retired(view, i, &kind);
+        if (row && strcmp(row->name, "network") == 0) {
+            CHECK(row->value[WI_LOOP_BUSY].u.f64 >= before[0]);
+            CHECK(row->value[WI_LOOP_IDLE].u.f64 >= before[1]);
+            before[2] = 0;
+        }
+    }
+    CHECK(before[2] == 0);
+    wi_process_view_close(view);
+}
+
+static void its_times_never_fall(const char *dir)
+{
+    reads_while_it_turns(dir, true);
+}
+
+static void its_times_never_fall_in_its_file(const char *dir)
+{
+    reads_while_it_turns(dir, false);
+}
+
+/* A reading between the end of a time and its place in the sum. */
+static void a_time_that_has_just_ended_is_kept(const char *dir)
+{
+    (void)dir;
+    struct weir_loop *loop = start(WEIR_NO_PERIOD);
+    struct wi_slot *slot = (struct wi_slot *)(void *)loop;
+    weir_loop_begin(loop);
+    weir_loop_end(loop);
+    pass(5 * MILLI);
+    look();
+    double idle = number(WI_LOOP_IDLE);
+    slot->in.other = 0;
+    look();
+    CHECK(idle > 0.004 && number(WI_LOOP_IDLE) == idle);
+    wi_process_view_close(view);
+}
+
+CHILD_TEST(its_times_never_fall)
+CHILD_TEST(its_times_never_fall_in_its_file)
+CHILD_TEST(a_time_that_has_just_ended_is_kept)
 CHILD_TEST(shows_what_a_loop_does)
 CHILD_TEST(a_loop_that_hangs_shows)
 CHILD_TEST(shows_late_timers)
@@ -140,6 +222,9 @@ int main(void)
         cmocka_unit_test(test_a_loop_that_hangs_shows),
         cmocka_unit_test(test_shows_late_timers),
         cmocka_unit_test(test_nothing_is_a_loop_too),
+        cmocka_unit_test(test_its_times_never_fall),
+        cmocka_unit_test(test_its_times_never_fall_in_its_file),
+        cmocka_unit_test(test_a_time_that_has_just_ended_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

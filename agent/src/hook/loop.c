@@ -17,6 +17,23 @@ static void loop_add(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
     wi_word_add(wi_slot_word(slot, word), n);
 }
 
+/* Ends the time that is under way, and tells when. First the end, then the clock: what comes after it is not of it. */
+static uint64_t loop_stop(struct wi_slot *slot)
+{
+    wi_store_relaxed(&slot->in.other, 0);
+    /* Pairs with nothing: the compiler asks the clock after the store. */
+    wi_fence_signal();
+    return weir_ticks();
+}
+
+/* Puts a time that has ended in its sum. A reader that finds it there has none to add to it. */
+static void loop_spend(struct wi_slot *slot, enum wi_loop_word word, uint64_t nanos)
+{
+    uint64_t *at = wi_slot_word(slot, word);
+    /* Pairs with collect_loop of readers: loop_stop comes first. */
+    wi_store_release(at, wi_load_relaxed(at) + nanos);
+}
+
 static void loop_raise(struct wi_slot *slot, enum wi_loop_word word, uint64_t n)
 {
     uint64_t *at = wi_slot_word(slot, word);
@@ -58,13 +75,11 @@ static void loop_settle(struct weir_loop *loop)
 {
     struct wi_slot *slot = loop_slot(loop);
     uint64_t since = wi_load_relaxed(&slot->in.other);
-    uint64_t now = weir_ticks();
+    uint64_t now = loop_stop(slot);
     if (since && now > since) {
-        loop_add(slot, since & 1 ? WI_LOOP_WORD_BUSY : WI_LOOP_WORD_IDLE,
-                 weir_ticks_to_nanos(now - since));
+        loop_spend(slot, since & 1 ? WI_LOOP_WORD_BUSY : WI_LOOP_WORD_IDLE,
+                   weir_ticks_to_nanos(now - since));
     }
-    /* Pairs with collect_leaving_slot and collect_entering_slot of readers. */
-    wi_store_release(&slot->in.other, 0);
 }
 
 void weir_loop_close(struct weir_loop *loop)
@@ -90,15 +105,15 @@ void weir_loop_begin(struct weir_loop *loop)
         return;
     }
     struct wi_slot *slot = loop_slot(loop);
-    uint64_t now = weir_ticks() | 1;
     uint64_t since = wi_load_relaxed(&slot->in.other);
     if (since & 1) {
         return;
     }
+    uint64_t now = loop_stop(slot) | 1;
     if (since && now > since) {
-        loop_add(slot, WI_LOOP_WORD_IDLE, weir_ticks_to_nanos(now - since));
+        loop_spend(slot, WI_LOOP_WORD_IDLE, weir_ticks_to_nanos(now - since));
     }
-    /* Pairs with collect_entering_slot of readers: the time that ends is counted. */
+    /* Pairs with collect_loop of readers: the time that ends is counted. */
     wi_store_release(&slot->in.other, now);
 }
 
@@ -108,19 +123,20 @@ void weir_loop_end(struct weir_loop *loop)
         return;
     }
     struct wi_slot *slot = loop_slot(loop);
-    uint64_t now = (weir_ticks() + 1) & ~UINT64_C(1);
     uint64_t since = wi_load_relaxed(&slot->in.other);
-    if (since & 1) {
+    if (since && !(since & 1)) {
+        return;
+    }
+    uint64_t now = (loop_stop(slot) + 1) & ~UINT64_C(1);
+    if (since) {
         uint64_t nanos = now > since ? weir_ticks_to_nanos(now - since) : 0;
-        loop_add(slot, WI_LOOP_WORD_BUSY, nanos);
+        loop_spend(slot, WI_LOOP_WORD_BUSY, nanos);
         loop_add(slot, WI_LOOP_WORD_ITERATIONS, 1);
         loop_raise(slot, WI_LOOP_WORD_WORST, nanos);
         loop_measure(loop, 0, nanos);
     }
-    if (!since || (since & 1)) {
-        /* Pairs with collect_entering_slot of readers: the iteration is counted. */
-        wi_store_release(&slot->in.other, now);
-    }
+    /* Pairs with collect_loop of readers: the iteration is counted. */
+    wi_store_release(&slot->in.other, now);
 }
 
 void weir_loop_timer(struct weir_loop *loop, uint64_t late_nanos)

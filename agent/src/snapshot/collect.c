@@ -88,6 +88,24 @@ static void collect_leaving_cells(struct wi_raw *raws, const struct weir_cell *c
     }
 }
 
+/* Reads the words of a loop, which only its slot has: first the sums, then the start of the time
+ * under way. So a time that ends in between is missing rather than counted twice; then all is read
+ * again. */
+static void collect_loop(struct wi_raw *raw, const struct wi_slot *slot)
+{
+    /* These pair with loop_spend, weir_loop_begin and weir_loop_end. */
+    uint64_t since = wi_load_acquire(&slot->in.other);
+    for (int i = 0; i < COLLECT_TRIES; i++) {
+        raw->entering[WI_LOOP_WORD_BUSY] = wi_load_acquire(&slot->in.shared[1]);
+        raw->leaving[WI_LOOP_WORD_IDLE] = wi_load_acquire(&slot->in.shared[2]);
+        raw->in_other = wi_load_acquire(&slot->in.other);
+        if (raw->in_other == since && since) {
+            break;
+        }
+        since = raw->in_other;
+    }
+}
+
 static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot)
 {
     const struct weir_slot_head *head = &slot->head;
@@ -110,7 +128,9 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     for (int i = 0; i < 4; i++) {
         raw->rejects[i] = wi_load_acquire(&slot->in.rejects[i]);
     }
-    if (raw->kind != WI_CHANNEL) {
+    if (raw->kind == WI_LOOP) {
+        collect_loop(raw, slot);
+    } else if (raw->kind != WI_CHANNEL) {
         raw->in_other = raw->unsent;
     }
     /* The slot was opened in between: the leaving counts belong to another handle. It will be there
@@ -166,6 +186,7 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
             wi_error_set(ret_error, "no memory for %u rows", (unsigned)n);
             return WEIR_E_MEMORY;
         }
+        memset(raws + collection->room, 0, (room - collection->room) * sizeof(*raws));
         collection->generations = generations;
         collection->room = room;
     }
@@ -271,6 +292,49 @@ static bool collect_is_negative(const struct wi_raw *raw)
     return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[WEIR_WORD_SENT];
 }
 
+uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
+{
+    __extension__ typedef unsigned __int128 wide;
+    /* Pairs with clock_measure, which needs no order: the number alone counts. */
+    uint64_t multiplier = wi_load_acquire(&collect_header(&collection->image)->multiplier);
+    return (uint64_t)(((wide)ticks * multiplier) >> 32);
+}
+
+/* What a loop had spent at the reading before. */
+struct collect_spent {
+    uint32_t life; /* 0: it is none */
+    uint64_t busy, idle;
+};
+
+static void collect_remember(const struct wi_raw *raws, size_t n, struct collect_spent *ret_spent)
+{
+    for (size_t i = 0; i < n; i++) {
+        ret_spent[i].life = raws[i].kind == WI_LOOP ? raws[i].life : 0;
+        ret_spent[i].busy = raws[i].entering[WI_LOOP_WORD_BUSY];
+        ret_spent[i].idle = raws[i].leaving[WI_LOOP_WORD_IDLE];
+    }
+}
+
+/* Brings a loop's times up to this reading. They never fall: a time that has just ended may be
+ * missing, and a process that has ended has none under way. */
+static void collect_bring_up(const struct wi_collection *collection, struct wi_raw *raw,
+                             const struct collect_spent *before)
+{
+    uint64_t *busy = &raw->entering[WI_LOOP_WORD_BUSY];
+    uint64_t *idle = &raw->leaving[WI_LOOP_WORD_IDLE];
+    uint64_t since = raw->in_other;
+    if (raw->kind != WI_LOOP || !raw->life) {
+        return;
+    }
+    if (since && collection->now_ticks > since) {
+        *(since & 1 ? busy : idle) += wi_collect_nanos(collection, collection->now_ticks - since);
+    }
+    if (before->life == raw->life) {
+        *busy = *busy > before->busy ? *busy : before->busy;
+        *idle = *idle > before->idle ? *idle : before->idle;
+    }
+}
+
 /* Reads sixteen handles at a time, so that the second pass finds their lines in the cache: for each
  * handle all leaving counts of every thread, then all entering ones. `before` was read before
  * `after`; for a live mapping they are the same. */
@@ -289,6 +353,8 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
             collection->n = first;
             return after->is_still ? collect_corrupt("slab", (unsigned)first, ret_error) : WEIR_OK;
         }
+        struct collect_spent spent[WEIR_CHUNK_CELLS];
+        collect_remember(raws, n, spent);
         memset(raws, 0, n * sizeof(*raws));
         for (size_t i = 0; slots && i < n; i++) {
             collect_leaving_slot(&raws[i], &slots[i]);
@@ -307,6 +373,7 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
             if (wi_slot_life(wi_load_acquire(&slots_after[i].head.generation)) != raws[i].life) {
                 raws[i].generation = raws[i].life = raws[i].retired = 0;
             }
+            collect_bring_up(collection, &raws[i], &spent[i]);
             collection->n_closed += wi_raw_is_closed(&raws[i]);
             collection->clamped += collect_is_negative(&raws[i]);
             collection->generations[first + i] = raws[i].generation;
@@ -329,14 +396,6 @@ static uint64_t collect_now(const struct wi_collection *collection, enum wi_stat
 #endif
     (void)header;
     return weir_ticks_slow();
-}
-
-uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
-{
-    __extension__ typedef unsigned __int128 wide;
-    /* Pairs with clock_measure, which needs no order: the number alone counts. */
-    uint64_t multiplier = wi_load_acquire(&collect_header(&collection->image)->multiplier);
-    return (uint64_t)(((wide)ticks * multiplier) >> 32);
 }
 
 static enum weir_status collect_once(struct wi_collection *collection, struct wi_source *source,

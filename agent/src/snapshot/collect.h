@@ -12,7 +12,8 @@
 #include "snapshot/source.h"
 
 /* The content of one slot: with a generation its handle is open, with only a life it is closed.
- * Words as in struct weir_cell; the kind decides from which pass a word is taken. */
+ * Words as in struct weir_cell; the kind decides from which pass a word is taken. A loop's times
+ * include the one under way. */
 struct wi_raw {
     uint64_t leaving
         [6]; /* words 1 to 5, enum weir_word; [0] is the generation that the first pass saw */

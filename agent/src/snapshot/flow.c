@@ -72,18 +72,14 @@ uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const stru
     return since && now > since ? wi_collect_nanos(collection, now - since) : 0;
 }
 
-static void flow_of_loop(const struct wi_collection *collection, const struct wi_raw *raw,
-                         uint64_t *total)
+static void flow_of_loop(const struct wi_raw *raw, uint64_t *total)
 {
-    bool is_busy;
-    uint64_t elapsed = wi_flow_loop_elapsed(collection, raw, &is_busy);
     total[WI_TOTAL_ITERATIONS] = raw->entering[WI_LOOP_WORD_ITERATIONS];
-    total[WI_TOTAL_BUSY] = raw->entering[WI_LOOP_WORD_BUSY] + (is_busy ? elapsed : 0);
-    total[WI_TOTAL_IDLE] = raw->leaving[WI_LOOP_WORD_IDLE] + (is_busy ? 0 : elapsed);
+    total[WI_TOTAL_BUSY] = raw->entering[WI_LOOP_WORD_BUSY];
+    total[WI_TOTAL_IDLE] = raw->leaving[WI_LOOP_WORD_IDLE];
 }
 
-void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *raw,
-                  struct wi_flow *ret_flow)
+void wi_flow_take(const struct wi_raw *raw, struct wi_flow *ret_flow)
 {
     memset(ret_flow, 0, sizeof(*ret_flow));
     switch (raw->kind) {
@@ -103,7 +99,7 @@ void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *r
         ret_flow->total[WI_TOTAL_VALUE] = raw->in_other;
         break;
     case WI_LOOP:
-        flow_of_loop(collection, raw, ret_flow->total);
+        flow_of_loop(raw, ret_flow->total);
         break;
     default:
         break;

@@ -44,8 +44,7 @@ struct wi_flow {
 };
 
 /* The flow of a slot, from its collected words: the only place where words become totals. */
-void wi_flow_take(const struct wi_collection *collection, const struct wi_raw *raw,
-                  struct wi_flow *ret_flow);
+void wi_flow_take(const struct wi_raw *raw, struct wi_flow *ret_flow);
 
 /* How long a loop's present iteration, or its wait, has lasted, in nanoseconds. */
 uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const struct wi_raw *raw,

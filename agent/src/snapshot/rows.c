@@ -256,7 +256,7 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct wi_raw *raw = &view->collection.raws[id];
     struct wi_flow flow;
-    wi_flow_take(&view->collection, raw, &flow);
+    wi_flow_take(raw, &flow);
     wi_view_watch(&view->slots[id], raw, &flow);
     put_flow(row, (enum wi_kind)raw->kind, &view->flowing[raw->kind], &view->slots[id], &flow,
              view->base->wanted);

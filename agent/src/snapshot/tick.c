@@ -34,7 +34,7 @@ static void view_tick_rates(struct segment_view *view, size_t id, double seconds
 {
     struct view_slot *slot = &view->slots[id];
     struct wi_flow before = slot->flow;
-    wi_flow_take(&view->collection, &view->collection.raws[id], &slot->flow);
+    wi_flow_take(&view->collection.raws[id], &slot->flow);
     for (size_t r = 0; r < rates->n; r++) {
         struct wi_value value =
             wi_from_value(rates->from[r], before.total, slot->flow.total, seconds);
