@@ -193,6 +193,63 @@ static void closes_all_kinds(const char *dir)
 }
 CHILD_TEST(closes_all_kinds)
 
+static double task_seconds(const char *name, int metric)
+{
+    double seconds = 0;
+    struct wi_process_view *view = read_path(NULL);
+    for (size_t i = 0; i < wi_process_view_n_retired(view); i++) {
+        enum wi_kind kind = WI_N_KINDS;
+        const struct wi_row *row = wi_process_view_retired(view, i, &kind);
+        if (row && kind == WI_TASK && strcmp(row->name, name) == 0) {
+            seconds += wi_value_number(&row->value[metric], 0);
+        }
+    }
+    for (size_t i = 0; i < wi_process_view_count(view, WI_TASK); i++) {
+        seconds += wi_value_number(&wi_process_view_row(view, WI_TASK, i)->value[metric], 0);
+    }
+    wi_process_view_close(view);
+    return seconds;
+}
+
+/* The tasks of a kind are not missed in its totals when it closes before them. */
+static void closes_a_kind_before_its_tasks(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_task_options options = WEIR_TASK_INIT("tasks");
+    struct weir_task_kind *kind = weir_task_kind_open(&options);
+    struct weir_task resting, running, woken;
+    weir_task_open(&resting, kind, "resting");
+    weir_task_open(&running, kind, "running");
+    weir_task_open(&woken, kind, "woken");
+    for (int i = 0; i < 5; i++) {
+        weir_task_poll(&resting);
+        weir_task_polled(&resting);
+    }
+    weir_task_poll(&running);
+    weir_task_wake(&running);
+    double busy = task_seconds("tasks", WI_TASK_BUSY);
+    double idle = task_seconds("tasks", WI_TASK_IDLE);
+    double scheduled = task_seconds("tasks", WI_TASK_SCHEDULED);
+    CHECK(busy > 0 && idle > 0 && scheduled > 0);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_POLLS) == 6);
+    weir_task_kind_close(kind);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_POLLS) == 6);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_WAKES) == 1);
+    CHECK(task_seconds("tasks", WI_TASK_BUSY) >= busy);
+    CHECK(task_seconds("tasks", WI_TASK_IDLE) >= idle);
+    CHECK(task_seconds("tasks", WI_TASK_SCHEDULED) >= scheduled);
+    weir_task_close(&resting, WEIR_OUTCOME_OK);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_POLLS) == 6);
+    busy = task_seconds("tasks", WI_TASK_BUSY);
+    CHECK((void *)open_channel("next") == (void *)kind);
+    CHECK(total_at(NULL, WI_TASK, "tasks", WI_TASK_POLLS) == 6);
+    CHECK(task_seconds("tasks", WI_TASK_BUSY) == busy);
+    weir_task_close(&running, WEIR_OUTCOME_OK);
+    CHECK(total_at(NULL, WI_CHANNEL, "next", WI_CHANNEL_REJECTS_FULL) == 0);
+}
+CHILD_TEST(closes_a_kind_before_its_tasks)
+
 /* Names past 4,096 share one. */
 static void opens_many_names(const char *dir)
 {
@@ -605,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_closes_and_opens),
         cmocka_unit_test(test_counts_late),
         cmocka_unit_test(test_closes_all_kinds),
+        cmocka_unit_test(test_closes_a_kind_before_its_tasks),
         cmocka_unit_test(test_opens_many_names),
         cmocka_unit_test(test_has_little_room),
         cmocka_unit_test(test_closes_before_the_start),

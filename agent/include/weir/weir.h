@@ -430,7 +430,8 @@ struct weir_task_options {
             __FILE__, __LINE__                                                                     \
     }
 
-/* As weir_channel_open and weir_channel_close. A kind is a place that spawns tasks. */
+/* As weir_channel_open and weir_channel_close. A kind is a place that spawns tasks. Closing it ends the single tasks
+ * that it still has: they are counted up to then. */
 WEIR_EXPORT struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options);
 WEIR_EXPORT void weir_task_kind_close(struct weir_task_kind *kind);
 

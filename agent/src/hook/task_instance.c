@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Single tasks. The state is not stored; it follows from three times. A task with a poll that has
- * begun and not ended is running. A task with a wake that no poll has taken is scheduled. Any other
- * task is idle. So waking needs no lock and cannot leave a wrong state.
+ * Task kinds and their single tasks. The state of a task is not stored; it follows from three
+ * times. A task with a poll that has begun and not ended is running. A task with a wake that no poll
+ * has taken is scheduled. Any other task is idle. So waking needs no lock and cannot leave a wrong
+ * state.
+ *
+ * One of `began` and `rested` is 0: the task runs, or it does not. Both are 0 while an ended time is
+ * added to its sum, so that a reader does not count it as under way, too.
  */
 #include "hook/thread.h"
 #include "weir/atomic.h"
+#include "weir/kind.h"
 #include "weir/text.h"
 
 #include <string.h>
@@ -32,6 +37,22 @@ static void instance_measure(uint32_t number, unsigned which, uint64_t nanos)
 static uint64_t instance_now(void)
 {
     return weir_ticks() | 1;
+}
+
+/* Ends the time that is under way, and tells when. First the end, then the clock: what comes after it is not of it. */
+static uint64_t instance_stop(uint64_t *since)
+{
+    wi_store_relaxed(since, 0);
+    /* Pairs with nothing: the compiler asks the clock after the store. */
+    wi_fence_signal();
+    return instance_now();
+}
+
+/* Puts a time that has ended in its sum. A reader that finds it there has none to add to it. */
+static void instance_spend(uint64_t *sum, uint64_t nanos)
+{
+    /* Pairs with block_instance of readers. */
+    wi_store_release(sum, wi_load_relaxed(sum) + nanos);
 }
 
 /* ---- open ---------------------------------------------------------------------------------- */
@@ -125,30 +146,35 @@ void weir_task_wake(struct weir_task *task)
 }
 
 /* Ends the time since the last poll: idle until the task was woken, scheduled since. A wake during
- * a run counts from the end of that run. Returns how long the task was scheduled. */
-static uint64_t instance_rested(struct wi_task_instance *instance, uint64_t woken, uint64_t now)
+ * a run counts from the end of that run. */
+struct instance_rest {
+    uint64_t now, woken, delay; /* delay: how long it was scheduled */
+};
+
+static struct instance_rest instance_rested(struct wi_task_instance *instance)
 {
     uint64_t rested = wi_load_relaxed(&instance->run.rested);
-    uint64_t from = !woken ? now : woken > rested ? woken : rested;
-    uint64_t delay = instance_nanos(from, now);
-    wi_word_add(&instance->run.idle, instance_nanos(rested, from));
-    wi_word_add(&instance->run.scheduled, delay);
-    return delay;
-}
-
-static void instance_poll(struct wi_task_instance *instance, uint32_t number, uint64_t now)
-{
+    uint64_t now = instance_stop(&instance->run.rested);
     /* Pairs with weir_task_wake. */
     uint64_t woken = wi_exchange_acq_rel(&instance->wake.woken, 0);
-    uint64_t delay = instance_rested(instance, woken, now);
-    if (woken) {
-        instance_measure(number, 1, delay);
+    uint64_t from = !woken || woken > now ? now : woken > rested ? woken : rested;
+    uint64_t delay = instance_nanos(from, now);
+    instance_spend(&instance->run.idle, instance_nanos(rested, from));
+    instance_spend(&instance->run.scheduled, delay);
+    return (struct instance_rest){now, woken, delay};
+}
+
+static void instance_poll(struct wi_task_instance *instance, uint32_t number)
+{
+    struct instance_rest rest = instance_rested(instance);
+    if (rest.woken) {
+        instance_measure(number, 1, rest.delay);
     }
     wi_store_relaxed(&instance->run.shard, weir_self.shard);
     wi_store_relaxed(&instance->run.waits_for, 0);
     wi_word_add(&instance->run.polls, 1);
     /* Pairs with block_instance of readers: the sums before the new state. */
-    wi_store_release(&instance->run.began, now);
+    wi_store_release(&instance->run.began, rest.now);
 }
 
 void weir_task_poll(struct weir_task *task)
@@ -158,18 +184,20 @@ void weir_task_poll(struct weir_task *task)
     task->pending = 0;
     task->is_running = 1;
     if (instance && wi_segment_counts() && !wi_load_relaxed(&instance->run.began)) {
-        instance_poll(instance, task->number, instance_now());
+        instance_poll(instance, task->number);
     }
 }
 
-static void instance_polled(struct wi_task_instance *instance, uint32_t number, uint64_t now)
+static uint64_t instance_polled(struct wi_task_instance *instance, uint32_t number)
 {
-    uint64_t nanos = instance_nanos(wi_load_relaxed(&instance->run.began), now);
-    wi_word_add(&instance->run.busy, nanos);
+    uint64_t began = wi_load_relaxed(&instance->run.began);
+    uint64_t now = instance_stop(&instance->run.began);
+    uint64_t nanos = instance_nanos(began, now);
+    instance_spend(&instance->run.busy, nanos);
     instance_measure(number, 0, nanos);
-    wi_store_relaxed(&instance->run.rested, now);
     /* Pairs with block_instance of readers: the sums before the new state. */
-    wi_store_release(&instance->run.began, 0);
+    wi_store_release(&instance->run.rested, now);
+    return now;
 }
 
 void weir_task_polled(struct weir_task *task)
@@ -179,7 +207,7 @@ void weir_task_polled(struct weir_task *task)
     task->running = 0;
     task->is_running = 0;
     if (instance && wi_segment_counts() && wi_load_relaxed(&instance->run.began)) {
-        instance_polled(instance, task->number, instance_now());
+        (void)instance_polled(instance, task->number);
     }
 }
 
@@ -205,33 +233,108 @@ void weir_task_waits_for_semaphore(struct weir_task *task, const struct weir_sem
 
 /* ---- close --------------------------------------------------------------------------------- */
 
-/* The kind keeps the task's totals. GONE is stored before the totals are added: a reader that sees
- * the totals does not count the task, too. */
-static void instance_close(struct wi_task_instance *instance, uint32_t number,
-                           struct weir_task_kind *kind)
+#define INSTANCE_SUMS 5 /* of a kind: polls, nanoseconds busy, scheduled, idle; wakes */
+
+/* Ends a task, once only; its kind keeps its sums. GONE is stored before they are added: a reader
+ * that sees them does not count the task, too. */
+static void instance_end(struct wi_task_instance *instance, struct wi_slot *kind, uint64_t now,
+                         const uint64_t sums[INSTANCE_SUMS])
 {
-    uint64_t now = instance_now();
-    if (wi_load_relaxed(&instance->run.began)) {
-        instance_polled(instance, number, now);
-    } else {
-        (void)instance_rested(instance, wi_load_relaxed(&instance->wake.woken), now);
-    }
-    wi_store_relaxed(&instance->self.done, now);
     uint32_t from = WI_BLOCK_OPEN;
-    /* Pairs with block_instance of readers. */
+    wi_store_relaxed(&instance->self.done, now);
+    /* Pairs with itself in another thread, one of which counts the task, and with block_instance of readers. */
     if (!wi_replace_seq_cst(&instance->self.block.state, &from, WI_BLOCK_GONE)) {
         return;
     }
-    struct wi_slot *slot = (struct wi_slot *)(void *)kind;
-    const uint64_t totals[4] = {
-        wi_load_relaxed(&instance->run.polls), wi_load_relaxed(&instance->run.busy),
-        wi_load_relaxed(&instance->run.scheduled), wi_load_relaxed(&instance->run.idle)};
     /* Pairs with collect_entering_slot of readers: a reader that sees these sees GONE. */
     for (int i = 0; i < 4; i++) {
-        wi_add_seq_cst(&slot->in.rejects[i], totals[i]);
+        wi_add_seq_cst(&kind->in.rejects[i], sums[i]);
     }
-    wi_add_seq_cst(&slot->in.other, wi_load_relaxed(&instance->wake.wakes));
+    wi_add_seq_cst(&kind->in.other, sums[4]);
+}
+
+static void instance_close(struct wi_task_instance *instance, uint32_t number,
+                           struct weir_task_kind *kind)
+{
+    uint64_t now = wi_load_relaxed(&instance->run.began) ? instance_polled(instance, number)
+                                                         : instance_rested(instance).now;
+    const uint64_t sums[INSTANCE_SUMS] = {
+        wi_load_relaxed(&instance->run.polls), wi_load_relaxed(&instance->run.busy),
+        wi_load_relaxed(&instance->run.scheduled), wi_load_relaxed(&instance->run.idle),
+        wi_load_relaxed(&instance->wake.wakes)};
+    instance_end(instance, (struct wi_slot *)(void *)kind, now, sums);
     wi_table_give_back(WI_TASK_INSTANCES, number);
+}
+
+/* What a task has counted up to now, though another thread may be running it. Sums before times: a time that ends in
+ * between is missing rather than there twice. */
+static void instance_sum(const struct wi_task_instance *instance, uint64_t now,
+                         uint64_t ret_sums[INSTANCE_SUMS])
+{
+    /* These pair with instance_spend, instance_poll and instance_polled. */
+    ret_sums[0] = wi_load_acquire(&instance->run.polls);
+    ret_sums[1] = wi_load_acquire(&instance->run.busy);
+    ret_sums[2] = wi_load_acquire(&instance->run.scheduled);
+    ret_sums[3] = wi_load_acquire(&instance->run.idle);
+    ret_sums[4] = wi_load_acquire(&instance->wake.wakes);
+    uint64_t woken = wi_load_acquire(&instance->wake.woken);
+    uint64_t rested = wi_load_acquire(&instance->run.rested);
+    uint64_t began = wi_load_acquire(&instance->run.began);
+    uint64_t from = !woken || woken > now ? now : woken > rested ? woken : rested;
+    if (began) {
+        ret_sums[1] += instance_nanos(began, now);
+    } else if (rested) {
+        ret_sums[2] += instance_nanos(from, now);
+        ret_sums[3] += instance_nanos(rested, from);
+    }
+}
+
+/* Ends the single tasks of a kind that is about to close. What they count from now on is lost; their blocks are given
+ * back when they are closed. */
+static void instance_close_all(struct weir_task_kind *kind)
+{
+    if (!kind || !wi_segment_counts() || !wi_segment_lock()) {
+        return;
+    }
+    uint64_t now = instance_now();
+    uint32_t id = wi_index_id(&kind->head);
+    uint32_t n = id == UINT32_MAX ? 0 : wi_index.n_blocks[WI_TASK_INSTANCES];
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_task_instance *instance = wi_table_at(WI_TASK_INSTANCES, i);
+        uint64_t sums[INSTANCE_SUMS];
+        /* Pairs with instance_open. */
+        if (wi_load_acquire(&instance->self.block.state) == WI_BLOCK_OPEN &&
+            wi_load_relaxed(&instance->self.kind) == id &&
+            wi_load_relaxed(&instance->self.kind_generation) == wi_index_slot(id)->generation) {
+            instance_sum(instance, now, sums);
+            instance_end(instance, wi_segment_slot(id), now, sums);
+        }
+    }
+    wi_segment_unlock();
+}
+
+struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options)
+{
+    struct weir_task_options asked = WEIR_TASK_INIT(NULL);
+    if (!options) {
+        return NULL;
+    }
+    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    const struct wi_opening opening = {
+        .kind = WI_TASK,
+        .name = asked.name,
+        .latency = asked.latency,
+        .storage = asked.storage,
+        .source_file = asked.source_file,
+        .source_line = asked.source_line,
+    };
+    return (struct weir_task_kind *)wi_slot_open(&opening);
+}
+
+void weir_task_kind_close(struct weir_task_kind *kind)
+{
+    instance_close_all(kind);
+    wi_slot_close(kind ? &kind->head : NULL);
 }
 
 void weir_task_close(struct weir_task *task, enum weir_outcome outcome)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Task kinds, counters and gauges: open, close, and the hooks that are not inline. */
+/* Counters and gauges: open, close, and the hooks that are not inline; those of task kinds, too. */
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -30,29 +30,6 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
     uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, WEIR_WORD_SPAWNED);
     /* Pairs with collect_entering_slot of readers. */
     return wi_sample_shared(&kind->head, wi_add_release(word, 1));
-}
-
-struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options)
-{
-    struct weir_task_options asked = WEIR_TASK_INIT(NULL);
-    if (!options) {
-        return NULL;
-    }
-    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
-    const struct wi_opening opening = {
-        .kind = WI_TASK,
-        .name = asked.name,
-        .latency = asked.latency,
-        .storage = asked.storage,
-        .source_file = asked.source_file,
-        .source_line = asked.source_line,
-    };
-    return (struct weir_task_kind *)wi_slot_open(&opening);
-}
-
-void weir_task_kind_close(struct weir_task_kind *kind)
-{
-    wi_slot_close(kind ? &kind->head : NULL);
 }
 
 static struct weir_slot_head *value_open(enum wi_kind kind,

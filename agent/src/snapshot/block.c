@@ -72,6 +72,8 @@ static void block_bring_up(const struct wi_collection *collection,
         instance->state = WI_RAW_RUNNING;
         instance->in_state = block_nanos(collection, began, now);
         instance->busy += instance->in_state;
+    } else if (!rested) { /* a time has just ended */
+        instance->state = woken ? WI_RAW_SCHEDULED : WI_RAW_IDLE;
     } else if (woken) {
         instance->state = WI_RAW_SCHEDULED;
         instance->in_state = block_nanos(collection, from, now);
@@ -108,7 +110,8 @@ static bool block_instance(const struct wi_collection *collection,
     uint64_t spawned = wi_load_acquire(&block->self.spawned);
     uint64_t done = wi_load_acquire(&block->self.done);
     wi_fence_acquire();
-    bool is_whole = wi_load_acquire(&block->self.block.generation) == instance->generation &&
+    bool is_whole = (began || rested || state != WI_BLOCK_OPEN) &&
+                    wi_load_acquire(&block->self.block.generation) == instance->generation &&
                     wi_load_acquire(&block->run.began) == began &&
                     wi_load_acquire(&block->run.rested) == rested &&
                     wi_load_acquire(&block->wake.woken) == woken &&
