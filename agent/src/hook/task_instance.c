@@ -266,8 +266,8 @@ static void instance_close(struct wi_task_instance *instance, uint32_t number,
     wi_table_give_back(WI_TASK_INSTANCES, number);
 }
 
-/* What a task has counted up to now, though another thread may be running it. Sums before times: a time that ends in
- * between is missing rather than there twice. */
+/* The counts of a task up to now, though another thread may be running it. Sums are read before
+ * times: a time that ends in between is missing rather than counted twice. */
 static void instance_sum(const struct wi_task_instance *instance, uint64_t now,
                          uint64_t ret_sums[INSTANCE_SUMS])
 {
@@ -289,8 +289,8 @@ static void instance_sum(const struct wi_task_instance *instance, uint64_t now,
     }
 }
 
-/* Ends the single tasks of a kind that is about to close. What they count from now on is lost; their blocks are given
- * back when they are closed. */
+/* Ends the single tasks of a kind that is about to close. Their later counts are lost; their blocks
+ * are given back when they are closed. */
 static void instance_close_all(struct weir_task_kind *kind)
 {
     if (!kind || !wi_segment_counts() || !wi_segment_lock()) {

@@ -90,8 +90,8 @@ struct wi_slot {
     } out;
 };
 
-/* What few handles have: made when a slot is first opened with any of it, and kept by the slot for its later
- * handles. All 0 means nothing. */
+/* The part that few handles have. It is made when a slot is first opened with any of it, and the
+ * slot keeps it for its later handles. All 0 means nothing. */
 struct wi_slot_more {
     char label[WEIR_LABEL_MAX + 1];
     uint64_t reserved[8];

@@ -300,9 +300,9 @@ uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks
     return (uint64_t)(((wide)ticks * multiplier) >> 32);
 }
 
-/* What a loop had spent at the reading before. */
+/* A loop's times at the reading before. */
 struct collect_spent {
-    uint32_t life; /* 0: it is none */
+    uint32_t life; /* 0: there is no such reading */
     uint64_t busy, idle;
 };
 
