@@ -4,9 +4,9 @@
 unless it asks, and words that a term of the field has replaced do not come back.
 
 Checked are README.md, docs/*.md, agent/metrics/README.md, the texts of the metric tables, every string
-of agent and console (help, findings, errors, log lines) and the comments of the headers in
-agent/include. Exempt are the changelog, which names the old words beside the new
-ones, and docs/adr, which keeps decisions as they were made."""
+of agent and console (help, findings, errors, log lines) and every comment of their sources and headers.
+Exempt are the changelog, which names the old words beside the new ones, and docs/adr, which keeps
+decisions as they were made."""
 
 import glob
 import os
@@ -116,11 +116,17 @@ def check_strings(path):
             check(path, line, joined[1:-1].replace("\\n", "  "))
 
 
+STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|/\*(.*?)\*/', flags=re.DOTALL)
+
+
 def check_comments(path):
+    """Every comment, paragraph by paragraph."""
     text = read(path)
-    for match in re.finditer(r"/\*(.*?)\*/", text, flags=re.DOTALL):
+    for match in STRING_OR_COMMENT.finditer(text):
         line = text[: match.start()].count("\n") + 1
-        check(path, line, re.sub(r"(?m)^ ?\* ?", "", match.group(1)))
+        comment = re.sub(r"(?m)^\s*\* ?", "", match.group(1) or "")
+        for paragraph in re.finditer(r"(?:.+\n?)+", comment):
+            check(path, line + comment[: paragraph.start()].count("\n"), paragraph.group(0))
 
 
 def files(*patterns):
@@ -134,7 +140,8 @@ for page in files("README.md", "docs/*.md", "agent/metrics/*.md"):
         check_page(page)
 for source in files("agent/metrics/*.def", "agent/src/**/*.[ch]", "console/src/**/*.[ch]"):
     check_strings(source)
-for header in files("agent/include/weir/*.h"):
-    check_comments(header)
+for source in files("agent/**/*.[ch]", "console/**/*.[ch]"):
+    if not source.startswith("console/src/record/replay"):
+        check_comments(source)
 print("\n".join(problems), file=sys.stderr)
 sys.exit(1 if problems else 0)
