@@ -79,6 +79,43 @@ static void what_is_queued_for_longer_than_the_percentile_is_marked(void **state
     }
 }
 
+/* Two rows that the scene knows by other names until it has set them. */
+static void labelled_set(void)
+{
+    static const char *const names[] = {"first", "second"};
+    static const char *const labels[] = {"client-7", "a-client-with-a-long-id-0042"};
+    struct screen_row *rows[2];
+    process_set(812e6, 0);
+    for (int i = 0; i < 2; i++) {
+        channel_set(names[i], 51200 + i, 65536);
+        screen_say(&screen, WI_CHANNEL, names[i], "label", labels[i]);
+        rows[i] = screen_find(&screen, WI_CHANNEL, names[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        snprintf(rows[i]->name, sizeof(rows[i]->name), "writes");
+    }
+}
+
+static void rows_of_one_name_are_told_apart_by_their_labels(void **state)
+{
+    (void)state;
+    labelled_set();
+    for (int rows = 24; rows <= 50; rows += 26) {
+        screen_show(&screen, rows, rows == 24 ? 80 : 200);
+        char *text = screen_text(&screen);
+        assert_non_null(strstr(text, "writes@client-7 "));
+        assert_non_null(strstr(text, rows == 24 ? "id-0042" : "a-client-with-a-long-id-0042"));
+        assert_non_null(strstr(text, "51.2k"));
+        assert_non_null(strstr(text, "OUT/S"));
+        free(text);
+    }
+    detail_open(WC_TAB_CHANNELS, "writes", WC_PAGE_OVERVIEW, NULL);
+    screen_show(&screen, 24, 80);
+    char *text = screen_text(&screen);
+    assert_non_null(strstr(text, "writes@client-7  [Overview]"));
+    free(text);
+}
+
 static void leak_on_a_large_screen(void **state)
 {
     (void)state;
@@ -450,6 +487,7 @@ int main(void)
         TEST(leak_on_a_small_screen),
         TEST(leak_on_a_usual_screen),
         TEST(what_is_queued_for_longer_than_the_percentile_is_marked),
+        TEST(rows_of_one_name_are_told_apart_by_their_labels),
         TEST(leak_on_a_large_screen),
         TEST(leak_on_a_wide_screen),
         TEST(leak_in_ascii),

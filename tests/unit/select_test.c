@@ -57,6 +57,49 @@ static size_t sorted_gives(struct state *s, struct wi_query query, const char *e
     return selection.offset;
 }
 
+static void add_labelled(struct state *s, const char *name, const char *label)
+{
+    struct wi_row *row = fake_view_add_channel(s->view, name, 0, 0, 100);
+    if (label) {
+        fake_view_set_text(s->view, row, WI_CHANNEL_LABEL, label);
+    }
+}
+
+static void a_label_is_filtered_and_sorted_with_the_name(void **state)
+{
+    struct state *s = *state;
+    static const struct {
+        const char *filter;
+        size_t n;
+    } cases[] = {{"client-7", 2}, {"writes@", 2},    {"writes@*", 2}, {"writes", 3},
+                 {"w*s", 3},      {"*@client-8", 1}, {"@", 3},        {"reads@client-8", 0}};
+    struct wi_selection selection;
+    add_labelled(s, "writes", "client-8");
+    add_labelled(s, "reads", "client-7");
+    add_labelled(s, "writes", "client-7");
+    add_labelled(s, "writes", NULL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wi_query query = all_of(WI_CHANNEL);
+        query.filter = cases[i].filter;
+        query.sort = WI_CHANNEL_DEPTH;
+        assert_int_equal(wi_select(s->view, &query, &s->memory, &selection), WEIR_OK);
+        wi_memory_return(&s->memory, selection.rows);
+        if (selection.n_rows != cases[i].n) {
+            fail_msg("%s: %zu rows", cases[i].filter, selection.n_rows);
+        }
+    }
+    struct wi_query query = all_of(WI_CHANNEL);
+    for (int is_descending = 0; is_descending < 2; is_descending++) {
+        static const uint32_t up[] = {1, 3, 2, 0};
+        query.is_descending = is_descending;
+        assert_int_equal(wi_select(s->view, &query, &s->memory, &selection), WEIR_OK);
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(selection.rows[i], up[is_descending ? 3 - i : i]);
+        }
+        wi_memory_return(&s->memory, selection.rows);
+    }
+}
+
 /* The heap's answer for any cut equals that of sorting all. */
 static void a_cut_is_a_part_of_the_whole_order(void **state)
 {
@@ -233,6 +276,7 @@ static void a_window_follows_a_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_label_is_filtered_and_sorted_with_the_name),
         TEST(a_cut_is_a_part_of_the_whole_order),
         TEST(worst_rows_come_first_then_the_fullest_then_the_deepest),
         TEST(one_of_sixty_that_refuses_is_the_first),

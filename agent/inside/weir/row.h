@@ -10,6 +10,8 @@
 #include "weir/metric.h"
 #include "weir/weir.h"
 
+#include <stdio.h>
+
 /* One value of a row. */
 enum wi_value_type { WI_ABSENT, WI_U64, WI_I64, WI_F64, WI_TEXT };
 
@@ -73,6 +75,18 @@ static inline const char *wi_row_label(enum wi_kind kind, const struct wi_row *r
 {
     int metric = wi_metric_label(kind);
     return metric >= 0 && row->value[metric].type == WI_TEXT ? row->value[metric].u.text : NULL;
+}
+
+/* How people see the two: NAME@LABEL, or the name alone. Written to `room` only where there is a label. */
+#define WI_ROW_TITLE_MAX (WEIR_NAME_MAX + 1 + WEIR_LABEL_MAX + 1)
+static inline const char *wi_row_title(const char *name, const char *label,
+                                       char room[WI_ROW_TITLE_MAX])
+{
+    if (!label) {
+        return name;
+    }
+    snprintf(room, WI_ROW_TITLE_MAX, "%.*s@%.*s", WEIR_NAME_MAX, name, WEIR_LABEL_MAX, label);
+    return room;
 }
 
 /* Facts that do not change while a process lives. Strings live as long as the process view. */

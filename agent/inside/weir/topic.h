@@ -53,4 +53,7 @@ size_t wi_topic_write(const struct wi_topic *topic, const struct wi_topic_line *
 /* Glob with * and ?, or, without either, a part of the text. Linear time, no recursion. */
 bool wi_glob_matches(const char *pattern, const char *text);
 
+/* Whether a glob matches a row's name or, where it has a label, NAME@LABEL. `label`: NULL: it has none. */
+bool wi_glob_matches_row(const char *pattern, const char *name, const char *label);
+
 #endif

@@ -8,6 +8,7 @@
  */
 #include "weir/topic.h"
 
+#include "weir/row.h"
 #include "weir/text.h"
 
 #include <string.h>
@@ -88,4 +89,11 @@ bool wi_glob_matches(const char *pattern, const char *text)
             return false;
         }
     }
+}
+
+bool wi_glob_matches_row(const char *pattern, const char *name, const char *label)
+{
+    char title[WI_ROW_TITLE_MAX];
+    return wi_glob_matches(pattern, name) ||
+           (label && wi_glob_matches(pattern, wi_row_title(name, label, title)));
 }

@@ -24,6 +24,7 @@
 struct select_entry {
     struct wi_value value; /* of the sort column, or the name as a text */
     struct wi_value then;  /* breaks ties, the greatest first; absent where nothing does */
+    const char *label;     /* of rows that are compared by name; "": none */
     uint32_t cursor;       /* in the order of opening: breaks ties */
     struct wi_rank rank;   /* where the worst come first */
 };
@@ -100,6 +101,9 @@ static int select_compare(const struct wi_query *query, const struct select_entr
                                             : 1;
     }
     int order = select_compare_values(&a->value, &b->value, query->is_descending);
+    if (order == 0 && query->sort < 0) {
+        order = query->is_descending ? strcmp(b->label, a->label) : strcmp(a->label, b->label);
+    }
     order = order ? order : select_compare_values(&a->then, &b->then, true);
     return order ? order : a->cursor < b->cursor ? -1 : 1;
 }
@@ -209,6 +213,8 @@ static uint64_t select_fields(const struct wi_query *query)
 {
     uint64_t fields = query->sort >= 0 ? UINT64_C(1) << query->sort : 0;
     fields |= query->has_then ? UINT64_C(1) << query->then : 0;
+    int label = wi_metric_label(query->kind);
+    fields |= label >= 0 && (query->filter[0] || query->sort < 0) ? UINT64_C(1) << label : 0;
     return query->equals && query->equals[0] ? fields | UINT64_C(1) << query->where : fields;
 }
 
@@ -225,9 +231,11 @@ static struct select_entry select_entry(const struct select_heap *heap, const st
                                         uint32_t cursor)
 {
     struct select_entry entry = {
-        {WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, cursor, {0, 0, 0}};
+        {WI_TEXT, {.text = row->name}}, {WI_ABSENT, {0}}, "", cursor, {0, 0, 0}};
     if (heap->query->sort >= 0) {
         entry.value = row->value[heap->query->sort];
+    } else if (wi_row_label(heap->query->kind, row)) {
+        entry.label = wi_row_label(heap->query->kind, row);
     }
     if (heap->query->has_then) {
         entry.then = row->value[heap->query->then];
@@ -267,7 +275,8 @@ static void select_sort(struct select_heap *heap)
 static bool select_passes(const struct wi_query *query, const struct wi_row *row)
 {
     if ((query->id && row->id != query->id) ||
-        (query->filter[0] && !wi_glob_matches(query->filter, row->name))) {
+        (query->filter[0] &&
+         !wi_glob_matches_row(query->filter, row->name, wi_row_label(query->kind, row)))) {
         return false;
     }
     if (!query->equals || !query->equals[0]) {

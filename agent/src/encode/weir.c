@@ -283,26 +283,28 @@ size_t wi_cursor_find(const struct wi_process_view *view, enum wi_kind kind,
     return found;
 }
 
-static bool weir_any_matches(const char *const *globs, size_t n_globs, const char *name)
+static bool weir_any_matches(const char *const *globs, size_t n_globs, enum wi_kind kind,
+                             const struct wi_row *row)
 {
     for (size_t i = 0; i < n_globs; i++) {
-        if (wi_glob_matches(globs[i], name)) {
+        if (wi_glob_matches_row(globs[i], row->name, wi_row_label(kind, row))) {
             return true;
         }
     }
     return false;
 }
 
-static bool weir_snapshot_has(const struct wi_snapshot *snapshot, int kind, const char *name)
+static bool weir_snapshot_has(const struct wi_snapshot *snapshot, enum wi_kind kind,
+                              const struct wi_row *row)
 {
     if (kind == WI_PROCESS || kind == WI_AGENT) {
         return true;
     }
     if (snapshot->n_include > 0 &&
-        !weir_any_matches(snapshot->include, snapshot->n_include, name)) {
+        !weir_any_matches(snapshot->include, snapshot->n_include, kind, row)) {
         return false;
     }
-    return !weir_any_matches(snapshot->exclude, snapshot->n_exclude, name);
+    return !weir_any_matches(snapshot->exclude, snapshot->n_exclude, kind, row);
 }
 
 /* How many rows of a kind are in the snapshot. Building a row costs more than sending it, so they
@@ -319,7 +321,7 @@ static size_t weir_snapshot_matching(const struct wi_process_view *view,
     }
     size_t matching = 0;
     for (size_t i = 0; i < total; i++) {
-        matching += weir_snapshot_has(snapshot, kind, wi_process_view_row(view, kind, i)->name);
+        matching += weir_snapshot_has(snapshot, kind, wi_process_view_row(view, kind, i));
     }
     return matching;
 }
@@ -349,7 +351,7 @@ static bool weir_page_table(const struct wi_process_view *view, struct wi_snapsh
     size_t i = wi_cursor_find(view, kind, &snapshot->cursor);
     for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
         const struct wi_row *row = wi_process_view_row(view, kind, i);
-        if (weir_snapshot_has(snapshot, kind, row->name)) {
+        if (weir_snapshot_has(snapshot, kind, row)) {
             weir_row(buffer, NULL, kind, row, columns, n_columns);
         }
         wi_cursor_pass(&snapshot->cursor, i, row);

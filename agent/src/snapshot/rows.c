@@ -125,7 +125,8 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
 
 /* The metrics by which most walks over all channels compare. */
 #define CHANNEL_GLANCE                                                                             \
-    (FIELD(WI_CHANNEL_CAPACITY) | FIELD(WI_CHANNEL_FILL) | FIELD(WI_CHANNEL_HIGH_WATER))
+    (FIELD(WI_CHANNEL_CAPACITY) | FIELD(WI_CHANNEL_FILL) | FIELD(WI_CHANNEL_HIGH_WATER) |          \
+     FIELD(WI_CHANNEL_LABEL))
 
 static void view_build_channel(struct segment_view *view, size_t id, const struct wi_flow *flow,
                                struct wi_row *row)
@@ -140,6 +141,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
                        raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     wi_row_put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
+    wi_row_put_text(row, WI_CHANNEL_LABEL, slot->label);
     if (!(view->base->wanted & ~CHANNEL_GLANCE & ~view->flowing[WI_CHANNEL].fields)) {
         return;
     }
@@ -168,7 +170,6 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     if (slot->source) {
         wi_row_put_text(row, WI_CHANNEL_SOURCE, slot->source);
     }
-    wi_row_put_text(row, WI_CHANNEL_LABEL, slot->label);
 }
 
 static void view_build_semaphore(struct segment_view *view, size_t id, const struct wi_flow *flow,

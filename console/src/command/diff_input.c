@@ -11,7 +11,7 @@
 #include "emit/value.h"
 #include "record/reader.h"
 #include "link/link.h"
-#include "weir/metric.h"
+#include "model/title.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,11 +106,13 @@ static void input_add_row(struct wc_diff_input *input, int kind, const uint32_t 
                           size_t n_columns, const Weir__V1__Row *row)
 {
     bool is_single = kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT;
+    char room[WI_ROW_TITLE_MAX];
+    const char *label = wc_row_label(kind, columns, n_columns, row);
+    const char *title = is_single ? "" : wi_row_title(row->name, label, room);
     for (size_t i = 0; i < row->n_values && i < n_columns; i++) {
         struct wc_value value = wc_value_of(row->values[i]);
         if (value.type != WC_ABSENT && value.type != WC_TEXT) {
-            wc_measures_add(&input->measures, kind, columns[i], is_single ? "" : row->name,
-                            wc_value_number(&value));
+            wc_measures_add(&input->measures, kind, columns[i], title, wc_value_number(&value));
         }
     }
 }
@@ -299,7 +301,11 @@ static enum wc_status input_take_json(struct wc_diff_input *input, const struct 
         }
         for (const struct wc_node *row = kind >= 0 && !is_single ? part->first : NULL; row;
              row = row->next) {
-            input_add_node(input, kind, row, wc_node_text(row, "name"));
+            char room[WI_ROW_TITLE_MAX];
+            const char *label = wc_node_text(row, "label");
+            bool has_label = wi_metric_label((enum wi_kind)kind) >= 0 && label[0];
+            input_add_node(input, kind, row,
+                           wi_row_title(wc_node_text(row, "name"), has_label ? label : NULL, room));
         }
     }
     return WC_OK;

@@ -8,12 +8,13 @@
 #include "emit/row.h"
 #include "emit/table.h"
 #include "base/format.h"
-#include "weir/metric.h"
+#include "model/title.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SUMMARY_MAX_COLUMNS 16u
+#define SUMMARY_ROOM        WI_ROW_TITLE_MAX /* of a cell's text */
 
 /* For a kind with many rows people see the first ones, in order of importance. */
 struct summary_table {
@@ -144,10 +145,10 @@ static size_t summary_columns(const struct wc_link *link, const struct summary_t
  * keeps the text. */
 static struct wc_value summary_cell(const struct wc_link *link, const struct summary_table *of,
                                     const struct summary_row *row, const char *field,
-                                    char room[WC_FORMAT_SIZE])
+                                    char room[SUMMARY_ROOM])
 {
     if (strcmp(field, "name") == 0) {
-        return wc_value_text(row->row->name);
+        return wc_value_text(wc_row_title(row->table, row->row, room));
     }
     if (of->kind == WEIR__V1__KIND__KIND_CHANNEL && strcmp(field, "wait_p99") == 0) {
         struct wc_value least =
@@ -172,7 +173,7 @@ static void summary_print_table(const struct wc_link *link, const struct wc_page
 
     for (size_t i = 0; i < n_shown; i++) {
         struct wc_value values[SUMMARY_MAX_COLUMNS];
-        char room[SUMMARY_MAX_COLUMNS][WC_FORMAT_SIZE];
+        char room[SUMMARY_MAX_COLUMNS][SUMMARY_ROOM];
         for (size_t k = 0; k < n_columns; k++) {
             values[k] = summary_cell(link, of, &rows[i], columns[k].key, room[k]);
         }

@@ -100,6 +100,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     snprintf(to->filter, sizeof(query->filter[0]), "%s", ui->filter);
     query_sort(model, to, list, table);
 
+    query_column(model, to, "label");
     struct wc_screen_columns columns;
     wc_ui_columns(model, tab, layout->cols, &columns);
     for (int i = 0; i < columns.n && !is_searching; i++) {

@@ -14,6 +14,8 @@
  */
 #include "model/ui.h"
 
+#include "model/title.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -198,7 +200,8 @@ static int ui_name_width(const struct wc_model *model)
         bool is_counted = tab != WC_TAB_WARNINGS && !columns->is_single &&
                           columns->columns[1].type != WC_COLUMN_EXACT;
         for (size_t i = 0; is_counted && table && i < table->n_rows; i++) {
-            size_t bytes = strlen(table->rows[i]->name); /* precise enough for a width */
+            char title[WI_ROW_TITLE_MAX];
+            size_t bytes = strlen(wc_row_title(table, table->rows[i], title)); /* near enough */
             int need = (int)(bytes < 1000 ? bytes : 1000) - ui_overhang((enum wc_tab)tab);
             longest = need > longest ? need : longest;
         }
@@ -314,7 +317,8 @@ static void ui_locate(struct wc_ui *ui, const struct wc_model *model)
     for (uint32_t i = first; n > 0 && i < n + first; i++) {
         uint32_t at = (uint32_t)(((int64_t)list->cursor + (int64_t)step * i) % n + n) % n;
         const Weir__V1__Row *row = wc_ui_row(model, ui->tab, at);
-        if (row && text_holds(row->name, ui->search)) {
+        char title[WI_ROW_TITLE_MAX];
+        if (row && text_holds(wc_row_title(table->table, row, title), ui->search)) {
             list->cursor = at;
             list->has_selected = true;
             list->is_lost = false;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/title.h"
 
 #define ANSWER_LIMIT     1000u /* rows, where a query names no limit: as an exporter has it */
 #define ANSWER_MAX_ROWS  10000u
@@ -87,9 +88,7 @@ static const Weir__V1__Value *row_value(const struct wc_frame_table *table,
 /* A row's label, NULL where it has none. */
 static const char *row_label(const struct wc_frame_table *table, int kind, const Weir__V1__Row *row)
 {
-    int metric = wi_metric_label((enum wi_kind)kind);
-    const Weir__V1__Value *value = metric >= 0 ? row_value(table, row, (uint32_t)metric) : NULL;
-    return value && value->value_case == WEIR__V1__VALUE__VALUE_TEXT ? value->text : NULL;
+    return wc_row_label(kind, table->columns, table->n_columns, row);
 }
 
 static Weir__V1__Row *row_copy(const struct wc_frame_table *table, const Weir__V1__Row *from,
@@ -146,6 +145,7 @@ static Weir__V1__Update *update_new(const struct wc_frame *frame, size_t n_table
 struct answer_row {
     const Weir__V1__Row *row;
     const Weir__V1__Value *value, *then; /* NULL: by name; absent ones come last */
+    const char *label;                   /* NULL: none */
     struct wi_rank rank;                 /* where the worst come first */
 };
 
@@ -193,6 +193,13 @@ static int value_compare(const Weir__V1__Value *a, const Weir__V1__Value *b, boo
     return is_descending ? -order : order;
 }
 
+/* By name, then by label, those without one first. */
+static int title_compare(const struct answer_row *x, const struct answer_row *y)
+{
+    int order = strcmp(x->row->name, y->row->name);
+    return order ? order : strcmp(x->label ? x->label : "", y->label ? y->label : "");
+}
+
 static int answer_compare(const void *a, const void *b, void *context)
 {
     const Weir__V1__Query *query = context;
@@ -202,7 +209,7 @@ static int answer_compare(const void *a, const void *b, void *context)
         return x->rank.rank > y->rank.rank ? -1 : 1;
     }
     int order = query->worst_first    ? 0
-                : query->sort_by_name ? strcmp(x->row->name, y->row->name)
+                : query->sort_by_name ? title_compare(x, y)
                                       : value_compare(x->value, y->value, query->descending);
     if (query->sort_by_name && query->descending) {
         order = -order;
@@ -218,7 +225,8 @@ static bool query_passes(const Weir__V1__Query *query, const struct wc_frame_tab
                          const Weir__V1__Row *row)
 {
     if ((query->id && row->id != query->id) ||
-        (query->filter[0] && !wi_glob_matches(query->filter, row->name))) {
+        (query->filter[0] &&
+         !wi_glob_matches_row(query->filter, row->name, row_label(table, (int)query->kind, row)))) {
         return false;
     }
     if (!query->equals[0]) {
@@ -310,6 +318,7 @@ static size_t answer_rows(const struct answer *answer, struct answer_row *rows)
                 row,
                 query->sort_by_name ? NULL : row_value(table, row, query->sort),
                 query->n_then > 0 ? row_value(table, row, query->then[0]) : NULL,
+                row_label(table, (int)query->kind, row),
                 {0, 0, 0}};
             if (query->worst_first) {
                 rows[n].rank = answer_rank(answer, &rows[n]);
@@ -404,23 +413,25 @@ void wc_replay_server_forget(struct wc_replay_server_state *state)
 
 /* ---- snapshots ---------------------------------------------------------------------------- */
 
-static bool any_matches(char *const *globs, size_t n, const char *name)
+static bool any_matches(char *const *globs, size_t n, const char *name, const char *label)
 {
     for (size_t i = 0; i < n; i++) {
-        if (wi_glob_matches(globs[i], name)) {
+        if (wi_glob_matches_row(globs[i], name, label)) {
             return true;
         }
     }
     return false;
 }
 
-static bool snapshot_has(const Weir__V1__SnapshotRequest *request, int kind, const char *name)
+static bool snapshot_has(const Weir__V1__SnapshotRequest *request, int kind, const char *name,
+                         const char *label)
 {
     if (kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT) {
         return true;
     }
-    return (request->n_include == 0 || any_matches(request->include, request->n_include, name)) &&
-           !any_matches(request->exclude, request->n_exclude, name);
+    return (request->n_include == 0 ||
+            any_matches(request->include, request->n_include, name, label)) &&
+           !any_matches(request->exclude, request->n_exclude, name, label);
 }
 
 static int opened_compare(const void *a, const void *b)
@@ -442,7 +453,8 @@ Weir__V1__Update *wc_replay_server_snapshot(const struct wc_frame *frame,
         Weir__V1__Table *to = table_new(kind, table, table->columns, table->n_columns);
         to->rows = wc_alloc(table->n_rows * sizeof(*to->rows));
         for (size_t i = 0; i < table->n_rows; i++) {
-            if (snapshot_has(request, kind, table->rows[i]->name)) {
+            if (snapshot_has(request, kind, table->rows[i]->name,
+                             row_label(table, kind, table->rows[i]))) {
                 to->rows[to->n_rows++] =
                     row_copy(table, table->rows[i], table->columns, table->n_columns, false);
             }

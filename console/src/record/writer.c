@@ -20,6 +20,7 @@
 #include "record/writer.h"
 
 #include "base/memory.h"
+#include "model/title.h"
 #include "weir/topic.h"
 #include "record/format.h"
 #include "record/frame.h"
@@ -261,14 +262,14 @@ enum wc_status wc_writer_create(const char *path, bool is_forced, const Weir__V1
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-static bool writer_wants(const struct wc_writer *writer, const char *name)
+static bool writer_wants(const struct wc_writer *writer, const char *name, const char *label)
 {
     bool is_wanted = writer->n_include == 0;
     for (size_t i = 0; i < writer->n_include && !is_wanted; i++) {
-        is_wanted = wi_glob_matches(writer->include[i], name);
+        is_wanted = wi_glob_matches_row(writer->include[i], name, label);
     }
     for (size_t i = 0; i < writer->n_exclude && is_wanted; i++) {
-        is_wanted = !wi_glob_matches(writer->exclude[i], name);
+        is_wanted = !wi_glob_matches_row(writer->exclude[i], name, label);
     }
     return is_wanted;
 }
@@ -286,7 +287,9 @@ static void writer_filter(struct wc_writer *writer, Weir__V1__Update *update)
             continue;
         }
         for (size_t k = 0; k < table->n_rows; k++) {
-            if (writer_wants(writer, table->rows[k]->name)) {
+            const char *label =
+                wc_row_label((int)table->kind, table->columns, table->n_columns, table->rows[k]);
+            if (writer_wants(writer, table->rows[k]->name, label)) {
                 table->rows[n++] = table->rows[k];
             } else {
                 weir__v1__row__free_unpacked(table->rows[k], NULL);
@@ -341,7 +344,12 @@ enum wc_status wc_writer_series(struct wc_writer *writer, const Weir__V1__Series
 {
     bool is_one =
         series->kind == WEIR__V1__KIND__KIND_PROCESS || series->kind == WEIR__V1__KIND__KIND_AGENT;
-    return is_one || writer_wants(writer, series->name)
+    const struct wc_frame_table *table =
+        (unsigned)series->kind < WC_FRAME_KINDS ? &writer->frame.tables[series->kind] : NULL;
+    const Weir__V1__Row *row = table ? wc_frame_row(table, series->id) : NULL;
+    const char *label =
+        row ? wc_row_label((int)series->kind, table->columns, table->n_columns, row) : NULL;
+    return is_one || writer_wants(writer, series->name, label)
                ? writer_message(writer, WC_RECORD_SERIES, &series->base, ret_error)
                : WC_OK;
 }

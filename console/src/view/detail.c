@@ -10,6 +10,8 @@
  */
 #include "view/part.h"
 
+#include "model/title.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -340,7 +342,8 @@ void wc_view_detail(const struct wc_view *view)
         detail_nothing(view, table);
         return;
     }
-    detail_title(view, layout->body_row, row->name);
+    char title[WI_ROW_TITLE_MAX];
+    detail_title(view, layout->body_row, wc_row_title(table->table, row, title));
     struct wc_box box = {layout->body_row + 1, 2, layout->body_rows - help, view->grid->cols - 2};
     switch (ui->detail[ui->tab].page) {
     case WC_PAGE_LATENCY:

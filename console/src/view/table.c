@@ -4,6 +4,8 @@
  */
 #include "view/part.h"
 
+#include "model/title.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -268,12 +270,14 @@ static void listing_name(const struct wc_view *view, const struct listing *listi
     const struct wc_cell *cells = &view->grid->cells[at * view->grid->cols];
     int col = listing->box.col + listing->columns.at[0].col, width = listing->columns.at[0].width;
     int end = listing->box.col + listing->box.cols;
+    char room[WI_ROW_TITLE_MAX];
 
     while (col + width + 1 < end && cells[col + width].ch == ' ' &&
            cells[col + width + 1].ch == ' ') {
         width++;
     }
-    wc_grid_name(view->grid, at, col, width, style == WC_PLAIN ? WC_STRONG : style, row->name);
+    wc_grid_name(view->grid, at, col, width, style == WC_PLAIN ? WC_STRONG : style,
+                 wc_row_title(listing->rows->table, row, room));
 }
 
 static void listing_row(const struct wc_view *view, const struct listing *listing,

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* How a row of a message is called: its name, with its label where it has one. Any thread. */
+#ifndef WC_MODEL_TITLE_H
+#define WC_MODEL_TITLE_H
+
+#include "weir/row.h"
+#include "weir/v1/agent.pb-c.h"
+
+/* Its label, NULL where it has none or no column has it; without columns the values are all metrics, in their
+ * order. Borrows the row's text. */
+const char *wc_row_label(int kind, const uint32_t *columns, size_t n_columns,
+                         const Weir__V1__Row *row);
+
+/* NAME@LABEL, written to `room`, or its name. */
+const char *wc_row_title(const Weir__V1__Table *table, const Weir__V1__Row *row,
+                         char room[WI_ROW_TITLE_MAX]);
+
+#endif
