@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Least squares: of memory on time, of memory on depths, and of its curve. */
+/*
+ * Least squares: of memory on time, of memory on depths, and of its curve.
+ *
+ * The input is the series of memory and of up to four channels at the same moments. Each channel
+ * gets three numbers: its declared bytes as a share of the growth, the same by a regression of
+ * memory on its depth alone, and, if the channels can be told apart, by a joint regression on all
+ * depths. Channels that rise in step cannot be told apart; then each keeps its own result and there
+ * is no sum. A slope far from the declared size of a message is marked as one that disagrees, and
+ * explains nothing.
+ *
+ * The joint regression inverts the matrix of correlations, whose diagonal tells which series the
+ * others predict. A third fit, of memory on time and its square, says whether growth is coming to
+ * an end. All arrays are on the stack; nothing is kept. Any thread.
+ */
 #include "finding/attribution.h"
 
 #include <math.h>

@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Findings on channels: a channel grows, is full, refuses, or holds messages of senders that have gone. */
+/*
+ * Findings on channels: a channel grows, is full, refuses, or holds messages of senders that have
+ * gone.
+ *
+ * A row that is in use has a watch state. Each sample adds its depth and its rates; then the judges
+ * of this file run in a fixed order. A queue that only forked processes receive from gets one
+ * remark and nothing else. A queue that no message leaves is judged in stall.c, full or not; a full
+ * queue that moves is judged here. Growth is judged last of all, in growth.c, when all channels are
+ * known.
+ *
+ * A channel without a bound is counted for the audit of defaults. For a process that has ended the
+ * rates are those of its history. The thresholds above each judge have units. No I/O; the process
+ * view's thread.
+ */
 #include "finding/state.h"
 #include "weir/nanos.h"
 

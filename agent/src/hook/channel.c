@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels: open, close, and the halves of the hooks that are not inline. */
+/*
+ * Channels: open, close, and the halves of the hooks that are not inline.
+ *
+ * The inline hooks count in the calling thread's cell. They come here if the thread has none: then
+ * the message counts in the slot's shared words, by atomic adds. Refusals and discards always do,
+ * since they are rare. The order is the same on both paths: a message is counted in before it is
+ * counted out, and readers rely on that.
+ *
+ * The high-water mark is kept here, too. Depth falls only by receives, so every K-th receive sums
+ * all cells, first what has left, then what has entered, and raises the mark. K grows if checks
+ * would take more than a hundredth of the thread's time. Nothing waits; any thread, also in a
+ * signal handler.
+ */
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Creates the segment's file and its header, and moves early handles into it. */
+/*
+ * Creates the segment's file and its header, and moves early handles into it.
+ *
+ * A file is made without a name, mapped, filled and only then given its name, so no reader finds
+ * half a segment. Room is checked first: memory cgroup, address space, file system. If any step
+ * fails, everything is undone, and the segment is made in anonymous memory, which only this process
+ * can read; the result is then WEIR_DEGRADED and the text says why. Without even that there is no
+ * segment and hooks count nothing.
+ *
+ * Dead segments of this user are removed before, so that they do not use up the room. The segment's
+ * lock is held.
+ */
 #include "hook/create.h"
 
 #include "segment/cgroup.h"

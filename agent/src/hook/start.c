@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start and stop. The mapping is made once and never taken away, since a hook may be running in any thread; a
- * child of fork lays its own file over the same addresses (fork.c), so that every handle stays valid.
+ * Start and stop. The mapping is made once and never removed, since a hook may be running in any
+ * thread; a child of fork maps its own file at the same addresses (fork.c), so that every handle
+ * stays valid.
+ *
+ *     NONE, EARLY --start--> ON --stop--> STOPPED --start--> ON
+ *                     ON --fork, in the child--> FORKED --start--> ON
+ *                     ON --another process overwrites the file--> LOST (for good)
+ *
+ * Stopping gives the file a hidden name, starting again gives the name back; counts continue in
+ * between. The state is set last, by a release store, so a hook that sees ON sees a whole segment.
+ * Exit removes the files, except in a forked child, whose parent still has them. The segment's lock
+ * is held while the state changes.
  */
 #include "hook/clock.h"
 #include "hook/create.h"

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The mappings of a process, by two ways that give the same.
+ *
+ * Linux 6.11 and later answer a request for the next shared mapping of a file; older ones give the
+ * text of /proc/PID/maps, of which each line is read and most are dropped at once. If a request
+ * fails, the text is read from its beginning, so a caller may see a mapping twice. Adjacent
+ * mappings of one file are reported once.
+ *
+ * A path may hold any character, with newlines as \012, and ends in " (deleted)" if the name is
+ * gone. Only the name's form is checked here; the caller opens the file and checks it. No state;
+ * any thread.
+ */
 #include "segment/maps.h"
 
 #include "segment/descriptor.h"

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Single tasks as rows, and their sums for the kinds. */
+/*
+ * Single tasks as rows, and their sums for the kinds.
+ *
+ * At each refresh all blocks are read in turn. A block that holds a living task, or one that ended
+ * less than 6 s ago, gets a row; its name is read when its generation is new. The sums of a kind
+ * begin with the totals of its finished tasks, which are read first, and the living tasks are
+ * added. A reading may miss a task that ends in between, so the greatest sum so far is kept, and no
+ * counter falls.
+ *
+ * Rates move on with the tick, from the times at the tick before. When a row is built its block is
+ * read again: if it has another task by then, the row shows the old one as finished. The view owns
+ * the array, by block. The exporter's thread.
+ */
 #include "snapshot/state.h"
 
 #include <stdio.h>

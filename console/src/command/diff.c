@@ -2,6 +2,15 @@
 /*
  * `weir diff A B`: the differences from A to B, number by number. Either may be a recording, the
  * output of `weir snapshot -o json`, or a live process.
+ *
+ * diff_input.c reads both into measures by kind, name and metric. Metrics are matched by kind and
+ * FIELD, so that two versions of weir can be compared. If both inputs cover some time, counters are
+ * compared as rates over it; gauges are compared by their mean, or as --by says. A row that exists
+ * on one side only is new or gone.
+ *
+ * Rows are sorted by a score: the number of doublings between the two values, above a floor for
+ * each unit, so that a step from nothing to a little comes late. People see the first rows,
+ * programs all of them. The console's one thread.
  */
 #include "command/command.h"
 #include "command/report.h"

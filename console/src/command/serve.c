@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `weir serve`: the exporter as a program of its own, for servers that must have no socket, or that
- * a fault in the exporter must not end. The exporter's loop runs in the main thread; a signal ends
- * it.
+ * a fault in the exporter must not end.
+ *
+ * The targets are resolved first, so that a wrong one is an error at once. The socket lies in the
+ * service manager's directory if there is one, else beside the segments; there the sockets of
+ * earlier servers that were killed are removed. Then the exporter's parts are opened, and all of
+ * them must succeed. Its loop runs in the main thread. A signal handler asks it to stop, which is
+ * one flag and one byte in a pipe.
+ *
+ * The loop calls back once a second, which tells the service manager the state and feeds its
+ * watchdog. The console's one thread.
  */
 #include "command/command.h"
 #include "command/notify.h"

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `weir subscribe`: topics, a line at a time, for scripts. Every line is flushed. It ends when the
- * reader, the count, the time or the server ends, each in its own way.
+ * `weir subscribe`: topics, a line at a time, for scripts.
+ *
+ *     link -> Lines -> one line of output each, flushed -> poll: server, reader of stdout, SIGINT, time
+ *
+ * Every line is flushed. It ends with success when the reader of standard output is gone or the
+ * count is reached, with 124 when the time is over, and with an error when the server ends. An
+ * exporter that this program runs itself, over a segment, does not end with the process, so the
+ * process is checked once in a while. Without -t the DOMAIN of the first topic names the process.
+ * The console's one thread.
  */
 #include "command/command.h"
 #include "command/lints.h"

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ncurses, and the ways out of it. Signals come through a signalfd, so that nothing runs inside a
- * handler but what a crash needs: the terminal's modes by tcsetattr, and strings that were taken
- * from terminfo beforehand, by write.
+ * ncurses, and the ways out of it.
+ *
+ * The terminal's modes and its restoring strings are read before the screen begins. However the
+ * program ends, they are written back: at the normal end through ncurses; after a crash by a
+ * handler that only calls tcsetattr and write, and then lets the signal do what it does by default.
+ * All other signals come through a signalfd, so that nothing else runs inside a handler; Ctrl-Z
+ * restores the terminal, stops, and draws anew.
+ *
+ * A grid is shown by writing only the cells that differ from the last one. Sequences that a
+ * terminal sends unasked go through input/escape.c first. A terminal that this machine's terminfo
+ * does not know is drawn as one that it resembles (resemble.c). The state is one static struct:
+ * there is one terminal. The console's one thread.
  */
 #include "term/term.h"
 
