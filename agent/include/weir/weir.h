@@ -157,7 +157,7 @@ struct weir_health {
     uint64_t cells_refused;   /* threads that found no room for cells: they count in shared ones */
     uint64_t samples_lost;    /* waits that found no room for a histogram */
     uint64_t threads;         /* shards in use */
-    char path[256]; /* the segment's file; "" when it has none, or somebody has removed it */
+    char path[256];           /* the segment's file; "" when it has none, or it was removed */
     /* Times that the program closed the exporter's descriptors, as by closefrom(3): nothing is served
      * from then on until weir_agent_start is called again. */
     uint64_t descriptors_lost;

@@ -61,7 +61,7 @@ struct wi_found {
     uint32_t pid;          /* of its process as /proc here has it; else as the header says */
     uint32_t replica;      /* among the living of its name, from 1 on; 0: not numbered */
     bool has_twins;        /* others of its name live */
-    bool is_nameless;      /* somebody has removed its name: `path` leads through its process */
+    bool is_nameless;      /* its name was removed: `path` leads through its process */
     bool has_heirs;        /* another process of its pid namespace has the file mapped */
     struct wi_maker maker; /* as the header says, or the file's name where that cannot be read */
     struct wi_owner owner;

@@ -20,8 +20,7 @@ struct wi_row;
 
 #define WI_WARNINGS_MAX 64 /* that a process view shows: the first */
 
-/* Numbers: those of the metrics from WI_WARNING_SINCE on, NaN where there is none; and for those that are no
- * numbers. */
+/* The numbers of the metrics from WI_WARNING_SINCE on. NaN: absent, or a metric that is no number. */
 #define WI_WARNING_FIRST_NUMBER WI_WARNING_SINCE
 #define WI_WARNING_N_NUMBERS    (WI_WARNING_N_METRICS - WI_WARNING_FIRST_NUMBER)
 

@@ -27,7 +27,7 @@ void wi_attributes(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta 
                    enum wi_kind kind, const struct wi_row *row);
 uint64_t wi_attributes_print(enum wi_kind kind, const struct wi_row *row);
 
-/* Appends one Field. A string that is NULL or "" is none. */
+/* Appends one Field. A string that is NULL or "" is left out. */
 void wi_attribute_u64(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
                       const char *name, uint64_t number);
 void wi_attribute_string(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,

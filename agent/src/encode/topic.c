@@ -432,7 +432,7 @@ static bool topic_level_matches(struct topic_part wanted, struct topic_part leve
            (wanted.length == level.length && memcmp(wanted.at, level.at, level.length) == 0);
 }
 
-/* A digit of a percent-encoded byte; 16: it is none. */
+/* A digit of a percent-encoded byte; 16: it is no digit. */
 static unsigned topic_digit(char digit)
 {
     static const char digits[] = "0123456789ABCDEF";

@@ -19,7 +19,7 @@
 #define STALL_FEW     16U /* messages that may rest in a quiet channel */
 #define STALL_BACKLOG 2.0 /* seconds of work that are queued at the first sample */
 
-/* Somebody wants to send. */
+/* Whether messages come or are refused. */
 static bool stall_is_pressed(const struct finding_watch_state *watch)
 {
     return watch->in_rate > 0 || watch->refused_rate > 0;

@@ -177,8 +177,9 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening);
 uint32_t wi_slot_source(const char *file);
 uint8_t wi_slot_sampling(enum weir_latency latency);
 
-/* Room for what few handles have, if this opening has any of it; the slot keeps it. Returns false when there is
- * none. And its offset in lines once it is filled, 0: it has none of it. The lock is held. */
+/* Makes room for the part that few handles have, if this opening has any of it; the slot keeps it.
+ * Returns false when there is no room. The second fills it and returns its offset in lines, 0: the
+ * opening has none of it. The lock is held. */
 bool wi_slot_make_more(uint32_t id, const struct wi_opening *opening);
 uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening);
 

@@ -173,8 +173,8 @@ enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id 
 /* Updates highest and lowest values, on each tick and whenever a row is shown. */
 void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 
-/* The quantiles of a slot's measure as they are now: they are found out for rows that somebody looks at.
- * All 0 where nothing was measured. */
+/* The present quantiles of a slot's measure, computed only for rows that are read. All 0 if nothing
+ * was measured. */
 void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
                    struct view_waits *ret_waits);
 
