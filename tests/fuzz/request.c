@@ -128,7 +128,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     size_t method = fuzz_u8(&input) % N_PATHS;
     uint8_t habits = fuzz_u8(&input);
     struct wi_memory memory = {.limit = habits & 4 ? 64 * (uint64_t)(habits >> 3) : UINT64_MAX};
-    struct wi_call_context context = {&views, &memory, &scratch, "127.0.0.1:9464", "", "a notice"};
+    struct wi_call_context context = {&views, &memory,    &scratch, "127.0.0.1:9464",
+                                      "",     "a notice", NULL};
     struct wi_peer peer = {
         .memory = &memory, .methods = wi_service_methods, .n_methods = wi_service_n_methods};
     struct wi_fault fault = {WI_RPC_OK, ""};

@@ -245,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct script script = {.input = {bytes, n}, .now = BEGIN, .next_stream = 1};
     script.habits = fuzz_u8(&script.input);
     script.memory.limit = script.habits & HABIT_POOR ? 40000 : (uint64_t)64 << 20;
-    script.context = (struct wi_call_context){&views, &script.memory, &scratch, "", "", ""};
+    script.context = (struct wi_call_context){&views, &script.memory, &scratch, "", "", "", NULL};
     if (wi_session_create(&script.context, wi_service_methods, wi_service_n_methods, script.now,
                           &script.session) != WEIR_OK) {
         FUZZ_CHECK(script.habits & HABIT_POOR && script.memory.bytes == 0);

@@ -129,7 +129,7 @@ struct peer *peer_create(void)
     wi_process_views_init(&peer->views, false);
     assert_int_equal(wi_process_views_add(&peer->views, peer->view), WEIR_OK);
     peer->context =
-        (struct wi_call_context){&peer->views, &peer->memory, &peer->scratch, "", "", ""};
+        (struct wi_call_context){&peer->views, &peer->memory, &peer->scratch, "", "", "", NULL};
     peer->now = 1000 * SECOND;
     return peer;
 }

@@ -47,6 +47,8 @@ enum wi_state {
 
 /* "running", "dead", "orphaned", "unknown". Owns: static. */
 const char *wi_state_name(enum wi_state state);
+/* The state with this name; WI_STATE_UNKNOWN: none has it. */
+enum wi_state wi_state_of(const char *name);
 
 struct wi_found;
 /* The same for a segment that was found; "ended": it is dead and ended in good order. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A provider gives a process view its rows: a segment (refresh.c), a Tokio server, a test. Each
- * provider has one table of operations and a context of its own. The process view calls the
+ * A provider gives a process view its rows: a segment (refresh.c), a Tokio server, a recording, a test.
+ * Each provider has one table of operations and a context of its own. The process view calls the
  * operations, and adds the parts that all have in common: the clocks, the tick once a second, and
  * the warnings of the findings.
  *
@@ -25,6 +25,34 @@ struct wi_moment {
     int64_t unix_nanos;
 };
 
+/* How many rows of a kind exist, and how many of these pass the filter of the provider's own source.
+ * Both can exceed the count of rows, if the source had no room for all. */
+struct wi_extent {
+    size_t total, matching;
+};
+
+/* One number of a row in the past, a value each `step_nanos`. */
+struct wi_series {
+    uint64_t id; /* the row's */
+    const char *name;
+    enum wi_kind kind;
+    int metric;
+    int64_t last_unix_nanos;
+    uint64_t last_read_nanos; /* 0: the process has ended */
+    uint64_t step_nanos;
+    const double *values; /* the oldest first; NaN: none */
+    size_t n_values;
+};
+
+/* The requested numbers of the past. */
+struct wi_past_query {
+    enum wi_kind kind;
+    const int *metrics;
+    size_t n_metrics;
+    uint64_t id;        /* not 0: only the row with this id */
+    const char *filter; /* glob on the name; "": all */
+};
+
 /* The process view's thread alone calls all of these. Each context belongs to one process view. An
  * operation that is NULL does not exist. */
 struct wi_provider_ops {
@@ -41,6 +69,10 @@ struct wi_provider_ops {
     /* Fills a row that is all absent, i < count. Its texts live until the next refresh. Warnings:
      * use wi_warning_row. */
     void (*row)(void *context, enum wi_kind kind, size_t i, struct wi_row *row);
+    /* Corrects an extent that is the count of rows. NULL: it is right. */
+    void (*extent)(const void *context, enum wi_kind kind, struct wi_extent *extent);
+    /* How many moments its own source has skipped so far. NULL: none. */
+    uint64_t (*n_missed)(const void *context);
     /* As wi_process_view_histogram. */
     const struct weir_histogram *(*histogram)(void *context, enum wi_kind kind,
                                               const struct wi_row *row, int metric);
@@ -64,6 +96,15 @@ struct wi_provider_ops {
     const struct wi_history *(*history)(const void *context);
     void (*record)(void *context);
     void (*abandon)(void *context);
+
+    /* The past of a provider without a history's file: the seconds of the last ten minutes. has_past:
+     * whether there is one for this metric. past_open copies what it needs of the query; NULL: it knows
+     * nothing. past_next: false: there are no more series. A series and its values are borrowed until the
+     * next call. All four are NULL: `history` tells. */
+    bool (*has_past)(const void *context, enum wi_kind kind, int metric);
+    void *(*past_open)(void *context, const struct wi_past_query *query);
+    bool (*past_next)(void *context, void *past, struct wi_series *ret_series);
+    void (*past_close)(void *context, void *taken_past);
 
     /* The file. NULL: it has none. */
     bool (*is)(const void *context, dev_t device, ino_t inode);

@@ -16,6 +16,7 @@
  */
 #include "encode/select.h"
 
+#include "weir/provider.h"
 #include "weir/topic.h"
 
 #include <string.h>
@@ -286,6 +287,11 @@ static bool select_passes(const struct wi_query *query, const struct wi_row *row
     return value->type == WI_TEXT && value->u.text && strcmp(value->u.text, query->equals) == 0;
 }
 
+static bool select_is_all(const struct wi_query *query)
+{
+    return !query->id && !query->filter[0] && (!query->equals || !query->equals[0]);
+}
+
 /* Where the window begins: at the requested row, or so that the followed row is in its middle. */
 static size_t select_offset(const struct wi_process_view *view, const struct select_heap *heap)
 {
@@ -352,6 +358,11 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
     if (!rows) {
         return WEIR_E_MEMORY;
     }
-    *ret_selection = (struct wi_selection){offset, rows, n_rows, total, matching};
+    struct wi_extent extent;
+    wi_process_view_extent(view, query->kind, &extent);
+    if (select_is_all(query) && extent.matching > matching) {
+        matching = extent.matching;
+    }
+    *ret_selection = (struct wi_selection){offset, rows, n_rows, extent.total, matching};
     return WEIR_OK;
 }

@@ -15,6 +15,7 @@
 #include "encode/weir.h"
 
 #include "encode/pack.h"
+#include "weir/provider.h"
 #include "weir/text.h"
 
 #include <string.h>
@@ -232,7 +233,7 @@ static void weir_update_tail(const struct wi_process_view *view, uint64_t skippe
                              struct wi_buffer *buffer)
 {
     wi_pack_text(buffer, 3, wi_state_name(wi_process_view_state(view)));
-    wi_pack_u64(buffer, 4, skipped);
+    wi_pack_u64(buffer, 4, skipped + wi_process_view_n_missed(view));
     wi_pack_u64(buffer, 5, wi_process_view_monotonic_nanos(view));
 }
 
@@ -347,7 +348,9 @@ static bool weir_page_table(const struct wi_process_view *view, struct wi_snapsh
     size_t total = wi_process_view_count(view, kind);
     snapshot->matching = weir_snapshot_matching(view, snapshot, kind, total);
     size_t mark = wi_pack_begin(buffer, 2);
-    weir_table_head(buffer, kind, total, snapshot->matching, columns, n_columns);
+    struct wi_extent extent;
+    wi_process_view_extent(view, kind, &extent);
+    weir_table_head(buffer, kind, extent.total, snapshot->matching, columns, n_columns);
     size_t i = wi_cursor_find(view, kind, &snapshot->cursor);
     for (; i < total && weir_has_room(buffer) && !buffer->has_failed; i++) {
         const struct wi_row *row = wi_process_view_row(view, kind, i);

@@ -45,6 +45,15 @@ const char *wi_state_name(enum wi_state state)
     return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
+enum wi_state wi_state_of(const char *name)
+{
+    int state = WI_STATE_RUNNING;
+    while (state < WI_STATE_UNKNOWN && strcmp(wi_state_name((enum wi_state)state), name) != 0) {
+        state++;
+    }
+    return (enum wi_state)state;
+}
+
 bool wi_find_is_segment(const char *path)
 {
     uint64_t magic = 0;

@@ -25,6 +25,7 @@ struct wi_call_context {
     const char *http_address;  /* "" without HTTP */
     const char *grpc_address;  /* of TCP; "" without */
     const char *notice;        /* the parts that could not be opened; "" */
+    const unsigned *refreshes; /* Watch and Subscribe send after each; NULL: at their intervals */
 };
 
 struct wi_method;

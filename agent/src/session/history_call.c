@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call History: the past of rows, from the history's file.
+ * The call History: the past of rows, from the history's file, or from a provider that knows it without
+ * one (a recording).
  *
  * The request is checked against its limits and turned into lines: the process, or the tracks that
  * it names, each with a metric. Then rows are read in slices of 64, the oldest first, into a table
@@ -16,6 +17,7 @@
 #include "session/history_call.h"
 
 #include "encode/series.h"
+#include "weir/provider.h"
 #include "weir/topic.h"
 #include "weir/text.h"
 #include "snapshot/history.h"
@@ -51,8 +53,10 @@ struct history_call {
     uint64_t first, next; /* sequences: of the first step, and of the next row to read */
     int64_t last_unix_nanos;
     uint64_t last_read_nanos;
-    size_t n_sent; /* lines that were sent */
-    bool has_row;  /* row[0] holds one */
+    size_t n_sent;                          /* lines that were sent */
+    bool has_row;                           /* row[0] holds one */
+    const struct wi_provider_ops *provider; /* that knows the past itself; NULL: there is a file */
+    void *context, *past; /* its own, and what it reads for this call; NULL: nothing */
     struct wi_history_row row[2];
 };
 
@@ -66,6 +70,9 @@ static void history_destroy(struct wi_call *call)
     struct history_call *self = history_self(call);
     wi_memory_return(call->memory, self->lines);
     wi_memory_return(call->memory, self->values);
+    if (self->past) {
+        self->provider->past_close(self->context, self->past);
+    }
     wi_call_free(call);
 }
 
@@ -132,6 +139,20 @@ static enum wi_call_next history_send(struct history_call *self, struct wi_buffe
     return wi_call_end(ret_fault);
 }
 
+/* The provider's own series, one after the other. */
+static enum wi_call_next history_past_next(struct wi_call *call, uint64_t now_nanos,
+                                           struct wi_buffer *buffer, struct wi_fault *ret_fault)
+{
+    struct history_call *self = history_self(call);
+    struct wi_series series;
+    (void)now_nanos;
+    if (!self->past || !self->provider->past_next(self->context, self->past, &series)) {
+        return wi_call_end(ret_fault);
+    }
+    wi_weir_series(&series, buffer);
+    return wi_call_tell(buffer, ret_fault);
+}
+
 static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
                                       struct wi_buffer *buffer, struct wi_fault *ret_fault)
 {
@@ -151,6 +172,12 @@ static enum wi_call_next history_next(struct wi_call *call, uint64_t now_nanos,
 
 /* ---- the request ------------------------------------------------------------------------- */
 
+static bool history_has(const struct history_call *self, int metric)
+{
+    return self->provider ? self->provider->has_past(self->context, self->kind, metric)
+                          : wi_history_has(self->kind, metric);
+}
+
 /* The requested metrics: none of a kind that has no history. */
 static bool history_metrics(struct history_call *self, bool is_all, const char *field,
                             struct wi_fault *ret_fault)
@@ -158,7 +185,7 @@ static bool history_metrics(struct history_call *self, bool is_all, const char *
     int metric = wi_history_trend(self->kind);
     size_t n = wi_metric_table(self->kind)->n_metrics;
     for (size_t i = 0; is_all && i < n; i++) {
-        if (wi_history_has(self->kind, (int)i)) {
+        if (history_has(self, (int)i)) {
             self->metrics[self->n_metrics++] = (int)i;
         }
     }
@@ -167,7 +194,7 @@ static bool history_metrics(struct history_call *self, bool is_all, const char *
     }
     metric = field[0] ? wi_metric_find(self->kind, field) : metric;
     self->metrics[self->n_metrics++] = metric;
-    if (metric < 0 || !wi_history_has(self->kind, metric)) {
+    if (metric < 0 || !history_has(self, metric)) {
         wi_fault_set(ret_fault, WI_RPC_INVALID_ARGUMENT, "there is no history of %s",
                      wi_text_is_utf8(field) ? field : "this");
         return false;
@@ -255,6 +282,12 @@ static bool history_fill(struct history_call *self, const Weir__V1__HistoryReque
     if (!history_metrics(self, asked->all, asked->field, ret_fault)) {
         return false;
     }
+    if (self->provider) {
+        const struct wi_past_query query = {self->kind, self->metrics, self->n_metrics, asked->id,
+                                            asked->filter};
+        self->past = asked->minutes ? NULL : self->provider->past_open(self->context, &query);
+        return true;
+    }
     if (self->n_metrics == 0 || !history || !history_span(self, history, asked->seconds)) {
         return true;
     }
@@ -278,11 +311,14 @@ static bool history_fill(struct history_call *self, const Weir__V1__HistoryReque
 struct wi_call *wi_history_call_begin(const struct wi_call_start *start, struct wi_fault *ret_fault)
 {
     static const struct wi_call_type type = {history_next, NULL, history_destroy, NULL};
+    static const struct wi_call_type past = {history_past_next, NULL, history_destroy, NULL};
     struct history_call *self = wi_call_create(start, &type, sizeof(*self), ret_fault);
     if (!self) {
         return NULL;
     }
     self->view = start->served->view;
+    self->provider = wi_process_view_past(self->view, &self->context);
+    self->call.type = self->provider ? &past : &type;
     ProtobufCMessage *asked =
         wi_call_unpack(start, &weir__v1__history_request__descriptor, ret_fault);
     bool is_good = asked && history_fill(self, (const void *)asked, ret_fault);

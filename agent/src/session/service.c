@@ -129,6 +129,8 @@ static void service_advance(struct service_call *self, uint64_t now_nanos)
     uint64_t late = now_nanos > due ? now_nanos - due : 0;
     uint64_t missed = late / interval;
     self->call.due_nanos = due + (missed + 1) * interval;
+    self->call.bell = self->context->refreshes;
+    self->call.heard = self->call.bell ? *self->call.bell : 0;
     service_count_skipped(self, missed);
 }
 

@@ -364,6 +364,26 @@ void wi_session_want(const struct wi_session *session, uint64_t now_nanos)
     }
 }
 
+bool wi_session_is_watched(const struct wi_session *session)
+{
+    for (const struct wi_stream *stream = session->streams; stream; stream = stream->next) {
+        if (stream->state == WI_STREAM_ANSWERING && stream->call->type->skip) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool wi_session_is_sending(const struct wi_session *session)
+{
+    for (const struct wi_stream *stream = session->streams; stream; stream = stream->next) {
+        if (stream->message || stream->state == WI_STREAM_RECEIVING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t wi_session_due(const struct wi_session *session)
 {
     uint64_t due = session_idle_due(session);

@@ -55,6 +55,10 @@ uint64_t wi_session_view_due(const struct wi_session *session);
 /* Marks the processes of messages that are due by now: wi_served.is_wanted. */
 void wi_session_want(const struct wi_session *session, uint64_t now_nanos);
 
+/* Whether a stream without an end runs (Watch, Subscribe); whether a message or a request is in flight. */
+bool wi_session_is_watched(const struct wi_session *session);
+bool wi_session_is_sending(const struct wi_session *session);
+
 /* Refuses new calls and ends those under way with UNAVAILABLE. */
 void wi_session_goodbye(struct wi_session *session, uint64_t now_nanos);
 

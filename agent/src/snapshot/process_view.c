@@ -157,6 +157,13 @@ const struct wi_history *wi_process_view_history(const struct wi_process_view *v
     return view->ops->history ? view->ops->history(view->context) : NULL;
 }
 
+const struct wi_provider_ops *wi_process_view_past(const struct wi_process_view *view,
+                                                   void **ret_context)
+{
+    *ret_context = view->context;
+    return view->ops->past_open ? view->ops : NULL;
+}
+
 void wi_process_view_record(struct wi_process_view *view)
 {
     if (view->ops->record) {
@@ -189,6 +196,21 @@ size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind ki
         return n < WI_WARNINGS_MAX ? n : WI_WARNINGS_MAX;
     }
     return n;
+}
+
+void wi_process_view_extent(const struct wi_process_view *view, enum wi_kind kind,
+                            struct wi_extent *ret_extent)
+{
+    size_t n = wi_process_view_count(view, kind);
+    *ret_extent = (struct wi_extent){n, n};
+    if (view->ops->extent) {
+        view->ops->extent(view->context, kind, ret_extent);
+    }
+}
+
+uint64_t wi_process_view_n_missed(const struct wi_process_view *view)
+{
+    return view->ops->n_missed ? view->ops->n_missed(view->context) : 0;
 }
 
 /* Rows are a cache of the process view's content: building one does not change the process view. */

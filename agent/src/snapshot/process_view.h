@@ -81,6 +81,20 @@ uint64_t wi_process_view_as_of_nanos(const struct wi_process_view *view);
 /* The numbers that the wire adds to. Owns: the process view's. */
 struct wi_self *wi_process_view_self(struct wi_process_view *view);
 
+/* The count of rows, or more where the provider's source had no room for all. */
+struct wi_extent;
+void wi_process_view_extent(const struct wi_process_view *view, enum wi_kind kind,
+                            struct wi_extent *ret_extent);
+
+/* How many moments the provider's own source has skipped. */
+uint64_t wi_process_view_n_missed(const struct wi_process_view *view);
+
+/* The provider, if it knows the past without a history's file, and its context. NULL: use
+ * wi_process_view_history. */
+struct wi_provider_ops;
+const struct wi_provider_ops *wi_process_view_past(const struct wi_process_view *view,
+                                                   void **ret_context);
+
 /* Rows of a kind, by slot. Each is built when the caller asks for it: borrowed until the next call
  * for the same kind; its name and texts, until the next refresh. NULL only past the count. */
 size_t wi_process_view_count(const struct wi_process_view *view, enum wi_kind kind);
