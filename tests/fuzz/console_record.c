@@ -5,9 +5,10 @@
  * looks, forwards and sought; steps made of them; and every answer of a player. fuzz: max_len=4096
  */
 #include "fuzz.h"
+#include "link/link.h"
 #include "record/format.h"
-#include "record/replay.h"
 #include "record/reader.h"
+#include "weir/kind.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -270,63 +271,85 @@ static void check_update(Weir__V1__Update *taken_update, size_t n_tables)
     weir__v1__update__free_unpacked(taken_update, NULL);
 }
 
-static void ask_watch(struct wc_replay *replay)
+/* Reads all that there is now. */
+static size_t take_all(struct wc_link *link, size_t n_tables)
+{
+    Weir__V1__Update *update;
+    Weir__V1__Lines *lines;
+    Weir__V1__Series *series;
+    size_t n = 0, before;
+    do {
+        before = n;
+        FUZZ_CHECK(wc_link_step(link, NULL) == WC_OK);
+        for (; (update = wc_link_take_update(link)) != NULL; n++) {
+            check_update(update, n_tables);
+        }
+        for (; (lines = wc_link_take_lines(link)) != NULL; n++) {
+            weir__v1__lines__free_unpacked(lines, NULL);
+        }
+        for (; (series = wc_link_take_series(link)) != NULL; n++) {
+            weir__v1__series__free_unpacked(series, NULL);
+        }
+    } while (n > before);
+    return n;
+}
+
+static void ask_watch(struct wc_link *link)
 {
     Weir__V1__WatchRequest request = WEIR__V1__WATCH_REQUEST__INIT;
     Weir__V1__Query all = WEIR__V1__QUERY__INIT, some = WEIR__V1__QUERY__INIT;
     Weir__V1__Query *queries[] = {&all, &some};
-    Weir__V1__Series *series;
-    uint32_t columns[] = {1, 0, 63};
+    uint32_t columns[] = {1, 0, 3};
     request.queries = queries;
     request.n_queries = 2;
     all.kind = WEIR__V1__KIND__KIND_CHANNEL;
     all.histograms = true;
+    all.worst_first = true;
     some.kind = WEIR__V1__KIND__KIND_SENDER;
     some.sort_by_name = true;
     some.where = 0;
     some.equals = (char *)"a";
     some.columns = columns;
     some.n_columns = 3;
-    wc_replay_history(replay, WEIR__V1__KIND__KIND_CHANNEL, WC_REPLAY_ALL, 0);
-    wc_replay_watch(replay, &request);
+    wc_replay_pause(wc_link_replay(link), true);
+    FUZZ_CHECK(wc_link_watch(link, &request, NULL) == WC_OK);
+    wc_link_history(link, WEIR__V1__KIND__KIND_CHANNEL, "", 0, "");
     for (int i = 0; i < 3; i++) {
-        wc_replay_seek(replay, (uint64_t)(2 - i) * UINT64_C(3000000000));
-        check_update(wc_replay_take_update(replay), 2);
-    }
-    wc_replay_step(replay, 0);
-    while ((series = wc_replay_take_series(replay)) != NULL) {
-        weir__v1__series__free_unpacked(series, NULL);
+        wc_replay_seek(wc_link_replay(link), (uint64_t)(2 - i) * UINT64_C(3000000000));
+        FUZZ_CHECK(take_all(link, 2) > 0);
     }
 }
 
-static void ask_topics(struct wc_replay *replay)
+static void ask_topics(struct wc_link *link)
 {
     char *topics[] = {(char *)"game/#"};
     Weir__V1__SubscribeRequest request = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
-    Weir__V1__Lines *lines;
     request.topics = topics;
     request.n_topics = 1;
     request.changes_only = true;
-    if (wc_replay_subscribe(replay, &request, NULL) != WC_OK) {
-        return;
-    }
-    for (int i = 0; i < LOOKS && (lines = wc_replay_take_lines(replay)) != NULL; i++) {
-        weir__v1__lines__free_unpacked(lines, NULL);
+    wc_replay_seek(wc_link_replay(link), 0);
+    wc_replay_hurry(wc_link_replay(link));
+    FUZZ_CHECK(wc_link_subscribe(link, &request, NULL) == WC_OK);
+    if (wc_link_step(link, NULL) == WC_OK) {
+        (void)take_all(link, 0);
+        FUZZ_CHECK(wc_replay_is_over(wc_link_replay(link)));
     }
 }
 
 static void ask_all(void)
 {
     Weir__V1__SnapshotRequest request = WEIR__V1__SNAPSHOT_REQUEST__INIT;
-    struct wc_replay *replay = NULL;
-    FUZZ_CHECK(wc_replay_open(file.path, &replay, NULL) == WC_OK);
-    ask_watch(replay);
-    ask_topics(replay);
-    wc_replay_seek(replay, UINT64_MAX);
-    wc_replay_snapshot(replay, &request);
-    check_update(wc_replay_take_update(replay), WC_FRAME_KINDS);
-    FUZZ_CHECK(wc_replay_is_complete(replay));
-    wc_replay_close(replay);
+    struct wc_target target = {.is_recording = true};
+    struct wc_link *link = NULL;
+    snprintf(target.path, sizeof(target.path), "%s", file.path);
+    FUZZ_CHECK(wc_link_open(&target, &link, NULL) == WC_OK);
+    ask_watch(link);
+    wc_replay_seek(wc_link_replay(link), UINT64_MAX);
+    FUZZ_CHECK(wc_link_snapshot(link, &request, NULL) == WC_OK);
+    FUZZ_CHECK(take_all(link, WI_N_KINDS) > 0);
+    FUZZ_CHECK(wc_link_is_complete(link));
+    ask_topics(link);
+    wc_link_close(link);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

@@ -64,6 +64,7 @@ static const struct wc_option subscribe_options[] = {
 
 struct subscription {
     struct wc_link *link;
+    struct wc_replay *replay; /* of a recording; NULL: a process */
     const char *const *topics;
     size_t n_topics;
     enum wc_format format;
@@ -238,10 +239,10 @@ static enum wc_status subscribe_loop(struct subscription *subscription, struct w
         if (stepped != WC_OK) {
             return stepped;
         }
+        if (subscription->replay && wc_replay_is_over(subscription->replay)) {
+            return WC_OK; /* it is finished */
+        }
         if (wc_link_is_complete(subscription->link)) {
-            if (wc_link_replay(subscription->link)) {
-                return WC_OK; /* it is finished */
-            }
             return wc_error_set(ret_error, WC_ENDED, "the server ended the subscription");
         }
         uint64_t now = wi_nanos(CLOCK_MONOTONIC);
@@ -276,6 +277,11 @@ static enum wc_status subscribe_request(struct subscription *subscription,
     request.except = (char **)(uintptr_t)except;
     request.interval_millis = (uint32_t)(interval * 1000 + 0.5);
     request.changes_only = wc_args_has(args, SUBSCRIBE_CHANGES);
+    subscription->replay = wc_link_replay(subscription->link);
+    if (subscription->replay) {
+        wc_replay_seek(subscription->replay, 0);
+        wc_replay_hurry(subscription->replay);
+    }
     return wc_link_subscribe(subscription->link, &request, ret_error);
 }
 

@@ -191,12 +191,38 @@ static void top_begin(struct top *top)
     }
 }
 
+/* Takes the series that have arrived. Returns whether there were any. */
+static bool top_take_past(struct top *top)
+{
+    Weir__V1__Series *series;
+    bool is_any = false;
+    while ((series = wc_link_take_series(top->link)) != NULL) {
+        wc_model_series(&top->model, series);
+        is_any = true;
+    }
+    return is_any;
+}
+
+/* A recording answers at once, so no picture is drawn without the answer. */
+static void top_step_replay(struct top *top)
+{
+    const struct wc_replay *replay = wc_link_replay(top->link);
+    struct wc_error error;
+
+    if (!replay) {
+        return;
+    }
+    while (wc_link_step(top->link, &error) == WC_OK && top_take_past(top)) {
+    }
+    wc_replay_playback(replay, &top->model.playback);
+    snprintf(top->model.notice, sizeof(top->model.notice), "%s", wc_replay_notice(replay));
+}
+
 /* Reads the messages, and sends a new request when the screen shows other rows. */
 static void top_step(struct top *top, int64_t now)
 {
     struct wc_error error;
     Weir__V1__Update *update;
-    Weir__V1__Series *series;
 
     if (!top->link) {
         return;
@@ -206,21 +232,10 @@ static void top_step(struct top *top, int64_t now)
     while ((update = wc_link_take_update(top->link)) != NULL) {
         wc_model_update(&top->model, update, now);
     }
-    while ((series = wc_link_take_series(top->link)) != NULL) {
-        wc_model_series(&top->model, series);
-    }
+    (void)top_take_past(top);
     top_begin(top);
     top_ask_past(top);
-    if (wc_link_replay(top->link)) {
-        /* A recording answers at once, so no picture is drawn without the answer. */
-        (void)wc_link_step(top->link, &error);
-        while ((series = wc_link_take_series(top->link)) != NULL) {
-            wc_model_series(&top->model, series);
-        }
-        wc_replay_playback(wc_link_replay(top->link), &top->model.playback);
-        snprintf(top->model.notice, sizeof(top->model.notice), "%s",
-                 wc_replay_notice(wc_link_replay(top->link)));
-    }
+    top_step_replay(top);
     top->has_ended = top->has_ended || (was_live && top->model.connection == WC_DEAD);
     if (code != WC_OK) {
         top_lost(top, &error);
@@ -281,11 +296,13 @@ static double top_speed(double speed, int by)
     return speeds[at < 0 ? 0 : at >= n ? n - 1 : at];
 }
 
-/* Goes to a moment of the recording. */
+/* Goes to a moment of the recording. A new Watch drops the messages about the old moment. */
 static void top_seek(struct top *top, int64_t position)
 {
     wc_replay_seek(wc_link_replay(top->link), position > 0 ? (uint64_t)position : 0);
     wc_model_rewind(&top->model);
+    top->has_sent = false;
+    top_watch(top);
 }
 
 /* Does what a key has requested of the recording. */
@@ -299,7 +316,6 @@ static void top_replay(struct top *top)
     if (!replay || request.request == WC_PLAYBACK_NONE) {
         return;
     }
-    wc_replay_step(replay, wi_nanos(CLOCK_MONOTONIC));
     wc_replay_playback(replay, &now);
     switch (request.request) {
     case WC_PLAYBACK_TOGGLE:

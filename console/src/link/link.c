@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link's I/O: one non-blocking socket to a server, and the queues of its messages.
+ * The link's I/O: one non-blocking socket to a server, or its substitute (state.h), and the queues
+ * of the server's messages.
  *
  * The input is Updates, Lines and Series, unpacked as they arrive. The caller takes them one at a
  * time, and then owns them. One stream runs at a time, and beside it up to 16 calls for the past. A
@@ -12,8 +13,7 @@
  * out, since a screen works without the past.
  *
  * There are two errors: that of the stream, which the next stream clears, and that of the
- * connection, which stays. open.c makes the connection; a recording (replay) answers in a server's
- * place. One thread at a time.
+ * connection, which stays. open.c makes the connection. One thread at a time.
  */
 #include "link/state.h"
 
@@ -176,6 +176,16 @@ static void link_on_end(void *context, int32_t call, int status, const char *tex
 
 /* ---- bytes ------------------------------------------------------------------------------- */
 
+static ssize_t link_send(struct wc_link *link, const uint8_t *bytes, size_t n)
+{
+    return send(link->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t link_receive(struct wc_link *link, uint8_t *ret_bytes, size_t room)
+{
+    return recv(link->fd, ret_bytes, room, MSG_DONTWAIT);
+}
+
 /* The connection is broken: notes the reason, as far as it is known. */
 static void link_lose(struct wc_link *link, const char *what)
 {
@@ -211,7 +221,7 @@ static void link_write(struct wc_link *link)
                 return;
             }
         }
-        ssize_t n = send(link->fd, link->output, link->n_output, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = link->io->send(link, link->output, link->n_output);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -232,7 +242,7 @@ static void link_read(struct wc_link *link)
 {
     for (unsigned round = 0;
          round < LINK_READ_ROUNDS && link_has_room(link) && link->error.code == WC_OK; round++) {
-        ssize_t n = recv(link->fd, link->input, sizeof(link->input), MSG_DONTWAIT);
+        ssize_t n = link->io->receive(link, link->input, sizeof(link->input));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -257,10 +267,6 @@ static void link_read(struct wc_link *link)
 
 enum wc_status wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 {
-    if (link->replay) {
-        wc_replay_step(link->replay, wi_nanos(CLOCK_MONOTONIC));
-        return WC_OK;
-    }
     if (link->error.code == WC_OK && link->tokio) {
         /* Our own exporter does not end with the server that it reads. */
         (void)wc_tokio_check(link->tokio, &link->error);
@@ -280,14 +286,11 @@ enum wc_status wc_link_step(struct wc_link *link, struct wc_error *ret_error)
 
 int wc_link_fd(const struct wc_link *link)
 {
-    return link->replay ? wc_replay_fd(link->replay) : link->fd;
+    return link->fd;
 }
 
 short wc_link_events(const struct wc_link *link)
 {
-    if (link->replay) {
-        return POLLIN;
-    }
     if (link->error.code != WC_OK) {
         return 0;
     }
@@ -299,8 +302,10 @@ short wc_link_events(const struct wc_link *link)
 
 struct wc_link *wc_link_create(const struct wc_target *target)
 {
+    static const struct wc_link_io over_socket = {link_send, link_receive};
     struct wc_link *link = wc_alloc(sizeof(*link));
     link->target = *target;
+    link->io = &over_socket;
     link->fd = -1;
     wc_queue_drop(&link->messages);
     wc_queue_drop(&link->series);
@@ -314,11 +319,12 @@ void wc_link_close(struct wc_link *link)
     if (!link) {
         return;
     }
-    if (link->fd >= 0) {
+    if (link->replay) {
+        wc_replay_close(link->replay); /* with the descriptor */
+    } else if (link->fd >= 0) {
         close(link->fd);
     }
     wi_exporter_stop(link->exporter);
-    wc_replay_close(link->replay);
     wc_client_destroy(link->client);
     wc_queue_drop(&link->messages);
     wc_queue_drop(&link->series);
@@ -351,35 +357,25 @@ static enum wc_status link_start(struct wc_link *link, const char *method, enum 
     enum wc_status code =
         wc_client_call(link->client, method, bytes, n, &link->stream_call, ret_error);
     free(bytes);
+    link_write(link); /* at once: a substitute of a socket has no POLLOUT */
     return code;
 }
 
 enum wc_status wc_link_watch(struct wc_link *link, const Weir__V1__WatchRequest *request,
                              struct wc_error *ret_error)
 {
-    if (link->replay) {
-        wc_replay_watch(link->replay, request);
-        return WC_OK;
-    }
     return link_start(link, "/weir.v1.Agent/Watch", WC_LINK_UPDATES, &request->base, ret_error);
 }
 
 enum wc_status wc_link_subscribe(struct wc_link *link, const Weir__V1__SubscribeRequest *request,
                                  struct wc_error *ret_error)
 {
-    if (link->replay) {
-        return wc_replay_subscribe(link->replay, request, ret_error);
-    }
     return link_start(link, "/weir.v1.Agent/Subscribe", WC_LINK_LINES, &request->base, ret_error);
 }
 
 enum wc_status wc_link_snapshot(struct wc_link *link, const Weir__V1__SnapshotRequest *request,
                                 struct wc_error *ret_error)
 {
-    if (link->replay) {
-        wc_replay_snapshot(link->replay, request);
-        return WC_OK;
-    }
     return link_start(link, "/weir.v1.Agent/Snapshot", WC_LINK_UPDATES, &request->base, ret_error);
 }
 
@@ -389,11 +385,6 @@ void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *fiel
     Weir__V1__HistoryRequest request = WEIR__V1__HISTORY_REQUEST__INIT;
     int32_t *call = link_history_call(link, 0);
     uint8_t bytes[512];
-    if (link->replay) {
-        int metric = field[0] ? wc_link_metric(link, kind, field) : WC_REPLAY_ALL;
-        wc_replay_history(link->replay, (int)kind, metric, id);
-        return;
-    }
     request.kind = kind;
     request.field = (char *)(uintptr_t)field;
     request.all = !field[0];
@@ -407,13 +398,11 @@ void wc_link_history(struct wc_link *link, Weir__V1__Kind kind, const char *fiel
     if (wc_client_call(link->client, "/weir.v1.Agent/History", bytes, n, call, NULL) != WC_OK) {
         *call = 0;
     }
+    link_write(link);
 }
 
 Weir__V1__Series *wc_link_take_series(struct wc_link *link)
 {
-    if (link->replay) {
-        return wc_replay_take_series(link->replay);
-    }
     struct wc_message *message = wc_queue_take(&link->series);
     Weir__V1__Series *series = message ? message->series : NULL;
     free(message);
@@ -422,25 +411,18 @@ Weir__V1__Series *wc_link_take_series(struct wc_link *link)
 
 Weir__V1__Update *wc_link_take_update(struct wc_link *link)
 {
-    if (link->replay) {
-        Weir__V1__Update *look = wc_replay_take_update(link->replay);
-        if (look) {
-            link->target.state = wc_link_state_of(look->state);
-        }
-        return look;
-    }
     struct wc_message *message =
         link->stream_kind == WC_LINK_UPDATES ? wc_queue_take(&link->messages) : NULL;
     Weir__V1__Update *update = message ? message->update : NULL;
     free(message);
+    if (update) {
+        link->target.state = wi_state_of(update->state);
+    }
     return update;
 }
 
 Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 {
-    if (link->replay) {
-        return wc_replay_take_lines(link->replay);
-    }
     struct wc_message *message =
         link->stream_kind == WC_LINK_LINES ? wc_queue_take(&link->messages) : NULL;
     Weir__V1__Lines *lines = message ? message->lines : NULL;
@@ -450,9 +432,6 @@ Weir__V1__Lines *wc_link_take_lines(struct wc_link *link)
 
 bool wc_link_is_complete(const struct wc_link *link)
 {
-    if (link->replay) {
-        return wc_replay_is_complete(link->replay);
-    }
     return link->is_complete && link->messages.n == 0;
 }
 
@@ -493,16 +472,6 @@ int wc_link_metric(const struct wc_link *link, Weir__V1__Kind kind, const char *
         }
     }
     return -1;
-}
-
-enum wi_state wc_link_state_of(const char *name)
-{
-    for (int state = WI_STATE_RUNNING; state <= WI_STATE_UNKNOWN; state++) {
-        if (strcmp(wi_state_name((enum wi_state)state), name) == 0) {
-            return (enum wi_state)state;
-        }
-    }
-    return WI_STATE_UNKNOWN;
 }
 
 uint64_t wc_link_heard_nanos(const struct wc_link *link)

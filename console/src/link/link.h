@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A link to one process: gRPC over its exporter's unix socket or TCP, or, for a segment that nobody
- * serves, over a socketpair to an exporter thread that the link runs itself; a recording answers in
- * the same way, without a server. One thread at a time. Nothing here waits for a peer without a
+ * serves, over a socketpair to an exporter thread that the link runs itself; for a recording, to the
+ * same engine without a thread. One thread at a time. Nothing here waits for a peer without a
  * deadline; wc_link_step never waits at all.
  *
  *     wc_link_open -> wc_link_watch -> { poll(wc_link_fd, wc_link_events); wc_link_step;

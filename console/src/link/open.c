@@ -2,7 +2,7 @@
 /*
  * The ways to a process, and the order in which they are tried.
  *
- *     a recording -> replay
+ *     a recording -> its file, by the exporter's engine here (record/replay.c)
  *     a socket -> its exporter; when there is no answer: the segment, by an exporter thread of our own
  *     an address -> an exporter over TCP
  *     gRPC is spoken there, but not weir's -> Tokio's protocol, by an exporter thread of our own
@@ -106,7 +106,7 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
         strlen(description->segment_path) < sizeof(target->path)) {
         snprintf(target->path, sizeof(target->path), "%s", description->segment_path);
     }
-    target->state = wc_link_state_of(description->state);
+    target->state = wi_state_of(description->state);
     if (target->state == WI_STATE_DEAD || target->state == WI_STATE_ORPHANED) {
         snprintf(link->notice, sizeof(link->notice), "pid %u is dead: these are its last numbers",
                  target->pid);
@@ -116,7 +116,39 @@ static void link_settle(struct wc_link *link, bool has_fallen_back)
     }
 }
 
-enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT, LINK_BY_TOKIO };
+/* A recorded process is like any other. At first the end of the recording is shown. */
+static void link_settle_recording(struct wc_link *link)
+{
+    struct wc_target *target = &link->target;
+    target->pid = link->description->pid;
+    snprintf(target->name, sizeof(target->name), "%s", link->description->name);
+    target->state = wi_state_of(link->description->state);
+    snprintf(link->notice, sizeof(link->notice), "%s", wc_replay_notice(link->replay));
+    wc_replay_seek(link->replay, UINT64_MAX);
+}
+
+enum link_way { LINK_BY_SOCKET, LINK_BY_TCP, LINK_BY_SEGMENT, LINK_BY_TOKIO, LINK_BY_RECORDING };
+
+static ssize_t link_replay_send(struct wc_link *link, const uint8_t *bytes, size_t n)
+{
+    return wc_replay_send(link->replay, bytes, n);
+}
+
+static ssize_t link_replay_receive(struct wc_link *link, uint8_t *ret_bytes, size_t room)
+{
+    return wc_replay_receive(link->replay, ret_bytes, room);
+}
+
+static enum wc_status link_connect_recording(struct wc_link *link, struct wc_error *ret_error)
+{
+    static const struct wc_link_io over_replay = {link_replay_send, link_replay_receive};
+    enum wc_status code = wc_replay_open(link->target.path, &link->replay, ret_error);
+    if (code == WC_OK) {
+        link->io = &over_replay;
+        link->fd = wc_replay_fd(link->replay);
+    }
+    return code;
+}
 
 /* By Tokio's own protocol, on a connection of its own; our exporter serves its numbers like those
  * of a segment. */
@@ -183,6 +215,9 @@ static enum wc_status link_try(const struct wc_target *target, enum link_way way
     case LINK_BY_SEGMENT:
         code = wc_serve(target->path, &link->fd, &link->exporter, ret_error);
         break;
+    case LINK_BY_RECORDING:
+        code = link_connect_recording(link, ret_error);
+        break;
     case LINK_BY_TOKIO:
         code = link_connect_tokio(link, deadline, ret_error);
         /* The first message may have taken longer, and our own exporter must still parse it. */
@@ -220,35 +255,6 @@ static enum wc_status link_open_other(const struct wc_target *target, uint64_t d
     return code;
 }
 
-/* The facts of the recorded process when the recording began. */
-static enum wc_status link_open_recording(const struct wc_target *target, struct wc_link **ret_link,
-                                          struct wc_error *ret_error)
-{
-    struct wc_link *link = wc_link_create(target);
-    enum wc_status code = wc_replay_open(target->path, &link->replay, ret_error);
-    if (code != WC_OK) {
-        wc_link_close(link);
-        return code;
-    }
-    const Weir__V1__Description *description = wc_replay_opening(link->replay)->description;
-    size_t n = weir__v1__description__get_packed_size(description);
-    uint8_t *bytes = wc_alloc(n);
-    weir__v1__description__pack(description, bytes);
-    link->description = weir__v1__description__unpack(NULL, n, bytes);
-    free(bytes);
-    if (!link->description || description->n_metrics > WC_LINK_METRICS_MAX) {
-        wc_link_close(link);
-        return wc_error_set(ret_error, WC_MISMATCH, "%s: its description of the process is invalid",
-                            target->path);
-    }
-    link->target.pid = description->pid;
-    snprintf(link->target.name, sizeof(link->target.name), "%s", description->name);
-    link->target.state = wc_link_state_of(description->state);
-    snprintf(link->notice, sizeof(link->notice), "%s", wc_replay_notice(link->replay));
-    *ret_link = link;
-    return WC_OK;
-}
-
 enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t patience_nanos,
                                    struct wc_link **ret_link, struct wc_error *ret_error)
 {
@@ -257,7 +263,11 @@ enum wc_status wc_link_open_within(const struct wc_target *target, uint64_t pati
     uint64_t deadline = wi_nanos(CLOCK_MONOTONIC) + patience_nanos;
     enum wc_status code = WC_NO_TARGET;
     if (target->is_recording) {
-        return link_open_recording(target, ret_link, ret_error);
+        code = link_try(target, LINK_BY_RECORDING, deadline, &is_other, ret_link, ret_error);
+        if (code == WC_OK) {
+            link_settle_recording(*ret_link);
+        }
+        return code;
     }
     if (target->socket[0]) {
         /* With a segment to fall back on, the wait for an answer is shorter. */

@@ -15,13 +15,20 @@
 
 enum wc_link_kind { WC_LINK_NONE, WC_LINK_UPDATES, WC_LINK_LINES };
 
+/* As send(2) and recv(2) that do not block, over a link's descriptor or in the place of one. */
+struct wc_link_io {
+    ssize_t (*send)(struct wc_link *link, const uint8_t *bytes, size_t n);
+    ssize_t (*receive)(struct wc_link *link, uint8_t *ret_bytes, size_t room);
+};
+
 struct wc_link {
     struct wc_target target;
     char notice[256];
+    const struct wc_link_io *io; /* how bytes come and go */
     int fd;
     struct wi_exporter *exporter; /* ours, for a bare segment and for Tokio */
     struct wc_tokio *tokio;       /* the feed of that exporter; NULL: it reads a segment */
-    struct wc_replay *replay;     /* of a recording: then there is no server */
+    struct wc_replay *replay;     /* plays a recording, and is its server; NULL: none */
     struct wc_client *client;
     Weir__V1__Description *description;
     int32_t describe_call;
@@ -40,10 +47,7 @@ struct wc_link {
     uint8_t input[WC_LINK_READ_BYTES];
 };
 
-/* A link to nothing yet. Owns: wc_link_close. */
+/* A link to nothing yet, whose bytes go over a socket. Owns: wc_link_close. */
 struct wc_link *wc_link_create(const struct wc_target *target);
-
-/* The state that a server names. */
-enum wi_state wc_link_state_of(const char *name);
 
 #endif
