@@ -4,14 +4,14 @@
  *
  *     link -> bytes -> loopback (the exporter's engine) -> process view <- provider.c <- file
  *
- * A clock and a speed say which moment is shown. When the next frame's moment has come, and all that
- * was told of the frame before has been taken, the provider shows it and the engine tells of it. So
- * each frame is told, and a slow taker holds nothing up in memory. The timer, which the caller polls,
- * is set to the next frame's moment, and at once while something is left to be received.
+ * A clock and a speed decide which moment is shown. When the next frame's moment has come, and the
+ * caller has received everything about the frame before, the provider shows it and the engine sends
+ * it. So each frame is sent, and a slow caller needs no memory. The timer, which the caller polls,
+ * is set to the next frame's moment, and to now while bytes are left to be received.
  *
- * A change of speed, a pause or a jump notes where it was when, and time runs anew from there. It
- * begins to run when a Watch or a Subscribe runs. In a hurry there is no clock. What is wrong with the
- * file is the reader's matter: the replay ends where the reader says that it ends. One thread.
+ * A change of speed, a pause or a jump notes the present moment, and time runs anew from there. It
+ * begins to run when a Watch or a Subscribe runs. In a hurry there is no clock. The reader checks
+ * the file: the replay ends where the reader says that it ends. One thread.
  */
 #include "record/replay.h"
 
@@ -26,7 +26,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define REPLAY_BUNDLE_NANOS UINT64_C(50000000) /* fast playing comes in bundles of so much time */
+#define REPLAY_BUNDLE_NANOS UINT64_C(50000000) /* fast playback advances in steps of so much time */
 #define REPLAY_FAR_NANOS    UINT64_C(3600000000000)
 #define REPLAY_SLOWEST      0.01
 #define REPLAY_FASTEST      1e6
@@ -37,10 +37,10 @@ struct wc_replay {
     struct wi_loopback *loopback;
     const uint8_t *output; /* not yet received */
     size_t n_output;
-    uint64_t base_position, base_nanos; /* where it was when */
+    uint64_t base_position, base_nanos; /* the moment at a time of the clock */
     double speed;
     bool is_paused, is_watched, is_hurried;
-    bool is_over; /* the last frame has been told and received */
+    bool is_over; /* the last frame has been sent and received */
     int timer;
 };
 
@@ -97,7 +97,7 @@ ssize_t wc_replay_send(struct wc_replay *replay, const uint8_t *bytes, size_t n)
     return (ssize_t)n;
 }
 
-/* The next frame becomes the one that is shown, when its moment has come and the one before was taken. */
+/* Shows the next frame, when its moment has come and the one before was received. */
 static bool replay_advance(struct wc_replay *replay)
 {
     bool is_watched = wi_loopback_is_watched(replay->loopback);
@@ -228,7 +228,7 @@ bool wc_replay_is_over(const struct wc_replay *replay)
     return replay->is_over;
 }
 
-/* ---- what is known ------------------------------------------------------------------------ */
+/* ---- facts --------------------------------------------------------------------------------- */
 
 void wc_replay_playback(const struct wc_replay *replay, struct wc_playback *ret_playback)
 {

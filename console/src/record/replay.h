@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plays a recording: the engine that answers for any process view answers for this one, while a clock says
- * which frame it shows. To a link it is a connection: bytes in, bytes out. It has a timer to poll, and waits for
- * nothing. One thread.
+ * Plays a recording: the exporter's engine answers for its process view, while a clock decides
+ * which frame that shows. To a link it is a connection: bytes in, bytes out. It has a timer to
+ * poll, and waits for nothing. One thread.
  */
 #ifndef WC_RECORD_REPLAY_H
 #define WC_RECORD_REPLAY_H
@@ -33,14 +33,14 @@ int wc_replay_fd(const struct wc_replay *replay);
 /* "", or one line on how the recording ends. Borrowed. */
 const char *wc_replay_notice(const struct wc_replay *replay);
 
-/* Goes to a moment, past the end to the end. A Watch that runs is told of it as of the next frame; one that is
- * begun anew forgets what it showed before. */
+/* Goes to a moment; past the end, to the end. A running Watch gets it like the next frame; one that
+ * is begun anew drops what it showed before. */
 void wc_replay_seek(struct wc_replay *replay, uint64_t position);
 void wc_replay_pause(struct wc_replay *replay, bool is_paused);
 void wc_replay_speed(struct wc_replay *replay, double speed);
 
-/* From here on each frame is told as soon as the one before it has been taken, whatever the clock says; and
- * whether the last one has been. */
+/* From here on each frame is sent as soon as the one before it was received, without the clock; and
+ * whether the last one was received. */
 void wc_replay_hurry(struct wc_replay *replay);
 bool wc_replay_is_over(const struct wc_replay *replay);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The past of a frame, in the same buckets of a second as the screen has; with as many rows at most.
+ * The past of a frame, in the screen's buckets of one second, with as many rows at most.
  *
- * Who asks is put on a list. The first who wants a series makes the walk: from ten minutes before the
- * frame to the frame itself, once for all who are on the list. It ends at the frame where it began, so
- * the reader goes on from there. What was recorded of the time before the recording fills the gaps. A
- * series is made when it is taken, from the buckets. They are kept until nobody asks any more, or
- * another frame is shown. Lack of memory ends the program. One thread.
+ * Each query is put on a list. The first one that needs a series walks over the file, from ten
+ * minutes before the frame to the frame itself, once for all queries on the list. The walk ends at
+ * the frame where it began, so the reader continues there. Series of the time before the recording
+ * fill the gaps. A series is made from the buckets when it is taken. The buckets are kept until
+ * there is no query, or another frame is shown. Lack of memory ends the program. One thread.
  */
 #include "record/replay_history.h"
 
@@ -143,7 +143,7 @@ static void past_before(struct wc_replay_history *history, int64_t first, int64_
         if (!series) {
             continue;
         }
-        /* Of a process that had ended it is what came before the first look. */
+        /* For a process that had ended it is the time before the first frame. */
         int64_t second =
             series->last_read_nanos ? series->last_read_nanos / (int64_t)WI_SECOND : first;
         bool is_near = series->step_nanos == (int64_t)WI_SECOND && second <= now &&
@@ -161,7 +161,7 @@ static void past_before(struct wc_replay_history *history, int64_t first, int64_
     }
 }
 
-/* Goes over the frames from ten minutes before the one that is shown to it. */
+/* Walks over the frames, from ten minutes before the one that is shown. */
 static void past_read(struct wc_replay_history *history)
 {
     struct wc_replay_frame *shown = history->shown;

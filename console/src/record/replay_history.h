@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ten minutes before a frame, from the frames before it and from what was recorded of the time before
- * the recording. Several who ask are answered by one walk over the file. One thread.
+ * The ten minutes before a frame, from the frames before it and from the series of the time before
+ * the recording. One walk over the file answers several queries. One thread.
  */
 #ifndef WC_RECORD_REPLAY_HISTORY_H
 #define WC_RECORD_REPLAY_HISTORY_H
@@ -10,7 +10,7 @@
 #include "weir/provider.h"
 
 struct wc_replay_history;
-struct wc_replay_past; /* one who asks */
+struct wc_replay_past; /* one query */
 
 /* The frame that is shown, with its reader; the owner changes them. */
 struct wc_replay_frame {
