@@ -154,7 +154,7 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     }
     struct wi_slot *slot = channel_slot(channel);
     uint32_t begin = (uint32_t)weir_ticks();
-    /* Pairs with thread_claim. */
+    /* Pairs with wi_shard_claim. */
     channel_mark(slot, wi_load_acquire(&wi_index.n_shards));
     uint32_t end = (uint32_t)weir_ticks();
     uint32_t pause = channel_pause(wi_load_relaxed(&slot->out.other), cell->u.channel.pause,

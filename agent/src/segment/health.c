@@ -19,7 +19,7 @@ void weir_health_read(struct weir_health *ret_health)
         health.cells_refused = wi_load_relaxed(&header->cells_refused);
         health.descriptors_lost = wi_load_relaxed(&wi_segment.descriptors_lost);
         health.samples_lost = wi_load_relaxed(&header->samples_lost);
-        /* Pairs with thread_claim. */
+        /* Pairs with wi_shard_claim. */
         uint32_t n_shards = wi_load_acquire(&wi_index.n_shards);
         for (uint32_t s = 0; s < n_shards; s++) {
             health.threads += wi_load_relaxed(&wi_index.shards[s].state) == WI_SHARD_USED;

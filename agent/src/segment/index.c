@@ -63,7 +63,7 @@ uint32_t wi_index_id(const struct weir_slot_head *head)
 struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
-    /* These pair with thread_reach, the last one with thread_chunk. */
+    /* These pair with shard_reach, the last one with wi_shard_chunk. */
     if (chunk >= wi_load_acquire(&shard->n_chunks)) {
         return NULL;
     }
@@ -79,7 +79,7 @@ struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shar
         return NULL;
     }
     const struct weir_chunk *chunks = wi_load_acquire(&shard->chunks);
-    /* Pairs with wi_thread_histograms, the loads before it with thread_reach. */
+    /* Pairs with wi_thread_histograms, the loads before it with shard_reach. */
     struct weir_histogram **histograms = wi_load_acquire(&chunks[chunk].histograms);
     return histograms ? &histograms[id & (WEIR_CHUNK_CELLS - 1)] : NULL;
 }

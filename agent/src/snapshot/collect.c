@@ -165,7 +165,7 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
                                           const struct wi_image *image,
                                           struct weir_error *ret_error)
 {
-    /* These pair with slot_show_numbers, slot_grow and thread_claim. */
+    /* These pair with slot_show_numbers, slot_grow and wi_shard_claim. */
     uint32_t n = wi_load_acquire(&collect_header(image)->n_slots);
     uint32_t n_slabs = wi_load_acquire(&collect_header(image)->n_slabs);
     uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
@@ -226,7 +226,7 @@ static enum weir_status collect_cells(const struct wi_image *image, const struct
                                       struct weir_error *ret_error)
 {
     *ret_cells = NULL;
-    /* These pair with thread_reach and thread_chunk. */
+    /* These pair with shard_reach and wi_shard_chunk. */
     uint32_t n_chunks = wi_load_acquire(&shard->n_chunks);
     if (chunk >= n_chunks) {
         return WEIR_OK;
@@ -256,7 +256,7 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
 {
     const struct wi_shard *shards =
         wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    /* Pairs with thread_claim. */
+    /* Pairs with wi_shard_claim. */
     uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     if (n_shards > WI_MAX_SHARDS) {
         return collect_corrupt("thread", n_shards, ret_error);
@@ -518,7 +518,7 @@ static bool collect_add_all(const struct wi_collection *collection, size_t id, u
     }
     const struct wi_shard *shards =
         wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
-    /* Pairs with thread_claim. */
+    /* Pairs with wi_shard_claim. */
     uint32_t n_shards = wi_load_acquire(&collect_header(image)->n_shards);
     for (uint32_t s = 0; s < n_shards && s < WI_MAX_SHARDS; s++) {
         const struct weir_cell *cells;
