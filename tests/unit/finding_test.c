@@ -559,6 +559,26 @@ static void contradictions_of_weir_itself_are_a_finding(void **state)
                         "agent/src/wire/conn.c:12: please report it");
 }
 
+static void threads_that_count_per_cpu_are_a_remark(void **state)
+{
+    (void)state;
+    struct wi_row *agent = fake_view_row(view, WI_AGENT, 0);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_LIMIT, 16 << 20);
+    fake_view_set_u64(agent, WI_AGENT_SEGMENT_BYTES, 2 << 20);
+    fake_view_set_u64(agent, WI_AGENT_CELLS_REFUSED, 3978);
+    fake_view_set_u64(agent, WI_AGENT_THREADS_LIMIT, 1022);
+    fake_view_set_u64(agent, WI_AGENT_CPU_CELLS, 2);
+    look();
+    assert_int_equal(n_warnings(), 1);
+    assert_string_equal(warning(0, WI_WARNING_KIND), "threads_refused");
+    assert_string_equal(warning(0, WI_WARNING_SEVERITY), "info");
+    assert_string_equal(warning(0, WI_WARNING_TEXT),
+                        "agent: 3,978 threads have no cells of their own: they count in per-CPU "
+                        "cells, exactly and a little more slowly");
+    assert_non_null(strstr(warning(0, WI_WARNING_EVIDENCE), "1,022 threads"));
+    assert_non_null(strstr(warning(0, WI_WARNING_ACTION), "Nothing has to be done"));
+}
+
 static void senders_without_room_are_a_remark(void **state)
 {
     (void)state;
@@ -762,6 +782,7 @@ int main(void)
         TEST(what_the_agent_lost_is_said),
         TEST(threads_without_cells_are_a_finding),
         TEST(contradictions_of_weir_itself_are_a_finding),
+        TEST(threads_that_count_per_cpu_are_a_remark),
         TEST(senders_without_room_are_a_remark),
         TEST(worst_stand_first_and_at_most_64),
         TEST(a_finding_says_which_row_it_is_about),

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,10 +87,12 @@ enum warming {
     BY_THREAD_START, /* weir_thread_start after they were opened, and no hook before the watch */
     OPENED_LATER,    /* weir_thread_start, then the handles, then one call of each hook */
     BY_TOUCH,        /* one call of each hook */
+    WITHOUT_SHARD,   /* one call of each hook, and no shard is left: the cells of this processor */
     N_WARMINGS
 };
 
-static const char *const warmings[] = {"weir_thread_start", "handles opened later", "first touch"};
+static const char *const warmings[] = {"weir_thread_start", "handles opened later", "first touch",
+                                       "a touch without a shard"};
 
 /* Shared with the children. */
 static struct report {
@@ -139,6 +142,13 @@ static void warm(void)
         struct weir_value_options value = WEIR_VALUE_INIT("before");
         CHECK(weir_counter_open(&value) != NULL);
         weir_thread_start();
+    }
+    if (report->warming == WITHOUT_SHARD) {
+        cpu_set_t here;
+        CPU_ZERO(&here);
+        CPU_SET((unsigned)sched_getcpu(), &here);
+        CHECK(sched_setaffinity(0, sizeof(here), &here) == 0);
+        wi_store_relaxed(&wi_index.n_left, 0);
     }
     open_subjects();
     if (report->warming == BY_THREAD_START) {

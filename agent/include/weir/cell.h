@@ -190,7 +190,7 @@ struct weir_chunk {
 };
 
 /* A thread's own shard. All zero (n_chunks 0) in a thread that has none: every hook then takes
- * the slow path, which decides between a new shard, the shared cell and nothing.
+ * the slow path, which decides between a new shard, a per-CPU cell, the shared cell and nothing.
  *
  * The shard and its chunks are memory of this process alone. Another process that has mapped the
  * segment may change every number in it, but no address that a hook follows. */

@@ -143,8 +143,8 @@ WEIR_EXPORT bool weir_is_on(void);
 /* Gives the calling thread its shard and its cells of all handles that are open now, and these
  * handles their histograms, as long as the segment is not half full. Then no later hook on them
  * allocates anything. Optional; 896 bytes for each handle that is timed. Fails: silently; hooks
- * then count in shared cells, and make histograms when they need them. Threads: any; takes a lock;
- * not from a signal handler. */
+ * then count in per-CPU or shared cells, and make histograms when they need them. Threads: any;
+ * takes a lock; not from a signal handler. */
 WEIR_EXPORT void weir_thread_start(void);
 
 /* Reads the state of the library itself: its size, limits and refusals. Threads: any; takes no lock,
@@ -154,7 +154,7 @@ struct weir_health {
     uint64_t segment_bytes;   /* reserved now */
     uint64_t limit_bytes;     /* the cap */
     uint64_t handles_refused; /* opens that gave NULL */
-    uint64_t cells_refused;   /* threads that found no room for cells: they count in shared ones */
+    uint64_t cells_refused;   /* threads that found no room for cells: they count in other ones */
     uint64_t samples_lost;    /* waits that found no room for a histogram */
     uint64_t threads;         /* shards in use */
     char path[256];           /* the segment's file; "" when it has none, or it was removed */

@@ -3,15 +3,16 @@
  * Channels: open, close, and the halves of the hooks that are not inline.
  *
  * The inline hooks count in the calling thread's cell. They come here if the thread has none: then
- * the message counts in the slot's shared words, by atomic adds. Refusals and discards always do,
- * since they are rare. The order is the same on both paths: a message is counted in before it is
- * counted out, and readers rely on that.
+ * the message counts in the cell of the processor (cpu.h), else in the slot's shared words, by
+ * atomic adds. Refusals and discards always use the shared words, since they are rare. The order is
+ * the same on all paths: a message is counted in before it is counted out, and readers rely on that.
  *
  * The high-water mark is kept here, too. Depth falls only by receives, so every K-th receive sums
  * all cells, first what has left, then what has entered, and raises the mark. K grows if checks
  * would take more than a hundredth of the thread's time. Nothing waits; any thread, also in a
  * signal handler.
  */
+#include "hook/cpu.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -22,6 +23,9 @@
 #define CHANNEL_CHECK_SHIFT 4 /* one sixteenth of the mark: 6.25 % */
 #define CHANNEL_CHECK_MOST  (1U << 20)
 #define CHANNEL_CHECK_SHARE 128U
+
+/* For functions that the short path of a hook calls last: so it saves no register for them. */
+#define CHANNEL_APART __attribute__((noinline))
 
 static struct wi_slot *channel_slot(struct weir_channel *channel)
 {
@@ -62,13 +66,26 @@ void weir_channel_resize(struct weir_channel *channel, uint64_t messages)
     }
 }
 
-weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
+static CHANNEL_APART weir_ticket channel_sample(struct weir_channel *channel,
+                                                struct weir_cell *cell)
 {
+    wi_store_relaxed(&cell->left, 0);
+    return weir_sample(&channel->head, cell);
+}
+
+static CHANNEL_APART weir_ticket channel_send_apart(struct weir_channel *channel, size_t bytes)
+{
+    struct wi_cpu_cell at;
     struct weir_cell *cell = wi_thread_touch(&channel->head);
     if (cell) {
         weir_cell_add(&cell->u.channel.sent, 1);
         weir_cell_add(&cell->u.channel.bytes_in, bytes);
         return weir_sample(&channel->head, cell);
+    }
+    if (wi_cpu_reach(&channel->head, &at)) {
+        wi_cpu_add(&channel->head, WEIR_WORD_SENT, 1);
+        wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
+        return weir_sample(&channel->head, at.cell);
     }
     if (!wi_slot_counts()) {
         return 0;
@@ -78,6 +95,27 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
     uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), 1);
     wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
     return wi_sample_shared(&channel->head, sent);
+}
+
+/* The message is counted, and its bytes are not. */
+static CHANNEL_APART weir_ticket channel_send_bytes(struct weir_channel *channel,
+                                                    struct weir_cell *cell, size_t bytes)
+{
+    wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
+    return weir_sample(&channel->head, cell);
+}
+
+weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
+{
+    struct wi_cpu_cell at;
+    if (!wi_cpu_find(&channel->head, &at) || !wi_cpu_try(&at, WEIR_WORD_SENT, 1)) {
+        return channel_send_apart(channel, bytes);
+    }
+    if (!wi_cpu_try(&at, WEIR_WORD_BYTES_IN, bytes)) {
+        return channel_send_bytes(channel, at.cell, bytes);
+    }
+    wi_cpu_leave(&at);
+    return WEIR_LIKELY(!weir_cell_countdown(&at.cell->left)) ? 0 : channel_sample(channel, at.cell);
 }
 
 /* All messages that have left, over all threads; and all that have entered. */
@@ -164,8 +202,15 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     wi_store_relaxed(&cell->u.channel.check, pause - 1);
 }
 
-void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket, size_t bytes)
+static CHANNEL_APART void channel_waited(struct weir_channel *channel, weir_ticket ticket)
 {
+    weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
+}
+
+static CHANNEL_APART void channel_receive_apart(struct weir_channel *channel, weir_ticket ticket,
+                                                size_t bytes)
+{
+    struct wi_cpu_cell at;
     struct weir_cell *cell = wi_thread_touch(&channel->head);
     if (cell) {
         weir_channel_receive(channel, ticket, bytes);
@@ -174,15 +219,44 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     if (!wi_slot_counts()) {
         return;
     }
-    struct wi_slot *slot = channel_slot(channel);
-    if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
-        channel_mark(slot, 0);
+    if (wi_cpu_reach(&channel->head, &at)) {
+        if (weir_cell_countdown(&at.cell->u.channel.check)) {
+            weir_channel_check_slow(channel, at.cell);
+        }
+    } else if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
+        channel_mark(channel_slot(channel), 0);
     }
-    /* Pairs with channel_left, and with collect_leaving_slot of readers. */
-    wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), 1);
-    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+    wi_cpu_add(&channel->head, WEIR_WORD_RECEIVED, 1);
+    wi_cpu_add(&channel->head, WEIR_WORD_BYTES_OUT, bytes);
     if (ticket) {
-        weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
+        channel_waited(channel, ticket);
+    }
+}
+
+/* The message is counted, and its bytes are not. */
+static CHANNEL_APART void channel_receive_bytes(struct weir_channel *channel, weir_ticket ticket,
+                                                size_t bytes)
+{
+    wi_cpu_add(&channel->head, WEIR_WORD_BYTES_OUT, bytes);
+    if (ticket) {
+        channel_waited(channel, ticket);
+    }
+}
+
+void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket, size_t bytes)
+{
+    struct wi_cpu_cell at;
+    if (!wi_cpu_find(&channel->head, &at) || WEIR_UNLIKELY(!at.cell->u.channel.check) ||
+        !wi_cpu_try(&at, WEIR_WORD_RECEIVED, 1)) {
+        channel_receive_apart(channel, ticket, bytes);
+    } else if (!wi_cpu_try(&at, WEIR_WORD_BYTES_OUT, bytes)) {
+        channel_receive_bytes(channel, ticket, bytes);
+    } else {
+        (void)weir_cell_countdown(&at.cell->u.channel.check);
+        wi_cpu_leave(&at);
+        if (WEIR_UNLIKELY(ticket != 0)) {
+            channel_waited(channel, ticket);
+        }
     }
 }
 

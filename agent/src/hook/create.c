@@ -13,6 +13,8 @@
  */
 #include "hook/create.h"
 
+#include "hook/cpu.h"
+#include "hook/shard.h"
 #include "segment/cgroup.h"
 #include "segment/early.h"
 #include "segment/file.h"
@@ -38,6 +40,7 @@ static void create_header_fill(struct wi_header *header, const struct wi_setting
     header->histogram_bytes = sizeof(struct weir_histogram);
     header->max_shards = WI_MAX_SHARDS;
     header->max_slabs = WI_MAX_SLABS;
+    header->thread_shards = WI_MAX_SHARDS - wi_cpu_count();
     header->shards = WI_SHARDS_LINE;
     header->slabs = WI_SLABS_LINE;
     header->tables[WI_SENDERS] = (struct wi_table){
@@ -92,6 +95,7 @@ static bool create_adopt(const struct wi_settings *settings, unsigned char *base
     wi_segment.sampling = settings->sampling;
     wi_index.reserved_bytes = WI_FIRST_RESERVE;
     wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
+    wi_shards_start(wi_cpu_count());
     memset(wi_segment.sources, 0, sizeof(wi_segment.sources));
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
     return wi_early_lay(settings->has_early_counts);

@@ -20,6 +20,7 @@
 #include "hook/fork.h"
 
 #include "hook/create.h"
+#include "hook/shard.h"
 #include "segment/cgroup.h"
 #include "segment/early.h"
 #include "segment/file.h"
@@ -123,9 +124,8 @@ static enum weir_status fork_move(int fd, uint64_t start_ticks)
 static void fork_settle(bool has_adopted)
 {
     struct wi_header *header = wi_segment_header();
-    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
-        wi_index.shards[s].state = WI_SHARD_FREE;
-    }
+    wi_shards_settle();
+    header->threads_without = 0;
     if (!has_adopted) {
         wi_slots_zero();
         wi_retired_zero();

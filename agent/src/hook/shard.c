@@ -10,31 +10,59 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+void wi_shards_start(uint32_t n_cpus)
+{
+    wi_index.n_cpus = n_cpus;
+    wi_store_relaxed(&wi_index.n_left, WI_MAX_SHARDS - n_cpus);
+}
+
+void wi_shards_settle(void)
+{
+    for (uint32_t s = 0; s < wi_index.n_shards; s++) {
+        wi_index.shards[s].state = WI_SHARD_FREE;
+    }
+    wi_index.n_cpu_shards = 0;
+    for (uint32_t cpu = 0; cpu < WI_MAX_CPU_SHARDS; cpu++) {
+        if (wi_index.cpus[cpu]) {
+            wi_index.cpus[cpu]->state = WI_SHARD_CPU;
+            wi_index.n_cpu_shards++;
+        }
+    }
+    wi_index.n_left = WI_MAX_SHARDS - wi_index.n_cpus;
+}
+
+/* Gives a shard that is free, or the next new one, to an owner. */
+static void shard_enter(uint32_t number, enum wi_shard_state state, uint32_t tid)
+{
+    struct wi_shard *shown = wi_segment_shard(number);
+    wi_store_relaxed(&shown->tid, tid);
+    shown->claims++;
+    /* These pair with weir_health_read and thread counts of readers, which need the state alone. */
+    wi_store_release(&shown->state, state);
+    wi_store_release(&wi_index.shards[number].state, state);
+    if (number == wi_index.n_shards) {
+        /* Pairs with weir_channel_check_slow and weir_health_read, and with collect_chunk of readers. */
+        wi_store_release(&wi_index.n_shards, number + 1);
+        wi_store_release(&wi_segment_header()->n_shards, number + 1);
+    }
+}
+
 uint32_t wi_shard_claim(void)
 {
     uint32_t n = wi_index.n_shards;
-    uint32_t found = n;
-    for (uint32_t s = 0; s < n; s++) {
-        /* Pairs with wi_shard_give_back. */
-        if (wi_load_acquire(&wi_index.shards[s].state) == WI_SHARD_FREE) {
-            found = s;
-            break;
-        }
+    uint32_t found = 0;
+    if (!wi_shard_is_left()) {
+        return 0;
+    }
+    /* Pairs with wi_shard_give_back. */
+    while (found < n && wi_load_acquire(&wi_index.shards[found].state) != WI_SHARD_FREE) {
+        found++;
     }
     if (found >= WI_MAX_SHARDS) {
         return 0;
     }
-    struct wi_shard *shown = wi_segment_shard(found);
-    wi_store_relaxed(&shown->tid, (uint32_t)syscall(SYS_gettid));
-    shown->claims++;
-    /* These pair with weir_health_read, which needs the state alone. */
-    wi_store_release(&shown->state, WI_SHARD_USED);
-    wi_store_release(&wi_index.shards[found].state, WI_SHARD_USED);
-    if (found == n) {
-        /* Pairs with weir_channel_check_slow and weir_health_read, and with collect_chunk of readers. */
-        wi_store_release(&wi_index.n_shards, n + 1);
-        wi_store_release(&wi_segment_header()->n_shards, n + 1);
-    }
+    wi_add_relaxed(&wi_index.n_left, (uint32_t)-1);
+    shard_enter(found, WI_SHARD_USED, (uint32_t)syscall(SYS_gettid));
     return found + 1;
 }
 
@@ -43,6 +71,25 @@ void wi_shard_give_back(uint32_t number)
     wi_store_release(&wi_segment_shard(number)->state, WI_SHARD_FREE);
     /* Pairs with wi_shard_claim: the next owner of the cells sees the last counts. */
     wi_store_release(&wi_index.shards[number].state, WI_SHARD_FREE);
+    wi_add_release(&wi_index.n_left, 1);
+}
+
+uint32_t wi_shard_claim_for_cpu(uint32_t cpu)
+{
+    struct wi_shard_entry *shard = wi_index.cpus[cpu];
+    uint32_t number = wi_index.n_shards;
+    if (shard) {
+        return 1 + (uint32_t)(shard - wi_index.shards);
+    }
+    if (number >= WI_MAX_SHARDS) {
+        return 0;
+    }
+    shard_enter(number, WI_SHARD_CPU, 0);
+    /* Pairs with cpu_cell. */
+    wi_store_release(&wi_index.cpus[cpu], &wi_index.shards[number]);
+    wi_index.n_cpu_shards++;
+    wi_store_relaxed(&wi_segment_header()->cpu_shards, wi_index.n_cpu_shards);
+    return number + 1;
 }
 
 /* Makes the shard reach chunk `chunk`. Longer copies are published, here and in the file, and the

@@ -2,7 +2,7 @@
 /*
  * Threads and their shards. A thread claims a shard at its first touch of a handle and returns it,
  * with its counts, when it ends; the next thread continues them. If the thread counts later, in
- * another destructor, its counts go to the shared cells.
+ * another destructor, its counts go to per-CPU or shared cells.
  */
 #ifndef WI_HOOK_THREAD_H
 #define WI_HOOK_THREAD_H
@@ -11,7 +11,7 @@
 
 #include "weir/atomic.h"
 
-/* The calling thread's cell of a handle, made if there is none; NULL: use the shared cell. Never
+/* The calling thread's cell of a handle, made if there is none; NULL: use another. Never
  * blocks: if the segment's lock is taken, by another thread or by the code that this signal handler
  * has interrupted, the result is NULL this time. */
 struct weir_cell *wi_thread_touch(const struct weir_slot_head *head);
@@ -25,6 +25,9 @@ bool wi_thread_has_ended(void);
 /* A thread without room counts once, however often it asks, and also if it comes within a second of
  * a refusal. */
 void wi_thread_count_refused(void);
+
+/* Whether the calling thread may ask for room in the segment: not for a second after a refusal. */
+bool wi_thread_may_ask(void);
 
 /* Whether room was refused within the last second; and records that it was refused now. */
 bool wi_thread_is_refused(void);

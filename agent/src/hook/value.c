@@ -1,28 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /* Counters and gauges: open, close, and the hooks that are not inline; those of task kinds, too. */
+#include "hook/cpu.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
 
 #include <string.h>
 
-void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
+/* For functions that the short path of a hook calls last: so it saves no register for them. */
+#define VALUE_APART __attribute__((noinline))
+
+static VALUE_APART void value_add_apart(struct weir_slot_head *head, unsigned word, uint64_t n)
 {
     struct weir_cell *cell = wi_thread_touch(head);
     if (cell) {
         weir_cell_add(&cell->u.word[word], n);
-    } else if (wi_slot_counts()) {
-        /* Pairs with the two passes of readers, collect_leaving_slot and collect_entering_slot. */
-        wi_add_release(wi_slot_word((struct wi_slot *)(void *)head, word), n);
+    } else {
+        wi_cpu_add(head, word, n);
     }
 }
 
-weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
+void weir_add_slow(struct weir_slot_head *head, unsigned word, uint64_t n)
 {
+    struct wi_cpu_cell at;
+    if (wi_cpu_find(head, &at) && wi_cpu_try(&at, word, n)) {
+        wi_cpu_leave(&at);
+    } else {
+        value_add_apart(head, word, n);
+    }
+}
+
+static VALUE_APART weir_ticket value_spawn_apart(struct weir_task_kind *kind)
+{
+    struct wi_cpu_cell at;
     struct weir_cell *cell = wi_thread_touch(&kind->head);
     if (cell) {
         weir_cell_add(&cell->u.task.spawned, 1);
         return weir_sample(&kind->head, cell);
+    }
+    if (wi_cpu_reach(&kind->head, &at)) {
+        wi_cpu_add(&kind->head, WEIR_WORD_SPAWNED, 1);
+        return weir_sample(&kind->head, at.cell);
     }
     if (!wi_slot_counts()) {
         return 0;
@@ -30,6 +48,17 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
     uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, WEIR_WORD_SPAWNED);
     /* Pairs with collect_entering_slot of readers. */
     return wi_sample_shared(&kind->head, wi_add_release(word, 1));
+}
+
+weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
+{
+    struct wi_cpu_cell at;
+    if (wi_cpu_find(&kind->head, &at) && at.cell->left && wi_cpu_try(&at, WEIR_WORD_SPAWNED, 1)) {
+        (void)weir_cell_countdown(&at.cell->left);
+        wi_cpu_leave(&at);
+        return 0;
+    }
+    return value_spawn_apart(kind);
 }
 
 static struct weir_slot_head *value_open(enum wi_kind kind,

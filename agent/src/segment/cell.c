@@ -10,6 +10,8 @@ WEIR_THREAD struct weir_thread weir_self WEIR_TLS_MODEL;
 
 WEIR_THREAD bool wi_thread_is_counted WEIR_TLS_MODEL;
 
+WEIR_THREAD bool wi_thread_is_without WEIR_TLS_MODEL;
+
 void wi_thread_forget(void)
 {
     weir_self.n_chunks = 0;
@@ -17,6 +19,7 @@ void wi_thread_forget(void)
     wi_fence_signal();
     weir_self.shard = 0;
     wi_thread_is_counted = false;
+    wi_thread_is_without = false;
 }
 
 void wi_cell_reset(struct weir_cell *cell)

@@ -11,6 +11,9 @@
 /* This thread has been counted among those without room. */
 extern WEIR_THREAD bool wi_thread_is_counted WEIR_TLS_MODEL;
 
+/* And is among those that have no cells of their own for a handle now. */
+extern WEIR_THREAD bool wi_thread_is_without WEIR_TLS_MODEL;
+
 /* The calling thread, which may be in a forked child, has no shard any more. */
 void wi_thread_forget(void);
 

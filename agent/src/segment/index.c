@@ -60,18 +60,6 @@ uint32_t wi_index_id(const struct weir_slot_head *head)
     return UINT32_MAX;
 }
 
-struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
-{
-    uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
-    /* These pair with shard_reach, the last one with wi_shard_chunk. */
-    if (chunk >= wi_load_acquire(&shard->n_chunks)) {
-        return NULL;
-    }
-    const struct weir_chunk *chunks = wi_load_acquire(&shard->chunks);
-    struct weir_cell *cells = wi_load_acquire(&chunks[chunk].cells);
-    return cells ? cells + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
-}
-
 struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shard, uint32_t id)
 {
     uint32_t chunk = id >> WEIR_CHUNK_SHIFT;

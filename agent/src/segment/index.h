@@ -16,6 +16,8 @@
 
 #include "segment/layout.h"
 
+#include "weir/atomic.h"
+
 #include <stdbool.h>
 
 #define WI_NAME_SHARED 3
@@ -68,11 +70,15 @@ struct wi_index {
     uint32_t n_slabs;
     uint32_t n_slots;  /* ever used; atomic */
     uint32_t n_shards; /* ever used; atomic */
+    uint32_t n_cpus;   /* processors that may have a shard: 0 to WI_MAX_CPU_SHARDS */
+    uint32_t n_cpu_shards;
+    uint32_t n_left; /* shards that no thread has and one may take; atomic */
     uint32_t n_handles;
     uint32_t n_block_slabs[WI_N_TABLES];
     uint32_t n_blocks[WI_N_TABLES]; /* ever used; atomic */
     struct wi_slot_slab *slabs[WI_MAX_SLABS];
     struct wi_shard_entry shards[WI_MAX_SHARDS];
+    struct wi_shard_entry *cpus[WI_MAX_CPU_SHARDS]; /* atomic; NULL: none yet */
     struct wi_block_slab *senders[WI_MAX_SENDER_SLABS];
     struct wi_block_slab *instances[WI_MAX_SINGLE_SLABS];
 };
@@ -117,7 +123,17 @@ bool wi_index_add_slab(struct wi_slot *slots, uint32_t line);
 
 /* The cell of an id in a shard, NULL if that thread has none. The shard may belong to a running
  * thread. */
-struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id);
+static inline struct weir_cell *wi_index_cell(const struct wi_shard_entry *shard, uint32_t id)
+{
+    uint32_t chunk = id >> WEIR_CHUNK_SHIFT;
+    /* These pair with shard_reach, the last one with wi_shard_chunk. */
+    if (chunk >= wi_load_acquire(&shard->n_chunks)) {
+        return NULL;
+    }
+    const struct weir_chunk *chunks = wi_load_acquire(&shard->chunks);
+    struct weir_cell *cells = wi_load_acquire(&chunks[chunk].cells);
+    return cells ? cells + (id & (WEIR_CHUNK_CELLS - 1)) : NULL;
+}
 
 /* The place of that cell's histogram, NULL if it has none. */
 struct weir_histogram **wi_index_own_histogram(const struct wi_shard_entry *shard, uint32_t id);

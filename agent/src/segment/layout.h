@@ -17,6 +17,7 @@
 #define WI_GRANULE         UINT64_C(65536) /* reserved and populated at once */
 #define WI_FIRST_RESERVE   (4 * WI_GRANULE)
 #define WI_MAX_SHARDS      1024
+#define WI_MAX_CPU_SHARDS  512 /* of them, for processors */
 #define WI_SLAB_SLOTS      256
 #define WI_MAX_SLABS       4096
 #define WI_MAX_SLOTS       (WI_SLAB_SLOTS * WI_MAX_SLABS)
@@ -204,7 +205,8 @@ enum wi_retired_word {
     WI_RETIRED_TIMERS = 3
 };
 
-/* One thread's shard: who has it, and where the index of its chunks lies. */
+/* A shard: who has it, and where the index of its chunks lies. One thread's at a time, or one processor's for good:
+ * then its cells are shared by the threads that have no shard, while they run there. Readers add up all of them alike. */
 struct wi_shard {
     uint32_t state; /* enum wi_shard_state */
     uint32_t n_chunks;
@@ -215,7 +217,7 @@ struct wi_shard {
 };
 
 /* A shard that is FREE keeps its counts: the next thread continues them. */
-enum wi_shard_state { WI_SHARD_FREE = 0, WI_SHARD_USED = 1 };
+enum wi_shard_state { WI_SHARD_FREE = 0, WI_SHARD_USED = 1, WI_SHARD_CPU = 2 };
 
 struct wi_header {
     uint64_t magic;
@@ -266,8 +268,13 @@ struct wi_header {
     uint32_t reserved;
     uint64_t
         n_folds; /* slots whose counts went to their totals: the log has the last ones; atomic */
-    uint64_t broken;       /* assertions of the library that did not hold; atomic */
-    uint64_t broken_at[7]; /* the first one's FILE:LINE, a text; atomic, word by word */
+    uint64_t broken;        /* assertions of the library that did not hold; atomic */
+    uint64_t broken_at[7];  /* the first one's FILE:LINE, a text; atomic, word by word */
+    uint32_t thread_shards; /* most threads that have shards; 0: made by an earlier version */
+    uint32_t cpu_shards;    /* processors that have one; atomic */
+    uint32_t
+        threads_without; /* threads that have no cells of their own for a handle, now; atomic */
+    uint32_t reserved_too;
 };
 
 #define WI_HEADER_BYTES 4096
@@ -302,7 +309,7 @@ _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
 _Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
-_Static_assert(sizeof(struct wi_header) == 1008, "a new field goes to the end of the header");
+_Static_assert(sizeof(struct wi_header) == 1024, "a new field goes to the end of the header");
 _Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
 _Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
 _Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");

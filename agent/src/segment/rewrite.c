@@ -43,7 +43,8 @@ static void rewrite_shards(void)
         const struct wi_shard_entry *entry = &wi_index.shards[s];
         uint32_t n_chunks = s < wi_index.n_shards ? entry->n_chunks : 0;
         uint64_t claims = shards[s].claims;
-        shards[s] = (struct wi_shard){.n_chunks = n_chunks, .index = entry->line, .claims = claims};
+        shards[s] = (struct wi_shard){
+            .state = entry->state, .n_chunks = n_chunks, .index = entry->line, .claims = claims};
         uint32_t *lines = wi_segment_line(entry->line);
         for (uint32_t c = 0; c < n_chunks; c++) {
             lines[c] = wi_segment_line_of(entry->chunks[c].cells);
@@ -76,6 +77,8 @@ void wi_segment_rewrite(void)
     header->n_slabs = wi_index.n_slabs;
     header->n_slots = wi_index.n_slots;
     header->n_shards = wi_index.n_shards;
+    header->thread_shards = WI_MAX_SHARDS - wi_index.n_cpus;
+    header->cpu_shards = wi_index.n_cpu_shards;
     for (int t = 0; t < WI_N_TABLES; t++) {
         header->tables[t].n_slabs = wi_index.n_block_slabs[t];
         header->tables[t].n_blocks = wi_index.n_blocks[t];

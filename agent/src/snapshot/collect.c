@@ -274,6 +274,18 @@ static enum weir_status collect_chunk(struct wi_raw *raws, size_t n, size_t chun
     return WEIR_OK;
 }
 
+size_t wi_collect_threads(const struct wi_collection *collection)
+{
+    const struct wi_image *image = &collection->image;
+    const struct wi_shard *shards =
+        wi_image_at(image, WI_SHARDS_LINE, WI_MAX_SHARDS * sizeof(struct wi_shard));
+    size_t n = 0;
+    for (uint32_t s = 0; shards && s < WI_MAX_SHARDS; s++) {
+        n += wi_load_relaxed(&shards[s].state) == WI_SHARD_USED;
+    }
+    return n;
+}
+
 /* The slots of one chunk; NULL if they do not exist yet. */
 static const struct wi_slot *collect_slots(const struct wi_image *image, size_t first)
 {

@@ -116,6 +116,9 @@ uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, u
 bool wi_collect_histogram(const struct wi_collection *collection, size_t id, unsigned which,
                           struct weir_histogram *ret_histogram);
 
+/* How many threads have a shard. */
+size_t wi_collect_threads(const struct wi_collection *collection);
+
 /* The slot's own line, for facts that are rarely wanted; NULL if it does not lie within the view. */
 const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection, size_t id);
 

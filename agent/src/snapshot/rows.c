@@ -391,6 +391,20 @@ static void put_broken_at(struct wi_row *row, struct segment_view *view,
     }
 }
 
+static void put_threads(struct wi_row *row, const struct segment_view *view)
+{
+    const struct wi_header *header =
+        (const struct wi_header *)(const void *)view->collection.image.bytes;
+    uint32_t limit = wi_load_relaxed(&header->thread_shards);
+    wi_row_put_u64(row, WI_AGENT_CELLS_REFUSED, wi_load_relaxed(&header->cells_refused));
+    wi_row_put_u64(row, WI_AGENT_THREADS, wi_collect_threads(&view->collection));
+    if (limit) { /* else an earlier version does not tell */
+        wi_row_put_u64(row, WI_AGENT_THREADS_LIMIT, limit);
+        wi_row_put_u64(row, WI_AGENT_THREADS_WITHOUT, wi_load_relaxed(&header->threads_without));
+        wi_row_put_u64(row, WI_AGENT_CPU_CELLS, wi_load_relaxed(&header->cpu_shards));
+    }
+}
+
 static void view_build_agent(struct segment_view *view, struct wi_row *row)
 {
     const struct wi_header *header =
@@ -401,7 +415,6 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     wi_row_put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
     wi_row_put_u64(row, WI_AGENT_HANDLES, wi_load_relaxed(&header->n_handles));
     wi_row_put_u64(row, WI_AGENT_HANDLES_REFUSED, wi_load_relaxed(&header->handles_refused));
-    wi_row_put_u64(row, WI_AGENT_CELLS_REFUSED, wi_load_relaxed(&header->cells_refused));
     wi_row_put_u64(row, WI_AGENT_SAMPLES_LOST, wi_load_relaxed(&header->samples_lost));
     wi_row_put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
     wi_row_put_u64(row, WI_AGENT_SENDERS_REFUSED, wi_load_relaxed(&header->senders_refused));
@@ -420,6 +433,7 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     wi_row_put_nanos(row, WI_AGENT_RESTED, self->rested_nanos);
     wi_row_put_u64(row, WI_AGENT_BROKEN, wi_load_relaxed(&header->broken));
     put_broken_at(row, view, header);
+    put_threads(row, view);
     put_history(row, view);
 }
 

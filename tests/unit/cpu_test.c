@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads without a shard: they count in the cells of the processor that they run on, each word exactly once, whatever
+ * interrupts them; else in the shared cells. Shards are made scarce by taking away what is left of them, so that one
+ * thread is enough. Where the C library registers no restartable sequences, all must be in the shared cells.
+ */
+#include "child.h"
+#include "hook/cpu.h"
+#include "segment/segment.h"
+#include "snapshot/process_view.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct weir_error error;
+static struct weir_channel *channel;
+static struct weir_semaphore *semaphore;
+static struct weir_task_kind *task;
+static struct weir_counter *counter;
+
+static void open_handles(enum weir_latency latency)
+{
+    struct weir_channel_options of_channel = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
+    struct weir_semaphore_options of_semaphore = WEIR_SEMAPHORE_INIT("semaphore", 4);
+    struct weir_task_options of_task = WEIR_TASK_INIT("task");
+    struct weir_value_options of_counter = WEIR_VALUE_INIT("counter");
+    of_channel.latency = latency;
+    channel = weir_channel_open(&of_channel);
+    semaphore = weir_semaphore_open(&of_semaphore);
+    task = weir_task_kind_open(&of_task);
+    counter = weir_counter_open(&of_counter);
+    CHECK(channel && semaphore && task && counter);
+}
+
+static void start(void)
+{
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_handles(WEIR_LATENCY_DEFAULT);
+    wi_store_relaxed(&wi_index.n_left, 0);
+}
+
+static bool has_sequences(void)
+{
+    return wi_cpu_count() > 0;
+}
+
+/* Everything that can be counted in a cell, once. */
+static void count_all(void)
+{
+    weir_ticket sent = weir_channel_send(channel, 10);
+    weir_channel_send(channel, 1);
+    weir_channel_receive(channel, sent, 10);
+    weir_semaphore_acquire(semaphore, 3);
+    weir_semaphore_release(semaphore, 2);
+    weir_task_end(task, weir_task_begin(task, weir_task_spawn(task)));
+    weir_task_finish(task, WEIR_OUTCOME_ERROR);
+    weir_task_spawn(task);
+    weir_counter_add(counter, 7);
+}
+
+static uint64_t value(struct wi_process_view *view, enum wi_kind kind, int metric)
+{
+    return wi_process_view_row(view, kind, 0)->value[metric].u.u64;
+}
+
+static void check_counts(struct wi_process_view *view, uint64_t n)
+{
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(value(view, WI_CHANNEL, WI_CHANNEL_SENT) == 2 * n);
+    CHECK(value(view, WI_CHANNEL, WI_CHANNEL_RECEIVED) == n);
+    CHECK(value(view, WI_CHANNEL, WI_CHANNEL_DEPTH) == n);
+    CHECK(value(view, WI_CHANNEL, WI_CHANNEL_QUEUED_BYTES) == n);
+    CHECK(value(view, WI_SEMAPHORE, WI_SEMAPHORE_ACQUIRES) == n);
+    CHECK(value(view, WI_TASK, WI_TASK_SPAWNED) == 2 * n);
+    CHECK(value(view, WI_TASK, WI_TASK_PENDING) == n);
+    CHECK(value(view, WI_TASK, WI_TASK_FINISHED) == n);
+    CHECK(value(view, WI_COUNTER, WI_COUNTER_VALUE) == 7 * n);
+    CHECK(value(view, WI_AGENT, WI_AGENT_CLAMPED) == 0);
+}
+
+/* From this mapping, and from the file as another process reads it. */
+static void check_all(uint64_t n)
+{
+    struct wi_process_view *view;
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    check_counts(view, n);
+    wi_process_view_close(view);
+    CHECK(wi_process_view_open_file(health.path, &view, &error) == WEIR_OK);
+    check_counts(view, n);
+    wi_process_view_close(view);
+}
+
+/* What is in the shared cell of the counter; the rest is in others. */
+static uint64_t in_shared_cell(void)
+{
+    return *wi_slot_word((struct wi_slot *)(void *)counter, WEIR_WORD_ADDED);
+}
+
+static void count_without_a_shard(const char *dir)
+{
+    (void)dir;
+    start();
+    for (int i = 0; i < 10000; i++) {
+        count_all();
+    }
+    CHECK(weir_self.shard == 0);
+    CHECK(in_shared_cell() == (has_sequences() ? 0 : 70000));
+    CHECK(wi_segment_header()->cpu_shards == wi_index.n_cpu_shards);
+    CHECK((wi_index.n_cpu_shards > 0) == has_sequences());
+    check_all(10000);
+}
+
+static void pin(unsigned cpu)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+}
+
+/* Each processor that this process may use has its cells. */
+static void count_on_each_processor(const char *dir)
+{
+    (void)dir;
+    cpu_set_t all;
+    uint64_t n = 0;
+    CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+    start();
+    for (int round = 0; round < 100; round++) {
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+            if (CPU_ISSET(cpu, &all)) {
+                pin(cpu);
+                count_all();
+                n++;
+            }
+        }
+    }
+    if (has_sequences()) {
+        CHECK(wi_index.n_cpu_shards >= 1 && wi_index.n_cpu_shards <= (unsigned)CPU_COUNT(&all));
+    }
+    check_all(n);
+}
+
+/* A processor that was not there when the segment was laid out. */
+static void count_on_a_new_processor(const char *dir)
+{
+    (void)dir;
+    start();
+    count_all();
+    uint64_t before = in_shared_cell();
+    wi_index.n_cpus = 0;
+    for (int i = 0; i < 100; i++) {
+        count_all();
+    }
+    CHECK(in_shared_cell() == before + 700);
+    check_all(101);
+}
+
+/* ---- shards come back ------------------------------------------------------------------------- */
+
+static pthread_barrier_t step;
+
+static void *hold_a_shard(void *unused)
+{
+    count_all();
+    pthread_barrier_wait(&step);
+    pthread_barrier_wait(&step);
+    return unused;
+}
+
+static void take_the_shard_of_a_thread_that_ends(const char *dir)
+{
+    (void)dir;
+    pthread_t thread;
+    start();
+    wi_store_relaxed(&wi_index.n_left, 1);
+    pthread_barrier_init(&step, NULL, 2);
+    CHECK(pthread_create(&thread, NULL, hold_a_shard, NULL) == 0);
+    pthread_barrier_wait(&step);
+    count_all();
+    count_all();
+    CHECK(weir_self.shard == 0 && wi_segment_header()->threads_without == 1);
+    pthread_barrier_wait(&step);
+    pthread_join(thread, NULL);
+    CHECK(wi_shard_is_left());
+    count_all();
+    CHECK(weir_self.shard != 0 && wi_segment_header()->threads_without == 0);
+    CHECK(!wi_shard_is_left());
+    check_all(4);
+}
+
+static void *count_and_end(void *unused)
+{
+    for (int i = 0; i < 10; i++) {
+        count_all();
+    }
+    CHECK(weir_self.shard == 0 && wi_segment_header()->threads_without == 1);
+    return unused;
+}
+
+static void threads_without_a_shard_end(const char *dir)
+{
+    (void)dir;
+    start();
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, count_and_end, NULL) == 0);
+        pthread_join(thread, NULL);
+        CHECK(wi_segment_header()->threads_without == 0);
+    }
+    CHECK(wi_segment_header()->cells_refused == 20);
+    check_all(200);
+}
+
+/* ---- what interrupts -------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+static volatile uint64_t n_steps;
+
+/* Counts itself, then lets the next instruction run. */
+static void on_step(int number)
+{
+    (void)number;
+    n_steps++;
+    count_all();
+}
+
+/* The trap flag makes the kernel deliver a signal after each instruction. */
+static void count_step_by_step(const char *dir)
+{
+    (void)dir;
+    start();
+    count_all();
+    struct sigaction action = {.sa_handler = on_step};
+    sigaction(SIGTRAP, &action, NULL);
+    __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+    count_all();
+    count_all();
+    __asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+    CHECK(n_steps > 200);
+    check_all(3 + n_steps);
+}
+
+static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(count_step_by_step), 0);
+}
+#else
+static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
+{
+    (void)state;
+    skip();
+}
+#endif
+
+/* ---- fork --------------------------------------------------------------------------------------- */
+
+static void start_anew_in_a_child(void)
+{
+    for (int i = 0; i < 50; i++) {
+        count_all(); /* nothing, before the start */
+    }
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    check_all(0);
+    CHECK(wi_segment_header()->threads_without == 0);
+    wi_store_relaxed(&wi_index.n_left, 0);
+    for (int i = 0; i < 30; i++) {
+        count_all();
+    }
+    CHECK(weir_self.shard == 0 && in_shared_cell() == (has_sequences() ? 0 : 210));
+    CHECK(wi_segment_header()->cpu_shards == wi_index.n_cpu_shards);
+    check_all(30);
+    weir_stop();
+    _exit(0);
+}
+
+static void fork_without_a_shard(const char *dir)
+{
+    (void)dir;
+    int status;
+    start();
+    for (int i = 0; i < 20; i++) {
+        count_all();
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        start_anew_in_a_child();
+    }
+    count_all();
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    check_all(21);
+}
+
+/* ---- samples, marks, closed handles ------------------------------------------------------------- */
+
+static void waits_are_measured(const char *dir)
+{
+    (void)dir;
+    struct wi_process_view *view;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_handles(WEIR_LATENCY_FULL);
+    wi_store_relaxed(&wi_index.n_left, 0);
+    for (int i = 0; i < 1000; i++) {
+        weir_channel_receive(channel, weir_channel_send(channel, 1), 1);
+    }
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(value(view, WI_CHANNEL, WI_CHANNEL_WAIT) == 1000);
+    wi_process_view_close(view);
+}
+
+/* Each sample stands for the gap that it ended: together they stand for nearly all messages. */
+static void samples_stand_for_all_messages(const char *dir)
+{
+    (void)dir;
+    enum { N = 200000, LARGEST_GAP = 1023 };
+    struct wi_process_view *view;
+    start();
+    for (int i = 0; i < N; i++) {
+        weir_channel_receive(channel, weir_channel_send(channel, 1), 1);
+    }
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    uint64_t stood_for = value(view, WI_CHANNEL, WI_CHANNEL_WAIT);
+    /* One gap is open on each processor, and a thread that is moved at the wrong moment loses or repeats one. */
+    CHECK(stood_for >= N - 10 * LARGEST_GAP && stood_for <= N + 10 * LARGEST_GAP);
+    wi_process_view_close(view);
+}
+
+static void the_mark_is_kept(const char *dir)
+{
+    (void)dir;
+    struct wi_process_view *view;
+    start();
+    for (int i = 0; i < 1000; i++) {
+        weir_channel_send(channel, 1);
+    }
+    for (int i = 0; i < 1000; i++) {
+        weir_channel_receive(channel, 0, 1);
+    }
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    uint64_t mark = value(view, WI_CHANNEL, WI_CHANNEL_HIGH_WATER);
+    CHECK(mark <= 1000 && (!has_sequences() || mark >= 1000 - 64));
+    wi_process_view_close(view);
+}
+
+/* The next handle of a slot begins at zero, and the counts of the one before are in the totals of its name. */
+static void slots_are_used_again(const char *dir)
+{
+    (void)dir;
+    start();
+    for (int i = 0; i < 5; i++) {
+        count_all();
+    }
+    struct wi_slot *before = (struct wi_slot *)(void *)counter;
+    weir_counter_close(counter);
+    struct weir_value_options of_counter = WEIR_VALUE_INIT("another");
+    counter = weir_counter_open(&of_counter);
+    CHECK((struct wi_slot *)(void *)counter == before);
+    struct wi_process_view *view;
+    CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+    CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+    CHECK(value(view, WI_COUNTER, WI_COUNTER_VALUE) == 0);
+    weir_counter_add(counter, 9);
+    CHECK(wi_process_view_refresh(view, 2, &error) == WEIR_OK);
+    CHECK(value(view, WI_COUNTER, WI_COUNTER_VALUE) == 9);
+    wi_process_view_close(view);
+}
+
+CHILD_TEST(count_without_a_shard)
+CHILD_TEST(count_on_each_processor)
+CHILD_TEST(count_on_a_new_processor)
+CHILD_TEST(take_the_shard_of_a_thread_that_ends)
+CHILD_TEST(threads_without_a_shard_end)
+CHILD_TEST(fork_without_a_shard)
+CHILD_TEST(waits_are_measured)
+CHILD_TEST(samples_stand_for_all_messages)
+CHILD_TEST(the_mark_is_kept)
+CHILD_TEST(slots_are_used_again)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_count_without_a_shard),
+        cmocka_unit_test(test_count_on_each_processor),
+        cmocka_unit_test(test_count_on_a_new_processor),
+        cmocka_unit_test(test_take_the_shard_of_a_thread_that_ends),
+        cmocka_unit_test(test_threads_without_a_shard_end),
+        cmocka_unit_test(a_hook_interrupted_after_each_instruction_counts_once),
+        cmocka_unit_test(test_fork_without_a_shard),
+        cmocka_unit_test(test_waits_are_measured),
+        cmocka_unit_test(test_samples_stand_for_all_messages),
+        cmocka_unit_test(test_the_mark_is_kept),
+        cmocka_unit_test(test_slots_are_used_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
