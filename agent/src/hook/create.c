@@ -43,14 +43,7 @@ static void create_header_fill(struct wi_header *header, const struct wi_setting
     header->thread_shards = WI_MAX_SHARDS - wi_cpu_count();
     header->shards = WI_SHARDS_LINE;
     header->slabs = WI_SLABS_LINE;
-    header->tables[WI_SENDERS] = (struct wi_table){
-        WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender), 0, 0};
-    header->tables[WI_TASK_INSTANCES] = (struct wi_table){WI_TASK_INSTANCES_LINE,
-                                                          WI_MAX_SINGLE_SLABS,
-                                                          WI_TASK_INSTANCE_SLAB,
-                                                          sizeof(struct wi_task_instance),
-                                                          0,
-                                                          0};
+    memcpy(header->tables, wi_table_shapes, sizeof(header->tables));
     header->has_tsc = weir_clock.has_tsc;
     header->multiplier = wi_load_relaxed(&weir_clock.multiplier);
     header->max_instances = settings->max_instances;

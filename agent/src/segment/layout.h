@@ -339,6 +339,14 @@ WI_IS_WORD(task.ended, WEIR_WORD_ENDED);
 WI_IS_WORD(task.ok, WEIR_WORD_FINISHED);
 WI_IS_WORD(counter.added, WEIR_WORD_ADDED);
 
+/* The tables as a new segment has them. */
+static const struct wi_table wi_table_shapes[WI_N_TABLES] = {
+    [WI_SENDERS] = {WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender),
+                    0, 0},
+    [WI_TASK_INSTANCES] = {WI_TASK_INSTANCES_LINE, WI_MAX_SINGLE_SLABS, WI_TASK_INSTANCE_SLAB,
+                           sizeof(struct wi_task_instance), 0, 0},
+};
+
 /* The shared twin of a cell's word. */
 static inline uint64_t *wi_slot_word(struct wi_slot *slot, unsigned word)
 {

@@ -55,8 +55,7 @@ static void rewrite_shards(void)
 
 static void rewrite_table(enum wi_table_id table)
 {
-    uint32_t *slabs =
-        wi_segment_line(table == WI_SENDERS ? WI_SENDERS_LINE : WI_TASK_INSTANCES_LINE);
+    uint32_t *slabs = wi_segment_line(wi_table_shapes[table].slabs);
     for (uint32_t s = 0; s < wi_index.n_block_slabs[table]; s++) {
         slabs[s] = wi_segment_line_of(wi_table_slab(table, s)->blocks);
     }

@@ -197,11 +197,9 @@ uint32_t wi_table_take(enum wi_table_id table, uint32_t most);
 /* Lists a block as free, only once, however often it is called. No lock: hooks call it. */
 void wi_table_give_back(enum wi_table_id table, uint32_t number);
 
-/* A slab of a table; the block of a number below n_blocks, its head, and the two histograms of a single
- * task. */
+/* A slab of a table; the block of a number below n_blocks, and the two histograms of a single task. */
 struct wi_block_slab *wi_table_slab(enum wi_table_id table, uint32_t s);
 void *wi_table_at(enum wi_table_id table, uint32_t number);
-struct wi_block *wi_table_block(enum wi_table_id table, uint32_t number);
 struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t number);
 
 /* Whether there is a block at this place: the number may come from another process. No lock. */

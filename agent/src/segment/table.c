@@ -10,14 +10,6 @@
 
 #include <string.h>
 
-static const struct {
-    uint32_t first_line, max_slabs, slab_blocks, block_bytes;
-} shapes[WI_N_TABLES] = {
-    [WI_SENDERS] = {WI_SENDERS_LINE, WI_MAX_SENDER_SLABS, WI_SENDER_SLAB, sizeof(struct wi_sender)},
-    [WI_TASK_INSTANCES] = {WI_TASK_INSTANCES_LINE, WI_MAX_SINGLE_SLABS, WI_TASK_INSTANCE_SLAB,
-                           sizeof(struct wi_task_instance)},
-};
-
 static struct wi_block_slab **table_slabs(enum wi_table_id table)
 {
     return table == WI_SENDERS ? wi_index.senders : wi_index.instances;
@@ -30,11 +22,14 @@ struct wi_block_slab *wi_table_slab(enum wi_table_id table, uint32_t s)
 
 void *wi_table_at(enum wi_table_id table, uint32_t number)
 {
-    const struct wi_block_slab *slab = wi_table_slab(table, number / shapes[table].slab_blocks);
-    return slab->blocks + (size_t)(number % shapes[table].slab_blocks) * shapes[table].block_bytes;
+    const struct wi_block_slab *slab =
+        wi_table_slab(table, number / wi_table_shapes[table].slab_blocks);
+    return slab->blocks + (size_t)(number % wi_table_shapes[table].slab_blocks) *
+                              wi_table_shapes[table].block_bytes;
 }
 
-struct wi_block *wi_table_block(enum wi_table_id table, uint32_t number)
+/* The head of a block. */
+static struct wi_block *table_block(enum wi_table_id table, uint32_t number)
 {
     unsigned char *at = wi_table_at(table, number);
     size_t offset = table == WI_SENDERS ? offsetof(struct wi_sender, out.block)
@@ -44,8 +39,9 @@ struct wi_block *wi_table_block(enum wi_table_id table, uint32_t number)
 
 struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t number)
 {
-    const struct wi_block_slab *slab = wi_table_slab(table, number / shapes[table].slab_blocks);
-    return &slab->histograms[2 * (size_t)(number % shapes[table].slab_blocks)];
+    const struct wi_block_slab *slab =
+        wi_table_slab(table, number / wi_table_shapes[table].slab_blocks);
+    return &slab->histograms[2 * (size_t)(number % wi_table_shapes[table].slab_blocks)];
 }
 
 bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at)
@@ -56,8 +52,8 @@ bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at)
 
 static struct wi_link *table_link(enum wi_table_id table, uint32_t number)
 {
-    struct wi_block_slab *slab = wi_table_slab(table, number / shapes[table].slab_blocks);
-    return &slab->links[number % shapes[table].slab_blocks];
+    struct wi_block_slab *slab = wi_table_slab(table, number / wi_table_shapes[table].slab_blocks);
+    return &slab->links[number % wi_table_shapes[table].slab_blocks];
 }
 
 void wi_table_give_back(enum wi_table_id table, uint32_t number)
@@ -120,8 +116,8 @@ static bool table_grow(enum wi_table_id table)
 {
     struct wi_table *head = &wi_segment_header()->tables[table];
     uint32_t n = wi_index.n_block_slabs[table];
-    uint32_t n_blocks = shapes[table].slab_blocks;
-    if (n >= shapes[table].max_slabs) {
+    uint32_t n_blocks = wi_table_shapes[table].slab_blocks;
+    if (n >= wi_table_shapes[table].max_slabs) {
         return false;
     }
     struct wi_block_slab *slab = wi_index_take(sizeof(*slab) + n_blocks * sizeof(slab->links[0]));
@@ -131,14 +127,15 @@ static bool table_grow(enum wi_table_id table)
     if (table == WI_TASK_INSTANCES) {
         slab->histograms = wi_index_take(2 * n_blocks * sizeof(struct weir_histogram *));
     }
-    uint32_t line = table == WI_TASK_INSTANCES && !slab->histograms
-                        ? 0
-                        : wi_segment_take((size_t)n_blocks * shapes[table].block_bytes / WEIR_LINE);
+    uint32_t line =
+        table == WI_TASK_INSTANCES && !slab->histograms
+            ? 0
+            : wi_segment_take((size_t)n_blocks * wi_table_shapes[table].block_bytes / WEIR_LINE);
     if (!line) {
         return false;
     }
     slab->blocks = wi_segment_line(line);
-    uint32_t *lines = wi_segment_line(shapes[table].first_line);
+    uint32_t *lines = wi_segment_line(wi_table_shapes[table].slabs);
     table_slabs(table)[n] = slab;
     wi_index.n_block_slabs[table] = n + 1;
     /* Pairs with block_at and collect_count_blocks of readers. */
@@ -154,8 +151,8 @@ uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
         return taken;
     }
     uint32_t i = wi_index.n_blocks[table];
-    if (i >= most ||
-        (i / shapes[table].slab_blocks >= wi_index.n_block_slabs[table] && !table_grow(table))) {
+    if (i >= most || (i / wi_table_shapes[table].slab_blocks >= wi_index.n_block_slabs[table] &&
+                      !table_grow(table))) {
         return 0;
     }
     /* The first pairs with wi_table_is and weir_sender_left, the second with collect_count_blocks of readers. */
@@ -170,7 +167,7 @@ void wi_table_settle(enum wi_table_id table)
     memset(&wi_segment.free_blocks[table], 0, sizeof(wi_segment.free_blocks[table]));
     uint32_t n = wi_index.n_blocks[table];
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t state = wi_table_block(table, i)->state;
+        uint32_t state = table_block(table, i)->state;
         table_link(table, i)->is_listed = 0;
         if (state == WI_BLOCK_FREE || (state == WI_BLOCK_GONE && table == WI_TASK_INSTANCES)) {
             wi_table_give_back(table, i);

@@ -15,19 +15,16 @@
 /* The i-th block of a table in a view; NULL if it does not lie within. */
 static const void *block_at(const struct wi_image *image, enum wi_table_id table, size_t i)
 {
-    bool is_sender = table == WI_SENDERS;
-    size_t in_slab = is_sender ? WI_SENDER_SLAB : WI_TASK_INSTANCE_SLAB;
-    size_t bytes = is_sender ? sizeof(struct wi_sender) : sizeof(struct wi_task_instance);
-    size_t n_slabs = is_sender ? WI_MAX_SENDER_SLABS : WI_MAX_SINGLE_SLABS;
-    const uint32_t *slabs = wi_image_at(image, is_sender ? WI_SENDERS_LINE : WI_TASK_INSTANCES_LINE,
-                                        n_slabs * sizeof(uint32_t));
-    if (!slabs || i / in_slab >= n_slabs) {
+    const struct wi_table *shape = &wi_table_shapes[table];
+    size_t in_slab = shape->slab_blocks;
+    const uint32_t *slabs = wi_image_at(image, shape->slabs, shape->max_slabs * sizeof(uint32_t));
+    if (!slabs || i / in_slab >= shape->max_slabs) {
         return NULL;
     }
     /* Pairs with table_grow. */
     const unsigned char *slab =
-        wi_image_at(image, wi_load_acquire(&slabs[i / in_slab]), in_slab * bytes);
-    return slab ? slab + i % in_slab * bytes : NULL;
+        wi_image_at(image, wi_load_acquire(&slabs[i / in_slab]), in_slab * shape->block_bytes);
+    return slab ? slab + i % in_slab * shape->block_bytes : NULL;
 }
 
 bool wi_collect_sender(const struct wi_collection *collection, size_t i,

@@ -198,23 +198,22 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
 static enum weir_status collect_count_blocks(struct wi_collection *collection,
                                              struct weir_error *ret_error)
 {
-    static const uint32_t most[WI_N_TABLES] = {WI_MAX_SENDER_SLABS, WI_MAX_SINGLE_SLABS};
-    static const uint32_t slab[WI_N_TABLES] = {WI_SENDER_SLAB, WI_TASK_INSTANCE_SLAB};
-    static const size_t bytes[WI_N_TABLES] = {sizeof(struct wi_sender),
-                                              sizeof(struct wi_task_instance)};
     const struct wi_image *image = &collection->image;
     for (int t = 0; t < WI_N_TABLES; t++) {
         const struct wi_table *table = &collect_header(image)->tables[t];
         /* These pair with wi_table_take and table_grow. */
         uint32_t n = wi_load_acquire(&table->n_blocks);
         uint32_t n_slabs = wi_load_acquire(&table->n_slabs);
-        uint32_t fit = collect_slabs_that_fit(image, slab[t] * bytes[t]);
-        if (n_slabs > most[t] || (image->is_still && (n > n_slabs * slab[t] || n_slabs > fit))) {
+        uint32_t in_slab = wi_table_shapes[t].slab_blocks;
+        uint32_t fit =
+            collect_slabs_that_fit(image, (size_t)in_slab * wi_table_shapes[t].block_bytes);
+        if (n_slabs > wi_table_shapes[t].max_slabs ||
+            (image->is_still && (n > n_slabs * in_slab || n_slabs > fit))) {
             collection->n_blocks[t] = 0;
             return collect_corrupt(t == WI_SENDERS ? "sender" : "task", n, ret_error);
         }
         n_slabs = n_slabs < fit ? n_slabs : fit;
-        collection->n_blocks[t] = n < n_slabs * slab[t] ? n : n_slabs * slab[t];
+        collection->n_blocks[t] = n < n_slabs * in_slab ? n : n_slabs * in_slab;
     }
     return WEIR_OK;
 }
