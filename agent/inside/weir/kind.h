@@ -30,4 +30,10 @@ static inline bool wi_kind_has_slots(unsigned kind)
     return kind <= WI_GAUGE || kind == WI_LOOP;
 }
 
+/* Whether there is one thing of this kind, which needs no name to be told apart. */
+static inline bool wi_kind_has_one_row(unsigned kind)
+{
+    return kind == WI_PROCESS || kind == WI_AGENT;
+}
+
 #endif

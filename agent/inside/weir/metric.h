@@ -117,6 +117,7 @@ struct wi_metric {
     struct wi_metric_list list;
     enum wi_graph graph;
     struct wi_metric_from from;
+    bool is_peak; /* rows of one name show the highest, and not their sum */
 };
 
 /* Indices: WI_CHANNEL_DEPTH, ..., WI_CHANNEL_N_METRICS, and so on for each kind. */

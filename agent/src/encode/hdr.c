@@ -5,8 +5,6 @@
 
 #include "snapshot/process_view.h"
 
-#include <string.h>
-
 #define HDR_COOKIE   UINT32_C(0x1c849313)
 #define HDR_DIGITS   2
 #define HDR_HEAD     40

@@ -77,30 +77,17 @@ bool wi_prometheus_is_exposed(const struct prometheus_encoder *encoder,
     return !encoder->without_process || strncmp(metric->family, "process_", 8) != 0;
 }
 
-static bool prometheus_is_peak(enum wi_kind kind, size_t metric)
-{
-    switch (kind) {
-    case WI_CHANNEL:
-        return metric == WI_CHANNEL_HIGH_WATER || metric == WI_CHANNEL_OLDEST_AGE;
-    case WI_LOOP:
-        return metric == WI_LOOP_CURRENT || metric == WI_LOOP_ITERATION_MAX ||
-               metric == WI_LOOP_LATENESS_MAX || metric == WI_LOOP_PERIOD;
-    default:
-        return false;
-    }
-}
-
 static void prometheus_row_add(struct prometheus_encoder *encoder, struct prometheus_group *group,
                                const struct wi_row *row)
 {
-    enum wi_kind kind = encoder->table->kind;
     group->instances++;
     for (size_t i = 0; i < encoder->table->n_metrics; i++) {
-        if (wi_prometheus_is_exposed(encoder, &encoder->table->metrics[i])) {
-            prometheus_add(&group->value[i], &row->value[i], prometheus_is_peak(kind, i));
+        const struct wi_metric *metric = &encoder->table->metrics[i];
+        if (wi_prometheus_is_exposed(encoder, metric)) {
+            prometheus_add(&group->value[i], &row->value[i], metric->is_peak);
         }
     }
-    if (kind != WI_CHANNEL) {
+    if (encoder->table->kind != WI_CHANNEL) {
         return;
     }
     const struct wi_value *depth = &row->value[WI_CHANNEL_DEPTH];
@@ -135,17 +122,7 @@ void wi_prometheus_escape(struct wi_buffer *buffer, const char *text, bool with_
 /* The label that tells a kind's rows apart; NULL: there is one row. */
 static const char *prometheus_label(enum wi_kind kind)
 {
-    switch (kind) {
-    case WI_CHANNEL:
-    case WI_SEMAPHORE:
-    case WI_TASK:
-    case WI_COUNTER:
-    case WI_GAUGE:
-    case WI_LOOP:
-        return wi_metric_table(kind)->name;
-    default:
-        return NULL;
-    }
+    return wi_kind_has_slots(kind) ? wi_metric_table(kind)->name : NULL;
 }
 
 /* `label`: NULL where a kind has one row. */

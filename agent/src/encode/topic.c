@@ -528,7 +528,7 @@ size_t wi_topic_write(const struct wi_topic *topic, const struct wi_topic_line *
 {
     const struct wi_metric_table *table = wi_metric_table(line->kind);
     const char *field = topic->field_as_asked;
-    bool has_name = line->kind != WI_PROCESS && line->kind != WI_AGENT;
+    bool has_name = !wi_kind_has_one_row(line->kind);
     if (room == 0) {
         return 0;
     }

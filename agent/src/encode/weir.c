@@ -298,7 +298,7 @@ static bool weir_any_matches(const char *const *globs, size_t n_globs, enum wi_k
 static bool weir_snapshot_has(const struct wi_snapshot *snapshot, enum wi_kind kind,
                               const struct wi_row *row)
 {
-    if (kind == WI_PROCESS || kind == WI_AGENT) {
+    if (wi_kind_has_one_row(kind)) {
         return true;
     }
     if (snapshot->n_include > 0 &&

@@ -21,7 +21,6 @@
 #include "weir/wall.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define FIELD(metric)          (UINT64_C(1) << (metric))
 #define FIELDS_OF_WAITS(first) (UINT64_C(15) << (first)) /* count, p50, p99, max */
@@ -439,7 +438,7 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
 
 size_t wi_view_count(const struct segment_view *view, enum wi_kind kind)
 {
-    return kind == WI_PROCESS || kind == WI_AGENT ? 1 : view->n_order[kind];
+    return wi_kind_has_one_row(kind) ? 1 : view->n_order[kind];
 }
 
 void wi_view_row(struct segment_view *view, enum wi_kind kind, size_t i, struct wi_row *row)

@@ -105,10 +105,10 @@ static void input_describe(struct wc_diff_input *input, const Weir__V1__Descript
 static void input_add_row(struct wc_diff_input *input, int kind, const uint32_t *columns,
                           size_t n_columns, const Weir__V1__Row *row)
 {
-    bool is_single = kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT;
+    bool has_one = kind >= 0 && wi_kind_has_one_row((unsigned)kind);
     char room[WI_ROW_TITLE_MAX];
     const char *label = wc_row_label(kind, columns, n_columns, row);
-    const char *title = is_single ? "" : wi_row_title(row->name, label, room);
+    const char *title = has_one ? "" : wi_row_title(row->name, label, room);
     for (size_t i = 0; i < row->n_values && i < n_columns; i++) {
         struct wc_value value = wc_value_of(row->values[i]);
         if (value.type != WC_ABSENT && value.type != WC_TEXT) {

@@ -23,6 +23,7 @@
 #include "record/writer.h"
 #include "link/link.h"
 #include "base/format.h"
+#include "weir/kind.h"
 #include "weir/nanos.h"
 #include "weir/wall.h"
 #include "weir/weir.h"
@@ -129,7 +130,7 @@ static void record_query(const struct recording *recording, int kind, const char
 {
     const Weir__V1__Description *description = wc_link_description(recording->link);
     bool has_histograms = false;
-    bool is_one = kind == WEIR__V1__KIND__KIND_PROCESS || kind == WEIR__V1__KIND__KIND_AGENT;
+    bool is_one = wi_kind_has_one_row(kind);
     if (to->request.n_queries == RECORD_MAX_KINDS ||
         !record_has_kind(description, (Weir__V1__Kind)kind, &has_histograms)) {
         return;
