@@ -144,8 +144,8 @@ static void stream_finish(struct wi_session *session, struct wi_stream *stream,
 }
 
 /* Ends a call: the status follows as soon as a message that has begun to leave has left. */
-void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
-                   const struct wi_fault *fault)
+static void stream_end(struct wi_session *session, struct wi_stream *stream,
+                       const struct wi_fault *fault)
 {
     if (stream->state == WI_STREAM_ENDING || stream->state == WI_STREAM_ENDED) {
         return;
@@ -202,7 +202,7 @@ void wi_stream_produce(struct wi_session *session, struct wi_stream *stream)
     case WI_CALL_MESSAGE:
         if (!stream_put_message(session, stream, scratch)) {
             wi_fault_set(&fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
-            wi_stream_end(session, stream, &fault);
+            stream_end(session, stream, &fault);
             return;
         }
         session->context->views->self->updates_sent++;
@@ -214,7 +214,7 @@ void wi_stream_produce(struct wi_session *session, struct wi_stream *stream)
         }
         return;
     case WI_CALL_END:
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
         return;
     }
 }
@@ -282,7 +282,7 @@ void wi_stream_refuse(struct wi_session *session, struct wi_stream *stream)
         stream_answer_http(session, stream);
     } else {
         struct wi_fault fault = stream->request.fault;
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
     }
 }
 
@@ -309,9 +309,9 @@ void wi_stream_route(struct wi_session *session, struct wi_stream *stream)
     }
     if (!stream->method) {
         wi_fault_set(&fault, WI_RPC_UNIMPLEMENTED, "unknown method %s", stream->request.path);
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
     } else if (!stream_choose(session, stream, &fault)) {
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
     }
 }
 
@@ -328,7 +328,7 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
         stream->call = stream->method->begin(&start, &fault);
     }
     if (!stream->call) {
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
     } else {
         wi_request_finish(&stream->request);
         stream->state = WI_STREAM_ANSWERING;
@@ -364,7 +364,7 @@ void wi_stream_goodbye(struct wi_session *session, struct wi_stream *stream,
     if (stream->state == WI_STREAM_ANSWERING && stream->call->type->leave) {
         stream_leave(session, stream, fault);
     } else {
-        wi_stream_end(session, stream, fault);
+        stream_end(session, stream, fault);
     }
 }
 
@@ -390,10 +390,10 @@ void wi_stream_tick(struct wi_session *session, struct wi_stream *stream)
     } else if (stream->state == WI_STREAM_RECEIVING &&
                now - stream->begun_nanos >= WI_SESSION_REQUEST_NANOS) {
         wi_fault_set(&fault, WI_RPC_DEADLINE_EXCEEDED, "the request did not come in time");
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
     } else if (now >= stream->deadline_nanos) {
         wi_fault_set(&fault, WI_RPC_DEADLINE_EXCEEDED, "the deadline has passed");
-        wi_stream_end(session, stream, &fault);
+        stream_end(session, stream, &fault);
     } else if (stream_has_outlived(stream)) {
         stream_tell_end(session, stream);
     } else if (wi_stream_is_due(stream, now)) {

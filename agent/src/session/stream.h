@@ -58,10 +58,6 @@ void wi_stream_note(struct wi_session *session, int result);
 /* Frees a stream that is in no list any more. */
 void wi_stream_free(struct wi_session *session, struct wi_stream *stream);
 
-/* Ends a call: the status follows as soon as a message that has begun to leave has left. */
-void wi_stream_end(struct wi_session *session, struct wi_stream *stream,
-                   const struct wi_fault *fault);
-
 /* Ends a call because the exporter ends, after its last message if it has one. */
 void wi_stream_goodbye(struct wi_session *session, struct wi_stream *stream,
                        const struct wi_fault *fault);

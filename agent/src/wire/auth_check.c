@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-bool wi_auth_check_knows(const struct wi_auth_check *auth_check, const char *host, size_t n)
+static bool auth_check_knows(void *context, const char *host, size_t n)
 {
+    const struct wi_auth_check *auth_check = context;
     char name[272];
     if (!auth_check->is_loopback) {
         return true;
@@ -20,21 +21,10 @@ bool wi_auth_check_knows(const struct wi_auth_check *auth_check, const char *hos
     return wi_host_passes(name, auth_check->hosts);
 }
 
-bool wi_auth_check_admits(const struct wi_auth_check *auth_check, const char *authorization,
-                          size_t n)
-{
-    return !auth_check->token ||
-           (authorization && wi_token_admits(auth_check->token, authorization, n));
-}
-
-static bool auth_check_knows(void *context, const char *authority, size_t n)
-{
-    return wi_auth_check_knows(context, authority, n);
-}
-
 static bool auth_check_admits(void *context, const char *authorization, size_t n)
 {
-    return wi_auth_check_admits(context, authorization, n);
+    const struct wi_auth_check *auth_check = context;
+    return authorization && wi_token_admits(auth_check->token, authorization, n);
 }
 
 struct wi_auth_ops wi_auth_check_ops(struct wi_auth_check *auth_check)

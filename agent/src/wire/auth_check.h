@@ -16,14 +16,8 @@ struct wi_auth_check {
     bool is_loopback;
 };
 
-/* Whether requests for a Host or :authority are answered. */
-bool wi_auth_check_knows(const struct wi_auth_check *auth_check, const char *host, size_t n);
-
-/* Whether an authorization header is sufficient; NULL: there was none. */
-bool wi_auth_check_admits(const struct wi_auth_check *auth_check, const char *authorization,
-                          size_t n);
-
-/* The same as operations, for sessions and HTTP. They borrow the auth check. */
+/* The operations for sessions and HTTP: whether requests for a Host or :authority are answered, and whether an
+ * authorization header is sufficient (NULL: there was none). They borrow the auth check. */
 struct wi_auth_ops wi_auth_check_ops(struct wi_auth_check *auth_check);
 
 #endif

@@ -57,11 +57,6 @@ const struct wc_key_row *wc_key_row(size_t i)
     return i < N_ROWS ? &rows[i] : NULL;
 }
 
-const struct wc_key_row *wc_key_replay_row(size_t i)
-{
-    return i < N_REPLAY_ROWS ? &replay_rows[i] : NULL;
-}
-
 /* Whether a recording uses the row's first key itself. */
 static bool key_is_taken(const struct wc_key_row *row)
 {
@@ -81,7 +76,7 @@ const struct wc_key_row *wc_key_row_of(size_t i, bool is_replay)
             return &rows[k];
         }
     }
-    return wc_key_replay_row(i - n);
+    return i - n < N_REPLAY_ROWS ? &replay_rows[i - n] : NULL;
 }
 
 static enum wc_action key_find(const struct wc_key_row *table, size_t n, uint32_t key)

@@ -92,7 +92,6 @@ const struct wc_key_row *wc_key_row(size_t i);
 enum wc_action wc_key_action(uint32_t key);
 
 /* The same for a recording's own keys, which come before the others and replace them. */
-const struct wc_key_row *wc_key_replay_row(size_t i);
 enum wc_action wc_key_replay_action(uint32_t key);
 
 /* The rows that apply, one after the other: i counts on, NULL ends them. */

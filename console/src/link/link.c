@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -472,9 +471,4 @@ int wc_link_metric(const struct wc_link *link, Weir__V1__Kind kind, const char *
         }
     }
     return -1;
-}
-
-uint64_t wc_link_heard_nanos(const struct wc_link *link)
-{
-    return link->heard_nanos;
 }

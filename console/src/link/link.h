@@ -104,7 +104,4 @@ Weir__V1__Lines *wc_link_take_lines(struct wc_link *link);
 /* Whether the running stream ended with status OK (a snapshot is complete). */
 bool wc_link_is_complete(const struct wc_link *link);
 
-/* CLOCK_MONOTONIC in nanoseconds of the last byte that the server sent; 0: none yet. */
-uint64_t wc_link_heard_nanos(const struct wc_link *link);
-
 #endif

@@ -26,11 +26,6 @@ void wc_histories_finish(struct wc_histories *histories)
     wc_histories_init(histories);
 }
 
-void wc_histories_clear(struct wc_histories *histories)
-{
-    wc_histories_finish(histories);
-}
-
 void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from)
 {
     wc_histories_init(to);

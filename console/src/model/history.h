@@ -32,7 +32,6 @@ struct wc_histories {
 /* Empty ones. Owns: wc_histories_finish. A copy is deep: wc_histories_finish for each. */
 void wc_histories_init(struct wc_histories *histories);
 void wc_histories_finish(struct wc_histories *histories);
-void wc_histories_clear(struct wc_histories *histories);
 void wc_histories_copy(struct wc_histories *to, const struct wc_histories *from);
 
 /* Adds a value seen in `second`. It also stands for up to `span` - 1 seconds before, if nothing was

@@ -15,7 +15,6 @@
  */
 #include "term/term.h"
 
-#include <errno.h>
 #include <langinfo.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,7 +42,6 @@ static struct {
     bool is_started;
     SCREEN *screen;
     int signal_fd;
-    int signal; /* the signal that asked it to end */
     sigset_t mask_before;
     struct termios modes_before;
     char restore[RESTORE_SIZE]; /* the strings that a crash writes */
@@ -360,11 +358,6 @@ int wc_term_signal_fd(void)
     return term.signal_fd;
 }
 
-int wc_term_signal(void)
-{
-    return term.signal;
-}
-
 /* Reads the size from the kernel again; everything is drawn anew. */
 static void term_resize(void)
 {
@@ -403,7 +396,6 @@ static enum wc_term_event term_take_signal(void)
         term_resize();
         return WC_TERM_RESIZED;
     default:
-        term.signal = (int)info.ssi_signo;
         return WC_TERM_TOLD;
     }
 }

@@ -52,7 +52,4 @@ int wc_term_signal_fd(void);
 /* The next event that has occurred already; for WC_TERM_KEY also the key. Never waits. */
 enum wc_term_event wc_term_take(uint32_t *ret_key);
 
-/* The signal of WC_TERM_TOLD; 0: none. */
-int wc_term_signal(void);
-
 #endif

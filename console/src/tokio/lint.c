@@ -108,8 +108,9 @@ static bool lint_is_stuck(const struct wc_lints *lints, const struct wc_store *s
            (double)wc_times_task(item, store->now).busy / 1e9 >= lints->never_yielded;
 }
 
-bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
-                   const struct wc_item *item)
+/* Whether a lint applies to a task now. */
+static bool lint_finds(const struct wc_lints *lints, enum wc_lint lint,
+                       const struct wc_store *store, const struct wc_item *item)
 {
     const struct wc_task *task = &item->u.task;
     if (lints->is_off[lint] || !item->is_told || !item->is_counted) {
@@ -208,7 +209,7 @@ static void lint_warn(const struct wc_lints *lints, enum wc_lint lint, const str
     char text[256];
     for (size_t i = 0; i < tasks->n; i++) {
         const struct wc_item *item = &tasks->item[i];
-        if (wc_lint_finds(lints, lint, store, item) && n++ < LINT_SHOWN) {
+        if (lint_finds(lints, lint, store, item) && n++ < LINT_SHOWN) {
             lint_text(lint, store, item, text, sizeof(text));
             lint_add(warnings, &(struct wi_warning){.severity = severities[lint],
                                                     .kind = lint_names[lint],

@@ -36,10 +36,6 @@ void wc_lints_init(struct wc_lints *lints);
  */
 bool wc_lints_parse(struct wc_lints *lints, const char *text, char *ret_problem, size_t room);
 
-/* Whether a lint applies to a task now. */
-bool wc_lint_finds(const struct wc_lints *lints, enum wc_lint lint, const struct wc_store *store,
-                   const struct wc_item *item);
-
 /* Warnings with their texts. Further ones are left out when there is no room. */
 struct wc_tokio_warnings {
     size_t n;

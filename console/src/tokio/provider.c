@@ -20,7 +20,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Bytes read and items visited in one refresh, about, so that a server that sends without end does
  * not keep others waiting. */
@@ -44,8 +43,7 @@ struct tokio_view {
     struct view_want wants[WC_STORE_DETAILS];
     bool has_wants_changed;
     uint64_t now_nanos;
-    wc_time last_now;   /* of the Update before */
-    double gap_seconds; /* between the last two */
+    double gap_seconds; /* between the last two Updates */
     struct wc_tokio_warnings warnings;
 };
 
@@ -515,11 +513,6 @@ static const struct wi_catalog catalog = {
     .words = catalog_words,
     .n_words = sizeof(catalog_words) / sizeof(catalog_words[0]),
 };
-
-const struct wi_catalog *wc_tokio_catalog(void)
-{
-    return &catalog;
-}
 
 enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_lints *lints,
                                     int64_t since_unix_nanos, struct wi_process_view **ret_view,

@@ -30,9 +30,6 @@ struct wc_feed {
     void (*close)(void *context);
 };
 
-/* The catalog of a Tokio process view. Owns: static. */
-const struct wi_catalog *wc_tokio_catalog(void);
-
 /* Owns: the feed is the process view's, also when this fails. `since`: when this connection was
  * begun, which tells it from another. Fails: WEIR_E_MEMORY. */
 enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_lints *lints,
