@@ -17,7 +17,6 @@
 #include "weir/nanos.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define CHANNEL_SAMPLES        3U /* samples in a row in which a queue must be nearly full */
 #define CHANNEL_NEARLY_FULL    0.85

@@ -14,8 +14,6 @@
  */
 #include "finding/depth_window.h"
 
-#include <string.h>
-
 #define DEPTH_WINDOW_SECOND       UINT64_C(1000000000)
 #define DEPTH_WINDOW_RECENT       4U
 #define DEPTH_WINDOW_EARLIER      3U

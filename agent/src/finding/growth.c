@@ -15,7 +15,6 @@
 #include "finding/state.h"
 #include "weir/nanos.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define GROWTH_LEAST       (double)(UINT64_C(1) << 20) /* bytes over the window */

@@ -8,8 +8,6 @@
 
 #include "snapshot/history.h"
 
-#include <string.h>
-
 #define HINDSIGHT_MINUTES WI_MINUTE_WINDOW_MINUTES
 
 static bool hindsight_has(const struct wi_history_row *row, enum wi_history_fact fact)

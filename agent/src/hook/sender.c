@@ -6,13 +6,11 @@
  * sees the other.
  */
 #include "weir/atomic.h"
-#include "weir/kind.h"
 #include "segment/segment.h"
 
 #include "weir/text.h"
 
 #include <stddef.h>
-#include <string.h>
 
 static struct wi_sender *sender_of(struct weir_sender *sender)
 {

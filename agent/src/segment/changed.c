@@ -4,7 +4,6 @@
 
 #include "segment/descriptor.h"
 #include "segment/file.h"
-#include "segment/find.h"
 #include "segment/owner.h"
 #include "segment/stem.h"
 

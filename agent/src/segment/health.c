@@ -4,7 +4,6 @@
 
 #include "weir/atomic.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 

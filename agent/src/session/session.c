@@ -20,8 +20,6 @@
 
 #include "session/stream.h"
 
-#include <string.h>
-
 #define SESSION_OUTBOUND_ACKS 64 /* PING and SETTINGS floods */
 #define SESSION_CONTINUATIONS 8
 #define SESSION_RESETS_BURST  1000 /* rapid reset: so many at once, then so many a second */

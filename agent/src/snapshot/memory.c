@@ -4,8 +4,6 @@
 
 #include "weir/nanos.h"
 
-#include <string.h>
-
 void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent)
 {
     if (age->every == 0) {

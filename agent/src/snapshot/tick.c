@@ -15,7 +15,6 @@
 #include "snapshot/state.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The metrics of a kind that are rates. */
 struct view_rates {

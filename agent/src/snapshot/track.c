@@ -3,7 +3,6 @@
 #include "snapshot/track.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static bool track_is_busier(struct wi_track_candidate a, struct wi_track_candidate b)
 {

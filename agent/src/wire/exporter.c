@@ -28,7 +28,6 @@
 #include "wire/rights.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>

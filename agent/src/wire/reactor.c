@@ -26,7 +26,6 @@
 #include "weir/nanos.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>

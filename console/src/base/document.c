@@ -3,7 +3,6 @@
 #include "base/document.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 /* The option parser: one pass over argv. Everything is checked before a command runs. */
 #include "command/args.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -20,7 +20,6 @@
 #include "base/text.h"
 #include "emit/table.h"
 #include "weir/wall.h"
-#include "weir/metric.h"
 #include "base/format.h"
 
 #include <math.h>

@@ -5,7 +5,6 @@
 #include "emit/table.h"
 #include "weir/wall.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

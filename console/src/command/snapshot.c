@@ -14,13 +14,11 @@
 #include "link/link.h"
 
 #include "base/memory.h"
-#include "emit/table.h"
 #include "weir/nanos.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SNAPSHOT_QUIET_NANOS UINT64_C(10000000000) /* between two messages */
 #define SNAPSHOT_POLL_MILLIS 200

@@ -6,7 +6,6 @@
  */
 #include "view/part.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

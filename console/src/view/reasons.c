@@ -3,7 +3,6 @@
 #include "view/part.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define NAME_COLS  30
 #define VALUE_COLS 14
