@@ -52,7 +52,7 @@ void wc_replay_history_destroy(struct wc_replay_history *history)
 
 void wc_replay_history_forget(struct wc_replay_history *history)
 {
-    wc_histories_clear(&history->histories);
+    wc_histories_finish(&history->histories);
     for (struct wc_replay_past *past = history->first; past; past = past->next) {
         past->is_read = false;
     }
