@@ -18,7 +18,7 @@ def read(path):
         return file.read()
 
 
-header = re.sub(r"/\*.*?\*/", "", read("agent/include/weir/weir.h"), flags=re.DOTALL)
+header = re.sub(r"/\*.*?\*/", "", read("agent/include/weir/weir.h") + read("agent/include/weir/call.h"), flags=re.DOTALL)
 declared = re.findall(r"WEIR_(?:INLINE|EXPORT)\s[^;{(]*?\b(weir_\w+)\s*\(", header)
 hooks = {name for name in declared if not NO_HOOK.search(name)}
 rows = re.findall(r"^HOOK\((\w+), .*?(\(.*\)|\w+\(.*\))\)$", read("tests/support/hooks.def"), flags=re.MULTILINE)

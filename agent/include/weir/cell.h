@@ -181,6 +181,9 @@ struct weir_sent {
     uint64_t sender;
 };
 
+/* How a task ended. */
+enum weir_outcome { WEIR_OUTCOME_OK = 0, WEIR_OUTCOME_ERROR = 1, WEIR_OUTCOME_CANCELLED = 2 };
+
 struct weir_histogram;
 
 /* The cells of 16 handles of a thread, and their histograms if each message is timed. */

@@ -413,9 +413,6 @@ WEIR_EXPORT void weir_semaphore_reject(struct weir_semaphore *semaphore,
 
 /* ---- task kinds -------------------------------------------------------------------------- */
 
-/* How a task ended. */
-enum weir_outcome { WEIR_OUTCOME_OK = 0, WEIR_OUTCOME_ERROR = 1, WEIR_OUTCOME_CANCELLED = 2 };
-
 struct weir_task_options {
     size_t size;      /* sizeof(struct weir_task_options) */
     const char *name; /* required, copied: the kind's, never one task's */
@@ -625,25 +622,10 @@ WEIR_EXPORT void weir_gauge_close(struct weir_gauge *gauge);
 WEIR_EXPORT void weir_gauge_set(struct weir_gauge *gauge, int64_t value);
 WEIR_EXPORT void weir_gauge_add(struct weir_gauge *gauge, int64_t n);
 
-/* ---- the same hooks as functions, for other languages and for dlsym ------------------------ */
-
-WEIR_EXPORT weir_ticket weir_call_channel_send(struct weir_channel *channel, size_t bytes);
-WEIR_EXPORT void weir_call_channel_receive(struct weir_channel *channel, weir_ticket ticket,
-                                           size_t bytes);
-WEIR_EXPORT struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
-                                                         struct weir_sender *sender, size_t bytes);
-WEIR_EXPORT void weir_call_channel_receive_from(struct weir_channel *channel, struct weir_sent sent,
-                                                size_t bytes);
-WEIR_EXPORT void weir_call_semaphore_acquire(struct weir_semaphore *semaphore, uint32_t n);
-WEIR_EXPORT void weir_call_semaphore_release(struct weir_semaphore *semaphore, uint32_t n);
-WEIR_EXPORT weir_ticket weir_call_task_spawn(struct weir_task_kind *kind);
-WEIR_EXPORT weir_ticket weir_call_task_begin(struct weir_task_kind *kind, weir_ticket pending);
-WEIR_EXPORT void weir_call_task_end(struct weir_task_kind *kind, weir_ticket running);
-WEIR_EXPORT void weir_call_task_finish(struct weir_task_kind *kind, enum weir_outcome outcome);
-WEIR_EXPORT void weir_call_counter_add(struct weir_counter *counter, uint64_t n);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "weir/call.h"
 
 #endif
