@@ -59,6 +59,17 @@ static void run_full(uint64_t n)
     run_pairs(channels[2], n);
 }
 
+/* A batch of eight at each end: one call each. */
+static void run_batches(uint64_t n)
+{
+    struct weir_channel *channel = channels[1];
+    for (uint64_t i = 0; i < n; i++) {
+        BENCH_HIDE(channel);
+        weir_ticket ticket = weir_channel_send_n(channel, 8, UINT64_C(8) * 208);
+        weir_channel_receive_n(channel, ticket, 8, UINT64_C(8) * 208);
+    }
+}
+
 static void run_null(uint64_t n)
 {
     run_pairs(NULL, n);
@@ -225,6 +236,7 @@ int main(void)
         {"pair_not_started", run_null, NULL, 0, 1, 0},
         {"pair_counts_bytes_high_water", run_counts, "pair_of_fetch_add", 0, 1, 0},
         {"pair_sampled_latency", run_sampled, "pair_of_fetch_add", 0, 1, 0},
+        {"pair_of_batches_of_8", run_batches, "pair_sampled_latency", 0, 1, 0},
         {"pair_full_latency", run_full, "two_timestamps", 0, 1, 0},
         {"pair_sampled_call_form", run_call, "pair_sampled_latency", 0, 1, 0},
         {"pair_two_threads_counts", run_two_counts, "pair_counts_bytes_high_water", 2, 1, 1},

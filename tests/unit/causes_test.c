@@ -257,6 +257,16 @@ static void busy_tasks_are_neither(void **state)
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
+static void calls_with_a_negative_number_are_a_warning(void **state)
+{
+    (void)state;
+    fake_view_set_u64(fake_view_row(view, WI_AGENT, 0), WI_AGENT_CALLS_REFUSED, 5);
+    look();
+    assert_severity("calls_refused", "warning");
+    assert_non_null(strstr(text(found("calls_refused"), WI_WARNING_TEXT), "5 calls of hooks"));
+    assert_non_null(strstr(text(found("calls_refused"), WI_WARNING_ACTION), "weir_channel_send_n"));
+}
+
 /* A corrupt file's times may be any: the sanitizer of undefined behaviour is what sees a conversion that does not fit. */
 static void impossible_times_of_a_loop_are_told_as_they_are(void **state)
 {
@@ -386,6 +396,7 @@ int main(void)
         TEST(slow_task_leak_is_named_after_half_an_hour),
         TEST(busy_tasks_are_neither),
         TEST(long_iterations_are_told),
+        TEST(calls_with_a_negative_number_are_a_warning),
         TEST(impossible_times_of_a_loop_are_told_as_they_are),
         TEST(loop_that_hangs_is_told_at_once),
         TEST(late_timers_are_told),

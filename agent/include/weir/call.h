@@ -16,6 +16,10 @@ extern "C" {
 WEIR_EXPORT weir_ticket weir_call_channel_send(struct weir_channel *channel, size_t bytes);
 WEIR_EXPORT void weir_call_channel_receive(struct weir_channel *channel, weir_ticket ticket,
                                            size_t bytes);
+WEIR_EXPORT weir_ticket weir_call_channel_send_n(struct weir_channel *channel, uint64_t n,
+                                                 uint64_t bytes);
+WEIR_EXPORT void weir_call_channel_receive_n(struct weir_channel *channel, weir_ticket ticket,
+                                             uint64_t n, uint64_t bytes);
 WEIR_EXPORT struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
                                                          struct weir_sender *sender, size_t bytes);
 WEIR_EXPORT void weir_call_channel_receive_from(struct weir_channel *channel, struct weir_sent sent,

@@ -218,6 +218,12 @@ WEIR_EXPORT extern struct weir_clock weir_clock;
 WEIR_EXPORT weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes);
 WEIR_EXPORT void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
                                            size_t bytes);
+WEIR_EXPORT weir_ticket weir_channel_send_n_slow(struct weir_channel *channel, uint64_t n,
+                                                 uint64_t bytes);
+WEIR_EXPORT void weir_channel_receive_n_slow(struct weir_channel *channel, weir_ticket ticket,
+                                             uint64_t n, uint64_t bytes);
+WEIR_EXPORT weir_ticket weir_sample_n_slow(struct weir_slot_head *head, struct weir_cell *cell,
+                                           uint64_t n);
 WEIR_EXPORT weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell);
 WEIR_EXPORT void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigned which,
                                 weir_ticket ticket, uint64_t now);
@@ -257,6 +263,17 @@ WEIR_INLINE int weir_cell_countdown(uint32_t *word)
 
 /* weir_cell_countdown: decrements, and says whether the value was 0 before. So a cell of zeroes is
  * a cell at its start. */
+
+/* Takes n off and returns 1; returns 0 when there are fewer left. */
+WEIR_INLINE int weir_cell_pass(uint32_t *word, uint64_t n)
+{
+    uint32_t left = __atomic_load_n(word, __ATOMIC_RELAXED);
+    if (WEIR_UNLIKELY(n > left)) {
+        return 0;
+    }
+    __atomic_store_n(word, left - WEIR_CAST(uint32_t, n), __ATOMIC_RELAXED);
+    return 1;
+}
 
 /* The id of a handle. Read it once: the value that was compared must be the value that is used. */
 WEIR_INLINE uint32_t weir_slot_id(const struct weir_slot_head *head)
@@ -303,6 +320,13 @@ WEIR_INLINE weir_ticket weir_sample(struct weir_slot_head *head, struct weir_cel
         return weir_ticket_make(weir_ticks(), 1);
     }
     return weir_sample_slow(head, cell);
+}
+
+/* n steps at once: the ticket when one of these messages is the next sample, else 0. */
+WEIR_INLINE weir_ticket weir_sample_n(struct weir_slot_head *head, struct weir_cell *cell,
+                                      uint64_t n)
+{
+    return WEIR_LIKELY(weir_cell_pass(&cell->left, n)) ? 0 : weir_sample_n_slow(head, cell, n);
 }
 
 /*

@@ -161,6 +161,7 @@ struct weir_health {
     /* Times that the program closed the exporter's descriptors, as by closefrom(3): nothing is served
      * from then on until weir_agent_start is called again. */
     uint64_t descriptors_lost;
+    uint64_t calls_refused; /* hooks whose n or bytes was 2^63 or more: not counted */
 };
 WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
 
@@ -269,12 +270,67 @@ WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket 
     }
 }
 
+/*
+ * Counts `n` messages in by one call, of `bytes` in all: for a batch, or for a ring that is filled at once.
+ * Call it BEFORE the push. n may be 0: then nothing is counted. An n or bytes of 2^63 or more is a negative
+ * number by mistake: it is not counted either, and weir_health counts the call (calls_refused).
+ * Owns: keep the ticket with the batch for weir_channel_receive_n, or drop it. It stands for all messages of
+ * the batch if each message is timed, else for those that sampling has chosen, at most 4,095.
+ * Cost: as weir_channel_send, whatever n is.
+ */
+WEIR_INLINE weir_ticket weir_channel_send_n(struct weir_channel *channel, uint64_t n,
+                                            uint64_t bytes)
+{
+    struct weir_cell *cell;
+    if (WEIR_UNLIKELY(!channel)) {
+        return 0;
+    }
+    cell = weir_cell_find(weir_slot_id(&channel->head));
+    if (WEIR_UNLIKELY(!cell || (n | bytes) >> 63)) {
+        return weir_channel_send_n_slow(channel, n, bytes);
+    }
+    weir_cell_add(&cell->u.channel.sent, n);
+    weir_cell_add(&cell->u.channel.bytes_in, n ? bytes : 0);
+    return weir_sample_n(&channel->head, cell, n);
+}
+
+/* Counts `n` messages out by one call, of `bytes` in all. Call it AFTER the pop. The batches of the two ends
+ * need not match: pass the ticket of a batch (0: none) when its first message leaves. n and bytes as
+ * weir_channel_send_n. */
+WEIR_INLINE void weir_channel_receive_n(struct weir_channel *channel, weir_ticket ticket,
+                                        uint64_t n, uint64_t bytes)
+{
+    uint32_t id;
+    struct weir_cell *cell;
+    if (WEIR_UNLIKELY(!channel)) {
+        return;
+    }
+    id = weir_slot_id(&channel->head);
+    cell = weir_cell_find(id);
+    if (WEIR_UNLIKELY(!cell || (n | bytes) >> 63)) {
+        weir_channel_receive_n_slow(channel, ticket, n, bytes);
+        return;
+    }
+    if (WEIR_UNLIKELY(!weir_cell_pass(&cell->u.channel.check, n))) {
+        weir_channel_check_slow(channel, cell);
+    }
+    weir_cell_add(&cell->u.channel.received, n);
+    weir_cell_add(&cell->u.channel.bytes_out, n ? bytes : 0);
+    if (ticket) {
+        weir_channel_wait(channel, id, cell, ticket);
+    }
+}
+
 /* Counts a message that was refused and never entered. Cost: one shared atomic add. */
 WEIR_EXPORT void weir_channel_reject(struct weir_channel *channel, enum weir_reject why);
 
 /* Undoes a send whose push then failed: the message counts as refused, not as sent. */
 WEIR_EXPORT void weir_channel_unsend(struct weir_channel *channel, size_t bytes,
                                      enum weir_reject why);
+
+/* Undoes a part of weir_channel_send_n: `n` messages of `bytes` in all found no room. n and bytes as there. */
+WEIR_EXPORT void weir_channel_unsend_n(struct weir_channel *channel, uint64_t n, uint64_t bytes,
+                                       enum weir_reject why);
 
 /* Counts `messages` that had been sent and are discarded unread, of `bytes` in all. Call it after they
  * were removed. Cost: two shared atomic adds. */

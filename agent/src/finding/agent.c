@@ -92,6 +92,7 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
     char count[WI_WORDS_MAX];
     uint64_t refused = wi_finding_count(row, WI_AGENT_SENDERS_REFUSED);
     uint64_t lost = wi_finding_count(row, WI_AGENT_SAMPLES_LOST);
+    uint64_t calls = wi_finding_count(row, WI_AGENT_CALLS_REFUSED);
     if (refused > 0) {
         struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)refused,
                                                    "senders_refused", "agent", agent_raise);
@@ -99,6 +100,17 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
                        "agent: the segment has no room for %s senders: their messages count only "
                        "in the channel, and never as orphans",
                        wi_words_count(count, refused));
+    }
+    if (calls > 0) {
+        struct finding_entry *entry =
+            wi_entry_add(finding, FINDING_WARNING, (double)calls, "calls_refused", "agent",
+                         "Look for a length or a count that may be negative where "
+                         "weir_channel_send_n, weir_channel_receive_n or "
+                         "weir_channel_unsend_n is called.");
+        wi_entry_write(entry->text,
+                       "agent: %s calls of hooks had a negative number of messages or bytes: they "
+                       "count nothing, so depths are wrong from then on",
+                       wi_words_count(count, calls));
     }
     if (lost > 0) {
         struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)lost,

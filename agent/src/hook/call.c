@@ -12,6 +12,17 @@ void weir_call_channel_receive(struct weir_channel *channel, weir_ticket ticket,
     weir_channel_receive(channel, ticket, bytes);
 }
 
+weir_ticket weir_call_channel_send_n(struct weir_channel *channel, uint64_t n, uint64_t bytes)
+{
+    return weir_channel_send_n(channel, n, bytes);
+}
+
+void weir_call_channel_receive_n(struct weir_channel *channel, weir_ticket ticket, uint64_t n,
+                                 uint64_t bytes)
+{
+    weir_channel_receive_n(channel, ticket, n, bytes);
+}
+
 struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
                                              struct weir_sender *sender, size_t bytes)
 {

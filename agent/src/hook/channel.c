@@ -73,6 +73,18 @@ static CHANNEL_APART weir_ticket channel_sample(struct weir_channel *channel,
     return weir_sample(&channel->head, cell);
 }
 
+static weir_ticket channel_send_shared(struct weir_channel *channel, uint64_t n, uint64_t bytes)
+{
+    if (!wi_slot_counts()) {
+        return 0;
+    }
+    struct wi_slot *slot = channel_slot(channel);
+    /* Pairs with channel_entered, and with collect_entering_slot of readers. */
+    uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), n);
+    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
+    return wi_sample_shared(&channel->head, sent, n);
+}
+
 static CHANNEL_APART weir_ticket channel_send_apart(struct weir_channel *channel, size_t bytes)
 {
     struct wi_cpu_cell at;
@@ -87,14 +99,7 @@ static CHANNEL_APART weir_ticket channel_send_apart(struct weir_channel *channel
         wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
         return weir_sample(&channel->head, at.cell);
     }
-    if (!wi_slot_counts()) {
-        return 0;
-    }
-    struct wi_slot *slot = channel_slot(channel);
-    /* Pairs with channel_entered, and with collect_entering_slot of readers. */
-    uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), 1);
-    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
-    return wi_sample_shared(&channel->head, sent);
+    return channel_send_shared(channel, 1, bytes);
 }
 
 /* The message is counted, and its bytes are not. */
@@ -207,29 +212,35 @@ static CHANNEL_APART void channel_waited(struct weir_channel *channel, weir_tick
     weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
 }
 
-static CHANNEL_APART void channel_receive_apart(struct weir_channel *channel, weir_ticket ticket,
-                                                size_t bytes)
+/* Counts messages out in a cell that is not the thread's own. */
+static CHANNEL_APART void channel_receive_elsewhere(struct weir_channel *channel,
+                                                    weir_ticket ticket, uint64_t n, uint64_t bytes)
 {
     struct wi_cpu_cell at;
-    struct weir_cell *cell = wi_thread_touch(&channel->head);
-    if (cell) {
-        weir_channel_receive(channel, ticket, bytes);
-        return;
-    }
     if (!wi_slot_counts()) {
         return;
     }
     if (wi_cpu_reach(&channel->head, &at)) {
-        if (weir_cell_countdown(&at.cell->u.channel.check)) {
+        if (!weir_cell_pass(&at.cell->u.channel.check, n)) {
             weir_channel_check_slow(channel, at.cell);
         }
     } else if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
         channel_mark(channel_slot(channel), 0);
     }
-    wi_cpu_add(&channel->head, WEIR_WORD_RECEIVED, 1);
+    wi_cpu_add(&channel->head, WEIR_WORD_RECEIVED, n);
     wi_cpu_add(&channel->head, WEIR_WORD_BYTES_OUT, bytes);
     if (ticket) {
         channel_waited(channel, ticket);
+    }
+}
+
+static CHANNEL_APART void channel_receive_apart(struct weir_channel *channel, weir_ticket ticket,
+                                                size_t bytes)
+{
+    if (wi_thread_touch(&channel->head)) {
+        weir_channel_receive(channel, ticket, bytes);
+    } else {
+        channel_receive_elsewhere(channel, ticket, 1, bytes);
     }
 }
 
@@ -260,6 +271,50 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     }
 }
 
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+/* Whether a batch counts: it has messages, and no number is negative by mistake, which is told. */
+static bool channel_takes(uint64_t n, uint64_t bytes)
+{
+    bool is_possible = (n | bytes) >> 63 == 0;
+    if (!is_possible && wi_segment_counts()) {
+        wi_add_relaxed(&wi_segment_header()->calls_refused, 1);
+    }
+    return is_possible && n > 0;
+}
+
+weir_ticket weir_channel_send_n_slow(struct weir_channel *channel, uint64_t n, uint64_t bytes)
+{
+    struct wi_cpu_cell at;
+    if (!channel_takes(n, bytes)) {
+        return 0;
+    }
+    if (wi_thread_touch(&channel->head)) {
+        return weir_channel_send_n(channel, n, bytes);
+    }
+    if (wi_cpu_reach(&channel->head, &at)) {
+        wi_cpu_add(&channel->head, WEIR_WORD_SENT, n);
+        wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
+        return weir_sample_n(&channel->head, at.cell, n);
+    }
+    return channel_send_shared(channel, n, bytes);
+}
+
+void weir_channel_receive_n_slow(struct weir_channel *channel, weir_ticket ticket, uint64_t n,
+                                 uint64_t bytes)
+{
+    if (!channel_takes(n, bytes)) {
+        return;
+    }
+    if (wi_thread_touch(&channel->head)) {
+        weir_channel_receive_n(channel, ticket, n, bytes);
+    } else {
+        channel_receive_elsewhere(channel, ticket, n, bytes);
+    }
+}
+
+/* ---- refusals ----------------------------------------------------------------------------------- */
+
 static unsigned channel_reason(enum weir_reject why)
 {
     return (unsigned)why <= WEIR_REJECT_SHED ? (unsigned)why : WEIR_REJECT_FULL;
@@ -272,14 +327,28 @@ void weir_channel_reject(struct weir_channel *channel, enum weir_reject why)
     }
 }
 
-void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_reject why)
+static void channel_unsend(struct weir_channel *channel, uint64_t n, uint64_t bytes,
+                           enum weir_reject why)
 {
     if (channel && wi_slot_counts()) {
         struct wi_slot *slot = channel_slot(channel);
         wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
-        wi_add_relaxed(&slot->in.rejects[channel_reason(why)], 1);
+        wi_add_relaxed(&slot->in.rejects[channel_reason(why)], n);
         /* Pairs with channel_left, and with collect_entering_slot of readers. */
-        wi_add_release(&slot->in.other, 1);
+        wi_add_release(&slot->in.other, n);
+    }
+}
+
+void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_reject why)
+{
+    channel_unsend(channel, 1, bytes, why);
+}
+
+void weir_channel_unsend_n(struct weir_channel *channel, uint64_t n, uint64_t bytes,
+                           enum weir_reject why)
+{
+    if (channel_takes(n, bytes)) {
+        channel_unsend(channel, n, bytes, why);
     }
 }
 

@@ -54,21 +54,46 @@ weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell
     return weir_ticket_make(now, weight);
 }
 
+#define SAMPLER_WEIGHT_MOST ((UINT64_C(1) << (64 - WEIR_TICKET_TICK_BITS)) - 1)
+
+/* The messages of the batch after the sample belong to the next gap. If the batch goes beyond that gap, they are
+ * measured with this sample. So each message is measured once. */
+weir_ticket weir_sample_n_slow(struct weir_slot_head *head, struct weir_cell *cell, uint64_t n)
+{
+    if (head->sampling == WEIR_SAMPLING_ALL) {
+        uint64_t weight = n < SAMPLER_WEIGHT_MOST ? n : SAMPLER_WEIGHT_MOST;
+        wi_store_relaxed(&cell->left, 0);
+        return weir_ticket_make(weir_ticks(), (uint32_t)weight);
+    }
+    uint64_t rest = n - cell->left - 1;
+    weir_ticket ticket = weir_sample_slow(head, cell);
+    if (!ticket || weir_cell_pass(&cell->left, rest)) {
+        return ticket;
+    }
+    uint64_t weight = (ticket >> WEIR_TICKET_TICK_BITS) + rest;
+    return weir_ticket_make(
+        ticket, (uint32_t)(weight < SAMPLER_WEIGHT_MOST ? weight : SAMPLER_WEIGHT_MOST));
+}
+
 #define SAMPLER_SHARED_GAP 64
 
-/* Samples all of the first ones, then each one that ends a gap: a sample stands for the messages
+/* How many of the first `count` messages are measured: all of the first ones, then each one that ends a gap, for those
  * before it. */
-weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count)
+static uint64_t sampler_measured(uint64_t count)
 {
-    if (head->sampling == WEIR_SAMPLING_OFF || !wi_segment_counts()) {
+    return count < SAMPLER_SHARED_GAP ? count : count - count % SAMPLER_SHARED_GAP;
+}
+
+weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count, uint64_t n)
+{
+    if (head->sampling == WEIR_SAMPLING_OFF || !wi_segment_counts() || n == 0) {
         return 0;
     }
-    if (head->sampling == WEIR_SAMPLING_ALL || count < SAMPLER_SHARED_GAP) {
-        return weir_ticket_make(weir_ticks(), 1);
-    }
-    return (count + 1) % SAMPLER_SHARED_GAP == 0
-               ? weir_ticket_make(weir_ticks(), SAMPLER_SHARED_GAP)
-               : 0;
+    uint64_t weight = head->sampling == WEIR_SAMPLING_ALL
+                          ? n
+                          : sampler_measured(count + n) - sampler_measured(count);
+    weight = weight < SAMPLER_WEIGHT_MOST ? weight : SAMPLER_WEIGHT_MOST;
+    return weight ? weir_ticket_make(weir_ticks(), (uint32_t)weight) : 0;
 }
 
 /* One of the histograms of a slot, made if need be; NULL: no room. The lock is held. */

@@ -51,7 +51,7 @@ static inline void wi_word_add(uint64_t *word, uint64_t n)
     wi_store_relaxed(word, wi_load_relaxed(word) + n);
 }
 
-/* The ticket of the `count`-th message that was counted in the shared cell; 0: it is not measured. */
-weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count);
+/* The ticket of `n` messages that were counted in the shared cell after `count` others, or 0: not measured. */
+weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count, uint64_t n);
 
 #endif

@@ -275,6 +275,7 @@ struct wi_header {
     uint32_t
         threads_without; /* threads that have no cells of their own for a handle, now; atomic */
     uint32_t reserved_too;
+    uint64_t calls_refused; /* hooks with an impossible number: not counted */
 };
 
 #define WI_HEADER_BYTES 4096
@@ -309,7 +310,7 @@ _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
 _Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
-_Static_assert(sizeof(struct wi_header) == 1024, "a new field goes to the end of the header");
+_Static_assert(sizeof(struct wi_header) == 1032, "a new field goes to the end of the header");
 _Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
 _Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
 _Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");

@@ -414,6 +414,7 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     wi_row_put_u64(row, WI_AGENT_SEGMENT_LIMIT, header->limit_bytes);
     wi_row_put_u64(row, WI_AGENT_HANDLES, wi_load_relaxed(&header->n_handles));
     wi_row_put_u64(row, WI_AGENT_HANDLES_REFUSED, wi_load_relaxed(&header->handles_refused));
+    wi_row_put_u64(row, WI_AGENT_CALLS_REFUSED, wi_load_relaxed(&header->calls_refused));
     wi_row_put_u64(row, WI_AGENT_SAMPLES_LOST, wi_load_relaxed(&header->samples_lost));
     wi_row_put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
     wi_row_put_u64(row, WI_AGENT_SENDERS_REFUSED, wi_load_relaxed(&header->senders_refused));
