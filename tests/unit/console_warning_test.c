@@ -121,6 +121,23 @@ static void enter_on_a_warning_goes_to_its_row(void **state)
     assert_string_equal(screen.ui.filter, "");
 }
 
+static void a_warning_about_several_rows_marks_each(void **state)
+{
+    (void)state;
+    char ids[64];
+    Weir__V1__Row marked = WEIR__V1__ROW__INIT, other = WEIR__V1__ROW__INIT;
+    marked.id = screen_find(&screen, WI_CHANNEL, "often-97")->id;
+    other.id = screen_find(&screen, WI_CHANNEL, "often-96")->id;
+    warn("w1", "critical", "channel_stalled", WI_CHANNEL, "often-98");
+    snprintf(ids, sizeof(ids), "%d %d", (int)screen_find(&screen, WI_CHANNEL, "often-98")->id,
+             (int)marked.id);
+    screen_say(&screen, WI_WARNING, "w1", "subject_ids", ids);
+    screen_show(&screen, 24, 80);
+    assert_string_equal(selected(), "often-98");
+    assert_int_equal(wc_model_severity_of(&screen.model, WI_CHANNEL, &marked), WC_SEVERE);
+    assert_int_equal(wc_model_severity_of(&screen.model, WI_CHANNEL, &other), WC_FINE);
+}
+
 static void audits_of_defaults_are_no_warnings_on_the_screen(void **state)
 {
     (void)state;
@@ -221,6 +238,7 @@ int main(void)
         TEST(the_cursor_follows_its_row_out_of_the_window),
         TEST(a_chosen_order_stays),
         TEST(enter_on_a_warning_goes_to_its_row),
+        TEST(a_warning_about_several_rows_marks_each),
         TEST(audits_of_defaults_are_no_warnings_on_the_screen),
         TEST(the_table_of_the_worst_warning_is_in_use_at_first),
         TEST(without_channels_the_first_table_with_rows_is_in_use),

@@ -9,6 +9,7 @@
 #include "encode/select.h"
 #include "fake_view.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,24 @@ static void worst_rows_come_first_then_the_fullest_then_the_deepest(void **state
     sorted_gives(s, query, "worst warned");
 }
 
+static void a_finding_about_several_rows_puts_each_of_them_first(void **state)
+{
+    struct state *s = *state;
+    struct wi_query query = worst_of(WI_CHANNEL, WI_CHANNEL_FILL, WI_CHANNEL_DEPTH);
+    bounded(s, "full", 99, 100);
+    struct wi_row *worst = bounded(s, "worst", 2, 100);
+    struct wi_row *other = bounded(s, "other", 20, 100);
+    warn(s, "critical", "channel_stalled", WI_CHANNEL, worst);
+    struct wi_row *warning =
+        fake_view_row(s->view, WI_WARNING, wi_process_view_count(s->view, WI_WARNING) - 1);
+    char ids[64];
+    snprintf(ids, sizeof(ids), "%" PRIu64 " %" PRIu64, worst->id, other->id);
+    fake_view_set_text(s->view, warning, WI_WARNING_SUBJECT_IDS, ids);
+    sorted_gives(s, query, "other worst full");
+    fake_view_set_text(s->view, warning, WI_WARNING_SUBJECT_IDS, "no number");
+    sorted_gives(s, query, "worst full other");
+}
+
 static void one_of_sixty_that_refuses_is_the_first(void **state)
 {
     struct state *s = *state;
@@ -279,6 +298,7 @@ int main(void)
         TEST(a_label_is_filtered_and_sorted_with_the_name),
         TEST(a_cut_is_a_part_of_the_whole_order),
         TEST(worst_rows_come_first_then_the_fullest_then_the_deepest),
+        TEST(a_finding_about_several_rows_puts_each_of_them_first),
         TEST(one_of_sixty_that_refuses_is_the_first),
         TEST(a_row_rises_at_once_and_sinks_after_ten_seconds),
         TEST(a_window_follows_a_row),

@@ -286,6 +286,12 @@ static void a_channel_says_depth_and_capacity(void **state)
     assert_string_equal(tokio_item_attribute(item, "wait_p99"), "1.23ms");
     assert_string_equal(tokio_item_attribute(item, "queued_bytes"), "4096B");
     assert_string_equal(tokio_item_attribute(item, "discarded"), ""); /* none */
+    assert_string_equal(tokio_item_attribute(item, "label"), "");
+    fake_view_set_text(view, row, WI_CHANNEL_LABEL, "client-7");
+    uint64_t print = wi_attributes_print(WI_CHANNEL, row);
+    assert_string_equal(tokio_item_attribute(show_row(WI_CHANNEL, row), "label"), "client-7");
+    fake_view_set_text(view, row, WI_CHANNEL_LABEL, "client-8");
+    assert_true(wi_attributes_print(WI_CHANNEL, row) != print);
     row = fake_view_add_channel(view, "jobs", 8, 0, 8);
     assert_string_equal(tokio_item_attribute(show_row(WI_CHANNEL, row), "capacity"), "8");
     assert_string_equal(wi_tokio_op_source(WI_CHANNEL, row), "Channel::send");

@@ -33,6 +33,9 @@ struct wi_warning {
     const char *kind; /* static */
     const char *subject, *text, *evidence, *estimate;
     const char *action; /* static */
+    /* One that is about several rows of one name: their labels, worst first, and their ids in decimal, with blanks
+     * between; row_id is the worst's. A list may end before the last row. */
+    const char *labels, *ids;
     double number[WI_WARNING_N_NUMBERS];
 };
 
@@ -47,6 +50,12 @@ struct wi_verdict {
     } growth;
     size_t bytes; /* bytes of memory that the findings hold */
 };
+
+/* Takes the next id from a list, NULL: an empty one. Returns false at its end. */
+bool wi_warning_next_id(const char **ids, uint64_t *ret_id);
+
+/* Whether a list of ids has this one. */
+bool wi_warning_has(const char *ids, uint64_t id);
 
 /* Fills a row that is all absent. The texts are borrowed from the warning. */
 void wi_warning_row(const struct wi_warning *warning, struct wi_row *row);

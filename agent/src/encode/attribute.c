@@ -3,6 +3,7 @@
 #include "encode/attribute.h"
 
 #include "encode/pack.h"
+#include "weir/map.h"
 #include "weir/text.h"
 
 #include <stdio.h>
@@ -139,8 +140,9 @@ static const char *attribute_real(enum wi_unit unit, double number, char *ret_te
 
 static bool attribute_is_told(const struct wi_metric *metric, const struct wi_value *value)
 {
-    return value->type != WI_ABSENT && value->type != WI_TEXT &&
-           (metric->level == WI_LEVEL_MAIN || wi_value_number(value, 0) != 0);
+    return value->type == WI_TEXT ? value->u.text[0] != '\0'
+                                  : value->type != WI_ABSENT && (metric->level == WI_LEVEL_MAIN ||
+                                                                 wi_value_number(value, 0) != 0);
 }
 
 static void attribute_value(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
@@ -158,6 +160,8 @@ static void attribute_value(struct wi_buffer *buffer, unsigned field, enum wi_to
     } else if (value->type == WI_F64) {
         unit = attribute_real(metric->unit, value->u.f64, text, sizeof(text));
         wi_pack_text(buffer, 3, text);
+    } else if (value->type == WI_TEXT) {
+        wi_attribute_text(buffer, 4, value->u.text);
     } else {
         wi_pack_text(buffer, 3, "unbounded");
     }
@@ -200,7 +204,9 @@ uint64_t wi_attributes_print(enum wi_kind kind, const struct wi_row *row)
         if (table->metrics[i].level == WI_LEVEL_FULL) {
             continue;
         }
-        if (attribute_is_told(&table->metrics[i], value)) {
+        if (attribute_is_told(&table->metrics[i], value) && value->type == WI_TEXT) {
+            bits = wi_map_text_key(0, value->u.text);
+        } else if (attribute_is_told(&table->metrics[i], value)) {
             memcpy(&bits, &value->u, sizeof(bits));
             bits ^= (uint64_t)value->type << 56;
         }

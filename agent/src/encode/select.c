@@ -18,6 +18,7 @@
 
 #include "weir/provider.h"
 #include "weir/topic.h"
+#include "weir/warning.h"
 
 #include <string.h>
 
@@ -31,7 +32,7 @@ struct select_entry {
 };
 
 /* The worst severity that warnings give to each row of one kind. */
-#define SELECT_WARNINGS 64
+#define SELECT_WARNINGS 320 /* 64 findings, and 256 rows of those that are about several */
 struct select_warnings {
     size_t n;
     struct {
@@ -142,6 +143,22 @@ static void select_sink(struct select_heap *heap, size_t n_entries)
 
 /* ---- the worst first ----------------------------------------------------------------------- */
 
+static void select_note(struct select_warnings *warnings, uint64_t id, unsigned severity)
+{
+    size_t at = 0;
+    while (at < warnings->n && warnings->of[at].id != id) {
+        at++;
+    }
+    if (at == SELECT_WARNINGS) {
+        return; /* the worst ones have been found */
+    }
+    bool is_new = at == warnings->n;
+    warnings->of[at].severity =
+        !is_new && warnings->of[at].severity > severity ? warnings->of[at].severity : severity;
+    warnings->of[at].id = id;
+    warnings->n += is_new;
+}
+
 static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
                           struct select_warnings *ret_warnings)
 {
@@ -150,6 +167,7 @@ static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
         const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
         const struct wi_value *about = &row->value[WI_WARNING_SUBJECT_KIND];
         const struct wi_value *id = &row->value[WI_WARNING_SUBJECT_ID];
+        const struct wi_value *ids = &row->value[WI_WARNING_SUBJECT_IDS];
         const struct wi_value *said = &row->value[WI_WARNING_SEVERITY];
         const struct wi_value *sort = &row->value[WI_WARNING_KIND];
         if (said->type != WI_TEXT || sort->type != WI_TEXT || about->type != WI_TEXT ||
@@ -157,19 +175,12 @@ static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
             continue;
         }
         unsigned severity = wi_rank_severity(said->u.text, sort->u.text);
-        size_t at = 0;
-        while (at < ret_warnings->n && ret_warnings->of[at].id != id->u.u64) {
-            at++;
+        const char *list = ids->type == WI_TEXT ? ids->u.text : NULL;
+        uint64_t one = 0;
+        select_note(ret_warnings, id->u.u64, severity);
+        while (wi_warning_next_id(&list, &one)) {
+            select_note(ret_warnings, one, severity);
         }
-        if (at == SELECT_WARNINGS) {
-            return; /* the worst ones have been found */
-        }
-        ret_warnings->of[at].severity =
-            at < ret_warnings->n && ret_warnings->of[at].severity > severity
-                ? ret_warnings->of[at].severity
-                : severity;
-        ret_warnings->of[at].id = id->u.u64;
-        ret_warnings->n += at == ret_warnings->n;
     }
 }
 

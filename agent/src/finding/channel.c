@@ -597,6 +597,7 @@ static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
     struct finding_sample sample = wi_sample_of_row(finding, WI_CHANNEL, row);
     wi_watch_state_add(watch, &sample);
     watch->name = row->name;
+    watch->label = wi_row_label(WI_CHANNEL, row);
     watch->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
     watch->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
     watch->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);

@@ -94,7 +94,9 @@ static void finding_publish(struct wi_finding *finding)
                                        .text = entry->text,
                                        .evidence = entry->evidence[0] ? entry->evidence : NULL,
                                        .estimate = entry->estimate[0] ? entry->estimate : NULL,
-                                       .action = entry->action};
+                                       .action = entry->action,
+                                       .labels = entry->labels,
+                                       .ids = entry->ids};
         memcpy(warning->number, entry->number, sizeof(warning->number));
     }
     finding->verdict.n_warnings = finding->n_entries;
@@ -107,7 +109,8 @@ static const struct wi_row *finding_glance(const struct wi_process_view *view, e
                                            size_t i)
 {
     static const int metrics[] = {WI_CHANNEL_DEPTH, WI_CHANNEL_CAPACITY, WI_CHANNEL_HIGH_WATER,
-                                  WI_CHANNEL_SENT,  WI_CHANNEL_IN_RATE,  WI_CHANNEL_REJECT_RATE};
+                                  WI_CHANNEL_SENT,  WI_CHANNEL_IN_RATE,  WI_CHANNEL_REJECT_RATE,
+                                  WI_CHANNEL_LABEL};
     uint64_t fields = 0;
     for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
         fields |= UINT64_C(1) << metrics[m];
@@ -134,7 +137,7 @@ static void finding_each(struct wi_finding *finding, const struct wi_process_vie
         if (finding_wants_waits(finding, kind, row)) {
             row = wi_process_view_row(view, kind, i);
         }
-        finding->about = (struct finding_subject){true, kind, row->id};
+        finding->about = (struct finding_subject){true, kind, row->id, wi_row_label(kind, row)};
         judge(finding, row);
     }
     finding->about.is_row = false;
@@ -145,7 +148,7 @@ void wi_finding_update(struct wi_finding *finding, const struct wi_process_view 
     finding->sample++;
     finding->now = wi_process_view_as_of_nanos(view);
     finding->is_dead = wi_process_view_state(view) == WI_STATE_DEAD;
-    finding->n_entries = 0;
+    finding->n_entries = finding->n_groups = finding->n_members = 0;
     finding->newcomer.depth = 0;
     finding->unbounded.n = 0;
     finding->unbounded.deep = 0;
@@ -162,5 +165,6 @@ void wi_finding_update(struct wi_finding *finding, const struct wi_process_view 
     wi_finding_growth(finding, view);
     wi_finding_defaults(finding);
     wi_watch_state_sweep(finding);
+    wi_groups_tell(finding, view);
     finding_publish(finding);
 }

@@ -247,15 +247,21 @@ static double growth_share(const struct growth_told *told, size_t i)
     return has_fit && share->r2 >= GROWTH_FITS && share->fit > 0 ? share->fit : 0;
 }
 
+static const char *growth_title(const struct finding_watch_state *watch,
+                                char room[WI_ROW_TITLE_MAX])
+{
+    return wi_row_title(watch->name, watch->label, room);
+}
+
 static void growth_write_channel(struct finding_entry *entry, const struct growth_told *told,
                                  size_t i)
 {
-    char part[WI_WORDS_MAX], rate[WI_WORDS_MAX], each[WI_WORDS_MAX];
+    char part[WI_WORDS_MAX], rate[WI_WORDS_MAX], each[WI_WORDS_MAX], title[WI_ROW_TITLE_MAX];
     const struct wi_share *share = &told->found.share[i];
     double of_it = growth_share(told, i);
     double size = isfinite(share->each_declared) ? share->each_declared : share->each;
     wi_entry_write(entry->text, "; channel %s explains %s/s (%.0f %%): +%s messages/s of %s",
-                   told->suspects.watch[i]->name,
+                   growth_title(told->suspects.watch[i], title),
                    wi_words_size(part, of_it * told->found.memory.slope), of_it * 100,
                    wi_words_rate(rate, share->depth_rate), wi_words_size(each, size));
 }
@@ -264,13 +270,14 @@ static void growth_write_channel(struct finding_entry *entry, const struct growt
 static void growth_write_estimate(struct finding_entry *entry, const struct growth_told *told)
 {
     char error[WI_WORDS_MAX], each[WI_WORDS_MAX], each_error[WI_WORDS_MAX];
+    char title[WI_ROW_TITLE_MAX];
     wi_entry_write(entry->estimate, "+- %s/s", wi_words_size(error, told->found.memory.error));
     for (size_t i = 0; i < told->suspects.n; i++) {
         const struct wi_share *share = &told->found.share[i];
         bool has_fit = told->suspects.n == 1 || told->found.is_joint;
         if (growth_share(told, i) >= GROWTH_WORTH && has_fit && isfinite(share->fit)) {
             wi_entry_write(entry->estimate, "; %s by regression %.0f %%, %s +- %s a message",
-                           told->suspects.watch[i]->name, share->fit * 100,
+                           growth_title(told->suspects.watch[i], title), share->fit * 100,
                            wi_words_size(each, share->each),
                            wi_words_size(each_error, share->each_error));
         }
@@ -541,12 +548,12 @@ void wi_finding_growth(struct wi_finding *finding, const struct wi_process_view 
             share = told.suspects.watch[c] == watch ? &told.found.share[c] : share;
         }
         if (growth_is_judged(finding, watch)) {
-            finding->about = (struct finding_subject){true, WI_CHANNEL, watch->id};
+            finding->about = (struct finding_subject){true, WI_CHANNEL, watch->id, watch->label};
             wi_finding_channel_growth(finding, watch, &told.found, share);
         }
     }
     finding->about =
-        (struct finding_subject){process != NULL, WI_PROCESS, process ? process->id : 0};
+        (struct finding_subject){process != NULL, WI_PROCESS, process ? process->id : 0, NULL};
     if (since) {
         growth_entry(finding, view, &told, finding->now - since);
     }

@@ -182,6 +182,7 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row)
     bool was_refusing = watch->refused_since != 0;
     wi_watch_state_add(watch, &sample);
     watch->name = row->name;
+    watch->label = wi_row_label(WI_SEMAPHORE, row);
     if (!finding->is_dead) {
         watch->in_rate = finding_number(row, WI_SEMAPHORE_ACQUIRE_RATE, 0);
         watch->refused_rate = rejects;

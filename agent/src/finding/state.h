@@ -37,6 +37,30 @@ struct finding_subject {
     bool is_row; /* else it is about none */
     enum wi_kind kind;
     uint64_t id;
+    const char *label; /* NULL: none; borrowed until the next refresh */
+};
+
+/* Findings of one kind about rows of one name (group.c). */
+#define FINDING_GROUPS     64U
+#define FINDING_MEMBERS    256U
+#define FINDING_EACH       64U /* of one group */
+#define FINDING_GROUP_TEXT 8192U
+struct finding_group {
+    const char *kind, *name; /* name: borrowed until the next refresh */
+    enum wi_kind about;
+    bool is_remark;
+    uint32_t n;    /* rows */
+    size_t n_open; /* open rows of that name, once they are counted */
+    uint64_t last; /* the row that joined last */
+};
+
+/* A row of a group; NULL: it has no label. */
+struct finding_member {
+    uint64_t id;
+    const char *label; /* borrowed until the next refresh */
+    double weight;
+    enum finding_severity severity;
+    uint8_t group; /* 1 + its index */
 };
 
 struct finding_entry {
@@ -45,7 +69,9 @@ struct finding_entry {
     const char *kind;
     const char *action;
     struct finding_subject about;
-    char subject[WEIR_NAME_MAX + 1];
+    uint8_t group;      /* 1 + its index; 0: none */
+    char *labels, *ids; /* of all rows that it is about, in group_text; NULL: none */
+    char subject[WI_ROW_TITLE_MAX];
     char text[FINDING_TEXT], evidence[FINDING_TEXT], estimate[FINDING_TEXT];
     double number[WI_WARNING_N_NUMBERS];
 };
@@ -71,7 +97,8 @@ struct finding_watch_state {
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
     double usual_wait; /* seconds: the median; 0: none was measured */
-    const char *name;  /* seconds: the median; 0: none was measured */
+    const char *name;  /* borrowed until the next refresh */
+    const char *label; /* the same; NULL: none */
     struct wi_depth_window
         depth_window; /* its `bytes`: declared bytes of a channel; acquires so far of a semaphore */
 };
@@ -151,6 +178,12 @@ struct wi_finding {
     struct finding_entry entry[FINDING_MAX], scratch;
     uint8_t rank[FINDING_MAX]; /* of the entries, worst first */
     uint32_t n_entries;
+    struct finding_group group[FINDING_GROUPS];
+    uint32_t n_groups;
+    struct finding_member member[FINDING_MEMBERS];
+    uint32_t n_members;
+    char group_text[FINDING_GROUP_TEXT]; /* labels and ids of the entries */
+    size_t n_group_text;
     struct wi_warning warnings[FINDING_MAX]; /* the verdict's: the entries, worst first */
     struct wi_verdict verdict;
 };
@@ -203,6 +236,17 @@ void wi_watch_state_sweep(struct wi_finding *finding);
 struct finding_entry *wi_entry_add(struct wi_finding *finding, enum finding_severity severity,
                                    double weight, const char *kind, const char *subject,
                                    const char *action);
+
+/* Counts the row that is judged among those of its name of which a finding of that kind tells. Returns 1 + the index of
+ * the group; 0: the finding stands for itself. */
+uint8_t wi_group_join(struct wi_finding *finding, enum finding_severity severity, double weight,
+                      const char *kind, const char *name);
+
+/* The word for what a finding of a kind says of a row, static; NULL: rows with such findings are not joined. */
+const char *wi_group_word(const char *kind, enum finding_severity severity);
+
+/* When all rows are judged: makes each group one sentence. */
+void wi_groups_tell(struct wi_finding *finding, const struct wi_process_view *view);
 
 /* Writes one of its texts, or more of it. */
 void wi_entry_write(char text[FINDING_TEXT], const char *format, ...)

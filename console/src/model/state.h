@@ -60,6 +60,7 @@ struct wc_warning {
     enum wc_severity severity;
     int kind;            /* of the row that it is about; -1: of none */
     uint64_t id;         /* of that row */
+    const char *ids;     /* of all rows that it is about, if they are several; else "" */
     const char *by_name; /* the row's name, for an old server that sends no id; else NULL */
 };
 

@@ -2,6 +2,8 @@
 /* Warnings name their row by kind and id; those of an older server by a text alone. */
 #include "model/warning.h"
 
+#include "weir/warning.h"
+
 #include <string.h>
 
 #define WARNING_AUDIT "default_"
@@ -58,6 +60,7 @@ static void subject_read(const struct wc_model *model, const struct wc_picture *
         subject_find(picture, warning);
         return;
     }
+    warning->ids = wc_model_text(model, rows, warning->row, "subject_ids");
     for (int kind = 0; kind < WC_N_KINDS; kind++) {
         if (id && id->value_case == WEIR__V1__VALUE__VALUE_U64 &&
             strcmp(about, kind_names[kind]) == 0) {
@@ -110,7 +113,8 @@ enum wc_severity wc_model_severity_of(const struct wc_model *model, int kind,
     const struct wc_warning *warning;
     for (size_t i = 0; (warning = wc_model_warning(model, i)) != NULL; i++) {
         if (warning->by_name ? subject_is(warning->by_name, kind, row->name)
-                             : warning->kind == kind && warning->id == row->id) {
+                             : warning->kind == kind && (warning->id == row->id ||
+                                                         wi_warning_has(warning->ids, row->id))) {
             return warning->severity; /* the worst stand first */
         }
     }
