@@ -146,6 +146,13 @@ static void run_sender_open_close(uint64_t n)
     }
 }
 
+static void run_channel_open_close(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        weir_channel_close(open_channel("room/12345/inbox", WEIR_LATENCY_OFF));
+    }
+}
+
 static struct weir_task single;
 
 static void run_single(uint64_t n)
@@ -246,6 +253,7 @@ int main(void)
         {"channel_reject", run_reject, "pair_of_fetch_add", 0, 1, 0},
         {"pair_of_a_sender", run_sender, "pair_sampled_latency", 0, 1, 0},
         {"sender_open_close", run_sender_open_close, "pair_of_a_sender", 0, 1, 0},
+        {"channel_open_close", run_channel_open_close, NULL, 0, 1, 1},
         {"single_task_poll", run_single, "two_timestamps", 0, 1, 0},
         {"single_task_wake_poll", run_single_woken, "two_timestamps", 0, 1, 0},
         {"loop_iteration", run_iteration, "two_timestamps", 0, 1, 0},

@@ -197,35 +197,56 @@ uint16_t wi_retired_placed(uint16_t number)
                : number;
 }
 
-uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
+/* 1 + the number of a name that is there; 0: it is not. *ret_bucket: where it would be entered. */
+static uint32_t retired_find(uint8_t kind, const char *text, uint32_t **ret_bucket)
+{
+    *ret_bucket = retired_bucket(kind, text);
+    uint32_t number = **ret_bucket;
+    while (number && (retired_name(number - 1)->kind != kind ||
+                      strcmp(retired_name(number - 1)->text, text) != 0)) {
+        number = retired_name(number - 1)->next;
+    }
+    return number;
+}
+
+/* The same of a name that is entered where it is not there; the number of "other" where there is no room. Names are
+ * kept clean: one that is there as it is need not be cleaned to be found. */
+static uint32_t retired_enter(uint8_t kind, const char *text)
 {
     char clean[WEIR_NAME_MAX + 1];
+    uint32_t *bucket;
+    uint32_t number = retired_find(kind, text, &bucket);
+    if (number) {
+        return number;
+    }
+    size_t length = wi_text_clean(text, clean, sizeof(clean));
+    number = retired_find(kind, clean, &bucket);
+    if (number || retired.n == WI_RETIRED_MAX || !retired_grow()) {
+        return number ? number : 1 + retired_other(kind);
+    }
+    char *copy = wi_index_take(length + 1);
+    struct retired_name *name = retired_name(retired.n);
+    if (!copy) {
+        return 1 + retired_other(kind);
+    }
+    *name = (struct retired_name){.text = copy, .next = *bucket, .kind = kind};
+    memcpy(copy, clean, length + 1);
+    number = ++retired.n;
+    /* Needs no partner: the lock is held. */
+    wi_store_release(bucket, number);
+    return number;
+}
+
+uint16_t wi_retired_of(uint8_t kind, const char *text, uint32_t *ret_name)
+{
     *ret_name = 0;
     if (retired_other(kind) == WI_RETIRED_OTHERS || !retired_begin()) {
         return 0;
     }
-    size_t length = wi_text_clean(text, clean, sizeof(clean));
-    uint32_t *bucket = retired_bucket(kind, clean);
-    uint32_t number = *bucket;
-    while (number && (retired_name(number - 1)->kind != kind ||
-                      strcmp(retired_name(number - 1)->text, clean) != 0)) {
-        number = retired_name(number - 1)->next;
-    }
-    if (!number && retired.n < WI_RETIRED_MAX && retired_grow()) {
-        char *copy = wi_index_take(length + 1);
-        struct retired_name *name = retired_name(retired.n);
-        if (!copy) {
-            return (uint16_t)(1 + retired_other(kind));
-        }
-        *name = (struct retired_name){.text = copy, .next = *bucket, .kind = kind};
-        memcpy(copy, clean, length + 1);
-        number = ++retired.n;
-        /* Needs no partner: the lock is held. */
-        wi_store_release(bucket, number);
-    }
+    uint32_t number = retired_enter(kind, text);
     while (wi_segment.base && number > retired.n_placed && retired_place()) {
     }
-    number = number ? wi_retired_placed((uint16_t)number) : 1 + retired_other(kind);
+    number = wi_retired_placed((uint16_t)number);
     *ret_name = wi_segment.base ? retired_name(number - 1)->unit : 0;
     return (uint16_t)number;
 }
@@ -314,22 +335,31 @@ static void retired_count(uint32_t id, struct wi_slot_counts *ret_counts)
     ret_counts->in_other = wi_load_acquire(&slot->in.other);
 }
 
-static void retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_OCTAVES + 2])
+/* Adds a histogram to a sum, which begins with the first. Returns whether there is a sum. */
+static bool retired_measure_one(const struct weir_histogram *histogram, bool has_any,
+                                uint64_t words[WI_OCTAVES + 2])
 {
-    const struct weir_histogram *shared = wi_index_slot(id)->histogram[which];
-    memset(ret_words, 0, (WI_OCTAVES + 2) * sizeof(*ret_words));
-    /* Pairs with weir_cell_add of the inline hooks. */
-    if (shared) {
-        wi_octaves_add_buckets(ret_words, shared);
-        ret_words[WI_OCTAVES + 1] += wi_load_acquire(&shared->sum);
+    if (!histogram) {
+        return has_any;
     }
+    if (!has_any) {
+        memset(words, 0, (WI_OCTAVES + 2) * sizeof(*words));
+    }
+    wi_octaves_add_buckets(words, histogram);
+    /* Pairs with weir_cell_add of the inline hooks. */
+    words[WI_OCTAVES + 1] += wi_load_acquire(&histogram->sum);
+    return true;
+}
+
+/* Returns false, and no words, where nothing was measured: of most handles that come and go. */
+static bool retired_measure(uint32_t id, unsigned which, uint64_t ret_words[WI_OCTAVES + 2])
+{
+    bool has_any = retired_measure_one(wi_index_slot(id)->histogram[which], false, ret_words);
     for (uint32_t s = 0; which == 0 && s < wi_index.n_shards; s++) {
         struct weir_histogram **own = wi_index_own_histogram(&wi_index.shards[s], id);
-        if (own && *own) {
-            wi_octaves_add_buckets(ret_words, *own);
-            ret_words[WI_OCTAVES + 1] += wi_load_acquire(&(*own)->sum);
-        }
+        has_any = retired_measure_one(own ? *own : NULL, has_any, ret_words);
     }
+    return has_any && retired_has_any(ret_words, WI_OCTAVES + 2);
 }
 
 /* Before there is a segment all counts are in the slots' shared words. */
@@ -349,8 +379,7 @@ static void retired_add_slot(uint32_t id, uint32_t i, uint64_t number)
     uint64_t words[WI_RETIRED_WORDS];
     uint64_t waits[WI_OCTAVES + 2];
     for (unsigned which = 0; which < 2; which++) {
-        retired_measure(id, which, waits);
-        if (retired_has_any(waits, WI_OCTAVES + 2)) {
+        if (retired_measure(id, which, waits)) {
             retired_add_waits(i, which, waits, number);
         }
     }
