@@ -520,6 +520,60 @@ static void a_row_in_part_has_what_is_asked_for(void **state)
     assert_int_equal(child_run(builds_parts), 0);
 }
 
+/* Handles whose names are beyond those that have totals: 4,096. The names of those that have closed are given up. */
+#define N_LASTING  4200
+#define N_PASSING  300
+#define N_CROWDS   60
+#define CROWD_NAME "passing-%03d-%03d-with-a-name-of-some-length"
+
+static void check_texts(size_t i, const char *name)
+{
+    const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, i);
+    CHECK(strcmp(row->name, name) == 0);
+    CHECK(strncmp(row->value[WI_CHANNEL_SOURCE].u.text, "process_view_test.c:", 20) == 0);
+}
+
+static void exchanges_names(const char *dir)
+{
+    (void)dir;
+    static struct weir_channel *passing[N_PASSING];
+    char name[64];
+    uint64_t before = 0;
+    start();
+    for (int i = 0; i < N_LASTING; i++) {
+        snprintf(name, sizeof(name), "lasting-%d", i);
+        struct weir_channel_options options = WEIR_CHANNEL_INIT(name, WEIR_UNBOUNDED);
+        CHECK(weir_channel_open(&options) != NULL);
+    }
+    for (int crowd = 0; crowd < N_CROWDS; crowd++) {
+        for (int i = 0; i < N_PASSING; i++) {
+            snprintf(name, sizeof(name), CROWD_NAME, crowd, i);
+            struct weir_channel_options options = WEIR_CHANNEL_INIT(name, WEIR_UNBOUNDED);
+            passing[i] = weir_channel_open(&options);
+        }
+        step(SECOND);
+        before = before ? before : u64(WI_AGENT, WI_AGENT_MEMORY);
+        CHECK(wi_process_view_count(view, WI_CHANNEL) == N_LASTING + N_PASSING);
+        snprintf(name, sizeof(name), CROWD_NAME, crowd, 7);
+        check_texts(N_LASTING + 7, name);
+        check_texts(0, "lasting-0");
+        check_texts(N_LASTING - 1, "lasting-4199");
+        for (int i = 0; i < N_PASSING; i++) {
+            weir_channel_close(passing[i]);
+        }
+        /* The slots of the crowd are taken in the order in which they were closed. */
+        step(SECOND);
+    }
+    CHECK(u64(WI_AGENT, WI_AGENT_MEMORY) < before + 300000);
+    wi_process_views_finish(&views);
+}
+
+static void names_of_closed_handles_are_given_up(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(exchanges_names), 0);
+}
+
 /* All rows are compared in brief, but by a wait they are not. */
 static void sorts_by_waits(const char *dir)
 {
@@ -620,6 +674,7 @@ int main(void)
         cmocka_unit_test(waits_are_read_when_a_row_is_looked_at),
         cmocka_unit_test(a_brief_row_has_all_but_the_waits),
         cmocka_unit_test(a_row_in_part_has_what_is_asked_for),
+        cmocka_unit_test(names_of_closed_handles_are_given_up),
         cmocka_unit_test(rows_are_sorted_by_waits_too),
         cmocka_unit_test(quantiles_are_eleven_percent_off_at_most),
         cmocka_unit_test(counts_near_the_end_of_their_range_have_quantiles),

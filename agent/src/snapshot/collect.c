@@ -19,8 +19,9 @@
  *
  * No byte is trusted. Counts are bounded by the layout's limits and by the image's length, and each
  * offset is checked at its use. In a dead process's file an offset that lies outside is corruption,
- * and an error; in a live one it may be too new, and is skipped. The collection owns the raws; they
- * grow by an eighth at a time, in the host's memory. The exporter's thread.
+ * and an error; in a live one it may be too new, and is skipped. The collection owns the raws. They
+ * lie in the host's memory, so they are kept as columns (columns.h), sixteen to a block, from which a
+ * row's raw is read when it is built. The exporter's thread.
  */
 #include "snapshot/collect.h"
 
@@ -119,6 +120,8 @@ static void collect_entering_slot(struct wi_raw *raw, const struct wi_slot *slot
     /* kind, flags, sampling and flavor lie in one word. */
     uint32_t word = wi_load_acquire((const uint32_t *)(const void *)&head->kind);
     memcpy(&raw->kind, &word, sizeof(word));
+    raw->is_measured = raw->sampling == WEIR_SAMPLING_ALL || (wi_load_relaxed(&head->histogram[0]) |
+                                                              wi_load_relaxed(&head->histogram[1]));
     raw->capacity = wi_load_acquire(&head->capacity);
     raw->unsent = wi_load_acquire(&slot->in.other); /* before the sends that it takes back */
     for (int i = 0; i < 3; i++) {
@@ -161,6 +164,12 @@ static uint32_t collect_slabs_that_fit(const struct wi_image *image, size_t slab
     return (uint32_t)(image->length / slab_bytes);
 }
 
+static enum weir_status collect_no_memory(size_t n, struct weir_error *ret_error)
+{
+    wi_error_set(ret_error, "no memory for %zu rows", n);
+    return WEIR_E_MEMORY;
+}
+
 static enum weir_status collect_make_room(struct wi_collection *collection,
                                           const struct wi_image *image,
                                           struct weir_error *ret_error)
@@ -178,15 +187,10 @@ static enum weir_status collect_make_room(struct wi_collection *collection,
     n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
         size_t room = n + n / 8 + 64; /* the host's memory: does not double */
-        struct wi_raw *raws = realloc(collection->raws, room * sizeof(*raws));
-        collection->raws = raws ? raws : collection->raws;
-        uint32_t *generations =
-            raws ? realloc(collection->generations, room * sizeof(*generations)) : NULL;
+        uint32_t *generations = realloc(collection->generations, room * sizeof(*generations));
         if (!generations) {
-            wi_error_set(ret_error, "no memory for %u rows", (unsigned)n);
-            return WEIR_E_MEMORY;
+            return collect_no_memory(n, ret_error);
         }
-        memset(raws + collection->room, 0, (room - collection->room) * sizeof(*raws));
         collection->generations = generations;
         collection->room = room;
     }
@@ -295,57 +299,6 @@ static const struct wi_slot *collect_slots(const struct wi_image *image, size_t 
     return slab ? &slab[first % WI_SLAB_SLOTS] : NULL;
 }
 
-/* More out than in is only possible if a receive hook ran before its send hook. */
-static bool collect_is_negative(const struct wi_raw *raw)
-{
-    uint64_t left = raw->leaving[WEIR_WORD_RECEIVED] + raw->in_other + raw->discarded[0] +
-                    raw->discarded[1] + raw->discarded[2];
-    return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[WEIR_WORD_SENT];
-}
-
-uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
-{
-    __extension__ typedef unsigned __int128 wide;
-    /* Pairs with clock_measure, which needs no order: the number alone counts. */
-    uint64_t multiplier = wi_load_acquire(&collect_header(&collection->image)->multiplier);
-    return (uint64_t)(((wide)ticks * multiplier) >> 32);
-}
-
-/* A loop's times at the reading before. */
-struct collect_spent {
-    uint32_t life; /* 0: there is no such reading */
-    uint64_t busy, idle;
-};
-
-static void collect_remember(const struct wi_raw *raws, size_t n, struct collect_spent *ret_spent)
-{
-    for (size_t i = 0; i < n; i++) {
-        ret_spent[i].life = raws[i].kind == WI_LOOP ? raws[i].life : 0;
-        ret_spent[i].busy = raws[i].entering[WI_LOOP_WORD_BUSY];
-        ret_spent[i].idle = raws[i].leaving[WI_LOOP_WORD_IDLE];
-    }
-}
-
-/* Brings a loop's times up to this reading. They never fall: a time that has just ended may be
- * missing, and a process that has ended has none under way. */
-static void collect_bring_up(const struct wi_collection *collection, struct wi_raw *raw,
-                             const struct collect_spent *before)
-{
-    uint64_t *busy = &raw->entering[WI_LOOP_WORD_BUSY];
-    uint64_t *idle = &raw->leaving[WI_LOOP_WORD_IDLE];
-    uint64_t since = raw->in_other;
-    if (raw->kind != WI_LOOP || !raw->life) {
-        return;
-    }
-    if (since && collection->now_ticks > since) {
-        *(since & 1 ? busy : idle) += wi_collect_nanos(collection, collection->now_ticks - since);
-    }
-    if (before->life == raw->life) {
-        *busy = *busy > before->busy ? *busy : before->busy;
-        *idle = *idle > before->idle ? *idle : before->idle;
-    }
-}
-
 /* Reads sixteen handles at a time, so that the second pass finds their lines in the cache: for each
  * handle all leaving counts of every thread, then all entering ones. `before` was read before
  * `after`; for a live mapping they are the same. */
@@ -354,19 +307,19 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
                                        struct weir_error *ret_error)
 {
     enum weir_status status = WEIR_OK;
+    struct wi_raw *raws = collection->block;
+    wi_collect_begin_raws(collection);
     for (size_t first = 0; first < collection->n && status == WEIR_OK; first += WEIR_CHUNK_CELLS) {
-        struct wi_raw *raws = &collection->raws[first];
         size_t n = collection->n - first;
         n = n < WEIR_CHUNK_CELLS ? n : WEIR_CHUNK_CELLS;
         const struct wi_slot *slots = collect_slots(before, first);
         const struct wi_slot *slots_after = collect_slots(after, first);
         if (!slots_after) {
             collection->n = first;
+            wi_collect_end_raws(collection);
             return after->is_still ? collect_corrupt("slab", (unsigned)first, ret_error) : WEIR_OK;
         }
-        struct collect_spent spent[WEIR_CHUNK_CELLS];
-        collect_remember(raws, n, spent);
-        memset(raws, 0, n * sizeof(*raws));
+        memset(raws, 0, sizeof(collection->block));
         for (size_t i = 0; slots && i < n; i++) {
             collect_leaving_slot(&raws[i], &slots[i]);
         }
@@ -379,16 +332,12 @@ static enum weir_status collect_blocks(struct wi_collection *collection,
             status = collect_chunk(raws, n, first / WEIR_CHUNK_CELLS, after, collect_entering_cells,
                                    ret_error);
         }
-        for (size_t i = 0; i < n; i++) {
-            /* Pairs with slot_claim: the counts are of one handle. */
-            if (wi_slot_life(wi_load_acquire(&slots_after[i].head.generation)) != raws[i].life) {
-                raws[i].generation = raws[i].life = raws[i].retired = 0;
-            }
-            collect_bring_up(collection, &raws[i], &spent[i]);
-            collection->n_closed += wi_raw_is_closed(&raws[i]);
-            collection->clamped += collect_is_negative(&raws[i]);
-            collection->generations[first + i] = raws[i].generation;
+        if (status == WEIR_OK && !wi_collect_keep(collection, first, n, slots_after)) {
+            status = collect_no_memory(collection->n, ret_error);
         }
+    }
+    if (status == WEIR_OK) {
+        wi_collect_end_raws(collection);
     }
     return status;
 }
@@ -420,7 +369,7 @@ static enum weir_status collect_once(struct wi_collection *collection, struct wi
         collection->before = before;
         /* Pairs with wi_retired_fold. */
         collection->first_fold = wi_load_acquire(&collect_header(&before)->n_folds);
-        collection->n_closed = 0;
+        collection->n_closed = collection->n_measured = 0;
         collection->now_ticks = collect_now(collection, wi_source_state(source));
         status = collect_make_room(collection, &after, ret_error);
     }
@@ -458,7 +407,9 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
 
 void wi_collection_finish(struct wi_collection *collection)
 {
-    free(collection->raws);
+    wi_columns_finish(&collection->kept);
+    free(collection->spent[0].at);
+    free(collection->spent[1].at);
     free(collection->generations);
     free(collection->retired);
     memset(collection, 0, sizeof(*collection));
@@ -509,8 +460,9 @@ enum weir_status wi_collect_slot_label(const struct wi_collection *collection, s
     if (line && !more && image->is_still) {
         return collect_corrupt("label of slot", (unsigned)id, ret_error);
     }
-    *ret_is_its = slot && after && (more || !line) &&
-                  wi_slot_life(wi_load_acquire(&after->generation)) == collection->raws[id].life;
+    *ret_is_its =
+        slot && after && (more || !line) &&
+        wi_slot_life(wi_load_acquire(&after->generation)) == wi_collect_raw(collection, id)->life;
     return WEIR_OK;
 }
 
@@ -518,13 +470,17 @@ static bool collect_add_all(const struct wi_collection *collection, size_t id, u
                             struct weir_histogram *ret_histogram)
 {
     const struct wi_image *image = &collection->image;
-    const struct wi_raw *raw = &collection->raws[id];
+    const struct wi_raw *raw = wi_collect_raw(collection, id);
     const struct weir_slot_head *head = wi_collect_head(collection, id);
-    memset(ret_histogram, 0, sizeof(*ret_histogram));
     /* Pairs with sampler_make and slot_fill. */
-    bool has_any =
-        head && wi_collect_add(image, wi_load_acquire(&head->histogram[which]), ret_histogram);
-    if (raw->kind != WI_CHANNEL || raw->sampling != WEIR_SAMPLING_ALL || which != 0) {
+    uint32_t line = head ? wi_load_acquire(&head->histogram[which]) : 0;
+    bool has_own = raw->kind == WI_CHANNEL && raw->sampling == WEIR_SAMPLING_ALL && which == 0;
+    if (!line && !has_own) {
+        return false; /* most have none: nothing is made empty for them */
+    }
+    memset(ret_histogram, 0, sizeof(*ret_histogram));
+    bool has_any = wi_collect_add(image, line, ret_histogram);
+    if (!has_own) {
         return has_any;
     }
     const struct wi_shard *shards =
@@ -551,7 +507,7 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
 {
     const struct weir_slot_head *head = wi_collect_head(collection, id);
     return collect_add_all(collection, id, which, ret_histogram) && head &&
-           wi_slot_life(wi_load_acquire(&head->generation)) == collection->raws[id].life;
+           wi_slot_life(wi_load_acquire(&head->generation)) == wi_collect_raw(collection, id)->life;
 }
 
 enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, char *ret_text,

@@ -9,6 +9,7 @@
 #define WI_SNAPSHOT_COLLECT_H
 
 #include "weir/kind.h"
+#include "snapshot/columns.h"
 #include "snapshot/source.h"
 
 /* The content of one slot: with a generation its handle is open, with only a life it is closed.
@@ -25,12 +26,23 @@ struct wi_raw {
         unsent; /* a channel's in_other of the second pass: subtract it to get the messages really
                    sent */
     uint64_t capacity;
-    uint32_t generation; /* 0: not open */
-    uint32_t life;       /* wi_slot_life; 0: neither open, nor closed with counts of its own */
-    uint32_t retired;    /* 1 + the number of its totals; 0: none */
-    uint8_t kind, flags, sampling, flavor;
-    bool has_senders; /* a channel that has senders, or had some */
+    uint64_t generation; /* 0: not open */
+    uint64_t life;       /* wi_slot_life; 0: neither open, nor closed with counts of its own */
+    uint64_t retired;    /* 1 + the number of its totals; 0: none */
+    union {
+        struct {
+            uint8_t kind, flags, sampling, flavor;
+            uint8_t has_senders; /* a channel that has senders, or had some */
+            uint8_t is_measured; /* there may be a histogram */
+        };
+        uint64_t traits;
+    };
 };
+
+/* It is kept as a record of words. */
+#define WI_RAW_WORDS (sizeof(struct wi_raw) / sizeof(uint64_t))
+_Static_assert(sizeof(struct wi_raw) == 24 * sizeof(uint64_t), "a raw has no gaps");
+_Static_assert(WI_RAW_WORDS <= WI_COLUMNS_WORDS, "a raw is a record");
 
 static inline uint64_t wi_raw_rejects(const struct wi_raw *raw)
 {
@@ -50,10 +62,27 @@ struct wi_raw_retired {
     uint64_t word[WI_RETIRED_WORDS];
 };
 
+/* A loop's times at the reading before. */
+struct wi_spent {
+    uint32_t slot, life;
+    uint64_t busy, idle;
+};
+
+/* Those of all loops, by slot; the next one to look at. */
+struct wi_spent_list {
+    struct wi_spent *at;
+    size_t n, room, next;
+};
+
 /* Raws by slot. All zero at first. */
 struct wi_collection {
-    struct wi_raw *raws;
-    uint32_t *generations; /* of the raws, side by side */
+    struct wi_spent_list spent[2]; /* of this reading and the one before */
+    unsigned newest_spent;
+    struct wi_columns kept;                  /* the raws */
+    struct wi_raw block[WI_COLUMNS_RECORDS]; /* those that were looked at last */
+    size_t block_number;                     /* 1 + theirs; 0: none were */
+    uint32_t *generations;                   /* of the raws, side by side */
+    uint64_t rejects[WI_N_KINDS];            /* of the open handles of a kind */
     size_t n, room;
     uint64_t clamped;       /* times that a channel had more messages out than in */
     struct wi_image image;  /* of the entering counts */
@@ -63,6 +92,7 @@ struct wi_collection {
     size_t n_retired, room_retired;
     bool is_torn;        /* totals could not be read */
     size_t n_closed;     /* raws of closed handles */
+    size_t n_measured;   /* raws of open handles that may have a histogram */
     uint64_t first_fold; /* the number of folds when the reading began */
     uint64_t now_ticks;  /* of the reading; 0: the process has ended */
 };
@@ -90,6 +120,25 @@ struct wi_raw_task_instance {
 
 /* Frees the raws; one that is all zero is fine. */
 void wi_collection_finish(struct wi_collection *collection);
+
+/* Bytes of what it has allocated, beside the totals of closed handles. */
+size_t wi_collection_memory(const struct wi_collection *collection);
+
+/* Begins with the raws of a new reading; ends it, when all are kept. */
+void wi_collect_begin_raws(struct wi_collection *collection);
+void wi_collect_end_raws(struct wi_collection *collection);
+
+/* Keeps the raws of `block`, which are of n slots from `first` on: of a raw whose counts are not those of one handle,
+ * nothing. They come in the order of their slots. Returns false when there is no memory. */
+bool wi_collect_keep(struct wi_collection *collection, size_t first, size_t n,
+                     const struct wi_slot *slots);
+
+/* The raw of a slot, id < n. It is there until one of another sixteen slots is asked for; to go over them in their
+ * order is fast. */
+const struct wi_raw *wi_collect_raw(const struct wi_collection *collection, size_t id);
+
+/* Makes the raw of a slot one of nobody. */
+void wi_collect_leave_out(struct wi_collection *collection, size_t id);
 
 /* Fails as wi_source_read does; the raws are then void. */
 enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,

@@ -34,15 +34,13 @@ uint64_t wi_view_sum_rejects(struct segment_view *view)
     view->has_counter = false;
     for (size_t i = 0; i < view->n_order[WI_COUNTER]; i++) {
         size_t id = view->order[WI_COUNTER][i];
-        if (strcmp(view->slots[id].name, VIEW_REJECTS) == 0) {
+        if (strcmp(wi_view_name(view, id), VIEW_REJECTS) == 0) {
             view->has_counter = true;
-            sum += view->collection.raws[id].entering[WEIR_WORD_ADDED];
+            sum += wi_collect_raw(&view->collection, id)->entering[WEIR_WORD_ADDED];
         }
     }
     for (int kind = WI_CHANNEL; !view->has_counter && kind <= WI_SEMAPHORE; kind++) {
-        for (size_t i = 0; i < view->n_order[kind]; i++) {
-            sum += wi_raw_rejects(&view->collection.raws[view->order[kind][i]]);
-        }
+        sum += view->collection.rejects[kind];
     }
     view->sum = sum;
     view->has_sum = true;

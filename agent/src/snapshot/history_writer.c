@@ -18,6 +18,7 @@
 #include "snapshot/track.h"
 #include "weir/nanos.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ static void writer_bind(struct segment_view *view)
         }
         bool is_open = track->slot < view->collection.n &&
                        view->generations[track->slot] == track->generation &&
-                       view->collection.raws[track->slot].kind == track->kind;
+                       view->slots[track->slot].kind == track->kind;
         if (is_open && view->slots[track->slot].track == 0) {
             view->slots[track->slot].track = (uint8_t)(i + 1);
         }
@@ -82,8 +83,8 @@ static void writer_follow(struct segment_view *view, uint32_t id)
             track->since_nanos = view->base->now.nanos;
             track->slot = id;
             track->generation = view->generations[id];
-            track->kind = view->collection.raws[id].kind;
-            memcpy(track->name, view->slots[id].name, strlen(view->slots[id].name) + 1);
+            track->kind = view->slots[id].kind;
+            snprintf(track->name, sizeof(track->name), "%s", wi_view_name(view, id));
             recorder->is_track_due[i] = true;
             view->slots[id].track = (uint8_t)(i + 1);
             return;
@@ -94,15 +95,13 @@ static void writer_follow(struct segment_view *view, uint32_t id)
 /* The uses of a handle since the last choice; sets a new mark. */
 static uint64_t writer_traffic(struct segment_view *view, uint32_t id)
 {
-    const struct wi_raw *raw = &view->collection.raws[id];
-    struct view_mark *mark = &view->writer.marks[id];
-    uint64_t before = mark->generation == view->generations[id] ? mark->count : 0;
-    mark->generation = view->generations[id];
-    mark->count = wi_flow_uses((enum wi_kind)raw->kind, &view->slots[id].flow);
-    if (raw->kind == WI_GAUGE) {
-        return mark->count != before;
-    }
-    return view_minus(mark->count, before);
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
+    uint64_t before = view->writer.marks[id];
+    struct wi_flow flow;
+    wi_flow_take(raw, &flow);
+    uint64_t now = wi_flow_uses((enum wi_kind)raw->kind, &flow);
+    view->writer.marks[id] = now;
+    return raw->kind == WI_GAUGE ? now != before : view_minus(now, before);
 }
 
 static bool writer_is_among(uint32_t slot, const uint32_t *slots, size_t n)
@@ -118,7 +117,7 @@ static bool writer_is_among(uint32_t slot, const uint32_t *slots, size_t n)
 static bool writer_make_marks(struct history_writer *writer, size_t n)
 {
     if (n > writer->n_marks) {
-        struct view_mark *marks = realloc(writer->marks, n * sizeof(*marks));
+        uint64_t *marks = realloc(writer->marks, n * sizeof(*marks));
         if (!marks) {
             return false;
         }
@@ -233,8 +232,9 @@ static void writer_record(struct segment_view *view)
     writer_put_facts(view, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         if (head->tracks[i].generation) {
-            memcpy(row.tracks[i], view->slots[head->tracks[i].slot].flow.total,
-                   sizeof(row.tracks[i]));
+            struct wi_flow flow;
+            view_flow_now(view, head->tracks[i].slot, &flow);
+            memcpy(row.tracks[i], flow.total, sizeof(row.tracks[i]));
         }
     }
     if (!head->first_nanos) {

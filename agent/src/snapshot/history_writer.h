@@ -13,18 +13,13 @@
 struct segment_view;
 struct wi_facts;
 
-/* How often a handle had been used when the tracks were chosen last. */
-struct view_mark {
-    uint64_t count;
-    uint32_t generation;
-};
-
 struct history_writer {
     struct wi_recorder recorder;
     bool has_warm_start;
-    bool was_writing;        /* at the tick before */
-    uint64_t chosen_nanos;   /* when the tracks were; 0: not yet */
-    struct view_mark *marks; /* by slot; NULL while all handles have a track */
+    bool was_writing;      /* at the tick before */
+    uint64_t chosen_nanos; /* when the tracks were; 0: not yet */
+    uint64_t
+        *marks; /* by slot, how often its handle had been used then; NULL while all have a track */
     size_t n_marks;
     /* For a process that has ended, if it is known: the last time that it was seen alive. */
     bool has_ended;

@@ -28,28 +28,53 @@
 
 /* ---- refresh ------------------------------------------------------------------------------- */
 
-/* The name of a slot: that of its totals, which never changes. A handle without totals, or with the
- * totals of "other", has its own name; if the slot has another handle by now, its counts are
+/* The own name of a slot, unless its totals have it, which never changes: then *ret_is_own is false. A handle without
+ * totals, or with the totals of "other", has its own name; if the slot has another handle by now, its counts are
  * already in those totals. */
-static enum weir_status view_slot_name(const struct segment_view *view, size_t id, char *ret_name,
-                                       size_t room, struct weir_error *ret_error)
+static enum weir_status view_slot_name(const struct segment_view *view, size_t id,
+                                       char ret_name[WEIR_NAME_MAX + 1], bool *ret_is_own,
+                                       struct weir_error *ret_error)
 {
     const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
-    const struct wi_raw *raw = &view->collection.raws[id];
-    const char *kept = raw->retired && raw->retired <= view->collection.n_retired
-                           ? view->retired[raw->retired - 1].name
-                           : NULL;
-    if (!kept || raw->retired <= WI_RETIRED_OTHERS) {
-        /* These pair with slot_claim: the name is of one handle. */
-        uint32_t unit = head ? wi_load_acquire(&head->name) : 0;
-        enum weir_status status =
-            wi_collect_string(&view->collection.image, unit, ret_name, room, ret_error);
-        bool is_its = head && wi_slot_life(wi_load_acquire(&head->generation)) == raw->life;
-        if (status != WEIR_OK || !kept || (is_its && unit)) {
-            return status;
-        }
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
+    bool has_totals = view->slots[id].retired;
+    *ret_is_own = false;
+    if (has_totals && raw->retired > WI_RETIRED_OTHERS) {
+        return WEIR_OK;
     }
-    snprintf(ret_name, room, "%s", kept);
+    /* These pair with slot_claim: the name is of one handle. */
+    uint32_t unit = head ? wi_load_acquire(&head->name) : 0;
+    enum weir_status status =
+        wi_collect_string(&view->collection.image, unit, ret_name, WEIR_NAME_MAX + 1, ret_error);
+    bool is_its = head && wi_slot_life(wi_load_acquire(&head->generation)) == raw->life;
+    *ret_is_own = !has_totals || (is_its && unit);
+    return status;
+}
+
+/* The line where a slot's handle was opened. A program has few of them, so each is read once. */
+static enum weir_status view_slot_source(struct segment_view *view, size_t id,
+                                         struct weir_error *ret_error)
+{
+    struct view_slot *slot = &view->slots[id];
+    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
+    uint32_t unit = head ? wi_load_relaxed(&head->source) : 0;
+    uint32_t line = head ? wi_load_relaxed(&head->source_line) : 0;
+    uint64_t place = (uint64_t)unit << 32 | line;
+    char file[WEIR_NAME_MAX + 1];
+    char source[sizeof(file) + sizeof(":4294967295")];
+    if (!unit || wi_view_find_source(view, slot, place)) {
+        return WEIR_OK;
+    }
+    enum weir_status status =
+        wi_collect_string(&view->collection.image, unit, file, sizeof(file), ret_error);
+    if (status != WEIR_OK || !file[0]) {
+        return status;
+    }
+    snprintf(source, sizeof(source), "%s:%" PRIu32, file, line);
+    if (!wi_view_put_source(view, slot, place, source)) {
+        wi_error_set(ret_error, "no memory for a name");
+        return WEIR_E_MEMORY;
+    }
     return WEIR_OK;
 }
 
@@ -58,33 +83,17 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
                                        struct weir_error *ret_error)
 {
     struct view_slot *slot = &view->slots[id];
-    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     char name[WEIR_NAME_MAX + 1];
-    char file[WEIR_NAME_MAX + 1];
-    enum weir_status status = view_slot_name(view, id, name, sizeof(name), ret_error);
-    if (status == WEIR_OK) {
-        status =
-            wi_collect_string(&view->collection.image, head ? wi_load_relaxed(&head->source) : 0,
-                              file, sizeof(file), ret_error);
-    }
-    if (status != WEIR_OK) {
-        return status;
-    }
-    size_t length = strlen(name) + 1;
-    size_t room = length + strlen(file) + sizeof(":4294967295");
-    slot->name = malloc(room);
-    if (!slot->name) {
+    bool is_own;
+    slot->kind = raw->kind;
+    slot->retired = raw->retired <= view->collection.n_retired ? (uint16_t)raw->retired : 0;
+    enum weir_status status = view_slot_name(view, id, name, &is_own, ret_error);
+    if (status == WEIR_OK && is_own && !wi_view_put_text(view, &slot->name, name)) {
         wi_error_set(ret_error, "no memory for a name");
-        return WEIR_E_MEMORY;
+        status = WEIR_E_MEMORY;
     }
-    memcpy(slot->name, name, length);
-    slot->retired = view->collection.raws[id].retired;
-    if (file[0] && head) {
-        snprintf(slot->name + length, room - length, "%s:%" PRIu32, file,
-                 wi_load_relaxed(&head->source_line));
-        slot->source = slot->name + length;
-    }
-    return WEIR_OK;
+    return status == WEIR_OK ? view_slot_source(view, id, ret_error) : status;
 }
 
 /* Its label. Where it cannot be told, the row goes without until a refresh can. */
@@ -101,8 +110,7 @@ static enum weir_status view_slot_label(struct segment_view *view, size_t id,
     if (status != WEIR_OK || !is_its || !label[0]) {
         return status;
     }
-    slot->label = strdup(label);
-    if (!slot->label) {
+    if (!wi_view_put_text(view, &slot->label, label)) {
         wi_error_set(ret_error, "no memory for a label");
         return WEIR_E_MEMORY;
     }
@@ -115,7 +123,7 @@ static enum weir_status view_order(struct segment_view *view, struct weir_error 
     size_t n[WI_N_KINDS] = {0};
     for (size_t id = 0; id < view->collection.n; id++) {
         if (view->generations[id]) {
-            n[view->collection.raws[id].kind]++;
+            n[view->slots[id].kind]++;
         }
     }
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
@@ -130,7 +138,7 @@ static enum weir_status view_order(struct segment_view *view, struct weir_error 
     }
     for (size_t id = 0; id < view->collection.n; id++) {
         if (view->generations[id]) {
-            uint8_t kind = view->collection.raws[id].kind;
+            uint8_t kind = view->slots[id].kind;
             view->order[kind][view->n_order[kind]++] = (uint32_t)id;
         }
     }
@@ -169,6 +177,7 @@ static enum weir_status view_sort_slots(struct segment_view *view, struct weir_e
         }
         view->generations[id] = generation;
     }
+    wi_view_tidy_names(view);
     enum weir_status status = view_order(view, ret_error);
     view->n_seen = status == WEIR_OK ? collection->n : SIZE_MAX;
     return status;
@@ -202,6 +211,7 @@ static void view_show_nothing(struct segment_view *view)
 {
     memset(view->n_order, 0, sizeof(view->n_order));
     memset(view->collection.n_blocks, 0, sizeof(view->collection.n_blocks));
+    memset(view->collection.rejects, 0, sizeof(view->collection.rejects));
     view->collection.n = view->collection.n_retired = view->collection.n_closed = 0;
     for (size_t id = 0; id < view->n_slots; id++) {
         view->generations[id] = 0;
@@ -347,6 +357,10 @@ static void view_close(void *context)
         free(view->order[kind]);
     }
     wi_view_forget_retired(view);
+    wi_view_finish_names(view);
+    wi_columns_finish(&view->flows.of[0]);
+    wi_columns_finish(&view->flows.of[1]);
+    free(view->warm);
     free(view->senders);
     free(view->instances);
     free(view->slots);

@@ -214,12 +214,10 @@ static void retired_leave_out(void *context, uint64_t number, uint64_t entry)
     struct wi_collection *collection = context;
     uint32_t id = wi_retired_entry_slot(entry);
     uint32_t i = wi_retired_entry_number(entry);
-    struct wi_raw *raw = id < collection->n ? &collection->raws[id] : NULL;
+    const struct wi_raw *raw = id < collection->n ? wi_collect_raw(collection, id) : NULL;
     if (raw && raw->life && raw->life == wi_retired_entry_life(entry) &&
         i < collection->n_retired && number <= collection->retired[i].stamp) {
-        collection->n_closed -= wi_raw_is_closed(raw);
-        raw->generation = raw->life = raw->retired = 0;
-        collection->generations[id] = 0;
+        wi_collect_leave_out(collection, id);
     }
 }
 
@@ -227,7 +225,7 @@ static void retired_leave_out(void *context, uint64_t number, uint64_t entry)
 static void retired_add_closed(struct wi_collection *collection)
 {
     for (size_t id = 0; collection->n_closed && id < collection->n; id++) {
-        const struct wi_raw *raw = &collection->raws[id];
+        const struct wi_raw *raw = wi_collect_raw(collection, id);
         if (!wi_raw_is_closed(raw) || raw->retired > collection->n_retired ||
             collection->retired[raw->retired - 1].kind != raw->kind) {
             continue;

@@ -52,18 +52,82 @@ enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind
     return WEIR_OK;
 }
 
+struct view_extra *wi_view_extra(struct segment_view *view, struct view_slot *slot)
+{
+    if (!slot->extra) {
+        slot->extra = calloc(1, sizeof(*slot->extra));
+        view->n_extras += slot->extra != NULL;
+    }
+    return slot->extra;
+}
+
+static void room_free_extra(struct segment_view *view, struct view_slot *slot)
+{
+    view->n_extras -= slot->extra != NULL;
+    free(slot->extra);
+    slot->extra = NULL;
+}
+
+void wi_view_drop_extra(struct segment_view *view, struct view_slot *slot)
+{
+    const struct view_extra *extra = slot->extra;
+    if (extra && !extra->age && !extra->window[0] && !extra->window[1] && !extra->more &&
+        extra->limit_seconds == 0) {
+        room_free_extra(view, slot);
+    }
+}
+
+struct wi_age *wi_view_age(struct segment_view *view, struct view_slot *slot)
+{
+    struct view_extra *extra = slot->extra;
+    if ((!extra || !extra->age) && view->n_ages < VIEW_MAX_AGES) {
+        extra = wi_view_extra(view, slot);
+        if (extra) {
+            extra->age = calloc(1, sizeof(*extra->age));
+            view->n_ages += extra->age != NULL;
+        }
+        wi_view_drop_extra(view, slot);
+    }
+    return slot->extra ? slot->extra->age : NULL;
+}
+
+const struct wi_flow *wi_view_flow(const struct segment_view *const_view, size_t id, unsigned ago)
+{
+    /* The block at hand is a cache: to fill it does not change the view. */
+    struct view_flows *flows = &((struct segment_view *)(uintptr_t)const_view)->flows;
+    size_t block = id / WI_COLUMNS_RECORDS;
+    if (flows->block_number != block + 1) {
+        for (unsigned i = 0; i < 2; i++) {
+            wi_columns_read(&flows->of[flows->newest ^ i], block, flows->block[i][0].total,
+                            WI_N_TOTALS);
+        }
+        flows->block_number = block + 1;
+    }
+    return flows->is_known[flows->newest ^ ago] ? &flows->block[ago][id % WI_COLUMNS_RECORDS]
+                                                : NULL;
+}
+
 void wi_view_forget(struct segment_view *view, struct view_slot *slot)
 {
-    view->n_ages -= slot->age != NULL;
-    for (int which = 0; which < 2; which++) {
-        view->n_windows -= slot->window[which] != NULL;
-        free(slot->window[which]);
+    struct view_extra *extra = slot->extra;
+    size_t id = (size_t)(slot - view->slots);
+    if (extra) {
+        view->n_ages -= extra->age != NULL;
+        for (int which = 0; which < 2; which++) {
+            view->n_windows -= extra->window[which] != NULL;
+            free(extra->window[which]);
+        }
+        view->n_more -= extra->more != NULL;
+        free(extra->more);
+        free(extra->age);
+        room_free_extra(view, slot);
     }
-    view->n_more -= slot->more != NULL;
-    free(slot->more);
-    free(slot->age);
-    free(slot->name);
-    free(slot->label);
+    wi_columns_zero(&view->flows.of[view->flows.newest], id / WI_COLUMNS_RECORDS,
+                    id % WI_COLUMNS_RECORDS);
+    view->flows.block_number = 0;
+    if (id < view->writer.n_marks) {
+        view->writer.marks[id] = 0;
+    }
     memset(slot, 0, sizeof(*slot));
 }
 
@@ -94,15 +158,15 @@ struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t ge
                                enum wi_kind kind)
 {
     if (id >= view->collection.n || !generation || view->generations[id] != generation ||
-        view->collection.raws[id].kind != kind) {
+        view->slots[id].kind != kind) {
         return NULL;
     }
-    struct view_slot *slot = &view->slots[id];
-    if (!slot->more) {
-        slot->more = calloc(1, sizeof(*slot->more));
-        view->n_more += slot->more != NULL;
+    struct view_extra *extra = wi_view_extra(view, &view->slots[id]);
+    if (extra && !extra->more) {
+        extra->more = calloc(1, sizeof(*extra->more));
+        view->n_more += extra->more != NULL;
     }
-    return slot->more;
+    return extra ? extra->more : NULL;
 }
 
 size_t wi_view_n_slots(const struct segment_view *view, enum wi_kind kind)

@@ -42,23 +42,45 @@ static uint64_t wait_fields(enum wi_kind kind, unsigned which)
     }
 }
 
+/* A rate of a slot, the r-th of its kind. */
+static void put_rate(const struct segment_view *view, size_t id, size_t r,
+                     const struct wi_metric_from *from, struct wi_value *ret_value)
+{
+    const struct view_slot *slot = &view->slots[id];
+    for (size_t i = 0; slot->is_warm && i < view->n_warm; i++) {
+        if (view->warm[i].slot == id) {
+            *ret_value = (struct wi_value){WI_F64, {.f64 = view->warm[i].rate[r]}};
+            return;
+        }
+    }
+    const struct wi_flow *before = wi_view_flow(view, id, 1);
+    const struct wi_flow *last = wi_view_flow(view, id, 0);
+    if (before && last) {
+        struct wi_value value =
+            wi_from_value(from, before->total, last->total, view->flows.seconds);
+        *ret_value = (struct wi_value){WI_F64, {.f64 = wi_value_number(&value, 0)}};
+    }
+}
+
 /* Puts the metrics that follow from the present flow, and those that follow from the flows of the
  * last two ticks. */
-static void put_flow(struct wi_row *row, enum wi_kind kind, const struct view_flowing *flowing,
-                     const struct view_slot *slot, const struct wi_flow *flow, uint64_t wanted)
+static void put_flow(const struct segment_view *view, size_t id, enum wi_kind kind,
+                     const struct wi_flow *flow, struct wi_row *row)
 {
+    const struct view_flowing *flowing = &view->flowing[kind];
     const struct wi_metric *metrics = wi_metric_table(kind)->metrics;
-    size_t rate = 0;
+    size_t n_rates = 0;
     for (size_t k = 0; k < flowing->n; k++) {
         size_t i = flowing->metric[k];
-        size_t r = flowing->is_rate[k] ? rate++ : 0;
-        if (!(wanted & FIELD(i))) {
+        size_t r = n_rates;
+        n_rates += flowing->is_rate[k];
+        if (!(view->base->wanted & FIELD(i))) {
             continue;
         }
         if (!flowing->is_rate[k]) {
             row->value[i] = wi_from_value(&metrics[i].from, NULL, flow->total, 0);
-        } else if (slot->has_rates && r < WI_FLOW_RATES) {
-            wi_row_put_f64(row, (int)i, slot->rate[r]);
+        } else if (view->slots[id].has_rates && r < WI_FLOW_RATES) {
+            put_rate(view, id, r, &metrics[i].from, &row->value[i]);
         }
     }
 }
@@ -97,16 +119,17 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
                     const struct wi_flow *flow)
 {
     struct wi_age tick;
-    const struct wi_age *age = slot->age;
+    const struct wi_age *age = slot->extra ? slot->extra->age : NULL;
     bool is_wanted =
         view->base->wanted & (FIELD(WI_CHANNEL_OLDEST_AGE) | FIELD(WI_CHANNEL_WAIT_AT_LEAST));
     if (!is_wanted || (raw->flags & WI_SLOT_UNORDERED)) {
         return;
     }
     if (!age) {
-        tick.n = view->base->has_ticked;
+        const struct wi_flow *last = wi_view_flow(view, (size_t)(slot - view->slots), 0);
+        tick.n = view->base->has_ticked && last;
         tick.nanos[0] = view->base->tick_nanos;
-        tick.sent[0] = slot->was_there ? slot->flow.total[WI_TOTAL_SENT] + raw->unsent : 0;
+        tick.sent[0] = last && slot->was_there ? last->total[WI_TOTAL_SENT] + raw->unsent : 0;
         age = &tick;
     }
     uint64_t left = flow->total[WI_TOTAL_GONE] + raw->in_other;
@@ -132,7 +155,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
 {
     static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
     struct view_slot *slot = &view->slots[id];
-    const struct wi_raw *raw = &view->collection.raws[id];
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     uint64_t depth = flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
     if (raw->capacity != WEIR_UNBOUNDED) {
         wi_row_put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
@@ -140,7 +163,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
                        raw->capacity ? (double)depth / (double)raw->capacity : 0);
     }
     wi_row_put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
-    wi_row_put_text(row, WI_CHANNEL_LABEL, slot->label);
+    wi_row_put_text(row, WI_CHANNEL_LABEL, wi_view_label(view, id));
     if (!(view->base->wanted & ~CHANNEL_GLANCE & ~view->flowing[WI_CHANNEL].fields)) {
         return;
     }
@@ -153,12 +176,12 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     }
     put_age(view, row, slot, raw, flow);
     put_waits(row, WI_CHANNEL_WAIT, &view->waits[0]);
-    wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, slot->limit_seconds);
+    wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, view_limit_seconds(slot));
     wi_row_put_u64(row, WI_CHANNEL_INSTANCES, 1);
     wi_row_put_u64(row, WI_CHANNEL_DEEPEST, depth);
     if (raw->has_senders) {
         const struct view_more none = {0};
-        const struct view_more *more = slot->more ? slot->more : &none;
+        const struct view_more *more = view_more(slot) ? view_more(slot) : &none;
         wi_row_put_u64(row, WI_CHANNEL_SENDERS, more->senders);
         wi_row_put_u64(row, WI_CHANNEL_SENDERS_GONE, more->gone);
         wi_row_put_u64(row, WI_CHANNEL_ORPHANED, more->orphaned);
@@ -166,16 +189,14 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     }
     wi_row_put_text(row, WI_CHANNEL_FLAVOR,
                     flavors[raw->flavor <= WEIR_CHANNEL_MPMC ? raw->flavor : 0]);
-    if (slot->source) {
-        wi_row_put_text(row, WI_CHANNEL_SOURCE, slot->source);
-    }
+    wi_row_put_text(row, WI_CHANNEL_SOURCE, wi_view_source(view, id));
 }
 
 static void view_build_semaphore(struct segment_view *view, size_t id, const struct wi_flow *flow,
                                  struct wi_row *row)
 {
     const struct view_slot *slot = &view->slots[id];
-    const struct wi_raw *raw = &view->collection.raws[id];
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     uint64_t acquired = raw->entering[WEIR_WORD_ACQUIRED];
     if (!raw->capacity) { /* it has no permits of its own, and gets them only by releases */
         wi_row_put_u64(row, WI_SEMAPHORE_AVAILABLE,
@@ -187,25 +208,23 @@ static void view_build_semaphore(struct segment_view *view, size_t id, const str
     for (int i = 0; i < 3; i++) {
         wi_row_put_u64(row, WI_SEMAPHORE_REJECTS_EXHAUSTED + i, raw->rejects[i]);
     }
-    wi_row_put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, slot->limit_seconds);
+    wi_row_put_f64(row, WI_SEMAPHORE_EXHAUSTED_SECONDS, view_limit_seconds(slot));
     put_waits(row, WI_SEMAPHORE_WAIT, &view->waits[0]);
-    if (slot->source) {
-        wi_row_put_text(row, WI_SEMAPHORE_SOURCE, slot->source);
-    }
-    wi_row_put_text(row, WI_SEMAPHORE_LABEL, slot->label);
+    wi_row_put_text(row, WI_SEMAPHORE_SOURCE, wi_view_source(view, id));
+    wi_row_put_text(row, WI_SEMAPHORE_LABEL, wi_view_label(view, id));
 }
 
 static void view_build_task(struct segment_view *view, size_t id, struct wi_row *row)
 {
     const struct view_slot *slot = &view->slots[id];
-    const struct wi_raw *raw = &view->collection.raws[id];
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     for (int i = 0; i < 3; i++) {
         wi_row_put_u64(row, WI_TASK_FINISHED_OK + i, raw->leaving[WEIR_WORD_FINISHED + i]);
     }
     put_waits(row, WI_TASK_WAIT, &view->waits[0]);
     put_waits(row, WI_TASK_RUN, &view->waits[1]);
-    if (slot->more) {
-        const struct view_more *more = slot->more;
+    const struct view_more *more = view_more(slot);
+    if (more) {
         wi_row_put_u64(row, WI_TASK_SINGLE_RUNNING, more->running);
         wi_row_put_u64(row, WI_TASK_SINGLE_SCHEDULED, more->scheduled);
         wi_row_put_u64(row, WI_TASK_SINGLE_IDLE, more->idle);
@@ -215,15 +234,12 @@ static void view_build_task(struct segment_view *view, size_t id, struct wi_row 
         wi_row_put_nanos(row, WI_TASK_IDLE, more->high[INSTANCE_IDLE]);
         wi_row_put_u64(row, WI_TASK_WAKES, more->high[INSTANCE_WAKES]);
     }
-    if (slot->source) {
-        wi_row_put_text(row, WI_TASK_SOURCE, slot->source);
-    }
+    wi_row_put_text(row, WI_TASK_SOURCE, wi_view_source(view, id));
 }
 
 static void view_build_loop(struct segment_view *view, size_t id, struct wi_row *row)
 {
-    struct view_slot *slot = &view->slots[id];
-    const struct wi_raw *raw = &view->collection.raws[id];
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     bool is_busy;
     uint64_t elapsed = wi_flow_loop_elapsed(&view->collection, raw, &is_busy);
     wi_row_put_nanos(row, WI_LOOP_CURRENT, is_busy ? elapsed : 0);
@@ -236,15 +252,13 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
         put_waits(row, WI_LOOP_LATENESS, &view->waits[1]);
         wi_row_put_nanos(row, WI_LOOP_LATENESS_MAX, raw->leaving[WI_LOOP_WORD_LATEST]);
     }
-    if (slot->source) {
-        wi_row_put_text(row, WI_LOOP_SOURCE, slot->source);
-    }
+    wi_row_put_text(row, WI_LOOP_SOURCE, wi_view_source(view, id));
 }
 
 /* The waits of the row that is being built, if they are wanted. */
 static void build_waits(struct segment_view *view, size_t id, unsigned which)
 {
-    uint64_t fields = wait_fields((enum wi_kind)view->collection.raws[id].kind, which);
+    uint64_t fields = wait_fields((enum wi_kind)view->slots[id].kind, which);
     if (fields & view->base->wanted && !view->base->is_brief) {
         wi_view_waits(view, id, which, &view->waits[which]);
     } else {
@@ -254,16 +268,15 @@ static void build_waits(struct segment_view *view, size_t id, unsigned which)
 
 static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
 {
-    const struct wi_raw *raw = &view->collection.raws[id];
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     struct wi_flow flow;
     wi_flow_take(raw, &flow);
     wi_view_watch(&view->slots[id], raw, &flow);
-    put_flow(row, (enum wi_kind)raw->kind, &view->flowing[raw->kind], &view->slots[id], &flow,
-             view->base->wanted);
+    put_flow(view, id, (enum wi_kind)raw->kind, &flow, row);
     build_waits(view, id, 0);
     build_waits(view, id, 1);
     row->id = (uint64_t)raw->generation << 32 | id;
-    row->name = view->slots[id].name;
+    row->name = wi_view_name(view, id);
     switch (raw->kind) {
     case WI_CHANNEL:
         view_build_channel(view, id, &flow, row);
@@ -343,13 +356,15 @@ static void view_build_process(struct segment_view *view, struct wi_row *row)
 static uint64_t view_memory(const struct segment_view *view)
 {
     return sizeof(*view) + sizeof(*view->base) + wi_source_memory(view->source) +
-           view->base->verdict->bytes + view->collection.room * sizeof(struct wi_raw) +
-           view->n_slots * sizeof(struct view_slot) + view->n_ages * sizeof(struct wi_age) +
+           view->base->verdict->bytes + wi_collection_memory(&view->collection) +
+           view->n_slots * sizeof(struct view_slot) + wi_view_names_memory(view) +
+           wi_columns_memory(&view->flows.of[0]) + wi_columns_memory(&view->flows.of[1]) +
+           view->n_extras * sizeof(struct view_extra) + view->n_ages * sizeof(struct wi_age) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
            view->room_retired * (sizeof(struct view_retired) + sizeof(struct wi_raw_retired)) +
            view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
            view->room_blocks[WI_TASK_INSTANCES] * sizeof(struct view_task_instance) +
-           view->writer.n_marks * sizeof(struct view_mark) + view->base->self.heap_bytes;
+           view->writer.n_marks * sizeof(uint64_t) + view->base->self.heap_bytes;
 }
 
 static void put_history(struct wi_row *row, const struct segment_view *view)
@@ -463,7 +478,7 @@ bool wi_view_at(struct segment_view *view, size_t slot_index, enum wi_kind *ret_
     if (slot_index >= wi_view_n_slots(view, WI_CHANNEL) || !view->generations[slot_index]) {
         return false;
     }
-    *ret_kind = (enum wi_kind)view->collection.raws[slot_index].kind;
+    *ret_kind = (enum wi_kind)view->slots[slot_index].kind;
     view_build(view, slot_index, row);
     return true;
 }

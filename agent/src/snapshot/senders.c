@@ -12,7 +12,7 @@ static void senders_name(struct segment_view *view, size_t i, const struct wi_ra
     struct view_sender *sender = &view->senders[i];
     wi_collect_label(&view->collection, WI_SENDERS, i, sender->name, sizeof(sender->name));
     if (!sender->name[0]) {
-        snprintf(sender->name, sizeof(sender->name), "%.20s-%u", view->slots[raw->channel].name,
+        snprintf(sender->name, sizeof(sender->name), "%.20s-%u", wi_view_name(view, raw->channel),
                  (unsigned)i);
     }
 }
@@ -39,7 +39,7 @@ enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_err
         return status;
     }
     for (size_t c = 0; view->n_more && c < view->n_order[WI_CHANNEL]; c++) {
-        struct view_more *more = view->slots[view->order[WI_CHANNEL][c]].more;
+        struct view_more *more = view_more(&view->slots[view->order[WI_CHANNEL][c]]);
         if (more) {
             memset(more, 0, sizeof(*more));
         }
@@ -79,7 +79,7 @@ void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_r
         wi_row_put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, 0);
         return;
     }
-    wi_row_put_text(row, WI_SENDER_CHANNEL, view->slots[raw.channel].name);
+    wi_row_put_text(row, WI_SENDER_CHANNEL, wi_view_name(view, raw.channel));
     wi_row_put_text(row, WI_SENDER_STATE, raw.is_gone ? "gone" : "open");
     wi_row_put_u64(row, WI_SENDER_IN_FLIGHT, view_minus(raw.sent, raw.left));
     wi_row_put_u64(row, WI_SENDER_IN_FLIGHT_BYTES, view_minus(raw.bytes_in, raw.bytes_out));

@@ -3,9 +3,9 @@
  * The internals of a segment's process view, for its own files only. Each calls only those before
  * it:
  *
- *     room.c (memory) -> derive.c (what follows from the counts) -> senders.c, task_instances.c (what has a table
- *     of its own) -> warm_start.c, history_writer.c (the time before) -> tick.c (what moves on with time),
- *     rows.c, totals.c (what is shown) -> refresh.c (life, refresh, the table of operations)
+ *     names.c, room.c (memory) -> derive.c (what follows from the counts) -> senders.c,
+ *     task_instances.c (what has a table of its own) -> warm_start.c, history_writer.c (the time
+ *     before) -> tick.c (what moves on with time), rows.c, totals.c (what is shown) -> refresh.c (life, refresh, the table of operations)
  *
  * Not for anybody else. The process view's thread.
  */
@@ -19,6 +19,7 @@
 #include "snapshot/history_writer.h"
 #include "snapshot/process.h"
 #include "snapshot/process_view.h"
+#include "weir/map.h"
 
 #define VIEW_TICK_NANOS  UINT64_C(900000000)
 #define VIEW_MAX_AGES    1024
@@ -68,23 +69,52 @@ struct view_retired {
     double limit_seconds; /* of closed handles, as far as this process view saw them */
 };
 
-/* The state of one handle. */
-struct view_slot {
-    uint32_t retired; /* 1 + the number of its name's totals; 0: none */
-    bool has_rates;
-    bool was_there;             /* at the tick before */
-    uint8_t track;              /* in the history that this process view writes, from 1; 0: none */
-    struct wi_flow flow;        /* at the last tick */
-    double rate[WI_FLOW_RATES]; /* at that tick, in the order of wi_flow_rates */
-    uint64_t peak;              /* channel: highest depth; semaphore: most permits taken */
-    double limit_seconds;
-    char *name; /* its name, and behind it the source place */
-    const char *source;
-    char *label;      /* NULL: none, or not known yet */
-    bool lacks_label; /* it is not known yet */
+/* The state that only few handles need at a time. */
+struct view_extra {
     struct wi_age *age;
     struct wi_window *window[2]; /* for the recent p99; made once there are samples */
     struct view_more *more;      /* NULL: no senders, no single tasks */
+    double limit_seconds;
+};
+
+/* The state of one handle: there may be very many. */
+struct view_slot {
+    uint32_t name;         /* where it lies among the names; 0: it is that of its totals */
+    uint32_t source;       /* the same of the line where it was opened; 0: not known */
+    uint32_t label;        /* the same of its label; 0: none, or not known yet */
+    uint32_t retired : 16; /* 1 + the number of its name's totals; 0: none */
+    uint32_t track : 8;    /* in the history that this process view writes, from 1; 0: none */
+    uint32_t kind : 4;
+    uint32_t has_rates : 1;
+    uint32_t is_warm : 1;     /* its rates are in `warm` */
+    uint32_t was_there : 1;   /* at the tick before */
+    uint32_t lacks_label : 1; /* it is not known yet */
+    uint64_t peak;            /* channel: highest depth; semaphore: most permits taken */
+    struct view_extra *extra; /* NULL: nothing of it is needed */
+};
+
+/* The flows of all slots at the last tick and at the one before: rates follow from both. */
+struct view_flows {
+    struct wi_columns of[2];
+    bool is_known[2]; /* there was memory for them */
+    unsigned newest;
+    double seconds;      /* from one to the other */
+    size_t block_number; /* 1 + of the flows that were looked at last; 0: none */
+    struct wi_flow block[2][WI_COLUMNS_RECORDS];
+};
+
+/* The rates of a slot as the history tells them, until the second tick. */
+struct view_warm {
+    uint32_t slot;
+    double rate[WI_FLOW_RATES]; /* in the order of wi_flow_rates */
+};
+
+/* The texts of slots, side by side. */
+struct view_names {
+    char *bytes;
+    size_t length, room;
+    size_t kept;           /* the length when they were tidied last */
+    struct wi_map sources; /* where those of source lines lie, by file and line */
 };
 
 /* The metrics of a kind that follow from a flow: found once, since rows are built by the hundred
@@ -105,6 +135,10 @@ struct segment_view {
     struct wi_process process;
     struct history_writer writer;
     struct view_slot *slots;
+    struct view_names names;
+    struct view_flows flows;
+    struct view_warm *warm;
+    size_t n_warm;
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
     struct view_sender *senders;
@@ -112,7 +146,7 @@ struct segment_view {
     size_t room_blocks[WI_N_TABLES];
     struct view_retired *retired;
     size_t room_retired;
-    size_t n_more;
+    size_t n_more, n_extras;
     bool lacks_labels;
     size_t n_seen; /* the number of slots at the last refresh that added them all; SIZE_MAX: none
                       did */
@@ -160,6 +194,34 @@ void wi_view_tick_task_instances(struct segment_view *view, double seconds);
 void wi_view_build_sender(const struct segment_view *view, size_t i, struct wi_row *row);
 void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_row *row);
 
+/* Makes what few slots need, unless it is there; NULL: no memory. Frees it when nothing is in it. */
+struct view_extra *wi_view_extra(struct segment_view *view, struct view_slot *slot);
+void wi_view_drop_extra(struct segment_view *view, struct view_slot *slot);
+
+static inline struct view_more *view_more(const struct view_slot *slot)
+{
+    return slot->extra ? slot->extra->more : NULL;
+}
+
+static inline double view_limit_seconds(const struct view_slot *slot)
+{
+    return slot->extra ? slot->extra->limit_seconds : 0;
+}
+
+/* The flow of a slot at the last tick (0), and at the one before (1); NULL: there was no memory for
+ * it. It stays until a flow of another sixteen slots is asked for. */
+const struct wi_flow *wi_view_flow(const struct segment_view *view, size_t id, unsigned ago);
+
+/* The ages of a channel, made if it has none; NULL: no memory, or there are too many. */
+struct wi_age *wi_view_age(struct segment_view *view, struct view_slot *slot);
+
+/* The present flow of a slot. */
+static inline void view_flow_now(const struct segment_view *view, size_t id,
+                                 struct wi_flow *ret_flow)
+{
+    wi_flow_take(wi_collect_raw(&view->collection, id), ret_flow);
+}
+
 /* The further numbers of a channel or a kind; NULL: the slot has another handle by now, or there is
  * no memory. */
 struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t generation,
@@ -195,6 +257,23 @@ enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind
 
 /* Finds the metrics that follow from flows, when the view is opened. */
 void wi_view_list_flowing(struct segment_view *view);
+
+/* The texts of a slot; NULL: it has none. Borrowed until the next refresh. */
+const char *wi_view_name(const struct segment_view *view, size_t id);
+const char *wi_view_source(const struct segment_view *view, size_t id);
+const char *wi_view_label(const struct segment_view *view, size_t id);
+
+/* Keep a slot's texts; a source line by the number of its place in the program, for which it may be there already.
+ * Return false when there is no memory, or it is not there. */
+bool wi_view_put_text(struct segment_view *view, uint32_t *ret_at, const char *text);
+bool wi_view_find_source(struct segment_view *view, struct view_slot *slot, uint64_t place);
+bool wi_view_put_source(struct segment_view *view, struct view_slot *slot, uint64_t place,
+                        const char *source);
+
+/* Gives back what texts of closed handles take, when it is much. Texts move. */
+void wi_view_tidy_names(struct segment_view *view);
+void wi_view_finish_names(struct segment_view *view);
+size_t wi_view_names_memory(const struct segment_view *view);
 
 /* Empties a slot. */
 void wi_view_forget(struct segment_view *view, struct view_slot *slot);

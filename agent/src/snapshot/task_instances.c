@@ -28,7 +28,7 @@ static void instances_name(struct segment_view *view, size_t i,
     wi_collect_label(&view->collection, WI_TASK_INSTANCES, i, instance->name,
                      sizeof(instance->name));
     if (!instance->name[0]) {
-        snprintf(instance->name, sizeof(instance->name), "%.40s-%zu", view->slots[raw->kind].name,
+        snprintf(instance->name, sizeof(instance->name), "%.40s-%zu", wi_view_name(view, raw->kind),
                  i);
     }
 }
@@ -54,10 +54,10 @@ static void instances_begin_kinds(struct segment_view *view)
 {
     for (size_t k = 0; k < view->n_order[WI_TASK]; k++) {
         size_t id = view->order[WI_TASK][k];
-        const struct wi_raw *raw = &view->collection.raws[id];
+        const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
         struct view_more *more = raw->rejects[0] || raw->rejects[3]
-                                     ? wi_view_more(view, id, raw->generation, WI_TASK)
-                                     : view->slots[id].more;
+                                     ? wi_view_more(view, id, (uint32_t)raw->generation, WI_TASK)
+                                     : view_more(&view->slots[id]);
         if (more) {
             more->running = more->scheduled = more->idle = 0;
             memcpy(more->sum, raw->rejects, 4 * sizeof(more->sum[0]));
@@ -69,7 +69,7 @@ static void instances_begin_kinds(struct segment_view *view)
 static void instances_end_kinds(struct segment_view *view)
 {
     for (size_t k = 0; view->n_more && k < view->n_order[WI_TASK]; k++) {
-        struct view_more *more = view->slots[view->order[WI_TASK][k]].more;
+        struct view_more *more = view_more(&view->slots[view->order[WI_TASK][k]]);
         for (int s = 0; more && s < N_INSTANCE_SUMS; s++) {
             more->high[s] = more->sum[s] > more->high[s] ? more->sum[s] : more->high[s];
         }
@@ -173,10 +173,11 @@ void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_
         return;
     }
     wi_row_put_text(row, WI_TASK_INSTANCE_STATE, states[raw.state]);
-    wi_row_put_text(row, WI_TASK_INSTANCE_KIND, view->slots[raw.kind].name);
+    wi_row_put_text(row, WI_TASK_INSTANCE_KIND, wi_view_name(view, raw.kind));
     uint64_t waits_for = instances_waits_for(view, raw.waits_for);
     if (waits_for) {
-        wi_row_put_text(row, WI_TASK_INSTANCE_WAITS_FOR, view->slots[waits_for & UINT32_MAX].name);
+        wi_row_put_text(row, WI_TASK_INSTANCE_WAITS_FOR,
+                        wi_view_name(view, waits_for & UINT32_MAX));
     }
     if (view->collection.now_ticks) {
         wi_row_put_nanos(row, WI_TASK_INSTANCE_IN_STATE, raw.in_state);
@@ -194,9 +195,7 @@ void wi_view_build_task_instance(struct segment_view *view, size_t i, struct wi_
     }
     instances_waits(view, i, 0, row, WI_TASK_INSTANCE_POLL);
     instances_waits(view, i, 1, row, WI_TASK_INSTANCE_DELAY);
-    if (view->slots[raw.kind].source) {
-        wi_row_put_text(row, WI_TASK_INSTANCE_SOURCE, view->slots[raw.kind].source);
-    }
+    wi_row_put_text(row, WI_TASK_INSTANCE_SOURCE, wi_view_source(view, raw.kind));
 }
 
 /* A block that was taken since the reading belongs to the new task. Otherwise a task that lives for
@@ -235,8 +234,8 @@ bool wi_view_task(struct segment_view *view, size_t slot_index, struct wi_task_s
     }
     ret_sample->id = (uint64_t)raw.generation << 32 | slot_index;
     ret_sample->name = view->instances[slot_index].name;
-    ret_sample->kind = view->slots[raw.kind].name;
-    ret_sample->source = view->slots[raw.kind].source;
+    ret_sample->kind = wi_view_name(view, raw.kind);
+    ret_sample->source = wi_view_source(view, raw.kind);
     ret_sample->state = states[raw.state];
     ret_sample->waits_for = instances_waits_for(view, raw.waits_for);
     ret_sample->polls = raw.polls;

@@ -3,9 +3,10 @@
  * The tick moves on, about once a second, rates, ages, windows of waits, the process's own numbers,
  * and the history.
  *
- * The input is the counts of the last reading and each slot's flow at the tick before. A rate is
+ * The input is the counts of the last reading and each slot's flow at the tick before. The flows of
+ * the last two ticks are kept as columns, and a rate is computed from both when its row is built:
  * the growth of the flow, divided by the seconds that have really passed, so a late tick shows no
- * false peak. Rates are kept only if a kind has metrics for them.
+ * false peak. Without memory for the flows there are no rates until there are two flows again.
  *
  * Ages of messages and windows of waits are allocated for a handle when it first needs them, and up
  * to a limit for each; beyond that, or without memory, the number is absent and nothing else fails.
@@ -16,77 +17,62 @@
 
 #include <stdlib.h>
 
-/* The metrics of a kind that are rates. */
-struct view_rates {
-    size_t n;
-    const struct wi_metric_from *from[WI_FLOW_RATES];
-};
-
 static uint64_t tick_depth(const struct wi_flow *flow)
 {
     return flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
 }
 
-/* Rates are the growth of the flow since the tick before. */
-static void view_tick_rates(struct segment_view *view, size_t id, double seconds,
-                            const struct view_rates *rates)
-{
-    struct view_slot *slot = &view->slots[id];
-    struct wi_flow before = slot->flow;
-    wi_flow_take(&view->collection.raws[id], &slot->flow);
-    for (size_t r = 0; r < rates->n; r++) {
-        struct wi_value value =
-            wi_from_value(rates->from[r], before.total, slot->flow.total, seconds);
-        slot->rate[r] = wi_value_number(&value, 0);
-    }
-}
-
+/* `sent_before`: at the tick before; NULL: not known. */
 static void view_tick_age(struct segment_view *view, struct view_slot *slot,
-                          const struct wi_raw *raw, uint64_t sent_before)
+                          const struct wi_raw *raw, const struct wi_flow *now,
+                          const uint64_t *sent_before)
 {
-    if ((raw->flags & WI_SLOT_UNORDERED) || tick_depth(&slot->flow) == 0) {
-        if (slot->age) {
-            free(slot->age);
-            slot->age = NULL;
+    bool has_age = slot->extra && slot->extra->age;
+    if ((raw->flags & WI_SLOT_UNORDERED) || tick_depth(now) == 0) {
+        if (has_age) {
+            free(slot->extra->age);
+            slot->extra->age = NULL;
             view->n_ages--;
+            wi_view_drop_extra(view, slot);
         }
         return;
     }
-    if (!slot->age && view->n_ages < VIEW_MAX_AGES) {
-        slot->age = calloc(1, sizeof(*slot->age));
-        view->n_ages += slot->age != NULL;
-        if (slot->age && view->base->tick_before) {
-            wi_age_add(slot->age, view->base->tick_before, sent_before);
-        }
+    struct wi_age *age = wi_view_age(view, slot);
+    if (age && !has_age && view->base->tick_before && sent_before) {
+        wi_age_add(age, view->base->tick_before, *sent_before);
     }
-    if (slot->age && !view->writer.has_ended) {
-        wi_age_add(slot->age, view->base->tick_nanos, raw->entering[WEIR_WORD_SENT]);
+    if (age && !view->writer.has_ended) {
+        wi_age_add(age, view->base->tick_nanos, raw->entering[WEIR_WORD_SENT]);
     }
 }
 
 /* Only the windows move on; the rest of a histogram is read when its row is built. */
 static void view_tick_window(struct segment_view *view, size_t id, unsigned which)
 {
-    struct wi_window **window = &view->slots[id].window[which];
+    struct view_slot *slot = &view->slots[id];
+    struct wi_window *window = slot->extra ? slot->extra->window[which] : NULL;
     struct weir_histogram *all = &view->scratch;
     uint64_t now = view->base->now.nanos;
-    bool is_due = *window ? wi_window_is_due(*window, now) : view->n_windows < VIEW_MAX_WINDOWS;
+    bool is_due = window ? wi_window_is_due(window, now)
+                         : view->n_windows < VIEW_MAX_WINDOWS &&
+                               wi_collect_raw(&view->collection, id)->is_measured;
     if (!is_due || !wi_collect_histogram(&view->collection, id, which, all)) {
         return;
     }
-    if (!*window) {
-        *window = calloc(1, sizeof(**window));
-        view->n_windows += *window != NULL;
+    if (!window && wi_view_extra(view, slot)) {
+        window = slot->extra->window[which] = calloc(1, sizeof(*window));
+        view->n_windows += window != NULL;
     }
-    if (*window) {
-        wi_window_turn(*window, now, all);
+    if (window) {
+        wi_window_turn(window, now, all);
     }
 }
 
 void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
                    struct view_waits *ret_waits)
 {
-    const struct wi_window *window = view->slots[id].window[which];
+    const struct view_extra *extra = view->slots[id].extra;
+    const struct wi_window *window = extra ? extra->window[which] : NULL;
     struct weir_histogram *all = &view->scratch;
     *ret_waits = (struct view_waits){0, 0, 0, 0};
     if (!wi_collect_histogram(&view->collection, id, which, all)) {
@@ -103,44 +89,97 @@ void wi_view_waits(struct segment_view *view, size_t id, unsigned which,
     ret_waits->p99 = wi_histogram_quantile(all, 0.99);
 }
 
-static void view_tick_slot(struct segment_view *view, size_t id, double seconds,
-                           const struct view_rates *rates)
+static bool tick_is_at_limit(const struct wi_raw *raw, const struct wi_flow *now)
+{
+    switch (raw->kind) {
+    case WI_CHANNEL:
+        return raw->capacity != WEIR_UNBOUNDED && tick_depth(now) >= raw->capacity;
+    case WI_SEMAPHORE:
+        return raw->capacity > 0 && now->total[WI_TOTAL_TAKEN] >= raw->capacity;
+    default:
+        return false;
+    }
+}
+
+/* `before`: the flow at the tick before; NULL: not known. */
+static void view_tick_slot(struct segment_view *view, size_t id, const struct wi_flow *before,
+                           const struct wi_flow *now)
 {
     struct view_slot *slot = &view->slots[id];
-    const struct wi_raw *raw = &view->collection.raws[id];
-    uint64_t sent_before = slot->flow.total[WI_TOTAL_SENT];
-    view_tick_rates(view, id, seconds, rates);
-    wi_view_watch(slot, raw, &slot->flow);
+    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
+    wi_view_watch(slot, raw, now);
     if (raw->kind == WI_CHANNEL) {
-        view_tick_age(view, slot, raw, slot->has_rates ? sent_before + raw->unsent : 0);
-        if (slot->was_there && raw->capacity != WEIR_UNBOUNDED &&
-            tick_depth(&slot->flow) >= raw->capacity) {
-            slot->limit_seconds += seconds;
-        }
-    } else if (raw->kind == WI_SEMAPHORE && slot->was_there && raw->capacity > 0 &&
-               slot->flow.total[WI_TOTAL_TAKEN] >= raw->capacity) {
-        slot->limit_seconds += seconds;
+        uint64_t sent = before && slot->has_rates ? before->total[WI_TOTAL_SENT] + raw->unsent : 0;
+        view_tick_age(view, slot, raw, now, before ? &sent : NULL);
     }
-    if (raw->kind <= WI_TASK || raw->kind == WI_LOOP) {
-        view_tick_window(view, id, 0);
-    }
-    if (raw->kind == WI_TASK || raw->kind == WI_LOOP) {
-        view_tick_window(view, id, 1);
+    if (slot->was_there && tick_is_at_limit(raw, now) && wi_view_extra(view, slot)) {
+        slot->extra->limit_seconds += view->flows.seconds;
     }
     slot->has_rates = slot->has_rates || view->base->has_ticked;
     slot->was_there = true;
 }
 
+/* The flows of the tick before become those before the last. */
+static void view_tick_slots(struct segment_view *view)
+{
+    struct view_flows *flows = &view->flows;
+    struct wi_columns *last = &flows->of[flows->newest];
+    struct wi_columns *next = &flows->of[flows->newest ^ 1];
+    bool was_known = flows->is_known[flows->newest];
+    bool is_known = true;
+    wi_columns_clear(next);
+    for (size_t first = 0; first < view->collection.n; first += WI_COLUMNS_RECORDS) {
+        struct wi_flow before[WI_COLUMNS_RECORDS];
+        struct wi_flow now[WI_COLUMNS_RECORDS] = {{{0}}};
+        wi_columns_read(last, first / WI_COLUMNS_RECORDS, (uint64_t *)(void *)before, WI_N_TOTALS);
+        for (size_t i = 0; i < WI_COLUMNS_RECORDS && first + i < view->collection.n; i++) {
+            if (view->generations[first + i]) {
+                view_flow_now(view, first + i, &now[i]);
+                view_tick_slot(view, first + i, was_known ? &before[i] : NULL, &now[i]);
+            }
+        }
+        is_known =
+            is_known && wi_columns_add(next, (const uint64_t *)(const void *)now, WI_N_TOTALS);
+    }
+    flows->newest ^= 1;
+    flows->is_known[flows->newest] = is_known;
+    flows->block_number = 0;
+}
+
+static void view_tick_windows(struct segment_view *view)
+{
+    static const enum wi_kind kinds[] = {WI_CHANNEL, WI_SEMAPHORE, WI_TASK, WI_LOOP};
+    if (!view->collection.n_measured && !view->n_windows) {
+        return;
+    }
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        for (size_t i = 0; i < view->n_order[kinds[k]]; i++) {
+            view_tick_window(view, view->order[kinds[k]][i], 0);
+            if (kinds[k] == WI_TASK || kinds[k] == WI_LOOP) {
+                view_tick_window(view, view->order[kinds[k]][i], 1);
+            }
+        }
+    }
+}
+
+/* Rates are those of two ticks from now on, not the history's. */
+static void view_forget_warm(struct segment_view *view)
+{
+    for (size_t i = 0; i < view->n_warm; i++) {
+        view->slots[view->warm[i].slot].is_warm = false;
+    }
+    free(view->warm);
+    view->warm = NULL;
+    view->n_warm = 0;
+}
+
 void wi_view_tick(struct segment_view *view, double seconds)
 {
     wi_history_writer_begin_tick(view);
-    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-        struct view_rates rates = {.n = 0};
-        rates.n = wi_flow_rates((enum wi_kind)kind, rates.from);
-        for (size_t i = 0; wi_kind_has_slots(kind) && i < view->n_order[kind]; i++) {
-            view_tick_slot(view, view->order[kind][i], seconds, &rates);
-        }
-    }
+    view_forget_warm(view);
+    view->flows.seconds = seconds;
+    view_tick_slots(view);
+    view_tick_windows(view);
     wi_view_tick_task_instances(view, seconds);
     bool is_self = wi_source_is_self(view->source);
     if (wi_source_state(view->source) == WI_STATE_RUNNING &&

@@ -69,7 +69,7 @@ void wi_view_forget_retired(struct segment_view *view)
 void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slot)
 {
     if (slot->retired && slot->retired <= view->room_retired) {
-        view->retired[slot->retired - 1].limit_seconds += slot->limit_seconds;
+        view->retired[slot->retired - 1].limit_seconds += view_limit_seconds(slot);
     }
 }
 
@@ -167,7 +167,7 @@ static void totals_add_slot(struct totals_sum *sum, size_t id, uint16_t group)
 {
     const struct wi_collection *collection = &sum->view->collection;
     const struct weir_slot_head *head = wi_collect_head(collection, id);
-    uint32_t life = collection->raws[id].life;
+    uint32_t life = (uint32_t)wi_collect_raw(collection, id)->life;
     struct weir_histogram *all = &sum->view->scratch;
     /* The load pairs with slot_claim. */
     if (!head || !wi_collect_histogram(collection, id, sum->which, all) ||
@@ -189,7 +189,7 @@ static void totals_add_slots(struct totals_sum *sum)
         totals_add_slot(sum, view->order[sum->kind][i], sum->groups->of_row[i]);
     }
     for (size_t id = 0; view->collection.n_closed && id < view->collection.n; id++) {
-        const struct wi_raw *raw = &view->collection.raws[id];
+        const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
         if (wi_raw_is_closed(raw) && raw->retired <= view->collection.n_retired &&
             raw->kind == sum->kind) {
             totals_add_slot(sum, id, sum->groups->of_retired[raw->retired - 1]);
@@ -231,8 +231,8 @@ static void totals_see_fold(void *context, uint64_t number, uint64_t entry)
     uint32_t id = wi_retired_entry_slot(entry);
     uint32_t i = wi_retired_entry_number(entry);
     if (id >= collection->n || i >= collection->n_retired || number > sum->stamps[i] ||
-        collection->raws[id].kind != sum->kind ||
-        collection->raws[id].life != wi_retired_entry_life(entry)) {
+        wi_collect_raw(collection, id)->kind != sum->kind ||
+        wi_collect_raw(collection, id)->life != wi_retired_entry_life(entry)) {
         return;
     }
     sum->is_doubled = true;

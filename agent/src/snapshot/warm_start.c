@@ -93,7 +93,7 @@ static struct view_slot *warm_slot(struct segment_view *view, const struct wi_hi
 {
     return track->generation && track->slot < view->collection.n &&
                    view->generations[track->slot] == track->generation &&
-                   view->collection.raws[track->slot].kind == track->kind
+                   view->slots[track->slot].kind == track->kind
                ? &view->slots[track->slot]
                : NULL;
 }
@@ -105,19 +105,23 @@ static void warm_slot_rates(struct segment_view *view, size_t i, const struct wi
     const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
     struct view_slot *slot = warm_slot(view, track);
     const struct wi_metric_from *rates[WI_FLOW_RATES];
-    struct wi_flow before;
-    if (!slot || !wi_history_flow(warm_history(view), i, row, &before)) {
+    struct wi_flow before, now;
+    if (!slot || !view->warm || slot->is_warm ||
+        !wi_history_flow(warm_history(view), i, row, &before)) {
         return;
     }
+    view_flow_now(view, track->slot, &now);
     if (track->kind == WI_CHANNEL) {
-        before.total[WI_TOTAL_DISCARDED] = slot->flow.total[WI_TOTAL_DISCARDED];
+        before.total[WI_TOTAL_DISCARDED] = now.total[WI_TOTAL_DISCARDED];
     }
+    struct view_warm *warm = &view->warm[view->n_warm++];
     size_t n = wi_flow_rates((enum wi_kind)track->kind, rates);
+    *warm = (struct view_warm){.slot = track->slot};
     for (size_t r = 0; r < n; r++) {
-        struct wi_value value = wi_from_value(rates[r], before.total, slot->flow.total, seconds);
-        slot->rate[r] = wi_value_number(&value, 0);
+        struct wi_value value = wi_from_value(rates[r], before.total, now.total, seconds);
+        warm->rate[r] = wi_value_number(&value, 0);
     }
-    slot->has_rates = true;
+    slot->has_rates = slot->is_warm = true;
 }
 
 static void warm_rates(struct segment_view *view)
@@ -130,6 +134,7 @@ static void warm_rates(struct segment_view *view)
             continue;
         }
         double seconds = (double)(view->base->now.nanos - row.nanos) / 1e9;
+        view->warm = calloc(WI_HISTORY_TRACKS, sizeof(*view->warm));
         for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
             warm_slot_rates(view, i, &row, seconds);
         }
@@ -205,8 +210,9 @@ static void warm_age_row(struct segment_view *view, const struct warm_ages *ages
         const struct wi_history_track *track = &warm_history(view)->head.tracks[i];
         if (ages->channel[i].is_found && row->nanos >= ages->channel[i].start &&
             row->nanos < view->base->now.nanos) {
-            wi_age_add(view->slots[track->slot].age, row->nanos,
-                       row->tracks[i][WI_TOTAL_SENT] + view->collection.raws[track->slot].unsent);
+            wi_age_add(view->slots[track->slot].extra->age, row->nanos,
+                       row->tracks[i][WI_TOTAL_SENT] +
+                           wi_collect_raw(&view->collection, track->slot)->unsent);
         }
     }
 }
@@ -230,13 +236,11 @@ static void warm_age_fill(struct segment_view *view, struct warm_ages *ages,
 /* Empties the age ring of a channel that was found, and makes one if there is none. */
 static bool warm_age_ring(struct segment_view *view, struct view_slot *slot)
 {
-    if (!slot->age && view->n_ages < VIEW_MAX_AGES) {
-        slot->age = calloc(1, sizeof(*slot->age));
-        view->n_ages += slot->age != NULL;
-    } else if (slot->age) {
-        memset(slot->age, 0, sizeof(*slot->age));
+    struct wi_age *age = wi_view_age(view, slot);
+    if (age) {
+        memset(age, 0, sizeof(*age));
     }
-    return slot->age != NULL;
+    return age;
 }
 
 static void warm_age_list(struct segment_view *view, struct warm_ages *ages)
@@ -246,8 +250,10 @@ static void warm_age_list(struct segment_view *view, struct warm_ages *ages)
         if (track->kind != WI_CHANNEL || !warm_slot(view, track)) {
             continue;
         }
-        const struct wi_raw *raw = &view->collection.raws[track->slot];
-        const uint64_t *total = view->slots[track->slot].flow.total;
+        const struct wi_raw *raw = wi_collect_raw(&view->collection, track->slot);
+        struct wi_flow flow;
+        wi_flow_take(raw, &flow);
+        const uint64_t *total = flow.total;
         ages->channel[i].left = total[WI_TOTAL_GONE];
         ages->channel[i].is_wanted =
             !(raw->flags & WI_SLOT_UNORDERED) && total[WI_TOTAL_SENT] > total[WI_TOTAL_GONE];
@@ -272,8 +278,8 @@ static void warm_ages(struct segment_view *view, const struct wi_history_row *la
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
         uint32_t id = warm_history(view)->head.tracks[i].slot;
         if (ages.channel[i].is_found) {
-            wi_age_add(view->slots[id].age, wi_view_as_of(view),
-                       view->collection.raws[id].entering[WEIR_WORD_SENT]);
+            wi_age_add(view->slots[id].extra->age, wi_view_as_of(view),
+                       wi_collect_raw(&view->collection, id)->entering[WEIR_WORD_SENT]);
         }
     }
 }

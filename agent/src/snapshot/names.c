@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names and labels of handles, and the lines where they are opened.
+ *
+ * They lie side by side in one piece of memory, since as many allocations would take more room than the texts. A slot
+ * knows where its texts begin. A handle whose name has totals of its own has that name from there; a source line is
+ * there once for all handles that are opened at it. Texts of closed handles stay until as much again has been added as
+ * was in use: then those that are in use move together. So texts move only when handles are met, and rows may borrow
+ * them until the next refresh. When there is no memory to tidy, all stays as it is. The exporter's thread.
+ */
+#include "snapshot/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_SLACK ((size_t)64 << 10) /* that is added before anything is tidied */
+
+/* Appends a text; 0: there is no memory. */
+static uint32_t names_put(struct view_names *names, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    size_t begin = names->length ? names->length : 1;
+    if (begin + bytes > names->room) {
+        size_t room = begin + bytes + begin / 8 + 256;
+        char *grown = room <= UINT32_MAX ? realloc(names->bytes, room) : NULL;
+        if (!grown) {
+            return 0;
+        }
+        names->bytes = grown;
+        names->room = room;
+    }
+    memcpy(names->bytes + begin, text, bytes);
+    names->length = begin + bytes;
+    return (uint32_t)begin;
+}
+
+static void names_finish(struct view_names *names)
+{
+    free(names->bytes);
+    free(names->sources.slots);
+}
+
+/* Remembers where the text of a key lies. */
+static bool names_enter(struct wi_map *map, uint64_t key, uint32_t at)
+{
+    if (wi_map_is_full(map)) {
+        size_t n = 2 * (size_t)map->n + 8;
+        void *memory = malloc(wi_map_bytes(n));
+        if (!memory) {
+            return false;
+        }
+        free(wi_map_move(map, memory, n));
+    }
+    wi_map_add(map, key, at);
+    return true;
+}
+
+const char *wi_view_name(const struct segment_view *view, size_t id)
+{
+    const struct view_slot *slot = &view->slots[id];
+    return slot->name      ? view->names.bytes + slot->name
+           : slot->retired ? view->retired[slot->retired - 1].name
+                           : NULL;
+}
+
+const char *wi_view_source(const struct segment_view *view, size_t id)
+{
+    return view->slots[id].source ? view->names.bytes + view->slots[id].source : NULL;
+}
+
+const char *wi_view_label(const struct segment_view *view, size_t id)
+{
+    return view->slots[id].label ? view->names.bytes + view->slots[id].label : NULL;
+}
+
+bool wi_view_put_text(struct segment_view *view, uint32_t *ret_at, const char *text)
+{
+    *ret_at = names_put(&view->names, text);
+    return *ret_at;
+}
+
+bool wi_view_find_source(struct segment_view *view, struct view_slot *slot, uint64_t place)
+{
+    const struct wi_map_slot *found = wi_map_next(&view->names.sources, place, NULL);
+    slot->source = found ? (uint32_t)found->value : 0;
+    return found;
+}
+
+bool wi_view_put_source(struct segment_view *view, struct view_slot *slot, uint64_t place,
+                        const char *source)
+{
+    slot->source = names_put(&view->names, source);
+    return slot->source && names_enter(&view->names.sources, place, slot->source);
+}
+
+/* ---- tidying ------------------------------------------------------------------------------- */
+
+/* Puts the texts of a slot among the fresh ones, which have room for all; `moved`: from where a source line lay to where
+ * it lies now. */
+static void names_take(const struct view_names *names, struct view_names *fresh,
+                       struct wi_map *moved, struct view_slot *slot)
+{
+    if (slot->name) {
+        slot->name = names_put(fresh, names->bytes + slot->name);
+    }
+    if (slot->label) {
+        slot->label = names_put(fresh, names->bytes + slot->label);
+    }
+    if (slot->source) {
+        const struct wi_map_slot *found = wi_map_next(moved, slot->source, NULL);
+        uint32_t source =
+            found ? (uint32_t)found->value : names_put(fresh, names->bytes + slot->source);
+        if (!found) {
+            wi_map_add(moved, slot->source, source);
+        }
+        slot->source = source;
+    }
+}
+
+static void names_move(struct segment_view *view, struct view_names *fresh, struct wi_map *moved)
+{
+    const struct view_names *names = &view->names;
+    for (size_t id = 0; id < view->n_slots; id++) {
+        names_take(names, fresh, moved, &view->slots[id]);
+    }
+    for (uint32_t i = 0; i < names->sources.n_slots; i++) {
+        const struct wi_map_slot *source = &names->sources.slots[i];
+        const struct wi_map_slot *found =
+            source->key ? wi_map_next(moved, source->value, NULL) : NULL;
+        if (found) {
+            wi_map_add(&fresh->sources, source->key, found->value);
+        }
+    }
+}
+
+void wi_view_tidy_names(struct segment_view *view)
+{
+    struct view_names *names = &view->names;
+    if (names->length < 2 * names->kept + NAMES_SLACK) {
+        return;
+    }
+    size_t bytes = wi_map_bytes(names->sources.n);
+    struct view_names fresh = {.bytes = malloc(names->length), .room = names->length};
+    void *sources = malloc(bytes);
+    void *memory = malloc(bytes);
+    names->kept = names->length; /* without memory: another try when as much again was added */
+    if (fresh.bytes && sources && memory) {
+        struct wi_map moved = {0};
+        wi_map_move(&fresh.sources, sources, names->sources.n);
+        wi_map_move(&moved, memory, names->sources.n);
+        names_move(view, &fresh, &moved);
+        fresh.kept = fresh.length;
+        names_finish(names);
+        *names = fresh;
+    } else {
+        free(fresh.bytes);
+        free(sources);
+    }
+    free(memory);
+}
+
+void wi_view_finish_names(struct segment_view *view)
+{
+    names_finish(&view->names);
+}
+
+size_t wi_view_names_memory(const struct segment_view *view)
+{
+    return view->names.room + view->names.sources.n_slots * sizeof(struct wi_map_slot);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The raws of a collection: what was found for each slot, kept as columns (columns.h).
+ *
+ * The two passes fill sixteen raws (collect.c), which are then kept as one block; a block is read again when a raw of
+ * it is asked for, and stays at hand until one of another block is. So a walk over all slots reads each block once, and
+ * a hundred thousand slots take some megabytes of the host's memory. The exporter's thread.
+ */
+#include "snapshot/collect.h"
+
+#include "segment/retired.h"
+#include "weir/atomic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(WEIR_CHUNK_CELLS == WI_COLUMNS_RECORDS, "a chunk of handles is kept as a block");
+
+/* More out than in is only possible if a receive hook ran before its send hook. */
+static bool raws_is_negative(const struct wi_raw *raw)
+{
+    uint64_t left = raw->leaving[WEIR_WORD_RECEIVED] + raw->in_other + raw->discarded[0] +
+                    raw->discarded[1] + raw->discarded[2];
+    return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[WEIR_WORD_SENT];
+}
+
+/* ---- loops ---------------------------------------------------------------------------------- */
+
+uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
+{
+    __extension__ typedef unsigned __int128 wide;
+    const struct wi_header *header = (const void *)collection->image.bytes;
+    /* Pairs with clock_measure, which needs no order: the number alone counts. */
+    uint64_t multiplier = wi_load_acquire(&header->multiplier);
+    return (uint64_t)(((wide)ticks * multiplier) >> 32);
+}
+
+/* Notes a loop's times for the next reading. Returns false when there is no memory. */
+static bool raws_remember(struct wi_collection *collection, size_t id, const struct wi_raw *raw)
+{
+    struct wi_spent_list *next = &collection->spent[!collection->newest_spent];
+    if (next->n == next->room) {
+        size_t room = next->room + next->room / 8 + 8;
+        struct wi_spent *grown = realloc(next->at, room * sizeof(*grown));
+        if (!grown) {
+            return false;
+        }
+        next->at = grown;
+        next->room = room;
+    }
+    next->at[next->n++] = (struct wi_spent){.slot = (uint32_t)id,
+                                            .life = (uint32_t)raw->life,
+                                            .busy = raw->entering[WI_LOOP_WORD_BUSY],
+                                            .idle = raw->leaving[WI_LOOP_WORD_IDLE]};
+    return true;
+}
+
+/* Brings a loop's times up to this reading. They never fall: a time that has just ended may be
+ * missing, and a process that has ended has none under way. Slots come in their order. */
+static bool raws_bring_up(struct wi_collection *collection, size_t id, struct wi_raw *raw)
+{
+    struct wi_spent_list *before = &collection->spent[collection->newest_spent];
+    uint64_t *busy = &raw->entering[WI_LOOP_WORD_BUSY];
+    uint64_t *idle = &raw->leaving[WI_LOOP_WORD_IDLE];
+    uint64_t since = raw->in_other;
+    if (since && collection->now_ticks > since) {
+        *(since & 1 ? busy : idle) += wi_collect_nanos(collection, collection->now_ticks - since);
+    }
+    while (before->next < before->n && before->at[before->next].slot < id) {
+        before->next++;
+    }
+    const struct wi_spent *spent = before->next < before->n ? &before->at[before->next] : NULL;
+    if (spent && spent->slot == id && spent->life == raw->life) {
+        *busy = *busy > spent->busy ? *busy : spent->busy;
+        *idle = *idle > spent->idle ? *idle : spent->idle;
+    }
+    return raws_remember(collection, id, raw);
+}
+
+void wi_collect_begin_raws(struct wi_collection *collection)
+{
+    wi_columns_clear(&collection->kept);
+    memset(collection->rejects, 0, sizeof(collection->rejects));
+    collection->block_number = 0;
+    collection->spent[collection->newest_spent].next = 0;
+    collection->spent[!collection->newest_spent].n = 0;
+}
+
+void wi_collect_end_raws(struct wi_collection *collection)
+{
+    collection->newest_spent = !collection->newest_spent;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+bool wi_collect_keep(struct wi_collection *collection, size_t first, size_t n,
+                     const struct wi_slot *slots)
+{
+    struct wi_raw *raws = collection->block;
+    bool has_room = true;
+    for (size_t i = 0; i < n; i++) {
+        /* Pairs with slot_claim: the counts are of one handle. */
+        if (wi_slot_life(wi_load_acquire(&slots[i].head.generation)) != raws[i].life) {
+            raws[i].generation = raws[i].life = raws[i].retired = 0;
+        }
+        if (raws[i].kind == WI_LOOP && raws[i].life) {
+            has_room = raws_bring_up(collection, first + i, &raws[i]) && has_room;
+        }
+        raws[i].leaving[0] = 0;
+        raws[i].capacity++; /* no bound is the greatest number: so it is kept as 0 */
+        collection->n_closed += wi_raw_is_closed(&raws[i]);
+        collection->clamped += raws_is_negative(&raws[i]);
+        collection->generations[first + i] = (uint32_t)raws[i].generation;
+        if (raws[i].generation) {
+            collection->rejects[raws[i].kind] += wi_raw_rejects(&raws[i]);
+            collection->n_measured += raws[i].is_measured;
+        }
+    }
+    return has_room &&
+           wi_columns_add(&collection->kept, (const uint64_t *)(const void *)raws, WI_RAW_WORDS);
+}
+
+const struct wi_raw *wi_collect_raw(const struct wi_collection *const_collection, size_t id)
+{
+    /* The block at hand is a cache: to fill it does not change the collection. */
+    struct wi_collection *collection = (struct wi_collection *)(uintptr_t)const_collection;
+    size_t block = id / WI_COLUMNS_RECORDS;
+    if (collection->block_number != block + 1) {
+        wi_columns_read(&collection->kept, block, (uint64_t *)(void *)collection->block,
+                        WI_RAW_WORDS);
+        for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
+            collection->block[i].capacity--;
+        }
+        collection->block_number = block + 1;
+    }
+    return &collection->block[id % WI_COLUMNS_RECORDS];
+}
+
+void wi_collect_leave_out(struct wi_collection *collection, size_t id)
+{
+    const struct wi_raw *raw = wi_collect_raw(collection, id);
+    collection->n_closed -= wi_raw_is_closed(raw);
+    if (raw->generation) {
+        collection->rejects[raw->kind] -= wi_raw_rejects(raw);
+    }
+    wi_columns_zero(&collection->kept, id / WI_COLUMNS_RECORDS, id % WI_COLUMNS_RECORDS);
+    collection->block_number = 0;
+    collection->generations[id] = 0;
+}
+
+size_t wi_collection_memory(const struct wi_collection *collection)
+{
+    return (collection->spent[0].room + collection->spent[1].room) * sizeof(struct wi_spent) +
+           wi_columns_memory(&collection->kept) +
+           collection->room * sizeof(*collection->generations);
+}
