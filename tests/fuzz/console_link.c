@@ -301,7 +301,7 @@ static void run_screen(void)
     FUZZ_CHECK(wc_link_description(link)->n_metrics <= METRICS_MAX);
     memset(&screen, 0, sizeof(screen));
     fuzz_screen_init(&screen);
-    wc_model_describe(&screen.model, wc_link_description(link), wc_link_notice(link), 1);
+    wc_model_describe(&screen.model, wc_link_described(link), wc_link_notice(link), 1);
     fuzz_screen_ask(&screen);
     enum wc_status code = wc_link_watch(link, &screen.query.request, &error);
     wc_model_watch(&screen.model, &screen.query.plan);

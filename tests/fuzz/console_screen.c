@@ -23,6 +23,7 @@ enum event {
     N_EVENTS
 };
 
+static struct wc_shared *shared;    /* holds it */
 static Weir__V1__Description *real; /* of a real exporter */
 static const uint32_t keys[] = {'j', 'k', 'g', 'G', '\r', 27,  '\t', '/',  'n',   'N',
                                 'f', '<', '>', 'i', 'p',  '+', '-',  'w',  '?',   '1',
@@ -37,6 +38,7 @@ void fuzz_begin(void)
     FUZZ_CHECK(wi_weir_description(view, "", "", "", &buffer) == WEIR_OK);
     real = weir__v1__description__unpack(NULL, buffer.length, buffer.bytes);
     FUZZ_CHECK(real != NULL);
+    shared = wc_shared_create(&real->base);
     wi_buffer_finish(&buffer);
     wi_process_view_close(view);
 }
@@ -65,8 +67,9 @@ static void describe(struct fuzz_screen *screen, struct fuzz_input *input)
     const uint8_t *bytes = fuzz_bytes(input, fuzz_u16(input), &n);
     Weir__V1__Description *description = weir__v1__description__unpack(NULL, n, bytes);
     if (description) {
-        wc_model_describe(&screen->model, description, "a notice", 1);
-        weir__v1__description__free_unpacked(description, NULL);
+        struct wc_shared *described = wc_shared_create(&description->base);
+        wc_model_describe(&screen->model, described, "a notice", 1);
+        wc_shared_release(described);
     }
 }
 
@@ -121,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     static struct fuzz_screen screen;
     memset(&screen, 0, sizeof(screen));
     fuzz_screen_init(&screen);
-    wc_model_describe(&screen.model, real, "", 1);
+    wc_model_describe(&screen.model, shared, "", 1);
     wc_model_connection(&screen.model, WC_LIVE, 1);
     fuzz_screen_settle(&screen);
     while (input.left > 0 && !screen.ui.wants_quit) {
@@ -170,7 +173,7 @@ static void seed_keys(const char *name, const char *typed, struct wi_process_vie
     static struct fuzz_screen screen;
     memset(&screen, 0, sizeof(screen));
     fuzz_screen_init(&screen);
-    wc_model_describe(&screen.model, real, "", 1);
+    wc_model_describe(&screen.model, shared, "", 1);
     watch(&screen);
     for (const char *c = typed; *c; c++) {
         for (uint8_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -204,7 +207,7 @@ static void seed_series(struct wi_process_view *view)
     Weir__V1__Series series = WEIR__V1__SERIES__INIT;
     memset(&screen, 0, sizeof(screen));
     fuzz_screen_init(&screen);
-    wc_model_describe(&screen.model, real, "", 1);
+    wc_model_describe(&screen.model, shared, "", 1);
     watch(&screen);
     put_answer(&output, &screen, view);
     fuzz_screen_finish(&screen);

@@ -107,6 +107,20 @@ static inline void screen_count(struct screen *screen, int kind, const char *nam
     to->max = bound - bound / 20 > to->max ? bound - bound / 20 : to->max;
 }
 
+/* A model gets a connection to a server with this Description. */
+static inline void screen_connect(struct wc_model *model, const Weir__V1__Description *description,
+                                  int64_t unix_nanos)
+{
+    size_t n = weir__v1__description__get_packed_size(description);
+    uint8_t *bytes = malloc(n + 1);
+    weir__v1__description__pack(description, bytes);
+    Weir__V1__Description *own = weir__v1__description__unpack(NULL, n, bytes);
+    struct wc_shared *described = wc_shared_create(&own->base);
+    wc_model_describe(model, described, "", unix_nanos);
+    wc_shared_release(described);
+    free(bytes);
+}
+
 /* All metrics that an catalog has, as a server describes them. */
 static inline void screen_describe_catalog(struct screen *screen, uint32_t pid, const char *state,
                                            const struct wi_catalog *catalog)
@@ -144,7 +158,7 @@ static inline void screen_describe_catalog(struct screen *screen, uint32_t pid, 
     description.started_unix_nanos = 1000 * SCREEN_NANOS + pid;
     description.metrics = pointer;
     description.n_metrics = n;
-    wc_model_describe(&screen->model, &description, "", screen->second * SCREEN_NANOS);
+    screen_connect(&screen->model, &description, screen->second * SCREEN_NANOS);
 }
 
 static inline void screen_describe(struct screen *screen, uint32_t pid, const char *state)

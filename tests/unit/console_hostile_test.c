@@ -203,7 +203,7 @@ static void a_description_of_another_make_does_no_harm(void **state)
     description.pid = 4821;
     description.metrics = pointer;
     description.n_metrics = N;
-    wc_model_describe(&screen.model, &description, "", 0);
+    screen_connect(&screen.model, &description, 0);
     for (int tab = 0; tab < WC_N_TABS; tab++) {
         for (int page = 0; page < WC_N_PAGES; page++) {
             screen.ui.tab = (enum wc_tab)tab;

@@ -89,7 +89,7 @@ static void a_tab_can_be_chosen_before_the_first_numbers(void **state)
     struct wc_ui ui = screen.ui;
     struct wc_layout layout = screen.layout;
     wc_model_init(&model);
-    wc_model_describe(&model, screen.model.description, "", 0);
+    wc_model_describe(&model, screen.model.described, "", 0);
     wc_input_key(&ui, &model, &layout, '8');
     assert_int_equal(ui.tab, WC_TAB_SINGLES);
     wc_input_key(&ui, &model, &layout, 'r'); /* no kind of this process: known from the start */

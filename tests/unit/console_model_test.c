@@ -332,6 +332,28 @@ static void frozen_picture_stands_while_updates_go_on(void **state)
     assert_true(columns[0] == 0 && columns[1] == 500);
 }
 
+/* Valgrind and the sanitizer see a message that is freed too early or never. */
+static void the_description_and_a_frozen_picture_outlive_their_link(void **state)
+{
+    (void)state;
+    channels_set(2);
+    screen_show(&screen, 24, 80);
+    struct wc_shared *described = wc_shared_hold(screen.model.described);
+    const Weir__V1__Update *frozen = screen.model.live.update;
+    wc_model_freeze(&screen.model, true);
+    assert_int_equal(screen.model.live.shared->n_holders, 2);
+    screen.second++;
+    screen_show(&screen, 24, 80);
+    assert_ptr_not_equal(screen.model.live.update, frozen);
+    assert_ptr_equal(wc_model_picture(&screen.model)->update, frozen);
+    assert_int_equal(screen.model.frozen.shared->n_holders, 1);
+    assert_int_equal(described->n_holders, 2);
+    wc_shared_release(described);
+    assert_int_equal(screen.model.described->n_holders, 1);
+    wc_model_freeze(&screen.model, false);
+    assert_null(screen.model.frozen.update);
+}
+
 static void silence_is_stale_after_a_while(void **state)
 {
     (void)state;
@@ -643,6 +665,7 @@ int main(void)
         TEST(the_past_of_every_field_of_a_row_is_kept),
         TEST(another_process_starts_from_nothing),
         TEST(frozen_picture_stands_while_updates_go_on),
+        TEST(the_description_and_a_frozen_picture_outlive_their_link),
         TEST(silence_is_stale_after_a_while),
         TEST(an_update_that_does_not_fit_is_dropped),
         TEST(the_state_dead_comes_with_an_update),

@@ -102,7 +102,7 @@ static void top_connected(struct top *top)
     top->has_ended = top->has_ended || (is_dead && top->was_live);
     top->was_live = top->was_live || !is_dead;
     /* The end of a process that was dead before is not known. */
-    wc_model_describe(&top->model, description, wc_link_notice(top->link),
+    wc_model_describe(&top->model, wc_link_described(top->link), wc_link_notice(top->link),
                       is_dead && !top->has_ended ? 0 : wi_wall_now());
     top->has_sent = false;
     if (wc_link_replay(top->link)) {

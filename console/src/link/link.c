@@ -112,6 +112,9 @@ static void link_on_message(void *context, int32_t call, const uint8_t *bytes, s
     struct wc_link *link = context;
     if (call == link->describe_call && !link->description) {
         link->description = weir__v1__description__unpack(NULL, n, bytes);
+        if (link->description) {
+            link->described = wc_shared_create(&link->description->base);
+        }
         if (!link->description || link->description->n_metrics > WC_LINK_METRICS_MAX) {
             wc_error_set(&link->error, WC_MISMATCH,
                          "the server's description cannot be read: is it another version?");
@@ -327,7 +330,7 @@ void wc_link_close(struct wc_link *link)
     wc_client_destroy(link->client);
     wc_queue_drop(&link->messages);
     wc_queue_drop(&link->series);
-    weir__v1__description__free_unpacked(link->description, NULL);
+    wc_shared_release(link->described);
     free(link);
 }
 
@@ -439,6 +442,11 @@ bool wc_link_is_complete(const struct wc_link *link)
 const Weir__V1__Description *wc_link_description(const struct wc_link *link)
 {
     return link->description;
+}
+
+struct wc_shared *wc_link_described(const struct wc_link *link)
+{
+    return link->described;
 }
 
 const struct wc_target *wc_link_target(const struct wc_link *link)

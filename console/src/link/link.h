@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct wc_link;
+struct wc_shared;
 
 /*
  * Connects and asks for the Description; blocks for at most 5 s. When the process does not answer
@@ -40,6 +41,9 @@ void wc_link_close(struct wc_link *link);
 
 /* Borrowed until wc_link_close. Text fields are never NULL. */
 const Weir__V1__Description *wc_link_description(const struct wc_link *link);
+
+/* The same for those who hold it longer: wc_shared_hold. Borrowed. */
+struct wc_shared *wc_link_described(const struct wc_link *link);
 
 /* The target with the facts of the Description added (pid, name). Borrowed until wc_link_close. */
 const struct wc_target *wc_link_target(const struct wc_link *link);

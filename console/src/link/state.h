@@ -4,6 +4,7 @@
 #ifndef WC_LINK_STATE_H
 #define WC_LINK_STATE_H
 
+#include "model/shared.h"
 #include "link/attach.h"
 #include "link/client.h"
 #include "link/link.h"
@@ -30,7 +31,8 @@ struct wc_link {
     struct wc_tokio *tokio;       /* the feed of that exporter; NULL: it reads a segment */
     struct wc_replay *replay;     /* plays a recording, and is its server; NULL: none */
     struct wc_client *client;
-    Weir__V1__Description *description;
+    struct wc_shared *described;
+    Weir__V1__Description *description; /* the shared message; NULL: none yet */
     int32_t describe_call;
     bool is_other_service; /* the server speaks gRPC, but cannot describe itself */
     int32_t stream_call;   /* 0: none */

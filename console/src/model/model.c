@@ -8,7 +8,7 @@
  * request; one that does not fit the plan is dropped, as it answers an older request.
  *
  * The model owns the last Update, the Description, and histories of up to 2,048 rows of 600 s. When
- * the screen is frozen it makes one deep copy, which is shown while Updates and histories continue.
+ * the screen is frozen it goes on to hold the Update, which is shown while Updates and histories continue.
  * Another process, or another start of it, clears everything.
  *
  * Curves use the server's clock. Gaps are noted as holes, which top.c fills from the server's
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "model/warning.h"
 
 #define NANOS            INT64_C(1000000000)
@@ -37,9 +36,7 @@ void wc_model_init(struct wc_model *model)
 
 static void picture_finish(struct wc_picture *picture)
 {
-    if (picture->update) {
-        weir__v1__update__free_unpacked(picture->update, NULL);
-    }
+    wc_shared_release(picture->shared);
     *picture = (struct wc_picture){0};
 }
 
@@ -57,42 +54,31 @@ static void model_forget(struct wc_model *model)
 void wc_model_finish(struct wc_model *model)
 {
     model_forget(model);
-    if (model->description) {
-        weir__v1__description__free_unpacked(model->description, NULL);
-        model->description = NULL;
-    }
+    wc_shared_release(model->described);
+    model->described = NULL;
+    model->description = NULL;
 }
 
-static Weir__V1__Description *description_copy(const Weir__V1__Description *from)
+void wc_model_describe(struct wc_model *model, struct wc_shared *described, const char *notice,
+                       int64_t unix_nanos)
 {
-    size_t size = weir__v1__description__get_packed_size(from);
-    uint8_t *bytes = wc_alloc(size ? size : 1);
-    weir__v1__description__pack(from, bytes);
-    Weir__V1__Description *copy = weir__v1__description__unpack(NULL, size, bytes);
-    free(bytes);
-    return copy;
-}
-
-void wc_model_describe(struct wc_model *model, const Weir__V1__Description *description,
-                       const char *notice, int64_t unix_nanos)
-{
-    Weir__V1__Description *copy = description_copy(description);
-    if (!copy) {
-        return;
+    const Weir__V1__Description *old = model->description;
+    const Weir__V1__Description *description = (const void *)described->message;
+    if (old && (old->pid != description->pid ||
+                old->started_unix_nanos != description->started_unix_nanos)) {
+        model_forget(model);
     }
-    if (model->description) {
-        if (model->description->pid != copy->pid ||
-            model->description->started_unix_nanos != copy->started_unix_nanos) {
-            model_forget(model);
-        }
-        weir__v1__description__free_unpacked(model->description, NULL);
-    }
-    model->description = copy;
-    snprintf(model->notice, sizeof(model->notice), "%s", notice && *notice ? notice : copy->notice);
+    wc_shared_hold(described);
+    wc_shared_release(model->described);
+    model->described = described;
+    model->description = description;
+    snprintf(model->notice, sizeof(model->notice), "%s",
+             notice && *notice ? notice : description->notice);
     model->has_past = false;
     model->holes = 0;
     model->row.is_asked = false;
-    wc_model_connection(model, strcmp(copy->state, "dead") == 0 ? WC_DEAD : WC_LIVE, unix_nanos);
+    wc_model_connection(model, strcmp(description->state, "dead") == 0 ? WC_DEAD : WC_LIVE,
+                        unix_nanos);
 }
 
 void wc_model_connection(struct wc_model *model, enum wc_connection connection, int64_t unix_nanos)
@@ -223,6 +209,7 @@ void wc_model_update(struct wc_model *model, Weir__V1__Update *taken_update, int
     int64_t second = live->second;
     bool had_ended = live->update && strcmp(live->update->state, "dead") == 0;
     picture_finish(live);
+    live->shared = wc_shared_create(&taken_update->base);
     live->update = taken_update;
     live->second = second;
     for (size_t i = 0; i < taken_update->n_tables; i++) {
@@ -296,41 +283,6 @@ void wc_model_rewind(struct wc_model *model)
     }
 }
 
-/* A deep copy of the live picture, for the time that the screen is frozen. */
-static void picture_copy(const struct wc_model *model, struct wc_picture *to,
-                         const struct wc_picture *from)
-{
-    picture_finish(to);
-    if (!from->update) {
-        return;
-    }
-    size_t size = weir__v1__update__get_packed_size(from->update);
-    uint8_t *bytes = wc_alloc(size ? size : 1);
-    weir__v1__update__pack(from->update, bytes);
-    Weir__V1__Update *copy = weir__v1__update__unpack(NULL, size, bytes);
-    free(bytes);
-    if (!copy) {
-        return;
-    }
-    *to = *from;
-    to->update = copy;
-    for (size_t i = 0; i < copy->n_tables; i++) {
-        const Weir__V1__Table *old = from->update->tables[i];
-        for (int kind = 0; kind < WC_N_KINDS; kind++) {
-            if (to->list[kind].table == old) {
-                to->list[kind].table = copy->tables[i];
-            }
-        }
-        if (to->detail.table == old) {
-            to->detail.table = copy->tables[i];
-        }
-        if (to->part.table == old) {
-            to->part.table = copy->tables[i];
-        }
-    }
-    wc_warnings_read(model, to);
-}
-
 void wc_model_freeze(struct wc_model *model, bool is_frozen)
 {
     if (is_frozen == model->is_frozen) {
@@ -338,7 +290,9 @@ void wc_model_freeze(struct wc_model *model, bool is_frozen)
     }
     wc_histories_finish(&model->frozen_histories);
     if (is_frozen) {
-        picture_copy(model, &model->frozen, &model->live);
+        picture_finish(&model->frozen);
+        model->frozen = model->live;
+        wc_shared_hold(model->frozen.shared);
         wc_histories_copy(&model->frozen_histories, &model->histories);
     } else {
         picture_finish(&model->frozen);

@@ -14,10 +14,10 @@
 void wc_model_init(struct wc_model *model);
 void wc_model_finish(struct wc_model *model);
 
-/* There is a connection: takes a copy of the Description. If it is another process than before, or
+/* There is a connection, with a Description, which the model holds from now on. If it is another process than before, or
  * another start of it, everything about the old one is dropped. */
-void wc_model_describe(struct wc_model *model, const Weir__V1__Description *description,
-                       const char *notice, int64_t unix_nanos);
+void wc_model_describe(struct wc_model *model, struct wc_shared *described, const char *notice,
+                       int64_t unix_nanos);
 
 /* The new state of the link, and its time; repeating it changes nothing. */
 void wc_model_connection(struct wc_model *model, enum wc_connection connection, int64_t unix_nanos);

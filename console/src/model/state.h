@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/shared.h"
 #include "model/history.h"
 #include "model/playback.h"
 #include "weir/v1/agent.pb-c.h"
@@ -66,7 +67,8 @@ struct wc_warning {
 
 /* All data of one moment. */
 struct wc_picture {
-    Weir__V1__Update *update; /* owned; NULL before the first */
+    struct wc_shared *shared;       /* holds the Update; NULL before the first */
+    const Weir__V1__Update *update; /* its message */
     struct wc_rows list[WC_N_KINDS];
     struct wc_rows detail, part;
     size_t n_warnings; /* the worst first, without those about defaults */
@@ -75,7 +77,8 @@ struct wc_picture {
 };
 
 struct wc_model {
-    Weir__V1__Description *description; /* owned; NULL before the first connection */
+    struct wc_shared *described; /* holds the Description; NULL before the first connection */
+    const Weir__V1__Description *description; /* its message */
     struct wc_plan plan;
     struct wc_picture live;
     struct wc_picture frozen; /* shown while is_frozen */
