@@ -325,6 +325,41 @@ static void topics_go_through_all_looks(void **state)
     wc_link_close(live);
 }
 
+/* Frames without a line are gone through in turns, so that a signal is heard meanwhile. */
+static void a_number_that_never_changes_has_one_line(void **state)
+{
+    char *topics[] = {(char *)"game/channel/sent/channel0"};
+    Weir__V1__SubscribeRequest request = WEIR__V1__SUBSCRIBE_REQUEST__INIT;
+    uint64_t end = wi_nanos(CLOCK_MONOTONIC) + TEST_DEADLINE_NANOS;
+    Weir__V1__Lines *lines;
+    unsigned n_lines = 0, n_steps = 0;
+    (void)state;
+    struct wc_link *live = open_live();
+    record(live, 200);
+    struct wc_link *recording = open_recording();
+    request.topics = topics;
+    request.n_topics = 1;
+    request.changes_only = true;
+    wc_replay_seek(wc_link_replay(recording), 0);
+    wc_replay_hurry(wc_link_replay(recording));
+    assert_int_equal(wc_link_subscribe(recording, &request, NULL), WC_OK);
+    while (!wc_replay_is_over(wc_link_replay(recording)) && wi_nanos(CLOCK_MONOTONIC) < end) {
+        struct pollfd wait = {.fd = wc_link_fd(recording), .events = wc_link_events(recording)};
+        assert_int_equal(poll(&wait, 1, TEST_DEADLINE_NANOS / 1000000), 1);
+        assert_int_equal(wc_link_step(recording, NULL), WC_OK);
+        for (; (lines = wc_link_take_lines(recording)) != NULL; n_steps++) {
+            n_lines += (unsigned)lines->n_lines;
+            weir__v1__lines__free_unpacked(lines, NULL);
+        }
+        n_steps++;
+    }
+    assert_true(wc_replay_is_over(wc_link_replay(recording)));
+    assert_int_equal(n_lines, 1);
+    assert_in_range(n_steps, 4, 1000);
+    wc_link_close(recording);
+    wc_link_close(live);
+}
+
 /* ---- what was recorded is what is told ---------------------------------------------------- */
 
 /* A file of one look, which is described and changed before it is written. */
@@ -655,6 +690,7 @@ int main(void)
         TEST(a_recording_answers_as_the_process_did),
         TEST(a_snapshot_is_of_the_end_or_of_a_moment),
         TEST(topics_go_through_all_looks),
+        TEST(a_number_that_never_changes_has_one_line),
         TEST(metrics_are_found_by_their_field),
         TEST(what_was_left_out_is_counted),
         TEST(warnings_are_those_of_the_recording),

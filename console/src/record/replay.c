@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define REPLAY_BUNDLE_NANOS UINT64_C(50000000) /* fast playback advances in steps of so much time */
+#define REPLAY_AT_ONCE      64 /* frames without a message: then the caller has its turn */
 #define REPLAY_FAR_NANOS    UINT64_C(3600000000000)
 #define REPLAY_SLOWEST      0.01
 #define REPLAY_FASTEST      1e6
@@ -115,14 +116,19 @@ ssize_t wc_replay_receive(struct wc_replay *replay, uint8_t *ret_bytes, size_t r
 {
     size_t n = 0;
     uint64_t expired;
+    int n_frames = 0;
     enum weir_status status = WEIR_OK;
     (void)!read(replay->timer, &expired, sizeof(expired));
     while (n < room && status == WEIR_OK) {
         if (replay->n_output == 0) {
             status = wi_loopback_send(replay->loopback, &replay->output, &replay->n_output);
         }
-        if (replay->n_output == 0 && (n > 0 || status != WEIR_OK || !replay_advance(replay))) {
-            break;
+        if (replay->n_output == 0) {
+            if (n > 0 || n_frames++ == REPLAY_AT_ONCE || status != WEIR_OK ||
+                !replay_advance(replay)) {
+                break;
+            }
+            continue;
         }
         size_t part = replay->n_output < room - n ? replay->n_output : room - n;
         memcpy(ret_bytes + n, replay->output, part);
