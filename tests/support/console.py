@@ -27,14 +27,16 @@ scratch = tempfile.mkdtemp(prefix="weir-test-", dir="/dev/shm")
 os.chmod(scratch, 0o700)
 atexit.register(shutil.rmtree, scratch, True)
 
+# In the background a shell ignores it, and so would the programs that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 environment = {name: value for name, value in os.environ.items()
                if not (name.startswith("WEIR_") and name not in ("WEIR_BUILD", "WEIR_SOURCE"))}
 environment.update(WEIR_DIR=scratch, LC_ALL="C.UTF-8")
 
 
-def wait_for(condition, what):
+def wait_for(condition, what, seconds=DEADLINE):
     """Polls until the condition holds and returns what it gives."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()
         if value:

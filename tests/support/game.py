@@ -17,6 +17,8 @@ GAME = os.path.join(BUILD, "server-example", "weir-game")
 PLAYERS = os.path.join(BUILD, "server-example", "weir-players")
 WEIR = os.path.join(BUILD, "console", "weir")
 SKIP = 77
+# In the background a shell ignores it, and so would the programs that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 DEADLINE = 60.0
 
 
