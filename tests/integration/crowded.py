@@ -69,6 +69,21 @@ def five_thousand_threads_without_restartable_sequences():
     is_crowded(**WITHOUT_SEQUENCES)
 
 
+def five_thousand_threads_count_on_64_channels_within_the_limit():
+    names = ["channel-%d" % i for i in range(64)]
+    host = Host("--name", "crowd", *[word for name in names for word in ("--channel", name + ":unbounded")])
+    host.command("threads", THREADS)
+    host.shows("channels", names[-1], "received", THREADS)
+    data = looked_at(host)
+    counts = {row["name"]: (row["sent"], row["received"], row["depth"]) for row in data["channels"]}
+    assert counts == {name: (THREADS, THREADS, 0) for name in names}, counts
+    agent = data["agent"]
+    assert agent["segment_bytes"] <= agent["segment_limit_bytes"] == 16 << 20, agent
+    assert agent["samples_lost"] == 0, agent
+    host.end()
+
+
 if __name__ == "__main__":
     run([five_thousand_threads_with_the_exporter, five_thousand_threads_with_hooks_alone,
-         five_thousand_threads_without_restartable_sequences])
+         five_thousand_threads_without_restartable_sequences,
+         five_thousand_threads_count_on_64_channels_within_the_limit])

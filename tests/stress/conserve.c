@@ -1,31 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: timeout=300 alone folders=agent/src/hook */
+/* ctest: timeout=900 alone folders=agent/src/hook */
 /*
  * Sixteen threads that come and go send, receive, refuse, take back and discard 10^8 messages on
  * three channels (thread shards, shared cells, every message timed), while signals interrupt hooks,
  * late destructors count, and a reader never pauses. At rest sent - received - discarded = depth
  * must hold to the message, and the reader must never have seen more out than in.
+ *
+ * Then the same in a crowd: as many threads as there are shards have one and idle, so the sixteen
+ * count in per-CPU cells, while they are moved between processors all the time. Eight idle threads end,
+ * and their shards go from one of the sixteen to another. And once more in a process that has no
+ * restartable sequences.
  */
 #include "child.h"
+#include "hook/cpu.h"
 #include "snapshot/process_view.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define THREADS    16
 #define N_CHANNELS 3
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define OPERATIONS 4000000L
+#define OPERATIONS  4000000L
+#define HAS_CROWDED 0 /* there are no sequences, and the shared cells are tested without a crowd */
 #else
-#define OPERATIONS 100000000L
+#define OPERATIONS  100000000L
+#define HAS_CROWDED 1
 #endif
 
-#define LIFE 50000L /* operations of one thread's life */
+#define LIFE  50000L /* operations of one thread's life */
+#define SEEDS 100000 /* one for each life of a thread */
 
 static struct weir_channel *channels[N_CHANNELS];
 static struct weir_counter *alarms;
@@ -94,11 +107,15 @@ static void late(void *unused)
     __atomic_fetch_add(&truth[0].queued, 1, __ATOMIC_RELEASE);
 }
 
+static pid_t workers[THREADS];
+
 static void *live(void *seed)
 {
     struct tally tallies[N_CHANNELS] = {{0}};
     uint64_t x = (uintptr_t)seed * 2654435761U + 1;
     pthread_setspecific(late_key, &late_key);
+    __atomic_store_n(&workers[(uintptr_t)seed / SEEDS % THREADS], (pid_t)syscall(SYS_gettid),
+                     __ATOMIC_RELAXED);
     for (long i = 0; i < LIFE; i++) {
         x ^= x << 13;
         x ^= x >> 7;
@@ -120,12 +137,124 @@ static void *respawn(void *number)
 {
     for (long done = 0; done < OPERATIONS / THREADS; done += LIFE) {
         pthread_t thread;
-        void *seed = (void *)((uintptr_t)number * 100000 + (uintptr_t)done + 1);
+        void *seed = (void *)((uintptr_t)number * SEEDS + (uintptr_t)(done / LIFE) + 1);
         CHECK(pthread_create(&thread, NULL, live, seed) == 0);
         pthread_join(thread, NULL);
     }
     return NULL;
 }
+
+/* ---- the crowd ---------------------------------------------------------------------------------- */
+
+static bool is_crowded;
+
+static struct {
+    pthread_t thread;
+    sem_t end;
+} idlers[WI_MAX_SHARDS];
+
+static sem_t has_come;
+
+static void *idle(void *end)
+{
+    weir_channel_send(channels[0], 8);
+    __atomic_fetch_add(&truth[0].sent, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&truth[0].queued, 1, __ATOMIC_RELEASE);
+    sem_post(&has_come);
+    while (sem_wait(end) != 0) { /* a signal */
+    }
+    return NULL;
+}
+
+static void idler_begin(size_t i)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, (size_t)64 << 10);
+    sem_init(&idlers[i].end, 0, 0);
+    CHECK(pthread_create(&idlers[i].thread, &attributes, idle, &idlers[i].end) == 0);
+    while (sem_wait(&has_come) != 0) {
+    }
+}
+
+static void idler_end(size_t i)
+{
+    sem_post(&idlers[i].end);
+    pthread_join(idlers[i].thread, NULL);
+}
+
+/* Moves the sixteen to other processors. A shard that an idle thread gives back is soon one of theirs, so half of
+ * them have one after a while. */
+static void *disturb(void *unused)
+{
+    cpu_set_t all;
+    CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+    for (unsigned i = 0; !__atomic_load_n(&is_done, __ATOMIC_ACQUIRE); i++) {
+        for (unsigned t = 0; t < THREADS; t++) {
+            unsigned cpu = (i + t) % CPU_SETSIZE;
+            cpu_set_t one;
+            while (!CPU_ISSET(cpu, &all)) {
+                cpu = (cpu + 1) % CPU_SETSIZE;
+            }
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            pid_t worker = __atomic_load_n(&workers[t], __ATOMIC_RELAXED);
+            if (worker) { /* it may have ended: then this is refused */
+                (void)sched_setaffinity(worker, sizeof(one), i % 3 ? &one : &all);
+            }
+        }
+        if (i % 64 == 0 && i / 64 < THREADS / 2) {
+            idler_end(i / 64);
+            idler_begin(i / 64);
+        }
+        sched_yield();
+    }
+    return unused;
+}
+
+static uint64_t sent_in_cpu_cells(void)
+{
+    uint64_t sent = 0;
+    for (uint32_t cpu = 0; cpu < wi_index.n_cpus; cpu++) {
+        const struct wi_shard_entry *shard = wi_index.cpus[cpu];
+        const struct weir_cell *cell =
+            shard ? wi_index_cell(shard, weir_slot_id(&channels[0]->head)) : NULL;
+        sent += cell ? cell->u.channel.sent : 0;
+    }
+    return sent;
+}
+
+/* The sixteen had to count elsewhere than in cells of their own, and where they should. */
+static void check_places(void)
+{
+    uint64_t on_cpus = sent_in_cpu_cells();
+    printf("%u processors, %u with cells: %llu messages; %llu threads found no shard\n",
+           (unsigned)wi_index.n_cpus, (unsigned)wi_index.n_cpu_shards, (unsigned long long)on_cpus,
+           (unsigned long long)wi_segment_header()->cells_refused);
+    CHECK(wi_segment_header()->cells_refused > 0);
+    CHECK(wi_cpu_count() > 0 ? on_cpus > truth[0].sent / THREADS : wi_index.n_cpu_shards == 0);
+}
+
+static void crowd_begin(pthread_t *ret_disturber)
+{
+    sem_init(&has_come, 0, 0);
+    for (size_t i = 0; i < WI_MAX_SHARDS; i++) {
+        idler_begin(i);
+    }
+    CHECK(pthread_create(ret_disturber, NULL, disturb, NULL) == 0);
+}
+
+static void crowd_end(pthread_t disturber)
+{
+    pthread_join(disturber, NULL);
+    for (size_t i = 0; i < WI_MAX_SHARDS; i++) {
+        idler_end(i);
+    }
+    check_places();
+    CHECK(wi_segment_header()->threads_without <= 1); /* this thread, when a signal made it count */
+}
+
+/* ---- the readers -------------------------------------------------------------------------------- */
 
 static uint64_t read_value(struct wi_process_view *view, enum wi_kind kind, size_t i, int metric)
 {
@@ -171,6 +300,7 @@ static void conserve(const char *dir)
     struct wi_process_view *views[2];
     pthread_t threads[THREADS];
     pthread_t readers[2];
+    pthread_t disturber;
     CHECK(weir_start(NULL, &error) == WEIR_OK);
     weir_health_read(&health);
     for (int c = 0; c < N_CHANNELS; c++) {
@@ -193,6 +323,9 @@ static void conserve(const char *dir)
     }
     sigaction(SIGPROF, &action, NULL);
     setitimer(ITIMER_PROF, &often, NULL);
+    if (is_crowded) {
+        crowd_begin(&disturber);
+    }
     for (uintptr_t t = 0; t < THREADS; t++) {
         CHECK(pthread_create(&threads[t], NULL, respawn, (void *)(t + 1)) == 0);
     }
@@ -206,6 +339,9 @@ static void conserve(const char *dir)
     for (int r = 0; r < 2; r++) {
         pthread_join(readers[r], NULL);
     }
+    if (is_crowded) {
+        crowd_end(disturber);
+    }
     for (int r = 0; r < 2; r++) {
         CHECK(wi_process_view_refresh(views[r], 1, &error) == WEIR_OK);
         for (int c = 0; c < N_CHANNELS; c++) {
@@ -217,7 +353,26 @@ static void conserve(const char *dir)
     printf("%llu signals\n", (unsigned long long)signals_seen);
 }
 
-int main(void)
+/* This program again, as a process that the C library starts anew. */
+static int run_crowded(const char *program, const char *tunables)
 {
-    return child_run(conserve);
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        setenv("GLIBC_TUNABLES", tunables, 1);
+        execl(program, program, "crowded", (char *)NULL);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : 1;
+}
+
+int main(int argc, char **argv)
+{
+    is_crowded = argc > 1;
+    int status = child_run(conserve);
+    if (HAS_CROWDED && !is_crowded && status == 0) {
+        status = run_crowded(argv[0], "glibc.pthread.rseq=1") ||
+                 run_crowded(argv[0], "glibc.pthread.rseq=0");
+    }
+    return status;
 }
