@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 
 static struct weir_error error;
 static struct weir_channel *channel;
@@ -224,13 +225,33 @@ static void threads_without_a_shard_end(const char *dir)
 /* ---- what interrupts -------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
-static volatile uint64_t n_steps;
+/* How each sequence is described to the kernel; the linker says where all of them are. */
+struct sequence {
+    uint32_t version, flags;
+    uint64_t start, length, way_out;
+};
+
+extern const struct sequence __start___rseq_cs[] __attribute__((weak));
+extern const struct sequence __stop___rseq_cs[] __attribute__((weak));
+
+static volatile uint64_t n_steps, n_interrupted;
+
+/* A signal handler never sees a thread inside a sequence: it was led out. */
+static void check_place(uint64_t at)
+{
+    for (const struct sequence *one = __start___rseq_cs; one < __stop___rseq_cs; one++) {
+        CHECK(!has_sequences() || at - one->start >= one->length);
+        n_interrupted += at == one->way_out;
+    }
+}
 
 /* Counts itself, then lets the next instruction run. */
-static void on_step(int number)
+static void on_step(int number, siginfo_t *info, void *context)
 {
     (void)number;
+    (void)info;
     n_steps++;
+    check_place((uint64_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP]);
     count_all();
 }
 
@@ -240,13 +261,13 @@ static void count_step_by_step(const char *dir)
     (void)dir;
     start();
     count_all();
-    struct sigaction action = {.sa_handler = on_step};
+    struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
     sigaction(SIGTRAP, &action, NULL);
     __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
     count_all();
     count_all();
     __asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
-    CHECK(n_steps > 200);
+    CHECK(n_steps > 200 && (n_interrupted > 0) == has_sequences());
     check_all(3 + n_steps);
 }
 
