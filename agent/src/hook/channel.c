@@ -73,7 +73,8 @@ static CHANNEL_APART weir_ticket channel_sample(struct weir_channel *channel,
     return weir_sample(&channel->head, cell);
 }
 
-static weir_ticket channel_send_shared(struct weir_channel *channel, uint64_t n, uint64_t bytes)
+static CHANNEL_APART weir_ticket channel_send_shared(struct weir_channel *channel, uint64_t n,
+                                                     uint64_t bytes)
 {
     if (!wi_slot_counts()) {
         return 0;
@@ -85,21 +86,27 @@ static weir_ticket channel_send_shared(struct weir_channel *channel, uint64_t n,
     return wi_sample_shared(&channel->head, sent, n);
 }
 
-static CHANNEL_APART weir_ticket channel_send_apart(struct weir_channel *channel, size_t bytes)
+static CHANNEL_APART weir_ticket channel_send_on_cpu(struct weir_channel *channel, size_t bytes)
 {
     struct wi_cpu_cell at;
+    if (!wi_cpu_reach(&channel->head, &at)) {
+        return channel_send_shared(channel, 1, bytes);
+    }
+    wi_cpu_add(&channel->head, WEIR_WORD_SENT, 1);
+    wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
+    return weir_sample(&channel->head, at.cell);
+}
+
+static CHANNEL_APART weir_ticket channel_send_apart(struct weir_channel *channel, size_t bytes)
+{
     struct weir_cell *cell = wi_thread_touch(&channel->head);
-    if (cell) {
-        weir_cell_add(&cell->u.channel.sent, 1);
-        weir_cell_add(&cell->u.channel.bytes_in, bytes);
-        return weir_sample(&channel->head, cell);
+    if (!cell) {
+        return wi_cpu_is_any() ? channel_send_on_cpu(channel, bytes)
+                               : channel_send_shared(channel, 1, bytes);
     }
-    if (wi_cpu_reach(&channel->head, &at)) {
-        wi_cpu_add(&channel->head, WEIR_WORD_SENT, 1);
-        wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
-        return weir_sample(&channel->head, at.cell);
-    }
-    return channel_send_shared(channel, 1, bytes);
+    weir_cell_add(&cell->u.channel.sent, 1);
+    weir_cell_add(&cell->u.channel.bytes_in, bytes);
+    return weir_sample(&channel->head, cell);
 }
 
 /* The message is counted, and its bytes are not. */
@@ -212,25 +219,50 @@ static CHANNEL_APART void channel_waited(struct weir_channel *channel, weir_tick
     weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
 }
 
-/* Counts messages out in a cell that is not the thread's own. */
-static CHANNEL_APART void channel_receive_elsewhere(struct weir_channel *channel,
-                                                    weir_ticket ticket, uint64_t n, uint64_t bytes)
+static CHANNEL_APART void channel_receive_shared(struct weir_channel *channel, weir_ticket ticket,
+                                                 uint64_t n, uint64_t bytes)
 {
-    struct wi_cpu_cell at;
     if (!wi_slot_counts()) {
         return;
     }
-    if (wi_cpu_reach(&channel->head, &at)) {
-        if (!weir_cell_pass(&at.cell->u.channel.check, n)) {
-            weir_channel_check_slow(channel, at.cell);
-        }
-    } else if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
-        channel_mark(channel_slot(channel), 0);
+    struct wi_slot *slot = channel_slot(channel);
+    if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
+        channel_mark(slot, 0);
+    }
+    /* Pairs with channel_left, and with collect_leaving_slot of readers. */
+    wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), n);
+    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+    if (ticket) {
+        channel_waited(channel, ticket);
+    }
+}
+
+static CHANNEL_APART void channel_receive_on_cpu(struct weir_channel *channel, weir_ticket ticket,
+                                                 uint64_t n, uint64_t bytes)
+{
+    struct wi_cpu_cell at;
+    if (!wi_cpu_reach(&channel->head, &at)) {
+        channel_receive_shared(channel, ticket, n, bytes);
+        return;
+    }
+    if (!weir_cell_pass(&at.cell->u.channel.check, n)) {
+        weir_channel_check_slow(channel, at.cell);
     }
     wi_cpu_add(&channel->head, WEIR_WORD_RECEIVED, n);
     wi_cpu_add(&channel->head, WEIR_WORD_BYTES_OUT, bytes);
     if (ticket) {
         channel_waited(channel, ticket);
+    }
+}
+
+/* Counts messages out in a cell that is not the thread's own. */
+static inline void channel_receive_elsewhere(struct weir_channel *channel, weir_ticket ticket,
+                                             uint64_t n, uint64_t bytes)
+{
+    if (wi_cpu_is_any()) {
+        channel_receive_on_cpu(channel, ticket, n, bytes);
+    } else {
+        channel_receive_shared(channel, ticket, n, bytes);
     }
 }
 

@@ -71,7 +71,8 @@ bool wi_cpu_reach(const struct weir_slot_head *head, struct wi_cpu_cell *ret_at)
 void wi_cpu_add(struct weir_slot_head *head, unsigned word, uint64_t n)
 {
     struct wi_cpu_cell at;
-    for (int tries = 0; tries < CPU_TRIES && wi_cpu_reach(head, &at); tries++) {
+    for (int tries = wi_cpu_is_any() ? CPU_TRIES : 0; tries > 0 && wi_cpu_reach(head, &at);
+         tries--) {
         bool is_done = wi_cpu_try(&at, word, n);
         wi_cpu_leave(&at);
         if (is_done) {

@@ -54,6 +54,12 @@ extern __attribute__((visibility("hidden"))) ptrdiff_t wi_cpu_offset;
 /* How many processors may have cells here: 0 to WI_MAX_CPU_SHARDS. */
 uint32_t wi_cpu_count(void);
 
+/* Whether there may be any. */
+static inline bool wi_cpu_is_any(void)
+{
+    return wi_index.n_cpus > 0;
+}
+
 /* Finds the handle's cell of this processor; makes it if the thread was refused cells of its own. False: there is
  * none. */
 bool wi_cpu_reach(const struct weir_slot_head *head, struct wi_cpu_cell *ret_at);
