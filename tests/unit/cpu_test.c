@@ -224,7 +224,7 @@ static void threads_without_a_shard_end(const char *dir)
 
 /* ---- what interrupts -------------------------------------------------------------------------- */
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 /* How each sequence is described to the kernel; the linker says where all of them are. */
 struct sequence {
     uint32_t version, flags;
@@ -353,8 +353,9 @@ static void samples_stand_for_all_messages(const char *dir)
     CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
     CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
     uint64_t stood_for = value(view, WI_CHANNEL, WI_CHANNEL_WAIT);
-    /* One gap is open on each processor, and a thread that is moved at the wrong moment loses or repeats one. */
-    CHECK(stood_for >= N - 10 * LARGEST_GAP && stood_for <= N + 10 * LARGEST_GAP);
+    /* One gap is open on each processor, and one more may be lost or repeated when the thread is moved. */
+    uint64_t most = LARGEST_GAP * (uint64_t)(wi_index.n_cpu_shards + 1);
+    CHECK(stood_for + most >= N && stood_for <= N + most);
     wi_process_view_close(view);
 }
 

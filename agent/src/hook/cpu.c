@@ -3,13 +3,16 @@
 #include "hook/cpu.h"
 
 #include "hook/thread.h"
+#include "segment/file.h"
 
-#include <stddef.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Sequences that one addition may lose to interruptions before the shared cell is used: a debugger that steps
  * through one interrupts each. */
 #define CPU_TRIES 16
+
+#define CPU_USUAL 64 /* processors, if the kernel does not say how many there can be */
 
 ptrdiff_t wi_cpu_offset;
 
@@ -19,15 +22,28 @@ ptrdiff_t wi_cpu_offset;
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
+/* All numbers that a processor can have here: one more than the last of "0-3,8-11". */
+static uint32_t cpu_possible(void)
+{
+    char text[256];
+    if (wi_file_read("/sys/devices/system/cpu/possible", text, sizeof(text)) <= 0) {
+        return CPU_USUAL;
+    }
+    size_t length = strcspn(text, "\n");
+    while (length > 0 && text[length - 1] >= '0' && text[length - 1] <= '9') {
+        length--;
+    }
+    unsigned long last = strtoul(text + length, NULL, 10);
+    return last < WI_MAX_CPU_SHARDS ? (uint32_t)last + 1 : WI_MAX_CPU_SHARDS;
+}
+
 uint32_t wi_cpu_count(void)
 {
     if (!&__rseq_offset || !&__rseq_size || __rseq_size < sizeof(struct wi_cpu_area)) {
         return 0;
     }
     wi_cpu_offset = __rseq_offset;
-    long n = sysconf(_SC_NPROCESSORS_CONF);
-    n = n < WI_MAX_CPU_SHARDS ? n : WI_MAX_CPU_SHARDS;
-    return n > 0 ? (uint32_t)n : 0;
+    return cpu_possible();
 }
 
 /* The lock is only tried. False: there is no room, or not this time. */

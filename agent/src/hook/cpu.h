@@ -51,7 +51,7 @@ struct wi_cpu_cell {
 /* From the thread's pointer to that area; set before wi_index.n_cpus. */
 extern __attribute__((visibility("hidden"))) ptrdiff_t wi_cpu_offset;
 
-/* How many processors may have cells here: 0 to WI_MAX_CPU_SHARDS. */
+/* How many processors may have cells here: 0 to WI_MAX_CPU_SHARDS. Reads a file of the kernel: not for hooks. */
 uint32_t wi_cpu_count(void);
 
 /* Whether there may be any. */

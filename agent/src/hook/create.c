@@ -40,7 +40,7 @@ static void create_header_fill(struct wi_header *header, const struct wi_setting
     header->histogram_bytes = sizeof(struct weir_histogram);
     header->max_shards = WI_MAX_SHARDS;
     header->max_slabs = WI_MAX_SLABS;
-    header->thread_shards = WI_MAX_SHARDS - wi_cpu_count();
+    header->thread_shards = WI_MAX_SHARDS - wi_index.n_cpus;
     header->shards = WI_SHARDS_LINE;
     header->slabs = WI_SLABS_LINE;
     memcpy(header->tables, wi_table_shapes, sizeof(header->tables));
@@ -88,7 +88,6 @@ static bool create_adopt(const struct wi_settings *settings, unsigned char *base
     wi_segment.sampling = settings->sampling;
     wi_index.reserved_bytes = WI_FIRST_RESERVE;
     wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
-    wi_shards_start(wi_cpu_count());
     memset(wi_segment.sources, 0, sizeof(wi_segment.sources));
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
     return wi_early_lay(settings->has_early_counts);
@@ -173,6 +172,7 @@ static enum weir_status create_build_anonymous(const struct wi_settings *setting
 enum weir_status wi_create_segment(const struct wi_settings *settings, struct weir_error *ret_error)
 {
     char dir[sizeof(wi_segment.dir)];
+    wi_shards_start(wi_cpu_count());
     enum weir_status status = wi_file_dir(settings->dir, dir, sizeof(dir), ret_error);
     if (status == WEIR_OK) {
         wi_find_prune(dir);
