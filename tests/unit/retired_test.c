@@ -512,7 +512,9 @@ static void dies_while_it_folds(const char *dir)
     struct weir_slot_head *head = &channel->head;
     pass(channel, 9);
     weir_channel_close(channel);
+    CHECK(wi_segment_lock());
     wi_retired_fold(0); /* and the slot says nothing of it yet */
+    wi_segment_unlock();
     CHECK(head->state == WI_SLOT_CLOSED && sent(path, "queue") == 9 && sent(NULL, "queue") == 9);
     CHECK(measured(path) == 9 && measured(NULL) == 9);
     struct wi_retired *totals =
@@ -573,7 +575,9 @@ static void fold_all(void)
     struct weir_channel *channel = open_channel("queue");
     pass(channel, 9);
     weir_channel_close(channel);
+    CHECK(wi_segment_lock());
     wi_retired_fold(0); /* and the slot says nothing of it yet */
+    wi_segment_unlock();
     CHECK(first_totals()->totals[0].stamp == wi_segment_header()->n_folds << 1);
 }
 

@@ -4,6 +4,7 @@
 
 #include "segment/segment.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 
 #include <sys/mman.h>
 
@@ -17,6 +18,9 @@ void *wi_index_take(size_t bytes)
     static unsigned char *at;
     static size_t room;
     bytes = (bytes + 15) / 16 * 16;
+    if (!WI_EXPECT(wi_segment_is_locked())) {
+        return NULL;
+    }
     if (bytes > room) {
         size_t wanted = (bytes + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
         void *fresh =
@@ -37,7 +41,8 @@ void *wi_index_take(size_t bytes)
 
 bool wi_index_add_slab(struct wi_slot *slots, uint32_t line)
 {
-    struct wi_slot_slab *slab = wi_index_take(sizeof(*slab));
+    bool has_place = WI_EXPECT(wi_segment_is_locked() && wi_index.n_slabs < WI_MAX_SLABS);
+    struct wi_slot_slab *slab = has_place ? wi_index_take(sizeof(*slab)) : NULL;
     if (slab) {
         slab->slots = slots;
         slab->line = line;

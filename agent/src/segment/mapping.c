@@ -19,6 +19,7 @@
 #include "segment/cgroup.h"
 #include "segment/file.h"
 #include "segment/layout.h"
+#include "weir/expect.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -175,6 +176,10 @@ unsigned char *wi_mapping_copy(int fd, uint64_t limit, uint64_t bytes)
 
 uint64_t wi_mapping_grow(unsigned char *base, const struct wi_growth *growth, const char **ret_why)
 {
+    if (!WI_EXPECT(growth->mapped <= growth->needed)) {
+        *ret_why = "weir contradicts itself";
+        return 0;
+    }
     if (growth->needed > growth->limit) {
         *ret_why = "its limit is reached; raise WEIR_LIMIT";
         return 0;

@@ -18,6 +18,7 @@
 #include "segment/file.h"
 #include "segment/mapping.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 #include "weir/text.h"
 
 #include <string.h>
@@ -36,6 +37,9 @@ static bool pool_reserve(uint64_t needed)
 {
     uint64_t reserved = wi_index.reserved_bytes;
     uint64_t wanted = (needed + WI_GRANULE - 1) / WI_GRANULE * WI_GRANULE;
+    if (!WI_EXPECT(wanted > reserved)) {
+        return false;
+    }
     if (wanted > wi_segment.map_bytes && !pool_map(wanted)) {
         return false;
     }
@@ -57,6 +61,9 @@ uint32_t wi_segment_take(size_t n_lines)
 {
     uint64_t offset = wi_index.used_bytes;
     uint64_t end = offset + (uint64_t)n_lines * WEIR_LINE;
+    if (!WI_EXPECT(wi_segment_is_locked()) || !WI_EXPECT(offset <= wi_index.reserved_bytes)) {
+        return 0;
+    }
     if (end > wi_index.reserved_bytes && !pool_reserve(end)) {
         return 0;
     }
@@ -80,6 +87,9 @@ void wi_words_zero(void *at, size_t bytes)
 static void pool_push(struct wi_spare **list, uint32_t where)
 {
     struct wi_spare *spare = wi_segment.spares;
+    if (!WI_EXPECT(where != 0)) {
+        return; /* 0 says that the list is empty */
+    }
     if (spare) {
         wi_segment.spares = spare->next;
     } else {
@@ -106,7 +116,7 @@ static uint32_t pool_pop(struct wi_spare **list)
 struct weir_histogram *wi_segment_take_histogram(void)
 {
     uint32_t line = pool_pop(&wi_segment.free_histograms);
-    if (line) {
+    if (line && WI_EXPECT((line + WI_HISTOGRAM_LINES) * WEIR_LINE <= wi_index.used_bytes)) {
         wi_words_zero(wi_segment_line(line), sizeof(struct weir_histogram));
     } else {
         line = wi_segment_take(WI_HISTOGRAM_LINES);
@@ -116,7 +126,9 @@ struct weir_histogram *wi_segment_take_histogram(void)
 
 void wi_segment_return_histogram(struct weir_histogram *histogram)
 {
-    if (histogram) {
+    if (histogram && WI_EXPECT((const unsigned char *)histogram > wi_segment.base &&
+                               (const unsigned char *)(histogram + 1) <=
+                                   wi_segment.base + wi_index.used_bytes)) {
         pool_push(&wi_segment.free_histograms, wi_segment_line_of(histogram));
     }
 }
@@ -163,7 +175,8 @@ uint32_t wi_segment_take_string(const char *text, uint8_t *ret_class)
 
 void wi_segment_return_string(uint32_t unit, uint8_t class)
 {
-    if (unit) {
+    if (unit && WI_EXPECT(class < 3) &&
+        WI_EXPECT(((uint64_t)unit + (1U << class)) * WI_STRING_UNIT <= wi_index.used_bytes)) {
         pool_push(&wi_segment.free_strings[class], unit);
     }
 }

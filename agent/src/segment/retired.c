@@ -8,6 +8,7 @@
 
 #include "segment/segment.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 #include "weir/text.h"
 
 #include <string.h>
@@ -395,6 +396,10 @@ void wi_retired_fold(uint32_t id)
         return;
     }
     uint32_t i = wi_retired_placed(entry->retired) - 1;
+    if (!WI_EXPECT(wi_segment_is_locked() && entry->state == WI_SLOT_CLOSED) ||
+        !WI_EXPECT(i < (wi_segment.base ? retired.n_placed : retired.n))) {
+        return;
+    }
     if (!wi_segment.base) {
         struct wi_slot_counts counts;
         uint64_t words[WI_RETIRED_WORDS];

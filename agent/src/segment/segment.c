@@ -74,6 +74,15 @@ bool wi_segment_trylock(void)
     return pthread_mutex_trylock(&wi_segment.lock) == 0 && segment_is_whole();
 }
 
+bool wi_segment_is_locked(void)
+{
+    bool is_free = pthread_mutex_trylock(&wi_segment.lock) == 0;
+    if (is_free) {
+        pthread_mutex_unlock(&wi_segment.lock);
+    }
+    return !is_free;
+}
+
 void wi_segment_unlock(void)
 {
     pthread_mutex_unlock(&wi_segment.lock);

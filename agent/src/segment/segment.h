@@ -111,6 +111,9 @@ bool wi_segment_lock(void);
 bool wi_segment_trylock(void);
 void wi_segment_unlock(void);
 
+/* Whether somebody holds the lock: for assertions of those who must. It cannot tell who. */
+bool wi_segment_is_locked(void);
+
 /* Another process has written to the segment: nothing is made in it or counted any more. */
 void wi_segment_lose(void);
 

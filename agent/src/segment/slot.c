@@ -12,6 +12,7 @@
 #include "segment/early.h"
 #include "segment/retired.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 #include "weir/kind.h"
 
 #include <stdio.h>
@@ -35,10 +36,20 @@ static bool slot_grow(void)
     return true;
 }
 
+static bool slot_is_free(uint32_t id)
+{
+    uint8_t state = wi_index_slot(id)->state;
+    return state == WI_SLOT_FREE || state == WI_SLOT_CLOSED;
+}
+
 /* The id that was closed first, or a new one. UINT32_MAX: no room. */
 static uint32_t slot_take(void)
 {
     uint32_t first = wi_segment.free_slots[0];
+    if (first && !WI_EXPECT(first <= wi_index.n_slots && slot_is_free(first - 1))) {
+        memset(wi_segment.free_slots, 0, sizeof(wi_segment.free_slots));
+        first = 0;
+    }
     if (first) {
         wi_segment.free_slots[0] = wi_index_slot(first - 1)->next;
         if (!wi_segment.free_slots[0]) {
@@ -52,6 +63,9 @@ static uint32_t slot_take(void)
 
 static void slot_give_back(uint32_t id)
 {
+    if (!WI_EXPECT(id < wi_index.n_slots && slot_is_free(id))) {
+        return; /* it stays away: two handles must not have it */
+    }
     wi_index_slot(id)->next = 0;
     if (wi_segment.free_slots[1]) {
         wi_index_slot(wi_segment.free_slots[1] - 1)->next = id + 1;
@@ -356,7 +370,7 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
     wi_store_relaxed(&entry->state, WI_SLOT_CLOSED);
     wi_store_release(&head->state, WI_SLOT_CLOSED);
     slot_give_back(id);
-    wi_index.n_handles--;
+    wi_index.n_handles -= WI_EXPECT(wi_index.n_handles > 0);
     slot_show_numbers();
 }
 

@@ -7,6 +7,7 @@
 #include "segment/segment.h"
 
 #include "weir/atomic.h"
+#include "weir/expect.h"
 
 #include <string.h>
 
@@ -59,6 +60,9 @@ static struct wi_link *table_link(enum wi_table_id table, uint32_t number)
 void wi_table_give_back(enum wi_table_id table, uint32_t number)
 {
     struct wi_free *list = &wi_segment.free_blocks[table];
+    if (!WI_EXPECT(number < wi_load_relaxed(&wi_index.n_blocks[table]))) {
+        return;
+    }
     struct wi_link *link = table_link(table, number);
     /* Pairs with itself in another thread, one of which lists the block, and with table_pop. */
     if (wi_exchange_acq_rel(&link->is_listed, 1)) {
@@ -101,6 +105,10 @@ static uint32_t table_pop(enum wi_table_id table)
         table_gather(table);
     }
     uint32_t at = list->first;
+    if (at && !WI_EXPECT(at <= wi_index.n_blocks[table])) {
+        list->first = list->last = 0;
+        return 0;
+    }
     if (at) {
         struct wi_link *link = table_link(table, at - 1);
         list->first = wi_load_relaxed(&link->next);
@@ -146,7 +154,7 @@ static bool table_grow(enum wi_table_id table)
 
 uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
 {
-    uint32_t taken = table_pop(table);
+    uint32_t taken = WI_EXPECT(wi_segment_is_locked()) ? table_pop(table) : 0;
     if (taken) {
         return taken;
     }
