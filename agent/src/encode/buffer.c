@@ -5,6 +5,8 @@
  */
 #include "encode/buffer.h"
 
+#include "weir/expect.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +34,8 @@ void wi_buffer_clear(struct wi_buffer *buffer)
 
 static bool buffer_grow(struct wi_buffer *buffer, size_t n)
 {
-    if (buffer->has_failed || n > buffer->limit || buffer->length > buffer->limit - n) {
+    if (buffer->has_failed || n > buffer->limit || buffer->length > buffer->limit - n ||
+        !WI_EXPECT(buffer->length <= buffer->room)) {
         return false;
     }
     size_t needed = buffer->length + n;

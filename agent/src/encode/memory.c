@@ -2,6 +2,8 @@
 /* Each block has its size in front, so that returning it gives back the right number of bytes. */
 #include "weir/memory.h"
 
+#include "weir/expect.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static void memory_account(struct wi_memory *memory, size_t added, size_t remove
 {
     for (struct wi_memory *m = memory; m; m = m->parent) {
         m->bytes += added;
-        m->bytes -= removed;
+        m->bytes -= WI_EXPECT(removed <= m->bytes) ? removed : m->bytes;
     }
 }
 

@@ -2,6 +2,8 @@
 /* The wire format of protocol buffers: tags, varints, lengths. */
 #include "encode/pack.h"
 
+#include "weir/expect.h"
+
 #include <string.h>
 
 enum { PACK_VARINT = 0, PACK_FIXED64 = 1, PACK_LENGTH = 2 };
@@ -97,6 +99,10 @@ void wi_pack_end(struct wi_buffer *buffer, size_t mark)
     }
     uint8_t length[PACK_VARINT_MAX];
     size_t begin = mark + PACK_LENGTH_ROOM;
+    if (!WI_EXPECT(begin <= buffer->length && buffer->length <= buffer->room)) {
+        buffer->has_failed = true;
+        return;
+    }
     size_t n = buffer->length - begin;
     size_t n_length = pack_varint_write(length, n);
     if (n_length > PACK_LENGTH_ROOM) {

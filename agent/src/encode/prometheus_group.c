@@ -7,6 +7,8 @@
  */
 #include "encode/prometheus_group.h"
 
+#include "weir/expect.h"
+
 #include <string.h>
 
 #define PROMETHEUS_OTHER "other"
@@ -26,6 +28,9 @@ static uint16_t prometheus_group_find(struct prometheus_encoder *encoder, const 
     bool is_other = strcmp(name, PROMETHEUS_OTHER) == 0;
     if (encoder->part->n_groups >= PROMETHEUS_MAX_NAMES && !is_other) {
         return prometheus_group_find(encoder, PROMETHEUS_OTHER);
+    }
+    if (!WI_EXPECT(encoder->part->n_groups <= PROMETHEUS_MAX_NAMES)) {
+        return PROMETHEUS_MAX_NAMES;
     }
     uint16_t group = (uint16_t)encoder->part->n_groups++;
     wi_map_add(&encoder->map, key, group);

@@ -2,6 +2,8 @@
 /* The findings of one sample: the 64 worst, worst first. */
 #include "finding/state.h"
 
+#include "weir/expect.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +48,9 @@ static struct finding_entry *entry_place(struct wi_finding *finding, int taken,
     uint8_t place = taken >= 0                         ? (uint8_t)taken
                     : finding->n_entries < FINDING_MAX ? (uint8_t)finding->n_entries
                                                        : finding->rank[FINDING_MAX - 1];
+    if (!WI_EXPECT(place < FINDING_MAX)) {
+        return NULL;
+    }
     finding->n_entries += finding->n_entries < FINDING_MAX;
     memmove(&finding->rank[at + 1], &finding->rank[at], finding->n_entries - at - 1);
     finding->rank[at] = place;

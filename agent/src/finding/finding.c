@@ -18,6 +18,8 @@
  */
 #include "finding/state.h"
 
+#include "weir/expect.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +87,7 @@ static void finding_publish(struct wi_finding *finding)
     for (uint32_t i = 0; i < finding->n_entries; i++) {
         const struct finding_entry *entry = &finding->entry[finding->rank[i]];
         struct wi_warning *warning = &finding->warnings[i];
+        (void)WI_EXPECT(entry->kind && entry->action && entry->text[0]); /* shown without, too */
         *warning = (struct wi_warning){.severity = severities[entry->severity],
                                        .kind = entry->kind,
                                        .subject = entry->subject,

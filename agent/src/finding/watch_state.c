@@ -5,6 +5,8 @@
  */
 #include "finding/state.h"
 
+#include "weir/expect.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,9 @@ static struct finding_watch_state *watch_find(struct wi_finding *finding, enum w
     struct wi_map_slot *slot = NULL;
     while ((slot = wi_map_next(&finding->map, wi_map_row_key(kind, id), slot))) {
         struct finding_watch_state *watch = &finding->watches[slot->value];
+        if (!WI_EXPECT(slot->value < finding->n_watches)) {
+            return NULL;
+        }
         if (watch->id == id && watch->kind == kind) {
             return watch;
         }

@@ -22,6 +22,7 @@
 #include "build_id.h"
 #include "http/head.h"
 #include "http/response.h"
+#include "weir/expect.h"
 
 #include <errno.h>
 #include <linux/tcp.h>
@@ -581,6 +582,11 @@ static enum weir_status http_create(int taken_listener, const struct wi_http_bac
     struct wi_low_descriptors low;
     if (!http) {
         close(taken_listener);
+        return http_fail(WEIR_E_MEMORY, ret_error, NULL);
+    }
+    if (!WI_EXPECT(backend->refresh && backend->expose && backend->self)) {
+        close(taken_listener);
+        free(http);
         return http_fail(WEIR_E_MEMORY, ret_error, NULL);
     }
     http->backend = backend;

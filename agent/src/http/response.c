@@ -4,6 +4,7 @@
 
 #include "encode/buffer.h"
 #include "http/gzip.h"
+#include "weir/expect.h"
 
 #include <stdlib.h>
 
@@ -56,6 +57,9 @@ struct MHD_Response *wi_render_gzip(struct wi_render *render)
 {
     if (render->gzip || render->is_incompressible) {
         return render->gzip;
+    }
+    if (!WI_EXPECT(render->plain && render->body.bytes)) {
+        return NULL;
     }
     struct wi_buffer buffer;
     wi_buffer_init(&buffer, render->body.length);

@@ -2,12 +2,15 @@
 /* The common parts of all calls: their beginning, and their end. */
 #include "session/call.h"
 
+#include "weir/expect.h"
+
 #include "weir/v1/agent.pb-c.h"
 
 void *wi_call_create(const struct wi_call_start *start, const struct wi_call_type *type,
                      size_t size, struct wi_fault *ret_fault)
 {
-    struct wi_call *call = wi_memory_take_zeroed(start->peer->memory, size);
+    bool is_whole = WI_EXPECT(type->next && type->destroy && size >= sizeof(struct wi_call));
+    struct wi_call *call = is_whole ? wi_memory_take_zeroed(start->peer->memory, size) : NULL;
     if (!call) {
         wi_fault_set(ret_fault, WI_RPC_RESOURCE_EXHAUSTED, "no memory for the call");
         return NULL;

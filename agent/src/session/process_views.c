@@ -16,6 +16,8 @@
  */
 #include "session/process_views.h"
 
+#include "weir/expect.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ static void views_close(struct wi_served *served)
 void wi_process_views_finish(struct wi_process_views *views)
 {
     while (views->first) {
+        (void)WI_EXPECT(views->first->n_holders == 0); /* the sessions have ended before */
         struct wi_served *next = views->first->next;
         views_close(views->first);
         views->first = next;
@@ -216,7 +219,7 @@ bool wi_process_views_choose(struct wi_process_views *views, const char *wanted,
 
 void wi_process_views_release(struct wi_served *served)
 {
-    if (served) {
+    if (served && WI_EXPECT(served->n_holders > 0)) {
         served->n_holders--;
     }
 }
@@ -228,7 +231,7 @@ bool wi_process_views_prune(struct wi_process_views *views)
         struct wi_served *served = *at;
         if (served->has_ended && served->n_holders == 0) {
             *at = served->next;
-            views->n--;
+            views->n -= WI_EXPECT(views->n > 0);
             views_close(served);
         } else {
             at = &served->next;

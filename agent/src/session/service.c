@@ -17,6 +17,7 @@
 
 #include "encode/pack.h"
 #include "encode/weir.h"
+#include "weir/expect.h"
 #include "weir/text.h"
 #include "session/health.h"
 #include "session/history_call.h"
@@ -124,7 +125,9 @@ static void service_count_skipped(struct service_call *self, uint64_t n)
  * those that have. */
 static void service_advance(struct service_call *self, uint64_t now_nanos)
 {
-    uint64_t interval = self->interval_nanos;
+    uint64_t interval = WI_EXPECT(self->interval_nanos > 0)
+                            ? self->interval_nanos
+                            : WI_INTERVAL_MAX_MILLIS * SERVICE_NANOS_PER_MILLI;
     uint64_t due = self->call.due_nanos ? self->call.due_nanos : now_nanos;
     uint64_t late = now_nanos > due ? now_nanos - due : 0;
     uint64_t missed = late / interval;

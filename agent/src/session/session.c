@@ -19,6 +19,7 @@
 #include "session/session.h"
 
 #include "session/stream.h"
+#include "weir/expect.h"
 
 #define SESSION_OUTBOUND_ACKS 64 /* PING and SETTINGS floods */
 #define SESSION_CONTINUATIONS 8
@@ -152,13 +153,15 @@ static int session_on_close(nghttp2_session *http, int32_t id, uint32_t code, vo
     if (!stream) {
         return 0;
     }
-    for (struct wi_stream **at = &session->streams; *at; at = &(*at)->next) {
-        if (*at == stream) {
-            *at = stream->next;
-            break;
-        }
+    struct wi_stream **at = &session->streams;
+    while (*at && *at != stream) {
+        at = &(*at)->next;
     }
     nghttp2_session_set_stream_user_data(http, id, NULL);
+    if (!WI_EXPECT(*at)) {
+        return 0; /* freed already */
+    }
+    *at = stream->next;
     wi_stream_free(session, stream);
     session->idle_since = session->now;
     return 0;
@@ -257,6 +260,7 @@ void wi_session_destroy(struct wi_session *session)
         wi_stream_free(session, session->streams);
         session->streams = next;
     }
+    (void)WI_EXPECT(session->memory.bytes == 0); /* all that was taken has been returned */
     wi_memory_return(session->context->memory, session);
 }
 

@@ -19,6 +19,8 @@
  */
 #include "session/stream.h"
 
+#include "weir/expect.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -173,7 +175,9 @@ static bool stream_is_waiting(const struct wi_stream *stream)
 static bool stream_put_message(struct wi_session *session, struct wi_stream *stream,
                                const struct wi_buffer *buffer)
 {
-    uint8_t *message = wi_memory_take(&session->memory, WI_RPC_PREFIX + buffer->length);
+    bool is_whole = WI_EXPECT(!buffer->has_failed && buffer->length <= buffer->room);
+    uint8_t *message =
+        is_whole ? wi_memory_take(&session->memory, WI_RPC_PREFIX + buffer->length) : NULL;
     if (!message) {
         return false;
     }
@@ -197,6 +201,9 @@ void wi_stream_produce(struct wi_session *session, struct wi_stream *stream)
     struct wi_buffer *scratch = session->context->scratch;
     struct wi_call *call = stream->call;
     struct wi_fault fault = {WI_RPC_INTERNAL, ""};
+    if (!WI_EXPECT(stream->state == WI_STREAM_ANSWERING && call && !stream->message)) {
+        return;
+    }
     wi_buffer_clear(scratch);
     switch (call->type->next(call, session->now, scratch, &fault)) {
     case WI_CALL_MESSAGE:
@@ -232,6 +239,9 @@ static ssize_t stream_on_read(nghttp2_session *http, int32_t id, uint8_t *bytes,
 {
     struct wi_session *session = user;
     struct wi_stream *stream = source->ptr;
+    if (!WI_EXPECT(stream->id == id && stream->n_taken <= stream->n_message)) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     size_t left = stream->n_message - stream->n_taken;
     size_t n = left < room ? left : room;
     if (n > 0) {
@@ -323,11 +333,11 @@ void wi_stream_start(struct wi_session *session, struct wi_stream *stream)
         return;
     }
     struct wi_fault fault = {WI_RPC_UNIMPLEMENTED, ""};
-    if (stream_choose(session, stream, &fault)) {
+    if (WI_EXPECT(stream->method && !stream->call) && stream_choose(session, stream, &fault)) {
         start.served = stream->served;
         stream->call = stream->method->begin(&start, &fault);
     }
-    if (!stream->call) {
+    if (!stream->call || !WI_EXPECT(stream->call->memory == &session->memory)) {
         stream_end(session, stream, &fault);
     } else {
         wi_request_finish(&stream->request);

@@ -14,6 +14,7 @@
 #include "snapshot/flow.h"
 
 #include "segment/layout.h"
+#include "weir/expect.h"
 
 #include <math.h>
 #include <string.h>
@@ -164,8 +165,8 @@ size_t wi_flow_rates(enum wi_kind kind, const struct wi_metric_from *ret_rates[W
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
     size_t n = 0;
-    for (size_t i = 0; i < table->n_metrics && n < WI_FLOW_RATES; i++) {
-        if (wi_from_is_rate(&table->metrics[i].from)) {
+    for (size_t i = 0; i < table->n_metrics; i++) {
+        if (wi_from_is_rate(&table->metrics[i].from) && WI_EXPECT(n < WI_FLOW_RATES)) {
             ret_rates[n++] = &table->metrics[i].from;
         }
     }

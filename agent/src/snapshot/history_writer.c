@@ -16,6 +16,7 @@
 
 #include "snapshot/state.h"
 #include "snapshot/track.h"
+#include "weir/expect.h"
 #include "weir/nanos.h"
 
 #include <stdio.h>
@@ -231,7 +232,7 @@ static void writer_record(struct segment_view *view)
     writer_update_tracks(view);
     writer_put_facts(view, &row);
     for (size_t i = 0; i < WI_HISTORY_TRACKS; i++) {
-        if (head->tracks[i].generation) {
+        if (head->tracks[i].generation && WI_EXPECT(head->tracks[i].slot < view->n_slots)) {
             struct wi_flow flow;
             view_flow_now(view, head->tracks[i].slot, &flow);
             memcpy(row.tracks[i], flow.total, sizeof(row.tracks[i]));

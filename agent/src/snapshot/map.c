@@ -5,6 +5,8 @@
  */
 #include "weir/map.h"
 
+#include "weir/expect.h"
+
 #include <string.h>
 
 #define MAP_FIRST 4u
@@ -34,6 +36,7 @@ void *wi_map_move(struct wi_map *map, void *memory, size_t n)
 {
     struct wi_map before = *map;
     size_t bytes = wi_map_bytes(n);
+    (void)WI_EXPECT(n >= before.n);
     *map = (struct wi_map){memory, (uint32_t)(bytes / sizeof(*map->slots)), 0};
     memset(memory, 0, bytes);
     for (uint32_t i = 0; i < before.n_slots; i++) {
@@ -51,6 +54,9 @@ bool wi_map_is_full(const struct wi_map *map)
 
 void wi_map_add(struct wi_map *map, uint64_t key, uint64_t value)
 {
+    if (!WI_EXPECT(!wi_map_is_full(map))) {
+        return; /* it would look for a free slot for ever */
+    }
     uint32_t at = map_home(map, map_kept(key));
     while (map->slots[at].key) {
         at = (at + 1) & (map->n_slots - 1);

@@ -16,6 +16,7 @@
 
 #include "segment/file.h"
 #include "segment/retired.h"
+#include "weir/expect.h"
 #include "weir/wall.h"
 #include "snapshot/provider.h"
 
@@ -26,6 +27,13 @@
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
+/* All that a view calls without asking, and both or none of a pair. */
+static bool view_ops_are_whole(const struct wi_provider_ops *ops)
+{
+    return ops->refresh && ops->state && ops->count && ops->row && ops->close &&
+           !ops->n_retired == !ops->retired && !ops->n_slots == !ops->at;
+}
+
 enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
                                                const struct wi_catalog *catalog,
                                                const struct wi_provider_ops *ops,
@@ -33,6 +41,10 @@ enum weir_status wi_process_view_open_provider(const struct wi_facts *facts,
                                                struct wi_process_view **ret_view,
                                                struct weir_error *ret_error)
 {
+    if (!WI_EXPECT(facts && catalog && view_ops_are_whole(ops))) {
+        wi_error_set(ret_error, "the provider lacks an operation");
+        return WEIR_E_STATE;
+    }
     struct wi_process_view *view = calloc(1, sizeof(*view));
     if (!view) {
         ops->close(taken_context);
@@ -241,16 +253,16 @@ const struct wi_row *wi_process_view_row(const struct wi_process_view *view, enu
         return NULL;
     }
     struct wi_row *row = view_empty_row(&view->rows[kind]);
-    if (kind != WI_WARNING) {
-        view->ops->row(view->context, kind, i, row);
-        return row;
-    }
-    if (i < view->verdict->n_warnings) {
+    if (kind == WI_WARNING && i < view->verdict->n_warnings) {
         wi_warning_row(&view->verdict->warnings[i], row);
     } else {
-        view->ops->row(view->context, kind, i - view->verdict->n_warnings, row);
+        view->ops->row(view->context, kind, kind == WI_WARNING ? i - view->verdict->n_warnings : i,
+                       row);
     }
-    row->id = i;
+    row->id = kind == WI_WARNING ? i : row->id;
+    if (!WI_EXPECT(row->name)) {
+        row->name = "";
+    }
     return row;
 }
 
@@ -297,7 +309,10 @@ const struct wi_row *wi_process_view_retired(struct wi_process_view *view, size_
                                              enum wi_kind *ret_kind)
 {
     struct wi_row *row = view_empty_row(&view->retired_row);
-    return view->ops->retired(view->context, i, ret_kind, row) ? row : NULL;
+    return WI_EXPECT(i < wi_process_view_n_retired(view)) &&
+                   view->ops->retired(view->context, i, ret_kind, row)
+               ? row
+               : NULL;
 }
 
 void wi_octaves_add(struct wi_octaves *octaves, const struct weir_histogram *histogram)
@@ -318,7 +333,7 @@ enum weir_status wi_process_view_octaves(struct wi_process_view *view, enum wi_k
     for (size_t i = 0; i < n; i++) {
         const struct wi_row *row = wi_process_view_row(view, kind, i);
         const struct weir_histogram *from = wi_process_view_histogram(view, kind, row, metric);
-        if (from) {
+        if (from && WI_EXPECT(groups->of_row[i] < groups->n)) {
             wi_octaves_add(&groups->sums[groups->of_row[i]], from);
         }
     }

@@ -21,6 +21,7 @@
 #include "segment/descriptor.h"
 #include "segment/cgroup.h"
 #include "segment/file.h"
+#include "weir/expect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,6 +210,10 @@ static bool recorder_write_row(struct wi_recorder *recorder, enum wi_history_rin
 
 void wi_recorder_write(struct wi_recorder *recorder, struct wi_history_row *row)
 {
+    if (!WI_EXPECT(recorder->state == WI_RECORDER_WRITING && recorder->fd >= 0)) {
+        recorder->lost++; /* without the lock it would be another one's file */
+        return;
+    }
     if (!recorder_has_room(recorder)) {
         recorder->lost++;
         recorder_note(recorder, "the history does not grow", "the memory cgroup is nearly full");

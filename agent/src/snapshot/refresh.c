@@ -18,6 +18,7 @@
 #include "segment/file.h"
 #include "segment/retired.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 #include "weir/text.h"
 #include "weir/wall.h"
 
@@ -139,7 +140,9 @@ static enum weir_status view_order(struct segment_view *view, struct weir_error 
     for (size_t id = 0; id < view->collection.n; id++) {
         if (view->generations[id]) {
             uint8_t kind = view->slots[id].kind;
-            view->order[kind][view->n_order[kind]++] = (uint32_t)id;
+            if (WI_EXPECT(view->n_order[kind] < view->room_order[kind])) {
+                view->order[kind][view->n_order[kind]++] = (uint32_t)id;
+            }
         }
     }
     return WEIR_OK;
@@ -224,6 +227,10 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
 {
     struct segment_view *view = context;
     (void)now_nanos;
+    if (!WI_EXPECT(view->magic == VIEW_MAGIC)) {
+        wi_error_set(ret_error, "the view is no segment's");
+        return WEIR_E_STATE;
+    }
     view->has_sum = false;
     enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
     if (status == WEIR_OK) {
@@ -368,6 +375,7 @@ static void view_close(void *context)
     wi_history_writer_close(view);
     wi_collection_finish(&view->collection);
     wi_source_close(view->source);
+    view->magic = 0;
     free(view);
 }
 
@@ -430,6 +438,7 @@ static enum weir_status view_open(struct wi_source *taken_source, struct segment
         wi_error_set(ret_error, "out of memory");
         return WEIR_E_MEMORY;
     }
+    view->magic = VIEW_MAGIC;
     view->source = taken_source;
     wi_view_list_flowing(view);
     view->n_seen = SIZE_MAX;

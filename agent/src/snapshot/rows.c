@@ -16,6 +16,7 @@
 #include "snapshot/state.h"
 
 #include "weir/atomic.h"
+#include "weir/expect.h"
 #include "weir/nanos.h"
 #include "weir/text.h"
 #include "weir/wall.h"
@@ -91,7 +92,9 @@ void wi_view_list_flowing(struct segment_view *view)
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         struct view_flowing *flowing = &view->flowing[kind];
         for (size_t i = 0; wi_kind_has_slots(kind) && i < table->n_metrics; i++) {
-            if (table->metrics[i].from.how != WI_FROM_NONE) {
+            if (table->metrics[i].from.how != WI_FROM_NONE &&
+                WI_EXPECT(table->metrics[i].from.a < WI_N_TOTALS &&
+                          table->metrics[i].from.b < WI_N_TOTALS)) {
                 flowing->fields |= FIELD(i);
                 flowing->is_rate[flowing->n] = wi_from_is_rate(&table->metrics[i].from);
                 flowing->metric[flowing->n++] = (uint8_t)i;
@@ -156,7 +159,9 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     static const char *const flavors[] = {"other", "spsc", "mpsc", "spmc", "mpmc"};
     struct view_slot *slot = &view->slots[id];
     const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
-    uint64_t depth = flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
+    uint64_t depth = WI_EXPECT(flow->total[WI_TOTAL_SENT] >= flow->total[WI_TOTAL_GONE])
+                         ? flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE]
+                         : 0;
     if (raw->capacity != WEIR_UNBOUNDED) {
         wi_row_put_u64(row, WI_CHANNEL_CAPACITY, raw->capacity);
         wi_row_put_f64(row, WI_CHANNEL_FILL,
@@ -463,6 +468,8 @@ void wi_view_row(struct segment_view *view, enum wi_kind kind, size_t i, struct 
         view_build_process(view, row);
     } else if (kind == WI_AGENT) {
         view_build_agent(view, row);
+    } else if (!WI_EXPECT(i < view->n_order[kind])) {
+        return; /* all absent */
     } else if (kind == WI_SENDER) {
         wi_view_build_sender(view, view->order[kind][i], row);
     } else if (kind == WI_TASK_INSTANCE) {

@@ -25,6 +25,7 @@
 #define VIEW_MAX_AGES    1024
 #define VIEW_MAX_WINDOWS 1024
 #define VIEW_REJECTS     "backpressure_rejects"
+#define VIEW_MAGIC       0x7765766eU
 
 /* The quantiles of a measure, in nanoseconds; p99 of the last 10 to 20 seconds. */
 struct view_waits {
@@ -128,6 +129,7 @@ struct view_flowing {
 
 /* The context of a segment's process view. */
 struct segment_view {
+    uint32_t magic; /* VIEW_MAGIC: what the operations get is one */
     struct wi_process_view
         *base; /* its process view: facts, clocks, verdict; NULL while it is being opened */
     struct wi_source *source;

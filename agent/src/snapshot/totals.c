@@ -13,6 +13,7 @@
 #include "segment/file.h"
 #include "segment/retired.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,7 +158,7 @@ struct totals_sum {
     const struct wi_octave_groups *groups;
     uint64_t *stamps;            /* of the waits of each name */
     struct totals_share *shares; /* NULL: no shares are kept */
-    size_t n_shares;
+    size_t n_shares, most_shares;
     bool is_doubled; /* some waits are included twice */
     bool is_torn;
 };
@@ -174,8 +175,11 @@ static void totals_add_slot(struct totals_sum *sum, size_t id, uint16_t group)
         wi_slot_life(wi_load_acquire(&head->generation)) != life) {
         return;
     }
+    if (!WI_EXPECT(group < sum->groups->n)) {
+        return;
+    }
     wi_octaves_add(&sum->groups->sums[group], all);
-    if (sum->shares) {
+    if (sum->shares && WI_EXPECT(sum->n_shares < sum->most_shares)) {
         struct totals_share *share = &sum->shares[sum->n_shares++];
         *share = (struct totals_share){.id = (uint32_t)id, .life = life, .group = group};
         wi_octaves_add(&share->octaves, all);
@@ -202,7 +206,8 @@ static void totals_add_retired(struct totals_sum *sum)
     const struct wi_collection *collection = &sum->view->collection;
     for (size_t i = 0; i < collection->n_retired; i++) {
         uint64_t words[WI_OCTAVES + 2];
-        if (collection->retired[i].kind != sum->kind) {
+        if (collection->retired[i].kind != sum->kind ||
+            !WI_EXPECT(sum->groups->of_retired[i] < sum->groups->n)) {
             continue;
         }
         sum->stamps[i] =
@@ -269,7 +274,7 @@ enum weir_status wi_view_octaves(struct segment_view *view, enum wi_kind kind, i
     struct totals_sum all = {
         .view = view, .kind = kind, .which = wi_view_measure(kind, metric), .groups = groups};
     struct totals_sum *sum = &all;
-    size_t most = view->n_order[sum->kind] + view->collection.n_closed + 1;
+    sum->most_shares = view->n_order[sum->kind] + view->collection.n_closed + 1;
     bool is_exact = false;
     sum->stamps = calloc(view->collection.n_retired + 1, sizeof(*sum->stamps));
     if (!sum->stamps) {
@@ -279,7 +284,7 @@ enum weir_status wi_view_octaves(struct segment_view *view, enum wi_kind kind, i
                                                : 0; /* to read a copy again gives the same */
     for (int i = first; i < TOTALS_TRIES && !is_exact; i++) {
         if (!sum->shares && i >= TOTALS_TRIES / 2) {
-            sum->shares = malloc(most * sizeof(*sum->shares));
+            sum->shares = malloc(sum->most_shares * sizeof(*sum->shares));
         }
         is_exact = totals_sum(sum);
     }

@@ -3,6 +3,7 @@
 #include "weir/warning.h"
 
 #include "snapshot/process_view.h"
+#include "weir/expect.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ bool wi_warning_has(const char *ids, uint64_t id)
 
 void wi_warning_row(const struct wi_warning *warning, struct wi_row *row)
 {
-    row->name = warning->subject;
+    row->name = WI_EXPECT(warning->subject) ? warning->subject : "";
     wi_row_put_text(row, WI_WARNING_SEVERITY, warning->severity);
     wi_row_put_text(row, WI_WARNING_SUBJECT, warning->subject);
     wi_row_put_text(row, WI_WARNING_TEXT, warning->text);

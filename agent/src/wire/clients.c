@@ -13,6 +13,8 @@
  */
 #include "wire/state.h"
 
+#include "weir/expect.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +36,7 @@ void wi_exporter_reap(struct wi_exporter *exporter)
         struct wi_conn *conn = *at;
         if (conn->is_closed) {
             *at = conn->next;
-            exporter->n_conns--;
+            exporter->n_conns -= WI_EXPECT(exporter->n_conns > 0);
             wi_conn_destroy(conn);
             wi_reactor_yield(&exporter->reactor);
         } else {

@@ -14,6 +14,8 @@
  */
 #include "wire/conn.h"
 
+#include "weir/expect.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -104,6 +106,10 @@ static void conn_flush(struct wi_conn *conn, uint64_t now)
                 conn->is_closed = wi_session_is_over(conn->session);
                 return;
             }
+        }
+        if (!WI_EXPECT(conn->pending)) {
+            conn->is_closed = true;
+            return;
         }
         if (sent >= CONN_SEND_TURN_MAX || !wi_reactor_check(conn->reactor)) {
             return;

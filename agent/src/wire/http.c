@@ -6,6 +6,7 @@
 #include "wire/http.h"
 
 #include "segment/file.h"
+#include "weir/expect.h"
 #include "wire/address.h"
 #include "wire/auth_check.h"
 #include "wire/module.h"
@@ -16,8 +17,10 @@
 #include <unistd.h>
 
 #define HTTP_MAX_EXPOSITION (32U << 20)
+#define HTTP_MAGIC          0x77656874U
 
 struct wi_http {
+    uint32_t magic; /* HTTP_MAGIC: what the engine gives back is one */
     struct wi_process_views *views;
     const struct wi_http_module *module;
     struct wi_http_engine *engine; /* NULL: none */
@@ -33,7 +36,11 @@ struct wi_http {
 
 static bool http_refresh(void *context, uint64_t now_nanos)
 {
-    struct wi_process_views *views = ((struct wi_http *)context)->views;
+    const struct wi_http *http = context;
+    if (!WI_EXPECT(http->magic == HTTP_MAGIC)) {
+        return false;
+    }
+    struct wi_process_views *views = http->views;
     bool is_well = true;
     for (struct wi_served *served = views->first; served; served = served->next) {
         uint64_t read_at = served->refreshed_nanos;
@@ -49,6 +56,9 @@ static bool http_expose(void *context, enum wi_format format, struct wi_http_bod
 {
     struct wi_http *http = context;
     struct wi_buffer buffer;
+    if (!WI_EXPECT(http->magic == HTTP_MAGIC && (size_t)format < 2)) {
+        return false;
+    }
     size_t usual = http->usual[format];
     wi_buffer_init(&buffer, HTTP_MAX_EXPOSITION);
     if (usual > 0) {
@@ -95,6 +105,7 @@ enum weir_status wi_http_create(const struct wi_http_options *options,
         wi_error_set(ret_error, "no HTTP: there is no memory");
         return WEIR_E_MEMORY;
     }
+    http->magic = HTTP_MAGIC;
     http->views = views;
     http->without_process = options->without_process_metrics;
     enum weir_status status = wi_address_listen(options->address, "HTTP", options->token != NULL,
@@ -127,6 +138,7 @@ void wi_http_destroy(struct wi_http *http)
     if (http->engine) {
         http->module->destroy(http->engine);
     }
+    http->magic = 0;
     free(http->hosts);
     free(http);
 }

@@ -4,6 +4,7 @@
 
 #include "build_id.h"
 #include "segment/file.h"
+#include "weir/expect.h"
 
 #include <string.h>
 
@@ -21,6 +22,11 @@ const struct wi_http_module *wi_module_find(struct weir_error *ret_error)
             ret_error,
             "no HTTP: libweir-agent and libweir-agent-http are of different builds: install "
             "both from one build and restart the program");
+        return NULL;
+    }
+    if (module && !WI_EXPECT(module->create && module->destroy && module->forget &&
+                             module->abandon && module->fd && module->run)) {
+        wi_error_set(ret_error, "no HTTP: the module lacks an operation");
         return NULL;
     }
     return module;

@@ -23,6 +23,7 @@
 #include "segment/descriptor.h"
 #include "segment/file.h"
 #include "weir/atomic.h"
+#include "weir/expect.h"
 #include "weir/nanos.h"
 
 #include <errno.h>
@@ -90,7 +91,7 @@ enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_event_sour
                                 uint32_t events)
 {
     size_t place = 0;
-    if (!wi_reactor_check(reactor)) {
+    if (!wi_reactor_check(reactor) || !WI_EXPECT(source->fd >= 0 && source->on_ready)) {
         return WEIR_E_STATE;
     }
     while (place < WI_REACTOR_SOURCES_MAX && reactor->fds[place] >= 0) {
@@ -122,7 +123,8 @@ bool wi_reactor_ask(struct wi_reactor *reactor, struct wi_event_source *source, 
 
 void wi_reactor_remove(struct wi_reactor *reactor, struct wi_event_source *source)
 {
-    if (source->fd < 0) {
+    if (source->fd < 0 || !WI_EXPECT(source->place < WI_REACTOR_SOURCES_MAX &&
+                                     reactor->fds[source->place] == source->fd)) {
         return;
     }
     for (int i = 0; i < reactor->n_batch; i++) {
