@@ -19,6 +19,7 @@
 #include "link/client.h"
 
 #include "base/memory.h"
+#include "weir/expect.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -116,6 +117,7 @@ static void client_refuse(struct client_call *call, int status, const char *text
 
 static void client_deliver(struct client_call *call)
 {
+    (void)WI_EXPECT(call->n_prefix == CLIENT_PREFIX && call->filled == call->length);
     call->n_prefix = 0;
     call->filled = 0;
     const struct wc_client_events *events = &call->client->events;
@@ -160,6 +162,9 @@ static bool client_begin_message(struct client_call *call)
 /* Grows as bytes arrive, not by the promised length. */
 static void client_fill(struct client_call *call, const uint8_t *bytes, size_t n)
 {
+    if (!WI_EXPECT(n <= call->length - call->filled && call->length <= call->limit)) {
+        return;
+    }
     if (call->filled + n > call->room) {
         size_t room = call->room * 2 > call->filled + n ? call->room * 2 : call->filled + n;
         room = call->length > call->filled + n && room > call->length ? call->length : room;
@@ -280,13 +285,15 @@ static int client_on_close(nghttp2_session *session, int32_t stream, uint32_t er
     if (!call) {
         return 0;
     }
-    for (struct client_call **link = &client->calls; *link; link = &(*link)->next) {
-        if (*link == call) {
-            *link = call->next;
-            break;
-        }
+    struct client_call **link = &client->calls;
+    while (*link && *link != call) {
+        link = &(*link)->next;
     }
     nghttp2_session_set_stream_user_data(session, stream, NULL);
+    if (!WI_EXPECT(*link)) {
+        return 0; /* freed already */
+    }
+    *link = call->next;
     if (call->grpc_status < 0) {
         call->grpc_status = client_status_of(error);
         if (call->text[0] == '\0') {
@@ -405,9 +412,11 @@ static ssize_t client_read_request(nghttp2_session *session, int32_t stream, uin
                                    void *context)
 {
     (void)session;
-    (void)stream;
     (void)context;
     struct client_call *call = source->ptr;
+    if (!WI_EXPECT(call->id == stream && call->request_taken <= call->request_length)) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     size_t n = call->request_length - call->request_taken;
     n = n < room ? n : room;
     memcpy(bytes, call->request + call->request_taken, n);

@@ -5,10 +5,15 @@
  */
 #include "link/queue.h"
 
+#include "weir/expect.h"
+
 #include <stdlib.h>
 
 void wc_queue_put(struct wc_queue *queue, struct wc_message *taken_message)
 {
+    (void)WI_EXPECT(!taken_message->next &&
+                    !!taken_message->update + !!taken_message->lines + !!taken_message->series ==
+                        1);
     *queue->last = taken_message;
     queue->last = &taken_message->next;
     queue->n++;
@@ -22,7 +27,7 @@ struct wc_message *wc_queue_take(struct wc_queue *queue)
         if (!queue->first) {
             queue->last = &queue->first;
         }
-        queue->n--;
+        queue->n -= WI_EXPECT(queue->n > 0);
     }
     return message;
 }

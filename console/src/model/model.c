@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/expect.h"
 #include "model/warning.h"
 
 #define NANOS            INT64_C(1000000000)
@@ -91,6 +92,7 @@ void wc_model_connection(struct wc_model *model, enum wc_connection connection, 
 
 void wc_model_watch(struct wc_model *model, const struct wc_plan *plan)
 {
+    (void)WI_EXPECT(plan->n <= WC_MAX_QUERIES);
     model->plan = *plan;
 }
 

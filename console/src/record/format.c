@@ -2,6 +2,8 @@
 /* Heads, byte by byte. */
 #include "record/format.h"
 
+#include "weir/expect.h"
+
 #include <string.h>
 #include <zlib.h>
 
@@ -38,8 +40,16 @@ uint32_t wc_record_crc(uint32_t crc, const uint8_t *bytes, size_t n)
     return (uint32_t)crc32(crc, bytes, (uInt)n);
 }
 
+static bool head_is_possible(const struct wc_record_head *head)
+{
+    return head->length <= WC_RECORD_LENGTH_MAX && head->plain <= WC_RECORD_PLAIN_MAX &&
+           head->type >= WC_RECORD_OPENING && head->type <= WC_RECORD_CLOSING &&
+           head->at <= INT64_MAX;
+}
+
 void wc_record_put(const struct wc_record_head *head, uint8_t *bytes)
 {
+    (void)WI_EXPECT(head_is_possible(head)); /* the reader would refuse it */
     put_number(bytes + 4, head->length, 4);
     put_number(bytes + 8, head->plain, 4);
     put_number(bytes + 12, head->type, 4);
@@ -54,7 +64,5 @@ bool wc_record_get(const uint8_t bytes[WC_RECORD_HEAD], struct wc_record_head *r
     ret_head->plain = (uint32_t)get_number(bytes + 8, 4);
     ret_head->type = (uint32_t)get_number(bytes + 12, 4);
     ret_head->at = get_number(bytes + 16, 8);
-    return ret_head->length <= WC_RECORD_LENGTH_MAX && ret_head->plain <= WC_RECORD_PLAIN_MAX &&
-           ret_head->type >= WC_RECORD_OPENING && ret_head->type <= WC_RECORD_CLOSING &&
-           ret_head->at <= INT64_MAX;
+    return head_is_possible(ret_head);
 }

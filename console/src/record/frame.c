@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "weir/expect.h"
 
 /* Bounds of what a file can make us allocate. An exporter's frame is at most 3 MiB. */
 #define FRAME_MAX_BYTES      ((size_t)8 << 20)
@@ -320,6 +321,7 @@ static bool table_add(struct wc_frame_table *table, Weir__V1__TableChange *from)
         table->room += table->room / 2;
         table->rows = wc_resize(table->rows, table->room, sizeof(*table->rows));
     }
+    (void)WI_EXPECT(table->n_rows + from->n_rows <= table->room);
     memcpy(table->rows + table->n_rows, from->rows, from->n_rows * sizeof(*table->rows));
     table->n_rows += from->n_rows;
     from->n_rows = 0;
@@ -538,6 +540,7 @@ uint8_t *wc_frame_step(const struct wc_frame *frame, const struct wc_frame *next
     struct step_table tables[WC_FRAME_KINDS] = {0};
     Weir__V1__TableChange *changes[WC_FRAME_KINDS];
     Weir__V1__Step step = WEIR__V1__STEP__INIT;
+    (void)WI_EXPECT(wc_frame_is_like(frame, next)); /* else no step leads from one to the other */
     step.unix_nanos = next->unix_nanos;
     step.read_nanos = next->read_nanos;
     step.skipped = next->skipped;

@@ -21,6 +21,7 @@
 
 #include "base/memory.h"
 #include "model/title.h"
+#include "weir/expect.h"
 #include "weir/topic.h"
 #include "record/format.h"
 #include "record/frame.h"
@@ -102,6 +103,8 @@ static size_t writer_deflate(struct wc_writer *writer, z_stream *stream, int flu
     stream->next_out = writer->buffer + WC_RECORD_HEAD;
     stream->avail_out = (uInt)(writer->room - WC_RECORD_HEAD);
     (void)deflate(stream, flush);
+    (void)WI_EXPECT(stream->avail_in == 0 &&
+                    stream->avail_out > 0); /* all of it, and no more to come */
     return writer->room - WC_RECORD_HEAD - stream->avail_out;
 }
 

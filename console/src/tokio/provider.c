@@ -16,6 +16,7 @@
 #include "tokio/provider.h"
 
 #include "base/memory.h"
+#include "weir/expect.h"
 #include "tokio/times.h"
 
 #include <stdio.h>
@@ -31,12 +32,15 @@
 /* A server that sends nothing for so long, or for three of its own intervals, causes a warning. */
 #define VIEW_QUIET_SECONDS 5.0
 
+#define VIEW_MAGIC 0x7765746bU
+
 struct view_want {
     uint64_t task_id; /* 0: none */
     uint64_t asked_nanos;
 };
 
 struct tokio_view {
+    uint32_t magic; /* VIEW_MAGIC: what the operations get is one */
     struct wc_feed feed;
     struct wc_lints lints;
     struct wc_store store;
@@ -56,7 +60,9 @@ static void put_text(struct wi_row *row, int metric, const char *text)
 static const struct wc_item *view_item(const struct wc_store *store, enum wc_sort sort,
                                        uint32_t index)
 {
-    return index == WC_STORE_NONE ? NULL : &store->items[sort].item[index];
+    return index == WC_STORE_NONE || !WI_EXPECT(index < store->items[sort].n)
+               ? NULL
+               : &store->items[sort].item[index];
 }
 
 static const char *view_name(const struct wc_item *item)
@@ -318,6 +324,9 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
     struct wc_store *store = &view->store;
     struct wc_feed_message message;
     (void)ret_error;
+    if (!WI_EXPECT(view->magic == VIEW_MAGIC)) {
+        return WEIR_E_STATE;
+    }
     view->now_nanos = now_nanos;
     size_t spent = 0;
     while (spent < VIEW_BUDGET && view->feed.take(view->feed.context, &message)) {
@@ -441,6 +450,7 @@ static void view_close(void *context)
     struct tokio_view *view = context;
     view->feed.close(view->feed.context);
     wc_store_finish(&view->store);
+    view->magic = 0;
     free(view);
 }
 
@@ -529,6 +539,8 @@ enum weir_status wc_tokio_view_open(const struct wc_feed *feed, const struct wc_
                              .started_unix_nanos = since_unix_nanos,
                              .opened_unix_nanos = since_unix_nanos};
     struct tokio_view *view = wc_alloc(sizeof(*view));
+    (void)WI_EXPECT(feed->take && feed->want && feed->quiet_seconds && feed->close);
+    view->magic = VIEW_MAGIC;
     view->feed = *feed;
     view->lints = *lints;
     wc_store_init(&view->store);

@@ -19,6 +19,7 @@
 #include "tokio/state.h"
 
 #include "base/memory.h"
+#include "weir/expect.h"
 #include "tokio/times.h"
 #include "weir/weir.h"
 
@@ -42,6 +43,7 @@ uint32_t wc_store_find(const struct wc_items *items, uint64_t id)
 {
     struct wi_map_slot *slot = NULL;
     while ((slot = wi_map_next(&items->map, id, slot))) {
+        (void)WI_EXPECT(slot->value < items->n);
         if (items->item[slot->value].id == id) {
             return (uint32_t)slot->value;
         }
@@ -98,7 +100,7 @@ void wc_store_set_text(struct wc_store *store, char **text, const char *value)
     }
     free(*text);
     *text = NULL;
-    store->text_bytes -= old;
+    store->text_bytes -= WI_EXPECT(old <= store->text_bytes) ? old : store->text_bytes;
     if (!value || !value[0]) {
         return;
     }
@@ -135,6 +137,7 @@ static void store_leave(struct wc_store *store, const struct wc_item *item)
         return;
     }
     struct wc_times times = wc_times_task(item, store->now);
+    (void)WI_EXPECT(task->spawn_site < store->n_spawn_sites);
     uint64_t *gone = store->spawn_sites[task->spawn_site].gone;
     gone[WC_SUM_POLLS] += task->polled.polls;
     gone[WC_SUM_BUSY] += times.busy;

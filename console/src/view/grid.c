@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "weir/expect.h"
 
 #define REPLACEMENT '?'
 #define ELLIPSIS    0x2026U
@@ -71,6 +72,9 @@ int wc_grid_put(struct wc_grid *grid, int row, int col, uint32_t ch, enum wc_sty
 {
     if (row < 0 || row >= grid->rows || col < 0 || col >= grid->cols) {
         return 0;
+    }
+    if (!WI_EXPECT(ch == 0 || !wi_text_is_unsafe(ch))) {
+        ch = REPLACEMENT; /* it would steer the terminal */
     }
     grid->cells[row * grid->cols + col] = (struct wc_cell){.ch = ch, .style = (uint8_t)style};
     return 1;
@@ -232,6 +236,7 @@ static size_t row_add(uint32_t ch, char *to, size_t size, size_t n)
 size_t wc_grid_row_text(const struct wc_grid *grid, int row, char *to, size_t size)
 {
     size_t n = 0, end = 0;
+    (void)WI_EXPECT(row >= 0 && row < grid->rows);
     for (int col = 0; col < grid->cols; col++) {
         const struct wc_cell *cell = &grid->cells[row * grid->cols + col];
         if (cell->ch == 0) {
