@@ -10,7 +10,7 @@ OPENING, SERIES, KEY, STEP, CLOSING = range(1, 6)
 
 def frames(data):
     """(type, at, message) of each record that is there whole; fails on one that does not hold."""
-    assert data[:8] == b"weirrec\n" and struct.unpack_from("<II", data, 8) == (1, 0), data[:HEAD]
+    assert len(data) >= HEAD and data[:8] == b"weirrec\n" and struct.unpack_from("<II", data, 8) == (1, 0), data[:HEAD]
     offset, looks = HEAD, None
     while offset + RECORD <= len(data):
         crc, length, plain, kind, at = struct.unpack_from("<IIIIQ", data, offset)
