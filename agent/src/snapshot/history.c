@@ -26,6 +26,44 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The file's format, field by field: exporters of other versions go on with the same file. */
+#define WI_IS_AT(type, field, offset)                                                              \
+    _Static_assert(offsetof(struct type, field) == (offset), "a field of the file has moved")
+
+/* clang-format off */
+WI_IS_AT(wi_history_track, since_nanos, 0);
+WI_IS_AT(wi_history_track, slot, 8);
+WI_IS_AT(wi_history_track, generation, 12);
+WI_IS_AT(wi_history_track, kind, 16);
+WI_IS_AT(wi_history_track, name, 24);
+WI_IS_AT(wi_history_track, since_nanos_end, 248);
+
+WI_IS_AT(wi_history_head, magic, 0);
+WI_IS_AT(wi_history_head, version, 8);
+WI_IS_AT(wi_history_head, head_bytes, 12);
+WI_IS_AT(wi_history_head, row_bytes, 16);
+WI_IS_AT(wi_history_head, n_seconds, 20);
+WI_IS_AT(wi_history_head, n_minutes, 24);
+WI_IS_AT(wi_history_head, n_tracks, 28);
+WI_IS_AT(wi_history_head, pid, 32);
+WI_IS_AT(wi_history_head, writer_pid, 36);
+WI_IS_AT(wi_history_head, start_ticks, 40);
+WI_IS_AT(wi_history_head, first_nanos, 48);
+WI_IS_AT(wi_history_head, n_handles, 56);
+WI_IS_AT(wi_history_head, name, 64);
+WI_IS_AT(wi_history_head, writer_version, 192);
+WI_IS_AT(wi_history_head, id, 224);
+WI_IS_AT(wi_history_head, tracks, 1024);
+
+WI_IS_AT(wi_history_row, sequence, 0);
+WI_IS_AT(wi_history_row, unix_nanos, 8);
+WI_IS_AT(wi_history_row, nanos, 16);
+WI_IS_AT(wi_history_row, has, 24);
+WI_IS_AT(wi_history_row, facts, 32);
+WI_IS_AT(wi_history_row, tracks, 120);
+WI_IS_AT(wi_history_row, sequence_end, 4088);
+/* clang-format on */
+
 #define HISTORY_SECOND UINT64_C(1000000000)
 
 /* Rows at the end of the file that may be torn: a writer that is killed leaves one. */
