@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 
+#define NOT_HERE 77 /* a child's status: this machine cannot do it */
+
 static struct weir_error error;
 static struct weir_channel *channel;
 static struct weir_semaphore *semaphore;
@@ -267,6 +269,9 @@ static void count_step_by_step(const char *dir)
     count_all();
     count_all();
     __asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+    if (n_steps == 0) {
+        _exit(NOT_HERE);
+    }
     CHECK(n_steps > 200 && (n_interrupted > 0) == has_sequences());
     check_all(3 + n_steps);
 }
@@ -274,7 +279,12 @@ static void count_step_by_step(const char *dir)
 static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
 {
     (void)state;
-    assert_int_equal(child_run(count_step_by_step), 0);
+    int status = child_run(count_step_by_step);
+    if (status == NOT_HERE) {
+        print_message("this machine does not step (valgrind, an emulator): skipped\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
 }
 #else
 static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
