@@ -104,18 +104,20 @@ def tell(line):
     return minion.stdout.readline().strip() == "done"
 
 
+waited = {}
+
+
 def unserved():
     """How long the host's threads and this process's have waited for a processor, in seconds: it is the machine's
-    doing, and no client's."""
-    total = 0
+    doing, and no client's. A thread that has ended keeps its part, so that this never falls."""
     for pid in host.pid, "self":
         for tid in os.listdir("/proc/%s/task" % pid):
             try:
                 with open("/proc/%s/task/%s/schedstat" % (pid, tid), encoding="ascii") as file:
-                    total += int(file.read().split()[1])
+                    waited[tid] = int(file.read().split()[1])
             except (FileNotFoundError, ProcessLookupError):
                 pass  # a thread that has ended
-    return total / 1e9
+    return sum(waited.values()) / 1e9
 
 
 def watch_for(seconds):
