@@ -118,7 +118,10 @@ static void refuses_impossible_numbers(const char *dir)
     each(check_impossible);
     weir_channel_send_n(NULL, 3, 3);
     weir_channel_receive_n(NULL, 0, 3, 3);
+    uint64_t before = refused();
     weir_channel_unsend_n(NULL, 3, 3, WEIR_REJECT_FULL);
+    weir_channel_unsend_n(NULL, 3, (uint64_t)-8, WEIR_REJECT_FULL);
+    CHECK(refused() == before);
 }
 CHILD_TEST(refuses_impossible_numbers)
 

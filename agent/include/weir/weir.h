@@ -274,6 +274,8 @@ WEIR_INLINE void weir_channel_receive(struct weir_channel *channel, weir_ticket 
  * Counts `n` messages in by one call, of `bytes` in all: for a batch, or for a ring that is filled at once.
  * Call it BEFORE the push. n may be 0: then nothing is counted. An n or bytes of 2^63 or more is a negative
  * number by mistake: it is not counted either, and weir_health counts the call (calls_refused).
+ * If a part of the batch may find no room, count the messages that fit, where their number is known before the
+ * push: until weir_channel_unsend_n, the others stand in the depth and may stay in the high-water mark.
  * Owns: keep the ticket with the batch for weir_channel_receive_n, or drop it. It stands for all messages of
  * the batch if each message is timed, else for those that sampling has chosen, at most 4,095.
  * Cost: as weir_channel_send, whatever n is.
@@ -316,7 +318,7 @@ WEIR_INLINE void weir_channel_receive_n(struct weir_channel *channel, weir_ticke
     }
     weir_cell_add(&cell->u.channel.received, n);
     weir_cell_add(&cell->u.channel.bytes_out, n ? bytes : 0);
-    if (ticket) {
+    if (ticket && n) {
         weir_channel_wait(channel, id, cell, ticket);
     }
 }

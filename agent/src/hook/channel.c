@@ -66,11 +66,12 @@ void weir_channel_resize(struct weir_channel *channel, uint64_t messages)
     }
 }
 
+/* A step towards the next sample in a cell that other threads of this processor count down, too: no state between two
+ * stores says anything else than 0 or what is left. */
 static CHANNEL_APART weir_ticket channel_sample(struct weir_channel *channel,
                                                 struct weir_cell *cell)
 {
-    wi_store_relaxed(&cell->left, 0);
-    return weir_sample(&channel->head, cell);
+    return weir_sample_n(&channel->head, cell, 1);
 }
 
 static CHANNEL_APART weir_ticket channel_send_shared(struct weir_channel *channel, uint64_t n,
@@ -94,7 +95,7 @@ static CHANNEL_APART weir_ticket channel_send_on_cpu(struct weir_channel *channe
     }
     wi_cpu_add(&channel->head, WEIR_WORD_SENT, 1);
     wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
-    return weir_sample(&channel->head, at.cell);
+    return channel_sample(channel, at.cell);
 }
 
 static CHANNEL_APART weir_ticket channel_send_apart(struct weir_channel *channel, size_t bytes)
@@ -114,7 +115,7 @@ static CHANNEL_APART weir_ticket channel_send_bytes(struct weir_channel *channel
                                                     struct weir_cell *cell, size_t bytes)
 {
     wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, bytes);
-    return weir_sample(&channel->head, cell);
+    return channel_sample(channel, cell);
 }
 
 weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
@@ -127,7 +128,7 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
         return channel_send_bytes(channel, at.cell, bytes);
     }
     wi_cpu_leave(&at);
-    return WEIR_LIKELY(!weir_cell_countdown(&at.cell->left)) ? 0 : channel_sample(channel, at.cell);
+    return WEIR_LIKELY(weir_cell_pass(&at.cell->left, 1)) ? 0 : channel_sample(channel, at.cell);
 }
 
 /* All messages that have left, over all threads; and all that have entered. */
@@ -295,7 +296,8 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
     } else if (!wi_cpu_try(&at, WEIR_WORD_BYTES_OUT, bytes)) {
         channel_receive_bytes(channel, ticket, bytes);
     } else {
-        (void)weir_cell_countdown(&at.cell->u.channel.check);
+        /* Other threads of this processor count it down, too: it stays at 0 until the next check. */
+        (void)weir_cell_pass(&at.cell->u.channel.check, 1);
         wi_cpu_leave(&at);
         if (WEIR_UNLIKELY(ticket != 0)) {
             channel_waited(channel, ticket);
@@ -379,7 +381,7 @@ void weir_channel_unsend(struct weir_channel *channel, size_t bytes, enum weir_r
 void weir_channel_unsend_n(struct weir_channel *channel, uint64_t n, uint64_t bytes,
                            enum weir_reject why)
 {
-    if (channel_takes(n, bytes)) {
+    if (channel && channel_takes(n, bytes)) {
         channel_unsend(channel, n, bytes, why);
     }
 }

@@ -65,7 +65,8 @@ weir_ticket weir_sample_n_slow(struct weir_slot_head *head, struct weir_cell *ce
         wi_store_relaxed(&cell->left, 0);
         return weir_ticket_make(weir_ticks(), (uint32_t)weight);
     }
-    uint64_t rest = n - cell->left - 1;
+    uint64_t left = wi_load_relaxed(&cell->left); /* a signal handler may have sampled meanwhile */
+    uint64_t rest = n > left ? n - left - 1 : 0;
     weir_ticket ticket = weir_sample_slow(head, cell);
     if (!ticket || weir_cell_pass(&cell->left, rest)) {
         return ticket;

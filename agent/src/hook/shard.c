@@ -138,9 +138,10 @@ bool wi_shard_chunk(uint32_t number, uint32_t chunk)
             return false;
         }
         uint32_t *lines = wi_segment_line(shard->line);
-        /* Pairs with wi_index_cell, and in readers with collect_cells. */
-        wi_store_release(&shard->chunks[chunk].cells, wi_segment_line(line));
+        /* These pair with collect_cells of readers, and with wi_index_cell. Readers come first: other threads of a
+         * processor count in its cells as soon as they find them. */
         wi_store_release(&lines[chunk], line);
+        wi_store_release(&shard->chunks[chunk].cells, wi_segment_line(line));
     }
     return true;
 }

@@ -40,7 +40,7 @@ static VALUE_APART weir_ticket value_spawn_apart(struct weir_task_kind *kind)
     }
     if (wi_cpu_reach(&kind->head, &at)) {
         wi_cpu_add(&kind->head, WEIR_WORD_SPAWNED, 1);
-        return weir_sample(&kind->head, at.cell);
+        return weir_sample_n(&kind->head, at.cell, 1);
     }
     if (!wi_slot_counts()) {
         return 0;
@@ -54,7 +54,7 @@ weir_ticket weir_task_spawn_slow(struct weir_task_kind *kind)
 {
     struct wi_cpu_cell at;
     if (wi_cpu_find(&kind->head, &at) && at.cell->left && wi_cpu_try(&at, WEIR_WORD_SPAWNED, 1)) {
-        (void)weir_cell_countdown(&at.cell->left);
+        (void)weir_cell_pass(&at.cell->left, 1); /* it stays at 0: others count it down, too */
         wi_cpu_leave(&at);
         return 0;
     }
