@@ -316,6 +316,36 @@ static void a_place_of_a_contradiction_may_be_any_bytes(void **state)
     write_at(0, good, good_bytes);
 }
 
+/* Nothing is known of the second before: what was counted since the start is no rate. */
+static void after_a_refused_reading_there_are_no_rates(void **state)
+{
+    (void)state;
+    struct wi_header dead;
+    struct wi_process_view *view;
+    uint32_t too_many = WI_RETIRED_MAX + 1;
+    uint64_t second = UINT64_C(1000000000);
+    int fd = bring_to_life(&dead);
+    uint32_t n_retired = ((const struct wi_header *)(const void *)good)->n_retired;
+    assert_int_equal(wi_process_view_open_file(path, &view, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, second, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_refresh(view, 2 * second, NULL), WEIR_OK);
+    assert_int_equal(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_IN_RATE].type,
+                     WI_F64);
+    write_at(offsetof(struct wi_header, n_retired), &too_many, sizeof(too_many));
+    assert_int_equal(wi_process_view_refresh(view, 3 * second, NULL), WEIR_E_CORRUPT);
+    write_at(offsetof(struct wi_header, n_retired), &n_retired, sizeof(n_retired));
+    assert_int_equal(wi_process_view_refresh(view, 4 * second, NULL), WEIR_OK);
+    const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, 0);
+    assert_true(row->value[WI_CHANNEL_SENT].u.u64 > 0);
+    assert_int_equal(row->value[WI_CHANNEL_IN_RATE].type, WI_ABSENT);
+    assert_int_equal(wi_process_view_refresh(view, 5 * second, NULL), WEIR_OK);
+    row = wi_process_view_row(view, WI_CHANNEL, 0);
+    assert_true(row->value[WI_CHANNEL_IN_RATE].type == WI_F64 &&
+                row->value[WI_CHANNEL_IN_RATE].u.f64 == 0);
+    wi_process_view_close(view);
+    end_life(fd, &dead);
+}
+
 static void a_name_outside_a_living_one_is_empty(void **state)
 {
     (void)state;
@@ -486,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_log_of_folds_may_have_any_number),
         cmocka_unit_test(a_place_of_a_contradiction_may_be_any_bytes),
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
+        cmocka_unit_test(after_a_refused_reading_there_are_no_rates),
         cmocka_unit_test(a_label_outside_is_none_of_a_living_one_and_refused_of_a_dead_one),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),

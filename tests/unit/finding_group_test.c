@@ -168,6 +168,43 @@ static void rows_without_labels_are_one_finding_too(void **state)
     assert_null(warning(1));
 }
 
+static bool is_whole_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        int more = *at >= 0xf0 ? 3 : *at >= 0xe0 ? 2 : *at >= 0xc0 ? 1 : *at >= 0x80 ? -1 : 0;
+        for (at++; more > 0 && (*at & 0xc0) == 0x80; more--) {
+            at++;
+        }
+        if (more != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The names' lengths move the place at which the sentence is cut through all bytes of a character. */
+static void a_sentence_is_cut_at_a_whole_character(void **state)
+{
+    (void)state;
+    static const char *const letters[] = {"\xd0\xb6", "\xe6\xbc\xa2", "\xf0\x9f\x90\x9f"};
+    for (size_t i = 0; i < 12; i++) {
+        char label[64] = "";
+        const char *letter = letters[i / 4];
+        while (strlen(label) + strlen(letter) < sizeof(label)) {
+            strcat(label, letter);
+        }
+        for (size_t row = 0; row < 5; row++) {
+            add(row, &"abcdefgh"[i % 4], label, 500, 0);
+        }
+        look_on(5, 5);
+        assert_true(strlen(text(0, WI_WARNING_TEXT)) > 300);
+        assert_true(is_whole_utf8(text(0, WI_WARNING_TEXT)));
+        assert_true(is_whole_utf8(text(0, WI_WARNING_LABELS)));
+        fake_view_clear(view, WI_CHANNEL);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -179,6 +216,7 @@ int main(void)
         TEST(rows_are_counted_past_those_that_are_remembered),
         TEST(the_worst_of_many_is_told_although_it_comes_last),
         TEST(rows_without_labels_are_one_finding_too),
+        TEST(a_sentence_is_cut_at_a_whole_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

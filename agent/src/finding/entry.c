@@ -3,6 +3,7 @@
 #include "finding/state.h"
 
 #include "weir/expect.h"
+#include "weir/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,11 +84,24 @@ struct finding_entry *wi_entry_add(struct wi_finding *finding, enum finding_seve
     return entry;
 }
 
+/* The length of a text that was cut at `end`, without the character that the cut went through. */
+static size_t entry_whole(const char *text, size_t end)
+{
+    size_t begin = end;
+    while (begin > 0 && wi_text_continues(text[begin - 1])) {
+        begin--;
+    }
+    return begin > 0 && !wi_text_is_utf8(text + begin - 1) ? begin - 1 : end;
+}
+
 void wi_entry_write(char text[FINDING_TEXT], const char *format, ...)
 {
     size_t n = strlen(text);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + n, FINDING_TEXT - n, format, arguments);
+    int length = vsnprintf(text + n, FINDING_TEXT - n, format, arguments);
     va_end(arguments);
+    if (length >= 0 && (size_t)length >= FINDING_TEXT - n) {
+        text[entry_whole(text, FINDING_TEXT - 1)] = '\0';
+    }
 }

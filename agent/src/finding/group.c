@@ -18,7 +18,7 @@ static const struct group_word {
     const char *kind, *word;
     const char *remark; /* of a finding that is not a warning; NULL: the same */
 } group_words[] = {
-    {"channel_stalled", "stalled", "standing still"},
+    {"channel_stalled", "stalled", "not seen to move yet"},
     {"channel_growing", "growing", NULL},
     {"channel_filling", "filling", NULL},
     {"channel_draining", "draining", NULL},

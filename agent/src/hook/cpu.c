@@ -50,7 +50,8 @@ uint32_t wi_cpu_count(void)
 static bool cpu_make(const struct weir_slot_head *head)
 {
     uint32_t cpu = wi_load_relaxed(&wi_cpu_area()->cpu_id);
-    uint32_t id = cpu < wi_index.n_cpus ? wi_index_id(head) : UINT32_MAX;
+    /* Pairs with wi_shards_start. */
+    uint32_t id = cpu < wi_load_acquire(&wi_index.n_cpus) ? wi_index_id(head) : UINT32_MAX;
     if (id == UINT32_MAX || !wi_thread_may_ask() || !wi_segment_trylock()) {
         return false;
     }

@@ -57,7 +57,7 @@ uint32_t wi_cpu_count(void);
 /* Whether there may be any. */
 static inline bool wi_cpu_is_any(void)
 {
-    return wi_index.n_cpus > 0;
+    return wi_load_acquire(&wi_index.n_cpus) > 0; /* pairs with wi_shards_start */
 }
 
 /* Finds the handle's cell of this processor; makes it if the thread was refused cells of its own. False: there is
@@ -149,7 +149,8 @@ WEIR_INLINE bool wi_cpu_look(const struct weir_slot_head *head, struct wi_cpu_ce
 {
     struct wi_cpu_area *area = wi_cpu_area();
     uint32_t cpu = wi_load_relaxed(&area->cpu_id);
-    if (WEIR_UNLIKELY(cpu >= wi_index.n_cpus)) {
+    /* Pairs with wi_shards_start. */
+    if (WEIR_UNLIKELY(cpu >= wi_load_acquire(&wi_index.n_cpus))) {
         return false;
     }
     /* Pairs with wi_shard_claim_for_cpu. */

@@ -12,7 +12,8 @@
 
 void wi_shards_start(uint32_t n_cpus)
 {
-    wi_index.n_cpus = n_cpus;
+    /* Pairs with wi_cpu_is_any, and with the looks for a cell: threads may count meanwhile. */
+    wi_store_release(&wi_index.n_cpus, n_cpus);
     wi_store_relaxed(&wi_index.n_left, WI_MAX_SHARDS - n_cpus);
 }
 

@@ -260,7 +260,6 @@ void wi_session_destroy(struct wi_session *session)
         wi_stream_free(session, session->streams);
         session->streams = next;
     }
-    (void)WI_EXPECT(session->memory.bytes == 0); /* all that was taken has been returned */
     wi_memory_return(session->context->memory, session);
 }
 

@@ -401,7 +401,7 @@ static enum wi_call_next updates_next(struct wi_call *call, uint64_t now_nanos,
     if (self->is_leaving) {
         updates_begin_message(self, buffer);
         updates_say_end(self, buffer);
-        return WI_CALL_MESSAGE;
+        return wi_call_tell(buffer, ret_fault);
     }
     if (self->peer->is_paused && self->has_passed) {
         call->due_nanos = UINT64_MAX;

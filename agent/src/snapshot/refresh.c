@@ -219,6 +219,8 @@ static void view_show_nothing(struct segment_view *view)
     for (size_t id = 0; id < view->n_slots; id++) {
         view->generations[id] = 0;
     }
+    /* Else the next tick takes all that was counted since the start for the last second's. */
+    view->flows.is_known[view->flows.newest] = false;
     view->n_seen = SIZE_MAX;
 }
 
