@@ -464,6 +464,14 @@ bool wi_retired_finish(uint32_t id)
     return true;
 }
 
+void wi_retired_begin(void)
+{
+    uint64_t number = ++retired.n_folds;
+    /* These pair with wi_collect_folds of readers, as those of wi_retired_fold. */
+    wi_store_release(&retired.log[number % WI_RETIRED_LOG], 0);
+    wi_store_release(&wi_segment_header()->n_folds, number);
+}
+
 void wi_retired_zero(void)
 {
     for (uint32_t i = 0; i < retired.n_placed; i++) {

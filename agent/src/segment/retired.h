@@ -89,4 +89,8 @@ bool wi_retired_finish(uint32_t id);
 void wi_retired_zero(void);
 void wi_retired_write(void);
 
+/* For such a copy, after the last fold is finished: enters a fold of nothing in the log. The entry before it may name a
+ * slot and a life that the parent's threads used after the fork, and that a handle of this process gets as well. */
+void wi_retired_begin(void);
+
 #endif

@@ -150,6 +150,7 @@ void wi_slots_settle(void)
         }
     }
     wi_segment_header()->n_handles = wi_index.n_handles;
+    wi_retired_begin();
 }
 
 static void slot_zero_cells(void)
