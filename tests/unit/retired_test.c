@@ -660,10 +660,49 @@ static void closes_and_opens_after_a_fork(const char *dir)
 }
 CHILD_TEST(closes_and_opens_after_a_fork)
 
+/* What the parent folded after the fork names a slot and a life that a handle of the child has, who goes on with its
+ * totals. */
+static void opens_what_its_parent_folded(const char *dir)
+{
+    (void)dir;
+    int go[2];
+    int told[2];
+    int status;
+    char byte = 0;
+    CHECK(pipe(go) == 0 && pipe(told) == 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        close(go[1]);
+        start();
+        struct weir_channel *first = open_channel("a");
+        pass(first, 1);
+        weir_channel_close(first);
+        if (fork() == 0) {
+            CHECK(read(go[0], &byte, 1) == 0);
+            start();
+            pass(open_channel("own"), 3);
+            struct wi_process_view *view = read_path(NULL);
+            bool is_right = wi_process_view_count(view, WI_CHANNEL) == 1 && sent(NULL, "a") > 0;
+            CHECK(write(told[1], is_right ? "1" : "0", 1) == 1);
+            wi_process_view_close(view);
+            _exit(0);
+        }
+        weir_channel_close(open_channel("a"));
+        open_channel("a");
+        _exit(0);
+    }
+    CHECK(waitpid(parent, &status, 0) == parent && status == 0);
+    close(go[1]); /* the parent has gone */
+    close(told[1]);
+    CHECK(read(told[0], &byte, 1) == 1 && byte == '1');
+}
+CHILD_TEST(opens_what_its_parent_folded)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closes_and_opens),
+        cmocka_unit_test(test_opens_what_its_parent_folded),
         cmocka_unit_test(test_counts_late),
         cmocka_unit_test(test_closes_all_kinds),
         cmocka_unit_test(test_closes_a_kind_before_its_tasks),
