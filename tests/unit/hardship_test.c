@@ -276,6 +276,32 @@ static void *make_short_threads(void *channel)
     return NULL;
 }
 
+/* The parent's thread was at work on the slot after the last one: it is claimed in the child, and nobody has it. */
+static void forks_within_an_opening(const char *dir)
+{
+    (void)dir;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(open_channel("before") != NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct wi_slot_entry *next = wi_index_slot(wi_index.n_slots);
+        next->state = WI_SLOT_CLAIMED;
+        next->generation++;
+        CHECK(weir_start(NULL, &error) == WEIR_OK);
+        weir_channel_send(open_channel("own"), 1);
+        struct wi_process_view *view;
+        CHECK(wi_process_view_open_self(&view, &error) == WEIR_OK);
+        CHECK(wi_process_view_refresh(view, 1, &error) == WEIR_OK);
+        CHECK(wi_process_view_count(view, WI_CHANNEL) == 2);
+        const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, 1);
+        CHECK(strcmp(row->name, "own") == 0 && row->value[WI_CHANNEL_DEPTH].u.u64 == 1);
+        wi_process_view_close(view);
+        exit(0);
+    }
+    CHECK(ends_with(pid) == 0);
+}
+CHILD_TEST(forks_within_an_opening)
+
 /* What a worker opens is its own: nothing that its parent does meanwhile shows in it. */
 static void work(struct weir_channel *channel)
 {
@@ -560,6 +586,7 @@ int main(void)
         cmocka_unit_test(few_descriptors_are_enough_or_said_to_be_too_few),
         cmocka_unit_test(the_counts_of_a_process_that_has_gone_are_taken_over_once),
         cmocka_unit_test(a_parent_that_cannot_be_seen_is_not_dead),
+        cmocka_unit_test(test_forks_within_an_opening),
         cmocka_unit_test(workers_are_their_own_while_the_parent_goes_on),
         cmocka_unit_test(a_child_without_room_for_a_file_counts_in_memory),
         cmocka_unit_test(a_living_socket_of_another_pid_namespace_stays),

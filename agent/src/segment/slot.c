@@ -258,7 +258,8 @@ static void slot_claim(uint32_t id, const struct slot_name *name)
         wi_retired_fold(id);
     }
     wi_store_relaxed(&entry->state, WI_SLOT_CLAIMED);
-    entry->generation++;
+    /* Odd is open. It is odd already if a fork cut short the opening of a new slot. */
+    entry->generation += 1 + (entry->generation & 1);
     /* These pair with collect_entering_slot and collect_blocks of readers: the counts are of one handle. */
     wi_store_release(&head->state, WI_SLOT_CLAIMED);
     wi_store_seq_cst(&head->generation, entry->generation);
