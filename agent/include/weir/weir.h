@@ -288,11 +288,11 @@ WEIR_INLINE weir_ticket weir_channel_send_n(struct weir_channel *channel, uint64
         return 0;
     }
     cell = weir_cell_find(weir_slot_id(&channel->head));
-    if (WEIR_UNLIKELY(!cell || (n | bytes) >> 63)) {
+    if (WEIR_UNLIKELY(!cell || (n | (n - 1) | bytes) >> 63)) {
         return weir_channel_send_n_slow(channel, n, bytes);
     }
     weir_cell_add(&cell->u.channel.sent, n);
-    weir_cell_add(&cell->u.channel.bytes_in, n ? bytes : 0);
+    weir_cell_add(&cell->u.channel.bytes_in, bytes);
     return weir_sample_n(&channel->head, cell, n);
 }
 
@@ -309,7 +309,7 @@ WEIR_INLINE void weir_channel_receive_n(struct weir_channel *channel, weir_ticke
     }
     id = weir_slot_id(&channel->head);
     cell = weir_cell_find(id);
-    if (WEIR_UNLIKELY(!cell || (n | bytes) >> 63)) {
+    if (WEIR_UNLIKELY(!cell || (n | (n - 1) | bytes) >> 63)) {
         weir_channel_receive_n_slow(channel, ticket, n, bytes);
         return;
     }
@@ -317,8 +317,8 @@ WEIR_INLINE void weir_channel_receive_n(struct weir_channel *channel, weir_ticke
         weir_channel_check_slow(channel, cell);
     }
     weir_cell_add(&cell->u.channel.received, n);
-    weir_cell_add(&cell->u.channel.bytes_out, n ? bytes : 0);
-    if (ticket && n) {
+    weir_cell_add(&cell->u.channel.bytes_out, bytes);
+    if (ticket) {
         weir_channel_wait(channel, id, cell, ticket);
     }
 }
