@@ -16,6 +16,7 @@
  */
 #include "encode/select.h"
 
+#include "weir/map.h"
 #include "weir/provider.h"
 #include "weir/topic.h"
 #include "weir/warning.h"
@@ -33,17 +34,22 @@ struct select_entry {
 
 /* The worst severity that warnings give to each row of one kind. */
 #define SELECT_WARNINGS 320 /* 64 findings, and 256 rows of those that are about several */
+#define SELECT_SLOTS    512
 struct select_warnings {
     size_t n;
+    struct wi_map map; /* from id to place; all rows are looked up in it */
+    struct wi_map_slot slots[SELECT_SLOTS];
     struct {
         uint64_t id;
         unsigned severity;
     } of[SELECT_WARNINGS];
 };
 
+_Static_assert(3 * SELECT_SLOTS >= 4 * SELECT_WARNINGS, "all warnings fit");
+
 struct select_heap {
     const struct wi_query *query;
-    const struct select_warnings *warnings;
+    struct select_warnings *warnings;
     uint64_t now_nanos;
     uint64_t fields; /* what rows are compared by */
     struct select_entry *entries;
@@ -143,26 +149,35 @@ static void select_sink(struct select_heap *heap, size_t n_entries)
 
 /* ---- the worst first ----------------------------------------------------------------------- */
 
+/* The worst severity of the warnings about a row; NULL: there is none. */
+static unsigned *select_severity(struct select_warnings *warnings, uint64_t id)
+{
+    for (struct wi_map_slot *slot = NULL; (slot = wi_map_next(&warnings->map, id, slot));) {
+        if (warnings->of[slot->value].id == id) {
+            return &warnings->of[slot->value].severity;
+        }
+    }
+    return NULL;
+}
+
 static void select_note(struct select_warnings *warnings, uint64_t id, unsigned severity)
 {
-    size_t at = 0;
-    while (at < warnings->n && warnings->of[at].id != id) {
-        at++;
+    unsigned *said = select_severity(warnings, id);
+    if (said) {
+        *said = *said > severity ? *said : severity;
+    } else if (warnings->n < SELECT_WARNINGS) { /* the worst ones come first */
+        wi_map_add(&warnings->map, id, warnings->n);
+        warnings->of[warnings->n].id = id;
+        warnings->of[warnings->n++].severity = severity;
     }
-    if (at == SELECT_WARNINGS) {
-        return; /* the worst ones have been found */
-    }
-    bool is_new = at == warnings->n;
-    warnings->of[at].severity =
-        !is_new && warnings->of[at].severity > severity ? warnings->of[at].severity : severity;
-    warnings->of[at].id = id;
-    warnings->n += is_new;
 }
 
 static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
                           struct select_warnings *ret_warnings)
 {
     ret_warnings->n = 0;
+    memset(&ret_warnings->map, 0, sizeof(ret_warnings->map));
+    wi_map_move(&ret_warnings->map, ret_warnings->slots, SELECT_WARNINGS);
     for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
         const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
         const struct wi_value *about = &row->value[WI_WARNING_SUBJECT_KIND];
@@ -195,12 +210,10 @@ static struct wi_rank select_rank(const struct select_heap *heap, const struct w
                                   const struct select_entry *entry)
 {
     const struct wi_query *query = heap->query;
-    unsigned severity = 0;
-    for (size_t i = 0; i < heap->warnings->n; i++) {
-        severity = heap->warnings->of[i].id == row->id ? heap->warnings->of[i].severity : severity;
-    }
-    uint32_t rank = wi_rank_of(severity, select_step(query, query->sort, &entry->value),
-                               select_step(query, query->then, &entry->then));
+    const unsigned *severity = select_severity(heap->warnings, row->id);
+    uint32_t rank =
+        wi_rank_of(severity ? *severity : 0, select_step(query, query->sort, &entry->value),
+                   select_step(query, query->then, &entry->then));
     return wi_rank_hold(query->ranks, row->id, rank, heap->now_nanos);
 }
 
@@ -332,7 +345,7 @@ static size_t select_offset(const struct wi_process_view *view, const struct sel
 enum weir_status wi_select(const struct wi_process_view *view, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection)
 {
-    struct select_warnings warnings = {.n = 0};
+    struct select_warnings warnings;
     size_t total = wi_process_view_count(view, query->kind);
     struct select_heap heap = {.query = query,
                                .warnings = &warnings,

@@ -6,12 +6,17 @@
  */
 #include "finding/state.h"
 
+#include "weir/map.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP_LABELS 5U /* in the sentence */
+#define GROUP_LABELS  5U /* in the sentence */
+#define SUMMARY_SLOTS 128
+
+_Static_assert(3 * SUMMARY_SLOTS >= 4 * FINDING_GROUPS, "all groups fit");
 
 static int member_compare(const void *a, const void *b)
 {
@@ -65,17 +70,20 @@ static bool group_is_same(const struct wi_finding *finding, uint8_t a, uint8_t b
 static void groups_count_rows(struct wi_finding *finding, const struct wi_process_view *view,
                               enum wi_kind kind)
 {
-    struct finding_group *told[FINDING_GROUPS];
-    uint32_t n_told = 0;
+    struct wi_map_slot slots[SUMMARY_SLOTS];
+    struct wi_map told = {.n = 0};
+    wi_map_move(&told, slots, FINDING_GROUPS);
     for (uint32_t i = 0; i < finding->n_groups; i++) {
         if (finding->group[i].about == kind && finding->group[i].n > 1) {
-            told[n_told++] = &finding->group[i];
+            wi_map_add(&told, wi_map_text_key(0, finding->group[i].name), i);
         }
     }
-    for (size_t i = 0; n_told && i < wi_process_view_count(view, kind); i++) {
+    for (size_t i = 0; told.n && i < wi_process_view_count(view, kind); i++) {
         const char *name = wi_process_view_part(view, kind, i, 0)->name;
-        for (uint32_t k = 0; k < n_told; k++) {
-            told[k]->n_open += strcmp(told[k]->name, name) == 0;
+        uint64_t key = wi_map_text_key(0, name);
+        for (struct wi_map_slot *slot = NULL; (slot = wi_map_next(&told, key, slot));) {
+            struct finding_group *group = &finding->group[slot->value];
+            group->n_open += strcmp(group->name, name) == 0;
         }
     }
 }
