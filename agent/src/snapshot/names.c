@@ -89,8 +89,10 @@ bool wi_view_find_source(struct segment_view *view, struct view_slot *slot, uint
 bool wi_view_put_source(struct segment_view *view, struct view_slot *slot, uint64_t place,
                         const char *source)
 {
-    slot->source = names_put(&view->names, source);
-    return slot->source && names_enter(&view->names.sources, place, slot->source);
+    uint32_t at = names_put(&view->names, source);
+    /* Only a source that is entered counts when the texts are tidied. */
+    slot->source = at && names_enter(&view->names.sources, place, at) ? at : 0;
+    return slot->source;
 }
 
 /* ---- tidying ------------------------------------------------------------------------------- */

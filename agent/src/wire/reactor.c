@@ -91,7 +91,11 @@ enum weir_status wi_reactor_add(struct wi_reactor *reactor, struct wi_event_sour
                                 uint32_t events)
 {
     size_t place = 0;
-    if (!wi_reactor_check(reactor) || !WI_EXPECT(source->fd >= 0 && source->on_ready)) {
+    if (!WI_EXPECT(source->fd >= 0 && source->on_ready)) {
+        return WEIR_E_STATE;
+    }
+    if (!wi_reactor_check(reactor)) {
+        source->fd = -1; /* the number may be a file of the host by now */
         return WEIR_E_STATE;
     }
     while (place < WI_REACTOR_SOURCES_MAX && reactor->fds[place] >= 0) {
