@@ -6,7 +6,7 @@
  * whole batch takes back the rest. At rest weir has counted what the rings themselves have.
  */
 #include "child.h"
-#include "snapshot/process_view.h"
+#include "readers.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -33,8 +33,6 @@ static struct ring {
     _Alignas(64) uint64_t sent, bytes_in, taken_back;
     _Alignas(64) uint64_t received, bytes_out;
 } rings[N_CHANNELS][PAIRS];
-
-static uint64_t is_done;
 
 static uint64_t dice(uint64_t *state)
 {
@@ -98,23 +96,6 @@ static void *consume(void *context)
     return NULL;
 }
 
-static uint64_t read_value(struct wi_process_view *view, enum wi_kind kind, size_t i, int metric)
-{
-    return wi_process_view_row(view, kind, i)->value[metric].u.u64;
-}
-
-static void *keep_reading(void *context)
-{
-    struct wi_process_view *view = context;
-    struct weir_error error;
-    uint64_t now = 1;
-    while (!__atomic_load_n(&is_done, __ATOMIC_ACQUIRE)) {
-        CHECK(wi_process_view_refresh(view, now += 100000000, &error) == WEIR_OK);
-        CHECK(read_value(view, WI_AGENT, 0, WI_AGENT_CLAMPED) == 0);
-    }
-    return NULL;
-}
-
 static void check_channel(struct wi_process_view *view, int c)
 {
     uint64_t sent = 0, received = 0, taken_back = 0, bytes = 0;
@@ -155,18 +136,11 @@ static void pass_batches(const char *dir)
 {
     (void)dir;
     struct weir_error error;
-    struct weir_health health = {.size = sizeof(health)};
-    struct wi_process_view *views[2];
+    struct readers readers;
     pthread_t threads[N_CHANNELS][PAIRS][2];
-    pthread_t readers[2];
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    weir_health_read(&health);
     open_channels();
-    CHECK(wi_process_view_open_self(&views[0], &error) == WEIR_OK);
-    CHECK(wi_process_view_open_file(health.path, &views[1], &error) == WEIR_OK);
-    for (int r = 0; r < 2; r++) {
-        CHECK(pthread_create(&readers[r], NULL, keep_reading, views[r]) == 0);
-    }
+    readers_begin(&readers);
     for (int i = 0; i < N_CHANNELS * PAIRS; i++) {
         struct ring *ring = &rings[i / PAIRS][i % PAIRS];
         CHECK(pthread_create(&threads[i / PAIRS][i % PAIRS][0], NULL, produce, ring) == 0);
@@ -175,14 +149,12 @@ static void pass_batches(const char *dir)
     for (int i = 0; i < N_CHANNELS * PAIRS * 2; i++) {
         pthread_join(threads[i / 2 / PAIRS][i / 2 % PAIRS][i % 2], NULL);
     }
-    __atomic_store_n(&is_done, 1, __ATOMIC_RELEASE);
+    readers_end(&readers);
     for (int r = 0; r < 2; r++) {
-        pthread_join(readers[r], NULL);
-        CHECK(wi_process_view_refresh(views[r], 1, &error) == WEIR_OK);
         for (int c = 0; c < N_CHANNELS; c++) {
-            check_channel(views[r], c);
+            check_channel(readers.view[r], c);
         }
-        wi_process_view_close(views[r]);
+        wi_process_view_close(readers.view[r]);
     }
 }
 

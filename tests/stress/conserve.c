@@ -13,7 +13,7 @@
  */
 #include "child.h"
 #include "hook/cpu.h"
-#include "snapshot/process_view.h"
+#include "readers.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -49,7 +49,6 @@ static struct {
 } truth[N_CHANNELS];
 
 static uint64_t signals_seen;
-static uint64_t is_done;
 static pthread_key_t late_key;
 
 static void on_alarm(int signal_number)
@@ -189,7 +188,7 @@ static void *disturb(void *unused)
 {
     cpu_set_t all;
     CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
-    for (unsigned i = 0; !__atomic_load_n(&is_done, __ATOMIC_ACQUIRE); i++) {
+    for (unsigned i = 0; !__atomic_load_n(&readers_are_done, __ATOMIC_ACQUIRE); i++) {
         for (unsigned t = 0; t < THREADS; t++) {
             unsigned cpu = (i + t) % CPU_SETSIZE;
             cpu_set_t one;
@@ -254,26 +253,6 @@ static void crowd_end(pthread_t disturber)
     CHECK(wi_segment_header()->threads_without <= 1); /* this thread, when a signal made it count */
 }
 
-/* ---- the readers -------------------------------------------------------------------------------- */
-
-static uint64_t read_value(struct wi_process_view *view, enum wi_kind kind, size_t i, int metric)
-{
-    return wi_process_view_row(view, kind, i)->value[metric].u.u64;
-}
-
-/* Reads as fast as it can from this mapping, or from the file. */
-static void *keep_reading(void *context)
-{
-    struct wi_process_view *view = context;
-    struct weir_error error;
-    uint64_t now = 1;
-    while (!__atomic_load_n(&is_done, __ATOMIC_ACQUIRE)) {
-        CHECK(wi_process_view_refresh(view, now += 100000000, &error) == WEIR_OK);
-        CHECK(read_value(view, WI_AGENT, 0, WI_AGENT_CLAMPED) == 0);
-    }
-    return NULL;
-}
-
 static void check_channel(struct wi_process_view *view, int c)
 {
     size_t i = (size_t)c;
@@ -296,13 +275,10 @@ static void conserve(const char *dir)
 {
     (void)dir;
     struct weir_error error;
-    struct weir_health health = {.size = sizeof(health)};
-    struct wi_process_view *views[2];
+    struct readers readers;
     pthread_t threads[THREADS];
-    pthread_t readers[2];
     pthread_t disturber;
     CHECK(weir_start(NULL, &error) == WEIR_OK);
-    weir_health_read(&health);
     for (int c = 0; c < N_CHANNELS; c++) {
         struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
         options.storage = c == 1 ? WEIR_STORAGE_SHARED : WEIR_STORAGE_SHARD;
@@ -316,11 +292,7 @@ static void conserve(const char *dir)
 
     const struct itimerval often = {{0, 500}, {0, 500}};
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-    CHECK(wi_process_view_open_self(&views[0], &error) == WEIR_OK);
-    CHECK(wi_process_view_open_file(health.path, &views[1], &error) == WEIR_OK);
-    for (int r = 0; r < 2; r++) {
-        CHECK(pthread_create(&readers[r], NULL, keep_reading, views[r]) == 0);
-    }
+    readers_begin(&readers);
     sigaction(SIGPROF, &action, NULL);
     setitimer(ITIMER_PROF, &often, NULL);
     if (is_crowded) {
@@ -335,20 +307,16 @@ static void conserve(const char *dir)
     const struct itimerval never = {{0, 0}, {0, 0}};
     setitimer(ITIMER_PROF, &never, NULL);
     signal(SIGPROF, SIG_IGN);
-    __atomic_store_n(&is_done, 1, __ATOMIC_RELEASE);
-    for (int r = 0; r < 2; r++) {
-        pthread_join(readers[r], NULL);
-    }
+    readers_end(&readers);
     if (is_crowded) {
         crowd_end(disturber);
     }
     for (int r = 0; r < 2; r++) {
-        CHECK(wi_process_view_refresh(views[r], 1, &error) == WEIR_OK);
         for (int c = 0; c < N_CHANNELS; c++) {
-            check_channel(views[r], c);
+            check_channel(readers.view[r], c);
         }
-        CHECK(read_value(views[r], WI_COUNTER, 0, WI_COUNTER_VALUE) == signals_seen);
-        wi_process_view_close(views[r]);
+        CHECK(read_value(readers.view[r], WI_COUNTER, 0, WI_COUNTER_VALUE) == signals_seen);
+        wi_process_view_close(readers.view[r]);
     }
     printf("%llu signals\n", (unsigned long long)signals_seen);
 }
