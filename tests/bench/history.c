@@ -2,7 +2,7 @@
 /*
  * What a second costs the exporter's thread with the history and without: rates, ages and process
  * facts move on either way. 10, 124 and 10,000 channels, each used since the second before; the
- * tracks are chosen anew once in sixty. And the first look of another exporter, which reads it.
+ * tracks are chosen again once in sixty. And the first look of another exporter, which reads it.
  */
 #include "bench.h"
 #include "snapshot/history.h"

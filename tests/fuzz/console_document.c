@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * JSON that `weir diff` is given, of any bytes: the tree of it, and the same again of the tree written
- * anew. fuzz: max_len=1024
+ * again. fuzz: max_len=1024
  */
 #include "base/document.h"
 #include "fuzz.h"

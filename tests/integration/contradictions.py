@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # ctest: folders=agent/src/segment,agent/src/finding
 """An assertion of weir's own code that fails in a host: the host goes on, and everybody who looks is told how often and
-where the first time; also before weir_start, and in a forked child that counts anew."""
+where the first time; also before weir_start, and in a forked child that counts again."""
 
 import atexit
 import http.client

@@ -118,7 +118,7 @@ def with_weir_dir_on_a_volume_it_outlives_the_container():
     depth = leaks(path)
     first.kill()
     check_told(path, depth)
-    # The container is started anew: what is left of the first one stays beside the second.
+    # The container is started again: what is left of the first one stays beside the second.
     second = Server(env, is_contained=True)
     both = wait_for(lambda: len(segments(volume)) == 2 and segments(volume), "the second one's segment")
     assert path in both, both

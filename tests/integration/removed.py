@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Files of a running server that somebody has removed, alone or with their directory: the process is found all the
-same, at once, and within a minute its exporter has made directory, socket and history anew.
+same, at once, and within a minute its exporter has made directory, socket and history again.
 ctest: timeout=180 folders=agent/src/segment,agent/src/wire"""
 
 import glob
@@ -81,7 +81,7 @@ def check_anew(victim):
     (socket,) = victim.files(".sock")
     wait_for(lambda: victim.is_told("unix:" + socket), "an answer on the new socket")
     victim.is_reached()
-    for line in ("a crash now leaves nothing", "it has been made anew"):
+    for line in ("a crash now leaves nothing", "it has been made again"):
         wait_for(lambda line=line: line in victim.host.logged(), line + " " + victim.name)
         assert victim.host.logged().count(line) == 1, victim.host.logged()
 
@@ -107,7 +107,7 @@ def with_an_exporter():
     for victim in (files, directory):
         check_anew(victim)
         check_kept(victim)
-    # And once more, of what was made anew.
+    # And once more, of what was made again.
     remove_directory(directory)
     directory.is_reached()
     wait_for(lambda: directory.files(".sock"), "the socket, the second time")
@@ -138,12 +138,12 @@ def what_cannot_be_made_anew_is_told_once():
     remove_directory(victim)
     with open(victim.dir, "w", encoding="utf-8"):
         pass  # no directory can be made there
-    wait_for(lambda: "cannot be made anew" in victim.host.logged(), "a line that says so")
+    wait_for(lambda: "cannot be made again" in victim.host.logged(), "a line that says so")
     victim.is_reached()
     os.unlink(victim.dir)
     wait_for(lambda: victim.files(".sock"), "the socket, now that it can be made")
     told = victim.host.logged()
-    assert told.count("cannot be made anew") == 1, told
+    assert told.count("cannot be made again") == 1, told
     victim.host.end()
 
 
@@ -155,7 +155,7 @@ def in_a_directory_of_another_nothing_is_made():
     remove_directory(victim)
     os.mkdir(victim.dir, 0o777)
     os.chown(victim.dir, 1234, 1234)
-    wait_for(lambda: "cannot be made anew" in victim.host.logged(), "a line that says so")
+    wait_for(lambda: "cannot be made again" in victim.host.logged(), "a line that says so")
     assert not os.listdir(victim.dir), os.listdir(victim.dir)
     victim.is_reached()
     victim.host.end()

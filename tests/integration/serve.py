@@ -194,7 +194,7 @@ def the_screen_attaches_over_tcp():
     terminal.waits(lambda text: terminal.row("moves")[1:2] == ["11"], "the depth")
     a.command("send", "moves", 6)
     terminal.waits(lambda text: terminal.row("moves")[1:2] == ["17"], "the new depth")
-    # The same service, started anew, is the same target.
+    # The same service, started again, is the same target.
     a.kill()
     again = host(A, 5)
     terminal.shows("%s[%d]" % (A, again.pid))

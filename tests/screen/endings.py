@@ -53,7 +53,7 @@ def a_stop_gives_the_terminal_back_for_the_time():
     terminal.screen.reset()
     terminal.size(30, 100)
     terminal.signal(signal.SIGCONT)
-    terminal.waits(lambda text: "q quit" in terminal.lines()[29], "the whole screen, drawn anew")
+    terminal.waits(lambda text: "q quit" in terminal.lines()[29], "the whole screen, drawn again")
     assert terminal.row("moves")
     terminal.type("q")
     assert terminal.ended() == 0

@@ -321,7 +321,7 @@ static void conserve(const char *dir)
     printf("%llu signals\n", (unsigned long long)signals_seen);
 }
 
-/* This program again, as a process that the C library starts anew. */
+/* This program again, as a process that the C library starts again. */
 static int run_crowded(const char *program, const char *tunables)
 {
     int status = 1;

@@ -2,7 +2,7 @@
 /* ctest: timeout=300 alone folders=agent/src/segment */
 /*
  * A server that forks under load: while threads count, open and close, and a client is served, children
- * execute another program, leave at once, go on with hooks, or start weir anew. No child takes anything
+ * execute another program, leave at once, go on with hooks, or start weir again. No child takes anything
  * from the parent: counts are exact, its file and its socket stay, its client misses nothing; and no
  * program that is executed finds a descriptor of weir's.
  */

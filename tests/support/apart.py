@@ -9,7 +9,7 @@ SKIP = 77
 
 
 def enter():
-    """Runs the test anew with a /dev/shm and /run/user of its own, if it has none yet; before all that makes files
+    """Runs the test again with a /dev/shm and /run/user of its own, if it has none yet; before all that makes files
     there; and as root, or who passes for root there. Skips aloud where the kernel does not allow it."""
     how = os.environ.get("WEIR_APART")
     if how is None:

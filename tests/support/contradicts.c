@@ -4,7 +4,7 @@
  * not hold, as code of weir's would.
  *
  *   contradicts        one before weir_start, two after it; then it serves HTTP
- *   contradicts fork   the same in a parent that serves nothing; its child starts weir anew, and asks one
+ *   contradicts fork   the same in a parent that serves nothing; its child starts weir again, and asks one
  *
  * It prints "ready PID PORT", and ends when its input does.
  */

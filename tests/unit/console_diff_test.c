@@ -48,7 +48,7 @@ static void numbers_are_added_up_over_looks(void **state)
     const struct wc_measure *a = found(&measures, "a"), *late = found(&measures, "late");
     assert_true(a->last == 4 && a->least == 2 && a->greatest == 9 && a->seen == 4);
     assert_true(wc_measure_mean(a) == 5);
-    /* 4 to 9, anew at 2, and 2 more: a counter never goes back but by a new start. */
+    /* 4 to 9, again at 2, and 2 more: a counter never goes back but by a new start. */
     assert_true(a->increase == 4 + 2 + 2);
     assert_true(late->seen == 2 && late->increase == 2 + 2 && wc_measure_mean(late) == 3);
     assert_null(wc_measures_find(&measures, 1, 2, "absent"));

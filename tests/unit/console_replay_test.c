@@ -555,7 +555,7 @@ static void it_plays_by_the_clock(void **state)
     watch_channel0(recording);
     assert_int_equal(depth_of(next_update(recording)), 20);
     assert_stands(recording);
-    watch_channel0(recording); /* asked anew, it answers at once */
+    watch_channel0(recording); /* asked again, it answers at once */
     assert_int_equal(depth_of(next_update(recording)), 20);
     wc_replay_playback(replay, &playback);
     assert_true(playback.is_paused && !playback.is_at_end);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The screen as text, against files in tests/screen/golden. WEIR_GOLDEN=write writes them anew: look
+ * The screen as text, against files in tests/screen/golden. WEIR_GOLDEN=write writes them again: look
  * at the difference before you keep it.
  */
 #include "input/input.h"

@@ -167,7 +167,7 @@ static void what_is_locked_is_not_swept(const char *dir)
 
 CHILD_TEST(what_is_locked_is_not_swept)
 
-/* Its segment's name was taken away; it has written its history anew, and listens. */
+/* Its segment's name was taken away; it has written its history again, and listens. */
 static void a_socket_stays_while_its_history_is_written(const char *dir)
 {
     int history = make(dir, "1-999999999999-0000000a.history");

@@ -135,7 +135,7 @@ static void a_rate_is_the_difference_of_two_flows(void **state)
     assert_true(rate_of(WI_FROM_RATE, totals, totals, 2) == 0);
 }
 
-/* Of a history that was forged, or a counter that began anew: no rate, rather than a wrong one. */
+/* Of a history that was forged, or a counter that began again: no rate, rather than a wrong one. */
 static void a_total_that_went_back_has_no_rate(void **state)
 {
     (void)state;

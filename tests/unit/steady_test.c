@@ -99,7 +99,7 @@ static struct report {
     enum weir_latency latency;
     enum weir_storage storage;
     enum warming warming;
-    bool lasts; /* until the clock's rate is measured anew, and more */
+    bool lasts; /* until the clock's rate is measured again, and more */
     struct watch_tally tally[N_HOOKS];
 } * report;
 

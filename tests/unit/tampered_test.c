@@ -409,7 +409,7 @@ static void no_word_of_the_file_leads_a_hook_out_of_it(void **state)
     assert_int_equal(child_run(pokes_every_word), 0);
 }
 
-/* What a child reads when it starts anew: the header, the tables, its slots. */
+/* What a child reads when it starts again: the header, the tables, its slots. */
 static void pokes_before_a_start(const char *dir)
 {
     (void)dir;

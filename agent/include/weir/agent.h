@@ -38,7 +38,7 @@ struct weir_agent_options {
                                `authorization: Bearer TOKEN`; NULL: none. WEIR_TOKEN_FILE */
     unsigned
         cpu_percent; /* percent of one processor that the thread may take, 1 to 100, with a quarter
-                        of a second in advance. Beyond it the thread rests, and clients wait. 0: 5.
+                        of a second in advance. After that the thread rests, and clients wait. 0 means 5.
                         WEIR_AGENT_CPU, where `off` means no limit */
 };
 #define WEIR_AGENT_OPTIONS_INIT                                                                    \

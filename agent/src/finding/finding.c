@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The findings: what is wrong, judged anew once a second.
+ * The findings: what is wrong, judged again once a second.
  *
  * In go the rows of a process view; out comes the verdict, whose warnings stand worst first. Each
  * update goes over the rows once, updates what is remembered of those that are in use

@@ -17,7 +17,7 @@ struct wi_finding;
 enum weir_status wi_finding_create(struct wi_finding **ret_finding);
 void wi_finding_destroy(struct wi_finding *finding);
 
-/* Judges the rows anew. Call it each time that the rates have moved on
+/* Judges the rows again. Call it whenever the rates have been updated
  * (wi_process_view_has_ticked). */
 void wi_finding_update(struct wi_finding *finding, const struct wi_process_view *view);
 

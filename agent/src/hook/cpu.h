@@ -6,7 +6,7 @@
  * A word is added to by a restartable sequence of the kernel (rseq(2)), which glibc registers for each thread. The
  * sequence looks whether the thread still runs on the processor whose cell was found, and adds. If the kernel takes
  * the thread away or delivers a signal before the `add`, it lets the thread go on at the sequence's way out, and the
- * cell is looked up anew. The `add` is the last instruction, and the only one that stores what others see: one
+ * cell is looked up again. The `add` is the last instruction, and the only one that stores what others see: one
  * word in each sequence. Therefore a word is added once, and no two threads add to a word at a time.
  *
  * There are none where nothing is registered (another C library than glibc 2.35 and later, an old kernel, valgrind,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child of fork that starts anew.
+ * A child of fork that starts again.
  *
  * A child has inherited its parent's mapping, and its handles lead there. It must not count in the
  * parent's segment, and its handles must stay valid. So the parts of the inherited segment that the
@@ -9,7 +9,7 @@
  * nothing, and one line says so.
  *
  * Another thread of the parent may have been in the middle of an opening at the fork, so nothing in
- * the file is trusted. The index is written over the copy, slots are listed anew, and other free
+ * the file is trusted. The index is written over the copy, slots are listed again, and other free
  * blocks are not used again. Counts begin at zero, unless the parent has ended (daemon(3)) and this
  * child is the first to take over: then it continues them. The files of a parent that has ended are
  * removed. An atomic exchange in the memory that all children still share decides which child is
@@ -120,7 +120,7 @@ static enum weir_status fork_move(int fd, uint64_t start_ticks)
 }
 
 /* The copy has one thread. Another thread may have been changing the lists at the fork. So slots
- * are listed anew, and other free blocks are not used again. */
+ * are listed again, and other free blocks are not used again. */
 static void fork_settle(bool has_adopted)
 {
     struct wi_header *header = wi_segment_header();

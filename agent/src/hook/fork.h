@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child of fork that starts anew: it gets a copy of its parent's segment, laid over the same addresses, so that every
+ * A child of fork that starts again: it gets a copy of its parent's segment, laid over the same addresses, so that every
  * handle stays valid. The segment's lock is held.
  */
 #ifndef WI_HOOK_FORK_H

@@ -25,7 +25,7 @@ struct wi_render {
     bool is_incompressible;
 };
 
-/* Makes it anew. False without memory: the earlier one stays. */
+/* Makes it again. False without memory: the earlier one stays. */
 bool wi_render_make(struct wi_render *render, const struct wi_http_backend *backend,
                     enum wi_format format, uint64_t now_nanos);
 

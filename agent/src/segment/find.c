@@ -417,7 +417,7 @@ static bool find_mapped_dir(const struct wi_mapping *mapping, int which, char *r
     return n < (int)room;
 }
 
-/* A segment whose name was removed: its exporter may have made the socket anew. */
+/* A segment whose name was removed: its exporter may have made the socket again. */
 static void find_socket_of_nameless(struct wi_found *found, const struct wi_mapping *mapping)
 {
     char text[WI_STEM_MAX];

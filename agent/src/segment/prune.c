@@ -102,7 +102,7 @@ static bool prune_is_held(const char *dir, int dir_fd, const char *format,
 }
 
 /* A socket has no lock. Its maker holds the lock of its segment or, if that was removed, of the
- * history that it made anew. A forked child may hold the segment's lock for a parent that has
+ * history that it made again. A forked child may hold the segment's lock for a parent that has
  * ended. */
 static bool prune_is_socket_left(const char *dir, int dir_fd, const struct wi_stem *stem)
 {

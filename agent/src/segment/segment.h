@@ -20,7 +20,7 @@ enum wi_segment_state {
                          sees yet */
     WI_SEGMENT_ON,
     WI_SEGMENT_STOPPED, /* nameless; hooks continue to count */
-    WI_SEGMENT_FORKED,  /* a child that has not started anew: hooks do nothing */
+    WI_SEGMENT_FORKED,  /* a child that has not started again: hooks do nothing */
     WI_SEGMENT_LOST /* another process emptied or overwrote its file: hooks do nothing any more */
 };
 
@@ -99,7 +99,7 @@ static inline bool wi_slot_counts(void)
     return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED || state == WI_SEGMENT_EARLY;
 }
 
-/* Makes a child of fork count nothing before it starts anew. Called at the first handle or start. */
+/* Makes a child of fork count nothing before it starts again. Called at the first handle or start. */
 void wi_segment_watch_forks(void);
 
 /* Fills the facts about its process in a header. */
@@ -189,7 +189,7 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening);
 /* Closes the handle. NULL is fine. Takes the lock. */
 void wi_slot_close(struct weir_slot_head *head);
 
-/* For a copy without other threads: lists the free slots anew, and undoes openings and closings
+/* For a copy without other threads: lists the free slots again, and undoes openings and closings
  * that the fork interrupted. */
 void wi_slots_settle(void);
 
@@ -208,7 +208,7 @@ struct weir_histogram **wi_table_histograms(enum wi_table_id table, uint32_t num
 /* Whether there is a block at this place: the number may come from another process. No lock. */
 bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at);
 
-/* Lists all blocks anew, in a copy that has no other thread. */
+/* Lists all blocks again, in a copy that has no other thread. */
 void wi_table_settle(enum wi_table_id table);
 
 /* From one state to FREE, unless the block has a new owner by now. No lock: hooks call it. */
@@ -217,7 +217,7 @@ void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state);
 /* A channel is closed: its senders go, even if they have messages queued. The lock is held. */
 void wi_senders_close(uint32_t channel, uint32_t generation);
 
-/* For a copy whose counts begin anew: messages from before do not belong to the copy. */
+/* For a copy whose counts begin again: messages from before do not belong to the copy. */
 void wi_slots_zero(void);
 void wi_senders_zero(void);
 void wi_task_instances_zero(void);

@@ -11,7 +11,7 @@
  * The rings are ordered by time: each second has its place, and a row with another second is a
  * hole. While an exporter writes, the newest row is found at once; else the seconds of all rows are
  * read. There are no rates across a hole. A history borrows its descriptor or bytes, owns nothing
- * and allocates nothing; its head stays as it was when reading it anew fails. One thread at a time.
+ * and allocates nothing; its head stays as it was when reading it again fails. One thread at a time.
  */
 #include "snapshot/history.h"
 

@@ -86,11 +86,11 @@ static void keeper_tell(struct wi_keeper *keeper, enum weir_status status, const
 {
     char line[sizeof(((struct weir_error *)0)->text) + 256];
     if (status == WEIR_OK) {
-        snprintf(line, sizeof(line), "weir: %s was removed; it has been made anew",
+        snprintf(line, sizeof(line), "weir: %s was removed; it has been made again",
                  keeper->listener->path);
     } else if (!keeper->has_told) {
         snprintf(line, sizeof(line),
-                 "weir: %s was removed and cannot be made anew: %s; weir still reads the segment",
+                 "weir: %s was removed and cannot be made again: %s; weir still reads the segment",
                  keeper->listener->path, why);
     } else {
         return;

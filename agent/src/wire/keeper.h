@@ -31,7 +31,7 @@ enum weir_status wi_keeper_make_dir(const char *path, struct weir_error *ret_err
 enum weir_status wi_keeper_open(struct wi_keeper *keeper, struct wi_reactor *reactor,
                                 const char *path, struct weir_error *ret_error);
 
-/* When it is time, checks the socket's name, and makes directory and socket anew if it was removed.
+/* When it is time, checks the socket's name, and makes directory and socket again if it was removed.
  * It does nothing if the host has entered another root or a stricter filter meanwhile: then the
  * name was perhaps not removed, or may not be made. It does nothing either if the host has changed
  * its user: a directory of the new user would be in the earlier user's way. */

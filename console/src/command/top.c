@@ -11,7 +11,7 @@
  * for the clock.
  *
  * A server that is slow or stopped never blocks the keyboard: the link does not wait, and a thread
- * connects anew. When the link breaks and the process lives, top tries again each second. When the
+ * connects again. When the link breaks and the process lives, top tries again each second. When the
  * process has ended, its last numbers stay, read once more from its segment.
  *
  * The struct top owns everything and is freed at the only exit, which restores the terminal first.

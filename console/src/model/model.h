@@ -43,7 +43,7 @@ bool wc_model_wants_row(struct wc_model *model, int kind, uint64_t id);
 /* The past of one row: fills the history where nothing was seen. Owns: the series is freed. */
 void wc_model_series(struct wc_model *model, Weir__V1__Series *taken_series);
 
-/* A recording goes to another moment: drops everything seen so far, and requests the past anew. */
+/* A recording goes to another moment: drops everything seen so far, and requests the past again. */
 void wc_model_rewind(struct wc_model *model);
 
 /* Freezes or thaws the picture; Updates and histories continue. */

@@ -14,7 +14,7 @@
  *
  * A file may hold anything. Columns, rows, values and histograms are bounded, indexes are checked
  * before they are used, and a frame has at most 16 MiB as a message, where an exporter's has 3.
- * When a step does not fit, the frame is not usable until it is set anew. No I/O; lack of memory
+ * When a step does not fit, the frame is not usable until it is set again. No I/O; lack of memory
  * ends the program. One thread.
  */
 #include "record/frame.h"
@@ -95,7 +95,7 @@ static bool row_is_sound(const struct wc_frame_table *table, const Weir__V1__Row
     return is_sound;
 }
 
-/* Counts all rows anew when the sum so far is too large. */
+/* Counts all rows again when the sum so far is too large. */
 static bool frame_is_bounded(struct wc_frame *frame)
 {
     size_t n_rows = 0;

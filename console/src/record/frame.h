@@ -29,7 +29,7 @@ struct wc_frame {
     uint64_t skipped;
     char state[16];
     struct wc_frame_table tables[WC_FRAME_KINDS];
-    size_t bytes; /* of all rows as messages, or more: counted anew when it seems too large */
+    size_t bytes; /* of all rows as messages, or more: counted again when it seems too large */
 };
 
 /* An empty frame. Owns: wc_frame_finish, after which it is empty again. */

@@ -9,7 +9,7 @@
  * it. So each frame is sent, and a slow caller needs no memory. The timer, which the caller polls,
  * is set to the next frame's moment, and to now while bytes are left to be received.
  *
- * A change of speed, a pause or a jump notes the present moment, and time runs anew from there. It
+ * A change of speed, a pause or a jump notes the present moment, and time runs again from there. It
  * begins to run when a Watch or a Subscribe runs. In a hurry there is no clock. The reader checks
  * the file: the replay ends where the reader says that it ends. One thread.
  */
@@ -57,7 +57,7 @@ static uint64_t replay_position(const struct wc_replay *replay)
     return gone < left ? replay->base_position + (uint64_t)gone : length;
 }
 
-/* From here on time runs anew: after a change of speed, a pause, a jump. */
+/* From here on time runs again: after a change of speed, a pause, a jump. */
 static void replay_rebase(struct wc_replay *replay, uint64_t position)
 {
     replay->base_position = position;

@@ -34,7 +34,7 @@ int wc_replay_fd(const struct wc_replay *replay);
 const char *wc_replay_notice(const struct wc_replay *replay);
 
 /* Goes to a moment; past the end, to the end. A running Watch gets it like the next frame; one that
- * is begun anew drops what it showed before. */
+ * is begun again drops what it showed before. */
 void wc_replay_seek(struct wc_replay *replay, uint64_t position);
 void wc_replay_pause(struct wc_replay *replay, bool is_paused);
 void wc_replay_speed(struct wc_replay *replay, double speed);

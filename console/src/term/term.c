@@ -6,7 +6,7 @@
  * program ends, they are written back: at the normal end through ncurses; after a crash by a
  * handler that only calls tcsetattr and write, and then lets the signal do what it does by default.
  * All other signals come through a signalfd, so that nothing else runs inside a handler; Ctrl-Z
- * restores the terminal, stops, and draws anew.
+ * restores the terminal, stops, and draws again.
  *
  * A grid is shown by writing only the cells that differ from the last one. Sequences that a
  * terminal sends unasked go through input/escape.c first. A terminal that this machine's terminfo
@@ -358,7 +358,7 @@ int wc_term_signal_fd(void)
     return term.signal_fd;
 }
 
-/* Reads the size from the kernel again; everything is drawn anew. */
+/* Reads the size from the kernel again; everything is drawn again. */
 static void term_resize(void)
 {
     struct winsize size;

@@ -18,7 +18,7 @@ enum wc_color { WC_COLOR_AUTO, WC_COLOR_ALWAYS, WC_COLOR_NEVER };
 enum wc_term_event {
     WC_TERM_NONE,
     WC_TERM_KEY,
-    WC_TERM_RESIZED, /* also after a stop: everything is drawn anew */
+    WC_TERM_RESIZED, /* also after a stop: everything is drawn again */
     WC_TERM_HUNG_UP, /* the terminal is gone */
     WC_TERM_TOLD     /* SIGTERM, SIGINT or SIGHUP: end */
 };

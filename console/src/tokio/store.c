@@ -4,7 +4,7 @@
  *
  * The input is messages (update.c reads them), the output items by index: tasks, resources,
  * operations, places in the source, metadata. Items stand in the order in which they came, and the
- * array is compacted when some are gone, so that paging over rows works; their map is made anew
+ * array is compacted when some are gone, so that paging over rows works; their map is made again
  * then. An index is therefore valid only until the next sweep.
  *
  * The server may send any message, in any order, and again. An item is made when any message names

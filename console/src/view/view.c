@@ -4,7 +4,7 @@
  *
  * The input is the model, the state of the screen (ui) and a layout; the output is a grid, which
  * the caller owns. Nothing here makes decisions, keeps state or sends requests, and there is no
- * terminal, so that a test can compare a screen. A grid is drawn anew each time; term/ sends only
+ * terminal, so that a test can compare a screen. A grid is drawn again each time; term/ sends only
  * the changes.
  *
  * Parts draw from top to bottom and use only those below them (part.h). All texts of metrics are
