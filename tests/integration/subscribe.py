@@ -3,16 +3,19 @@
 # ctest: folders=console/src/command,console/src/emit,agent/src/session
 """weir subscribe: lines as the contract has them, and every way in which a subscription ends."""
 
+import array
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from console import WEIR, Host, environment, finish, run, start, weir  # noqa: E402
+from console import DEADLINE, WEIR, Host, environment, finish, run, start, wait_for, weir  # noqa: E402
 
 game = Host("--name", "game", "--channel", "moves:unbounded", "--channel", "jobs:8",
             "--counter", "backpressure_rejects")
@@ -120,6 +123,43 @@ def reader_that_goes_away_is_no_error():
     assert process.wait(30) == 0 and process.stderr.read() == ""
 
 
+def clients(host):
+    """The one that asks included."""
+    return weir("snapshot", host.pid, "-o", "json", "-X", "room*").json()["data"]["agent"]["clients"]
+
+
+def unread(file):
+    count = array.array("i", [0])
+    fcntl.ioctl(file, termios.FIONREAD, count)
+    return count[0]
+
+
+def a_reader_that_pauses_loses_lines_and_not_the_subscription():
+    """For longer than a server waits for a client that reads nothing: another one is stopped, and left."""
+    host = Host("--name", "paused", "--channel", "moves:unbounded", "--many", "room:1500")
+    topics = ("subscribe", "paused/channel/sent", "-t", host.pid, "-i", 0.1, "-o", "ndjson")
+    process = start(*topics)
+    wait_for(lambda: unread(process.stdout) > 50000, "a reader that is behind")
+    other = start(*topics)
+    other.stdout.readline()
+    wait_for(lambda: clients(host) == 3, "two subscriptions")
+    other.send_signal(signal.SIGSTOP)
+    host.command("send", "moves", 7)
+    wait_for(lambda: clients(host) < 3, "the stopped one is left", 60)
+    assert clients(host) == 2, "so is the one whose reader pauses"
+    seen = None
+    while seen != 7:
+        line = json.loads(process.stdout.readline())
+        seen = line["value"] if line["topic"] == "paused/channel/sent/moves" else seen
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, (process.returncode, err)
+    assert re.search(r"standard output was not read for a while: [1-9]\d* lines left out", err), err
+    other.kill()
+    other.communicate()
+    host.kill()
+
+
 def full_disk_is_told():
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([WEIR, "subscribe", "game/channel/depth/jobs", "-t", str(game.pid)],
@@ -193,6 +233,7 @@ run([lines_are_as_documented, values_grow_with_the_queue, forms_for_people_and_t
      topics_are_left_out_and_wildcards_taken, unchanged_numbers_are_kept_back_when_asked,
      unknown_topic_is_an_error_that_helps, unknown_name_waits_and_says_so_once,
      time_runs_out_with_124, interrupt_ends_with_130, reader_that_goes_away_is_no_error,
+     a_reader_that_pauses_loses_lines_and_not_the_subscription,
      full_disk_is_told, ended_server_is_6, ended_server_without_an_exporter_is_6,
      stopped_server_is_read_from_its_segment, domain_chooses_between_several_processes,
      usage_is_checked_before_anything_is_asked, many_subscribers_get_the_same])

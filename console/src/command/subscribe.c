@@ -9,6 +9,11 @@
  * exporter that this program runs itself, over a segment, does not end with the process, so the
  * process is checked once in a while. Without -t the DOMAIN of the first topic names the process.
  * The console's one thread.
+ *
+ * It does not end when the reader pauses, as a pager does: the message at hand waits, later ones
+ * are read and left out, and a note counts their lines. A server closes the connection of a console
+ * that reads nothing. Ten times a second a bounded amount is read (wc_link_step), so that a server that
+ * sends without end keeps no processor busy. A recording waits.
  */
 #include "command/command.h"
 #include "command/lints.h"
@@ -19,6 +24,7 @@
 #include "emit/table.h"
 #include "weir/nanos.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,6 +36,7 @@
 #define SUBSCRIBE_PATIENCE    (5 * WI_SECOND)
 #define SUBSCRIBE_LOOK_NANOS  WI_SECOND /* between two checks whether the target lives */
 #define SUBSCRIBE_MAX_POLL    1000
+#define SUBSCRIBE_PAUSE_POLL  100 /* milliseconds between two readings while the reader pauses */
 #define SUBSCRIBE_NAME_LEVEL  3 /* slashes before a topic's NAME */
 #define SUBSCRIBE_NANO_MILLIS UINT64_C(1000000)
 
@@ -71,6 +78,7 @@ struct subscription {
     bool is_verbose;
     bool is_bare; /* one topic that means one number: only the value is printed */
     uint64_t n_lines;
+    uint64_t n_missed;       /* lines that came while the reader paused */
     uint64_t max_lines;      /* UINT64_MAX: no end */
     uint64_t deadline_nanos; /* UINT64_MAX: none */
     uint64_t look_nanos;     /* when to check whether the target lives */
@@ -144,6 +152,71 @@ static void subscribe_note_waiting(struct subscription *subscription, const Weir
     }
 }
 
+/* ---- a reader that pauses ---------------------------------------------------------------- */
+
+static int subscribe_poll_millis(const struct subscription *subscription, uint64_t now)
+{
+    uint64_t left = subscription->deadline_nanos - now;
+    uint64_t millis = left / SUBSCRIBE_NANO_MILLIS + 1;
+    return millis < SUBSCRIBE_MAX_POLL ? (int)millis : SUBSCRIBE_MAX_POLL;
+}
+
+/* Whether the reader takes a line now: a pipe that is writable has room for one. */
+static bool subscribe_has_room(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) != 0;
+}
+
+/* Reads what the server sends, and leaves it out. Returns false when the connection is over: the
+ * loop will tell. */
+static bool subscribe_miss(struct subscription *subscription)
+{
+    bool goes_on = wc_link_step(subscription->link, NULL) == WC_OK;
+    Weir__V1__Lines *lines;
+    while ((lines = wc_link_take_lines(subscription->link)) != NULL) {
+        subscription->n_missed += lines->n_lines;
+        weir__v1__lines__free_unpacked(lines, NULL);
+    }
+    return goes_on && !wc_link_is_complete(subscription->link);
+}
+
+/* Waits until the reader takes a line. Fails: WC_TIMED_OUT, WC_INTERRUPTED. */
+static enum wc_status subscribe_wait_for_reader(struct subscription *subscription)
+{
+    bool has_link = !wc_link_replay(subscription->link);
+    while (!subscribe_has_room()) {
+        uint64_t now = wi_nanos(CLOCK_MONOTONIC);
+        if (now >= subscription->deadline_nanos) {
+            return WC_TIMED_OUT;
+        }
+        has_link = has_link && subscribe_miss(subscription);
+        struct pollfd waits[] = {
+            {.fd = STDOUT_FILENO, .events = POLLOUT},
+            {.fd = subscription->signal_fd, .events = POLLIN},
+        };
+        int millis = subscribe_poll_millis(subscription, now);
+        (void)poll(waits, sizeof(waits) / sizeof(waits[0]),
+                   millis < SUBSCRIBE_PAUSE_POLL ? millis : SUBSCRIBE_PAUSE_POLL);
+        if (waits[1].revents & POLLIN) {
+            return WC_INTERRUPTED;
+        }
+    }
+    return WC_OK;
+}
+
+static void subscribe_note_missed(struct subscription *subscription)
+{
+    char text[160];
+    if (subscription->n_missed) {
+        snprintf(text, sizeof(text),
+                 "standard output was not read for a while: %" PRIu64 " line%s left out",
+                 subscription->n_missed, subscription->n_missed == 1 ? "" : "s");
+        subscription->n_missed = 0;
+        wc_report_note(text);
+    }
+}
+
 static enum wc_status subscribe_print(struct subscription *subscription,
                                       const Weir__V1__Lines *lines, enum subscribe_next *ret_next,
                                       struct wc_error *ret_error)
@@ -151,6 +224,10 @@ static enum wc_status subscribe_print(struct subscription *subscription,
     subscribe_note_waiting(subscription, lines);
     for (size_t i = 0; i < lines->n_lines; i++) {
         bool is_closed = false;
+        enum wc_status code = subscribe_wait_for_reader(subscription);
+        if (code != WC_OK) {
+            return code;
+        }
         if (subscription->format == WC_FORMAT_HUMAN) {
             subscribe_print_human(subscription, lines->unix_nanos, lines->lines[i]);
         } else if (subscription->format == WC_FORMAT_CSV) {
@@ -158,7 +235,7 @@ static enum wc_status subscribe_print(struct subscription *subscription,
         } else {
             subscribe_print_json(subscription, lines->unix_nanos, lines->lines[i]);
         }
-        enum wc_status code = wc_report_flush(&is_closed, ret_error);
+        code = wc_report_flush(&is_closed, ret_error);
         if (code != WC_OK) {
             return code;
         }
@@ -168,6 +245,7 @@ static enum wc_status subscribe_print(struct subscription *subscription,
             return WC_OK;
         }
     }
+    subscribe_note_missed(subscription);
     return WC_OK;
 }
 
@@ -190,13 +268,6 @@ static enum wc_status subscribe_look(struct subscription *subscription, uint64_t
                             target->name, target->pid, target->pid);
     }
     return WC_OK;
-}
-
-static int subscribe_poll_millis(const struct subscription *subscription, uint64_t now)
-{
-    uint64_t left = subscription->deadline_nanos - now;
-    uint64_t millis = left / SUBSCRIBE_NANO_MILLIS + 1;
-    return millis < SUBSCRIBE_MAX_POLL ? (int)millis : SUBSCRIBE_MAX_POLL;
 }
 
 /* Waits for the server, the reader's end, a signal or the time. */
