@@ -37,7 +37,7 @@
 #define SUBSCRIBE_LOOK_NANOS  WI_SECOND /* between two checks whether the target lives */
 #define SUBSCRIBE_MAX_POLL    1000
 #define SUBSCRIBE_PAUSE_POLL  100 /* milliseconds between two readings while the reader pauses */
-#define SUBSCRIBE_NAME_LEVEL  3 /* slashes before a topic's NAME */
+#define SUBSCRIBE_NAME_LEVEL  3   /* slashes before a topic's NAME */
 #define SUBSCRIBE_NANO_MILLIS UINT64_C(1000000)
 
 enum {
