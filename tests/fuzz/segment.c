@@ -180,6 +180,9 @@ static void make_handles(void)
     make_singles(counted.kind, counted.channel[1]);
     make_loop();
     struct weir_value_options value = WEIR_VALUE_INIT("players");
+    value.unit = "players";
+    value.help = "Players that are there.";
+    value.capacity = 100;
     weir_gauge_set(weir_gauge_open(&value), -5);
     pthread_t thread;
     FUZZ_CHECK(pthread_create(&thread, NULL, count_in_thread, &counted) == 0);

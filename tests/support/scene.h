@@ -95,6 +95,9 @@ static inline void rest_set(void)
     screen_set(&screen, WI_COUNTER, "joins", "value", 1234567);
     screen_set(&screen, WI_COUNTER, "joins", "rate", 0.25);
     screen_set(&screen, WI_GAUGE, "players", "value", 2000);
+    screen_set(&screen, WI_GAUGE, "players", "capacity", 2500);
+    screen_set(&screen, WI_GAUGE, "players", "fill", 0.8);
+    screen_say(&screen, WI_GAUGE, "players", "unit", "players");
 }
 
 static inline void warning_set(const char *name, const char *severity, const char *subject,

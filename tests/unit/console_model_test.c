@@ -554,7 +554,7 @@ static void each_place_of_a_table_is_one_metrics(void **state)
     for (int kind = 0; kind < WI_N_KINDS; kind++) {
         const struct wi_metric_table *table = wi_metric_table((enum wi_kind)kind);
         int trends = 0;
-        check_places(table, false, kind == WI_GAUGE ? 2 : kind == WI_SENDER ? 3 : 0);
+        check_places(table, false, kind == WI_SENDER ? 3 : 0);
         check_places(table, true, 0);
         for (size_t i = 0; i < table->n_metrics; i++) {
             trends += table->metrics[i].graph == WI_GRAPH_TREND;

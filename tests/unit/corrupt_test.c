@@ -58,6 +58,9 @@ static void die_with_everything(const char *unused)
     struct weir_task_kind *kind = weir_task_kind_open(&task);
     weir_task_end(kind, weir_task_begin(kind, weir_task_spawn(kind)));
     struct weir_value_options value = WEIR_VALUE_INIT("backpressure_rejects");
+    value.unit = "messages";
+    value.help = "Messages that were refused.";
+    value.capacity = 7;
     weir_counter_add(weir_counter_open(&value), 5);
     weir_gauge_set(weir_gauge_open(&value), -5);
     struct weir_channel_options channel = WEIR_CHANNEL_INIT("of senders", 10);
@@ -392,8 +395,28 @@ static void a_label_outside_is_none_of_a_living_one_and_refused_of_a_dead_one(vo
     end_life(fd, &dead);
     write_at(more, &outside, sizeof(outside));
     assert_int_equal(read_all(&error), WEIR_E_CORRUPT);
-    assert_non_null(strstr(error.text, "label of slot 3"));
+    assert_non_null(strstr(error.text, "texts of slot 3"));
     write_at(0, good, good_bytes);
+}
+
+/* The counter's slot: there are 20 channels, a semaphore and a task kind before it. */
+static void a_unit_that_lies_outside_the_file_is_an_error(void **state)
+{
+    (void)state;
+    struct weir_error error;
+    uint32_t slab, line;
+    uint32_t outside = UINT32_MAX;
+    memcpy(&slab, good + WI_SLABS_LINE * WEIR_LINE, sizeof(slab));
+    memcpy(&line,
+           good + (size_t)slab * WEIR_LINE + 22 * sizeof(struct wi_slot) +
+               offsetof(struct weir_slot_head, more),
+           sizeof(line));
+    assert_int_not_equal(line, 0);
+    size_t unit = (size_t)line * WEIR_LINE + offsetof(struct wi_slot_more, unit);
+    write_at(unit, &outside, sizeof(outside));
+    assert_int_equal(read_all(&error), WEIR_E_CORRUPT);
+    write_at(0, good, good_bytes);
+    assert_int_equal(read_all(&error), WEIR_OK);
 }
 
 /* Else a small file would be a million rows. */
@@ -518,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_name_outside_a_living_one_is_empty),
         cmocka_unit_test(after_a_refused_reading_there_are_no_rates),
         cmocka_unit_test(a_label_outside_is_none_of_a_living_one_and_refused_of_a_dead_one),
+        cmocka_unit_test(a_unit_that_lies_outside_the_file_is_an_error),
         cmocka_unit_test(slabs_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(blocks_that_share_their_bytes_make_no_rows),
         cmocka_unit_test(a_cut_off_segment_is_refused),

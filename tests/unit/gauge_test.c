@@ -152,6 +152,93 @@ static void strange_values_are_no_trouble(void **state)
     assert_says(text(WI_WARNING_TEXT), "; no channel and no gauge explains it");
 }
 
+/* ---- its capacity ---- */
+
+static const struct wi_row *found(const char *kind)
+{
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
+        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static struct wi_row *bounded_gauge(const char *name, const char *unit, uint64_t capacity)
+{
+    struct wi_row *row = fake_view_add(view, WI_GAUGE, name);
+    fake_view_set_u64(row, WI_GAUGE_CAPACITY, capacity);
+    wi_row_put_text(row, WI_GAUGE_UNIT, unit);
+    return row;
+}
+
+static void a_gauge_near_its_capacity_is_told_after_three_samples(void **state)
+{
+    (void)state;
+    struct wi_row *sessions = bounded_gauge("sessions", "sessions", 1000);
+    fake_view_set_i64(sessions, WI_GAUGE_VALUE, 849);
+    for (int i = 0; i < 10; i++) {
+        look();
+        assert_null(found("gauge_full"));
+    }
+    fake_view_set_i64(sessions, WI_GAUGE_VALUE, 920);
+    look();
+    look();
+    assert_null(found("gauge_full"));
+    look();
+    const struct wi_row *row = found("gauge_full");
+    assert_non_null(row);
+    assert_string_equal(row->value[WI_WARNING_SEVERITY].u.text, "warning");
+    assert_says(row->value[WI_WARNING_TEXT].u.text, "sessions: 92 % full, 920 of 1,000 sessions");
+    fake_view_set_i64(sessions, WI_GAUGE_VALUE, 1040);
+    look();
+    assert_says(found("gauge_full")->value[WI_WARNING_TEXT].u.text, "sessions: 104 % full");
+    fake_view_set_i64(sessions, WI_GAUGE_VALUE, 500);
+    look();
+    assert_null(found("gauge_full"));
+}
+
+static void a_gauge_that_rises_says_when_it_is_full(void **state)
+{
+    (void)state;
+    struct wi_row *memory = bounded_gauge("pool", "bytes", 1000000000);
+    for (int i = 0; i < 60; i++) {
+        fake_view_set_i64(memory, WI_GAUGE_VALUE, 10000000 + 2000000 * i);
+        look();
+    }
+    const struct wi_row *row = found("gauge_filling");
+    assert_non_null(row);
+    assert_string_equal(row->value[WI_WARNING_SEVERITY].u.text, "info");
+    assert_says(row->value[WI_WARNING_TEXT].u.text,
+                "pool: filling, +2,000,000/s, 128.0 MB of 1.0 GB");
+    double seconds = wi_value_number(&row->value[WI_WARNING_FULL_IN], NAN);
+    assert_true(seconds > 400 && seconds < 470);
+    for (int i = 0; i < 5; i++) {
+        fake_view_set_i64(memory, WI_GAUGE_VALUE, 700000000 + 25000000 * i);
+        look();
+    }
+    assert_string_equal(found("gauge_filling")->value[WI_WARNING_SEVERITY].u.text, "warning");
+}
+
+static void a_gauge_without_a_capacity_is_never_full(void **state)
+{
+    (void)state;
+    struct wi_row *plain = fake_view_add(view, WI_GAUGE, "plain");
+    struct wi_row *flag = bounded_gauge("is_leader", "", 1);
+    struct wi_row *below = bounded_gauge("balance", "", 100);
+    struct wi_row *odd = bounded_gauge("odd", "", UINT64_MAX);
+    for (int i = 0; i < 60; i++) {
+        fake_view_set_i64(plain, WI_GAUGE_VALUE, INT64_MAX);
+        fake_view_set_i64(flag, WI_GAUGE_VALUE, 1);
+        fake_view_set_i64(below, WI_GAUGE_VALUE, INT64_MIN);
+        fake_view_set_i64(odd, WI_GAUGE_VALUE, i % 2 ? INT64_MIN : INT64_MAX);
+        look();
+        assert_null(found("gauge_full"));
+        assert_null(found("gauge_filling"));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -163,6 +250,10 @@ int main(void)
         TEST(among_many_gauges_the_one_that_rises_is_found),
         TEST(a_slow_one_is_found_by_its_minutes),
         TEST(strange_values_are_no_trouble),
+        cmocka_unit_test_setup_teardown(a_gauge_near_its_capacity_is_told_after_three_samples,
+                                        setup, teardown),
+        TEST(a_gauge_that_rises_says_when_it_is_full),
+        TEST(a_gauge_without_a_capacity_is_never_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -647,10 +647,19 @@ struct weir_value_options {
     enum weir_storage storage; /* gauges are always shared */
     const char *source_file;
     uint32_t source_line;
+    /* Its unit, as users read it: "bytes", "sessions"; and one line that says what it means. Both are
+     * copied, and cut and made safe as names are; NULL or "": none. A process keeps equal texts once, and
+     * 512 different ones; handles with further ones go without. */
+    const char *unit;
+    const char *help;
+    /* The value at which a gauge is full. It is then shown with its fill, and findings judge it as they judge
+     * a queue. 0: it has none. A counter has none. */
+    uint64_t capacity;
 };
 #define WEIR_VALUE_INIT(value_name)                                                                \
     {                                                                                              \
-        sizeof(struct weir_value_options), (value_name), WEIR_STORAGE_DEFAULT, __FILE__, __LINE__  \
+        sizeof(struct weir_value_options), (value_name), WEIR_STORAGE_DEFAULT, __FILE__, __LINE__, \
+            WEIR_NULL, WEIR_NULL, 0                                                                \
     }
 
 /* As weir_channel_open and weir_channel_close. */

@@ -18,8 +18,6 @@
 
 #include <stdio.h>
 
-#define CHANNEL_SAMPLES        3U /* samples in a row in which a queue must be nearly full */
-#define CHANNEL_NEARLY_FULL    0.85
 #define CHANNEL_WAITING        16U /* waiting senders that a full queue may have on top */
 #define CHANNEL_REJECTS        0.01
 #define CHANNEL_MANY_REJECTS   0.10
@@ -37,7 +35,6 @@
 #define CHANNEL_URGENT_MESSAGES 1e6
 #define CHANNEL_URGENT_BYTES    (double)(UINT64_C(64) << 20)
 #define CHANNEL_HOUR            3600.0
-#define CHANNEL_SOON            60.0 /* seconds until it is full */
 
 uint64_t wi_finding_count(const struct wi_row *row, int metric)
 {
@@ -254,47 +251,25 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     finding_put(entry, WI_WARNING_RATE, growth->rate);
 }
 
-/* When a bounded queue will be full. NaN: it does not fill, or not within the hour. */
-static double channel_full_in(const struct finding_watch_state *watch)
-{
-    double slope = wi_depth_window_slope(&watch->depth_window);
-    double left = (double)watch->capacity - (double)watch->depth;
-    bool fills = watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING && slope > 0 && left > 0;
-    return fills && left / slope <= CHANNEL_HOUR ? left / slope : NAN;
-}
-
-static void channel_write_full_in(struct finding_entry *entry,
-                                  const struct finding_watch_state *watch)
-{
-    char span[WI_WORDS_MAX];
-    double seconds = channel_full_in(watch);
-    if (isfinite(seconds)) {
-        wi_entry_write(entry->estimate, "full in about %s",
-                       wi_words_duration(span, wi_nanos_of(seconds)));
-        finding_put(entry, WI_WARNING_FULL_IN, seconds);
-    }
-}
-
 /* A bounded queue that grows and will be full: there is still time to act before it refuses
  * messages. */
 static void channel_filling(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX], rate[WI_WORDS_MAX];
-    double seconds = channel_full_in(watch);
+    double seconds = wi_bound_full_in(watch);
     if (finding->is_dead || !isfinite(seconds)) {
         return;
     }
-    bool is_soon = seconds <= CHANNEL_SOON && wi_depth_window_is_above_all(&watch->depth_window);
     double slope = wi_depth_window_slope(&watch->depth_window);
     struct finding_entry *entry = channel_entry(
-        finding, is_soon ? FINDING_WARNING : FINDING_INFO, (double)watch->depth, "channel_filling",
-        watch,
+        finding, wi_bound_is_soon(watch) ? FINDING_WARNING : FINDING_INFO, (double)watch->depth,
+        "channel_filling", watch,
         "Find out why receiving is slower than sending; decide what happens when it is full.");
     wi_entry_write(entry->text, "%s: filling, +%s messages/s, %s of %s", watch->name,
                    wi_words_rate(rate, slope), wi_words_count(depth, watch->depth),
                    wi_words_count(bound, watch->capacity));
     channel_write_rates(entry, watch);
-    channel_write_full_in(entry, watch);
+    wi_bound_write_full_in(entry, watch);
     finding_put_since(entry, finding->now - watch->depth_window.growing_since);
     finding_put(entry, WI_WARNING_RATE, slope);
 }
@@ -428,7 +403,7 @@ static void channel_full(struct wi_finding *finding, const struct finding_watch_
     if (is_over) {
         wi_entry_write(entry->evidence, "; senders that wait for room count as queued");
     } else if (!finding->is_dead) {
-        channel_write_full_in(entry, watch);
+        wi_bound_write_full_in(entry, watch);
     }
     finding_put_since(entry, finding->now - watch->full_since);
 }
@@ -437,19 +412,11 @@ static void channel_full(struct wi_finding *finding, const struct finding_watch_
 static uint32_t channel_full_samples(const struct finding_watch_state *watch, double capacity,
                                      uint64_t *ret_since)
 {
-    uint32_t n = 0;
     /* A capacity of one or zero is full whenever it is used. */
-    double full =
-        capacity >= 2 ? CHANNEL_NEARLY_FULL * capacity : capacity + (double)CHANNEL_WAITING + 1;
-    while (n < wi_depth_window_count(&watch->depth_window)) {
-        struct wi_depth_window_sample sample = wi_depth_window_at(&watch->depth_window, n);
-        if ((double)sample.depth < full) {
-            break;
-        }
-        *ret_since = sample.nanos;
-        n++;
-    }
-    return n;
+    return wi_bound_samples(watch,
+                            capacity >= 2 ? FINDING_NEARLY_FULL * capacity
+                                          : capacity + (double)CHANNEL_WAITING + 1,
+                            ret_since);
 }
 
 /* "full", or the only other reason so far; "" when there are several. */
@@ -631,7 +598,7 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
     uint32_t n_full =
         watch->is_unbounded ? 0 : channel_full_samples(watch, capacity, &watch->full_since);
-    bool is_full = n_full >= CHANNEL_SAMPLES || (finding->is_dead && n_full > 0);
+    bool is_full = n_full >= FINDING_FULL_SAMPLES || (finding->is_dead && n_full > 0);
     if (channel_is_elsewhere(finding, watch)) {
         channel_elsewhere(finding, watch);
         return;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compares the application's gauges with the process's memory. If no channel explains the growth of
+ * Findings on gauges with a capacity: a gauge is nearly full, or will be full. They are those of a bounded
+ * queue (channel.c), without the messages.
+ *
+ * And compares all gauges with the process's memory. If no channel explains the growth of
  * memory, a gauge may. A gauge has no declared size, so there are two cases. A gauge that rises by
  * as many bytes as the process counts bytes. Any other gauge that fits a straight line rises in
  * step, and the objects that it counts may be those that grow.
@@ -10,6 +13,7 @@
  */
 #include "finding/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GAUGE_FITS   0.98 /* r2 */
@@ -71,6 +75,92 @@ struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, doub
     return gauge;
 }
 
+/* ---- its capacity ---- */
+
+#define GAUGE_AMOUNT 96
+
+/* "920 of 1,000 sessions", "920.0 MB of 1.0 GB" */
+static void gauge_write_amount(char ret_text[GAUGE_AMOUNT], const struct wi_row *row,
+                               const struct finding_watch_state *watch)
+{
+    char value[WI_WORDS_MAX], capacity[WI_WORDS_MAX];
+    const char *unit = finding_has(row, WI_GAUGE_UNIT) ? row->value[WI_GAUGE_UNIT].u.text : "";
+    if (strcmp(unit, "bytes") == 0) {
+        snprintf(ret_text, GAUGE_AMOUNT, "%s of %s", wi_words_bytes(value, watch->depth),
+                 wi_words_bytes(capacity, watch->capacity));
+        return;
+    }
+    snprintf(ret_text, GAUGE_AMOUNT, "%s of %s%s%.32s", wi_words_count(value, watch->depth),
+             wi_words_count(capacity, watch->capacity), unit[0] ? " " : "", unit);
+}
+
+static void gauge_full(struct wi_finding *finding, const struct wi_row *row,
+                       const struct finding_watch_state *watch)
+{
+    char amount[GAUGE_AMOUNT], span[WI_WORDS_MAX];
+    struct finding_entry *entry = wi_entry_add(
+        finding, FINDING_WARNING, (double)watch->depth, "gauge_full", watch->name,
+        "Find out what holds it; a greater capacity only helps if what it bounds can take more.");
+    gauge_write_amount(amount, row, watch);
+    wi_entry_write(entry->text, "%s: %.0f %% full, %s", watch->name,
+                   floor(100 * (double)watch->depth / (double)watch->capacity), amount);
+    wi_entry_write(entry->evidence, "at %.0f %% of its capacity or more for %s",
+                   100 * FINDING_NEARLY_FULL,
+                   wi_words_duration(span, finding->now - watch->full_since));
+    if (!finding->is_dead) {
+        wi_bound_write_full_in(entry, watch);
+    }
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
+    finding_put_since(entry, finding->now - watch->full_since);
+}
+
+static void gauge_filling(struct wi_finding *finding, const struct wi_row *row,
+                          const struct finding_watch_state *watch)
+{
+    char amount[GAUGE_AMOUNT], rate[WI_WORDS_MAX];
+    if (finding->is_dead || !isfinite(wi_bound_full_in(watch))) {
+        return;
+    }
+    double slope = wi_depth_window_slope(&watch->depth_window);
+    struct finding_entry *entry =
+        wi_entry_add(finding, wi_bound_is_soon(watch) ? FINDING_WARNING : FINDING_INFO,
+                     (double)watch->depth, "gauge_filling", watch->name,
+                     "Find out why it rises; decide what happens when it is full.");
+    gauge_write_amount(amount, row, watch);
+    wi_entry_write(entry->text, "%s: filling, +%s/s, %s", watch->name, wi_words_rate(rate, slope),
+                   amount);
+    wi_bound_write_full_in(entry, watch);
+    finding_put(entry, WI_WARNING_DEPTH, (double)watch->depth);
+    finding_put_since(entry, finding->now - watch->depth_window.growing_since);
+    finding_put(entry, WI_WARNING_RATE, slope);
+}
+
+/* A capacity of one is full whenever it is used. */
+static void gauge_bounded(struct wi_finding *finding, const struct wi_row *row)
+{
+    uint64_t capacity = wi_finding_count(row, WI_GAUGE_CAPACITY);
+    double value = finding_number(row, WI_GAUGE_VALUE, 0);
+    struct finding_sample sample = {.nanos = finding->now,
+                                    .depth = value > 0 ? wi_words_whole(value) : 0};
+    struct finding_watch_state *watch =
+        capacity < 2
+            ? NULL
+            : wi_watch_state_get(finding, WI_GAUGE, row->id, sample.depth, sample.depth > 0);
+    if (!watch) {
+        return;
+    }
+    wi_watch_state_add(watch, &sample);
+    watch->name = row->name;
+    watch->capacity = capacity;
+    uint32_t n_full =
+        wi_bound_samples(watch, FINDING_NEARLY_FULL * (double)capacity, &watch->full_since);
+    if (n_full >= FINDING_FULL_SAMPLES || (finding->is_dead && n_full > 0)) {
+        gauge_full(finding, row, watch);
+    } else {
+        gauge_filling(finding, row, watch);
+    }
+}
+
 void wi_finding_gauge(struct wi_finding *finding, const struct wi_row *row)
 {
     double value = finding_number(row, WI_GAUGE_VALUE, NAN);
@@ -78,7 +168,10 @@ void wi_finding_gauge(struct wi_finding *finding, const struct wi_row *row)
     if (gauge) {
         gauge->name = row->name;
     }
+    gauge_bounded(finding, row);
 }
+
+/* ---- memory that goes with it ---- */
 
 /* The gauge and memory at each moment since `from` at which both are known. Returns the number of
  * moments. */

@@ -32,6 +32,9 @@ bool wi_sample_take(enum wi_kind kind, const struct wi_flow *flow, uint64_t nano
         ret_sample->came = total[WI_TOTAL_SPAWNED];
         ret_sample->gone = total[WI_TOTAL_FINISHED];
         return true;
+    case WI_GAUGE:
+        ret_sample->depth = (int64_t)total[WI_TOTAL_VALUE] > 0 ? total[WI_TOTAL_VALUE] : 0;
+        return true;
     default:
         return false;
     }

@@ -76,7 +76,7 @@ struct finding_entry {
     double number[WI_WARNING_N_NUMBERS];
 };
 
-/* The state kept for one channel, semaphore, task kind or loop. */
+/* The state kept for one channel, semaphore, task kind, loop or gauge with a capacity. */
 struct finding_watch_state {
     uint64_t id;
     enum wi_kind kind;
@@ -91,8 +91,8 @@ struct finding_watch_state {
     uint64_t refused_since; /* since when acquires or messages are refused; 0: they are not */
     uint64_t full_since, orphaned_since;
     uint64_t first;         /* when it was seen first */
-    uint64_t depth, bytes;  /* queued; permits taken; tasks alive */
-    uint64_t capacity;      /* of a bounded channel */
+    uint64_t depth, bytes;  /* queued; permits taken; tasks alive; a gauge's value, at least 0 */
+    uint64_t capacity;      /* of a bounded channel, or a gauge */
     uint64_t came, refused; /* sent, acquired or spawned; refused; ever */
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
@@ -261,6 +261,20 @@ static inline void finding_put_since(struct finding_entry *entry, uint64_t nanos
 {
     finding_put(entry, WI_WARNING_SINCE, (double)nanos / 1e9);
 }
+
+/* ---- bounds: of a channel, or of a gauge ---- */
+
+#define FINDING_NEARLY_FULL  0.85
+#define FINDING_FULL_SAMPLES 3U /* in a row in which it must be nearly full */
+
+/* In how many of the last samples in a row the depth was `full` or more, and the first of them. */
+uint32_t wi_bound_samples(const struct finding_watch_state *watch, double full,
+                          uint64_t *ret_since);
+
+/* Seconds until the depth is the capacity. NaN: it does not fill, or not within the hour. */
+double wi_bound_full_in(const struct finding_watch_state *watch);
+bool wi_bound_is_soon(const struct finding_watch_state *watch);
+void wi_bound_write_full_in(struct finding_entry *entry, const struct finding_watch_state *watch);
 
 /* ---- the judges ---- */
 

@@ -89,6 +89,7 @@ static bool create_adopt(const struct wi_settings *settings, unsigned char *base
     wi_index.reserved_bytes = WI_FIRST_RESERVE;
     wi_index.used_bytes = (uint64_t)WI_FIRST_LINE * WEIR_LINE;
     memset(wi_segment.sources, 0, sizeof(wi_segment.sources));
+    memset(wi_segment.value_texts, 0, sizeof(wi_segment.value_texts));
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));
     return wi_early_lay(settings->has_early_counts);
 }

@@ -76,6 +76,9 @@ static struct weir_slot_head *value_open(enum wi_kind kind,
         .storage = kind == WI_GAUGE ? WEIR_STORAGE_SHARED : asked.storage,
         .source_file = asked.source_file,
         .source_line = asked.source_line,
+        .unit = asked.unit,
+        .help = asked.help,
+        .capacity = kind == WI_GAUGE ? asked.capacity : 0,
     };
     return wi_slot_open(&opening);
 }

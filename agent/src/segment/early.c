@@ -33,7 +33,7 @@ struct early_text {
 
 /* The parts of a slot that exist only in the segment. */
 struct early_slot {
-    struct early_text name, source;
+    struct early_text name, source, unit, help;
     char *label; /* WEIR_LABEL_MAX + 1 bytes; NULL: no handle of it has had one yet */
     enum weir_latency latency;
     bool has_histograms;
@@ -100,6 +100,13 @@ static bool early_copy(struct early_text *kept, const char *text)
     return true;
 }
 
+/* A text that few handles have. */
+static bool early_copy_rare(struct early_text *kept, const char *text)
+{
+    bool has_text = text && text[0];
+    return (!has_text && !kept->room) || early_copy(kept, has_text ? text : "");
+}
+
 static bool early_label(struct early_slot *slot, const char *label)
 {
     bool has_label = label && label[0];
@@ -117,7 +124,8 @@ bool wi_early_keep(uint32_t id, const struct wi_opening *opening)
     slot->has_histograms = opening->has_histograms;
     return early_copy(&slot->name, opening->name) &&
            early_copy(&slot->source, opening->source_file ? opening->source_file : "") &&
-           early_label(slot, opening->label);
+           early_copy_rare(&slot->unit, opening->unit) &&
+           early_copy_rare(&slot->help, opening->help) && early_label(slot, opening->label);
 }
 
 void wi_early_refuse(void)
@@ -135,7 +143,9 @@ uint32_t wi_early_refused(void)
 /* Without room for it the handle goes without. */
 static uint32_t early_more(uint32_t id)
 {
-    const struct wi_opening opening = {.label = early.slots[id].label};
+    const struct early_slot *kept = &early.slots[id];
+    const struct wi_opening opening = {
+        .label = kept->label, .unit = kept->unit.text, .help = kept->help.text};
     uint32_t *more = wi_index.slabs[0]->more;
     if (more) {
         more[id] = 0; /* of a segment that could not be made */

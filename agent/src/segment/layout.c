@@ -47,6 +47,8 @@ WI_IS_AT(wi_slot, out.other, 176);
 WI_IS_AT(wi_slot, out.has_senders, 184);
 
 WI_IS_AT(wi_slot_more, label, 0);
+WI_IS_AT(wi_slot_more, unit, 96);
+WI_IS_AT(wi_slot_more, help, 100);
 
 WI_IS_AT(wi_block, state, 0);
 WI_IS_AT(wi_block, generation, 4);

@@ -95,7 +95,9 @@ struct wi_slot {
  * slot keeps it for its later handles. All 0 means nothing. */
 struct wi_slot_more {
     char label[WEIR_LABEL_MAX + 1];
-    uint64_t reserved[8];
+    uint64_t reserved[4];
+    uint32_t unit, help; /* of a counter or gauge: strings, in WI_STRING_UNIT bytes; 0: none */
+    uint64_t reserved_3[3];
 };
 
 /* Senders and single tasks are blocks in slabs of their own. A block is identified by its line and

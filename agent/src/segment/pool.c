@@ -181,6 +181,32 @@ void wi_segment_return_string(uint32_t unit, uint8_t class)
     }
 }
 
+/* The string of a text that is stored once; 0: the text is empty, or there is no room. A string stays
+ * where it is as long as the segment, so that a reader may take it at any time. */
+static uint32_t pool_common(struct wi_common_text *texts, size_t n, const char *text)
+{
+    if (!text || !text[0]) {
+        return 0;
+    }
+    char clean[WEIR_NAME_MAX + 1];
+    size_t length = wi_text_clean(text, clean, sizeof(clean));
+    size_t i = 0;
+    while (i < n && texts[i].unit) {
+        if (strcmp(texts[i].text, clean) == 0) {
+            return texts[i].unit;
+        }
+        i++;
+    }
+    uint8_t class;
+    char *own = i < n ? wi_index_take(length + 1) : NULL;
+    if (!own) {
+        return 0;
+    }
+    texts[i].text = memcpy(own, clean, length + 1);
+    texts[i].unit = wi_segment_take_string(clean, &class);
+    return texts[i].unit;
+}
+
 /* ---- texts of a slot ------------------------------------------------------------------------- */
 
 uint8_t wi_slot_sampling(enum weir_latency latency)
@@ -197,9 +223,15 @@ uint8_t wi_slot_sampling(enum weir_latency latency)
     }
 }
 
+static bool slot_has_text(const char *text)
+{
+    return text && text[0];
+}
+
 static bool slot_needs_more(const struct wi_opening *opening)
 {
-    return opening->label && opening->label[0];
+    return slot_has_text(opening->label) || slot_has_text(opening->unit) ||
+           slot_has_text(opening->help);
 }
 
 bool wi_slot_make_more(uint32_t id, const struct wi_opening *opening)
@@ -225,11 +257,15 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
     if (!line) {
         return 0;
     }
-    wi_text_clean(opening->label, fresh.label, sizeof(fresh.label));
+    if (slot_has_text(opening->label)) {
+        wi_text_clean(opening->label, fresh.label, sizeof(fresh.label));
+    }
+    fresh.unit = pool_common(wi_segment.value_texts, WI_N_VALUE_TEXTS, opening->unit);
+    fresh.help = pool_common(wi_segment.value_texts, WI_N_VALUE_TEXTS, opening->help);
     memcpy(words, &fresh, sizeof(words));
     uint64_t *to = wi_segment_line(line);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        /* Pairs with wi_collect_slot_label: who sees a word of this handle's sees its generation. */
+        /* Pairs with wi_collect_slot_texts: who sees a word of this handle's sees its generation. */
         wi_store_release(&to[i], words[i]);
     }
     return line;
@@ -238,26 +274,6 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
 /* Handles that are opened in one source file share its name. */
 uint32_t wi_slot_source(const char *file)
 {
-    if (!file || !file[0]) {
-        return 0;
-    }
-    const char *slash = strrchr(file, '/');
-    char clean[WEIR_NAME_MAX + 1];
-    size_t length = wi_text_clean(slash ? slash + 1 : file, clean, sizeof(clean));
-    size_t i = 0;
-    while (i < WI_N_SOURCES && wi_segment.sources[i].unit) {
-        if (strcmp(wi_segment.sources[i].text, clean) == 0) {
-            return wi_segment.sources[i].unit;
-        }
-        i++;
-    }
-    uint8_t class;
-    struct wi_source_name *source = i < WI_N_SOURCES ? &wi_segment.sources[i] : NULL;
-    char *text = source ? wi_index_take(length + 1) : NULL;
-    if (!text) {
-        return 0;
-    }
-    source->text = memcpy(text, clean, length + 1);
-    source->unit = wi_segment_take_string(clean, &class);
-    return source->unit;
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    return pool_common(wi_segment.sources, WI_N_SOURCES, slash ? slash + 1 : file);
 }

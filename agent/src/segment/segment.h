@@ -34,7 +34,11 @@ struct wi_free {
 /* Source files whose names are stored once; a server has a handful that open handles. */
 #define WI_N_SOURCES 256
 
-struct wi_source_name {
+/* Units and helps of counters and gauges, likewise. */
+#define WI_N_VALUE_TEXTS 512
+
+/* A text that is stored once, however many handles have it. */
+struct wi_common_text {
     char *text;    /* of this process alone */
     uint32_t unit; /* its string; 0: none */
 };
@@ -64,7 +68,8 @@ struct wi_segment {
     struct wi_spare *free_strings[3]; /* of 1, 2 and 4 units */
     struct wi_spare *spares;          /* unused entries of these lists */
     struct wi_free free_blocks[WI_N_TABLES];
-    struct wi_source_name sources[WI_N_SOURCES];
+    struct wi_common_text sources[WI_N_SOURCES];
+    struct wi_common_text value_texts[WI_N_VALUE_TEXTS];
     int64_t wall_ahead;  /* of CLOCK_BOOTTIME, when the segment was opened */
     uint64_t refused_at; /* ticks of the last first touch that found no room; atomic; 0: none */
     uint32_t sampling;   /* enum weir_sampling of handles that ask for the default */
@@ -168,7 +173,8 @@ struct wi_opening {
     enum weir_storage storage;
     const char *source_file;
     uint32_t source_line;
-    const char *label; /* NULL or "": none */
+    const char *label;       /* NULL or "": none */
+    const char *unit, *help; /* of a counter or gauge; NULL or "": none */
 };
 
 /* Enters a handle. NULL when that is not possible: this is counted, and logged once. Takes the

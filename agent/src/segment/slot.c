@@ -212,7 +212,7 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     wi_store_relaxed(&head->source_line, opening->source_line);
     wi_store_relaxed(&head->retired, entry->retired);
     wi_store_release(&head->more,
-                     wi_slot_fill_more(id, opening)); /* Pairs with wi_collect_slot_label. */
+                     wi_slot_fill_more(id, opening)); /* Pairs with wi_collect_slot_texts. */
 }
 
 /* In the segment, where there is one. */

@@ -440,25 +440,28 @@ const struct weir_slot_head *wi_collect_head(const struct wi_collection *collect
 }
 
 /* Read from the image before, so that the generation of the image after says whether it is this handle's. */
-enum weir_status wi_collect_slot_label(const struct wi_collection *collection, size_t id,
-                                       char ret_text[WEIR_LABEL_MAX + 1], bool *ret_is_its,
+enum weir_status wi_collect_slot_texts(const struct wi_collection *collection, size_t id,
+                                       struct wi_slot_texts *ret_texts, bool *ret_is_its,
                                        struct weir_error *ret_error)
 {
-    char text[WEIR_LABEL_MAX + 1] = "";
+    struct wi_slot_more copy = {.label = ""};
+    uint64_t words[sizeof(copy) / sizeof(uint64_t)] = {0};
     const struct wi_image *image = &collection->before;
     const struct wi_slot *slot = collect_slots(image, id);
     const struct weir_slot_head *after = wi_collect_head(collection, id);
     /* These pair with slot_fill, wi_slot_fill_more and slot_claim. */
     uint32_t line = slot ? wi_load_acquire(&slot->head.more) : 0;
     const struct wi_slot_more *more = wi_image_at(image, line, sizeof(*more));
-    for (size_t i = 0; more && i < sizeof(text); i += sizeof(uint64_t)) {
-        uint64_t word = wi_load_acquire((const uint64_t *)(const void *)&more->label[i]);
-        memcpy(text + i, &word, sizeof(word));
+    for (size_t i = 0; more && i < sizeof(words) / sizeof(words[0]); i++) {
+        words[i] = wi_load_acquire((const uint64_t *)(const void *)more + i);
     }
-    text[WEIR_LABEL_MAX] = '\0';
-    wi_text_clean(text, ret_text, sizeof(text));
+    memcpy(&copy, words, sizeof(copy));
+    copy.label[WEIR_LABEL_MAX] = '\0';
+    wi_text_clean(copy.label, ret_texts->label, sizeof(ret_texts->label));
+    ret_texts->unit = copy.unit;
+    ret_texts->help = copy.help;
     if (line && !more && image->is_still) {
-        return collect_corrupt("label of slot", (unsigned)id, ret_error);
+        return collect_corrupt("texts of slot", (unsigned)id, ret_error);
     }
     *ret_is_its =
         slot && after && (more || !line) &&

@@ -183,10 +183,16 @@ bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
                       char *ret_text, size_t room);
 
-/* The label of a slot's handle, cleaned; "" for none. *ret_is_its: false when the slot has another handle by now, or
- * the label is newer than the image: the next reading has it. Fails: WEIR_E_CORRUPT. */
-enum weir_status wi_collect_slot_label(const struct wi_collection *collection, size_t id,
-                                       char ret_text[WEIR_LABEL_MAX + 1], bool *ret_is_its,
+/* The texts of a slot's handle that few handles have. */
+struct wi_slot_texts {
+    char label[WEIR_LABEL_MAX + 1]; /* cleaned; "": none */
+    uint32_t unit, help; /* strings of a counter or gauge, 0: none; any number in a broken file */
+};
+
+/* *ret_is_its: false when the slot has another handle by now, or the texts are newer than the image: the next
+ * reading has them. Fails: WEIR_E_CORRUPT. */
+enum weir_status wi_collect_slot_texts(const struct wi_collection *collection, size_t id,
+                                       struct wi_slot_texts *ret_texts, bool *ret_is_its,
                                        struct weir_error *ret_error);
 
 /* A single task's polls (0) or delays (1). Returns false when it has none. */

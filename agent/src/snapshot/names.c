@@ -73,6 +73,11 @@ const char *wi_view_label(const struct segment_view *view, size_t id)
     return view->slots[id].label ? view->names.bytes + view->slots[id].label : NULL;
 }
 
+const char *wi_view_help(const struct segment_view *view, size_t id)
+{
+    return view->slots[id].help ? view->names.bytes + view->slots[id].help : NULL;
+}
+
 bool wi_view_put_text(struct segment_view *view, uint32_t *ret_at, const char *text)
 {
     *ret_at = names_put(&view->names, text);
@@ -107,6 +112,9 @@ static void names_take(const struct view_names *names, struct view_names *fresh,
     }
     if (slot->label) {
         slot->label = names_put(fresh, names->bytes + slot->label);
+    }
+    if (slot->help) {
+        slot->help = names_put(fresh, names->bytes + slot->help);
     }
     if (slot->source) {
         const struct wi_map_slot *found = wi_map_next(moved, slot->source, NULL);

@@ -97,25 +97,45 @@ static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
     return status == WEIR_OK ? view_slot_source(view, id, ret_error) : status;
 }
 
-/* Its label. Where it cannot be told, the row goes without until a refresh can. */
-static enum weir_status view_slot_label(struct segment_view *view, size_t id,
-                                        struct weir_error *ret_error)
+static enum weir_status view_slot_put(struct segment_view *view, uint32_t *ret_at, const char *text,
+                                      struct weir_error *ret_error)
 {
-    struct view_slot *slot = &view->slots[id];
-    char label[WEIR_LABEL_MAX + 1];
-    bool is_its = false;
-    enum weir_status status =
-        wi_collect_slot_label(&view->collection, id, label, &is_its, ret_error);
-    slot->lacks_label = !is_its;
-    view->lacks_labels |= !is_its;
-    if (status != WEIR_OK || !is_its || !label[0]) {
-        return status;
-    }
-    if (!wi_view_put_text(view, &slot->label, label)) {
-        wi_error_set(ret_error, "no memory for a label");
+    if (text[0] && !wi_view_put_text(view, ret_at, text)) {
+        wi_error_set(ret_error, "no memory for a label, a unit or a help");
         return WEIR_E_MEMORY;
     }
     return WEIR_OK;
+}
+
+static enum weir_status view_slot_string(struct segment_view *view, uint32_t *ret_at, uint32_t unit,
+                                         struct weir_error *ret_error)
+{
+    char text[WEIR_NAME_MAX + 1];
+    enum weir_status status =
+        wi_collect_string(&view->collection.image, unit, text, sizeof(text), ret_error);
+    return status == WEIR_OK ? view_slot_put(view, ret_at, text, ret_error) : status;
+}
+
+/* Its label; of a counter or gauge its unit and help. Where they cannot be told, the row goes without
+ * until a refresh can. */
+static enum weir_status view_slot_texts(struct segment_view *view, size_t id,
+                                        struct weir_error *ret_error)
+{
+    struct view_slot *slot = &view->slots[id];
+    struct wi_slot_texts texts;
+    bool is_its = false;
+    enum weir_status status =
+        wi_collect_slot_texts(&view->collection, id, &texts, &is_its, ret_error);
+    slot->lacks_texts = !is_its;
+    view->lacks_texts |= !is_its;
+    if (status != WEIR_OK || !is_its) {
+        return status;
+    }
+    if (slot->kind != WI_COUNTER && slot->kind != WI_GAUGE) {
+        return view_slot_put(view, &slot->label, texts.label, ret_error);
+    }
+    status = view_slot_string(view, &slot->label, texts.unit, ret_error);
+    return status == WEIR_OK ? view_slot_string(view, &slot->help, texts.help, ret_error) : status;
 }
 
 /* Ids by kind. */
@@ -152,18 +172,18 @@ static enum weir_status view_order(struct segment_view *view, struct weir_error 
 static enum weir_status view_sort_slots(struct segment_view *view, struct weir_error *ret_error)
 {
     const struct wi_collection *collection = &view->collection;
-    if (collection->n == view->n_seen && !view->lacks_labels &&
+    if (collection->n == view->n_seen && !view->lacks_texts &&
         (collection->n == 0 || memcmp(view->generations, collection->generations,
                                       collection->n * sizeof(*view->generations)) == 0)) {
         return WEIR_OK;
     }
     view->n_seen = SIZE_MAX; /* until all are added */
-    view->lacks_labels = false;
+    view->lacks_texts = false;
     for (size_t id = 0; id < view->n_slots; id++) {
         uint32_t generation = id < collection->n ? collection->generations[id] : 0;
         bool is_known = view->generations[id] == generation;
         enum weir_status status = WEIR_OK;
-        if (is_known && !view->slots[id].lacks_label) {
+        if (is_known && !view->slots[id].lacks_texts) {
             continue;
         }
         if (!is_known) {
@@ -173,7 +193,7 @@ static enum weir_status view_sort_slots(struct segment_view *view, struct weir_e
             status = generation ? view_slot_meet(view, id, ret_error) : WEIR_OK;
         }
         if (status == WEIR_OK && generation) {
-            status = view_slot_label(view, id, ret_error);
+            status = view_slot_texts(view, id, ret_error);
         }
         if (status != WEIR_OK) {
             return status;

@@ -260,6 +260,26 @@ static void view_build_loop(struct segment_view *view, size_t id, struct wi_row 
     wi_row_put_text(row, WI_LOOP_SOURCE, wi_view_source(view, id));
 }
 
+/* A segment that was written before gauges had a capacity has 0 there: none. */
+static void view_build_gauge(const struct segment_view *view, size_t id, const struct wi_flow *flow,
+                             struct wi_row *row)
+{
+    uint64_t capacity = wi_collect_raw(&view->collection, id)->capacity;
+    if (capacity && capacity != WEIR_UNBOUNDED) {
+        wi_row_put_u64(row, WI_GAUGE_CAPACITY, capacity);
+        wi_row_put_f64(row, WI_GAUGE_FILL,
+                       (double)(int64_t)flow->total[WI_TOTAL_VALUE] / (double)capacity);
+    }
+    wi_row_put_text(row, WI_GAUGE_UNIT, wi_view_label(view, id));
+    wi_row_put_text(row, WI_GAUGE_HELP, wi_view_help(view, id));
+}
+
+static void view_build_counter(const struct segment_view *view, size_t id, struct wi_row *row)
+{
+    wi_row_put_text(row, WI_COUNTER_UNIT, wi_view_label(view, id));
+    wi_row_put_text(row, WI_COUNTER_HELP, wi_view_help(view, id));
+}
+
 /* The waits of the row that is being built, if they are wanted. */
 static void build_waits(struct segment_view *view, size_t id, unsigned which)
 {
@@ -295,7 +315,13 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
     case WI_LOOP:
         view_build_loop(view, id, row);
         break;
-    default: /* a counter, a gauge */
+    case WI_COUNTER:
+        view_build_counter(view, id, row);
+        break;
+    case WI_GAUGE:
+        view_build_gauge(view, id, &flow, row);
+        break;
+    default:
         break;
     }
 }

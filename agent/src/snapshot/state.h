@@ -82,14 +82,15 @@ struct view_extra {
 struct view_slot {
     uint32_t name;         /* where it lies among the names; 0: it is that of its totals */
     uint32_t source;       /* the same of the line where it was opened; 0: not known */
-    uint32_t label;        /* the same of its label; 0: none, or not known yet */
+    uint32_t label;        /* the same of its label, or a value's unit; 0: none, or not known yet */
+    uint32_t help;         /* the same of a value's help */
     uint32_t retired : 16; /* 1 + the number of its name's totals; 0: none */
     uint32_t track : 8;    /* in the history that this process view writes, from 1; 0: none */
     uint32_t kind : 4;
     uint32_t has_rates : 1;
     uint32_t is_warm : 1;     /* its rates are in `warm` */
     uint32_t was_there : 1;   /* at the tick before */
-    uint32_t lacks_label : 1; /* it is not known yet */
+    uint32_t lacks_texts : 1; /* label, unit and help are not known yet */
     uint64_t peak;            /* channel: highest depth; semaphore: most permits taken */
     struct view_extra *extra; /* NULL: nothing of it is needed */
 };
@@ -149,7 +150,7 @@ struct segment_view {
     struct view_retired *retired;
     size_t room_retired;
     size_t n_more, n_extras;
-    bool lacks_labels;
+    bool lacks_texts;
     size_t n_seen; /* the number of slots at the last refresh that added them all; SIZE_MAX: none
                       did */
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
@@ -264,6 +265,7 @@ void wi_view_list_flowing(struct segment_view *view);
 const char *wi_view_name(const struct segment_view *view, size_t id);
 const char *wi_view_source(const struct segment_view *view, size_t id);
 const char *wi_view_label(const struct segment_view *view, size_t id);
+const char *wi_view_help(const struct segment_view *view, size_t id);
 
 /* Keep a slot's texts; a source line by the number of its place in the program, for which it may be there already.
  * Return false when there is no memory, or it is not there. */
