@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctest: folders=agent/src/segment,agent/src/hook,agent/src/snapshot */
-/* Unit, help and capacity of counters and gauges: as they were given, wherever the handle goes. */
+/* Unit, help and capacity of counters and gauges: as they were given, wherever the handle goes. And handles that are
+ * opened in one line. */
 #include "child.h"
 #include "snapshot/process_view.h"
 
@@ -178,6 +179,30 @@ static void keeps_equal_texts_once(const char *dir)
     wi_process_view_close(view);
 }
 
+static void opens_every_kind_in_one_line(const char *dir)
+{
+    (void)dir;
+    char line[64];
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    snprintf(line, sizeof(line), "value_test.c:%d", __LINE__ + 1);
+    CHECK(weir_channel("jobs", WEIR_UNBOUNDED) && weir_channel_of("jobs", "client-7", 64) &&
+          weir_semaphore("slots", 5) && weir_task_kind("handler") && weir_loop("network") &&
+          weir_counter("joins") && weir_gauge("players", 9));
+    struct wi_process_view *view = read_own();
+    CHECK(value_of(view, WI_CHANNEL, 0, WI_CHANNEL_CAPACITY)->type == WI_ABSENT);
+    CHECK(has_text(view, WI_CHANNEL, 0, WI_CHANNEL_LABEL, ""));
+    CHECK(has_text(view, WI_CHANNEL, 0, WI_CHANNEL_SOURCE, line));
+    CHECK(value_of(view, WI_CHANNEL, 1, WI_CHANNEL_CAPACITY)->u.u64 == 64);
+    CHECK(has_text(view, WI_CHANNEL, 1, WI_CHANNEL_LABEL, "client-7"));
+    CHECK(value_of(view, WI_SEMAPHORE, 0, WI_SEMAPHORE_PERMITS)->u.u64 == 5);
+    CHECK(value_of(view, WI_TASK, 0, WI_TASK_SOURCE)->type == WI_TEXT);
+    CHECK(value_of(view, WI_LOOP, 0, WI_LOOP_SOURCE)->type == WI_TEXT);
+    CHECK(wi_process_view_count(view, WI_COUNTER) == 1);
+    CHECK(value_of(view, WI_GAUGE, 0, WI_GAUGE_CAPACITY)->u.u64 == 9);
+    wi_process_view_close(view);
+}
+
+CHILD_TEST(opens_every_kind_in_one_line)
 CHILD_TEST(shows_unit_help_and_capacity)
 CHILD_TEST(makes_the_texts_safe)
 CHILD_TEST(takes_older_options)
@@ -194,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_keeps_them_from_before_the_start),
         cmocka_unit_test(test_gives_them_to_a_forked_child),
         cmocka_unit_test(test_keeps_equal_texts_once),
+        cmocka_unit_test(test_opens_every_kind_in_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -694,5 +694,6 @@ WEIR_EXPORT void weir_gauge_add(struct weir_gauge *gauge, int64_t n);
 #endif
 
 #include "weir/call.h"
+#include "weir/open.h"
 
 #endif
