@@ -34,3 +34,7 @@ while True:
 PYTHON
 exec 3>&-
 wait "$server"
+
+# It does every job before it ends.
+n=$(seq 500 | "$dir/server" | grep -c '^done: ')
+[ "$n" -eq 500 ] || { echo "the server did $n of 500 jobs" >&2; exit 1; }
