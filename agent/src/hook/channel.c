@@ -81,7 +81,7 @@ static CHANNEL_APART weir_ticket channel_send_shared(struct weir_channel *channe
         return 0;
     }
     struct wi_slot *slot = channel_slot(channel);
-    /* Pairs with channel_entered, and with collect_entering_slot of readers. */
+    /* Pairs with channel_entered, and with pass_entering_slot of readers. */
     uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), n);
     wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
     return wi_sample_shared(&channel->head, sent, n);
@@ -230,7 +230,7 @@ static CHANNEL_APART void channel_receive_shared(struct weir_channel *channel, w
     if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
         channel_mark(slot, 0);
     }
-    /* Pairs with channel_left, and with collect_leaving_slot of readers. */
+    /* Pairs with channel_left, and with pass_leaving_slot of readers. */
     wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), n);
     wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
     if (ticket) {
@@ -368,7 +368,7 @@ static void channel_unsend(struct weir_channel *channel, uint64_t n, uint64_t by
         struct wi_slot *slot = channel_slot(channel);
         wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
         wi_add_relaxed(&slot->in.rejects[channel_reason(why)], n);
-        /* Pairs with channel_left, and with collect_entering_slot of readers. */
+        /* Pairs with channel_left, and with pass_entering_slot of readers. */
         wi_add_release(&slot->in.other, n);
     }
 }
@@ -393,7 +393,7 @@ void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_
         struct wi_slot *slot = channel_slot(channel);
         unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
         wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
-        /* Pairs with channel_left, and with collect_leaving_slot of readers. */
+        /* Pairs with channel_left, and with pass_leaving_slot of readers. */
         wi_add_release(&slot->out.discarded[reason], messages);
     }
 }

@@ -97,7 +97,7 @@ void wi_cpu_add(struct weir_slot_head *head, unsigned word, uint64_t n)
         }
     }
     if (wi_slot_counts()) {
-        /* Pairs with the two passes of readers, collect_leaving_slot and collect_entering_slot. */
+        /* Pairs with the two passes of readers, pass_leaving_slot and pass_entering_slot. */
         wi_add_release(wi_slot_word((struct wi_slot *)(void *)head, word), n);
     }
 }

@@ -30,7 +30,7 @@ static uint64_t loop_stop(struct wi_slot *slot)
 static void loop_spend(struct wi_slot *slot, enum wi_loop_word word, uint64_t nanos)
 {
     uint64_t *at = wi_slot_word(slot, word);
-    /* Pairs with collect_loop of readers: loop_stop comes first. */
+    /* Pairs with pass_loop of readers: loop_stop comes first. */
     wi_store_release(at, wi_load_relaxed(at) + nanos);
 }
 
@@ -113,7 +113,7 @@ void weir_loop_begin(struct weir_loop *loop)
     if (since && now > since) {
         loop_spend(slot, WI_LOOP_WORD_IDLE, weir_ticks_to_nanos(now - since));
     }
-    /* Pairs with collect_loop of readers: the time that ends is counted. */
+    /* Pairs with pass_loop of readers: the time that ends is counted. */
     wi_store_release(&slot->in.other, now);
 }
 
@@ -135,7 +135,7 @@ void weir_loop_end(struct weir_loop *loop)
         loop_raise(slot, WI_LOOP_WORD_WORST, nanos);
         loop_measure(loop, 0, nanos);
     }
-    /* Pairs with collect_loop of readers: the iteration is counted. */
+    /* Pairs with pass_loop of readers: the iteration is counted. */
     wi_store_release(&slot->in.other, now);
 }
 

@@ -44,7 +44,7 @@ weir_ticket weir_semaphore_wait(struct weir_semaphore *semaphore)
         return 0;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
-    /* Pairs with collect_entering_slot of readers. */
+    /* Pairs with pass_entering_slot of readers. */
     wi_add_release(&slot->in.other, 1);
     /* Before weir_start there is no clock: that wait is counted and not timed. */
     return wi_segment_counts() ? weir_ticket_make(weir_ticks(), 1) : weir_ticket_make(1, 0);
@@ -56,7 +56,7 @@ void weir_semaphore_waited(struct weir_semaphore *semaphore, weir_ticket waiting
         return;
     }
     struct wi_slot *slot = (struct wi_slot *)(void *)semaphore;
-    /* Pairs with collect_leaving_slot of readers: a reader that sees the end of the wait sees its
+    /* Pairs with pass_leaving_slot of readers: a reader that sees the end of the wait sees its
      * beginning. */
     wi_add_release(&slot->out.other, 1);
     if (semaphore->head.sampling != WEIR_SAMPLING_OFF && waiting >> WEIR_TICKET_TICK_BITS) {

@@ -42,7 +42,7 @@ static void shard_enter(uint32_t number, enum wi_shard_state state, uint32_t tid
     wi_store_release(&shown->state, state);
     wi_store_release(&wi_index.shards[number].state, state);
     if (number == wi_index.n_shards) {
-        /* Pairs with weir_channel_check_slow and weir_health_read, and with collect_chunk of readers. */
+        /* Pairs with weir_channel_check_slow and weir_health_read, and with pass_chunk of readers. */
         wi_store_release(&wi_index.n_shards, number + 1);
         wi_store_release(&wi_segment_header()->n_shards, number + 1);
     }
@@ -119,7 +119,7 @@ static bool shard_reach(uint32_t number, uint32_t chunk)
     }
     struct wi_shard *shown = wi_segment_shard(number);
     shard->line = line;
-    /* These pair with wi_index_cell, and in readers with collect_cells: the longer copy before its length. */
+    /* These pair with wi_index_cell, and in readers with wi_image_cells: the longer copy before its length. */
     wi_store_release(&shard->chunks, chunks);
     wi_store_release(&shard->n_chunks, wanted);
     wi_store_release(&shown->index, line);
@@ -139,7 +139,7 @@ bool wi_shard_chunk(uint32_t number, uint32_t chunk)
             return false;
         }
         uint32_t *lines = wi_segment_line(shard->line);
-        /* These pair with collect_cells of readers, and with wi_index_cell. Readers come first: other threads of a
+        /* These pair with wi_image_cells of readers, and with wi_index_cell. Readers come first: other threads of a
          * processor count in its cells as soon as they find them. */
         wi_store_release(&lines[chunk], line);
         wi_store_release(&shard->chunks[chunk].cells, wi_segment_line(line));

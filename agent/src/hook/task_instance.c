@@ -246,7 +246,7 @@ static void instance_end(struct wi_task_instance *instance, struct wi_slot *kind
     if (!wi_replace_seq_cst(&instance->self.block.state, &from, WI_BLOCK_GONE)) {
         return;
     }
-    /* Pairs with collect_entering_slot of readers: a reader that sees these sees GONE. */
+    /* Pairs with pass_entering_slot of readers: a reader that sees these sees GONE. */
     for (int i = 0; i < 4; i++) {
         wi_add_seq_cst(&kind->in.rejects[i], sums[i]);
     }

@@ -46,7 +46,7 @@ static VALUE_APART weir_ticket value_spawn_apart(struct weir_task_kind *kind)
         return 0;
     }
     uint64_t *word = wi_slot_word((struct wi_slot *)(void *)kind, WEIR_WORD_SPAWNED);
-    /* Pairs with collect_entering_slot of readers. */
+    /* Pairs with pass_entering_slot of readers. */
     return wi_sample_shared(&kind->head, wi_add_release(word, 1), 1);
 }
 

@@ -25,7 +25,7 @@ void wi_thread_forget(void)
 void wi_cell_reset(struct weir_cell *cell)
 {
     for (size_t w = 0; w < sizeof(cell->u.word) / sizeof(cell->u.word[0]); w++) {
-        /* Pairs with collect_blocks and collect_entering_slot of readers, which load the generation again. */
+        /* Pairs with pass_drop_mixed and pass_entering_slot of readers, which load the generation again. */
         wi_store_release(&cell->u.word[w], 0); /* after the slot's generation */
     }
     wi_store_relaxed(&cell->left, 0);

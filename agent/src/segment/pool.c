@@ -78,7 +78,7 @@ void wi_words_zero(void *at, size_t bytes)
 {
     uint64_t *words = at;
     for (size_t i = 0; i < bytes / sizeof(*words); i++) {
-        /* Pairs with readers, which load the generation again when they have the words (collect_entering_slot). */
+        /* Pairs with readers, which load the generation again when they have the words (pass_entering_slot). */
         wi_store_release(&words[i], 0);
     }
 }

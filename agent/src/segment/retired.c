@@ -175,7 +175,7 @@ static bool retired_place(void)
             return false;
         }
         retired.slabs[slab] = wi_segment_line(line);
-        /* Pairs with retired_at of readers. */
+        /* Pairs with wi_image_retired of readers. */
         wi_store_release(&header->retired_slabs[slab], line);
     }
     uint8_t class;

@@ -30,7 +30,7 @@ static bool slot_grow(void)
         return false;
     }
     uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
-    /* Pairs with collect_slots and collect_make_room of readers. */
+    /* Pairs with wi_image_slot and collect_make_room of readers. */
     wi_store_release(&slabs[n], line);
     wi_store_release(&header->n_slabs, n + 1);
     return true;
@@ -260,7 +260,7 @@ static void slot_claim(uint32_t id, const struct slot_name *name)
     wi_store_relaxed(&entry->state, WI_SLOT_CLAIMED);
     /* Odd is open. It is odd already if a fork cut short the opening of a new slot. */
     entry->generation += 1 + (entry->generation & 1);
-    /* These pair with collect_entering_slot and collect_blocks of readers: the counts are of one handle. */
+    /* These pair with pass_entering_slot and pass_drop_mixed of readers: the counts are of one handle. */
     wi_store_release(&head->state, WI_SLOT_CLAIMED);
     wi_store_seq_cst(&head->generation, entry->generation);
     for (int which = 0; which < 2; which++) {
@@ -289,7 +289,7 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     struct wi_slot_entry *entry = wi_index_slot(id);
     slot_claim(id, &name);
     slot_fill(slot, id, entry, opening);
-    /* These pair with wi_index_id and, in readers, with collect_leaving_slot and collect_entering_slot. */
+    /* These pair with wi_index_id and, in readers, with pass_leaving_slot and pass_entering_slot. */
     wi_store_release(&entry->state, WI_SLOT_READY);
     wi_store_release(&slot->head.state, WI_SLOT_READY);
     if (id >= wi_index.n_slots) {
@@ -358,7 +358,7 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
     struct wi_slot *slot = wi_segment_slot(id);
     struct weir_slot_head *head = &slot->head;
     wi_store_relaxed(&entry->state, WI_SLOT_CLOSING);
-    /* The stores of state and generation pair with collect_has_counts and collect_entering_slot of readers. */
+    /* The stores of state and generation pair with pass_has_counts and pass_entering_slot of readers. */
     wi_store_release(&head->state, WI_SLOT_CLOSING);
     if (entry->kind == WI_CHANNEL && slot->out.has_senders) {
         wi_senders_close(id, entry->generation);

@@ -146,7 +146,7 @@ static bool table_grow(enum wi_table_id table)
     uint32_t *lines = wi_segment_line(wi_table_shapes[table].slabs);
     table_slabs(table)[n] = slab;
     wi_index.n_block_slabs[table] = n + 1;
-    /* Pairs with block_at and collect_count_blocks of readers. */
+    /* Pairs with wi_image_block and collect_count_blocks of readers. */
     wi_store_release(&lines[n], line);
     wi_store_release(&head->n_slabs, n + 1);
     return true;

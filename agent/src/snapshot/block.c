@@ -6,32 +6,16 @@
 #include "snapshot/collect.h"
 
 #include "weir/atomic.h"
-#include "weir/text.h"
 
 #include <string.h>
 
 #define BLOCK_TRIES 4
 
-/* The i-th block of a table in a view; NULL if it does not lie within. */
-static const void *block_at(const struct wi_image *image, enum wi_table_id table, size_t i)
-{
-    const struct wi_table *shape = &wi_table_shapes[table];
-    size_t in_slab = shape->slab_blocks;
-    const uint32_t *slabs = wi_image_at(image, shape->slabs, shape->max_slabs * sizeof(uint32_t));
-    if (!slabs || i / in_slab >= shape->max_slabs) {
-        return NULL;
-    }
-    /* Pairs with table_grow. */
-    const unsigned char *slab =
-        wi_image_at(image, wi_load_acquire(&slabs[i / in_slab]), in_slab * shape->block_bytes);
-    return slab ? slab + i % in_slab * shape->block_bytes : NULL;
-}
-
 bool wi_collect_sender(const struct wi_collection *collection, size_t i,
                        struct wi_raw_sender *ret_sender)
 {
-    const struct wi_sender *before = block_at(&collection->before, WI_SENDERS, i);
-    const struct wi_sender *after = block_at(&collection->image, WI_SENDERS, i);
+    const struct wi_sender *before = wi_image_block(&collection->before, WI_SENDERS, i);
+    const struct wi_sender *after = wi_image_block(&collection->image, WI_SENDERS, i);
     if (!before || !after) {
         return false;
     }
@@ -54,7 +38,7 @@ bool wi_collect_sender(const struct wi_collection *collection, size_t i,
 /* The time from one moment to a later one; 0 when there is no such moment. */
 static uint64_t block_nanos(const struct wi_collection *collection, uint64_t from, uint64_t to)
 {
-    return from && to > from ? wi_collect_nanos(collection, to - from) : 0;
+    return from && to > from ? wi_image_nanos(&collection->image, to - from) : 0;
 }
 
 /* Adds the time since the task came into its state. */
@@ -128,7 +112,7 @@ static bool block_instance(const struct wi_collection *collection,
 bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
                               struct wi_raw_task_instance *ret_instance)
 {
-    const struct wi_task_instance *block = block_at(&collection->image, WI_TASK_INSTANCES, i);
+    const struct wi_task_instance *block = wi_image_block(&collection->image, WI_TASK_INSTANCES, i);
     memset(ret_instance, 0, sizeof(*ret_instance));
     if (!block) {
         return false;
@@ -139,35 +123,4 @@ bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
          try++) {
     }
     return ret_instance->generation != 0 && ret_instance->generation == generation;
-}
-
-void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
-                      char *ret_text, size_t room)
-{
-    const void *block = block_at(&collection->image, table, i);
-    bool is_sender = table == WI_SENDERS;
-    const char *at = !block      ? ""
-                     : is_sender ? ((const struct wi_sender *)block)->in.label
-                                 : ((const struct wi_task_instance *)block)->label;
-    size_t most = !block      ? 1
-                  : is_sender ? sizeof(((const struct wi_sender *)block)->in.label)
-                              : sizeof(((const struct wi_task_instance *)block)->label);
-    char text[WEIR_LINE + 1];
-    size_t n = 0;
-    do {
-        text[n] = wi_load_relaxed(&at[n]);
-    } while (text[n] && ++n < most);
-    text[n] = '\0';
-    wi_text_clean(text, ret_text, room);
-}
-
-bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,
-                                        unsigned which, struct weir_histogram *ret_histogram)
-{
-    const struct wi_task_instance *block = block_at(&collection->image, WI_TASK_INSTANCES, i);
-    memset(ret_histogram, 0, sizeof(*ret_histogram));
-    /* Pairs with instance_histograms, by the store of OPEN in instance_open. */
-    return block &&
-           wi_collect_add(&collection->image, wi_load_acquire(&block->self.histogram[which & 1U]),
-                          ret_histogram);
 }

@@ -124,15 +124,6 @@ void wi_collection_finish(struct wi_collection *collection);
 /* Bytes of what it has allocated, beside the totals of closed handles. */
 size_t wi_collection_memory(const struct wi_collection *collection);
 
-/* Begins with the raws of a new reading; ends it, when all are kept. */
-void wi_collect_begin_raws(struct wi_collection *collection);
-void wi_collect_end_raws(struct wi_collection *collection);
-
-/* Keeps the raws of `block`, which are of n slots from `first` on: of a raw whose counts are not those of one handle,
- * nothing. They come in the order of their slots. Returns false when there is no memory. */
-bool wi_collect_keep(struct wi_collection *collection, size_t first, size_t n,
-                     const struct wi_slot *slots);
-
 /* The raw of a slot, id < n. It is there until one of another sixteen slots is asked for; to go over them in their
  * order is fast. */
 const struct wi_raw *wi_collect_raw(const struct wi_collection *collection, size_t id);
@@ -144,11 +135,18 @@ void wi_collect_leave_out(struct wi_collection *collection, size_t id);
 enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *source,
                             struct weir_error *ret_error);
 
-/* Reads the totals once the slots were read (retired.c), and leaves out the slots that are included
- * in them. Returns false if more slots were used again meanwhile than the log holds: then all must
- * be read again. Fails as wi_source_read does. */
-enum weir_status wi_collect_retired(struct wi_collection *collection, struct wi_source *source,
-                                    bool *ret_is_whole, struct weir_error *ret_error);
+/* Its stages. Collects the raws of the n slots. Fails: WEIR_E_CORRUPT, WEIR_E_MEMORY. */
+enum weir_status wi_collect_raws(struct wi_collection *collection, struct weir_error *ret_error);
+
+/* The two passes over the n slots from `first` on, which begin a chunk. Fails: WEIR_E_CORRUPT. */
+enum weir_status wi_collect_passes(const struct wi_collection *collection, size_t first, size_t n,
+                                   struct wi_raw *ret_raws, struct weir_error *ret_error);
+
+/* The totals of closed handles; leaves out the slots that are included in them. *ret_is_whole: false
+ * if more slots were used again meanwhile than the log holds; then all must be read again. Fails:
+ * WEIR_E_CORRUPT, WEIR_E_MEMORY. */
+enum weir_status wi_collect_retired(struct wi_collection *collection, bool *ret_is_whole,
+                                    struct weir_error *ret_error);
 
 /* The folds after `first`, by the log: calls `take` for each. Returns false when some are lost. */
 typedef void wi_fold_fn(void *context, uint64_t number, uint64_t entry);
@@ -168,8 +166,13 @@ bool wi_collect_histogram(const struct wi_collection *collection, size_t id, uns
 /* How many threads have a shard. */
 size_t wi_collect_threads(const struct wi_collection *collection);
 
-/* The slot's own line, for facts that are rarely wanted; NULL if it does not lie within the view. */
-const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection, size_t id);
+/* The slot's own line, for facts that are rarely wanted; NULL if it does not lie within the image. */
+static inline const struct weir_slot_head *wi_collect_head(const struct wi_collection *collection,
+                                                           size_t id)
+{
+    const struct wi_slot *slot = wi_image_slot(&collection->image, id);
+    return slot ? &slot->head : NULL;
+}
 
 /* The block of a table's i-th sender or single task, i below n_blocks. Returns false when it is
  * free, or has just got another owner. */
@@ -201,9 +204,6 @@ bool wi_collect_task_instance_histogram(const struct wi_collection *collection, 
 
 /* Adds a histogram at a line to a sum. Returns false when there is none. */
 bool wi_collect_add(const struct wi_image *image, uint32_t line, struct weir_histogram *sum);
-
-/* A duration in ticks of the segment's process, in nanoseconds. */
-uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks);
 
 /* A string of the segment by its offset in WI_STRING_UNIT bytes, cleaned; "" for none. Fails: WEIR_E_CORRUPT. */
 enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, char *ret_text,

@@ -70,7 +70,7 @@ uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const stru
     uint64_t since = raw->in_other;
     uint64_t now = collection->now_ticks;
     *ret_is_busy = since & 1;
-    return since && now > since ? wi_collect_nanos(collection, now - since) : 0;
+    return since && now > since ? wi_image_nanos(&collection->image, now - since) : 0;
 }
 
 static void flow_of_loop(const struct wi_raw *raw, uint64_t *total)

@@ -2,14 +2,11 @@
 /*
  * The raws of a collection: what was found for each slot, kept as columns (columns.h).
  *
- * The two passes fill sixteen raws (collect.c), which are then kept as one block; a block is read again when a raw of
+ * The two passes fill sixteen raws (passes.c), which are then kept as one block; a block is read again when a raw of
  * it is asked for, and stays at hand until one of another block is. So a walk over all slots reads each block once, and
  * a hundred thousand slots take some megabytes of the host's memory. The exporter's thread.
  */
 #include "snapshot/collect.h"
-
-#include "segment/retired.h"
-#include "weir/atomic.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +22,6 @@ static bool raws_is_negative(const struct wi_raw *raw)
 }
 
 /* ---- loops ---------------------------------------------------------------------------------- */
-
-uint64_t wi_collect_nanos(const struct wi_collection *collection, uint64_t ticks)
-{
-    __extension__ typedef unsigned __int128 wide;
-    const struct wi_header *header = (const void *)collection->image.bytes;
-    /* Pairs with clock_measure, which needs no order: the number alone counts. */
-    uint64_t multiplier = wi_load_acquire(&header->multiplier);
-    return (uint64_t)(((wide)ticks * multiplier) >> 32);
-}
 
 /* Notes a loop's times for the next reading. Returns false when there is no memory. */
 static bool raws_remember(struct wi_collection *collection, size_t id, const struct wi_raw *raw)
@@ -64,7 +52,8 @@ static bool raws_bring_up(struct wi_collection *collection, size_t id, struct wi
     uint64_t *idle = &raw->leaving[WI_LOOP_WORD_IDLE];
     uint64_t since = raw->in_other;
     if (since && collection->now_ticks > since) {
-        *(since & 1 ? busy : idle) += wi_collect_nanos(collection, collection->now_ticks - since);
+        *(since & 1 ? busy : idle) +=
+            wi_image_nanos(&collection->image, collection->now_ticks - since);
     }
     while (before->next < before->n && before->at[before->next].slot < id) {
         before->next++;
@@ -77,32 +66,15 @@ static bool raws_bring_up(struct wi_collection *collection, size_t id, struct wi
     return raws_remember(collection, id, raw);
 }
 
-void wi_collect_begin_raws(struct wi_collection *collection)
-{
-    wi_columns_clear(&collection->kept);
-    memset(collection->rejects, 0, sizeof(collection->rejects));
-    collection->block_number = 0;
-    collection->spent[collection->newest_spent].next = 0;
-    collection->spent[!collection->newest_spent].n = 0;
-}
-
-void wi_collect_end_raws(struct wi_collection *collection)
-{
-    collection->newest_spent = !collection->newest_spent;
-}
-
 /* ---- all ------------------------------------------------------------------------------------- */
 
-bool wi_collect_keep(struct wi_collection *collection, size_t first, size_t n,
-                     const struct wi_slot *slots)
+/* Keeps the raws of `block`, which are of n slots from `first` on. Returns false when there is no
+ * memory. */
+static bool raws_keep(struct wi_collection *collection, size_t first, size_t n)
 {
     struct wi_raw *raws = collection->block;
     bool has_room = true;
     for (size_t i = 0; i < n; i++) {
-        /* Pairs with slot_claim: the counts are of one handle. */
-        if (wi_slot_life(wi_load_acquire(&slots[i].head.generation)) != raws[i].life) {
-            raws[i].generation = raws[i].life = raws[i].retired = 0;
-        }
         if (raws[i].kind == WI_LOOP && raws[i].life) {
             has_room = raws_bring_up(collection, first + i, &raws[i]) && has_room;
         }
@@ -118,6 +90,36 @@ bool wi_collect_keep(struct wi_collection *collection, size_t first, size_t n,
     }
     return has_room &&
            wi_columns_add(&collection->kept, (const uint64_t *)(const void *)raws, WI_RAW_WORDS);
+}
+
+static void raws_begin(struct wi_collection *collection)
+{
+    wi_columns_clear(&collection->kept);
+    memset(collection->rejects, 0, sizeof(collection->rejects));
+    collection->n_closed = collection->n_measured = 0;
+    collection->block_number = 0;
+    collection->spent[collection->newest_spent].next = 0;
+    collection->spent[!collection->newest_spent].n = 0;
+}
+
+enum weir_status wi_collect_raws(struct wi_collection *collection, struct weir_error *ret_error)
+{
+    raws_begin(collection);
+    for (size_t first = 0; first < collection->n; first += WEIR_CHUNK_CELLS) {
+        size_t n = collection->n - first;
+        n = n < WEIR_CHUNK_CELLS ? n : WEIR_CHUNK_CELLS;
+        enum weir_status status =
+            wi_collect_passes(collection, first, n, collection->block, ret_error);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        if (!raws_keep(collection, first, n)) {
+            wi_error_set(ret_error, "no memory for %zu rows", collection->n);
+            return WEIR_E_MEMORY;
+        }
+    }
+    collection->newest_spent = !collection->newest_spent;
+    return WEIR_OK;
 }
 
 const struct wi_raw *wi_collect_raw(const struct wi_collection *const_collection, size_t id)

@@ -274,7 +274,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
         view_show_nothing(view);
         return status;
     }
-    const struct wi_header *header = (const void *)view->collection.image.bytes;
+    const struct wi_header *header = view->collection.image.header;
     view->base->facts.has_children = wi_load_relaxed(&header->has_children);
     view->wall_step = view_wall_step(view);
     view->uptime_seconds = view_uptime(&view->base->facts);
@@ -469,7 +469,7 @@ static enum weir_status view_open(struct wi_source *taken_source, struct segment
         view_close(view);
         return status;
     }
-    view_facts(taken_source, (const void *)image.bytes, &facts);
+    view_facts(taken_source, image.header, &facts);
     wi_history_writer_open(view, &facts);
     status = wi_process_view_open_provider(&facts, wi_catalog_of_segments(), &view_ops, view,
                                            &view->base, ret_error);

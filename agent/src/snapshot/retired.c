@@ -16,20 +16,6 @@
 
 #define RETIRED_TRIES 100 /* tries to read a part that is being written */
 
-static const struct wi_header *retired_header(const struct wi_image *image)
-{
-    return (const struct wi_header *)(const void *)image->bytes;
-}
-
-static const struct wi_retired *retired_at(const struct wi_image *image, size_t i)
-{
-    /* Pairs with retired_place. */
-    uint32_t line = wi_load_acquire(&retired_header(image)->retired_slabs[i / WI_RETIRED_SLAB]);
-    const struct wi_retired *slab =
-        wi_image_at(image, line, WI_RETIRED_SLAB * sizeof(struct wi_retired));
-    return slab ? &slab[i % WI_RETIRED_SLAB] : NULL;
-}
-
 /* A copy of a part, which begins with its stamp and its check. Returns the number of its stamp; 0:
  * the copy is not valid. */
 static uint64_t retired_copy(const uint64_t *part, size_t n, uint64_t *ret_stamp,
@@ -85,10 +71,10 @@ static uint64_t retired_newest(const struct wi_image *image, const uint64_t *fir
     return 0;
 }
 
-uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, unsigned which,
-                                  uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn)
+/* As wi_collect_retired_waits, of totals whose place is known; NULL: they have none. */
+static uint64_t retired_waits(const struct wi_image *image, const struct wi_retired *totals,
+                              unsigned which, uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn)
 {
-    const struct wi_retired *totals = retired_at(image, number);
     /* Pairs with retired_add_waits. */
     uint32_t line = totals ? wi_load_acquire(&totals->waits[which]) : 0;
     const struct wi_retired_waits *waits = wi_image_at(image, line, 2 * sizeof(*waits));
@@ -101,9 +87,15 @@ uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, u
                           ret_is_torn);
 }
 
+uint64_t wi_collect_retired_waits(const struct wi_image *image, size_t number, unsigned which,
+                                  uint64_t ret_words[WI_OCTAVES + 2], bool *ret_is_torn)
+{
+    return retired_waits(image, wi_image_retired(image, number), which, ret_words, ret_is_torn);
+}
+
 bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *take, void *context)
 {
-    const struct wi_header *header = retired_header(image);
+    const struct wi_header *header = image->header;
     /* These pair with wi_retired_fold and wi_retired_make. */
     const uint64_t *log =
         wi_image_at(image, wi_load_acquire(&header->retired_log), WI_RETIRED_LOG * sizeof(*log));
@@ -120,41 +112,10 @@ bool wi_collect_folds(const struct wi_image *image, uint64_t first, wi_fold_fn *
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* Reads the totals of another process again, in the order that readers need: the totals and their
- * waits, then the number of folds, then the log. */
-static enum weir_status retired_read_again(struct wi_collection *collection,
-                                           struct wi_source *source, struct weir_error *ret_error)
-{
-    const struct wi_image *image = &collection->image;
-    const struct wi_header *header = retired_header(image);
-    enum weir_status status = WEIR_OK;
-    for (size_t s = 0; status == WEIR_OK && s < WI_MAX_RETIRED_SLABS; s++) {
-        uint32_t line = wi_load_relaxed(&header->retired_slabs[s]);
-        status = line ? wi_source_read_again(source, image, line,
-                                             WI_RETIRED_SLAB * sizeof(struct wi_retired), ret_error)
-                      : WEIR_OK;
-    }
-    for (size_t i = 0; status == WEIR_OK && i < collection->n_retired; i++) {
-        const struct wi_retired *totals = retired_at(image, i);
-        for (unsigned which = 0; totals && which < 2 && status == WEIR_OK; which++) {
-            uint32_t line = wi_load_relaxed(&totals->waits[which]);
-            status = line ? wi_source_read_again(source, image, line,
-                                                 2 * sizeof(struct wi_retired_waits), ret_error)
-                          : WEIR_OK;
-        }
-    }
-    uint32_t log = wi_load_relaxed(&header->retired_log);
-    if (status == WEIR_OK && log) {
-        status =
-            wi_source_read_again(source, image, log, WI_RETIRED_LOG * sizeof(uint64_t), ret_error);
-    }
-    return status;
-}
-
 static enum weir_status retired_room(struct wi_collection *collection, struct weir_error *ret_error)
 {
     /* Pairs with retired_place. */
-    uint32_t n = wi_load_acquire(&retired_header(&collection->image)->n_retired);
+    uint32_t n = wi_load_acquire(&collection->image.header->n_retired);
     collection->n_retired = 0;
     if (n > WI_RETIRED_MAX) {
         wi_error_set(ret_error, "the segment is corrupt: it has totals of %u names", (unsigned)n);
@@ -175,13 +136,13 @@ static enum weir_status retired_room(struct wi_collection *collection, struct we
 
 /* *ret_is_whole: nothing was being written. For a copy this includes the waits; in a live mapping
  * they are read when they are needed. */
-static enum weir_status retired_take(struct wi_collection *collection, bool is_copy,
-                                     bool *ret_is_whole, struct weir_error *ret_error)
+static enum weir_status retired_take(struct wi_collection *collection, bool *ret_is_whole,
+                                     struct weir_error *ret_error)
 {
     const struct wi_image *image = &collection->image;
     bool is_torn = false;
     for (size_t i = 0; i < collection->n_retired; i++) {
-        const struct wi_retired *totals = retired_at(image, i);
+        const struct wi_retired *totals = wi_image_retired(image, i);
         struct wi_raw_retired *raw = &collection->retired[i];
         if (!totals) {
             collection->n_retired = i;
@@ -198,9 +159,9 @@ static enum weir_status retired_take(struct wi_collection *collection, bool is_c
         raw->name = wi_load_acquire(&totals->name);
         raw->stamp = retired_newest(image, &totals->totals[0].stamp, &totals->totals[1].stamp,
                                     WI_RETIRED_WORDS, raw->word, &is_torn);
-        for (unsigned which = 0; which < 2 && is_copy; which++) {
+        for (unsigned which = 0; which < 2 && image->is_copy; which++) {
             uint64_t waits[WI_OCTAVES + 2];
-            wi_collect_retired_waits(image, i, which, waits, &is_torn);
+            retired_waits(image, totals, which, waits, &is_torn);
         }
     }
     collection->is_torn = is_torn;
@@ -245,25 +206,18 @@ static void retired_add_closed(struct wi_collection *collection)
     }
 }
 
-enum weir_status wi_collect_retired(struct wi_collection *collection, struct wi_source *source,
-                                    bool *ret_is_whole, struct weir_error *ret_error)
+enum weir_status wi_collect_retired(struct wi_collection *collection, bool *ret_is_whole,
+                                    struct weir_error *ret_error)
 {
-    const struct wi_image *image = &collection->image;
     enum weir_status status = retired_room(collection, ret_error);
     *ret_is_whole = true;
     if (status != WEIR_OK || collection->n_retired == 0) {
         return status;
     }
-    status = retired_read_again(collection, source, ret_error);
+    status = retired_take(collection, ret_is_whole, ret_error);
     if (status == WEIR_OK) {
-        status = retired_take(collection, !wi_source_is_self(source), ret_is_whole, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = wi_source_read_again(source, image, 0, sizeof(struct wi_header), ret_error);
-    }
-    if (status == WEIR_OK) {
-        *ret_is_whole &=
-            wi_collect_folds(image, collection->first_fold, retired_leave_out, collection);
+        *ret_is_whole &= wi_collect_folds(&collection->image, collection->first_fold,
+                                          retired_leave_out, collection);
         retired_add_closed(collection);
     }
     return status;

@@ -438,8 +438,7 @@ static void put_broken_at(struct wi_row *row, struct segment_view *view,
 
 static void put_threads(struct wi_row *row, const struct segment_view *view)
 {
-    const struct wi_header *header =
-        (const struct wi_header *)(const void *)view->collection.image.bytes;
+    const struct wi_header *header = view->collection.image.header;
     uint32_t limit = wi_load_relaxed(&header->thread_shards);
     wi_row_put_u64(row, WI_AGENT_CELLS_REFUSED, wi_load_relaxed(&header->cells_refused));
     wi_row_put_u64(row, WI_AGENT_THREADS, wi_collect_threads(&view->collection));
@@ -452,8 +451,7 @@ static void put_threads(struct wi_row *row, const struct segment_view *view)
 
 static void view_build_agent(struct segment_view *view, struct wi_row *row)
 {
-    const struct wi_header *header =
-        (const struct wi_header *)(const void *)view->collection.image.bytes;
+    const struct wi_header *header = view->collection.image.header;
     const struct wi_self *self = &view->base->self;
     row->name = view->base->facts.name;
     wi_row_put_u64(row, WI_AGENT_SEGMENT_BYTES, wi_load_relaxed(&header->reserved_bytes));

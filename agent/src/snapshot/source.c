@@ -6,8 +6,10 @@
  * it or overwrite it at any time, and a mapping of it could then change under a check or end this
  * process by SIGBUS. The header is checked first, its sizes against the file's length, and only the
  * part that it declares as used is copied. For a living process two copies are made, one after the
- * other, for the two passes of collect.c; for a dead one a single copy is enough. The copies are
- * kept and used again.
+ * other, for the two passes (passes.c), and the totals of closed handles are read once more after
+ * them; for a dead one a single copy is enough. So all that is read from a file is read here, in the
+ * order that readers need, and what comes after looks only at the copies. They are kept and used
+ * again.
  *
  * This process's own segment is not copied: the reserved part of the mapping exists for as long as
  * the process lives. Once the segment was given up (overwritten by another process), reading fails
@@ -103,6 +105,19 @@ void wi_source_close(struct wi_source *source)
         free(source->copies[1].bytes);
         free(source);
     }
+}
+
+/* Bytes that reach beyond WI_FIRST_LINE, as an image. */
+static struct wi_image source_image(const unsigned char *bytes, size_t length)
+{
+    struct wi_image image = {.bytes = bytes, .length = length};
+    image.header = (const void *)bytes;
+    image.shards = (const void *)(bytes + WI_SHARDS_LINE * WEIR_LINE);
+    image.slabs = (const void *)(bytes + WI_SLABS_LINE * WEIR_LINE);
+    for (int t = 0; t < WI_N_TABLES; t++) {
+        image.block_slabs[t] = (const void *)(bytes + wi_table_shapes[t].slabs * WEIR_LINE);
+    }
+    return image;
 }
 
 static enum weir_status source_read_part(struct wi_source *source, unsigned char *copy, size_t from,
@@ -215,52 +230,77 @@ static enum weir_status source_read_file(struct wi_source *source, int which,
         status = source_read_rest(source, which, most, &length, ret_error);
     }
     if (status == WEIR_OK) {
-        *ret_image = (struct wi_image){
-            .bytes = source->copies[which].bytes,
-            .length = length,
-            .is_still = is_still,
-            .is_copy = true,
-        };
+        *ret_image = source_image(source->copies[which].bytes, length);
+        ret_image->is_still = is_still;
+        ret_image->is_copy = true;
+        ret_image->has_ended = is_still || source->state == WI_STATE_ORPHANED;
     }
     return status;
+}
+
+/* Reads bytes of the later copy again, in place; NULL: there are none. */
+static enum weir_status source_read_again(struct wi_source *source, const void *at, size_t bytes,
+                                          struct weir_error *ret_error)
+{
+    unsigned char *copy = source->copies[1].bytes;
+    size_t from = at ? (size_t)((const unsigned char *)at - copy) : 0;
+    return at ? source_read_part(source, copy, from, from + bytes, ret_error) : WEIR_OK;
+}
+
+/* Reads the totals of closed handles again, since a slot that was used again before it was read has
+ * its counts there. The totals and their waits come first, since the process writes them last. The
+ * number of folds comes last: it tells whether the log has lost entries. */
+static enum weir_status source_read_totals(struct wi_source *source, const struct wi_image *image,
+                                           struct weir_error *ret_error)
+{
+    const struct wi_header *header = image->header;
+    const size_t slab = WI_RETIRED_SLAB * sizeof(struct wi_retired);
+    const size_t waits = 2 * sizeof(struct wi_retired_waits);
+    const size_t log = WI_RETIRED_LOG * sizeof(uint64_t);
+    size_t n = header->n_retired < WI_RETIRED_MAX ? header->n_retired : WI_RETIRED_MAX;
+    enum weir_status status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && i < n; i += WI_RETIRED_SLAB) {
+        status = source_read_again(source, wi_image_retired(image, i), slab, ret_error);
+    }
+    for (size_t i = 0; status == WEIR_OK && i < 2 * n; i++) {
+        const struct wi_retired *totals = wi_image_retired(image, i / 2);
+        const void *at = totals ? wi_image_at(image, totals->waits[i % 2], waits) : NULL;
+        status = source_read_again(source, at, waits, ret_error);
+    }
+    if (status == WEIR_OK && n) {
+        const void *at = wi_image_at(image, header->retired_log, log);
+        status = source_read_again(source, at, log, ret_error);
+    }
+    return status == WEIR_OK && n
+               ? source_read_again(source, &header->n_folds, sizeof(header->n_folds), ret_error)
+               : status;
+}
+
+/* This process's own segment is read where it lies. */
+static enum weir_status source_read_self(struct wi_image *ret_image, struct weir_error *ret_error)
+{
+    if (!wi_segment_counts()) {
+        wi_error_set(ret_error, "this process has no segment, or another process overwrote it: "
+                                "restart it to count again");
+        return WEIR_E_STATE;
+    }
+    /* Pairs with pool_reserve: that much may be touched. */
+    *ret_image = source_image(wi_segment.base, wi_load_acquire(&wi_index.reserved_bytes));
+    return WEIR_OK;
 }
 
 enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
                                 struct wi_image *ret_after, struct weir_error *ret_error)
 {
-    if (source->fd < 0) {
-        if (!wi_segment_counts()) {
-            wi_error_set(ret_error, "this process has no segment, or another process overwrote it: "
-                                    "restart it to count again");
-            return WEIR_E_STATE;
-        }
-        /* Pairs with pool_reserve: that much may be touched. */
-        *ret_before = *ret_after = (struct wi_image){
-            .bytes = wi_segment.base,
-            .length = wi_load_acquire(&wi_index.reserved_bytes),
-        };
-        return WEIR_OK;
-    }
-    struct wi_image before;
-    enum weir_status status = source_read_file(source, 0, &before, ret_error);
-    if (status != WEIR_OK || before.is_still) {
-        *ret_before = *ret_after = before;
+    bool is_self = source->fd < 0;
+    enum weir_status status = is_self ? source_read_self(ret_before, ret_error)
+                                      : source_read_file(source, 0, ret_before, ret_error);
+    *ret_after = *ret_before;
+    if (status != WEIR_OK || is_self || ret_before->is_still) {
         return status;
     }
     status = source_read_file(source, 1, ret_after, ret_error);
-    *ret_before = before;
-    return status;
-}
-
-enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
-                                      uint32_t line, size_t bytes, struct weir_error *ret_error)
-{
-    uint64_t offset = (uint64_t)line * WEIR_LINE;
-    if (source->fd < 0 || after->is_still || after->bytes != source->copies[1].bytes ||
-        offset + bytes > after->length) {
-        return WEIR_OK;
-    }
-    return source_read_part(source, source->copies[1].bytes, offset, offset + bytes, ret_error);
+    return status == WEIR_OK ? source_read_totals(source, ret_after, ret_error) : status;
 }
 
 enum wi_state wi_source_state(const struct wi_source *source)
@@ -297,10 +337,4 @@ bool wi_source_is_nameless(const struct wi_source *source)
 size_t wi_source_memory(const struct wi_source *source)
 {
     return sizeof(*source) + source->copies[0].room + source->copies[1].room;
-}
-
-const void *wi_image_at(const struct wi_image *image, uint32_t line, size_t bytes)
-{
-    uint64_t offset = (uint64_t)line * WEIR_LINE;
-    return line && offset + bytes <= image->length ? image->bytes + offset : NULL;
 }

@@ -7,15 +7,7 @@
 #define WI_SNAPSHOT_SOURCE_H
 
 #include "segment/find.h"
-#include "segment/layout.h"
-
-/* Bytes to read from: borrowed until the source is read again. */
-struct wi_image {
-    const unsigned char *bytes;
-    size_t length;
-    bool is_still; /* its process is dead: an offset that points outside is corrupt, not just new */
-    bool is_copy;  /* nobody writes there: reading it twice gives the same */
-};
+#include "snapshot/image.h"
 
 struct wi_source;
 
@@ -27,17 +19,13 @@ enum weir_status wi_source_open_file(const char *path, struct wi_source **ret_so
                                      struct weir_error *ret_error);
 void wi_source_close(struct wi_source *source);
 
-/* Reads the segment twice: each byte of `ret_after` was read after each byte of `ret_before`. They
- * are the same image if that makes no difference: a live mapping, whose reader takes care of the
- * order itself, and the file of a dead process. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION,
+/* Reads the segment twice: each byte of `ret_after` was read after each byte of `ret_before`. In
+ * `ret_after` the totals of closed handles were read after all else, then their log, then the number
+ * of folds. They are the same image if that makes no difference: a live mapping, whose reader takes
+ * care of the order itself, and the file of a dead process. Fails: WEIR_E_CORRUPT, WEIR_E_VERSION,
  * WEIR_E_MEMORY, WEIR_E_SYSTEM. */
 enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
                                 struct wi_image *ret_after, struct weir_error *ret_error);
-
-/* Reads `bytes` at an offset in lines of the later image again, in place. Does nothing for a live
- * mapping or a dead process's file. Fails: as wi_source_read. */
-enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
-                                      uint32_t line, size_t bytes, struct weir_error *ret_error);
 
 /* As of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);
@@ -53,8 +41,5 @@ bool wi_source_is_nameless(const struct wi_source *source);
 
 /* Bytes of memory that it holds. */
 size_t wi_source_memory(const struct wi_source *source);
-
-/* `bytes` at an offset in lines; NULL if they do not lie within the view, or the line is 0. */
-const void *wi_image_at(const struct wi_image *image, uint32_t line, size_t bytes);
 
 #endif

@@ -253,7 +253,7 @@ static void totals_see_fold(void *context, uint64_t number, uint64_t entry)
 static bool totals_sum(struct totals_sum *sum)
 {
     const struct wi_collection *collection = &sum->view->collection;
-    const struct wi_header *header = (const void *)collection->image.bytes;
+    const struct wi_header *header = collection->image.header;
     bool is_live = wi_source_is_self(sum->view->source);
     /* Pairs with wi_retired_fold. */
     uint64_t first = is_live ? wi_load_acquire(&header->n_folds) : collection->first_fold;
