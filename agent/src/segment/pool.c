@@ -265,7 +265,7 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
     memcpy(words, &fresh, sizeof(words));
     uint64_t *to = wi_segment_line(line);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        /* Pairs with wi_collect_slot_texts: who sees a word of this handle's sees its generation. */
+        /* Pairs with texts_more: who sees a word of this handle's sees its generation. */
         wi_store_release(&to[i], words[i]);
     }
     return line;

@@ -211,8 +211,7 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     wi_store_relaxed(&head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
     wi_store_relaxed(&head->source_line, opening->source_line);
     wi_store_relaxed(&head->retired, entry->retired);
-    wi_store_release(&head->more,
-                     wi_slot_fill_more(id, opening)); /* Pairs with wi_collect_slot_texts. */
+    wi_store_release(&head->more, wi_slot_fill_more(id, opening)); /* Pairs with texts_more. */
 }
 
 /* In the segment, where there is one. */

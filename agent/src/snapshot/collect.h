@@ -82,7 +82,8 @@ struct wi_collection {
     struct wi_raw block[WI_COLUMNS_RECORDS]; /* those that were looked at last */
     size_t block_number;                     /* 1 + theirs; 0: none were */
     uint32_t *generations;                   /* of the raws, side by side */
-    uint64_t rejects[WI_N_KINDS];            /* of the open handles of a kind */
+    size_t n_open[WI_N_KINDS];               /* open handles of a kind */
+    uint64_t rejects[WI_N_KINDS];            /* theirs */
     size_t n, room;
     uint64_t clamped;       /* times that a channel had more messages out than in */
     struct wi_image image;  /* of the entering counts */
@@ -186,17 +187,23 @@ bool wi_collect_task_instance(const struct wi_collection *collection, size_t i,
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
                       char *ret_text, size_t room);
 
-/* The texts of a slot's handle that few handles have. */
+/* The texts of a slot's handle, cleaned; "": none. */
 struct wi_slot_texts {
-    char label[WEIR_LABEL_MAX + 1]; /* cleaned; "": none */
-    uint32_t unit, help; /* strings of a counter or gauge, 0: none; any number in a broken file */
+    bool has_name; /* of its own, else it is that of its totals */
+    char name[WEIR_NAME_MAX + 1];
+    uint64_t place; /* a number of file and line, where it was opened; 0: not known */
+    char file[WEIR_NAME_MAX + 1];
+    uint32_t line;
+    /* Whether label and help are known. Else the slot has another handle by now, or they are newer than
+     * the image: the next reading has them. */
+    bool has_more;
+    char label[WEIR_NAME_MAX + 1]; /* of a counter or gauge its unit */
+    char help[WEIR_NAME_MAX + 1];  /* of a counter or gauge */
 };
 
-/* *ret_is_its: false when the slot has another handle by now, or the texts are newer than the image: the next
- * reading has them. Fails: WEIR_E_CORRUPT. */
-enum weir_status wi_collect_slot_texts(const struct wi_collection *collection, size_t id,
-                                       struct wi_slot_texts *ret_texts, bool *ret_is_its,
-                                       struct weir_error *ret_error);
+/* Reads them. `texts`: those of another slot of the same reading, or all zero. Fails: WEIR_E_CORRUPT. */
+enum weir_status wi_collect_texts(const struct wi_collection *collection, size_t id,
+                                  struct wi_slot_texts *texts, struct weir_error *ret_error);
 
 /* A single task's polls (0) or delays (1). Returns false when it has none. */
 bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,

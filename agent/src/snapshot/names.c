@@ -10,6 +10,8 @@
  */
 #include "snapshot/state.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,26 +80,37 @@ const char *wi_view_help(const struct segment_view *view, size_t id)
     return view->slots[id].help ? view->names.bytes + view->slots[id].help : NULL;
 }
 
-bool wi_view_put_text(struct segment_view *view, uint32_t *ret_at, const char *text)
+static bool names_keep(struct view_names *names, uint32_t *at, const char *text)
 {
-    *ret_at = names_put(&view->names, text);
-    return *ret_at;
+    *at = *at ? *at : names_put(names, text);
+    return *at;
 }
 
-bool wi_view_find_source(struct segment_view *view, struct view_slot *slot, uint64_t place)
+/* Keeps a source line, which may be there already, of another handle. */
+static bool names_keep_source(struct view_names *names, uint32_t *at,
+                              const struct wi_slot_texts *texts)
 {
-    const struct wi_map_slot *found = wi_map_next(&view->names.sources, place, NULL);
-    slot->source = found ? (uint32_t)found->value : 0;
-    return found;
-}
-
-bool wi_view_put_source(struct segment_view *view, struct view_slot *slot, uint64_t place,
-                        const char *source)
-{
-    uint32_t at = names_put(&view->names, source);
+    char source[sizeof(texts->file) + sizeof(":4294967295")];
+    const struct wi_map_slot *found = wi_map_next(&names->sources, texts->place, NULL);
+    if (found) {
+        *at = (uint32_t)found->value;
+        return true;
+    }
+    snprintf(source, sizeof(source), "%s:%" PRIu32, texts->file, texts->line);
+    uint32_t put = names_put(names, source);
     /* Only a source that is entered counts when the texts are tidied. */
-    slot->source = at && names_enter(&view->names.sources, place, at) ? at : 0;
-    return slot->source;
+    *at = put && names_enter(&names->sources, texts->place, put) ? put : 0;
+    return *at;
+}
+
+bool wi_view_keep_texts(struct segment_view *view, struct view_slot *slot,
+                        const struct wi_slot_texts *texts)
+{
+    struct view_names *names = &view->names;
+    return (!texts->has_name || names_keep(names, &slot->name, texts->name)) &&
+           (!texts->place || slot->source || names_keep_source(names, &slot->source, texts)) &&
+           (!texts->label[0] || names_keep(names, &slot->label, texts->label)) &&
+           (!texts->help[0] || names_keep(names, &slot->help, texts->help));
 }
 
 /* ---- tidying ------------------------------------------------------------------------------- */

@@ -84,6 +84,7 @@ static bool raws_keep(struct wi_collection *collection, size_t first, size_t n)
         collection->clamped += raws_is_negative(&raws[i]);
         collection->generations[first + i] = (uint32_t)raws[i].generation;
         if (raws[i].generation) {
+            collection->n_open[raws[i].kind]++;
             collection->rejects[raws[i].kind] += wi_raw_rejects(&raws[i]);
             collection->n_measured += raws[i].is_measured;
         }
@@ -95,6 +96,7 @@ static bool raws_keep(struct wi_collection *collection, size_t first, size_t n)
 static void raws_begin(struct wi_collection *collection)
 {
     wi_columns_clear(&collection->kept);
+    memset(collection->n_open, 0, sizeof(collection->n_open));
     memset(collection->rejects, 0, sizeof(collection->rejects));
     collection->n_closed = collection->n_measured = 0;
     collection->block_number = 0;
@@ -143,6 +145,7 @@ void wi_collect_leave_out(struct wi_collection *collection, size_t id)
     const struct wi_raw *raw = wi_collect_raw(collection, id);
     collection->n_closed -= wi_raw_is_closed(raw);
     if (raw->generation) {
+        collection->n_open[raw->kind]--;
         collection->rejects[raw->kind] -= wi_raw_rejects(raw);
     }
     wi_columns_zero(&collection->kept, id / WI_COLUMNS_RECORDS, id % WI_COLUMNS_RECORDS);

@@ -2,11 +2,11 @@
 /*
  * The provider of a segment: its table of operations, and the refresh.
  *
- * A refresh collects all counts, makes room for all handles, adds the new ones (their names are
- * read once) and drops those that have closed. When no generation has changed, that is one
- * comparison. Rates and ages do not change here; they move on with the tick (tick.c). A row is
- * built when a caller asks for it (rows.c), so that reading 100,000 handles costs no more than
- * reading their counts.
+ * A refresh is a line of stages, each in a file of its own: the counts of a new reading (collect.c),
+ * room for all that it has (room.c), the names of closed handles (totals.c), which handle each slot
+ * has (slots.c), senders (senders.c), single tasks (task_instances.c). Rates and ages do not change
+ * here; they move on with the tick (tick.c). A row is built when a caller asks for it (rows.c), so
+ * that reading 100,000 handles costs no more than reading their counts.
  *
  * When a refresh fails (no memory, a corrupt file), the view shows no rows rather than a mixture of
  * old and new, and the next refresh adds all handles again. The view owns its source, its
@@ -28,183 +28,6 @@
 #include <string.h>
 
 /* ---- refresh ------------------------------------------------------------------------------- */
-
-/* The own name of a slot, unless its totals have it, which never changes: then *ret_is_own is false. A handle without
- * totals, or with the totals of "other", has its own name; if the slot has another handle by now, its counts are
- * already in those totals. */
-static enum weir_status view_slot_name(const struct segment_view *view, size_t id,
-                                       char ret_name[WEIR_NAME_MAX + 1], bool *ret_is_own,
-                                       struct weir_error *ret_error)
-{
-    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
-    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
-    bool has_totals = view->slots[id].retired;
-    *ret_is_own = false;
-    if (has_totals && raw->retired > WI_RETIRED_OTHERS) {
-        return WEIR_OK;
-    }
-    /* These pair with slot_claim: the name is of one handle. */
-    uint32_t unit = head ? wi_load_acquire(&head->name) : 0;
-    enum weir_status status =
-        wi_collect_string(&view->collection.image, unit, ret_name, WEIR_NAME_MAX + 1, ret_error);
-    bool is_its = head && wi_slot_life(wi_load_acquire(&head->generation)) == raw->life;
-    *ret_is_own = !has_totals || (is_its && unit);
-    return status;
-}
-
-/* The line where a slot's handle was opened. A program has few of them, so each is read once. */
-static enum weir_status view_slot_source(struct segment_view *view, size_t id,
-                                         struct weir_error *ret_error)
-{
-    struct view_slot *slot = &view->slots[id];
-    const struct weir_slot_head *head = wi_collect_head(&view->collection, id);
-    uint32_t unit = head ? wi_load_relaxed(&head->source) : 0;
-    uint32_t line = head ? wi_load_relaxed(&head->source_line) : 0;
-    uint64_t place = (uint64_t)unit << 32 | line;
-    char file[WEIR_NAME_MAX + 1];
-    char source[sizeof(file) + sizeof(":4294967295")];
-    if (!unit || wi_view_find_source(view, slot, place)) {
-        return WEIR_OK;
-    }
-    enum weir_status status =
-        wi_collect_string(&view->collection.image, unit, file, sizeof(file), ret_error);
-    if (status != WEIR_OK || !file[0]) {
-        return status;
-    }
-    snprintf(source, sizeof(source), "%s:%" PRIu32, file, line);
-    if (!wi_view_put_source(view, slot, place, source)) {
-        wi_error_set(ret_error, "no memory for a name");
-        return WEIR_E_MEMORY;
-    }
-    return WEIR_OK;
-}
-
-/* Adds a new handle: its texts are read once. */
-static enum weir_status view_slot_meet(struct segment_view *view, size_t id,
-                                       struct weir_error *ret_error)
-{
-    struct view_slot *slot = &view->slots[id];
-    const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
-    char name[WEIR_NAME_MAX + 1];
-    bool is_own;
-    slot->kind = raw->kind;
-    slot->retired = raw->retired <= view->collection.n_retired ? (uint16_t)raw->retired : 0;
-    enum weir_status status = view_slot_name(view, id, name, &is_own, ret_error);
-    if (status == WEIR_OK && is_own && !wi_view_put_text(view, &slot->name, name)) {
-        wi_error_set(ret_error, "no memory for a name");
-        status = WEIR_E_MEMORY;
-    }
-    return status == WEIR_OK ? view_slot_source(view, id, ret_error) : status;
-}
-
-static enum weir_status view_slot_put(struct segment_view *view, uint32_t *ret_at, const char *text,
-                                      struct weir_error *ret_error)
-{
-    if (text[0] && !wi_view_put_text(view, ret_at, text)) {
-        wi_error_set(ret_error, "no memory for a label, a unit or a help");
-        return WEIR_E_MEMORY;
-    }
-    return WEIR_OK;
-}
-
-static enum weir_status view_slot_string(struct segment_view *view, uint32_t *ret_at, uint32_t unit,
-                                         struct weir_error *ret_error)
-{
-    char text[WEIR_NAME_MAX + 1];
-    enum weir_status status =
-        wi_collect_string(&view->collection.image, unit, text, sizeof(text), ret_error);
-    return status == WEIR_OK ? view_slot_put(view, ret_at, text, ret_error) : status;
-}
-
-/* Its label; of a counter or gauge its unit and help. Where they cannot be told, the row goes without
- * until a refresh can. */
-static enum weir_status view_slot_texts(struct segment_view *view, size_t id,
-                                        struct weir_error *ret_error)
-{
-    struct view_slot *slot = &view->slots[id];
-    struct wi_slot_texts texts;
-    bool is_its = false;
-    enum weir_status status =
-        wi_collect_slot_texts(&view->collection, id, &texts, &is_its, ret_error);
-    slot->lacks_texts = !is_its;
-    view->lacks_texts |= !is_its;
-    if (status != WEIR_OK || !is_its) {
-        return status;
-    }
-    if (slot->kind != WI_COUNTER && slot->kind != WI_GAUGE) {
-        return view_slot_put(view, &slot->label, texts.label, ret_error);
-    }
-    status = view_slot_string(view, &slot->label, texts.unit, ret_error);
-    return status == WEIR_OK ? view_slot_string(view, &slot->help, texts.help, ret_error) : status;
-}
-
-/* Ids by kind. */
-static enum weir_status view_order(struct segment_view *view, struct weir_error *ret_error)
-{
-    size_t n[WI_N_KINDS] = {0};
-    for (size_t id = 0; id < view->collection.n; id++) {
-        if (view->generations[id]) {
-            n[view->slots[id].kind]++;
-        }
-    }
-    for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
-        if (!wi_kind_has_slots(kind)) {
-            continue;
-        }
-        view->n_order[kind] = 0;
-        enum weir_status status = wi_view_order_room(view, (enum wi_kind)kind, n[kind], ret_error);
-        if (status != WEIR_OK) {
-            return status;
-        }
-    }
-    for (size_t id = 0; id < view->collection.n; id++) {
-        if (view->generations[id]) {
-            uint8_t kind = view->slots[id].kind;
-            if (WI_EXPECT(view->n_order[kind] < view->room_order[kind])) {
-                view->order[kind][view->n_order[kind]++] = (uint32_t)id;
-            }
-        }
-    }
-    return WEIR_OK;
-}
-
-/* Adds new handles, and drops closed ones. */
-static enum weir_status view_sort_slots(struct segment_view *view, struct weir_error *ret_error)
-{
-    const struct wi_collection *collection = &view->collection;
-    if (collection->n == view->n_seen && !view->lacks_texts &&
-        (collection->n == 0 || memcmp(view->generations, collection->generations,
-                                      collection->n * sizeof(*view->generations)) == 0)) {
-        return WEIR_OK;
-    }
-    view->n_seen = SIZE_MAX; /* until all are added */
-    view->lacks_texts = false;
-    for (size_t id = 0; id < view->n_slots; id++) {
-        uint32_t generation = id < collection->n ? collection->generations[id] : 0;
-        bool is_known = view->generations[id] == generation;
-        enum weir_status status = WEIR_OK;
-        if (is_known && !view->slots[id].lacks_texts) {
-            continue;
-        }
-        if (!is_known) {
-            view->generations[id] = 0;
-            wi_view_retire_limit(view, &view->slots[id]);
-            wi_view_forget(view, &view->slots[id]);
-            status = generation ? view_slot_meet(view, id, ret_error) : WEIR_OK;
-        }
-        if (status == WEIR_OK && generation) {
-            status = view_slot_texts(view, id, ret_error);
-        }
-        if (status != WEIR_OK) {
-            return status;
-        }
-        view->generations[id] = generation;
-    }
-    wi_view_tidy_names(view);
-    enum weir_status status = view_order(view, ret_error);
-    view->n_seen = status == WEIR_OK ? collection->n : SIZE_MAX;
-    return status;
-}
 
 /* Uses the clock by which the kernel notes a process's start, since the wall clock may be set. */
 static double view_uptime(const struct wi_facts *facts)
@@ -262,18 +85,14 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
         status = wi_view_meet_retired(view, ret_error);
     }
     if (status == WEIR_OK) {
-        status = view_sort_slots(view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = wi_view_meet_senders(view, ret_error);
-    }
-    if (status == WEIR_OK) {
-        status = wi_view_meet_task_instances(view, ret_error);
+        status = wi_view_meet_slots(view, ret_error);
     }
     if (status != WEIR_OK) {
         view_show_nothing(view);
         return status;
     }
+    wi_view_meet_senders(view);
+    wi_view_meet_task_instances(view);
     const struct wi_header *header = view->collection.image.header;
     view->base->facts.has_children = wi_load_relaxed(&header->has_children);
     view->wall_step = view_wall_step(view);

@@ -7,48 +7,85 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum weir_status room_fail(size_t n, struct weir_error *ret_error)
+/* Makes an array of `room` elements one of `wanted`, if that is more; new ones are zero. `array_at`
+ * is where the pointer to it lies. Returns false when there is no memory; then it is as it was. */
+static bool room_grow(void *array_at, size_t room, size_t wanted, size_t bytes)
 {
-    wi_error_set(ret_error, "no memory for %zu rows", n);
-    return WEIR_E_MEMORY;
+    unsigned char *array;
+    if (wanted <= room) {
+        return true;
+    }
+    memcpy(&array, array_at, sizeof(array));
+    array = realloc(array, wanted * bytes);
+    if (!array) {
+        return false;
+    }
+    memset(array + room * bytes, 0, (wanted - room) * bytes);
+    memcpy(array_at, &array, sizeof(array));
+    return true;
+}
+
+static bool room_for_slots(struct segment_view *view)
+{
+    size_t n = view->collection.n;
+    if (!room_grow(&view->slots, view->n_slots, n, sizeof(*view->slots)) ||
+        !room_grow(&view->generations, view->n_slots, n, sizeof(*view->generations))) {
+        return false;
+    }
+    view->n_slots = n > view->n_slots ? n : view->n_slots;
+    return true;
+}
+
+static bool room_for_retired(struct segment_view *view)
+{
+    size_t n = view->collection.n_retired;
+    if (!room_grow(&view->retired, view->room_retired, n, sizeof(*view->retired))) {
+        return false;
+    }
+    view->room_retired = n > view->room_retired ? n : view->room_retired;
+    return true;
+}
+
+static bool room_for_order(struct segment_view *view, enum wi_kind kind, size_t wanted)
+{
+    if (!room_grow(&view->order[kind], view->room_order[kind], wanted, sizeof(uint32_t))) {
+        return false;
+    }
+    view->room_order[kind] = wanted > view->room_order[kind] ? wanted : view->room_order[kind];
+    return true;
+}
+
+static bool room_for_blocks(struct segment_view *view, enum wi_table_id table, enum wi_kind kind,
+                            void *array_at, size_t bytes)
+{
+    size_t n = view->collection.n_blocks[table];
+    size_t room = view->room_blocks[table];
+    size_t wanted = room ? 2 * room : 64;
+    wanted = n <= room ? room : n > wanted ? n : wanted;
+    if (!room_for_order(view, kind, wanted) || !room_grow(array_at, room, wanted, bytes)) {
+        return false;
+    }
+    view->room_blocks[table] = wanted;
+    return true;
 }
 
 enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error)
 {
-    size_t n = view->collection.n;
-    if (n > view->n_slots) {
-        struct view_slot *slots = realloc(view->slots, n * sizeof(*slots));
-        if (!slots) {
-            goto failed;
-        }
-        memset(slots + view->n_slots, 0, (n - view->n_slots) * sizeof(*slots));
-        view->slots = slots;
-        uint32_t *generations = realloc(view->generations, n * sizeof(*generations));
-        if (!generations) {
-            goto failed;
-        }
-        memset(generations + view->n_slots, 0, (n - view->n_slots) * sizeof(*generations));
-        view->generations = generations;
-        view->n_slots = n;
+    const struct wi_collection *collection = &view->collection;
+    bool has_room =
+        room_for_slots(view) && room_for_retired(view) &&
+        room_for_blocks(view, WI_SENDERS, WI_SENDER, &view->senders, sizeof(*view->senders)) &&
+        room_for_blocks(view, WI_TASK_INSTANCES, WI_TASK_INSTANCE, &view->instances,
+                        sizeof(*view->instances));
+    for (unsigned kind = 0; has_room && kind < WI_N_KINDS; kind++) {
+        size_t n = collection->n_open[kind];
+        size_t room = view->room_order[kind];
+        has_room = room_for_order(view, (enum wi_kind)kind, n > room ? n + n / 8 : room);
     }
-    return WEIR_OK;
-failed:
-    return room_fail(n, ret_error);
-}
-
-enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind, size_t n,
-                                    struct weir_error *ret_error)
-{
-    if (n <= view->room_order[kind]) {
-        return WEIR_OK;
+    if (!has_room) {
+        wi_error_set(ret_error, "no memory for %zu rows", collection->n);
+        return WEIR_E_MEMORY;
     }
-    size_t room = n + n / 8;
-    uint32_t *order = realloc(view->order[kind], room * sizeof(*order));
-    if (!order) {
-        return room_fail(n, ret_error);
-    }
-    view->order[kind] = order;
-    view->room_order[kind] = room;
     return WEIR_OK;
 }
 
@@ -129,29 +166,6 @@ void wi_view_forget(struct segment_view *view, struct view_slot *slot)
         view->writer.marks[id] = 0;
     }
     memset(slot, 0, sizeof(*slot));
-}
-
-enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id table,
-                                    void **blocks, size_t bytes, enum wi_kind kind,
-                                    struct weir_error *ret_error)
-{
-    size_t n = view->collection.n_blocks[table];
-    size_t room = view->room_blocks[table];
-    if (n <= room) {
-        return WEIR_OK;
-    }
-    size_t wanted = room ? 2 * room : 64;
-    wanted = wanted > n ? wanted : n;
-    uint32_t *order = realloc(view->order[kind], wanted * sizeof(*order));
-    view->order[kind] = order ? order : view->order[kind];
-    void *grown = order ? realloc(*blocks, wanted * bytes) : NULL;
-    if (!grown) {
-        return room_fail(n, ret_error);
-    }
-    memset((unsigned char *)grown + room * bytes, 0, (wanted - room) * bytes);
-    *blocks = grown;
-    view->room_blocks[table] = wanted;
-    return WEIR_OK;
 }
 
 struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t generation,

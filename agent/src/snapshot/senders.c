@@ -28,16 +28,9 @@ static void senders_add(struct view_more *more, const struct wi_raw_sender *raw)
     more->orphaned_bytes += view_minus(raw->bytes_in, raw->bytes_out);
 }
 
-enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_error *ret_error)
+void wi_view_meet_senders(struct segment_view *view)
 {
-    void *blocks = view->senders;
-    enum weir_status status =
-        wi_view_block_room(view, WI_SENDERS, &blocks, sizeof(*view->senders), WI_SENDER, ret_error);
-    view->senders = blocks;
     view->n_order[WI_SENDER] = 0;
-    if (status != WEIR_OK) {
-        return status;
-    }
     for (size_t c = 0; view->n_more && c < view->n_order[WI_CHANNEL]; c++) {
         struct view_more *more = view_more(&view->slots[view->order[WI_CHANNEL][c]]);
         if (more) {
@@ -61,7 +54,6 @@ enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_err
         senders_add(more, &raw);
         view->order[WI_SENDER][view->n_order[WI_SENDER]++] = (uint32_t)i;
     }
-    return WEIR_OK;
 }
 
 /* A sender whose last message has left since the reading is shown as it was then: closed, with none

@@ -3,9 +3,10 @@
  * The internals of a segment's process view, for its own files only. Each calls only those before
  * it:
  *
- *     names.c, room.c (memory) -> derive.c (what follows from the counts) -> senders.c,
- *     task_instances.c (what has a table of its own) -> warm_start.c, history_writer.c (the time
- *     before) -> tick.c (what moves on with time), rows.c, totals.c (what is shown) -> refresh.c (life, refresh, the table of operations)
+ *     names.c, room.c (memory) -> derive.c (what follows from the counts) -> slots.c (which handle
+ *     each slot has), senders.c, task_instances.c (what has a table of its own) -> warm_start.c,
+ *     history_writer.c (the time before) -> tick.c (what moves on with time), rows.c, totals.c (what is
+ *     shown) -> refresh.c (life, refresh, the table of operations)
  *
  * Not for anybody else. The process view's thread.
  */
@@ -175,17 +176,20 @@ static inline uint64_t view_minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-/* Adds new senders and single tasks, and sums them for their channels and kinds. Fails:
- * WEIR_E_MEMORY. */
-enum weir_status wi_view_meet_senders(struct segment_view *view, struct weir_error *ret_error);
-enum weir_status wi_view_meet_task_instances(struct segment_view *view,
-                                             struct weir_error *ret_error);
+/* The stages of a refresh, after wi_collect, in their order. Room for all that the collection has, and
+ * for the ids of each kind. Fails: WEIR_E_MEMORY. */
+enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error);
 
-/* Adds the names of closed handles. Fails: WEIR_E_MEMORY, WEIR_E_CORRUPT. The second frees them;
- * the third adds a closed handle's time at its limit to its name. */
+/* Adds the names of closed handles. Fails: WEIR_E_MEMORY, WEIR_E_CORRUPT. The second frees them. */
 enum weir_status wi_view_meet_retired(struct segment_view *view, struct weir_error *ret_error);
 void wi_view_forget_retired(struct segment_view *view);
-void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slot);
+
+/* Adds new handles, drops closed ones, and lists all by kind. Fails: WEIR_E_MEMORY, WEIR_E_CORRUPT. */
+enum weir_status wi_view_meet_slots(struct segment_view *view, struct weir_error *ret_error);
+
+/* Add new senders and single tasks, and sum them for their channels and kinds. */
+void wi_view_meet_senders(struct segment_view *view);
+void wi_view_meet_task_instances(struct segment_view *view);
 
 /* Which of a handle's two histograms is behind a metric. */
 unsigned wi_view_measure(enum wi_kind kind, int metric);
@@ -230,11 +234,6 @@ static inline void view_flow_now(const struct segment_view *view, size_t id,
 struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t generation,
                                enum wi_kind kind);
 
-/* Room for the blocks of a table. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_view_block_room(struct segment_view *view, enum wi_table_id table,
-                                    void **blocks, size_t bytes, enum wi_kind kind,
-                                    struct weir_error *ret_error);
-
 /* Updates highest and lowest values, on each tick and whenever a row is shown. */
 void wi_view_watch(struct view_slot *slot, const struct wi_raw *raw, const struct wi_flow *flow);
 
@@ -253,11 +252,6 @@ uint64_t wi_view_sum_rejects(struct segment_view *view);
 uint64_t wi_view_as_of(const struct segment_view *view);
 int64_t wi_view_as_of_unix(const struct segment_view *view);
 
-/* Makes room for the collection, and for the ids of a kind. Fails: WEIR_E_MEMORY. */
-enum weir_status wi_view_make_room(struct segment_view *view, struct weir_error *ret_error);
-enum weir_status wi_view_order_room(struct segment_view *view, enum wi_kind kind, size_t n,
-                                    struct weir_error *ret_error);
-
 /* Finds the metrics that follow from flows, when the view is opened. */
 void wi_view_list_flowing(struct segment_view *view);
 
@@ -267,12 +261,9 @@ const char *wi_view_source(const struct segment_view *view, size_t id);
 const char *wi_view_label(const struct segment_view *view, size_t id);
 const char *wi_view_help(const struct segment_view *view, size_t id);
 
-/* Keep a slot's texts; a source line by the number of its place in the program, for which it may be there already.
- * Return false when there is no memory, or it is not there. */
-bool wi_view_put_text(struct segment_view *view, uint32_t *ret_at, const char *text);
-bool wi_view_find_source(struct segment_view *view, struct view_slot *slot, uint64_t place);
-bool wi_view_put_source(struct segment_view *view, struct view_slot *slot, uint64_t place,
-                        const char *source);
+/* Keeps those of a slot's texts that it has not yet. Returns false when there is no memory. */
+bool wi_view_keep_texts(struct segment_view *view, struct view_slot *slot,
+                        const struct wi_slot_texts *texts);
 
 /* Gives back what texts of closed handles take, when it is much. Texts move. */
 void wi_view_tidy_names(struct segment_view *view);

@@ -76,17 +76,9 @@ static void instances_end_kinds(struct segment_view *view)
     }
 }
 
-enum weir_status wi_view_meet_task_instances(struct segment_view *view,
-                                             struct weir_error *ret_error)
+void wi_view_meet_task_instances(struct segment_view *view)
 {
-    void *blocks = view->instances;
-    enum weir_status status = wi_view_block_room(
-        view, WI_TASK_INSTANCES, &blocks, sizeof(*view->instances), WI_TASK_INSTANCE, ret_error);
-    view->instances = blocks;
     view->n_order[WI_TASK_INSTANCE] = 0;
-    if (status != WEIR_OK) {
-        return status;
-    }
     instances_begin_kinds(view);
     for (size_t i = 0; i < view->collection.n_blocks[WI_TASK_INSTANCES]; i++) {
         struct wi_raw_task_instance raw;
@@ -105,7 +97,6 @@ enum weir_status wi_view_meet_task_instances(struct segment_view *view,
         view->order[WI_TASK_INSTANCE][view->n_order[WI_TASK_INSTANCE]++] = (uint32_t)i;
     }
     instances_end_kinds(view);
-    return WEIR_OK;
 }
 
 void wi_view_tick_task_instances(struct segment_view *view, double seconds)

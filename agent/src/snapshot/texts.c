@@ -42,14 +42,56 @@ enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, 
     return WEIR_OK;
 }
 
-/* Read from the image before, so that the generation of the image after says whether it is this handle's. */
-enum weir_status wi_collect_slot_texts(const struct wi_collection *collection, size_t id,
-                                       struct wi_slot_texts *ret_texts, bool *ret_is_its,
-                                       struct weir_error *ret_error)
+/* The own name of a handle, unless its totals have it, which never changes. A handle without totals, or
+ * with the totals of "other", has its own name; if the slot has another handle by now, its counts are
+ * already in those totals. */
+static enum weir_status texts_name(const struct wi_collection *collection, size_t id,
+                                   struct wi_slot_texts *texts, struct weir_error *ret_error)
 {
-    struct wi_slot_more copy = {.label = ""};
+    const struct weir_slot_head *head = wi_collect_head(collection, id);
+    const struct wi_raw *raw = wi_collect_raw(collection, id);
+    bool has_totals = raw->retired && raw->retired <= collection->n_retired;
+    texts->has_name = false;
+    if (has_totals && raw->retired > WI_RETIRED_OTHERS) {
+        return WEIR_OK;
+    }
+    /* These pair with slot_claim: the name is of one handle. */
+    uint32_t unit = head ? wi_load_acquire(&head->name) : 0;
+    enum weir_status status =
+        wi_collect_string(&collection->image, unit, texts->name, sizeof(texts->name), ret_error);
+    bool is_its = head && wi_slot_life(wi_load_acquire(&head->generation)) == raw->life;
+    texts->has_name = !has_totals || (is_its && unit);
+    return status;
+}
+
+/* The line where a handle was opened. A program has few of them, and handles of one line lie side by
+ * side: the file's name is read again only where it is another. */
+static enum weir_status texts_source(const struct wi_collection *collection, size_t id,
+                                     struct wi_slot_texts *texts, struct weir_error *ret_error)
+{
+    const struct weir_slot_head *head = wi_collect_head(collection, id);
+    uint32_t unit = head ? wi_load_relaxed(&head->source) : 0;
+    uint32_t line = head ? wi_load_relaxed(&head->source_line) : 0;
+    uint64_t place = unit ? (uint64_t)unit << 32 | line : 0;
+    if (place == texts->place) {
+        return WEIR_OK;
+    }
+    texts->line = line;
+    enum weir_status status =
+        wi_collect_string(&collection->image, unit, texts->file, sizeof(texts->file), ret_error);
+    texts->place = texts->file[0] ? place : 0;
+    return status;
+}
+
+/* The texts that few handles have: a label; of a counter or gauge, its unit and help. Read from the
+ * image before, so that the generation of the image after says whether they are this handle's. */
+static enum weir_status texts_more(const struct wi_collection *collection, size_t id,
+                                   struct wi_slot_texts *texts, struct weir_error *ret_error)
+{
+    struct wi_slot_more copy;
     uint64_t words[sizeof(copy) / sizeof(uint64_t)] = {0};
     const struct wi_image *image = &collection->before;
+    const struct wi_raw *raw = wi_collect_raw(collection, id);
     const struct wi_slot *slot = wi_image_slot(image, id);
     const struct weir_slot_head *after = wi_collect_head(collection, id);
     /* These pair with slot_fill, wi_slot_fill_more and slot_claim. */
@@ -59,17 +101,35 @@ enum weir_status wi_collect_slot_texts(const struct wi_collection *collection, s
         words[i] = wi_load_acquire((const uint64_t *)(const void *)more + i);
     }
     memcpy(&copy, words, sizeof(copy));
-    copy.label[WEIR_LABEL_MAX] = '\0';
-    wi_text_clean(copy.label, ret_texts->label, sizeof(ret_texts->label));
-    ret_texts->unit = copy.unit;
-    ret_texts->help = copy.help;
+    texts->has_more = slot && after && (more || !line) &&
+                      wi_slot_life(wi_load_acquire(&after->generation)) == raw->life;
+    texts->label[0] = texts->help[0] = '\0';
     if (line && !more && image->is_still) {
         return wi_image_corrupt("texts of slot", (unsigned)id, ret_error);
     }
-    *ret_is_its =
-        slot && after && (more || !line) &&
-        wi_slot_life(wi_load_acquire(&after->generation)) == wi_collect_raw(collection, id)->life;
-    return WEIR_OK;
+    if (!texts->has_more) {
+        return WEIR_OK;
+    }
+    if (raw->kind != WI_COUNTER && raw->kind != WI_GAUGE) {
+        copy.label[WEIR_LABEL_MAX] = '\0';
+        wi_text_clean(copy.label, texts->label, sizeof(texts->label));
+        return WEIR_OK;
+    }
+    enum weir_status status = wi_collect_string(&collection->image, copy.unit, texts->label,
+                                                sizeof(texts->label), ret_error);
+    return status == WEIR_OK ? wi_collect_string(&collection->image, copy.help, texts->help,
+                                                 sizeof(texts->help), ret_error)
+                             : status;
+}
+
+enum weir_status wi_collect_texts(const struct wi_collection *collection, size_t id,
+                                  struct wi_slot_texts *texts, struct weir_error *ret_error)
+{
+    enum weir_status status = texts_name(collection, id, texts, ret_error);
+    if (status == WEIR_OK) {
+        status = texts_source(collection, id, texts, ret_error);
+    }
+    return status == WEIR_OK ? texts_more(collection, id, texts, ret_error) : status;
 }
 
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,

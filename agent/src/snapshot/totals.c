@@ -24,18 +24,7 @@
 
 enum weir_status wi_view_meet_retired(struct segment_view *view, struct weir_error *ret_error)
 {
-    size_t n = view->collection.n_retired;
-    if (n > view->room_retired) {
-        struct view_retired *grown = realloc(view->retired, n * sizeof(*grown));
-        if (!grown) {
-            wi_error_set(ret_error, "no memory for totals of %zu names", n);
-            return WEIR_E_MEMORY;
-        }
-        memset(grown + view->room_retired, 0, (n - view->room_retired) * sizeof(*grown));
-        view->retired = grown;
-        view->room_retired = n;
-    }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < view->collection.n_retired; i++) {
         char name[WEIR_NAME_MAX + 1] = "other";
         uint32_t unit = view->collection.retired[i].name;
         if (view->retired[i].name) {
@@ -64,14 +53,6 @@ void wi_view_forget_retired(struct segment_view *view)
         free(view->retired[i].name);
     }
     free(view->retired);
-}
-
-/* The time at a limit is this reader's own observation: it stays with the name. */
-void wi_view_retire_limit(struct segment_view *view, const struct view_slot *slot)
-{
-    if (slot->retired && slot->retired <= view->room_retired) {
-        view->retired[slot->retired - 1].limit_seconds += view_limit_seconds(slot);
-    }
 }
 
 static void totals_put(struct wi_row *row, int metric, const uint64_t *words, int n)
