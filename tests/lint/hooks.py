@@ -12,13 +12,15 @@ SOURCE = os.environ["WEIR_SOURCE"]
 # tasks are closed where messages are sent, and take none.
 NO_HOOK = re.compile(r"_open$|^(?!weir_sender_|weir_task_close).*_close$|^weir_(start|stop|thread_start|health_read|status_name)$")
 
+HEADERS = ["agent/include/weir/" + name for name in ("weir.h", "sender.h", "call.h")]
+
 
 def read(path):
     with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
         return file.read()
 
 
-header = re.sub(r"/\*.*?\*/", "", read("agent/include/weir/weir.h") + read("agent/include/weir/call.h"), flags=re.DOTALL)
+header = re.sub(r"/\*.*?\*/", "", "".join(map(read, HEADERS)), flags=re.DOTALL)
 declared = re.findall(r"WEIR_(?:INLINE|EXPORT)\s[^;{(]*?\b(weir_\w+)\s*\(", header)
 hooks = {name for name in declared if not NO_HOOK.search(name)}
 rows = re.findall(r"^HOOK\((\w+), .*?(\(.*\)|\w+\(.*\))\)$", read("tests/support/hooks.def"), flags=re.MULTILINE)

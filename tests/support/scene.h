@@ -252,6 +252,8 @@ static inline void sender_set(const char *name, const char *channel, const char 
                               double in_flight)
 {
     screen_say(&screen, WI_SENDER, name, "channel", channel);
+    screen_set(&screen, WI_SENDER, name, "channel_id",
+               (double)screen_find(&screen, WI_CHANNEL, channel)->id);
     screen_say(&screen, WI_SENDER, name, "state", what);
     screen_set(&screen, WI_SENDER, name, "in_flight", in_flight);
     screen_set(&screen, WI_SENDER, name, "in_flight_bytes", 208 * in_flight);

@@ -198,8 +198,11 @@ static inline bool screen_equals(const struct screen_row *row, const Weir__V1__Q
 {
     const char *field = wi_metric_table((enum wi_kind)query->kind)->metrics[query->where].field;
     for (const struct screen_value *value = row->value; value->field; value++) {
+        char number[32];
+        snprintf(number, sizeof(number), "%.0f", value->number);
         if (strcmp(value->field, field) == 0) {
-            return !query->equals[0] || (value->text && strcmp(value->text, query->equals) == 0);
+            return !query->equals[0] ||
+                   strcmp(value->text ? value->text : number, query->equals) == 0;
         }
     }
     return !query->equals[0];

@@ -337,7 +337,10 @@ static void senders_of_a_channel_open_and_lead_back(void **state)
     char name[32];
     for (int i = 0; i < 30; i++) {
         snprintf(name, sizeof(name), "player-%02d", i);
-        screen_say(&screen, WI_SENDER, name, "channel", i % 2 ? "often-00" : "often-01");
+        const char *channel = i % 2 ? "often-00" : "often-01";
+        screen_say(&screen, WI_SENDER, name, "channel", channel);
+        screen_set(&screen, WI_SENDER, name, "channel_id",
+                   (double)screen_find(&screen, WI_CHANNEL, channel)->id);
         screen_set(&screen, WI_SENDER, name, "in_flight", i);
     }
     press(WC_KEY_ENTER);
@@ -368,6 +371,26 @@ static void senders_of_a_channel_open_and_lead_back(void **state)
     press(' ');
     press(WC_KEY_ESCAPE);
     assert_false(screen.ui.is_detail);
+}
+
+/* The senders of a channel are those of its row: another row of its name has others. */
+static void channels_of_one_name_have_their_own_senders(void **state)
+{
+    (void)state;
+    snprintf(screen_find(&screen, WI_CHANNEL, "often-01")->name, sizeof(screen.row[0].name),
+             "often-00");
+    for (int i = 0; i < 5; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "player-%02d", i);
+        screen_say(&screen, WI_SENDER, name, "channel", "often-00");
+        screen_set(&screen, WI_SENDER, name, "channel_id",
+                   (double)screen_find(&screen, WI_CHANNEL, "often-00")->id + (i > 1));
+    }
+    press(WC_KEY_ENTER);
+    press(WC_KEY_LEFT);
+    press(WC_KEY_LEFT);
+    assert_int_equal(page(), WC_PAGE_PART);
+    assert_int_equal(wc_model_picture(&screen.model)->part.table->matching, 2);
 }
 
 static void senders_come_with_the_gone_ones_first(void **state)
@@ -588,6 +611,7 @@ int main(void)
         TEST(details_have_pages_that_go_round),
         TEST(arrows_go_over_the_fields_of_details),
         TEST(senders_of_a_channel_open_and_lead_back),
+        TEST(channels_of_one_name_have_their_own_senders),
         TEST(senders_come_with_the_gone_ones_first),
         TEST(space_freezes_and_thaws),
         TEST(plus_and_minus_change_the_interval),

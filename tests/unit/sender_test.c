@@ -117,6 +117,68 @@ static void shows_orphans(const char *dir)
     wi_process_view_close(view);
 }
 
+/* The classic leak of a broker: a subscriber is absent, and messages for it keep coming. */
+static void shows_orphans_of_a_sender_that_is_away(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    struct weir_sender *archive = weir_sender_open(moves, "archive");
+    struct weir_sender *gone = weir_sender_open(moves, "gone");
+    struct weir_sent sent = weir_channel_send_from(moves, archive, 100);
+    weir_channel_send_from(moves, gone, 7);
+    weir_sender_close(gone);
+    weir_sender_away(archive);
+    weir_sender_away(archive);
+    weir_channel_send_from(moves, archive, 50);
+    look();
+    CHECK(strcmp(find("archive")->value[WI_SENDER_STATE].u.text, "away") == 0);
+    CHECK(find("archive")->value[WI_SENDER_AWAY].type == WI_F64);
+    CHECK(find("gone")->value[WI_SENDER_AWAY].type == WI_ABSENT);
+    CHECK(channel_number(WI_CHANNEL_SENDERS) == 1 && channel_number(WI_CHANNEL_SENDERS_AWAY) == 1);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 3);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED_BYTES) == 157);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED_AWAY) == 2);
+    weir_channel_receive_from(moves, sent, 100);
+    look();
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 2 && channel_number(WI_CHANNEL_DEPTH) == 2);
+    weir_sender_back(archive);
+    weir_sender_back(archive);
+    look();
+    CHECK(strcmp(find("archive")->value[WI_SENDER_STATE].u.text, "open") == 0);
+    CHECK(find("archive")->value[WI_SENDER_AWAY].type == WI_ABSENT);
+    CHECK(channel_number(WI_CHANNEL_ORPHANED) == 1 &&
+          channel_number(WI_CHANNEL_ORPHANED_AWAY) == 0);
+    wi_process_view_close(view);
+}
+
+/* Nothing is queued, so the block is free at once, and the next sender has it. */
+static void a_closed_sender_does_not_go_away(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    struct weir_sender *player = weir_sender_open(moves, "player");
+    weir_channel_send_from(moves, player, 1);
+    weir_sender_away(player);
+    weir_sender_close(player);
+    weir_sender_away(player);
+    weir_sender_back(player);
+    look();
+    CHECK(strcmp(find("player")->value[WI_SENDER_STATE].u.text, "gone") == 0);
+    CHECK(channel_number(WI_CHANNEL_SENDERS) == 0 && channel_number(WI_CHANNEL_SENDERS_AWAY) == 0);
+    struct weir_sender *brief = weir_sender_open(moves, "brief");
+    weir_sender_close(brief);
+    weir_sender_away(brief);
+    struct weir_sender *next = weir_sender_open(moves, "next");
+    CHECK(next == brief);
+    look();
+    CHECK(strcmp(find("next")->value[WI_SENDER_STATE].u.text, "open") == 0);
+    weir_channel_close(moves);
+    weir_sender_away(next);
+    look();
+    CHECK(wi_process_view_count(view, WI_SENDER) == 0);
+    wi_process_view_close(view);
+}
+
 /* 50,000 at a time, four times as many in all: the blocks are used again, and no sender has what was
  * another's. */
 static void blocks_are_used_again_and_never_mixed_up(const char *dir)
@@ -244,6 +306,8 @@ static void sender_without_anything_does_no_harm(const char *dir)
     (void)dir;
     CHECK(weir_sender_open(NULL, "x") == NULL);
     weir_sender_close(NULL);
+    weir_sender_away(NULL);
+    weir_sender_back(NULL);
     struct weir_sent sent = weir_channel_send_from(NULL, NULL, 8);
     CHECK(sent.ticket == 0 && sent.sender == 0);
     weir_channel_receive_from(NULL, sent, 8);
@@ -253,6 +317,8 @@ static void sender_without_anything_does_no_harm(const char *dir)
 
 CHILD_TEST(shows_what_a_sender_has_queued)
 CHILD_TEST(shows_orphans)
+CHILD_TEST(shows_orphans_of_a_sender_that_is_away)
+CHILD_TEST(a_closed_sender_does_not_go_away)
 CHILD_TEST(blocks_are_used_again_and_never_mixed_up)
 CHILD_TEST(senders_go_with_their_channel)
 CHILD_TEST(no_room_counts_in_the_channel_only)
@@ -264,6 +330,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shows_what_a_sender_has_queued),
         cmocka_unit_test(test_shows_orphans),
+        cmocka_unit_test(test_shows_orphans_of_a_sender_that_is_away),
+        cmocka_unit_test(test_a_closed_sender_does_not_go_away),
         cmocka_unit_test(test_blocks_are_used_again_and_never_mixed_up),
         cmocka_unit_test(test_senders_go_with_their_channel),
         cmocka_unit_test(test_no_room_counts_in_the_channel_only),

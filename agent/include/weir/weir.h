@@ -23,6 +23,7 @@
 #define WEIR_WEIR_H
 
 #include "weir/cell.h"
+#include "weir/sender.h"
 
 #include <stdbool.h>
 
@@ -189,6 +190,10 @@ enum weir_reject {
 /* Why a message that had entered was discarded unread. */
 enum weir_discard { WEIR_DISCARD_OVERWRITE = 0, WEIR_DISCARD_CLOSED = 1, WEIR_DISCARD_EXPIRED = 2 };
 
+/* Whom a channel's sender handles stand for: those who put messages in, as players do, or those who take them out, as
+ * subscribers do. Users see the word. */
+enum weir_party { WEIR_PARTY_SENDERS = 0, WEIR_PARTY_RECEIVERS = 1 };
+
 struct weir_channel_options {
     size_t size;       /* sizeof(struct weir_channel_options) */
     const char *name;  /* required, copied */
@@ -203,12 +208,13 @@ struct weir_channel_options {
      * nobody's. Users see it wherever they see the row, but /metrics has one series for each name, labelled or
      * not. A label takes 128 bytes, which the next handle that needs them uses again. */
     const char *label;
+    enum weir_party party; /* of its weir_sender handles; receivers take the same 128 bytes */
 };
 #define WEIR_CHANNEL_INIT(channel_name, channel_capacity)                                          \
     {                                                                                              \
         sizeof(struct weir_channel_options), (channel_name), (channel_capacity),                   \
             WEIR_CHANNEL_OTHER, false, WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__,       \
-            __LINE__, WEIR_NULL                                                                    \
+            __LINE__, WEIR_NULL, WEIR_PARTY_SENDERS                                                \
     }
 
 /* Enters a channel in the segment. Owns: close it, or leave it to the end of the process.
@@ -339,27 +345,7 @@ WEIR_EXPORT void weir_channel_unsend_n(struct weir_channel *channel, uint64_t n,
 WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
                                       enum weir_discard why);
 
-/* ---- senders ----------------------------------------------------------------------------- */
-
-/*
- * One producer of a channel: a player, a connection, a session. If messages carry their sender,
- * weir knows how many of each sender are queued, and how many are orphaned: queued while their
- * sender is closed. Messages with and without a sender may share a channel. A sender's messages must leave
- * by the hooks that end in _from, else they count as queued until the channel is closed.
- */
-
-/* Longest label of a sender, in bytes, without the terminator; cut as names are. */
-#define WEIR_SENDER_LABEL_MAX 31
-
-/* Enters a sender of a channel. `label` is copied; NULL: none. Room for 128 bytes each; closed ones
- * are used again. Owns: close it. Fails: NULL when there is no room, counted: its messages then count
- * in the channel only. Threads: any; takes a lock; not from a signal handler. */
-WEIR_EXPORT struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *label);
-
-/* The sender will send no more. Its queued messages are orphaned from now on, and leave by the same
- * hooks as before. The sender is gone when its last message has left. NULL is allowed. Threads: any
- * one; no lock. */
-WEIR_EXPORT void weir_sender_close(struct weir_sender *sender);
+/* ---- messages of senders ----------------------------------------------------------------- */
 
 /*
  * weir_channel_send for a message of a sender (NULL: without one). Owns: keep the returned 16 bytes in the

@@ -117,7 +117,8 @@ struct wi_metric {
     struct wi_metric_list list;
     enum wi_graph graph;
     struct wi_metric_from from;
-    bool is_peak; /* rows of one name show the highest, and not their sum */
+    bool is_peak;  /* rows of one name show the highest, and not their sum */
+    bool is_aside; /* on the screen only on the page of all fields of a row */
 };
 
 /* Indices: WI_CHANNEL_DEPTH, ..., WI_CHANNEL_N_METRICS, and so on for each kind. */
@@ -223,7 +224,16 @@ int wi_metric_graph(enum wi_kind kind, enum wi_graph graph);
 /* The index of the metric that is the rows' label, or -1. */
 static inline int wi_metric_label(enum wi_kind kind)
 {
-    return kind == WI_CHANNEL ? WI_CHANNEL_LABEL : kind == WI_SEMAPHORE ? WI_SEMAPHORE_LABEL : -1;
+    switch (kind) {
+    case WI_CHANNEL:
+        return WI_CHANNEL_LABEL;
+    case WI_SEMAPHORE:
+        return WI_SEMAPHORE_LABEL;
+    case WI_SENDER: /* its channel's */
+        return WI_SENDER_CHANNEL_LABEL;
+    default:
+        return -1;
+    }
 }
 
 /* "channel", ..., one for each kind: unlike the topic's KIND, a single task is a "single_task". ""

@@ -92,6 +92,9 @@ struct wi_provider_ops {
     int64_t (*opened_unix_nanos)(const void *context, size_t slot_index);
     bool (*task)(void *context, size_t slot_index, struct wi_task_sample *ret_sample);
 
+    /* As wi_process_view_worst, for a kind of which most rows are well. NULL: it cannot tell. */
+    size_t (*worst)(const void *context, enum wi_kind kind, uint32_t *ret_rows, size_t room);
+
     /* The history. NULL: it has none. */
     const struct wi_history *(*history)(const void *context);
     void (*record)(void *context);

@@ -21,6 +21,8 @@
 #include "weir/topic.h"
 #include "weir/warning.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The values by which rows are compared. Texts are the process view's, until the next refresh. */
@@ -308,6 +310,11 @@ static bool select_passes(const struct wi_query *query, const struct wi_row *row
         return true;
     }
     const struct wi_value *value = &row->value[query->where];
+    char number[24];
+    if (value->type == WI_U64) {
+        snprintf(number, sizeof(number), "%" PRIu64, value->u.u64);
+        return strcmp(number, query->equals) == 0;
+    }
     return value->type == WI_TEXT && value->u.text && strcmp(value->u.text, query->equals) == 0;
 }
 

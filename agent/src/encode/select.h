@@ -29,8 +29,8 @@ struct wi_query {
     uint64_t follow;        /* not 0: the window moves to the row with this id */
     uint64_t id;            /* not 0: only the row with this id */
     uint8_t where;          /* metric index, for `equals` */
-    const char *equals;     /* only rows whose text it is; NULL or "": all. Borrowed */
-    uint32_t limit;         /* 1 to WI_ROWS_MAX */
+    const char *equals; /* only rows whose text or whole number it is; NULL or "": all. Borrowed */
+    uint32_t limit;     /* 1 to WI_ROWS_MAX */
     uint32_t offset;
 };
 

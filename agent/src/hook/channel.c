@@ -50,6 +50,7 @@ struct weir_channel *weir_channel_open(const struct weir_channel_options *option
         .source_file = asked.source_file,
         .source_line = asked.source_line,
         .label = asked.label,
+        .party = asked.party == WEIR_PARTY_RECEIVERS ? WEIR_PARTY_RECEIVERS : WEIR_PARTY_SENDERS,
     };
     return (struct weir_channel *)wi_slot_open(&opening);
 }

@@ -4,6 +4,10 @@
  * or the last hook gives the block back: the one that sees both facts. The close stores GONE before
  * it loads the counts, and a hook counts before it loads the state, so that at least one of them
  * sees the other.
+ *
+ * That a sender is away is a state of its block, which no other count depends on: readers derive its
+ * orphans from what it has queued. The state changes together with the generation, so a call that comes
+ * late changes nothing for the block's next owner.
  */
 #include "weir/atomic.h"
 #include "segment/segment.h"
@@ -43,6 +47,7 @@ static struct weir_sender *sender_open(uint32_t channel, const char *label)
     wi_store_relaxed(&sender->out.left, 0);
     wi_store_relaxed(&sender->out.bytes_out, 0);
     wi_store_relaxed(&sender->out.opened_at, wi_segment_now());
+    wi_store_relaxed(&sender->out.away_at, 0);
     wi_store_relaxed(&sender->in.sent, 0);
     wi_store_relaxed(&sender->in.bytes_in, 0);
     wi_store_relaxed(&sender->in.self, (uint64_t)generation << 32 | taken);
@@ -67,23 +72,56 @@ struct weir_sender *weir_sender_open(struct weir_channel *channel, const char *l
     return sender;
 }
 
-void weir_sender_close(struct weir_sender *sender)
+/* The number and the generation of a sender's block. Returns false when there is none, or another process has
+ * overwritten the segment. */
+static bool sender_is(struct weir_sender *sender, uint32_t *ret_number, uint32_t *ret_generation)
 {
     if (!sender || !wi_segment_counts()) {
+        return false;
+    }
+    uint64_t is = wi_load_relaxed(&sender->self);
+    *ret_number = (uint32_t)is - 1;
+    *ret_generation = (uint32_t)(is >> 32);
+    if (!wi_table_is(WI_SENDERS, *ret_number, sender_of(sender))) {
+        wi_segment_lose();
+        return false;
+    }
+    return true;
+}
+
+void weir_sender_close(struct weir_sender *sender)
+{
+    uint32_t number, generation;
+    if (!sender_is(sender, &number, &generation)) {
         return;
     }
     struct wi_sender *self = sender_of(sender);
-    uint64_t is = wi_load_relaxed(&sender->self);
-    uint32_t number = (uint32_t)is - 1;
-    if (!wi_table_is(WI_SENDERS, number, self)) {
-        wi_segment_lose();
-        return;
-    }
     uint32_t from = WI_BLOCK_OPEN;
-    /* Pairs with weir_sender_left: this stores the state and loads left, that one adds to left and loads the state. */
-    if (wi_replace_seq_cst(&self->out.block.state, &from, WI_BLOCK_GONE) &&
-        wi_load_seq_cst(&self->out.left) >= wi_load_seq_cst(&sender->sent)) {
-        wi_sender_free(number, (uint32_t)(is >> 32), WI_BLOCK_GONE);
+    bool is_closed = false;
+    /* Pairs with weir_sender_left: this stores the state and loads left, that one adds to left and loads the state.
+     * It is tried again only when the sender has just gone away or come back in another thread. */
+    while (!is_closed && (from == WI_BLOCK_OPEN || from == WI_BLOCK_AWAY)) {
+        is_closed = wi_replace_seq_cst(&self->out.block.state, &from, WI_BLOCK_GONE);
+    }
+    if (is_closed && wi_load_seq_cst(&self->out.left) >= wi_load_seq_cst(&sender->sent)) {
+        wi_sender_free(number, generation, WI_BLOCK_GONE);
+    }
+}
+
+void weir_sender_away(struct weir_sender *sender)
+{
+    uint32_t number, generation;
+    if (sender_is(sender, &number, &generation) &&
+        wi_sender_turn(number, generation, WI_BLOCK_OPEN, WI_BLOCK_AWAY)) {
+        wi_store_relaxed(&sender_of(sender)->out.away_at, wi_segment_now());
+    }
+}
+
+void weir_sender_back(struct weir_sender *sender)
+{
+    uint32_t number, generation;
+    if (sender_is(sender, &number, &generation)) {
+        wi_sender_turn(number, generation, WI_BLOCK_AWAY, WI_BLOCK_OPEN);
     }
 }
 

@@ -37,6 +37,7 @@ struct early_slot {
     char *label; /* WEIR_LABEL_MAX + 1 bytes; NULL: no handle of it has had one yet */
     enum weir_latency latency;
     bool has_histograms;
+    uint8_t party;
 };
 
 static struct {
@@ -122,6 +123,7 @@ bool wi_early_keep(uint32_t id, const struct wi_opening *opening)
     struct early_slot *slot = &early.slots[id];
     slot->latency = opening->latency;
     slot->has_histograms = opening->has_histograms;
+    slot->party = opening->party;
     return early_copy(&slot->name, opening->name) &&
            early_copy(&slot->source, opening->source_file ? opening->source_file : "") &&
            early_copy_rare(&slot->unit, opening->unit) &&
@@ -144,8 +146,10 @@ uint32_t wi_early_refused(void)
 static uint32_t early_more(uint32_t id)
 {
     const struct early_slot *kept = &early.slots[id];
-    const struct wi_opening opening = {
-        .label = kept->label, .unit = kept->unit.text, .help = kept->help.text};
+    const struct wi_opening opening = {.label = kept->label,
+                                       .unit = kept->unit.text,
+                                       .help = kept->help.text,
+                                       .party = kept->party};
     uint32_t *more = wi_index.slabs[0]->more;
     if (more) {
         more[id] = 0; /* of a segment that could not be made */

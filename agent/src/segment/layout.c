@@ -47,6 +47,7 @@ WI_IS_AT(wi_slot, out.other, 176);
 WI_IS_AT(wi_slot, out.has_senders, 184);
 
 WI_IS_AT(wi_slot_more, label, 0);
+WI_IS_AT(wi_slot_more, party, 66);
 WI_IS_AT(wi_slot_more, unit, 96);
 WI_IS_AT(wi_slot_more, help, 100);
 
@@ -59,6 +60,7 @@ WI_IS_AT(wi_sender, out.block, 64);
 WI_IS_AT(wi_sender, out.left, 80);
 WI_IS_AT(wi_sender, out.bytes_out, 88);
 WI_IS_AT(wi_sender, out.opened_at, 96);
+WI_IS_AT(wi_sender, out.away_at, 104);
 
 WI_IS_AT(wi_task_instance, run.polls, 0);
 WI_IS_AT(wi_task_instance, run.busy, 8);

@@ -95,7 +95,10 @@ struct wi_slot {
  * slot keeps it for its later handles. All 0 means nothing. */
 struct wi_slot_more {
     char label[WEIR_LABEL_MAX + 1];
-    uint64_t reserved[4];
+    uint8_t reserved_bytes[2];
+    uint8_t party; /* channel: enum weir_party */
+    uint8_t reserved_more[5];
+    uint64_t reserved[3];
     uint32_t unit, help; /* of a counter or gauge: strings, in WI_STRING_UNIT bytes; 0: none */
     uint64_t reserved_3[3];
 };
@@ -109,9 +112,10 @@ struct wi_block {
     uint32_t reserved;
 };
 
-/* A sender that is GONE waits for its last message to leave. A single task that is GONE is
- * finished, and shown until its block is taken again. */
-enum wi_block_state { WI_BLOCK_FREE = 0, WI_BLOCK_OPEN = 1, WI_BLOCK_GONE = 2 };
+/* A sender that is GONE waits for its last message to leave; one that is AWAY is open, and absent for a
+ * time: earlier versions show it as open. A single task that is GONE is finished, and shown until its
+ * block is taken again. */
+enum wi_block_state { WI_BLOCK_FREE = 0, WI_BLOCK_OPEN = 1, WI_BLOCK_GONE = 2, WI_BLOCK_AWAY = 3 };
 
 /* A sender: the line of the threads that send, then the line of the threads that receive. */
 struct wi_sender {
@@ -120,7 +124,8 @@ struct wi_sender {
         struct wi_block block;
         uint64_t left, bytes_out; /* received, discarded or taken back */
         uint64_t opened_at;       /* wi_segment_now */
-        uint64_t reserved[3];
+        uint64_t away_at;         /* the same, when it went away last; 0: never */
+        uint64_t reserved[2];
     } out;
 };
 

@@ -231,7 +231,7 @@ static bool slot_has_text(const char *text)
 static bool slot_needs_more(const struct wi_opening *opening)
 {
     return slot_has_text(opening->label) || slot_has_text(opening->unit) ||
-           slot_has_text(opening->help);
+           slot_has_text(opening->help) || opening->party != WEIR_PARTY_SENDERS;
 }
 
 bool wi_slot_make_more(uint32_t id, const struct wi_opening *opening)
@@ -262,6 +262,7 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
     }
     fresh.unit = pool_common(wi_segment.value_texts, WI_N_VALUE_TEXTS, opening->unit);
     fresh.help = pool_common(wi_segment.value_texts, WI_N_VALUE_TEXTS, opening->help);
+    fresh.party = opening->party;
     memcpy(words, &fresh, sizeof(words));
     uint64_t *to = wi_segment_line(line);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

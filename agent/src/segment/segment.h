@@ -175,6 +175,7 @@ struct wi_opening {
     uint32_t source_line;
     const char *label;       /* NULL or "": none */
     const char *unit, *help; /* of a counter or gauge; NULL or "": none */
+    uint8_t party;           /* enum weir_party */
 };
 
 /* Enters a handle. NULL when that is not possible: this is counted, and logged once. Takes the
@@ -217,7 +218,11 @@ bool wi_table_is(enum wi_table_id table, uint32_t number, const void *at);
 /* Lists all blocks again, in a copy that has no other thread. */
 void wi_table_settle(enum wi_table_id table);
 
-/* From one state to FREE, unless the block has a new owner by now. No lock: hooks call it. */
+/* From one state to another, unless it is in a third one or the block has a new owner by now: then returns false.
+ * No lock: hooks call it. */
+bool wi_sender_turn(uint32_t number, uint32_t generation, uint32_t from, uint32_t to);
+
+/* From one state to FREE, likewise. */
 void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state);
 
 /* A channel is closed: its senders go, even if they have messages queued. The lock is held. */

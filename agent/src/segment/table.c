@@ -196,15 +196,20 @@ static sender_word sender_state(uint32_t generation, uint32_t state)
     return *(const sender_word *)(const void *)&block;
 }
 
-/* From one state to FREE; only one thread succeeds, and none that counted before the block was used
- * again: between its count and this, other threads may have freed it. */
-void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state)
+/* Only one thread succeeds, and none that read the generation before the block was used again. */
+bool wi_sender_turn(uint32_t number, uint32_t generation, uint32_t from, uint32_t to)
 {
     struct wi_sender *sender = wi_table_at(WI_SENDERS, number);
-    sender_word from = sender_state(generation, state);
+    sender_word before = sender_state(generation, from);
     /* Pairs with itself in another thread, with weir_sender_close and with weir_sender_left. */
-    if (wi_replace_seq_cst((sender_word *)(void *)&sender->out.block, &from,
-                           sender_state(generation, WI_BLOCK_FREE))) {
+    return wi_replace_seq_cst((sender_word *)(void *)&sender->out.block, &before,
+                              sender_state(generation, to));
+}
+
+/* Between a hook's count and this, other threads may have freed the block. */
+void wi_sender_free(uint32_t number, uint32_t generation, uint32_t state)
+{
+    if (wi_sender_turn(number, generation, state, WI_BLOCK_FREE)) {
         wi_table_give_back(WI_SENDERS, number);
     }
 }
@@ -220,8 +225,9 @@ void wi_senders_close(uint32_t channel, uint32_t generation)
             sender->in.channel_generation == generation) {
             /* Pairs with weir_sender_left, and with wi_collect_sender of readers. */
             uint32_t next = wi_add_acq_rel(&sender->out.block.generation, 1) + 1;
-            wi_sender_free(i, next, WI_BLOCK_OPEN);
-            wi_sender_free(i, next, WI_BLOCK_GONE); /* also if it is closed meanwhile */
+            wi_sender_free(i, next, WI_BLOCK_OPEN); /* it can no longer go away or come back ... */
+            wi_sender_free(i, next, WI_BLOCK_AWAY);
+            wi_sender_free(i, next, WI_BLOCK_GONE); /* ... but be closed meanwhile */
         }
     }
 }

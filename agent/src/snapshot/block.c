@@ -27,10 +27,12 @@ bool wi_collect_sender(const struct wi_collection *collection, size_t i,
     ret_sender->sent = wi_load_acquire(&after->in.sent);
     ret_sender->bytes_in = wi_load_acquire(&after->in.bytes_in);
     ret_sender->opened_at = wi_load_acquire(&after->out.opened_at);
+    ret_sender->away_at = wi_load_acquire(&after->out.away_at);
     ret_sender->channel = wi_load_acquire(&after->in.channel);
     ret_sender->channel_generation = wi_load_acquire(&after->in.channel_generation);
     uint32_t state = wi_load_acquire(&after->out.block.state);
     ret_sender->is_gone = state == WI_BLOCK_GONE;
+    ret_sender->is_away = state == WI_BLOCK_AWAY;
     wi_fence_acquire();
     return state != WI_BLOCK_FREE && wi_load_acquire(&after->out.block.generation) == generation;
 }

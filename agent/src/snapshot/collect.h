@@ -101,10 +101,10 @@ struct wi_collection {
 /* The content of a sender's block. */
 struct wi_raw_sender {
     uint64_t sent, left, bytes_in, bytes_out;
-    uint64_t opened_at; /* wi_segment_now */
+    uint64_t opened_at, away_at; /* wi_segment_now */
     uint32_t generation;
     uint32_t channel, channel_generation;
-    bool is_gone;
+    bool is_gone, is_away;
 };
 
 enum wi_task_instance_state { WI_RAW_IDLE, WI_RAW_SCHEDULED, WI_RAW_RUNNING, WI_RAW_DONE };
@@ -199,6 +199,7 @@ struct wi_slot_texts {
     bool has_more;
     char label[WEIR_NAME_MAX + 1]; /* of a counter or gauge its unit */
     char help[WEIR_NAME_MAX + 1];  /* of a counter or gauge */
+    uint8_t party;                 /* of a channel: enum weir_party; any number in a broken file */
 };
 
 /* Reads them. `texts`: those of another slot of the same reading, or all zero. Fails: WEIR_E_CORRUPT. */

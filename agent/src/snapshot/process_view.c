@@ -291,6 +291,20 @@ const struct wi_row *wi_process_view_part(const struct wi_process_view *const_vi
     return row;
 }
 
+size_t wi_process_view_worst(const struct wi_process_view *view, enum wi_kind kind,
+                             uint32_t *ret_rows, size_t room)
+{
+    size_t n = view_count(view, kind);
+    if (n && view->ops->worst) {
+        return view->ops->worst(view->context, kind, ret_rows, room);
+    }
+    n = n < room ? n : room;
+    for (size_t i = 0; i < n; i++) {
+        ret_rows[i] = (uint32_t)i;
+    }
+    return n;
+}
+
 const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
                                                        enum wi_kind kind, const struct wi_row *row,
                                                        int metric)

@@ -111,6 +111,12 @@ const struct wi_row *wi_process_view_brief(const struct wi_process_view *view, e
 const struct wi_row *wi_process_view_part(const struct wi_process_view *view, enum wi_kind kind,
                                           size_t i, uint64_t fields);
 
+/* The places of those rows of a kind that findings judge, as the provider knows them without building all: senders
+ * that have messages queued. Returns how many, at most `room`; they are valid until the next refresh. A provider that
+ * cannot tell gives the first ones. */
+size_t wi_process_view_worst(const struct wi_process_view *view, enum wi_kind kind,
+                             uint32_t *ret_rows, size_t room);
+
 /*
  * Slots: the places of rows, the low half of their ids. A row keeps its slot as long as it lives,
  * so that a walk over the slots continues at the same place, whichever rows came and went. All

@@ -169,6 +169,11 @@ static bool view_task(void *context, size_t slot_index, struct wi_task_sample *r
     return wi_view_task(context, slot_index, ret_sample);
 }
 
+static size_t view_worst(const void *context, enum wi_kind kind, uint32_t *ret_rows, size_t room)
+{
+    return kind == WI_SENDER ? wi_view_worst_senders(context, ret_rows, room) : 0;
+}
+
 static const struct wi_history *view_history(const void *context)
 {
     const struct wi_recorder *recorder = &((const struct segment_view *)context)->writer.recorder;
@@ -209,7 +214,7 @@ static void view_close(void *context)
     wi_columns_finish(&view->flows.of[0]);
     wi_columns_finish(&view->flows.of[1]);
     free(view->warm);
-    free(view->senders);
+    wi_view_forget_senders(view);
     free(view->instances);
     free(view->slots);
     free(view->generations);
@@ -235,6 +240,7 @@ static const struct wi_provider_ops view_ops = {
     .at = view_at,
     .opened_unix_nanos = view_opened_unix_nanos,
     .task = view_task,
+    .worst = view_worst,
     .history = view_history,
     .record = view_record,
     .abandon = view_abandon,

@@ -191,6 +191,11 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
         wi_row_put_u64(row, WI_CHANNEL_SENDERS_GONE, more->gone);
         wi_row_put_u64(row, WI_CHANNEL_ORPHANED, more->orphaned);
         wi_row_put_u64(row, WI_CHANNEL_ORPHANED_BYTES, more->orphaned_bytes);
+        wi_row_put_u64(row, WI_CHANNEL_SENDERS_AWAY, more->away);
+        wi_row_put_u64(row, WI_CHANNEL_ORPHANED_AWAY, more->orphaned_away);
+    }
+    if (raw->has_senders || slot->is_for_receivers) {
+        wi_row_put_text(row, WI_CHANNEL_PARTY, view_party(slot));
     }
     wi_row_put_text(row, WI_CHANNEL_FLAVOR,
                     flavors[raw->flavor <= WEIR_CHANNEL_MPMC ? raw->flavor : 0]);
@@ -393,7 +398,7 @@ static uint64_t view_memory(const struct segment_view *view)
            view->n_extras * sizeof(struct view_extra) + view->n_ages * sizeof(struct wi_age) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
            view->room_retired * (sizeof(struct view_retired) + sizeof(struct wi_raw_retired)) +
-           view->room_blocks[WI_SENDERS] * sizeof(struct view_sender) +
+           wi_view_senders_memory(view) +
            view->room_blocks[WI_TASK_INSTANCES] * sizeof(struct view_task_instance) +
            view->writer.n_marks * sizeof(uint64_t) + view->base->self.heap_bytes;
 }

@@ -38,6 +38,8 @@ static enum weir_status slots_meet(struct segment_view *view, size_t id,
         wi_error_set(ret_error, "no memory for a name");
         status = WEIR_E_MEMORY;
     }
+    slot->is_for_receivers =
+        texts->has_more && slot->kind == WI_CHANNEL && texts->party == WEIR_PARTY_RECEIVERS;
     slot->lacks_texts = !texts->has_more;
     view->lacks_texts |= !texts->has_more;
     return status;

@@ -45,7 +45,8 @@ enum {
 
 /* The further numbers of channels with senders and of kinds with single tasks. */
 struct view_more {
-    uint64_t senders, gone, orphaned, orphaned_bytes;
+    uint64_t senders, gone, away, orphaned, orphaned_bytes;
+    uint64_t orphaned_away; /* of `orphaned`: their sender is away */
     uint64_t running, scheduled, idle;
     uint64_t sum[N_INSTANCE_SUMS];
     uint64_t high[N_INSTANCE_SUMS]; /* counters never fall, even if a reading missed something */
@@ -54,7 +55,26 @@ struct view_more {
 /* A sender's row, and a single task's. Generation 0: none is shown. */
 struct view_sender {
     uint32_t generation;
+    uint16_t watched; /* 1 + its index in view_watched; 0: it is not watched */
+    bool was_empty;   /* at the last refresh: nothing of it was queued */
     char name[WEIR_SENDER_LABEL_MAX + 1];
+};
+
+/* Senders that have messages queued, at most 256: when there are more, deep ones replace shallow ones. Only these
+ * have an age, and are judged. */
+#define VIEW_WATCHED_SENDERS 256
+struct view_watched {
+    size_t n;
+    struct view_watched_sender {
+        uint32_t block;
+        uint32_t row; /* its place among the rows */
+        bool is_there;
+        uint64_t queued;
+        uint64_t empty_at,
+            empty_left;     /* when nothing of it was queued, and what had left; 0: not known */
+        struct wi_age *age; /* NULL: no memory, or no tick yet */
+    } at[VIEW_WATCHED_SENDERS],
+        newcomer; /* newcomer: the deepest one for which there was no room */
 };
 
 struct view_task_instance {
@@ -86,7 +106,8 @@ struct view_slot {
     uint32_t label;        /* the same of its label, or a value's unit; 0: none, or not known yet */
     uint32_t help;         /* the same of a value's help */
     uint32_t retired : 16; /* 1 + the number of its name's totals; 0: none */
-    uint32_t track : 8;    /* in the history that this process view writes, from 1; 0: none */
+    uint32_t track : 7;    /* in the history that this process view writes, from 1; 0: none */
+    uint32_t is_for_receivers : 1; /* channel: its party */
     uint32_t kind : 4;
     uint32_t has_rates : 1;
     uint32_t is_warm : 1;     /* its rates are in `warm` */
@@ -146,6 +167,7 @@ struct segment_view {
     uint32_t *generations; /* of the slots, side by side */
     size_t n_slots;
     struct view_sender *senders;
+    struct view_watched *watched; /* NULL: no sender had messages queued yet */
     struct view_task_instance *instances;
     size_t room_blocks[WI_N_TABLES];
     struct view_retired *retired;
@@ -194,6 +216,12 @@ void wi_view_meet_task_instances(struct segment_view *view);
 /* Which of a handle's two histograms is behind a metric. */
 unsigned wi_view_measure(enum wi_kind kind, int metric);
 
+/* Moves the ages of senders on; the rows of those that are watched; their memory, and its end. */
+void wi_view_tick_senders(struct segment_view *view);
+size_t wi_view_worst_senders(const struct segment_view *view, uint32_t *ret_rows, size_t room);
+size_t wi_view_senders_memory(const struct segment_view *view);
+void wi_view_forget_senders(struct segment_view *view);
+
 /* Moves the rates of single tasks on. */
 void wi_view_tick_task_instances(struct segment_view *view, double seconds);
 
@@ -208,6 +236,12 @@ void wi_view_drop_extra(struct segment_view *view, struct view_slot *slot);
 static inline struct view_more *view_more(const struct view_slot *slot)
 {
     return slot->extra ? slot->extra->more : NULL;
+}
+
+/* The word for whom the senders of a channel stand for. */
+static inline const char *view_party(const struct view_slot *channel)
+{
+    return channel->is_for_receivers ? "receiver" : "sender";
 }
 
 static inline double view_limit_seconds(const struct view_slot *slot)

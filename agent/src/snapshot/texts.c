@@ -104,6 +104,7 @@ static enum weir_status texts_more(const struct wi_collection *collection, size_
     texts->has_more = slot && after && (more || !line) &&
                       wi_slot_life(wi_load_acquire(&after->generation)) == raw->life;
     texts->label[0] = texts->help[0] = '\0';
+    texts->party = copy.party;
     if (line && !more && image->is_still) {
         return wi_image_corrupt("texts of slot", (unsigned)id, ret_error);
     }

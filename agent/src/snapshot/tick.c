@@ -180,6 +180,7 @@ void wi_view_tick(struct segment_view *view, double seconds)
     view->flows.seconds = seconds;
     view_tick_slots(view);
     view_tick_windows(view);
+    wi_view_tick_senders(view);
     wi_view_tick_task_instances(view, seconds);
     bool is_self = wi_source_is_self(view->source);
     if (wi_source_state(view->source) == WI_STATE_RUNNING &&

@@ -45,6 +45,13 @@ static enum wc_page metric_page(const struct wc_model *model, const Weir__V1__Me
     return has_alike ? WC_PAGE_REASONS : WC_PAGE_OVERVIEW;
 }
 
+/* As the tables of this program say: a newer server may have more metrics. */
+static bool metric_is_aside(const Weir__V1__Metric *metric)
+{
+    const struct wi_metric_table *table = wi_metric_table((enum wi_kind)metric->kind);
+    return table && metric->index < table->n_metrics && table->metrics[metric->index].is_aside;
+}
+
 static bool page_shows(const struct wc_model *model, enum wc_page page,
                        const Weir__V1__Metric *metric)
 {
@@ -53,6 +60,9 @@ static bool page_shows(const struct wc_model *model, enum wc_page page,
     }
     if ((int)metric->index == wi_metric_label((enum wi_kind)metric->kind)) {
         return false; /* it stands beside the name */
+    }
+    if (metric_is_aside(metric)) {
+        return false;
     }
     enum wc_page home = metric_page(model, metric);
     return home == page || (page == WC_PAGE_OVERVIEW && home == WC_PAGE_LATENCY);
@@ -95,19 +105,21 @@ bool wc_page_part(int kind, struct wc_part *ret_part)
 {
     switch (kind) {
     case WEIR__V1__KIND__KIND_CHANNEL:
-        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SENDER, "channel", "Senders"};
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SENDER, "channel",
+                                     "Senders (or receivers)", "channel_id"};
         return true;
     case WEIR__V1__KIND__KIND_TASK:
-        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "kind", "Tasks"};
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "kind", "Tasks", NULL};
         return true;
     case WEIR__V1__KIND__KIND_SEMAPHORE:
-        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "waits_for", "Waiting"};
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_SINGLE, "waits_for", "Waiting", NULL};
         return true;
     case WEIR__V1__KIND__KIND_RESOURCE:
-        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_OPERATION, "resource", "Operations"};
+        *ret_part =
+            (struct wc_part){WEIR__V1__KIND__KIND_OPERATION, "resource", "Operations", NULL};
         return true;
     case WEIR__V1__KIND__KIND_SINGLE:
-        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_OPERATION, "task", "Operations"};
+        *ret_part = (struct wc_part){WEIR__V1__KIND__KIND_OPERATION, "task", "Operations", NULL};
         return true;
     default:
         return false;

@@ -35,12 +35,13 @@ enum wc_page wc_page_next(const struct wc_model *model, int kind, enum wc_page p
 size_t wc_page_metrics(const struct wc_model *model, int kind, enum wc_page page,
                        const Weir__V1__Metric *ret_metrics[WC_MAX_METRICS]);
 
-/* The rows that belong to a row of a kind: rows of another kind whose FIELD is the row's name.
- * False: none. */
+/* The rows that belong to a row of a kind: rows of another kind whose ID_FIELD is the row's id, or, from a server
+ * without that field, whose FIELD is the row's name. False: none. */
 struct wc_part {
     int kind;
     const char *field;
-    const char *title; /* of the page */
+    const char *title;    /* of the page */
+    const char *id_field; /* NULL: none has it */
 };
 bool wc_page_part(int kind, struct wc_part *ret_part);
 

@@ -5,6 +5,7 @@
  */
 #include "model/query.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,8 +150,14 @@ static void query_detail(const struct wc_model *model, const struct wc_ui *ui,
         return;
     }
     to = query_add(query, part.kind, 0, WC_ROLE_PART);
-    to->where = where->index;
-    snprintf(to->equals, sizeof(query->equals[0]), "%s", ui->detail_name);
+    const Weir__V1__Metric *by_id =
+        part.id_field && ui->detail_id ? wc_model_metric(model, part.kind, part.id_field) : NULL;
+    to->where = by_id ? by_id->index : where->index;
+    if (by_id) {
+        snprintf(to->equals, sizeof(query->equals[0]), "%" PRIu64, ui->detail_id);
+    } else {
+        snprintf(to->equals, sizeof(query->equals[0]), "%s", ui->detail_name);
+    }
     to->limit = WC_QUERY_PART_ROWS;
     const struct wc_column_table *table = wc_column_table((enum wc_tab)tab);
     const Weir__V1__Metric *sort = wc_model_metric(model, part.kind, table->sort);

@@ -10,6 +10,7 @@
  */
 #include "view/part.h"
 
+#include "model/party.h"
 #include "model/title.h"
 
 #include <stdio.h>
@@ -29,6 +30,15 @@
 #define PANE_FIELDS    60
 #define TALL_ROWS      30
 
+/* A text with the word for the party of the row whose details are open. */
+static const char *detail_words(const struct wc_view *view, const char *text,
+                                char room[WC_PARTY_TEXT])
+{
+    const struct wc_rows *table;
+    const Weir__V1__Row *row = wc_ui_detail(view->ui, view->model, &table);
+    return wc_party_text(text, row && wc_party_is_receiver(view->model, table, row), room);
+}
+
 /* An absent capacity is a word here, as in the table. */
 static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metric *metric)
 {
@@ -40,7 +50,7 @@ static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metri
 static void detail_field(const struct wc_view *view, const struct wc_box *box,
                          const Weir__V1__Metric *metric, const Weir__V1__Value *value)
 {
-    char text[WC_FORMAT_SIZE];
+    char text[WC_FORMAT_SIZE], words[WC_PARTY_TEXT];
     double number;
     int row = box->row, col = box->col, width = box->cols;
     bool is_dim = !value || (wc_model_as_number(value, &number) && number == 0);
@@ -57,7 +67,7 @@ static void detail_field(const struct wc_view *view, const struct wc_box *box,
     if (width >= SUMMARY_COLS && metric->summary[0]) {
         wc_grid_text(view->grid, row, col, FIELD_COLS - 1, WC_PLAIN, metric->field);
         wc_grid_text(view->grid, row, col + FIELD_COLS, room - FIELD_COLS, WC_LABEL,
-                     metric->summary);
+                     detail_words(view, metric->summary, words));
     } else {
         wc_grid_text(view->grid, row, col, room, WC_LABEL, metric->field);
     }
@@ -271,11 +281,12 @@ static void detail_title(const struct wc_view *view, int at, const char *name)
     const struct wc_ui *ui = view->ui;
     int kind = wc_column_table(ui->tab)->kind, width = 0;
     struct wc_grid *grid = view->grid;
-    char text[64];
+    char text[64], words[WC_PARTY_TEXT];
 
     for (int page = 0; page < WC_N_PAGES; page++) {
         if (wc_page_has(view->model, kind, (enum wc_page)page)) {
-            width += (int)strlen(wc_page_title(kind, (enum wc_page)page)) + 3;
+            const char *title = wc_page_title(kind, (enum wc_page)page);
+            width += (int)strlen(detail_words(view, title, words)) + 3;
         }
     }
     int room = grid->cols - width - 4;
@@ -286,7 +297,7 @@ static void detail_title(const struct wc_view *view, int at, const char *name)
             continue;
         }
         snprintf(text, sizeof(text), is_used ? "[%s]" : " %s ",
-                 wc_page_title(kind, (enum wc_page)page));
+                 detail_words(view, wc_page_title(kind, (enum wc_page)page), words));
         col +=
             wc_grid_text(grid, at, col, grid->cols - col, is_used ? WC_ACCENT : WC_LABEL, text) + 1;
     }
@@ -299,6 +310,7 @@ static void detail_help(const struct wc_view *view, int rows)
     const struct wc_rows *part = &wc_model_picture(view->model)->part;
     int row = view->layout->info_row - rows + 1, col = 2;
     struct wc_grid *grid = view->grid;
+    char words[WC_PARTY_TEXT];
 
     if (view->ui->message[0]) {
         return; /* is there instead */
@@ -313,7 +325,8 @@ static void detail_help(const struct wc_view *view, int rows)
         return;
     }
     col += wc_grid_text(grid, row, col, grid->cols - col, WC_ACCENT, field->field) + 1;
-    wc_view_text(view, &(struct wc_box){row, col, rows, grid->cols - col}, 2, field->help);
+    wc_view_text(view, &(struct wc_box){row, col, rows, grid->cols - col}, 2,
+                 detail_words(view, field->help, words));
 }
 
 /* The row is not (or no longer) there. */
