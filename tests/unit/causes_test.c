@@ -196,6 +196,38 @@ static void orphans_that_stay_are_told(void **state)
     assert_null(found("orphaned"));
 }
 
+/* An absent subscriber: its messages are kept while sends go on. */
+static void orphans_of_one_that_is_away_are_told_by_its_name(void **state)
+{
+    (void)state;
+    struct wi_row *fanout = fake_view_add_channel(view, "fanout", 5000, 4800, UINT64_MAX);
+    struct wi_row *archive = fake_view_add(view, WI_SENDER, "archive");
+    fake_view_set_text(view, fanout, WI_CHANNEL_PARTY, "receiver");
+    fake_view_set_text(view, archive, WI_SENDER_STATE, "away");
+    fake_view_set_u64(archive, WI_SENDER_CHANNEL_ID, fanout->id);
+    for (unsigned i = 1; i <= 6; i++) {
+        fake_view_set_u64(fanout, WI_CHANNEL_SENT, 5000 + 100 * i);
+        fake_view_set_u64(fanout, WI_CHANNEL_RECEIVED, 4800 + 90 * i);
+        fake_view_set_u64(fanout, WI_CHANNEL_ORPHANED, 100 + 10 * i);
+        fake_view_set_u64(fanout, WI_CHANNEL_ORPHANED_AWAY, 100 + 10 * i);
+        fake_view_set_u64(fanout, WI_CHANNEL_ORPHANED_BYTES, 200 * (100 + 10 * i));
+        fake_view_set_u64(fanout, WI_CHANNEL_SENDERS_AWAY, 1);
+        fake_view_set_u64(archive, WI_SENDER_IN_FLIGHT, 100 + 10 * i);
+        look();
+    }
+    assert_string_equal(text(found("orphaned"), WI_WARNING_TEXT),
+                        "fanout: 160 queued messages (32.0 kB) are for 1 receiver that is away "
+                        "(archive)");
+    assert_string_equal(text(found("orphaned"), WI_WARNING_LABELS), "archive");
+    assert_non_null(strstr(text(found("orphaned"), WI_WARNING_ACTION), "one that is away"));
+    fake_view_set_u64(fanout, WI_CHANNEL_SENDERS_GONE, 2);
+    fake_view_set_text(view, fanout, WI_CHANNEL_PARTY, "sender");
+    look();
+    assert_string_equal(text(found("orphaned"), WI_WARNING_TEXT),
+                        "fanout: 160 queued messages (32.0 kB) are from 2 senders that are gone "
+                        "and 1 that is away (archive)");
+}
+
 /* ---- tasks --------------------------------------------------------------------------------- */
 
 static void set_tasks(struct wi_row *row, uint64_t spawned, uint64_t runs, uint64_t finished)
@@ -391,6 +423,7 @@ int main(void)
         TEST(all_taken_and_none_given_back),
         TEST(exhausted_but_moving_is_not_leaked),
         TEST(orphans_that_stay_are_told),
+        TEST(orphans_of_one_that_is_away_are_told_by_its_name),
         TEST(tasks_that_wait_for_their_first_run_are_a_backlog),
         TEST(tasks_that_have_run_and_do_not_end_are_a_leak),
         TEST(slow_task_leak_is_named_after_half_an_hour),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Findings on channels: a channel grows, is full, refuses, or holds messages of senders that have
- * gone.
+ * Findings on channels: a channel grows, is full, refuses, or holds messages of senders that are gone or
+ * away.
  *
  * A row that is in use has a watch state. Each sample adds its depth and its rates; then the judges
  * of this file run in a fixed order. A queue that only forked processes receive from gets one
@@ -35,15 +35,6 @@
 #define CHANNEL_URGENT_MESSAGES 1e6
 #define CHANNEL_URGENT_BYTES    (double)(UINT64_C(64) << 20)
 #define CHANNEL_HOUR            3600.0
-
-uint64_t wi_finding_count(const struct wi_row *row, int metric)
-{
-    const struct wi_value *value = &row->value[metric];
-    if (value->type == WI_U64) {
-        return value->u.u64;
-    }
-    return wi_words_whole(finding_number(row, metric, 0));
-}
 
 bool wi_finding_is_urgent(double rate, double bytes_rate)
 {
@@ -474,12 +465,47 @@ static void channel_rejecting(struct wi_finding *finding, const struct wi_row *r
     finding_put(entry, WI_WARNING_RATE, watch->refused_rate);
 }
 
-/* ---- it holds messages of closed senders ---- */
+/* ---- it holds messages of senders that are gone or away ---- */
+
+/* "12 senders that are gone and 1 that is away" */
+static void channel_write_absent(struct finding_entry *entry, const char *party, uint64_t gone,
+                                 uint64_t away)
+{
+    char count[WI_WORDS_MAX];
+    if (gone || !away) {
+        wi_entry_write(entry->text, "%s %s%s gone", wi_words_count(count, gone), party,
+                       gone == 1 ? " that is" : "s that are");
+    }
+    if (away && gone) {
+        wi_entry_write(entry->text, " and %s that %s away", wi_words_count(count, away),
+                       away == 1 ? "is" : "are");
+    } else if (away) {
+        wi_entry_write(entry->text, "%s %s%s away", wi_words_count(count, away), party,
+                       away == 1 ? " that is" : "s that are");
+    }
+}
+
+/* An absent one keeps what is queued, else it would be closed. */
+static const char *channel_orphan_action(const char *party, uint64_t away)
+{
+    if (away) {
+        return "Limit what is kept for one that is away: a number of messages, their age, or the "
+               "time until its session ends; discard the rest.";
+    }
+    return party[0] == 's' ? "Discard a sender's messages when it closes, or do not let them keep "
+                             "its session alive."
+                           : "Discard a receiver's messages when it closes, or do not let them "
+                             "keep its session alive.";
+}
 
 static void channel_orphaned(struct wi_finding *finding, const struct wi_row *row,
                              struct finding_watch_state *watch)
 {
-    char count[WI_WORDS_MAX], gone[WI_WORDS_MAX], size[WI_WORDS_MAX], depth[WI_WORDS_MAX];
+    char count[WI_WORDS_MAX], size[WI_WORDS_MAX], depth[WI_WORDS_MAX];
+    const char *party = wi_finding_party(row);
+    uint64_t away = wi_finding_count(row, WI_CHANNEL_ORPHANED_AWAY)
+                        ? wi_finding_count(row, WI_CHANNEL_SENDERS_AWAY)
+                        : 0;
     uint64_t orphans = wi_finding_count(row, WI_CHANNEL_ORPHANED);
     bool is_much = orphans >= CHANNEL_ORPHANS &&
                    (double)orphans >= CHANNEL_ORPHAN_SHARE * (double)watch->depth;
@@ -488,13 +514,15 @@ static void channel_orphaned(struct wi_finding *finding, const struct wi_row *ro
     if (watch->orphaned < CHANNEL_ORPHAN_SAMPLES && !(is_much && finding->is_dead)) {
         return;
     }
-    struct finding_entry *entry = channel_entry(
-        finding, FINDING_WARNING, (double)orphans, "orphaned", watch,
-        "Discard a sender's messages when it closes, or do not let them keep its session alive.");
-    wi_entry_write(entry->text, "%s: %s queued messages (%s) are from %s senders that are gone",
-                   watch->name, wi_words_count(count, orphans),
+    struct finding_entry *entry =
+        channel_entry(finding, FINDING_WARNING, (double)orphans, "orphaned", watch,
+                      channel_orphan_action(party, away));
+    wi_entry_write(entry->text, "%s: %s queued messages (%s) are %s ", watch->name,
+                   wi_words_count(count, orphans),
                    wi_words_bytes(size, wi_finding_count(row, WI_CHANNEL_ORPHANED_BYTES)),
-                   wi_words_count(gone, wi_finding_count(row, WI_CHANNEL_SENDERS_GONE)));
+                   wi_finding_party_of(row));
+    channel_write_absent(entry, party, wi_finding_count(row, WI_CHANNEL_SENDERS_GONE), away);
+    wi_finding_orphan_names(finding, entry, row->id);
     wi_entry_write(entry->evidence, "%s of %s queued", count, wi_words_count(depth, watch->depth));
     finding_put(entry, WI_WARNING_DEPTH, (double)orphans);
     finding_put_since(entry, finding->now - watch->orphaned_since);
@@ -614,6 +642,7 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     }
     channel_rejecting(finding, row, watch);
     channel_orphaned(finding, row, watch);
+    wi_finding_channel_senders(finding, row, watch);
     if (!watch->is_unbounded) {
         channel_bound_far(finding, row, watch);
     }

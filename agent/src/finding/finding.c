@@ -7,7 +7,7 @@
  * (watch_state.c), has each kind judged by its own file, and keeps the 64 worst findings. Channels
  * that grow are put beside the process's memory at the end (growth.c), when all are known.
  *
- * The state is bounded: 1,024 rows, 32 gauges, 64 samples of memory. Rows are read in brief,
+ * The state is bounded: 1,024 rows, 256 senders, 32 gauges, 64 samples of memory. Rows are read in brief,
  * without the waits, and of channels only what tells whether they are in use, unless they are or
  * may be watched: of many rows most are neither. An exporter that starts late takes the earlier
  * samples from the history (hindsight.c), so that a finding does not depend on how long an exporter
@@ -50,7 +50,8 @@ static void finding_memory(struct wi_finding *finding, const struct wi_process_v
 static size_t finding_bytes(const struct wi_finding *finding)
 {
     return sizeof(*finding) + finding->room * sizeof(*finding->watches) +
-           finding->map.n_slots * sizeof(*finding->map.slots);
+           finding->map.n_slots * sizeof(*finding->map.slots) +
+           (finding->senders ? FINDING_SENDERS * sizeof(*finding->senders) : 0);
 }
 
 /* ---- public functions ------------------------------------------------------------------------ */
@@ -71,6 +72,7 @@ void wi_finding_destroy(struct wi_finding *finding)
 {
     if (finding) {
         free(finding->watches);
+        free(finding->senders);
         free(finding->map.slots);
         free(finding);
     }
@@ -152,11 +154,13 @@ void wi_finding_update(struct wi_finding *finding, const struct wi_process_view 
     finding->now = wi_process_view_as_of_nanos(view);
     finding->is_dead = wi_process_view_state(view) == WI_STATE_DEAD;
     finding->n_entries = finding->n_groups = finding->n_members = 0;
+    finding->n_group_text = 0;
     finding->newcomer.depth = 0;
     finding->unbounded.n = 0;
     finding->unbounded.deep = 0;
     finding_memory(finding, view);
     finding_each(finding, view, WI_GAUGE, wi_finding_gauge);
+    wi_finding_senders(finding, view);
     finding_each(finding, view, WI_CHANNEL, wi_finding_channel);
     finding_each(finding, view, WI_SEMAPHORE, wi_finding_semaphore);
     finding_each(finding, view, WI_TASK, wi_finding_task);

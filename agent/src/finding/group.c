@@ -28,7 +28,7 @@ static const struct group_word {
     {"channel_over_capacity", "over capacity", NULL},
     {"channel_rejecting", "refusing", NULL},
     {"channel_elsewhere", "received in forked processes", NULL},
-    {"orphaned", "with messages of senders that are gone", NULL},
+    {"orphaned", "with orphaned messages", NULL},
     {"default_bound_far", "with a bound that is never nearly reached", NULL},
     {"permits_exhausted", "exhausted", NULL},
     {"permits_leaked", "with permits that do not come back", NULL},

@@ -103,6 +103,25 @@ struct finding_watch_state {
         depth_window; /* its `bytes`: declared bytes of a channel; acquires so far of a semaphore */
 };
 
+/* The state kept for a sender that has messages queued (sender.c). */
+#define FINDING_SENDERS 256U
+struct finding_sender {
+    uint64_t id;
+    uint64_t channel; /* the id of its row */
+    uint32_t sample;  /* at which it was seen last */
+    uint32_t calm;    /* samples in a row that it did not stand still */
+    bool is_open;     /* neither away nor gone */
+    bool has_moved;   /* since the sample before */
+    bool is_stalled;  /* that is told */
+    uint64_t queued, bytes, left;
+    uint64_t moved_at;    /* when messages of it left last */
+    uint64_t others;      /* how many had left its channel by then */
+    uint64_t holds_since; /* since when it holds a large share; 0: it does not */
+    uint64_t highest;     /* most that it had queued since then */
+    double oldest;        /* seconds; NaN: not known */
+    const char *name;     /* borrowed until the next refresh */
+};
+
 /* The samples of the process's memory, without weir's own. */
 struct finding_memory {
     uint32_t n; /* samples ever */
@@ -166,8 +185,10 @@ struct wi_finding {
     struct {
         uint64_t id, depth;
         enum wi_kind kind;
-    } newcomer;        /* the deepest row of this sample for which there was no room */
-    struct wi_map map; /* over `watches`, by kind and id */
+    } newcomer;                     /* the deepest row of this sample for which there was no room */
+    struct wi_map map;              /* over `watches`, by kind and id */
+    struct finding_sender *senders; /* FINDING_SENDERS; NULL: none was seen yet */
+    uint32_t n_senders;
     struct finding_memory memory;
     struct finding_gauge gauge[FINDING_GAUGES];
     uint32_t n_gauges;
@@ -196,7 +217,11 @@ static inline double finding_number(const struct wi_row *row, int metric, double
     return isnan(number) ? otherwise : number;
 }
 
-uint64_t wi_finding_count(const struct wi_row *row, int metric);
+static inline uint64_t wi_finding_count(const struct wi_row *row, int metric)
+{
+    const struct wi_value *value = &row->value[metric];
+    return value->type == WI_U64 ? value->u.u64 : wi_words_whole(finding_number(row, metric, 0));
+}
 
 static inline bool finding_has(const struct wi_row *row, int metric)
 {
@@ -248,6 +273,10 @@ const char *wi_group_word(const char *kind, enum finding_severity severity);
 /* When all rows are judged: makes each group one sentence. */
 void wi_groups_tell(struct wi_finding *finding, const struct wi_process_view *view);
 
+/* Lists a name among the labels of an entry; after the last one the list ends. */
+void wi_entry_label(struct wi_finding *finding, struct finding_entry *entry, const char *label);
+void wi_entry_end_labels(struct wi_finding *finding, const struct finding_entry *entry);
+
 /* Writes one of its texts, or more of it. */
 void wi_entry_write(char text[FINDING_TEXT], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -290,6 +319,20 @@ void wi_finding_semaphore(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_task(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_loop(struct wi_finding *finding, const struct wi_row *row);
 void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row);
+
+/* Samples the senders of all channels, before the channels are judged; judges those of one channel. */
+void wi_finding_senders(struct wi_finding *finding, const struct wi_process_view *view);
+void wi_finding_channel_senders(struct wi_finding *finding, const struct wi_row *row,
+                                const struct finding_watch_state *watch);
+
+/* The word for whom a channel's senders stand for, and how messages belong to them: "sender", "from" or "receiver",
+ * "for". */
+const char *wi_finding_party(const struct wi_row *row);
+const char *wi_finding_party_of(const struct wi_row *row);
+
+/* Adds to an entry the names of a channel's senders that are gone or away, as far as they are known. */
+void wi_finding_orphan_names(struct wi_finding *finding, struct finding_entry *entry,
+                             uint64_t channel);
 
 /* A channel that holds messages none of which leaves; and whether that is a warning already. */
 void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_state *watch);

@@ -102,17 +102,28 @@ static char *group_add_text(struct wi_finding *finding, const char *before, cons
     return at;
 }
 
+void wi_entry_label(struct wi_finding *finding, struct finding_entry *entry, const char *label)
+{
+    char *at = group_add_text(finding, entry->labels ? ", " : "", label);
+    entry->labels = entry->labels ? entry->labels : at;
+}
+
+void wi_entry_end_labels(struct wi_finding *finding, const struct finding_entry *entry)
+{
+    finding->n_group_text += entry->labels != NULL;
+}
+
 /* Lists labels and rows, as many as there is room for. */
 static void group_list(struct wi_finding *finding, struct finding_entry *entry,
                        const struct finding_member *members, uint32_t n)
 {
+    entry->labels = NULL; /* of one row's senders */
     for (uint32_t i = 0; i < n; i++) {
-        char *at = members[i].label
-                       ? group_add_text(finding, entry->labels ? ", " : "", members[i].label)
-                       : NULL;
-        entry->labels = entry->labels ? entry->labels : at;
+        if (members[i].label) {
+            wi_entry_label(finding, entry, members[i].label);
+        }
     }
-    finding->n_group_text += entry->labels != NULL; /* its end */
+    wi_entry_end_labels(finding, entry);
     for (uint32_t i = 0; i < n; i++) {
         char id[24];
         snprintf(id, sizeof(id), "%" PRIu64, members[i].id);
@@ -193,13 +204,14 @@ static void group_name_one(struct wi_finding *finding, struct finding_entry *ent
     wi_entry_write(text, "%s:%s", title, group_predicate(entry));
     memcpy(entry->text, text, sizeof(text));
     snprintf(entry->subject, sizeof(entry->subject), "%s", title);
-    entry->labels = group_add_text(finding, "", entry->about.label);
-    finding->n_group_text += entry->labels != NULL;
+    if (!entry->labels) { /* else it names senders */
+        wi_entry_label(finding, entry, entry->about.label);
+        wi_entry_end_labels(finding, entry);
+    }
 }
 
 void wi_groups_tell(struct wi_finding *finding, const struct wi_process_view *view)
 {
-    finding->n_group_text = 0;
     groups_count_rows(finding, view, WI_CHANNEL);
     groups_count_rows(finding, view, WI_SEMAPHORE);
     qsort(finding->member, finding->n_members, sizeof(finding->member[0]), member_compare);
