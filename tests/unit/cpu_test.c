@@ -6,6 +6,7 @@
  */
 #include "child.h"
 #include "hook/cpu.h"
+#include "hook/thread.h"
 #include "segment/segment.h"
 #include "snapshot/process_view.h"
 
@@ -224,6 +225,25 @@ static void threads_without_a_shard_end(const char *dir)
     check_all(200);
 }
 
+/* A thread that has a shard may find no room for some of its cells, and later room again. */
+static void a_thread_gets_the_cells_that_it_was_refused(const char *dir)
+{
+    (void)dir;
+    start();
+    wi_store_relaxed(&wi_index.n_left, 1);
+    count_all();
+    CHECK(weir_self.shard != 0 && wi_segment_header()->threads_without == 0);
+    wi_thread_count_refused();
+    CHECK(wi_segment_header()->threads_without == 1);
+    for (int i = 0; i < WEIR_CHUNK_CELLS; i++) {
+        struct weir_value_options further = WEIR_VALUE_INIT("further");
+        counter = weir_counter_open(&further);
+        weir_counter_add(counter, 1);
+    }
+    CHECK(weir_cell_find(weir_slot_id(&counter->head)) != NULL);
+    CHECK(wi_segment_header()->threads_without == 0);
+}
+
 /* ---- what interrupts -------------------------------------------------------------------------- */
 
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
@@ -276,6 +296,77 @@ static void count_step_by_step(const char *dir)
     check_all(3 + n_steps);
 }
 
+/* What happens at one of the steps of a look for the high-water mark: a thread comes, takes a message, and another
+ * sends one. The queue is never longer than it was. */
+static struct {
+    struct weir_cell *sends, *receives;
+    uint64_t step, now;
+} comer;
+
+static void on_step_of_a_look(int number)
+{
+    (void)number;
+    if (comer.now++ == comer.step) {
+        wi_store_release(&wi_index.n_shards, 2);
+        weir_cell_add(&comer.receives->u.channel.received, 1);
+        weir_cell_add(&comer.sends->u.channel.sent, 1);
+    }
+}
+
+static void *receive_one(void *unused)
+{
+    weir_channel_receive(channel, 0, 0);
+    return unused;
+}
+
+/* A thread that comes at any step of the look does not raise the mark above what the queue had. */
+static void look_while_a_thread_comes(const char *dir)
+{
+    (void)dir;
+    pthread_t thread;
+    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    open_handles(WEIR_LATENCY_OFF);
+    uint32_t id = weir_slot_id(&channel->head);
+    struct wi_slot *slot = (struct wi_slot *)(void *)channel;
+    for (int i = 0; i < 6; i++) {
+        weir_channel_send(channel, 0);
+    }
+    CHECK(pthread_create(&thread, NULL, receive_one, NULL) == 0);
+    pthread_join(thread, NULL);
+    CHECK(wi_index.n_shards == 2);
+    comer.sends = weir_cell_find(id);
+    comer.receives = wi_index_cell(&wi_index.shards[1], id);
+    CHECK(comer.sends && comer.receives && comer.sends != comer.receives);
+    signal(SIGTRAP, on_step_of_a_look);
+    do {
+        /* What the second thread has received is forgotten with it. */
+        comer.receives->u.channel.received = 0;
+        comer.sends->u.channel.sent = 5;
+        wi_store_release(&wi_index.n_shards, 1);
+        wi_store_relaxed(&slot->out.other, 0);
+        comer.now = 0;
+        __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+        weir_channel_check_slow(channel, comer.sends);
+        __asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+        if (comer.now == 0) {
+            _exit(NOT_HERE);
+        }
+        CHECK(wi_load_relaxed(&slot->out.other) >= 4 && wi_load_relaxed(&slot->out.other) <= 5);
+        comer.step++;
+    } while (comer.now >= comer.step);
+    CHECK(comer.step > 50);
+}
+
+static void a_mark_is_a_depth_that_the_queue_had(void **state)
+{
+    (void)state;
+    int status = child_run(look_while_a_thread_comes);
+    if (status == NOT_HERE) {
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
 {
     (void)state;
@@ -288,6 +379,12 @@ static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
 }
 #else
 static void a_hook_interrupted_after_each_instruction_counts_once(void **state)
+{
+    (void)state;
+    skip();
+}
+
+static void a_mark_is_a_depth_that_the_queue_had(void **state)
 {
     (void)state;
     skip();
@@ -415,6 +512,7 @@ CHILD_TEST(count_on_each_processor)
 CHILD_TEST(count_on_a_new_processor)
 CHILD_TEST(take_the_shard_of_a_thread_that_ends)
 CHILD_TEST(threads_without_a_shard_end)
+CHILD_TEST(a_thread_gets_the_cells_that_it_was_refused)
 CHILD_TEST(fork_without_a_shard)
 CHILD_TEST(waits_are_measured)
 CHILD_TEST(samples_stand_for_all_messages)
@@ -429,7 +527,9 @@ int main(void)
         cmocka_unit_test(test_count_on_a_new_processor),
         cmocka_unit_test(test_take_the_shard_of_a_thread_that_ends),
         cmocka_unit_test(test_threads_without_a_shard_end),
+        cmocka_unit_test(test_a_thread_gets_the_cells_that_it_was_refused),
         cmocka_unit_test(a_hook_interrupted_after_each_instruction_counts_once),
+        cmocka_unit_test(a_mark_is_a_depth_that_the_queue_had),
         cmocka_unit_test(test_fork_without_a_shard),
         cmocka_unit_test(test_waits_are_measured),
         cmocka_unit_test(test_samples_stand_for_all_messages),

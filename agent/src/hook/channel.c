@@ -133,8 +133,10 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
 }
 
 /* All messages that have left, over all threads; and all that have entered. */
-static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
+static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, bool has_cells)
 {
+    /* Anew in each pass: a thread may come between two, and take what others send. Pairs with wi_shard_claim. */
+    uint32_t n_shards = has_cells ? wi_load_acquire(&wi_index.n_shards) : 0;
     /* Pairs with the hooks that count a message out: a thread that sees a receive sees its send
      * (weir_cell_add). */
     uint64_t left = wi_load_acquire(&slot->out.shared[0]) + wi_load_acquire(&slot->in.other);
@@ -148,8 +150,9 @@ static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, uint32_t n
     return left;
 }
 
-static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_t n_shards)
+static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, bool has_cells)
 {
+    uint32_t n_shards = has_cells ? wi_load_acquire(&wi_index.n_shards) : 0; /* as channel_left */
     /* Pairs with weir_channel_send_slow, and with weir_cell_add of the inline hook. */
     uint64_t entered = wi_load_acquire(&slot->in.shared[0]);
     for (uint32_t s = 0; s < n_shards; s++) {
@@ -162,16 +165,16 @@ static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, uint32_
 /* Raises the mark to a depth that the queue really had. Messages that left before the check make
  * the depth too high by those that came and went meanwhile, so it is only a candidate. Messages
  * that left after the check make it at most too low. */
-static void channel_mark(struct wi_slot *slot, uint32_t n_shards)
+static void channel_mark(struct wi_slot *slot, bool has_cells)
 {
     uint32_t id = weir_slot_id(&slot->head);
     uint64_t mark = wi_load_relaxed(&slot->out.other);
-    uint64_t left = channel_left(slot, id, n_shards);
-    uint64_t entered = channel_entered(slot, id, n_shards);
+    uint64_t left = channel_left(slot, id, has_cells);
+    uint64_t entered = channel_entered(slot, id, has_cells);
     if (entered <= left || entered - left <= mark) {
         return;
     }
-    left = channel_left(slot, id, n_shards);
+    left = channel_left(slot, id, has_cells);
     uint64_t depth = entered > left ? entered - left : 0;
     while (depth > mark && !wi_try_replace_relaxed(&slot->out.other, &mark, depth)) {
     }
@@ -206,8 +209,7 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     }
     struct wi_slot *slot = channel_slot(channel);
     uint32_t begin = (uint32_t)weir_ticks();
-    /* Pairs with wi_shard_claim. */
-    channel_mark(slot, wi_load_acquire(&wi_index.n_shards));
+    channel_mark(slot, true);
     uint32_t end = (uint32_t)weir_ticks();
     uint32_t pause = channel_pause(wi_load_relaxed(&slot->out.other), cell->u.channel.pause,
                                    begin - cell->u.channel.looked, end - begin);
@@ -229,7 +231,7 @@ static CHANNEL_APART void channel_receive_shared(struct weir_channel *channel, w
     }
     struct wi_slot *slot = channel_slot(channel);
     if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
-        channel_mark(slot, 0);
+        channel_mark(slot, false);
     }
     /* Pairs with channel_left, and with pass_leaving_slot of readers. */
     wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), n);

@@ -114,10 +114,12 @@ bool wi_thread_reach(uint32_t chunk)
         }
         thread_watch_end();
         thread_enter(number);
-        thread_is_without(false);
     }
     bool has_room = wi_shard_chunk(number - 1, chunk);
     thread_enter(number);
+    if (has_room) {
+        thread_is_without(false);
+    }
     return has_room;
 }
 
