@@ -295,7 +295,7 @@ static void calls_with_a_negative_number_are_a_warning(void **state)
     fake_view_set_u64(fake_view_row(view, WI_AGENT, 0), WI_AGENT_CALLS_REFUSED, 5);
     look();
     assert_severity("calls_refused", "warning");
-    assert_non_null(strstr(text(found("calls_refused"), WI_WARNING_TEXT), "5 calls of hooks"));
+    assert_non_null(strstr(text(found("calls_refused"), WI_WARNING_TEXT), "5 calls for batches"));
     assert_non_null(strstr(text(found("calls_refused"), WI_WARNING_ACTION), "weir_channel_send_n"));
 }
 

@@ -162,7 +162,8 @@ struct weir_health {
     /* Times that the program closed the exporter's descriptors, as by closefrom(3): nothing is served
      * from then on until weir_agent_start is called again. */
     uint64_t descriptors_lost;
-    uint64_t calls_refused; /* hooks whose n or bytes was 2^63 or more: not counted */
+    uint64_t
+        calls_refused; /* calls that end in _n whose n or bytes was 2^63 or more: not counted */
 };
 WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
 

@@ -107,10 +107,11 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
                          "Look for a length or a count that may be negative where "
                          "weir_channel_send_n, weir_channel_receive_n or "
                          "weir_channel_unsend_n is called.");
-        wi_entry_write(entry->text,
-                       "agent: %s calls of hooks had a negative number of messages or bytes: they "
-                       "count nothing, so depths are wrong from then on",
-                       wi_words_count(count, calls));
+        wi_entry_write(
+            entry->text,
+            "agent: %s calls for batches had a negative number of messages or bytes: they "
+            "count nothing, so depths are wrong from then on",
+            wi_words_count(count, calls));
     }
     if (lost > 0) {
         struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)lost,

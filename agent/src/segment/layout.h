@@ -282,7 +282,7 @@ struct wi_header {
     uint32_t
         threads_without; /* threads that have no cells of their own for a handle, now; atomic */
     uint32_t reserved_too;
-    uint64_t calls_refused; /* hooks with an impossible number: not counted */
+    uint64_t calls_refused; /* batches with an impossible number: not counted */
 };
 
 #define WI_HEADER_BYTES 4096
