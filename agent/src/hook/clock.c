@@ -18,17 +18,17 @@
 
 struct weir_clock weir_clock = {UINT64_C(1) << 32, 0, 0};
 
-static struct {
-    uint64_t nanos, ticks; /* a pair read together at the start */
-    uint64_t refined;      /* ticks of the last measurement; atomic */
-} clock_origin;
-
 uint64_t weir_ticks_slow(void)
 {
     return wi_nanos(CLOCK_MONOTONIC);
 }
 
 #if defined(__x86_64__)
+static struct {
+    uint64_t nanos, ticks; /* a pair read together at the start */
+    uint64_t refined;      /* ticks of the last measurement; atomic */
+} clock_origin;
+
 static bool clock_has_tsc(void)
 {
     unsigned a, b, c, d;

@@ -20,11 +20,15 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1U
 #endif
 
 void wi_error_set(struct weir_error *ret_error, const char *format, ...)
@@ -162,7 +166,8 @@ static int file_name(int fd, const char *dir, const char *temporary, const char 
         return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
     }
     snprintf(from, sizeof(from), "%s/%s", dir, temporary);
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+    /* musl has no function for it. */
+    if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
         return 0;
     }
     /* For file systems without nameless files. */

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -128,7 +129,8 @@ static int maps_ask(int fd, uint64_t address, char *path, size_t room, struct wi
                                .address = address,
                                .name_size = (uint32_t)room,
                                .name = (uintptr_t)path};
-    if (ioctl(fd, MAPS_QUERY, &query) != 0) {
+    /* Not by ioctl: the type of its second argument is not the same in all C libraries. */
+    if (syscall(SYS_ioctl, fd, MAPS_QUERY, &query) != 0) {
         return errno == ENOENT ? 0 : -1;
     }
     if (query.to <= address || query.name_size > room) {
