@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 
@@ -391,6 +392,88 @@ static void a_mark_is_a_depth_that_the_queue_had(void **state)
 }
 #endif
 
+/* ---- the sequence itself ------------------------------------------------------------------------ */
+
+#ifdef WI_CPU_HAS_SEQUENCES
+/* How a sequence is described to the kernel, and the mark that glibc has registered for its way out. */
+struct described {
+    uint32_t version, flags;
+    uint64_t start, length, way_out;
+};
+
+#if defined(__x86_64__)
+#define WAY_OUT_MARK   UINT32_C(0x53053053)
+#define PLACE(context) ((context)->uc_mcontext.gregs[REG_RIP])
+#else
+#define WAY_OUT_MARK   UINT32_C(0xd428bc00)
+#define PLACE(context) ((context)->uc_mcontext.pc)
+#endif
+
+static struct wi_cpu_area area_of_nobody;
+static volatile sig_atomic_t n_led_out;
+
+static const struct described *described(void)
+{
+    return (const struct described *)(uintptr_t)area_of_nobody.rseq_cs;
+}
+
+/* Does what the kernel does to a thread that it interrupts. */
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)info;
+    ucontext_t *at = context;
+    CHECK(area_of_nobody.rseq_cs != 0);
+    CHECK((uint64_t)PLACE(at) - described()->start < described()->length);
+    PLACE(at) = (__typeof__(PLACE(at)))described()->way_out;
+    area_of_nobody.rseq_cs = 0;
+    n_led_out++;
+}
+
+/* With an area that no kernel knows, so that it runs where nothing is registered, too. */
+static void run_the_sequence(const char *dir)
+{
+    (void)dir;
+    struct weir_cell cell = {.left = 0};
+    struct wi_cpu_cell at = {&cell, &area_of_nobody, 3};
+    uint32_t mark;
+    area_of_nobody.cpu_id = 3;
+    CHECK(wi_cpu_try(&at, 1, 5) && wi_cpu_try(&at, 1, UINT64_C(1) << 40));
+    CHECK(cell.u.word[1] == (UINT64_C(1) << 40) + 5);
+    CHECK(described() && described()->version == 0 && described()->flags == 0);
+    CHECK(area_of_nobody.rseq_cs % 32 == 0 && described()->length > 0);
+    CHECK(described()->way_out - described()->start >= described()->length);
+    memcpy(&mark, (const void *)(uintptr_t)(described()->way_out - sizeof(mark)), sizeof(mark));
+    CHECK(mark == WAY_OUT_MARK);
+    wi_cpu_leave(&at);
+    CHECK(area_of_nobody.rseq_cs == 0);
+
+    area_of_nobody.cpu_id = 2; /* the thread was moved */
+    CHECK(!wi_cpu_try(&at, 1, 1) && area_of_nobody.rseq_cs == 0);
+    area_of_nobody.cpu_id = 3;
+    void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+    sigaction(SIGSEGV, &action, NULL);
+    at.cell = nowhere;
+    CHECK(!wi_cpu_try(&at, 0, 1) && n_led_out == 1);
+    at.cell = &cell;
+    CHECK(wi_cpu_try(&at, 1, 1) && cell.u.word[1] == (UINT64_C(1) << 40) + 6);
+    wi_cpu_leave(&at);
+}
+
+static void a_sequence_adds_once_or_is_led_out(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(run_the_sequence), 0);
+}
+#else
+static void a_sequence_adds_once_or_is_led_out(void **state)
+{
+    (void)state;
+    skip();
+}
+#endif
+
 /* ---- fork --------------------------------------------------------------------------------------- */
 
 static void start_anew_in_a_child(void)
@@ -530,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_a_thread_gets_the_cells_that_it_was_refused),
         cmocka_unit_test(a_hook_interrupted_after_each_instruction_counts_once),
         cmocka_unit_test(a_mark_is_a_depth_that_the_queue_had),
+        cmocka_unit_test(a_sequence_adds_once_or_is_led_out),
         cmocka_unit_test(test_fork_without_a_shard),
         cmocka_unit_test(test_waits_are_measured),
         cmocka_unit_test(test_samples_stand_for_all_messages),
