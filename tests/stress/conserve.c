@@ -2,14 +2,14 @@
 /* ctest: timeout=900 alone folders=agent/src/hook */
 /*
  * Sixteen threads that come and go send, receive, refuse, take back and discard 10^8 messages on
- * three channels (thread shards, shared cells, every message timed), while signals interrupt hooks,
+ * 64 channels (thread shards, shared cells, every message timed), while signals interrupt hooks,
  * late destructors count, and a reader never pauses. At rest sent - received - discarded = depth
  * must hold to the message, and the reader must never have seen more out than in.
  *
- * Then the same in a crowd: as many threads as there are shards have one and idle, so the sixteen
- * count in per-CPU cells, while they are moved between processors all the time. Eight idle threads end,
- * and their shards go from one of the sixteen to another. And once more in a process that has no
- * restartable sequences.
+ * Then the same in a crowd: 5,000 threads, more than there are shards, have counted on each channel
+ * and idle, so the sixteen count in per-CPU cells, while they are moved between processors all the time.
+ * Eight idle threads end, and their shards go from one of the sixteen to another. And once more in a
+ * process that has no restartable sequences. `conserve 1000000000` does so many operations in each of the three.
  */
 #include "child.h"
 #include "hook/cpu.h"
@@ -27,7 +27,8 @@
 #include <time.h>
 
 #define THREADS    16
-#define N_CHANNELS 3
+#define N_CHANNELS 64
+#define CROWD      5000
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define OPERATIONS  4000000L
@@ -39,6 +40,8 @@
 
 #define LIFE  50000L /* operations of one thread's life */
 #define SEEDS 100000 /* one for each life of a thread */
+
+static long operations = OPERATIONS;
 
 static struct weir_channel *channels[N_CHANNELS];
 static struct weir_counter *alarms;
@@ -119,7 +122,7 @@ static void *live(void *seed)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        int c = (x >> 32) % 8 < 6 ? 0 : (x >> 32) % 8 - 5;
+        int c = (x >> 32) % 8 < 6 ? 0 : 1 + (int)((x >> 35) % (N_CHANNELS - 1));
         operate(c, (uint32_t)x % 128, &tallies[c]);
     }
     for (int c = 0; c < N_CHANNELS; c++) {
@@ -134,7 +137,7 @@ static void *live(void *seed)
 
 static void *respawn(void *number)
 {
-    for (long done = 0; done < OPERATIONS / THREADS; done += LIFE) {
+    for (long done = 0; done < operations / THREADS; done += LIFE) {
         pthread_t thread;
         void *seed = (void *)((uintptr_t)number * SEEDS + (uintptr_t)(done / LIFE) + 1);
         CHECK(pthread_create(&thread, NULL, live, seed) == 0);
@@ -150,15 +153,17 @@ static bool is_crowded;
 static struct {
     pthread_t thread;
     sem_t end;
-} idlers[WI_MAX_SHARDS];
+} idlers[CROWD];
 
 static sem_t has_come;
 
 static void *idle(void *end)
 {
-    weir_channel_send(channels[0], 8);
-    __atomic_fetch_add(&truth[0].sent, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&truth[0].queued, 1, __ATOMIC_RELEASE);
+    for (int c = 0; c < N_CHANNELS; c++) {
+        weir_channel_send(channels[c], 8);
+        __atomic_fetch_add(&truth[c].sent, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&truth[c].queued, 1, __ATOMIC_RELEASE);
+    }
     sem_post(&has_come);
     while (sem_wait(end) != 0) { /* a signal */
     }
@@ -237,7 +242,7 @@ static void check_places(void)
 static void crowd_begin(pthread_t *ret_disturber)
 {
     sem_init(&has_come, 0, 0);
-    for (size_t i = 0; i < WI_MAX_SHARDS; i++) {
+    for (size_t i = 0; i < CROWD; i++) {
         idler_begin(i);
     }
     CHECK(pthread_create(ret_disturber, NULL, disturb, NULL) == 0);
@@ -246,7 +251,7 @@ static void crowd_begin(pthread_t *ret_disturber)
 static void crowd_end(pthread_t disturber)
 {
     pthread_join(disturber, NULL);
-    for (size_t i = 0; i < WI_MAX_SHARDS; i++) {
+    for (size_t i = 0; i < CROWD; i++) {
         idler_end(i);
     }
     check_places();
@@ -260,9 +265,11 @@ static void check_channel(struct wi_process_view *view, int c)
     uint64_t sent = read_value(view, WI_CHANNEL, i, WI_CHANNEL_SENT);
     uint64_t received = read_value(view, WI_CHANNEL, i, WI_CHANNEL_RECEIVED);
     uint64_t discarded = read_value(view, WI_CHANNEL, i, WI_CHANNEL_DISCARDED);
-    printf("channel %d: sent %llu received %llu discarded %llu depth %llu\n", c,
-           (unsigned long long)sent, (unsigned long long)received, (unsigned long long)discarded,
-           (unsigned long long)depth);
+    if (c < 3) {
+        printf("channel %d: sent %llu received %llu discarded %llu depth %llu\n", c,
+               (unsigned long long)sent, (unsigned long long)received,
+               (unsigned long long)discarded, (unsigned long long)depth);
+    }
     CHECK(sent - received - discarded == depth);
     CHECK(sent == truth[c].sent && received == truth[c].received);
     CHECK(discarded == truth[c].discarded && depth == truth[c].queued);
@@ -281,8 +288,8 @@ static void conserve(const char *dir)
     CHECK(weir_start(NULL, &error) == WEIR_OK);
     for (int c = 0; c < N_CHANNELS; c++) {
         struct weir_channel_options options = WEIR_CHANNEL_INIT("channel", WEIR_UNBOUNDED);
-        options.storage = c == 1 ? WEIR_STORAGE_SHARED : WEIR_STORAGE_SHARD;
-        options.latency = c == 2 ? WEIR_LATENCY_FULL : WEIR_LATENCY_SAMPLED;
+        options.storage = c % 8 == 1 ? WEIR_STORAGE_SHARED : WEIR_STORAGE_SHARD;
+        options.latency = c % 8 == 2 ? WEIR_LATENCY_FULL : WEIR_LATENCY_SAMPLED;
         channels[c] = weir_channel_open(&options);
         CHECK(channels[c] != NULL);
     }
@@ -318,17 +325,23 @@ static void conserve(const char *dir)
         CHECK(read_value(readers.view[r], WI_COUNTER, 0, WI_COUNTER_VALUE) == signals_seen);
         wi_process_view_close(readers.view[r]);
     }
-    printf("%llu signals\n", (unsigned long long)signals_seen);
+    struct weir_health health = {.size = sizeof(health)};
+    weir_health_read(&health);
+    CHECK(health.handles_refused == 0 && health.segment_bytes <= health.limit_bytes);
+    printf("%ld operations, %llu signals, a segment of %llu bytes\n", operations,
+           (unsigned long long)signals_seen, (unsigned long long)health.segment_bytes);
 }
 
 /* This program again, as a process that the C library starts again. */
 static int run_crowded(const char *program, const char *tunables)
 {
+    char number[24];
     int status = 1;
+    snprintf(number, sizeof(number), "%ld", operations);
     pid_t pid = fork();
     if (pid == 0) {
         setenv("GLIBC_TUNABLES", tunables, 1);
-        execl(program, program, "crowded", (char *)NULL);
+        execl(program, program, number, "crowded", (char *)NULL);
         _exit(127);
     }
     return pid > 0 && waitpid(pid, &status, 0) == pid ? status : 1;
@@ -336,7 +349,8 @@ static int run_crowded(const char *program, const char *tunables)
 
 int main(int argc, char **argv)
 {
-    is_crowded = argc > 1;
+    operations = argc > 1 ? strtol(argv[1], NULL, 10) : OPERATIONS;
+    is_crowded = argc > 2;
     int status = child_run(conserve);
     if (HAS_CROWDED && !is_crowded && status == 0) {
         status = run_crowded(argv[0], "glibc.pthread.rseq=1") ||
