@@ -6,6 +6,7 @@
  */
 #include "weir/agent.h"
 
+#include "hook/options.h"
 #include "segment/environment.h"
 #include "segment/file.h"
 #include "segment/segment.h"
@@ -239,9 +240,7 @@ enum weir_status weir_agent_start(const struct weir_agent_options *options,
 {
     struct weir_agent_options asked = WEIR_AGENT_OPTIONS_INIT;
     struct weir_error error = {""};
-    if (options) {
-        memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
-    }
+    bool is_known = wi_options_read(&asked, sizeof(asked), options);
     if (wi_environment_is_off()) {
         wi_error_set(ret_error, "WEIR_OFF=1 is set: nothing is served");
         return WEIR_OFF;
@@ -253,6 +252,10 @@ enum weir_status weir_agent_start(const struct weir_agent_options *options,
     }
     pthread_once(&agent_once, agent_register);
     enum weir_status status = agent_start(&asked, &error);
+    if (status == WEIR_OK && !is_known) {
+        status = WEIR_DEGRADED;
+        wi_error_set(&error, "weir_agent_start's " WI_OPTIONS_TOO_NEW);
+    }
     agent_leave(status == WEIR_OK || status == WEIR_DEGRADED ? AGENT_RUNNING : AGENT_STOPPED);
     if (status != WEIR_OK) {
         wi_error_set(ret_error, "%s", error.text);

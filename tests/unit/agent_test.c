@@ -497,6 +497,24 @@ static void another_users_peer_is_refused_before_it_speaks(void **state)
     assert_true(answers(path));
 }
 
+/* Options of a later version: what is not known is told, and the rest is served. */
+static void it_says_that_it_does_not_know_an_option(void **state)
+{
+    (void)state;
+    struct {
+        struct weir_agent_options known;
+        uint64_t further;
+    } later = {WEIR_AGENT_OPTIONS_INIT, 0};
+    struct weir_error error = {""};
+    later.known.size = sizeof(later);
+    assert_int_equal(weir_agent_start(&later.known, &error), WEIR_OK);
+    weir_agent_stop();
+    later.further = 1;
+    assert_int_equal(weir_agent_start(&later.known, &error), WEIR_DEGRADED);
+    assert_non_null(strstr(error.text, "weir_agent_start's options have fields that weir"));
+    weir_agent_stop();
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -506,6 +524,7 @@ int main(void)
         TEST(the_mode_does_not_depend_on_the_umask),
         TEST(a_stale_socket_is_replaced_and_others_are_left),
         TEST(it_says_what_it_cannot_serve),
+        TEST(it_says_that_it_does_not_know_an_option),
         TEST(a_token_that_cannot_be_read_closes_tcp),
         TEST(cycles_leave_nothing),
         TEST(its_thread_takes_no_signals),

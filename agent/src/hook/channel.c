@@ -13,6 +13,7 @@
  * signal handler.
  */
 #include "hook/cpu.h"
+#include "hook/options.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -38,7 +39,7 @@ struct weir_channel *weir_channel_open(const struct weir_channel_options *option
     if (!options) {
         return NULL;
     }
-    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    wi_options_read_for("channel", &asked, sizeof(asked), options);
     const struct wi_opening opening = {
         .kind = WI_CHANNEL,
         .flags = asked.is_unordered ? WI_SLOT_UNORDERED : 0,

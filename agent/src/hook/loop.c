@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Event loops: the time of one thread between two waits. The words belong to that thread: plain
  * stores, no atomic adds. */
+#include "hook/options.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -56,7 +57,7 @@ struct weir_loop *weir_loop_open(const struct weir_loop_options *options)
     if (!options) {
         return NULL;
     }
-    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    wi_options_read_for("loop", &asked, sizeof(asked), options);
     const struct wi_opening opening = {
         .kind = WI_LOOP,
         .has_histograms = true,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphores: open, close, waits and refusals. Acquire and release are inline. */
+#include "hook/options.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -12,7 +13,7 @@ struct weir_semaphore *weir_semaphore_open(const struct weir_semaphore_options *
     if (!options) {
         return NULL;
     }
-    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    wi_options_read_for("semaphore", &asked, sizeof(asked), options);
     const struct wi_opening opening = {
         .kind = WI_SEMAPHORE,
         .name = asked.name,

@@ -16,6 +16,7 @@
 #include "hook/clock.h"
 #include "hook/create.h"
 #include "hook/fork.h"
+#include "hook/options.h"
 #include "segment/early.h"
 #include "segment/file.h"
 #include "segment/segment.h"
@@ -177,11 +178,12 @@ enum weir_status weir_start(const struct weir_options *options, struct weir_erro
 {
     struct weir_options asked = WEIR_OPTIONS_INIT;
     struct weir_error error = {""};
-    if (options) {
-        memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
-    }
+    bool is_known = wi_options_read(&asked, sizeof(asked), options);
     struct wi_settings settings;
     wi_settings_read(&settings, &asked);
+    if (!is_known && !settings.problem.text[0]) {
+        wi_error_set(&settings.problem, "weir_start's " WI_OPTIONS_TOO_NEW);
+    }
     if (settings.is_off) {
         wi_error_set(ret_error, "WEIR_OFF=1 is set: hooks do nothing");
         return WEIR_OFF;

@@ -8,6 +8,7 @@
  * One of `began` and `rested` is 0: the task runs, or it does not. Both are 0 while an ended time is
  * added to its sum, so that a reader does not count it as under way, too.
  */
+#include "hook/options.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -319,7 +320,7 @@ struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *optio
     if (!options) {
         return NULL;
     }
-    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    wi_options_read_for("task kind", &asked, sizeof(asked), options);
     const struct wi_opening opening = {
         .kind = WI_TASK,
         .name = asked.name,

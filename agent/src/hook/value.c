@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counters and gauges: open, close, and the hooks that are not inline; those of task kinds, too. */
 #include "hook/cpu.h"
+#include "hook/options.h"
 #include "hook/thread.h"
 #include "weir/atomic.h"
 #include "weir/kind.h"
@@ -68,7 +69,7 @@ static struct weir_slot_head *value_open(enum wi_kind kind,
     if (!options) {
         return NULL;
     }
-    memcpy(&asked, options, options->size < sizeof(asked) ? options->size : sizeof(asked));
+    wi_options_read_for(kind == WI_GAUGE ? "gauge" : "counter", &asked, sizeof(asked), options);
     const struct wi_opening opening = {
         .kind = (uint8_t)kind,
         .name = asked.name,
