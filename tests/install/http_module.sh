@@ -9,7 +9,7 @@ set -eu
 install_and_move
 chmod 755 "$dir"
 export PKG_CONFIG_PATH=$lib/pkgconfig
-module=$lib/libweir-agent-http.so
+module=$(readlink -f "$lib/libweir-agent-http.so")
 good=$dir/good.so
 cp -p "$module" "$good"
 
@@ -94,10 +94,10 @@ refused() {
     cp -p "$good" "$module"
 }
 rm "$module"
-refused 'install libweir-agent-http.so beside libweir-agent: .*/libweir-agent-http.so$'
+refused "install ${module##*/} beside libweir-agent: .*/${module##*/}\$"
 grep -q '^mapped: 0' "$dir/out" || fail "it is mapped"
 mkdir "$dir/elsewhere"
-cp "$good" "$dir/elsewhere/libweir-agent-http.so"
+cp "$good" "$dir/elsewhere/${module##*/}"
 rm "$module"
 LD_LIBRARY_PATH=$dir/elsewhere refused 'install libweir-agent-http.so'
 ln -sf "$good" "$module"
@@ -120,6 +120,15 @@ LC_ALL=C sed -i "s/$id/$(echo "$id" | tr 0-9a-f 1-9a-f0)/g" "$module"
 refused 'different builds: install both from one build and restart'
 cc -shared -o "$module" -x c - <<<'int nothing;'
 refused 'cannot be loaded: .*weir_agent_http'
+
+# Another version's module in the same directory, to which the links lead, is not in the way.
+echo "of another version" >"$lib/libweir-agent-http.so.99.0.0"
+ln -sf libweir-agent-http.so.99.0.0 "$lib/libweir-agent-http.so"
+ln -sf libweir-agent-http.so.99.0.0 "$lib/libweir-agent-http.so.0"
+# shellcheck disable=SC2086 # a list of words
+expect "$served" "$dir/host" $on start
+ln -sf "${module##*/}" "$lib/libweir-agent-http.so"
+ln -sf "${module##*/}" "$lib/libweir-agent-http.so.0"
 
 # Whoever takes another libweir-agent's place has no say in a program that has the first.
 cp "$lib/libweir-agent.so.0" "$dir/again.so"

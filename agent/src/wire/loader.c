@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In the shared libweir-agent: loads the HTTP module, libweir-agent-http.so, from the directory of
+ * In the shared libweir-agent: loads the HTTP module, libweir-agent-http.so.VERSION, from the directory of
  * libweir-agent itself and from nowhere else. Neither the environment nor a search path matters.
  *
  * The module becomes part of the host, so only users who can change libweir-agent may be able to
@@ -30,7 +30,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOADER_MODULE "libweir-agent-http.so"
+/* The file of this very version: the link without a number, or with one, may lead to another's. */
+#define LOADER_MODULE "libweir-agent-http.so." WEIR_VERSION
 #define LOADER_SYMBOL "weir_agent_http"
 #define LOADER_PARTS  32
 #define LOADER_MEMORY ((size_t)1 << 20) /* more than the libraries allocate while they are loaded */
