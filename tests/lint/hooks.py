@@ -12,7 +12,7 @@ SOURCE = os.environ["WEIR_SOURCE"]
 # tasks are closed where messages are sent, and take none.
 NO_HOOK = re.compile(r"_open$|^(?!weir_sender_|weir_task_close).*_close$|^weir_(start|stop|thread_start|health_read|status_name)$")
 
-HEADERS = ["agent/include/weir/" + name for name in ("weir.h", "sender.h", "call.h")]
+HEADERS = ["agent/include/weir/" + name for name in ("weir.h", "sender.h", "task.h", "call.h")]
 
 
 def read(path):
