@@ -43,20 +43,31 @@ static void print_list(void)
     }
 }
 
-/* The series as a scrape shows it: `weir_channel_rejects_total{channel="NAME",reason="full"}`. */
+/* As a scrape shows it: `weir_channel_rejects_total{channel="NAME",reason="full"}`. */
+static void print_series(enum wi_kind kind, const struct wi_metric *metric, const char *family)
+{
+    const char *label = kind_labels[kind];
+    printf("`%s%s", family, metric->type == WI_TYPE_COUNTER ? "_total" : "");
+    if (*label || *metric->label) {
+        printf("{%s%s%s%s}", label, *label ? "=\"NAME\"" : "", *label && *metric->label ? "," : "",
+               metric->label);
+    }
+    printf("`");
+}
+
 static void print_family(enum wi_kind kind, const struct wi_metric *metric)
 {
     if (!*metric->family) {
         printf("| ");
         return;
     }
-    const char *label = kind_labels[kind];
-    printf("| `%s%s", metric->family, metric->type == WI_TYPE_COUNTER ? "_total" : "");
-    if (*label || *metric->label) {
-        printf("{%s%s%s%s}", label, *label ? "=\"NAME\"" : "", *label && *metric->label ? "," : "",
-               metric->label);
+    printf("| ");
+    print_series(kind, metric, metric->family);
+    if (metric->bytes && *metric->bytes) {
+        printf(", in bytes ");
+        print_series(kind, metric, metric->bytes);
     }
-    printf("` ");
+    printf(" ");
 }
 
 static void print_table(const struct wi_metric_table *table)

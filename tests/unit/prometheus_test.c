@@ -194,6 +194,40 @@ static void rows_of_one_name_are_summed(void **state)
     assert_no_series_twice(text);
 }
 
+/* Channels of one name may count messages and bytes: no sum and no family has both. */
+static void units_are_never_added(void **state)
+{
+    (void)state;
+    fake_view_add_channel(view, "moves", 10, 4, 100);
+    struct wi_row *buffer_row = fake_view_add_channel(view, "moves", 70000, 20000, 65536);
+    fake_view_set_text(view, buffer_row, WI_CHANNEL_UNIT, "bytes");
+    fake_view_set_u64(buffer_row, WI_CHANNEL_DISCARDED_CLOSED, 300);
+    fake_view_set_u64(buffer_row, WI_CHANNEL_REJECTS_FULL, 2);
+    buffer_row = fake_view_add_channel(view, "buffer", 900, 100, WEIR_UNBOUNDED);
+    fake_view_set_text(view, buffer_row, WI_CHANNEL_UNIT, "bytes");
+    const char *text = encode(WI_FORMAT_TEXT);
+    assert_line(text, "weir_channel_sent_total{channel=\"moves\"} 10");
+    assert_line(text, "weir_channel_sent_bytes_total{channel=\"moves\"} 70000");
+    assert_line(text, "weir_channel_received_bytes_total{channel=\"moves\"} 20000");
+    assert_line(text,
+                "weir_channel_discarded_bytes_total{channel=\"moves\",reason=\"closed\"} 300");
+    assert_line(text, "weir_channel_capacity{channel=\"moves\"} 100");
+    assert_line(text, "weir_channel_capacity_bytes{channel=\"moves\"} 65536");
+    assert_line(text, "weir_channel_deepest{channel=\"moves\"} 6");
+    assert_line(text, "weir_channel_deepest_bytes{channel=\"moves\"} 50000");
+    assert_line(text, "weir_channel_rejects_total{channel=\"moves\",reason=\"full\"} 2");
+    assert_line(text, "weir_channel_instances{channel=\"moves\"} 2");
+    assert_line(text, "weir_channel_sent_bytes_total{channel=\"buffer\"} 900");
+    assert_no_text(text, "weir_channel_sent_total{channel=\"buffer\"}");
+    assert_no_text(text, "weir_channel_depth{channel=\"buffer\"}");
+    assert_no_text(text, "weir_channel_capacity_bytes{channel=\"buffer\"}");
+    assert_line(text, "# HELP weir_channel_sent_bytes_total Bytes accepted into the channel.");
+    assert_no_series_twice(text);
+    text = encode(WI_FORMAT_OPENMETRICS);
+    assert_line(text, "# UNIT weir_channel_sent_bytes bytes");
+    assert_line(text, "# TYPE weir_channel_capacity_bytes gauge");
+}
+
 static void one_unbounded_instance_makes_the_name_unbounded(void **state)
 {
     (void)state;
@@ -545,6 +579,7 @@ int main(void)
         TEST(every_reason_is_there_at_zero),
         TEST(application_counters_and_gauges_keep_their_sign),
         TEST(rows_of_one_name_are_summed),
+        TEST(units_are_never_added),
         TEST(one_unbounded_instance_makes_the_name_unbounded),
         TEST(names_past_256_fold_into_other),
         TEST(channel_named_other_takes_the_rest),

@@ -20,6 +20,7 @@ WEIR_EXPORT weir_ticket weir_call_channel_send_n(struct weir_channel *channel, u
                                                  uint64_t bytes);
 WEIR_EXPORT void weir_call_channel_receive_n(struct weir_channel *channel, weir_ticket ticket,
                                              uint64_t n, uint64_t bytes);
+WEIR_EXPORT void weir_call_channel_bytes(struct weir_channel *channel, uint64_t in, uint64_t out);
 WEIR_EXPORT struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
                                                          struct weir_sender *sender, size_t bytes);
 WEIR_EXPORT void weir_call_channel_receive_from(struct weir_channel *channel, struct weir_sent sent,

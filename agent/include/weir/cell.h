@@ -222,6 +222,7 @@ WEIR_EXPORT weir_ticket weir_channel_send_n_slow(struct weir_channel *channel, u
                                                  uint64_t bytes);
 WEIR_EXPORT void weir_channel_receive_n_slow(struct weir_channel *channel, weir_ticket ticket,
                                              uint64_t n, uint64_t bytes);
+WEIR_EXPORT void weir_channel_bytes_slow(struct weir_channel *channel, uint64_t in, uint64_t out);
 WEIR_EXPORT weir_ticket weir_sample_n_slow(struct weir_slot_head *head, struct weir_cell *cell,
                                            uint64_t n);
 WEIR_EXPORT weir_ticket weir_sample_slow(struct weir_slot_head *head, struct weir_cell *cell);

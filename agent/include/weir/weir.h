@@ -163,7 +163,10 @@ struct weir_health {
      * from then on until weir_agent_start is called again. */
     uint64_t descriptors_lost;
     uint64_t
-        calls_refused; /* calls that end in _n whose n or bytes was 2^63 or more: not counted */
+        calls_refused; /* calls that end in _n, _bytes or _observe whose n or bytes was 2^63 or more: not counted */
+    /* Hooks that mix the two ways to know a depth: weir_channel_observe on a channel that has counted, or counting
+     * on one that is observed. They do nothing. */
+    uint64_t calls_mixed;
 };
 WEIR_EXPORT void weir_health_read(struct weir_health *ret_health);
 
@@ -178,6 +181,12 @@ enum weir_channel_kind {
     WEIR_CHANNEL_MPSC = 2,
     WEIR_CHANNEL_SPMC = 3,
     WEIR_CHANNEL_MPMC = 4
+};
+
+/* The unit of a channel: its depth, its capacity and its rates are in it. */
+enum weir_unit {
+    WEIR_UNIT_MESSAGES = 0,
+    WEIR_UNIT_BYTES = 1 /* a buffer without message borders: weir_channel_bytes */
 };
 
 /* Why a channel refused a message that therefore never entered it. */
@@ -198,7 +207,7 @@ enum weir_party { WEIR_PARTY_SENDERS = 0, WEIR_PARTY_RECEIVERS = 1 };
 struct weir_channel_options {
     size_t size;       /* sizeof(struct weir_channel_options) */
     const char *name;  /* required, copied */
-    uint64_t capacity; /* messages; WEIR_UNBOUNDED */
+    uint64_t capacity; /* in its unit; WEIR_UNBOUNDED */
     enum weir_channel_kind kind;
     bool is_unordered; /* not first in, first out: no oldest age */
     enum weir_latency latency;
@@ -210,12 +219,20 @@ struct weir_channel_options {
      * not. A label takes 128 bytes, which the next handle that needs them uses again. */
     const char *label;
     enum weir_party party; /* of its weir_sender handles; receivers take the same 128 bytes */
+    enum weir_unit unit;
+    /* The depth at the moment of the opening, in its unit, and the bytes of these messages (0: unknown, or the unit is
+     * bytes). They count as sent then. An amount of 2^63 or more is taken as 0, and
+     * weir_health counts the call (calls_refused). */
+    uint64_t initial, initial_bytes;
+    /* The place where it is opened, if that is no line of C: "plugin.lua:12". Copied, the first 256 places of a
+     * program; takes precedence over source_file. NULL: source_file and source_line are the place. */
+    const char *source_text;
 };
 #define WEIR_CHANNEL_INIT(channel_name, channel_capacity)                                          \
     {                                                                                              \
         sizeof(struct weir_channel_options), (channel_name), (channel_capacity),                   \
             WEIR_CHANNEL_OTHER, false, WEIR_LATENCY_DEFAULT, WEIR_STORAGE_DEFAULT, __FILE__,       \
-            __LINE__, WEIR_NULL, WEIR_PARTY_SENDERS                                                \
+            __LINE__, WEIR_NULL, WEIR_PARTY_SENDERS, WEIR_UNIT_MESSAGES, 0, 0, WEIR_NULL           \
     }
 
 /* Enters a channel in the segment. Owns: close it, or leave it to the end of the process.
@@ -228,8 +245,8 @@ WEIR_EXPORT struct weir_channel *weir_channel_open(const struct weir_channel_opt
  * its name (docs/prometheus.md). NULL is allowed. Threads: as open. */
 WEIR_EXPORT void weir_channel_close(struct weir_channel *channel);
 
-/* Changes the capacity that is shown; `messages` may be WEIR_UNBOUNDED. Threads: any. */
-WEIR_EXPORT void weir_channel_resize(struct weir_channel *channel, uint64_t messages);
+/* Changes the capacity that is shown, in the channel's unit; WEIR_UNBOUNDED: none. Threads: any. */
+WEIR_EXPORT void weir_channel_resize(struct weir_channel *channel, uint64_t capacity);
 
 /*
  * Counts a message in. Call it BEFORE the push, so that no reader ever sees more received than sent.
@@ -330,6 +347,45 @@ WEIR_INLINE void weir_channel_receive_n(struct weir_channel *channel, weir_ticke
     }
 }
 
+/*
+ * Counts bytes: `in` were put into the buffer and `out` were taken out of it, in any pieces; either may be 0. The
+ * depth of a channel whose unit is bytes is the bytes that are queued; it counts no messages. Call it BEFORE
+ * the bytes are put in and AFTER they were taken out; one call with both counts `in` first. An `in` or `out` of 2^63
+ * or more counts nothing, and weir_health counts the call (calls_refused).
+ * The hooks of messages count on such a channel, too: their bytes, and with a ticket their waits. On a channel
+ * of messages it counts only bytes: a queued message has become larger by `in`, or smaller by `out`.
+ * Cost: as weir_channel_send or weir_channel_receive.
+ */
+WEIR_INLINE void weir_channel_bytes(struct weir_channel *channel, uint64_t in, uint64_t out)
+{
+    struct weir_cell *cell;
+    if (WEIR_UNLIKELY(!channel)) {
+        return;
+    }
+    cell = weir_cell_find(weir_slot_id(&channel->head));
+    if (WEIR_UNLIKELY(!cell || (in | out) >> 63)) {
+        weir_channel_bytes_slow(channel, in, out);
+        return;
+    }
+    weir_cell_add(&cell->u.channel.bytes_in, in);
+    if (WEIR_UNLIKELY(!weir_cell_pass(&cell->u.channel.check, out))) {
+        weir_channel_check_slow(channel, cell);
+    }
+    weir_cell_add(&cell->u.channel.bytes_out, out);
+}
+
+/*
+ * Says how deep a queue is that a library owns, and that is not counted: `depth` in the channel's unit, and the bytes
+ * of what is queued (0: unknown, or the unit is bytes). Call it where the program looks at the queue, for example
+ * once in each round of its loop. The channel then shows the last depth and the highest of all calls, its growth and
+ * its age, and no rates or totals: nobody has counted them.
+ * A channel is either counted or observed. The first call decides; a call of the other kind does nothing, and
+ * weir_health counts it (calls_mixed). weir_channel_reject counts on both. A depth or bytes of 2^63 or more does
+ * nothing either (calls_refused).
+ * Threads: any; the last call counts. Cost: two stores.
+ */
+WEIR_EXPORT void weir_channel_observe(struct weir_channel *channel, uint64_t depth, uint64_t bytes);
+
 /* Counts a message that was refused and never entered. Cost: one shared atomic add. */
 WEIR_EXPORT void weir_channel_reject(struct weir_channel *channel, enum weir_reject why);
 
@@ -341,8 +397,8 @@ WEIR_EXPORT void weir_channel_unsend(struct weir_channel *channel, size_t bytes,
 WEIR_EXPORT void weir_channel_unsend_n(struct weir_channel *channel, uint64_t n, uint64_t bytes,
                                        enum weir_reject why);
 
-/* Counts `messages` that had been sent and are discarded unread, of `bytes` in all. Call it after they
- * were removed. Cost: two shared atomic adds. */
+/* Counts `messages` that had been sent and are discarded unread, of `bytes` in all; if the channel's unit is bytes,
+ * only these. Call it after they were removed. Cost: two shared atomic adds. */
 WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
                                       enum weir_discard why);
 

@@ -119,6 +119,8 @@ struct wi_metric {
     struct wi_metric_from from;
     bool is_peak;  /* rows of one name show the highest, and not their sum */
     bool is_aside; /* on the screen only on the page of all fields of a row */
+    /* Not NULL: it is in the unit of its channel, and this is the family of those in bytes, "" where it has none. */
+    const char *bytes;
 };
 
 /* Indices: WI_CHANNEL_DEPTH, ..., WI_CHANNEL_N_METRICS, and so on for each kind. */
@@ -239,6 +241,10 @@ static inline int wi_metric_label(enum wi_kind kind)
 /* "channel", ..., one for each kind: unlike the topic's KIND, a single task is a "single_task". ""
  * past WI_N_KINDS. Owns: static. */
 const char *wi_kind_name(enum wi_kind kind);
+
+/* A summary or a help text of a metric of messages, for a channel that counts bytes: "bytes queued". Returns ret_text. */
+#define WI_METRIC_TEXT 512
+const char *wi_metric_text_in_bytes(const char *text, char ret_text[WI_METRIC_TEXT]);
 
 /* "messages", "bytes", ..., "" for WI_UNIT_NONE. Owns: static. */
 const char *wi_unit_name(enum wi_unit unit);

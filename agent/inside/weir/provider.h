@@ -82,6 +82,8 @@ struct wi_provider_ops {
      * handles. */
     size_t (*n_retired)(const void *context);
     bool (*retired)(void *context, size_t i, enum wi_kind *ret_kind, struct wi_row *row);
+    /* Those of channels in bytes. NULL: it has none. */
+    bool (*retired_bytes)(void *context, size_t i, struct wi_row *row);
     /* As wi_process_view_octaves, of groups that are all 0. NULL: the sum of its rows. */
     enum weir_status (*octaves)(void *context, enum wi_kind kind, int metric,
                                 const struct wi_octave_groups *groups);

@@ -11,6 +11,7 @@
 #include "weir/weir.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* One value of a row. */
 enum wi_value_type { WI_ABSENT, WI_U64, WI_I64, WI_F64, WI_TEXT };
@@ -75,6 +76,29 @@ static inline const char *wi_row_label(enum wi_kind kind, const struct wi_row *r
 {
     int metric = wi_metric_label(kind);
     return metric >= 0 && row->value[metric].type == WI_TEXT ? row->value[metric].u.text : NULL;
+}
+
+/* Whether a row counts bytes, and the unit of one of its metrics. */
+static inline bool wi_row_is_bytes(enum wi_kind kind, const struct wi_row *row)
+{
+    const struct wi_value *unit = &row->value[WI_CHANNEL_UNIT];
+    return kind == WI_CHANNEL && unit->type == WI_TEXT && strcmp(unit->u.text, "bytes") == 0;
+}
+
+/* Whether it is a channel whose depth is told, and nobody counts what enters and leaves. */
+static inline bool wi_row_is_observed(enum wi_kind kind, const struct wi_row *row)
+{
+    const struct wi_value *counting = &row->value[WI_CHANNEL_COUNTING];
+    return kind == WI_CHANNEL && counting->type == WI_TEXT &&
+           strcmp(counting->u.text, "observed") == 0;
+}
+
+static inline enum wi_unit wi_row_unit(enum wi_kind kind, const struct wi_row *row, int metric)
+{
+    const struct wi_metric *of = &wi_metric_table(kind)->metrics[metric];
+    return !of->bytes || !wi_row_is_bytes(kind, row) ? of->unit
+           : of->unit == WI_UNIT_PER_SECOND          ? WI_UNIT_BYTES_PER_SECOND
+                                                     : WI_UNIT_BYTES;
 }
 
 /* How people see the two: NAME@LABEL, or the name alone. Written to `room` only where there is a label. */

@@ -125,7 +125,9 @@ static void attribute_number(double number, char *ret_text, size_t room)
 /* A number that is not whole, and its unit. No negative number comes here. */
 static const char *attribute_real(enum wi_unit unit, double number, char *ret_text, size_t room)
 {
-    const char *name = unit == WI_UNIT_PER_SECOND ? "/s" : "";
+    const char *name = unit == WI_UNIT_PER_SECOND         ? "/s"
+                       : unit == WI_UNIT_BYTES_PER_SECOND ? "B/s"
+                                                          : "";
     number = number > 0 ? number : 0;
     if (unit == WI_UNIT_SECONDS) {
         name = number >= 1 ? "s" : number >= 1e-3 ? "ms" : "us";
@@ -146,10 +148,11 @@ static bool attribute_is_told(const struct wi_metric *metric, const struct wi_va
 }
 
 static void attribute_value(struct wi_buffer *buffer, unsigned field, enum wi_tokio_meta meta,
-                            const struct wi_metric *metric, const struct wi_value *value)
+                            const struct wi_metric *metric, enum wi_unit of,
+                            const struct wi_value *value)
 {
     char text[32];
-    const char *unit = metric->unit == WI_UNIT_BYTES ? "B" : "";
+    const char *unit = of == WI_UNIT_BYTES ? "B" : "";
     size_t mark = wi_pack_begin(buffer, field);
     size_t inner = wi_pack_begin(buffer, 1);
     wi_pack_text(buffer, 1, metric->field);
@@ -158,7 +161,7 @@ static void attribute_value(struct wi_buffer *buffer, unsigned field, enum wi_to
     } else if (value->type == WI_I64) {
         wi_pack_i64_zigzag_always(buffer, 6, value->u.i64);
     } else if (value->type == WI_F64) {
-        unit = attribute_real(metric->unit, value->u.f64, text, sizeof(text));
+        unit = attribute_real(of, value->u.f64, text, sizeof(text));
         wi_pack_text(buffer, 3, text);
     } else if (value->type == WI_TEXT) {
         wi_attribute_text(buffer, 4, value->u.text);
@@ -179,7 +182,8 @@ static void attributes_of_level(struct wi_buffer *buffer, unsigned field, enum w
         const struct wi_value *value = &row->value[i];
         bool is_unbounded = metric->display == WI_DISPLAY_CAPACITY && value->type == WI_ABSENT;
         if (metric->level == level && (is_unbounded || attribute_is_told(metric, value))) {
-            attribute_value(buffer, field, meta, metric, value);
+            attribute_value(buffer, field, meta, metric, wi_row_unit(table->kind, row, (int)i),
+                            value);
         }
     }
 }

@@ -102,7 +102,7 @@ static void lines_write(const struct wi_topic *topic, const struct wi_topic_line
     size_t mark = wi_pack_begin(buffer, 2);
     wi_pack_bytes_always(buffer, 1, text, n < sizeof(text) ? n : sizeof(text) - 1);
     wi_weir_value(buffer, 2, &row->value[line->metric]);
-    wi_pack_text(buffer, 3, wi_unit_name(wi_metric_table(line->kind)->metrics[line->metric].unit));
+    wi_pack_text(buffer, 3, wi_unit_name(wi_row_unit(line->kind, row, line->metric)));
     wi_pack_end(buffer, mark);
 }
 

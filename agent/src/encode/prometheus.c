@@ -8,7 +8,8 @@
  * them, because families must not be interleaved.
  *
  * Rows of one name are summed, because a series must not occur twice; peaks and ages take the
- * highest value. The counts of closed handles stay in the sums of their name: the process keeps
+ * highest value. Channels that count bytes are in families of their own, so that no sum mixes units (ADR 61).
+ * The counts of closed handles stay in the sums of their name: the process keeps
  * them (ADR 43). The first 256 names, in the order of their first opening, have their own series as
  * long as the process lives. So no name moves into "other" because another one grew. A histogram
  * appears with its first measured value: thirty series of zeros for each channel that is not timed
@@ -58,17 +59,24 @@ static void prometheus_comment(struct prometheus_encoder *encoder, const char *w
     wi_buffer_append(encoder->out, "\n", 1);
 }
 
-/* The unit with which the family's name ends, as OpenMetrics requires it; else NULL. */
-static const char *prometheus_unit(const struct wi_metric *metric)
+/* The family of a metric, in the unit that is being written. */
+static const char *prometheus_name(const struct prometheus_encoder *encoder,
+                                   const struct wi_metric *metric)
 {
-    if (metric->unit != WI_UNIT_SECONDS && metric->unit != WI_UNIT_BYTES) {
+    return encoder->in_bytes ? metric->bytes : metric->family;
+}
+
+/* The unit with which the family's name ends, as OpenMetrics requires it; else NULL. */
+static const char *prometheus_unit(const char *name, enum wi_unit of)
+{
+    if (of != WI_UNIT_SECONDS && of != WI_UNIT_BYTES) {
         return NULL;
     }
-    const char *unit = wi_unit_name(metric->unit);
-    size_t family = strlen(metric->family);
+    const char *unit = wi_unit_name(of);
+    size_t family = strlen(name);
     size_t length = strlen(unit);
-    bool is_suffix = family > length && metric->family[family - length - 1] == '_' &&
-                     strcmp(metric->family + family - length, unit) == 0;
+    bool is_suffix = family > length && name[family - length - 1] == '_' &&
+                     strcmp(name + family - length, unit) == 0;
     return is_suffix ? unit : NULL;
 }
 
@@ -76,18 +84,22 @@ static void prometheus_header(struct prometheus_encoder *encoder, const struct w
 {
     static const char *const types[] = {"counter", "gauge", "unknown", "histogram"};
     const char *type = types[metric->type];
-    const char *unit = prometheus_unit(metric);
+    const char *family = prometheus_name(encoder, metric);
+    const char *unit = prometheus_unit(family, encoder->in_bytes ? WI_UNIT_BYTES : metric->unit);
+    char in_bytes[WI_METRIC_TEXT];
+    const char *help =
+        encoder->in_bytes ? wi_metric_text_in_bytes(metric->help, in_bytes) : metric->help;
     if (encoder->is_openmetrics) {
-        prometheus_comment(encoder, "# TYPE ", metric->family, "", type);
+        prometheus_comment(encoder, "# TYPE ", family, "", type);
         if (unit) {
-            prometheus_comment(encoder, "# UNIT ", metric->family, "", unit);
+            prometheus_comment(encoder, "# UNIT ", family, "", unit);
         }
-        prometheus_comment(encoder, "# HELP ", metric->family, "", metric->help);
+        prometheus_comment(encoder, "# HELP ", family, "", help);
         return;
     }
     const char *suffix = metric->type == WI_TYPE_COUNTER ? "_total" : "";
-    prometheus_comment(encoder, "# HELP ", metric->family, suffix, metric->help);
-    prometheus_comment(encoder, "# TYPE ", metric->family, suffix, type);
+    prometheus_comment(encoder, "# HELP ", family, suffix, help);
+    prometheus_comment(encoder, "# TYPE ", family, suffix, type);
 }
 
 /* `family_suffix{labels,extra} ` */
@@ -126,16 +138,26 @@ static bool prometheus_is_shown(const struct wi_metric *metric, const struct wi_
     return isfinite(number) && number >= 0;
 }
 
+/* A group's value in the unit that is being written. */
+static const struct wi_value *prometheus_value(const struct prometheus_encoder *encoder,
+                                               const struct prometheus_group *group, size_t metric)
+{
+    int place = encoder->in_bytes ? wi_prometheus_in_bytes(encoder->table, metric) : -1;
+    return place < 0 ? &group->value[metric] : &group->in_bytes[place];
+}
+
 /* One group's series of a family; before the first of them the family's header. */
 static void prometheus_group_write(struct prometheus_encoder *encoder, size_t first,
                                    const struct prometheus_group *group, bool *has_header)
 {
     const struct wi_metric *metrics = encoder->table->metrics;
-    const char *family = metrics[first].family;
+    const char *family = prometheus_name(encoder, &metrics[first]);
     const char *suffix = metrics[first].type == WI_TYPE_COUNTER ? "_total" : "";
     for (size_t i = first; i < encoder->table->n_metrics; i++) {
-        bool is_member = i == first || strcmp(metrics[i].family, family) == 0;
-        if (!is_member || !prometheus_is_shown(&metrics[i], &group->value[i])) {
+        const char *name = prometheus_name(encoder, &metrics[i]);
+        bool is_member = i == first || (name && strcmp(name, family) == 0);
+        const struct wi_value *value = is_member ? prometheus_value(encoder, group, i) : NULL;
+        if (!value || !prometheus_is_shown(&metrics[i], value)) {
             continue;
         }
         if (!*has_header) {
@@ -143,7 +165,7 @@ static void prometheus_group_write(struct prometheus_encoder *encoder, size_t fi
             *has_header = true;
         }
         prometheus_series(encoder, family, suffix, group, metrics[i].label);
-        prometheus_value_write(encoder->out, &group->value[i]);
+        prometheus_value_write(encoder->out, value);
         wi_buffer_append(encoder->out, "\n", 1);
     }
 }
@@ -227,14 +249,29 @@ static void prometheus_histogram_family(struct prometheus_encoder *encoder, size
     }
 }
 
-static bool prometheus_is_first_of_family(const struct wi_metric_table *table, size_t metric)
+static bool prometheus_is_first_of_family(const struct prometheus_encoder *encoder, size_t metric)
 {
+    const struct wi_metric *metrics = encoder->table->metrics;
     for (size_t i = 0; i < metric; i++) {
-        if (strcmp(table->metrics[i].family, table->metrics[metric].family) == 0) {
+        const char *name = prometheus_name(encoder, &metrics[i]);
+        if (name && strcmp(name, prometheus_name(encoder, &metrics[metric])) == 0) {
             return false;
         }
     }
     return true;
+}
+
+/* The families of channels in bytes, which have names of their own. */
+static void prometheus_families_in_bytes(struct prometheus_encoder *encoder)
+{
+    encoder->in_bytes = true;
+    for (size_t i = 0; i < encoder->table->n_metrics; i++) {
+        if (wi_prometheus_in_bytes(encoder->table, i) >= 0 &&
+            prometheus_is_first_of_family(encoder, i)) {
+            prometheus_family(encoder, i);
+        }
+    }
+    encoder->in_bytes = false;
 }
 
 /* An info family: a type of its own in OpenMetrics, a gauge of 1 in the text. */
@@ -286,7 +323,7 @@ static void prometheus_channel_info(struct prometheus_encoder *encoder)
             char extra[64];
             snprintf(extra, sizeof(extra), "kind=\"%.16s\",bounded=\"%s\"",
                      group->flavor ? group->flavor : "other",
-                     group->is_unbounded ? "false" : "true");
+                     group->is_unbounded || group->is_unbounded_bytes ? "false" : "true");
             prometheus_series(encoder, "weir_channel", "_info", group, extra);
             wi_buffer_append(encoder->out, "1\n", 2);
         }
@@ -306,7 +343,7 @@ static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kin
     for (size_t i = 0; i < encoder->table->n_metrics; i++) {
         const struct wi_metric *metric = &encoder->table->metrics[i];
         if (!wi_prometheus_is_exposed(encoder, metric) ||
-            !prometheus_is_first_of_family(encoder->table, i)) {
+            !prometheus_is_first_of_family(encoder, i)) {
             continue;
         }
         if (metric->type == WI_TYPE_HISTOGRAM) {
@@ -317,6 +354,7 @@ static void prometheus_kind(struct prometheus_encoder *encoder, enum wi_kind kin
             prometheus_family(encoder, i);
         }
     }
+    prometheus_families_in_bytes(encoder);
 }
 
 static void prometheus_bounds_write(struct prometheus_encoder *encoder)

@@ -73,6 +73,31 @@ static void prometheus_add(struct wi_value *sum, const struct wi_value *value, b
     }
 }
 
+int wi_prometheus_in_bytes(const struct wi_metric_table *table, size_t metric)
+{
+    int place = 0;
+    for (size_t i = 0; i < metric; i++) {
+        place += table->metrics[i].bytes && table->metrics[i].bytes[0];
+    }
+    const char *family = table->metrics[metric].bytes;
+    return family && family[0] && WI_EXPECT(place < PROMETHEUS_BYTES) ? place : -1;
+}
+
+/* Where a row's value is summed: rows in bytes are never added to rows of messages. NULL: nowhere. */
+static struct wi_value *prometheus_place(const struct prometheus_encoder *encoder,
+                                         struct prometheus_group *group, bool is_bytes, size_t i)
+{
+    const struct wi_metric *metric = &encoder->table->metrics[i];
+    if (!wi_prometheus_is_exposed(encoder, metric)) {
+        return NULL;
+    }
+    if (!is_bytes || !metric->bytes) {
+        return &group->value[i];
+    }
+    int place = wi_prometheus_in_bytes(encoder->table, i);
+    return place < 0 ? NULL : &group->in_bytes[place];
+}
+
 bool wi_prometheus_is_exposed(const struct prometheus_encoder *encoder,
                               const struct wi_metric *metric)
 {
@@ -85,21 +110,27 @@ bool wi_prometheus_is_exposed(const struct prometheus_encoder *encoder,
 static void prometheus_row_add(struct prometheus_encoder *encoder, struct prometheus_group *group,
                                const struct wi_row *row)
 {
+    bool is_bytes = wi_row_is_bytes(encoder->table->kind, row);
     group->instances++;
     for (size_t i = 0; i < encoder->table->n_metrics; i++) {
-        const struct wi_metric *metric = &encoder->table->metrics[i];
-        if (wi_prometheus_is_exposed(encoder, metric)) {
-            prometheus_add(&group->value[i], &row->value[i], metric->is_peak);
+        struct wi_value *sum = prometheus_place(encoder, group, is_bytes, i);
+        if (sum) {
+            prometheus_add(sum, &row->value[i], encoder->table->metrics[i].is_peak);
         }
     }
     if (encoder->table->kind != WI_CHANNEL) {
         return;
     }
     const struct wi_value *depth = &row->value[WI_CHANNEL_DEPTH];
-    if (depth->type == WI_U64 && depth->u.u64 > group->deepest) {
-        group->deepest = depth->u.u64;
+    uint64_t *deepest = is_bytes ? &group->deepest_bytes : &group->deepest;
+    if (depth->type == WI_U64 && depth->u.u64 > *deepest) {
+        *deepest = depth->u.u64;
     }
-    group->is_unbounded |= row->value[WI_CHANNEL_CAPACITY].type == WI_ABSENT;
+    bool is_unbounded = row->value[WI_CHANNEL_CAPACITY].type == WI_ABSENT;
+    group->is_unbounded |= is_unbounded && !is_bytes;
+    group->is_unbounded_bytes |= is_unbounded && is_bytes;
+    group->has_messages |= !is_bytes;
+    group->has_bytes |= is_bytes;
     const struct wi_value *flavor = &row->value[WI_CHANNEL_FLAVOR];
     const char *name = flavor->type == WI_TEXT ? flavor->u.text : "other";
     if (group->flavor && strcmp(group->flavor, name) != 0) {
@@ -155,6 +186,18 @@ static bool prometheus_has_counts(const struct wi_row *row)
     return has_any;
 }
 
+static void prometheus_retired_sum(struct prometheus_encoder *encoder,
+                                   struct prometheus_group *group, const struct wi_row *row,
+                                   bool is_bytes)
+{
+    for (size_t m = 0; m < encoder->table->n_metrics; m++) {
+        struct wi_value *sum = prometheus_place(encoder, group, is_bytes, m);
+        if (sum) {
+            prometheus_sum(sum, &row->value[m]);
+        }
+    }
+}
+
 /* Adds the counts of closed handles. Their names come before those of rows, "other" last, so their
  * order never changes. */
 static void prometheus_retired_add(struct prometheus_encoder *encoder, enum wi_kind kind)
@@ -171,11 +214,53 @@ static void prometheus_retired_add(struct prometheus_encoder *encoder, enum wi_k
         }
         uint16_t at = prometheus_group_find(encoder, row->name);
         part->group_of_retired[i] = at;
-        for (size_t m = 0; m < encoder->table->n_metrics; m++) {
-            if (wi_prometheus_is_exposed(encoder, &encoder->table->metrics[m])) {
-                prometheus_sum(&part->group[at].value[m], &row->value[m]);
-            }
+        prometheus_retired_sum(encoder, &part->group[at], row, false);
+        row = wi_process_view_retired_bytes(part->view, i);
+        if (row) {
+            part->group[at].had_bytes = true;
+            prometheus_retired_sum(encoder, &part->group[at], row, true);
         }
+    }
+}
+
+/* A name whose channels all count bytes has no series of messages, unless earlier ones have counted some. */
+static void prometheus_forget_messages(const struct prometheus_encoder *encoder,
+                                       struct prometheus_group *group)
+{
+    double counts = 0;
+    for (size_t i = 0; i < encoder->table->n_metrics; i++) {
+        counts += encoder->table->metrics[i].bytes ? wi_value_number(&group->value[i], 0) : 0;
+    }
+    for (size_t i = 0; !(counts > 0) && i < encoder->table->n_metrics; i++) {
+        if (encoder->table->metrics[i].bytes) {
+            group->value[i].type = WI_ABSENT;
+        }
+    }
+}
+
+/* The numbers of a group of channels beside its sums, for each unit. */
+static void prometheus_channels_finish(struct prometheus_encoder *encoder,
+                                       struct prometheus_group *group)
+{
+    struct wi_value *const in_bytes = group->in_bytes;
+    group->value[WI_CHANNEL_INSTANCES] =
+        (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
+    if (group->has_messages) {
+        group->value[WI_CHANNEL_DEEPEST] =
+            (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
+    }
+    if (group->has_bytes) {
+        in_bytes[wi_prometheus_in_bytes(encoder->table, WI_CHANNEL_DEEPEST)] =
+            (struct wi_value){.type = WI_U64, .u.u64 = group->deepest_bytes};
+    }
+    if (group->is_unbounded) {
+        group->value[WI_CHANNEL_CAPACITY].type = WI_ABSENT;
+    }
+    if (group->is_unbounded_bytes) {
+        in_bytes[wi_prometheus_in_bytes(encoder->table, WI_CHANNEL_CAPACITY)].type = WI_ABSENT;
+    }
+    if ((group->has_bytes || group->had_bytes) && !group->has_messages) {
+        prometheus_forget_messages(encoder, group);
     }
 }
 
@@ -198,15 +283,7 @@ void wi_prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind 
         prometheus_labels_write(encoder->part, group, label);
         encoder->has_failed |= encoder->part->labels.has_failed;
         if (kind == WI_CHANNEL) {
-            group->value[WI_CHANNEL_INSTANCES] =
-                (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
-            if (group->instances) {
-                group->value[WI_CHANNEL_DEEPEST] =
-                    (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
-            }
-            if (group->is_unbounded) {
-                group->value[WI_CHANNEL_CAPACITY].type = WI_ABSENT;
-            }
+            prometheus_channels_finish(encoder, group);
         }
     }
 }

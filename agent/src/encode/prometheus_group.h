@@ -12,6 +12,7 @@
 
 #define PROMETHEUS_MAX_NAMES 256
 #define PROMETHEUS_SLOTS     512
+#define PROMETHEUS_BYTES     8 /* metrics with a family for those in bytes */
 
 /* All rows of one name. */
 struct prometheus_group {
@@ -21,6 +22,11 @@ struct prometheus_group {
     uint64_t instances, deepest;
     bool is_unbounded; /* at least one of them is */
     struct wi_value value[WI_MAX_METRICS];
+    /* Channels in bytes: the values of metrics in the channel's unit, in the order of their families. */
+    struct wi_value in_bytes[PROMETHEUS_BYTES];
+    uint64_t deepest_bytes;
+    bool has_messages, has_bytes, is_unbounded_bytes; /* of open channels */
+    bool had_bytes;                                   /* closed channels have counted bytes */
 };
 
 /* One process of an exposition. */
@@ -41,6 +47,7 @@ struct prometheus_encoder {
     struct wi_buffer *out;
     bool is_openmetrics;
     bool without_process;
+    bool in_bytes;                       /* families of channels in bytes are being written */
     bool has_failed;                     /* a label or a bound found no memory */
     const struct wi_metric_table *table; /* of the kind that is being written */
     struct wi_map map;                   /* the groups by name */
@@ -52,6 +59,9 @@ struct prometheus_encoder {
 /* Makes the groups of a kind for the process encoder->part. Without memory for a label it sets
  * encoder->has_failed. */
 void wi_prometheus_groups_make(struct prometheus_encoder *encoder, enum wi_kind kind);
+
+/* A metric's place among those with a family for channels in bytes; -1: it has none. */
+int wi_prometheus_in_bytes(const struct wi_metric_table *table, size_t metric);
 
 /* Whether a metric has a family in this exposition. */
 bool wi_prometheus_is_exposed(const struct prometheus_encoder *encoder,

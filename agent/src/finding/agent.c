@@ -93,6 +93,7 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
     uint64_t refused = wi_finding_count(row, WI_AGENT_SENDERS_REFUSED);
     uint64_t lost = wi_finding_count(row, WI_AGENT_SAMPLES_LOST);
     uint64_t calls = wi_finding_count(row, WI_AGENT_CALLS_REFUSED);
+    uint64_t mixed = wi_finding_count(row, WI_AGENT_CALLS_MIXED);
     if (refused > 0) {
         struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)refused,
                                                    "senders_refused", "agent", agent_raise);
@@ -101,15 +102,27 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
                        "in the channel, and never as orphans",
                        wi_words_count(count, refused));
     }
+    if (mixed > 0) {
+        struct finding_entry *entry =
+            wi_entry_add(finding, FINDING_WARNING, (double)mixed, "calls_mixed", "agent",
+                         "Either count what enters and leaves a channel, or call "
+                         "weir_channel_observe on it, never both.");
+        wi_entry_write(
+            entry->text,
+            "agent: %s calls count on a channel that is observed, or observe one that has "
+            "counted: they do nothing",
+            wi_words_count(count, mixed));
+    }
     if (calls > 0) {
         struct finding_entry *entry =
             wi_entry_add(finding, FINDING_WARNING, (double)calls, "calls_refused", "agent",
                          "Look for a length or a count that may be negative where "
-                         "weir_channel_send_n, weir_channel_receive_n or "
-                         "weir_channel_unsend_n is called.");
+                         "weir_channel_send_n, weir_channel_receive_n, "
+                         "weir_channel_unsend_n, weir_channel_bytes or weir_channel_observe is "
+                         "called, and in `initial` of a channel's options.");
         wi_entry_write(
             entry->text,
-            "agent: %s calls for batches had a negative number of messages or bytes: they "
+            "agent: %s calls for batches or bytes had a negative number of messages or bytes: they "
             "count nothing, so depths are wrong from then on",
             wi_words_count(count, calls));
     }

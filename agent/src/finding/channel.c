@@ -27,14 +27,20 @@
 #define CHANNEL_LEFT_MESSAGES  100000U
 #define CHANNEL_LEFT_BYTES     (UINT64_C(16) << 20)
 #define CHANNEL_KNOWN          (10 * FINDING_SECOND) /* in this time growth would have shown */
-#define CHANNEL_FAR            100 /* times the highest depth: a bound that limits nothing */
-#define CHANNEL_FAR_SENT       1000U
-#define CHANNEL_FAR_SEEN       (600 * FINDING_SECOND)
 
 /* Growth in an hour from which on it is a problem. */
 #define CHANNEL_URGENT_MESSAGES 1e6
 #define CHANNEL_URGENT_BYTES    (double)(UINT64_C(64) << 20)
 #define CHANNEL_HOUR            3600.0
+
+#define CHANNEL_SMALL_BYTES (UINT64_C(64) << 10) /* a depth in bytes that is not worth a finding */
+
+static const char channel_bound_queue[] =
+    "Admit only what its receiver can serve (a permit for each message), or bound the queue and "
+    "decide what happens when it is full; adding receivers helps only if they are the bottleneck.";
+static const char channel_bound_buffer[] =
+    "Stop reading from its source while the buffer is too full, or close the connection that does "
+    "not take its bytes.";
 
 bool wi_finding_is_urgent(double rate, double bytes_rate)
 {
@@ -60,8 +66,31 @@ static void channel_write_rates(struct finding_entry *entry,
 {
     char in[WI_WORDS_MAX];
     char out[WI_WORDS_MAX];
-    wi_entry_write(entry->evidence, "%s sent/s, %s leave/s", wi_words_rate(in, watch->in_rate),
-                   wi_words_rate(out, watch->out_rate));
+    if (watch->is_observed) {
+        wi_entry_write(entry->evidence, "observed: nobody counts what enters and leaves");
+        return;
+    }
+    wi_entry_write(entry->evidence, "%s sent/s, %s leave/s",
+                   wi_words_flow(in, watch->in_rate, watch->is_bytes),
+                   wi_words_flow(out, watch->out_rate, watch->is_bytes));
+}
+
+/* The unit of a rate that is written as a number; a number of bytes has its own. */
+static const char *channel_noun(const struct finding_watch_state *watch)
+{
+    return watch->is_bytes ? "" : " messages";
+}
+
+static const char *channel_amount(char ret_text[WI_WORDS_MAX],
+                                  const struct finding_watch_state *watch, uint64_t number)
+{
+    return wi_words_amount(ret_text, number, watch->is_bytes);
+}
+
+static const char *channel_queued(char ret_text[WI_QUEUED_MAX],
+                                  const struct finding_watch_state *watch)
+{
+    return wi_words_queued(ret_text, watch->depth, watch->bytes, watch->is_bytes);
 }
 
 /* ---- its messages leave elsewhere ---- */
@@ -71,7 +100,7 @@ static void channel_write_rates(struct finding_entry *entry,
 static bool channel_is_elsewhere(const struct wi_finding *finding,
                                  const struct finding_watch_state *watch)
 {
-    return finding->has_children && watch->gone == 0 && watch->came > 0;
+    return finding->has_children && watch->gone == 0 && watch->came > 0 && !watch->is_observed;
 }
 
 static void channel_elsewhere(struct wi_finding *finding, const struct finding_watch_state *watch)
@@ -83,7 +112,7 @@ static void channel_elsewhere(struct wi_finding *finding, const struct finding_w
     wi_entry_write(
         entry->text,
         "%s: %s sent and none received in this process; forked processes count their own receives",
-        watch->name, wi_words_count(count, watch->came));
+        watch->name, channel_amount(count, watch, watch->came));
 }
 
 /* ---- it grows ---- */
@@ -94,7 +123,7 @@ static double channel_bytes_rate(const struct finding_watch_state *watch, double
 }
 
 /* "1.20 MB/s of the process's +1.25 MB/s over 60 s (96 %) as declared; by regression ..." */
-static void channel_write_share(struct finding_entry *entry,
+static void channel_write_share(struct finding_entry *entry, bool is_bytes,
                                 const struct wi_attribution *attribution,
                                 const struct wi_share *share)
 {
@@ -120,19 +149,20 @@ static void channel_write_share(struct finding_entry *entry,
                        wi_words_size(part, share->bytes_rate), whole, span, share->declared * 100);
     }
     if (isfinite(share->fit)) {
-        wi_entry_write(entry->estimate, "%s%s%.0f %% by regression: %s +- %s a message, r2 %.3f",
+        wi_entry_write(entry->estimate, "%s%s%.0f %% by regression: %s +- %s a %s, r2 %.3f",
                        entry->estimate[0] ? "; " : "holds, of the process's ",
                        entry->estimate[0] ? "" : whole, share->fit * 100,
                        wi_words_size(each, share->each), wi_words_size(error, share->each_error),
+                       is_bytes ? "byte" : "message",
                        attribution->is_joint ? attribution->r2 : share->r2);
     } else if (share->disagrees) {
-        wi_entry_write(
-            entry->estimate, "%sby regression %s +- %s a message, not the %s declared: %s",
-            entry->estimate[0] ? "; " : "", wi_words_size(each, share->each),
-            wi_words_size(error, share->each_error), wi_words_size(declared, share->each_declared),
-            share->each > share->each_declared
-                ? "something else grows in step, or a message keeps more alive"
-                : "it declares more than it holds, or memory is reused");
+        wi_entry_write(entry->estimate, "%sby regression %s +- %s a %s, not the %s declared: %s",
+                       entry->estimate[0] ? "; " : "", wi_words_size(each, share->each),
+                       wi_words_size(error, share->each_error), is_bytes ? "byte" : "message",
+                       wi_words_size(declared, share->each_declared),
+                       share->each > share->each_declared
+                           ? "something else grows in step, or a message keeps more alive"
+                           : "it declares more than it holds, or memory is reused");
     }
 }
 
@@ -172,7 +202,8 @@ static struct channel_growth channel_growth(const struct wi_finding *finding,
     growth.is_above = wi_depth_window_is_above_all(&watch->depth_window);
     growth.since = finding->now - watch->depth_window.growing_since;
     growth.is_urgent = watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING &&
-                       wi_finding_is_urgent(growth.rate, channel_bytes_rate(watch, growth.rate));
+                       wi_finding_is_urgent(watch->is_bytes ? 0 : growth.rate,
+                                            channel_bytes_rate(watch, growth.rate));
     if (growth.is_slow && !growth.is_urgent) {
         const struct wi_minute_window_minute *newest = wi_minute_window_at(minute_window, 0);
         const struct wi_minute_window_minute *oldest =
@@ -205,30 +236,27 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
         : growth->is_urgent && growth->since >= FINDING_CRITICAL ? FINDING_CRITICAL_NOW
                                                                  : FINDING_WARNING,
         channel_weight(watch), "channel_growing", watch,
-        "Admit only what its receiver can serve (a permit for each message), or bound the queue "
-        "and "
-        "decide what happens when it is full; adding receivers helps only if they are the "
-        "bottleneck.");
-    wi_entry_write(entry->text, "%s: %s, +%s messages/s for %s%s, %s", watch->name,
+        watch->is_bytes ? channel_bound_buffer : channel_bound_queue);
+    wi_entry_write(entry->text, "%s: %s, +%s%s/s for %s%s, %s", watch->name,
                    !is_named          ? "growing"
                    : finding->is_dead ? "was unbounded and growing"
                                       : "unbounded and growing",
-                   wi_words_rate(rate, growth->rate), wi_words_duration(span, growth->since),
-                   finding->is_dead ? " until the end" : "",
-                   wi_words_queued(queued, watch->depth, watch->bytes));
+                   wi_words_flow(rate, growth->rate, watch->is_bytes), channel_noun(watch),
+                   wi_words_duration(span, growth->since), finding->is_dead ? " until the end" : "",
+                   channel_queued(queued, watch));
     if (!is_named && growth->is_urgent) {
         wi_entry_write(entry->text, "; it has drained from %s before",
-                       wi_words_count(count, wi_words_whole(watch->depth_window.ceiling)));
+                       channel_amount(count, watch, wi_words_whole(watch->depth_window.ceiling)));
     } else if (!is_named) {
         wi_entry_write(entry->text, "; half an hour will show whether it drains");
     }
     channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence,
                    "; its lowest depth of late (%s) is above its earlier maximum (%s)",
-                   wi_words_count(lowest, wi_depth_window_floor(&watch->depth_window)),
-                   wi_words_count(count, wi_words_whole(watch->depth_window.ceiling)));
+                   channel_amount(lowest, watch, wi_depth_window_floor(&watch->depth_window)),
+                   channel_amount(count, watch, wi_words_whole(watch->depth_window.ceiling)));
     if (share) {
-        channel_write_share(entry, attribution, share);
+        channel_write_share(entry, watch->is_bytes, attribution, share);
     }
     if (!finding->is_dead && !channel_write_limit(finding, entry, watch, share, attribution)) {
         channel_write_hour(entry, growth->rate, channel_bytes_rate(watch, growth->rate));
@@ -236,7 +264,8 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     /* A channel that has grown since its first sample has no earlier depth to compare with. */
     if (is_named && !growth->is_slow &&
         watch->depth_window.growing_since >= watch->first + CHANNEL_KNOWN) {
-        wi_limit_write_bound(entry, wi_words_whole(watch->depth_window.ceiling), "before");
+        wi_limit_write_bound(entry, wi_words_whole(watch->depth_window.ceiling), watch->is_bytes,
+                             "before");
     }
     finding_put_since(entry, growth->since);
     finding_put(entry, WI_WARNING_RATE, growth->rate);
@@ -256,9 +285,10 @@ static void channel_filling(struct wi_finding *finding, const struct finding_wat
         finding, wi_bound_is_soon(watch) ? FINDING_WARNING : FINDING_INFO, (double)watch->depth,
         "channel_filling", watch,
         "Find out why receiving is slower than sending; decide what happens when it is full.");
-    wi_entry_write(entry->text, "%s: filling, +%s messages/s, %s of %s", watch->name,
-                   wi_words_rate(rate, slope), wi_words_count(depth, watch->depth),
-                   wi_words_count(bound, watch->capacity));
+    wi_entry_write(entry->text, "%s: filling, +%s%s/s, %s of %s", watch->name,
+                   wi_words_flow(rate, slope, watch->is_bytes), channel_noun(watch),
+                   channel_amount(depth, watch, watch->depth),
+                   channel_amount(bound, watch, watch->capacity));
     channel_write_rates(entry, watch);
     wi_bound_write_full_in(entry, watch);
     finding_put_since(entry, finding->now - watch->depth_window.growing_since);
@@ -275,10 +305,10 @@ static void channel_settling(struct wi_finding *finding, const struct finding_wa
         is_draining ? "channel_draining" : "channel_settled", watch,
         is_draining ? "Nothing: the growth has stopped and the queue drains."
                     : "Check that it drains: the queued messages are old, and hold memory.");
-    wi_words_queued(queued, watch->depth, watch->bytes);
+    channel_queued(queued, watch);
     if (is_draining) {
-        wi_entry_write(entry->text, "%s: draining, -%s messages/s, %s", watch->name,
-                       wi_words_rate(rate, -slope), queued);
+        wi_entry_write(entry->text, "%s: draining, -%s%s/s, %s", watch->name,
+                       wi_words_flow(rate, -slope, watch->is_bytes), channel_noun(watch), queued);
         wi_entry_write(entry->estimate, "empty in about %s",
                        wi_words_duration(span, wi_nanos_of((double)watch->depth / -slope)));
     } else {
@@ -286,7 +316,7 @@ static void channel_settling(struct wi_finding *finding, const struct finding_wa
     }
     channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence, "; growth has stopped at %s",
-                   wi_words_count(peak, watch->depth_window.peak));
+                   channel_amount(peak, watch, watch->depth_window.peak));
     finding_put_since(entry, finding->now - watch->depth_window.settling_since);
     finding_put(entry, WI_WARNING_RATE, slope);
 }
@@ -298,7 +328,8 @@ static void channel_left(struct wi_finding *finding, const struct finding_watch_
     char span[WI_WORDS_MAX];
     bool has_past = wi_depth_window_count(&watch->depth_window) > 1;
     bool is_known = has_past && finding->now - watch->first >= CHANNEL_KNOWN;
-    bool is_much = watch->depth >= CHANNEL_LEFT_MESSAGES || watch->bytes >= CHANNEL_LEFT_BYTES;
+    bool is_much = (watch->depth >= CHANNEL_LEFT_MESSAGES && !watch->is_bytes) ||
+                   watch->bytes >= CHANNEL_LEFT_BYTES;
     struct finding_entry *entry = channel_entry(
         finding, !is_known && is_much && watch->is_unbounded ? FINDING_WARNING : FINDING_INFO,
         (double)watch->depth, "channel_left", watch,
@@ -306,7 +337,7 @@ static void channel_left(struct wi_finding *finding, const struct finding_watch_
         : has_past ? "Observe its next run: this one was too short to tell whether it grew."
                    : "Keep a history: run an exporter in the process, or `weir serve`.");
     wi_entry_write(entry->text, "%s: %s when the process ended", watch->name,
-                   wi_words_queued(queued, watch->depth, watch->bytes));
+                   channel_queued(queued, watch));
     if (!has_past) {
         wi_entry_write(entry->text, "; without a history the cause is not known");
     } else if (!is_known) {
@@ -315,11 +346,17 @@ static void channel_left(struct wi_finding *finding, const struct finding_watch_
     }
 }
 
+/* Some bytes more are no growth: each buffer that is in use has them. */
+static bool channel_is_small(const struct finding_watch_state *watch)
+{
+    return watch->is_bytes && watch->depth < CHANNEL_SMALL_BYTES;
+}
+
 void wi_finding_channel_leak(const struct wi_finding *finding, struct finding_watch_state *watch)
 {
     struct channel_growth growth = channel_growth(finding, watch);
     watch->is_leaking = watch->is_unbounded && !wi_finding_is_stalled(watch) &&
-                        !channel_is_elsewhere(finding, watch) &&
+                        !channel_is_small(watch) && !channel_is_elsewhere(finding, watch) &&
                         (growth.is_slow || (growth.is_urgent && growth.is_above));
 }
 
@@ -331,7 +368,8 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_
     bool is_told = wi_finding_is_stalled(watch) || channel_is_elsewhere(finding, watch);
     if (is_told || !watch->is_unbounded) {
         watch->is_named = watch->is_named && is_told;
-    } else if (watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING || growth.is_slow) {
+    } else if (!channel_is_small(watch) &&
+               (watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING || growth.is_slow)) {
         channel_growing(finding, watch, &growth, attribution, share);
         return;
     } else if (watch->depth_window.phase == WI_DEPTH_WINDOW_SETTLING && watch->is_named) {
@@ -349,9 +387,10 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_
 
 /* Messages beyond the capacity that may belong to senders that wait for room, because the send hook
  * stands before the push. If there are more, nobody enforces the bound. */
-static uint64_t channel_slack(uint64_t capacity)
+static uint64_t channel_slack(const struct finding_watch_state *watch, uint64_t capacity)
 {
-    return capacity / 8 > CHANNEL_WAITING ? capacity / 8 : CHANNEL_WAITING;
+    uint64_t waiting = watch->is_bytes ? CHANNEL_SMALL_BYTES : CHANNEL_WAITING;
+    return capacity / 8 > waiting ? capacity / 8 : waiting;
 }
 
 static void channel_over_capacity(struct wi_finding *finding,
@@ -362,8 +401,8 @@ static void channel_over_capacity(struct wi_finding *finding,
         channel_entry(finding, FINDING_WARNING, (double)watch->depth, "channel_over_capacity",
                       watch, "Declare the queue's real capacity, or refuse messages beyond it.");
     wi_entry_write(entry->text, "%s: over capacity, %s queued with a declared capacity of %s",
-                   watch->name, wi_words_count(depth, watch->depth),
-                   wi_words_count(bound, capacity));
+                   watch->name, channel_amount(depth, watch, watch->depth),
+                   channel_amount(bound, watch, capacity));
     channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence, "; the declared bound is not enforced");
     finding_put_since(entry, finding->now - watch->full_since);
@@ -374,15 +413,15 @@ static void channel_full(struct wi_finding *finding, const struct finding_watch_
 {
     char depth[WI_WORDS_MAX], bound[WI_WORDS_MAX];
     bool is_over = watch->depth > capacity;
-    if (is_over && watch->depth - capacity > channel_slack(capacity)) {
+    if (is_over && watch->depth - capacity > channel_slack(watch, capacity)) {
         channel_over_capacity(finding, watch, capacity);
         return;
     }
     struct finding_entry *entry = channel_entry(
         finding, FINDING_WARNING, (double)watch->depth, "channel_full", watch,
         "Find out what its receiver waits for; a larger bound only makes the wait longer.");
-    wi_words_count(depth, watch->depth);
-    wi_words_count(bound, capacity);
+    channel_amount(depth, watch, watch->depth);
+    channel_amount(bound, watch, capacity);
     if (is_over) {
         wi_entry_write(entry->text, "%s: full, %s queued with a capacity of %s", watch->name, depth,
                        bound);
@@ -435,7 +474,9 @@ static const char *channel_reason(const struct wi_row *row)
 
 void wi_channel_watch_add(struct finding_watch_state *watch, uint64_t nanos)
 {
-    double offered = watch->refused_rate + watch->in_rate;
+    /* Refusals are not counted in bytes, and an observed channel has no rates: there each of them counts. */
+    bool is_alone = watch->is_bytes || watch->is_observed;
+    double offered = is_alone ? 0 : watch->refused_rate + watch->in_rate;
     bool is_refusing = watch->refused_rate > 0 && watch->refused_rate > CHANNEL_REJECTS * offered;
     watch->refused_since = !is_refusing ? 0 : watch->refused_since ? watch->refused_since : nanos;
 }
@@ -449,18 +490,25 @@ static void channel_rejecting(struct wi_finding *finding, const struct wi_row *r
     if (!watch->refused_since) {
         return;
     }
-    double share = watch->refused_rate / (watch->refused_rate + watch->in_rate);
+    bool is_alone = watch->is_bytes || watch->is_observed;
+    double share = is_alone ? 0 : watch->refused_rate / (watch->refused_rate + watch->in_rate);
     struct finding_entry *entry = channel_entry(
         finding, share > CHANNEL_MANY_REJECTS ? FINDING_CRITICAL_NOW : FINDING_WARNING,
         watch->refused_rate, "channel_rejecting", watch,
         "Consume faster or admit less. Sends are being rejected; check what your senders do on "
         "rejection.");
-    wi_entry_write(entry->text, "%s: %u %% of messages refused, %s/s for %s%s", watch->name,
-                   (unsigned)(share * 100 + 0.5), wi_words_rate(rate_text, watch->refused_rate),
-                   wi_words_duration(span, finding->now - watch->refused_since),
-                   channel_reason(row));
-    wi_entry_write(entry->evidence, "%s accepted/s, %s refused/s",
-                   wi_words_rate(sent, watch->in_rate), rate_text);
+    wi_words_rate(rate_text, watch->refused_rate);
+    wi_words_duration(span, finding->now - watch->refused_since);
+    if (is_alone) {
+        wi_entry_write(entry->text, "%s: %s refused/s for %s%s", watch->name, rate_text, span,
+                       channel_reason(row));
+        channel_write_rates(entry, watch);
+    } else {
+        wi_entry_write(entry->text, "%s: %u %% of messages refused, %s/s for %s%s", watch->name,
+                       (unsigned)(share * 100 + 0.5), rate_text, span, channel_reason(row));
+        wi_entry_write(entry->evidence, "%s accepted/s, %s refused/s",
+                       wi_words_rate(sent, watch->in_rate), rate_text);
+    }
     finding_put_since(entry, finding->now - watch->refused_since);
     finding_put(entry, WI_WARNING_RATE, watch->refused_rate);
 }
@@ -507,8 +555,10 @@ static void channel_orphaned(struct wi_finding *finding, const struct wi_row *ro
                         ? wi_finding_count(row, WI_CHANNEL_SENDERS_AWAY)
                         : 0;
     uint64_t orphans = wi_finding_count(row, WI_CHANNEL_ORPHANED);
-    bool is_much = orphans >= CHANNEL_ORPHANS &&
-                   (double)orphans >= CHANNEL_ORPHAN_SHARE * (double)watch->depth;
+    uint64_t bytes = wi_finding_count(row, WI_CHANNEL_ORPHANED_BYTES);
+    double held = watch->is_bytes ? (double)bytes : (double)orphans;
+    bool is_much =
+        orphans >= CHANNEL_ORPHANS && held >= CHANNEL_ORPHAN_SHARE * (double)watch->depth;
     watch->orphaned = is_much ? watch->orphaned + 1 : 0;
     watch->orphaned_since = watch->orphaned > 1 ? watch->orphaned_since : finding->now;
     if (watch->orphaned < CHANNEL_ORPHAN_SAMPLES && !(is_much && finding->is_dead)) {
@@ -518,69 +568,14 @@ static void channel_orphaned(struct wi_finding *finding, const struct wi_row *ro
         channel_entry(finding, FINDING_WARNING, (double)orphans, "orphaned", watch,
                       channel_orphan_action(party, away));
     wi_entry_write(entry->text, "%s: %s queued messages (%s) are %s ", watch->name,
-                   wi_words_count(count, orphans),
-                   wi_words_bytes(size, wi_finding_count(row, WI_CHANNEL_ORPHANED_BYTES)),
+                   wi_words_count(count, orphans), wi_words_bytes(size, bytes),
                    wi_finding_party_of(row));
     channel_write_absent(entry, party, wi_finding_count(row, WI_CHANNEL_SENDERS_GONE), away);
     wi_finding_orphan_names(finding, entry, row->id);
-    wi_entry_write(entry->evidence, "%s of %s queued", count, wi_words_count(depth, watch->depth));
+    wi_entry_write(entry->evidence, "%s of %s queued", watch->is_bytes ? size : count,
+                   channel_amount(depth, watch, watch->depth));
     finding_put(entry, WI_WARNING_DEPTH, (double)orphans);
     finding_put_since(entry, finding->now - watch->orphaned_since);
-}
-
-/* ---- defaults ---- */
-
-static void channel_unbounded(struct wi_finding *finding, const struct wi_row *row)
-{
-    uint64_t deep = wi_finding_count(row, WI_CHANNEL_HIGH_WATER);
-    if (!finding_has(row, WI_CHANNEL_DEPTH) || wi_finding_count(row, WI_CHANNEL_SENT) == 0) {
-        return;
-    }
-    if (finding->unbounded.n++ == 0 || deep > finding->unbounded.deep) {
-        finding->unbounded.deep = deep;
-        snprintf(finding->unbounded.name, sizeof(finding->unbounded.name), "%s", row->name);
-    }
-}
-
-static void channel_bound_far(struct wi_finding *finding, const struct wi_row *row,
-                              const struct finding_watch_state *watch)
-{
-    char bound[WI_WORDS_MAX], deep[WI_WORDS_MAX], sent[WI_WORDS_MAX];
-    double capacity = finding_number(row, WI_CHANNEL_CAPACITY, 0);
-    uint64_t high = wi_finding_count(row, WI_CHANNEL_HIGH_WATER);
-    if (finding->now - watch->first < CHANNEL_FAR_SEEN || watch->came < CHANNEL_FAR_SENT ||
-        capacity < CHANNEL_FAR || capacity < CHANNEL_FAR * (double)high) {
-        return;
-    }
-    struct finding_entry *entry = channel_entry(
-        finding, FINDING_INFO, -1, "default_bound_far", watch,
-        "Choose the bound by the time that a message may wait: bound = seconds * messages served a "
-        "second.");
-    wi_entry_write(entry->text, "%s: a bound of %s, never deeper than %s", watch->name,
-                   wi_words_count(bound, wi_finding_count(row, WI_CHANNEL_CAPACITY)),
-                   wi_words_count(deep, high));
-    wi_entry_write(entry->evidence, "%s messages sent", wi_words_count(sent, watch->came));
-    wi_limit_write_bound(entry, high, "so far");
-}
-
-void wi_finding_defaults(struct wi_finding *finding)
-{
-    char deep[WI_WORDS_MAX], more[WI_WORDS_MAX];
-    if (finding->unbounded.n == 0) {
-        return;
-    }
-    struct finding_entry *entry =
-        wi_entry_add(finding, FINDING_INFO, -2, "default_unbounded", finding->unbounded.name,
-                     "Set a bound, or require a permit for each message: nothing else limits it "
-                     "when its receiver is slow.");
-    wi_entry_write(entry->text, "%s: no bound, never deeper than %s so far",
-                   finding->unbounded.name, wi_words_count(deep, finding->unbounded.deep));
-    if (finding->unbounded.n > 1) {
-        wi_entry_write(entry->text, "; %s more unbounded channel%s",
-                       wi_words_count(more, finding->unbounded.n - 1),
-                       finding->unbounded.n > 2 ? "s" : "");
-    }
-    finding_put(entry, WI_WARNING_DEPTH, (double)finding->unbounded.deep);
 }
 
 /* ---- the row ---- */
@@ -590,6 +585,12 @@ static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
                            struct finding_watch_state *watch)
 {
     struct finding_sample sample = wi_sample_of_row(finding, WI_CHANNEL, row);
+    watch->is_bytes = wi_row_is_bytes(WI_CHANNEL, row);
+    watch->is_observed = wi_row_is_observed(WI_CHANNEL, row);
+    if (watch->is_observed) { /* it falls only if something leaves: at least as much has left */
+        sample.gone = watch->gone + (watch->depth > sample.depth ? watch->depth - sample.depth : 0);
+        sample.came = sample.gone + sample.depth;
+    }
     wi_watch_state_add(watch, &sample);
     watch->name = row->name;
     watch->label = wi_row_label(WI_CHANNEL, row);
@@ -597,7 +598,8 @@ static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
     watch->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
     watch->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);
     if (!finding->is_dead) {
-        watch->in_rate = finding_number(row, WI_CHANNEL_IN_RATE, 0);
+        watch->in_rate =
+            finding_number(row, WI_CHANNEL_IN_RATE, watch->is_observed ? watch->in_rate : 0);
         watch->out_rate = finding_number(row, WI_CHANNEL_OUT_RATE, 0);
         watch->refused_rate = finding_number(row, WI_CHANNEL_REJECT_RATE, 0);
         wi_channel_watch_add(watch, finding->now);
@@ -617,7 +619,7 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
         wi_watch_state_get(finding, WI_CHANNEL, row->id, wi_finding_count(row, WI_CHANNEL_DEPTH),
                            wi_finding_is_in_use(row));
     if (!finding_has(row, WI_CHANNEL_CAPACITY)) {
-        channel_unbounded(finding, row);
+        wi_finding_unbounded(finding, row);
     }
     if (!watch) {
         return;
@@ -644,6 +646,6 @@ void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row)
     channel_orphaned(finding, row, watch);
     wi_finding_channel_senders(finding, row, watch);
     if (!watch->is_unbounded) {
-        channel_bound_far(finding, row, watch);
+        wi_finding_bound_far(finding, row, watch);
     }
 }

@@ -260,10 +260,14 @@ static void growth_write_channel(struct finding_entry *entry, const struct growt
     const struct wi_share *share = &told->found.share[i];
     double of_it = growth_share(told, i);
     double size = isfinite(share->each_declared) ? share->each_declared : share->each;
-    wi_entry_write(entry->text, "; channel %s explains %s/s (%.0f %%): +%s messages/s of %s",
+    bool is_bytes = told->suspects.watch[i]->is_bytes;
+    wi_entry_write(entry->text, "; channel %s explains %s/s (%.0f %%): +%s%s/s",
                    growth_title(told->suspects.watch[i], title),
                    wi_words_size(part, of_it * told->found.memory.slope), of_it * 100,
-                   wi_words_rate(rate, share->depth_rate), wi_words_size(each, size));
+                   wi_words_flow(rate, share->depth_rate, is_bytes), is_bytes ? "" : " messages");
+    if (!is_bytes) {
+        wi_entry_write(entry->text, " of %s", wi_words_size(each, size));
+    }
 }
 
 /* The certainty: the error of the growth, and the quality of the regression. */
@@ -276,10 +280,11 @@ static void growth_write_estimate(struct finding_entry *entry, const struct grow
         const struct wi_share *share = &told->found.share[i];
         bool has_fit = told->suspects.n == 1 || told->found.is_joint;
         if (growth_share(told, i) >= GROWTH_WORTH && has_fit && isfinite(share->fit)) {
-            wi_entry_write(entry->estimate, "; %s by regression %.0f %%, %s +- %s a message",
+            wi_entry_write(entry->estimate, "; %s by regression %.0f %%, %s +- %s a %s",
                            growth_title(told->suspects.watch[i], title), share->fit * 100,
                            wi_words_size(each, share->each),
-                           wi_words_size(each_error, share->each_error));
+                           wi_words_size(each_error, share->each_error),
+                           told->suspects.watch[i]->is_bytes ? "byte" : "message");
         }
     }
     if (told->suspects.n > 1 && !told->found.is_joint) {
@@ -362,7 +367,7 @@ static void growth_entry(struct wi_finding *finding, const struct wi_process_vie
     struct finding_entry *entry = wi_entry_add(
         finding, (cause.is_explained ? cause.is_named : is_long) ? FINDING_WARNING : FINDING_INFO,
         0.5, "memory_growing", what,
-        cause.is_explained ? "Check the channels that it names: their messages are what grows."
+        cause.is_explained ? "Check the channels that it names: what they hold is what grows."
         : cause.has_gauge
             ? "Check what the gauge counts: a cache, a table, sessions that stay open."
             : "No channel and no gauge explains it: profile the allocator (jemalloc, heaptrack) to "

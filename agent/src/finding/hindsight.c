@@ -51,6 +51,8 @@ static void hindsight_second(struct finding_watch_state *watch,
 {
     wi_watch_state_add(watch, sample);
     if (track->kind == WI_CHANNEL) {
+        watch->is_bytes = track->flags & WI_SLOT_BYTES;
+        watch->is_observed = track->flags & WI_SLOT_OBSERVED;
         wi_channel_watch_add(watch, sample->nanos);
     } else if (track->kind == WI_SEMAPHORE) {
         uint64_t permits = flow->total[WI_TOTAL_PERMITS];

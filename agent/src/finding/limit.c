@@ -61,13 +61,14 @@ static uint64_t limit_bound(uint64_t highest)
     return bound;
 }
 
-void wi_limit_write_bound(struct finding_entry *entry, uint64_t highest, const char *when)
+void wi_limit_write_bound(struct finding_entry *entry, uint64_t highest, bool is_bytes,
+                          const char *when)
 {
     char bound[WI_WORDS_MAX];
     if (highest == 0 || highest > UINT64_C(1) << 60) {
         return;
     }
     wi_entry_write(entry->estimate, "%sa bound of %s was enough %s", entry->estimate[0] ? "; " : "",
-                   wi_words_count(bound, limit_bound(highest)), when);
+                   wi_words_amount(bound, limit_bound(highest), is_bytes), when);
     finding_put(entry, WI_WARNING_BOUND, (double)limit_bound(highest));
 }

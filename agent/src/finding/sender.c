@@ -223,17 +223,27 @@ static void sender_tell_stalled(struct wi_finding *finding, const struct wi_row 
     }
     wi_entry_write(entry->text, " has left for %s while others flow, %s",
                    wi_words_duration(span, still),
-                   wi_words_queued(queued, list->queued, list->bytes));
+                   wi_words_queued(queued, list->queued, list->bytes, false));
     sender_list_tell(finding, entry, list, list->n > 1);
-    wi_entry_write(entry->evidence, "%s sent/s, %s leave/s in all; %s of %s queued",
-                   wi_words_rate(in, watch->in_rate), wi_words_rate(out, watch->out_rate),
-                   wi_words_count(count, list->queued), wi_words_count(span, watch->depth));
+    wi_entry_write(
+        entry->evidence, "%s sent/s, %s leave/s in all; %s of %s queued",
+        wi_words_flow(in, watch->in_rate, watch->is_bytes),
+        wi_words_flow(out, watch->out_rate, watch->is_bytes),
+        wi_words_amount(count, watch->is_bytes ? list->bytes : list->queued, watch->is_bytes),
+        wi_words_amount(span, watch->depth, watch->is_bytes));
     sender_write_oldest(entry, list->at[0]);
     finding_put(entry, WI_WARNING_DEPTH, (double)list->queued);
     finding_put_since(entry, still);
 }
 
 /* ---- it holds a large share ---- */
+
+/* Its part of the depth, in the channel's unit. */
+static double sender_share(const struct finding_watch_state *watch,
+                           const struct finding_sender *sender)
+{
+    return (double)(watch->is_bytes ? sender->bytes : sender->queued) / (double)watch->depth;
+}
 
 /* Since when it holds its share without draining: one that halves is a burst, and begins again. */
 static void sender_judge_share(const struct wi_finding *finding, const struct wi_row *row,
@@ -246,8 +256,7 @@ static void sender_judge_share(const struct wi_finding *finding, const struct wi
     uint64_t others =
         wi_finding_count(row, WI_CHANNEL_SENDERS) + wi_finding_count(row, WI_CHANNEL_SENDERS_GONE);
     bool holds = sender->is_open && others >= SENDER_FEW && sender->queued >= least &&
-                 (double)sender->queued >= share * (double)watch->depth &&
-                 sender->queued >= sender->highest / 2;
+                 sender_share(watch, sender) >= share && sender->queued >= sender->highest / 2;
     if (!holds) {
         sender->holds_since = 0;
         sender->highest = sender->queued;
@@ -264,15 +273,16 @@ static void sender_tell_share(struct wi_finding *finding, const struct wi_row *r
     char count[WI_WORDS_MAX], whole[WI_WORDS_MAX], span[WI_WORDS_MAX], size[WI_WORDS_MAX];
     struct sender_list list = {.n = 0};
     bool is_receiver = sender_is_receiver(row);
-    unsigned percent = (unsigned)(100 * (double)sender->queued / (double)watch->depth);
+    double percent = fmin(100 * sender_share(watch, sender), 100);
     struct finding_entry *entry = wi_entry_add(
         finding, FINDING_WARNING, (double)sender->queued, "sender_holds_share", watch->name,
         is_receiver ? "Limit what may be queued for one receiver, or give each a queue of its own."
                     : "Limit what one sender may have queued, or give each its turn: the others "
                       "wait behind its messages.");
-    wi_entry_write(entry->text, "%s: %u %% of %s queued messages are %s %s %s", watch->name,
-                   percent > 100 ? 100 : percent, wi_words_count(whole, watch->depth),
-                   wi_finding_party_of(row), wi_finding_party(row), sender->name);
+    wi_entry_write(entry->text, "%s: %u %% of %s queued%s are %s %s %s", watch->name,
+                   (unsigned)percent, wi_words_amount(whole, watch->depth, watch->is_bytes),
+                   watch->is_bytes ? "" : " messages", wi_finding_party_of(row),
+                   wi_finding_party(row), sender->name);
     wi_entry_write(entry->evidence, "%s (%s) of its own for %s, and never half as many",
                    wi_words_count(count, sender->queued), wi_words_bytes(size, sender->bytes),
                    wi_words_duration(span, finding->now - sender->holds_since));

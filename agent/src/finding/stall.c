@@ -17,7 +17,8 @@
 #define STALL_WAITS   10                     /* usual waits from which on it is a warning */
 #define STALL_MOVES   10U /* samples in which messages had left: from then on its pace is known */
 #define STALL_FEW     16U /* messages that may rest in a quiet channel */
-#define STALL_BACKLOG 2.0 /* seconds of work that are queued at the first sample */
+#define STALL_SMALL   (UINT64_C(16) << 10) /* the same in bytes */
+#define STALL_BACKLOG 2.0                  /* seconds of work that are queued at the first sample */
 
 /* Whether messages come or are refused. */
 static bool stall_is_pressed(const struct finding_watch_state *watch)
@@ -36,14 +37,21 @@ static uint64_t stall_usual(const struct finding_watch_state *watch)
     return is_rest ? rest : wait;
 }
 
+/* Whether so little is queued that it may rest. */
+static bool stall_is_little(const struct finding_watch_state *watch)
+{
+    return watch->depth < (watch->is_bytes ? STALL_SMALL : STALL_FEW);
+}
+
 static uint64_t stall_patience(const struct finding_watch_state *watch)
 {
     bool is_measured = watch->usual_wait > 0;
     uint64_t longest = is_measured ? STALL_LONGEST : STALL_UNKNOWN;
     uint64_t patience = STALL_WAITS * stall_usual(watch);
     bool may_rest =
-        !is_measured && watch->gone > 0 && watch->depth < STALL_FEW && !stall_is_pressed(watch);
-    if (may_rest || patience > longest) {
+        !is_measured && watch->gone > 0 && stall_is_little(watch) && !stall_is_pressed(watch);
+    /* A depth that is the same in each sample may be one of a queue that moves. */
+    if (may_rest || patience > longest || watch->is_observed) {
         return longest;
     }
     return patience > STALL_LEAST ? patience : STALL_LEAST;
@@ -56,7 +64,10 @@ static bool stall_is_longer(const struct finding_watch_state *watch, uint64_t na
 
 bool wi_finding_is_stalled(const struct finding_watch_state *watch)
 {
-    return stall_is_longer(watch, stall_patience(watch));
+    /* An observed queue that grows is judged as one: nobody knows that nothing leaves it. */
+    bool is_growing = watch->is_observed && watch->is_unbounded &&
+                      watch->depth_window.phase == WI_DEPTH_WINDOW_GROWING;
+    return !is_growing && stall_is_longer(watch, stall_patience(watch));
 }
 
 static enum finding_severity stall_severity(const struct finding_watch_state *watch)
@@ -86,7 +97,7 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_sta
     uint64_t since = wi_depth_window_stalled(&watch->depth_window);
     enum finding_severity severity = stall_severity(watch);
     if (watch->depth == 0 || since == 0 ||
-        (severity == FINDING_INFO && since <= stall_usual(watch))) {
+        (severity == FINDING_INFO && (since <= stall_usual(watch) || watch->is_observed))) {
         return;
     }
     struct finding_entry *entry = stall_entry(
@@ -95,11 +106,17 @@ void wi_finding_stall(struct wi_finding *finding, const struct finding_watch_sta
             ? "Nothing yet. If it lasts, check its receiver."
             : "Check its receiver: it has ended, hangs, or waits for an event that does not come.");
     wi_entry_write(
-        entry->text, "%s: %snothing received for %s, %s", watch->name,
+        entry->text, "%s: %s%s for %s, %s", watch->name,
         severity == FINDING_INFO ? "" : "stalled, ",
+        watch->is_observed ? "its depth has not fallen" : "nothing received",
         wi_words_duration(span, since + FINDING_SECOND / 10), /* a sample may come a little early */
-        wi_words_queued(queued, watch->depth, watch->bytes));
-    wi_entry_write(entry->evidence, "%s sent/s, 0 received/s", wi_words_rate(in, watch->in_rate));
+        wi_words_queued(queued, watch->depth, watch->bytes, watch->is_bytes));
+    if (watch->is_observed) {
+        wi_entry_write(entry->evidence, "observed: nobody counts what enters and leaves");
+    } else {
+        wi_entry_write(entry->evidence, "%s sent/s, 0 received/s",
+                       wi_words_flow(in, watch->in_rate, watch->is_bytes));
+    }
     if (watch->usual_wait > 0) {
         wi_entry_write(entry->evidence, "; the median wait so far is %s",
                        wi_words_wait(usual, watch->usual_wait));
@@ -114,20 +131,21 @@ void wi_finding_first_sample(struct wi_finding *finding, const struct finding_wa
     double usual_rate = finding->uptime > 0 ? (double)watch->gone / finding->uptime : NAN;
     double backlog = (double)watch->depth / usual_rate; /* seconds */
     bool was_received = watch->gone > 0;
-    if (!is_first || finding->is_dead || watch->depth == 0 ||
+    if (!is_first || finding->is_dead || watch->depth == 0 || watch->is_observed ||
         (was_received && !(backlog >= STALL_BACKLOG))) {
         return;
     }
     struct finding_entry *entry = stall_entry(
         finding, watch, FINDING_INFO,
         "Observe it for some seconds: then weir knows whether it moves, and which way.");
-    wi_entry_write(
-        entry->text, "%s: %s, %s", watch->name, wi_words_queued(queued, watch->depth, watch->bytes),
-        was_received ? "it is not known yet whether it moves" : "nothing has ever been received");
+    wi_entry_write(entry->text, "%s: %s, %s", watch->name,
+                   wi_words_queued(queued, watch->depth, watch->bytes, watch->is_bytes),
+                   was_received ? "it is not known yet whether it moves"
+                                : "nothing has ever been received");
     if (was_received) {
         wi_entry_write(entry->evidence,
                        "%s received/s on average since the process started, so %s of work",
-                       wi_words_rate(rate, usual_rate),
+                       wi_words_flow(rate, usual_rate, watch->is_bytes),
                        wi_words_duration(span, wi_nanos_of(fmin(backlog, 1e9))));
     }
 }

@@ -87,6 +87,8 @@ struct finding_watch_state {
     bool is_named;          /* its growth has been reported */
     bool is_leaking;        /* and continues */
     bool is_unbounded;      /* channel */
+    bool is_bytes;          /* channel: it counts bytes */
+    bool is_observed;       /* channel: nobody counts what enters and leaves */
     uint64_t none_since;    /* since when no permit is free; 0: one is */
     uint64_t refused_since; /* since when acquires or messages are refused; 0: they are not */
     uint64_t full_since, orphaned_since;
@@ -194,6 +196,7 @@ struct wi_finding {
     uint32_t n_gauges;
     struct {
         size_t n, deep; /* channels without a bound, and the depth of the deepest ever */
+        bool is_bytes;  /* all of them count bytes, and so does the deepest */
         char name[WEIR_NAME_MAX + 1];
     } unbounded;
     struct finding_entry entry[FINDING_MAX], scratch;
@@ -360,9 +363,10 @@ void wi_limit_take(struct wi_finding *finding, const struct wi_row *process);
  * Returns the seconds until then; infinity without a limit, or if it is more than a month ahead. */
 double wi_limit_write(const struct wi_finding *finding, struct finding_entry *entry, double slope);
 
-/* Adds a bound that would have been enough for this depth, with the same amount in reserve, and
- * `when`. */
-void wi_limit_write_bound(struct finding_entry *entry, uint64_t highest, const char *when);
+/* Adds a bound that would have been enough for this depth, in bytes or messages, with the same amount in reserve,
+ * and `when`. */
+void wi_limit_write_bound(struct finding_entry *entry, uint64_t highest, bool is_bytes,
+                          const char *when);
 
 /* A gauge's value at the memory's newest sample; NULL: there is no room for it. */
 struct finding_gauge *wi_gauge_add(struct wi_finding *finding, uint64_t id, double value);
@@ -382,7 +386,11 @@ void wi_finding_channel_growth(struct wi_finding *finding, struct finding_watch_
                                const struct wi_attribution *attribution,
                                const struct wi_share *share);
 
-/* The audit of defaults: channels without a bound. */
+/* The audit of defaults: a channel without a bound; one whose bound is far away; and when all channels are known, the
+ * finding on those without one. */
+void wi_finding_unbounded(struct wi_finding *finding, const struct wi_row *row);
+void wi_finding_bound_far(struct wi_finding *finding, const struct wi_row *row,
+                          const struct finding_watch_state *watch);
 void wi_finding_defaults(struct wi_finding *finding);
 
 #endif

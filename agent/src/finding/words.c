@@ -132,12 +132,23 @@ const char *wi_words_wait(char ret_text[WI_WORDS_MAX], double seconds)
     return ret_text;
 }
 
-const char *wi_words_queued(char ret_text[WI_QUEUED_MAX], uint64_t depth, uint64_t bytes)
+const char *wi_words_amount(char ret_text[WI_WORDS_MAX], uint64_t number, bool is_bytes)
+{
+    return is_bytes ? wi_words_bytes(ret_text, number) : wi_words_count(ret_text, number);
+}
+
+const char *wi_words_flow(char ret_text[WI_WORDS_MAX], double per_second, bool is_bytes)
+{
+    return is_bytes ? wi_words_size(ret_text, per_second) : wi_words_rate(ret_text, per_second);
+}
+
+const char *wi_words_queued(char ret_text[WI_QUEUED_MAX], uint64_t depth, uint64_t bytes,
+                            bool is_bytes)
 {
     char count[WI_WORDS_MAX];
     char size[WI_WORDS_MAX];
-    wi_words_count(count, depth);
-    if (bytes > 0) {
+    wi_words_amount(count, depth, is_bytes);
+    if (bytes > 0 && !is_bytes) {
         snprintf(ret_text, WI_QUEUED_MAX, "%s queued (%s)", count, wi_words_bytes(size, bytes));
     } else {
         snprintf(ret_text, WI_QUEUED_MAX, "%s queued", count);

@@ -6,6 +6,7 @@
 #ifndef WI_FINDING_WORDS_H
 #define WI_FINDING_WORDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define WI_WORDS_MAX  40
@@ -36,7 +37,13 @@ const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos);
 /* A short time: "61 us", "4.7 ms", "12.0 s". Negative and NaN: "0 us". */
 const char *wi_words_wait(char ret_text[WI_WORDS_MAX], double seconds);
 
-/* "90,000 queued (18.7 MB)"; without bytes where the application declares none. */
-const char *wi_words_queued(char ret_text[WI_QUEUED_MAX], uint64_t depth, uint64_t bytes);
+/* An amount, or a rate, of messages or of bytes: "4,096", "18.7 MB"; "6,000", "1.20 MB". */
+const char *wi_words_amount(char ret_text[WI_WORDS_MAX], uint64_t number, bool is_bytes);
+const char *wi_words_flow(char ret_text[WI_WORDS_MAX], double per_second, bool is_bytes);
+
+/* "90,000 queued (18.7 MB)"; without bytes where the application declares none; "18.7 MB queued" where the depth is
+ * bytes. */
+const char *wi_words_queued(char ret_text[WI_QUEUED_MAX], uint64_t depth, uint64_t bytes,
+                            bool is_bytes);
 
 #endif

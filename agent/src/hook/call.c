@@ -23,6 +23,11 @@ void weir_call_channel_receive_n(struct weir_channel *channel, weir_ticket ticke
     weir_channel_receive_n(channel, ticket, n, bytes);
 }
 
+void weir_call_channel_bytes(struct weir_channel *channel, uint64_t in, uint64_t out)
+{
+    weir_channel_bytes(channel, in, out);
+}
+
 struct weir_sent weir_call_channel_send_from(struct weir_channel *channel,
                                              struct weir_sender *sender, size_t bytes)
 {

@@ -9,8 +9,9 @@
  *
  * The high-water mark is kept here, too. Depth falls only by receives, so every K-th receive sums
  * all cells, first what has left, then what has entered, and raises the mark. K grows if checks
- * would take more than a hundredth of the thread's time. Nothing waits; any thread, also in a
- * signal handler.
+ * would take more than a hundredth of the thread's time; where bytes are counted, K is a number of bytes.
+ * The mark of a channel that is observed is the highest depth that was told. Nothing waits; any thread,
+ * also in a signal handler.
  */
 #include "hook/cpu.h"
 #include "hook/options.h"
@@ -33,6 +34,21 @@ static struct wi_slot *channel_slot(struct weir_channel *channel)
     return (struct wi_slot *)(void *)channel;
 }
 
+/* A call with an impossible number, and one that mixes counting and observing: they count nothing and are told. */
+static CHANNEL_APART void channel_refuse_call(void)
+{
+    if (wi_segment_counts()) {
+        wi_add_relaxed(&wi_segment_header()->calls_refused, 1);
+    }
+}
+
+static CHANNEL_APART void channel_refuse_mixing(void)
+{
+    if (wi_segment_counts()) {
+        wi_add_relaxed(&wi_segment_header()->calls_mixed, 1);
+    }
+}
+
 struct weir_channel *weir_channel_open(const struct weir_channel_options *options)
 {
     struct weir_channel_options asked = WEIR_CHANNEL_INIT(NULL, WEIR_UNBOUNDED);
@@ -40,18 +56,25 @@ struct weir_channel *weir_channel_open(const struct weir_channel_options *option
         return NULL;
     }
     wi_options_read_for("channel", &asked, sizeof(asked), options);
+    bool is_bytes = asked.unit == WEIR_UNIT_BYTES;
+    bool has_text = asked.source_text && asked.source_text[0];
+    if ((asked.initial | asked.initial_bytes) >> 63) {
+        asked.initial = asked.initial_bytes = 0;
+        channel_refuse_call();
+    }
     const struct wi_opening opening = {
         .kind = WI_CHANNEL,
-        .flags = asked.is_unordered ? WI_SLOT_UNORDERED : 0,
+        .flags = (asked.is_unordered ? WI_SLOT_UNORDERED : 0) | (is_bytes ? WI_SLOT_BYTES : 0),
         .flavor = (unsigned)asked.kind <= WEIR_CHANNEL_MPMC ? (uint8_t)asked.kind : 0,
         .name = asked.name,
         .capacity = asked.capacity,
         .latency = asked.latency,
         .storage = asked.storage,
-        .source_file = asked.source_file,
-        .source_line = asked.source_line,
+        .source_file = has_text ? asked.source_text : asked.source_file,
+        .source_line = has_text ? 0 : asked.source_line,
         .label = asked.label,
         .party = asked.party == WEIR_PARTY_RECEIVERS ? WEIR_PARTY_RECEIVERS : WEIR_PARTY_SENDERS,
+        .initial = {is_bytes ? 0 : asked.initial, is_bytes ? asked.initial : asked.initial_bytes},
     };
     return (struct weir_channel *)wi_slot_open(&opening);
 }
@@ -61,11 +84,29 @@ void weir_channel_close(struct weir_channel *channel)
     wi_slot_close(channel ? &channel->head : NULL);
 }
 
-void weir_channel_resize(struct weir_channel *channel, uint64_t messages)
+void weir_channel_resize(struct weir_channel *channel, uint64_t capacity)
 {
     if (channel && wi_slot_counts()) {
-        wi_store_relaxed(&channel->head.capacity, messages);
+        wi_store_relaxed(&channel->head.capacity, capacity);
     }
+}
+
+static bool channel_is(const struct weir_channel *channel, enum wi_slot_flag flag)
+{
+    return wi_load_relaxed(&channel->head.flags) & flag;
+}
+
+/* All that counts in a channel that is observed comes here, since no thread has cells of it. */
+static bool channel_may_count(const struct weir_channel *channel)
+{
+    if (!wi_slot_counts()) {
+        return false;
+    }
+    if (channel_is(channel, WI_SLOT_OBSERVED)) {
+        channel_refuse_mixing();
+        return false;
+    }
+    return true;
 }
 
 /* A step towards the next sample in a cell that other threads of this processor count down, too: no state between two
@@ -79,13 +120,13 @@ static CHANNEL_APART weir_ticket channel_sample(struct weir_channel *channel,
 static CHANNEL_APART weir_ticket channel_send_shared(struct weir_channel *channel, uint64_t n,
                                                      uint64_t bytes)
 {
-    if (!wi_slot_counts()) {
+    if (!channel_may_count(channel)) {
         return 0;
     }
     struct wi_slot *slot = channel_slot(channel);
-    /* Pairs with channel_entered, and with pass_entering_slot of readers. */
+    /* These pair with channel_entered, and with pass_entering_slot of readers. */
     uint64_t sent = wi_add_release(wi_slot_word(slot, WEIR_WORD_SENT), n);
-    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
+    wi_add_release(wi_slot_word(slot, WEIR_WORD_BYTES_IN), bytes);
     return wi_sample_shared(&channel->head, sent, n);
 }
 
@@ -133,34 +174,48 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
     return WEIR_LIKELY(weir_cell_pass(&at.cell->left, 1)) ? 0 : channel_sample(channel, at.cell);
 }
 
-/* All messages that have left, over all threads; and all that have entered. */
-static uint64_t channel_left(const struct wi_slot *slot, uint32_t id, bool has_cells)
+/* A word of a slot, over all threads. */
+static uint64_t channel_sum(const struct wi_slot *slot, unsigned word, bool has_cells)
 {
     /* Anew in each pass: a thread may come between two, and take what others send. Pairs with wi_shard_claim. */
     uint32_t n_shards = has_cells ? wi_load_acquire(&wi_index.n_shards) : 0;
-    /* Pairs with the hooks that count a message out: a thread that sees a receive sees its send
-     * (weir_cell_add). */
-    uint64_t left = wi_load_acquire(&slot->out.shared[0]) + wi_load_acquire(&slot->in.other);
+    uint32_t id = weir_slot_id(&slot->head) & ~WEIR_ID_SHARED;
+    /* These pair with the hooks that count in shared words, and with weir_cell_add of the inline hooks: a thread that
+     * sees a receive sees its send. */
+    uint64_t sum =
+        wi_load_acquire(word & 1U ? &slot->out.shared[word >> 1] : &slot->in.shared[word >> 1]);
+    for (uint32_t s = 0; s < n_shards; s++) {
+        const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
+        sum += cell ? wi_load_acquire(&cell->u.word[word]) : 0;
+    }
+    return sum;
+}
+
+/* All that has left, in the channel's unit; and all that has entered. Discarded bytes and those taken back are among the
+ * bytes out, too. */
+static uint64_t channel_left(const struct wi_slot *slot, bool is_bytes, bool has_cells)
+{
+    if (is_bytes) {
+        return channel_sum(slot, WEIR_WORD_BYTES_OUT, has_cells);
+    }
+    /* These pair with channel_unsend and weir_channel_discard. */
+    uint64_t left = wi_load_acquire(&slot->in.other);
     for (int i = 0; i < 3; i++) {
         left += wi_load_acquire(&slot->out.discarded[i]);
     }
-    for (uint32_t s = 0; s < n_shards; s++) {
-        const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
-        left += cell ? wi_load_acquire(&cell->u.channel.received) : 0;
-    }
-    return left;
+    return left + channel_sum(slot, WEIR_WORD_RECEIVED, has_cells);
 }
 
-static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, bool has_cells)
+static uint64_t channel_entered(const struct wi_slot *slot, bool is_bytes, bool has_cells)
 {
-    uint32_t n_shards = has_cells ? wi_load_acquire(&wi_index.n_shards) : 0; /* as channel_left */
-    /* Pairs with weir_channel_send_slow, and with weir_cell_add of the inline hook. */
-    uint64_t entered = wi_load_acquire(&slot->in.shared[0]);
-    for (uint32_t s = 0; s < n_shards; s++) {
-        const struct weir_cell *cell = wi_index_cell(&wi_index.shards[s], id);
-        entered += cell ? wi_load_acquire(&cell->u.channel.sent) : 0;
+    return channel_sum(slot, is_bytes ? WEIR_WORD_BYTES_IN : WEIR_WORD_SENT, has_cells);
+}
+
+/* Raises the mark to a depth that there was. */
+static void channel_raise(struct wi_slot *slot, uint64_t mark, uint64_t depth)
+{
+    while (depth > mark && !wi_try_replace_relaxed(&slot->out.other, &mark, depth)) {
     }
-    return entered;
 }
 
 /* Raises the mark to a depth that the queue really had. Messages that left before the check make
@@ -168,17 +223,15 @@ static uint64_t channel_entered(const struct wi_slot *slot, uint32_t id, bool ha
  * that left after the check make it at most too low. */
 static void channel_mark(struct wi_slot *slot, bool has_cells)
 {
-    uint32_t id = weir_slot_id(&slot->head);
+    bool is_bytes = wi_load_relaxed(&slot->head.flags) & WI_SLOT_BYTES;
     uint64_t mark = wi_load_relaxed(&slot->out.other);
-    uint64_t left = channel_left(slot, id, has_cells);
-    uint64_t entered = channel_entered(slot, id, has_cells);
+    uint64_t left = channel_left(slot, is_bytes, has_cells);
+    uint64_t entered = channel_entered(slot, is_bytes, has_cells);
     if (entered <= left || entered - left <= mark) {
         return;
     }
-    left = channel_left(slot, id, has_cells);
-    uint64_t depth = entered > left ? entered - left : 0;
-    while (depth > mark && !wi_try_replace_relaxed(&slot->out.other, &mark, depth)) {
-    }
+    left = channel_left(slot, is_bytes, has_cells);
+    channel_raise(slot, mark, entered > left ? entered - left : 0);
 }
 
 /*
@@ -224,19 +277,25 @@ static CHANNEL_APART void channel_waited(struct weir_channel *channel, weir_tick
     weir_wait_slow(&channel->head, NULL, 0, ticket, weir_ticks());
 }
 
+/* Where the shared words are all that there is, each receive checks: that is cheap. */
+static void channel_mark_shared(struct weir_channel *channel)
+{
+    if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
+        channel_mark(channel_slot(channel), false);
+    }
+}
+
 static CHANNEL_APART void channel_receive_shared(struct weir_channel *channel, weir_ticket ticket,
                                                  uint64_t n, uint64_t bytes)
 {
-    if (!wi_slot_counts()) {
+    if (!channel_may_count(channel)) {
         return;
     }
     struct wi_slot *slot = channel_slot(channel);
-    if ((weir_slot_id(&channel->head) & WEIR_ID_SHARED) || !wi_segment_counts()) {
-        channel_mark(slot, false);
-    }
-    /* Pairs with channel_left, and with pass_leaving_slot of readers. */
+    channel_mark_shared(channel);
+    /* These pair with channel_left, and with pass_leaving_slot of readers. */
     wi_add_release(wi_slot_word(slot, WEIR_WORD_RECEIVED), n);
-    wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+    wi_add_release(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
     if (ticket) {
         channel_waited(channel, ticket);
     }
@@ -315,8 +374,8 @@ void weir_channel_receive_slow(struct weir_channel *channel, weir_ticket ticket,
 static bool channel_takes(uint64_t n, uint64_t bytes)
 {
     bool is_possible = (n | bytes) >> 63 == 0;
-    if (!is_possible && wi_segment_counts()) {
-        wi_add_relaxed(&wi_segment_header()->calls_refused, 1);
+    if (!is_possible) {
+        channel_refuse_call();
     }
     return is_possible && n > 0;
 }
@@ -351,6 +410,85 @@ void weir_channel_receive_n_slow(struct weir_channel *channel, weir_ticket ticke
     }
 }
 
+/* ---- bytes -------------------------------------------------------------------------------------- */
+
+static CHANNEL_APART void channel_bytes_shared(struct weir_channel *channel, uint64_t in,
+                                               uint64_t out)
+{
+    if (!channel_may_count(channel)) {
+        return;
+    }
+    struct wi_slot *slot = channel_slot(channel);
+    /* These pair with channel_sum, and with pass_entering_slot and pass_leaving_slot of readers. */
+    wi_add_release(wi_slot_word(slot, WEIR_WORD_BYTES_IN), in);
+    if (out > 0) {
+        channel_mark_shared(channel);
+        wi_add_release(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), out);
+    }
+}
+
+void weir_channel_bytes_slow(struct weir_channel *channel, uint64_t in, uint64_t out)
+{
+    struct wi_cpu_cell at;
+    if ((in | out) >> 63) {
+        channel_refuse_call();
+    } else if (wi_thread_touch(&channel->head)) {
+        weir_channel_bytes(channel, in, out);
+    } else if (wi_cpu_reach(&channel->head, &at)) {
+        wi_cpu_add(&channel->head, WEIR_WORD_BYTES_IN, in);
+        if (!weir_cell_pass(&at.cell->u.channel.check, out)) {
+            weir_channel_check_slow(channel, at.cell);
+        }
+        wi_cpu_add(&channel->head, WEIR_WORD_BYTES_OUT, out);
+    } else {
+        channel_bytes_shared(channel, in, out);
+    }
+}
+
+/* ---- observed ----------------------------------------------------------------------------------- */
+
+/* The first call makes a channel an observed one, unless it has counted. No thread has cells of it from then on, so
+ * hooks that count take the slow path, which refuses them. A thread that counts at this very moment may still
+ * do so: readers leave it out. */
+static CHANNEL_APART bool channel_begin_observing(struct weir_channel *channel)
+{
+    struct wi_slot *slot = channel_slot(channel);
+    uint64_t counted = 0;
+    for (unsigned word = WEIR_WORD_SENT; word <= WEIR_WORD_BYTES_OUT; word++) {
+        counted |= channel_sum(slot, word, wi_segment_counts());
+    }
+    if (counted) {
+        channel_refuse_mixing();
+        return false;
+    }
+    wi_store_relaxed(&channel->head.flags,
+                     (uint8_t)(wi_load_relaxed(&channel->head.flags) | WI_SLOT_OBSERVED));
+    wi_store_relaxed(&channel->head.id, weir_slot_id(&channel->head) | WEIR_ID_SHARED);
+    return true;
+}
+
+void weir_channel_observe(struct weir_channel *channel, uint64_t depth, uint64_t bytes)
+{
+    if (!channel || !wi_slot_counts()) {
+        return;
+    }
+    if (WEIR_UNLIKELY((depth | bytes) >> 63)) {
+        channel_refuse_call();
+        return;
+    }
+    if (WEIR_UNLIKELY(!channel_is(channel, WI_SLOT_OBSERVED)) &&
+        !channel_begin_observing(channel)) {
+        return;
+    }
+    struct wi_slot *slot = channel_slot(channel);
+    uint64_t mark = wi_load_relaxed(&slot->out.other);
+    wi_store_relaxed(wi_slot_word(slot, WI_WORD_DEPTH), depth);
+    wi_store_relaxed(wi_slot_word(slot, WI_WORD_BYTES), bytes);
+    if (WEIR_UNLIKELY(depth > mark)) {
+        channel_raise(slot, mark, depth);
+    }
+}
+
 /* ---- refusals ----------------------------------------------------------------------------------- */
 
 static unsigned channel_reason(enum weir_reject why)
@@ -368,12 +506,12 @@ void weir_channel_reject(struct weir_channel *channel, enum weir_reject why)
 static void channel_unsend(struct weir_channel *channel, uint64_t n, uint64_t bytes,
                            enum weir_reject why)
 {
-    if (channel && wi_slot_counts()) {
+    if (channel && channel_may_count(channel)) {
         struct wi_slot *slot = channel_slot(channel);
-        wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+        /* These pair with channel_left, and with pass_entering_slot of readers. */
+        wi_add_release(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
         wi_add_relaxed(&slot->in.rejects[channel_reason(why)], n);
-        /* Pairs with channel_left, and with pass_entering_slot of readers. */
-        wi_add_release(&slot->in.other, n);
+        wi_add_release(&slot->in.other, channel_is(channel, WI_SLOT_BYTES) ? bytes : n);
     }
 }
 
@@ -393,11 +531,12 @@ void weir_channel_unsend_n(struct weir_channel *channel, uint64_t n, uint64_t by
 void weir_channel_discard(struct weir_channel *channel, uint64_t messages, size_t bytes,
                           enum weir_discard why)
 {
-    if (channel && wi_slot_counts()) {
+    if (channel && channel_may_count(channel)) {
         struct wi_slot *slot = channel_slot(channel);
         unsigned reason = (unsigned)why <= WEIR_DISCARD_EXPIRED ? (unsigned)why : 0;
-        wi_add_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
-        /* Pairs with channel_left, and with pass_leaving_slot of readers. */
-        wi_add_release(&slot->out.discarded[reason], messages);
+        /* These pair with channel_left, and with pass_leaving_slot of readers. */
+        wi_add_release(wi_slot_word(slot, WEIR_WORD_BYTES_OUT), bytes);
+        wi_add_release(&slot->out.discarded[reason],
+                       channel_is(channel, WI_SLOT_BYTES) ? bytes : messages);
     }
 }

@@ -169,7 +169,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
     const struct wi_slot *from = &early_slots()[id];
     struct wi_slot_entry *entry = wi_index_slot(id);
     to->head = from->head;
-    to->head.id = id | (entry->is_shared ? WEIR_ID_SHARED : 0);
+    to->head.id = wi_slot_id_in_file(id, entry, from->head.flags);
     to->head.state = entry->state;
     to->head.generation = entry->generation;
     to->head.kind = entry->kind;
@@ -190,7 +190,7 @@ static void early_copy_slot(struct wi_slot *to, uint32_t id, bool is_counted,
         }
         entry->name_class = class & 3U;
         to->head.name = entry->name;
-        to->head.source = wi_slot_source(kept->source.text);
+        to->head.source = wi_slot_source(kept->source.text, to->head.source_line);
         to->head.sampling = wi_slot_sampling(kept->latency);
         for (int which = 0; which < 2; which++) {
             entry->histogram[which] = kept->has_histograms ? wi_segment_take_histogram() : NULL;
@@ -207,14 +207,30 @@ static void early_add(uint64_t *to, const uint64_t *from, size_t n)
     }
 }
 
+/* Keeps the last depth of an observed channel, unless a later one was told meanwhile. It may have become one while its memory
+ * was replaced. */
+static void early_put_observed(struct wi_slot *to, const struct wi_slot *from)
+{
+    uint64_t depth = 0, bytes = 0;
+    wi_store_relaxed(&to->head.flags, from->head.flags);
+    wi_store_relaxed(&to->head.id, from->head.id);
+    wi_replace_relaxed(wi_slot_word(to, WI_WORD_DEPTH), &depth, from->in.shared[WI_WORD_DEPTH / 2]);
+    wi_replace_relaxed(wi_slot_word(to, WI_WORD_BYTES), &bytes,
+                       from->out.shared[WI_WORD_BYTES / 2]);
+}
+
 /* Adds the counts in the old memory, in which no thread counts any more. */
 static void early_add_slot(uint32_t id, const struct wi_slot *from, struct early_before *before)
 {
     struct wi_slot *to = &early_slots()[id];
     uint8_t kind = wi_index_slot(id)->kind;
-    early_add(to->in.shared, from->in.shared, 3);
+    if (kind == WI_CHANNEL && from->head.flags & WI_SLOT_OBSERVED) {
+        early_put_observed(to, from);
+    } else {
+        early_add(to->in.shared, from->in.shared, 3);
+        early_add(to->out.shared, from->out.shared, 3);
+    }
     early_add(to->in.rejects, from->in.rejects, 4);
-    early_add(to->out.shared, from->out.shared, 3);
     early_add(to->out.discarded, from->out.discarded, 3);
     /* A gauge was copied; later additions to it are added here. If two threads set it at that
      * moment, it is wrong until it is set again. */

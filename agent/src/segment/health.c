@@ -19,6 +19,7 @@ void weir_health_read(struct weir_health *ret_health)
         health.descriptors_lost = wi_load_relaxed(&wi_segment.descriptors_lost);
         health.samples_lost = wi_load_relaxed(&header->samples_lost);
         health.calls_refused = wi_load_relaxed(&header->calls_refused);
+        health.calls_mixed = wi_load_relaxed(&header->calls_mixed);
         /* Pairs with wi_shard_claim. */
         uint32_t n_shards = wi_load_acquire(&wi_index.n_shards);
         for (uint32_t s = 0; s < n_shards; s++) {

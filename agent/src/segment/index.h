@@ -17,6 +17,7 @@
 #include "segment/layout.h"
 
 #include "weir/atomic.h"
+#include "weir/kind.h"
 
 #include <stdbool.h>
 
@@ -91,6 +92,14 @@ void *wi_index_take(size_t bytes);
 /* The id of a handle's slot. UINT32_MAX: the slot's id is not the handle's, so another process has
  * written to the segment, which is given up. No lock. */
 uint32_t wi_index_id(const struct weir_slot_head *head);
+
+/* The id as the slot of a handle has it: hooks on one that no thread has a cell of take the slow path. */
+static inline uint32_t wi_slot_id_in_file(uint32_t id, const struct wi_slot_entry *entry,
+                                          uint8_t flags)
+{
+    bool is_observed = entry->kind == WI_CHANNEL && flags & WI_SLOT_OBSERVED;
+    return id | (entry->is_shared || is_observed ? WEIR_ID_SHARED : 0);
+}
 
 /* The entry, and the slot, of an id below n_slots. */
 static inline struct wi_slot_entry *wi_index_slot(uint32_t id)

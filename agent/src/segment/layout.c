@@ -157,3 +157,5 @@ WI_IS_AT(wi_header, broken_at, 952);
 WI_IS_AT(wi_header, thread_shards, 1008);
 WI_IS_AT(wi_header, cpu_shards, 1012);
 WI_IS_AT(wi_header, threads_without, 1016);
+WI_IS_AT(wi_header, calls_refused, 1024);
+WI_IS_AT(wi_header, calls_mixed, 1032);

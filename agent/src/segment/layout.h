@@ -57,7 +57,12 @@ enum wi_slot_state {
     WI_SLOT_CLOSED = 4
 };
 
-enum wi_slot_flag { WI_SLOT_UNORDERED = 1 };
+enum wi_slot_flag {
+    WI_SLOT_UNORDERED = 1,
+    WI_SLOT_BYTES = 2, /* channel: its unit is bytes */
+    WI_SLOT_OBSERVED =
+        4 /* channel: its depth is told and not counted; set by the first such hook */
+};
 
 /* The words of a loop; only the loop's own thread writes them. Durations are nanoseconds. */
 enum wi_loop_word {
@@ -198,6 +203,10 @@ enum wi_retired_word {
     WI_RETIRED_RECEIVED = 1,
     WI_RETIRED_DISCARDED = 2, /* by reason */
     WI_RETIRED_REJECTS = 5,   /* by reason; of a semaphore, too */
+    WI_RETIRED_SENT_BYTES =
+        9, /* channels whose unit is bytes have these, and none of the first five */
+    WI_RETIRED_RECEIVED_BYTES = 10,
+    WI_RETIRED_DISCARDED_BYTES = 11, /* by reason */
     WI_RETIRED_ACQUIRES = 0,
     WI_RETIRED_ACQUIRED = 1,
     WI_RETIRED_RELEASED = 2,
@@ -282,7 +291,8 @@ struct wi_header {
     uint32_t
         threads_without; /* threads that have no cells of their own for a handle, now; atomic */
     uint32_t reserved_too;
-    uint64_t calls_refused; /* batches with an impossible number: not counted */
+    uint64_t calls_refused; /* hooks with an impossible number: not counted */
+    uint64_t calls_mixed;   /* hooks that count on an observed channel, or observe a counted one */
 };
 
 #define WI_HEADER_BYTES 4096
@@ -317,7 +327,7 @@ _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
 _Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
-_Static_assert(sizeof(struct wi_header) == 1032, "a new field goes to the end of the header");
+_Static_assert(sizeof(struct wi_header) == 1040, "a new field goes to the end of the header");
 _Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
 _Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
 _Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");
@@ -354,6 +364,10 @@ static const struct wi_table wi_table_shapes[WI_N_TABLES] = {
     [WI_TASK_INSTANCES] = {WI_TASK_INSTANCES_LINE, WI_MAX_SINGLE_SLABS, WI_TASK_INSTANCE_SLAB,
                            sizeof(struct wi_task_instance), 0, 0},
 };
+
+/* Where an observed channel has its depth and its bytes: words that a channel's cells use otherwise. */
+#define WI_WORD_DEPTH 4
+#define WI_WORD_BYTES 5
 
 /* The shared twin of a cell's word. */
 static inline uint64_t *wi_slot_word(struct wi_slot *slot, unsigned word)

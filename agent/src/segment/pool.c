@@ -273,8 +273,8 @@ uint32_t wi_slot_fill_more(uint32_t id, const struct wi_opening *opening)
 }
 
 /* Handles that are opened in one source file share its name. */
-uint32_t wi_slot_source(const char *file)
+uint32_t wi_slot_source(const char *file, uint32_t line)
 {
-    const char *slash = file ? strrchr(file, '/') : NULL;
+    const char *slash = file && line ? strrchr(file, '/') : NULL;
     return pool_common(wi_segment.sources, WI_N_SOURCES, slash ? slash + 1 : file);
 }

@@ -52,6 +52,20 @@ static uint64_t retired_minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
+/* Channels of one name may have different units, which are never added. */
+static void retired_channel_words(const struct wi_slot_counts *counts, uint64_t *to)
+{
+    bool is_bytes = counts->flags & WI_SLOT_BYTES;
+    uint64_t *flow = &to[is_bytes ? WI_RETIRED_SENT_BYTES : WI_RETIRED_SENT];
+    uint64_t sent = retired_minus(counts->word[WEIR_WORD_SENT], counts->in_other);
+    uint64_t left = counts->word[WEIR_WORD_RECEIVED] + counts->discarded[0] + counts->discarded[1] +
+                    counts->discarded[2];
+    flow[WI_RETIRED_SENT] = sent > left ? sent : left;
+    flow[WI_RETIRED_RECEIVED] = counts->word[WEIR_WORD_RECEIVED];
+    memcpy(&flow[WI_RETIRED_DISCARDED], counts->discarded, sizeof(counts->discarded));
+    memcpy(&to[WI_RETIRED_REJECTS], counts->rejects, sizeof(counts->rejects));
+}
+
 void wi_retired_words(enum wi_kind kind, const struct wi_slot_counts *counts,
                       uint64_t ret_words[WI_RETIRED_WORDS])
 {
@@ -59,16 +73,9 @@ void wi_retired_words(enum wi_kind kind, const struct wi_slot_counts *counts,
     const uint64_t *word = counts->word;
     memset(to, 0, WI_RETIRED_WORDS * sizeof(*to));
     switch (kind) {
-    case WI_CHANNEL: {
-        uint64_t sent = retired_minus(word[0], counts->in_other);
-        uint64_t left =
-            word[1] + counts->discarded[0] + counts->discarded[1] + counts->discarded[2];
-        to[WI_RETIRED_SENT] = sent > left ? sent : left;
-        to[WI_RETIRED_RECEIVED] = word[1];
-        memcpy(&to[WI_RETIRED_DISCARDED], counts->discarded, sizeof(counts->discarded));
-        memcpy(&to[WI_RETIRED_REJECTS], counts->rejects, sizeof(counts->rejects));
+    case WI_CHANNEL:
+        retired_channel_words(counts, to);
         break;
-    }
     case WI_SEMAPHORE:
         to[WI_RETIRED_ACQUIRES] = word[2];
         to[WI_RETIRED_ACQUIRED] = word[0];
@@ -334,6 +341,11 @@ static void retired_count(uint32_t id, struct wi_slot_counts *ret_counts)
         ret_counts->discarded[i] = wi_load_acquire(&slot->out.discarded[i]);
     }
     ret_counts->in_other = wi_load_acquire(&slot->in.other);
+    ret_counts->flags = wi_load_relaxed(&slot->head.flags);
+    if (wi_index_slot(id)->kind == WI_CHANNEL) {
+        wi_slot_in_unit(ret_counts->flags, ret_counts->discarded, ret_counts->in_other,
+                        ret_counts->word);
+    }
 }
 
 /* Adds a histogram to a sum, which begins with the first. Returns whether there is a sum. */

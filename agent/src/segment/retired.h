@@ -51,12 +51,31 @@ static inline uint64_t wi_retired_stamped(uint64_t stamp)
 /* The check of a part whose words follow it. */
 uint64_t wi_retired_check(uint64_t stamp, const uint64_t *words, size_t n);
 
+/*
+ * A channel's totals in its unit, from the words of its cells and its slot: what was put in, and what was received.
+ * Discarded and unsent are in that unit already. A channel in bytes has them among its bytes out, too. An observed one
+ * has neither.
+ */
+static inline void wi_slot_in_unit(uint8_t flags, const uint64_t discarded[3], uint64_t unsent,
+                                   uint64_t word[4])
+{
+    uint64_t lost = unsent + discarded[0] + discarded[1] + discarded[2];
+    if (flags & WI_SLOT_OBSERVED) {
+        word[WEIR_WORD_SENT] = word[WEIR_WORD_RECEIVED] = 0;
+    } else if (flags & WI_SLOT_BYTES) {
+        uint64_t out = word[WEIR_WORD_BYTES_OUT];
+        word[WEIR_WORD_SENT] = word[WEIR_WORD_BYTES_IN];
+        word[WEIR_WORD_RECEIVED] = out > lost ? out - lost : 0;
+    }
+}
+
 /* The counts of a slot over all threads, as the totals store them. */
 struct wi_slot_counts {
-    uint64_t word[6]; /* as in struct weir_cell */
+    uint64_t word[6]; /* as in struct weir_cell; of a channel in its unit */
     uint64_t rejects[4];
     uint64_t discarded[3];
     uint64_t in_other;
+    uint8_t flags; /* the slot's */
 };
 
 void wi_retired_words(enum wi_kind kind, const struct wi_slot_counts *counts,

@@ -15,7 +15,7 @@ static void rewrite_slots(void)
     for (uint32_t id = 0; id < wi_index.n_slots; id++) {
         struct weir_slot_head *head = &wi_segment_slot(id)->head;
         const struct wi_slot_entry *entry = wi_index_slot(id);
-        head->id = id | (entry->is_shared ? WEIR_ID_SHARED : 0);
+        head->id = wi_slot_id_in_file(id, entry, head->flags);
         head->kind = entry->kind;
         head->name = entry->name;
         head->retired = wi_retired_placed(entry->retired);

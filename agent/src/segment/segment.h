@@ -171,20 +171,21 @@ struct wi_opening {
     uint64_t capacity;
     enum weir_latency latency;
     enum weir_storage storage;
-    const char *source_file;
+    const char *source_file; /* or, without a line, the place itself */
     uint32_t source_line;
     const char *label;       /* NULL or "": none */
     const char *unit, *help; /* of a counter or gauge; NULL or "": none */
     uint8_t party;           /* enum weir_party */
+    uint64_t initial[2];     /* what a channel counts as entered from the start: messages, bytes */
 };
 
 /* Enters a handle. NULL when that is not possible: this is counted, and logged once. Takes the
  * lock. */
 struct weir_slot_head *wi_slot_open(const struct wi_opening *opening);
 
-/* The place where a slot was opened, as an offset in WI_STRING_UNIT bytes; and its sampling. The
- * lock is held. */
-uint32_t wi_slot_source(const char *file);
+/* The place where a slot was opened, as an offset in WI_STRING_UNIT bytes, of a file its name without folders; and
+ * the slot's sampling. The lock is held. */
+uint32_t wi_slot_source(const char *file, uint32_t line);
 uint8_t wi_slot_sampling(enum weir_latency latency);
 
 /* Makes room for the part that few handles have, if this opening has any of it; the slot keeps it.

@@ -208,10 +208,22 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     wi_store_relaxed(&head->capacity, opening->capacity);
     wi_store_relaxed(&head->opened_at, wi_segment_now());
     wi_store_relaxed(&head->name, entry->name);
-    wi_store_relaxed(&head->source, wi_segment.base ? wi_slot_source(opening->source_file) : 0);
+    wi_store_relaxed(&head->source, wi_segment.base
+                                        ? wi_slot_source(opening->source_file, opening->source_line)
+                                        : 0);
     wi_store_relaxed(&head->source_line, opening->source_line);
     wi_store_relaxed(&head->retired, entry->retired);
     wi_store_release(&head->more, wi_slot_fill_more(id, opening)); /* Pairs with texts_more. */
+}
+
+/* Messages or bytes that a channel holds from the start count as sent. So depth, and the totals of closed handles, need
+ * not know of them. */
+static void slot_fill_initial(struct wi_slot *slot, const struct wi_opening *opening)
+{
+    bool is_bytes = opening->flags & WI_SLOT_BYTES;
+    wi_store_relaxed(wi_slot_word(slot, WEIR_WORD_SENT), opening->initial[0]);
+    wi_store_relaxed(wi_slot_word(slot, WEIR_WORD_BYTES_IN), opening->initial[1]);
+    wi_store_relaxed(&slot->out.other, opening->initial[is_bytes]);
 }
 
 /* In the segment, where there is one. */
@@ -288,6 +300,9 @@ static struct weir_slot_head *slot_open(const struct wi_opening *opening)
     struct wi_slot_entry *entry = wi_index_slot(id);
     slot_claim(id, &name);
     slot_fill(slot, id, entry, opening);
+    if (opening->kind == WI_CHANNEL) {
+        slot_fill_initial(slot, opening);
+    }
     /* These pair with wi_index_id and, in readers, with pass_leaving_slot and pass_entering_slot. */
     wi_store_release(&entry->state, WI_SLOT_READY);
     wi_store_release(&slot->head.state, WI_SLOT_READY);

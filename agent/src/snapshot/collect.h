@@ -14,7 +14,9 @@
 
 /* The content of one slot: with a generation its handle is open, with only a life it is closed.
  * Words as in struct weir_cell; the kind decides from which pass a word is taken. A loop's times
- * include the one under way. */
+ * include the one under way. A channel has sent and received in its unit. One that is observed has as received what its
+ * depth has fallen by, from reading to reading, and as sent its depth on top: so its depth and its age follow as those
+ * of any other, and the two numbers are no totals. */
 struct wi_raw {
     uint64_t leaving
         [6]; /* words 1 to 5, enum weir_word; [0] is the generation that the first pass saw */
@@ -62,13 +64,21 @@ struct wi_raw_retired {
     uint64_t word[WI_RETIRED_WORDS];
 };
 
-/* A loop's times at the reading before. */
+/* Kept from one reading to the next: the times of a loop; the depth of an observed channel, and how far it has fallen in
+ * all. */
 struct wi_spent {
     uint32_t slot, life;
-    uint64_t busy, idle;
+    union {
+        struct {
+            uint64_t busy, idle;
+        };
+        struct {
+            uint64_t depth, fallen;
+        };
+    };
 };
 
-/* Those of all loops, by slot; the next one to look at. */
+/* Those of all such handles, by slot; the next one to look at. */
 struct wi_spent_list {
     struct wi_spent *at;
     size_t n, room, next;

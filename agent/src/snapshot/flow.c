@@ -28,6 +28,14 @@ static uint64_t flow_minus(uint64_t a, uint64_t b)
 
 /* ---- from words ---------------------------------------------------------------------------- */
 
+bool wi_flow_has(enum wi_kind kind, uint8_t flags, int metric)
+{
+    bool is_count = metric == WI_CHANNEL_SENT || metric == WI_CHANNEL_RECEIVED ||
+                    metric == WI_CHANNEL_DISCARDED || metric == WI_CHANNEL_IN_RATE ||
+                    metric == WI_CHANNEL_OUT_RATE;
+    return kind != WI_CHANNEL || !(flags & WI_SLOT_OBSERVED) || !is_count;
+}
+
 /* At least as many messages count as sent as have left, though a receive hook may run before its
  * send hook. So SENT - RECEIVED - DISCARDED = DEPTH in every row. */
 static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
@@ -38,7 +46,9 @@ static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
     total[WI_TOTAL_SENT] = sent > gone ? sent : gone;
     total[WI_TOTAL_GONE] = gone;
     total[WI_TOTAL_QUEUED_BYTES] =
-        flow_minus(raw->entering[WEIR_WORD_BYTES_IN], raw->leaving[WEIR_WORD_BYTES_OUT]);
+        raw->flags & WI_SLOT_BYTES
+            ? total[WI_TOTAL_SENT] - gone
+            : flow_minus(raw->entering[WEIR_WORD_BYTES_IN], raw->leaving[WEIR_WORD_BYTES_OUT]);
     total[WI_TOTAL_REJECTS] = wi_raw_rejects(raw);
     total[WI_TOTAL_DISCARDED] = discarded;
 }
@@ -134,7 +144,7 @@ static uint64_t row_count(const struct wi_row *row, int metric)
                                              : 0;
 }
 
-/* Totals that are metrics themselves are in this table. */
+/* Totals that are metrics themselves are in this table. A channel that is not counted has only a depth. */
 void wi_flow_of_row(enum wi_kind kind, const struct wi_row *row, struct wi_flow *ret_flow)
 {
     const struct wi_metric_table *table = wi_metric_table(kind);
@@ -144,7 +154,9 @@ void wi_flow_of_row(enum wi_kind kind, const struct wi_row *row, struct wi_flow 
             ret_flow->total[table->metrics[i].from.a] = row_count(row, (int)i);
         }
     }
-    if (kind == WI_CHANNEL) {
+    if (wi_row_is_observed(kind, row)) {
+        ret_flow->total[WI_TOTAL_SENT] = row_count(row, WI_CHANNEL_DEPTH);
+    } else if (kind == WI_CHANNEL) {
         ret_flow->total[WI_TOTAL_GONE] =
             row_count(row, WI_CHANNEL_RECEIVED) + row_count(row, WI_CHANNEL_DISCARDED);
     } else if (kind == WI_SEMAPHORE) {

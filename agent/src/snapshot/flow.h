@@ -43,7 +43,11 @@ struct wi_flow {
     uint64_t total[WI_N_TOTALS];
 };
 
-/* The flow of a slot, from its collected words: the only place where words become totals. */
+/* Whether a handle with these flags of its slot has a metric that follows from its flow: nobody counts what enters and
+ * leaves an observed channel. */
+bool wi_flow_has(enum wi_kind kind, uint8_t flags, int metric);
+
+/* The flow of a slot, from its collected words: the only place where words become totals. A channel's are in its unit. */
 void wi_flow_take(const struct wi_raw *raw, struct wi_flow *ret_flow);
 
 /* How long a loop's present iteration, or its wait, has lasted, in nanoseconds. */

@@ -320,8 +320,9 @@ double wi_history_value(const struct wi_history *history, int track, enum wi_kin
 {
     struct wi_flow flow, flow_before;
     const struct wi_metric_from *from = history_from(kind, metric);
+    uint8_t flags = track < 0 ? 0 : (uint8_t)history->head.tracks[track].flags;
     const uint64_t *totals = from ? history_totals(history, track, from, row, &flow) : NULL;
-    if (!totals) {
+    if (!totals || !wi_flow_has(kind, flags, metric)) {
         return NAN;
     }
     double seconds = before && row->nanos > before->nanos

@@ -35,7 +35,7 @@ struct wi_history_track {
     uint32_t slot;
     uint32_t generation; /* 0: the track is free */
     uint32_t kind;       /* enum wi_kind */
-    uint32_t reserved_word;
+    uint32_t flags;      /* of its slot, enum wi_slot_flag; 0 in a file of an earlier version */
     char name[WEIR_NAME_MAX + 1];
     uint8_t reserved[96];
     uint64_t since_nanos_end;

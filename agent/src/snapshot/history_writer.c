@@ -68,6 +68,11 @@ static void writer_bind(struct segment_view *view)
         if (is_open && view->slots[track->slot].track == 0) {
             view->slots[track->slot].track = (uint8_t)(i + 1);
         }
+        uint32_t flags = is_open ? wi_collect_raw(&view->collection, track->slot)->flags : 0;
+        if (is_open && tracks[i].flags != flags) { /* it is observed from now on */
+            tracks[i].flags = flags;
+            view->writer.recorder.is_track_due[i] = true;
+        }
         if (!is_open || view->slots[track->slot].track != i + 1) {
             writer_drop(view, i);
         }
@@ -85,6 +90,7 @@ static void writer_follow(struct segment_view *view, uint32_t id)
             track->slot = id;
             track->generation = view->generations[id];
             track->kind = view->slots[id].kind;
+            track->flags = wi_collect_raw(&view->collection, id)->flags;
             snprintf(track->name, sizeof(track->name), "%s", wi_view_name(view, id));
             recorder->is_track_due[i] = true;
             view->slots[id].track = (uint8_t)(i + 1);

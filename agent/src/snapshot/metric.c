@@ -132,6 +132,28 @@ const char *wi_kind_name(enum wi_kind kind)
     return kind == WI_TASK_INSTANCE ? "single_task" : table ? table->name : "";
 }
 
+const char *wi_metric_text_in_bytes(const char *text, char ret_text[WI_METRIC_TEXT])
+{
+    static const char *const words[][2] = {{"messages", "bytes"}, {"Messages", "Bytes"}};
+    size_t n = 0;
+    while (*text && n + 1 < WI_METRIC_TEXT) {
+        const char *word = NULL;
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            word = strncmp(text, words[i][0], strlen(words[i][0])) == 0 ? words[i][1] : word;
+        }
+        size_t length = word ? strlen(word) : 0;
+        if (word && n + length < WI_METRIC_TEXT) {
+            memcpy(ret_text + n, word, length);
+            n += length;
+            text += strlen(words[0][0]);
+        } else {
+            ret_text[n++] = *text++;
+        }
+    }
+    ret_text[n] = '\0';
+    return ret_text;
+}
+
 const char *wi_unit_name(enum wi_unit unit)
 {
     static const char *const names[] = {

@@ -96,7 +96,11 @@ static bool names_keep_source(struct view_names *names, uint32_t *at,
         *at = (uint32_t)found->value;
         return true;
     }
-    snprintf(source, sizeof(source), "%s:%" PRIu32, texts->file, texts->line);
+    if (texts->line) {
+        snprintf(source, sizeof(source), "%s:%" PRIu32, texts->file, texts->line);
+    } else { /* the application names the place */
+        snprintf(source, sizeof(source), "%s", texts->file);
+    }
     uint32_t put = names_put(names, source);
     /* Only a source that is entered counts when the texts are tidied. */
     *at = put && names_enter(&names->sources, texts->place, put) ? put : 0;

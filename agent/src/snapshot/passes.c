@@ -158,6 +158,20 @@ static enum weir_status pass_chunk(struct wi_raw *raws, size_t n, size_t chunk,
     return WEIR_OK;
 }
 
+/* An observed channel's depth and bytes lie in words that its cells use otherwise: they are read again. */
+static void pass_observed(struct wi_raw *raws, const struct wi_slot *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (raws[i].kind == WI_CHANNEL && raws[i].flags & WI_SLOT_OBSERVED) {
+            /* These pair with weir_channel_observe. */
+            raws[i].leaving[WI_WORD_DEPTH] =
+                wi_load_acquire(&slots[i].in.shared[WI_WORD_DEPTH / 2]);
+            raws[i].leaving[WI_WORD_BYTES] =
+                wi_load_acquire(&slots[i].out.shared[WI_WORD_BYTES / 2]);
+        }
+    }
+}
+
 /* Checked last. Pairs with slot_claim: a raw whose slot was claimed meanwhile has counts of two handles. */
 static void pass_drop_mixed(struct wi_raw *raws, const struct wi_slot *slots, size_t n)
 {
@@ -191,6 +205,7 @@ enum weir_status wi_collect_passes(const struct wi_collection *collection, size_
     if (status == WEIR_OK) {
         status = pass_chunk(ret_raws, n, chunk, &collection->image, pass_entering_cells, ret_error);
     }
+    pass_observed(ret_raws, slots_after, n);
     pass_drop_mixed(ret_raws, slots_after, n);
     return status;
 }

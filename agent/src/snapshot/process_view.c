@@ -329,6 +329,15 @@ const struct wi_row *wi_process_view_retired(struct wi_process_view *view, size_
                : NULL;
 }
 
+const struct wi_row *wi_process_view_retired_bytes(struct wi_process_view *view, size_t i)
+{
+    struct wi_row *row = view_empty_row(&view->retired_row);
+    return view->ops->retired_bytes && WI_EXPECT(i < wi_process_view_n_retired(view)) &&
+                   view->ops->retired_bytes(view->context, i, row)
+               ? row
+               : NULL;
+}
+
 void wi_octaves_add(struct wi_octaves *octaves, const struct weir_histogram *histogram)
 {
     octaves->is_measured = true;

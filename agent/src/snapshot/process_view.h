@@ -166,7 +166,10 @@ const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *v
  * ever removed, and none falls. Borrowed until the next call; the name, as long as the process
  * view. NULL: this process view does not have the kind.
  */
+/* wi_process_view_retired_bytes: those of the channels of that name whose unit is bytes, which the other row does
+ * not have; NULL: there are none. */
 size_t wi_process_view_n_retired(const struct wi_process_view *view);
+const struct wi_row *wi_process_view_retired_bytes(struct wi_process_view *view, size_t i);
 const struct wi_row *wi_process_view_retired(struct wi_process_view *view, size_t i,
                                              enum wi_kind *ret_kind);
 

@@ -8,6 +8,8 @@
  */
 #include "snapshot/collect.h"
 
+#include "segment/retired.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +23,16 @@ static bool raws_is_negative(const struct wi_raw *raw)
     return raw->generation && raw->kind == WI_CHANNEL && left > raw->entering[WEIR_WORD_SENT];
 }
 
-/* ---- loops ---------------------------------------------------------------------------------- */
+/* Whether its words say something else than messages that were counted. */
+static bool raws_has_unit(const struct wi_raw *raw)
+{
+    return raw->kind == WI_CHANNEL && raw->life && raw->flags & (WI_SLOT_BYTES | WI_SLOT_OBSERVED);
+}
 
-/* Notes a loop's times for the next reading. Returns false when there is no memory. */
-static bool raws_remember(struct wi_collection *collection, size_t id, const struct wi_raw *raw)
+/* ---- loops and observed channels ------------------------------------------------------------ */
+
+/* Notes something for the next reading. Returns false when there is no memory. */
+static bool raws_remember(struct wi_collection *collection, const struct wi_spent *spent)
 {
     struct wi_spent_list *next = &collection->spent[!collection->newest_spent];
     if (next->n == next->room) {
@@ -36,18 +44,27 @@ static bool raws_remember(struct wi_collection *collection, size_t id, const str
         next->at = grown;
         next->room = room;
     }
-    next->at[next->n++] = (struct wi_spent){.slot = (uint32_t)id,
-                                            .life = (uint32_t)raw->life,
-                                            .busy = raw->entering[WI_LOOP_WORD_BUSY],
-                                            .idle = raw->leaving[WI_LOOP_WORD_IDLE]};
+    next->at[next->n++] = *spent;
     return true;
 }
 
-/* Brings a loop's times up to this reading. They never fall: a time that has just ended may be
- * missing, and a process that has ended has none under way. Slots come in their order. */
-static bool raws_bring_up(struct wi_collection *collection, size_t id, struct wi_raw *raw)
+/* The note on this handle from the reading before; NULL: there is none. Slots come in their order. */
+static const struct wi_spent *raws_recall(struct wi_collection *collection, size_t id,
+                                          const struct wi_raw *raw)
 {
     struct wi_spent_list *before = &collection->spent[collection->newest_spent];
+    while (before->next < before->n && before->at[before->next].slot < id) {
+        before->next++;
+    }
+    const struct wi_spent *spent = before->next < before->n ? &before->at[before->next] : NULL;
+    return spent && spent->slot == id && spent->life == raw->life ? spent : NULL;
+}
+
+/* Brings a loop's times up to this reading. They never fall: a time that has just ended may be
+ * missing, and a process that has ended has none under way. */
+static bool raws_bring_up(struct wi_collection *collection, size_t id, struct wi_raw *raw)
+{
+    const struct wi_spent *spent = raws_recall(collection, id, raw);
     uint64_t *busy = &raw->entering[WI_LOOP_WORD_BUSY];
     uint64_t *idle = &raw->leaving[WI_LOOP_WORD_IDLE];
     uint64_t since = raw->in_other;
@@ -55,15 +72,47 @@ static bool raws_bring_up(struct wi_collection *collection, size_t id, struct wi
         *(since & 1 ? busy : idle) +=
             wi_image_nanos(&collection->image, collection->now_ticks - since);
     }
-    while (before->next < before->n && before->at[before->next].slot < id) {
-        before->next++;
-    }
-    const struct wi_spent *spent = before->next < before->n ? &before->at[before->next] : NULL;
-    if (spent && spent->slot == id && spent->life == raw->life) {
+    if (spent) {
         *busy = *busy > spent->busy ? *busy : spent->busy;
         *idle = *idle > spent->idle ? *idle : spent->idle;
     }
-    return raws_remember(collection, id, raw);
+    const struct wi_spent now = {
+        .slot = (uint32_t)id, .life = (uint32_t)raw->life, .busy = *busy, .idle = *idle};
+    return raws_remember(collection, &now);
+}
+
+/* The depth of an observed channel, which falls only if something leaves. */
+static bool raws_observe(struct wi_collection *collection, size_t id, struct wi_raw *raw)
+{
+    uint64_t depth = raw->leaving[WI_WORD_DEPTH];
+    uint64_t bytes = raw->leaving[WI_WORD_BYTES];
+    const struct wi_spent *before = raws_recall(collection, id, raw);
+    struct wi_spent now = {.slot = (uint32_t)id, .life = (uint32_t)raw->life, .depth = depth};
+    if (before) {
+        now.fallen = before->fallen + (before->depth > depth ? before->depth - depth : 0);
+    }
+    bool is_bytes = raw->flags & WI_SLOT_BYTES;
+    raw->entering[WEIR_WORD_SENT] = depth + now.fallen;
+    raw->entering[WEIR_WORD_BYTES_IN] = is_bytes ? depth : bytes;
+    raw->leaving[WEIR_WORD_RECEIVED] = now.fallen;
+    raw->leaving[WEIR_WORD_BYTES_OUT] = 0;
+    raw->discarded[0] = raw->discarded[1] = raw->discarded[2] = 0;
+    raw->in_other = raw->unsent = 0;
+    return raws_remember(collection, &now);
+}
+
+/* Brings the words of a channel into its unit. */
+static bool raws_in_unit(struct wi_collection *collection, size_t id, struct wi_raw *raw)
+{
+    if (raw->flags & WI_SLOT_OBSERVED && raw->generation) {
+        return raws_observe(collection, id, raw);
+    }
+    uint64_t word[4] = {raw->entering[WEIR_WORD_SENT], raw->leaving[WEIR_WORD_RECEIVED],
+                        raw->entering[WEIR_WORD_BYTES_IN], raw->leaving[WEIR_WORD_BYTES_OUT]};
+    wi_slot_in_unit(raw->flags, raw->discarded, raw->in_other, word);
+    raw->entering[WEIR_WORD_SENT] = word[WEIR_WORD_SENT];
+    raw->leaving[WEIR_WORD_RECEIVED] = word[WEIR_WORD_RECEIVED];
+    return true;
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */
@@ -77,6 +126,8 @@ static bool raws_keep(struct wi_collection *collection, size_t first, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (raws[i].kind == WI_LOOP && raws[i].life) {
             has_room = raws_bring_up(collection, first + i, &raws[i]) && has_room;
+        } else if (raws_has_unit(&raws[i])) {
+            has_room = raws_in_unit(collection, first + i, &raws[i]) && has_room;
         }
         raws[i].leaving[0] = 0;
         raws[i].capacity++; /* no bound is the greatest number: so it is kept as 0 */

@@ -143,6 +143,11 @@ static bool view_retired(void *context, size_t i, enum wi_kind *ret_kind, struct
     return wi_view_retired(context, i, ret_kind, row);
 }
 
+static bool view_retired_bytes(void *context, size_t i, struct wi_row *row)
+{
+    return wi_view_retired_bytes(context, i, row);
+}
+
 static enum weir_status view_octaves(void *context, enum wi_kind kind, int metric,
                                      const struct wi_octave_groups *groups)
 {
@@ -235,6 +240,7 @@ static const struct wi_provider_ops view_ops = {
     .histogram = view_histogram,
     .n_retired = view_n_retired,
     .retired = view_retired,
+    .retired_bytes = view_retired_bytes,
     .octaves = view_octaves,
     .n_slots = view_n_slots,
     .at = view_at,

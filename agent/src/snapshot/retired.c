@@ -195,6 +195,7 @@ static void retired_add_closed(struct wi_collection *collection)
             .word = {raw->entering[0], raw->kind == WI_TASK ? raw->entering[1] : raw->leaving[1],
                      raw->entering[2], raw->leaving[3], raw->leaving[4], raw->leaving[5]},
             .in_other = raw->kind == WI_CHANNEL ? raw->unsent : raw->in_other,
+            .flags = raw->flags,
         };
         uint64_t words[WI_RETIRED_WORDS];
         memcpy(counts.rejects, raw->rejects, sizeof(counts.rejects));

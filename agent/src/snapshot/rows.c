@@ -69,13 +69,14 @@ static void put_flow(const struct segment_view *view, size_t id, enum wi_kind ki
                      const struct wi_flow *flow, struct wi_row *row)
 {
     const struct view_flowing *flowing = &view->flowing[kind];
+    uint8_t flags = wi_collect_raw(&view->collection, id)->flags;
     const struct wi_metric *metrics = wi_metric_table(kind)->metrics;
     size_t n_rates = 0;
     for (size_t k = 0; k < flowing->n; k++) {
         size_t i = flowing->metric[k];
         size_t r = n_rates;
         n_rates += flowing->is_rate[k];
-        if (!(view->base->wanted & FIELD(i))) {
+        if (!(view->base->wanted & FIELD(i)) || !wi_flow_has(kind, flags, (int)i)) {
             continue;
         }
         if (!flowing->is_rate[k]) {
@@ -151,7 +152,21 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
 /* The metrics by which most walks over all channels compare. */
 #define CHANNEL_GLANCE                                                                             \
     (FIELD(WI_CHANNEL_CAPACITY) | FIELD(WI_CHANNEL_FILL) | FIELD(WI_CHANNEL_HIGH_WATER) |          \
-     FIELD(WI_CHANNEL_LABEL))
+     FIELD(WI_CHANNEL_LABEL) | FIELD(WI_CHANNEL_UNIT) | FIELD(WI_CHANNEL_COUNTING))
+
+/* The counts of a channel that do not follow from its flow. */
+static void put_channel_counts(const struct wi_raw *raw, struct wi_row *row)
+{
+    if (!(raw->flags & WI_SLOT_OBSERVED)) {
+        wi_row_put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WEIR_WORD_RECEIVED]);
+        for (int i = 0; i < 3; i++) {
+            wi_row_put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        wi_row_put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
+    }
+}
 
 static void view_build_channel(struct segment_view *view, size_t id, const struct wi_flow *flow,
                                struct wi_row *row)
@@ -169,16 +184,13 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     }
     wi_row_put_u64(row, WI_CHANNEL_HIGH_WATER, slot->peak);
     wi_row_put_text(row, WI_CHANNEL_LABEL, wi_view_label(view, id));
+    wi_row_put_text(row, WI_CHANNEL_UNIT, raw->flags & WI_SLOT_BYTES ? "bytes" : "messages");
+    wi_row_put_text(row, WI_CHANNEL_COUNTING,
+                    raw->flags & WI_SLOT_OBSERVED ? "observed" : "counted");
     if (!(view->base->wanted & ~CHANNEL_GLANCE & ~view->flowing[WI_CHANNEL].fields)) {
         return;
     }
-    wi_row_put_u64(row, WI_CHANNEL_RECEIVED, raw->leaving[WEIR_WORD_RECEIVED]);
-    for (int i = 0; i < 3; i++) {
-        wi_row_put_u64(row, WI_CHANNEL_DISCARDED_OVERWRITE + i, raw->discarded[i]);
-    }
-    for (int i = 0; i < 4; i++) {
-        wi_row_put_u64(row, WI_CHANNEL_REJECTS_FULL + i, raw->rejects[i]);
-    }
+    put_channel_counts(raw, row);
     put_age(view, row, slot, raw, flow);
     put_waits(row, WI_CHANNEL_WAIT, &view->waits[0]);
     wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, view_limit_seconds(slot));
@@ -464,6 +476,7 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     wi_row_put_u64(row, WI_AGENT_HANDLES, wi_load_relaxed(&header->n_handles));
     wi_row_put_u64(row, WI_AGENT_HANDLES_REFUSED, wi_load_relaxed(&header->handles_refused));
     wi_row_put_u64(row, WI_AGENT_CALLS_REFUSED, wi_load_relaxed(&header->calls_refused));
+    wi_row_put_u64(row, WI_AGENT_CALLS_MIXED, wi_load_relaxed(&header->calls_mixed));
     wi_row_put_u64(row, WI_AGENT_SAMPLES_LOST, wi_load_relaxed(&header->samples_lost));
     wi_row_put_u64(row, WI_AGENT_SENDERS, view->n_order[WI_SENDER]);
     wi_row_put_u64(row, WI_AGENT_SENDERS_REFUSED, wi_load_relaxed(&header->senders_refused));

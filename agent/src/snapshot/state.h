@@ -321,6 +321,7 @@ const struct weir_histogram *wi_view_histogram(struct segment_view *view, enum w
                                                const struct wi_row *row, int metric);
 bool wi_view_retired(struct segment_view *view, size_t i, enum wi_kind *ret_kind,
                      struct wi_row *row);
+bool wi_view_retired_bytes(struct segment_view *view, size_t i, struct wi_row *row);
 enum weir_status wi_view_octaves(struct segment_view *view, enum wi_kind kind, int metric,
                                  const struct wi_octave_groups *groups);
 

@@ -77,14 +77,20 @@ static void totals_build_task(struct wi_row *row, const uint64_t *words)
     }
 }
 
+/* The counts in a channel's unit, from the first of their words. */
+static void totals_build_flow(struct wi_row *row, const uint64_t *words)
+{
+    wi_row_put_u64(row, WI_CHANNEL_SENT, words[WI_RETIRED_SENT]);
+    wi_row_put_u64(row, WI_CHANNEL_RECEIVED, words[WI_RETIRED_RECEIVED]);
+    totals_put(row, WI_CHANNEL_DISCARDED_OVERWRITE, &words[WI_RETIRED_DISCARDED], 3);
+}
+
 static void totals_build(struct wi_row *row, uint32_t kind, const uint64_t *words,
                          double limit_seconds)
 {
     switch (kind) {
     case WI_CHANNEL:
-        wi_row_put_u64(row, WI_CHANNEL_SENT, words[WI_RETIRED_SENT]);
-        wi_row_put_u64(row, WI_CHANNEL_RECEIVED, words[WI_RETIRED_RECEIVED]);
-        totals_put(row, WI_CHANNEL_DISCARDED_OVERWRITE, &words[WI_RETIRED_DISCARDED], 3);
+        totals_build_flow(row, words);
         totals_put(row, WI_CHANNEL_REJECTS_FULL, &words[WI_RETIRED_REJECTS], 4);
         wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, limit_seconds);
         break;
@@ -119,6 +125,18 @@ bool wi_view_retired(struct segment_view *view, size_t i, enum wi_kind *ret_kind
     row->name = view->retired[i].name;
     totals_build(row, raw->kind, raw->word, view->retired[i].limit_seconds);
     *ret_kind = (enum wi_kind)raw->kind;
+    return true;
+}
+
+bool wi_view_retired_bytes(struct segment_view *view, size_t i, struct wi_row *row)
+{
+    const struct wi_raw_retired *raw = &view->collection.retired[i];
+    if (raw->kind != WI_CHANNEL || !raw->word[WI_RETIRED_SENT_BYTES]) {
+        return false;
+    }
+    row->name = view->retired[i].name;
+    totals_build_flow(row, &raw->word[WI_RETIRED_SENT_BYTES]);
+    wi_row_put_text(row, WI_CHANNEL_UNIT, "bytes");
     return true;
 }
 
