@@ -25,8 +25,9 @@
 
 static bool pool_map(uint64_t needed)
 {
+    /* The index grows with what is in the step, by less than half of it. */
     const struct wi_growth growth = {wi_segment.map_bytes, needed, wi_segment.limit_bytes,
-                                     WI_MAPPING_SPARE};
+                                     WI_MAPPING_SPARE + WI_MAPPING_STEP / 2};
     uint64_t mapped = wi_mapping_grow(wi_segment.base, &growth, &wi_segment.why_full);
     wi_segment.map_bytes = mapped ? mapped : wi_segment.map_bytes;
     return mapped != 0;
