@@ -146,6 +146,23 @@ static void run_sender_open_close(uint64_t n)
     }
 }
 
+static struct weir_channel *site;
+
+static struct object {
+    uint64_t kind, depth, room;
+} object;
+
+static void run_object_open_close(uint64_t n)
+{
+    static const struct weir_layout layout =
+        WEIR_LAYOUT_OF(struct object, WEIR_FIELD(struct object, kind, WEIR_FIELD_SAME, 0),
+                       WEIR_FIELD(struct object, depth, WEIR_FIELD_DEPTH, 0),
+                       WEIR_FIELD(struct object, room, WEIR_FIELD_CAPACITY, 0));
+    for (uint64_t i = 0; i < n; i++) {
+        weir_object_close(weir_object_open(site, &object, &layout, "client-12345"));
+    }
+}
+
 static void run_channel_open_close(uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
@@ -225,6 +242,7 @@ int main(void)
     channels[0] = open_channel("off", WEIR_LATENCY_OFF);
     channels[1] = open_channel("sampled", WEIR_LATENCY_SAMPLED);
     channels[2] = open_channel("full", WEIR_LATENCY_FULL);
+    site = open_channel("objects", WEIR_LATENCY_OFF);
     struct weir_semaphore_options semaphore_options = WEIR_SEMAPHORE_INIT("permits", 64);
     semaphore = weir_semaphore_open(&semaphore_options);
     struct weir_value_options counter_options = WEIR_VALUE_INIT("counter");
@@ -253,6 +271,7 @@ int main(void)
         {"channel_reject", run_reject, "pair_of_fetch_add", 0, 1, 0},
         {"pair_of_a_sender", run_sender, "pair_sampled_latency", 0, 1, 0},
         {"sender_open_close", run_sender_open_close, "pair_of_a_sender", 0, 1, 0},
+        {"object_open_close", run_object_open_close, "pair_of_fetch_add", 0, 1, 0},
         {"channel_open_close", run_channel_open_close, NULL, 0, 1, 1},
         {"single_task_poll", run_single, "two_timestamps", 0, 1, 0},
         {"single_task_wake_poll", run_single_woken, "two_timestamps", 0, 1, 0},

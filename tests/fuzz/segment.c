@@ -10,6 +10,7 @@
 #include "encode/tokio.h"
 #include "encode/weir.h"
 #include "fuzz.h"
+#include "fuzz_handles.h"
 #include "segment/layout.h"
 #include "segment/segment.h"
 #include "session/process_views.h"
@@ -56,8 +57,8 @@ enum region {
     REGION_CELL,
     REGION_HISTOGRAM,
     REGION_STRING,
-    REGION_BLOCKS, /* the slabs of senders and single tasks, and the header's word on them */
-    REGION_SENDER,
+    REGION_BLOCKS, /* the slabs of senders, single tasks and objects, and the header's word on them */
+    REGION_SENDER, /* also objects and their layouts */
     REGION_SINGLE,
     N_REGIONS,
     REGION_ANYWHERE = N_REGIONS, /* u8 and u16: an offset */
@@ -87,107 +88,6 @@ static bool is_short;
 static bool is_reading;
 
 /* ---- the image ------------------------------------------------------------------------------ */
-
-static void count(struct weir_channel *channel, struct weir_task_kind *kind)
-{
-    for (int i = 0; i < 40; i++) {
-        weir_channel_receive(channel, weir_channel_send(channel, 8), 8);
-        weir_channel_send(channel, 100);
-        weir_task_end(kind, weir_task_begin(kind, weir_task_spawn(kind)));
-        weir_task_finish(kind, WEIR_OUTCOME_OK);
-    }
-}
-
-struct counted {
-    struct weir_channel *channel[3];
-    struct weir_task_kind *kind;
-};
-
-static void *count_in_thread(void *context)
-{
-    struct counted *counted = context;
-    for (int i = 0; i < 3; i++) {
-        count(counted->channel[i], counted->kind);
-    }
-    return NULL;
-}
-
-/* Two that are open, one of them without a label, and one that has gone with its messages queued. */
-static void make_senders(struct weir_channel *channel)
-{
-    struct weir_sender *senders[] = {weir_sender_open(channel, "player 1"),
-                                     weir_sender_open(channel, NULL),
-                                     weir_sender_open(channel, "gone")};
-    for (int i = 0; i < 3; i++) {
-        struct weir_sent sent = weir_channel_send_from(channel, senders[i], 10);
-        weir_channel_send_from(channel, senders[i], 20);
-        weir_channel_receive_from(channel, sent, 10);
-    }
-    weir_sender_close(senders[2]);
-}
-
-/* One in each state. */
-static void make_singles(struct weir_task_kind *kind, struct weir_channel *channel)
-{
-    static const char *const labels[] = {"idle", "scheduled", NULL, "done"};
-    static struct weir_task tasks[4];
-    for (int i = 0; i < 4; i++) {
-        weir_task_open(&tasks[i], kind, labels[i]);
-        weir_task_poll(&tasks[i]);
-        weir_task_waits_for_channel(&tasks[i], channel);
-        weir_task_polled(&tasks[i]);
-    }
-    weir_task_wake(&tasks[1]);
-    weir_task_poll(&tasks[2]);
-    weir_task_close(&tasks[3], WEIR_OUTCOME_OK);
-}
-
-static void make_loop(void)
-{
-    struct weir_loop_options options = WEIR_LOOP_INIT("game");
-    struct weir_loop *loop = weir_loop_open(&options);
-    weir_loop_begin(loop);
-    weir_loop_end(loop);
-    weir_loop_timer(loop, 1000);
-    weir_loop_begin(loop);
-}
-
-/* Something of everything; handles of two chunks. */
-static void make_handles(void)
-{
-    static const char *const names[] = {"moves", "out/bound",
-                                        "a name of more than thirty-two bytes \xc3\xbc"};
-    struct counted counted;
-    struct weir_task_options task = WEIR_TASK_INIT("handler");
-    task.latency = WEIR_LATENCY_FULL;
-    counted.kind = weir_task_kind_open(&task);
-    for (int i = 0; i < 3; i++) {
-        struct weir_channel_options options = WEIR_CHANNEL_INIT(names[i], i ? 100 : WEIR_UNBOUNDED);
-        options.latency = i == 2 ? WEIR_LATENCY_SAMPLED : WEIR_LATENCY_FULL;
-        counted.channel[i] = weir_channel_open(&options);
-        count(counted.channel[i], counted.kind);
-        weir_channel_reject(counted.channel[i], WEIR_REJECT_FULL);
-    }
-    struct weir_semaphore_options semaphore = WEIR_SEMAPHORE_INIT("slots", 10);
-    struct weir_semaphore *slots = weir_semaphore_open(&semaphore);
-    weir_semaphore_acquire(slots, 3);
-    weir_semaphore_reject(slots, WEIR_SEMAPHORE_EXHAUSTED);
-    for (int i = 0; i < 12; i++) {
-        struct weir_value_options value = WEIR_VALUE_INIT(i ? "joins" : "backpressure_rejects");
-        weir_counter_add(weir_counter_open(&value), 5);
-    }
-    make_senders(counted.channel[0]);
-    make_singles(counted.kind, counted.channel[1]);
-    make_loop();
-    struct weir_value_options value = WEIR_VALUE_INIT("players");
-    value.unit = "players";
-    value.help = "Players that are there.";
-    value.capacity = 100;
-    weir_gauge_set(weir_gauge_open(&value), -5);
-    pthread_t thread;
-    FUZZ_CHECK(pthread_create(&thread, NULL, count_in_thread, &counted) == 0);
-    pthread_join(thread, NULL);
-}
 
 static void place_add(enum region region, size_t item, uint64_t at)
 {
@@ -300,6 +200,25 @@ static void places_find_blocks(const struct wi_header *header)
     }
 }
 
+/* The words on objects are among those on blocks; objects and layouts are among the senders, whose size they about
+ * have: so earlier inputs keep their meaning. */
+static void places_find_objects(const struct wi_header *header)
+{
+    size_t slabs = (size_t)header->objects.slabs * WEIR_LINE;
+    size_t first = *(uint32_t *)(void *)(good + slabs) * (size_t)WEIR_LINE;
+    for (size_t at = offsetof(struct wi_header, objects); at < sizeof(*header);
+         at += sizeof(uint32_t)) {
+        place_add(REGION_BLOCKS, sizeof(uint32_t), at);
+    }
+    place_add(REGION_BLOCKS, sizeof(uint32_t), slabs);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct wi_object *object = (struct wi_object *)(void *)(good + first) + i;
+        object->address = object->address ? 0x1000 * (i + 1) : 0;
+        place_add(REGION_SENDER, sizeof(struct wi_sender), first + i * sizeof(*object));
+    }
+    place_add(REGION_SENDER, sizeof(struct wi_sender), (size_t)header->layouts * WEIR_LINE);
+}
+
 static void remove_file(void)
 {
     unlink(path);
@@ -338,6 +257,7 @@ void fuzz_begin(void)
     places_find_slots(header);
     places_find_cells(header);
     places_find_blocks(header);
+    places_find_objects(header);
     places[REGION_HEADER] = (struct places){sizeof(*header), 1, {0}};
     places[REGION_COUNTS] =
         (struct places){sizeof(*header) - offsetof(struct wi_header, reserved_bytes),

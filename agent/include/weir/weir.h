@@ -623,6 +623,7 @@ WEIR_EXPORT void weir_gauge_add(struct weir_gauge *gauge, int64_t n);
 #include "weir/task.h"
 
 #include "weir/call.h"
+#include "weir/object.h"
 #include "weir/open.h"
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "segment/layout.h"
 
+#include <string.h>
+
 static const char agent_raise[] = "Raise WEIR_LIMIT.";
 
 static const char agent_fewer[] =
@@ -136,6 +138,45 @@ static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
     }
 }
 
+/* Objects that are missing from their channel's depth: each reason is told once. */
+static void agent_objects(struct wi_finding *finding, const struct wi_row *row)
+{
+    char count[WI_WORDS_MAX];
+    const struct wi_value *state = &row->value[WI_AGENT_OBJECTS_STATE];
+    uint64_t refused = wi_finding_count(row, WI_AGENT_OBJECTS_REFUSED);
+    uint64_t dropped = wi_finding_count(row, WI_AGENT_OBJECTS_DROPPED);
+    if (refused > 0) {
+        struct finding_entry *entry = wi_entry_add(
+            finding, FINDING_INFO, (double)refused, "objects_refused", "agent",
+            agent_is_full(row) ? agent_raise : "Look for weir_object_open in the program's log.");
+        wi_entry_write(
+            entry->text,
+            "agent: %s objects were not entered: they are missing from the depth of their "
+            "channel",
+            wi_words_count(count, refused));
+    }
+    if (dropped > 0) {
+        struct finding_entry *entry =
+            wi_entry_add(finding, FINDING_WARNING, (double)dropped, "objects_dropped", "agent",
+                         "Call weir_object_close before an object is freed, and check the offsets "
+                         "and limits of its layout.");
+        wi_entry_write(
+            entry->text,
+            "agent: %s objects hold implausible values and are not read any more: they were "
+            "freed without a close, or their layout is wrong",
+            wi_words_count(count, dropped));
+    }
+    if (state->type == WI_TEXT && wi_finding_count(row, WI_AGENT_OBJECTS) > 0 &&
+        strcmp(state->u.text, "read") != 0 && strcmp(state->u.text, "in part") != 0) {
+        struct finding_entry *entry = wi_entry_add(
+            finding, FINDING_INFO, 1, "objects_unread", "agent",
+            "Start the exporter in the process (weir_agent_start), or read it as root.");
+        wi_entry_write(entry->text,
+                       "agent: objects cannot be read, so their depth is not known: %s",
+                       state->u.text);
+    }
+}
+
 /* An assertion of weir's own code did not hold. The numbers may still be right; that is not known. */
 static void agent_broken(struct wi_finding *finding, const struct wi_row *row)
 {
@@ -162,5 +203,6 @@ void wi_finding_agent(struct wi_finding *finding, const struct wi_row *row)
     agent_handles(finding, row);
     agent_threads(finding, row);
     agent_rest(finding, row);
+    agent_objects(finding, row);
     agent_broken(finding, row);
 }

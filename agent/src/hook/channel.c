@@ -13,6 +13,7 @@
  * The mark of a channel that is observed is the highest depth that was told. Nothing waits; any thread,
  * also in a signal handler.
  */
+#include "hook/channel.h"
 #include "hook/cpu.h"
 #include "hook/options.h"
 #include "hook/thread.h"
@@ -42,7 +43,7 @@ static CHANNEL_APART void channel_refuse_call(void)
     }
 }
 
-static CHANNEL_APART void channel_refuse_mixing(void)
+void wi_channel_refuse_mixing(void)
 {
     if (wi_segment_counts()) {
         wi_add_relaxed(&wi_segment_header()->calls_mixed, 1);
@@ -103,7 +104,7 @@ static bool channel_may_count(const struct weir_channel *channel)
         return false;
     }
     if (channel_is(channel, WI_SLOT_OBSERVED)) {
-        channel_refuse_mixing();
+        wi_channel_refuse_mixing();
         return false;
     }
     return true;
@@ -450,7 +451,7 @@ void weir_channel_bytes_slow(struct weir_channel *channel, uint64_t in, uint64_t
 /* The first call makes a channel an observed one, unless it has counted. No thread has cells of it from then on, so
  * hooks that count take the slow path, which refuses them. A thread that counts at this very moment may still
  * do so: readers leave it out. */
-static CHANNEL_APART bool channel_begin_observing(struct weir_channel *channel)
+bool wi_channel_begin_observing(struct weir_channel *channel, uint8_t flags)
 {
     struct wi_slot *slot = channel_slot(channel);
     uint64_t counted = 0;
@@ -458,13 +459,23 @@ static CHANNEL_APART bool channel_begin_observing(struct weir_channel *channel)
         counted |= channel_sum(slot, word, wi_segment_counts());
     }
     if (counted) {
-        channel_refuse_mixing();
+        wi_channel_refuse_mixing();
         return false;
     }
     wi_store_relaxed(&channel->head.flags,
-                     (uint8_t)(wi_load_relaxed(&channel->head.flags) | WI_SLOT_OBSERVED));
+                     (uint8_t)(wi_load_relaxed(&channel->head.flags) | WI_SLOT_OBSERVED | flags));
     wi_store_relaxed(&channel->head.id, weir_slot_id(&channel->head) | WEIR_ID_SHARED);
     return true;
+}
+
+/* The objects of a channel are its depth, and nothing else is. */
+static CHANNEL_APART bool channel_may_observe(struct weir_channel *channel)
+{
+    if (channel_is(channel, WI_SLOT_OBJECTS)) {
+        wi_channel_refuse_mixing();
+        return false;
+    }
+    return wi_channel_begin_observing(channel, 0);
 }
 
 void weir_channel_observe(struct weir_channel *channel, uint64_t depth, uint64_t bytes)
@@ -476,8 +487,9 @@ void weir_channel_observe(struct weir_channel *channel, uint64_t depth, uint64_t
         channel_refuse_call();
         return;
     }
-    if (WEIR_UNLIKELY(!channel_is(channel, WI_SLOT_OBSERVED)) &&
-        !channel_begin_observing(channel)) {
+    uint8_t flags = wi_load_relaxed(&channel->head.flags);
+    if (WEIR_UNLIKELY((flags & (WI_SLOT_OBSERVED | WI_SLOT_OBJECTS)) != WI_SLOT_OBSERVED) &&
+        !channel_may_observe(channel)) {
         return;
     }
     struct wi_slot *slot = channel_slot(channel);

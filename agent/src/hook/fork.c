@@ -134,6 +134,7 @@ static void fork_settle(bool has_adopted)
         header->handles_refused = header->cells_refused = header->samples_lost = 0;
         header->senders_refused = header->instances_refused = 0;
         header->calls_refused = header->calls_mixed = header->broken = 0;
+        header->objects_refused = 0;
         wi_words_zero(header->broken_at, sizeof(header->broken_at));
     }
     memset(wi_segment.free_strings, 0, sizeof(wi_segment.free_strings));

@@ -58,6 +58,14 @@ struct wi_block_slab {
     struct wi_link links[];
 };
 
+struct wi_object_slab;
+
+/* A layout as it was given, and as it is kept. */
+struct wi_layout_entry {
+    struct weir_layout given;
+    struct wi_layout_row row;
+};
+
 struct wi_shard_entry {
     struct weir_chunk *chunks; /* atomic; written before n_chunks */
     uint32_t n_chunks;         /* atomic */
@@ -82,6 +90,14 @@ struct wi_index {
     struct wi_shard_entry *cpus[WI_MAX_CPU_SHARDS]; /* atomic; NULL: none yet */
     struct wi_block_slab *senders[WI_MAX_SENDER_SLABS];
     struct wi_block_slab *instances[WI_MAX_SINGLE_SLABS];
+    uint64_t free_objects; /* takes << 32 | 1 + number of the first; atomic (object.c) */
+    uint32_t n_object_slabs;
+    uint32_t n_objects;    /* places for them, used or not; atomic */
+    uint32_t objects_line; /* of the file's tables of slabs and of layouts; 0: none yet */
+    uint32_t layouts_line;
+    uint32_t n_layouts; /* atomic */
+    struct wi_object_slab *objects[WI_MAX_OBJECT_SLABS];
+    struct wi_layout_entry layouts[WI_MAX_LAYOUTS];
 };
 
 extern struct wi_index wi_index;

@@ -159,3 +159,23 @@ WI_IS_AT(wi_header, cpu_shards, 1012);
 WI_IS_AT(wi_header, threads_without, 1016);
 WI_IS_AT(wi_header, calls_refused, 1024);
 WI_IS_AT(wi_header, calls_mixed, 1032);
+WI_IS_AT(wi_header, objects, 1040);
+WI_IS_AT(wi_header, layouts, 1064);
+WI_IS_AT(wi_header, n_layouts, 1068);
+WI_IS_AT(wi_header, objects_refused, 1072);
+
+WI_IS_AT(weir_field, offset, 0);
+WI_IS_AT(weir_field, width, 4);
+WI_IS_AT(weir_field, kind, 5);
+WI_IS_AT(weir_field, limit, 8);
+
+WI_IS_AT(wi_object, life, 0);
+WI_IS_AT(wi_object, channel, 8);
+WI_IS_AT(wi_object, channel_generation, 12);
+WI_IS_AT(wi_object, address, 16);
+WI_IS_AT(wi_object, check, 24);
+WI_IS_AT(wi_object, label, 32);
+
+WI_IS_AT(wi_layout_row, object_bytes, 0);
+WI_IS_AT(wi_layout_row, n_fields, 4);
+WI_IS_AT(wi_layout_row, fields, 8);

@@ -36,6 +36,10 @@
 #define WI_DEFAULT_SINGLES    4096 /* WEIR_TASKS */
 #define WI_MAX_SINGLES        (WI_TASK_INSTANCE_SLAB * WI_MAX_SINGLE_SLABS)
 
+#define WI_OBJECT_SLAB      512
+#define WI_MAX_OBJECT_SLABS 2048
+#define WI_MAX_LAYOUTS      64
+
 #define WI_RETIRED_NAMES                                                                           \
     4096 /* names of handles, over all kinds; those past them share one for each kind */
 #define WI_RETIRED_OTHERS    5
@@ -61,7 +65,8 @@ enum wi_slot_flag {
     WI_SLOT_UNORDERED = 1,
     WI_SLOT_BYTES = 2, /* channel: its unit is bytes */
     WI_SLOT_OBSERVED =
-        4 /* channel: its depth is told and not counted; set by the first such hook */
+        4,              /* channel: its depth is told and not counted; set by the first such hook */
+    WI_SLOT_OBJECTS = 8 /* channel, observed: its depth is that of its objects */
 };
 
 /* The words of a loop; only the loop's own thread writes them. Durations are nanoseconds. */
@@ -171,6 +176,28 @@ struct wi_table {
 };
 
 enum wi_table_id { WI_SENDERS, WI_TASK_INSTANCES, WI_N_TABLES };
+
+/* An object: where it lies in the process's memory, and how to read it. For readers outside: the process itself
+ * has the same in private memory (object.h), which no other process can write. */
+struct wi_object {
+    uint64_t life;    /* enum wi_object_life; written first when it closes, last when it opens */
+    uint32_t channel; /* id of its channel's slot */
+    uint32_t channel_generation;
+    uint64_t address;
+    uint64_t check; /* the value of its SAME field */
+    char label[WEIR_OBJECT_LABEL_MAX + 1];
+};
+
+/* A life: generation << 32 | layout << 8 | whether it is open. The layout counts from 1; 0: none. */
+enum wi_object_life { WI_OBJECT_IS_OPEN = 1, WI_OBJECT_LAYOUT_SHIFT = 8 };
+
+/* A layout as the file has it; rows are written once, and never change. */
+struct wi_layout_row {
+    uint32_t object_bytes;
+    uint32_t n_fields;
+    struct weir_field fields[WEIR_LAYOUT_FIELDS];
+    uint64_t reserved[3];
+};
 
 /* The counts of all handles of a kind and name whose slots were used again. Both parts exist twice:
  * the writer fills the older copy from the newer one. `stamp` is twice the log number of the last
@@ -291,8 +318,12 @@ struct wi_header {
     uint32_t
         threads_without; /* threads that have no cells of their own for a handle, now; atomic */
     uint32_t reserved_too;
-    uint64_t calls_refused; /* hooks with an impossible number: not counted */
-    uint64_t calls_mixed;   /* hooks that count on an observed channel, or observe a counted one */
+    uint64_t calls_refused;  /* hooks with an impossible number: not counted */
+    uint64_t calls_mixed;    /* hooks that count on an observed channel, or observe a counted one */
+    struct wi_table objects; /* all 0: there were none, or an earlier version made it */
+    uint32_t layouts;        /* offset in lines of struct wi_layout_row[WI_MAX_LAYOUTS]; 0: none */
+    uint32_t n_layouts;      /* atomic */
+    uint64_t objects_refused; /* objects without a place, or with an impossible layout; atomic */
 };
 
 #define WI_HEADER_BYTES 4096
@@ -312,6 +343,10 @@ _Static_assert(sizeof(struct weir_sender) == WEIR_LINE, "the hooks write one lin
 _Static_assert(sizeof(struct wi_task_instance) == 4 * WEIR_LINE, "running and waking lines apart");
 _Static_assert(offsetof(struct wi_task_instance, self) == 2 * WEIR_LINE,
                "running and waking lines apart");
+_Static_assert(sizeof(struct wi_object) == 96, "an object of the file");
+_Static_assert(sizeof(struct wi_layout_row) == 2 * WEIR_LINE, "layouts are whole lines");
+_Static_assert(WI_OBJECT_SLAB * sizeof(struct wi_object) % WEIR_LINE == 0,
+               "a slab of objects is whole lines");
 _Static_assert(sizeof(struct wi_retired) == 5 * WEIR_LINE, "totals are whole lines");
 _Static_assert(sizeof(struct wi_retired_waits) == 4 * WEIR_LINE, "waits are whole lines");
 _Static_assert(2 * sizeof(struct wi_retired_waits) <= sizeof(struct weir_histogram),
@@ -327,7 +362,7 @@ _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
 _Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
-_Static_assert(sizeof(struct wi_header) == 1040, "a new field goes to the end of the header");
+_Static_assert(sizeof(struct wi_header) == 1080, "a new field goes to the end of the header");
 _Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
 _Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
 _Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");

@@ -2,6 +2,7 @@
 /* The offsets that the file repeats of the index. */
 #include "segment/rewrite.h"
 
+#include "segment/object.h"
 #include "segment/retired.h"
 #include "segment/segment.h"
 #include "weir/kind.h"
@@ -83,6 +84,7 @@ void wi_segment_rewrite(void)
         header->tables[t].n_blocks = wi_index.n_blocks[t];
         rewrite_table((enum wi_table_id)t);
     }
+    wi_objects_rewrite();
     wi_retired_write();
     rewrite_slots();
     rewrite_shards();

@@ -4,7 +4,7 @@
  * whole work in one place, and asks nothing of those before it:
  *
  *     source.c (reads all bytes, in the order that the stages need) -> here (how many slots and
- *     blocks there are, and room for them) -> raws.c (each slot's counts, by the two passes of
+ *     blocks there are, and room for them) -> objects.c (what objects hold, by channel) -> raws.c (each slot's counts, by the two passes of
  *     passes.c) -> retired.c (the totals of closed handles, and which slots are included in them)
  *
  * A closed handle keeps its counts in its slot; when the slot is used again, they go to the totals
@@ -128,6 +128,9 @@ static enum weir_status collect_once(struct wi_collection *collection, struct wi
         status = collect_count_blocks(collection, ret_error);
     }
     if (status == WEIR_OK) {
+        status = wi_objects_look(&collection->objects, source, &collection->image, ret_error);
+    }
+    if (status == WEIR_OK) {
         status = wi_collect_raws(collection, ret_error);
     }
     return status == WEIR_OK ? wi_collect_retired(collection, ret_is_whole, ret_error) : status;
@@ -158,6 +161,7 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
 void wi_collection_finish(struct wi_collection *collection)
 {
     wi_columns_finish(&collection->kept);
+    wi_objects_finish(&collection->objects);
     free(collection->spent[0].at);
     free(collection->spent[1].at);
     free(collection->generations);

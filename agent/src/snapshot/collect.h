@@ -10,6 +10,7 @@
 
 #include "weir/kind.h"
 #include "snapshot/columns.h"
+#include "snapshot/objects.h"
 #include "snapshot/source.h"
 
 /* The content of one slot: with a generation its handle is open, with only a life it is closed.
@@ -99,6 +100,7 @@ struct wi_collection {
     struct wi_image image;  /* of the entering counts */
     struct wi_image before; /* of the leaving counts */
     size_t n_blocks[WI_N_TABLES];
+    struct wi_objects objects;
     struct wi_raw_retired *retired; /* in the order in which their names came */
     size_t n_retired, room_retired;
     bool is_torn;        /* totals could not be read */

@@ -101,9 +101,25 @@ static bool raws_observe(struct wi_collection *collection, size_t id, struct wi_
     return raws_remember(collection, &now);
 }
 
+/* A channel of objects is told what they hold. */
+static void raws_of_site(const struct wi_collection *collection, size_t id, struct wi_raw *raw)
+{
+    if (!(raw->flags & WI_SLOT_OBJECTS) || !raw->generation) {
+        return;
+    }
+    const struct wi_site *site =
+        wi_objects_site(&collection->objects, (uint32_t)id, (uint32_t)raw->generation);
+    raw->leaving[WI_WORD_DEPTH] = site ? site->depth : 0;
+    raw->leaving[WI_WORD_BYTES] = site ? site->bytes : 0;
+    if (site && site->has_capacity && site->read == site->open && raw->capacity == WEIR_UNBOUNDED) {
+        raw->capacity = site->capacity;
+    }
+}
+
 /* Brings the words of a channel into its unit. */
 static bool raws_in_unit(struct wi_collection *collection, size_t id, struct wi_raw *raw)
 {
+    raws_of_site(collection, id, raw);
     if (raw->flags & WI_SLOT_OBSERVED && raw->generation) {
         return raws_observe(collection, id, raw);
     }
@@ -207,6 +223,6 @@ void wi_collect_leave_out(struct wi_collection *collection, size_t id)
 size_t wi_collection_memory(const struct wi_collection *collection)
 {
     return (collection->spent[0].room + collection->spent[1].room) * sizeof(struct wi_spent) +
-           wi_columns_memory(&collection->kept) +
+           wi_columns_memory(&collection->kept) + wi_objects_memory(&collection->objects) +
            collection->room * sizeof(*collection->generations);
 }

@@ -168,6 +168,27 @@ static void put_channel_counts(const struct wi_raw *raw, struct wi_row *row)
     }
 }
 
+/* The sums of a channel's objects. If none of them can be read, its depth is not known. */
+static void put_objects(const struct segment_view *view, size_t id, const struct wi_raw *raw,
+                        struct wi_row *row)
+{
+    static const struct wi_site none;
+    if (!(raw->flags & WI_SLOT_OBJECTS)) {
+        return;
+    }
+    const struct wi_site *site =
+        wi_objects_site(&view->collection.objects, (uint32_t)id, (uint32_t)raw->generation);
+    site = site ? site : &none;
+    wi_row_put_u64(row, WI_CHANNEL_OBJECTS, site->open);
+    wi_row_put_u64(row, WI_CHANNEL_OBJECTS_READ, site->read);
+    if (site->read) {
+        wi_row_put_u64(row, WI_CHANNEL_LARGEST, site->largest);
+        wi_row_put_text(row, WI_CHANNEL_LARGEST_LABEL, site->label[0] ? site->label : NULL);
+    } else if (site->open) {
+        row->value[WI_CHANNEL_DEPTH].type = WI_ABSENT;
+    }
+}
+
 static void view_build_channel(struct segment_view *view, size_t id, const struct wi_flow *flow,
                                struct wi_row *row)
 {
@@ -187,6 +208,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     wi_row_put_text(row, WI_CHANNEL_UNIT, raw->flags & WI_SLOT_BYTES ? "bytes" : "messages");
     wi_row_put_text(row, WI_CHANNEL_COUNTING,
                     raw->flags & WI_SLOT_OBSERVED ? "observed" : "counted");
+    put_objects(view, id, raw, row);
     if (!(view->base->wanted & ~CHANNEL_GLANCE & ~view->flowing[WI_CHANNEL].fields)) {
         return;
     }
@@ -466,6 +488,22 @@ static void put_threads(struct wi_row *row, const struct segment_view *view)
     }
 }
 
+static void put_agent_objects(struct wi_row *row, const struct segment_view *view)
+{
+    const struct wi_objects *objects = &view->collection.objects;
+    const struct wi_header *header =
+        (const struct wi_header *)(const void *)view->collection.image.bytes;
+    wi_row_put_u64(row, WI_AGENT_OBJECTS_REFUSED, wi_load_relaxed(&header->objects_refused));
+    if (objects->batch) {
+        wi_row_put_u64(row, WI_AGENT_OBJECTS, objects->open);
+        wi_row_put_u64(row, WI_AGENT_OBJECTS_DROPPED, objects->n_dropped);
+        wi_row_put_text(row, WI_AGENT_OBJECTS_STATE,
+                        objects->why_unread             ? objects->why_unread
+                        : objects->read < objects->open ? "in part"
+                                                        : "read");
+    }
+}
+
 static void view_build_agent(struct segment_view *view, struct wi_row *row)
 {
     const struct wi_header *header = view->collection.image.header;
@@ -496,6 +534,7 @@ static void view_build_agent(struct segment_view *view, struct wi_row *row)
     wi_row_put_u64(row, WI_AGENT_BROKEN, wi_load_relaxed(&header->broken));
     put_broken_at(row, view, header);
     put_threads(row, view);
+    put_agent_objects(row, view);
     put_history(row, view);
 }
 

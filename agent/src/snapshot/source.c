@@ -303,6 +303,13 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
     return status == WEIR_OK ? source_read_totals(source, ret_after, ret_error) : status;
 }
 
+enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
+                                      const void *at, size_t bytes, struct weir_error *ret_error)
+{
+    bool is_copy = source->fd >= 0 && after->bytes == source->copies[1].bytes && !after->is_still;
+    return is_copy ? source_read_again(source, at, bytes, ret_error) : WEIR_OK;
+}
+
 enum wi_state wi_source_state(const struct wi_source *source)
 {
     return source->state;
@@ -321,6 +328,19 @@ const char *wi_source_path(const struct wi_source *source)
 struct wi_owner wi_source_owner(const struct wi_source *source)
 {
     return source->owner;
+}
+
+bool wi_source_file(const struct wi_source *source, dev_t *ret_device, ino_t *ret_inode,
+                    uid_t *ret_uid)
+{
+    struct stat facts;
+    if (source->fd < 0 || fstat(source->fd, &facts) != 0) {
+        return false;
+    }
+    *ret_device = facts.st_dev;
+    *ret_inode = facts.st_ino;
+    *ret_uid = facts.st_uid;
+    return true;
 }
 
 bool wi_source_is(const struct wi_source *source, dev_t device, ino_t inode)

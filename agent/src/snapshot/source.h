@@ -27,6 +27,11 @@ void wi_source_close(struct wi_source *source);
 enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_before,
                                 struct wi_image *ret_after, struct weir_error *ret_error);
 
+/* Reads bytes of the later image again, in place; nothing for a live mapping and a dead process's file. Fails: as
+ * wi_source_read. */
+enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
+                                      const void *at, size_t bytes, struct weir_error *ret_error);
+
 /* As of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);
 bool wi_source_is_self(const struct wi_source *source);
@@ -34,6 +39,10 @@ const char *wi_source_path(const struct wi_source *source);
 
 /* The process, as /proc here has it; pid 0: it is not visible here, or has ended before. */
 struct wi_owner wi_source_owner(const struct wi_source *source);
+
+/* Which file it is, and who owns it. Returns false for this process's own, or when it cannot be told. */
+bool wi_source_file(const struct wi_source *source, dev_t *ret_device, ino_t *ret_inode,
+                    uid_t *ret_uid);
 
 /* Whether this is its file; whether that file has lost its name. */
 bool wi_source_is(const struct wi_source *source, dev_t device, ino_t inode);
