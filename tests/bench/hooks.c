@@ -14,6 +14,7 @@
 #define ROUNDS     31
 
 static struct weir_channel *channels[3]; /* latency off, sampled, full */
+static struct weir_channel *buffer, *observed;
 static struct weir_semaphore *semaphore;
 static struct weir_counter *counter;
 static struct {
@@ -67,6 +68,33 @@ static void run_batches(uint64_t n)
         BENCH_HIDE(channel);
         weir_ticket ticket = weir_channel_send_n(channel, 8, UINT64_C(8) * 208);
         weir_channel_receive_n(channel, ticket, 8, UINT64_C(8) * 208);
+    }
+}
+
+/* Bytes in and bytes out of a buffer, by a call each. */
+static void run_bytes(uint64_t n)
+{
+    struct weir_channel *channel = buffer;
+    for (uint64_t i = 0; i < n; i++) {
+        BENCH_HIDE(channel);
+        weir_channel_bytes(channel, 208, 0);
+        weir_channel_bytes(channel, 0, 208);
+    }
+}
+
+static void run_observe(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        weir_channel_observe(observed, i & 63, 208);
+    }
+}
+
+/* The words that an observation stores. */
+static void run_two_stores(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        __atomic_store_n(&apart[0].word, i & 63, __ATOMIC_RELAXED);
+        __atomic_store_n(&apart[1].word, 208, __ATOMIC_RELAXED);
     }
 }
 
@@ -243,6 +271,10 @@ int main(void)
     channels[1] = open_channel("sampled", WEIR_LATENCY_SAMPLED);
     channels[2] = open_channel("full", WEIR_LATENCY_FULL);
     site = open_channel("objects", WEIR_LATENCY_OFF);
+    struct weir_channel_options in_bytes = WEIR_CHANNEL_INIT("buffer", WEIR_UNBOUNDED);
+    in_bytes.unit = WEIR_UNIT_BYTES;
+    buffer = weir_channel_open(&in_bytes);
+    observed = open_channel("observed", WEIR_LATENCY_OFF);
     struct weir_semaphore_options semaphore_options = WEIR_SEMAPHORE_INIT("permits", 64);
     semaphore = weir_semaphore_open(&semaphore_options);
     struct weir_value_options counter_options = WEIR_VALUE_INIT("counter");
@@ -262,6 +294,9 @@ int main(void)
         {"pair_counts_bytes_high_water", run_counts, "pair_of_fetch_add", 0, 1, 0},
         {"pair_sampled_latency", run_sampled, "pair_of_fetch_add", 0, 1, 0},
         {"pair_of_batches_of_8", run_batches, "pair_sampled_latency", 0, 1, 0},
+        {"bytes_in_bytes_out", run_bytes, "pair_counts_bytes_high_water", 0, 1, 0},
+        {"two_stores", run_two_stores, NULL, 0, 1, 0},
+        {"observe", run_observe, "two_stores", 0, 1, 0},
         {"pair_full_latency", run_full, "two_timestamps", 0, 1, 0},
         {"pair_sampled_call_form", run_call, "pair_sampled_latency", 0, 1, 0},
         {"pair_two_threads_counts", run_two_counts, "pair_counts_bytes_high_water", 2, 1, 1},

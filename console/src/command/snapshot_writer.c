@@ -129,17 +129,22 @@ static void snapshot_ndjson_row(struct wc_snapshot_writer *writer, const struct 
 /* One line per number: kinds have different columns. */
 static void snapshot_csv_row(struct wc_snapshot_writer *writer, const struct snapshot_part *part,
                              const Weir__V1__Metric *const *metrics, size_t n_metrics,
-                             const Weir__V1__Row *row, const char *label)
+                             const Weir__V1__Table *table, const Weir__V1__Row *row)
 {
+    const char *label = wc_row_label((int)table->kind, table->columns, table->n_columns, row);
     for (size_t i = 0; i < n_metrics && i < row->n_values; i++) {
         if (!metrics[i]) {
             continue;
         }
         struct wc_value cells[] = {
-            wc_value_time(writer->time),      wc_value_text(wc_link_target(writer->link)->name),
-            wc_value_text(part->name),        wc_value_text(part->is_single ? "" : row->name),
-            wc_value_text(metrics[i]->field), wc_value_of(row->values[i]),
-            wc_value_text(metrics[i]->unit),  wc_value_text(label),
+            wc_value_time(writer->time),
+            wc_value_text(wc_link_target(writer->link)->name),
+            wc_value_text(part->name),
+            wc_value_text(part->is_single ? "" : row->name),
+            wc_value_text(metrics[i]->field),
+            wc_value_of(row->values[i]),
+            wc_value_text(wc_row_unit(table->columns, table->n_columns, row, metrics[i])),
+            wc_value_text(label),
         };
         wc_csv_line(writer->out, cells, sizeof(cells) / sizeof(cells[0]));
     }
@@ -211,9 +216,7 @@ static void snapshot_rows(struct wc_snapshot_writer *writer, const struct snapsh
         if (writer->format == WC_FORMAT_JSON) {
             snapshot_json_row(writer, part, metrics, n, table->rows[i]);
         } else if (writer->format == WC_FORMAT_CSV) {
-            snapshot_csv_row(
-                writer, part, metrics, n, table->rows[i],
-                wc_row_label((int)table->kind, table->columns, table->n_columns, table->rows[i]));
+            snapshot_csv_row(writer, part, metrics, n, table, table->rows[i]);
         } else {
             snapshot_ndjson_row(writer, part, metrics, n, table->rows[i]);
         }

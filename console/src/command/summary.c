@@ -141,6 +141,31 @@ static size_t summary_columns(const struct wc_link *link, const struct summary_t
     return n;
 }
 
+/* A value of a channel that counts bytes, as a size or a rate of bytes; others as they are. */
+static struct wc_value summary_in_unit(const struct wc_link *link, const struct summary_table *of,
+                                       const struct summary_row *row, const char *field,
+                                       struct wc_value value, char room[SUMMARY_ROOM])
+{
+    const Weir__V1__Description *description = wc_link_description(link);
+    const char *unit = NULL;
+    for (size_t i = 0; i < description->n_metrics && !unit; i++) {
+        const Weir__V1__Metric *metric = description->metrics[i];
+        if (metric->kind == of->kind && strcmp(metric->field, field) == 0) {
+            const char *its =
+                wc_row_unit(row->table->columns, row->table->n_columns, row->row, metric);
+            unit = its == metric->unit ? "" : its;
+        }
+    }
+    if (!unit || !*unit) {
+        return value;
+    }
+    wc_format_bytes(room, wc_value_number(&value));
+    if (strcmp(unit, "bytes_per_second") == 0) {
+        snprintf(room + strlen(room), SUMMARY_ROOM - strlen(room), "/s");
+    }
+    return wc_value_text(room);
+}
+
 /* A cell. If a queued message has waited for longer than the percentile, that time, marked. `room`
  * keeps the text. */
 static struct wc_value summary_cell(const struct wc_link *link, const struct summary_table *of,
@@ -158,7 +183,9 @@ static struct wc_value summary_cell(const struct wc_link *link, const struct sum
             return wc_value_text(room);
         }
     }
-    return wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, field));
+    struct wc_value value =
+        wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, field));
+    return value.type == WC_ABSENT ? value : summary_in_unit(link, of, row, field, value, room);
 }
 
 static void summary_print_table(const struct wc_link *link, const struct wc_pages *pages,

@@ -102,6 +102,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
     query_sort(model, to, list, table);
 
     query_column(model, to, "label");
+    query_column(model, to, "unit");
     struct wc_screen_columns columns;
     wc_ui_columns(model, tab, layout->cols, &columns);
     for (int i = 0; i < columns.n && !is_searching; i++) {

@@ -2,18 +2,41 @@
 /* The titles of rows. */
 #include "model/title.h"
 
-const char *wc_row_label(int kind, const uint32_t *columns, size_t n_columns,
-                         const Weir__V1__Row *row)
+#include <string.h>
+
+/* The text of a metric, NULL where the row has none or no column has it. */
+static const char *title_text(const uint32_t *columns, size_t n_columns, const Weir__V1__Row *row,
+                              int of)
 {
-    int label = wi_metric_label((enum wi_kind)kind);
-    for (size_t i = 0; label >= 0 && i < row->n_values; i++) {
+    for (size_t i = 0; of >= 0 && i < row->n_values; i++) {
         uint32_t metric = i < n_columns ? columns[i] : (uint32_t)i;
         const Weir__V1__Value *value = row->values[i];
-        if (metric == (uint32_t)label && value->value_case == WEIR__V1__VALUE__VALUE_TEXT) {
+        if (metric == (uint32_t)of && value->value_case == WEIR__V1__VALUE__VALUE_TEXT) {
             return value->text;
         }
     }
     return NULL;
+}
+
+const char *wc_row_label(int kind, const uint32_t *columns, size_t n_columns,
+                         const Weir__V1__Row *row)
+{
+    return title_text(columns, n_columns, row, wi_metric_label((enum wi_kind)kind));
+}
+
+const char *wc_row_unit(const uint32_t *columns, size_t n_columns, const Weir__V1__Row *row,
+                        const Weir__V1__Metric *metric)
+{
+    bool is_channel = metric->kind == WEIR__V1__KIND__KIND_CHANNEL;
+    int of = is_channel ? wi_metric_find(WI_CHANNEL, metric->field) : -1;
+    if (of < 0 || !wi_metric_table(WI_CHANNEL)->metrics[of].bytes) {
+        return metric->unit;
+    }
+    const char *unit = title_text(columns, n_columns, row, WI_CHANNEL_UNIT);
+    bool is_rate = strcmp(metric->unit, "per_second") == 0;
+    return !unit || strcmp(unit, "bytes") != 0 ? metric->unit
+           : is_rate                           ? "bytes_per_second"
+                                               : "bytes";
 }
 
 const char *wc_row_title(const Weir__V1__Table *table, const Weir__V1__Row *row,

@@ -11,6 +11,11 @@
 const char *wc_row_label(int kind, const uint32_t *columns, size_t n_columns,
                          const Weir__V1__Row *row);
 
+/* The unit of one of its metrics: of a channel that counts bytes "bytes" or "bytes_per_second" where the metric is in
+ * the channel's unit. Columns as above. Borrows the metric's text, or is static. */
+const char *wc_row_unit(const uint32_t *columns, size_t n_columns, const Weir__V1__Row *row,
+                        const Weir__V1__Metric *metric);
+
 /* NAME@LABEL, written to `room`, or its name. */
 const char *wc_row_title(const Weir__V1__Table *table, const Weir__V1__Row *row,
                          char room[WI_ROW_TITLE_MAX]);

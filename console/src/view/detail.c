@@ -48,14 +48,15 @@ static bool metric_is_capacity(const struct wc_view *view, const Weir__V1__Metri
 }
 
 static void detail_field(const struct wc_view *view, const struct wc_box *box,
-                         const Weir__V1__Metric *metric, const Weir__V1__Value *value)
+                         const Weir__V1__Metric *metric, const char *unit,
+                         const Weir__V1__Value *value)
 {
     char text[WC_FORMAT_SIZE], words[WC_PARTY_TEXT];
     double number;
     int row = box->row, col = box->col, width = box->cols;
     bool is_dim = !value || (wc_model_as_number(value, &number) && number == 0);
 
-    wc_view_value(text, metric, value);
+    wc_view_value(text, metric, unit, value);
     if (!value && metric_is_capacity(view, metric)) {
         snprintf(text, sizeof(text), "unbounded");
     }
@@ -112,7 +113,8 @@ static void detail_fields(const struct wc_view *view, const struct wc_box *box, 
     for (int i = 0; i < room && first + i < n; i++) {
         struct wc_box cell = {box->row + i % n_rows, box->col + i / n_rows * (width + 2), 1, width};
         const Weir__V1__Metric *metric = metrics[first + i];
-        detail_field(view, &cell, metric, wc_model_value(table, row, metric));
+        const char *unit = wc_row_unit(table->table->columns, table->table->n_columns, row, metric);
+        detail_field(view, &cell, metric, unit, wc_model_value(table, row, metric));
     }
 }
 

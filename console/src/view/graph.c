@@ -5,6 +5,8 @@
  */
 #include "view/part.h"
 
+#include "model/title.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,6 +152,23 @@ double wc_view_capacity(const struct wc_view *view, const Weir__V1__Metric *metr
     return capacity;
 }
 
+/* Whether the row's metric is in bytes, though the metric is of messages: its channel counts bytes. */
+static bool graph_is_in_bytes(const struct wc_view *view, const Weir__V1__Metric *metric,
+                              uint64_t id)
+{
+    const int kind = WEIR__V1__KIND__KIND_CHANNEL;
+    const struct wc_picture *picture = wc_model_picture(view->model);
+    const struct wc_rows *const places[] = {&picture->list[kind], &picture->detail};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const Weir__V1__Row *row = capacity_row(places[i], kind, id);
+        const Weir__V1__Table *table = places[i]->table;
+        if (row && wc_row_unit(table->columns, table->n_columns, row, metric) != metric->unit) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void graph_label(const struct wc_view *view, int row, int col,
                         const Weir__V1__Metric *metric, double value)
 {
@@ -166,27 +185,36 @@ static void graph_label(const struct wc_view *view, int row, int col,
 
 /* How much of the title fits: with the metric and the time of one column, or less. */
 static void graph_title(const struct wc_view *view, const struct wc_box *box, const char *name,
-                        const Weir__V1__Metric *metric, int step, double capacity)
+                        const Weir__V1__Metric *metric, uint64_t id, int step)
 {
     char text[256], every[WC_FORMAT_SIZE], of[WC_FORMAT_SIZE + 8] = "", most[WC_FORMAT_SIZE];
+    char words[WI_METRIC_TEXT];
+    bool in_bytes = graph_is_in_bytes(view, metric, id);
+    double capacity = wc_view_capacity(view, metric, id);
     int col = box->col + 2, end = box->col + box->cols;
+    const char *summary =
+        in_bytes ? wi_metric_text_in_bytes(metric->summary, words) : metric->summary;
 
     wc_format_uptime(every, step);
     if (capacity > 0) {
-        wc_format_whole(most, capacity);
+        if (in_bytes) {
+            wc_format_bytes(most, capacity);
+        } else {
+            wc_format_whole(most, capacity);
+        }
         snprintf(of, sizeof(of), " of %s", most);
     }
     if (step > 1) {
-        snprintf(text, sizeof(text), "%.120s%s, each column the highest second of %s",
-                 metric->summary, of, every);
+        snprintf(text, sizeof(text), "%.120s%s, each column the highest second of %s", summary, of,
+                 every);
     } else {
-        snprintf(text, sizeof(text), "%.120s%s, second by second", metric->summary, of);
+        snprintf(text, sizeof(text), "%.120s%s, second by second", summary, of);
     }
     col +=
         wc_grid_text(view->grid, box->row, col, end - col, WC_STRONG, name ? name : metric->field) +
         2;
     if (wc_grid_width(text, view->grid->ascii) > end - col) {
-        snprintf(text, sizeof(text), "%.120s%s", metric->summary, of);
+        snprintf(text, sizeof(text), "%.120s%s", summary, of);
     }
     wc_grid_text(view->grid, box->row, col, end - col, WC_LABEL, text);
 }
@@ -226,7 +254,7 @@ void wc_view_graph(const struct wc_view *view, const struct wc_box *box,
     }
     double capacity = wc_view_capacity(view, metric, id);
     max = capacity >= max && capacity > 0 ? capacity : graph_scale(metric, max);
-    graph_title(view, box, name, metric, scale.step, capacity);
+    graph_title(view, box, name, metric, id, scale.step);
     graph_frame(view, row, box->col, height, metric, max);
     struct wc_spark spark = {view->grid, row, col, view->tier, WC_GRAPH};
     wc_spark_graph(&spark, height, slots, n_slots, max);

@@ -62,8 +62,9 @@ void wc_view_finding(const struct wc_view *view);
  * that does not fit ends in an ellipsis. Returns the lines that it took. */
 int wc_view_text(const struct wc_view *view, const struct wc_box *box, int col, const char *text);
 
-/* A value by its metric's unit, with all digits where they are counts; "-" when absent. */
-void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric,
+/* A value by its unit, the metric's or its row's (wc_row_unit), with all digits where they are counts; "-" when
+ * absent. */
+void wc_view_value(char to[WC_FORMAT_SIZE], const Weir__V1__Metric *metric, const char *unit,
                    const Weir__V1__Value *value);
 
 #endif

@@ -36,7 +36,7 @@ static void reason_line(const struct wc_view *view, const struct wc_box *box, in
     struct wc_spark spark = {view->grid, at, col, view->tier, WC_GRAPH};
     wc_spark_bar(&spark, bar, share);
     col += bar + 1;
-    wc_view_value(text, metric, value);
+    wc_view_value(text, metric, metric->unit, value);
     wc_grid_text_right(view->grid, at, col, VALUE_COLS, number > 0 ? WC_STRONG : WC_LABEL, text);
     col += VALUE_COLS + 1;
     if (has_number && sum > 0) {

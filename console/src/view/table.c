@@ -109,8 +109,20 @@ static enum wc_style hang_style(double seconds)
     return seconds >= HANG_CRITICAL ? WC_CRITICAL : seconds >= HANG_WARN ? WC_WARN : WC_PLAIN;
 }
 
+/* Bytes in a column that was made for counts: without the blank where that does not fit. */
+static void format_tight(char to[WC_FORMAT_SIZE], double bytes, int width)
+{
+    wc_format_bytes(to, bytes);
+    char *blank = strchr(to, ' ');
+    if (blank && (int)strlen(to) > width) {
+        memmove(blank, blank + 1, strlen(blank));
+    }
+}
+
+/* `unit`: that of the row's metric. */
 static void draw_number(const struct wc_view *view, const struct place *place,
-                        const struct wc_screen_column *column, const Weir__V1__Value *value)
+                        const struct wc_screen_column *column, const char *unit,
+                        const Weir__V1__Value *value)
 {
     char text[WC_FORMAT_SIZE];
     double number = 0;
@@ -145,7 +157,11 @@ static void draw_number(const struct wc_view *view, const struct place *place,
         wc_format_whole(text, number);
         break;
     default:
-        wc_format_count(text, number);
+        if (strcmp(unit, "bytes") == 0) {
+            format_tight(text, number, place->width);
+        } else {
+            wc_format_count(text, number);
+        }
         break;
     }
     bool is_alarm = column->type == WC_COLUMN_ALARM_RATE || column->type == WC_COLUMN_ALARM;
@@ -210,7 +226,7 @@ static void draw_wait(const struct wc_view *view, const struct place *place,
     const Weir__V1__Metric *metric =
         wc_model_metric(view->model, (int)list->table->kind, WC_COLUMN_AT_LEAST);
     if (!metric || !wc_model_as_number(wc_model_value(list, row, metric), &seconds)) {
-        draw_number(view, place, column, value);
+        draw_number(view, place, column, "seconds", value);
         return;
     }
     wc_format_at_least(text, seconds);
@@ -223,9 +239,10 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
                       const Weir__V1__Row *row)
 {
     int kind = (int)list->table->kind;
-    const Weir__V1__Value *value =
-        column->field ? wc_model_value(list, row, wc_model_metric(view->model, kind, column->field))
-                      : NULL;
+    const Weir__V1__Metric *metric =
+        column->field ? wc_model_metric(view->model, kind, column->field) : NULL;
+    const Weir__V1__Value *value = metric ? wc_model_value(list, row, metric) : NULL;
+    const Weir__V1__Table *table = list->table;
 
     switch (column->type) {
     case WC_COLUMN_NAME: /* drawn last */
@@ -249,7 +266,9 @@ static void draw_cell(const struct wc_view *view, const struct place *place,
         draw_wait(view, place, list, column, row, value);
         break;
     default:
-        draw_number(view, place, column, value);
+        draw_number(view, place, column,
+                    metric ? wc_row_unit(table->columns, table->n_columns, row, metric) : "",
+                    value);
         break;
     }
 }
