@@ -16,8 +16,16 @@ void wi_pack_text(struct wi_buffer *buffer, unsigned field, const char *text);
 /* The same, never left out: members of a oneof and repeated fields. */
 void wi_pack_u64_always(struct wi_buffer *buffer, unsigned field, uint64_t number);
 void wi_pack_i64_zigzag_always(struct wi_buffer *buffer, unsigned field, int64_t number);
-void wi_pack_f64_always(struct wi_buffer *buffer, unsigned field, double number);
 void wi_pack_bytes_always(struct wi_buffer *buffer, unsigned field, const void *bytes, size_t n);
+
+/* A nested message of one scalar field, which is never left out. A snapshot holds millions, so they are written without
+ * wi_pack_begin, which moves what it has written once it knows the length. */
+void wi_pack_nested_u64(struct wi_buffer *buffer, unsigned field, unsigned inner, uint64_t number);
+void wi_pack_nested_i64_zigzag(struct wi_buffer *buffer, unsigned field, unsigned inner,
+                               int64_t number);
+void wi_pack_nested_f64(struct wi_buffer *buffer, unsigned field, unsigned inner, double number);
+void wi_pack_nested_bytes(struct wi_buffer *buffer, unsigned field, unsigned inner,
+                          const void *bytes, size_t n);
 
 /* A bare varint, as in packed repeated fields. */
 void wi_pack_varint(struct wi_buffer *buffer, uint64_t number);

@@ -36,26 +36,25 @@ _Static_assert(WI_ROW_ROOM >= (size_t)WI_MAX_METRICS * (WEIR_TEXT_MAX + 640) +
 
 void wi_weir_value(struct wi_buffer *buffer, unsigned field, const struct wi_value *value)
 {
-    size_t mark = wi_pack_begin(buffer, field);
     switch (value->type) {
     case WI_ABSENT:
+        wi_pack_bytes_always(buffer, field, "", 0);
         break;
     case WI_U64:
-        wi_pack_u64_always(buffer, 1, value->u.u64);
+        wi_pack_nested_u64(buffer, field, 1, value->u.u64);
         break;
     case WI_I64:
-        wi_pack_i64_zigzag_always(buffer, 2, value->u.i64);
+        wi_pack_nested_i64_zigzag(buffer, field, 2, value->u.i64);
         break;
     case WI_F64:
-        wi_pack_f64_always(buffer, 3, value->u.f64);
+        wi_pack_nested_f64(buffer, field, 3, value->u.f64);
         break;
     case WI_TEXT: {
         const char *text = value->u.text ? value->u.text : "";
-        wi_pack_bytes_always(buffer, 4, text, wi_text_cut(text, WEIR_TEXT_MAX));
+        wi_pack_nested_bytes(buffer, field, 4, text, wi_text_cut(text, WEIR_TEXT_MAX));
         break;
     }
     }
-    wi_pack_end(buffer, mark);
 }
 
 static void weir_histogram(struct wi_buffer *buffer, size_t metric,
