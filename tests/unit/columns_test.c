@@ -115,6 +115,30 @@ static void a_block_that_is_not_there_is_empty(void **state)
     wi_columns_finish(&columns);
 }
 
+/* The same block, with its words side by side. */
+static void lanes_are_the_words_of_the_records(void **state)
+{
+    (void)state;
+    struct wi_columns columns = {0}, again = {0};
+    struct wi_lane lanes[N_WORDS];
+    fill(&columns);
+    for (size_t b = 0; b < N_BLOCKS; b++) {
+        wi_columns_read_lanes(&columns, b, (UINT32_C(1) << N_WORDS) - 1, lanes);
+        for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
+            for (size_t w = 0; w < N_WORDS; w++) {
+                assert_true(lanes[w].at[i] == model[b][i][w]);
+            }
+        }
+        assert_true(wi_columns_add_lanes(&again, lanes, N_WORDS));
+    }
+    expect_model(&again);
+    memset(lanes, 1, sizeof(lanes));
+    wi_columns_read_lanes(&columns, N_BLOCKS, 4, lanes);
+    assert_true(lanes[2].at[15] == 0 && lanes[1].at[15] != 0);
+    wi_columns_finish(&columns);
+    wi_columns_finish(&again);
+}
+
 /* Five small counts of a handle's 24 words. */
 static void small_counts_take_little_room(void **state)
 {
@@ -140,6 +164,7 @@ int main(void)
         cmocka_unit_test(the_widest_words_fit),
         cmocka_unit_test(one_record_is_emptied_alone),
         cmocka_unit_test(a_block_that_is_not_there_is_empty),
+        cmocka_unit_test(lanes_are_the_words_of_the_records),
         cmocka_unit_test(small_counts_take_little_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

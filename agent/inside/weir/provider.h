@@ -15,6 +15,7 @@
 
 struct weir_histogram;
 struct wi_history;
+struct wi_numbers;
 struct wi_octave_groups;
 struct wi_task_sample;
 
@@ -116,6 +117,10 @@ struct wi_provider_ops {
     bool (*is_nameless)(const void *context);
 
     void (*close)(void *context);
+
+    /* As wi_process_view_numbers, first + n <= count. NULL: it has its rows one by one. */
+    bool (*numbers)(void *context, enum wi_kind kind, size_t first, size_t n,
+                    struct wi_numbers *ret_numbers);
 };
 
 /* Opens a process view with this provider. Owns: the context is the process view's, also when this

@@ -141,6 +141,13 @@ size_t wi_collection_memory(const struct wi_collection *collection);
  * order is fast. */
 const struct wi_raw *wi_collect_raw(const struct wi_collection *collection, size_t id);
 
+/* Words of sixteen raws side by side, those that `words` has a bit for; a capacity is kept as 1 more. */
+static inline void wi_collect_lanes(const struct wi_collection *collection, size_t block,
+                                    uint32_t words, struct wi_lane *ret_lanes)
+{
+    wi_columns_read_lanes(&collection->kept, block, words, ret_lanes);
+}
+
 /* Makes the raw of a slot one of nobody. */
 void wi_collect_leave_out(struct wi_collection *collection, size_t id);
 

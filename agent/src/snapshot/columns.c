@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COLUMNS_TOGETHER      8
 #define COLUMNS_MOST(n_words) (1 + (n_words) * (1 + WI_COLUMNS_RECORDS * sizeof(uint64_t)))
 
 /* The width of a column is 1, 2, 4 or 8 bytes: 0 to 3 here. */
@@ -50,8 +51,8 @@ static bool columns_make_room(struct wi_columns *columns, size_t n_words)
     }
 
 /* A column of the words that lie n_words apart. Returns where the next one begins. */
-static unsigned char *columns_write(unsigned char *to, const uint64_t *words, size_t n_words,
-                                    unsigned width)
+static inline unsigned char *columns_write(unsigned char *to, const uint64_t *words, size_t n_words,
+                                           unsigned width)
 {
     switch (width) {
     case 0:
@@ -70,17 +71,30 @@ static unsigned char *columns_write(unsigned char *to, const uint64_t *words, si
     return to + ((size_t)WI_COLUMNS_RECORDS << width);
 }
 
-bool wi_columns_add(struct wi_columns *columns, const uint64_t *words, size_t n_words)
+/* Which words are anywhere not 0. Eight at a time, so that the compiler keeps them in registers. */
+static void columns_any(const uint64_t *words, size_t n_words, uint64_t *ret_any)
 {
-    uint64_t any[WI_COLUMNS_WORDS] = {0};
-    if (!columns_make_room(columns, n_words)) {
-        return false;
+    size_t w = 0;
+    for (; w + COLUMNS_TOGETHER <= n_words; w += COLUMNS_TOGETHER) {
+        uint64_t any[COLUMNS_TOGETHER] = {0};
+        for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
+            for (size_t k = 0; k < COLUMNS_TOGETHER; k++) {
+                any[k] |= words[i * n_words + w + k];
+            }
+        }
+        memcpy(ret_any + w, any, sizeof(any));
     }
-    for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
-        for (size_t w = 0; w < n_words; w++) {
-            any[w] |= words[i * n_words + w];
+    for (; w < n_words; w++) {
+        ret_any[w] = 0;
+        for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
+            ret_any[w] |= words[i * n_words + w];
         }
     }
+}
+
+/* Writes the head of a block; returns where its columns begin. */
+static unsigned char *columns_begin(struct wi_columns *columns, const uint64_t *any, size_t n_words)
+{
     unsigned char *head = columns->bytes + columns->length;
     unsigned char n = 0;
     for (size_t w = 0; w < n_words; w++) {
@@ -89,12 +103,49 @@ bool wi_columns_add(struct wi_columns *columns, const uint64_t *words, size_t n_
         }
     }
     head[0] = n;
-    unsigned char *to = head + 1 + n;
-    for (size_t c = 0; c < n; c++) {
+    return head + 1 + n;
+}
+
+static void columns_end(struct wi_columns *columns, const unsigned char *end)
+{
+    columns->blocks[columns->n_blocks++] = (uint32_t)columns->length;
+    columns->length = (size_t)(end - columns->bytes);
+}
+
+bool wi_columns_add(struct wi_columns *columns, const uint64_t *words, size_t n_words)
+{
+    uint64_t any[WI_COLUMNS_WORDS];
+    if (!columns_make_room(columns, n_words)) {
+        return false;
+    }
+    columns_any(words, n_words, any);
+    const unsigned char *head = columns->bytes + columns->length;
+    unsigned char *to = columns_begin(columns, any, n_words);
+    for (size_t c = 0; c < head[0]; c++) {
         to = columns_write(to, words + (head[1 + c] >> 2), n_words, head[1 + c] & 3);
     }
-    columns->blocks[columns->n_blocks++] = (uint32_t)columns->length;
-    columns->length = (size_t)(to - columns->bytes);
+    columns_end(columns, to);
+    return true;
+}
+
+bool wi_columns_add_lanes(struct wi_columns *columns, const struct wi_lane *lanes, size_t n_words)
+{
+    uint64_t any[WI_COLUMNS_WORDS];
+    if (!columns_make_room(columns, n_words)) {
+        return false;
+    }
+    for (size_t w = 0; w < n_words; w++) {
+        any[w] = 0;
+        for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
+            any[w] |= lanes[w].at[i];
+        }
+    }
+    const unsigned char *head = columns->bytes + columns->length;
+    unsigned char *to = columns_begin(columns, any, n_words);
+    for (size_t c = 0; c < head[0]; c++) {
+        to = columns_write(to, lanes[head[1 + c] >> 2].at, 1, head[1 + c] & 3);
+    }
+    columns_end(columns, to);
     return true;
 }
 
@@ -105,8 +156,8 @@ bool wi_columns_add(struct wi_columns *columns, const uint64_t *words, size_t n_
         ret_words[i * n_words] = narrow;                                                           \
     }
 
-static const unsigned char *columns_read(const unsigned char *from, uint64_t *ret_words,
-                                         size_t n_words, unsigned width)
+static inline const unsigned char *columns_read(const unsigned char *from, uint64_t *ret_words,
+                                                size_t n_words, unsigned width)
 {
     switch (width) {
     case 0:
@@ -136,6 +187,26 @@ void wi_columns_read(const struct wi_columns *columns, size_t block, uint64_t *r
     const unsigned char *from = head + 1 + head[0];
     for (size_t c = 0; c < head[0]; c++) {
         from = columns_read(from, ret_words + (head[1 + c] >> 2), n_words, head[1 + c] & 3);
+    }
+}
+
+void wi_columns_read_lanes(const struct wi_columns *columns, size_t block, uint32_t words,
+                           struct wi_lane *ret_lanes)
+{
+    const unsigned char *head =
+        block < columns->n_blocks ? columns->bytes + columns->blocks[block] : NULL;
+    const unsigned char *from = head ? head + 1 + head[0] : NULL;
+    uint32_t found = 0;
+    for (size_t c = 0; head && c < head[0]; c++) {
+        unsigned word = head[1 + c] >> 2, width = head[1 + c] & 3;
+        if (words >> word & 1) {
+            columns_read(from, ret_lanes[word].at, 1, width);
+            found |= UINT32_C(1) << word;
+        }
+        from += (size_t)WI_COLUMNS_RECORDS << width;
+    }
+    for (uint32_t left = words & ~found; left; left &= left - 1) {
+        memset(&ret_lanes[__builtin_ctz(left)], 0, sizeof(*ret_lanes));
     }
 }
 

@@ -29,6 +29,15 @@ bool wi_columns_add(struct wi_columns *columns, const uint64_t *words, size_t n_
 void wi_columns_read(const struct wi_columns *columns, size_t block, uint64_t *ret_words,
                      size_t n_words);
 
+/* The same with each word of all sixteen records side by side: the words that `words` has a bit for, each in its own
+ * lane. A walk that needs a few words of all records reads them so, and the compiler computes on several at a time. */
+struct wi_lane {
+    uint64_t at[WI_COLUMNS_RECORDS];
+};
+bool wi_columns_add_lanes(struct wi_columns *columns, const struct wi_lane *lanes, size_t n_words);
+void wi_columns_read_lanes(const struct wi_columns *columns, size_t block, uint32_t words,
+                           struct wi_lane *ret_lanes);
+
 /* Makes all words of a record 0. */
 void wi_columns_zero(struct wi_columns *columns, size_t block, size_t record);
 

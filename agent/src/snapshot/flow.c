@@ -36,21 +36,70 @@ bool wi_flow_has(enum wi_kind kind, uint8_t flags, int metric)
     return kind != WI_CHANNEL || !(flags & WI_SLOT_OBSERVED) || !is_count;
 }
 
+/* The words of a channel that its totals follow from. */
+struct flow_channel {
+    uint64_t entered, unsent, received, discarded, bytes_in, bytes_out, rejects;
+    bool are_bytes; /* it counts bytes, not messages */
+};
+
 /* At least as many messages count as sent as have left, though a receive hook may run before its
  * send hook. So SENT - RECEIVED - DISCARDED = DEPTH in every row. */
-static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
+static inline void flow_of_words(const struct flow_channel *words, uint64_t *total)
 {
-    uint64_t discarded = raw->discarded[0] + raw->discarded[1] + raw->discarded[2];
-    uint64_t gone = raw->leaving[WEIR_WORD_RECEIVED] + discarded;
-    uint64_t sent = flow_minus(raw->entering[WEIR_WORD_SENT], raw->unsent);
+    uint64_t gone = words->received + words->discarded;
+    uint64_t sent = flow_minus(words->entered, words->unsent);
     total[WI_TOTAL_SENT] = sent > gone ? sent : gone;
     total[WI_TOTAL_GONE] = gone;
-    total[WI_TOTAL_QUEUED_BYTES] =
-        raw->flags & WI_SLOT_BYTES
-            ? total[WI_TOTAL_SENT] - gone
-            : flow_minus(raw->entering[WEIR_WORD_BYTES_IN], raw->leaving[WEIR_WORD_BYTES_OUT]);
-    total[WI_TOTAL_REJECTS] = wi_raw_rejects(raw);
-    total[WI_TOTAL_DISCARDED] = discarded;
+    total[WI_TOTAL_QUEUED_BYTES] = words->are_bytes ? total[WI_TOTAL_SENT] - gone
+                                                    : flow_minus(words->bytes_in, words->bytes_out);
+    total[WI_TOTAL_REJECTS] = words->rejects;
+    total[WI_TOTAL_DISCARDED] = words->discarded;
+}
+
+static void flow_of_channel(const struct wi_raw *raw, uint64_t *total)
+{
+    struct flow_channel words = {
+        .entered = raw->entering[WEIR_WORD_SENT],
+        .unsent = raw->unsent,
+        .received = raw->leaving[WEIR_WORD_RECEIVED],
+        .discarded = raw->discarded[0] + raw->discarded[1] + raw->discarded[2],
+        .bytes_in = raw->entering[WEIR_WORD_BYTES_IN],
+        .bytes_out = raw->leaving[WEIR_WORD_BYTES_OUT],
+        .rejects = wi_raw_rejects(raw),
+        .are_bytes = raw->flags & WI_SLOT_BYTES,
+    };
+    flow_of_words(&words, total);
+}
+
+#define FLOW_LANE(member) (offsetof(struct wi_raw, member) / sizeof(uint64_t))
+#define FLOW_BIT(member)  (UINT32_C(1) << FLOW_LANE(member))
+
+const uint32_t wi_flow_channel_lanes =
+    FLOW_BIT(entering[WEIR_WORD_SENT]) | FLOW_BIT(unsent) | FLOW_BIT(leaving[WEIR_WORD_RECEIVED]) |
+    FLOW_BIT(discarded[0]) | FLOW_BIT(discarded[1]) | FLOW_BIT(discarded[2]) |
+    FLOW_BIT(entering[WEIR_WORD_BYTES_IN]) | FLOW_BIT(leaving[WEIR_WORD_BYTES_OUT]) |
+    FLOW_BIT(rejects[0]) | FLOW_BIT(rejects[1]) | FLOW_BIT(rejects[2]) | FLOW_BIT(rejects[3]);
+
+void wi_flow_take_channels(const struct wi_lane *raw, struct wi_lane ret_total[WI_N_TOTALS])
+{
+    for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
+        struct flow_channel words = {
+            .entered = raw[FLOW_LANE(entering[WEIR_WORD_SENT])].at[i],
+            .unsent = raw[FLOW_LANE(unsent)].at[i],
+            .received = raw[FLOW_LANE(leaving[WEIR_WORD_RECEIVED])].at[i],
+            .discarded = raw[FLOW_LANE(discarded[0])].at[i] + raw[FLOW_LANE(discarded[1])].at[i] +
+                         raw[FLOW_LANE(discarded[2])].at[i],
+            .bytes_in = raw[FLOW_LANE(entering[WEIR_WORD_BYTES_IN])].at[i],
+            .bytes_out = raw[FLOW_LANE(leaving[WEIR_WORD_BYTES_OUT])].at[i],
+            .rejects = raw[FLOW_LANE(rejects[0])].at[i] + raw[FLOW_LANE(rejects[1])].at[i] +
+                       raw[FLOW_LANE(rejects[2])].at[i] + raw[FLOW_LANE(rejects[3])].at[i],
+        };
+        uint64_t total[WI_N_TOTALS];
+        flow_of_words(&words, total);
+        for (size_t t = 0; t < WI_N_TOTALS; t++) {
+            ret_total[t].at[i] = total[t];
+        }
+    }
 }
 
 static void flow_of_semaphore(const struct wi_raw *raw, uint64_t *total)

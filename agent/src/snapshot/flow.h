@@ -50,6 +50,10 @@ bool wi_flow_has(enum wi_kind kind, uint8_t flags, int metric);
 /* The flow of a slot, from its collected words: the only place where words become totals. A channel's are in its unit. */
 void wi_flow_take(const struct wi_raw *raw, struct wi_flow *ret_flow);
 
+/* The same for sixteen channels, from the lanes of their raws (snapshot/columns.h) that the first has a bit for. */
+extern const uint32_t wi_flow_channel_lanes;
+void wi_flow_take_channels(const struct wi_lane *raw, struct wi_lane ret_total[WI_N_TOTALS]);
+
 /* How long a loop's present iteration, or its wait, has lasted, in nanoseconds. */
 uint64_t wi_flow_loop_elapsed(const struct wi_collection *collection, const struct wi_raw *raw,
                               bool *ret_is_busy);

@@ -305,6 +305,14 @@ size_t wi_process_view_worst(const struct wi_process_view *view, enum wi_kind ki
     return n;
 }
 
+bool wi_process_view_numbers(const struct wi_process_view *view, enum wi_kind kind, size_t first,
+                             size_t n, struct wi_numbers *ret_numbers)
+{
+    size_t count = kind == WI_WARNING ? 0 : view_count(view, kind);
+    return view->ops->numbers && n <= WI_NUMBERS_ROWS && first <= count && n <= count - first &&
+           view->ops->numbers(view->context, kind, first, n, ret_numbers);
+}
+
 const struct weir_histogram *wi_process_view_histogram(struct wi_process_view *view,
                                                        enum wi_kind kind, const struct wi_row *row,
                                                        int metric)

@@ -118,6 +118,22 @@ size_t wi_process_view_worst(const struct wi_process_view *view, enum wi_kind ki
                              uint32_t *ret_rows, size_t room);
 
 /*
+ * A few metrics of many rows at once, for a caller that goes over all rows of a kind to find the few that it needs:
+ * the ids and values of the rows from `first` on, each value as in its row. Returns false when the provider does not
+ * have these metrics side by side: then the rows are read one by one.
+ */
+#define WI_NUMBERS_ROWS    16
+#define WI_NUMBERS_METRICS 6
+struct wi_numbers {
+    int metrics[WI_NUMBERS_METRICS]; /* the caller's: which */
+    size_t n_metrics;
+    uint64_t id[WI_NUMBERS_ROWS];
+    struct wi_value value[WI_NUMBERS_METRICS][WI_NUMBERS_ROWS];
+};
+bool wi_process_view_numbers(const struct wi_process_view *view, enum wi_kind kind, size_t first,
+                             size_t n, struct wi_numbers *ret_numbers);
+
+/*
  * Slots: the places of rows, the low half of their ids. A row keeps its slot as long as it lives,
  * so that a walk over the slots continues at the same place, whichever rows came and went. All
  * kinds with a handle share one set of slots, single tasks have another; `kind` says which. A slot

@@ -77,6 +77,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
         return WEIR_E_STATE;
     }
     view->has_sum = false;
+    view->lanes.number = 0;
     enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
     if (status == WEIR_OK) {
         status = wi_view_make_room(view, ret_error);
@@ -125,6 +126,12 @@ static size_t view_count(const void *context, enum wi_kind kind)
 static void view_row(void *context, enum wi_kind kind, size_t i, struct wi_row *row)
 {
     wi_view_row(context, kind, i, row);
+}
+
+static bool view_numbers(void *context, enum wi_kind kind, size_t first, size_t n,
+                         struct wi_numbers *ret_numbers)
+{
+    return wi_view_numbers(context, kind, first, n, ret_numbers);
 }
 
 static const struct weir_histogram *view_histogram(void *context, enum wi_kind kind,
@@ -253,6 +260,7 @@ static const struct wi_provider_ops view_ops = {
     .is = view_is,
     .is_nameless = view_is_nameless,
     .close = view_close,
+    .numbers = view_numbers,
 };
 
 /* ---- open ---------------------------------------------------------------------------------- */

@@ -3,10 +3,10 @@
  * The internals of a segment's process view, for its own files only. Each calls only those before
  * it:
  *
- *     names.c, room.c (memory) -> derive.c (what follows from the counts) -> slots.c (which handle
- *     each slot has), senders.c, task_instances.c (what has a table of its own) -> warm_start.c,
- *     history_writer.c (the time before) -> tick.c (what moves on with time), rows.c, totals.c (what is
- *     shown) -> refresh.c (life, refresh, the table of operations)
+ *     names.c, room.c (memory) -> derive.c, lanes.c (what follows from the counts) -> slots.c (which
+ *     handle each slot has), senders.c, task_instances.c (what has a table of its own) ->
+ *     warm_start.c, history_writer.c (the time before) -> tick.c (what moves on with time), rows.c,
+ *     numbers.c, totals.c (what is shown) -> refresh.c (life, refresh, the table of operations)
  *
  * Not for anybody else. The process view's thread.
  */
@@ -127,6 +127,16 @@ struct view_flows {
     struct wi_flow block[2][WI_COLUMNS_RECORDS];
 };
 
+/* The flows of sixteen slots side by side, and what else is asked of all channels each second. A slot that is not open
+ * has 0 in each. */
+struct view_lanes {
+    size_t number;     /* 1 + the block that they are of; 0: none */
+    unsigned open;     /* a bit for each slot that is open */
+    unsigned channels; /* a bit for each that is an open channel */
+    struct wi_lane total[WI_N_TOTALS];
+    struct wi_lane capacity, high; /* of channels: high as in struct wi_slot, out.other */
+};
+
 /* The rates of a slot as the history tells them, until the second tick. */
 struct view_warm {
     uint32_t slot;
@@ -162,6 +172,7 @@ struct segment_view {
     struct view_slot *slots;
     struct view_names names;
     struct view_flows flows;
+    struct view_lanes lanes; /* those that were looked at last */
     struct view_warm *warm;
     size_t n_warm;
     uint32_t *generations; /* of the slots, side by side */
@@ -263,6 +274,9 @@ static inline void view_flow_now(const struct segment_view *view, size_t id,
     wi_flow_take(wi_collect_raw(&view->collection, id), ret_flow);
 }
 
+/* The lanes of sixteen slots, of this reading. They stay until others are asked for; forgotten when the counts change. */
+const struct view_lanes *wi_view_lanes(struct segment_view *view, size_t block);
+
 /* The further numbers of a channel or a kind; NULL: the slot has another handle by now, or there is
  * no memory. */
 struct view_more *wi_view_more(struct segment_view *view, size_t id, uint32_t generation,
@@ -313,6 +327,8 @@ size_t wi_view_n_slots(const struct segment_view *view, enum wi_kind kind);
 /* Rows, as the operations of snapshot/provider.h. */
 size_t wi_view_count(const struct segment_view *view, enum wi_kind kind);
 void wi_view_row(struct segment_view *view, enum wi_kind kind, size_t i, struct wi_row *row);
+bool wi_view_numbers(struct segment_view *view, enum wi_kind kind, size_t first, size_t n,
+                     struct wi_numbers *ret_numbers);
 bool wi_view_at(struct segment_view *view, size_t slot_index, enum wi_kind *ret_kind,
                 struct wi_row *row);
 int64_t wi_view_opened_unix_nanos(const struct segment_view *view, size_t slot_index);

@@ -119,7 +119,32 @@ static void view_tick_slot(struct segment_view *view, size_t id, const struct wi
     slot->was_there = true;
 }
 
-/* The flows of the tick before become those before the last. */
+/* The channels among sixteen slots of which nothing but the peak can have changed; updates that. */
+static unsigned view_tick_idle(struct segment_view *view, size_t first,
+                               const struct view_lanes *lanes)
+{
+    const uint64_t *sent = lanes->total[WI_TOTAL_SENT].at;
+    const uint64_t *gone = lanes->total[WI_TOTAL_GONE].at;
+    bool may_get_age = view->n_ages < VIEW_MAX_AGES;
+    unsigned idle = 0;
+    for (unsigned left = lanes->channels; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        struct view_slot *slot = &view->slots[first + i];
+        uint64_t depth = sent[i] - gone[i];
+        uint64_t high = lanes->high.at[i] > depth ? lanes->high.at[i] : depth;
+        bool is_at_limit =
+            lanes->capacity.at[i] != WEIR_UNBOUNDED && depth >= lanes->capacity.at[i];
+        slot->peak = high > slot->peak ? high : slot->peak;
+        if (slot->was_there && (slot->has_rates || !view->base->has_ticked) && !slot->extra &&
+            !is_at_limit && !(depth && may_get_age)) {
+            idle |= 1U << i;
+        }
+    }
+    return idle;
+}
+
+/* The flows of the tick before become those before the last. Most channels of very many are idle: the others are
+ * looked at one by one. */
 static void view_tick_slots(struct segment_view *view)
 {
     struct view_flows *flows = &view->flows;
@@ -130,16 +155,19 @@ static void view_tick_slots(struct segment_view *view)
     wi_columns_clear(next);
     for (size_t first = 0; first < view->collection.n; first += WI_COLUMNS_RECORDS) {
         struct wi_flow before[WI_COLUMNS_RECORDS];
-        struct wi_flow now[WI_COLUMNS_RECORDS] = {{{0}}};
-        wi_columns_read(last, first / WI_COLUMNS_RECORDS, (uint64_t *)(void *)before, WI_N_TOTALS);
-        for (size_t i = 0; i < WI_COLUMNS_RECORDS && first + i < view->collection.n; i++) {
-            if (view->generations[first + i]) {
-                view_flow_now(view, first + i, &now[i]);
-                view_tick_slot(view, first + i, was_known ? &before[i] : NULL, &now[i]);
-            }
+        const struct view_lanes *lanes = wi_view_lanes(view, first / WI_COLUMNS_RECORDS);
+        unsigned left = lanes->open & ~view_tick_idle(view, first, lanes);
+        if (left) {
+            wi_columns_read(last, first / WI_COLUMNS_RECORDS, (uint64_t *)(void *)before,
+                            WI_N_TOTALS);
         }
-        is_known =
-            is_known && wi_columns_add(next, (const uint64_t *)(const void *)now, WI_N_TOTALS);
+        for (; left; left &= left - 1) {
+            size_t i = (size_t)__builtin_ctz(left);
+            struct wi_flow now;
+            view_flow_now(view, first + i, &now);
+            view_tick_slot(view, first + i, was_known ? &before[i] : NULL, &now);
+        }
+        is_known = is_known && wi_columns_add_lanes(next, lanes->total, WI_N_TOTALS);
     }
     flows->newest ^= 1;
     flows->is_known[flows->newest] = is_known;
