@@ -11,6 +11,23 @@
 #define DEFAULTS_FAR_SENT 1000U
 #define DEFAULTS_FAR_SEEN (600 * FINDING_SECOND)
 
+bool wi_finding_deepest(struct wi_finding *finding, uint64_t deep, bool is_bytes)
+{
+    bool is_first = finding->unbounded.n++ == 0;
+    bool is_alike = is_bytes == finding->unbounded.is_bytes;
+    bool is_deepest = is_first || (is_alike ? deep > finding->unbounded.deep : !is_bytes);
+    if (is_deepest) {
+        finding->unbounded.deep = deep;
+        finding->unbounded.is_bytes = is_bytes;
+    }
+    return is_deepest;
+}
+
+void wi_finding_name_deepest(struct wi_finding *finding, const char *name)
+{
+    snprintf(finding->unbounded.name, sizeof(finding->unbounded.name), "%s", name);
+}
+
 void wi_finding_unbounded(struct wi_finding *finding, const struct wi_row *row)
 {
     uint64_t deep = wi_finding_count(row, WI_CHANNEL_HIGH_WATER);
@@ -20,12 +37,8 @@ void wi_finding_unbounded(struct wi_finding *finding, const struct wi_row *row)
     if (!finding_has(row, WI_CHANNEL_DEPTH) || !is_used) {
         return;
     }
-    bool is_first = finding->unbounded.n++ == 0;
-    bool is_alike = is_bytes == finding->unbounded.is_bytes;
-    if (is_first || (is_alike ? deep > finding->unbounded.deep : !is_bytes)) {
-        finding->unbounded.deep = deep;
-        finding->unbounded.is_bytes = is_bytes;
-        snprintf(finding->unbounded.name, sizeof(finding->unbounded.name), "%s", row->name);
+    if (wi_finding_deepest(finding, deep, is_bytes)) {
+        wi_finding_name_deepest(finding, row->name);
     }
 }
 

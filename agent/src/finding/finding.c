@@ -133,19 +133,48 @@ static bool finding_wants_waits(struct wi_finding *finding, enum wi_kind kind,
             (kind == WI_LOOP || (kind == WI_CHANNEL && wi_finding_is_in_use(row))));
 }
 
+static void finding_read(struct wi_finding *finding, const struct wi_process_view *view,
+                         enum wi_kind kind, size_t i,
+                         void (*judge)(struct wi_finding *finding, const struct wi_row *row))
+{
+    const struct wi_row *row = finding_glance(view, kind, i);
+    if (finding_wants_waits(finding, kind, row)) {
+        row = wi_process_view_row(view, kind, i);
+    }
+    finding->about = (struct finding_subject){true, kind, row->id, wi_row_label(kind, row)};
+    judge(finding, row);
+    finding->about.is_row = false;
+}
+
 static void finding_each(struct wi_finding *finding, const struct wi_process_view *view,
                          enum wi_kind kind,
                          void (*judge)(struct wi_finding *finding, const struct wi_row *row))
 {
     for (size_t i = 0; i < wi_process_view_count(view, kind); i++) {
-        const struct wi_row *row = finding_glance(view, kind, i);
-        if (finding_wants_waits(finding, kind, row)) {
-            row = wi_process_view_row(view, kind, i);
-        }
-        finding->about = (struct finding_subject){true, kind, row->id, wi_row_label(kind, row)};
-        judge(finding, row);
+        finding_read(finding, view, kind, i, judge);
     }
-    finding->about.is_row = false;
+}
+
+static void finding_channels(struct wi_finding *finding, const struct wi_process_view *view)
+{
+    size_t n_rows = wi_process_view_count(view, WI_CHANNEL);
+    struct wi_numbers numbers;
+    size_t n;
+    for (size_t first = 0; first < n_rows; first += n) {
+        n = n_rows - first < WI_NUMBERS_ROWS ? n_rows - first : WI_NUMBERS_ROWS;
+        if (!wi_glance_read(view, first, n, &numbers)) {
+            finding_each(finding, view, WI_CHANNEL,
+                         wi_finding_channel); /* the first time, or never */
+            return;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (wi_glance_wants(finding, &numbers, i)) {
+                finding_read(finding, view, WI_CHANNEL, first + i, wi_finding_channel);
+            } else {
+                wi_glance_take(finding, view, &numbers, first, i);
+            }
+        }
+    }
 }
 
 void wi_finding_update(struct wi_finding *finding, const struct wi_process_view *view)
@@ -161,7 +190,7 @@ void wi_finding_update(struct wi_finding *finding, const struct wi_process_view 
     finding_memory(finding, view);
     finding_each(finding, view, WI_GAUGE, wi_finding_gauge);
     wi_finding_senders(finding, view);
-    finding_each(finding, view, WI_CHANNEL, wi_finding_channel);
+    finding_channels(finding, view);
     finding_each(finding, view, WI_SEMAPHORE, wi_finding_semaphore);
     finding_each(finding, view, WI_TASK, wi_finding_task);
     if (!finding->is_dead) { /* how long a loop's iteration has run is not known for a process that

@@ -25,6 +25,7 @@
 
 #define FINDING_SECOND      UINT64_C(1000000000)
 #define FINDING_MAX_WATCHES 1024U
+#define FINDING_WATCH_MARKS 32768U /* bits; a multiple of 64 */
 #define FINDING_MAX         (unsigned)WI_WARNINGS_MAX
 #define FINDING_TEXT        320U
 #define FINDING_CRITICAL    (60 * FINDING_SECOND) /* of growth */
@@ -187,9 +188,10 @@ struct wi_finding {
     struct {
         uint64_t id, depth;
         enum wi_kind kind;
-    } newcomer;                     /* the deepest row of this sample for which there was no room */
-    struct wi_map map;              /* over `watches`, by kind and id */
-    struct finding_sender *senders; /* FINDING_SENDERS; NULL: none was seen yet */
+    } newcomer;        /* the deepest row of this sample for which there was no room */
+    struct wi_map map; /* over `watches`, by kind and id */
+    uint64_t marks[FINDING_WATCH_MARKS / 64]; /* of the ids in it */
+    struct finding_sender *senders;           /* FINDING_SENDERS; NULL: none was seen yet */
     uint32_t n_senders;
     struct finding_memory memory;
     struct finding_gauge gauge[FINDING_GAUGES];
@@ -235,6 +237,10 @@ static inline bool finding_has(const struct wi_row *row, int metric)
 
 /* Whether a row has one. */
 bool wi_watch_state_has(struct wi_finding *finding, enum wi_kind kind, uint64_t id);
+
+/* A row that is in use, and has no watch state because there is no room. */
+void wi_watch_state_without(struct wi_finding *finding, enum wi_kind kind, uint64_t id,
+                            uint64_t depth);
 
 /* The watch state of a row. NULL: it has none and needs none, or there is no room. */
 struct finding_watch_state *wi_watch_state_get(struct wi_finding *finding, enum wi_kind kind,
@@ -315,6 +321,19 @@ void wi_hindsight_take(struct wi_finding *finding, const struct wi_process_view 
 
 /* Whether a channel holds, takes or refuses messages. */
 bool wi_finding_is_in_use(const struct wi_row *row);
+
+/* One more channel without a bound that was used, and was `deep`. Returns whether it is the deepest so far: then it is
+ * named. */
+bool wi_finding_deepest(struct wi_finding *finding, uint64_t deep, bool is_bytes);
+void wi_finding_name_deepest(struct wi_finding *finding, const char *name);
+
+/* Channels, sixteen at a time (glance.c): reads those from `first` on, false: they must be read row by row; whether one
+ * of them must be judged as a row is, with or without its waits; else takes what counts of it. */
+bool wi_glance_read(const struct wi_process_view *view, size_t first, size_t n,
+                    struct wi_numbers *ret_numbers);
+bool wi_glance_wants(struct wi_finding *finding, const struct wi_numbers *numbers, size_t i);
+void wi_glance_take(struct wi_finding *finding, const struct wi_process_view *view,
+                    const struct wi_numbers *numbers, size_t first, size_t i);
 
 /* A row of each kind. Its waits are there if it has a watch state or is in use. */
 void wi_finding_channel(struct wi_finding *finding, const struct wi_row *row);

@@ -28,15 +28,26 @@ static struct finding_watch_state *watch_find(struct wi_finding *finding, enum w
     return NULL;
 }
 
+/* Most rows have no state: a bit of their slot tells so at once. Several slots share a bit. */
+static uint64_t *watch_mark(struct wi_finding *finding, uint64_t id, uint64_t *ret_bit)
+{
+    size_t place = id % FINDING_WATCH_MARKS;
+    *ret_bit = UINT64_C(1) << place % 64;
+    return &finding->marks[place / 64];
+}
+
 bool wi_watch_state_has(struct wi_finding *finding, enum wi_kind kind, uint64_t id)
 {
-    return watch_find(finding, kind, id) != NULL;
+    uint64_t bit;
+    return *watch_mark(finding, id, &bit) & bit && watch_find(finding, kind, id) != NULL;
 }
 
 static void watch_enter(struct wi_finding *finding, uint32_t watch)
 {
     const struct finding_watch_state *entered = &finding->watches[watch];
+    uint64_t bit;
     wi_map_add(&finding->map, wi_map_row_key(entered->kind, entered->id), watch);
+    *watch_mark(finding, entered->id, &bit) |= bit;
 }
 
 /* Room for one more state; NULL when there is none. */
@@ -59,8 +70,19 @@ static struct finding_watch_state *watch_place(struct wi_finding *finding)
 static void watch_index(struct wi_finding *finding)
 {
     wi_map_clear(&finding->map);
+    memset(finding->marks, 0, sizeof(finding->marks));
     for (uint32_t i = 0; i < finding->n_watches; i++) {
         watch_enter(finding, i);
+    }
+}
+
+void wi_watch_state_without(struct wi_finding *finding, enum wi_kind kind, uint64_t id,
+                            uint64_t depth)
+{
+    if (depth > finding->newcomer.depth) {
+        finding->newcomer.id = id;
+        finding->newcomer.depth = depth;
+        finding->newcomer.kind = kind;
     }
 }
 
@@ -71,11 +93,7 @@ struct finding_watch_state *wi_watch_state_get(struct wi_finding *finding, enum 
     if (!watch && is_in_use) {
         watch = watch_place(finding);
         if (!watch) {
-            if (depth > finding->newcomer.depth) {
-                finding->newcomer.id = id;
-                finding->newcomer.depth = depth;
-                finding->newcomer.kind = kind;
-            }
+            wi_watch_state_without(finding, kind, id, depth);
             return NULL;
         }
         memset(watch, 0, sizeof(*watch));

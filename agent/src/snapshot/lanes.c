@@ -16,11 +16,11 @@
 #define LANE(member) (offsetof(struct wi_raw, member) / sizeof(uint64_t))
 #define BIT(member)  (UINT32_C(1) << LANE(member))
 
-/* A union's first byte, as collect.c writes it. */
-static unsigned lanes_kind(uint64_t traits)
+/* Whether it is a channel whose messages are counted: an observed one, and one of bytes, are read on their own. */
+static bool lanes_is_plain(uint64_t traits)
 {
     struct wi_raw raw = {.traits = traits};
-    return raw.kind;
+    return raw.kind == WI_CHANNEL && !(raw.flags & (WI_SLOT_OBSERVED | WI_SLOT_BYTES));
 }
 
 static void lanes_clear(struct view_lanes *lanes, size_t i)
@@ -55,7 +55,7 @@ const struct view_lanes *wi_view_lanes(struct segment_view *view, size_t block)
     for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
         size_t id = block * WI_COLUMNS_RECORDS + i;
         bool is_open = id < view->collection.n && view->generations[id];
-        bool is_channel = is_open && lanes_kind(raw[LANE(traits)].at[i]) == WI_CHANNEL;
+        bool is_channel = is_open && lanes_is_plain(raw[LANE(traits)].at[i]);
         lanes->capacity.at[i] = raw[LANE(capacity)].at[i] - 1;
         lanes->open |= (unsigned)is_open << i;
         lanes->channels |= (unsigned)is_channel << i;

@@ -136,6 +136,7 @@ bool wi_view_numbers(struct segment_view *view, enum wi_kind kind, size_t first,
         !WI_EXPECT(first + n <= view->n_order[kind] && n <= WI_NUMBERS_ROWS)) {
         return false;
     }
+    ret_numbers->missing = 0;
     for (size_t done = 0; done < n;) {
         struct numbers_rows rows = {.view = view, .ids = &view->order[kind][first + done], .n = 1};
         size_t block = rows.ids[0] / WI_COLUMNS_RECORDS;
@@ -149,6 +150,8 @@ bool wi_view_numbers(struct segment_view *view, enum wi_kind kind, size_t first,
             }
         }
         for (size_t i = 0; i < rows.n; i++) {
+            size_t lane = rows.ids[i] % WI_COLUMNS_RECORDS;
+            ret_numbers->missing |= (~rows.lanes->channels >> lane & 1) << (done + i);
             ret_numbers->id[done + i] =
                 (uint64_t)view->generations[rows.ids[i]] << 32 | rows.ids[i];
         }

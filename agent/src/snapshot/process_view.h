@@ -127,6 +127,7 @@ size_t wi_process_view_worst(const struct wi_process_view *view, enum wi_kind ki
 struct wi_numbers {
     int metrics[WI_NUMBERS_METRICS]; /* the caller's: which */
     size_t n_metrics;
+    unsigned missing; /* a bit for each row that must be read on its own */
     uint64_t id[WI_NUMBERS_ROWS];
     struct wi_value value[WI_NUMBERS_METRICS][WI_NUMBERS_ROWS];
 };

@@ -132,7 +132,7 @@ struct view_flows {
 struct view_lanes {
     size_t number;     /* 1 + the block that they are of; 0: none */
     unsigned open;     /* a bit for each slot that is open */
-    unsigned channels; /* a bit for each that is an open channel */
+    unsigned channels; /* a bit for each that is an open channel of messages that are counted */
     struct wi_lane total[WI_N_TOTALS];
     struct wi_lane capacity, high; /* of channels: high as in struct wi_slot, out.other */
 };
