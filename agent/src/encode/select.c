@@ -4,7 +4,7 @@
  * the end.
  *
  * One walk over the rows of a kind builds each, filters it, and compares it with the worst one
- * kept. So a screen of 40 rows costs a heap of 40, however many rows there are. No row is kept: an
+ * kept; where the process view has the numbers of many rows side by side, and nothing is filtered, no row is built. So a screen of 40 rows costs a heap of 40, however many rows there are. No row is kept: an
  * entry holds only the values by which rows are compared, and only these are read from the process
  * view. Equal rows stand in the order of opening, so that pages of one list fit together; rows
  * without a value come last in both directions.
@@ -49,6 +49,16 @@ struct select_warnings {
 
 _Static_assert(3 * SELECT_SLOTS >= 4 * SELECT_WARNINGS, "all warnings fit");
 
+/* A value's step, and that of the row before: of many rows most have the same. */
+struct select_step {
+    bool is_ratio;
+    double number;
+    unsigned step;
+};
+
+/* Bits of the ids whose rank is not that of their values alone: with a warning, or held up. */
+#define SELECT_MARKS 4096
+
 struct select_heap {
     const struct wi_query *query;
     struct select_warnings *warnings;
@@ -57,6 +67,8 @@ struct select_heap {
     struct select_entry *entries;
     size_t n_entries;
     size_t room;
+    struct select_step steps[2]; /* of `sort` and `then` */
+    uint64_t marks[SELECT_MARKS / 64];
 };
 
 static int select_compare_numbers(const struct wi_value *a, const struct wi_value *b)
@@ -201,22 +213,54 @@ static void select_gather(const struct wi_process_view *view, enum wi_kind kind,
     }
 }
 
-static unsigned select_step(const struct wi_query *query, int metric, const struct wi_value *value)
+static bool select_is_ratio(const struct wi_query *query, int metric)
 {
-    bool is_ratio =
-        metric >= 0 && wi_metric_table(query->kind)->metrics[metric].unit == WI_UNIT_RATIO;
-    return wi_rank_step(wi_value_number(value, 0), is_ratio);
+    return metric >= 0 && wi_metric_table(query->kind)->metrics[metric].unit == WI_UNIT_RATIO;
 }
 
-static struct wi_rank select_rank(const struct select_heap *heap, const struct wi_row *row,
-                                  const struct select_entry *entry)
+static unsigned select_step(struct select_step *step, const struct wi_value *value)
+{
+    double number = wi_value_number(value, 0);
+    if (number != step->number) {
+        step->number = number;
+        step->step = wi_rank_step(number, step->is_ratio);
+    }
+    return step->step;
+}
+
+static bool select_is_marked(const struct select_heap *heap, uint64_t id)
+{
+    return heap->marks[id % SELECT_MARKS / 64] >> id % 64 & 1;
+}
+
+static void select_mark(struct select_heap *heap, uint64_t id)
+{
+    heap->marks[id % SELECT_MARKS / 64] |= UINT64_C(1) << id % 64;
+}
+
+static void select_begin_ranks(struct select_heap *heap, const struct wi_process_view *view)
 {
     const struct wi_query *query = heap->query;
-    const unsigned *severity = select_severity(heap->warnings, row->id);
-    uint32_t rank =
-        wi_rank_of(severity ? *severity : 0, select_step(query, query->sort, &entry->value),
-                   select_step(query, query->then, &entry->then));
-    return wi_rank_hold(query->ranks, row->id, rank, heap->now_nanos);
+    select_gather(view, query->kind, heap->warnings);
+    for (size_t i = 0; i < heap->warnings->n; i++) {
+        select_mark(heap, heap->warnings->of[i].id);
+    }
+    for (size_t i = 0; query->ranks && i < query->ranks->n; i++) {
+        select_mark(heap, query->ranks->ranks[i].id);
+    }
+}
+
+static struct wi_rank select_rank(struct select_heap *heap, uint64_t id,
+                                  const struct select_entry *entry)
+{
+    unsigned step = select_step(&heap->steps[0], &entry->value);
+    unsigned then = select_step(&heap->steps[1], &entry->then);
+    if (!select_is_marked(heap, id)) {
+        return (struct wi_rank){id, heap->now_nanos, wi_rank_of(0, step, then)};
+    }
+    const unsigned *severity = select_severity(heap->warnings, id);
+    return wi_rank_hold(heap->query->ranks, id, wi_rank_of(severity ? *severity : 0, step, then),
+                        heap->now_nanos);
 }
 
 /* Remembers the rows up to the end of the window. */
@@ -254,7 +298,7 @@ static const struct wi_row *select_row(const struct wi_process_view *view,
 
 /* ---- the window ---------------------------------------------------------------------------- */
 
-static struct select_entry select_entry(const struct select_heap *heap, const struct wi_row *row,
+static struct select_entry select_entry(struct select_heap *heap, const struct wi_row *row,
                                         uint32_t cursor)
 {
     struct select_entry entry = {
@@ -268,23 +312,22 @@ static struct select_entry select_entry(const struct select_heap *heap, const st
         entry.then = row->value[heap->query->then];
     }
     if (heap->query->is_worst_first) {
-        entry.rank = select_rank(heap, row, &entry);
+        entry.rank = select_rank(heap, row->id, &entry);
     }
     return entry;
 }
 
-static void select_catalog(struct select_heap *heap, const struct wi_row *row, uint32_t cursor)
+static void select_catalog(struct select_heap *heap, const struct select_entry *entry)
 {
-    struct select_entry entry = select_entry(heap, row, cursor);
     if (heap->n_entries == heap->room) {
-        if (heap->room > 0 && select_compare(heap->query, &entry, &heap->entries[0]) < 0) {
-            heap->entries[0] = entry;
+        if (heap->room > 0 && select_compare(heap->query, entry, &heap->entries[0]) < 0) {
+            heap->entries[0] = *entry;
             select_sink(heap, heap->n_entries);
         }
         return;
     }
     size_t at = heap->n_entries++;
-    heap->entries[at] = entry;
+    heap->entries[at] = *entry;
     while (at > 0 && select_is_after(heap, at, (at - 1) / 2)) {
         select_swap(heap, at, (at - 1) / 2);
         at = (at - 1) / 2;
@@ -324,7 +367,7 @@ static bool select_is_all(const struct wi_query *query)
 }
 
 /* Where the window begins: at the requested row, or so that the followed row is in its middle. */
-static size_t select_offset(const struct wi_process_view *view, const struct select_heap *heap)
+static size_t select_offset(const struct wi_process_view *view, struct select_heap *heap)
 {
     const struct wi_query *query = heap->query;
     size_t total = wi_process_view_count(view, query->kind), before = 0;
@@ -349,6 +392,70 @@ static size_t select_offset(const struct wi_process_view *view, const struct sel
     return is_inside ? query->offset : before > query->limit / 2 ? before - query->limit / 2 : 0;
 }
 
+/* ---- all rows of a kind -------------------------------------------------------------------- */
+
+/* Whether rows can be compared by numbers alone, sixteen rows at a time; the numbers. */
+static bool select_wants_numbers(const struct wi_query *query, struct wi_numbers *ret_numbers)
+{
+    ret_numbers->metrics[0] = query->sort;
+    ret_numbers->metrics[1] = query->then;
+    ret_numbers->n_metrics = query->has_then ? 2 : 1;
+    return select_is_all(query) && query->sort >= 0;
+}
+
+static void select_take_numbers(struct select_heap *heap, const struct wi_numbers *numbers,
+                                size_t i, size_t cursor)
+{
+    struct select_entry entry = {
+        numbers->value[0][i], {WI_ABSENT, {0}}, "", (uint32_t)cursor, {0, 0, 0}};
+    if (heap->query->has_then) {
+        entry.then = numbers->value[1][i];
+    }
+    if (heap->query->is_worst_first) {
+        entry.rank = select_rank(heap, numbers->id[i], &entry);
+        if (heap->n_entries == heap->room && heap->room > 0 &&
+            entry.rank.rank <= heap->entries[0].rank.rank) {
+            return; /* of equal ones the first stands first */
+        }
+    }
+    select_catalog(heap, &entry);
+}
+
+/* Returns whether the row passes the filter. */
+static bool select_take_row(const struct wi_process_view *view, struct select_heap *heap, size_t i)
+{
+    const struct wi_row *row = select_row(view, heap, i);
+    bool passes = select_passes(heap->query, row);
+    if (passes) {
+        struct select_entry entry = select_entry(heap, row, (uint32_t)i);
+        select_catalog(heap, &entry);
+    }
+    return passes;
+}
+
+/* Returns how many rows pass the filter. */
+static size_t select_walk(const struct wi_process_view *view, struct select_heap *heap,
+                          size_t total)
+{
+    struct wi_numbers numbers;
+    bool has_numbers = select_wants_numbers(heap->query, &numbers);
+    size_t matching = 0;
+    for (size_t first = 0; first < total; first += WI_NUMBERS_ROWS) {
+        size_t n = total - first < WI_NUMBERS_ROWS ? total - first : WI_NUMBERS_ROWS;
+        has_numbers =
+            has_numbers && wi_process_view_numbers(view, heap->query->kind, first, n, &numbers);
+        for (size_t i = first; i < first + n; i++) {
+            if (has_numbers && !(numbers.missing >> (i - first) & 1)) {
+                select_take_numbers(heap, &numbers, i - first, i);
+                matching++;
+            } else {
+                matching += select_take_row(view, heap, i);
+            }
+        }
+    }
+    return matching;
+}
+
 enum weir_status wi_select(const struct wi_process_view *view, const struct wi_query *query,
                            struct wi_memory *memory, struct wi_selection *ret_selection)
 {
@@ -357,9 +464,11 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
     struct select_heap heap = {.query = query,
                                .warnings = &warnings,
                                .now_nanos = wi_process_view_monotonic_nanos(view),
-                               .fields = select_fields(query)};
+                               .fields = select_fields(query),
+                               .steps = {{.is_ratio = select_is_ratio(query, query->sort)},
+                                         {.is_ratio = select_is_ratio(query, query->then)}}};
     if (query->is_worst_first) {
-        select_gather(view, query->kind, &warnings);
+        select_begin_ranks(&heap, view);
     }
     size_t offset = select_offset(view, &heap), last = offset + query->limit;
     heap.room = last < total ? last : total;
@@ -367,14 +476,7 @@ enum weir_status wi_select(const struct wi_process_view *view, const struct wi_q
     if (!heap.entries) {
         return WEIR_E_MEMORY;
     }
-    size_t matching = 0;
-    for (size_t i = 0; i < total; i++) {
-        const struct wi_row *row = select_row(view, &heap, i);
-        if (select_passes(query, row)) {
-            matching++;
-            select_catalog(&heap, row, (uint32_t)i);
-        }
-    }
+    size_t matching = select_walk(view, &heap, total);
     select_sort(&heap);
     size_t skipped = offset < heap.n_entries ? offset : heap.n_entries;
     size_t n_rows = heap.n_entries - skipped;
