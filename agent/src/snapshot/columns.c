@@ -8,6 +8,8 @@
  */
 #include "snapshot/columns.h"
 
+#include "weir/cell.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +53,8 @@ static bool columns_make_room(struct wi_columns *columns, size_t n_words)
     }
 
 /* A column of the words that lie n_words apart. Returns where the next one begins. */
-static inline unsigned char *columns_write(unsigned char *to, const uint64_t *words, size_t n_words,
-                                           unsigned width)
+WEIR_INLINE unsigned char *columns_write(unsigned char *to, const uint64_t *words, size_t n_words,
+                                         unsigned width)
 {
     switch (width) {
     case 0:
@@ -156,8 +158,8 @@ bool wi_columns_add_lanes(struct wi_columns *columns, const struct wi_lane *lane
         ret_words[i * n_words] = narrow;                                                           \
     }
 
-static inline const unsigned char *columns_read(const unsigned char *from, uint64_t *ret_words,
-                                                size_t n_words, unsigned width)
+WEIR_INLINE const unsigned char *columns_read(const unsigned char *from, uint64_t *ret_words,
+                                              size_t n_words, unsigned width)
 {
     switch (width) {
     case 0:

@@ -48,9 +48,16 @@ const struct view_lanes *wi_view_lanes(struct segment_view *view, size_t block)
     }
     lanes->number = block + 1;
     lanes->open = lanes->channels = 0;
-    wi_collect_lanes(&view->collection, block,
-                     wi_flow_channel_lanes | BIT(capacity) | BIT(out_other) | BIT(traits), raw);
-    wi_flow_take_channels(raw, lanes->total);
+    bool are_there = view->flows.are_present; /* from the tick */
+    uint32_t words = BIT(capacity) | BIT(out_other) | BIT(traits);
+    wi_collect_lanes(&view->collection, block, are_there ? words : words | wi_flow_channel_lanes,
+                     raw);
+    if (are_there) {
+        wi_columns_read_lanes(&view->flows.of[view->flows.newest], block,
+                              (UINT32_C(1) << WI_N_TOTALS) - 1, lanes->total);
+    } else {
+        wi_flow_take_channels(raw, lanes->total);
+    }
     lanes->high = raw[LANE(out_other)];
     for (size_t i = 0; i < WI_COLUMNS_RECORDS; i++) {
         size_t id = block * WI_COLUMNS_RECORDS + i;
@@ -59,9 +66,9 @@ const struct view_lanes *wi_view_lanes(struct segment_view *view, size_t block)
         lanes->capacity.at[i] = raw[LANE(capacity)].at[i] - 1;
         lanes->open |= (unsigned)is_open << i;
         lanes->channels |= (unsigned)is_channel << i;
-        if (is_open && !is_channel) {
+        if (is_open && !is_channel && !are_there) {
             lanes_take(view, lanes, i, id);
-        } else if (!is_open) {
+        } else if (!is_open && !are_there) {
             lanes_clear(lanes, i);
         }
     }

@@ -78,6 +78,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
     }
     view->has_sum = false;
     view->lanes.number = 0;
+    view->flows.are_present = false;
     enum weir_status status = wi_collect(&view->collection, view->source, ret_error);
     if (status == WEIR_OK) {
         status = wi_view_make_room(view, ret_error);

@@ -121,6 +121,7 @@ struct view_slot {
 struct view_flows {
     struct wi_columns of[2];
     bool is_known[2]; /* there was memory for them */
+    bool are_present; /* the newest are those of this reading */
     unsigned newest;
     double seconds;      /* from one to the other */
     size_t block_number; /* 1 + of the flows that were looked at last; 0: none */

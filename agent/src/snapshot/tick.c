@@ -171,6 +171,7 @@ static void view_tick_slots(struct segment_view *view)
     }
     flows->newest ^= 1;
     flows->is_known[flows->newest] = is_known;
+    flows->are_present = is_known;
     flows->block_number = 0;
 }
 
