@@ -219,6 +219,42 @@ static void an_observed_queue_that_is_full_is_told(void **state)
     assert_has(text("channel_full", WI_WARNING_TEXT), "% full, ");
 }
 
+/* The queue of one client out of many grows. */
+static void the_largest_object_of_a_growing_channel_is_named(void **state)
+{
+    (void)state;
+    struct wi_row *writes = fake_view_add_channel(view, "writes", 0, 0, WEIR_UNBOUNDED);
+    fake_view_set_u64(writes, WI_CHANNEL_OBJECTS, 412);
+    fake_view_set_text(view, writes, WI_CHANNEL_LARGEST_LABEL, "client-7");
+    for (unsigned i = 1; i <= 12; i++) {
+        fake_view_set_u64(writes, WI_CHANNEL_DEPTH, 6000 * i);
+        fake_view_set_u64(writes, WI_CHANNEL_SENT, 12000 * i);
+        fake_view_set_u64(writes, WI_CHANNEL_RECEIVED, 6000 * i);
+        fake_view_set_u64(writes, WI_CHANNEL_LARGEST, 5900 * i);
+        look();
+    }
+    assert_has(text("channel_growing", WI_WARNING_TEXT),
+               "; the largest of its 412 objects is client-7 with 70,800");
+}
+
+static void objects_that_are_dropped_or_refused_are_told(void **state)
+{
+    (void)state;
+    struct wi_row *agent = fake_view_add(view, WI_AGENT, "game");
+    fake_view_set_u64(agent, WI_AGENT_OBJECTS, 3);
+    fake_view_set_text(view, agent, WI_AGENT_OBJECTS_STATE, "read");
+    look();
+    assert_int_equal(wi_process_view_count(view, WI_WARNING), 0);
+    fake_view_set_u64(agent, WI_AGENT_OBJECTS_DROPPED, 7);
+    fake_view_set_u64(agent, WI_AGENT_OBJECTS_REFUSED, 2);
+    fake_view_set_text(view, agent, WI_AGENT_OBJECTS_STATE, "the process has ended");
+    look();
+    assert_has(text("objects_dropped", WI_WARNING_TEXT),
+               "agent: 7 objects hold implausible values");
+    assert_has(text("objects_refused", WI_WARNING_TEXT), "agent: 2 objects were not entered");
+    assert_has(text("objects_unread", WI_WARNING_TEXT), "the process has ended");
+}
+
 static void mixed_calls_are_told(void **state)
 {
     (void)state;
@@ -244,6 +280,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_observed_queue_that_moves_is_not_reported, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_observed_queue_that_is_full_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_largest_object_of_a_growing_channel_is_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(objects_that_are_dropped_or_refused_are_told, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(mixed_calls_are_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

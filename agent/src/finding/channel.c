@@ -60,6 +60,19 @@ static struct finding_entry *channel_entry(struct wi_finding *finding,
     return entry;
 }
 
+/* "; the largest of its 412 objects is client-7 with 5,324" */
+static void channel_write_objects(char text[FINDING_TEXT], const struct finding_watch_state *watch)
+{
+    char count[WI_WORDS_MAX];
+    char depth[WI_WORDS_MAX];
+    if (watch->objects > 0 && watch->largest > 0) {
+        wi_entry_write(text, "; the largest of its %s objects is %s with %s",
+                       wi_words_count(count, watch->objects),
+                       watch->largest_label ? watch->largest_label : "one without a label",
+                       wi_words_amount(depth, watch->largest, watch->is_bytes));
+    }
+}
+
 /* "12,000 sent/s, 6,000 leave/s" */
 static void channel_write_rates(struct finding_entry *entry,
                                 const struct finding_watch_state *watch)
@@ -250,6 +263,7 @@ static void channel_growing(struct wi_finding *finding, struct finding_watch_sta
     } else if (!is_named) {
         wi_entry_write(entry->text, "; half an hour will show whether it drains");
     }
+    channel_write_objects(entry->text, watch);
     channel_write_rates(entry, watch);
     wi_entry_write(entry->evidence,
                    "; its lowest depth of late (%s) is above its earlier maximum (%s)",
@@ -594,6 +608,11 @@ static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
     wi_watch_state_add(watch, &sample);
     watch->name = row->name;
     watch->label = wi_row_label(WI_CHANNEL, row);
+    watch->largest_label = row->value[WI_CHANNEL_LARGEST_LABEL].type == WI_TEXT
+                               ? row->value[WI_CHANNEL_LARGEST_LABEL].u.text
+                               : NULL;
+    watch->objects = wi_finding_count(row, WI_CHANNEL_OBJECTS);
+    watch->largest = wi_finding_count(row, WI_CHANNEL_LARGEST);
     watch->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
     watch->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
     watch->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);

@@ -99,9 +99,11 @@ struct finding_watch_state {
     uint64_t came, refused; /* sent, acquired or spawned; refused; ever */
     uint64_t gone;          /* received and discarded, or finished; ever */
     double in_rate, out_rate, refused_rate;
-    double usual_wait; /* seconds: the median; 0: none was measured */
-    const char *name;  /* borrowed until the next refresh */
-    const char *label; /* the same; NULL: none */
+    double usual_wait;         /* seconds: the median; 0: none was measured */
+    const char *name;          /* borrowed until the next refresh */
+    const char *label;         /* the same; NULL: none */
+    const char *largest_label; /* the same, of a channel's largest object */
+    uint64_t objects, largest; /* of a channel: how many it has, and the depth of the largest */
     struct wi_depth_window
         depth_window; /* its `bytes`: declared bytes of a channel; acquires so far of a semaphore */
 };
