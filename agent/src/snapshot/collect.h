@@ -221,9 +221,11 @@ struct wi_slot_texts {
     uint8_t party;                 /* of a channel: enum weir_party; any number in a broken file */
 };
 
-/* Reads them. `texts`: those of another slot of the same reading, or all zero. Fails: WEIR_E_CORRUPT. */
+/* Reads those of a slot and its raw. `texts`: those of another slot of the same reading, or all zero. Fails:
+ * WEIR_E_CORRUPT. */
 enum weir_status wi_collect_texts(const struct wi_collection *collection, size_t id,
-                                  struct wi_slot_texts *texts, struct weir_error *ret_error);
+                                  const struct wi_raw *raw, struct wi_slot_texts *texts,
+                                  struct weir_error *ret_error);
 
 /* A single task's polls (0) or delays (1). Returns false when it has none. */
 bool wi_collect_task_instance_histogram(const struct wi_collection *collection, size_t i,

@@ -29,26 +29,19 @@
 
 /* ---- refresh ------------------------------------------------------------------------------- */
 
-/* Uses the clock by which the kernel notes a process's start, since the wall clock may be set. */
-static double view_uptime(const struct wi_facts *facts)
-{
-    int64_t now = wi_wall_now();
-    if (!facts->own.start_ticks) {
-        return (double)(now - facts->started_unix_nanos) / 1e9;
-    }
-    int64_t nanos = now - wi_wall_started(facts->own.start_ticks);
-    return nanos > 0 ? (double)nanos / 1e9 : 0;
-}
-
-/* How far the wall clock has been set since the segment was opened; 0 for a dead process, for which
+/* How long the process runs, by the clock by which the kernel notes its start, since the wall clock may
+ * be set; and how far that has been set since the segment was opened: 0 for a dead process, for which
  * it is not known. */
-static int64_t view_wall_step(const struct segment_view *view)
+static void view_read_clocks(struct segment_view *view)
 {
-    enum wi_state state = wi_source_state(view->source);
     const struct wi_facts *facts = &view->base->facts;
-    return state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN
-               ? wi_wall_step(facts->started_unix_nanos, facts->own.start_ticks)
-               : 0;
+    enum wi_state state = wi_source_state(view->source);
+    bool is_alive = state == WI_STATE_RUNNING || state == WI_STATE_UNKNOWN;
+    uint64_t start_ticks = facts->own.start_ticks;
+    int64_t started = start_ticks ? wi_wall_started(start_ticks) : facts->started_unix_nanos;
+    int64_t nanos = wi_wall_now() - started;
+    view->uptime_seconds = nanos > 0 ? (double)nanos / 1e9 : 0;
+    view->wall_step = is_alive ? wi_wall_step(facts->started_unix_nanos, start_ticks) : 0;
 }
 
 /* The collection is half new, and there may be no room for it. Shows nothing rather than a mixture,
@@ -97,8 +90,7 @@ static enum weir_status view_refresh(void *context, uint64_t now_nanos,
     wi_view_meet_task_instances(view);
     const struct wi_header *header = view->collection.image.header;
     view->base->facts.has_children = wi_load_relaxed(&header->has_children);
-    view->wall_step = view_wall_step(view);
-    view->uptime_seconds = view_uptime(&view->base->facts);
+    view_read_clocks(view);
     return WEIR_OK;
 }
 

@@ -33,7 +33,7 @@ static enum weir_status slots_meet(struct segment_view *view, size_t id,
     const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     slot->kind = raw->kind;
     slot->retired = raw->retired <= view->collection.n_retired ? (uint16_t)raw->retired : 0;
-    enum weir_status status = wi_collect_texts(&view->collection, id, texts, ret_error);
+    enum weir_status status = wi_collect_texts(&view->collection, id, raw, texts, ret_error);
     if (status == WEIR_OK && !wi_view_keep_texts(view, slot, texts)) {
         wi_error_set(ret_error, "no memory for a name");
         status = WEIR_E_MEMORY;

@@ -45,11 +45,10 @@ enum weir_status wi_collect_string(const struct wi_image *image, uint32_t unit, 
 /* The own name of a handle, unless its totals have it, which never changes. A handle without totals, or
  * with the totals of "other", has its own name; if the slot has another handle by now, its counts are
  * already in those totals. */
-static enum weir_status texts_name(const struct wi_collection *collection, size_t id,
-                                   struct wi_slot_texts *texts, struct weir_error *ret_error)
+static enum weir_status texts_name(const struct wi_collection *collection, const struct wi_raw *raw,
+                                   const struct weir_slot_head *head, struct wi_slot_texts *texts,
+                                   struct weir_error *ret_error)
 {
-    const struct weir_slot_head *head = wi_collect_head(collection, id);
-    const struct wi_raw *raw = wi_collect_raw(collection, id);
     bool has_totals = raw->retired && raw->retired <= collection->n_retired;
     texts->has_name = false;
     if (has_totals && raw->retired > WI_RETIRED_OTHERS) {
@@ -66,10 +65,10 @@ static enum weir_status texts_name(const struct wi_collection *collection, size_
 
 /* The line where a handle was opened. A program has few of them, and handles of one line lie side by
  * side: the file's name is read again only where it is another. */
-static enum weir_status texts_source(const struct wi_collection *collection, size_t id,
-                                     struct wi_slot_texts *texts, struct weir_error *ret_error)
+static enum weir_status texts_source(const struct wi_collection *collection,
+                                     const struct weir_slot_head *head, struct wi_slot_texts *texts,
+                                     struct weir_error *ret_error)
 {
-    const struct weir_slot_head *head = wi_collect_head(collection, id);
     uint32_t unit = head ? wi_load_relaxed(&head->source) : 0;
     uint32_t line = head ? wi_load_relaxed(&head->source_line) : 0;
     uint64_t place = unit ? (uint64_t)unit << 32 | line : 0;
@@ -86,14 +85,13 @@ static enum weir_status texts_source(const struct wi_collection *collection, siz
 /* The texts that few handles have: a label; of a counter or gauge, its unit and help. Read from the
  * image before, so that the generation of the image after says whether they are this handle's. */
 static enum weir_status texts_more(const struct wi_collection *collection, size_t id,
+                                   const struct wi_raw *raw, const struct weir_slot_head *after,
                                    struct wi_slot_texts *texts, struct weir_error *ret_error)
 {
     struct wi_slot_more copy;
     uint64_t words[sizeof(copy) / sizeof(uint64_t)] = {0};
     const struct wi_image *image = &collection->before;
-    const struct wi_raw *raw = wi_collect_raw(collection, id);
     const struct wi_slot *slot = wi_image_slot(image, id);
-    const struct weir_slot_head *after = wi_collect_head(collection, id);
     /* These pair with slot_fill, wi_slot_fill_more and slot_claim. */
     uint32_t line = slot ? wi_load_acquire(&slot->head.more) : 0;
     const struct wi_slot_more *more = wi_image_at(image, line, sizeof(*more));
@@ -124,13 +122,15 @@ static enum weir_status texts_more(const struct wi_collection *collection, size_
 }
 
 enum weir_status wi_collect_texts(const struct wi_collection *collection, size_t id,
-                                  struct wi_slot_texts *texts, struct weir_error *ret_error)
+                                  const struct wi_raw *raw, struct wi_slot_texts *texts,
+                                  struct weir_error *ret_error)
 {
-    enum weir_status status = texts_name(collection, id, texts, ret_error);
+    const struct weir_slot_head *head = wi_collect_head(collection, id);
+    enum weir_status status = texts_name(collection, raw, head, texts, ret_error);
     if (status == WEIR_OK) {
-        status = texts_source(collection, id, texts, ret_error);
+        status = texts_source(collection, head, texts, ret_error);
     }
-    return status == WEIR_OK ? texts_more(collection, id, texts, ret_error) : status;
+    return status == WEIR_OK ? texts_more(collection, id, raw, head, texts, ret_error) : status;
 }
 
 void wi_collect_label(const struct wi_collection *collection, enum wi_table_id table, size_t i,
