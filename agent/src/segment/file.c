@@ -263,31 +263,37 @@ void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode
     }
 }
 
+/* Uses pread(2), since a host may have closed the number and opened a pipe under it: there pread fails
+ * at once, and read(2) would block. */
+ssize_t wi_file_pread(int fd, void *ret_bytes, size_t n, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t part =
+            pread(fd, (unsigned char *)ret_bytes + done, n - done, (off_t)(offset + done));
+        if (part == 0) {
+            break;
+        }
+        if (part < 0 && errno != EINTR) {
+            return -1;
+        }
+        done += part > 0 ? (size_t)part : 0;
+    }
+    return (ssize_t)done;
+}
+
 ssize_t wi_file_read(const char *path, char *ret_text, size_t room)
 {
     int fd = wi_descriptor_open(path, O_RDONLY | O_NOCTTY, 0);
     if (fd < 0) {
         return -1;
     }
-    size_t length = 0;
-    ssize_t n = 0;
-    /* Uses pread(2), since a host may have closed the number and opened a pipe under it: there
-     * pread fails at once, and read(2) would block. */
-    while (length < room - 1 &&
-           (n = pread(fd, ret_text + length, room - 1 - length, (off_t)length)) != 0) {
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            break;
-        }
-        length += (size_t)n;
-    }
+    ssize_t n = wi_file_pread(fd, ret_text, room - 1, 0);
     int why = errno;
     close(fd);
     errno = why;
-    ret_text[length] = '\0';
-    return n < 0 ? -1 : (ssize_t)length;
+    ret_text[n < 0 ? 0 : n] = '\0';
+    return n;
 }
 
 bool wi_file_line(FILE *file, char *ret_line, size_t room)

@@ -40,6 +40,10 @@ void wi_file_drop(int fd, const char *dir, const char *temporary);
 /* Removes a name if it still means this file. */
 void wi_file_unlink(const char *dir, const char *name, dev_t device, ino_t inode);
 
+/* Reads n bytes at an offset, however many calls it takes. Returns how many there were, fewer than n at
+ * the file's end; -1: errno. */
+ssize_t wi_file_pread(int fd, void *ret_bytes, size_t n, uint64_t offset);
+
 /* Reads a small file whole, with a terminator. Returns its length, -1: errno. */
 ssize_t wi_file_read(const char *path, char *ret_text, size_t room);
 

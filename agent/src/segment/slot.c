@@ -30,7 +30,7 @@ static bool slot_grow(void)
         return false;
     }
     uint32_t *slabs = wi_segment_line(WI_SLABS_LINE);
-    /* Pairs with wi_image_slot and collect_make_room of readers. */
+    /* Pairs with wi_image_slot and collect_count_slots of readers. */
     wi_store_release(&slabs[n], line);
     wi_store_release(&header->n_slabs, n + 1);
     return true;
@@ -231,7 +231,7 @@ static void slot_show_numbers(void)
 {
     struct wi_header *header = wi_segment_header();
     if (header) {
-        /* Pairs with collect_make_room of readers: the slabs are there. */
+        /* Pairs with collect_count_slots of readers: the slabs are there. */
         wi_store_release(&header->n_slots, wi_index.n_slots);
         wi_store_relaxed(&header->n_handles, wi_index.n_handles);
     }

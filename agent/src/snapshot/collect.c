@@ -25,28 +25,34 @@
 
 #define COLLECT_TRIES 8
 
-/* The most slabs that fit side by side into the file: if slabs could share their bytes, a small
- * file would have a million rows. */
-static uint32_t collect_slabs_that_fit(const struct wi_image *image, size_t slab_bytes)
+/* Bounds the number of things that lie in slabs, in_slab to each, to those that may be read. Slabs lie
+ * side by side: if they could share their bytes, a small file would have a million rows. Returns false
+ * if the numbers cannot be. */
+static bool collect_bound(const struct wi_image *image, uint32_t *n, uint32_t n_slabs,
+                          uint32_t max_slabs, uint32_t in_slab, size_t bytes)
 {
-    return (uint32_t)(image->length / slab_bytes);
+    uint32_t fit = (uint32_t)(image->length / (in_slab * bytes));
+    if (n_slabs > max_slabs || (image->is_still && (*n > n_slabs * in_slab || n_slabs > fit))) {
+        return false;
+    }
+    n_slabs = n_slabs < fit ? n_slabs : fit;
+    *n = *n < n_slabs * in_slab ? *n : n_slabs * in_slab;
+    return true;
 }
 
-static enum weir_status collect_make_room(struct wi_collection *collection,
-                                          struct weir_error *ret_error)
+/* How many slots may be read, and room for their generations. */
+static enum weir_status collect_count_slots(struct wi_collection *collection,
+                                            struct weir_error *ret_error)
 {
     const struct wi_image *image = &collection->image;
     /* These pair with slot_show_numbers, slot_grow and wi_shard_claim. */
     uint32_t n = wi_load_acquire(&image->header->n_slots);
     uint32_t n_slabs = wi_load_acquire(&image->header->n_slabs);
     uint32_t n_shards = wi_load_acquire(&image->header->n_shards);
-    uint32_t fit = collect_slabs_that_fit(image, WI_SLAB_SLOTS * sizeof(struct wi_slot));
-    if (n > WI_MAX_SLOTS || n_slabs > WI_MAX_SLABS || n_shards > WI_MAX_SHARDS ||
-        (image->is_still && (n > n_slabs * WI_SLAB_SLOTS || n_slabs > fit))) {
+    if (n > WI_MAX_SLOTS || n_shards > WI_MAX_SHARDS ||
+        !collect_bound(image, &n, n_slabs, WI_MAX_SLABS, WI_SLAB_SLOTS, sizeof(struct wi_slot))) {
         return wi_image_corrupt("slot", n, ret_error);
     }
-    n_slabs = n_slabs < fit ? n_slabs : fit;
-    n = n < n_slabs * WI_SLAB_SLOTS ? n : n_slabs * WI_SLAB_SLOTS;
     if (n > collection->room) {
         size_t room = n + n / 8 + 64; /* the host's memory: does not double */
         uint32_t *generations = realloc(collection->generations, room * sizeof(*generations));
@@ -67,20 +73,16 @@ static enum weir_status collect_count_blocks(struct wi_collection *collection,
 {
     const struct wi_image *image = &collection->image;
     for (int t = 0; t < WI_N_TABLES; t++) {
-        const struct wi_table *table = &image->header->tables[t];
+        const struct wi_table *shape = &wi_table_shapes[t];
         /* These pair with wi_table_take and table_grow. */
-        uint32_t n = wi_load_acquire(&table->n_blocks);
-        uint32_t n_slabs = wi_load_acquire(&table->n_slabs);
-        uint32_t in_slab = wi_table_shapes[t].slab_blocks;
-        uint32_t fit =
-            collect_slabs_that_fit(image, (size_t)in_slab * wi_table_shapes[t].block_bytes);
-        if (n_slabs > wi_table_shapes[t].max_slabs ||
-            (image->is_still && (n > n_slabs * in_slab || n_slabs > fit))) {
-            collection->n_blocks[t] = 0;
+        uint32_t n = wi_load_acquire(&image->header->tables[t].n_blocks);
+        uint32_t n_slabs = wi_load_acquire(&image->header->tables[t].n_slabs);
+        collection->n_blocks[t] = 0;
+        if (!collect_bound(image, &n, n_slabs, shape->max_slabs, shape->slab_blocks,
+                           shape->block_bytes)) {
             return wi_image_corrupt(t == WI_SENDERS ? "sender" : "task", n, ret_error);
         }
-        n_slabs = n_slabs < fit ? n_slabs : fit;
-        collection->n_blocks[t] = n < n_slabs * in_slab ? n : n_slabs * in_slab;
+        collection->n_blocks[t] = n;
     }
     return WEIR_OK;
 }
@@ -123,7 +125,7 @@ static enum weir_status collect_once(struct wi_collection *collection, struct wi
     /* Pairs with wi_retired_fold. */
     collection->first_fold = wi_load_acquire(&before.header->n_folds);
     collection->now_ticks = collect_now(&after);
-    status = collect_make_room(collection, ret_error);
+    status = collect_count_slots(collection, ret_error);
     if (status == WEIR_OK) {
         status = collect_count_blocks(collection, ret_error);
     }

@@ -112,19 +112,7 @@ static bool history_pread(const struct wi_history *history, void *ret_bytes, siz
         memcpy(ret_bytes, history->bytes + offset, n);
         return true;
     }
-    size_t done = 0;
-    while (done < n) {
-        ssize_t got =
-            pread(history->fd, (uint8_t *)ret_bytes + done, n - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return false;
-        }
-        done += (size_t)got;
-    }
-    return true;
+    return wi_file_pread(history->fd, ret_bytes, n, offset) == (ssize_t)n;
 }
 
 /* ---- the head ------------------------------------------------------------------------------ */

@@ -123,21 +123,16 @@ static struct wi_image source_image(const unsigned char *bytes, size_t length)
 static enum weir_status source_read_part(struct wi_source *source, unsigned char *copy, size_t from,
                                          size_t length, struct weir_error *ret_error)
 {
-    for (size_t done = from; done < length;) {
-        ssize_t n = pread(source->fd, copy + done, length - done, (off_t)done);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            wi_error_set(ret_error, "%.160s: %s", source->path, strerror(errno));
-            return WEIR_E_SYSTEM;
-        }
-        if (n == 0) {
-            wi_error_set(ret_error, "%.140s is cut off: it ends at byte %zu of %zu", source->path,
-                         done, length);
-            return WEIR_E_CORRUPT;
-        }
-        done += (size_t)n;
+    size_t wanted = length > from ? length - from : 0;
+    ssize_t n = wi_file_pread(source->fd, copy + from, wanted, from);
+    if (n < 0) {
+        wi_error_set(ret_error, "%.160s: %s", source->path, strerror(errno));
+        return WEIR_E_SYSTEM;
+    }
+    if ((size_t)n < wanted) {
+        wi_error_set(ret_error, "%.140s is cut off: it ends at byte %zu of %zu", source->path,
+                     from + (size_t)n, length);
+        return WEIR_E_CORRUPT;
     }
     return WEIR_OK;
 }

@@ -115,25 +115,22 @@ static enum weir_status token_check_text(char *text, size_t n, const char *path,
 static enum weir_status token_load(const char *path, char text[WI_TOKEN_MOST + 2],
                                    struct stat *ret_facts, struct weir_error *ret_error)
 {
-    size_t n = 0;
-    ssize_t part = 1;
+    ssize_t n = 0;
     int fd = wi_descriptor_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0) {
         wi_error_set(ret_error, "the token file %.140s cannot be read: %s", path, strerror(errno));
         return WEIR_E_DENIED;
     }
     enum weir_status status = token_check_file(fd, path, ret_facts, ret_error);
-    while (status == WEIR_OK && part != 0 && n <= WI_TOKEN_MOST) {
-        part = pread(fd, text + n, WI_TOKEN_MOST + 1 - n, (off_t)n); /* as wi_file_read */
-        if (part < 0 && errno != EINTR) {
-            wi_error_set(ret_error, "the token file %.140s cannot be read: %s", path,
-                         strerror(errno));
-            status = WEIR_E_DENIED;
-        }
-        n += part > 0 ? (size_t)part : 0;
+    if (status == WEIR_OK) {
+        n = wi_file_pread(fd, text, WI_TOKEN_MOST + 1, 0);
+    }
+    if (n < 0) {
+        wi_error_set(ret_error, "the token file %.140s cannot be read: %s", path, strerror(errno));
+        status = WEIR_E_DENIED;
     }
     close(fd);
-    return status == WEIR_OK ? token_check_text(text, n, path, ret_error) : status;
+    return status == WEIR_OK ? token_check_text(text, (size_t)n, path, ret_error) : status;
 }
 
 enum weir_status wi_token_read(const char *path, char ret_text[WI_TOKEN_MOST + 1],
