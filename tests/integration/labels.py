@@ -40,10 +40,12 @@ def read_for_ever():
             key.fileobj.recv(1 << 20)
 
 
-def serve(name, *words):
-    """A server with five clients."""
+def serve(name, *words, before=None):
+    """A server with five clients; before they come, `before` is called."""
     path = os.path.join(scratch, name + ".clients")
     server = Host(path, name, *words, program=FANOUT, WEIR_HTTP="127.0.0.1:0")
+    if before:
+        before(server)
     for label in READING + SILENT:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         client.connect(path)
@@ -67,6 +69,23 @@ def doctor(*words):
     return done.stdout
 
 
+def watch(server):
+    """Subscribes to the finding about both. A first line says that the subscription stands."""
+    topics = [NAME + "/process/threads", NAME + "/warning/since/queued_out"]
+    watcher.append(subprocess.Popen([WEIR, "subscribe", *topics, "-t", str(server.pid), "-o", "ndjson"], env=environment,
+                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+    assert watcher[0].stdout.readline()
+
+
+def both_are_named_within_ten_seconds():
+    """The server's own clock tells how long the two have stood still when they are named together: this machine may be busy."""
+    lines = (json.loads(line) for line in watcher[0].stdout)
+    since = next(line["value"] for line in lines if "/warning/" in line["topic"])
+    watcher[0].kill()
+    assert 0 < since <= 10, since
+
+
+watcher = []
 said = []  # by doctor
 
 
@@ -165,6 +184,6 @@ def differences_and_recordings_have_labels():
 
 
 threading.Thread(target=read_for_ever, daemon=True).start()
-server = serve(NAME)
-run([doctor_names_those_that_do_not_read, each_queue_has_a_topic, metrics_are_those_without_labels,
+server = serve(NAME, before=watch)
+run([both_are_named_within_ten_seconds, doctor_names_those_that_do_not_read, each_queue_has_a_topic, metrics_are_those_without_labels,
      tables_and_files_have_labels, differences_and_recordings_have_labels])
