@@ -179,6 +179,127 @@ static void a_closed_sender_does_not_go_away(const char *dir)
     wi_process_view_close(view);
 }
 
+static double oldest(const char *label)
+{
+    return wi_value_number(&find(label)->value[WI_SENDER_OLDEST_AGE], -1);
+}
+
+static void shows_the_age_of_the_oldest_message(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *moves = start();
+    struct weir_sender *before = weir_sender_open(moves, "before");
+    weir_channel_send_from(moves, before, 1);
+    look();
+    CHECK(oldest("before") < 0); /* it was sent at an unknown time */
+    struct weir_sender *player = weir_sender_open(moves, "player");
+    CHECK(weir_sender_open(moves, "idle") != NULL);
+    struct weir_sent first = weir_channel_send_from(moves, player, 1);
+    for (int seconds = 1; seconds <= 4; seconds++) {
+        look();
+        CHECK(oldest("player") == seconds && oldest("idle") == 0);
+    }
+    struct weir_sent second = weir_channel_send_from(moves, player, 1);
+    weir_channel_receive_from(moves, first, 1);
+    look();
+    CHECK(oldest("player") <= 1.5); /* the second was sent in the last second */
+    weir_channel_receive_from(moves, second, 1);
+    look();
+    CHECK(oldest("player") == 0);
+    wi_process_view_close(view);
+}
+
+static bool is_watched(const char *label)
+{
+    uint32_t rows[300];
+    size_t n = wi_process_view_worst(view, WI_SENDER, rows, 300);
+    CHECK(n <= 256);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(wi_process_view_row(view, WI_SENDER, rows[i])->name, label) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Curves are of the deepest ones only, and come and go with what is queued. */
+static void the_deepest_senders_are_watched(const char *dir)
+{
+    (void)dir;
+    enum { N = 300 };
+    static struct weir_sender *senders[N];
+    static struct weir_sent sent[N][10];
+    uint32_t rows[N];
+    struct weir_channel *moves = start();
+    look();
+    CHECK(wi_process_view_worst(view, WI_SENDER, rows, N) == 0);
+    for (int i = 0; i < N; i++) {
+        char label[16];
+        snprintf(label, sizeof(label), "%d", i);
+        senders[i] = weir_sender_open(moves, label);
+        for (int k = 0; k < 10; k++) {
+            sent[i][k] = weir_channel_send_from(moves, senders[i], 1);
+        }
+    }
+    look();
+    CHECK(wi_process_view_worst(view, WI_SENDER, rows, N) == 256);
+    CHECK(is_watched("0") && !is_watched("299"));
+    for (int k = 0; k < 10; k++) { /* 20: not twice as deep as the shallowest */
+        weir_channel_send_from(moves, senders[299], 1);
+    }
+    look();
+    CHECK(!is_watched("299"));
+    weir_channel_send_from(moves, senders[299], 1);
+    weir_channel_send_from(moves, senders[299], 1);
+    look();
+    CHECK(is_watched("299") && wi_process_view_worst(view, WI_SENDER, rows, N) == 256);
+    for (int i = 0; i < 290; i++) {
+        for (int k = 0; k < 10; k++) {
+            weir_channel_receive_from(moves, sent[i][k], 1);
+        }
+    }
+    look();
+    look();
+    CHECK(wi_process_view_worst(view, WI_SENDER, rows, N) == 10 && is_watched("290"));
+    weir_channel_close(moves);
+    look();
+    CHECK(wi_process_view_worst(view, WI_SENDER, rows, N) == 0);
+    wi_process_view_close(view);
+}
+
+/* Two channels of one name, told apart by their labels; one has receivers. */
+static void a_sender_has_the_row_of_its_channel(const char *dir)
+{
+    (void)dir;
+    start();
+    static const char *const labels[] = {"a", "b"};
+    for (int i = 0; i < 2; i++) {
+        struct weir_channel_options options = WEIR_CHANNEL_INIT("writes", 10);
+        options.label = labels[i];
+        options.party = i ? WEIR_PARTY_RECEIVERS : WEIR_PARTY_SENDERS;
+        CHECK(weir_sender_open(weir_channel_open(&options), labels[i]) != NULL);
+    }
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("nobody's", 10);
+    options.party = WEIR_PARTY_RECEIVERS;
+    CHECK(weir_channel_open(&options) != NULL);
+    look();
+    for (size_t i = 1; i <= 2; i++) {
+        const struct wi_row channel = *wi_process_view_row(view, WI_CHANNEL, i);
+        const char *label = wi_row_label(WI_CHANNEL, &channel);
+        const struct wi_row *sender = find(label);
+        CHECK(sender->value[WI_SENDER_CHANNEL_ID].u.u64 == channel.id);
+        CHECK(strcmp(wi_row_label(WI_SENDER, sender), label) == 0);
+        const char *party = i == 1 ? "sender" : "receiver";
+        CHECK(strcmp(sender->value[WI_SENDER_PARTY].u.text, party) == 0);
+        CHECK(strcmp(channel.value[WI_CHANNEL_PARTY].u.text, party) == 0);
+    }
+    const struct wi_row *row = wi_process_view_row(view, WI_CHANNEL, 3);
+    CHECK(strcmp(row->value[WI_CHANNEL_PARTY].u.text, "receiver") == 0);
+    CHECK(!wi_row_label(WI_CHANNEL, row));
+    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_PARTY].type == WI_ABSENT);
+    wi_process_view_close(view);
+}
+
 /* 50,000 at a time, four times as many in all: the blocks are used again, and no sender has what was
  * another's. */
 static void blocks_are_used_again_and_never_mixed_up(const char *dir)
@@ -320,6 +441,9 @@ CHILD_TEST(shows_orphans)
 CHILD_TEST(shows_orphans_of_a_sender_that_is_away)
 CHILD_TEST(a_closed_sender_does_not_go_away)
 CHILD_TEST(blocks_are_used_again_and_never_mixed_up)
+CHILD_TEST(shows_the_age_of_the_oldest_message)
+CHILD_TEST(the_deepest_senders_are_watched)
+CHILD_TEST(a_sender_has_the_row_of_its_channel)
 CHILD_TEST(senders_go_with_their_channel)
 CHILD_TEST(no_room_counts_in_the_channel_only)
 CHILD_TEST(a_child_counts_its_own)
@@ -333,6 +457,9 @@ int main(void)
         cmocka_unit_test(test_shows_orphans_of_a_sender_that_is_away),
         cmocka_unit_test(test_a_closed_sender_does_not_go_away),
         cmocka_unit_test(test_blocks_are_used_again_and_never_mixed_up),
+        cmocka_unit_test(test_shows_the_age_of_the_oldest_message),
+        cmocka_unit_test(test_the_deepest_senders_are_watched),
+        cmocka_unit_test(test_a_sender_has_the_row_of_its_channel),
         cmocka_unit_test(test_senders_go_with_their_channel),
         cmocka_unit_test(test_no_room_counts_in_the_channel_only),
         cmocka_unit_test(test_a_child_counts_its_own),
