@@ -37,10 +37,13 @@ static const struct weir_layout layout =
                    WEIR_FIELD(struct queue, magic, WEIR_FIELD_MAGIC, MAGIC),
                    WEIR_FIELD(struct queue, kind, WEIR_FIELD_SAME, 0));
 
+/* Each is there until its process ends. */
 static struct queue *new_queue(uint64_t depth)
 {
-    struct queue *queue = calloc(1, sizeof(*queue));
-    CHECK(queue != NULL);
+    static struct queue queues[16];
+    static size_t n;
+    CHECK(n < sizeof(queues) / sizeof(queues[0]));
+    struct queue *queue = &queues[n++];
     *queue = (struct queue){.self = queue, .depth = depth, .magic = MAGIC, .kind = &layout};
     queue->bytes = (uint32_t)depth * 10;
     return queue;
