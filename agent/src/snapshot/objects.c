@@ -71,6 +71,7 @@ struct objects_look {
     struct wi_objects *objects;
     struct wi_source *source;
     const struct wi_image *image;
+    bool is_own;  /* the objects are this process's */
     uint32_t pid; /* 0: their memory cannot be read */
     uint32_t n_slabs;
     uint64_t began;
@@ -256,7 +257,7 @@ static void objects_begin(const struct objects_look *look, uint32_t number,
 {
     struct objects_batch *batch = look->objects->batch;
     struct objects_entry *entry = &batch->entries[batch->n];
-    const struct weir_object *own = wi_source_is_self(look->source) ? wi_object_at(number) : NULL;
+    const struct weir_object *own = look->is_own ? wi_object_at(number) : NULL;
     *entry = (struct objects_entry){.block = block, .own = own, .number = number};
     /* These pair with object_fill and weir_object_close. */
     entry->life = wi_load_acquire(own ? &own->life : &block->life);
@@ -500,9 +501,8 @@ static enum weir_status objects_look_at_slab(struct objects_look *look, uint32_t
 {
     const struct wi_object *slab = objects_slab(look->image, s);
     enum weir_status status = WEIR_OK;
-    bool is_own = wi_source_is_self(look->source);
     /* Pairs with object_grow. */
-    if (!slab || (is_own && s * WI_OBJECT_SLAB >= wi_load_acquire(&wi_index.n_objects))) {
+    if (!slab || (look->is_own && s * WI_OBJECT_SLAB >= wi_load_acquire(&wi_index.n_objects))) {
         return WEIR_OK;
     }
     for (uint32_t i = 0; i < WI_OBJECT_SLAB && status == WEIR_OK; i++) {
@@ -553,7 +553,8 @@ static enum weir_status objects_look_at_all(struct objects_look *look, struct we
 enum weir_status wi_objects_look(struct wi_objects *objects, struct wi_source *source,
                                  const struct wi_image *image, struct weir_error *ret_error)
 {
-    struct objects_look look = {.objects = objects, .source = source, .image = image};
+    struct objects_look look = {
+        .objects = objects, .source = source, .image = image, .is_own = wi_source_is_self(source)};
     enum weir_status status = objects_count(image, &look.n_slabs, ret_error);
     if (status != WEIR_OK || !look.n_slabs) {
         return status;
@@ -570,7 +571,7 @@ enum weir_status wi_objects_look(struct wi_objects *objects, struct wi_source *s
     wi_map_clear(&objects->by_slot);
     look.began = wi_nanos(CLOCK_THREAD_CPUTIME_ID);
     look.pid = wi_peek_pid(source, &objects->why_unread);
-    if (!wi_source_is_self(source)) {
+    if (!look.is_own) {
         objects_take_layouts(objects->batch, image);
     }
     status = objects_look_at_all(&look, ret_error);
