@@ -246,6 +246,10 @@ enum weir_status weir_agent_start(const struct weir_agent_options *options,
         return WEIR_OFF;
     }
     agent_forget_parent();
+    if (!wi_segment_may_open()) {
+        wi_error_set(ret_error, "the process that founded the family serves its segment");
+        return WEIR_E_STATE;
+    }
     if (!agent_enter(AGENT_STOPPED)) {
         wi_error_set(ret_error, "the agent runs already: call weir_agent_stop first");
         return WEIR_E_STATE;

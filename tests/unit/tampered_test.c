@@ -7,7 +7,8 @@
  *
  * A worker that was forked off has the mapping itself, whatever user it has become, and can write any
  * number anywhere in it. Its parent then may count wrongly, and is never led out of the segment: a page
- * that every offset of the file could reach stays as it is.
+ * that every offset of the file could reach stays as it is. The same holds in a family, where workers count in that file
+ * and take over what others have left.
  */
 #include "caller.h"
 #include "child.h"
@@ -34,6 +35,15 @@
 #define NOBODY    65534
 
 static struct weir_error error;
+static enum weir_scope scope; /* of the tests with a worker */
+
+static enum weir_status start(weir_log_fn log)
+{
+    struct weir_options options = WEIR_OPTIONS_INIT;
+    options.scope = scope;
+    options.log = log;
+    return weir_start(&options, &error);
+}
 
 static struct weir_channel *open_channel(const char *name)
 {
@@ -383,18 +393,35 @@ static void poke(size_t word, uint32_t hostile)
     __atomic_store_n(&wi_segment.state, WI_SEGMENT_ON, __ATOMIC_RELAXED);
 }
 
+/* Another member was there before: its shard and its room are there to be taken over. */
+static void be_a_member(void)
+{
+    pid_t pid = scope == WEIR_SCOPE_FAMILY ? fork() : 0;
+    int status;
+    if (scope == WEIR_SCOPE_FAMILY && pid == 0) {
+        CHECK(start(NULL) == WEIR_OK);
+        run_thread();
+        _exit(0);
+    }
+    CHECK(!pid || (waitpid(pid, &status, 0) == pid && status == 0));
+}
+
 static void pokes_every_word(const char *dir)
 {
     (void)dir;
-    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(start(NULL) == WEIR_OK);
     canary_make();
     open_all();
     use_all();
     run_thread();
+    be_a_member();
     size_t n = wi_index.used_bytes / sizeof(uint32_t);
     const uint32_t hostile[] = {canary_line(), UINT32_MAX, 1, canary_line() << 1};
     for (size_t word = 0; word < n; word++) {
         bool is_set = segment_words()[word] != 0;
+        if (scope == WEIR_SCOPE_FAMILY && !is_set && word % 16) {
+            continue; /* mostly room that nobody has used yet */
+        }
         for (size_t h = 0; h < (is_set ? sizeof(hostile) / sizeof(hostile[0]) : 1); h++) {
             poke(word, hostile[h]);
         }
@@ -413,10 +440,11 @@ static void no_word_of_the_file_leads_a_hook_out_of_it(void **state)
 static void pokes_before_a_start(const char *dir)
 {
     (void)dir;
-    CHECK(weir_start(NULL, &error) == WEIR_OK);
+    CHECK(start(NULL) == WEIR_OK);
     canary_make();
     open_all();
     use_all();
+    be_a_member();
     uint32_t hostile[] = {canary_line(), UINT32_MAX};
     size_t n = wi_index.used_bytes / sizeof(uint32_t);
     for (size_t word = 0; word < n; word++) {
@@ -425,7 +453,7 @@ static void pokes_before_a_start(const char *dir)
             pid_t pid = fork();
             if (pid == 0) {
                 segment_words()[word] = hostile[h];
-                (void)weir_start(NULL, &error);
+                (void)start(NULL);
                 run_thread();
                 read_itself();
                 CHECK(canary_is_whole());
@@ -493,11 +521,9 @@ static void log_line(void *context, const char *line)
 
 static void is_scribbled_over(const char *dir)
 {
-    struct weir_options options = WEIR_OPTIONS_INIT;
-    options.log = log_line;
     char path[256];
     pthread_t threads[3];
-    CHECK(weir_start(&options, &error) == WEIR_OK && weir_agent_start(NULL, &error) == WEIR_OK);
+    CHECK(start(log_line) == WEIR_OK && weir_agent_start(NULL, &error) == WEIR_OK);
     canary_make();
     CHECK(child_count(dir, ".weir", path, sizeof(path)) == 1);
     open_all();
@@ -505,6 +531,9 @@ static void is_scribbled_over(const char *dir)
     if (worker == 0) {
         if (geteuid() == 0) {
             CHECK(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+        }
+        if (scope == WEIR_SCOPE_FAMILY) {
+            CHECK(start(NULL) == WEIR_OK);
         }
         scribble();
     }
@@ -536,6 +565,16 @@ static void a_worker_that_scribbles_over_all_of_it_harms_the_counts_only(void **
     assert_int_equal(child_run(is_scribbled_over), 0);
 }
 
+static void none_of_these_harms_a_family(void **state)
+{
+    (void)state;
+    scope = WEIR_SCOPE_FAMILY;
+    assert_int_equal(child_run(pokes_every_word), 0);
+    assert_int_equal(child_run(pokes_before_a_start), 0);
+    assert_int_equal(child_run(is_scribbled_over), 0);
+    scope = WEIR_SCOPE_PROCESS;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +583,7 @@ int main(void)
         cmocka_unit_test(no_word_of_the_file_leads_a_hook_out_of_it),
         cmocka_unit_test(nor_a_child_that_starts_anew),
         cmocka_unit_test(a_worker_that_scribbles_over_all_of_it_harms_the_counts_only),
+        cmocka_unit_test(none_of_these_harms_a_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,9 @@ enum weir_storage {
     WEIR_STORAGE_SHARED = 2   /* one atomic cell: for many handles that are seldom used */
 };
 
+/* Which processes count in a segment: one, or also its children of fork (docs/forks.md). */
+enum weir_scope { WEIR_SCOPE_PROCESS = 0, WEIR_SCOPE_FAMILY = 1 };
+
 /* How to start. Zero means the default. The environment takes precedence over these options, so that
  * the person who runs the server decides. But if the program has more rights than the user who
  * started it (setuid, setgid, file capabilities), weir reads only WEIR_OFF=1: it names the other
@@ -101,25 +104,26 @@ struct weir_options {
     enum weir_latency latency; /* WEIR_LATENCY */
     weir_log_fn log;           /* NULL: silent */
     void *log_context;
+    /* WEIR_SCOPE_FAMILY here, and in the weir_start of children of fork: they count in this segment. Only the
+     * first process opens handles, before it forks. */
+    enum weir_scope scope;
 };
 #define WEIR_OPTIONS_INIT                                                                          \
     {                                                                                              \
         sizeof(struct weir_options), WEIR_NULL, WEIR_NULL, 0, WEIR_LATENCY_DEFAULT, WEIR_NULL,     \
-            WEIR_NULL                                                                              \
+            WEIR_NULL, WEIR_SCOPE_PROCESS                                                          \
     }
 
-/*
- * 256 handles may be opened before weir_start, for example by constructors of static objects. Each further
+/* 256 handles may be opened before weir_start, for example by constructors of static objects. Each further
  * open returns NULL and is counted in weir_health; weir_start then returns WEIR_DEGRADED and says so. The
  * counts of these handles are shown from the start on, exactly; a gauge also, unless two threads set it at
  * that moment. Waits, loops, single tasks and senders are seen only from the start on. Until then
- * such handles take about 30 KiB of memory, 100 KiB if there are 256, and no file.
- */
+ * such handles take about 30 KiB of memory, 100 KiB if there are 256, and no file. */
 
 /*
- * Creates the segment and turns the hooks on. Call it again in a child of fork() that is to be seen:
- * handles stay valid, and counts start at 0. If the parent has ended, as after daemon(3), one child
- * continues its counts.
+ * Creates the segment and turns the hooks on. Call it again in a child of fork() that is to be seen: handles stay
+ * valid, and counts start at 0. If the parent has ended, as after daemon(3), one child continues its counts. With
+ * WEIR_SCOPE_FAMILY in both, the child counts on in its parent's segment: see weir_options.
  * Owns: copies the options.
  * Fails: WEIR_OFF when switched off; WEIR_DEGRADED when hooks count, but not all is as requested: no
  * file could be made, so only this process can read the counts, or the file is not on tmpfs, or a
@@ -131,21 +135,18 @@ struct weir_options {
 WEIR_EXPORT enum weir_status weir_start(const struct weir_options *options,
                                         struct weir_error *ret_error);
 
-/*
- * Removes the segment's name, so that readers no longer find it. Hooks may still run, also in other
+/* Removes the segment's name, so that readers no longer find it. Hooks may still run, also in other
  * threads: they continue to count, unseen, and handles stay valid for a later weir_start. Stop the agent
- * first (weir_agent_stop). Threads: any one. Also done at exit().
- */
+ * first (weir_agent_stop). Threads: any one. Also done at exit(). */
 WEIR_EXPORT void weir_stop(void);
 
 /* Whether hooks count now. Threads: any. */
 WEIR_EXPORT bool weir_is_on(void);
 
-/* Gives the calling thread its shard and its cells of all handles that are open now, and these
- * handles their histograms, as long as the segment is not half full. Then no later hook on them
- * allocates anything. Optional; 896 bytes for each handle that is timed. Fails: silently; hooks
- * then count in per-CPU or shared cells, and make histograms when they need them. Threads: any;
- * takes a lock; not from a signal handler. */
+/* Gives the calling thread its shard and its cells of all handles that are open now, and these handles their
+ * histograms, as long as the segment is not half full. Then no later hook on them allocates anything. Optional; 896
+ * bytes for each handle that is timed. Fails: silently; hooks then count in per-CPU or shared cells, and make
+ * histograms when they need them. Threads: any; takes a lock; not from a signal handler. */
 WEIR_EXPORT void weir_thread_start(void);
 
 /* Reads the state of the library itself: its size, limits and refusals. Threads: any; takes no lock,
@@ -404,10 +405,8 @@ WEIR_EXPORT void weir_channel_discard(struct weir_channel *channel, uint64_t mes
 
 /* ---- messages of senders ----------------------------------------------------------------- */
 
-/*
- * weir_channel_send for a message of a sender (NULL: without one). Owns: keep the returned 16 bytes in the
- * message, and pass them to the hook by which the message leaves. Cost: two atomic adds more.
- */
+/* weir_channel_send for a message of a sender (NULL: without one). Owns: keep the returned 16 bytes in the
+ * message, and pass them to the hook by which the message leaves. Cost: two atomic adds more. */
 WEIR_INLINE struct weir_sent weir_channel_send_from(struct weir_channel *channel,
                                                     struct weir_sender *sender, size_t bytes)
 {

@@ -43,8 +43,9 @@ static inline double wi_value_number(const struct wi_value *value, double otherw
 
 /* One open channel, semaphore, ...; the process; the agent; a warning. */
 struct wi_row {
-    uint64_t id;      /* never used again for another handle of this process */
-    const char *name; /* valid UTF-8 without control characters; borrowed until the next refresh */
+    uint64_t id;       /* never used again for another handle of this process */
+    const char *name;  /* valid UTF-8 without control characters; borrowed until the next refresh */
+    bool is_inherited; /* other processes have the handle, too, and count on their own */
     struct wi_value value[WI_MAX_METRICS];
 };
 

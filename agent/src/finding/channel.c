@@ -108,24 +108,27 @@ static const char *channel_queued(char ret_text[WI_QUEUED_MAX],
 
 /* ---- its messages leave elsewhere ---- */
 
-/* A forked process counts what it receives itself. If this process sends to a queue and never
- * receives from it, a forked process most likely receives, and the depth here means nothing. */
+/* A forked process counts what it receives itself, and so does the process that forked it. If this process sends to a
+ * queue and never receives from it, another one most likely receives, and the depth here means nothing. */
 static bool channel_is_elsewhere(const struct wi_finding *finding,
                                  const struct finding_watch_state *watch)
 {
-    return finding->has_children && watch->gone == 0 && watch->came > 0 && !watch->is_observed;
+    return (finding->has_children || watch->is_inherited) && watch->gone == 0 && watch->came > 0 &&
+           !watch->is_observed;
 }
 
 static void channel_elsewhere(struct wi_finding *finding, const struct finding_watch_state *watch)
 {
     char count[WI_WORDS_MAX];
-    struct finding_entry *entry = channel_entry(
-        finding, FINDING_INFO, 0, "channel_elsewhere", watch,
-        "Subtract the messages that the forked processes have received: each counts its own.");
+    struct finding_entry *entry =
+        channel_entry(finding, FINDING_INFO, 0, "channel_elsewhere", watch,
+                      "Subtract the messages that the other processes have received, or let all of "
+                      "them count in one segment: "
+                      "WEIR_SCOPE_FAMILY.");
     wi_entry_write(
-        entry->text,
-        "%s: %s sent and none received in this process; forked processes count their own receives",
-        watch->name, channel_amount(count, watch, watch->came));
+        entry->text, "%s: %s sent and none received in this process; %s count their own receives",
+        watch->name, channel_amount(count, watch, watch->came),
+        watch->is_inherited ? "its parent and other forked processes" : "forked processes");
 }
 
 /* ---- it grows ---- */
@@ -613,6 +616,7 @@ static void channel_sample(struct wi_finding *finding, const struct wi_row *row,
                                : NULL;
     watch->objects = wi_finding_count(row, WI_CHANNEL_OBJECTS);
     watch->largest = wi_finding_count(row, WI_CHANNEL_LARGEST);
+    watch->is_inherited = row->is_inherited;
     watch->is_unbounded = !finding_has(row, WI_CHANNEL_CAPACITY);
     watch->capacity = wi_finding_count(row, WI_CHANNEL_CAPACITY);
     watch->usual_wait = finding_number(row, WI_CHANNEL_WAIT_P50, 0);

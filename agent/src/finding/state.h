@@ -81,16 +81,17 @@ struct finding_entry {
 struct finding_watch_state {
     uint64_t id;
     enum wi_kind kind;
-    uint32_t sample;        /* at which the row was seen last */
-    uint32_t idle;          /* samples in a row without anything to remember */
-    uint32_t slow, late;    /* samples in a row that a loop was slow, that its timer was late */
-    uint32_t orphaned;      /* samples in a row that a channel held orphans */
-    bool is_named;          /* its growth has been reported */
-    bool is_leaking;        /* and continues */
-    bool is_unbounded;      /* channel */
-    bool is_bytes;          /* channel: it counts bytes */
-    bool is_observed;       /* channel: nobody counts what enters and leaves */
-    uint64_t none_since;    /* since when no permit is free; 0: one is */
+    uint32_t sample;     /* at which the row was seen last */
+    uint32_t idle;       /* samples in a row without anything to remember */
+    uint32_t slow, late; /* samples in a row that a loop was slow, that its timer was late */
+    uint32_t orphaned;   /* samples in a row that a channel held orphans */
+    bool is_named;       /* its growth has been reported */
+    bool is_leaking;     /* and continues */
+    bool is_unbounded;   /* channel */
+    bool is_bytes;       /* channel: it counts bytes */
+    bool is_observed;    /* channel: nobody counts what enters and leaves */
+    bool is_inherited;   /* channel: other processes may receive from it, and count on their own */
+    uint64_t none_since; /* since when no permit is free; 0: one is */
     uint64_t refused_since; /* since when acquires or messages are refused; 0: they are not */
     uint64_t full_since, orphaned_since;
     uint64_t first;         /* when it was seen first */

@@ -262,6 +262,10 @@ void weir_channel_check_slow(struct weir_channel *channel, struct weir_cell *cel
     if (!wi_segment_counts()) {
         return;
     }
+    if (wi_segment_is_family()) { /* no process of it can find the cells of all */
+        wi_store_relaxed(&cell->u.channel.check, UINT32_MAX);
+        return;
+    }
     struct wi_slot *slot = channel_slot(channel);
     uint32_t begin = (uint32_t)weir_ticks();
     channel_mark(slot, true);

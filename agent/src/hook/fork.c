@@ -23,6 +23,7 @@
 #include "hook/shard.h"
 #include "segment/cgroup.h"
 #include "segment/early.h"
+#include "segment/family.h"
 #include "segment/file.h"
 #include "segment/find.h"
 #include "segment/mapping.h"
@@ -96,6 +97,14 @@ static bool fork_copy(int fd, unsigned char *base)
     return true;
 }
 
+/* Other processes of a family may have taken room whose pages are not there yet: a copy must not fault. */
+static bool fork_is_there(void)
+{
+    return wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode)
+               ? wi_file_reserve(wi_segment.fd, wi_segment.base, 0, wi_index.used_bytes)
+               : wi_file_populate(wi_segment.base, 0, wi_index.used_bytes);
+}
+
 /* Maps a copy of the inherited segment over it: a file of this child's own or, without one,
  * anonymous memory. */
 static enum weir_status fork_move(int fd, uint64_t start_ticks)
@@ -125,7 +134,7 @@ static void fork_settle(bool has_adopted)
 {
     struct wi_header *header = wi_segment_header();
     wi_shards_settle();
-    header->threads_without = 0;
+    header->threads_without = header->members = 0;
     if (!has_adopted) {
         wi_slots_zero();
         wi_retired_zero();
@@ -158,11 +167,17 @@ enum weir_status wi_fork_restart(const struct wi_settings *settings, struct weir
 {
     const struct wi_header parent = *wi_segment_header();
     const struct wi_segment before = wi_segment;
-    bool has_gone = wi_fork_parent_has_gone(&parent);
+    bool is_family = wi_segment_is_family();
+    bool has_gone = !is_family && wi_fork_parent_has_gone(&parent);
     bool has_adopted = has_gone && wi_fork_take_over(wi_segment_header());
     if (!has_gone) { /* said in the parent's file, which is still mapped */
         wi_store_relaxed(&wi_segment_header()->has_children, 1);
     }
+    if (is_family && !fork_is_there()) {
+        wi_error_set(ret_error, "no room to copy the parent's segment; this child counts nothing");
+        return WEIR_E_MEMORY;
+    }
+    wi_family_leave();
     char dir[sizeof(wi_segment.dir)];
     char temporary[64] = "";
     int fd = -1;

@@ -78,7 +78,7 @@ static bool object_may_be_of(struct weir_channel *channel)
 struct weir_object *weir_object_open(struct weir_channel *channel, const void *address,
                                      const struct weir_layout *layout, const char *label)
 {
-    if (!channel || !address || !layout || !wi_segment_counts()) {
+    if (!channel || !address || !layout || !wi_segment_counts() || !wi_segment_may_open()) {
         return NULL;
     }
     uint32_t id = wi_index_id(&channel->head);
@@ -98,8 +98,8 @@ struct weir_object *weir_object_open(struct weir_channel *channel, const void *a
     return object;
 }
 
-/* A forked child that has not started again has a copy of the private part; the file is its parent's. Its place is
- * listed at the child's start. */
+/* A forked child that has not started again, or is in its parent's family, has a copy of the private part; the file is
+ * its parent's. Its place is listed at the child's start. */
 void weir_object_close(struct weir_object *object)
 {
     uint32_t state = wi_segment_state();
@@ -110,7 +110,7 @@ void weir_object_close(struct weir_object *object)
     uint64_t closed = life & ~(uint64_t)WI_OBJECT_IS_OPEN;
     /* Pairs with objects_is_same of readers, and with itself in another thread, one of which returns the place. */
     if (!wi_replace_acq_rel(&object->life, &life, closed) ||
-        (state != WI_SEGMENT_ON && state != WI_SEGMENT_STOPPED)) {
+        (state != WI_SEGMENT_ON && state != WI_SEGMENT_STOPPED) || !wi_segment_may_open()) {
         return;
     }
     /* Pairs with objects_is_same of readers. */

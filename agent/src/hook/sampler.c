@@ -101,7 +101,7 @@ weir_ticket wi_sample_shared(const struct weir_slot_head *head, uint64_t count, 
 static struct weir_histogram *sampler_make(uint32_t id, unsigned which)
 {
     struct wi_slot_entry *entry = wi_index_slot(id);
-    if (!entry->histogram[which]) {
+    if (!entry->histogram[which] && wi_segment_may_open()) {
         struct weir_histogram *made = wi_segment_take_histogram();
         /* The first pairs with sampler_shared, the second with wi_collect_histogram of readers. */
         wi_store_release(&entry->histogram[which], made);
@@ -116,7 +116,7 @@ static struct weir_histogram *sampler_shared(uint32_t id, unsigned which)
     struct wi_slot_entry *entry = wi_index_slot(id);
     /* Pairs with sampler_make. */
     struct weir_histogram *histogram = wi_load_acquire(&entry->histogram[which]);
-    if (histogram || wi_thread_is_refused() || !wi_segment_trylock()) {
+    if (histogram || !wi_segment_may_open() || wi_thread_is_refused() || !wi_segment_trylock()) {
         return histogram;
     }
     if (entry->state == WI_SLOT_READY) {
@@ -162,7 +162,8 @@ void wi_sampler_prepare(uint32_t id)
         sampler_make(id, which);
     }
     struct weir_cell *cell = entry->is_shared ? NULL : weir_cell_find(id);
-    if (cell && entry->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL) {
+    if (cell && entry->kind == WI_CHANNEL && head->sampling == WEIR_SAMPLING_ALL &&
+        !wi_segment_is_family()) {
         sampler_own(id, cell);
     }
 }
@@ -201,7 +202,8 @@ void weir_wait_slow(struct weir_slot_head *head, struct weir_cell *cell, unsigne
     sampler_add(histogram, weir_ticks_to_nanos(weir_ticket_age(ticket, now)),
                 ticket >> WEIR_TICKET_TICK_BITS);
     if (cell && cell == weir_cell_find(id) && wi_index_slot(id)->kind == WI_CHANNEL &&
-        head->sampling == WEIR_SAMPLING_ALL && !wi_thread_is_refused() && wi_segment_trylock()) {
+        head->sampling == WEIR_SAMPLING_ALL && !wi_segment_is_family() && !wi_thread_is_refused() &&
+        wi_segment_trylock()) {
         if (!sampler_own(id, cell)) {
             wi_thread_refuse();
         }

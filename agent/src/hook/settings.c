@@ -117,6 +117,7 @@ void wi_settings_read(struct wi_settings *settings, const struct weir_options *o
         }
     }
     settings->start_ticks = wi_file_start_ticks(0);
+    settings->scope = options->scope == WEIR_SCOPE_FAMILY ? WEIR_SCOPE_FAMILY : WEIR_SCOPE_PROCESS;
     settings->limit_bytes = settings_limit(settings, options->limit_bytes);
     settings->sampling = settings_sampling(settings, options->latency);
     settings->max_instances = settings_instances(settings);

@@ -16,6 +16,7 @@ struct wi_settings {
     uint32_t sampling;
     uint32_t max_instances;
     uint64_t start_ticks; /* read as long as there is a descriptor to read it with */
+    enum weir_scope scope;
     bool is_off;
     bool has_early_counts;     /* the counts from before the start are this process's */
     struct weir_error problem; /* a value that could not be used */

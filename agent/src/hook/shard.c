@@ -5,6 +5,8 @@
  */
 #include "hook/shard.h"
 
+#include "segment/family.h"
+
 #include "weir/atomic.h"
 
 #include <sys/syscall.h>
@@ -41,28 +43,70 @@ static void shard_enter(uint32_t number, enum wi_shard_state state, uint32_t tid
     /* These pair with weir_health_read and thread counts of readers, which need the state alone. */
     wi_store_release(&shown->state, state);
     wi_store_release(&wi_index.shards[number].state, state);
-    if (number == wi_index.n_shards) {
+    if (number >= wi_index.n_shards) {
         /* Pairs with weir_channel_check_slow and weir_health_read, and with pass_chunk of readers. */
         wi_store_release(&wi_index.n_shards, number + 1);
-        wi_store_release(&wi_segment_header()->n_shards, number + 1);
+        if (!wi_segment_is_family()) {
+            wi_store_release(&wi_segment_header()->n_shards, number + 1);
+        }
+    }
+    if (wi_segment_is_family()) {
+        wi_family_show_shards(number + 1);
+    }
+}
+
+/* The number of a shard that is nobody's yet; WI_MAX_SHARDS: there is none. Those of other processes between it and
+ * this process's last one are known to be theirs. */
+static uint32_t shard_new(void)
+{
+    if (!wi_segment_is_family()) {
+        return wi_index.n_shards;
+    }
+    uint32_t number = wi_family_claim_shard();
+    for (uint32_t s = wi_index.n_shards; number < WI_MAX_SHARDS && s < number; s++) {
+        wi_store_relaxed(&wi_index.shards[s].state, WI_SHARD_OTHER);
+    }
+    return number < WI_MAX_SHARDS ? number : WI_MAX_SHARDS;
+}
+
+static uint32_t shard_find_free(void)
+{
+    uint32_t found = 0;
+    /* Pairs with wi_shard_give_back. */
+    while (found < wi_index.n_shards &&
+           wi_load_acquire(&wi_index.shards[found].state) != WI_SHARD_FREE) {
+        found++;
+    }
+    return found;
+}
+
+/* One less is left, if others of the family have left any. */
+static void shard_count_taken(void)
+{
+    uint32_t left = wi_load_relaxed(&wi_index.n_left);
+    while (left && !wi_try_replace_relaxed(&wi_index.n_left, &left, left - 1)) {
     }
 }
 
 uint32_t wi_shard_claim(void)
 {
-    uint32_t n = wi_index.n_shards;
-    uint32_t found = 0;
     if (!wi_shard_is_left()) {
         return 0;
     }
-    /* Pairs with wi_shard_give_back. */
-    while (found < n && wi_load_acquire(&wi_index.shards[found].state) != WI_SHARD_FREE) {
-        found++;
+    uint32_t found = shard_find_free();
+    if (found == wi_index.n_shards) {
+        found = shard_new();
+    }
+    if (found >= WI_MAX_SHARDS && wi_segment_is_family()) {
+        /* The other processes have them all. One that a thread gives back meanwhile is counted or found. */
+        wi_store_relaxed(&wi_index.n_left, 0);
+        found = shard_find_free();
+        found = found < wi_index.n_shards ? found : WI_MAX_SHARDS;
     }
     if (found >= WI_MAX_SHARDS) {
         return 0;
     }
-    wi_add_relaxed(&wi_index.n_left, (uint32_t)-1);
+    shard_count_taken();
     shard_enter(found, WI_SHARD_USED, (uint32_t)syscall(SYS_gettid));
     return found + 1;
 }
@@ -78,10 +122,10 @@ void wi_shard_give_back(uint32_t number)
 uint32_t wi_shard_claim_for_cpu(uint32_t cpu)
 {
     struct wi_shard_entry *shard = wi_index.cpus[cpu];
-    uint32_t number = wi_index.n_shards;
     if (shard) {
         return 1 + (uint32_t)(shard - wi_index.shards);
     }
+    uint32_t number = shard_new();
     if (number >= WI_MAX_SHARDS) {
         return 0;
     }
@@ -107,9 +151,10 @@ static bool shard_reach(uint32_t number, uint32_t chunk)
     uint32_t wanted = 2 * shard->n_chunks > handles ? 2 * shard->n_chunks : handles;
     wanted = wanted > chunk ? wanted : chunk + 1;
     wanted = (wanted + least - 1) / least * least;
-    struct weir_chunk *chunks = wi_index_take(wanted * sizeof(*chunks));
-    uint32_t line = chunks ? wi_segment_take(wanted * sizeof(uint32_t) / WEIR_LINE) : 0;
-    if (!line) {
+    /* First in the segment: where that is full, asking again and again takes no memory of the process. */
+    uint32_t line = wi_segment_take(wanted * sizeof(uint32_t) / WEIR_LINE);
+    struct weir_chunk *chunks = line ? wi_index_take(wanted * sizeof(*chunks)) : NULL;
+    if (!chunks) {
         return false;
     }
     uint32_t *lines = wi_segment_line(line);

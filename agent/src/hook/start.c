@@ -17,7 +17,9 @@
 #include "hook/create.h"
 #include "hook/fork.h"
 #include "hook/options.h"
+#include "hook/thread.h"
 #include "segment/early.h"
+#include "segment/family.h"
 #include "segment/file.h"
 #include "segment/segment.h"
 #include "weir/atomic.h"
@@ -29,6 +31,8 @@
 #include <unistd.h>
 
 /* ---- stop, and start again ---------------------------------------------------------------- */
+
+static bool start_is_hidden; /* the file was to have its hidden name */
 
 static void start_hidden_name(char *ret_name, size_t room)
 {
@@ -66,9 +70,12 @@ void weir_stop(void)
 {
     pthread_mutex_lock(&wi_segment.lock);
     if (wi_segment_state() == WI_SEGMENT_ON) {
-        start_mark_ended(true);
-        if (wi_segment.file[0]) {
-            start_hide(true);
+        if (!wi_family_has_others()) {
+            start_mark_ended(true);
+            start_is_hidden = wi_segment.file[0] != '\0';
+            if (start_is_hidden) {
+                start_hide(true);
+            }
         }
         /* Pairs with wi_segment_state. */
         wi_store_release(&wi_segment.state, WI_SEGMENT_STOPPED);
@@ -76,11 +83,12 @@ void weir_stop(void)
     pthread_mutex_unlock(&wi_segment.lock);
 }
 
-/* A clean exit leaves no file. A forked child that ends must not take its parent's away. */
+/* A clean exit leaves no file. A forked child that ends must not take its parent's away. In a family the last one that
+ * exits removes it. */
 __attribute__((destructor)) static void start_exit(void)
 {
     bool is_ours = wi_segment_counts() || wi_segment_state() == WI_SEGMENT_LOST;
-    if (is_ours && wi_segment.pid == getpid() && wi_segment.file[0]) {
+    if (is_ours && wi_segment.pid == getpid() && wi_segment.file[0] && !wi_family_has_others()) {
         char hidden[96];
         start_mark_ended(true);
         start_hidden_name(hidden, sizeof(hidden));
@@ -118,9 +126,36 @@ static enum weir_status start_begin(struct wi_settings *settings, struct weir_er
     return status;
 }
 
+/* A child of fork joins its parent's family, or gets a segment of its own. ret_is_new: it has one. */
+static enum weir_status start_in_child(struct wi_settings *settings, bool *ret_is_new,
+                                       struct weir_error *ret_error)
+{
+    bool is_family =
+        settings->scope == WEIR_SCOPE_FAMILY && wi_segment.base && wi_segment_is_family();
+    *ret_is_new = !is_family || !wi_family_can_join(&settings->problem);
+    if (!*ret_is_new) {
+        return wi_family_join(settings->start_ticks, ret_error);
+    }
+    return wi_segment.base ? wi_fork_restart(settings, ret_error)
+                           : start_begin(settings, ret_error);
+}
+
+/* Children may count in the new segment. Those of its handles that are open already get what their hooks will need. */
+static void start_family(struct wi_settings *settings)
+{
+    if (wi_family_found(settings->start_ticks, &settings->problem)) {
+        for (uint32_t id = 0; id < wi_index.n_slots; id++) {
+            if (wi_index_slot(id)->state == WI_SLOT_READY) {
+                wi_sampler_prepare(id);
+            }
+        }
+    }
+}
+
 static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
                                              struct weir_error *ret_error)
 {
+    bool is_new = false;
     enum weir_status status = WEIR_OK;
     if (wi_segment.base && wi_segment_header()->magic != WI_MAGIC) {
         /* Pairs with wi_segment_state. */
@@ -132,7 +167,7 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
         return WEIR_E_STATE;
     case WI_SEGMENT_STOPPED:
         start_mark_ended(false);
-        if (wi_segment.file[0] && !start_hide(false)) {
+        if (start_is_hidden && !start_hide(false)) { /* not while others of a family lived */
             wi_error_set(ret_error,
                          "the segment's file was removed from %.140s: a crash now leaves nothing",
                          wi_segment.dir);
@@ -145,15 +180,18 @@ static enum weir_status start_begin_or_go_on(struct wi_settings *settings,
             "another process emptied or overwrote the segment's file; restart to count again");
         return WEIR_E_CORRUPT;
     case WI_SEGMENT_FORKED:
-        status = wi_segment.base ? wi_fork_restart(settings, ret_error)
-                                 : start_begin(settings, ret_error);
+        status = start_in_child(settings, &is_new, ret_error);
         break;
     default:
+        is_new = true;
         status = start_begin(settings, ret_error);
         break;
     }
     if (status != WEIR_OK && status != WEIR_DEGRADED) {
         return status;
+    }
+    if (is_new && settings->scope == WEIR_SCOPE_FAMILY) {
+        start_family(settings);
     }
     wi_segment.pid = getpid();
     wi_segment.session = getsid(0);

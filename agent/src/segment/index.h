@@ -35,6 +35,7 @@ struct wi_slot_entry {
     bool is_shared : 1;                  /* no thread has a cell of it */
     bool has_more : 1;                   /* the handle that has it needs `more` */
     uint16_t retired;                    /* as in the slot */
+    uint32_t forks;                      /* of the process when it was opened */
 };
 
 struct wi_slot_slab {

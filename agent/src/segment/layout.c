@@ -108,6 +108,12 @@ WI_IS_AT(wi_shard, n_chunks, 4);
 WI_IS_AT(wi_shard, index, 8);
 WI_IS_AT(wi_shard, tid, 12);
 WI_IS_AT(wi_shard, claims, 16);
+WI_IS_AT(wi_shard, member, 24);
+
+WI_IS_AT(wi_member, owner, 0);
+WI_IS_AT(wi_member, claims, 8);
+WI_IS_AT(wi_member, next, 16);
+WI_IS_AT(wi_member, end, 20);
 
 WI_IS_AT(wi_header, magic, 0);
 WI_IS_AT(wi_header, layout, 8);
@@ -163,6 +169,7 @@ WI_IS_AT(wi_header, objects, 1040);
 WI_IS_AT(wi_header, layouts, 1064);
 WI_IS_AT(wi_header, n_layouts, 1068);
 WI_IS_AT(wi_header, objects_refused, 1072);
+WI_IS_AT(wi_header, members, 1080);
 
 WI_IS_AT(weir_field, offset, 0);
 WI_IS_AT(weir_field, width, 4);

@@ -18,6 +18,7 @@
 #define WI_FIRST_RESERVE   (4 * WI_GRANULE)
 #define WI_MAX_SHARDS      1024
 #define WI_MAX_CPU_SHARDS  512 /* of them, for processors */
+#define WI_MAX_MEMBERS     256 /* processes of a family that have shards; the first is its founder */
 #define WI_SLAB_SLOTS      256
 #define WI_MAX_SLABS       4096
 #define WI_MAX_SLOTS       (WI_SLAB_SLOTS * WI_MAX_SLABS)
@@ -65,8 +66,9 @@ enum wi_slot_flag {
     WI_SLOT_UNORDERED = 1,
     WI_SLOT_BYTES = 2, /* channel: its unit is bytes */
     WI_SLOT_OBSERVED =
-        4,              /* channel: its depth is told and not counted; set by the first such hook */
-    WI_SLOT_OBJECTS = 8 /* channel, observed: its depth is that of its objects */
+        4, /* channel: its depth is told and not counted; set by the first such hook */
+    WI_SLOT_OBJECTS = 8,   /* channel, observed: its depth is that of its objects */
+    WI_SLOT_INHERITED = 16 /* a child of fork has it from a parent that counts on its own */
 };
 
 /* The words of a loop; only the loop's own thread writes them. Durations are nanoseconds. */
@@ -118,8 +120,8 @@ struct wi_slot_more {
 struct wi_block {
     uint32_t state; /* enum wi_block_state */
     uint32_t generation;
-    uint32_t next; /* line of the next free block; 0: none */
-    uint32_t reserved;
+    uint32_t next;    /* line of the next free block; 0: none */
+    uint32_t is_left; /* another process of the family has freed it; atomic */
 };
 
 /* A sender that is GONE waits for its last message to leave; one that is AWAY is open, and absent for a
@@ -256,11 +258,24 @@ struct wi_shard {
     uint32_t index; /* offset in lines of uint32_t[n_chunks]; written before n_chunks */
     uint32_t tid;
     uint64_t claims;
-    uint64_t reserved;
+    uint32_t
+        member; /* 1 + number of the record whose process counts in it; 0: it is no family's; atomic, from 0 once */
+    uint32_t reserved;
 };
 
 /* A shard that is FREE keeps its counts: the next thread continues them. */
-enum wi_shard_state { WI_SHARD_FREE = 0, WI_SHARD_USED = 1, WI_SHARD_CPU = 2 };
+/* OTHER is in an index only: another process of the family has it. */
+enum wi_shard_state { WI_SHARD_FREE = 0, WI_SHARD_USED = 1, WI_SHARD_CPU = 2, WI_SHARD_OTHER = 3 };
+
+/* A process of a family (ADR 63). One that has ended leaves its record, with its shards and what is left of its room, to
+ * the next process that joins. */
+struct wi_member {
+    uint64_t
+        owner; /* pid, and the lower half of its start time << 32 (0: not known); 0: nobody yet; atomic */
+    uint64_t claims;    /* processes that have had it; atomic */
+    uint32_t next, end; /* its room, in lines: from the next free one to the end; atomic */
+    uint64_t reserved[5];
+};
 
 struct wi_header {
     uint64_t magic;
@@ -324,6 +339,9 @@ struct wi_header {
     uint32_t layouts;        /* offset in lines of struct wi_layout_row[WI_MAX_LAYOUTS]; 0: none */
     uint32_t n_layouts;      /* atomic */
     uint64_t objects_refused; /* objects without a place, or with an impossible layout; atomic */
+    uint32_t
+        members; /* offset in lines of struct wi_member[WI_MAX_MEMBERS]; 0: the segment is of one process */
+    uint32_t reserved_last;
 };
 
 #define WI_HEADER_BYTES 4096
@@ -362,7 +380,8 @@ _Static_assert(sizeof(struct weir_histogram) == 896, "a histogram of the file");
 _Static_assert(sizeof(struct wi_shard) == 32, "a shard of the file");
 _Static_assert(sizeof(struct wi_table) == 24, "a table of the file");
 _Static_assert(sizeof(struct wi_block) == 16, "the head of a block");
-_Static_assert(sizeof(struct wi_header) == 1080, "a new field goes to the end of the header");
+_Static_assert(sizeof(struct wi_member) == WEIR_LINE, "a process has a line of its own");
+_Static_assert(sizeof(struct wi_header) == 1088, "a new field goes to the end of the header");
 _Static_assert(offsetof(struct wi_header, name) == 104, "the header's facts stay where they are");
 _Static_assert(offsetof(struct wi_header, reserved_bytes) == 520, "and its counts");
 _Static_assert(offsetof(struct wi_header, tables) == 600, "and its tables");

@@ -17,6 +17,7 @@
 
 #include "segment/file.h"
 #include "segment/mapping.h"
+#include "segment/room.h"
 #include "weir/atomic.h"
 #include "weir/expect.h"
 #include "weir/text.h"
@@ -60,6 +61,9 @@ static bool pool_reserve(uint64_t needed)
 
 uint32_t wi_segment_take(size_t n_lines)
 {
+    if (wi_segment_is_family()) {
+        return wi_room_take(n_lines);
+    }
     uint64_t offset = wi_index.used_bytes;
     uint64_t end = offset + (uint64_t)n_lines * WEIR_LINE;
     if (!WI_EXPECT(wi_segment_is_locked()) || !WI_EXPECT(offset <= wi_index.reserved_bytes)) {

@@ -10,6 +10,7 @@
 #include "weir/atomic.h"
 #include "weir/wall.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -90,6 +91,36 @@ void wi_segment_unlock(void)
 
 /* ---- fork --------------------------------------------------------------------------------- */
 
+#define SEGMENT_WAITS 200 /* looks for a moment at which no thread changes the index */
+
+/* The thread that forks holds the lock meanwhile. */
+static WEIR_THREAD bool segment_is_quiet WEIR_TLS_MODEL;
+
+/* A child that joins its parent's family goes on with the index as it is now, so no thread may be changing it. The lock is
+ * tried for a while only: this thread may hold it, if a signal handler forks. */
+static void segment_before_fork(void)
+{
+    segment_is_quiet = false;
+    for (int i = 0; wi_segment_is_family() && !segment_is_quiet && i < SEGMENT_WAITS; i++) {
+        segment_is_quiet = pthread_mutex_trylock(&wi_segment.lock) == 0;
+        if (!segment_is_quiet) {
+            sched_yield();
+        }
+    }
+}
+
+/* In the parent. */
+static void segment_has_forked(void)
+{
+    if (wi_segment_is_family()) {
+        wi_add_relaxed(&wi_segment.forks, 1);
+    }
+    if (segment_is_quiet) {
+        segment_is_quiet = false;
+        wi_segment_unlock();
+    }
+}
+
 /* Stores only: the fork may have happened at any point of any thread. */
 static void segment_after_fork(void)
 {
@@ -101,11 +132,13 @@ static void segment_after_fork(void)
     wi_thread_forget();
     static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     memcpy(&wi_segment.lock, &fresh, sizeof(fresh));
+    wi_segment.is_torn = wi_segment.is_torn || !segment_is_quiet;
+    segment_is_quiet = false;
 }
 
 static void segment_register_fork(void)
 {
-    pthread_atfork(NULL, NULL, segment_after_fork);
+    pthread_atfork(segment_before_fork, segment_has_forked, segment_after_fork);
 }
 
 void wi_segment_watch_forks(void)

@@ -49,8 +49,18 @@ struct wi_spare {
     uint32_t where;
 };
 
+/* A process in the family of its segment (family.h). */
+enum wi_family_role {
+    WI_FAMILY_NONE,    /* the segment is of one process */
+    WI_FAMILY_FOUNDER, /* made the segment */
+    WI_FAMILY_MEMBER   /* forked, and joined it */
+};
+
 struct wi_segment {
     uint32_t state; /* atomic */
+    uint32_t role;  /* enum wi_family_role; atomic */
+    uint32_t forks; /* of a family's process, before which a handle may have been opened; atomic */
+    bool is_torn;   /* a thread was changing the index when this process was forked */
     pthread_mutex_t lock;
     unsigned char *base;  /* set once */
     size_t map_bytes;     /* grows */
@@ -102,6 +112,18 @@ static inline bool wi_slot_counts(void)
 {
     uint32_t state = wi_segment_state();
     return state == WI_SEGMENT_ON || state == WI_SEGMENT_STOPPED || state == WI_SEGMENT_EARLY;
+}
+
+/* Whether several processes may count in the segment: then an index knows only a part of the cells. No lock. */
+static inline bool wi_segment_is_family(void)
+{
+    return wi_load_relaxed(&wi_segment.role) != WI_FAMILY_NONE;
+}
+
+/* Whether this process may open handles and make the parts that belong to them. No lock. */
+static inline bool wi_segment_may_open(void)
+{
+    return wi_load_relaxed(&wi_segment.role) != WI_FAMILY_MEMBER;
 }
 
 /* Makes a child of fork count nothing before it starts again. Called at the first handle or start. */

@@ -179,6 +179,7 @@ void wi_slots_zero(void)
         memset(&slot->in, 0, sizeof(slot->in));
         memset(&slot->out, 0, sizeof(slot->out));
         slot->out.has_senders = has_senders;
+        wi_store_relaxed(&slot->head.flags, slot->head.flags | WI_SLOT_INHERITED);
         for (int which = 0; which < 2; which++) {
             struct weir_histogram *histogram = wi_index_slot(id)->histogram[which];
             if (histogram) {
@@ -188,6 +189,16 @@ void wi_slots_zero(void)
     }
 }
 
+/* Other processes of a family cannot make histograms, so those that will be needed are made at once. */
+static bool slot_has_histogram(const struct wi_opening *opening, int which)
+{
+    bool is_timed = wi_slot_sampling(opening->latency) != WEIR_SAMPLING_OFF;
+    bool is_needed = opening->kind == WI_TASK ||
+                     (which == 0 && (opening->kind == WI_CHANNEL || opening->kind == WI_SEMAPHORE));
+    return wi_segment.base &&
+           (opening->has_histograms || (wi_segment_is_family() && is_timed && is_needed));
+}
+
 /* A reader may still be reading the slot's earlier content. */
 static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *entry,
                       const struct wi_opening *opening)
@@ -195,9 +206,10 @@ static void slot_fill(struct wi_slot *slot, uint32_t id, struct wi_slot_entry *e
     struct weir_slot_head *head = &slot->head;
     entry->kind = opening->kind & 15U;
     entry->is_shared = opening->storage == WEIR_STORAGE_SHARED;
-    bool has_histograms = opening->has_histograms && wi_segment.base;
+    entry->forks = wi_load_relaxed(&wi_segment.forks);
     for (int which = 0; which < 2; which++) {
-        entry->histogram[which] = has_histograms ? wi_segment_take_histogram() : NULL;
+        entry->histogram[which] =
+            slot_has_histogram(opening, which) ? wi_segment_take_histogram() : NULL;
         wi_store_relaxed(&head->histogram[which], wi_segment_line_of(entry->histogram[which]));
     }
     wi_store_relaxed(&head->id, entry->is_shared ? id | WEIR_ID_SHARED : id);
@@ -289,7 +301,7 @@ static void slot_claim(uint32_t id, const struct slot_name *name)
 static struct weir_slot_head *slot_open(const struct wi_opening *opening)
 {
     struct slot_name name;
-    uint32_t id = slot_take();
+    uint32_t id = wi_segment_may_open() ? slot_take() : UINT32_MAX;
     if (id == UINT32_MAX || !wi_slot_make_more(id, opening) || !slot_name(id, opening, &name)) {
         if (id != UINT32_MAX && id < wi_index.n_slots) {
             slot_give_back(id);
@@ -351,7 +363,9 @@ struct weir_slot_head *wi_slot_open(const struct wi_opening *opening)
     }
     struct weir_slot_head *head = slot_open(opening);
     bool must_log = !head && wi_segment.base && !wi_segment.has_logged_limit;
-    const char *why = wi_segment.why_full;
+    const char *why = wi_segment_may_open() ? wi_segment.why_full
+                                            : "in a family, the first process opens all handles, "
+                                              "before it forks";
     if (!head) {
         slot_count_refused();
     }
@@ -385,7 +399,10 @@ static void slot_close(uint32_t id, struct wi_slot_entry *entry)
     wi_store_relaxed(&head->name, 0);
     wi_store_relaxed(&entry->state, WI_SLOT_CLOSED);
     wi_store_release(&head->state, WI_SLOT_CLOSED);
-    slot_give_back(id);
+    /* A process that was forked since may still count here: then its counts stay in the slot. */
+    if (!wi_segment_is_family() || entry->forks == wi_load_relaxed(&wi_segment.forks)) {
+        slot_give_back(id);
+    }
     wi_index.n_handles -= WI_EXPECT(wi_index.n_handles > 0);
     slot_show_numbers();
 }
@@ -396,7 +413,8 @@ void wi_slot_close(struct weir_slot_head *head)
         return;
     }
     uint32_t id = wi_index_id(head);
-    if (id != UINT32_MAX && wi_index_slot(id)->state == WI_SLOT_READY) {
+    /* In a child of a family nothing ends: the handle is its founder's. */
+    if (id != UINT32_MAX && wi_segment_may_open() && wi_index_slot(id)->state == WI_SLOT_READY) {
         slot_close(id, wi_index_slot(id));
     }
     wi_segment_unlock();

@@ -63,6 +63,11 @@ void wi_table_give_back(enum wi_table_id table, uint32_t number)
     if (!WI_EXPECT(number < wi_load_relaxed(&wi_index.n_blocks[table]))) {
         return;
     }
+    if (!wi_segment_may_open()) {
+        /* Pairs with table_take_left in the founder, which has the lists. */
+        wi_store_release(&table_block(table, number)->is_left, 1);
+        return;
+    }
     struct wi_link *link = table_link(table, number);
     /* Pairs with itself in another thread, one of which lists the block, and with table_pop. */
     if (wi_exchange_acq_rel(&link->is_listed, 1)) {
@@ -119,6 +124,26 @@ static uint32_t table_pop(enum wi_table_id table)
     return at;
 }
 
+/* A finished single task may be used again, a closed sender only when its messages have left. */
+static bool table_is_free(enum wi_table_id table, uint32_t state)
+{
+    return state == WI_BLOCK_FREE || (state == WI_BLOCK_GONE && table == WI_TASK_INSTANCES);
+}
+
+/* Lists the blocks that other processes of the family have freed. */
+static void table_take_left(enum wi_table_id table)
+{
+    uint32_t n = wi_segment_is_family() ? wi_index.n_blocks[table] : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct wi_block *block = table_block(table, i);
+        /* Pairs with wi_table_give_back in another process. */
+        if (wi_load_relaxed(&block->is_left) && wi_exchange_acquire(&block->is_left, 0) &&
+            table_is_free(table, wi_load_relaxed(&block->state))) {
+            wi_table_give_back(table, i);
+        }
+    }
+}
+
 /* Makes another slab. Returns false when there is no room for it, or for its entries in the index. */
 static bool table_grow(enum wi_table_id table)
 {
@@ -154,11 +179,16 @@ static bool table_grow(enum wi_table_id table)
 
 uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
 {
-    uint32_t taken = WI_EXPECT(wi_segment_is_locked()) ? table_pop(table) : 0;
-    if (taken) {
+    bool may_take = WI_EXPECT(wi_segment_is_locked()) && wi_segment_may_open();
+    uint32_t taken = may_take ? table_pop(table) : 0;
+    uint32_t i = wi_index.n_blocks[table];
+    if (may_take && !taken && (i % wi_table_shapes[table].slab_blocks == 0 || i >= most)) {
+        table_take_left(table);
+        taken = table_pop(table);
+    }
+    if (taken || !may_take) {
         return taken;
     }
-    uint32_t i = wi_index.n_blocks[table];
     if (i >= most || (i / wi_table_shapes[table].slab_blocks >= wi_index.n_block_slabs[table] &&
                       !table_grow(table))) {
         return 0;
@@ -169,7 +199,6 @@ uint32_t wi_table_take(enum wi_table_id table, uint32_t most)
     return i + 1;
 }
 
-/* A finished single task may be used again, a closed sender only when its messages have left. */
 void wi_table_settle(enum wi_table_id table)
 {
     memset(&wi_segment.free_blocks[table], 0, sizeof(wi_segment.free_blocks[table]));
@@ -177,7 +206,7 @@ void wi_table_settle(enum wi_table_id table)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t state = table_block(table, i)->state;
         table_link(table, i)->is_listed = 0;
-        if (state == WI_BLOCK_FREE || (state == WI_BLOCK_GONE && table == WI_TASK_INSTANCES)) {
+        if (table_is_free(table, state)) {
             wi_table_give_back(table, i);
         }
     }

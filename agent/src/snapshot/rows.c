@@ -341,6 +341,7 @@ static void view_build(struct segment_view *view, size_t id, struct wi_row *row)
     build_waits(view, id, 1);
     row->id = (uint64_t)raw->generation << 32 | id;
     row->name = wi_view_name(view, id);
+    row->is_inherited = raw->flags & WI_SLOT_INHERITED;
     switch (raw->kind) {
     case WI_CHANNEL:
         view_build_channel(view, id, &flow, row);

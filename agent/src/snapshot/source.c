@@ -42,6 +42,7 @@ struct wi_source {
     enum wi_state state;
     struct wi_owner owner;
     bool has_sought_owner;
+    uint64_t touched; /* of this process's mapping, when it is a family's: so much is there */
 };
 
 static struct wi_source *source_new(struct weir_error *ret_error)
@@ -271,16 +272,37 @@ static enum weir_status source_read_totals(struct wi_source *source, const struc
                : status;
 }
 
+/* How much of this process's segment may be touched. In a family other processes reserve pages, too, and the word that
+ * tells how many may be wrong: they are made present, or left out. */
+static uint64_t source_own_length(struct wi_source *source)
+{
+    /* Pairs with pool_reserve. */
+    uint64_t length = wi_load_acquire(&wi_index.reserved_bytes);
+    if (!wi_segment_is_family()) {
+        return length;
+    }
+    /* Pairs with room_extend in other processes. */
+    uint64_t shown = wi_load_acquire(&wi_segment_header()->reserved_bytes);
+    shown = shown <= wi_segment.map_bytes ? shown : 0;
+    bool has_more = shown > source->touched;
+    if (has_more && wi_file_is(wi_segment.fd, wi_segment.device, wi_segment.inode)
+            ? wi_file_reserve(wi_segment.fd, wi_segment.base, 0, shown)
+            : has_more && wi_file_populate(wi_segment.base, 0, shown)) {
+        source->touched = shown;
+    }
+    return source->touched > length ? source->touched : length;
+}
+
 /* This process's own segment is read where it lies. */
-static enum weir_status source_read_self(struct wi_image *ret_image, struct weir_error *ret_error)
+static enum weir_status source_read_self(struct wi_source *source, struct wi_image *ret_image,
+                                         struct weir_error *ret_error)
 {
     if (!wi_segment_counts()) {
         wi_error_set(ret_error, "this process has no segment, or another process overwrote it: "
                                 "restart it to count again");
         return WEIR_E_STATE;
     }
-    /* Pairs with pool_reserve: that much may be touched. */
-    *ret_image = source_image(wi_segment.base, wi_load_acquire(&wi_index.reserved_bytes));
+    *ret_image = source_image(wi_segment.base, source_own_length(source));
     return WEIR_OK;
 }
 
@@ -288,7 +310,7 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
                                 struct wi_image *ret_after, struct weir_error *ret_error)
 {
     bool is_self = source->fd < 0;
-    enum weir_status status = is_self ? source_read_self(ret_before, ret_error)
+    enum weir_status status = is_self ? source_read_self(source, ret_before, ret_error)
                                       : source_read_file(source, 0, ret_before, ret_error);
     *ret_after = *ret_before;
     if (status != WEIR_OK || is_self || ret_before->is_still) {
