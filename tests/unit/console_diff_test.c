@@ -9,6 +9,7 @@
 
 #include "base/document.h"
 #include "base/memory.h"
+#include "command/command.h"
 #include "command/diff_input.h"
 #include "weir/metric.h"
 
@@ -37,11 +38,11 @@ static void numbers_are_added_up_over_looks(void **state)
     assert_null(wc_measures_find(&measures, 1, 2, "a"));
     for (int i = 0; i < 4; i++) {
         wc_measures_look(&measures, i ? 1.5 : 0);
-        wc_measures_add(&measures, 1, 2, "a", values[i]);
-        wc_measures_add(&measures, 1, 2, "a", 1000); /* a second row of this name */
-        wc_measures_add(&measures, 1, 2, "absent", i == 1 ? NAN : INFINITY);
+        wc_measures_add(&measures, 1, 2, "a", values[i], false);
+        wc_measures_add(&measures, 1, 2, "a", 1000, false); /* a second row of this name */
+        wc_measures_add(&measures, 1, 2, "absent", i == 1 ? NAN : INFINITY, false);
         if (i >= 2) {
-            wc_measures_add(&measures, 1, 2, "late", values[i]);
+            wc_measures_add(&measures, 1, 2, "late", values[i], false);
         }
     }
     assert_true(measures.seconds == 4.5 && measures.looks == 4 && measures.n == 2);
@@ -66,7 +67,7 @@ static void many_names_are_told_apart_and_bounded(void **state)
     wc_measures_look(&measures, 0);
     for (unsigned i = 0; i < WC_MEASURES_MAX + 10; i++) {
         snprintf(name, sizeof(name), "%x", i);
-        wc_measures_add(&measures, 1, 2, name, i);
+        wc_measures_add(&measures, 1, 2, name, i, false);
     }
     assert_int_equal(measures.n, WC_MEASURES_MAX);
     assert_int_equal(measures.left_out, 10);
@@ -223,6 +224,98 @@ static void another_json_is_refused(void **state)
     }
 }
 
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static void write_file(const char *to, const char *text)
+{
+    FILE *file = fopen(to, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What `weir diff` prints for two snapshots, each a channel. */
+static void print_diff(const char *before, const char *after, char *form, char ret_text[4096])
+{
+    static const char snapshot[] =
+        "{\"schema\":\"weir.snapshot/1\",\"ts\":\"2026-11-23T19:10:%s.000Z\",\"target\":{\"name\":"
+        "\"game\",\"pid\":7},\"data\":{\"channels\":[{%s}]}}";
+    char text[1024], other[sizeof(path) + 8], printed[sizeof(path) + 8];
+    snprintf(other, sizeof(other), "%s-other", path);
+    snprintf(printed, sizeof(printed), "%s-printed", path);
+    snprintf(text, sizeof(text), snapshot, "10", before);
+    write_file(path, text);
+    snprintf(text, sizeof(text), snapshot, "20", after);
+    write_file(other, text);
+    char *argv[] = {path, other, "-o", form};
+    struct wc_args args;
+    struct wc_error error;
+    assert_int_equal(wc_args_parse(&wc_command_diff.syntax, 4, argv, &args, &error), WC_OK);
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO), fd = open(printed, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(kept >= 0 && fd >= 0);
+    dup2(fd, STDOUT_FILENO);
+    enum wc_status code = wc_command_diff.run(&args);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    ssize_t n = pread(fd, ret_text, 4095, 0);
+    close(fd);
+    unlink(printed);
+    unlink(other);
+    assert_true(code == WC_OK && n > 0);
+    ret_text[n] = '\0';
+}
+
+static void assert_has(const char *all, const char *part)
+{
+    if (!strstr(all, part)) {
+        fail_msg("no <%s> in <%s>", part, all);
+    }
+}
+
+static void a_channel_in_bytes_is_compared_in_bytes(void **state)
+{
+    static const char before[] = "\"name\":\"out\",\"unit\":\"bytes\",\"depth\":0,\"sent\":1000000,"
+                                 "\"in_per_second\":1200000,\"rejects\":1";
+    static const char after[] = "\"name\":\"out\",\"unit\":\"bytes\",\"depth\":2500000,\"sent\":"
+                                "31000000,\"in_per_second\":700000,\"rejects\":31";
+    char text[4096];
+    (void)state;
+    print_diff(before, after, "json", text);
+    assert_has(text, "\"field\":\"depth\",\"name\":\"out\",\"unit\":\"bytes\"");
+    assert_has(text, "\"field\":\"sent\",\"name\":\"out\",\"unit\":\"bytes\"");
+    assert_has(text, "\"field\":\"rejects\",\"name\":\"out\",\"unit\":\"messages\"");
+    print_diff(before, after, "human", text);
+    assert_has(text, "+2.50 MB");
+    assert_has(text, "3.00 MB/s"); /* between the two */
+    assert_has(text, "1.20 MB/s");
+    assert_has(text, "-500 kB/s");
+}
+
+static void a_channel_in_messages_is_compared_as_before(void **state)
+{
+    char text[4096];
+    (void)state;
+    print_diff("\"name\":\"moves\",\"depth\":10,\"unit\":\"messages\"",
+               "\"name\":\"moves\",\"depth\":2500000", "human", text);
+    assert_has(text, "+2,499,990");
+    assert_null(strstr(text, " MB"));
+}
+
+/* A new version of the server may count otherwise. */
+static void messages_and_bytes_are_not_subtracted(void **state)
+{
+    char text[4096];
+    (void)state;
+    print_diff("\"name\":\"out\",\"depth\":70",
+               "\"name\":\"out\",\"unit\":\"bytes\",\"depth\":70000", "human", text);
+    assert_has(text, "new");
+    assert_has(text, "gone");
+    assert_has(text, "70.0 kB");
+    assert_has(text, "2 changed; 0 are the same");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -246,6 +339,9 @@ int main(void)
         cmocka_unit_test(what_is_no_json_is_refused_where_it_is_wrong),
         cmocka_unit_test(a_snapshot_has_the_numbers_that_are_in_it),
         cmocka_unit_test(another_json_is_refused),
+        cmocka_unit_test(a_channel_in_bytes_is_compared_in_bytes),
+        cmocka_unit_test(a_channel_in_messages_is_compared_as_before),
+        cmocka_unit_test(messages_and_bytes_are_not_subtracted),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

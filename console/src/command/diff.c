@@ -51,6 +51,7 @@ struct diff_row {
     int kind;
     const char *name;
     const struct wc_diff_input_metric *metric;
+    const char *unit; /* of its numbers here: a channel may count bytes */
     bool has_before, has_after, is_rate;
     double before, after;
     double between; /* growth of a counter per second, from A to B; NaN: not known */
@@ -86,7 +87,7 @@ static double diff_gauge(const struct diff *diff, const struct wc_measure *measu
 /* Smaller values do not matter: so a step from nothing to a little is no large change. */
 static double diff_floor(const struct diff_row *row)
 {
-    const char *unit = row->metric->unit;
+    const char *unit = row->unit;
     return strncmp(unit, "bytes", 5) == 0 ? 4096
            : strcmp(unit, "seconds") == 0 ? row->is_rate ? 1e-3 : 1e-4
            : strcmp(unit, "ratio") == 0   ? 1e-2
@@ -122,13 +123,14 @@ static bool diff_wants(const struct diff *diff, const struct wc_diff_input_metri
             kind != WEIR__V1__KIND__KIND_AGENT && !diff_is_idle(diff, metric));
 }
 
-static void diff_add(struct diff *diff, const struct wc_diff_input_metric *metric,
-                     const struct wc_measure *a, const struct wc_measure *b)
+static void diff_add_row(struct diff *diff, const struct wc_diff_input_metric *metric,
+                         const struct wc_measure *a, const struct wc_measure *b)
 {
     const struct wc_measure *any = a ? a : b;
     struct diff_row row = {.kind = any->kind,
                            .name = any->name,
                            .metric = metric,
+                           .unit = wc_diff_input_unit(metric, any),
                            .has_before = a != NULL,
                            .has_after = b != NULL,
                            .between = NAN};
@@ -152,6 +154,19 @@ static void diff_add(struct diff *diff, const struct wc_diff_input_metric *metri
     }
     diff->rows = wc_grow(diff->rows, diff->n, &diff->room, sizeof(*diff->rows));
     diff->rows[diff->n++] = row;
+}
+
+/* A channel may count messages on one side and bytes on the other. Such numbers cannot be compared: one is gone, the
+ * other new. */
+static void diff_add(struct diff *diff, const struct wc_diff_input_metric *metric,
+                     const struct wc_measure *a, const struct wc_measure *b)
+{
+    if (a && b && strcmp(wc_diff_input_unit(metric, a), wc_diff_input_unit(metric, b)) != 0) {
+        diff_add_row(diff, metric, a, NULL);
+        diff_add_row(diff, metric, NULL, b);
+    } else {
+        diff_add_row(diff, metric, a, b);
+    }
 }
 
 static int diff_compare(const void *a, const void *b)
@@ -199,14 +214,15 @@ static void diff_make(struct diff *diff)
 
 static void diff_format(const struct diff_row *row, double value, char to[WC_FORMAT_SIZE])
 {
-    const char *unit = row->metric->unit;
+    const char *unit = row->unit;
     double size = fabs(value);
     char text[WC_FORMAT_SIZE];
-    if (strcmp(unit, "bytes_per_second") == 0) {
+    bool is_flow = strcmp(unit, "bytes_per_second") == 0;
+    if (is_flow && strcmp(row->metric->unit, unit) == 0) {
         wc_format_growth(to, value);
         return;
     }
-    if (strcmp(unit, "bytes") == 0) {
+    if (is_flow || strcmp(unit, "bytes") == 0) {
         wc_format_bytes(text, size);
     } else if (strcmp(unit, "seconds") == 0 && !row->is_rate) {
         wc_format_latency(text, size);
@@ -217,7 +233,8 @@ static void diff_format(const struct diff_row *row, double value, char to[WC_FOR
     } else {
         wc_format_whole(text, size);
     }
-    snprintf(to, WC_FORMAT_SIZE, "%s%.30s%s", value < 0 ? "-" : "", text, row->is_rate ? "/s" : "");
+    snprintf(to, WC_FORMAT_SIZE, "%s%.30s%s", value < 0 ? "-" : "", text,
+             row->is_rate || is_flow ? "/s" : "");
 }
 
 static void diff_format_percent(const struct diff_row *row, char to[WC_FORMAT_SIZE])
@@ -269,7 +286,11 @@ static void diff_print_row(const struct diff_row *row, struct wc_table *table)
     diff_format_percent(row, percent);
     if (!isnan(row->between)) {
         char text[WC_FORMAT_SIZE];
-        wc_format_rate(text, fabs(row->between));
+        if (strcmp(row->unit, "bytes") == 0) {
+            wc_format_bytes(text, fabs(row->between));
+        } else {
+            wc_format_rate(text, fabs(row->between));
+        }
         snprintf(rate, sizeof(rate), "%s%.30s/s", row->between < 0 ? "-" : "", text);
     }
     struct wc_value cells[] = {
@@ -355,7 +376,7 @@ static void diff_json_row(struct wc_json *json, const struct diff_row *row)
     wc_json_text(json, "kind", row->metric->kind_name);
     wc_json_text(json, "field", row->metric->field);
     wc_json_value(json, "name", wc_value_text(row->name));
-    wc_json_text(json, "unit", row->metric->unit);
+    wc_json_text(json, "unit", row->unit);
     wc_json_text(json, "compared",
                  row->is_rate              ? "rate"
                  : row->metric->is_counter ? "total"

@@ -68,6 +68,12 @@ const struct wc_diff_input_metric *wc_diff_input_metric_like(
     return NULL;
 }
 
+const char *wc_diff_input_unit(const struct wc_diff_input_metric *metric,
+                               const struct wc_measure *measure)
+{
+    return measure->is_bytes ? wc_unit_in_bytes(metric->field, metric->unit) : metric->unit;
+}
+
 static void input_kind_name(int kind, char to[16])
 {
     const struct wi_metric_table *table =
@@ -109,10 +115,12 @@ static void input_add_row(struct wc_diff_input *input, int kind, const uint32_t 
     char room[WI_ROW_TITLE_MAX];
     const char *label = wc_row_label(kind, columns, n_columns, row);
     const char *title = has_one ? "" : wi_row_title(row->name, label, room);
+    bool is_bytes = wc_row_counts_bytes(kind, columns, n_columns, row);
     for (size_t i = 0; i < row->n_values && i < n_columns; i++) {
         struct wc_value value = wc_value_of(row->values[i]);
         if (value.type != WC_ABSENT && value.type != WC_TEXT) {
-            wc_measures_add(&input->measures, kind, columns[i], title, wc_value_number(&value));
+            wc_measures_add(&input->measures, kind, columns[i], title, wc_value_number(&value),
+                            is_bytes);
         }
     }
 }
@@ -254,11 +262,13 @@ static void input_add_node(struct wc_diff_input *input, int kind, const struct w
 {
     const struct wi_metric_table *table =
         kind < WI_N_KINDS ? wi_metric_table((enum wi_kind)kind) : NULL;
+    bool is_bytes = kind == WI_CHANNEL && strcmp(wc_node_text(node, "unit"), "bytes") == 0;
     for (size_t i = 0; table && i < table->n_metrics; i++) {
         const struct wc_node *value =
             table->metrics[i].type == WI_TYPE_TEXT ? NULL : node_at(node, table->metrics[i].json);
         if (value) {
-            wc_measures_add(&input->measures, kind, (uint32_t)i, name, node_number(value));
+            wc_measures_add(&input->measures, kind, (uint32_t)i, name, node_number(value),
+                            is_bytes);
         }
     }
 }

@@ -52,4 +52,8 @@ const struct wc_diff_input_metric *wc_diff_input_metric(const struct wc_diff_inp
 const struct wc_diff_input_metric *wc_diff_input_metric_like(
     const struct wc_diff_input *input, const struct wc_diff_input_metric *metric);
 
+/* The unit of a number: its metric's, or that of a channel that counts bytes. Borrows the metric's text, or is static. */
+const char *wc_diff_input_unit(const struct wc_diff_input_metric *metric,
+                               const struct wc_measure *measure);
+
 #endif

@@ -24,19 +24,29 @@ const char *wc_row_label(int kind, const uint32_t *columns, size_t n_columns,
     return title_text(columns, n_columns, row, wi_metric_label((enum wi_kind)kind));
 }
 
+bool wc_row_counts_bytes(int kind, const uint32_t *columns, size_t n_columns,
+                         const Weir__V1__Row *row)
+{
+    const char *unit =
+        kind == WI_CHANNEL ? title_text(columns, n_columns, row, WI_CHANNEL_UNIT) : NULL;
+    return unit && strcmp(unit, "bytes") == 0;
+}
+
+const char *wc_unit_in_bytes(const char *field, const char *unit)
+{
+    int of = wi_metric_find(WI_CHANNEL, field);
+    if (of < 0 || !wi_metric_table(WI_CHANNEL)->metrics[of].bytes) {
+        return unit;
+    }
+    return strcmp(unit, "per_second") == 0 ? "bytes_per_second" : "bytes";
+}
+
 const char *wc_row_unit(const uint32_t *columns, size_t n_columns, const Weir__V1__Row *row,
                         const Weir__V1__Metric *metric)
 {
-    bool is_channel = metric->kind == WEIR__V1__KIND__KIND_CHANNEL;
-    int of = is_channel ? wi_metric_find(WI_CHANNEL, metric->field) : -1;
-    if (of < 0 || !wi_metric_table(WI_CHANNEL)->metrics[of].bytes) {
-        return metric->unit;
-    }
-    const char *unit = title_text(columns, n_columns, row, WI_CHANNEL_UNIT);
-    bool is_rate = strcmp(metric->unit, "per_second") == 0;
-    return !unit || strcmp(unit, "bytes") != 0 ? metric->unit
-           : is_rate                           ? "bytes_per_second"
-                                               : "bytes";
+    return wc_row_counts_bytes((int)metric->kind, columns, n_columns, row)
+               ? wc_unit_in_bytes(metric->field, metric->unit)
+               : metric->unit;
 }
 
 const char *wc_row_title(const Weir__V1__Table *table, const Weir__V1__Row *row,

@@ -16,6 +16,12 @@ const char *wc_row_label(int kind, const uint32_t *columns, size_t n_columns,
 const char *wc_row_unit(const uint32_t *columns, size_t n_columns, const Weir__V1__Row *row,
                         const Weir__V1__Metric *metric);
 
+/* The same in two steps: whether the row is a channel that counts bytes; and the unit of such a channel's metric, by
+ * its field and the unit that it has elsewhere. */
+bool wc_row_counts_bytes(int kind, const uint32_t *columns, size_t n_columns,
+                         const Weir__V1__Row *row);
+const char *wc_unit_in_bytes(const char *field, const char *unit);
+
 /* NAME@LABEL, written to `room`, or its name. */
 const char *wc_row_title(const Weir__V1__Table *table, const Weir__V1__Row *row,
                          char room[WI_ROW_TITLE_MAX]);

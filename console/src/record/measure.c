@@ -70,7 +70,7 @@ static struct wc_measure *measures_new(struct wc_measures *measures, int kind, u
 }
 
 void wc_measures_add(struct wc_measures *measures, int kind, uint32_t metric, const char *name,
-                     double value)
+                     double value, bool is_bytes)
 {
     if (!isfinite(value)) {
         return;
@@ -92,6 +92,7 @@ void wc_measures_add(struct wc_measures *measures, int kind, uint32_t metric, co
     measure->sum += value;
     measure->seen++;
     measure->look = measures->looks;
+    measure->is_bytes = is_bytes;
 }
 
 const struct wc_measure *wc_measures_find(const struct wc_measures *measures, int kind,

@@ -24,6 +24,7 @@ struct wc_measure {
     double increase; /* the growth of a counter; a lower value than before is a new start */
     uint64_t seen;   /* frames that had it */
     uint64_t look;   /* the last of them */
+    bool is_bytes;   /* at the last of them its row was a channel that counts bytes */
 };
 
 struct wc_measures {
@@ -40,10 +41,10 @@ void wc_measures_finish(struct wc_measures *measures);
 /* A frame follows, so many seconds after the one before. */
 void wc_measures_look(struct wc_measures *measures, double seconds);
 
-/* Adds one number of it. If several rows have one name, the first counts; a value that is not
+/* Adds one number of it; `is_bytes`: of a channel that counts bytes. If several rows have one name, the first counts; a value that is not
  * finite is left out. */
 void wc_measures_add(struct wc_measures *measures, int kind, uint32_t metric, const char *name,
-                     double value);
+                     double value, bool is_bytes);
 
 /* NULL: there is none such. */
 const struct wc_measure *wc_measures_find(const struct wc_measures *measures, int kind,
