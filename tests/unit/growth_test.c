@@ -154,6 +154,56 @@ static void a_message_that_costs_far_more_than_it_declares_is_said_to(void **sta
     assert_null(strstr(text(found("memory_growing"), WI_WARNING_ESTIMATE), "by regression"));
 }
 
+/* A queue whose messages declare so many bytes of 208 that the process holds. */
+static void grow_with_declared(double bytes)
+{
+    struct wi_row *moves = fake_view_add_channel(view, "moves", 0, 0, WEIR_UNBOUNDED);
+    for (unsigned i = 0; i < 60; i++) {
+        double depth = i < 10 ? 3 : 6000.0 * (i - 9);
+        set_depth(moves, depth, 6000 * i, bytes);
+        set_memory(BASE + 208 * depth);
+        look();
+    }
+}
+
+static void a_share_a_little_above_all_is_all(void **state)
+{
+    (void)state;
+    grow_with_declared(208 * 1.08);
+    const struct wi_row *channel = found("channel_growing");
+    assert_says(text(channel, WI_WARNING_ESTIMATE), "(100 %) as declared");
+    assert_near(number(channel, WI_WARNING_SHARE), 1, 0);
+    const struct wi_row *memory = found("memory_growing");
+    assert_says(text(memory, WI_WARNING_TEXT), "channel moves explains 1.25 MB/s (100 %): +6,000");
+    assert_near(number(memory, WI_WARNING_SHARE), 1, 0);
+}
+
+static void more_than_all_is_no_percentage(void **state)
+{
+    (void)state;
+    grow_with_declared(208 * 1.12);
+    const struct wi_row *channel = found("channel_growing");
+    assert_says(text(channel, WI_WARNING_ESTIMATE),
+                "declares 1.40 MB/s, more than all of the process's +1.25 MB/s over 50 s; ");
+    assert_near(number(channel, WI_WARNING_SHARE), 1, 0);
+    const struct wi_row *memory = found("memory_growing");
+    assert_says(text(memory, WI_WARNING_TEXT),
+                "; channel moves declares more than all of it: +6,000 messages/s of 233 B");
+    assert_near(number(memory, WI_WARNING_SHARE), 1, 0);
+}
+
+/* The bytes are not in the process: in a file, in a device, in another's memory. */
+static void bytes_that_the_process_does_not_hold_are_no_percentage(void **state)
+{
+    (void)state;
+    grow_with_declared(208 * 3864.75);
+    const struct wi_row *channel = found("channel_growing");
+    assert_says(text(channel, WI_WARNING_ESTIMATE), "declares 4.82 GB/s, more than all of the ");
+    assert_says(text(channel, WI_WARNING_ESTIMATE), "by regression 208 B +- ");
+    assert_null(strchr(text(channel, WI_WARNING_ESTIMATE), '%'));
+    assert_null(strchr(text(found("memory_growing"), WI_WARNING_TEXT), '%'));
+}
+
 static void the_process_and_its_findings_tell_one_growth(void **state)
 {
     (void)state;
@@ -698,6 +748,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(leak_is_named_with_its_share),
         TEST(a_message_that_costs_far_more_than_it_declares_is_said_to),
+        TEST(a_share_a_little_above_all_is_all),
+        TEST(more_than_all_is_no_percentage),
+        TEST(bytes_that_the_process_does_not_hold_are_no_percentage),
         TEST(the_process_and_its_findings_tell_one_growth),
         TEST(a_bound_that_would_have_been_enough_is_named),
         TEST(without_a_time_before_no_bound_is_named),

@@ -144,12 +144,12 @@ static void channel_write_share(struct finding_entry *entry, bool is_bytes,
                                 const struct wi_share *share)
 {
     char part[WI_WORDS_MAX], whole[WI_WORDS_MAX], span[WI_WORDS_MAX], each[WI_WORDS_MAX];
-    char error[WI_WORDS_MAX], declared[WI_WORDS_MAX];
+    char error[WI_WORDS_MAX], declared[WI_WORDS_MAX], of_it[WI_WORDS_MAX];
     finding_put(entry, WI_WARNING_WINDOW, attribution->window);
     finding_put(entry, WI_WARNING_GROWTH, attribution->memory.slope);
     finding_put(entry, WI_WARNING_GROWTH_ERROR, attribution->memory.error);
-    finding_put(entry, WI_WARNING_SHARE, share->declared);
-    finding_put(entry, WI_WARNING_SHARE_FIT, share->fit);
+    finding_put_share(entry, WI_WARNING_SHARE, share->declared);
+    finding_put_share(entry, WI_WARNING_SHARE_FIT, share->fit);
     finding_put(entry, WI_WARNING_EACH, share->each);
     finding_put(entry, WI_WARNING_EACH_ERROR, share->each_error);
     finding_put(entry, WI_WARNING_EACH_DECLARED, share->each_declared);
@@ -159,15 +159,19 @@ static void channel_write_share(struct finding_entry *entry, bool is_bytes,
     }
     wi_words_growth(whole, attribution->memory.slope);
     wi_words_duration(span, wi_nanos_of(attribution->window + 0.5));
-    if (isfinite(share->declared)) {
+    if (wi_words_is_beyond(share->declared)) {
         wi_entry_write(entry->estimate,
-                       "holds %s/s of the process's %s/s over %s (%.0f %%) as declared",
-                       wi_words_size(part, share->bytes_rate), whole, span, share->declared * 100);
+                       "declares %s/s, more than all of the process's %s/s over %s",
+                       wi_words_size(part, share->bytes_rate), whole, span);
+    } else if (isfinite(share->declared)) {
+        wi_entry_write(entry->estimate, "holds %s/s of the process's %s/s over %s (%s) as declared",
+                       wi_words_size(part, share->bytes_rate), whole, span,
+                       wi_words_share(of_it, share->declared));
     }
     if (isfinite(share->fit)) {
-        wi_entry_write(entry->estimate, "%s%s%.0f %% by regression: %s +- %s a %s, r2 %.3f",
+        wi_entry_write(entry->estimate, "%s%s%s by regression: %s +- %s a %s, r2 %.3f",
                        entry->estimate[0] ? "; " : "holds, of the process's ",
-                       entry->estimate[0] ? "" : whole, share->fit * 100,
+                       entry->estimate[0] ? "" : whole, wi_words_share(of_it, share->fit),
                        wi_words_size(each, share->each), wi_words_size(error, share->each_error),
                        is_bytes ? "byte" : "message",
                        attribution->is_joint ? attribution->r2 : share->r2);

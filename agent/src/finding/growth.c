@@ -258,13 +258,21 @@ static void growth_write_channel(struct finding_entry *entry, const struct growt
 {
     char part[WI_WORDS_MAX], rate[WI_WORDS_MAX], each[WI_WORDS_MAX], title[WI_ROW_TITLE_MAX];
     const struct wi_share *share = &told->found.share[i];
+    char percent[WI_WORDS_MAX];
     double of_it = growth_share(told, i);
     double size = isfinite(share->each_declared) ? share->each_declared : share->each;
     bool is_bytes = told->suspects.watch[i]->is_bytes;
-    wi_entry_write(entry->text, "; channel %s explains %s/s (%.0f %%): +%s%s/s",
-                   growth_title(told->suspects.watch[i], title),
-                   wi_words_size(part, of_it * told->found.memory.slope), of_it * 100,
-                   wi_words_flow(rate, share->depth_rate, is_bytes), is_bytes ? "" : " messages");
+    const char *name = growth_title(told->suspects.watch[i], title);
+    if (wi_words_is_beyond(of_it)) {
+        wi_entry_write(entry->text, "; channel %s %s more than all of it", name,
+                       isfinite(share->declared) ? "declares" : "by regression explains");
+    } else {
+        wi_entry_write(entry->text, "; channel %s explains %s/s (%s)", name,
+                       wi_words_size(part, fmin(of_it, 1) * told->found.memory.slope),
+                       wi_words_share(percent, of_it));
+    }
+    wi_entry_write(entry->text, ": +%s%s/s", wi_words_flow(rate, share->depth_rate, is_bytes),
+                   is_bytes ? "" : " messages");
     if (!is_bytes) {
         wi_entry_write(entry->text, " of %s", wi_words_size(each, size));
     }
@@ -274,15 +282,15 @@ static void growth_write_channel(struct finding_entry *entry, const struct growt
 static void growth_write_estimate(struct finding_entry *entry, const struct growth_told *told)
 {
     char error[WI_WORDS_MAX], each[WI_WORDS_MAX], each_error[WI_WORDS_MAX];
-    char title[WI_ROW_TITLE_MAX];
+    char title[WI_ROW_TITLE_MAX], percent[WI_WORDS_MAX];
     wi_entry_write(entry->estimate, "+- %s/s", wi_words_size(error, told->found.memory.error));
     for (size_t i = 0; i < told->suspects.n; i++) {
         const struct wi_share *share = &told->found.share[i];
         bool has_fit = told->suspects.n == 1 || told->found.is_joint;
         if (growth_share(told, i) >= GROWTH_WORTH && has_fit && isfinite(share->fit)) {
-            wi_entry_write(entry->estimate, "; %s by regression %.0f %%, %s +- %s a %s",
-                           growth_title(told->suspects.watch[i], title), share->fit * 100,
-                           wi_words_size(each, share->each),
+            wi_entry_write(entry->estimate, "; %s by regression %s, %s +- %s a %s",
+                           growth_title(told->suspects.watch[i], title),
+                           wi_words_share(percent, share->fit), wi_words_size(each, share->each),
                            wi_words_size(each_error, share->each_error),
                            told->suspects.watch[i]->is_bytes ? "byte" : "message");
         }
@@ -296,10 +304,10 @@ static void growth_write_estimate(struct finding_entry *entry, const struct grow
 
 static void growth_write_gauge(struct finding_entry *entry, const struct finding_gauge_share *share)
 {
-    char rate[WI_WORDS_MAX], each[WI_WORDS_MAX];
+    char rate[WI_WORDS_MAX], each[WI_WORDS_MAX], percent[WI_WORDS_MAX];
     if (share->is_bytes) {
-        wi_entry_write(entry->text, "; gauge %s rises by as much: %s/s (%.0f %%)",
-                       share->gauge->name, wi_words_growth(rate, share->rate), share->share * 100);
+        wi_entry_write(entry->text, "; gauge %s rises by as much: %s/s (%s)", share->gauge->name,
+                       wi_words_growth(rate, share->rate), wi_words_share(percent, share->share));
     } else {
         wi_entry_write(entry->text, "; gauge %s rises in step, +%s/s: %s for each by regression",
                        share->gauge->name, wi_words_rate(rate, share->rate),
@@ -350,8 +358,8 @@ static void growth_put(struct finding_entry *entry, const struct growth_told *to
     finding_put(entry, WI_WARNING_WINDOW, told->found.window);
     finding_put(entry, WI_WARNING_GROWTH, told->found.memory.slope);
     finding_put(entry, WI_WARNING_GROWTH_ERROR, told->found.memory.error);
-    finding_put(entry, WI_WARNING_SHARE, cause->explained + by_gauge);
-    finding_put(entry, WI_WARNING_SHARE_FIT, told->found.fit);
+    finding_put_share(entry, WI_WARNING_SHARE, cause->explained + by_gauge);
+    finding_put_share(entry, WI_WARNING_SHARE_FIT, told->found.fit);
 }
 
 static void growth_entry(struct wi_finding *finding, const struct wi_process_view *view,

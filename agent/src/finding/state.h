@@ -298,6 +298,12 @@ static inline void finding_put(struct finding_entry *entry, int metric, double n
     entry->number[metric - WI_WARNING_FIRST_NUMBER] = number;
 }
 
+/* A share of the growth: nothing explains more than all of it. */
+static inline void finding_put_share(struct finding_entry *entry, int metric, double share)
+{
+    finding_put(entry, metric, share > 1 ? 1 : share);
+}
+
 static inline void finding_put_since(struct finding_entry *entry, uint64_t nanos)
 {
     finding_put(entry, WI_WARNING_SINCE, (double)nanos / 1e9);

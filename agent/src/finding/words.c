@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define WORDS_SECOND UINT64_C(1000000000)
+#define WORDS_WHOLE  1.1 /* as much of a whole is still taken for all of it */
 
 const char *wi_words_count(char ret_text[WI_WORDS_MAX], uint64_t number)
 {
@@ -128,6 +129,21 @@ const char *wi_words_wait(char ret_text[WI_WORDS_MAX], double seconds)
     } else {
         snprintf(ret_text, WI_WORDS_MAX, "%" PRIu64 ".%u %s", tenths / 10, (unsigned)(tenths % 10),
                  units[i]);
+    }
+    return ret_text;
+}
+
+bool wi_words_is_beyond(double share)
+{
+    return share > WORDS_WHOLE;
+}
+
+const char *wi_words_share(char ret_text[WI_WORDS_MAX], double share)
+{
+    if (wi_words_is_beyond(share)) {
+        snprintf(ret_text, WI_WORDS_MAX, "more than all");
+    } else {
+        snprintf(ret_text, WI_WORDS_MAX, "%.0f %%", 100 * fmin(share, 1));
     }
     return ret_text;
 }

@@ -37,6 +37,13 @@ const char *wi_words_duration(char ret_text[WI_WORDS_MAX], uint64_t nanos);
 /* A short time: "61 us", "4.7 ms", "12.0 s". Negative and NaN: "0 us". */
 const char *wi_words_wait(char ret_text[WI_WORDS_MAX], double seconds);
 
+/* A share of the whole: "96 %". Up to a tenth above the whole is the error of a measurement, so "100 %"; what is more
+ * is no share of it: "more than all". Not NaN. */
+const char *wi_words_share(char ret_text[WI_WORDS_MAX], double share);
+
+/* Whether it is so much more. NaN is not. */
+bool wi_words_is_beyond(double share);
+
 /* An amount, or a rate, of messages or of bytes: "4,096", "18.7 MB"; "6,000", "1.20 MB". */
 const char *wi_words_amount(char ret_text[WI_WORDS_MAX], uint64_t number, bool is_bytes);
 const char *wi_words_flow(char ret_text[WI_WORDS_MAX], double per_second, bool is_bytes);
