@@ -258,6 +258,26 @@ static void reads_at_any_moment_fit(const char *dir)
     wi_process_view_close(view);
 }
 
+/* Between the reading and the row, as on a busy machine: the row's times are of one moment. */
+static void what_runs_after_the_reading_is_of_its_age(const char *dir)
+{
+    (void)dir;
+    static struct weir_task task;
+    struct weir_task_kind *kind = start();
+    weir_task_open(&task, kind, "busy");
+    look();
+    uint64_t until = wi_nanos(CLOCK_MONOTONIC) + 20 * WI_SECOND / 1000;
+    weir_task_poll(&task);
+    while (wi_nanos(CLOCK_MONOTONIC) < until) {
+    }
+    weir_task_polled(&task);
+    double parts = f64("busy", WI_TASK_INSTANCE_BUSY) + f64("busy", WI_TASK_INSTANCE_SCHEDULED) +
+                   f64("busy", WI_TASK_INSTANCE_IDLE);
+    CHECK(parts >= 0.02);
+    CHECK(parts <= f64("busy", WI_TASK_INSTANCE_AGE) + 1e-3);
+    wi_process_view_close(view);
+}
+
 static void nothing_is_a_task_too(const char *dir)
 {
     (void)dir;
@@ -275,6 +295,7 @@ CHILD_TEST(times_are_those_of_the_clock)
 CHILD_TEST(those_without_a_row_count_in_their_kind)
 CHILD_TEST(done_tasks_are_shown_for_a_while)
 CHILD_TEST(reads_at_any_moment_fit)
+CHILD_TEST(what_runs_after_the_reading_is_of_its_age)
 CHILD_TEST(nothing_is_a_task_too)
 
 int main(void)
@@ -285,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_those_without_a_row_count_in_their_kind),
         cmocka_unit_test(test_done_tasks_are_shown_for_a_while),
         cmocka_unit_test(test_reads_at_any_moment_fit),
+        cmocka_unit_test(test_what_runs_after_the_reading_is_of_its_age),
         cmocka_unit_test(test_nothing_is_a_task_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "snapshot/collect.h"
 
 #include "weir/atomic.h"
+#include "weir/nanos.h"
 
 #include <string.h>
 
@@ -43,12 +44,21 @@ static uint64_t block_nanos(const struct wi_collection *collection, uint64_t fro
     return from && to > from ? wi_image_nanos(&collection->image, to - from) : 0;
 }
 
-/* Adds the time since the task came into its state. */
-static void block_bring_up(const struct wi_collection *collection,
-                           struct wi_raw_task_instance *instance, uint64_t began, uint64_t rested,
-                           uint64_t woken)
+/* The moment that the times are of: of the reading, or of the task's last event, if its hooks have run in the moment
+ * since. Else the parts of its age would be more than the age. 0: the process has ended. */
+static uint64_t block_now(const struct wi_collection *collection, uint64_t began, uint64_t rested)
 {
     uint64_t now = collection->now_ticks;
+    uint64_t last = began > rested ? began : rested;
+    bool is_since = now && last > now && wi_image_nanos(&collection->image, last - now) < WI_SECOND;
+    return is_since ? last : now;
+}
+
+/* Adds the time since the task came into its state, until `now`. */
+static void block_bring_up(const struct wi_collection *collection,
+                           struct wi_raw_task_instance *instance, uint64_t now, uint64_t began,
+                           uint64_t rested, uint64_t woken)
+{
     uint64_t from = woken > rested ? woken : rested;
     from = now && from > now ? now : from; /* woken after the reading */
     if (began) {
@@ -104,8 +114,9 @@ static bool block_instance(const struct wi_collection *collection,
         instance->in_state = block_nanos(collection, done, collection->now_ticks);
         instance->age = block_nanos(collection, spawned, done);
     } else {
-        instance->age = block_nanos(collection, spawned, collection->now_ticks);
-        block_bring_up(collection, instance, began, rested, woken);
+        uint64_t now = block_now(collection, began, rested);
+        instance->age = block_nanos(collection, spawned, now);
+        block_bring_up(collection, instance, now, began, rested, woken);
     }
     instance->generation = state == WI_BLOCK_FREE ? 0 : instance->generation;
     return is_whole;
