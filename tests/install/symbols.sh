@@ -50,7 +50,7 @@ if [ -n "$foreign" ]; then
     status=1
 fi
 
-[ "$(find "$dir/prefix/include" -type f | wc -l)" -eq 7 ] || { echo "a header that is not public is installed" >&2; status=1; }
+[ "$(find "$dir/prefix/include" -type f | wc -l)" -eq 8 ] || { echo "a header that is not public is installed" >&2; status=1; }
 for file in include/weir/weir.h include/weir/agent.h include/weir/cell.h include/weir/sender.h include/weir/call.h include/weir/open.h include/weir/task.h bin/weir \
     "${lib#"$dir/prefix/"}/cmake/weir/weir-config.cmake" "${lib#"$dir/prefix/"}/libweir.a"; do
     [ -e "$dir/prefix/$file" ] || { echo "not installed: $file" >&2; status=1; }

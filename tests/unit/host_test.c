@@ -197,17 +197,16 @@ static int far_end(int ends[2])
     return fd;
 }
 
-static void open_victim(struct victim *victim, const char *dir, int number)
+/* Returns false when another thread, the exporter's, had the number for a moment. */
+static bool try_victim(struct victim *victim, const char *path, int number)
 {
-    char path[128];
     int ends[2];
     int fd = open("/dev/null", O_RDONLY); /* the number that it gets */
     CHECK(fd >= 0);
     close(fd);
     victim->sort = was_set[fd] ? SET_VICTIM : number % 2 ? FILE_VICTIM : SOCKET_VICTIM;
     if (victim->sort == FILE_VICTIM) {
-        snprintf(path, sizeof(path), "%s/file%d", dir, number);
-        victim->fd = open(path, O_CREAT | O_EXCL | O_RDWR, 0600);
+        victim->fd = open(path, O_CREAT | O_TRUNC | O_RDWR, 0600);
     } else if (victim->sort == SOCKET_VICTIM) {
         victim->other = far_end(ends);
         victim->fd = ends[0];
@@ -219,7 +218,22 @@ static void open_victim(struct victim *victim, const char *dir, int number)
         CHECK(epoll_ctl(victim->fd, EPOLL_CTL_ADD, ends[0], &event) == 0);
         CHECK(write(victim->other, "x", 1) == 1);
     }
-    CHECK(victim->fd == fd && fstat(fd, &victim->facts) == 0);
+    CHECK(victim->fd >= 0 && fstat(victim->fd, &victim->facts) == 0);
+    return victim->fd == fd;
+}
+
+static void open_victim(struct victim *victim, const char *dir, int number)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/file%d", dir, number);
+    bool is_there = false;
+    for (int i = 0; i < 100 && !is_there; i++) {
+        is_there = try_victim(victim, path, number);
+        if (!is_there) {
+            close(victim->fd);
+        }
+    }
+    CHECK(is_there);
 }
 
 static void check_victim(const struct victim *victim)
