@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -327,6 +329,63 @@ static void knows_rings_that_wrap(const char *dir)
     wi_process_view_close(view);
 }
 
+/* Without a limit the half of what the words can hold is one: "a little below 0" is no depth of four billions. */
+static void knows_rings_without_a_limit(const char *dir)
+{
+    (void)dir;
+    static const struct weir_layout of_ring =
+        WEIR_LAYOUT_OF(struct ring, WEIR_FIELD(struct ring, in, WEIR_FIELD_DEPTH, 0),
+                       WEIR_FIELD(struct ring, out, WEIR_FIELD_LESS, 0));
+    struct weir_channel *channel = start();
+    struct ring ring = {.in = 10, .out = 11};
+    CHECK(weir_object_open(channel, &ring, &of_ring, NULL) != NULL);
+    struct wi_process_view *view = open_view(false);
+    CHECK(shows(view, 0, 1, 0));
+    ring.in = UINT32_C(1) << 31; /* deeper than any ring, and not below 0 */
+    ring.out = 1;
+    CHECK(shows(view, INT32_MAX, 1, INT32_MAX) && dropped(view) == 0);
+    wi_process_view_close(view);
+}
+
+/* A ring of four that turns faster than it is read: between its two words it may turn many times. */
+struct turning {
+    _Alignas(64) _Atomic uint32_t in;
+    _Alignas(64) _Atomic uint32_t out;
+    _Alignas(64) _Atomic bool is_over;
+};
+
+static void *turn(void *argument)
+{
+    struct turning *ring = argument;
+    while (!ring->is_over) {
+        ring->in++;
+        ring->out++;
+    }
+    return NULL;
+}
+
+static void keeps_a_ring_that_turns_fast(const char *dir)
+{
+    (void)dir;
+    static const struct weir_layout of_ring =
+        WEIR_LAYOUT_OF(struct turning, WEIR_FIELD(struct turning, in, WEIR_FIELD_DEPTH, 4),
+                       WEIR_FIELD(struct turning, out, WEIR_FIELD_LESS, 0));
+    static struct turning ring;
+    struct weir_channel *channel = start();
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, turn, &ring) == 0);
+    CHECK(weir_object_open(channel, &ring, &of_ring, NULL) != NULL);
+    struct wi_process_view *view = open_view(false);
+    for (int i = 0; i < 3000; i++) {
+        look(view);
+        CHECK(dropped(view) == 0);
+    }
+    ring.is_over = true;
+    pthread_join(thread, NULL);
+    CHECK(shows(view, 0, 1, 0));
+    wi_process_view_close(view);
+}
+
 static void makes_labels_of_objects_safe(const char *dir)
 {
     (void)dir;
@@ -352,6 +411,8 @@ static void makes_labels_of_objects_safe(const char *dir)
 }
 
 CHILD_TEST(knows_rings_that_wrap)
+CHILD_TEST(knows_rings_without_a_limit)
+CHILD_TEST(keeps_a_ring_that_turns_fast)
 CHILD_TEST(makes_labels_of_objects_safe)
 
 /* ---- channels, forks ---------------------------------------------------------------------------- */
@@ -540,6 +601,8 @@ int main(void)
         cmocka_unit_test(test_refuses_impossible_layouts),
         cmocka_unit_test(test_has_room_for_64_layouts),
         cmocka_unit_test(test_knows_rings_that_wrap),
+        cmocka_unit_test(test_knows_rings_without_a_limit),
+        cmocka_unit_test(test_keeps_a_ring_that_turns_fast),
         cmocka_unit_test(test_makes_labels_of_objects_safe),
         cmocka_unit_test(test_belongs_to_the_channel_that_was_open),
         cmocka_unit_test(test_mixes_no_two_ways_to_know_a_depth),

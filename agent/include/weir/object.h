@@ -18,7 +18,8 @@
  * only for a process that has this very segment mapped, runs as the owner of the segment's file, and
  * may be traced by the reader (kernel.yama.ptrace_scope); otherwise the agent's row says why they are not read.
  * Each field is checked at each reading. An object whose fields are implausible once (memory that was freed and
- * used for something else) is counted as dropped, and that reader does not read it again.
+ * used for something else) is counted as dropped, and that reader does not read it again. A ring that turns so fast that
+ * its words do not fit together is read again, up to eight times; then it is open and not read.
  */
 #ifndef WEIR_OBJECT_H
 #define WEIR_OBJECT_H
@@ -57,7 +58,7 @@ struct weir_field {
     uint8_t kind;    /* enum weir_field_kind */
     uint16_t reserved;
     /* The greatest plausible value; with LESS fields, of the difference. 0: 2^40, so that no pointer passes
-     * for a depth. The smaller the limit, the sooner an object that is gone is noticed. */
+     * for a depth; of a difference, at most half of what the width holds. The smaller the limit, the sooner an object that is gone is noticed. */
     uint64_t limit;
 };
 

@@ -34,6 +34,7 @@
 #define OBJECTS_REST     10
 #define OBJECTS_ADDRESS  (UINT64_C(1) << 56) /* beyond all addresses of processes */
 #define OBJECTS_TOO_MANY UINT32_MAX
+#define OBJECTS_TRIES    8 /* further readings of a ring that turns */
 
 _Static_assert(OBJECTS_BATCH *WEIR_LAYOUT_FIELDS <= WI_PEEK_PARTS, "a batch is one call");
 
@@ -59,6 +60,10 @@ struct objects_batch {
     size_t n_bytes;
     unsigned char bytes[OBJECTS_BATCH * OBJECTS_SPAN];
 };
+
+/* An object's fields hold its numbers, or they are another's memory, or the words of a ring do not fit together, since they
+ * were not read at one moment. */
+enum objects_verdict { OBJECTS_HOLDS, OBJECTS_DIFFERS, OBJECTS_LIES };
 
 /* The numbers of one object. */
 struct objects_sum {
@@ -323,16 +328,18 @@ static void objects_values(const struct objects_batch *batch, const struct objec
     }
 }
 
-/* The depth from what was put in and taken out, which were not read at one moment: it may be a little below 0. */
+/* The depth from what was put in and taken out, which were not read at one moment: it may be a little below 0, which
+ * the words show as almost all that they can hold. */
 static bool objects_difference(const struct weir_field *field, uint64_t in, uint64_t out,
                                uint64_t *ret_depth)
 {
     uint64_t mask = objects_mask(field);
+    uint64_t limit = field->limit < mask ? field->limit : mask >> 1;
     *ret_depth = (in - out) & mask;
-    if (*ret_depth > field->limit && ((out - in) & mask) <= field->limit) {
+    if (*ret_depth > limit && ((out - in) & mask) <= limit) {
         *ret_depth = 0;
     }
-    return *ret_depth <= field->limit;
+    return *ret_depth <= limit;
 }
 
 /* Checks one field that is no part of a difference, and adds it. Returns false when it is implausible. */
@@ -362,9 +369,10 @@ static bool objects_take(const struct objects_entry *entry, const struct weir_fi
     }
 }
 
-/* The numbers that an object holds. Returns false when a field is implausible. */
-static bool objects_judge(const struct objects_entry *entry,
-                          const uint64_t values[WEIR_LAYOUT_FIELDS], struct objects_sum *ret_sum)
+/* The numbers that an object holds. */
+static enum objects_verdict objects_judge(const struct objects_entry *entry,
+                                          const uint64_t values[WEIR_LAYOUT_FIELDS],
+                                          struct objects_sum *ret_sum)
 {
     const struct wi_layout_row *row = entry->row;
     const struct weir_field *ring = NULL; /* the first DEPTH, if there is a LESS */
@@ -385,10 +393,37 @@ static bool objects_judge(const struct objects_entry *entry,
         } else if (field->kind == WEIR_FIELD_LESS) {
             out += values[i];
         } else if (!objects_take(entry, field, values[i], ret_sum)) {
-            return false;
+            return OBJECTS_LIES;
         }
     }
-    return !has_less || objects_difference(ring, in, out, &ret_sum->depth);
+    return !has_less || objects_difference(ring, in, out, &ret_sum->depth) ? OBJECTS_HOLDS
+                                                                           : OBJECTS_DIFFERS;
+}
+
+/* A ring may turn many times between the copies of its two words. It is read again, until they fit together; if
+ * they do not move, they lie. */
+static enum objects_verdict objects_judge_again(const struct objects_look *look,
+                                                const struct objects_entry *entry,
+                                                uint64_t values[WEIR_LAYOUT_FIELDS],
+                                                struct objects_sum *ret_sum)
+{
+    struct objects_batch *batch = look->objects->batch;
+    enum objects_verdict verdict = OBJECTS_DIFFERS;
+    for (int i = 0; i < OBJECTS_TRIES && verdict == OBJECTS_DIFFERS; i++) {
+        uint64_t before[WEIR_LAYOUT_FIELDS];
+        const char *why = NULL;
+        size_t n = wi_peek_copy(look->pid, batch->parts + entry->first_part, entry->n_parts,
+                                batch->bytes + entry->at, &why);
+        if (n < entry->n_parts) {
+            return why ? OBJECTS_DIFFERS : OBJECTS_LIES;
+        }
+        memcpy(before, values, entry->row->n_fields * sizeof(*values));
+        objects_values(batch, entry, values);
+        verdict = memcmp(before, values, entry->row->n_fields * sizeof(*values)) == 0
+                      ? OBJECTS_LIES
+                      : objects_judge(entry, values, ret_sum);
+    }
+    return verdict;
 }
 
 /* The label of an object that is the largest so far; a reader inside reads it while it may change. */
@@ -412,25 +447,31 @@ static void objects_end(const struct objects_look *look, const struct objects_en
     uint64_t values[WEIR_LAYOUT_FIELDS];
     struct objects_sum sum = {0};
     char label[WEIR_OBJECT_LABEL_MAX + 1] = "";
-    bool is_plausible = false;
+    enum objects_verdict verdict = OBJECTS_LIES;
     if (is_there) {
         objects_values(objects->batch, entry, values);
-        is_plausible = objects_judge(entry, values, &sum);
+        verdict = objects_judge(entry, values, &sum);
     }
-    bool is_largest = is_plausible && (!site->read || sum.depth > site->largest);
+    if (verdict == OBJECTS_DIFFERS) {
+        verdict = objects_judge_again(look, entry, values, &sum);
+    }
+    bool is_largest = verdict == OBJECTS_HOLDS && (!site->read || sum.depth > site->largest);
     if (is_largest) {
         objects_label(entry, label);
     }
     if (!objects_is_same(entry)) {
         return;
     }
-    if (!is_plausible) {
+    if (verdict == OBJECTS_LIES) {
         objects_drop(objects, entry);
         return;
     }
     site->open++;
-    site->read++;
     objects->open++;
+    if (verdict == OBJECTS_DIFFERS) {
+        return; /* it moves too fast to be read now */
+    }
+    site->read++;
     objects->read++;
     objects_add(&site->depth, sum.depth);
     objects_add(&site->bytes, sum.bytes);
