@@ -496,9 +496,44 @@ static void goes_on_in_a_child(const char *dir)
     wi_process_view_close(view);
 }
 
+/* Its parent closes what it has handed over. The child's handle leads to no other object. */
+static void closes_only_its_own_in_a_child(const char *dir)
+{
+    (void)dir;
+    struct weir_channel *channel = start();
+    struct weir_object *handed = weir_object_open(channel, new_queue(1), &layout, NULL);
+    int closed[2];
+    CHECK(handed && pipe(closed) == 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        char byte;
+        CHECK(read(closed[0], &byte, 1) == 1);
+        CHECK(weir_start(NULL, &error) == WEIR_OK);
+        struct weir_object *later = weir_object_open(channel, new_queue(5), &layout, NULL);
+        CHECK(later && later != handed);
+        struct wi_process_view *view = open_view(false);
+        CHECK(shows(view, 5, 1, 5) && dropped(view) == 0);
+        weir_object_close(handed);
+        CHECK(shows(view, 5, 1, 5));
+        CHECK(weir_object_open(channel, new_queue(2), &layout, NULL) == handed);
+        CHECK(shows(view, 7, 2, 5));
+        wi_process_view_close(view);
+        view = open_view(true);
+        CHECK(shows(view, 7, 2, 5));
+        wi_process_view_close(view);
+        _exit(0);
+    }
+    weir_object_close(handed);
+    CHECK(write(closed[1], "", 1) == 1);
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 CHILD_TEST(belongs_to_the_channel_that_was_open)
 CHILD_TEST(mixes_no_two_ways_to_know_a_depth)
 CHILD_TEST(goes_on_in_a_child)
+CHILD_TEST(closes_only_its_own_in_a_child)
 
 /* ---- a file that another process has written ---------------------------------------------------- */
 
@@ -607,6 +642,7 @@ int main(void)
         cmocka_unit_test(test_belongs_to_the_channel_that_was_open),
         cmocka_unit_test(test_mixes_no_two_ways_to_know_a_depth),
         cmocka_unit_test(test_goes_on_in_a_child),
+        cmocka_unit_test(test_closes_only_its_own_in_a_child),
         cmocka_unit_test(test_reads_only_its_own_memory),
         cmocka_unit_test(test_reads_no_process_that_has_not_mapped_it),
     };

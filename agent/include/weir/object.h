@@ -91,7 +91,8 @@ struct weir_object;
  * an observed one (weir_channel_observe): hooks that count on it, and weir_channel_observe, do nothing, and calls_mixed counts them. `layout` says where the numbers are: there may be 64
  * different ones, and objects of several may share a channel. `label` is copied; NULL or "": none.
  * Owns: close it before the object's memory is freed, also after the channel was closed. In a child of fork it
- * stands for the child's own copy of the object, from the child's weir_start on.
+ * stands for the child's own copy of the object, from the child's weir_start on; but for nothing, if the parent has
+ * closed the object before that.
  * Fails: NULL when there is no room or the layout is impossible (a field that is not within the object, a width or a kind
  * that does not exist, no DEPTH, two SAME): counted, and the log says so once. Also without a channel, an address
  * or a layout, before weir_start, and for a channel that has counted or was told its depth (calls_mixed). An object that was not entered is missing from the sum.

@@ -256,14 +256,15 @@ uint32_t wi_layout_of(const struct weir_layout *layout)
 
 /* ---- after a fork -------------------------------------------------------------------------- */
 
-/* The parent may have used a place for another object since the fork, whose label and channel are in the copy: then the
- * child's object is closed. */
+/* The parent may have closed the object since the fork, and used its place for another one, whose label and channel are in
+ * the copy. Then the child's object is of no channel. Its place stays its own until it is closed: its handle must not
+ * lead to another one. */
 static void object_rewrite(uint32_t number)
 {
     struct weir_object *object = wi_object_at(number);
     struct wi_object *shown = wi_object_shown(number);
     if (object->life & WI_OBJECT_IS_OPEN && shown->life != object->life) {
-        object->life &= ~(uint64_t)WI_OBJECT_IS_OPEN;
+        shown->channel_generation = 0; /* no open channel has an even one */
     }
     shown->life = object->life;
     shown->address = object->address;
