@@ -599,6 +599,7 @@ static void reads_no_process_that_has_not_mapped_it(const char *dir)
 {
     char path[300];
     struct weir_channel *channel = start();
+    weir_channel_resize(channel, 10);
     CHECK(weir_object_open(channel, new_queue(7), &layout, NULL) != NULL);
     int fd = open(own_path(), O_RDONLY | O_CLOEXEC);
     snprintf(path, sizeof(path), "%s/copy", dir);
@@ -613,10 +614,16 @@ static void reads_no_process_that_has_not_mapped_it(const char *dir)
     struct wi_process_view *view;
     CHECK(wi_process_view_open_file(path, &view, &error) == WEIR_OK);
     look(view);
+    look(view);
     CHECK(strstr(text(view, WI_AGENT, WI_AGENT_OBJECTS_STATE), "maps"));
     CHECK(number(view, WI_CHANNEL, WI_CHANNEL_OBJECTS) == 1);
     CHECK(number(view, WI_CHANNEL, WI_CHANNEL_OBJECTS_READ) == 0);
-    CHECK(wi_process_view_row(view, WI_CHANNEL, 0)->value[WI_CHANNEL_DEPTH].type == WI_ABSENT);
+    static const int unknown[] = {WI_CHANNEL_DEPTH,      WI_CHANNEL_FILL,
+                                  WI_CHANNEL_HIGH_WATER, WI_CHANNEL_DEEPEST,
+                                  WI_CHANNEL_OLDEST_AGE, WI_CHANNEL_QUEUED_BYTES};
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        CHECK(number(view, WI_CHANNEL, unknown[i]) == -1);
+    }
     wi_process_view_close(view);
     close(fd);
     close(copy);

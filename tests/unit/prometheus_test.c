@@ -203,6 +203,7 @@ static void units_are_never_added(void **state)
     fake_view_set_text(view, buffer_row, WI_CHANNEL_UNIT, "bytes");
     fake_view_set_u64(buffer_row, WI_CHANNEL_DISCARDED_CLOSED, 300);
     fake_view_set_u64(buffer_row, WI_CHANNEL_REJECTS_FULL, 2);
+    fake_view_set_u64(buffer_row, WI_CHANNEL_LARGEST, 40000);
     buffer_row = fake_view_add_channel(view, "buffer", 900, 100, WEIR_UNBOUNDED);
     fake_view_set_text(view, buffer_row, WI_CHANNEL_UNIT, "bytes");
     const char *text = encode(WI_FORMAT_TEXT);
@@ -215,6 +216,8 @@ static void units_are_never_added(void **state)
     assert_line(text, "weir_channel_capacity_bytes{channel=\"moves\"} 65536");
     assert_line(text, "weir_channel_deepest{channel=\"moves\"} 6");
     assert_line(text, "weir_channel_deepest_bytes{channel=\"moves\"} 50000");
+    assert_line(text, "weir_channel_largest_object_bytes{channel=\"moves\"} 40000");
+    assert_no_text(text, "weir_channel_largest_object{");
     assert_line(text, "weir_channel_rejects_total{channel=\"moves\",reason=\"full\"} 2");
     assert_line(text, "weir_channel_instances{channel=\"moves\"} 2");
     assert_line(text, "weir_channel_sent_bytes_total{channel=\"buffer\"} 900");
@@ -226,6 +229,18 @@ static void units_are_never_added(void **state)
     text = encode(WI_FORMAT_OPENMETRICS);
     assert_line(text, "# UNIT weir_channel_sent_bytes bytes");
     assert_line(text, "# TYPE weir_channel_capacity_bytes gauge");
+}
+
+/* Objects that cannot be read: their channel has no depth, and 0 would be one. */
+static void an_unknown_depth_is_not_zero(void **state)
+{
+    (void)state;
+    struct wi_row *row = fake_view_add_channel(view, "writes", 0, 0, 10);
+    row->value[WI_CHANNEL_DEPTH].type = row->value[WI_CHANNEL_DEEPEST].type = WI_ABSENT;
+    const char *text = encode(WI_FORMAT_TEXT);
+    assert_line(text, "weir_channel_capacity{channel=\"writes\"} 10");
+    assert_no_text(text, "weir_channel_depth{");
+    assert_no_text(text, "weir_channel_deepest");
 }
 
 static void one_unbounded_instance_makes_the_name_unbounded(void **state)
@@ -580,6 +595,7 @@ int main(void)
         TEST(application_counters_and_gauges_keep_their_sign),
         TEST(rows_of_one_name_are_summed),
         TEST(units_are_never_added),
+        TEST(an_unknown_depth_is_not_zero),
         TEST(one_unbounded_instance_makes_the_name_unbounded),
         TEST(names_past_256_fold_into_other),
         TEST(channel_named_other_takes_the_rest),

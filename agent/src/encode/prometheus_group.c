@@ -126,6 +126,8 @@ static void prometheus_row_add(struct prometheus_encoder *encoder, struct promet
     if (depth->type == WI_U64 && depth->u.u64 > *deepest) {
         *deepest = depth->u.u64;
     }
+    group->has_depth |= depth->type == WI_U64 && !is_bytes;
+    group->has_depth_bytes |= depth->type == WI_U64 && is_bytes;
     bool is_unbounded = row->value[WI_CHANNEL_CAPACITY].type == WI_ABSENT;
     group->is_unbounded |= is_unbounded && !is_bytes;
     group->is_unbounded_bytes |= is_unbounded && is_bytes;
@@ -245,11 +247,11 @@ static void prometheus_channels_finish(struct prometheus_encoder *encoder,
     struct wi_value *const in_bytes = group->in_bytes;
     group->value[WI_CHANNEL_INSTANCES] =
         (struct wi_value){.type = WI_U64, .u.u64 = group->instances};
-    if (group->has_messages) {
+    if (group->has_depth) {
         group->value[WI_CHANNEL_DEEPEST] =
             (struct wi_value){.type = WI_U64, .u.u64 = group->deepest};
     }
-    if (group->has_bytes) {
+    if (group->has_depth_bytes) {
         in_bytes[wi_prometheus_in_bytes(encoder->table, WI_CHANNEL_DEEPEST)] =
             (struct wi_value){.type = WI_U64, .u.u64 = group->deepest_bytes};
     }

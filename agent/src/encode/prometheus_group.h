@@ -12,7 +12,7 @@
 
 #define PROMETHEUS_MAX_NAMES 256
 #define PROMETHEUS_SLOTS     512
-#define PROMETHEUS_BYTES     8 /* metrics with a family for those in bytes */
+#define PROMETHEUS_BYTES     9 /* metrics with a family for those in bytes */
 
 /* All rows of one name. */
 struct prometheus_group {
@@ -27,6 +27,7 @@ struct prometheus_group {
     uint64_t deepest_bytes;
     bool has_messages, has_bytes, is_unbounded_bytes; /* of open channels */
     bool had_bytes;                                   /* closed channels have counted bytes */
+    bool has_depth, has_depth_bytes; /* of at least one it is known how deep it is */
 };
 
 /* One process of an exposition. */

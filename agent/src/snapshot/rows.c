@@ -168,7 +168,7 @@ static void put_channel_counts(const struct wi_raw *raw, struct wi_row *row)
     }
 }
 
-/* The sums of a channel's objects. If none of them can be read, its depth is not known. */
+/* The sums of a channel's objects. If none of them can be read, its depth is not known, nor is what follows from it. */
 static void put_objects(const struct segment_view *view, size_t id, const struct wi_raw *raw,
                         struct wi_row *row)
 {
@@ -185,7 +185,14 @@ static void put_objects(const struct segment_view *view, size_t id, const struct
         wi_row_put_u64(row, WI_CHANNEL_LARGEST, site->largest);
         wi_row_put_text(row, WI_CHANNEL_LARGEST_LABEL, site->label[0] ? site->label : NULL);
     } else if (site->open) {
-        row->value[WI_CHANNEL_DEPTH].type = WI_ABSENT;
+        static const int unknown[] = {WI_CHANNEL_DEPTH, WI_CHANNEL_FILL, WI_CHANNEL_QUEUED_BYTES,
+                                      WI_CHANNEL_OLDEST_AGE, WI_CHANNEL_DEEPEST};
+        for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+            row->value[unknown[i]].type = WI_ABSENT;
+        }
+        if (!view->slots[id].peak) {
+            row->value[WI_CHANNEL_HIGH_WATER].type = WI_ABSENT;
+        }
     }
 }
 
@@ -208,8 +215,8 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     wi_row_put_text(row, WI_CHANNEL_UNIT, raw->flags & WI_SLOT_BYTES ? "bytes" : "messages");
     wi_row_put_text(row, WI_CHANNEL_COUNTING,
                     raw->flags & WI_SLOT_OBSERVED ? "observed" : "counted");
-    put_objects(view, id, raw, row);
     if (!(view->base->wanted & ~CHANNEL_GLANCE & ~view->flowing[WI_CHANNEL].fields)) {
+        put_objects(view, id, raw, row);
         return;
     }
     put_channel_counts(raw, row);
@@ -218,6 +225,7 @@ static void view_build_channel(struct segment_view *view, size_t id, const struc
     wi_row_put_f64(row, WI_CHANNEL_FULL_SECONDS, view_limit_seconds(slot));
     wi_row_put_u64(row, WI_CHANNEL_INSTANCES, 1);
     wi_row_put_u64(row, WI_CHANNEL_DEEPEST, depth);
+    put_objects(view, id, raw, row);
     if (raw->has_senders) {
         const struct view_more none = {0};
         const struct view_more *more = view_more(slot) ? view_more(slot) : &none;
