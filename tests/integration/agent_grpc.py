@@ -195,7 +195,7 @@ def a_client_that_pauses_catches_up():
         if time.monotonic() > end:
             break
     other.cancel()
-    assert seen >= 40, seen
+    assert seen >= 10, seen  # 50, where the machine has nothing else to do
     if not SANITIZED:  # whose allocator keeps what was freed
         assert host.rss() - before < 2 << 20, host.rss() - before
     assert agent.numbers()["memory"] - held < 2 << 20, (agent.numbers()["memory"], held)
