@@ -245,8 +245,15 @@ static void refuses_impossible_layouts(const char *dir)
     CHECK(weir_start(&options, &error) == WEIR_OK);
     struct weir_channel *channel = open_channel("writes");
     struct queue *queue = new_queue(1);
-    struct weir_layout lies[10];
-    for (int i = 0; i < 10; i++) {
+    struct wide {
+        uint64_t depth;
+        char bytes[264]; /* as a width of eight bits it would be 8 */
+    };
+    struct weir_layout wide =
+        WEIR_LAYOUT_OF(struct wide, WEIR_FIELD(struct wide, depth, WEIR_FIELD_DEPTH, 0),
+                       WEIR_FIELD(struct wide, bytes, WEIR_FIELD_BYTES, 0));
+    struct weir_layout lies[12];
+    for (int i = 0; i < 12; i++) {
         lies[i] = layout;
     }
     lies[0].fields[1].width = 3;
@@ -259,7 +266,10 @@ static void refuses_impossible_layouts(const char *dir)
     lies[7].object_bytes = SIZE_MAX;
     lies[8].size = 4;
     lies[9].fields[0].kind = WEIR_FIELD_NONE; /* no field at all */
-    for (int i = 0; i < 10; i++) {
+    lies[10] = wide;
+    lies[11].fields[2].kind = WEIR_FIELD_LESS; /* of another width than the depth */
+    lies[11].fields[2].width = lies[11].fields[1].width / 2;
+    for (int i = 0; i < 12; i++) {
         CHECK(!weir_object_open(channel, queue, &lies[i], NULL));
     }
     CHECK(!weir_object_open(NULL, queue, &layout, NULL));
@@ -268,7 +278,7 @@ static void refuses_impossible_layouts(const char *dir)
     weir_object_close(NULL);
     struct wi_process_view *view = open_view(false);
     look(view);
-    CHECK(number(view, WI_AGENT, WI_AGENT_OBJECTS_REFUSED) == 10);
+    CHECK(number(view, WI_AGENT, WI_AGENT_OBJECTS_REFUSED) == 12);
     CHECK(n_lines == 1);
     wi_process_view_close(view);
 }

@@ -73,7 +73,10 @@ struct weir_layout {
 #define WEIR_FIELD(type, member, kind, limit)                                                      \
     {                                                                                              \
         WEIR_CAST(uint32_t, offsetof(type, member)),                                               \
-            WEIR_CAST(uint8_t, sizeof(WEIR_CAST(type *, WEIR_NULL)->member)), (kind), 0, (limit)   \
+            WEIR_CAST(uint8_t, sizeof(WEIR_CAST(type *, WEIR_NULL)->member) > 8                    \
+                                   ? 0 /* impossible: weir_object_open refuses it */               \
+                                   : sizeof(WEIR_CAST(type *, WEIR_NULL)->member)),                \
+            (kind), 0, (limit)                                                                     \
     }
 #define WEIR_LAYOUT_OF(type, ...)                                                                  \
     {                                                                                              \
@@ -94,7 +97,7 @@ struct weir_object;
  * stands for the child's own copy of the object, from the child's weir_start on; but for nothing, if the parent has
  * closed the object before that.
  * Fails: NULL when there is no room or the layout is impossible (a field that is not within the object, a width or a kind
- * that does not exist, no DEPTH, two SAME): counted, and the log says so once. Also without a channel, an address
+ * that does not exist, no DEPTH, two SAME, a LESS that is not as wide as each DEPTH): counted, and the log says so once. Also without a channel, an address
  * or a layout, before weir_start, and for a channel that has counted or was told its depth (calls_mixed). An object that was not entered is missing from the sum.
  * Room: 128 bytes each, of which 32 are private memory; closed ones are used again.
  * Cost: open and close take 150 ns at most, without a lock and without a system call; only when all places are in use

@@ -151,7 +151,8 @@ static bool layout_has_width(const struct weir_field *field)
 bool wi_layout_is_possible(const struct wi_layout_row *row)
 {
     uint32_t n_same = 0;
-    bool has_depth = false;
+    uint32_t depths = 0; /* the widths of all, each a power of two */
+    uint32_t less = 0;
     bool is_possible = row->object_bytes > 0 && row->object_bytes <= WEIR_OBJECT_MAX &&
                        row->n_fields <= WEIR_LAYOUT_FIELDS;
     for (uint32_t i = 0; is_possible && i < row->n_fields; i++) {
@@ -159,10 +160,13 @@ bool wi_layout_is_possible(const struct wi_layout_row *row)
         is_possible = layout_has_width(field) && field->offset <= row->object_bytes &&
                       field->width <= row->object_bytes - field->offset &&
                       field->kind > WEIR_FIELD_NONE && field->kind <= WEIR_FIELD_MAGIC;
-        has_depth |= field->kind == WEIR_FIELD_DEPTH;
+        depths |= field->kind == WEIR_FIELD_DEPTH ? field->width : 0U;
+        less |= field->kind == WEIR_FIELD_LESS ? field->width : 0U;
         n_same += field->kind == WEIR_FIELD_SAME;
     }
-    return is_possible && has_depth && n_same <= 1;
+    /* Both counts of a ring wrap alike, else their difference means nothing. */
+    bool is_ring = less == depths && (less & (less - 1)) == 0;
+    return is_possible && depths && n_same <= 1 && (!less || is_ring);
 }
 
 /* A layout as it is kept. Returns false when it is impossible. */
