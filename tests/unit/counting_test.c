@@ -2,6 +2,7 @@
 /* Channels that count bytes, that are observed instead of counted, and that are not empty when they are opened. */
 /* ctest: folders=agent/src/hook,agent/src/snapshot */
 #include "child.h"
+#include "hook/cpu.h"
 #include "segment/retired.h"
 #include "segment/segment.h"
 #include "snapshot/process_view.h"
@@ -78,7 +79,14 @@ static void finish(struct weir_channel *channel)
 
 /* ---- bytes -------------------------------------------------------------------------------------- */
 
-static void check_bytes(struct weir_channel *buffer)
+/* Without restartable sequences a thread that has no shard counts in the shared words of a channel that has cells, and
+ * looks for no peak: then the peak is that of the readings. */
+static bool sees_peaks(enum place place)
+{
+    return place != IN_CPU_CELLS || wi_cpu_is_any();
+}
+
+static void check_bytes(struct weir_channel *buffer, enum place place)
 {
     weir_channel_bytes(buffer, 1000, 0);
     weir_channel_bytes(buffer, 24, 300);
@@ -87,7 +95,8 @@ static void check_bytes(struct weir_channel *buffer)
     CHECK(number(WI_CHANNEL_CAPACITY) == 4096 && number(WI_CHANNEL_DISCARDED) == 0);
     CHECK(strcmp(value(WI_CHANNEL_UNIT)->u.text, "bytes") == 0);
     weir_channel_bytes(buffer, 0, 724);
-    CHECK(number(WI_CHANNEL_DEPTH) == 0 && number(WI_CHANNEL_HIGH_WATER) == 1024);
+    CHECK(number(WI_CHANNEL_DEPTH) == 0);
+    CHECK(number(WI_CHANNEL_HIGH_WATER) == (sees_peaks(place) ? 1024 : 724));
     weir_channel_bytes(buffer, 500, 0);
     look();
     CHECK(value(WI_CHANNEL_IN_RATE)->u.f64 == 0 && number(WI_CHANNEL_DEPTH) == 500);
@@ -107,7 +116,7 @@ static void counts_bytes(const char *dir)
     const struct weir_channel_options options = in_bytes(4096);
     for (int place = 0; place < N_PLACES; place++) {
         struct weir_channel *buffer = start(&options, (enum place)place);
-        check_bytes(buffer);
+        check_bytes(buffer, (enum place)place);
         CHECK(place == IN_SHARED_WORDS || (place == IN_SHARD) == (weir_self.shard != 0));
         finish(buffer);
     }
@@ -169,8 +178,8 @@ static void the_peak_of_bytes_is_kept(const char *dir)
         for (int i = 0; i < 1000000 / 64; i++) {
             weir_channel_bytes(buffer, 0, 64);
         }
-        CHECK(number(WI_CHANNEL_DEPTH) == 0 && number(WI_CHANNEL_HIGH_WATER) >= 937500 &&
-              number(WI_CHANNEL_HIGH_WATER) <= 1000000);
+        CHECK(number(WI_CHANNEL_DEPTH) == 0 && number(WI_CHANNEL_HIGH_WATER) <= 1000000);
+        CHECK(!sees_peaks((enum place)place) || number(WI_CHANNEL_HIGH_WATER) >= 937500);
         finish(buffer);
     }
 }
