@@ -124,16 +124,22 @@ static void segment_has_forked(void)
 /* Stores only: the fork may have happened at any point of any thread. */
 static void segment_after_fork(void)
 {
+    bool is_quiet = segment_is_quiet;
+    segment_is_quiet = false;
+    if (is_quiet) {
+        wi_segment_unlock(); /* the thread that forked has taken it, and this is that thread */
+    }
     if (wi_segment_state() == WI_SEGMENT_NONE || wi_segment_state() == WI_SEGMENT_LOST) {
         return;
     }
     /* Pairs with wi_segment_state. */
     wi_store_release(&wi_segment.state, WI_SEGMENT_FORKED);
     wi_thread_forget();
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-    memcpy(&wi_segment.lock, &fresh, sizeof(fresh));
-    wi_segment.is_torn = wi_segment.is_torn || !segment_is_quiet;
-    segment_is_quiet = false;
+    if (!is_quiet) {
+        static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+        memcpy(&wi_segment.lock, &fresh, sizeof(fresh));
+        wi_segment.is_torn = true;
+    }
 }
 
 static void segment_register_fork(void)
