@@ -79,7 +79,8 @@ def five_thousand_threads_count_on_64_channels_within_the_limit():
     assert counts == {name: (THREADS, THREADS, 0) for name in names}, counts
     agent = data["agent"]
     assert agent["segment_bytes"] <= agent["segment_limit_bytes"] == 16 << 20, agent
-    assert agent["samples_lost"] == 0, agent
+    # A hook only tries the lock under which a histogram is made: a thread may lose its first sample.
+    assert agent["samples_lost"] < THREADS, agent
     host.end()
 
 

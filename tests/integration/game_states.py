@@ -124,7 +124,8 @@ def loops_and_tasks_are_those_of_the_game():
         for look in (lambda: row(game.snapshot()["loops"], "game")["iterations"],
                      lambda: topic(game, "game/loop/iterations/game")["game/loop/iterations/game"],
                      lambda: scrape(game)['weir_loop_iterations_total{loop="game"}']):
-            between(game, look, lambda own: own["ticks"] - 1, lambda own: own["ticks"] + 1)
+            # Ticks are 1 ms apart, and a reading of the last 100 ms is not made again.
+            between(game, look, lambda own: own["ticks"] - 101, lambda own: own["ticks"] + 1)
         wait_for(lambda: row(game.snapshot()["loops"], "game")["utilisation"] is not None, "a rate")
         seen, series = game.snapshot(), scrape(game)
         loop = row(seen["loops"], "game")
