@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: timeout=400 */
 /*
  * The screen as text, against files in tests/screen/golden. WEIR_GOLDEN=write writes them again: look
  * at the difference before you keep it.
