@@ -628,6 +628,55 @@ static void a_forked_child_and_its_parent_both_grow(void **state)
     assert_int_equal(child_run(grows_after_a_fork), 0);
 }
 
+/* ---- texts in a full segment ------------------------------------------------------------------ */
+
+static uint64_t address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file && fscanf(file, "%lu", &pages) == 1);
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct weir_counter *open_helped(int n)
+{
+    char help[WEIR_NAME_MAX];
+    snprintf(help, sizeof(help), "%0100d", n);
+    struct weir_value_options options = WEIR_VALUE_INIT("helped");
+    options.help = help;
+    return weir_counter_open(&options);
+}
+
+/* Each asks for room for its text, in the segment and in the process. */
+static void asks_for_texts_without_room(const char *dir)
+{
+    (void)dir;
+    struct weir_options options = WEIR_OPTIONS_INIT;
+    options.limit_bytes = WI_MIN_LIMIT;
+    CHECK(weir_start(&options, &error) == WEIR_OK);
+    struct weir_counter *counter = open_helped(0);
+    CHECK(counter);
+    char name[WEIR_NAME_MAX];
+    do {
+        static int n;
+        snprintf(name, sizeof(name), "%0100d", n++);
+    } while (weir_gauge_at(name, 0, __FILE__, __LINE__));
+    uint64_t before = address_space();
+    for (int i = 1; i < 20000; i++) {
+        weir_counter_close(counter);
+        counter = open_helped(i);
+        CHECK(counter);
+    }
+    CHECK(address_space() < before + ((uint64_t)256 << 10));
+}
+
+static void texts_without_room_take_no_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(asks_for_texts_without_room), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -646,6 +695,7 @@ int main(void)
         cmocka_unit_test(a_segment_without_a_file_grows_as_well),
         cmocka_unit_test(a_forked_child_and_its_parent_both_grow),
         cmocka_unit_test(threads_without_cells_are_counted_once_each),
+        cmocka_unit_test(texts_without_room_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

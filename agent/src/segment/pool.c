@@ -202,14 +202,17 @@ static uint32_t pool_common(struct wi_common_text *texts, size_t n, const char *
         }
         i++;
     }
-    uint8_t class;
-    char *own = i < n ? wi_index_take(length + 1) : NULL;
+    /* First in the segment: where that is full, asking again and again takes no memory of the process. */
+    uint8_t class = 0;
+    uint32_t unit = i < n ? wi_segment_take_string(clean, &class) : 0;
+    char *own = unit ? wi_index_take(length + 1) : NULL;
     if (!own) {
+        wi_segment_return_string(unit, class);
         return 0;
     }
     texts[i].text = memcpy(own, clean, length + 1);
-    texts[i].unit = wi_segment_take_string(clean, &class);
-    return texts[i].unit;
+    texts[i].unit = unit;
+    return unit;
 }
 
 /* ---- texts of a slot ------------------------------------------------------------------------- */
