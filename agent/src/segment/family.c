@@ -218,8 +218,9 @@ static void family_adopt_room(void)
     wi_room_begin(family.self, is_room ? next : 0, is_room ? end : 0);
 }
 
-/* Enters a shard of the member before in the index. */
-static void family_adopt_shard(uint32_t s)
+/* Enters a shard of the member before in the index. `most`: how many chunks there may be in all, since each takes memory of
+ * this process, and their number may have been forged. */
+static void family_adopt_shard(uint32_t s, uint64_t *most)
 {
     struct wi_shard *shown = wi_segment_shard(s);
     struct wi_shard_entry *shard = &wi_index.shards[s];
@@ -227,9 +228,10 @@ static void family_adopt_shard(uint32_t s)
     uint32_t n = wi_load_acquire(&shown->n_chunks);
     uint32_t line = wi_load_acquire(&shown->index);
     struct weir_chunk *chunks = NULL;
-    if (n && (n > 2 * WI_MAX_CHUNKS || !wi_room_is_there(line, n * sizeof(uint32_t)))) {
+    if (n && (n > *most || !wi_room_is_there(line, n * sizeof(uint32_t)))) {
         return;
     }
+    *most -= n;
     chunks = n ? wi_index_take(n * sizeof(*chunks)) : NULL;
     if (n && !chunks) {
         return;
@@ -252,10 +254,12 @@ static void family_adopt_shard(uint32_t s)
 static void family_adopt(void)
 {
     uint32_t own = family.self ? 1 + (uint32_t)(family.self - family.members) : UINT32_MAX;
+    /* Each chunk has a word of its own in the segment. */
+    uint64_t most = wi_segment.map_bytes / sizeof(uint32_t);
     for (uint32_t s = 0; s < WI_MAX_SHARDS; s++) {
         wi_index.shards[s].state = WI_SHARD_OTHER;
         if (wi_load_relaxed(&wi_segment_shard(s)->member) == own) {
-            family_adopt_shard(s);
+            family_adopt_shard(s, &most);
             if (wi_index.shards[s].state == WI_SHARD_FREE && s >= wi_index.n_shards) {
                 wi_index.n_shards = s + 1;
             }
