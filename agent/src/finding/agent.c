@@ -89,62 +89,63 @@ static void agent_threads(struct wi_finding *finding, const struct wi_row *row)
     }
 }
 
+/* A number of the row that counts failures, and its finding. The sentence is "agent: BEFORE n AFTER". */
+struct agent_miss {
+    int metric;
+    enum finding_severity severity;
+    const char *kind, *action;
+    const char *before, *after;
+};
+
+static const struct agent_miss agent_misses[] = {
+    {WI_AGENT_SENDERS_REFUSED, FINDING_INFO, "senders_refused", agent_raise,
+     "the segment has no room for ",
+     " senders: their messages count only in the channel, and never as orphans"},
+    {WI_AGENT_CALLS_MIXED, FINDING_WARNING, "calls_mixed",
+     "Either count what enters and leaves a channel, or call weir_channel_observe on it, never "
+     "both.",
+     "",
+     " calls count on a channel that is observed, or observe one that has counted: they do "
+     "nothing"},
+    {WI_AGENT_CALLS_REFUSED, FINDING_WARNING, "calls_refused",
+     "Look for a length or a count that may be negative where weir_channel_send_n, "
+     "weir_channel_receive_n, weir_channel_unsend_n, weir_channel_bytes or weir_channel_observe is "
+     "called, and in `initial` of a channel's options.",
+     "",
+     " calls for batches or bytes had a negative number of messages or bytes: they count nothing, "
+     "so "
+     "depths are wrong from then on"},
+    {WI_AGENT_SAMPLES_LOST, FINDING_INFO, "agent_samples_lost", agent_raise,
+     "the segment has no room for ", " measured waits: they are missing from the histograms"},
+    {WI_AGENT_OBJECTS_DROPPED, FINDING_WARNING, "objects_dropped",
+     "Call weir_object_close before an object is freed, and check the offsets and limits of its "
+     "layout.",
+     "",
+     " objects hold implausible values and are not read any more: they were freed without a close, "
+     "or their layout is wrong"},
+};
+
 static void agent_rest(struct wi_finding *finding, const struct wi_row *row)
 {
     char count[WI_WORDS_MAX];
-    uint64_t refused = wi_finding_count(row, WI_AGENT_SENDERS_REFUSED);
-    uint64_t lost = wi_finding_count(row, WI_AGENT_SAMPLES_LOST);
-    uint64_t calls = wi_finding_count(row, WI_AGENT_CALLS_REFUSED);
-    uint64_t mixed = wi_finding_count(row, WI_AGENT_CALLS_MIXED);
-    if (refused > 0) {
-        struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)refused,
-                                                   "senders_refused", "agent", agent_raise);
-        wi_entry_write(entry->text,
-                       "agent: the segment has no room for %s senders: their messages count only "
-                       "in the channel, and never as orphans",
-                       wi_words_count(count, refused));
-    }
-    if (mixed > 0) {
-        struct finding_entry *entry =
-            wi_entry_add(finding, FINDING_WARNING, (double)mixed, "calls_mixed", "agent",
-                         "Either count what enters and leaves a channel, or call "
-                         "weir_channel_observe on it, never both.");
-        wi_entry_write(
-            entry->text,
-            "agent: %s calls count on a channel that is observed, or observe one that has "
-            "counted: they do nothing",
-            wi_words_count(count, mixed));
-    }
-    if (calls > 0) {
-        struct finding_entry *entry =
-            wi_entry_add(finding, FINDING_WARNING, (double)calls, "calls_refused", "agent",
-                         "Look for a length or a count that may be negative where "
-                         "weir_channel_send_n, weir_channel_receive_n, "
-                         "weir_channel_unsend_n, weir_channel_bytes or weir_channel_observe is "
-                         "called, and in `initial` of a channel's options.");
-        wi_entry_write(
-            entry->text,
-            "agent: %s calls for batches or bytes had a negative number of messages or bytes: they "
-            "count nothing, so depths are wrong from then on",
-            wi_words_count(count, calls));
-    }
-    if (lost > 0) {
-        struct finding_entry *entry = wi_entry_add(finding, FINDING_INFO, (double)lost,
-                                                   "agent_samples_lost", "agent", agent_raise);
-        wi_entry_write(entry->text,
-                       "agent: the segment has no room for %s measured waits: they are missing "
-                       "from the histograms",
-                       wi_words_count(count, lost));
+    for (size_t i = 0; i < sizeof(agent_misses) / sizeof(agent_misses[0]); i++) {
+        const struct agent_miss *miss = &agent_misses[i];
+        uint64_t n = wi_finding_count(row, miss->metric);
+        if (n > 0) {
+            struct finding_entry *entry =
+                wi_entry_add(finding, miss->severity, (double)n, miss->kind, "agent", miss->action);
+            wi_entry_write(entry->text, "agent: %s%s%s", miss->before, wi_words_count(count, n),
+                           miss->after);
+        }
     }
 }
 
-/* Objects that are missing from their channel's depth: each reason is told once. */
+/* Objects that are missing from their channel's depth, but for those that were dropped: each reason is told once. */
 static void agent_objects(struct wi_finding *finding, const struct wi_row *row)
 {
     char count[WI_WORDS_MAX];
     const struct wi_value *state = &row->value[WI_AGENT_OBJECTS_STATE];
     uint64_t refused = wi_finding_count(row, WI_AGENT_OBJECTS_REFUSED);
-    uint64_t dropped = wi_finding_count(row, WI_AGENT_OBJECTS_DROPPED);
     if (refused > 0) {
         struct finding_entry *entry = wi_entry_add(
             finding, FINDING_INFO, (double)refused, "objects_refused", "agent",
@@ -154,17 +155,6 @@ static void agent_objects(struct wi_finding *finding, const struct wi_row *row)
             "agent: %s objects were not entered: they are missing from the depth of their "
             "channel",
             wi_words_count(count, refused));
-    }
-    if (dropped > 0) {
-        struct finding_entry *entry =
-            wi_entry_add(finding, FINDING_WARNING, (double)dropped, "objects_dropped", "agent",
-                         "Call weir_object_close before an object is freed, and check the offsets "
-                         "and limits of its layout.");
-        wi_entry_write(
-            entry->text,
-            "agent: %s objects hold implausible values and are not read any more: they were "
-            "freed without a close, or their layout is wrong",
-            wi_words_count(count, dropped));
     }
     if (state->type == WI_TEXT && wi_finding_count(row, WI_AGENT_OBJECTS) > 0 &&
         strcmp(state->u.text, "read") != 0 && strcmp(state->u.text, "in part") != 0) {
