@@ -9,6 +9,8 @@
 #include "fake_view.h"
 #include "finding/finding.h"
 
+#include <string.h>
+
 #define SECOND UINT64_C(1000000000)
 
 static struct wi_process_view *view;
@@ -55,6 +57,18 @@ static inline void look(void)
     now += SECOND;
     fake_view_set_monotonic_nanos(view, now);
     wi_finding_update(finding, view);
+}
+
+/* The first finding of a kind; NULL: there is none. */
+static inline const struct wi_row *found(const char *kind)
+{
+    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
+        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
+        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
+            return row;
+        }
+    }
+    return NULL;
 }
 
 #endif

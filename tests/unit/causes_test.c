@@ -11,17 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct wi_row *found(const char *kind)
-{
-    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
-        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
-        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
 static const char *text(const struct wi_row *row, int metric)
 {
     return row && row->value[metric].type == WI_TEXT ? row->value[metric].u.text : "";

@@ -9,18 +9,6 @@
 
 #include <string.h>
 
-/* The first finding of a kind; NULL: there is none. */
-static const struct wi_row *found(const char *kind)
-{
-    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
-        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
-        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
 static const char *text(const char *kind, int metric)
 {
     const struct wi_row *row = found(kind);

@@ -50,17 +50,6 @@ static void look_now(void)
     look();
 }
 
-static const struct wi_row *found(const char *kind)
-{
-    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
-        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
-        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
 static const char *text(const char *kind, int metric)
 {
     const struct wi_row *row = found(kind);

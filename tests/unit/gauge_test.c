@@ -154,17 +154,6 @@ static void strange_values_are_no_trouble(void **state)
 
 /* ---- its capacity ---- */
 
-static const struct wi_row *found(const char *kind)
-{
-    for (size_t i = 0; i < wi_process_view_count(view, WI_WARNING); i++) {
-        const struct wi_row *row = wi_process_view_row(view, WI_WARNING, i);
-        if (strcmp(row->value[WI_WARNING_KIND].u.text, kind) == 0) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
 static struct wi_row *bounded_gauge(const char *name, const char *unit, uint64_t capacity)
 {
     struct wi_row *row = fake_view_add(view, WI_GAUGE, name);
