@@ -12,6 +12,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["WEIR_SOURCE"], "tests", "support"))
+from earlier import compare  # noqa: E402
+
 DATA = os.path.join(os.environ["WEIR_SOURCE"], "tests", "data")
 WEIR = os.path.join(os.environ["WEIR_BUILD"], "console", "weir")
 # What a reader says of itself, and what it makes of the numbers: that may get better.
@@ -35,23 +39,6 @@ def now(path, *flags):
     return json.loads(done.stdout)
 
 
-def compare(was, has, where):
-    """Every value that there was is there now; fields may have come since."""
-    if isinstance(was, dict):
-        for key, value in was.items():
-            if key not in OWN:
-                assert key in has, (where, key)
-                compare(value, has[key], f"{where}.{key}")
-    elif isinstance(was, list):
-        assert len(was) == len(has), (where, was, has)
-        for i, (one, other) in enumerate(zip(was, has)):
-            compare(one, other, f"{where}[{i}]")
-    elif isinstance(was, float):
-        assert abs(was - has) <= 1e-9 * abs(was), (where, was, has)
-    else:
-        assert was == has, (where, was, has)
-
-
 def count(value):
     if isinstance(value, (dict, list)):
         return sum(map(count, value.values() if isinstance(value, dict) else value))
@@ -73,8 +60,8 @@ def main():
                 was = told(os.path.join(folder, f"{name}.json.gz"))
                 assert count(was["data"]) > 200, count(was["data"])
                 has = now(path, *flags)
-                compare(was["target"], has["target"], "target")
-                compare(was["data"], has["data"], "data")
+                compare(was["target"], has["target"], "target", OWN)
+                compare(was["data"], has["data"], "data", OWN)
 
 
 if __name__ == "__main__":
