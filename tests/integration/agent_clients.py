@@ -138,13 +138,16 @@ def watch_for(seconds):
 def stopped_clients_cost_a_message_each():
     numbers = agent.numbers()
     before, held = host.rss(), numbers["memory"]
+    one = agent.watch(M["WatchRequest"].FromString(body), timeout=60)
+    size = len(next(one).SerializeToString())
+    one.cancel()
     assert tell("stop 64")
     eventually(lambda: agent.numbers()["clients"] == 65, "65 clients")
     heard, longest = watch_for(5)
     assert longest < 1.5, "another client waited for %g s" % longest
     memory = agent.numbers()["memory"] - held
-    # Each watches some 150 kB at a time; a queue of 5 s would be 50 of these.
-    assert memory < 64 * (400 << 10), memory
+    # A message each, and what a session takes; a queue of 5 s would be 50 messages.
+    assert memory < 64 * (size + (128 << 10)), (memory, size)
     if not SANITIZED:
         assert host.rss() - before < 40 << 20, host.rss() - before
     # And the agent does not keep what will not be read: after 10 s without progress they go.
