@@ -32,7 +32,7 @@ static struct weir_error error;
 static struct weir_channel *jobs, *results;
 static int to_workers[2];
 
-/* What the program itself knows; shared by its processes. */
+/* The program's own counts, shared by its processes. */
 static struct own {
     uint64_t sent, received, answered;
     uint32_t is_over;

@@ -58,7 +58,8 @@ struct weir_field {
     uint8_t kind;    /* enum weir_field_kind */
     uint16_t reserved;
     /* The greatest plausible value; with LESS fields, of the difference. 0: 2^40, so that no pointer passes
-     * for a depth; of a difference, at most half of what the width holds. The smaller the limit, the sooner an object that is gone is noticed. */
+     * for a depth; of a difference, at most half of what the width holds. The smaller the limit, the sooner an
+     * object that is gone is noticed. */
     uint64_t limit;
 };
 
@@ -91,14 +92,16 @@ struct weir_object;
 
 /*
  * Enters the object at `address`, one of many of a channel, which stands for the place that makes them. The channel is
- * an observed one (weir_channel_observe): hooks that count on it, and weir_channel_observe, do nothing, and calls_mixed counts them. `layout` says where the numbers are: there may be 64
- * different ones, and objects of several may share a channel. `label` is copied; NULL or "": none.
+ * an observed one (weir_channel_observe): hooks that count on it, and weir_channel_observe, do nothing, and
+ * calls_mixed counts them. `layout` says where the numbers are: there may be 64 different ones, and objects of
+ * several may share a channel. `label` is copied; NULL or "": none.
  * Owns: close it before the object's memory is freed, also after the channel was closed. In a child of fork it
  * stands for the child's own copy of the object, from the child's weir_start on; but for nothing, if the parent has
  * closed the object before that.
  * Fails: NULL when there is no room or the layout is impossible (a field that is not within the object, a width or a kind
- * that does not exist, no DEPTH, two SAME, a LESS that is not as wide as each DEPTH): counted, and the log says so once. Also without a channel, an address
- * or a layout, before weir_start, and for a channel that has counted or was told its depth (calls_mixed). An object that was not entered is missing from the sum.
+ * that does not exist, no DEPTH, two SAME, a LESS that is not as wide as each DEPTH): counted, and the log says so
+ * once. Also without a channel, an address or a layout, before weir_start, and for a channel that has counted,
+ * began with `initial`, or was told its depth (calls_mixed). An object that was not entered is missing from the sum.
  * Room: 128 bytes each, of which 32 are private memory; closed ones are used again.
  * Cost: open and close take 150 ns at most, without a lock and without a system call; only when all places are in use
  * an open takes the lock and makes 512 more.

@@ -222,8 +222,8 @@ struct weir_channel_options {
     enum weir_party party; /* of its weir_sender handles; receivers take the same 128 bytes */
     enum weir_unit unit;
     /* The depth at the moment of the opening, in its unit, and the bytes of these messages (0: unknown, or the unit is
-     * bytes). They count as sent then. An amount of 2^63 or more is taken as 0, and
-     * weir_health counts the call (calls_refused). */
+     * bytes). They count as sent then, so the channel is a counted one. An amount of 2^63 or more is taken as 0,
+     * and weir_health counts the call (calls_refused). */
     uint64_t initial, initial_bytes;
     /* The place where it is opened, if that is no line of C: "plugin.lua:12". Copied, the first 256 places of a
      * program; takes precedence over source_file. NULL: source_file and source_line are the place. */
@@ -527,8 +527,8 @@ struct weir_task_options {
             __FILE__, __LINE__                                                                     \
     }
 
-/* As weir_channel_open and weir_channel_close. A kind is a place that spawns tasks; weir/task.h has its hooks. Closing it ends the single tasks
- * that it still has: they are counted up to then. */
+/* As weir_channel_open and weir_channel_close. A kind is a place that spawns tasks; weir/task.h has its hooks. Closing
+ * it ends the single tasks that it still has: they are counted up to then. */
 WEIR_EXPORT struct weir_task_kind *weir_task_kind_open(const struct weir_task_options *options);
 WEIR_EXPORT void weir_task_kind_close(struct weir_task_kind *kind);
 

@@ -4,10 +4,11 @@
  * the end.
  *
  * One walk over the rows of a kind builds each, filters it, and compares it with the worst one
- * kept; where the process view has the numbers of many rows side by side, and nothing is filtered, no row is built. So a screen of 40 rows costs a heap of 40, however many rows there are. No row is kept: an
- * entry holds only the values by which rows are compared, and only these are read from the process
- * view. Equal rows stand in the order of opening, so that pages of one list fit together; rows
- * without a value come last in both directions.
+ * kept. So a screen of 40 rows costs a heap of 40, however many rows there are. Where nothing is
+ * filtered and the process view has the numbers of many rows side by side, no row is built. No row
+ * is kept: an entry holds only the values by which rows are compared, and only these are read from
+ * the process view. Equal rows stand in the order of opening, so that pages of one list fit
+ * together; rows without a value come last in both directions.
  *
  * With `follow` the window moves to a row, which costs two more walks at most. With worst_first a
  * row that was shown keeps its rank for a while (encode/rank.c), so that rows do not change places

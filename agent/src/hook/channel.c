@@ -178,7 +178,7 @@ weir_ticket weir_channel_send_slow(struct weir_channel *channel, size_t bytes)
 /* A word of a slot, over all threads. */
 static uint64_t channel_sum(const struct wi_slot *slot, unsigned word, bool has_cells)
 {
-    /* Anew in each pass: a thread may come between two, and take what others send. Pairs with wi_shard_claim. */
+    /* It is loaded in each pass: between two a new thread may start, and receive what others send. Pairs with wi_shard_claim. */
     uint32_t n_shards = has_cells ? wi_load_acquire(&wi_index.n_shards) : 0;
     uint32_t id = weir_slot_id(&slot->head) & ~WEIR_ID_SHARED;
     /* These pair with the hooks that count in shared words, and with weir_cell_add of the inline hooks: a thread that

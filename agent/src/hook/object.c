@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Objects. A handle leads to private memory; the file has a copy for readers outside. An open stores the life last, a
- * close clears it first, and a reader loads it before and after it has read the object's memory. So what was read
- * of an object that closed meanwhile is not used.
+ * close clears it first, and a reader loads it before and after it has read the object's memory. So a reader does not
+ * use the memory of an object that was closed meanwhile.
  */
 #include "hook/channel.h"
 #include "segment/object.h"

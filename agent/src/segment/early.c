@@ -207,8 +207,8 @@ static void early_add(uint64_t *to, const uint64_t *from, size_t n)
     }
 }
 
-/* Keeps the last depth of an observed channel, unless a later one was told meanwhile. It may have become one while its memory
- * was replaced. */
+/* Keeps the last depth of an observed channel, unless a later one was told meanwhile. It may have become one while
+ * its memory was replaced. */
 static void early_put_observed(struct wi_slot *to, const struct wi_slot *from)
 {
     uint64_t depth = 0, bytes = 0;

@@ -4,8 +4,8 @@
  * alone opens and closes handles. Each member has a record, and with it shards and room for cells that no other member
  * uses. It knows both by an index of its own, as before.
  *
- * Members share no lock. They take a record, a shard's number and room (room.h) by one compare-and-swap each. So a member can be killed at any point, or write anything into the segment, and no other
- * waits for it.
+ * Members share no lock. They take a record, a shard's number and room (room.h) by one compare-and-swap each. So a
+ * member can be killed at any point, or write anything into the segment, and no other waits for it.
  */
 #ifndef WI_SEGMENT_FAMILY_H
 #define WI_SEGMENT_FAMILY_H

@@ -8,7 +8,7 @@
  * others have taken and returned the same place. Places are never freed, so `next` may always be read.
  * Only when the stack is empty the lock is taken, and 512 places are made.
  *
- * A layout is kept once, whoever gives it: at most 64 of them, compared by their content. A hint by the
+ * Equal layouts are kept once: at most 64 of them, compared by their content. A hint by the
  * layout's address says where to look first. Rows are written under the lock and never change, so they
  * are read without it.
  */

@@ -3,9 +3,11 @@
  * A reading: from the bytes of a segment to the counts of its handles, in four stages. Each does its
  * whole work in one place, and asks nothing of those before it:
  *
- *     source.c (reads all bytes, in the order that the stages need) -> here (how many slots and
- *     blocks there are, and room for them) -> objects.c (what objects hold, by channel) -> raws.c (each slot's counts, by the two passes of
- *     passes.c) -> retired.c (the totals of closed handles, and which slots are included in them)
+ *     source.c (reads all bytes, in the order that the stages need)
+ *     -> here (how many slots and blocks there are, and room for them)
+ *     -> objects.c (the depths that objects hold, by channel)
+ *     -> raws.c (each slot's counts, by the two passes of passes.c)
+ *     -> retired.c (the totals of closed handles, and which slots are included in them)
  *
  * A closed handle keeps its counts in its slot; when the slot is used again, they go to the totals
  * of its name. A reading during which that happened too often is made again, up to eight times.

@@ -4,8 +4,8 @@
  *
  * A row is built on its own in some 40 ns; of a hundred thousand, most are built only to be found idle. Here sixteen
  * rows give their numbers from lanes (lanes.c), the same numbers as their rows have. That holds for the channels of a
- * segment, of which there may be very many, and for the metrics listed below; whoever asks for others, or in the first
- * second, when rates come from the history, goes row by row. The exporter's thread.
+ * segment, of which there may be very many, and for the metrics listed below. Other metrics are read row by row, and
+ * so is the first second, when rates come from the history. The exporter's thread.
  */
 #include "snapshot/state.h"
 

@@ -2,8 +2,8 @@
 /*
  * A reading of all objects.
  *
- * The objects of a slab are read in batches: which are open, and where; then the kernel copies their fields in one call; then
- * which are still open. An object that was closed in between does not count, whatever was read: its memory may
+ * The objects of a slab are read in batches: which are open, and where; then the kernel copies their fields in one
+ * call; then which are still open. An object that was closed in between does not count, whatever was read: its memory may
  * already be another's. Each field that was read of an object that was open all the time must be plausible. If one is not,
  * or its memory is gone, the object was freed without a close, or its layout lies: it is dropped, and its
  * generation is remembered, so that it is not read again.

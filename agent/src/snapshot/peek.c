@@ -3,7 +3,7 @@
  * process_vm_readv, also of this process: the kernel checks the addresses, so an object that was freed, or whose memory
  * was given back, is an error for its part only.
  *
- * Outside, a pid from a file decides whose memory is read, and whoever wrote the file chose it. So the process must
+ * Outside, a pid in the file decides whose memory is read, and the file may be forged. So the process must
  * have this very file mapped, and run as the file's owner: then it is at worst another process of the same
  * user that has opened the segment. A program that was executed in place of the process has no such mapping.
  */

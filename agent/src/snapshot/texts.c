@@ -2,7 +2,7 @@
 /*
  * The texts of a segment: names, source lines and labels.
  *
- * Each is read once, when its handle is met, and cleaned at once: whoever reads it later gets what a
+ * Each is read once, when its handle is met, and cleaned at once, so that later readers get only what a
  * terminal may show. A text may be of the handle that has the slot by now, so its generation is read
  * after it. The exporter's thread.
  */

@@ -41,8 +41,8 @@ void wc_measures_finish(struct wc_measures *measures);
 /* A frame follows, so many seconds after the one before. */
 void wc_measures_look(struct wc_measures *measures, double seconds);
 
-/* Adds one number of it; `is_bytes`: of a channel that counts bytes. If several rows have one name, the first counts; a value that is not
- * finite is left out. */
+/* Adds one number of it; `is_bytes`: of a channel that counts bytes. If several rows have one name, the first counts;
+ * a value that is not finite is left out. */
 void wc_measures_add(struct wc_measures *measures, int kind, uint32_t metric, const char *name,
                      double value, bool is_bytes);
 
