@@ -201,7 +201,6 @@ static void senders_begin(struct segment_view *view)
 
 void wi_view_meet_senders(struct segment_view *view)
 {
-    view->n_order[WI_SENDER] = 0;
     senders_begin(view);
     for (size_t i = 0; i < view->collection.n_blocks[WI_SENDERS]; i++) {
         struct wi_raw_sender raw;
