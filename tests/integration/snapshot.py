@@ -163,7 +163,9 @@ def what_cannot_be_written_is_told(host):
     process = start("snapshot", host.pid, "-o", "ndjson")  # a reader that has had enough
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(DEADLINE) == 0 and process.stderr.read() == ""
+    assert process.wait(DEADLINE) == 0
+    told = process.stderr.read()  # at most that a busy machine took long
+    assert told == "" or "the snapshot took" in told and told.count("\n") == 1, told
     # Without any standard output no socket may take its place.
     done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', *command], stderr=subprocess.PIPE,
                           env=environment, timeout=DEADLINE, check=False)
