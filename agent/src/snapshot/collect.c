@@ -135,7 +135,7 @@ static enum weir_status collect_once(struct wi_collection *collection, struct wi
         status = wi_objects_look(&collection->objects, source, &collection->image, ret_error);
     }
     if (status == WEIR_OK) {
-        status = wi_collect_raws(collection, ret_error);
+        status = wi_collect_raws(collection, source, ret_error);
     }
     return status == WEIR_OK ? wi_collect_retired(collection, ret_is_whole, ret_error) : status;
 }

@@ -156,11 +156,13 @@ enum weir_status wi_collect(struct wi_collection *collection, struct wi_source *
                             struct weir_error *ret_error);
 
 /* Its stages. Collects the raws of the n slots. Fails: WEIR_E_CORRUPT, WEIR_E_MEMORY. */
-enum weir_status wi_collect_raws(struct wi_collection *collection, struct weir_error *ret_error);
+enum weir_status wi_collect_raws(struct wi_collection *collection, struct wi_source *source,
+                                 struct weir_error *ret_error);
 
 /* The two passes over the n slots from `first` on, which begin a chunk. Fails: WEIR_E_CORRUPT. */
-enum weir_status wi_collect_passes(const struct wi_collection *collection, size_t first, size_t n,
-                                   struct wi_raw *ret_raws, struct weir_error *ret_error);
+enum weir_status wi_collect_passes(struct wi_collection *collection, struct wi_source *source,
+                                   size_t first, size_t n, struct wi_raw *ret_raws,
+                                   struct weir_error *ret_error);
 
 /* The totals of closed handles; leaves out the slots that are included in them. *ret_is_whole: false
  * if more slots were used again meanwhile than the log holds; then all must be read again. Fails:

@@ -182,8 +182,9 @@ static void pass_drop_mixed(struct wi_raw *raws, const struct wi_slot *slots, si
     }
 }
 
-enum weir_status wi_collect_passes(const struct wi_collection *collection, size_t first, size_t n,
-                                   struct wi_raw *ret_raws, struct weir_error *ret_error)
+enum weir_status wi_collect_passes(struct wi_collection *collection, struct wi_source *source,
+                                   size_t first, size_t n, struct wi_raw *ret_raws,
+                                   struct weir_error *ret_error)
 {
     const struct wi_slot *slots = wi_image_slot(&collection->before, first);
     const struct wi_slot *slots_after = wi_image_slot(&collection->image, first);
@@ -199,6 +200,7 @@ enum weir_status wi_collect_passes(const struct wi_collection *collection, size_
     }
     enum weir_status status =
         pass_chunk(ret_raws, n, chunk, &collection->before, pass_leaving_cells, ret_error);
+    wi_source_follow(source, &collection->image);
     for (size_t i = 0; i < n; i++) {
         pass_entering_slot(&ret_raws[i], &slots_after[i]);
     }

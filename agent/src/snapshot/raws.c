@@ -171,14 +171,15 @@ static void raws_begin(struct wi_collection *collection)
     collection->spent[!collection->newest_spent].n = 0;
 }
 
-enum weir_status wi_collect_raws(struct wi_collection *collection, struct weir_error *ret_error)
+enum weir_status wi_collect_raws(struct wi_collection *collection, struct wi_source *source,
+                                 struct weir_error *ret_error)
 {
     raws_begin(collection);
     for (size_t first = 0; first < collection->n; first += WEIR_CHUNK_CELLS) {
         size_t n = collection->n - first;
         n = n < WEIR_CHUNK_CELLS ? n : WEIR_CHUNK_CELLS;
         enum weir_status status =
-            wi_collect_passes(collection, first, n, collection->block, ret_error);
+            wi_collect_passes(collection, source, first, n, collection->block, ret_error);
         if (status != WEIR_OK) {
             return status;
         }

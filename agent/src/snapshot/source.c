@@ -327,6 +327,13 @@ enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_
     return is_copy ? source_read_again(source, at, bytes, ret_error) : WEIR_OK;
 }
 
+void wi_source_follow(struct wi_source *source, struct wi_image *image)
+{
+    if (source->fd < 0) {
+        image->length = source_own_length(source);
+    }
+}
+
 enum wi_state wi_source_state(const struct wi_source *source)
 {
     return source->state;

@@ -32,6 +32,10 @@ enum weir_status wi_source_read(struct wi_source *source, struct wi_image *ret_b
 enum weir_status wi_source_read_again(struct wi_source *source, const struct wi_image *after,
                                       const void *at, size_t bytes, struct weir_error *ret_error);
 
+/* Brings the length of a live mapping up to what its process has by now; nothing for a copy. To be called between two
+ * looks at counts: what entered may lie in memory that the process took after the image was read, where a thread is new. */
+void wi_source_follow(struct wi_source *source, struct wi_image *image);
+
 /* As of the last read. */
 enum wi_state wi_source_state(const struct wi_source *source);
 bool wi_source_is_self(const struct wi_source *source);
