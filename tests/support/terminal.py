@@ -54,12 +54,17 @@ class Terminal:
         self.stream = Stream(self.screen)
         self.written = b""
         self.code = None
+        is_sized, has_size = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            os.read(is_sized, 1) # the modes are still those that weir should restore
             os.execve(program, [program, *[str(argument) for argument in arguments]],
                       {**environment, "TERM": term, "TZ": "UTC", **more})
         self.modes = termios.tcgetattr(self.fd)
         self.size(rows, cols)
+        os.write(has_size, b".")
+        os.close(has_size)
+        os.close(is_sized)
         atexit.register(self.kill)
 
     def size(self, rows, cols):
@@ -133,9 +138,9 @@ class Terminal:
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                while self.read(0):
-                    if not select.select([self.fd], [], [], 0)[0]:
-                        break
+                # The kernel passes on the last bytes when it comes to it; after them it says that nobody writes.
+                while time.monotonic() < end and self.read():
+                    pass
                 self.code = os.waitstatus_to_exitcode(status)
                 return self.code
             self.read()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: folders=console/src/view */
+/* ctest: timeout=400 folders=console/src/view */
 /* Whatever a server may say, on a screen of any size: it is drawn, or left out. */
 #include "scene.h"
 

@@ -548,8 +548,9 @@ static bool stands_back(void *unused)
 {
     (void)unused;
     pid_t thread = find_thread();
+    int nice = getpriority(PRIO_PROCESS, 0) + 10;
     return thread && sched_getscheduler(thread) == SCHED_BATCH &&
-           getpriority(PRIO_PROCESS, (id_t)thread) == getpriority(PRIO_PROCESS, 0) + 10;
+           getpriority(PRIO_PROCESS, (id_t)thread) == (nice < 19 ? nice : 19);
 }
 
 static bool has_short_slice(void *unused)

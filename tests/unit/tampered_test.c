@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctest: timeout=400 */
+/* ctest: timeout=900 */
 /*
  * Other hands on the file of a living server. The same user's are kept off by its mode: none of the ways
  * to shorten it or to make holes in it is open. Root's are not; then what was counted is lost, hooks

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ctest: timeout=400 */
 /*
  * WatchUpdates over a real segment: after each round a client that takes the messages in as tokio-console does
  * has the same rows as the process view, whatever came and went. ctest: timeout=400
