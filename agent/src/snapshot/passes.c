@@ -10,9 +10,9 @@
  * application handed the message over in between (docs/hot-path.md). Sixteen handles at a time, so
  * that the second pass finds their lines in the cache.
  *
- * What enters and leaves between the passes is shown as waiting, so they must follow each other closely. If this thread
- * was held up between them, as on a busy machine, both are made again: else milliseconds of traffic would be a depth, and
- * stay the highest one.
+ * A message that enters and leaves between the passes is shown as waiting, so they must follow each other closely. If this
+ * thread was held up between them, as on a busy machine, both are made again: else milliseconds of traffic would be a
+ * depth, and stay the highest one.
  *
  * The first pass reads the image that was read first. No lock is taken and no hook waits: a handle
  * that was opened between the passes is left out until the next reading. The exporter's thread.

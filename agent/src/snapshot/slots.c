@@ -9,7 +9,6 @@
 #include "snapshot/state.h"
 
 #include "segment/file.h"
-#include "weir/expect.h"
 
 #include <string.h>
 
@@ -45,7 +44,8 @@ static enum weir_status slots_meet(struct segment_view *view, size_t id,
     return status;
 }
 
-/* Ids by kind, for which there is room (wi_view_make_room). */
+/* Ids by kind. There is room for the open handles of each (wi_view_make_room); a process that changes the kind of a handle
+ * under its reader may claim more of one, and they are left out. */
 static void slots_order(struct segment_view *view)
 {
     for (unsigned kind = 0; kind < WI_N_KINDS; kind++) {
@@ -53,7 +53,7 @@ static void slots_order(struct segment_view *view)
     }
     for (size_t id = 0; id < view->collection.n; id++) {
         uint8_t kind = view->slots[id].kind;
-        if (view->generations[id] && WI_EXPECT(view->n_order[kind] < view->room_order[kind])) {
+        if (view->generations[id] && view->n_order[kind] < view->room_order[kind]) {
             view->order[kind][view->n_order[kind]++] = (uint32_t)id;
         }
     }
