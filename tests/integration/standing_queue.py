@@ -74,11 +74,16 @@ def check_the_percentile_shows_what_waits(host):
     waits = wait_for(lambda: (now := channel("quick"))["at_least"] and now, "the wait of the oldest")
     assert 0 < waits["p99"] < waits["at_least"] < DEADLINE, waits
     assert channel("jobs")["p99"] is None and channel("jobs")["at_least"] > 0, channel("jobs")
+    # Nothing is measured of "jobs": its wait is estimated, too, from a second up.
+    jobs = wait_for(lambda: (now := channel("jobs"))["estimated_p99"] and now, "an estimate")
+    assert 1 <= jobs["estimated_p50"] <= jobs["estimated_p99"] <= jobs["estimated_max"], jobs
+    assert jobs["at_least"] <= jobs["estimated_max"] < jobs["at_least"] + 2, jobs
+    assert channel("quick")["estimated_p99"] is None, channel("quick")
     shown = [line.split() for line in weir("snapshot", host.pid).out.splitlines()]
     assert next(line for line in shown if line[:1] == ["CHANNEL"])[-1] == "P99", shown
-    for name in ("quick", "jobs"):
+    for name, mark in (("quick", ">"), ("jobs", "~")):
         line = next(line for line in shown if line[:1] == [name])
-        assert [word for word in line if word.startswith(">")] == line[-1:], line
+        assert [word for word in line if word.startswith(mark)] == line[-1:], line
 
 
 def a_terminal_shows_that_it_looks_on(host):

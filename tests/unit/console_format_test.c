@@ -64,6 +64,11 @@ static void lower_bounds_are_cut_and_short(void **state)
     assert_format(wc_format_at_least, 119.9, ">119s");
     assert_format(wc_format_at_least, 120, ">2m");
     assert_format(wc_format_at_least, 7199, ">119m");
+    assert_format(wc_format_about, NAN, "~0s");
+    assert_format(wc_format_about, 5.6, "~6s");
+    assert_format(wc_format_about, 119.4, "~119s");
+    assert_format(wc_format_about, 170, "~3m");
+    assert_format(wc_format_about, 1e30, "~9999d");
     assert_format(wc_format_at_least, 7200, ">2h");
     assert_format(wc_format_at_least, 3 * 86400, ">3d");
     assert_format(wc_format_at_least, INFINITY, ">9999d");

@@ -297,6 +297,49 @@ static void tells_what_waits_for_longer_than_the_percentile(const char *dir)
     wi_process_views_finish(&views);
 }
 
+/* No ticket is passed on: each message waits for six looks, at four a look. */
+static void estimates_waits_without_tickets(const char *dir)
+{
+    (void)dir;
+    start();
+    struct weir_channel_options options = WEIR_CHANNEL_INIT("fds", WEIR_UNBOUNDED);
+    struct weir_channel *channel = weir_channel_open(&options);
+    step(SECOND);
+    for (int s = 0; s < 6; s++) {
+        send(channel, 4, 1);
+        step(SECOND);
+    }
+    for (int s = 0; s < 60; s++) {
+        send(channel, 4, 1);
+        receive(channel, 4, 1);
+        step(SECOND);
+    }
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_P99)->type == WI_ABSENT);
+    CHECK(fabs(value(WI_CHANNEL, WI_CHANNEL_WAIT_ESTIMATED_P50)->u.f64 - 6) < 0.01);
+    CHECK(fabs(value(WI_CHANNEL, WI_CHANNEL_WAIT_ESTIMATED_P99)->u.f64 - 6) < 0.01);
+
+    for (int s = 0; s < 60; s++) { /* it gets stuck: what is queued has waited, too */
+        step(SECOND);
+    }
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_ESTIMATED_P50)->u.f64 > 60);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_ESTIMATED_MAX)->u.f64 > 64);
+    receive(channel, 24, 1);
+    step(SECOND);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_ESTIMATED_P50)->u.f64 > 60); /* of those that left */
+    for (int s = 0; s < 22; s++) {
+        step(SECOND);
+    }
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_WAIT_ESTIMATED_P50)->type == WI_ABSENT);
+    CHECK(value(WI_CHANNEL, WI_CHANNEL_OLDEST_AGE)->u.f64 == 0);
+    wi_process_views_finish(&views);
+}
+
+static void waits_without_tickets_are_estimated(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(estimates_waits_without_tickets), 0);
+}
+
 static void tells_it_though_nobody_saw_the_beginning(const char *dir)
 {
     (void)dir;
@@ -668,6 +711,7 @@ int main(void)
         cmocka_unit_test(sent_less_received_less_discarded_is_the_depth),
         cmocka_unit_test(tasks_are_pending_then_running_then_gone),
         cmocka_unit_test(no_percentile_looks_healthier_than_what_waits),
+        cmocka_unit_test(waits_without_tickets_are_estimated),
         cmocka_unit_test(a_lower_bound_is_that_of_the_first_sample_beyond),
         cmocka_unit_test(the_oldest_message_has_an_age),
         cmocka_unit_test(a_sample_stands_for_all_since_the_one_before),

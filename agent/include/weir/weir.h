@@ -253,7 +253,7 @@ WEIR_EXPORT void weir_channel_resize(struct weir_channel *channel, uint64_t capa
  * Counts a message in. Call it BEFORE the push, so that no reader ever sees more received than sent.
  * Units: bytes as the caller counts them; 0 if unknown. Pass the same number to receive.
  * Owns: keep the ticket in the message for weir_channel_receive, or drop it: then this message's
- * wait is not measured.
+ * wait is not measured. Where no wait of a FIFO channel is measured, readers estimate those from 1 s up.
  */
 WEIR_INLINE weir_ticket weir_channel_send(struct weir_channel *channel, size_t bytes)
 {

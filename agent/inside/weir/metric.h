@@ -41,8 +41,7 @@ enum wi_display {
     WI_DISPLAY_ALARM,      /* a count that is bad unless 0 */
     WI_DISPLAY_DURATION,
     WI_DISPLAY_LATENCY, /* a duration down to microseconds */
-    WI_DISPLAY_WAIT,    /* the same, or as ">44s" the value of the row that is AT_LEAST, if there is
-                           one */
+    WI_DISPLAY_WAIT, /* the same, or as ">44s" the value of the row that is AT_LEAST, or as "~6s" an estimate */
     WI_DISPLAY_AT_LEAST,
     WI_DISPLAY_HANG,  /* a duration that is bad from a tenth of a second on */
     WI_DISPLAY_STATE, /* a word; some are good, some bad */

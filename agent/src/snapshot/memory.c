@@ -4,6 +4,8 @@
 
 #include "weir/nanos.h"
 
+#include <string.h>
+
 void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent)
 {
     if (age->every == 0) {
@@ -24,6 +26,35 @@ void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent)
     age->sent[age->n++] = sent;
 }
 
+/* The number of samples at or below `left`. */
+static size_t age_count_until(const struct wi_age *age, uint64_t left)
+{
+    size_t low = 0;
+    size_t high = age->n; /* the first sample beyond `left` is in [low, high] */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (age->sent[middle] <= left) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+void wi_age_trim(struct wi_age *age, uint64_t left)
+{
+    size_t n = age_count_until(age, left);
+    if (n > 1) {
+        age->n -= n - 1;
+        memmove(age->nanos, age->nanos + n - 1, age->n * sizeof(*age->nanos));
+        memmove(age->sent, age->sent + n - 1, age->n * sizeof(*age->sent));
+    }
+    if (age->every > 1 && age->n < WI_AGE_SAMPLES / 4) {
+        age->every /= 2;
+    }
+}
+
 bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint64_t left,
                uint64_t *ret_nanos)
 {
@@ -35,16 +66,7 @@ bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint
         return false;
     }
     /* The last sample at or below `left`, and the one after it. */
-    size_t low = 0;
-    size_t high = age->n;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (age->sent[middle] <= left) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
+    size_t low = age_count_until(age, left) - 1;
     uint64_t next_nanos = low + 1 < age->n ? age->nanos[low + 1] : now_nanos;
     uint64_t next_sent = low + 1 < age->n ? age->sent[low + 1] : sent;
     double share = next_sent > age->sent[low]
@@ -58,16 +80,7 @@ bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint
 
 uint64_t wi_age_least(const struct wi_age *age, uint64_t now_nanos, uint64_t left)
 {
-    size_t low = 0;
-    size_t high = age->n; /* the first sample beyond `left` is in [low, high] */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (age->sent[middle] <= left) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
+    size_t low = age_count_until(age, left);
     return low < age->n && now_nanos > age->nanos[low] ? now_nanos - age->nanos[low] : 0;
 }
 

@@ -23,6 +23,10 @@ struct wi_age {
 /* Adds a moment and the number of messages sent by then. */
 void wi_age_add(struct wi_age *age, uint64_t nanos, uint64_t sent);
 
+/* Forgets the samples that lie before the last one at or below `left`: nothing older is queued any more. So the ring
+ * soon has a sample for each tick again. */
+void wi_age_trim(struct wi_age *age, uint64_t left);
+
 /* Nanoseconds since `sent` stood at `left`, between two samples by a straight line; the last sample
  * is (now_nanos, sent). Returns false when that lies before the first sample. */
 bool wi_age_of(const struct wi_age *age, uint64_t now_nanos, uint64_t sent, uint64_t left,

@@ -108,8 +108,8 @@ static void room_free_extra(struct segment_view *view, struct view_slot *slot)
 void wi_view_drop_extra(struct segment_view *view, struct view_slot *slot)
 {
     const struct view_extra *extra = slot->extra;
-    if (extra && !extra->age && !extra->window[0] && !extra->window[1] && !extra->more &&
-        extra->limit_seconds == 0) {
+    if (extra && !extra->age && !extra->estimate && !extra->window[0] && !extra->window[1] &&
+        !extra->more && extra->limit_seconds == 0) {
         room_free_extra(view, slot);
     }
 }
@@ -126,6 +126,30 @@ struct wi_age *wi_view_age(struct segment_view *view, struct view_slot *slot)
         wi_view_drop_extra(view, slot);
     }
     return slot->extra ? slot->extra->age : NULL;
+}
+
+struct wi_estimate *wi_view_estimate(struct segment_view *view, struct view_slot *slot)
+{
+    struct view_extra *extra = slot->extra;
+    if ((!extra || !extra->estimate) && view->n_estimates < VIEW_MAX_ESTIMATES) {
+        extra = wi_view_extra(view, slot);
+        if (extra) {
+            extra->estimate = calloc(1, sizeof(*extra->estimate));
+            view->n_estimates += extra->estimate != NULL;
+        }
+        wi_view_drop_extra(view, slot);
+    }
+    return slot->extra ? slot->extra->estimate : NULL;
+}
+
+void wi_view_drop_estimate(struct segment_view *view, struct view_slot *slot)
+{
+    if (slot->extra && slot->extra->estimate) {
+        free(slot->extra->estimate);
+        slot->extra->estimate = NULL;
+        view->n_estimates--;
+        wi_view_drop_extra(view, slot);
+    }
 }
 
 const struct wi_flow *wi_view_flow(const struct segment_view *const_view, size_t id, unsigned ago)
@@ -150,6 +174,8 @@ void wi_view_forget(struct segment_view *view, struct view_slot *slot)
     size_t id = (size_t)(slot - view->slots);
     if (extra) {
         view->n_ages -= extra->age != NULL;
+        view->n_estimates -= extra->estimate != NULL;
+        free(extra->estimate);
         for (int which = 0; which < 2; which++) {
             view->n_windows -= extra->window[which] != NULL;
             free(extra->window[which]);

@@ -25,13 +25,18 @@
 
 #define FIELD(metric)          (UINT64_C(1) << (metric))
 #define FIELDS_OF_WAITS(first) (UINT64_C(15) << (first)) /* count, p50, p99, max */
+#define FIELDS_OF_ESTIMATE                                                                         \
+    (FIELD(WI_CHANNEL_WAIT_ESTIMATED_P50) | FIELD(WI_CHANNEL_WAIT_ESTIMATED_P99) |                 \
+     FIELD(WI_CHANNEL_WAIT_ESTIMATED_MAX))
 
 /* The metrics that need a measure's histogram. */
 static uint64_t wait_fields(enum wi_kind kind, unsigned which)
 {
     switch (kind) {
     case WI_CHANNEL:
-        return which ? 0 : FIELDS_OF_WAITS(WI_CHANNEL_WAIT) | FIELD(WI_CHANNEL_WAIT_AT_LEAST);
+        return which ? 0
+                     : FIELDS_OF_WAITS(WI_CHANNEL_WAIT) | FIELD(WI_CHANNEL_WAIT_AT_LEAST) |
+                           FIELDS_OF_ESTIMATE;
     case WI_SEMAPHORE:
         return which ? 0 : FIELDS_OF_WAITS(WI_SEMAPHORE_WAIT);
     case WI_TASK:
@@ -117,6 +122,25 @@ static void put_waits(struct wi_row *row, int first, const struct view_waits *wa
     }
 }
 
+/* Waits of a channel that has none of its own. Those below a second are not told: they may be anything below. */
+static void put_estimate(const struct segment_view *view, struct wi_row *row,
+                         const struct view_slot *slot, uint64_t sent, uint64_t left)
+{
+    struct wi_estimated waits;
+    const struct view_extra *extra = slot->extra;
+    if (!(view->base->wanted & FIELDS_OF_ESTIMATE) || view->base->is_brief ||
+        view->waits[0].count || !extra || !extra->estimate || !extra->age ||
+        !wi_estimate_waits(extra->estimate, extra->age, wi_view_as_of(view), sent, left, &waits)) {
+        return;
+    }
+    const uint64_t nanos[] = {waits.p50, waits.p99, waits.max};
+    for (int i = 0; i < 3; i++) {
+        if (nanos[i] >= WI_ESTIMATE_LEAST) {
+            wi_row_put_nanos(row, WI_CHANNEL_WAIT_ESTIMATED_P50 + i, nanos[i]);
+        }
+    }
+}
+
 /* A channel that was empty at the last tick has no samples yet: that tick is its only one. */
 static void put_age(const struct segment_view *view, struct wi_row *row,
                     const struct view_slot *slot, const struct wi_raw *raw,
@@ -124,8 +148,8 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
 {
     struct wi_age tick;
     const struct wi_age *age = slot->extra ? slot->extra->age : NULL;
-    bool is_wanted =
-        view->base->wanted & (FIELD(WI_CHANNEL_OLDEST_AGE) | FIELD(WI_CHANNEL_WAIT_AT_LEAST));
+    bool is_wanted = view->base->wanted & (FIELD(WI_CHANNEL_OLDEST_AGE) |
+                                           FIELD(WI_CHANNEL_WAIT_AT_LEAST) | FIELDS_OF_ESTIMATE);
     if (!is_wanted || (raw->flags & WI_SLOT_UNORDERED)) {
         return;
     }
@@ -139,6 +163,7 @@ static void put_age(const struct segment_view *view, struct wi_row *row,
     uint64_t left = flow->total[WI_TOTAL_GONE] + raw->in_other;
     uint64_t sent = raw->entering[WEIR_WORD_SENT];
     uint64_t nanos;
+    put_estimate(view, row, slot, sent, left);
     if (wi_age_of(age, wi_view_as_of(view), sent, left, &nanos)) {
         wi_row_put_f64(row, WI_CHANNEL_OLDEST_AGE, (double)nanos / 1e9);
     }
@@ -439,6 +464,7 @@ static uint64_t view_memory(const struct segment_view *view)
            view->n_slots * sizeof(struct view_slot) + wi_view_names_memory(view) +
            wi_columns_memory(&view->flows.of[0]) + wi_columns_memory(&view->flows.of[1]) +
            view->n_extras * sizeof(struct view_extra) + view->n_ages * sizeof(struct wi_age) +
+           view->n_estimates * sizeof(struct wi_estimate) +
            view->n_windows * sizeof(struct wi_window) + view->n_more * sizeof(struct view_more) +
            view->room_retired * (sizeof(struct view_retired) + sizeof(struct wi_raw_retired)) +
            wi_view_senders_memory(view) +

@@ -14,6 +14,7 @@
 #define WI_SNAPSHOT_STATE_H
 
 #include "snapshot/collect.h"
+#include "snapshot/estimate.h"
 #include "snapshot/flow.h"
 #include "snapshot/provider.h"
 #include "snapshot/memory.h"
@@ -22,11 +23,12 @@
 #include "snapshot/process_view.h"
 #include "weir/map.h"
 
-#define VIEW_TICK_NANOS  UINT64_C(900000000)
-#define VIEW_MAX_AGES    1024
-#define VIEW_MAX_WINDOWS 1024
-#define VIEW_REJECTS     "backpressure_rejects"
-#define VIEW_MAGIC       0x7765766eU
+#define VIEW_TICK_NANOS    UINT64_C(900000000)
+#define VIEW_MAX_AGES      1024
+#define VIEW_MAX_ESTIMATES 256 /* channels that are slow, and have no waits of their own */
+#define VIEW_MAX_WINDOWS   1024
+#define VIEW_REJECTS       "backpressure_rejects"
+#define VIEW_MAGIC         0x7765766eU
 
 /* The quantiles of a measure, in nanoseconds; p99 of the last 10 to 20 seconds. */
 struct view_waits {
@@ -94,8 +96,9 @@ struct view_retired {
 /* The state that only few handles need at a time. */
 struct view_extra {
     struct wi_age *age;
-    struct wi_window *window[2]; /* for the recent p99; made once there are samples */
-    struct view_more *more;      /* NULL: no senders, no single tasks */
+    struct wi_estimate *estimate; /* only with an age */
+    struct wi_window *window[2];  /* for the recent p99; made once there are samples */
+    struct view_more *more;       /* NULL: no senders, no single tasks */
     double limit_seconds;
 };
 
@@ -191,7 +194,7 @@ struct segment_view {
     uint32_t *order[WI_N_KINDS]; /* ids by kind */
     size_t n_order[WI_N_KINDS];
     size_t room_order[WI_N_KINDS];
-    size_t n_ages, n_windows;
+    size_t n_ages, n_estimates, n_windows;
     int64_t wall_step;     /* to add to the segment's times (weir/wall.h) */
     double uptime_seconds; /* of the process */
     uint64_t sum;          /* wi_view_sum_rejects, of the last refresh */
@@ -267,6 +270,10 @@ const struct wi_flow *wi_view_flow(const struct segment_view *view, size_t id, u
 
 /* The ages of a channel, made if it has none; NULL: no memory, or there are too many. */
 struct wi_age *wi_view_age(struct segment_view *view, struct view_slot *slot);
+
+/* The same of its estimated waits; and frees them. */
+struct wi_estimate *wi_view_estimate(struct segment_view *view, struct view_slot *slot);
+void wi_view_drop_estimate(struct segment_view *view, struct view_slot *slot);
 
 /* The present flow of a slot. */
 static inline void view_flow_now(const struct segment_view *view, size_t id,

@@ -22,27 +22,77 @@ static uint64_t tick_depth(const struct wi_flow *flow)
     return flow->total[WI_TOTAL_SENT] - flow->total[WI_TOTAL_GONE];
 }
 
-/* `sent_before`: at the tick before; NULL: not known. */
+/* A channel's curves at a tick: messages by the numbers in which they came. */
+struct tick_curves {
+    bool is_known; /* the tick before */
+    uint64_t sent_before, left_before;
+    uint64_t sent, left;
+};
+
+static bool tick_is_slow(const struct segment_view *view, const struct wi_age *age,
+                         const struct tick_curves *at)
+{
+    uint64_t now = view->base->tick_nanos, nanos;
+    if (!wi_age_of(age, now, at->sent, at->left, &nanos)) {
+        nanos = wi_age_least(age, now, at->left);
+    }
+    return at->sent > at->left && nanos >= WI_ESTIMATE_LEAST;
+}
+
+/* Moves on the curve of what has left, for channels without waits of their own in which a message waits for a second:
+ * until 20 seconds after that. Where every wait is to be measured, its row tells whether any was. Returns whether the
+ * curve is kept. */
+static bool tick_estimate(struct segment_view *view, struct view_slot *slot,
+                          const struct wi_raw *raw, const struct tick_curves *at)
+{
+    const struct wi_age *age = slot->extra ? slot->extra->age : NULL;
+    uint64_t now = view->base->tick_nanos;
+    bool has_waits = raw->is_measured && raw->sampling != WEIR_SAMPLING_ALL;
+    bool may = age && !view->writer.has_ended && !has_waits && !(raw->flags & WI_SLOT_OBSERVED);
+    bool is_slow = may && tick_is_slow(view, age, at);
+    bool had = may && slot->extra->estimate;
+    struct wi_estimate *estimate = had || is_slow ? wi_view_estimate(view, slot) : NULL;
+    if (estimate && !had && view->base->tick_before && at->is_known) {
+        wi_estimate_add(estimate, view->base->tick_before, at->left_before);
+    }
+    if (estimate) {
+        estimate->slow_at = is_slow ? now : estimate->slow_at;
+        wi_estimate_add(estimate, now, at->left);
+    }
+    if (!estimate || now - estimate->slow_at > WI_ESTIMATE_SAMPLES * WI_ESTIMATE_LEAST) {
+        wi_view_drop_estimate(view, slot);
+        return false;
+    }
+    return true;
+}
+
+static void tick_drop_age(struct segment_view *view, struct view_slot *slot)
+{
+    if (slot->extra && slot->extra->age) {
+        free(slot->extra->age);
+        slot->extra->age = NULL;
+        view->n_ages--;
+        wi_view_drop_extra(view, slot);
+    }
+}
+
 static void view_tick_age(struct segment_view *view, struct view_slot *slot,
-                          const struct wi_raw *raw, const struct wi_flow *now,
-                          const uint64_t *sent_before)
+                          const struct wi_raw *raw, const struct tick_curves *at)
 {
     bool has_age = slot->extra && slot->extra->age;
-    if ((raw->flags & WI_SLOT_UNORDERED) || tick_depth(now) == 0) {
-        if (has_age) {
-            free(slot->extra->age);
-            slot->extra->age = NULL;
-            view->n_ages--;
-            wi_view_drop_extra(view, slot);
-        }
+    if ((raw->flags & WI_SLOT_UNORDERED) ||
+        (!tick_estimate(view, slot, raw, at) && at->sent <= at->left)) {
+        tick_drop_age(view, slot);
         return;
     }
     struct wi_age *age = wi_view_age(view, slot);
-    if (age && !has_age && view->base->tick_before && sent_before) {
-        wi_age_add(age, view->base->tick_before, *sent_before);
+    if (age && !has_age && view->base->tick_before && at->is_known) {
+        wi_age_add(age, view->base->tick_before, at->sent_before);
     }
-    if (age && !view->writer.has_ended) {
-        wi_age_add(age, view->base->tick_nanos, raw->entering[WEIR_WORD_SENT]);
+    if (age && !view->writer.has_ended) { /* else its last moment stays */
+        const struct wi_estimate *estimate = slot->extra->estimate;
+        wi_age_add(age, view->base->tick_nanos, at->sent);
+        wi_age_trim(age, estimate ? estimate->left[0] : at->left);
     }
 }
 
@@ -109,8 +159,15 @@ static void view_tick_slot(struct segment_view *view, size_t id, const struct wi
     const struct wi_raw *raw = wi_collect_raw(&view->collection, id);
     wi_view_watch(slot, raw, now);
     if (raw->kind == WI_CHANNEL) {
-        uint64_t sent = before && slot->has_rates ? before->total[WI_TOTAL_SENT] + raw->unsent : 0;
-        view_tick_age(view, slot, raw, now, before ? &sent : NULL);
+        bool is_known = before && slot->has_rates;
+        const struct tick_curves at = {
+            .is_known = before,
+            .sent_before = is_known ? before->total[WI_TOTAL_SENT] + raw->unsent : 0,
+            .left_before = is_known ? before->total[WI_TOTAL_GONE] + raw->in_other : 0,
+            .sent = raw->entering[WEIR_WORD_SENT],
+            .left = now->total[WI_TOTAL_GONE] + raw->in_other,
+        };
+        view_tick_age(view, slot, raw, &at);
     }
     if (slot->was_there && tick_is_at_limit(raw, now) && wi_view_extra(view, slot)) {
         slot->extra->limit_seconds += view->flows.seconds;

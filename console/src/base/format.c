@@ -96,14 +96,25 @@ void wc_format_latency(char to[WC_FORMAT_SIZE], double seconds)
     }
 }
 
-void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds)
+/* In the largest unit of which the duration has more than one, so that little is cut off. */
+static void format_in_unit(char to[WC_FORMAT_SIZE], char mark, double seconds,
+                           double (*whole)(double))
 {
     static const struct {
         double seconds;
         const char *unit;
     } units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
-    double millis = floor(seconds * 1e3);
     size_t i = 0;
+    while (i + 1 < sizeof(units) / sizeof(units[0]) && seconds < 2 * units[i].seconds) {
+        i++;
+    }
+    snprintf(to, WC_FORMAT_SIZE, "%c%.0f%s", mark, whole(fmin(seconds / units[i].seconds, 9999)),
+             units[i].unit);
+}
+
+void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds)
+{
+    double millis = floor(seconds * 1e3);
     if (!(millis >= 1)) {
         wc_format_latency(to, 0);
     } else if (millis < 100) {
@@ -111,13 +122,13 @@ void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds)
     } else if (millis < 1000) {
         snprintf(to, WC_FORMAT_SIZE, ">%.1fs", floor(millis / 100) / 10);
     } else {
-        /* The largest unit of which the duration has more than one, so that little is cut off. */
-        while (i + 1 < sizeof(units) / sizeof(units[0]) && seconds < 2 * units[i].seconds) {
-            i++;
-        }
-        snprintf(to, WC_FORMAT_SIZE, ">%.0f%s", floor(fmin(seconds / units[i].seconds, 9999)),
-                 units[i].unit);
+        format_in_unit(to, '>', seconds, floor);
     }
+}
+
+void wc_format_about(char to[WC_FORMAT_SIZE], double seconds)
+{
+    format_in_unit(to, '~', seconds >= 0 ? seconds : 0, round);
 }
 
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds)

@@ -28,6 +28,9 @@ void wc_format_latency(char to[WC_FORMAT_SIZE], double seconds);
  * millisecond. */
 void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds);
 
+/* An estimate, to a second: "~6s", "~14m", "~5h", "~3d". */
+void wc_format_about(char to[WC_FORMAT_SIZE], double seconds);
+
 /* "32s", "14m05s", "2h14m", "3d04h". */
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds);
 

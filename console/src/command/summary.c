@@ -166,8 +166,26 @@ static struct wc_value summary_in_unit(const struct wc_link *link, const struct 
     return wc_value_text(room);
 }
 
-/* A cell. If a queued message has waited for longer than the percentile, that time, marked. `room`
- * keeps the text. */
+/* The 99th percentile of a channel's waits, where it is not measured, or a queued message has waited for longer: marked.
+ * False: as it is. */
+static bool summary_wait(const struct wc_link *link, const struct summary_table *of,
+                         const struct summary_row *row, char room[SUMMARY_ROOM])
+{
+    struct wc_value least =
+        wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_at_least"));
+    struct wc_value estimate =
+        wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_estimated_p99"));
+    bool has_estimate = estimate.type != WC_ABSENT;
+    bool has_least = least.type != WC_ABSENT;
+    if (has_estimate && !(has_least && wc_value_number(&least) > wc_value_number(&estimate))) {
+        wc_format_about(room, wc_value_number(&estimate));
+    } else if (has_least) {
+        wc_format_at_least(room, wc_value_number(&least));
+    }
+    return has_estimate || has_least;
+}
+
+/* A cell. `room` keeps the text. */
 static struct wc_value summary_cell(const struct wc_link *link, const struct summary_table *of,
                                     const struct summary_row *row, const char *field,
                                     char room[SUMMARY_ROOM])
@@ -175,13 +193,9 @@ static struct wc_value summary_cell(const struct wc_link *link, const struct sum
     if (strcmp(field, "name") == 0) {
         return wc_value_text(wc_row_title(row->table, row->row, room));
     }
-    if (of->kind == WEIR__V1__KIND__KIND_CHANNEL && strcmp(field, "wait_p99") == 0) {
-        struct wc_value least =
-            wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_at_least"));
-        if (least.type != WC_ABSENT) {
-            wc_format_at_least(room, wc_value_number(&least));
-            return wc_value_text(room);
-        }
+    if (of->kind == WEIR__V1__KIND__KIND_CHANNEL && strcmp(field, "wait_p99") == 0 &&
+        summary_wait(link, of, row, room)) {
+        return wc_value_text(room);
     }
     struct wc_value value =
         wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, field));

@@ -58,6 +58,9 @@ enum wc_column_type {
  * WC_COLUMN_WAIT. */
 #define WC_COLUMN_AT_LEAST "wait_at_least"
 
+/* An estimate of it, where nothing is measured. */
+#define WC_COLUMN_ESTIMATE "wait_estimated_p99"
+
 #define WC_MAX_COLUMNS 16
 
 struct wc_screen_column {

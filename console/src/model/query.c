@@ -112,6 +112,7 @@ static void query_list(const struct wc_model *model, const struct wc_ui *ui,
         }
         if (column->type == WC_COLUMN_WAIT) {
             query_column(model, to, WC_COLUMN_AT_LEAST);
+            query_column(model, to, WC_COLUMN_ESTIMATE);
         }
     }
     const char *trend = wc_model_trend_field(model, table->kind);

@@ -7,6 +7,7 @@
 #include "model/title.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -216,22 +217,36 @@ static void draw_state(const struct wc_view *view, const struct place *place, co
                  place->style == WC_PLAIN ? style : place->style, state);
 }
 
-/* A percentile; or the wait of queued messages, if that is longer. */
+/* A number of the row beside that of the column; NaN: it has none. */
+static double beside(const struct wc_view *view, const struct wc_rows *list,
+                     const Weir__V1__Row *row, const char *field)
+{
+    double number;
+    const Weir__V1__Metric *metric = wc_model_metric(view->model, (int)list->table->kind, field);
+    return metric && wc_model_as_number(wc_model_value(list, row, metric), &number) ? number
+                                                                                    : (double)NAN;
+}
+
+/* A percentile; or an estimate of it; or the wait of queued messages, if that is longer. */
 static void draw_wait(const struct wc_view *view, const struct place *place,
                       const struct wc_rows *list, const struct wc_screen_column *column,
                       const Weir__V1__Row *row, const Weir__V1__Value *value)
 {
     char text[WC_FORMAT_SIZE];
-    double seconds;
-    const Weir__V1__Metric *metric =
-        wc_model_metric(view->model, (int)list->table->kind, WC_COLUMN_AT_LEAST);
-    if (!metric || !wc_model_as_number(wc_model_value(list, row, metric), &seconds)) {
+    double least = beside(view, list, row, WC_COLUMN_AT_LEAST);
+    double estimate = beside(view, list, row, WC_COLUMN_ESTIMATE);
+    enum wc_style style = WC_WARN;
+    if (estimate >= 0 && !(least > estimate)) {
+        wc_format_about(text, estimate);
+        style = WC_PLAIN;
+    } else if (least >= 0) {
+        wc_format_at_least(text, least);
+    } else {
         draw_number(view, place, column, "seconds", value);
         return;
     }
-    wc_format_at_least(text, seconds);
     wc_grid_text_right(view->grid, place->row, place->col, place->width,
-                       place->style == WC_PLAIN ? WC_WARN : place->style, text);
+                       place->style == WC_PLAIN ? style : place->style, text);
 }
 
 static void draw_cell(const struct wc_view *view, const struct place *place,
