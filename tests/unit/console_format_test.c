@@ -51,6 +51,21 @@ static void rates_keep_what_is_small(void **state)
     assert_format(wc_format_rate, -3, "0");
 }
 
+static void a_wait_is_an_estimate_or_a_longer_bound(void **state)
+{
+    (void)state;
+    char text[WC_FORMAT_SIZE];
+    assert_true(wc_format_wait(text, NAN, 6));
+    assert_string_equal(text, "~6s");
+    assert_true(wc_format_wait(text, 5, 6));
+    assert_string_equal(text, "~6s");
+    assert_true(wc_format_wait(text, 9, 6));
+    assert_string_equal(text, ">9s");
+    assert_true(wc_format_wait(text, 9, NAN));
+    assert_string_equal(text, ">9s");
+    assert_false(wc_format_wait(text, NAN, NAN));
+}
+
 static void lower_bounds_are_cut_and_short(void **state)
 {
     (void)state;
@@ -225,6 +240,7 @@ int main(void)
         cmocka_unit_test(counts_are_exact_below_ten_thousand),
         cmocka_unit_test(rates_keep_what_is_small),
         cmocka_unit_test(lower_bounds_are_cut_and_short),
+        cmocka_unit_test(a_wait_is_an_estimate_or_a_longer_bound),
         cmocka_unit_test(durations_have_one_unit),
         cmocka_unit_test(bytes_are_decimal),
         cmocka_unit_test(full_is_said_of_what_is_full),

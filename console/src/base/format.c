@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -129,6 +128,18 @@ void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds)
 void wc_format_about(char to[WC_FORMAT_SIZE], double seconds)
 {
     format_in_unit(to, '~', seconds >= 0 ? seconds : 0, round);
+}
+
+bool wc_format_wait(char to[WC_FORMAT_SIZE], double least, double estimate)
+{
+    if (estimate >= 0 && !(least > estimate)) {
+        wc_format_about(to, estimate);
+    } else if (least >= 0) {
+        wc_format_at_least(to, least);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds)

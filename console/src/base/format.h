@@ -6,6 +6,7 @@
 #ifndef WC_BASE_FORMAT_H
 #define WC_BASE_FORMAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ void wc_format_at_least(char to[WC_FORMAT_SIZE], double seconds);
 
 /* An estimate, to a second: "~6s", "~14m", "~5h", "~3d". */
 void wc_format_about(char to[WC_FORMAT_SIZE], double seconds);
+
+/* A wait that was not measured: an estimate of it, or the lower bound `least`, if that is longer. Each may be NaN. Returns
+ * false, and writes nothing, when both are: the wait is then as it was measured. */
+bool wc_format_wait(char to[WC_FORMAT_SIZE], double least, double estimate);
 
 /* "32s", "14m05s", "2h14m", "3d04h". */
 void wc_format_uptime(char to[WC_FORMAT_SIZE], double seconds);

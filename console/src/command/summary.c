@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "model/title.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,23 +167,12 @@ static struct wc_value summary_in_unit(const struct wc_link *link, const struct 
     return wc_value_text(room);
 }
 
-/* The 99th percentile of a channel's waits, where it is not measured, or a queued message has waited for longer: marked.
- * False: as it is. */
-static bool summary_wait(const struct wc_link *link, const struct summary_table *of,
-                         const struct summary_row *row, char room[SUMMARY_ROOM])
+static double summary_number(const struct wc_link *link, const struct summary_table *of,
+                             const struct summary_row *row, const char *field)
 {
-    struct wc_value least =
-        wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_at_least"));
-    struct wc_value estimate =
-        wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, "wait_estimated_p99"));
-    bool has_estimate = estimate.type != WC_ABSENT;
-    bool has_least = least.type != WC_ABSENT;
-    if (has_estimate && !(has_least && wc_value_number(&least) > wc_value_number(&estimate))) {
-        wc_format_about(room, wc_value_number(&estimate));
-    } else if (has_least) {
-        wc_format_at_least(room, wc_value_number(&least));
-    }
-    return has_estimate || has_least;
+    struct wc_value value =
+        wc_row_value(row->table, row->row, wc_link_metric(link, of->kind, field));
+    return value.type == WC_ABSENT ? (double)NAN : wc_value_number(&value);
 }
 
 /* A cell. `room` keeps the text. */
@@ -194,7 +184,8 @@ static struct wc_value summary_cell(const struct wc_link *link, const struct sum
         return wc_value_text(wc_row_title(row->table, row->row, room));
     }
     if (of->kind == WEIR__V1__KIND__KIND_CHANNEL && strcmp(field, "wait_p99") == 0 &&
-        summary_wait(link, of, row, room)) {
+        wc_format_wait(room, summary_number(link, of, row, "wait_at_least"),
+                       summary_number(link, of, row, "wait_estimated_p99"))) {
         return wc_value_text(room);
     }
     struct wc_value value =

@@ -235,18 +235,13 @@ static void draw_wait(const struct wc_view *view, const struct place *place,
     char text[WC_FORMAT_SIZE];
     double least = beside(view, list, row, WC_COLUMN_AT_LEAST);
     double estimate = beside(view, list, row, WC_COLUMN_ESTIMATE);
-    enum wc_style style = WC_WARN;
-    if (estimate >= 0 && !(least > estimate)) {
-        wc_format_about(text, estimate);
-        style = WC_PLAIN;
-    } else if (least >= 0) {
-        wc_format_at_least(text, least);
-    } else {
+    if (!wc_format_wait(text, least, estimate)) {
         draw_number(view, place, column, "seconds", value);
         return;
     }
+    bool is_bound = text[0] == '>';
     wc_grid_text_right(view->grid, place->row, place->col, place->width,
-                       place->style == WC_PLAIN ? style : place->style, text);
+                       place->style == WC_PLAIN && is_bound ? WC_WARN : place->style, text);
 }
 
 static void draw_cell(const struct wc_view *view, const struct place *place,
