@@ -66,8 +66,10 @@ static bool tick_estimate(struct segment_view *view, struct view_slot *slot,
     return true;
 }
 
+/* And the estimate, which needs it. */
 static void tick_drop_age(struct segment_view *view, struct view_slot *slot)
 {
+    wi_view_drop_estimate(view, slot);
     if (slot->extra && slot->extra->age) {
         free(slot->extra->age);
         slot->extra->age = NULL;
