@@ -57,7 +57,7 @@ class Terminal:
         is_sized, has_size = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.read(is_sized, 1) # the modes are still those that weir should restore
+            os.read(is_sized, 1)  # the modes are still those that weir should restore
             os.execve(program, [program, *[str(argument) for argument in arguments]],
                       {**environment, "TERM": term, "TZ": "UTC", **more})
         self.modes = termios.tcgetattr(self.fd)
